@@ -1,0 +1,260 @@
+//! What a route is made of.
+//!
+//! A route's identity is (VNI, destination, next hop with all its fields). Host bits below the
+//! prefix length are kept as sent: they are part of the identity. The constructors are the one
+//! place where validity is checked, so a value of these types is always valid.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::WireError;
+
+/// A virtual network identifier.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Vni(pub u32);
+
+impl fmt::Display for Vni {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The address family of a destination.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum IpVersion {
+    /// IPv4: 4-byte prefixes, lengths 0 to 32.
+    V4 = 0,
+    /// IPv6: 16-byte prefixes, lengths 0 to 128.
+    V6 = 1,
+}
+
+/// An overlay prefix. Eighteen bytes, no allocation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Destination {
+    version: IpVersion,
+    prefix_len: u8,
+    /// IPv4 prefixes occupy the first four bytes; the rest is zero.
+    addr: [u8; 16],
+}
+
+impl Destination {
+    /// A destination from an address and a prefix length in bits.
+    ///
+    /// # Errors
+    /// [`WireError::PrefixLength`] when the length exceeds 32 (IPv4) or 128 (IPv6).
+    pub fn new(addr: IpAddr, prefix_len: u8) -> Result<Self, WireError> {
+        match addr {
+            IpAddr::V4(a) => Self::from_wire(0, &a.octets(), u32::from(prefix_len)),
+            IpAddr::V6(a) => Self::from_wire(1, &a.octets(), u32::from(prefix_len)),
+        }
+    }
+
+    /// A destination from its wire fields.
+    ///
+    /// # Errors
+    /// [`WireError::IpVersion`], [`WireError::Prefix`] or [`WireError::PrefixLength`] when a field is
+    /// out of range or does not match the version.
+    pub fn from_wire(version: u32, prefix: &[u8], prefix_len: u32) -> Result<Self, WireError> {
+        let (version, bytes, max) = match version {
+            0 => (IpVersion::V4, 4, 32),
+            1 => (IpVersion::V6, 16, 128),
+            other => return Err(WireError::IpVersion(other)),
+        };
+        if prefix.len() != bytes {
+            return Err(WireError::Prefix { bytes: prefix.len(), version });
+        }
+        let prefix_len = match u8::try_from(prefix_len) {
+            Ok(len) if len <= max => len,
+            _ => return Err(WireError::PrefixLength { length: prefix_len, version }),
+        };
+        let mut addr = [0; 16];
+        addr[..bytes].copy_from_slice(prefix);
+        Ok(Self { version, prefix_len, addr })
+    }
+
+    /// The address family.
+    #[must_use]
+    pub fn version(&self) -> IpVersion {
+        self.version
+    }
+
+    /// The prefix's bytes as they stand on the wire: 4 or 16 of them.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        match self.version {
+            IpVersion::V4 => &self.addr[..4],
+            IpVersion::V6 => &self.addr,
+        }
+    }
+
+    /// The prefix length in bits.
+    #[must_use]
+    pub fn prefix_len(&self) -> u8 {
+        self.prefix_len
+    }
+
+    /// Whether this is a default route (`/0`), which a dump sends first.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.prefix_len == 0
+    }
+
+    /// The prefix as an address, host bits included.
+    #[must_use]
+    pub fn addr(&self) -> IpAddr {
+        match self.version {
+            IpVersion::V4 => {
+                IpAddr::V4(Ipv4Addr::new(self.addr[0], self.addr[1], self.addr[2], self.addr[3]))
+            }
+            IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(self.addr)),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.addr(), self.prefix_len)
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a next hop is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum NextHopType {
+    /// A plain route.
+    Standard = 0,
+    /// A range of ports of a shared address.
+    Nat = 1,
+    /// One target of a load balancer.
+    LoadBalancerTarget = 2,
+}
+
+/// The underlay side of a route. All five fields are part of a route's identity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NextHop {
+    address: IpAddr,
+    target_vni: u32,
+    kind: NextHopType,
+    nat_from: u32,
+    nat_to: u32,
+}
+
+impl NextHop {
+    /// A next hop from typed parts; ports are only checked for [`NextHopType::Nat`].
+    ///
+    /// # Errors
+    /// [`WireError::NatPorts`] when `kind` is NAT and not `from <= to <= 65535`.
+    pub fn new(
+        address: IpAddr,
+        target_vni: u32,
+        kind: NextHopType,
+        nat_from: u32,
+        nat_to: u32,
+    ) -> Result<Self, WireError> {
+        if kind == NextHopType::Nat && !(nat_from <= nat_to && nat_to <= u32::from(u16::MAX)) {
+            return Err(WireError::NatPorts { from: nat_from, to: nat_to });
+        }
+        Ok(Self { address, target_vni, kind, nat_from, nat_to })
+    }
+
+    /// A plain next hop in the same VNI.
+    #[must_use]
+    pub fn standard(address: IpAddr) -> Self {
+        Self { address, target_vni: 0, kind: NextHopType::Standard, nat_from: 0, nat_to: 0 }
+    }
+
+    /// A next hop from its wire fields.
+    ///
+    /// # Errors
+    /// [`WireError::NextHopAddress`], [`WireError::NextHopType`] or [`WireError::NatPorts`].
+    pub fn from_wire(
+        address: &[u8],
+        target_vni: u32,
+        kind: u32,
+        nat_from: u32,
+        nat_to: u32,
+    ) -> Result<Self, WireError> {
+        let address = if let Ok(v6) = <[u8; 16]>::try_from(address) {
+            IpAddr::V6(Ipv6Addr::from(v6))
+        } else if let Ok(v4) = <[u8; 4]>::try_from(address) {
+            IpAddr::V4(Ipv4Addr::from(v4))
+        } else {
+            return Err(WireError::NextHopAddress { bytes: address.len() });
+        };
+        let kind = match kind {
+            0 => NextHopType::Standard,
+            1 => NextHopType::Nat,
+            2 => NextHopType::LoadBalancerTarget,
+            other => return Err(WireError::NextHopType(other)),
+        };
+        Self::new(address, target_vni, kind, nat_from, nat_to)
+    }
+
+    /// The underlay address.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The VNI to use at the target, 0 for the route's own.
+    #[must_use]
+    pub fn target_vni(&self) -> u32 {
+        self.target_vni
+    }
+
+    /// What the next hop is for.
+    #[must_use]
+    pub fn kind(&self) -> NextHopType {
+        self.kind
+    }
+
+    /// First and last port of a NAT range; as sent, and without meaning, for other types.
+    #[must_use]
+    pub fn nat_ports(&self) -> (u32, u32) {
+        (self.nat_from, self.nat_to)
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)?;
+        if self.target_vni != 0 {
+            write!(f, " target vni {}", self.target_vni)?;
+        }
+        match self.kind {
+            NextHopType::Standard => Ok(()),
+            NextHopType::Nat => write!(f, " nat {}-{}", self.nat_from, self.nat_to),
+            NextHopType::LoadBalancerTarget => f.write_str(" lb"),
+        }
+    }
+}
+
+/// Whether an UPDATE announces or withdraws.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Action {
+    /// The route is announced.
+    Add = 0,
+    /// The route is withdrawn.
+    Remove = 1,
+}
+
+/// The payload of an UPDATE.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Update {
+    /// Announce or withdraw.
+    pub action: Action,
+    /// The virtual network.
+    pub vni: Vni,
+    /// The overlay prefix.
+    pub destination: Destination,
+    /// Where it is reached.
+    pub next_hop: NextHop,
+}
