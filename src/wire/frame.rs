@@ -1,0 +1,128 @@
+//! Where one message ends and the next begins.
+//!
+//! TCP is a stream: a read may end anywhere in a message, and may hold many of them. Every message
+//! travels in a frame of a fixed header and a protobuf payload:
+//!
+//! ```text
+//!   0         1         2         3         4               4 + length
+//!   +---------+---------+---------+---------+-- ... --------+
+//!   | version |  length (BE, <= 1188)  type |  payload      |
+//!   +---------+---------+---------+---------+-- ... --------+
+//! ```
+//!
+//! [`split`] borrows from the caller's buffer and copies nothing. Any error is final: past it, the
+//! stream has no known boundaries.
+
+use super::WireError;
+
+/// Bytes before the payload.
+pub const HEADER_LEN: usize = 4;
+
+/// The longest payload that a header may announce.
+pub const MAX_PAYLOAD: usize = 1188;
+
+/// The longest frame, header included: a read buffer of this size always makes progress.
+pub const MAX_FRAME: usize = HEADER_LEN + MAX_PAYLOAD;
+
+/// The one version of the protocol, byte 0 of each frame.
+pub const VERSION: u8 = 1;
+
+/// What a payload is, byte 3 of each frame.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum MessageType {
+    /// The first message of either side.
+    Hello = 1,
+    /// Proof of life; its payload means nothing.
+    Keepalive = 2,
+    /// Asks for the routes of a VNI.
+    Subscribe = 3,
+    /// Ends what a SUBSCRIBE began.
+    Unsubscribe = 4,
+    /// Announces or withdraws one route.
+    Update = 5,
+    /// The dump of a VNI is complete; only for peers that advertised it.
+    EndOfTable = 6,
+}
+
+impl MessageType {
+    /// The type that byte 3 of a header names.
+    ///
+    /// # Errors
+    /// [`WireError::MessageType`] when it names none.
+    pub fn from_wire(byte: u8) -> Result<Self, WireError> {
+        match byte {
+            1 => Ok(Self::Hello),
+            2 => Ok(Self::Keepalive),
+            3 => Ok(Self::Subscribe),
+            4 => Ok(Self::Unsubscribe),
+            5 => Ok(Self::Update),
+            6 => Ok(Self::EndOfTable),
+            other => Err(WireError::MessageType(other)),
+        }
+    }
+}
+
+/// One whole message, still undecoded, borrowed from the buffer that [`split`] was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame<'a> {
+    /// What the payload is.
+    pub kind: MessageType,
+    /// The bytes behind the header, at most [`MAX_PAYLOAD`] when [`split`] made the frame.
+    pub payload: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Bytes on the wire, header included: how far to advance for the next frame.
+    #[must_use]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a frame has a header and is never empty"
+    )]
+    pub fn len(&self) -> usize {
+        HEADER_LEN + self.payload.len()
+    }
+}
+
+/// The first frame of `buf`, or `None` when it isn't all there yet.
+///
+/// Looks at no more than the header; constant time.
+///
+/// # Errors
+/// [`WireError::Version`], [`WireError::TooLong`] or [`WireError::MessageType`], each as soon as the
+/// header's bytes that show it have arrived (1, 3 and 4 of them) and in that order of precedence.
+#[inline]
+pub fn split(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
+    let [VERSION, high, low, kind, rest @ ..] = buf else {
+        return split_partial(buf);
+    };
+    let length = announced([*high, *low])?;
+    let kind = MessageType::from_wire(*kind)?;
+    Ok(rest.get(..length).map(|payload| Frame { kind, payload }))
+}
+
+/// The rest of [`split`]: less than a header, or one of another version.
+#[cold]
+fn split_partial(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
+    match buf {
+        [] | [VERSION] | [VERSION, _] => Ok(None),
+        [VERSION, high, low, ..] => announced([*high, *low]).map(|_| None),
+        [version, ..] => Err(WireError::Version(*version)),
+    }
+}
+
+/// The payload length in a header.
+fn announced(length: [u8; 2]) -> Result<usize, WireError> {
+    let length = u16::from_be_bytes(length);
+    match usize::from(length) {
+        len if len <= MAX_PAYLOAD => Ok(len),
+        _ => Err(WireError::TooLong(length)),
+    }
+}
+
+/// The header of a payload of `len` bytes.
+pub(super) fn header(kind: MessageType, len: usize) -> [u8; HEADER_LEN] {
+    debug_assert!(len <= MAX_PAYLOAD, "payload of {len} bytes");
+    let [low, high, ..] = len.to_le_bytes();
+    [VERSION, high, low, kind as u8]
+}

@@ -1,0 +1,131 @@
+//! HELLO, the first message of either side.
+//!
+//! ```text
+//!   1 keepaliveInterval   2 isServer                   every peer
+//!   16 capabilities       17 agent       18 node       extensions
+//! ```
+//!
+//! Deployed peers know fields 1 and 2 and skip the others. A side that sends any of the others is
+//! known to understand them, which is all the negotiation there is. Cold: once per session.
+
+use std::fmt;
+
+use prost::Message as _;
+
+use super::{WireError, proto};
+
+/// What a peer says of itself before anything else.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Hello {
+    /// How often it wants to exchange KEEPALIVEs, in seconds; both sides use the smaller wish.
+    pub keepalive_interval: u32,
+    /// Whether it is a reflector.
+    pub is_server: bool,
+    /// What it says beyond that; `None` for a deployed peer.
+    pub extensions: Option<Extensions>,
+}
+
+impl Hello {
+    /// Decodes the payload of a HELLO; allocates for the strings of the extensions.
+    ///
+    /// # Errors
+    /// [`WireError::Protobuf`] or [`WireError::KeepaliveInterval`].
+    pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
+        let hello = proto::Hello::decode(payload).map_err(|_| WireError::Protobuf)?;
+        if hello.keepalive_interval == 0 {
+            return Err(WireError::KeepaliveInterval);
+        }
+        let extensions = Extensions::new(Capabilities(hello.capabilities), hello.agent, hello.node);
+        Ok(Self {
+            keepalive_interval: hello.keepalive_interval,
+            is_server: hello.is_server,
+            extensions: (extensions != Extensions::default()).then_some(extensions),
+        })
+    }
+
+    /// The message to encode, its strings clipped whoever filled them in.
+    pub(super) fn to_proto(&self) -> proto::Hello {
+        let Extensions {
+            capabilities,
+            agent,
+            node,
+        } = self.extensions.clone().unwrap_or_default();
+        proto::Hello {
+            keepalive_interval: self.keepalive_interval,
+            is_server: self.is_server,
+            capabilities: capabilities.0,
+            agent: clipped(agent),
+            node: clipped(node),
+        }
+    }
+}
+
+/// What only peers of this implementation say. All of it empty is the same as none of it: that is
+/// how it looks on the wire.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Extensions {
+    /// What the peer understands.
+    pub capabilities: Capabilities,
+    /// Its software and version, for example `metalbond/0.1.0`.
+    pub agent: String,
+    /// A stable name of its host, for people and for recognising it after a restart.
+    pub node: String,
+}
+
+impl Extensions {
+    /// The longest `agent` and `node`, in bytes.
+    pub const MAX_STRING: usize = 255;
+
+    /// Extensions with `agent` and `node` cut, at a character, to [`Self::MAX_STRING`] bytes.
+    #[must_use]
+    pub fn new(
+        capabilities: Capabilities,
+        agent: impl Into<String>,
+        node: impl Into<String>,
+    ) -> Self {
+        Self {
+            capabilities,
+            agent: clipped(agent.into()),
+            node: clipped(node.into()),
+        }
+    }
+}
+
+/// `text` without the characters that reach beyond [`Extensions::MAX_STRING`] bytes.
+fn clipped(mut text: String) -> String {
+    let mut end = Extensions::MAX_STRING.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+/// A set of things that a peer understands. Unknown bits are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Capabilities(pub u32);
+
+impl Capabilities {
+    /// Reads TCP as a byte stream: it needs no pacing, and any amount may be unread.
+    pub const STREAM: Self = Self(1 << 0);
+    /// Understands END_OF_TABLE.
+    pub const END_OF_TABLE: Self = Self(1 << 1);
+
+    /// Whether all of `other` is in `self`.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Capabilities({:#b})", self.0)
+    }
+}

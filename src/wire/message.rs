@@ -1,0 +1,124 @@
+//! One message of any type.
+//!
+//! The type comes from the frame's header, the value from its payload:
+//!
+//! | type | payload | decoded by |
+//! |---|---|---|
+//! | HELLO | `Hello` | [`Hello::decode`] |
+//! | KEEPALIVE | ignored, sent empty | |
+//! | SUBSCRIBE, UNSUBSCRIBE | `Subscription` | prost |
+//! | UPDATE | `Update` | [`decode_update`] |
+//! | END_OF_TABLE | `EndOfTable` | prost |
+
+use prost::Message as _;
+
+use super::frame;
+use super::{
+    Frame, Hello, MessageType, Update, Vni, WireError, decode_update, encode_update, proto,
+};
+
+/// One message, decoded and valid.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Message {
+    /// The first message of either side.
+    Hello(Hello),
+    /// Proof of life.
+    Keepalive,
+    /// Asks for the routes of a VNI.
+    Subscribe(Vni),
+    /// Ends what a SUBSCRIBE began.
+    Unsubscribe(Vni),
+    /// Announces or withdraws one route.
+    Update(Update),
+    /// The dump of a VNI is complete.
+    EndOfTable(Vni),
+}
+
+impl Message {
+    /// Decodes a frame. Linear in its length; only a HELLO allocates.
+    ///
+    /// # Errors
+    /// What [`Hello::decode`] and [`decode_update`] say; [`WireError::Protobuf`] for the others.
+    #[inline]
+    pub fn decode(frame: &Frame<'_>) -> Result<Self, WireError> {
+        let payload = frame.payload;
+        match frame.kind {
+            MessageType::Update => decode_update(payload).map(Self::Update),
+            MessageType::Hello => Hello::decode(payload).map(Self::Hello),
+            MessageType::Keepalive => Ok(Self::Keepalive),
+            MessageType::Subscribe => subscription(payload).map(Self::Subscribe),
+            MessageType::Unsubscribe => subscription(payload).map(Self::Unsubscribe),
+            MessageType::EndOfTable => match proto::EndOfTable::decode(payload) {
+                Ok(end) => Ok(Self::EndOfTable(Vni(end.vni))),
+                Err(_) => Err(WireError::Protobuf),
+            },
+        }
+    }
+
+    /// Appends the whole frame, header included, to `out`.
+    ///
+    /// Never longer than [`MAX_FRAME`](super::MAX_FRAME). Allocates, save for KEEPALIVE and UPDATE.
+    /// A `Hello` goes out as it is, even with an interval of 0 that no peer would accept.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Hello(hello) => put(out, MessageType::Hello, &hello.to_proto()),
+            Self::Keepalive => out.extend_from_slice(&frame::header(MessageType::Keepalive, 0)),
+            Self::Subscribe(vni) => {
+                put(
+                    out,
+                    MessageType::Subscribe,
+                    &proto::Subscription { vni: vni.0 },
+                );
+            }
+            Self::Unsubscribe(vni) => {
+                put(
+                    out,
+                    MessageType::Unsubscribe,
+                    &proto::Subscription { vni: vni.0 },
+                );
+            }
+            Self::Update(update) => encode_update(
+                out,
+                update.action,
+                update.vni,
+                &update.destination,
+                &update.next_hop,
+            ),
+            Self::EndOfTable(vni) => {
+                put(
+                    out,
+                    MessageType::EndOfTable,
+                    &proto::EndOfTable { vni: vni.0 },
+                );
+            }
+        }
+    }
+
+    /// The type that the message's header names.
+    #[must_use]
+    pub fn kind(&self) -> MessageType {
+        match self {
+            Self::Hello(_) => MessageType::Hello,
+            Self::Keepalive => MessageType::Keepalive,
+            Self::Subscribe(_) => MessageType::Subscribe,
+            Self::Unsubscribe(_) => MessageType::Unsubscribe,
+            Self::Update(_) => MessageType::Update,
+            Self::EndOfTable(_) => MessageType::EndOfTable,
+        }
+    }
+}
+
+/// The VNI in the payload of a SUBSCRIBE or UNSUBSCRIBE.
+fn subscription(payload: &[u8]) -> Result<Vni, WireError> {
+    match proto::Subscription::decode(payload) {
+        Ok(subscription) => Ok(Vni(subscription.vni)),
+        Err(_) => Err(WireError::Protobuf),
+    }
+}
+
+/// Appends the frame around a message of prost's.
+fn put(out: &mut Vec<u8>, kind: MessageType, message: &impl prost::Message) {
+    let payload = message.encode_to_vec();
+    out.extend_from_slice(&frame::header(kind, payload.len()));
+    out.extend_from_slice(&payload);
+}

@@ -1,0 +1,3 @@
+//! Tests of the codec as a whole.
+
+mod examples;
