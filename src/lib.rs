@@ -9,4 +9,9 @@
 //!
 //! * [`wire`]: bytes to typed messages and back; pure.
 
+pub mod ids;
+mod outbox;
+mod session;
+mod shard;
+mod table;
 pub mod wire;

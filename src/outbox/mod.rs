@@ -1,0 +1,294 @@
+//! What waits to be written to one peer. Pure.
+//!
+//! State: control messages (HELLO, KEEPALIVE answers), which overtake everything, and a queue of
+//! references to shared batches. One write is in flight at a time and the next is built when it is
+//! done, so a slow socket gathers by itself.
+//!
+//! Bounds: [`BUDGET`] bytes, past which a batch is refused and its VNI goes on by cursor
+//! ([`Outbox::offer`]); chunks that answer a cursor are asked for one or two at a time and only
+//! below [`LOW_WATER`], so they need no bound of their own.
+//!
+//! A batch is also refused when it changes a destination that an unsent batch changed before: the
+//! two must reach the peer as one, withdrawals first, which is what a cursor does.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
+
+use crate::ids::PeerId;
+use crate::table::Batch;
+use crate::wire::{HEADER_LEN, Message, Vni};
+
+/// Bytes that may wait for one peer as references to shared batches.
+pub(crate) const BUDGET: usize = 1 << 20;
+/// Below this a peer that is behind asks for more.
+pub(crate) const LOW_WATER: usize = 64 * 1024;
+/// Pieces up to this are copied together into one write; larger ones are sent by reference, where
+/// a copy would cost more than the call it saves.
+const COPY_MAX: usize = 8 * 1024;
+/// Bytes of one write that is copied together.
+const WRITE_MAX: usize = 64 * 1024;
+/// Control bytes past which further KEEPALIVE answers say nothing new.
+const CONTROL_MAX: usize = 256;
+
+/// Bytes for one write.
+#[derive(Debug)]
+pub enum OutBuf {
+    /// Part of a batch that other peers send as well.
+    Shared(Bytes),
+    /// Pieces copied together for this peer.
+    Copied(Vec<u8>),
+}
+
+impl OutBuf {
+    /// The bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Copied(bytes) => bytes,
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Debug)]
+struct Item {
+    vni: Vni,
+    /// For a sealed batch, the batch itself: it keeps the journal from forgetting where a cursor
+    /// would have to begin.
+    sealed: Option<Arc<Batch>>,
+    pieces: SmallVec<[Bytes; 1]>,
+    /// Part of it is on its way, so the rest must follow.
+    started: bool,
+}
+
+/// Where a peer that refused a batch has to go on from.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The first batch that the peer has not been sent: its start is what the peer knows. Keeps
+    /// the journal from forgetting that position until the VNI's owner has read this.
+    pub(crate) from: Arc<Batch>,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    control: Vec<u8>,
+    queue: VecDeque<Item>,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Bytes that wait, control messages aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.queue.is_empty()
+    }
+
+    /// Queues a control message ahead of all updates.
+    pub(crate) fn control(&mut self, message: &Message) {
+        if *message == Message::Keepalive && self.control.len() >= CONTROL_MAX {
+            return;
+        }
+        message.encode_into(&mut self.control);
+    }
+
+    /// Queues a sealed batch for `peer`. `Ok(false)` when the batch has nothing for it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the peer has too much unsent, or when the batch must be merged with what
+    /// is unsent. All unsent batches of that VNI are dropped then; the VNI's owner makes up for it.
+    pub(crate) fn offer(&mut self, peer: PeerId, batch: &Arc<Batch>) -> Result<bool, Refusal> {
+        let over_budget = self.bytes > 0 && self.bytes + batch.len() > BUDGET;
+        if over_budget || self.must_merge(batch) {
+            let from = self.drop_sealed(batch.vni).unwrap_or_else(|| Arc::clone(batch));
+            return Err(Refusal { from });
+        }
+        let mut pieces = SmallVec::new();
+        batch.for_each_piece(peer, |piece| pieces.push(piece));
+        if pieces.is_empty() {
+            return Ok(false);
+        }
+        self.push(batch.vni, Some(Arc::clone(batch)), pieces);
+        Ok(true)
+    }
+
+    /// Queues what answers a cursor, and the end of the dump if this is it.
+    pub(crate) fn catch_up(
+        &mut self,
+        peer: PeerId,
+        vni: Vni,
+        batch: Option<&Batch>,
+        end_of_table: bool,
+    ) {
+        let mut pieces = SmallVec::new();
+        if let Some(batch) = batch {
+            batch.for_each_piece(peer, |piece| pieces.push(piece));
+        }
+        if end_of_table {
+            let mut frame = Vec::new();
+            Message::EndOfTable(vni).encode_into(&mut frame);
+            pieces.push(frame.into());
+        }
+        if !pieces.is_empty() {
+            self.push(vni, None, pieces);
+        }
+    }
+
+    /// Drops what has not begun to be sent of a VNI: its subscription is over.
+    pub(crate) fn forget(&mut self, vni: Vni) {
+        let bytes = &mut self.bytes;
+        self.queue.retain(|item| {
+            let keep = item.vni != vni || item.started;
+            if !keep {
+                *bytes -= item.pieces.iter().map(Bytes::len).sum::<usize>();
+            }
+            keep
+        });
+    }
+
+    /// The next write, using `buffer` where pieces are copied together. `None` when nothing waits.
+    pub(crate) fn next_write(&mut self, buffer: impl FnOnce() -> Vec<u8>) -> Option<OutBuf> {
+        if self.control.is_empty() {
+            let first = self.queue.front()?.pieces.first().map_or(0, Bytes::len);
+            let is_lone = self.queue.len() == 1 && self.queue[0].pieces.len() == 1;
+            if first > COPY_MAX || is_lone {
+                return self.next_piece(usize::MAX).map(OutBuf::Shared);
+            }
+        }
+        let mut out = buffer();
+        self.take_control(&mut out);
+        while let Some(item) = self.queue.front()
+            && let Some(piece) = item.pieces.first()
+            && piece.len() <= COPY_MAX
+            && out.len() + piece.len() <= WRITE_MAX
+        {
+            let Some(piece) = self.next_piece(usize::MAX) else { break };
+            out.extend_from_slice(&piece);
+        }
+        Some(OutBuf::Copied(out))
+    }
+
+    /// The next write of at most `limit` bytes of whole messages; at least one message, or only
+    /// control messages when `limit` is 0.
+    pub(crate) fn next_record(
+        &mut self,
+        limit: usize,
+        buffer: impl FnOnce() -> Vec<u8>,
+    ) -> Option<OutBuf> {
+        if self.control.is_empty() && (limit == 0 || self.queue.is_empty()) {
+            return None;
+        }
+        let mut out = buffer();
+        self.take_control(&mut out);
+        while out.len() < limit {
+            let room = limit - out.len();
+            let must = if out.is_empty() { 1 } else { 0 };
+            let Some(piece) = self.queue.front().and_then(|item| item.pieces.first()) else { break };
+            let whole = whole_messages(piece, room, must);
+            if whole == 0 {
+                break;
+            }
+            let Some(piece) = self.next_piece(whole) else { break };
+            out.extend_from_slice(&piece);
+        }
+        Some(OutBuf::Copied(out))
+    }
+
+    /// Whether anything but bulk waits.
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, pieces: SmallVec<[Bytes; 1]>) {
+        self.bytes += pieces.iter().map(Bytes::len).sum::<usize>();
+        self.queue.push_back(Item { vni, sealed, pieces, started: false });
+    }
+
+    /// Whether `batch` changes again what an unsent batch of its VNI changes.
+    fn must_merge(&self, batch: &Batch) -> bool {
+        let Some(latest_prev) = batch.latest_prev else { return false };
+        self.queue
+            .iter()
+            .filter(|item| item.vni == batch.vni && !item.started)
+            .find_map(|item| item.sealed.as_ref())
+            .is_some_and(|first| latest_prev >= first.start)
+    }
+
+    /// Drops the unsent batches of a VNI and returns the first of them.
+    fn drop_sealed(&mut self, vni: Vni) -> Option<Arc<Batch>> {
+        let mut first = None;
+        let bytes = &mut self.bytes;
+        self.queue.retain_mut(|item| {
+            if item.vni != vni || item.started || item.sealed.is_none() {
+                return true;
+            }
+            *bytes -= item.pieces.iter().map(Bytes::len).sum::<usize>();
+            if first.is_none() {
+                first = item.sealed.take();
+            }
+            false
+        });
+        first
+    }
+
+    fn take_control(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.control);
+        if self.control.capacity() > CONTROL_MAX {
+            self.control = Vec::new();
+        }
+    }
+
+    /// Takes up to `limit` bytes of the first piece.
+    fn next_piece(&mut self, limit: usize) -> Option<Bytes> {
+        let item = self.queue.front_mut()?;
+        let piece = item.pieces.first_mut()?;
+        let taken = piece.split_to(limit.min(piece.remaining()));
+        item.started = true;
+        if piece.is_empty() {
+            item.pieces.remove(0);
+            if item.pieces.is_empty() {
+                self.queue.pop_front();
+                if self.queue.is_empty() && self.queue.capacity() > 64 {
+                    self.queue = VecDeque::new();
+                }
+            }
+        }
+        self.bytes -= taken.len();
+        Some(taken)
+    }
+}
+
+/// Length of the longest run of whole messages in `limit` bytes, but of at least `least` messages.
+fn whole_messages(piece: &[u8], limit: usize, least: usize) -> usize {
+    let (mut len, mut count) = (0, 0);
+    while let Some(header) = piece.get(len..len + HEADER_LEN) {
+        let frame = HEADER_LEN + usize::from(u16::from_be_bytes([header[1], header[2]]));
+        if len + frame > limit && count >= least {
+            break;
+        }
+        len += frame;
+        count += 1;
+    }
+    len
+}

@@ -1,0 +1,85 @@
+//! Why a session ends.
+
+use thiserror::Error;
+
+use crate::wire::{MessageType, WireError};
+
+/// Why a session ended. Shown in logs as it is; [`CloseReason::name`] labels metrics.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum CloseReason {
+    /// Bytes that are no valid message.
+    #[error("invalid message: {0}")]
+    Invalid(#[from] WireError),
+    /// The first message was another one than HELLO.
+    #[error("first message is {0:?}, not HELLO")]
+    NotHello(MessageType),
+    /// A second HELLO.
+    #[error("second HELLO")]
+    SecondHello,
+    /// A message that only an established session may carry.
+    #[error("{0:?} before the session was established")]
+    NotEstablished(MessageType),
+    /// A message that only a reflector may send.
+    #[error("{0:?} is not for a reflector")]
+    Unexpected(MessageType),
+    /// No HELLO in time.
+    #[error("no HELLO within 10 s")]
+    HelloTimeout,
+    /// No KEEPALIVE within two and a half intervals.
+    #[error("no KEEPALIVE within {0:?}")]
+    HoldTime(std::time::Duration),
+    /// The peer has read nothing for the send-hold time while there was something to read.
+    #[error("peer read nothing for {0:?}")]
+    SendHold(std::time::Duration),
+    /// What the peer lacks can no longer be derived: it is too far behind.
+    #[error("too far behind to catch up; it gets everything when it reconnects")]
+    TooFarBehind,
+    /// More routes than `--max-routes-per-peer`.
+    #[error("limit max-routes-per-peer ({0}) reached")]
+    MaxRoutes(u64),
+    /// More subscriptions than `--max-subscriptions-per-peer`.
+    #[error("limit max-subscriptions-per-peer ({0}) reached")]
+    MaxSubscriptions(u64),
+    /// More sessions than `--max-peers`.
+    #[error("limit max-peers ({0}) reached")]
+    MaxPeers(u64),
+    /// The peer closed its side.
+    #[error("closed by peer")]
+    PeerClosed,
+    /// The connection failed.
+    #[error("connection failed: {0}")]
+    Connection(std::io::ErrorKind),
+    /// The reflector is stopping.
+    #[error("reflector is stopping")]
+    Stopping,
+}
+
+impl CloseReason {
+    /// A short, stable name, fit for a metric's label.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Invalid(error) => error.name(),
+            Self::NotHello(_) => "not_hello",
+            Self::SecondHello => "second_hello",
+            Self::NotEstablished(_) => "not_established",
+            Self::Unexpected(_) => "unexpected",
+            Self::HelloTimeout => "hello_timeout",
+            Self::HoldTime(_) => "hold_time",
+            Self::SendHold(_) => "send_hold",
+            Self::TooFarBehind => "too_far_behind",
+            Self::MaxRoutes(_) => "max_routes_per_peer",
+            Self::MaxSubscriptions(_) => "max_subscriptions_per_peer",
+            Self::MaxPeers(_) => "max_peers",
+            Self::PeerClosed => "peer_closed",
+            Self::Connection(_) => "connection",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether this is an ordinary end, nobody's fault and nothing to look at.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        matches!(self, Self::PeerClosed | Self::Stopping)
+    }
+}

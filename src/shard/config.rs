@@ -1,0 +1,48 @@
+//! What every shard is told when it starts.
+
+use std::time::Duration;
+
+/// Limits that protect the reflector from one peer; hitting one ends that peer's session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Routes that one peer may announce, over all VNIs.
+    pub routes_per_peer: u64,
+    /// VNIs that one peer may be subscribed to.
+    pub subscriptions_per_peer: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { routes_per_peer: 4_000_000, subscriptions_per_peer: 65_536 }
+    }
+}
+
+/// How a shard behaves. The same on every shard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The keepalive interval in our HELLO, in seconds, at least 1.
+    pub keepalive: u32,
+    /// For how long a busy shard gathers updates before it sends them.
+    pub batch_delay: Duration,
+    /// A peer that reads nothing for so long, while there is something to read, is closed.
+    pub send_hold: Duration,
+    /// Whether peers that do not advertise STREAM are paced (protocol.md, section 5).
+    pub pacing: bool,
+    /// See [`Limits`].
+    pub limits: Limits,
+    /// The name of this reflector's host, told to peers that know our extensions.
+    pub node: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            keepalive: 5,
+            batch_delay: Duration::from_micros(500),
+            send_hold: Duration::from_secs(90),
+            pacing: true,
+            limits: Limits::default(),
+            node: String::new(),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From a socket's bytes to requests: where a publisher's connection lives.
+//!
+//! An update for a VNI of this very shard is applied on the spot, without a message in between.
+
+use super::mesh::Request;
+use super::peer::PeerVni;
+use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
+use crate::ids::Moment;
+use crate::session::{CloseReason, Event, Pacer, Timing};
+use crate::table::Origin;
+use crate::wire::{
+    Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni, split,
+};
+
+/// Where the last update of a run went, so that the next need not be looked up.
+#[derive(Clone, Copy)]
+struct Run {
+    vni: Vni,
+    owned: u32,
+    member: u32,
+}
+
+impl Shard {
+    /// Takes bytes that a peer sent, cut anywhere. All of them: the caller bounds how many it reads
+    /// at a time, which is the budget of a connection in one turn.
+    pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
+        self.stats.bytes_received += bytes.len() as u64;
+        let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
+            return Flow::Closed;
+        };
+        let partial = std::mem::take(&mut peer.partial);
+        let result = if partial.is_empty() {
+            self.frames(now, slot, bytes)
+        } else {
+            self.frames_after(now, slot, partial, bytes)
+        };
+        match result {
+            Err(reason) => {
+                self.close(slot, reason);
+                Flow::Closed
+            }
+            Ok(()) if self.is_backed_up() => {
+                if let Some(peer) = &mut self.peers[slot as usize]
+                    && !peer.is_paused
+                {
+                    peer.is_paused = true;
+                    self.paused.push(slot);
+                }
+                Flow::Pause
+            }
+            Ok(()) => Flow::Continue,
+        }
+    }
+
+    /// Ends a session: its routes are withdrawn and its subscriptions dropped everywhere. Harmless
+    /// when it has ended already.
+    pub(crate) fn close(&mut self, slot: Slot, reason: CloseReason) {
+        let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
+            return;
+        };
+        peer.is_closed = true;
+        let id = peer.id;
+        let node = peer.session.peer().node.clone();
+        let mut vnis: Vec<_> = peer.vnis.drain().collect();
+        vnis.sort_unstable_by_key(|(vni, _)| *vni); // the order must not depend on hashes
+        peer.outbox = crate::outbox::Outbox::default();
+        peer.partial = Vec::new();
+        peer.behind = std::collections::VecDeque::new();
+        self.by_id.remove(&id);
+        for (vni, entry) in vnis {
+            if let Some((place, _)) = entry.subscription {
+                self.remove_subscriber(vni, place);
+            }
+            self.request(vni, Request::Leave { peer: id, vni });
+        }
+        self.closed.push(Closed { slot, peer: id, reason, node });
+    }
+
+    /// The rest of a message, then whole ones. The rest is joined byte-wise up to one message.
+    fn frames_after(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        mut partial: Vec<u8>,
+        bytes: &[u8],
+    ) -> Result<(), CloseReason> {
+        let had = partial.len();
+        let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
+        partial.extend_from_slice(&bytes[..take]);
+        match split(&partial)? {
+            None => {
+                // Fewer bytes than a message: keep them all.
+                if let Some(peer) = &mut self.peers[slot as usize] {
+                    peer.partial = partial;
+                }
+                Ok(())
+            }
+            Some(frame) => {
+                let used = frame.len() - had;
+                self.frame(now, slot, &frame, &mut None)?;
+                self.frames(now, slot, &bytes[used..])
+            }
+        }
+    }
+
+    fn frames(&mut self, now: Moment, slot: Slot, mut bytes: &[u8]) -> Result<(), CloseReason> {
+        let mut run = None;
+        while let Some(frame) = split(bytes)? {
+            bytes = &bytes[frame.len()..];
+            self.frame(now, slot, &frame, &mut run)?;
+        }
+        if !bytes.is_empty()
+            && let Some(peer) = &mut self.peers[slot as usize]
+        {
+            // Room for exactly this message, once its length is known.
+            let len = match bytes {
+                [_, high, low, ..] => HEADER_LEN + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => HEADER_LEN,
+            };
+            peer.partial = Vec::with_capacity(len);
+            peer.partial.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        frame: &Frame<'_>,
+        run: &mut Option<Run>,
+    ) -> Result<(), CloseReason> {
+        let timing = Timing { keepalive: self.settings.keepalive };
+        let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
+        match peer.session.receive(now, timing, frame)? {
+            Event::Update(update) => self.update(slot, &update, run)?,
+            Event::Hello => self.hello(now, slot),
+            Event::Keepalive { established } => {
+                peer.outbox.control(&Message::Keepalive);
+                Self::mark_ready(&mut self.ready, slot, peer);
+                self.stats.established += u64::from(established);
+            }
+            Event::Subscribe(vni) => {
+                *run = None;
+                self.subscribe(slot, vni)?;
+            }
+            Event::Unsubscribe(vni) => {
+                *run = None;
+                self.unsubscribe(slot, vni);
+            }
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, now: Moment, slot: Slot) {
+        let Some(peer) = &mut self.peers[slot as usize] else { return };
+        if self.settings.pacing && !peer.has(Capabilities::STREAM) {
+            peer.pacer = Some(Box::new(Pacer::new(now)));
+        }
+        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+        let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
+        let extensions = peer
+            .session
+            .peer()
+            .extended
+            .then(|| Extensions::new(capabilities, agent, &self.settings.node));
+        let keepalive_interval = self.settings.keepalive;
+        peer.outbox.control(&Message::Hello(Hello { keepalive_interval, is_server: true, extensions }));
+        Self::mark_ready(&mut self.ready, slot, peer);
+    }
+
+    fn subscribe(&mut self, slot: Slot, vni: Vni) -> Result<(), CloseReason> {
+        let shard = self.id;
+        let max = self.settings.limits.subscriptions_per_peer;
+        let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
+        let entry = peer.vnis.entry(vni).or_insert_with(PeerVni::default);
+        if entry.subscription.is_some() {
+            return Ok(());
+        }
+        if peer.subscriptions >= max {
+            return Err(CloseReason::MaxSubscriptions(max));
+        }
+        let id = peer.next_subscription;
+        let list = self.subscribers.entry(vni).or_default();
+        let place = u32::try_from(list.len()).unwrap_or(u32::MAX);
+        list.push(Subscriber { slot, id, in_sync: false });
+        entry.subscription = Some((place, id));
+        peer.subscriptions += 1;
+        peer.next_subscription += 1;
+        peer.behind.push_back((vni, id));
+        let origin = peer.origin(shard);
+        self.request(vni, Request::Subscribe { origin, vni });
+        self.pull(slot);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, slot: Slot, vni: Vni) {
+        let Some(peer) = &mut self.peers[slot as usize] else { return };
+        let is_subscribed = peer.vnis.get(&vni).is_some_and(|entry| entry.subscription.is_some());
+        if !is_subscribed {
+            return;
+        }
+        let Some(PeerVni { subscription: Some((place, id)) }) = peer.vnis.remove(&vni) else {
+            return;
+        };
+        peer.subscriptions -= 1;
+        peer.behind.retain(|entry| *entry != (vni, id));
+        peer.outbox.forget(vni);
+        let peer = peer.id;
+        self.remove_subscriber(vni, place);
+        self.request(vni, Request::Leave { peer, vni });
+    }
+
+    fn remove_subscriber(&mut self, vni: Vni, place: u32) {
+        let Some(list) = self.subscribers.get_mut(&vni) else { return };
+        list.swap_remove(place as usize);
+        let moved = list.get(place as usize).map(|subscriber| subscriber.slot);
+        if list.is_empty() {
+            self.subscribers.remove(&vni);
+        }
+        if let Some(slot) = moved
+            && let Some(peer) = &mut self.peers[slot as usize]
+            && let Some(entry) = peer.vnis.get_mut(&vni)
+            && let Some((at, _)) = &mut entry.subscription
+        {
+            *at = place;
+        }
+    }
+
+    fn update(
+        &mut self,
+        slot: Slot,
+        update: &Update,
+        run: &mut Option<Run>,
+    ) -> Result<(), CloseReason> {
+        self.stats.updates_received += 1;
+        let Update { action, vni, destination, next_hop } = *update;
+        if let Some(run) = run.filter(|run| run.vni == vni) {
+            let change = self.apply(run.owned, run.member, action, &destination, &next_hop);
+            return self.count_routes(slot, change);
+        }
+        let shard = self.id;
+        let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
+        let origin = peer.origin(shard);
+        peer.vnis.entry(vni).or_default();
+        let owner = self.owner(vni);
+        if owner != shard {
+            let lanes = &mut self.lanes[owner.index()];
+            lanes.request_cost += 1;
+            let request = join(lanes.requests.last_mut(), origin, update);
+            lanes.requests.extend(request);
+            return Ok(());
+        }
+        if !self.inbox.is_empty() {
+            // Something of this peer may wait there, an UNSUBSCRIBE say: stay behind it.
+            self.inbox_cost += 1;
+            let request = join(self.inbox.back_mut(), origin, update);
+            self.inbox.extend(request);
+            return Ok(());
+        }
+        let owned = self.owned_for(vni);
+        let Some(entry) = &mut self.owned[owned as usize] else { return Ok(()) };
+        let member = entry.vnet.member(origin);
+        *run = Some(Run { vni, owned, member });
+        let change = self.apply(owned, member, action, &destination, &next_hop);
+        self.count_routes(slot, change)
+    }
+
+    /// Keeps count of what a peer announces.
+    pub(super) fn count_routes(&mut self, slot: Slot, change: i64) -> Result<(), CloseReason> {
+        let max = self.settings.limits.routes_per_peer;
+        let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
+        peer.routes += change;
+        if change > 0 && peer.routes > i64::try_from(max).unwrap_or(i64::MAX) {
+            return Err(CloseReason::MaxRoutes(max));
+        }
+        Ok(())
+    }
+}
+
+/// Adds an update to the last request of a lane if it belongs there; else a request of its own.
+fn join(last: Option<&mut Request>, origin: Origin, update: &Update) -> Option<Request> {
+    let Update { action, vni, destination, next_hop } = *update;
+    let announcement = Announcement { action, destination, next_hop };
+    if let Some(Request::Updates { origin: last, vni: last_vni, updates }) = last
+        && *last == origin
+        && *last_vni == vni
+    {
+        updates.push(announcement);
+        return None;
+    }
+    Some(Request::Updates { origin, vni, updates: vec![announcement] })
+}

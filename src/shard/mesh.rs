@@ -1,0 +1,81 @@
+//! Everything that crosses from one shard to another.
+//!
+//! Each ordered pair of shards has two bounded channels, one a [`Request`] lane towards the owner
+//! of a VNI, one a [`Delivery`] lane from it. A shard collects messages during a loop turn and sends
+//! each lane's as one parcel, with one wake. A full channel leaves the parcel with its sender.
+//!
+//! Two lanes, because they may wait for different things and so can't wait for each other:
+//!
+//! * Deliveries are always taken in: that only moves references into outboxes, whose bounds turn
+//!   into cursors instead of waiting. So a delivery lane always drains.
+//! * Requests are taken in only while the taker's own delivery lanes have room. A full request
+//!   lane stops the sender from *reading its publishers' sockets*, and TCP slows them down.
+//!
+//! Order: within a lane, as sent. Nothing relies on an order between lanes.
+
+use std::sync::Arc;
+
+use super::Announcement;
+use crate::ids::PeerId;
+use crate::table::{Audience, Batch, Chunk, Origin};
+use crate::wire::Vni;
+
+/// From the shard where a peer's connection lives to the owner of a VNI.
+///
+/// When the lane is full, messages stay with the sender, in order; past [`REQUEST_ROOM`] the
+/// sender reads no further from the peers that caused them.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A peer announces or withdraws. Consecutive updates of a peer for a VNI are one message.
+    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement> },
+    /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
+    Subscribe { origin: Origin, vni: Vni },
+    /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
+    Leave { peer: PeerId, vni: Vni },
+    /// A subscriber could not take `from` or anything after it.
+    FellBehind { peer: PeerId, vni: Vni, from: Arc<Batch> },
+    /// A subscriber that is behind has room for a chunk. At most
+    /// [`PULLS_MAX`](super::peer::PULLS_MAX) are under way for one peer.
+    Pull { peer: PeerId, vni: Vni, subscription: u32 },
+}
+
+impl Request {
+    /// What it counts for against [`REQUEST_ROOM`].
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Updates { updates, .. } => updates.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// From the owner of a VNI to a shard where subscribers' connections live.
+///
+/// When the lane is full, messages stay with the owner, in order; past [`DELIVERY_ROOM`] the owner
+/// takes in no further requests and reads no further from its own peers.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// For every subscriber there that is in sync.
+    Batch { audience: Audience, batch: Arc<Batch> },
+    /// Answers one [`Request::Pull`].
+    Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
+    /// A peer announces so many routes more (or fewer) than before.
+    Announced { peer: PeerId, change: i64 },
+    /// What the peer lacks can't be derived any more: close it.
+    TooFarBehind { peer: PeerId },
+}
+
+/// Request cost that may wait with its sender for one other shard.
+pub(crate) const REQUEST_ROOM: usize = 8192;
+/// Deliveries that may wait with the owner for one other shard.
+pub(crate) const DELIVERY_ROOM: usize = 1024;
+/// Parcels in one channel.
+pub(crate) const PARCELS: usize = 16;
+
+/// What waits to be sent to one other shard.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) request_cost: usize,
+    pub(crate) deliveries: Vec<Delivery>,
+}

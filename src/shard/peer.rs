@@ -1,0 +1,95 @@
+//! One peer as the shard that holds its connection knows it.
+
+use std::collections::VecDeque;
+
+use ahash::{AHashMap, RandomState};
+
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::Outbox;
+use crate::session::{Pacer, Session};
+use crate::table::{Audience, Origin};
+use crate::wire::{Capabilities, Vni};
+
+/// Chunks that may be on their way to one peer. Two keep a dump across shards busy.
+pub(crate) const PULLS_MAX: u32 = 2;
+
+/// A peer's part in one VNI.
+#[derive(Debug, Default)]
+pub(super) struct PeerVni {
+    /// Place in the VNI's list of local subscribers, and the subscription's number.
+    pub(super) subscription: Option<(u32, u32)>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) session: Session,
+    pub(super) outbox: Outbox,
+    /// Bytes of a message that has not arrived whole; empty between messages.
+    pub(super) partial: Vec<u8>,
+    /// Every VNI that the peer subscribed to or announced in.
+    pub(super) vnis: AHashMap<Vni, PeerVni>,
+    pub(super) subscriptions: u64,
+    /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
+    pub(super) next_subscription: u32,
+    /// Subscriptions that are behind and have no pull under way.
+    pub(super) behind: VecDeque<(Vni, u32)>,
+    pub(super) pulls: u32,
+    /// Routes that it announces, as the owners of the VNIs count them.
+    pub(super) routes: i64,
+    /// `None` for a peer that may be sent to at any pace.
+    pub(super) pacer: Option<Box<Pacer>>,
+    /// Whether a write is in flight.
+    pub(super) writing: bool,
+    /// When the peer last took something, or had nothing to take.
+    pub(super) progress: Moment,
+    /// Bytes its kernel had acknowledged then.
+    pub(super) acked: u64,
+    /// Whether it is listed as having something to write.
+    pub(super) is_ready: bool,
+    /// Whether its reading is suspended.
+    pub(super) is_paused: bool,
+    pub(super) is_closed: bool,
+}
+
+impl Peer {
+    pub(super) fn new(id: PeerId, now: Moment, hasher: RandomState) -> Self {
+        Self {
+            id,
+            session: Session::new(now),
+            outbox: Outbox::default(),
+            partial: Vec::new(),
+            vnis: AHashMap::with_hasher(hasher),
+            subscriptions: 0,
+            next_subscription: 0,
+            behind: VecDeque::new(),
+            pulls: 0,
+            routes: 0,
+            pacer: None,
+            writing: false,
+            progress: now,
+            acked: 0,
+            is_ready: false,
+            is_paused: false,
+            is_closed: false,
+        }
+    }
+
+    pub(super) fn audience(&self) -> Audience {
+        if self.session.peer().is_server { Audience::Servers } else { Audience::Clients }
+    }
+
+    pub(super) fn origin(&self, shard: ShardId) -> Origin {
+        Origin { peer: self.id, shard, is_server: self.session.peer().is_server }
+    }
+
+    /// Whether something waits for the peer to take it.
+    pub(super) fn is_owed(&self) -> bool {
+        !self.is_closed && (self.writing || !self.outbox.is_empty())
+    }
+
+    pub(super) fn has(&self, capability: Capabilities) -> bool {
+        self.session.peer().capabilities.contains(capability)
+    }
+}

@@ -1,0 +1,204 @@
+//! What the owner of a VNI does: applies updates, serves subscribers, seals batches.
+
+use super::mesh::{Delivery, Request};
+use super::state::{Owned, Shard};
+use crate::ids::{Moment, ShardId};
+use crate::outbox::LOW_WATER;
+use crate::table::{Outcome, Vnet};
+use crate::wire::{Action, Destination, NextHop, Vni};
+
+impl Shard {
+    /// Serves one request.
+    pub(super) fn serve(&mut self, now: Moment, request: Request) {
+        match request {
+            Request::Updates { origin, vni, updates } => {
+                let owned = self.owned_for(vni);
+                let Some(entry) = &mut self.owned[owned as usize] else { return };
+                let member = entry.vnet.member(origin);
+                let mut change = 0;
+                for update in &updates {
+                    let (destination, hop) = (&update.destination, &update.next_hop);
+                    change += self.apply(owned, member, update.action, destination, hop);
+                }
+                if change != 0 {
+                    let delivery = Delivery::Announced { peer: origin.peer, change };
+                    self.send(now, origin.shard, delivery);
+                }
+            }
+            Request::Subscribe { origin, vni } => {
+                let owned = self.owned_for(vni);
+                let Some(entry) = &mut self.owned[owned as usize] else { return };
+                let member = entry.vnet.member(origin);
+                entry.vnet.subscribe(member);
+            }
+            Request::Leave { peer, vni } => {
+                let Some(owned) = self.owned_index.get(&vni).copied() else { return };
+                let Some(entry) = &mut self.owned[owned as usize] else { return };
+                if let Some(left) = entry.vnet.leave(peer) {
+                    if left.routes > 0 {
+                        let change = -i64::from(left.routes);
+                        self.send(now, left.shard, Delivery::Announced { peer, change });
+                    }
+                    self.mark_lingering(owned);
+                }
+            }
+            Request::FellBehind { peer, vni, from } => {
+                let Some(owned) = self.owned_index.get(&vni).copied() else { return };
+                let Some(entry) = &mut self.owned[owned as usize] else { return };
+                if let Some(shard) = entry.vnet.fell_behind(peer, from.start) {
+                    self.send(now, shard, Delivery::TooFarBehind { peer });
+                }
+            }
+            Request::Pull { peer, vni, subscription } => {
+                let Some(owned) = self.owned_index.get(&vni).copied() else { return };
+                let Some(entry) = &mut self.owned[owned as usize] else { return };
+                let Some((shard, chunk)) = entry.vnet.chunk(peer, LOW_WATER, now) else { return };
+                self.stats.chunks += 1;
+                // Building a chunk seals the open batch, which goes first.
+                self.send_sealed(now, owned);
+                self.send(now, shard, Delivery::Chunk { peer, vni, subscription, chunk });
+                self.mark_lingering(owned);
+            }
+        }
+    }
+
+    /// The table of a VNI that this shard owns.
+    pub(super) fn owned_for(&mut self, vni: Vni) -> u32 {
+        if let Some(&owned) = self.owned_index.get(&vni) {
+            return owned;
+        }
+        debug_assert!(self.owner(vni) == self.id, "a VNI has one owner");
+        let vnet = Vnet::new(vni, self.hasher.clone());
+        let entry = Some(Box::new(Owned { vnet, is_dirty: false, lingers: false }));
+        let owned = if let Some(owned) = self.owned_free.pop() {
+            self.owned[owned as usize] = entry;
+            owned
+        } else {
+            self.owned.push(entry);
+            u32::try_from(self.owned.len() - 1).unwrap_or(u32::MAX)
+        };
+        self.owned_index.insert(vni, owned);
+        // Listed from the start, so that one which stays empty is found and dropped.
+        self.mark_lingering(owned);
+        owned
+    }
+
+    /// Applies one update; returns by how many the member's routes changed.
+    pub(super) fn apply(
+        &mut self,
+        owned: u32,
+        member: u32,
+        action: Action,
+        destination: &Destination,
+        hop: &NextHop,
+    ) -> i64 {
+        let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
+        let outcome = entry.vnet.update(member, action, destination, hop);
+        if !entry.is_dirty {
+            entry.is_dirty = true;
+            self.dirty.push(owned);
+        }
+        match outcome {
+            Outcome::Added => 1,
+            Outcome::Removed => -1,
+            Outcome::Ignored => {
+                self.stats.updates_ignored += 1;
+                0
+            }
+        }
+    }
+
+    /// Seals every VNI with changes and sends the batches on.
+    pub(super) fn seal_dirty(&mut self, now: Moment) {
+        self.last_seal = now;
+        for owned in std::mem::take(&mut self.dirty) {
+            let Some(entry) = &mut self.owned[owned as usize] else { continue };
+            entry.is_dirty = false;
+            entry.vnet.seal();
+            let given_up = entry.vnet.trim(false);
+            self.send_sealed(now, owned);
+            if let Some((shard, peer)) = given_up {
+                self.send(now, shard, Delivery::TooFarBehind { peer });
+            }
+            self.mark_lingering(owned);
+        }
+    }
+
+    /// Withdraws up to `budget` routes of departed members; `true` when some are left.
+    pub(super) fn withdraw_departed(&mut self, mut budget: usize) -> bool {
+        let mut at = 0;
+        while at < self.lingering.len() {
+            let owned = self.lingering[at];
+            at += 1;
+            let Some(entry) = &mut self.owned[owned as usize] else { continue };
+            if !entry.vnet.has_work() {
+                continue;
+            }
+            if budget == 0 {
+                return true;
+            }
+            budget = entry.vnet.work(budget);
+            if !entry.is_dirty {
+                entry.is_dirty = true;
+                self.dirty.push(owned);
+            }
+        }
+        false
+    }
+
+    /// Forgets what VNIs no longer need, and VNIs that nobody needs.
+    pub(super) fn trim_lingering(&mut self, now: Moment) {
+        for owned in std::mem::take(&mut self.lingering) {
+            let Some(entry) = &mut self.owned[owned as usize] else { continue };
+            entry.lingers = false;
+            entry.vnet.expire(now);
+            let given_up = entry.vnet.trim(true);
+            let lingers = entry.vnet.lingers();
+            let is_empty = entry.vnet.is_empty() && !lingers && !entry.is_dirty;
+            let vni = entry.vnet.vni;
+            if let Some((shard, peer)) = given_up {
+                self.send(now, shard, Delivery::TooFarBehind { peer });
+            }
+            if is_empty {
+                self.owned[owned as usize] = None;
+                self.owned_index.remove(&vni);
+                self.owned_free.push(owned);
+            } else if lingers {
+                self.mark_lingering(owned);
+            }
+        }
+    }
+
+    /// Sends what a VNI has sealed to every shard with subscribers in sync.
+    fn send_sealed(&mut self, now: Moment, owned: u32) {
+        let Some(entry) = &mut self.owned[owned as usize] else { return };
+        for (audience, batch) in entry.vnet.take_sealed() {
+            self.stats.batches += 1;
+            for shard in 0..self.shards {
+                let shard = ShardId(u16::try_from(shard).unwrap_or(u16::MAX));
+                let Some(entry) = &self.owned[owned as usize] else { return };
+                if entry.vnet.in_sync_on(shard, audience) > 0 {
+                    let batch = batch.clone();
+                    self.send(now, shard, Delivery::Batch { audience, batch });
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Moment, to: ShardId, delivery: Delivery) {
+        if to == self.id {
+            self.deliver(now, delivery);
+        } else {
+            self.lanes[to.index()].deliveries.push(delivery);
+        }
+    }
+
+    fn mark_lingering(&mut self, owned: u32) {
+        if let Some(entry) = &mut self.owned[owned as usize]
+            && !entry.lingers
+        {
+            entry.lingers = true;
+            self.lingering.push(owned);
+        }
+    }
+}

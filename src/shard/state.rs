@@ -1,0 +1,332 @@
+//! [`Shard`]: its state, its beginning, and the loop turn.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ahash::{AHashMap, RandomState};
+
+use super::mesh::{DELIVERY_ROOM, Delivery, Lanes, REQUEST_ROOM, Request};
+use super::peer::Peer;
+use super::timers::TICK;
+use super::{Settings, Stats, placement};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::OutBuf;
+use crate::session::CloseReason;
+use crate::table::Vnet;
+use crate::wire::{Action, Destination, NextHop, Vni};
+
+/// A connection's place on its shard, valid from [`Shard::connect`] to [`Shard::release`].
+pub(crate) type Slot = u32;
+
+/// Request cost taken in during one turn, and routes of departed peers withdrawn in one.
+pub(super) const WORK_PER_TURN: usize = 16_384;
+/// What building one chunk costs in the same coin.
+pub(super) const CHUNK_COST: usize = 512;
+
+/// What a publisher says of one route of a VNI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announcement {
+    pub(crate) action: Action,
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: NextHop,
+}
+
+/// A VNI whose table this shard owns.
+#[derive(Debug)]
+pub(super) struct Owned {
+    pub(super) vnet: Vnet,
+    /// Listed as having changes to seal.
+    pub(super) is_dirty: bool,
+    /// Listed as having something to trim or to withdraw.
+    pub(super) lingers: bool,
+}
+
+/// A subscription of a peer of this shard, whoever owns the VNI.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    pub(super) slot: Slot,
+    pub(super) id: u32,
+    pub(super) in_sync: bool,
+}
+
+/// A session that has ended.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) slot: Slot,
+    pub(crate) peer: PeerId,
+    pub(crate) reason: CloseReason,
+    pub(crate) node: Box<str>,
+}
+
+/// Whether to go on reading a peer's socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flow {
+    Continue,
+    /// Not before the peer is among [`Shard::take_resumed`].
+    Pause,
+    /// The session has ended.
+    Closed,
+}
+
+/// What a peer's socket should be given.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// One write; `record` asks for a segment of its own (MSG_EOR).
+    Bytes { bytes: OutBuf, record: bool },
+    /// Nothing before this moment.
+    WaitUntil(Moment),
+    Nothing,
+}
+
+/// When a shard wants its next turn if nothing else happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turn {
+    pub(crate) next: Moment,
+}
+
+/// See the folder's documentation.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(super) id: ShardId,
+    pub(super) shards: usize,
+    pub(super) settings: Settings,
+    pub(super) hasher: RandomState,
+    pub(super) stats: Stats,
+
+    // Connections.
+    pub(super) peers: Vec<Option<Box<Peer>>>,
+    pub(super) free: Vec<Slot>,
+    pub(super) by_id: AHashMap<PeerId, Slot>,
+    pub(super) subscribers: AHashMap<Vni, Vec<Subscriber>>,
+    pub(super) ready: Vec<Slot>,
+    pub(super) paused: Vec<Slot>,
+    pub(super) closed: Vec<Closed>,
+    pub(super) buffers: Vec<Vec<u8>>,
+
+    // Owned VNIs.
+    pub(super) owned: Vec<Option<Box<Owned>>>,
+    pub(super) owned_free: Vec<u32>,
+    pub(super) owned_index: AHashMap<Vni, u32>,
+    pub(super) dirty: Vec<u32>,
+    pub(super) lingering: Vec<u32>,
+
+    // Between shards.
+    pub(super) inbox: VecDeque<Request>,
+    pub(super) inbox_cost: usize,
+    pub(super) lanes: Vec<Lanes>,
+
+    // Time.
+    pub(super) last_seal: Moment,
+    pub(super) next_tick: Moment,
+}
+
+impl Shard {
+    /// An empty shard. `seeds` make the hash of what comes from the network unpredictable.
+    pub(crate) fn new(
+        id: ShardId,
+        shards: usize,
+        settings: Settings,
+        seeds: [u64; 4],
+        now: Moment,
+    ) -> Self {
+        let [a, b, c, d] = seeds;
+        let hasher = RandomState::with_seeds(a, b, c, d);
+        Self {
+            id,
+            shards,
+            settings,
+            stats: Stats::default(),
+            peers: Vec::new(),
+            free: Vec::new(),
+            by_id: AHashMap::new(),
+            subscribers: AHashMap::with_hasher(hasher.clone()),
+            ready: Vec::new(),
+            paused: Vec::new(),
+            closed: Vec::new(),
+            buffers: Vec::new(),
+            owned: Vec::new(),
+            owned_free: Vec::new(),
+            owned_index: AHashMap::with_hasher(hasher.clone()),
+            dirty: Vec::new(),
+            lingering: Vec::new(),
+            inbox: VecDeque::new(),
+            inbox_cost: 0,
+            lanes: (0..shards).map(|_| Lanes::default()).collect(),
+            last_seal: now,
+            next_tick: now + TICK,
+            hasher,
+        }
+    }
+
+    /// A copy of the counters.
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Routes in the tables of this shard's VNIs.
+    pub(crate) fn routes(&self) -> usize {
+        self.owned.iter().flatten().map(|owned| owned.vnet.routes()).sum()
+    }
+
+    /// Begins a session on a fresh connection.
+    pub(crate) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
+        let peer = Some(Box::new(Peer::new(id, now, self.hasher.clone())));
+        self.stats.sessions += 1;
+        let slot = if let Some(slot) = self.free.pop() {
+            self.peers[slot as usize] = peer;
+            slot
+        } else {
+            self.peers.push(peer);
+            u32::try_from(self.peers.len() - 1).unwrap_or(u32::MAX)
+        };
+        self.by_id.insert(id, slot);
+        slot
+    }
+
+    /// Forgets a closed connection: the driver's tasks for it have ended.
+    pub(crate) fn release(&mut self, slot: Slot) {
+        self.peers[slot as usize] = None;
+        self.free.push(slot);
+    }
+
+    /// One loop turn: takes in what other shards asked for, withdraws what departed peers left,
+    /// and seals what changed if it is time to.
+    pub(crate) fn turn(&mut self, now: Moment) -> Turn {
+        let mut budget = WORK_PER_TURN;
+        while !self.is_congested()
+            && budget > 0
+            && let Some(request) = self.inbox.pop_front()
+        {
+            let cost = request.cost();
+            self.inbox_cost -= cost;
+            let is_pull = matches!(request, Request::Pull { .. });
+            self.serve(now, request);
+            budget = budget.saturating_sub(if is_pull { CHUNK_COST } else { cost });
+        }
+        let is_unfinished = self.withdraw_departed(budget.max(WORK_PER_TURN / 4));
+        let seal_at = self.last_seal + self.settings.batch_delay;
+        if !self.dirty.is_empty() && now >= seal_at {
+            self.seal_dirty(now);
+        }
+        if now >= self.next_tick {
+            self.tick(now);
+            self.next_tick = now + TICK;
+        }
+        let mut next = self.next_tick;
+        if !self.dirty.is_empty() {
+            next = next.min(seal_at);
+        }
+        if !self.is_congested() && (is_unfinished || !self.inbox.is_empty()) {
+            next = now;
+        }
+        if self.has_outgoing() {
+            next = next.min(now + Duration::from_millis(1));
+        }
+        Turn { next }
+    }
+
+    /// Peers that have something to write and no write in flight.
+    pub(crate) fn take_ready(&mut self, ready: &mut Vec<Slot>) {
+        ready.append(&mut self.ready);
+        for &slot in ready.iter() {
+            if let Some(peer) = &mut self.peers[slot as usize] {
+                peer.is_ready = false;
+            }
+        }
+    }
+
+    /// Sessions that ended since the last call.
+    pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// Peers whose reading may go on.
+    pub(crate) fn take_resumed(&mut self) -> Vec<Slot> {
+        if self.paused.is_empty() || self.is_congested() || self.is_backed_up() {
+            return Vec::new();
+        }
+        let resumed = std::mem::take(&mut self.paused);
+        for &slot in &resumed {
+            if let Some(peer) = &mut self.peers[slot as usize] {
+                peer.is_paused = false;
+            }
+        }
+        resumed
+    }
+
+    /// Requests for another shard, in order. Call only when its channel has room for one parcel.
+    pub(crate) fn take_requests(&mut self, to: ShardId) -> Option<Vec<Request>> {
+        let lanes = &mut self.lanes[to.index()];
+        lanes.request_cost = 0;
+        (!lanes.requests.is_empty()).then(|| std::mem::take(&mut lanes.requests))
+    }
+
+    /// Deliveries for another shard, in order. Call only when its channel has room for one parcel.
+    pub(crate) fn take_deliveries(&mut self, to: ShardId) -> Option<Vec<Delivery>> {
+        let lanes = &mut self.lanes[to.index()];
+        (!lanes.deliveries.is_empty()).then(|| std::mem::take(&mut lanes.deliveries))
+    }
+
+    /// Whether requests from other shards may be handed to [`Shard::requests`].
+    pub(crate) fn takes_requests(&self) -> bool {
+        !self.is_congested() && self.inbox_cost < 2 * REQUEST_ROOM
+    }
+
+    /// Requests of another shard.
+    pub(crate) fn requests(&mut self, parcel: Vec<Request>) {
+        self.inbox_cost += parcel.iter().map(Request::cost).sum::<usize>();
+        self.inbox.extend(parcel);
+    }
+
+    /// Whether everything that was received has been written out, as far as peers take it.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.dirty.is_empty()
+            && self.inbox.is_empty()
+            && !self.has_outgoing()
+            && self.peers.iter().flatten().all(|peer| {
+                peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
+            })
+    }
+
+    /// The owner of a VNI.
+    pub(super) fn owner(&self, vni: Vni) -> ShardId {
+        placement::owner(vni, self.shards)
+    }
+
+    /// Sends a request to a VNI's owner, which may be this shard.
+    pub(super) fn request(&mut self, vni: Vni, request: Request) {
+        let owner = self.owner(vni);
+        if owner == self.id {
+            self.inbox_cost += request.cost();
+            self.inbox.push_back(request);
+        } else {
+            let lanes = &mut self.lanes[owner.index()];
+            lanes.request_cost += request.cost();
+            lanes.requests.push(request);
+        }
+    }
+
+    /// Lists a peer as having something to write, unless a write is in flight.
+    pub(super) fn mark_ready(ready: &mut Vec<Slot>, slot: Slot, peer: &mut Peer) {
+        if !peer.is_ready && !peer.writing && !peer.is_closed {
+            peer.is_ready = true;
+            ready.push(slot);
+        }
+    }
+
+    /// Whether deliveries pile up: no more work that makes deliveries.
+    fn is_congested(&self) -> bool {
+        self.lanes.iter().any(|lanes| lanes.deliveries.len() > DELIVERY_ROOM)
+    }
+
+    /// Whether requests pile up: no more reading.
+    pub(super) fn is_backed_up(&self) -> bool {
+        self.is_congested()
+            || self.inbox_cost > 2 * REQUEST_ROOM
+            || self.lanes.iter().any(|lanes| lanes.request_cost > REQUEST_ROOM)
+    }
+
+    fn has_outgoing(&self) -> bool {
+        self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
+    }
+}

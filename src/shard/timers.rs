@@ -1,0 +1,53 @@
+//! What happens by the clock: silent peers, peers that read nothing, and tidying up.
+
+use std::time::Duration;
+
+use super::state::{Shard, Slot};
+use crate::ids::Moment;
+use crate::session::CloseReason;
+
+/// How often every peer is looked at. Sessions end at most this much late.
+pub(super) const TICK: Duration = Duration::from_millis(500);
+
+impl Shard {
+    pub(super) fn tick(&mut self, now: Moment) {
+        for slot in 0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX) {
+            let Some(peer) = &mut self.peers[slot as usize] else { continue };
+            if peer.is_closed {
+                continue;
+            }
+            if !peer.is_owed() {
+                peer.progress = now;
+            }
+            let send_hold = self.settings.send_hold;
+            if let Err(reason) = peer.session.check(now) {
+                self.close(slot, reason);
+            } else if peer.is_owed() && now.since(peer.progress) > send_hold {
+                self.close(slot, CloseReason::SendHold(send_hold));
+            }
+        }
+        self.trim_lingering(now);
+    }
+
+    /// Peers that have taken nothing for a while although something waits for them: ask the kernel
+    /// whether they have acknowledged anything and say so by [`Shard::acknowledged`].
+    pub(crate) fn stalled(&self, now: Moment) -> Vec<Slot> {
+        let patience = self.settings.send_hold / 4;
+        (0..)
+            .zip(&self.peers)
+            .filter_map(|(slot, peer)| peer.as_ref().map(|peer| (slot, peer)))
+            .filter(|(_, peer)| peer.is_owed() && now.since(peer.progress) > patience)
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+
+    /// So many bytes of a connection have been acknowledged in all.
+    pub(crate) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
+        if let Some(peer) = &mut self.peers[slot as usize]
+            && peer.acked != acked
+        {
+            peer.acked = acked;
+            peer.progress = now;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Encoded updates that many subscribers share.
+//!
+//! A batch holds the frames that nearly every subscriber is owed, once, and beside them *cuts*: for
+//! the few peers that are owed something else (an announcer does not get its own route; it does
+//! get it when somebody else announces it too), what to leave out and what to put in. So a
+//! subscriber costs a reference, and a subscriber that also announces costs its own routes.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::journal::View;
+use crate::ids::PeerId;
+use crate::wire::{Action, Destination, NextHop, Vni, encode_update};
+
+/// Which kind of peer a batch is for; see [`View::has_client`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Audience {
+    Clients,
+    Servers,
+}
+
+/// Where one peer's bytes differ from the shared ones. Offsets are into the shared bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cut {
+    /// These are about the peer's own route.
+    Skip(Range<u32>),
+    /// Only this peer gets these: a range of the private bytes, to go before offset `at`.
+    Insert { at: u32, private: Range<u32> },
+}
+
+/// Updates of one VNI, encoded. Immutable; shared by reference within and between shards.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) vni: Vni,
+    /// Journal positions that the batch brings a subscriber from and to. Meaningless in a batch
+    /// that answers one peer's catch-up.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// The newest earlier change of any destination in here: a subscriber that has not been sent
+    /// everything up to and including that position is owed the two changes as one.
+    pub(crate) latest_prev: Option<u64>,
+    bytes: Bytes,
+    private: Bytes,
+    /// Sorted by peer, then by offset.
+    cuts: Vec<(PeerId, Cut)>,
+}
+
+impl Batch {
+    /// Length of what nearly everybody gets.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What `peer` is owed, in order. One piece for everybody without cuts; no copies.
+    pub(crate) fn for_each_piece(&self, peer: PeerId, mut piece: impl FnMut(Bytes)) {
+        let from = self.cuts.partition_point(|(p, _)| *p < peer);
+        let mut at = 0;
+        let mut rest = &self.cuts[from..];
+        let mut emit = |bytes: &Bytes, range: Range<usize>| {
+            if !range.is_empty() {
+                piece(bytes.slice(range));
+            }
+        };
+        while let Some(((p, cut), tail)) = rest.split_first() {
+            if *p != peer {
+                break;
+            }
+            match cut {
+                Cut::Skip(range) => {
+                    emit(&self.bytes, at..range.start as usize);
+                    at = range.end as usize;
+                }
+                Cut::Insert { at: before, private } => {
+                    emit(&self.bytes, at..*before as usize);
+                    at = *before as usize;
+                    emit(&self.private, private.start as usize..private.end as usize);
+                }
+            }
+            rest = tail;
+        }
+        emit(&self.bytes, at..self.bytes.len());
+    }
+}
+
+/// Builds one [`Batch`].
+#[derive(Debug)]
+pub(crate) struct BatchBuilder {
+    vni: Vni,
+    audience: Audience,
+    bytes: Vec<u8>,
+    private: Vec<u8>,
+    cuts: Vec<(PeerId, Cut)>,
+}
+
+/// A route and the change of its view, as a builder takes it.
+pub(crate) struct Change<'a> {
+    pub(crate) destination: &'a Destination,
+    pub(crate) next_hop: &'a NextHop,
+    pub(crate) before: View,
+    pub(crate) after: View,
+}
+
+impl BatchBuilder {
+    pub(crate) fn new(vni: Vni, audience: Audience, capacity: usize) -> Self {
+        let bytes = Vec::with_capacity(capacity);
+        Self { vni, audience, bytes, private: Vec::new(), cuts: Vec::new() }
+    }
+
+    /// Bytes encoded so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.private.len()
+    }
+
+    /// Encodes the withdrawals that a change means: everybody's when the last announcer left, one
+    /// peer's when that peer has become the only announcer. `peer_of` names a member.
+    pub(crate) fn withdraw(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
+        let Change { before, after, .. } = *change;
+        match self.audience {
+            Audience::Servers => {
+                if before.has_client() && !after.has_client() {
+                    self.common(Action::Remove, change, None);
+                }
+            }
+            Audience::Clients if before == after || !before.is_announced() => {}
+            Audience::Clients => {
+                let was = before.sole_member();
+                if !after.is_announced() {
+                    self.common(Action::Remove, change, was.map(peer_of));
+                } else if let Some(only) = after.sole_member()
+                    && was != Some(only)
+                {
+                    self.only(Action::Remove, change, peer_of(only));
+                }
+            }
+        }
+    }
+
+    /// Encodes the announcements that a change means: everybody's when the first announcer came,
+    /// one peer's when that peer is no longer the only announcer.
+    pub(crate) fn announce(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
+        let Change { before, after, .. } = *change;
+        match self.audience {
+            Audience::Servers => {
+                if after.has_client() && !before.has_client() {
+                    self.common(Action::Add, change, None);
+                }
+            }
+            Audience::Clients if before == after || !after.is_announced() => {}
+            Audience::Clients => {
+                let is = after.sole_member();
+                if !before.is_announced() {
+                    self.common(Action::Add, change, is.map(peer_of));
+                } else if let Some(only) = before.sole_member()
+                    && is != Some(only)
+                {
+                    self.only(Action::Add, change, peer_of(only));
+                }
+            }
+        }
+    }
+
+    fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
+        let start = offset(&self.bytes);
+        encode_update(&mut self.bytes, action, self.vni, change.destination, change.next_hop);
+        let end = offset(&self.bytes);
+        let Some(peer) = except else { return };
+        if let Some((last, Cut::Skip(range))) = self.cuts.last_mut()
+            && *last == peer
+            && range.end == start
+        {
+            range.end = end;
+        } else {
+            self.cuts.push((peer, Cut::Skip(start..end)));
+        }
+    }
+
+    fn only(&mut self, action: Action, change: &Change<'_>, peer: PeerId) {
+        let start = offset(&self.private);
+        encode_update(&mut self.private, action, self.vni, change.destination, change.next_hop);
+        let private = start..offset(&self.private);
+        self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private }));
+    }
+
+    /// Finishes the batch; `None` when no peer is owed anything.
+    pub(crate) fn finish(mut self, start: u64, end: u64, prev: Option<u64>) -> Option<Batch> {
+        if self.bytes.is_empty() && self.private.is_empty() {
+            return None;
+        }
+        if self.cuts.len() > 1 {
+            self.cuts.sort_by_key(|(peer, _)| *peer);
+        }
+        Some(Batch {
+            vni: self.vni,
+            start,
+            end,
+            latest_prev: prev,
+            bytes: self.bytes.into(),
+            private: self.private.into(),
+            cuts: self.cuts,
+        })
+    }
+}
+
+/// The end of a buffer as an offset. Batches are bounded to a few hundred kilobytes.
+fn offset(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,294 @@
+//! How a subscriber that lacks something gets it: dumps and catch-up, from current state.
+//!
+//! A [`Cursor`] says exactly what a subscriber knows, in a few words of memory however much it
+//! lacks. It knows the view as of journal position `synced`, except that destinations with a
+//! change in `synced..walked` are known as of the head at the time that part was walked (the
+//! `horizons`), and that of a dump in progress only routes in places below `dumped` count.
+//!
+//! [`Vnet::chunk`] moves a cursor on: it walks the journal from `walked`, and for each destination
+//! it meets sends the difference between what the subscriber knows and *now*, withdrawals first,
+//! so that everything pending for a destination coalesces whatever the backlog. When the walk has
+//! reached the head, the dump goes on with further routes as they are now; default routes first
+//! of all. A subscriber whose walk and dump are complete is in sync.
+//!
+//! A chunk is a pure function of the cursor, so subscribers in the same state share it ([`Cache`]):
+//! those that join together are all in the same state, and stay so as long as they keep pace.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::batch::{Audience, Batch, BatchBuilder};
+use super::journal::View;
+use super::member::Subscription;
+use super::slab::NONE;
+use super::vnet::Vnet;
+use crate::ids::{Moment, PeerId, ShardId};
+
+/// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
+const PLACES_PER_CHUNK: u32 = 16_384;
+/// Journal entries looked at for one chunk.
+const ENTRIES_PER_CHUNK: u64 = 16_384;
+/// Chunks remembered for others in the same state, and for how long.
+const CACHED: usize = 32;
+const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What states can be the same for two subscribers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Key {
+    /// Knows nothing yet.
+    Join,
+    /// Knows the view as of a position.
+    At(u64),
+    /// What chunk number so-and-so left behind.
+    After(u64),
+}
+
+/// What a subscriber that is behind knows. See the module's documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    key: Key,
+    synced: u64,
+    walked: u64,
+    /// End of a walked part, and the head when it was walked; ascending.
+    horizons: SmallVec<[(u64, u64); 2]>,
+    /// Places below this have been dumped; 0: not even the default routes; `NONE`: all.
+    dumped: u32,
+}
+
+impl Cursor {
+    /// Knows nothing.
+    pub(crate) fn join() -> Self {
+        Self { key: Key::Join, synced: 0, walked: 0, horizons: SmallVec::new(), dumped: 0 }
+    }
+
+    /// Knows the view as of `position`.
+    pub(crate) fn at(position: u64) -> Self {
+        Self {
+            key: Key::At(position),
+            synced: position,
+            walked: position,
+            horizons: SmallVec::new(),
+            dumped: NONE,
+        }
+    }
+
+    /// The oldest journal position it needs.
+    pub(crate) fn needs(&self) -> Option<u64> {
+        (self.dumped > 0).then_some(self.synced)
+    }
+
+    /// As of which position the changes before `position` in its destination were sent.
+    fn horizon(&self, prev: Option<u64>) -> u64 {
+        let Some(prev) = prev.filter(|&p| p >= self.synced) else { return self.synced };
+        let part = self.horizons.partition_point(|(end, _)| *end <= prev);
+        self.horizons.get(part).map_or(self.synced, |(_, head)| *head)
+    }
+}
+
+/// Something for a subscriber that is behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    /// `None` when everything pending cancelled out.
+    pub(crate) batch: Option<Arc<Batch>>,
+    /// The dump that answers a SUBSCRIBE is complete with this.
+    pub(crate) end_of_table: bool,
+    /// From here on the subscriber gets sealed batches.
+    pub(crate) in_sync: bool,
+}
+
+/// Chunks that others in the same state can have as they are.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    chunks: VecDeque<Cached>,
+    serial: u64,
+}
+
+#[derive(Debug)]
+struct Cached {
+    key: Key,
+    audience: Audience,
+    chunk: Chunk,
+    next: Cursor,
+    built: Moment,
+}
+
+impl Cache {
+    /// The oldest journal position that a remembered chunk's successor needs.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.chunks.iter().filter_map(|cached| cached.next.needs()).min()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Forgets chunks that nobody is likely to ask for any more.
+    pub(crate) fn expire(&mut self, now: Moment) {
+        while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {
+            self.chunks.pop_front();
+        }
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+    }
+
+    fn find(&self, key: Key, audience: Audience) -> Option<(Chunk, Cursor)> {
+        let cached = self.chunks.iter().find(|c| c.key == key && c.audience == audience)?;
+        Some((cached.chunk.clone(), cached.next.clone()))
+    }
+
+    fn remember(&mut self, cached: Cached) {
+        if self.chunks.len() == CACHED {
+            self.chunks.pop_front();
+        }
+        self.chunks.push_back(cached);
+    }
+}
+
+impl Vnet {
+    /// The next chunk of about `limit` bytes for a subscriber that is behind; `None` when it is not.
+    pub(crate) fn chunk(
+        &mut self,
+        peer: PeerId,
+        limit: usize,
+        now: Moment,
+    ) -> Option<(ShardId, Chunk)> {
+        let member = self.find_member(peer)?;
+        self.seal();
+        self.cache.expire(now);
+        let entry = &mut self.members[member as usize];
+        let shard = entry.origin.shard;
+        let audience = entry.origin.audience();
+        let Subscription::Behind(cursor) = &mut entry.subscription else { return None };
+        let cached = self.cache.find(cursor.key, audience);
+        let (mut chunk, next) = if let Some(found) = cached {
+            found
+        } else {
+            let mut next = (**cursor).clone();
+            let chunk = self.advance(&mut next, audience, limit);
+            self.cache.serial += 1;
+            let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
+            let cached = Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
+            self.cache.remember(cached);
+            (chunk, next)
+        };
+        // A remembered chunk may end before changes that came after it was made.
+        chunk.in_sync = next.dumped == NONE && next.synced == self.journal.head();
+        if chunk.in_sync {
+            self.caught_up(member);
+        } else if let Subscription::Behind(cursor) =
+            &mut self.members[member as usize].subscription
+        {
+            **cursor = next;
+        }
+        Some((shard, chunk))
+    }
+
+    /// Moves a cursor on and encodes what that means. The open batch is sealed, so the journal's
+    /// head is what subscribers in sync know.
+    fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> Chunk {
+        let head = self.journal.head();
+        let mut builder = BatchBuilder::new(self.vni, audience, limit.min(16_384));
+        if cursor.dumped == 0 {
+            (cursor.synced, cursor.walked) = (head, head);
+        }
+        self.walk(cursor, &mut builder, limit);
+        let mut end_of_table = false;
+        if cursor.walked == head {
+            cursor.synced = head;
+            cursor.horizons.clear();
+            if cursor.dumped != NONE && builder.len() < limit {
+                self.dump(cursor, &mut builder, limit);
+                end_of_table = cursor.dumped == NONE;
+            }
+        }
+        let batch = builder.finish(0, 0, None).map(Arc::new);
+        Chunk { batch, end_of_table, in_sync: false }
+    }
+
+    /// Sends what changed, destination by destination, until the head or the limit.
+    fn walk(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
+        let (first, head) = (cursor.walked, self.journal.head());
+        let last = head.min(first + ENTRIES_PER_CHUNK);
+        let mut group: Vec<(u32, View)> = Vec::new();
+        while cursor.walked < last && builder.len() < limit {
+            let at = cursor.walked;
+            cursor.walked += 1;
+            let prev = self.journal.prev(at);
+            if prev.is_some_and(|prev| prev >= first) {
+                continue; // went with an earlier change in this very chunk
+            }
+            let known = cursor.horizon(prev);
+            let mut next = Some(at);
+            group.clear();
+            while let Some(at) = next {
+                if at >= known {
+                    let entry = self.journal.at(at);
+                    if is_dumped(self, cursor.dumped, entry.route) {
+                        group.push((entry.route, entry.before));
+                    }
+                }
+                next = self.journal.next(at);
+            }
+            keep_first_of_each(&mut group);
+            self.emit(builder, &group);
+        }
+        if cursor.walked < head {
+            cursor.horizons.push((cursor.walked, head));
+        }
+    }
+
+    /// Sends further routes as they are now.
+    fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
+        if cursor.dumped == 0 {
+            for &route in self.routes.defaults() {
+                self.emit(builder, &[(route, View::NOBODY)]);
+            }
+        }
+        let end = self.routes.end();
+        let first = cursor.dumped;
+        let last = end.min(first.saturating_add(PLACES_PER_CHUNK));
+        // At least one place, so that the default routes are not sent twice.
+        while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
+            let route = cursor.dumped;
+            cursor.dumped += 1;
+            let is_free = self.routes.route(route).dest == NONE;
+            if !is_free && !self.routes.destination_of(route).is_default() {
+                self.emit(builder, &[(route, View::NOBODY)]);
+            }
+        }
+        if cursor.dumped == end {
+            cursor.dumped = NONE;
+        }
+    }
+}
+
+/// Whether a dump that has come this far has covered a route.
+fn is_dumped(vnet: &Vnet, dumped: u32, route: u32) -> bool {
+    dumped == NONE
+        || route < dumped
+        || (dumped > 0 && vnet.routes.destination_of(route).is_default())
+}
+
+/// Leaves the oldest entry of each route: it says what the subscriber knows of it.
+fn keep_first_of_each(group: &mut Vec<(u32, View)>) {
+    match group.len() {
+        0 | 1 => {}
+        2..=16 => {
+            let mut kept = 0;
+            for i in 0..group.len() {
+                if !group[..kept].iter().any(|(route, _)| *route == group[i].0) {
+                    group.swap(kept, i);
+                    kept += 1;
+                }
+            }
+            group.truncate(kept);
+        }
+        _ => {
+            group.sort_by_key(|(route, _)| *route); // stable: the oldest stays first
+            group.dedup_by_key(|(route, _)| *route);
+        }
+    }
+}

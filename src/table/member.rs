@@ -1,0 +1,59 @@
+//! Who takes part in a VNI: subscribers and announcers.
+
+use ahash::AHashSet;
+
+use super::batch::Audience;
+use super::catch_up::Cursor;
+use super::slab::NONE;
+use crate::ids::{PeerId, ShardId};
+
+/// A peer as the rest of the reflector names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Origin {
+    pub(crate) peer: PeerId,
+    /// Where its connection lives.
+    pub(crate) shard: ShardId,
+    /// Whether its HELLO said so. Servers do not get other servers' routes (no loops).
+    pub(crate) is_server: bool,
+}
+
+impl Origin {
+    pub(crate) fn audience(&self) -> Audience {
+        if self.is_server { Audience::Servers } else { Audience::Clients }
+    }
+}
+
+/// What a member has been told.
+#[derive(Debug)]
+pub(crate) enum Subscription {
+    None,
+    /// Everything up to the last sealed batch; gets the next one as it is.
+    InSync,
+    /// Everything that the cursor says; asks for more when it can take it.
+    Behind(Box<Cursor>),
+}
+
+/// One peer's part in one VNI.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) origin: Origin,
+    pub(crate) subscription: Subscription,
+    /// Head of the list of routes whose primary announcer this is.
+    pub(crate) first: u32,
+    /// Routes that it announces beside their primary announcer.
+    pub(crate) extras: AHashSet<u32>,
+    /// Routes announced, both kinds.
+    pub(crate) routes: u32,
+}
+
+impl Member {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            subscription: Subscription::None,
+            first: NONE,
+            extras: AHashSet::new(),
+            routes: 0,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! One VNI's routes, who announced each, and what each subscriber is owed.
+//!
+//! State: [`Vnet`] owns the routes, the members (subscribers and announcers) and the journal of
+//! changes. Exactly one shard owns a VNI's `Vnet`; nothing here is shared or locked, and nothing
+//! here knows time, sockets or threads.
+//!
+//! In: announcements and withdrawals of members, subscriptions, members that leave, members that
+//! fell behind and members that ask for what they lack. Out: sealed batches for the members that
+//! are in sync, and chunks for those that are not.
+//!
+//! **What is owed** follows from [`journal::View`] alone: a change of a route's view says who gets an ADD
+//! and who a REMOVE. Changes that alter no view send nothing. Between two seals the changes of one
+//! route coalesce, and within a destination withdrawals go before announcements.
+//!
+//! **Bounds**: the open batch is sealed at [`SEAL_AT`] changes; the journal keeps what the slowest
+//! cursor needs up to a limit, past which the slowest member is given up (see `Vnet::trim`).
+
+mod batch;
+mod catch_up;
+mod journal;
+mod member;
+mod next_hops;
+mod routes;
+mod slab;
+#[cfg(test)]
+mod tests;
+mod vnet;
+
+pub(crate) use batch::{Audience, Batch};
+pub(crate) use catch_up::Chunk;
+pub(crate) use member::Origin;
+pub(crate) use vnet::{Outcome, Vnet};

@@ -1,0 +1,345 @@
+//! The routes of one VNI: destinations, the routes of each, and who announces them.
+//!
+//! State: a slab of destinations indexed by prefix, a slab of routes chained per destination, and
+//! per route its *primary* announcer, with further announcers (rare) in a side table. The routes
+//! of a primary announcer form a list through the routes themselves, so that a dead peer's routes
+//! are found without a search. A route nobody announces stays as a *tombstone* while the journal
+//! still mentions it. Resident cost: about 75 bytes a route with a destination of its own.
+//!
+//! The index is cut into parts once it is large: growing a hash table of a million entries at once
+//! would stall every peer of the core.
+
+use ahash::{AHashMap, RandomState};
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::journal::View;
+use super::next_hops::NextHops;
+use super::slab::{NONE, Slab};
+use crate::wire::{Destination, NextHop};
+
+/// From this many routes a destination's chain is searched through `Routes::crowded`.
+const CHAIN_MAX: u32 = 8;
+/// Destinations at which the index is cut up, and into how many parts.
+const SPLIT_AT: usize = 8192;
+const PARTS: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dest {
+    pub(crate) destination: Destination,
+    crowded: bool,
+    /// Stamp of the newest journal entry of any of its routes.
+    pub(crate) last: u32,
+    first: u32,
+    routes: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// `NONE` marks a free place.
+    pub(crate) dest: u32,
+    pub(crate) hop: u32,
+    /// Neighbours in the destination's chain.
+    next: u32,
+    prev: u32,
+    /// The announcer whose list this route is in; `NONE` for a tombstone.
+    pub(crate) primary: u32,
+    /// Neighbours in that announcer's list.
+    pub(crate) list_next: u32,
+    pub(crate) list_prev: u32,
+    /// Stamp of this route's newest journal entry; the top bit's meaning is the stamp's own.
+    pub(crate) changed: u32,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    dests: Slab<Dest>,
+    routes: Slab<Route>,
+    pub(crate) hops: NextHops,
+    index: Vec<HashTable<u32>>,
+    crowded: AHashMap<(u32, u32), u32>,
+    /// Announcers beside the primary one.
+    extras: AHashMap<u32, SmallVec<[u32; 4]>>,
+    defaults: SmallVec<[u32; 4]>,
+    announced: usize,
+    hasher: RandomState,
+}
+
+impl Routes {
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self {
+            dests: Slab::new(),
+            routes: Slab::new(),
+            hops: NextHops::new(hasher.clone()),
+            index: vec![HashTable::new()],
+            crowded: AHashMap::new(),
+            extras: AHashMap::new(),
+            defaults: SmallVec::new(),
+            announced: 0,
+            hasher,
+        }
+    }
+
+    /// Routes that somebody announces.
+    pub(crate) fn announced(&self) -> usize {
+        self.announced
+    }
+
+    /// Routes held, tombstones included.
+    pub(crate) fn held(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// One past the highest place a route has ever had.
+    pub(crate) fn end(&self) -> u32 {
+        self.routes.end()
+    }
+
+    pub(crate) fn route(&self, route: u32) -> &Route {
+        &self.routes[route]
+    }
+
+    pub(crate) fn route_mut(&mut self, route: u32) -> &mut Route {
+        &mut self.routes[route]
+    }
+
+    pub(crate) fn dest(&self, dest: u32) -> &Dest {
+        &self.dests[dest]
+    }
+
+    pub(crate) fn dest_mut(&mut self, dest: u32) -> &mut Dest {
+        &mut self.dests[dest]
+    }
+
+    pub(crate) fn destination_of(&self, route: u32) -> &Destination {
+        &self.dests[self.routes[route].dest].destination
+    }
+
+    pub(crate) fn next_hop_of(&self, route: u32) -> &NextHop {
+        self.hops.get(self.routes[route].hop)
+    }
+
+    /// The default routes (`/0`), tombstones included.
+    pub(crate) fn defaults(&self) -> &[u32] {
+        &self.defaults
+    }
+
+    /// The route with this identity.
+    pub(crate) fn find(&mut self, destination: &Destination, hop: &NextHop) -> Option<u32> {
+        let hash = self.hasher.hash_one(destination);
+        let dest = self.find_dest(hash, destination)?;
+        let hop = self.hops.find(hop)?;
+        self.in_chain(dest, hop)
+    }
+
+    /// The route with this identity, made as a tombstone if there is none. `fresh` is the stamp of
+    /// a route or destination that has never changed.
+    pub(crate) fn find_or_insert(
+        &mut self,
+        destination: &Destination,
+        hop: &NextHop,
+        fresh: u32,
+    ) -> u32 {
+        let hash = self.hasher.hash_one(destination);
+        let dest = match self.find_dest(hash, destination) {
+            Some(dest) => {
+                if let Some(hop) = self.hops.find(hop)
+                    && let Some(route) = self.in_chain(dest, hop)
+                {
+                    return route;
+                }
+                dest
+            }
+            None => self.insert_dest(hash, destination, fresh),
+        };
+        let hop = self.hops.acquire(hop);
+        let next = self.dests[dest].first;
+        let route = self.routes.insert(Route {
+            dest,
+            hop,
+            next,
+            prev: NONE,
+            primary: NONE,
+            list_next: NONE,
+            list_prev: NONE,
+            changed: fresh,
+        });
+        if next != NONE {
+            self.routes[next].prev = route;
+        }
+        let entry = &mut self.dests[dest];
+        entry.first = route;
+        entry.routes += 1;
+        if entry.crowded {
+            self.crowded.insert((dest, hop), route);
+        } else if entry.routes > CHAIN_MAX {
+            entry.crowded = true;
+            let mut at = route;
+            while at != NONE {
+                self.crowded.insert((dest, self.routes[at].hop), at);
+                at = self.routes[at].next;
+            }
+        }
+        if destination.is_default() {
+            self.defaults.push(route);
+        }
+        route
+    }
+
+    /// Forgets a tombstone that the journal no longer mentions.
+    pub(crate) fn free(&mut self, route: u32) {
+        let Route { dest, hop, next, prev, primary, .. } = self.routes[route];
+        debug_assert!(primary == NONE && dest != NONE, "only a tombstone is freed, and once");
+        self.hops.release(hop);
+        if next != NONE {
+            self.routes[next].prev = prev;
+        }
+        if prev != NONE {
+            self.routes[prev].next = next;
+        }
+        let entry = &mut self.dests[dest];
+        if prev == NONE {
+            entry.first = next;
+        }
+        entry.routes -= 1;
+        if entry.crowded {
+            self.crowded.remove(&(dest, hop));
+        }
+        if entry.destination.is_default() {
+            self.defaults.retain(|r| *r != route);
+        }
+        if self.dests[dest].routes == 0 {
+            let hash = self.hasher.hash_one(self.dests[dest].destination);
+            let part = self.part(hash);
+            if let Ok(found) = self.index[part].find_entry(hash, |&d| d == dest) {
+                found.remove();
+            }
+            self.dests.remove(dest);
+        }
+        self.routes[route].dest = NONE;
+        self.routes.remove(route);
+    }
+
+    /// Adds `member` to the announcers. `false` when it is one already.
+    ///
+    /// The caller links the route into the member's list when it becomes the primary announcer,
+    /// which is the case exactly when the route was a tombstone.
+    pub(crate) fn add_announcer(&mut self, route: u32, member: u32) -> bool {
+        let entry = &mut self.routes[route];
+        if entry.primary == member {
+            return false;
+        }
+        if entry.primary == NONE {
+            entry.primary = member;
+            self.announced += 1;
+            return true;
+        }
+        let extras = self.extras.entry(route).or_default();
+        if extras.contains(&member) {
+            return false;
+        }
+        extras.push(member);
+        true
+    }
+
+    /// Takes `member` from the announcers. `false` when it is none.
+    ///
+    /// When the primary announcer goes and another is left, that one becomes primary; the caller
+    /// moves the route between their lists.
+    pub(crate) fn remove_announcer(&mut self, route: u32, member: u32) -> bool {
+        let is_primary = self.routes[route].primary == member;
+        let mut successor = NONE;
+        if let Some(extras) = self.extras.get_mut(&route) {
+            let found = if is_primary { Some(0) } else { extras.iter().position(|m| *m == member) };
+            let Some(found) = found else { return false };
+            successor = extras.remove(found);
+            if extras.is_empty() {
+                self.extras.remove(&route);
+            }
+        } else if !is_primary {
+            return false;
+        }
+        if is_primary {
+            self.routes[route].primary = successor;
+            if successor == NONE {
+                self.announced -= 1;
+            }
+        }
+        true
+    }
+
+    /// Announcers beside the primary one, oldest first.
+    pub(crate) fn extras(&self, route: u32) -> &[u32] {
+        self.extras.get(&route).map_or(&[], |extras| extras)
+    }
+
+    /// What subscribers see of a route.
+    pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
+        let primary = self.routes[route].primary;
+        if primary == NONE {
+            return View::NOBODY;
+        }
+        if self.extras.is_empty() {
+            return View::sole(primary, is_server(primary));
+        }
+        let extras = self.extras(route);
+        if extras.is_empty() {
+            return View::sole(primary, is_server(primary));
+        }
+        View::many(!is_server(primary) || extras.iter().any(|m| !is_server(*m)))
+    }
+
+    fn in_chain(&self, dest: u32, hop: u32) -> Option<u32> {
+        let entry = &self.dests[dest];
+        if entry.crowded {
+            return self.crowded.get(&(dest, hop)).copied();
+        }
+        let mut at = entry.first;
+        while at != NONE {
+            if self.routes[at].hop == hop {
+                return Some(at);
+            }
+            at = self.routes[at].next;
+        }
+        None
+    }
+
+    fn find_dest(&self, hash: u64, destination: &Destination) -> Option<u32> {
+        self.index[self.part(hash)]
+            .find(hash, |&d| self.dests[d].destination == *destination)
+            .copied()
+    }
+
+    fn insert_dest(&mut self, hash: u64, destination: &Destination, fresh: u32) -> u32 {
+        let dest = self.dests.insert(Dest {
+            destination: *destination,
+            crowded: false,
+            last: fresh,
+            first: NONE,
+            routes: 0,
+        });
+        let Self { index, dests, hasher, .. } = self;
+        let rehash = |&d: &u32| hasher.hash_one(dests[d].destination);
+        if index.len() == 1 && index[0].len() >= SPLIT_AT {
+            let whole = std::mem::take(&mut index[0]);
+            index.resize_with(PARTS, HashTable::new);
+            for d in whole {
+                let hash = rehash(&d);
+                index[part_of(hash)].insert_unique(hash, d, rehash);
+            }
+        }
+        let part = if index.len() == 1 { 0 } else { part_of(hash) };
+        index[part].insert_unique(hash, dest, rehash);
+        dest
+    }
+
+    fn part(&self, hash: u64) -> usize {
+        if self.index.len() == 1 { 0 } else { part_of(hash) }
+    }
+}
+
+/// The part of a cut index that a hash belongs to, by bits that the parts themselves do not use.
+fn part_of(hash: u64) -> usize {
+    ((hash >> 48) as usize) % PARTS
+}

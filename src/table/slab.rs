@@ -1,0 +1,104 @@
+//! A slab whose pages double and never move.
+//!
+//! State: the values and a list of free places. A `Vec` that grows to a million routes copies tens
+//! of megabytes at once, and every peer of the core waits for it; here growth allocates one page
+//! and touches nothing else. Small tables stay small: the first page holds sixteen values.
+
+/// Marks the absence of an index wherever one is stored in 32 bits.
+pub(crate) const NONE: u32 = u32::MAX;
+
+const FIRST_PAGE: usize = 16;
+
+/// Values of one kind addressed by a 32-bit index that stays valid until [`Slab::remove`].
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    /// Page 0 holds `FIRST_PAGE` values, page `p > 0` holds `FIRST_PAGE << (p - 1)`.
+    pages: Vec<Vec<T>>,
+    free: Vec<u32>,
+    end: u32,
+}
+
+impl<T: Copy> Slab<T> {
+    pub(crate) fn new() -> Self {
+        Self { pages: Vec::new(), free: Vec::new(), end: 0 }
+    }
+
+    /// One past the highest index ever used: the bound of a walk over all places.
+    pub(crate) fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// Number of values held.
+    pub(crate) fn len(&self) -> usize {
+        self.end as usize - self.free.len()
+    }
+
+    /// Stores a value and returns its index. The caller keeps at most `u32::MAX - 1` values, which
+    /// the limits on routes guarantee long before memory does.
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self[index] = value;
+            return index;
+        }
+        let index = self.end;
+        assert!(index < NONE, "a slab holds fewer than 2^32 - 1 values");
+        let (page, _) = place(index);
+        if page == self.pages.len() {
+            let capacity = if page == 0 { FIRST_PAGE } else { FIRST_PAGE << (page - 1) };
+            self.pages.push(Vec::with_capacity(capacity));
+        }
+        self.pages[page].push(value);
+        self.end += 1;
+        index
+    }
+
+    /// Frees a place. Its value stays readable until the place is used again, so the value itself
+    /// must say that it is no longer in use.
+    pub(crate) fn remove(&mut self, index: u32) {
+        self.free.push(index);
+    }
+}
+
+/// Page and offset of an index.
+fn place(index: u32) -> (usize, usize) {
+    let i = index as usize;
+    if i < FIRST_PAGE {
+        return (0, i);
+    }
+    let log = (i / FIRST_PAGE).ilog2() as usize;
+    (log + 1, i - (FIRST_PAGE << log))
+}
+
+impl<T> std::ops::Index<u32> for Slab<T> {
+    type Output = T;
+
+    fn index(&self, index: u32) -> &T {
+        let (page, offset) = place(index);
+        &self.pages[page][offset]
+    }
+}
+
+impl<T> std::ops::IndexMut<u32> for Slab<T> {
+    fn index_mut(&mut self, index: u32) -> &mut T {
+        let (page, offset) = place(index);
+        &mut self.pages[page][offset]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_stay_put_while_pages_are_added() {
+        let mut slab = Slab::new();
+        for i in 0..10_000u32 {
+            assert_eq!(slab.insert(i * 3), i);
+        }
+        assert!((0..10_000).all(|i| slab[i] == i * 3));
+        slab.remove(77);
+        assert_eq!(slab.len(), 9_999);
+        assert_eq!(slab.insert(5), 77);
+        assert_eq!(slab.insert(6), 10_000);
+    }
+}

@@ -1,0 +1,476 @@
+//! [`Vnet`]: what happens to one VNI. See the folder's documentation.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use ahash::{AHashMap, RandomState};
+
+use super::batch::{Audience, Batch, BatchBuilder, Change};
+use super::catch_up::{Cache, Cursor};
+use super::journal::{Journal, View};
+use super::member::{Member, Origin, Subscription};
+use super::routes::Routes;
+use super::slab::NONE;
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::wire::{Action, Destination, NextHop, Vni};
+
+/// Changes at which the open batch is sealed without waiting for the end of the turn: about 80 KB
+/// of frames, where a send costs what its bytes cost and no longer what the call costs.
+pub(crate) const SEAL_AT: u64 = 2048;
+
+/// Journal entries below which trimming is not worth the look at every cursor.
+const TRIM_AT: usize = 4096;
+/// Journal entries kept for members that are behind: this many, and four for each route.
+const JOURNAL_MIN: usize = 1 << 20;
+const JOURNAL_PER_ROUTE: usize = 4;
+
+/// What an announcement or withdrawal did to the announcer's own routes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It announces one route more.
+    Added,
+    /// It announces one route fewer.
+    Removed,
+    /// A repeated ADD, or a REMOVE of what it does not announce.
+    Ignored,
+}
+
+/// A member that left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Left {
+    /// Where its connection lives or lived.
+    pub(crate) shard: ShardId,
+    /// Routes it announced.
+    pub(crate) routes: u32,
+}
+
+/// A sealed batch whose bytes may still wait in some peer's queue.
+#[derive(Debug)]
+struct Pin {
+    start: u64,
+    batch: Weak<Batch>,
+}
+
+/// A VNI. See the folder's documentation.
+#[derive(Debug)]
+pub(crate) struct Vnet {
+    pub(crate) vni: Vni,
+    pub(super) routes: Routes,
+    pub(super) journal: Journal,
+    /// Where the open batch begins.
+    open: u64,
+    /// The newest change before `open` of any destination in the open batch.
+    latest_prev: Option<u64>,
+    pub(super) members: Vec<Member>,
+    /// Freed member places, each with the journal position until which its number is mentioned.
+    free: VecDeque<(u64, u32)>,
+    by_peer: AHashMap<PeerId, u32>,
+    /// Members whose routes are still being withdrawn.
+    leaving: Vec<u32>,
+    /// Members that are behind.
+    behind: Vec<u32>,
+    /// In-sync subscribers per shard: clients, servers.
+    in_sync: Vec<[u32; 2]>,
+    pins: VecDeque<Pin>,
+    trim_at: usize,
+    pub(super) cache: Cache,
+    sealed: Vec<(Audience, Arc<Batch>)>,
+}
+
+impl Vnet {
+    /// An empty VNI. `hasher` carries the process's random seeds: prefixes come from the network.
+    pub(crate) fn new(vni: Vni, hasher: RandomState) -> Self {
+        Self {
+            vni,
+            routes: Routes::new(hasher),
+            journal: Journal::default(),
+            open: 0,
+            latest_prev: None,
+            members: Vec::new(),
+            free: VecDeque::new(),
+            by_peer: AHashMap::new(),
+            leaving: Vec::new(),
+            behind: Vec::new(),
+            in_sync: Vec::new(),
+            pins: VecDeque::new(),
+            trim_at: TRIM_AT,
+            cache: Cache::default(),
+            sealed: Vec::new(),
+        }
+    }
+
+    /// Routes that somebody announces.
+    pub(crate) fn routes(&self) -> usize {
+        self.routes.announced()
+    }
+
+    /// Whether nothing is left that would be missed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_peer.is_empty() && self.leaving.is_empty() && self.routes.held() == 0
+    }
+
+    /// Changes waiting to be sealed.
+    pub(crate) fn open_changes(&self) -> u64 {
+        self.journal.head() - self.open
+    }
+
+    /// Whether there is anything to trim or withdraw.
+    pub(crate) fn lingers(&self) -> bool {
+        self.journal.len() > 0 || !self.leaving.is_empty() || !self.cache.is_empty()
+    }
+
+    /// How many in-sync subscribers a shard holds.
+    pub(crate) fn in_sync_on(&self, shard: ShardId, audience: Audience) -> u32 {
+        self.in_sync.get(shard.index()).map_or(0, |counts| counts[audience as usize])
+    }
+
+    /// The number under which a peer is known here, giving it one if need be. Stable until it
+    /// leaves, so that a run of updates looks it up once.
+    pub(crate) fn member(&mut self, origin: Origin) -> u32 {
+        if let Some(&member) = self.by_peer.get(&origin.peer) {
+            return member;
+        }
+        if let Some(at) =
+            self.leaving.iter().position(|&m| self.members[m as usize].origin.peer == origin.peer)
+        {
+            // It left and is back before its old routes are gone: finish that first.
+            let old = self.leaving.swap_remove(at);
+            self.withdraw_some(old, usize::MAX);
+            self.retire(old);
+        }
+        let free = self.free.front().filter(|(until, _)| *until <= self.journal.base()).copied();
+        let member = if let Some((_, member)) = free {
+            self.free.pop_front();
+            self.members[member as usize] = Member::new(origin);
+            member
+        } else {
+            self.members.push(Member::new(origin));
+            u32::try_from(self.members.len() - 1).unwrap_or(NONE)
+        };
+        self.by_peer.insert(origin.peer, member);
+        member
+    }
+
+    /// An announcement or withdrawal by a member.
+    pub(crate) fn update(
+        &mut self,
+        member: u32,
+        action: Action,
+        destination: &Destination,
+        hop: &NextHop,
+    ) -> Outcome {
+        match action {
+            Action::Add => {
+                let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
+                let route = self.routes.find_or_insert(destination, hop, fresh);
+                let before = self.view(route);
+                if !self.routes.add_announcer(route, member) {
+                    return Outcome::Ignored;
+                }
+                if before.is_announced() {
+                    self.members[member as usize].extras.insert(route);
+                } else {
+                    self.link(route, member);
+                }
+                self.members[member as usize].routes += 1;
+                self.changed(route, before);
+                Outcome::Added
+            }
+            Action::Remove => match self.routes.find(destination, hop) {
+                Some(route) if self.withdraw(route, member) => Outcome::Removed,
+                _ => Outcome::Ignored,
+            },
+        }
+    }
+
+    /// Subscribes a member: it gets the whole view by asking for chunks. `false` when it is
+    /// subscribed already.
+    pub(crate) fn subscribe(&mut self, member: u32) -> bool {
+        let entry = &mut self.members[member as usize];
+        if !matches!(entry.subscription, Subscription::None) {
+            return false;
+        }
+        entry.subscription = Subscription::Behind(Box::new(Cursor::join()));
+        self.behind.push(member);
+        true
+    }
+
+    /// A subscriber could not take the batch that began at `from`, nor any after it. If
+    /// that position is no longer held, which a batch kept alive until now rules out: then the
+    /// shard where the peer is to be closed.
+    pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
+        let &member = self.by_peer.get(&peer)?;
+        let entry = &mut self.members[member as usize];
+        if !matches!(entry.subscription, Subscription::InSync) {
+            return None;
+        }
+        if from < self.journal.base() {
+            return Some(entry.origin.shard);
+        }
+        entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
+        let Origin { shard, .. } = entry.origin;
+        self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
+        self.behind.push(member);
+        None
+    }
+
+    /// Ends a peer's part in this VNI: its subscription at once, its routes by [`Vnet::work`].
+    /// `None` when it has none.
+    pub(crate) fn leave(&mut self, peer: PeerId) -> Option<Left> {
+        let member = self.by_peer.remove(&peer)?;
+        let entry = &mut self.members[member as usize];
+        match std::mem::replace(&mut entry.subscription, Subscription::None) {
+            Subscription::None => {}
+            Subscription::InSync => {
+                self.in_sync[entry.origin.shard.index()][entry.origin.audience() as usize] -= 1;
+            }
+            Subscription::Behind(_) => self.behind.retain(|m| *m != member),
+        }
+        let Member { routes, origin, .. } = self.members[member as usize];
+        if routes == 0 {
+            self.retire(member);
+        } else {
+            self.leaving.push(member);
+        }
+        Some(Left { shard: origin.shard, routes })
+    }
+
+    /// Withdraws up to `budget` routes of members that left. Returns what is left of the budget.
+    pub(crate) fn work(&mut self, mut budget: usize) -> usize {
+        while budget > 0
+            && let Some(&member) = self.leaving.last()
+        {
+            budget = self.withdraw_some(member, budget);
+            if self.members[member as usize].routes == 0 {
+                self.leaving.pop();
+                self.retire(member);
+            }
+        }
+        budget
+    }
+
+    /// Whether [`Vnet::work`] has anything to do.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Closes the open batch and encodes it for whoever is in sync.
+    pub(crate) fn seal(&mut self) {
+        let (start, end) = (self.open, self.journal.head());
+        if start == end {
+            return;
+        }
+        for audience in [Audience::Clients, Audience::Servers] {
+            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0) {
+                continue;
+            }
+            let capacity = usize::try_from(end - start).unwrap_or(0) * 48;
+            let mut builder = BatchBuilder::new(self.vni, audience, capacity);
+            let mut group = Vec::new();
+            for at in start..end {
+                if self.journal.prev(at).is_some_and(|prev| prev >= start) {
+                    continue; // went with the first change of its destination
+                }
+                let entry = self.journal.at(at);
+                group.clear();
+                group.push((entry.route, entry.before));
+                let mut next = self.journal.next(at);
+                while let Some(at) = next {
+                    let entry = self.journal.at(at);
+                    group.push((entry.route, entry.before));
+                    next = self.journal.next(at);
+                }
+                self.emit(&mut builder, &group);
+            }
+            if let Some(batch) = builder.finish(start, end, self.latest_prev) {
+                let batch = Arc::new(batch);
+                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
+                self.sealed.push((audience, batch));
+            }
+        }
+        self.open = end;
+        self.latest_prev = None;
+    }
+
+    /// Batches sealed since the last call, in order.
+    pub(crate) fn take_sealed(&mut self) -> Vec<(Audience, Arc<Batch>)> {
+        std::mem::take(&mut self.sealed)
+    }
+
+    /// Forgets what no cursor and no queued batch needs, if there is enough of it or if `all`.
+    /// Returns peers whose cursors can no longer be served: the journal has grown past its bound
+    /// and they are the furthest behind.
+    pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
+        if self.journal.len() < self.trim_at && !all {
+            return None;
+        }
+        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
+            self.pins.pop_front();
+        }
+        let pinned = self.pins.front().map_or(self.open, |pin| pin.start);
+        let cached = self.cache.oldest().unwrap_or(u64::MAX);
+        let slowest = self
+            .behind
+            .iter()
+            .filter_map(|&m| match &self.members[m as usize].subscription {
+                Subscription::Behind(cursor) => cursor.needs().map(|needs| (needs, m)),
+                _ => None,
+            })
+            .min();
+        let needed = slowest.map_or(u64::MAX, |(needs, _)| needs);
+        let end = self.open.min(pinned).min(cached).min(needed);
+        while let Some((position, entry)) = self.journal.pop_before(end) {
+            let route = self.routes.route(entry.route);
+            if route.primary == NONE && route.changed == Journal::stamp(position) {
+                self.routes.free(entry.route);
+            }
+        }
+        self.trim_at = TRIM_AT.max(self.journal.len() * 2);
+        let bound = JOURNAL_MIN + JOURNAL_PER_ROUTE * self.routes.announced();
+        let (_, member) = slowest.filter(|_| self.journal.len() > bound)?;
+        let Origin { shard, peer, .. } = self.members[member as usize].origin;
+        Some((shard, peer))
+    }
+
+    /// Forgets what was kept only for a while.
+    pub(crate) fn expire(&mut self, now: Moment) {
+        self.cache.expire(now);
+    }
+
+    /// What subscribers see of a route now.
+    pub(super) fn view(&self, route: u32) -> View {
+        self.routes.view(route, |m| self.members[m as usize].origin.is_server)
+    }
+
+    /// The member number of a peer that takes part here.
+    pub(super) fn find_member(&self, peer: PeerId) -> Option<u32> {
+        self.by_peer.get(&peer).copied()
+    }
+
+    /// Marks a member that was behind as in sync with the last sealed batch.
+    pub(super) fn caught_up(&mut self, member: u32) {
+        let entry = &mut self.members[member as usize];
+        entry.subscription = Subscription::InSync;
+        let shard = entry.origin.shard.index();
+        if self.in_sync.len() <= shard {
+            self.in_sync.resize(shard + 1, [0; 2]);
+        }
+        self.in_sync[shard][entry.origin.audience() as usize] += 1;
+        self.behind.retain(|m| *m != member);
+    }
+
+    /// Encodes changes of one destination, withdrawals first.
+    pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
+        let peer_of = |m: u32| self.members[m as usize].origin.peer;
+        let change = |&(route, before): &(u32, View)| Change {
+            destination: self.routes.destination_of(route),
+            next_hop: self.routes.next_hop_of(route),
+            before,
+            after: self.view(route),
+        };
+        if let [one] = group {
+            let change = change(one);
+            builder.withdraw(&change, peer_of);
+            builder.announce(&change, peer_of);
+            return;
+        }
+        for one in group {
+            builder.withdraw(&change(one), peer_of);
+        }
+        for one in group {
+            builder.announce(&change(one), peer_of);
+        }
+    }
+
+    fn withdraw(&mut self, route: u32, member: u32) -> bool {
+        let before = self.view(route);
+        let was_primary = self.routes.route(route).primary == member;
+        if !self.routes.remove_announcer(route, member) {
+            return false;
+        }
+        if was_primary {
+            self.unlink(route, member);
+            let successor = self.routes.route(route).primary;
+            if successor != NONE {
+                self.members[successor as usize].extras.remove(&route);
+                self.link(route, successor);
+            }
+        } else {
+            self.members[member as usize].extras.remove(&route);
+        }
+        self.members[member as usize].routes -= 1;
+        self.changed(route, before);
+        true
+    }
+
+    /// Withdraws routes of a member until none is left or the budget is spent.
+    fn withdraw_some(&mut self, member: u32, mut budget: usize) -> usize {
+        while budget > 0 {
+            let entry = &self.members[member as usize];
+            let route = match entry.first {
+                NONE => match entry.extras.iter().next() {
+                    Some(&route) => route,
+                    None => break,
+                },
+                first => first,
+            };
+            self.withdraw(route, member);
+            budget -= 1;
+        }
+        budget
+    }
+
+    /// Makes a member's number free once the journal no longer mentions it.
+    fn retire(&mut self, member: u32) {
+        self.free.push_back((self.journal.head(), member));
+    }
+
+    fn link(&mut self, route: u32, member: u32) {
+        let first = std::mem::replace(&mut self.members[member as usize].first, route);
+        if first != NONE {
+            self.routes.route_mut(first).list_prev = route;
+        }
+        let entry = self.routes.route_mut(route);
+        entry.list_prev = NONE;
+        entry.list_next = first;
+    }
+
+    fn unlink(&mut self, route: u32, member: u32) {
+        let entry = *self.routes.route(route);
+        if entry.list_next != NONE {
+            self.routes.route_mut(entry.list_next).list_prev = entry.list_prev;
+        }
+        if entry.list_prev == NONE {
+            self.members[member as usize].first = entry.list_next;
+        } else {
+            self.routes.route_mut(entry.list_prev).list_next = entry.list_next;
+        }
+    }
+
+    /// Notes that a route's view was `before` and may be another now.
+    fn changed(&mut self, route: u32, before: View) {
+        if self.view(route) == before {
+            return;
+        }
+        let Self { journal, routes, open, .. } = self;
+        let last = |stamp: u32, is_own: &dyn Fn(u32) -> bool| {
+            journal.position(stamp).filter(|&p| is_own(journal.at(p).route))
+        };
+        let entry = *routes.route(route);
+        if last(entry.changed, &|r| r == route).is_some_and(|p| p >= *open) {
+            return; // the open batch has it already, with what it was before all of this
+        }
+        let stamp = routes.dest(entry.dest).last;
+        let prev = last(stamp, &|r| routes.route(r).dest == entry.dest);
+        let position = journal.push(route, before, prev);
+        if let Some(prev) = prev.filter(|&p| p < *open) {
+            self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
+        }
+        let stamp = Journal::stamp(position);
+        self.routes.dest_mut(entry.dest).last = stamp;
+        self.routes.route_mut(route).changed = stamp;
+        if self.journal.head() - self.open >= SEAL_AT {
+            self.seal();
+        }
+    }
+}
