@@ -1,3 +1,7 @@
 //! Tests of the codec as a whole.
 
+mod agreement;
 mod examples;
+mod malformed;
+mod strategy;
+mod stream;
