@@ -38,11 +38,7 @@ fn frame_of(message: &Message) -> Vec<u8> {
 fn messages() -> Vec<(&'static str, Message)> {
     let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
     let extensions = Extensions::new(capabilities, "metalbond/0.1.0", "node-17.rack-4");
-    let hello = Hello {
-        keepalive_interval: 5,
-        is_server: false,
-        extensions: Some(extensions),
-    };
+    let hello = Hello { keepalive_interval: 5, is_server: false, extensions: Some(extensions) };
     vec![
         ("hello", Message::Hello(hello)),
         ("keepalive", Message::Keepalive),
@@ -101,10 +97,7 @@ fn stream(c: &mut Criterion) {
         let base = usual();
         let destination =
             Destination::new((0x0a00_0000 + n * 256).to_be_bytes().into(), 24).expect("24 bits");
-        let frame = frame_of(&Message::Update(Update {
-            destination,
-            ..base
-        }));
+        let frame = frame_of(&Message::Update(Update { destination, ..base }));
         if buf.len() + frame.len() > 64 << 10 {
             break;
         }

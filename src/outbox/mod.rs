@@ -204,7 +204,9 @@ impl Outbox {
         while out.len() < limit {
             let room = limit - out.len();
             let must = if out.is_empty() { 1 } else { 0 };
-            let Some(piece) = self.queue.front().and_then(|item| item.pieces.first()) else { break };
+            let Some(piece) = self.queue.front().and_then(|item| item.pieces.first()) else {
+                break;
+            };
             let whole = whole_messages(piece, room, must);
             if whole == 0 {
                 break;

@@ -43,7 +43,9 @@ pub(crate) enum Event {
     /// Answer with our HELLO.
     Hello,
     /// Answer with a KEEPALIVE; `established` with the first.
-    Keepalive { established: bool },
+    Keepalive {
+        established: bool,
+    },
     Subscribe(Vni),
     Unsubscribe(Vni),
     Update(Update),
@@ -93,7 +95,9 @@ impl Session {
             return Err(CloseReason::NotHello(frame.kind));
         }
         match Message::decode(frame)? {
-            Message::Hello(_) if self.state != State::AwaitingHello => Err(CloseReason::SecondHello),
+            Message::Hello(_) if self.state != State::AwaitingHello => {
+                Err(CloseReason::SecondHello)
+            }
             Message::Hello(hello) => {
                 self.hello(now, timing, hello);
                 Ok(Event::Hello)

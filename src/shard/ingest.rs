@@ -165,7 +165,11 @@ impl Shard {
             .extended
             .then(|| Extensions::new(capabilities, agent, &self.settings.node));
         let keepalive_interval = self.settings.keepalive;
-        peer.outbox.control(&Message::Hello(Hello { keepalive_interval, is_server: true, extensions }));
+        peer.outbox.control(&Message::Hello(Hello {
+            keepalive_interval,
+            is_server: true,
+            extensions,
+        }));
         Self::mark_ready(&mut self.ready, slot, peer);
     }
 

@@ -72,7 +72,10 @@ pub(crate) enum Flow {
 #[derive(Debug)]
 pub(crate) enum Write {
     /// One write; `record` asks for a segment of its own (MSG_EOR).
-    Bytes { bytes: OutBuf, record: bool },
+    Bytes {
+        bytes: OutBuf,
+        record: bool,
+    },
     /// Nothing before this moment.
     WaitUntil(Moment),
     Nothing,

@@ -170,7 +170,8 @@ impl Vnet {
             let chunk = self.advance(&mut next, audience, limit);
             self.cache.serial += 1;
             let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
-            let cached = Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
+            let cached =
+                Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
             self.cache.remember(cached);
             (chunk, next)
         };
@@ -178,8 +179,7 @@ impl Vnet {
         chunk.in_sync = next.dumped == NONE && next.synced == self.journal.head();
         if chunk.in_sync {
             self.caught_up(member);
-        } else if let Subscription::Behind(cursor) =
-            &mut self.members[member as usize].subscription
+        } else if let Subscription::Behind(cursor) = &mut self.members[member as usize].subscription
         {
             **cursor = next;
         }

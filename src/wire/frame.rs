@@ -75,10 +75,7 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// Bytes on the wire, header included: how far to advance for the next frame.
     #[must_use]
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "a frame has a header and is never empty"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "a frame has a header and is never empty")]
     pub fn len(&self) -> usize {
         HEADER_LEN + self.payload.len()
     }

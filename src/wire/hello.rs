@@ -45,11 +45,7 @@ impl Hello {
 
     /// The message to encode, its strings clipped whoever filled them in.
     pub(super) fn to_proto(&self) -> proto::Hello {
-        let Extensions {
-            capabilities,
-            agent,
-            node,
-        } = self.extensions.clone().unwrap_or_default();
+        let Extensions { capabilities, agent, node } = self.extensions.clone().unwrap_or_default();
         proto::Hello {
             keepalive_interval: self.keepalive_interval,
             is_server: self.is_server,
@@ -83,11 +79,7 @@ impl Extensions {
         agent: impl Into<String>,
         node: impl Into<String>,
     ) -> Self {
-        Self {
-            capabilities,
-            agent: clipped(agent.into()),
-            node: clipped(node.into()),
-        }
+        Self { capabilities, agent: clipped(agent.into()), node: clipped(node.into()) }
     }
 }
 

@@ -64,32 +64,16 @@ impl Message {
             Self::Hello(hello) => put(out, MessageType::Hello, &hello.to_proto()),
             Self::Keepalive => out.extend_from_slice(&frame::header(MessageType::Keepalive, 0)),
             Self::Subscribe(vni) => {
-                put(
-                    out,
-                    MessageType::Subscribe,
-                    &proto::Subscription { vni: vni.0 },
-                );
+                put(out, MessageType::Subscribe, &proto::Subscription { vni: vni.0 });
             }
             Self::Unsubscribe(vni) => {
-                put(
-                    out,
-                    MessageType::Unsubscribe,
-                    &proto::Subscription { vni: vni.0 },
-                );
+                put(out, MessageType::Unsubscribe, &proto::Subscription { vni: vni.0 });
             }
-            Self::Update(update) => encode_update(
-                out,
-                update.action,
-                update.vni,
-                &update.destination,
-                &update.next_hop,
-            ),
+            Self::Update(update) => {
+                encode_update(out, update.action, update.vni, &update.destination, &update.next_hop)
+            }
             Self::EndOfTable(vni) => {
-                put(
-                    out,
-                    MessageType::EndOfTable,
-                    &proto::EndOfTable { vni: vni.0 },
-                );
+                put(out, MessageType::EndOfTable, &proto::EndOfTable { vni: vni.0 });
             }
         }
     }

@@ -142,10 +142,7 @@ pub(super) struct Writer<const N: usize> {
 impl<const N: usize> Writer<N> {
     #[inline]
     pub(super) fn new() -> Self {
-        Self {
-            buf: [0; N],
-            len: 0,
-        }
+        Self { buf: [0; N], len: 0 }
     }
 
     /// What was written.

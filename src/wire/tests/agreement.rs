@@ -123,14 +123,7 @@ fn groups_nest_as_deep_as_prost_has_it() {
     let around = |outer: &[u8], inner: &[u8]| {
         let destination = [&[0x12, 4, 10, 0, 0, 0], inner].concat();
         let len = varint(destination.len());
-        [
-            outer,
-            &[0x1a],
-            &len,
-            &destination,
-            &[0x22, 6, 0x0a, 4, 1, 2, 3, 4],
-        ]
-        .concat()
+        [outer, &[0x1a], &len, &destination, &[0x22, 6, 0x0a, 4, 1, 2, 3, 4]].concat()
     };
     for depth in [0, 1, 97, 98, 99, 100, 101, 102, 290] {
         for payload in [around(&nested(depth), &[]), around(&[], &nested(depth))] {
@@ -138,14 +131,8 @@ fn groups_nest_as_deep_as_prost_has_it() {
         }
     }
     assert!(decode_update(&around(&nested(100), &nested(99))).is_ok());
-    assert_eq!(
-        decode_update(&around(&nested(101), &[])),
-        Err(WireError::Protobuf)
-    );
-    assert_eq!(
-        decode_update(&around(&[], &nested(100))),
-        Err(WireError::Protobuf)
-    );
+    assert_eq!(decode_update(&around(&nested(101), &[])), Err(WireError::Protobuf));
+    assert_eq!(decode_update(&around(&[], &nested(100))), Err(WireError::Protobuf));
 }
 
 fn varint(len: usize) -> Vec<u8> {

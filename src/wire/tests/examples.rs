@@ -21,11 +21,7 @@ fn update(
 }
 
 fn hello(keepalive_interval: u32, is_server: bool, extensions: Option<Extensions>) -> Message {
-    Message::Hello(Hello {
-        keepalive_interval,
-        is_server,
-        extensions,
-    })
+    Message::Hello(Hello { keepalive_interval, is_server, extensions })
 }
 
 fn examples() -> Vec<(Vec<u8>, Message)> {
@@ -34,10 +30,7 @@ fn examples() -> Vec<(Vec<u8>, Message)> {
     let both = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
     vec![
         (b"\x01\x00\x02\x01\x08\x05".to_vec(), hello(5, false, None)),
-        (
-            b"\x01\x00\x04\x01\x08\x03\x10\x01".to_vec(),
-            hello(3, true, None),
-        ),
+        (b"\x01\x00\x04\x01\x08\x03\x10\x01".to_vec(), hello(3, true, None)),
         (
             b"\x01\x00\x15\x01\x08\x05\x10\x01\x80\x01\x03\x8a\x01\x04mb/1\x92\x01\x04node"
                 .to_vec(),
@@ -45,36 +38,18 @@ fn examples() -> Vec<(Vec<u8>, Message)> {
         ),
         (
             b"\x01\x00\x05\x01\x08\x05\x80\x01\x01".to_vec(),
-            hello(
-                5,
-                false,
-                Some(Extensions::new(Capabilities::STREAM, "", "")),
-            ),
+            hello(5, false, Some(Extensions::new(Capabilities::STREAM, "", ""))),
         ),
         (b"\x01\x00\x00\x02".to_vec(), Message::Keepalive),
         (b"\x01\x00\x00\x03".to_vec(), Message::Subscribe(Vni(0))),
-        (
-            b"\x01\x00\x02\x03\x08\x64".to_vec(),
-            Message::Subscribe(Vni(100)),
-        ),
-        (
-            b"\x01\x00\x06\x04\x08\xff\xff\xff\xff\x0f".to_vec(),
-            Message::Unsubscribe(Vni(u32::MAX)),
-        ),
-        (
-            b"\x01\x00\x03\x06\x08\xc8\x01".to_vec(),
-            Message::EndOfTable(Vni(200)),
-        ),
+        (b"\x01\x00\x02\x03\x08\x64".to_vec(), Message::Subscribe(Vni(100))),
+        (b"\x01\x00\x06\x04\x08\xff\xff\xff\xff\x0f".to_vec(), Message::Unsubscribe(Vni(u32::MAX))),
+        (b"\x01\x00\x03\x06\x08\xc8\x01".to_vec(), Message::EndOfTable(Vni(200))),
         (
             b"\x01\x00\x22\x05\x10\xc0\x9a\x0c\x1a\x08\x12\x04\x0a\x01\x02\x00\x18\x18\
               \x22\x12\x0a\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
                 .to_vec(),
-            update(
-                Add,
-                200_000,
-                ("10.1.2.0", 24),
-                ("2001:db8::1", 0, Standard, 0, 0),
-            ),
+            update(Add, 200_000, ("10.1.2.0", 24), ("2001:db8::1", 0, Standard, 0, 0)),
         ),
         // A default route of VNI 0 over IPv4, withdrawn.
         (
@@ -100,13 +75,7 @@ fn examples() -> Vec<(Vec<u8>, Message)> {
                 Remove,
                 u32::MAX,
                 ("fd00::", 128),
-                (
-                    "fd00::1",
-                    u32::MAX,
-                    LoadBalancerTarget,
-                    u32::MAX,
-                    u32::MAX - 1,
-                ),
+                ("fd00::1", u32::MAX, LoadBalancerTarget, u32::MAX, u32::MAX - 1),
             ),
         ),
     ]

@@ -52,35 +52,17 @@ fn payloads_that_are_not_protobuf_are_refused() {
     ];
     for kind in [Hello, Subscribe, Unsubscribe, Update, EndOfTable] {
         for payload in bad {
-            assert_eq!(
-                decode(kind, payload),
-                Err(WireError::Protobuf),
-                "{kind:?} {payload:?}"
-            );
+            assert_eq!(decode(kind, payload), Err(WireError::Protobuf), "{kind:?} {payload:?}");
         }
     }
-    assert_eq!(
-        decode(Hello, b"\x08\x05\x8a\x01\x01\xff"),
-        Err(WireError::Protobuf)
-    ); // not UTF-8
-    assert_eq!(
-        decode(MessageType::Keepalive, b"\xff"),
-        Ok(Message::Keepalive)
-    );
+    assert_eq!(decode(Hello, b"\x08\x05\x8a\x01\x01\xff"), Err(WireError::Protobuf)); // not UTF-8
+    assert_eq!(decode(MessageType::Keepalive, b"\xff"), Ok(Message::Keepalive));
 }
 
 #[test]
 fn a_hello_without_interval_is_refused() {
-    for payload in [
-        &b""[..],
-        b"\x08\x00",
-        b"\x10\x01",
-        b"\x08\x80\x80\x80\x80\x10",
-    ] {
-        assert_eq!(
-            decode(MessageType::Hello, payload),
-            Err(WireError::KeepaliveInterval)
-        );
+    for payload in [&b""[..], b"\x08\x00", b"\x10\x01", b"\x08\x80\x80\x80\x80\x10"] {
+        assert_eq!(decode(MessageType::Hello, payload), Err(WireError::KeepaliveInterval));
     }
 }
 
@@ -117,11 +99,7 @@ fn destinations_must_be_prefixes() {
     ];
     for (destination, error) in cases {
         let destination = destination.concat();
-        assert_eq!(
-            update(b"", &destination, HOP),
-            Err(*error),
-            "{destination:?}"
-        );
+        assert_eq!(update(b"", &destination, HOP), Err(*error), "{destination:?}");
     }
     assert!(update(b"", &[V4, b"\x18\x20"].concat(), HOP).is_ok());
     assert!(update(b"", &[V6, b"\x18\x80\x01"].concat(), HOP).is_ok());
@@ -146,10 +124,7 @@ fn next_hops_must_be_reachable() {
         assert_eq!(update(b"", V4, &next_hop), Err(*error), "{next_hop:?}");
     }
     assert!(update(b"", V4, &[HOP, b"\x18\x01\x28\xff\xff\x03"].concat()).is_ok());
-    assert!(
-        update(b"", V4, &[HOP, b"\x20\x05\x28\x04"].concat()).is_ok(),
-        "not NAT"
-    );
+    assert!(update(b"", V4, &[HOP, b"\x20\x05\x28\x04"].concat()).is_ok(), "not NAT");
 }
 
 #[test]
@@ -158,16 +133,10 @@ fn updates_must_be_whole() {
     let negative = [b"\x08", NEGATIVE].concat();
     assert_eq!(update(&negative, V4, HOP), Err(WireError::Action(u32::MAX)));
     assert_eq!(decode_update(b""), Err(WireError::MissingDestination));
-    assert_eq!(
-        decode_update(b"\x22\x00"),
-        Err(WireError::MissingDestination)
-    );
+    assert_eq!(decode_update(b"\x22\x00"), Err(WireError::MissingDestination));
     let destination = [b"\x1a\x06", V4].concat();
     assert_eq!(decode_update(&destination), Err(WireError::MissingNextHop));
-    assert_eq!(
-        decode_update(&[&destination[..], b"\x20\x00"].concat()),
-        Err(WireError::Protobuf)
-    );
+    assert_eq!(decode_update(&[&destination[..], b"\x20\x00"].concat()), Err(WireError::Protobuf));
 }
 
 #[test]
@@ -178,24 +147,15 @@ fn long_strings_are_clipped_at_a_character() {
     assert_eq!(clipped(&"é".repeat(128)), "é".repeat(127));
 
     let long = "é".repeat(1000);
-    let extensions = Extensions {
-        capabilities: Capabilities(u32::MAX),
-        agent: long.clone(),
-        node: long,
-    };
-    let hello = Hello {
-        keepalive_interval: u32::MAX,
-        is_server: true,
-        extensions: Some(extensions),
-    };
+    let extensions =
+        Extensions { capabilities: Capabilities(u32::MAX), agent: long.clone(), node: long };
+    let hello =
+        Hello { keepalive_interval: u32::MAX, is_server: true, extensions: Some(extensions) };
     let mut bytes = Vec::new();
     Message::Hello(hello).encode_into(&mut bytes);
     assert!(bytes.len() < MAX_PAYLOAD / 2 + 100);
     let frame = split(&bytes).unwrap().unwrap();
-    let Ok(Message::Hello(Hello {
-        extensions: Some(extensions),
-        ..
-    })) = Message::decode(&frame)
+    let Ok(Message::Hello(Hello { extensions: Some(extensions), .. })) = Message::decode(&frame)
     else {
         panic!("{frame:?}");
     };
@@ -203,10 +163,8 @@ fn long_strings_are_clipped_at_a_character() {
 
     // A peer that doesn't clip: 400 bytes of agent.
     let agent = [b"\x08\x05\x8a\x01\x90\x03", "é".repeat(200).as_bytes()].concat();
-    let Ok(Message::Hello(Hello {
-        extensions: Some(extensions),
-        ..
-    })) = decode(MessageType::Hello, &agent)
+    let Ok(Message::Hello(Hello { extensions: Some(extensions), .. })) =
+        decode(MessageType::Hello, &agent)
     else {
         panic!("refused");
     };

@@ -14,17 +14,7 @@ use crate::wire::{
 /// Numbers of all varint lengths, and the edges between these.
 fn number() -> impl Strategy<Value = u32> {
     prop_oneof![
-        select(vec![
-            0,
-            1,
-            127,
-            128,
-            16_383,
-            16_384,
-            65_535,
-            65_536,
-            u32::MAX
-        ]),
+        select(vec![0, 1, 127, 128, 16_383, 16_384, 65_535, 65_536, u32::MAX]),
         (any::<u32>(), 0_u32..32).prop_map(|(n, shift)| n >> shift),
     ]
 }
@@ -37,11 +27,8 @@ fn destination() -> impl Strategy<Value = Destination> {
 }
 
 fn next_hop() -> impl Strategy<Value = NextHop> {
-    let kind = select(vec![
-        NextHopType::Standard,
-        NextHopType::Nat,
-        NextHopType::LoadBalancerTarget,
-    ]);
+    let kind =
+        select(vec![NextHopType::Standard, NextHopType::Nat, NextHopType::LoadBalancerTarget]);
     (any::<IpAddr>(), number(), kind, number(), number()).prop_map(|(address, vni, kind, a, b)| {
         let (from, to) = match kind {
             NextHopType::Nat => ((a & 0xffff).min(b & 0xffff), (a & 0xffff).max(b & 0xffff)),
@@ -74,11 +61,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
         )| {
             let extensions = Extensions::new(Capabilities(capabilities), agent, node);
             let extensions = (extensions != Extensions::default()).then_some(extensions);
-            Message::Hello(Hello {
-                keepalive_interval,
-                is_server,
-                extensions,
-            })
+            Message::Hello(Hello { keepalive_interval, is_server, extensions })
         },
     );
     prop_oneof![
@@ -115,24 +98,14 @@ fn field(number: u64, wire_type: u64, pad: usize, content: &[u8]) -> Vec<u8> {
 }
 
 fn delimited(number: u64, pad: usize, content: &[u8]) -> Vec<u8> {
-    field(
-        number,
-        2,
-        0,
-        &[&varint(content.len() as u64, pad), content].concat(),
-    )
+    field(number, 2, 0, &[&varint(content.len() as u64, pad), content].concat())
 }
 
 /// A varint field; now and then with bits set that a 32-bit field has no room for.
 fn scalar(number: u64, values: impl Strategy<Value = u32>) -> impl Strategy<Value = Vec<u8>> {
     let high = prop_oneof![4 => Just(0_u64), 1 => any::<u32>().prop_map(u64::from)];
     (values, high, padding(), padding()).prop_map(move |(value, high, key_pad, pad)| {
-        field(
-            number,
-            0,
-            key_pad,
-            &varint(high << 32 | u64::from(value), pad),
-        )
+        field(number, 0, key_pad, &varint(high << 32 | u64::from(value), pad))
     })
 }
 
@@ -144,13 +117,7 @@ fn stranger() -> impl Strategy<Value = Vec<u8>> {
         1 => Just((1_u64 << 29) - 1),
         1 => Just(1_u64 << 29),
     ];
-    let leaf = (
-        number.clone(),
-        0_u64..8,
-        vec(any::<u8>(), 0..12),
-        any::<u64>(),
-        padding(),
-    )
+    let leaf = (number.clone(), 0_u64..8, vec(any::<u8>(), 0..12), any::<u64>(), padding())
         .prop_map(|(number, wire_type, bytes, value, pad)| match wire_type {
             0 => field(number, 0, pad, &varint(value, pad)),
             1 => field(number, 1, pad, &value.to_le_bytes()),
@@ -177,10 +144,7 @@ fn scrambled(usual: Vec<BoxedStrategy<Vec<u8>>>) -> impl Strategy<Value = Vec<u8
     let strangers = prop_oneof![3 => Just(Vec::new()), 1 => vec(stranger(), 0..3)];
     shuffled((usual.clone(), more, usual, strangers).prop_map(
         |(fields, more, spare, strangers)| {
-            let repeated = more
-                .into_iter()
-                .filter_map(|i| spare.get(i).cloned())
-                .collect();
+            let repeated = more.into_iter().filter_map(|i| spare.get(i).cloned()).collect();
             [fields, repeated, strangers].concat()
         },
     ))
@@ -209,9 +173,7 @@ pub(super) fn scrambled_update() -> impl Strategy<Value = Vec<u8>> {
         scalar(5, prop_oneof![1000_u32..65_536, number()]).boxed(),
     ]);
     let nested = |number, message: BoxedStrategy<Vec<u8>>| {
-        (message, padding())
-            .prop_map(move |(m, pad)| delimited(number, pad, &m))
-            .boxed()
+        (message, padding()).prop_map(move |(m, pad)| delimited(number, pad, &m)).boxed()
     };
     scrambled(vec![
         small(1, 2),
