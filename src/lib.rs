@@ -5,13 +5,23 @@
 //! through underlay address *h*. The reflector tells every subscriber of *v* what the others
 //! announce and takes it back when the announcer withdraws or dies.
 //!
-//! The folders are the architecture:
+//! The folders are the architecture; `docs/architecture.md` draws the path of an update:
 //!
 //! * [`wire`]: bytes to typed messages and back; pure.
+//! * `session`: one peer's handshake, keepalives and pace; pure.
+//! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.
+//! * `outbox`: what waits to be written to one peer; pure.
+//! * `shard`: what one core owns, and every message between cores; pure.
+//! * [`io`]: sockets, event loops, timers and cores; the only folder that talks to the kernel.
+//! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
 
 pub mod ids;
+pub mod io;
 mod outbox;
+pub mod reflector;
 mod session;
 mod shard;
 mod table;
 pub mod wire;
+
+pub use session::CloseReason;

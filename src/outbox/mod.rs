@@ -11,12 +11,14 @@
 //! A batch is also refused when it changes a destination that an unsent batch changed before: the
 //! two must reach the peer as one, withdrawals first, which is what a cursor does.
 
+mod buffer;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use buffer::OutBuf;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
@@ -35,38 +37,6 @@ const COPY_MAX: usize = 8 * 1024;
 const WRITE_MAX: usize = 64 * 1024;
 /// Control bytes past which further KEEPALIVE answers say nothing new.
 const CONTROL_MAX: usize = 256;
-
-/// Bytes for one write.
-#[derive(Debug)]
-pub enum OutBuf {
-    /// Part of a batch that other peers send as well.
-    Shared(Bytes),
-    /// Pieces copied together for this peer.
-    Copied(Vec<u8>),
-}
-
-impl OutBuf {
-    /// The bytes.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Copied(bytes) => bytes,
-        }
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.as_slice().len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 #[derive(Debug)]
 struct Item {

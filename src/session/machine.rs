@@ -21,7 +21,7 @@ pub(crate) struct Timing {
 
 /// What a peer said of itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Peer {
+pub(crate) struct About {
     pub(crate) is_server: bool,
     pub(crate) capabilities: Capabilities,
     /// Whether it knows any extension: nothing of an extension is sent to one that does not.
@@ -57,7 +57,7 @@ pub(crate) struct Session {
     state: State,
     deadline: Moment,
     hold: Duration,
-    peer: Peer,
+    peer: About,
 }
 
 impl Session {
@@ -66,11 +66,11 @@ impl Session {
             state: State::AwaitingHello,
             deadline: now + HELLO_TIME,
             hold: HELLO_TIME,
-            peer: Peer::default(),
+            peer: About::default(),
         }
     }
 
-    pub(crate) fn peer(&self) -> &Peer {
+    pub(crate) fn peer(&self) -> &About {
         &self.peer
     }
 

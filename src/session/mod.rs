@@ -5,5 +5,5 @@ mod machine;
 mod pacing;
 
 pub use close::CloseReason;
-pub(crate) use machine::{Event, Session, Timing};
+pub(crate) use machine::{About, Event, Session, Timing};
 pub(crate) use pacing::{Allowance, Pacer, Sight};

@@ -138,7 +138,10 @@ impl Shard {
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
                 Self::mark_ready(&mut self.ready, slot, peer);
-                self.stats.established += u64::from(established);
+                if established {
+                    self.stats.established += 1;
+                    self.established.push(slot);
+                }
             }
             Event::Subscribe(vni) => {
                 *run = None;

@@ -31,5 +31,5 @@ mod timers;
 
 pub use config::{Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
-pub(crate) use state::{Announcement, Closed, Flow, Shard, Slot, Turn, Write};
+pub(crate) use state::{Announcement, Flow, Shard, Slot, Turn, Write};
 pub use stats::Stats;

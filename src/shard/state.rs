@@ -11,7 +11,7 @@ use super::timers::TICK;
 use super::{Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::session::CloseReason;
+use crate::session::{About, CloseReason};
 use crate::table::Vnet;
 use crate::wire::{Action, Destination, NextHop, Vni};
 
@@ -103,6 +103,7 @@ pub(crate) struct Shard {
     pub(super) subscribers: AHashMap<Vni, Vec<Subscriber>>,
     pub(super) ready: Vec<Slot>,
     pub(super) paused: Vec<Slot>,
+    pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) buffers: Vec<Vec<u8>>,
 
@@ -145,6 +146,7 @@ impl Shard {
             subscribers: AHashMap::with_hasher(hasher.clone()),
             ready: Vec::new(),
             paused: Vec::new(),
+            established: Vec::new(),
             closed: Vec::new(),
             buffers: Vec::new(),
             owned: Vec::new(),
@@ -238,6 +240,17 @@ impl Shard {
         }
     }
 
+    /// Sessions that became established since the last call, and what their peers said of
+    /// themselves.
+    pub(crate) fn take_established(&mut self) -> Vec<(Slot, PeerId, About)> {
+        let slots = std::mem::take(&mut self.established);
+        let about = |&slot: &Slot| {
+            let peer = self.peers[slot as usize].as_ref()?;
+            Some((slot, peer.id, peer.session.peer().clone()))
+        };
+        slots.iter().filter_map(about).collect()
+    }
+
     /// Sessions that ended since the last call.
     pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
         std::mem::take(&mut self.closed)
@@ -279,6 +292,13 @@ impl Shard {
     pub(crate) fn requests(&mut self, parcel: Vec<Request>) {
         self.inbox_cost += parcel.iter().map(Request::cost).sum::<usize>();
         self.inbox.extend(parcel);
+    }
+
+    /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
+    pub(crate) fn wants_turn(&self) -> bool {
+        !self.ready.is_empty()
+            || !self.closed.is_empty()
+            || (!self.inbox.is_empty() && !self.is_congested())
     }
 
     /// Whether everything that was received has been written out, as far as peers take it.
@@ -329,7 +349,8 @@ impl Shard {
             || self.lanes.iter().any(|lanes| lanes.request_cost > REQUEST_ROOM)
     }
 
-    fn has_outgoing(&self) -> bool {
+    /// Whether something waits for another shard.
+    pub(crate) fn has_outgoing(&self) -> bool {
         self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
     }
 }

@@ -1,0 +1,80 @@
+//! What a reflector is told, and what can stand in the way of its start.
+
+use std::net::SocketAddr;
+
+use thiserror::Error;
+
+use crate::io::{IoChoice, IoError};
+use crate::shard::Settings;
+
+/// How to run a reflector. The default is a working dual-stack reflector.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where to listen for sessions; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where to answer HTTP, if at all.
+    pub http: Option<SocketAddr>,
+    /// Number of shards; `None` for one per core that the process may use.
+    pub shards: Option<usize>,
+    /// How sockets are driven.
+    pub io: IoChoice,
+    /// Sessions at most; further connections are closed at once.
+    pub max_peers: u64,
+    /// What every shard is told.
+    pub settings: Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0u16; 8], 4711)),
+            http: None,
+            shards: None,
+            io: IoChoice::Auto,
+            max_peers: 65_536,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// Why a reflector did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The listening socket could not be had.
+    #[error("cannot listen on {address} ({flag}): {source}; {}", remedy(source))]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The flag that says where.
+        flag: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The I/O that was asked for by name can't be had.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// More shards than a shard's number can say, or none.
+    #[error("--shards {0} is not between 1 and 1024")]
+    Shards(usize),
+    /// A keepalive interval of 0, which the protocol forbids.
+    #[error("--keepalive 0 is not allowed; give a number of seconds from 1 on")]
+    Keepalive,
+    /// A thread or its event loop could not be set up.
+    #[error("cannot set up a shard: {0}; the limits on threads, memory or descriptors may be too low")]
+    Shard(#[source] std::io::Error),
+}
+
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "something listens there already (ss -ltnp shows what): stop it or choose another port"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE: grant it or choose a higher port"
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has that address (ip address shows which do)"
+        }
+        _ => "choose another address",
+    }
+}

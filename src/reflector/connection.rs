@@ -1,0 +1,217 @@
+//! One connection: a task that reads and a task that writes, around one socket.
+//!
+//! Both borrow the shard only between awaits. The reader reads at most [`READ_MAX`] bytes per turn,
+//! which is a connection's budget: a publisher that always has more takes its turns with the others.
+//! The writer has one write in flight; where the kernel can be asked without waiting, the turn
+//! itself writes ([`Connection::kick`]) and the task only steps in when the socket is full.
+//!
+//! A connection ends in one way only: the shard lists it as closed, the driver shuts the socket
+//! down, which ends whatever either task waits for, and both return.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::driver::Core;
+use super::event::Event;
+use crate::io::{OutBuf, Stream, yield_turn};
+use crate::session::{CloseReason, Sight};
+use crate::shard::{Flow, Slot, Write};
+
+/// Bytes read at once, into a buffer that the connections of a shard share.
+pub(super) const READ_MAX: usize = 64 * 1024;
+
+/// A write that the socket has not taken whole.
+#[derive(Debug)]
+struct Pending {
+    bytes: OutBuf,
+    from: usize,
+    record: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) slot: Slot,
+    pub(super) remote: SocketAddr,
+    stream: Stream,
+    is_closed: Cell<bool>,
+    /// Tells the reader that it may read again.
+    pub(super) resume: Event,
+    /// Tells the writer that there is something to do.
+    write: Event,
+    pending: RefCell<Option<Pending>>,
+}
+
+impl Connection {
+    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream) -> Self {
+        Self {
+            slot,
+            remote,
+            stream,
+            is_closed: Cell::new(false),
+            resume: Event::default(),
+            write: Event::default(),
+            pending: RefCell::new(None),
+        }
+    }
+
+    /// Ends both tasks.
+    pub(super) fn shut_down(&self) {
+        self.is_closed.set(true);
+        self.stream.shutdown();
+        self.resume.set();
+        self.write.set();
+    }
+
+    /// What the kernel says about the connection.
+    pub(super) fn sight(&self) -> Option<Sight> {
+        let facts = self.stream.facts()?;
+        Some(Sight {
+            mss: facts.mss,
+            window: facts.window,
+            unacked: facts.unacked_bytes,
+            acked: facts.acked_bytes,
+        })
+    }
+
+    /// Writes what the shard has for this peer, as far as that needs no waiting.
+    pub(super) fn kick(&self, core: &Core) {
+        if !core.writes_inline || self.pending.borrow().is_some() {
+            self.write.set();
+            return;
+        }
+        let now = core.now();
+        let mut shard = core.shard.borrow_mut();
+        match shard.next_write(now, self.slot, &mut || self.sight()) {
+            Write::Nothing => {}
+            Write::WaitUntil(_) => self.write.set(),
+            Write::Bytes { bytes, record } => {
+                let sent = self.stream.try_send(bytes.as_slice(), record).unwrap_or(0);
+                if sent == bytes.len() {
+                    shard.written(now, self.slot, bytes);
+                } else {
+                    // An error shows again when the task sends the rest.
+                    *self.pending.borrow_mut() = Some(Pending { bytes, from: sent, record });
+                    self.write.set();
+                }
+            }
+        }
+    }
+
+    /// Serves the connection until it has been closed.
+    pub(super) async fn run(self: Rc<Self>, core: Rc<Core>) {
+        let mut read = pin!(self.read(&core));
+        let mut write = pin!(self.write(&core));
+        let (mut reads, mut writes) = (true, true);
+        poll_fn(|cx| {
+            reads = reads && read.as_mut().poll(cx).is_pending();
+            writes = writes && write.as_mut().poll(cx).is_pending();
+            if reads || writes { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        core.released(self.slot);
+    }
+
+    fn fail(&self, core: &Core, reason: CloseReason) {
+        core.shard.borrow_mut().close(self.slot, reason);
+        core.wake.set();
+    }
+
+    async fn read(&self, core: &Core) {
+        while !self.is_closed.get() {
+            if core.is_draining.get() {
+                self.resume.wait().await; // set when the connection is closed
+                continue;
+            }
+            if let Err(error) = self.stream.readable().await {
+                return self.fail(core, CloseReason::Connection(error.kind()));
+            }
+            if self.is_closed.get() || core.is_draining.get() {
+                continue;
+            }
+            let mut buffer = core.buffer.borrow_mut();
+            let result = self.stream.try_read(&mut buffer);
+            let flow = match &result {
+                Ok(0) => Err(CloseReason::PeerClosed),
+                Ok(n) => {
+                    let flow =
+                        core.shard.borrow_mut().received(core.now(), self.slot, &buffer[..*n]);
+                    core.wake.set();
+                    Ok(flow)
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Flow::Continue),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Flow::Continue),
+                Err(error) => Err(CloseReason::Connection(error.kind())),
+            };
+            drop(buffer);
+            match flow {
+                Err(reason) => return self.fail(core, reason),
+                Ok(Flow::Closed) => return,
+                Ok(Flow::Pause) => self.resume.wait().await,
+                Ok(Flow::Continue) if matches!(result, Ok(READ_MAX)) => yield_turn().await,
+                Ok(Flow::Continue) => {}
+            }
+        }
+    }
+
+    async fn write(&self, core: &Core) {
+        loop {
+            self.write.wait().await;
+            loop {
+                if self.is_closed.get() {
+                    return;
+                }
+                let pending = self.pending.borrow_mut().take();
+                let pending = match pending {
+                    Some(pending) => pending,
+                    None => match self.next_write(core) {
+                        Write::Bytes { bytes, record } => Pending { bytes, from: 0, record },
+                        Write::Nothing => break,
+                        Write::WaitUntil(then) => {
+                            let wait = then.since(core.now()).max(Duration::from_millis(1));
+                            let sleep = tokio::time::sleep(wait);
+                            tokio::select! {
+                                () = sleep => {}
+                                () = self.write.wait() => {}
+                            }
+                            continue;
+                        }
+                    },
+                };
+                if let Err(error) = self.send(core, pending).await {
+                    return self.fail(core, CloseReason::Connection(error.kind()));
+                }
+            }
+        }
+    }
+
+    fn next_write(&self, core: &Core) -> Write {
+        core.shard.borrow_mut().next_write(core.now(), self.slot, &mut || self.sight())
+    }
+
+    async fn send(&self, core: &Core, pending: Pending) -> std::io::Result<()> {
+        let Pending { mut bytes, mut from, record } = pending;
+        while from < bytes.len() {
+            let (result, given_back) = self.stream.send(bytes, from, record).await;
+            bytes = given_back;
+            match result {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => from += n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut shard = core.shard.borrow_mut();
+        shard.written(core.now(), self.slot, bytes);
+        if shard.wants_turn() || shard.has_outgoing() {
+            core.wake.set();
+        }
+        Ok(())
+    }
+}

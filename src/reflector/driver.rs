@@ -1,0 +1,285 @@
+//! One shard's thread: turns the loop that `shard` describes.
+//!
+//! A turn runs after every task that was ready before it, because the first of them to have news
+//! wakes it and it queues behind the others: so what many sockets had at once is sealed together.
+//! It sleeps on whichever comes first: news, another shard's parcel, a new connection, or the moment
+//! that the shard asked for.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future as _, poll_fn};
+use std::net::{SocketAddr, TcpStream};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::connection::{Connection, READ_MAX};
+use super::event::Event;
+use super::mesh::{Inlet, Port};
+use super::report::Reporter;
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::io::{Alarm, Backend, LocalRuntime, Stream};
+use crate::session::CloseReason;
+use crate::shard::{Settings, Shard, Slot, Turn};
+
+/// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
+const ROUNDS: usize = 8;
+/// Waits up to this are kept to the microsecond, by a timer of the kernel's.
+const PRECISE: Duration = Duration::from_millis(2);
+
+/// What the control thread asks of a shard.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Serve this connection.
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
+    /// Read no more, write out what is queued.
+    Drain,
+    /// Close every session and end.
+    Exit,
+}
+
+/// What a shard lets others see. No part of the data path.
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    /// Connections held, counted up by the acceptor and down by the shard.
+    pub(super) connections: AtomicU32,
+    /// Milliseconds since the reflector's start at the latest turn.
+    pub(super) ticked: AtomicU64,
+    /// Whether everything queued has been written, while draining.
+    pub(super) is_flushed: AtomicBool,
+}
+
+/// Everything that a shard's thread starts from. `Send`; what it becomes is not.
+#[derive(Debug)]
+pub(super) struct Seed {
+    pub(super) id: ShardId,
+    pub(super) shards: usize,
+    pub(super) settings: Settings,
+    pub(super) hash_seeds: [u64; 4],
+    pub(super) backend: Backend,
+    pub(super) began: Instant,
+    pub(super) port: Port,
+    pub(super) orders: Inlet<Order>,
+    pub(super) gauge: Arc<Gauge>,
+}
+
+/// What the tasks of one shard share. Never leaves its thread.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) shard: RefCell<Shard>,
+    connections: RefCell<Vec<Option<Rc<Connection>>>>,
+    /// Wakes the loop.
+    pub(super) wake: Event,
+    /// What connections read into.
+    pub(super) buffer: RefCell<Vec<u8>>,
+    pub(super) is_draining: Cell<bool>,
+    /// Whether sends need not go through a task.
+    pub(super) writes_inline: bool,
+    began: Instant,
+    gauge: Arc<Gauge>,
+    reporter: Reporter,
+}
+
+impl Core {
+    pub(super) fn now(&self) -> Moment {
+        Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
+        self.connections.borrow().get(slot as usize)?.clone()
+    }
+
+    /// A connection's tasks have ended.
+    pub(super) fn released(&self, slot: Slot) {
+        self.connections.borrow_mut()[slot as usize] = None;
+        self.shard.borrow_mut().release(slot);
+        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs a shard until it is told to exit. On its own thread.
+///
+/// # Errors
+/// When the event loop can't be set up.
+pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
+    let runtime = match LocalRuntime::new(seed.backend) {
+        Ok(runtime) => runtime,
+        Err(error) => return ready(Err(error)),
+    };
+    runtime.block_on(async {
+        match Alarm::new() {
+            Ok(alarm) => {
+                ready(Ok(()));
+                drive(seed, alarm).await;
+            }
+            Err(error) => ready(Err(error)),
+        }
+    });
+}
+
+async fn drive(seed: Seed, alarm: Alarm) {
+    let Seed { id, shards, settings, hash_seeds, backend, began, mut port, mut orders, gauge } =
+        seed;
+    let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+    let core = Rc::new(Core {
+        shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
+        connections: RefCell::default(),
+        wake: Event::default(),
+        buffer: RefCell::new(vec![0; READ_MAX]),
+        is_draining: Cell::new(false),
+        writes_inline: backend == Backend::Epoll,
+        began,
+        gauge,
+        reporter: Reporter::new(id),
+    });
+    let mut ready = Vec::new();
+    let mut stall_check = now;
+    loop {
+        while let Some(order) = orders.take() {
+            match order {
+                Order::Serve { peer, remote, socket } => {
+                    serve(&core, backend, peer, remote, socket);
+                }
+                Order::Drain => core.is_draining.set(true),
+                Order::Exit => return exit(&core).await,
+            }
+        }
+        let now = core.now();
+        if now >= stall_check {
+            check_stalled(&core, now);
+            stall_check = now + Duration::from_secs(1);
+        }
+        let turn = turn(&core, &mut port, &mut ready, now);
+        core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
+        if core.is_draining.get() {
+            core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
+        }
+        idle(&core, &alarm, &mut port, &mut orders, turn).await;
+    }
+}
+
+/// One turn: takes in parcels, lets the shard work, writes, and sends parcels.
+fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Turn {
+    let mut shard = core.shard.borrow_mut();
+    while let Some(parcel) = port.deliveries.take() {
+        shard.deliveries(now, parcel);
+    }
+    while shard.takes_requests()
+        && let Some(parcel) = port.requests.take()
+    {
+        shard.requests(parcel);
+    }
+    let turn = shard.turn(now);
+    port.flush(&mut shard);
+    drop(shard);
+    for _ in 0..ROUNDS {
+        core.shard.borrow_mut().take_ready(ready);
+        if ready.is_empty() {
+            break;
+        }
+        for slot in ready.drain(..) {
+            if let Some(connection) = core.connection(slot) {
+                connection.kick(core);
+            }
+        }
+    }
+    let mut shard = core.shard.borrow_mut();
+    for closed in shard.take_closed() {
+        if let Some(connection) = core.connection(closed.slot) {
+            core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
+            connection.shut_down();
+        }
+    }
+    for (slot, peer, about) in shard.take_established() {
+        if let Some(connection) = core.connection(slot) {
+            core.reporter.established(peer, connection.remote, &about.node, &about.agent);
+        }
+    }
+    for slot in shard.take_resumed() {
+        if let Some(connection) = core.connection(slot) {
+            connection.resume.set();
+        }
+    }
+    port.flush(&mut shard);
+    if shard.wants_turn() { Turn { next: now } } else { turn }
+}
+
+/// Waits for news or for the moment that the shard asked for.
+async fn idle(
+    core: &Core,
+    alarm: &Alarm,
+    port: &mut Port,
+    orders: &mut Inlet<Order>,
+    turn: Turn,
+) {
+    let wait = turn.next.since(core.now());
+    if wait.is_zero() {
+        return crate::io::yield_turn().await;
+    }
+    let deadline = core.began + Duration::from_micros(turn.next.0);
+    let mut precise = pin!(alarm.until(deadline));
+    let mut coarse = pin!(tokio::time::sleep(wait));
+    let is_precise = wait <= PRECISE;
+    poll_fn(|cx| {
+        // A parcel or an order stays in its channel: the loop takes it.
+        let is_woken = core.wake.poll(cx).is_ready()
+            || port.deliveries.poll_has(cx)
+            || (core.shard.borrow().takes_requests() && port.requests.poll_has(cx))
+            || orders.poll_has(cx)
+            || if is_precise {
+                precise.as_mut().poll(cx).is_ready()
+            } else {
+                coarse.as_mut().poll(cx).is_ready()
+            };
+        if is_woken { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, socket: TcpStream) {
+    let stream = match Stream::from_std(backend, socket) {
+        Ok(stream) => stream,
+        Err(error) => {
+            // The peer reset the connection before it was looked at, mostly.
+            warn!(%peer, %remote, %error, "connection lost at once");
+            core.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+    };
+    let slot = core.shard.borrow_mut().connect(core.now(), peer);
+    core.reporter.connected(peer, remote);
+    let connection = Rc::new(Connection::new(slot, remote, stream));
+    let mut connections = core.connections.borrow_mut();
+    if connections.len() <= slot as usize {
+        connections.resize(slot as usize + 1, None);
+    }
+    connections[slot as usize] = Some(Rc::clone(&connection));
+    drop(connections);
+    tokio::task::spawn_local(connection.run(Rc::clone(core)));
+}
+
+/// Asks the kernel about peers that seem to take nothing.
+fn check_stalled(core: &Core, now: Moment) {
+    let stalled = core.shard.borrow().stalled(now);
+    for slot in stalled {
+        if let Some(sight) = core.connection(slot).and_then(|connection| connection.sight()) {
+            core.shard.borrow_mut().acknowledged(now, slot, sight.acked);
+        }
+    }
+}
+
+/// Closes everything and waits for the tasks to end.
+async fn exit(core: &Core) {
+    let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
+    for connection in connections {
+        core.shard.borrow_mut().close(connection.slot, CloseReason::Stopping);
+        connection.shut_down();
+    }
+    while core.connections.borrow().iter().any(Option::is_some) {
+        crate::io::yield_turn().await;
+    }
+}

@@ -1,0 +1,41 @@
+//! A flag that one task sets and another waits for, both on the same thread.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
+
+/// Set any number of times, it wakes its one waiter once. Setting it costs nothing while it is
+/// set, so that a burst makes one wake.
+#[derive(Debug, Default)]
+pub(super) struct Event {
+    is_set: Cell<bool>,
+    waiter: RefCell<Option<Waker>>,
+}
+
+impl Event {
+    pub(super) fn set(&self) {
+        if self.is_set.replace(true) {
+            return;
+        }
+        if let Some(waker) = self.waiter.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Ready once it is set, which clears it.
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_set.replace(false) {
+            return Poll::Ready(());
+        }
+        let mut waiter = self.waiter.borrow_mut();
+        if !waiter.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waiter = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Waits until it is set, and clears it.
+    pub(super) async fn wait(&self) {
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+}

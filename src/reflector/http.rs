@@ -1,0 +1,62 @@
+//! The HTTP endpoint: liveness.
+//!
+//! Runs on a thread of its own and reads gauges only, so that no request can disturb a shard.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::sync::oneshot;
+
+use super::driver::Gauge;
+
+/// A shard that has not turned its loop for so long is stuck.
+const STUCK: Duration = Duration::from_secs(2);
+
+/// What the endpoint may look at.
+#[derive(Clone, Debug)]
+pub(super) struct Sources {
+    pub(super) began: Instant,
+    pub(super) gauges: Vec<Arc<Gauge>>,
+}
+
+/// Serves until `stop` is dropped. On its own thread.
+pub(super) fn run(listener: TcpListener, sources: Sources, stop: oneshot::Receiver<()>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
+    runtime.block_on(async move {
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        let app = Router::new().route("/livez", get(livez)).with_state(sources);
+        let serve = axum::serve(listener, app);
+        tokio::select! {
+            _ = serve.into_future() => {}
+            _ = stop => {}
+        }
+    });
+}
+
+/// 200 while every shard has turned its loop within [`STUCK`], else 503 naming those that have not.
+async fn livez(State(sources): State<Sources>) -> (StatusCode, String) {
+    let now = sources.began.elapsed();
+    let stuck: Vec<_> = (0..)
+        .zip(&sources.gauges)
+        .filter(|(_, gauge)| {
+            let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
+            now.saturating_sub(ticked) > STUCK
+        })
+        .map(|(shard, _): (u32, _)| shard.to_string())
+        .collect();
+    if stuck.is_empty() {
+        (StatusCode::OK, "ok\n".into())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", stuck.join(", ")))
+    }
+}
+
+use std::future::IntoFuture as _;

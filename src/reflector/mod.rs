@@ -1,0 +1,22 @@
+//! A running reflector: threads, listeners, connections, and its end.
+//!
+//! State: one thread per shard, pinned to a core of its own, each with its own event loop and
+//! nothing shared with the others but the channels of the mesh; and one control thread that
+//! accepts connections and hands each to the shard with the fewest.
+//!
+//! Here is where the pure [`shard`](crate::shard) meets sockets, clocks and logs: `driver` turns
+//! the loop, `connection` moves bytes, `mesh` carries parcels, `report` says what happened.
+
+mod acceptor;
+mod config;
+mod connection;
+mod driver;
+mod event;
+mod http;
+mod mesh;
+mod report;
+mod start;
+
+pub use crate::shard::{Limits, Settings, Stats};
+pub use config::{Config, StartError};
+pub use start::Reflector;

@@ -1,0 +1,92 @@
+//! What is said about sessions, and how often.
+//!
+//! A peer can cause any number of session events, so lines about them are limited per shard; what
+//! was left out is counted and said with the next line that is let through.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use crate::ids::{PeerId, ShardId};
+use crate::session::CloseReason;
+
+/// Lines let through in one period.
+const LINES: u32 = 20;
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Lets so many lines through in each second.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    began: Cell<Instant>,
+    lines: Cell<u32>,
+    left_out: Cell<u64>,
+}
+
+impl Limiter {
+    pub(super) fn new() -> Self {
+        Self { began: Cell::new(Instant::now()), lines: Cell::new(0), left_out: Cell::new(0) }
+    }
+
+    /// `Some` when a line may be written: with how many were left out before it.
+    pub(super) fn allow(&self) -> Option<u64> {
+        let now = Instant::now();
+        if now - self.began.get() > PERIOD {
+            self.began.set(now);
+            self.lines.set(0);
+        }
+        if self.lines.get() >= LINES {
+            self.left_out.set(self.left_out.get() + 1);
+            return None;
+        }
+        self.lines.set(self.lines.get() + 1);
+        Some(self.left_out.take())
+    }
+}
+
+/// Says what happens to the sessions of one shard.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    shard: ShardId,
+    limiter: Limiter,
+}
+
+impl Reporter {
+    pub(super) fn new(shard: ShardId) -> Self {
+        Self { shard, limiter: Limiter::new() }
+    }
+
+    pub(super) fn connected(&self, peer: PeerId, remote: SocketAddr) {
+        debug!(%peer, %remote, shard = %self.shard, "connection accepted");
+    }
+
+    pub(super) fn closed(
+        &self,
+        peer: PeerId,
+        remote: SocketAddr,
+        node: &str,
+        reason: &CloseReason,
+    ) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        let shard = self.shard;
+        if left_out > 0 {
+            warn!(%shard, left_out, "session events left out of the log");
+        }
+        if reason.is_ordinary() {
+            info!(%peer, %remote, node, %shard, %reason, "session closed");
+        } else {
+            warn!(%peer, %remote, node, %shard, %reason, "session closed");
+        }
+    }
+
+    /// A session is up.
+    pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        let shard = self.shard;
+        if left_out > 0 {
+            warn!(%shard, left_out, "session events left out of the log");
+        }
+        info!(%peer, %remote, node, agent, %shard, "session established");
+    }
+}

@@ -1,0 +1,215 @@
+//! Start and end of a reflector.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc::channel, oneshot};
+use tracing::{info, warn};
+
+use super::acceptor::Acceptor;
+use super::config::{Config, StartError};
+use super::driver::{self, Gauge, Order, Seed};
+use super::http::{self, Sources};
+use super::mesh::{self, Inlet};
+use crate::ids::ShardId;
+use crate::io::{self, Backend};
+
+/// Orders that may wait for a shard: connections accepted faster than it takes them.
+const ORDERS: usize = 1024;
+/// How long a stop waits for peers to take what is queued for them.
+const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH_CHECK: Duration = Duration::from_millis(5);
+
+/// A running reflector. Dropping it stops it like [`Reflector::stop`].
+#[derive(Debug)]
+pub struct Reflector {
+    listen: SocketAddr,
+    http: Option<SocketAddr>,
+    backend: Backend,
+    shards: usize,
+    /// Dropped to make the control thread drain and stop.
+    stop: Option<oneshot::Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Reflector {
+    /// Starts a reflector's threads and listens. Returns when connections are accepted.
+    ///
+    /// # Errors
+    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
+    /// can't be had, or a thread can't be set up. Nothing is left running then.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        if config.settings.keepalive == 0 {
+            return Err(StartError::Keepalive);
+        }
+        let cpus = io::allowed_cpus();
+        let shards = config.shards.unwrap_or_else(io::default_shards);
+        if !(1..=1024).contains(&shards) {
+            return Err(StartError::Shards(shards));
+        }
+        let (backend, remark) = io::choose(config.io)?;
+        if let Some(remark) = remark {
+            warn!("{remark}");
+        }
+        match io::raise_nofile() {
+            Ok(limit) => info!(limit, "descriptors allowed"),
+            Err(error) => warn!(%error, "cannot raise the limit on descriptors"),
+        }
+        let listen = |address, flag| {
+            let bound = io::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+            bound.map_err(|source| StartError::Listen { address, flag, source })
+        };
+        let (listen_address, listener) = listen(config.listen, "--listen")?;
+        let http = config.http.map(|address| listen(address, "--http")).transpose()?;
+
+        let began = Instant::now();
+        let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
+        let mut threads = Vec::new();
+        let mut handles = Vec::new();
+        let (ready, started) = mpsc::channel();
+        for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
+            let (orders, inlet) = channel(ORDERS);
+            let gauge = Arc::new(Gauge::default());
+            let seed = Seed {
+                id: ShardId(id),
+                shards,
+                settings: config.settings.clone(),
+                hash_seeds,
+                backend,
+                began,
+                port,
+                orders: Inlet::new(inlet),
+                gauge: Arc::clone(&gauge),
+            };
+            handles.push((orders, gauge));
+            let cpu = cpus.get(usize::from(id) % cpus.len().max(1)).copied();
+            let ready = ready.clone();
+            let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
+                if let Some(Err(error)) = cpu.map(io::pin_to) {
+                    warn!(shard = id, %error, "cannot pin the shard to its core");
+                }
+                driver::run(seed, |result| drop(ready.send(result)));
+            });
+            threads.push(thread.map_err(StartError::Shard)?);
+        }
+        drop(ready);
+        for result in started {
+            result.map_err(StartError::Shard)?;
+        }
+        let gauges = handles.iter().map(|(_, gauge)| Arc::clone(gauge)).collect();
+        let sources = Sources { began, gauges };
+        let (stop, stopped) = oneshot::channel();
+        let http_address = http.as_ref().map(|(address, _)| *address);
+        let max_peers = config.max_peers;
+        let control = std::thread::Builder::new().name("control".into()).spawn(move || {
+            control(listener, http.map(|(_, listener)| listener), sources, max_peers, handles, stopped);
+        });
+        threads.push(control.map_err(StartError::Shard)?);
+        info!(listen = %listen_address, shards, io = %backend, "reflector started");
+        Ok(Self {
+            listen: listen_address,
+            http: http_address,
+            backend,
+            shards,
+            stop: Some(stop),
+            threads,
+        })
+    }
+
+    /// Where it listens for sessions.
+    #[must_use]
+    pub fn listen_addr(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where it answers HTTP, if it does.
+    #[must_use]
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// How its sockets are driven.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Its number of shards.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
+    /// Stops: accepts and reads no more, writes out what is queued for up to 5 s, closes every
+    /// session and waits for the threads to end. Blocks for as long.
+    pub fn stop(mut self) {
+        self.stop_all();
+    }
+
+    fn stop_all(&mut self) {
+        drop(self.stop.take());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                warn!("a thread of the reflector panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Reflector {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}
+
+/// The control thread: accepts until told to stop, then sees the shards off.
+fn control(
+    listener: std::net::TcpListener,
+    http: Option<std::net::TcpListener>,
+    sources: Sources,
+    max_peers: u64,
+    shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let (stop_http, http_stopped) = oneshot::channel();
+    let http = http.and_then(|listener| {
+        let thread = std::thread::Builder::new().name("http".into());
+        thread.spawn(move || http::run(listener, sources, http_stopped)).ok()
+    });
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
+    runtime.block_on(async {
+        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            let acceptor = Acceptor { listener, max_peers, shards: shards.clone() };
+            tokio::select! {
+                () = acceptor.run() => {}
+                _ = stopped => {}
+            }
+        }
+        for (orders, _) in &shards {
+            drop(orders.send(Order::Drain).await);
+        }
+        let deadline = Instant::now() + FLUSH;
+        // Flushed once is not enough: another shard may have had something for it.
+        let mut quiet = 0;
+        while quiet < 3 && Instant::now() < deadline {
+            tokio::time::sleep(FLUSH_CHECK).await;
+            let is_flushed =
+                shards.iter().all(|(_, gauge)| gauge.is_flushed.load(Ordering::Relaxed));
+            quiet = if is_flushed { quiet + 1 } else { 0 };
+        }
+        for (orders, _) in &shards {
+            drop(orders.send(Order::Exit).await);
+        }
+    });
+    drop(stop_http);
+    if let Some(thread) = http {
+        drop(thread.join());
+    }
+}
