@@ -55,6 +55,7 @@ impl Destination {
     /// # Errors
     /// [`WireError::IpVersion`], [`WireError::Prefix`] or [`WireError::PrefixLength`] when a field is
     /// out of range or does not match the version.
+    #[inline]
     pub fn from_wire(version: u32, prefix: &[u8], prefix_len: u32) -> Result<Self, WireError> {
         let (version, bytes, max) = match version {
             0 => (IpVersion::V4, 4, 32),
@@ -86,12 +87,14 @@ impl Destination {
     }
 
     /// The address family.
+    #[inline]
     #[must_use]
     pub fn version(&self) -> IpVersion {
         self.version
     }
 
     /// The prefix's bytes as they stand on the wire: 4 or 16 of them.
+    #[inline]
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         match self.version {
@@ -101,6 +104,7 @@ impl Destination {
     }
 
     /// The prefix length in bits.
+    #[inline]
     #[must_use]
     pub fn prefix_len(&self) -> u8 {
         self.prefix_len
@@ -113,6 +117,7 @@ impl Destination {
     }
 
     /// The prefix as an address, host bits included.
+    #[inline]
     #[must_use]
     pub fn addr(&self) -> IpAddr {
         match self.version {
@@ -166,6 +171,7 @@ impl NextHop {
     ///
     /// # Errors
     /// [`WireError::NatPorts`] when `kind` is NAT and not `from <= to <= 65535`.
+    #[inline]
     pub fn new(
         address: IpAddr,
         target_vni: u32,
@@ -204,6 +210,7 @@ impl NextHop {
     ///
     /// # Errors
     /// [`WireError::NextHopAddress`], [`WireError::NextHopType`] or [`WireError::NatPorts`].
+    #[inline]
     pub fn from_wire(
         address: &[u8],
         target_vni: u32,
@@ -230,24 +237,28 @@ impl NextHop {
     }
 
     /// The underlay address.
+    #[inline]
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
     /// The VNI to use at the target, 0 for the route's own.
+    #[inline]
     #[must_use]
     pub fn target_vni(&self) -> u32 {
         self.target_vni
     }
 
     /// What the next hop is for.
+    #[inline]
     #[must_use]
     pub fn kind(&self) -> NextHopType {
         self.kind
     }
 
     /// First and last port of a NAT range; as sent, and without meaning, for other types.
+    #[inline]
     #[must_use]
     pub fn nat_ports(&self) -> (u32, u32) {
         (self.nat_from, self.nat_to)
