@@ -43,6 +43,7 @@ impl Destination {
     ///
     /// # Errors
     /// [`WireError::PrefixLength`] when the length exceeds 32 (IPv4) or 128 (IPv6).
+    #[inline]
     pub fn new(addr: IpAddr, prefix_len: u8) -> Result<Self, WireError> {
         match addr {
             IpAddr::V4(a) => Self::from_wire(0, &a.octets(), u32::from(prefix_len)),
@@ -195,6 +196,7 @@ impl NextHop {
     }
 
     /// A plain next hop in the same VNI.
+    #[inline]
     #[must_use]
     pub fn standard(address: IpAddr) -> Self {
         Self {
