@@ -1,5 +1,7 @@
 //! The hand-written UPDATE codec against prost's.
 
+use std::net::IpAddr;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message as _;
@@ -50,8 +52,8 @@ fn prosts(update: &Update) -> proto::Update {
         }),
         next_hop: Some(proto::NextHop {
             target_address: match h.address() {
-                std::net::IpAddr::V4(a) => a.octets().to_vec(),
-                std::net::IpAddr::V6(a) => a.octets().to_vec(),
+                IpAddr::V4(a) => a.octets().to_vec(),
+                IpAddr::V6(a) => a.octets().to_vec(),
             },
             target_vni: h.target_vni(),
             r#type: i32::from(h.kind() as u8),
@@ -114,6 +116,50 @@ fn scrambled_updates_are_often_valid() {
         })
         .count();
     assert!((50..450).contains(&valid), "{valid} of 500");
+}
+
+/// The canonical layout with any one byte changed to any other: where a fast path could go wrong.
+#[test]
+fn decodes_every_near_miss_as_prost_does() {
+    let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);
+    let next_hop = NextHop::standard(address);
+    let prefixes: [(IpAddr, u8); 3] = [([10, 1, 2, 0].into(), 24), (address, 64), (address, 128)];
+    for (action, vni) in [
+        (Action::Add, 1),
+        (Action::Add, 300),
+        (Action::Remove, 200_000),
+    ] {
+        for (addr, len) in prefixes {
+            let destination = Destination::new(addr, len).unwrap();
+            let mut frame = Vec::new();
+            encode_update(&mut frame, action, Vni(vni), &destination, &next_hop);
+            let payload = &mut frame[HEADER_LEN..];
+            for at in 0..payload.len() {
+                let right = payload[at];
+                for wrong in 0..=u8::MAX {
+                    payload[at] = wrong;
+                    assert_eq!(decode_update(payload), reference(payload), "{payload:x?}");
+                }
+                payload[at] = right;
+            }
+        }
+    }
+}
+
+#[test]
+fn repeated_nested_messages_are_merged() {
+    let payload = b"\x1a\x06\x12\x04\x0a\0\0\0\x22\x06\x0a\x04\xc0\0\x02\x01\
+                    \x1a\x02\x18\x08\x22\x02\x10\x07\x1a\x00\x22\x00";
+    let destination = Destination::new([10, 0, 0, 0].into(), 8).unwrap();
+    let hop = NextHop::from_wire(&[192, 0, 2, 1], 7, 0, 0, 0).unwrap();
+    let merged = Update {
+        action: Action::Add,
+        vni: Vni(0),
+        destination,
+        next_hop: hop,
+    };
+    assert_eq!(decode_update(payload), Ok(merged));
+    assert_eq!(reference(payload), Ok(merged));
 }
 
 /// Groups nest as deep as prost lets them, at either level, and not deeper.

@@ -136,18 +136,23 @@ fn shuffled(fields: impl Strategy<Value = Vec<Vec<u8>>>) -> impl Strategy<Value 
     fields.prop_shuffle().prop_map(|fields| fields.concat())
 }
 
-/// Some of `usual`, in any order, some twice, with strangers between them.
+/// All of `usual`, seldom less, in any order, some twice, with strangers between them.
 fn scrambled(usual: Vec<BoxedStrategy<Vec<u8>>>) -> impl Strategy<Value = Vec<u8>> {
-    let count = usual.len();
-    let more = prop_oneof![3 => Just(0..=0), 1 => Just(0..=count)]
-        .prop_flat_map(move |size| subsequence((0..count).collect::<Vec<_>>(), size));
+    let some = {
+        let usual = usual.clone();
+        move || {
+            let all: Vec<_> = (0..usual.len()).collect();
+            (subsequence(all, 0..=usual.len()), usual.clone()).prop_map(|(some, fields)| {
+                some.into_iter()
+                    .filter_map(|i| fields.get(i).cloned())
+                    .collect::<Vec<_>>()
+            })
+        }
+    };
+    let fields = prop_oneof![6 => usual, 1 => some()];
+    let repeated = prop_oneof![3 => Just(Vec::new()), 1 => some()];
     let strangers = prop_oneof![3 => Just(Vec::new()), 1 => vec(stranger(), 0..3)];
-    shuffled((usual.clone(), more, usual, strangers).prop_map(
-        |(fields, more, spare, strangers)| {
-            let repeated = more.into_iter().filter_map(|i| spare.get(i).cloned()).collect();
-            [fields, repeated, strangers].concat()
-        },
-    ))
+    shuffled((fields, repeated, strangers).prop_map(|(a, b, c)| [a, b, c].concat()))
 }
 
 fn prefix(number: u64) -> BoxedStrategy<Vec<u8>> {

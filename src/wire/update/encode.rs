@@ -15,7 +15,7 @@ pub const MAX_UPDATE_FRAME: usize =
 /// Appends the frame of an UPDATE, header included, in its canonical form.
 ///
 /// Infallible, since a [`Destination`] and a [`NextHop`] are always valid. Constant time; allocates
-/// only when `out` must grow, by at most [`MAX_UPDATE_FRAME`].
+/// only when `out` lacks room.
 #[inline]
 pub fn encode_update(
     out: &mut Vec<u8>,
