@@ -7,6 +7,8 @@
 //!
 //! The folders are the architecture:
 //!
+//! * [`io`]: sockets, the event loop, timers and cores; the only folder that talks to the kernel.
 //! * [`wire`]: bytes to typed messages and back; pure.
 
+pub mod io;
 pub mod wire;
