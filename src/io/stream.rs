@@ -84,7 +84,8 @@ impl Stream {
     /// Sends at once what the kernel takes, if this backend sends by system call; the ring
     /// doesn't: a send there costs less together with others.
     ///
-    /// With `eor`, no later byte shares a segment with the last of these (`MSG_EOR`, Linux).
+    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
+    /// all (`MSG_EOR`, Linux).
     ///
     /// # Errors
     ///
@@ -99,7 +100,8 @@ impl Stream {
     /// Sends `buffer[from..]` with one operation: the kernel may take only a part, and says how
     /// much. Waits while it takes nothing. The buffer comes back in any case.
     ///
-    /// With `eor`, no later byte shares a segment with the last byte taken (`MSG_EOR`, Linux).
+    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
+    /// all (`MSG_EOR`, Linux).
     ///
     /// Dropping the future is sound, but leaves unknown whether the bytes went out: a stream whose
     /// send was dropped can only be shut down.

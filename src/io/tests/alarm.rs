@@ -7,6 +7,7 @@ use crate::io::Alarm;
 
 const SHORT: Duration = Duration::from_micros(500);
 
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
 async fn median_of(alarm: &Alarm, count: usize) -> Duration {
     let mut took = Vec::new();
     for _ in 0..count {

@@ -2,7 +2,6 @@
 //! that doesn't read.
 
 use std::io::Read as _;
-use std::time::Instant;
 
 use super::*;
 
@@ -83,18 +82,4 @@ async fn settled(stream: &Stream) -> crate::io::TcpFacts {
         last = facts;
     }
     last
-}
-
-#[test]
-#[ignore = "a measurement: run it alone, in release"]
-fn cost_of_facts() {
-    on_each_backend(async |backend| {
-        let (near, _far) = pair(backend);
-        let rounds = 200_000;
-        let start = Instant::now();
-        for _ in 0..rounds {
-            std::hint::black_box(near.facts());
-        }
-        println!("{:?} per facts()", start.elapsed() / rounds);
-    });
 }

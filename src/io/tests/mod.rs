@@ -8,6 +8,8 @@ use super::{Backend, IoChoice, LocalRuntime, OutBuf, Stream, choose};
 
 mod alarm;
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod cost;
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod facts;
 mod lifetime;
 mod stream;
