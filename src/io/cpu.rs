@@ -1,0 +1,224 @@
+//! How many shards this process should have, and on which cores they may sit.
+//!
+//! Stateless; asked at start. Reads the affinity mask and the control group's quota, which a
+//! container's "2 CPUs" on a machine with 128 cores is: a shard more than the quota would only
+//! be throttled. Nothing here follows changes at run time.
+
+use std::io;
+
+/// The cores this process may run on, ascending; never empty.
+#[must_use]
+pub fn allowed_cpus() -> Vec<usize> {
+    let cpus = sys::affinity();
+    if !cpus.is_empty() {
+        return cpus;
+    }
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    (0..count).collect()
+}
+
+/// The CPU time this process's control groups grant, in cores; `None` without a limit. Groups
+/// nest: the tightest one counts.
+#[must_use]
+pub fn cpu_quota() -> Option<f64> {
+    sys::quota()
+}
+
+/// One shard per core, but no more than the quota feeds.
+#[must_use]
+pub fn default_shards() -> usize {
+    shards(allowed_cpus().len(), cpu_quota())
+}
+
+fn shards(cpus: usize, quota: Option<f64>) -> usize {
+    let whole = (1..cpus).find(|&n| quota.is_some_and(|quota| quota <= n as f64));
+    whole.unwrap_or(cpus).max(1)
+}
+
+/// Keeps the calling thread on one core.
+///
+/// # Errors
+///
+/// When the core doesn't exist, isn't allowed, or the system can't pin.
+pub fn pin_to(cpu: usize) -> io::Result<()> {
+    sys::pin(cpu)
+}
+
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod sys {
+    use std::fs::read_to_string;
+    use std::io;
+    use std::path::Path;
+
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    use super::groups::{Group, groups, v1_quota, v2_quota};
+
+    pub(super) fn affinity() -> Vec<usize> {
+        sched_getaffinity(None).map_or_else(
+            |_| Vec::new(),
+            |set| {
+                (0..CpuSet::MAX_CPU)
+                    .filter(|&cpu| set.is_set(cpu))
+                    .collect()
+            },
+        )
+    }
+
+    pub(super) fn pin(cpu: usize) -> io::Result<()> {
+        if cpu >= CpuSet::MAX_CPU {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut set = CpuSet::new();
+        set.set(cpu);
+        Ok(sched_setaffinity(None, &set)?)
+    }
+
+    pub(super) fn quota() -> Option<f64> {
+        let found = groups(&read_to_string("/proc/self/cgroup").ok()?);
+        let quotas = found.iter().flat_map(|group| match group {
+            Group::V2(path) => walk("/sys/fs/cgroup", path, |dir| {
+                v2_quota(&read_to_string(dir.join("cpu.max")).ok()?)
+            }),
+            Group::V1(path) => walk("/sys/fs/cgroup/cpu", path, |dir| {
+                v1_quota(
+                    &read_to_string(dir.join("cpu.cfs_quota_us")).ok()?,
+                    &read_to_string(dir.join("cpu.cfs_period_us")).ok()?,
+                )
+            }),
+        });
+        quotas.reduce(f64::min)
+    }
+
+    /// The quotas of a group and of all above it. In a container the path may be the host's and
+    /// not exist here: what is left of it then is the root, which is the container's own group.
+    fn walk(root: &str, path: &str, quota: impl Fn(&Path) -> Option<f64>) -> Vec<f64> {
+        let root = Path::new(root);
+        let below = root.join(path.trim_start_matches('/'));
+        let up = below.ancestors().take_while(|dir| dir.starts_with(root));
+        up.filter_map(quota).collect()
+    }
+}
+
+/// What the control group files say; text in, numbers out.
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod groups {
+    /// A control group that may limit CPU time, by its path below the mount.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub(super) enum Group {
+        V1(String),
+        V2(String),
+    }
+
+    /// From `/proc/self/cgroup`: lines of `hierarchy:controllers:path`.
+    pub(super) fn groups(text: &str) -> Vec<Group> {
+        let parse = |line: &str| {
+            let (hierarchy, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            if hierarchy == "0" && controllers.is_empty() {
+                return Some(Group::V2(path.to_owned()));
+            }
+            let cpu = controllers.split(',').any(|name| name == "cpu");
+            cpu.then(|| Group::V1(path.to_owned()))
+        };
+        text.lines().filter_map(parse).collect()
+    }
+
+    /// From `cpu.max`: `quota period`, with `max` for no limit.
+    pub(super) fn v2_quota(text: &str) -> Option<f64> {
+        let (quota, period) = text.trim().split_once(' ')?;
+        ratio(quota, period)
+    }
+
+    /// From `cpu.cfs_quota_us` and `cpu.cfs_period_us`; -1 is no limit.
+    pub(super) fn v1_quota(quota: &str, period: &str) -> Option<f64> {
+        ratio(quota.trim(), period.trim())
+    }
+
+    fn ratio(quota: &str, period: &str) -> Option<f64> {
+        let quota: u32 = quota.parse().ok()?;
+        let period: u32 = period.parse().ok()?;
+        (quota > 0 && period > 0).then(|| f64::from(quota) / f64::from(period))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn group_lines() {
+            assert_eq!(
+                groups("0::/system.slice/metalbond.service\n"),
+                [Group::V2("/system.slice/metalbond.service".into())]
+            );
+            assert_eq!(
+                groups(
+                    "12:cpu,cpuacct:/docker/ab:cd\n11:cpuset:/docker\n1:name=systemd:/x\n0::/\n"
+                ),
+                [Group::V1("/docker/ab:cd".into()), Group::V2("/".into())]
+            );
+            assert_eq!(groups("garbage\n\n1:cpu"), []);
+        }
+
+        #[test]
+        fn quotas() {
+            assert_eq!(v2_quota("max 100000\n"), None);
+            assert_eq!(v2_quota("150000 100000\n"), Some(1.5));
+            assert_eq!(v2_quota("50000 0"), None);
+            assert_eq!(v2_quota(""), None);
+            assert_eq!(v1_quota("-1\n", "100000\n"), None);
+            assert_eq!(v1_quota("400000\n", "100000\n"), Some(4.0));
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+mod sys {
+    use std::io;
+
+    pub(super) fn affinity() -> Vec<usize> {
+        Vec::new()
+    }
+
+    pub(super) fn quota() -> Option<f64> {
+        None
+    }
+
+    pub(super) fn pin(_cpu: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_rounds_up_and_only_ever_lowers() {
+        assert_eq!(shards(8, None), 8);
+        assert_eq!(shards(8, Some(2.0)), 2);
+        assert_eq!(shards(8, Some(2.1)), 3);
+        assert_eq!(shards(8, Some(0.2)), 1);
+        assert_eq!(shards(2, Some(64.0)), 2);
+        assert_eq!(shards(0, None), 1);
+    }
+
+    #[test]
+    fn this_machine_has_a_core_to_pin_to() {
+        let cpus = allowed_cpus();
+        assert!(cpus.is_sorted() && !cpus.is_empty());
+        assert!((1..=cpus.len()).contains(&default_shards()));
+    }
+
+    #[cfg(all(target_os = "linux", not(metalbond_portable)))]
+    #[test]
+    fn pinning_narrows_the_thread_to_the_core() {
+        let last = *allowed_cpus().last().unwrap();
+        let pinned = std::thread::spawn(move || {
+            pin_to(last).unwrap();
+            allowed_cpus()
+        });
+        assert_eq!(pinned.join().unwrap(), [last]);
+        assert!(pin_to(1_000_000).is_err());
+    }
+}

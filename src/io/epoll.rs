@@ -1,0 +1,80 @@
+//! A stream by readiness: tokio's reactor says when, plain system calls do the rest.
+//!
+//! Owns the socket and its registration with the reactor. Called by [`Stream`](super::Stream)
+//! only. Memory is lent to the kernel for the length of a call and no longer, so dropped futures
+//! need no care.
+
+use std::io;
+use std::marker::PhantomData;
+use std::net::Shutdown;
+use std::rc::Rc;
+
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+#[derive(Debug)]
+pub(super) struct EpollStream {
+    socket: TcpStream,
+    /// As little `Send` as its twin on the ring, so that code written for one fits the other.
+    _local: PhantomData<Rc<()>>,
+}
+
+impl EpollStream {
+    pub(super) fn new(socket: std::net::TcpStream) -> io::Result<Self> {
+        Ok(Self {
+            socket: TcpStream::from_std(socket)?,
+            _local: PhantomData,
+        })
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.try_read(buffer)
+    }
+
+    pub(super) fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
+        let flags = send_flags(eor);
+        self.socket.try_io(Interest::WRITABLE, || {
+            SockRef::from(&self.socket).send_with_flags(bytes, flags)
+        })
+    }
+
+    pub(super) async fn send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.try_send(bytes, eor) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.writable().await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    pub(super) fn shutdown(&self) {
+        // An error means that the connection is gone already, which is what was asked for.
+        drop(SockRef::from(&self.socket).shutdown(Shutdown::Both));
+    }
+}
+
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+pub(super) fn send_flags(eor: bool) -> i32 {
+    libc::MSG_NOSIGNAL | if eor { libc::MSG_EOR } else { 0 }
+}
+
+/// Rust's start-up code ignores SIGPIPE, and MSG_EOR means nothing to other systems' TCP.
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+pub(super) fn send_flags(_eor: bool) -> i32 {
+    0
+}

@@ -1,0 +1,19 @@
+//! What can go wrong in the choice of a backend. Errors of sockets stay `std::io::Error`.
+
+use thiserror::Error;
+
+/// Why the I/O layer can't be set up as asked.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum IoError {
+    /// io_uring was asked for by name and this machine, user or build doesn't have it.
+    #[error("io_uring was asked for, but {reason}; {remedy}")]
+    UringUnavailable {
+        /// What stands in the way, as a clause.
+        reason: String,
+        /// What to do about it, as a clause.
+        remedy: &'static str,
+    },
+    /// No such backend.
+    #[error("unknown I/O backend {0:?}; one of auto, uring, epoll")]
+    UnknownChoice(String),
+}

@@ -1,0 +1,122 @@
+//! What the kernel knows about a connection: how far its peer has read.
+//!
+//! Stateless; asked by the pacing of peers that lose their session when they are sent more than
+//! they read. Two system calls without waiting. It reports and doesn't judge.
+
+/// The state of a connection's sending side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpFacts {
+    /// The most payload a segment carries at present (`tcpi_snd_mss`).
+    pub mss: u32,
+    /// Bytes the peer is ready to take beyond what it has acknowledged (`tcpi_snd_wnd`); `None`
+    /// before Linux 5.4.
+    pub window: Option<u32>,
+    /// Bytes written here that the peer's kernel has not yet acknowledged, sent or not
+    /// (`SIOCOUTQ`).
+    pub unacked_bytes: u64,
+    /// Bytes the peer's kernel has acknowledged since the start (`tcpi_bytes_acked`); the side
+    /// that connected counts its SYN as one.
+    pub acked_bytes: u64,
+}
+
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+pub(super) use linux::read;
+
+/// Other systems don't say; their peers are paced by time.
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+pub(super) fn read<S>(_socket: &S) -> Option<TcpFacts> {
+    None
+}
+
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod linux {
+    use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+
+    use super::TcpFacts;
+
+    /// Offsets into `struct tcp_info` of `linux/tcp.h`. It only ever grows at its end.
+    const SND_MSS: usize = 16;
+    const BYTES_ACKED: usize = 120;
+    const SND_WND: usize = 228;
+    /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
+    const LENGTH: usize = SND_WND + 4;
+
+    pub(in super::super) fn read(socket: &impl AsFd) -> Option<TcpFacts> {
+        let mut info = [0; LENGTH];
+        let length = tcp_info(socket.as_fd(), &mut info)?;
+        parse(info.get(..length)?, unacked(socket.as_fd())?)
+    }
+
+    fn parse(info: &[u8], unacked_bytes: u64) -> Option<TcpFacts> {
+        Some(TcpFacts {
+            mss: u32::from_ne_bytes(*info.get(SND_MSS..)?.first_chunk()?),
+            window: info
+                .get(SND_WND..)
+                .and_then(<[u8]>::first_chunk)
+                .map(|bytes| u32::from_ne_bytes(*bytes)),
+            unacked_bytes,
+            acked_bytes: u64::from_ne_bytes(*info.get(BYTES_ACKED..)?.first_chunk()?),
+        })
+    }
+
+    /// Fills `info` and says how much of it the kernel knows.
+    #[expect(unsafe_code, reason = "no safe wrapper knows TCP_INFO")]
+    fn tcp_info(socket: BorrowedFd<'_>, info: &mut [u8; LENGTH]) -> Option<usize> {
+        let mut length = libc::socklen_t::try_from(info.len()).ok()?;
+        // SAFETY: the descriptor is borrowed for the call. The kernel writes at most `length`
+        // bytes to `info`, which has that many and takes any, and the new length to `length`.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        if result != 0 {
+            return None;
+        }
+        usize::try_from(length).ok()
+    }
+
+    /// Bytes written and not yet acknowledged. `bytes_sent - bytes_acked` would leave out what
+    /// was not sent yet and count twice what was sent twice.
+    #[expect(unsafe_code, reason = "no safe wrapper knows SIOCOUTQ")]
+    fn unacked(socket: BorrowedFd<'_>) -> Option<u64> {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is borrowed for the call. SIOCOUTQ, which Linux also calls
+        // TIOCOUTQ, writes one `int` to its argument.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        if result != 0 {
+            return None;
+        }
+        u64::try_from(bytes).ok()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_shorter_struct_of_an_older_kernel_has_no_window() {
+            let mut info = [0; LENGTH];
+            info[SND_MSS..][..4].copy_from_slice(&1448_u32.to_ne_bytes());
+            info[BYTES_ACKED..][..8].copy_from_slice(&(5_u64 << 32).to_ne_bytes());
+            info[SND_WND..].copy_from_slice(&65_535_u32.to_ne_bytes());
+            let full = TcpFacts {
+                mss: 1448,
+                window: Some(65_535),
+                unacked_bytes: 7,
+                acked_bytes: 5 << 32,
+            };
+            assert_eq!(parse(&info, 7), Some(full));
+            let old = TcpFacts {
+                window: None,
+                ..full
+            };
+            assert_eq!(parse(&info[..SND_WND], 7), Some(old));
+            assert_eq!(parse(&info[..BYTES_ACKED], 7), None);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The seam to the kernel: sockets, the event loop of a shard, timers, cores and limits.
+//!
+//! Everything above this folder is safe code that sees [`Stream`], [`LocalRuntime`] and
+//! [`Alarm`], never a descriptor, a ring or a type of the runtimes underneath. Two backends
+//! stand behind them, chosen once at start by [`choose`]:
+//!
+//! * [`Backend::Uring`]: io_uring (Linux, feature `uring`); sends and readiness polls go
+//!   through a ring and are submitted in batches.
+//! * [`Backend::Epoll`]: tokio's readiness, everywhere.
+//!
+//! This is the only folder with `unsafe`, and the only one that may hand memory to the kernel
+//! for longer than a call. Nothing here knows the protocol, keeps a queue or retries a
+//! connection.
+//!
+//! `--cfg metalbond_portable` builds what a system other than Linux would get.
+
+mod alarm;
+mod buffer;
+mod choice;
+mod cpu;
+mod epoll;
+mod error;
+mod facts;
+mod limits;
+mod listener;
+mod runtime;
+mod stream;
+
+#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+mod probe;
+#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+mod ring;
+#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+mod uring;
+
+#[cfg(not(all(target_os = "linux", feature = "uring", not(metalbond_portable))))]
+#[path = "uring_absent.rs"]
+mod uring;
+
+#[cfg(test)]
+mod tests;
+
+pub use alarm::Alarm;
+pub use buffer::OutBuf;
+pub use choice::{Backend, IoChoice, choose};
+pub use cpu::{allowed_cpus, cpu_quota, default_shards, pin_to};
+pub use error::IoError;
+pub use facts::TcpFacts;
+pub use limits::raise_nofile;
+pub use listener::bind;
+pub use runtime::{LocalRuntime, yield_turn};
+pub use stream::Stream;

@@ -1,0 +1,140 @@
+//! A TCP connection of one shard, the same on both backends.
+//!
+//! Owns the descriptor. A session's reader and writer share it by reference: **one task waits
+//! for bytes and one task sends, never two of a kind at once** (the second would take the
+//! first's place in the queue of one). Bounds: at most two operations in flight, no memory
+//! beyond the buffer being sent.
+//!
+//! It holds back nothing, splits and joins nothing and knows no deadline. To end what is pending,
+//! call [`Stream::shutdown`]; to give up a connection, drop it.
+
+use std::io;
+use std::net::TcpStream;
+
+use super::{Backend, OutBuf, TcpFacts, epoll, facts, uring};
+
+/// How many bytes the kernel takes before it says "not now", beyond those in flight.
+///
+/// Without this bound a send buffer grows to megabytes, and an answer to a keepalive waits behind
+/// all of it: on a slow path for longer than the peer's hold time. What the kernel doesn't hold
+/// stays in the session's queue, where an update that has become obsolete can still be dropped.
+/// 128 KiB not yet sent keep a fast path busy for the time a shard needs to come round (1 ms at
+/// 1 Gbit/s), and an answer waits a tenth of a second at 10 Mbit/s.
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+pub(super) const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
+
+/// A TCP connection, bound to the thread and the [`LocalRuntime`](super::LocalRuntime) it was
+/// made in.
+#[derive(Debug)]
+pub struct Stream(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Epoll(epoll::EpollStream),
+    Uring(uring::UringStream),
+}
+
+impl Stream {
+    /// Takes a connected socket over: non-blocking, without Nagle's delay, with a bounded backlog
+    /// in the kernel.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says to the socket options.
+    ///
+    /// # Panics
+    ///
+    /// Outside a `LocalRuntime`; operations later panic in one of the other backend.
+    pub fn from_std(backend: Backend, socket: TcpStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        socket.set_nodelay(true)?;
+        #[cfg(all(target_os = "linux", not(metalbond_portable)))]
+        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)?;
+        Ok(Self(match backend {
+            Backend::Epoll => Inner::Epoll(epoll::EpollStream::new(socket)?),
+            Backend::Uring => Inner::Uring(uring::UringStream::new(socket)?),
+        }))
+    }
+
+    /// Waits until [`Self::try_read`] is likely to find bytes, the end or an error. It pins no
+    /// buffer. It may return too early, never too late; dropping the future is fine.
+    ///
+    /// # Errors
+    ///
+    /// When the wait itself fails. A broken connection is not an error here: `try_read` tells.
+    pub async fn readable(&self) -> io::Result<()> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.readable().await,
+            Inner::Uring(stream) => stream.readable().await,
+        }
+    }
+
+    /// Reads what is there; 0 is the end of the stream (or an empty `buffer`).
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is nothing yet, else what broke the connection.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.try_read(buffer),
+            Inner::Uring(stream) => stream.try_read(buffer),
+        }
+    }
+
+    /// Sends at once what the kernel takes, if this backend sends by system call; the ring
+    /// doesn't: a send there costs less together with others.
+    ///
+    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
+    /// all (`MSG_EOR`, Linux).
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock`, also on a stream whose readiness isn't known yet: use [`Self::send`]. Else what broke the connection.
+    pub fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.try_send(bytes, eor),
+            Inner::Uring(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Sends `buffer[from..]` with one operation: the kernel may take only a part, and says how
+    /// much. Waits while it takes nothing. The buffer comes back in any case.
+    ///
+    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
+    /// all (`MSG_EOR`, Linux).
+    ///
+    /// Dropping the future is sound, but leaves unknown whether the bytes went out: a stream whose
+    /// send was dropped can only be shut down.
+    pub async fn send(
+        &self,
+        buffer: OutBuf,
+        from: usize,
+        eor: bool,
+    ) -> (io::Result<usize>, OutBuf) {
+        match &self.0 {
+            Inner::Epoll(stream) => {
+                let result = stream.send(buffer.tail(from), eor).await;
+                (result, buffer)
+            }
+            Inner::Uring(stream) => stream.send(buffer, from, eor).await,
+        }
+    }
+
+    /// What the kernel knows of the peer; `None` where it doesn't say.
+    #[must_use]
+    pub fn facts(&self) -> Option<TcpFacts> {
+        match &self.0 {
+            Inner::Epoll(stream) => facts::read(stream.socket()),
+            Inner::Uring(stream) => facts::read(stream.socket()),
+        }
+    }
+
+    /// Closes both directions: what waits ends with an end of stream or an error, and the peer
+    /// sees the end after what was sent. The descriptor lives until the stream is dropped.
+    pub fn shutdown(&self) {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.shutdown(),
+            Inner::Uring(stream) => stream.shutdown(),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The kernel's struct read at the right places: checked against what must be true of a peer
+//! that doesn't read.
+
+use std::io::Read as _;
+
+use super::*;
+
+#[test]
+fn facts_of_a_peer_that_does_not_read() {
+    on_each_backend(async |backend| {
+        let (near, mut far) = sockets();
+        let near = Stream::from_std(backend, near).unwrap();
+        let start = near.facts().unwrap();
+        assert!((500..=65_536).contains(&start.mss), "{start:?}");
+        let wide = start.window.unwrap();
+        assert!(wide > 16_000, "{start:?}");
+        assert_eq!(start.unacked_bytes, 0);
+        // The one who connects counts its SYN.
+        assert!(start.acked_bytes <= 1, "{start:?}");
+
+        // Loopback acknowledges before a send returns, as long as the window is open.
+        let mut sent = 0;
+        while sent < 8000 {
+            let chunk = OutBuf::Copied(pattern(1000));
+            sent += near.send(chunk, 0, true).await.0.unwrap();
+        }
+        let some = acknowledged(&near, 8000 + start.acked_bytes).await;
+        assert_eq!(some.acked_bytes - start.acked_bytes, 8000);
+
+        // Until the window is shut and the kernel holds the rest.
+        let mut unread = OutBuf::Copied(pattern(1 << 20));
+        loop {
+            let result;
+            (result, unread) = near.send(unread, 0, false).await;
+            let taken = result.unwrap();
+            sent += taken;
+            if taken < unread.len() {
+                break;
+            }
+        }
+        let full = settled(&near).await;
+        assert!(full.unacked_bytes > 0, "{full:?}");
+        assert!(full.window.unwrap() < wide, "{full:?}");
+        assert_eq!(
+            full.unacked_bytes + full.acked_bytes - start.acked_bytes,
+            u64::try_from(sent).unwrap(),
+            "{full:?}"
+        );
+
+        // And open again once somebody reads.
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut buffer = vec![0; sent];
+            far.read_exact(&mut buffer).map(|()| far)
+        });
+        let _far = reader.await.unwrap().unwrap();
+        let total = start.acked_bytes + u64::try_from(sent).unwrap();
+        let end = acknowledged(&near, total).await;
+        assert_eq!((end.unacked_bytes, end.acked_bytes), (0, total));
+        assert!(end.window.unwrap() > full.window.unwrap(), "{end:?}");
+    });
+}
+
+/// The facts as soon as so many bytes are acknowledged.
+async fn acknowledged(stream: &Stream, bytes: u64) -> crate::io::TcpFacts {
+    loop {
+        let facts = stream.facts().unwrap();
+        if facts.acked_bytes >= bytes && facts.unacked_bytes == 0 {
+            return facts;
+        }
+        crate::io::yield_turn().await;
+    }
+}
+
+/// The facts once they stay the same for a thousand turns.
+async fn settled(stream: &Stream) -> crate::io::TcpFacts {
+    let mut last = stream.facts().unwrap();
+    let mut same = 0;
+    while same < 1000 {
+        crate::io::yield_turn().await;
+        let facts = stream.facts().unwrap();
+        same = if facts == last { same + 1 } else { 0 };
+        last = facts;
+    }
+    last
+}

@@ -1,0 +1,219 @@
+//! A stream on the ring: sends and readiness polls are queue entries, submitted in batches.
+//!
+//! Owns the socket and, per direction, at most one readiness poll in flight. Called by
+//! [`Stream`](super::Stream) only, inside a [`UringRuntime`]. Polling before reading keeps idle
+//! sessions free of pinned buffers; reads themselves are plain non-blocking calls.
+//!
+//! # Why this is sound
+//!
+//! `UnsubmittedOneshot` is a safe function that takes an entry with raw pointers, so the compiler
+//! checks nothing here and this file has to be read as if it were `unsafe`. The kernel sees two
+//! kinds of entries:
+//!
+//! * **SEND**, with a pointer into an [`OutBuf`]. The operation owns the buffer, whose bytes don't
+//!   move or change with it, and a handle to the socket. If the future is dropped before the
+//!   completion, tokio-uring keeps both until it arrives; if it is leaked, so are both. The flag
+//!   MSG_DONTWAIT makes the kernel answer within the submission, with EAGAIN if need be: **no
+//!   buffer is ever in the kernel's hands between two calls.** That matters because the driver's
+//!   own drop (tokio-uring 0.5.0) releases what abandoned operations own *before* it cancels
+//!   them; it first submits what is queued, though, and that ends every SEND.
+//! * **POLL_ADD**, without memory. It owns a handle to the socket, so that the descriptor can't
+//!   be closed, and its number reused, while the entry waits in the queue. After submission the
+//!   kernel holds the open file itself.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, Read as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use io_uring::{cqueue, opcode, squeue, types};
+use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
+
+use super::OutBuf;
+use super::epoll::send_flags;
+pub(super) use super::probe::available;
+pub(super) use super::ring::UringRuntime;
+use super::ring::note_queued;
+
+/// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
+/// are, POLLRDHUP is one when asked for.
+const READABLE: i16 = libc::POLLIN | libc::POLLRDHUP;
+const WRITABLE: i16 = libc::POLLOUT;
+
+pub(super) struct UringStream {
+    socket: Rc<TcpStream>,
+    readable: PollSlot,
+    writable: PollSlot,
+}
+
+impl UringStream {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the twin of a method that can fail"
+    )]
+    pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
+        Ok(Self {
+            socket: Rc::new(socket),
+            readable: PollSlot::default(),
+            writable: PollSlot::default(),
+        })
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.readable.poll(&self.socket, READABLE, cx)).await
+    }
+
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.socket).read(buffer)
+    }
+
+    pub(super) async fn send(
+        &self,
+        mut buffer: OutBuf,
+        from: usize,
+        eor: bool,
+    ) -> (io::Result<usize>, OutBuf) {
+        if buffer.tail(from).is_empty() {
+            return (Ok(0), buffer);
+        }
+        loop {
+            let result;
+            (result, buffer) = submit_send(&self.socket, buffer, from, eor).await;
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let ready = poll_fn(|cx| self.writable.poll(&self.socket, WRITABLE, cx)).await;
+                    if let Err(error) = ready {
+                        return (Err(error), buffer);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return (result, buffer),
+            }
+        }
+    }
+
+    pub(super) fn shutdown(&self) {
+        // An error means that the connection is gone already, which is what was asked for.
+        drop(self.socket.shutdown(Shutdown::Both));
+    }
+}
+
+impl Drop for UringStream {
+    /// Closing a descriptor doesn't end a poll on it: the file would stay open, and the peer
+    /// would see no FIN, until the peer says something. A shutdown ends it.
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.socket) > 1 {
+            self.shutdown();
+        }
+    }
+}
+
+impl std::fmt::Debug for UringStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UringStream")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place for one readiness poll in flight.
+///
+/// The operation stays here when the future that waits for it is dropped, and the next wait takes
+/// it up again; otherwise each dropped wait on an idle socket would leave one more entry in the
+/// kernel.
+#[derive(Default)]
+struct PollSlot(RefCell<Option<InFlightOneshot<Rc<TcpStream>, PollDone>>>);
+
+impl PollSlot {
+    fn poll(
+        &self,
+        socket: &Rc<TcpStream>,
+        events: i16,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut slot = self.0.borrow_mut();
+        let operation = slot.get_or_insert_with(|| submit_poll(socket, events));
+        let result = Pin::new(operation).poll(cx);
+        if result.is_ready() {
+            *slot = None;
+        }
+        result
+    }
+}
+
+fn submit_poll(socket: &Rc<TcpStream>, events: i16) -> InFlightOneshot<Rc<TcpStream>, PollDone> {
+    note_queued();
+    let entry = opcode::PollAdd::new(
+        types::Fd(socket.as_raw_fd()),
+        u32::from(events.cast_unsigned()),
+    );
+    UnsubmittedOneshot::new(Rc::clone(socket), PollDone, entry.build()).submit()
+}
+
+struct PollDone;
+
+impl OneshotOutputTransform for PollDone {
+    type Output = io::Result<()>;
+    type StoredData = Rc<TcpStream>;
+
+    fn transform_oneshot_output(
+        self,
+        _socket: Rc<TcpStream>,
+        entry: cqueue::Entry,
+    ) -> Self::Output {
+        outcome(&entry).map(drop)
+    }
+}
+
+fn submit_send(
+    socket: &Rc<TcpStream>,
+    buffer: OutBuf,
+    from: usize,
+    eor: bool,
+) -> InFlightOneshot<SendData, SendDone> {
+    note_queued();
+    let entry = send_entry(socket, buffer.tail(from), eor);
+    let data = SendData {
+        _socket: Rc::clone(socket),
+        buffer,
+    };
+    UnsubmittedOneshot::new(data, SendDone, entry).submit()
+}
+
+/// The entry points at `bytes`: submit it only together with their owner.
+fn send_entry(socket: &TcpStream, bytes: &[u8], eor: bool) -> squeue::Entry {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), length)
+        .flags(send_flags(eor) | libc::MSG_DONTWAIT)
+        .build()
+}
+
+/// What a SEND needs for as long as the kernel may look at it.
+struct SendData {
+    _socket: Rc<TcpStream>,
+    buffer: OutBuf,
+}
+
+struct SendDone;
+
+impl OneshotOutputTransform for SendDone {
+    type Output = (io::Result<usize>, OutBuf);
+    type StoredData = SendData;
+
+    fn transform_oneshot_output(self, data: SendData, entry: cqueue::Entry) -> Self::Output {
+        (outcome(&entry), data.buffer)
+    }
+}
+
+fn outcome(entry: &cqueue::Entry) -> io::Result<usize> {
+    let result = entry.result();
+    usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
+}

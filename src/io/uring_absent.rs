@@ -1,0 +1,78 @@
+//! What stands in for the ring in builds without it: types that can't exist.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpStream;
+
+use super::OutBuf;
+use super::choice::Unavailable;
+
+pub(super) fn available() -> Result<(), Unavailable> {
+    Err(if cfg!(all(target_os = "linux", not(metalbond_portable))) {
+        Unavailable {
+            reason: "this binary was built without the feature `uring`".into(),
+            remedy: "rebuild with it, or choose epoll",
+        }
+    } else {
+        Unavailable {
+            reason: "io_uring exists on Linux only".into(),
+            remedy: "choose epoll, which here means this system's own readiness",
+        }
+    })
+}
+
+pub(super) fn unsupported() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this binary was built without io_uring",
+    )
+}
+
+#[derive(Debug)]
+pub(super) struct UringStream(Infallible);
+
+impl UringStream {
+    pub(super) fn new(_socket: TcpStream) -> io::Result<Self> {
+        Err(unsupported())
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        match self.0 {}
+    }
+
+    #[expect(clippy::unused_async, reason = "the twin of an async method")]
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(super) fn try_read(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    #[expect(clippy::unused_async, reason = "the twin of an async method")]
+    pub(super) async fn send(
+        &self,
+        _buffer: OutBuf,
+        _from: usize,
+        _eor: bool,
+    ) -> (io::Result<usize>, OutBuf) {
+        match self.0 {}
+    }
+
+    pub(super) fn shutdown(&self) {
+        match self.0 {}
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct UringRuntime(Infallible);
+
+impl UringRuntime {
+    pub(super) fn new() -> io::Result<Self> {
+        Err(unsupported())
+    }
+
+    pub(super) fn block_on<F: Future>(&self, _future: F) -> F::Output {
+        match self.0 {}
+    }
+}
