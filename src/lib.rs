@@ -7,7 +7,6 @@
 //!
 //! The folders are the architecture; `docs/architecture.md` draws the path of an update:
 //!
-//! * [`io`]: sockets, the event loop, timers and cores; the only folder that talks to the kernel.
 //! * [`wire`]: bytes to typed messages and back; pure.
 //! * `session`: one peer's handshake, keepalives and pace; pure.
 //! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.

@@ -42,20 +42,14 @@ mod linux {
         /// # Panics
         ///
         /// Outside a `LocalRuntime`.
-        #[expect(
-            unsafe_code,
-            reason = "tokio can't check what it is told of a descriptor"
-        )]
+        #[expect(unsafe_code, reason = "tokio can't check what it is told of a descriptor")]
         pub fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             // SAFETY: an `OwnedFd` is open, and stays the same descriptor, for as long as the
             // `AsyncFd` has it; nobody else closes it.
             let timer = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE)? };
-            Ok(Self {
-                timer,
-                set: Cell::new(None),
-            })
+            Ok(Self { timer, set: Cell::new(None) })
         }
 
         /// Waits until `deadline`, never less. Dropping the future is fine; the timer may then

@@ -89,10 +89,9 @@ fn decide(
         (Err(Unavailable { reason, remedy }), IoChoice::Uring) => {
             Err(IoError::UringUnavailable { reason, remedy })
         }
-        (Err(Unavailable { reason, .. }), _) => Ok((
-            Backend::Epoll,
-            Some(format!("using epoll instead of io_uring: {reason}")),
-        )),
+        (Err(Unavailable { reason, .. }), _) => {
+            Ok((Backend::Epoll, Some(format!("using epoll instead of io_uring: {reason}"))))
+        }
     }
 }
 
@@ -101,10 +100,7 @@ mod tests {
     use super::*;
 
     fn refused() -> Result<(), Unavailable> {
-        Err(Unavailable {
-            reason: "the kernel said no".into(),
-            remedy: "ask it nicely",
-        })
+        Err(Unavailable { reason: "the kernel said no".into(), remedy: "ask it nicely" })
     }
 
     #[test]
@@ -112,10 +108,7 @@ mod tests {
         for choice in [IoChoice::Auto, IoChoice::Uring, IoChoice::Epoll] {
             assert_eq!(choice.to_string().parse(), Ok(choice));
         }
-        assert_eq!(
-            "Uring".parse::<IoChoice>(),
-            Err(IoError::UnknownChoice("Uring".into()))
-        );
+        assert_eq!("Uring".parse::<IoChoice>(), Err(IoError::UnknownChoice("Uring".into())));
     }
 
     #[test]
@@ -127,19 +120,13 @@ mod tests {
                 Some("using epoll instead of io_uring: the kernel said no".into())
             ))
         );
-        assert_eq!(
-            decide(IoChoice::Auto, || Ok(())),
-            Ok((Backend::Uring, None))
-        );
+        assert_eq!(decide(IoChoice::Auto, || Ok(())), Ok((Backend::Uring, None)));
     }
 
     #[test]
     fn forced_uring_fails_with_a_remedy() {
         let error = decide(IoChoice::Uring, refused).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "io_uring was asked for, but the kernel said no; ask it nicely"
-        );
+        assert_eq!(error, "io_uring was asked for, but the kernel said no; ask it nicely");
     }
 
     #[test]

@@ -57,11 +57,7 @@ mod sys {
     pub(super) fn affinity() -> Vec<usize> {
         sched_getaffinity(None).map_or_else(
             |_| Vec::new(),
-            |set| {
-                (0..CpuSet::MAX_CPU)
-                    .filter(|&cpu| set.is_set(cpu))
-                    .collect()
-            },
+            |set| (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect(),
         )
     }
 

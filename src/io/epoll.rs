@@ -22,10 +22,7 @@ pub(super) struct EpollStream {
 
 impl EpollStream {
     pub(super) fn new(socket: std::net::TcpStream) -> io::Result<Self> {
-        Ok(Self {
-            socket: TcpStream::from_std(socket)?,
-            _local: PhantomData,
-        })
+        Ok(Self { socket: TcpStream::from_std(socket)?, _local: PhantomData })
     }
 
     pub(super) fn socket(&self) -> &TcpStream {

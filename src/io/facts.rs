@@ -111,10 +111,7 @@ mod linux {
                 acked_bytes: 5 << 32,
             };
             assert_eq!(parse(&info, 7), Some(full));
-            let old = TcpFacts {
-                window: None,
-                ..full
-            };
+            let old = TcpFacts { window: None, ..full };
             assert_eq!(parse(&info[..SND_WND], 7), Some(old));
             assert_eq!(parse(&info[..BYTES_ACKED], 7), None);
         }

@@ -26,10 +26,7 @@ pub fn raise_nofile() -> io::Result<u64> {
 /// Always.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 pub fn raise_nofile() -> io::Result<u64> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "raise the limit on open files with ulimit -n",
-    ))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "raise the limit on open files with ulimit -n"))
 }
 
 #[cfg(all(test, target_os = "linux", not(metalbond_portable)))]

@@ -15,7 +15,6 @@
 //! `--cfg metalbond_portable` builds what a system other than Linux would get.
 
 mod alarm;
-mod buffer;
 mod choice;
 mod cpu;
 mod epoll;
@@ -40,8 +39,8 @@ mod uring;
 #[cfg(test)]
 mod tests;
 
+pub use crate::outbox::OutBuf;
 pub use alarm::Alarm;
-pub use buffer::OutBuf;
 pub use choice::{Backend, IoChoice, choose};
 pub use cpu::{allowed_cpus, cpu_quota, default_shards, pin_to};
 pub use error::IoError;

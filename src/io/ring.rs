@@ -65,10 +65,7 @@ impl UringRuntime {
             let after = open_rings();
             let mut new = after.difference(&before).copied();
             let ring = new.next().filter(|_| new.next().is_none());
-            Ok(Self {
-                runtime: Some(runtime),
-                ring,
-            })
+            Ok(Self { runtime: Some(runtime), ring })
         })
     }
 
@@ -129,9 +126,7 @@ impl Drop for UringRuntime {
 
 impl std::fmt::Debug for UringRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UringRuntime")
-            .field("ring", &self.ring)
-            .finish_non_exhaustive()
+        f.debug_struct("UringRuntime").field("ring", &self.ring).finish_non_exhaustive()
     }
 }
 

@@ -51,10 +51,7 @@ pub(super) struct UringStream {
 }
 
 impl UringStream {
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the twin of a method that can fail"
-    )]
+    #[expect(clippy::unnecessary_wraps, reason = "the twin of a method that can fail")]
     pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
         Ok(Self {
             socket: Rc::new(socket),
@@ -118,9 +115,7 @@ impl Drop for UringStream {
 
 impl std::fmt::Debug for UringStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UringStream")
-            .field("socket", &self.socket)
-            .finish_non_exhaustive()
+        f.debug_struct("UringStream").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
@@ -151,10 +146,8 @@ impl PollSlot {
 
 fn submit_poll(socket: &Rc<TcpStream>, events: i16) -> InFlightOneshot<Rc<TcpStream>, PollDone> {
     note_queued();
-    let entry = opcode::PollAdd::new(
-        types::Fd(socket.as_raw_fd()),
-        u32::from(events.cast_unsigned()),
-    );
+    let entry =
+        opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), u32::from(events.cast_unsigned()));
     UnsubmittedOneshot::new(Rc::clone(socket), PollDone, entry.build()).submit()
 }
 
@@ -181,10 +174,7 @@ fn submit_send(
 ) -> InFlightOneshot<SendData, SendDone> {
     note_queued();
     let entry = send_entry(socket, buffer.tail(from), eor);
-    let data = SendData {
-        _socket: Rc::clone(socket),
-        buffer,
-    };
+    let data = SendData { _socket: Rc::clone(socket), buffer };
     UnsubmittedOneshot::new(data, SendDone, entry).submit()
 }
 

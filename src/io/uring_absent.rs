@@ -22,10 +22,7 @@ pub(super) fn available() -> Result<(), Unavailable> {
 }
 
 pub(super) fn unsupported() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        "this binary was built without io_uring",
-    )
+    io::Error::new(io::ErrorKind::Unsupported, "this binary was built without io_uring")
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// The bytes of one write. They stay where they are when this moves, which is what lets the kernel
 /// read them while it is moved about.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OutBuf {
     /// Part of a batch that other peers send as well.
     Shared(Bytes),

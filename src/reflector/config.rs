@@ -60,7 +60,9 @@ pub enum StartError {
     #[error("--keepalive 0 is not allowed; give a number of seconds from 1 on")]
     Keepalive,
     /// A thread or its event loop could not be set up.
-    #[error("cannot set up a shard: {0}; the limits on threads, memory or descriptors may be too low")]
+    #[error(
+        "cannot set up a shard: {0}; the limits on threads, memory or descriptors may be too low"
+    )]
     Shard(#[source] std::io::Error),
 }
 

@@ -135,28 +135,32 @@ impl Connection {
             if self.is_closed.get() || core.is_draining.get() {
                 continue;
             }
-            let mut buffer = core.buffer.borrow_mut();
-            let result = self.stream.try_read(&mut buffer);
-            let flow = match &result {
-                Ok(0) => Err(CloseReason::PeerClosed),
-                Ok(n) => {
-                    let flow =
-                        core.shard.borrow_mut().received(core.now(), self.slot, &buffer[..*n]);
-                    core.wake.set();
-                    Ok(flow)
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Flow::Continue),
-                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Flow::Continue),
-                Err(error) => Err(CloseReason::Connection(error.kind())),
-            };
-            drop(buffer);
-            match flow {
+            match self.read_once(core) {
                 Err(reason) => return self.fail(core, reason),
-                Ok(Flow::Closed) => return,
-                Ok(Flow::Pause) => self.resume.wait().await,
-                Ok(Flow::Continue) if matches!(result, Ok(READ_MAX)) => yield_turn().await,
-                Ok(Flow::Continue) => {}
+                Ok((_, Flow::Closed)) => return,
+                Ok((_, Flow::Pause)) => self.resume.wait().await,
+                // There may be more: let the others have their turn first.
+                Ok((READ_MAX, Flow::Continue)) => yield_turn().await,
+                Ok((_, Flow::Continue)) => {}
             }
+        }
+    }
+
+    /// Reads what is there, up to the budget, and gives it to the shard.
+    fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
+        let mut buffer = core.buffer.borrow_mut();
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => Err(CloseReason::PeerClosed),
+            Ok(n) => {
+                let mut shard = core.shard.borrow_mut();
+                let flow = shard.received(core.now(), self.slot, &buffer[..n]);
+                core.wake.set();
+                Ok((n, flow))
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok((0, Flow::Continue)),
+                kind => Err(CloseReason::Connection(kind)),
+            },
         }
     }
 

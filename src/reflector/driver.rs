@@ -24,7 +24,7 @@ use super::report::Reporter;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream};
 use crate::session::CloseReason;
-use crate::shard::{Settings, Shard, Slot, Turn};
+use crate::shard::{Settings, Shard, Slot, Snapshot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -36,6 +36,8 @@ const PRECISE: Duration = Duration::from_millis(2);
 pub(super) enum Order {
     /// Serve this connection.
     Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
+    /// Say what you hold.
+    Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end.
@@ -144,6 +146,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
                 Order::Serve { peer, remote, socket } => {
                     serve(&core, backend, peer, remote, socket);
                 }
+                Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Drain => core.is_draining.set(true),
                 Order::Exit => return exit(&core).await,
             }
@@ -209,13 +212,7 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
 }
 
 /// Waits for news or for the moment that the shard asked for.
-async fn idle(
-    core: &Core,
-    alarm: &Alarm,
-    port: &mut Port,
-    orders: &mut Inlet<Order>,
-    turn: Turn,
-) {
+async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Order>, turn: Turn) {
     let wait = turn.next.since(core.now());
     if wait.is_zero() {
         return crate::io::yield_turn().await;

@@ -17,6 +17,6 @@ mod mesh;
 mod report;
 mod start;
 
-pub use crate::shard::{Limits, Settings, Stats};
+pub use crate::shard::{Limits, Settings, Snapshot, Stats};
 pub use config::{Config, StartError};
 pub use start::Reflector;

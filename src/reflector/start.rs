@@ -18,6 +18,7 @@ use super::http::{self, Sources};
 use super::mesh::{self, Inlet};
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
+use crate::shard::Snapshot;
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -31,7 +32,7 @@ pub struct Reflector {
     listen: SocketAddr,
     http: Option<SocketAddr>,
     backend: Backend,
-    shards: usize,
+    shards: Vec<tokio::sync::mpsc::Sender<Order>>,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -103,11 +104,19 @@ impl Reflector {
         }
         let gauges = handles.iter().map(|(_, gauge)| Arc::clone(gauge)).collect();
         let sources = Sources { began, gauges };
+        let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
         let max_peers = config.max_peers;
         let control = std::thread::Builder::new().name("control".into()).spawn(move || {
-            control(listener, http.map(|(_, listener)| listener), sources, max_peers, handles, stopped);
+            control(
+                listener,
+                http.map(|(_, listener)| listener),
+                sources,
+                max_peers,
+                handles,
+                stopped,
+            );
         });
         threads.push(control.map_err(StartError::Shard)?);
         info!(listen = %listen_address, shards, io = %backend, "reflector started");
@@ -115,7 +124,7 @@ impl Reflector {
             listen: listen_address,
             http: http_address,
             backend,
-            shards,
+            shards: orders,
             stop: Some(stop),
             threads,
         })
@@ -142,7 +151,19 @@ impl Reflector {
     /// Its number of shards.
     #[must_use]
     pub fn shards(&self) -> usize {
-        self.shards
+        self.shards.len()
+    }
+
+    /// What each shard holds, in order of the shards. Blocks until all have answered, which takes
+    /// each one a look at its VNIs. Must not be called from inside an async runtime.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let ask = |orders: &tokio::sync::mpsc::Sender<Order>| {
+            let (reply, answer) = oneshot::channel();
+            orders.blocking_send(Order::Report(reply)).ok()?;
+            answer.blocking_recv().ok()
+        };
+        self.shards.iter().filter_map(ask).collect()
     }
 
     /// Stops: accepts and reads no more, writes out what is queued for up to 5 s, closes every

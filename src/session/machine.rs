@@ -74,10 +74,6 @@ impl Session {
         &self.peer
     }
 
-    pub(crate) fn is_established(&self) -> bool {
-        self.state == State::Established
-    }
-
     /// Takes one frame.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use ahash::{AHashMap, RandomState};
 use super::mesh::{DELIVERY_ROOM, Delivery, Lanes, REQUEST_ROOM, Request};
 use super::peer::Peer;
 use super::timers::TICK;
-use super::{Settings, Stats, placement};
+use super::{Settings, Snapshot, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::session::{About, CloseReason};
@@ -163,14 +163,14 @@ impl Shard {
         }
     }
 
-    /// A copy of the counters.
-    pub(crate) fn stats(&self) -> Stats {
-        self.stats
-    }
-
-    /// Routes in the tables of this shard's VNIs.
-    pub(crate) fn routes(&self) -> usize {
-        self.owned.iter().flatten().map(|owned| owned.vnet.routes()).sum()
+    /// What the shard holds now. Cost: one look at each VNI.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            peers: self.by_id.len(),
+            vnis: self.owned_index.len(),
+            routes: self.owned.iter().flatten().map(|owned| owned.vnet.routes()).sum(),
+            stats: self.stats,
+        }
     }
 
     /// Begins a session on a fresh connection.

@@ -1,5 +1,18 @@
 //! What a shard counts. Plain numbers with one owner; readers get copies.
 
+/// What a shard holds at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Snapshot {
+    /// Sessions that live on the shard.
+    pub peers: usize,
+    /// VNIs whose tables it owns.
+    pub vnis: usize,
+    /// Routes in those tables.
+    pub routes: usize,
+    /// What it has counted.
+    pub stats: Stats,
+}
+
 /// Counts since the shard began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {

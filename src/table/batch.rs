@@ -33,10 +33,9 @@ enum Cut {
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) vni: Vni,
-    /// Journal positions that the batch brings a subscriber from and to. Meaningless in a batch
-    /// that answers one peer's catch-up.
+    /// The journal position as of which a subscriber is brought on. Meaningless in a batch that
+    /// answers one peer's catch-up.
     pub(crate) start: u64,
-    pub(crate) end: u64,
     /// The newest earlier change of any destination in here: a subscriber that has not been sent
     /// everything up to and including that position is owed the two changes as one.
     pub(crate) latest_prev: Option<u64>,
@@ -183,7 +182,7 @@ impl BatchBuilder {
     }
 
     /// Finishes the batch; `None` when no peer is owed anything.
-    pub(crate) fn finish(mut self, start: u64, end: u64, prev: Option<u64>) -> Option<Batch> {
+    pub(crate) fn finish(mut self, start: u64, prev: Option<u64>) -> Option<Batch> {
         if self.bytes.is_empty() && self.private.is_empty() {
             return None;
         }
@@ -193,7 +192,6 @@ impl BatchBuilder {
         Some(Batch {
             vni: self.vni,
             start,
-            end,
             latest_prev: prev,
             bytes: self.bytes.into(),
             private: self.private.into(),

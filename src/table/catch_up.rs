@@ -204,7 +204,7 @@ impl Vnet {
                 end_of_table = cursor.dumped == NONE;
             }
         }
-        let batch = builder.finish(0, 0, None).map(Arc::new);
+        let batch = builder.finish(0, None).map(Arc::new);
         Chunk { batch, end_of_table, in_sync: false }
     }
 

@@ -109,11 +109,6 @@ impl Vnet {
         self.by_peer.is_empty() && self.leaving.is_empty() && self.routes.held() == 0
     }
 
-    /// Changes waiting to be sealed.
-    pub(crate) fn open_changes(&self) -> u64 {
-        self.journal.head() - self.open
-    }
-
     /// Whether there is anything to trim or withdraw.
     pub(crate) fn lingers(&self) -> bool {
         self.journal.len() > 0 || !self.leaving.is_empty() || !self.cache.is_empty()
@@ -282,7 +277,7 @@ impl Vnet {
                 }
                 self.emit(&mut builder, &group);
             }
-            if let Some(batch) = builder.finish(start, end, self.latest_prev) {
+            if let Some(batch) = builder.finish(start, self.latest_prev) {
                 let batch = Arc::new(batch);
                 self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
                 self.sealed.push((audience, batch));

@@ -64,10 +64,7 @@ impl Destination {
             other => return Err(WireError::IpVersion(other)),
         };
         if prefix.len() != bytes {
-            return Err(WireError::Prefix {
-                bytes: prefix.len(),
-                version,
-            });
+            return Err(WireError::Prefix { bytes: prefix.len(), version });
         }
         let prefix_len = match u8::try_from(prefix_len) {
             Ok(len) if len <= max => len,
@@ -77,11 +74,7 @@ impl Destination {
         };
         let mut addr = [0; 16];
         addr[..bytes].copy_from_slice(prefix);
-        Ok(Self {
-            version,
-            prefix_len,
-            addr,
-        })
+        Ok(Self { version, prefix_len, addr })
     }
 
     /// The address family.
@@ -119,12 +112,9 @@ impl Destination {
     #[must_use]
     pub fn addr(&self) -> IpAddr {
         match self.version {
-            IpVersion::V4 => IpAddr::V4(Ipv4Addr::new(
-                self.addr[0],
-                self.addr[1],
-                self.addr[2],
-                self.addr[3],
-            )),
+            IpVersion::V4 => {
+                IpAddr::V4(Ipv4Addr::new(self.addr[0], self.addr[1], self.addr[2], self.addr[3]))
+            }
             IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(self.addr)),
         }
     }
@@ -178,31 +168,16 @@ impl NextHop {
         nat_to: u32,
     ) -> Result<Self, WireError> {
         if kind == NextHopType::Nat && !(nat_from <= nat_to && nat_to <= u32::from(u16::MAX)) {
-            return Err(WireError::NatPorts {
-                from: nat_from,
-                to: nat_to,
-            });
+            return Err(WireError::NatPorts { from: nat_from, to: nat_to });
         }
-        Ok(Self {
-            address,
-            target_vni,
-            kind,
-            nat_from,
-            nat_to,
-        })
+        Ok(Self { address, target_vni, kind, nat_from, nat_to })
     }
 
     /// A plain next hop in the same VNI.
     #[inline]
     #[must_use]
     pub fn standard(address: IpAddr) -> Self {
-        Self {
-            address,
-            target_vni: 0,
-            kind: NextHopType::Standard,
-            nat_from: 0,
-            nat_to: 0,
-        }
+        Self { address, target_vni: 0, kind: NextHopType::Standard, nat_from: 0, nat_to: 0 }
     }
 
     /// A next hop from its wire fields.
@@ -222,9 +197,7 @@ impl NextHop {
         } else if let Ok(v4) = <[u8; 4]>::try_from(address) {
             IpAddr::V4(Ipv4Addr::from(v4))
         } else {
-            return Err(WireError::NextHopAddress {
-                bytes: address.len(),
-            });
+            return Err(WireError::NextHopAddress { bytes: address.len() });
         };
         let kind = match kind {
             0 => NextHopType::Standard,

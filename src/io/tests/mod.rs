@@ -51,10 +51,7 @@ fn sockets() -> (TcpStream, TcpStream) {
 /// Two ends of a connection, both on `backend`.
 fn pair(backend: Backend) -> (Stream, Stream) {
     let (near, far) = sockets();
-    (
-        Stream::from_std(backend, near).unwrap(),
-        Stream::from_std(backend, far).unwrap(),
-    )
+    (Stream::from_std(backend, near).unwrap(), Stream::from_std(backend, far).unwrap())
 }
 
 /// Bytes that tell where they belong.

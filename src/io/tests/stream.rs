@@ -119,9 +119,7 @@ fn the_end_of_the_peer_is_readable_and_reads_as_zero() {
         near.readable().await.unwrap();
         assert_eq!(near.try_read(&mut [0; 10]).unwrap(), 0);
         // The other direction still works.
-        send_all(&near, OutBuf::Copied(b"noted".to_vec()))
-            .await
-            .unwrap();
+        send_all(&near, OutBuf::Copied(b"noted".to_vec())).await.unwrap();
         drop(near);
         let mut rest = String::new();
         far.read_to_string(&mut rest).unwrap();
@@ -219,9 +217,7 @@ fn a_reset_is_an_error_and_not_an_end() {
     on_each_backend(async |backend| {
         let (near, far) = sockets();
         let near = Stream::from_std(backend, near).unwrap();
-        socket2::SockRef::from(&far)
-            .set_linger(Some(std::time::Duration::ZERO))
-            .unwrap();
+        socket2::SockRef::from(&far).set_linger(Some(std::time::Duration::ZERO)).unwrap();
         drop(far);
         let error = read_some(&near, &mut [0; 10]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -254,9 +250,7 @@ fn five_hundred_connections_at_once() {
                     crate::io::yield_turn().await;
                 }
                 let bytes = Bytes::from(pattern(i + 1));
-                send_all(&near, OutBuf::Shared(bytes.clone()))
-                    .await
-                    .unwrap();
+                send_all(&near, OutBuf::Shared(bytes.clone())).await.unwrap();
                 assert_eq!(read_up_to(&near, i + 1).await.unwrap(), bytes);
             }));
         }
@@ -282,9 +276,7 @@ fn a_task_that_is_always_ready_does_not_hold_the_others_up() {
                 }
             }),
         ];
-        send_all(&near, OutBuf::Copied(b"through".to_vec()))
-            .await
-            .unwrap();
+        send_all(&near, OutBuf::Copied(b"through".to_vec())).await.unwrap();
         assert_eq!(read_up_to(&far, 7).await.unwrap(), b"through");
         for task in busy {
             task.abort();

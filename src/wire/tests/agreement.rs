@@ -124,11 +124,7 @@ fn decodes_every_near_miss_as_prost_does() {
     let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);
     let next_hop = NextHop::standard(address);
     let prefixes: [(IpAddr, u8); 3] = [([10, 1, 2, 0].into(), 24), (address, 64), (address, 128)];
-    for (action, vni) in [
-        (Action::Add, 1),
-        (Action::Add, 300),
-        (Action::Remove, 200_000),
-    ] {
+    for (action, vni) in [(Action::Add, 1), (Action::Add, 300), (Action::Remove, 200_000)] {
         for (addr, len) in prefixes {
             let destination = Destination::new(addr, len).unwrap();
             let mut frame = Vec::new();
@@ -152,12 +148,7 @@ fn repeated_nested_messages_are_merged() {
                     \x1a\x02\x18\x08\x22\x02\x10\x07\x1a\x00\x22\x00";
     let destination = Destination::new([10, 0, 0, 0].into(), 8).unwrap();
     let hop = NextHop::from_wire(&[192, 0, 2, 1], 7, 0, 0, 0).unwrap();
-    let merged = Update {
-        action: Action::Add,
-        vni: Vni(0),
-        destination,
-        next_hop: hop,
-    };
+    let merged = Update { action: Action::Add, vni: Vni(0), destination, next_hop: hop };
     assert_eq!(decode_update(payload), Ok(merged));
     assert_eq!(reference(payload), Ok(merged));
 }

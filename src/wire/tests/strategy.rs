@@ -143,9 +143,7 @@ fn scrambled(usual: Vec<BoxedStrategy<Vec<u8>>>) -> impl Strategy<Value = Vec<u8
         move || {
             let all: Vec<_> = (0..usual.len()).collect();
             (subsequence(all, 0..=usual.len()), usual.clone()).prop_map(|(some, fields)| {
-                some.into_iter()
-                    .filter_map(|i| fields.get(i).cloned())
-                    .collect::<Vec<_>>()
+                some.into_iter().filter_map(|i| fields.get(i).cloned()).collect::<Vec<_>>()
             })
         }
     };

@@ -50,17 +50,15 @@ fn canonical(payload: &[u8]) -> Option<Update> {
     let (vni, rest) = match rest {
         [0x10, a @ ..0x80, rest @ ..] => (u32::from(*a), rest),
         [0x10, a, b @ ..0x80, rest @ ..] => (u32::from(a & 0x7f) | u32::from(*b) << 7, rest),
-        [0x10, a, b, c @ ..0x80, rest @ ..] => (
-            u32::from(a & 0x7f) | u32::from(b & 0x7f) << 7 | u32::from(*c) << 14,
-            rest,
-        ),
+        [0x10, a, b, c @ ..0x80, rest @ ..] => {
+            (u32::from(a & 0x7f) | u32::from(b & 0x7f) << 7 | u32::from(*c) << 14, rest)
+        }
         _ => return None,
     };
     let (destination, rest) = match rest {
-        [0x1a, 8, 0x12, 4, a, b, c, d, 0x18, len, rest @ ..] => (
-            Destination::new(IpAddr::from([*a, *b, *c, *d]), *len).ok()?,
-            rest,
-        ),
+        [0x1a, 8, 0x12, 4, a, b, c, d, 0x18, len, rest @ ..] => {
+            (Destination::new(IpAddr::from([*a, *b, *c, *d]), *len).ok()?, rest)
+        }
         [0x1a, 22, 0x08, 1, 0x12, 16, rest @ ..] => {
             let (addr, rest) = rest.split_first_chunk::<16>()?;
             let [0x18, len @ ..0x80, rest @ ..] = rest else {
@@ -82,12 +80,7 @@ fn canonical(payload: &[u8]) -> Option<Update> {
     };
     let address = <[u8; 16]>::try_from(address).ok()?;
     let next_hop = NextHop::standard(IpAddr::from(address));
-    Some(Update {
-        action,
-        vni: Vni(vni),
-        destination,
-        next_hop,
-    })
+    Some(Update { action, vni: Vni(vni), destination, next_hop })
 }
 
 #[cfg(test)]
@@ -100,12 +93,8 @@ mod tests {
     fn usual_updates_take_the_fast_path() {
         let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);
         let standard = NextHop::standard(address);
-        let destinations: [(IpAddr, u8); 4] = [
-            ([10, 1, 2, 3].into(), 32),
-            ([10, 0, 0, 0].into(), 8),
-            (address, 127),
-            (address, 128),
-        ];
+        let destinations: [(IpAddr, u8); 4] =
+            [([10, 1, 2, 3].into(), 32), ([10, 0, 0, 0].into(), 8), (address, 127), (address, 128)];
         for action in [Action::Add, Action::Remove] {
             for vni in [1, 127, 128, 16_383, 16_384, (1 << 21) - 1].map(Vni) {
                 for (addr, len) in destinations {
@@ -113,12 +102,7 @@ mod tests {
                     let mut frame = Vec::new();
                     encode_update(&mut frame, action, vni, &destination, &standard);
                     let payload = &frame[HEADER_LEN..];
-                    let update = Update {
-                        action,
-                        vni,
-                        destination,
-                        next_hop: standard,
-                    };
+                    let update = Update { action, vni, destination, next_hop: standard };
                     assert_eq!(canonical(payload), Some(update));
                     assert_eq!(decode_any(payload), Ok(update));
                 }
@@ -132,22 +116,14 @@ mod tests {
         let usual = Destination::new([10, 0, 0, 0].into(), 8).unwrap();
         let v4 = NextHop::standard([192, 0, 2, 1].into());
         let v6 = NextHop::standard([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into());
-        for (vni, destination, next_hop) in [
-            (0, usual, v6),
-            (1 << 21, usual, v6),
-            (1, default, v6),
-            (1, usual, v4),
-        ] {
+        for (vni, destination, next_hop) in
+            [(0, usual, v6), (1 << 21, usual, v6), (1, default, v6), (1, usual, v4)]
+        {
             let mut frame = Vec::new();
             encode_update(&mut frame, Action::Add, Vni(vni), &destination, &next_hop);
             let payload = &frame[HEADER_LEN..];
             assert_eq!(canonical(payload), None);
-            let update = Update {
-                action: Action::Add,
-                vni: Vni(vni),
-                destination,
-                next_hop,
-            };
+            let update = Update { action: Action::Add, vni: Vni(vni), destination, next_hop };
             assert_eq!(decode_update(payload), Ok(update));
         }
     }

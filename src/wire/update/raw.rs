@@ -40,14 +40,9 @@ impl<'a> RawUpdate<'a> {
                 ACTION => self.action = reader.u32()?,
                 VNI => self.vni = reader.u32()?,
                 DESTINATION => {
-                    self.destination
-                        .get_or_insert_default()
-                        .merge(reader.bytes()?)?;
+                    self.destination.get_or_insert_default().merge(reader.bytes()?)?;
                 }
-                NEXT_HOP => self
-                    .next_hop
-                    .get_or_insert_default()
-                    .merge(reader.bytes()?)?,
+                NEXT_HOP => self.next_hop.get_or_insert_default().merge(reader.bytes()?)?,
                 other => reader.skip(other, 4, DEPTH)?,
             }
         }
@@ -61,10 +56,7 @@ impl<'a> RawUpdate<'a> {
             1 => Action::Remove,
             other => return Err(WireError::Action(other)),
         };
-        let destination = self
-            .destination
-            .as_ref()
-            .ok_or(WireError::MissingDestination)?;
+        let destination = self.destination.as_ref().ok_or(WireError::MissingDestination)?;
         let next_hop = self.next_hop.as_ref().ok_or(WireError::MissingNextHop)?;
         Ok(Update {
             action,
