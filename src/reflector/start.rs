@@ -94,12 +94,12 @@ impl Reflector {
                 if let Some(Err(error)) = cpu.map(io::pin_to) {
                     warn!(shard = id, %error, "cannot pin the shard to its core");
                 }
-                driver::run(seed, |result| drop(ready.send(result)));
+                driver::run(seed, move |result| drop(ready.send(result)));
             });
             threads.push(thread.map_err(StartError::Shard)?);
         }
         drop(ready);
-        for result in started {
+        for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
         let gauges = handles.iter().map(|(_, gauge)| Arc::clone(gauge)).collect();
