@@ -29,7 +29,7 @@ mod state;
 mod stats;
 mod timers;
 
-pub use config::{Limits, Settings};
+pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
 pub(crate) use state::{Announcement, Closed, Flow, Shard, Slot, Turn, Write};
 pub use stats::Stats;

@@ -26,12 +26,7 @@ use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 
-/// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
-const PLACES_PER_CHUNK: u32 = 16_384;
-/// Journal entries looked at for one chunk.
-const ENTRIES_PER_CHUNK: u64 = 16_384;
-/// Chunks remembered for others in the same state, and for how long.
-const CACHED: usize = 32;
+/// For how long a chunk is remembered for others in the same state.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What states can be the same for two subscribers.
@@ -81,7 +76,9 @@ impl Cursor {
 
     /// As of which position the changes before `position` in its destination were sent.
     fn horizon(&self, prev: Option<u64>) -> u64 {
-        let Some(prev) = prev.filter(|&p| p >= self.synced) else { return self.synced };
+        let Some(prev) = prev.filter(|&p| p >= self.synced) else {
+            return self.synced;
+        };
         let part = self.horizons.partition_point(|(end, _)| *end <= prev);
         self.horizons.get(part).map_or(self.synced, |(_, head)| *head)
     }
@@ -139,8 +136,8 @@ impl Cache {
         Some((cached.chunk.clone(), cached.next.clone()))
     }
 
-    fn remember(&mut self, cached: Cached) {
-        if self.chunks.len() == CACHED {
+    fn remember(&mut self, cached: Cached, most: usize) {
+        if self.chunks.len() >= most {
             self.chunks.pop_front();
         }
         self.chunks.push_back(cached);
@@ -172,7 +169,7 @@ impl Vnet {
             let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
             let cached =
                 Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
-            self.cache.remember(cached);
+            self.cache.remember(cached, self.bounds.cached_chunks);
             (chunk, next)
         };
         // A remembered chunk may end before changes that came after it was made.
@@ -211,7 +208,7 @@ impl Vnet {
     /// Sends what changed, destination by destination, until the head or the limit.
     fn walk(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         let (first, head) = (cursor.walked, self.journal.head());
-        let last = head.min(first + ENTRIES_PER_CHUNK);
+        let last = head.min(first + self.bounds.chunk_entries);
         let mut group: Vec<(u32, View)> = Vec::new();
         while cursor.walked < last && builder.len() < limit {
             let at = cursor.walked;
@@ -249,7 +246,7 @@ impl Vnet {
         }
         let end = self.routes.end();
         let first = cursor.dumped;
-        let last = end.min(first.saturating_add(PLACES_PER_CHUNK));
+        let last = end.min(first.saturating_add(self.bounds.chunk_places));
         // At least one place, so that the default routes are not sent twice.
         while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
             let route = cursor.dumped;
