@@ -1,6 +1,6 @@
 //! Who takes part in a VNI: subscribers and announcers.
 
-use ahash::AHashSet;
+use std::collections::BTreeSet;
 
 use super::batch::Audience;
 use super::catch_up::Cursor;
@@ -40,8 +40,9 @@ pub(crate) struct Member {
     pub(crate) subscription: Subscription,
     /// Head of the list of routes whose primary announcer this is.
     pub(crate) first: u32,
-    /// Routes that it announces beside their primary announcer.
-    pub(crate) extras: AHashSet<u32>,
+    /// Routes that it announces beside their primary announcer. Ordered, so that taking them out
+    /// one by one costs little however many there are, and always goes the same way.
+    pub(crate) extras: BTreeSet<u32>,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
 }
@@ -52,7 +53,7 @@ impl Member {
             origin,
             subscription: Subscription::None,
             first: NONE,
-            extras: AHashSet::new(),
+            extras: BTreeSet::new(),
             routes: 0,
         }
     }

@@ -402,7 +402,7 @@ impl Vnet {
         while budget > 0 {
             let entry = &self.members[member as usize];
             let route = match entry.first {
-                NONE => match entry.extras.iter().next() {
+                NONE => match entry.extras.first() {
                     Some(&route) => route,
                     None => break,
                 },
