@@ -44,8 +44,9 @@ impl Default for Bounds {
     }
 }
 
-/// Control bytes past which further KEEPALIVE answers say nothing new.
-const CONTROL_MAX: usize = 256;
+/// Control bytes past which further KEEPALIVE answers say nothing new: more than the longest HELLO,
+/// whose first KEEPALIVE must be answered.
+const CONTROL_MAX: usize = 1024;
 
 /// Bytes for one write.
 #[derive(Debug)]
@@ -240,6 +241,12 @@ impl Outbox {
     /// Whether anything but bulk waits.
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()
+    }
+
+    /// Whether answers to a cursor wait beside something else: those are not merged.
+    #[cfg(test)]
+    pub(crate) fn mixes_chunks(&self) -> bool {
+        self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none())
     }
 
     fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, pieces: SmallVec<[Bytes; 1]>) {
