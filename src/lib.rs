@@ -13,5 +13,7 @@ pub mod ids;
 mod outbox;
 mod session;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod table;
 pub mod wire;

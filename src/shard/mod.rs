@@ -24,6 +24,8 @@ mod ingest;
 mod mesh;
 mod peer;
 pub mod placement;
+#[cfg(test)]
+mod probe;
 mod requests;
 mod state;
 mod stats;
