@@ -172,7 +172,11 @@ impl Vnet {
             self.cache.remember(cached, self.bounds.cached_chunks);
             (chunk, next)
         };
-        // A remembered chunk may end before changes that came after it was made.
+        // A remembered chunk may end before changes that came after it was made, or even before
+        // this member subscribed.
+        let entry = &mut self.members[member as usize];
+        chunk.end_of_table = next.dumped == NONE
+            && entry.dump_to.take_if(|position| *position <= next.synced).is_some();
         chunk.in_sync = next.dumped == NONE && next.synced == self.journal.head();
         if chunk.in_sync {
             self.caught_up(member);
@@ -192,17 +196,15 @@ impl Vnet {
             (cursor.synced, cursor.walked) = (head, head);
         }
         self.walk(cursor, &mut builder, limit);
-        let mut end_of_table = false;
         if cursor.walked == head {
             cursor.synced = head;
             cursor.horizons.clear();
             if cursor.dumped != NONE && builder.len() < limit {
                 self.dump(cursor, &mut builder, limit);
-                end_of_table = cursor.dumped == NONE;
             }
         }
         let batch = builder.finish(0, 0, None).map(Arc::new);
-        Chunk { batch, end_of_table, in_sync: false }
+        Chunk { batch, end_of_table: false, in_sync: false }
     }
 
     /// Sends what changed, destination by destination, until the head or the limit.

@@ -38,6 +38,9 @@ pub(crate) enum Subscription {
 pub(crate) struct Member {
     pub(crate) origin: Origin,
     pub(crate) subscription: Subscription,
+    /// While its dump is not complete: the journal position when it subscribed, up to which the
+    /// dump must come. A remembered chunk may have been made earlier than that.
+    pub(crate) dump_to: Option<u64>,
     /// Head of the list of routes whose primary announcer this is.
     pub(crate) first: u32,
     /// Routes that it announces beside their primary announcer. Ordered, so that taking them out
@@ -52,6 +55,7 @@ impl Member {
         Self {
             origin,
             subscription: Subscription::None,
+            dump_to: None,
             first: NONE,
             extras: BTreeSet::new(),
             routes: 0,

@@ -184,6 +184,7 @@ impl Vnet {
             return false;
         }
         entry.subscription = Subscription::Behind(Box::new(Cursor::join()));
+        entry.dump_to = Some(self.journal.head());
         self.behind.push(member);
         true
     }
