@@ -146,6 +146,12 @@ impl Shard {
         false
     }
 
+    /// Whether routes of departed members are still to be withdrawn.
+    pub(super) fn is_withdrawing(&self) -> bool {
+        let owned = |owned: &u32| self.owned[*owned as usize].as_ref();
+        self.lingering.iter().filter_map(owned).any(|entry| entry.vnet.has_work())
+    }
+
     /// Forgets what VNIs no longer need, and VNIs that nobody needs.
     pub(super) fn trim_lingering(&mut self, now: Moment) {
         for owned in std::mem::take(&mut self.lingering) {

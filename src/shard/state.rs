@@ -285,6 +285,7 @@ impl Shard {
         self.dirty.is_empty()
             && self.inbox.is_empty()
             && !self.has_outgoing()
+            && !self.is_withdrawing()
             && self.peers.iter().flatten().all(|peer| {
                 peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
             })
