@@ -121,6 +121,11 @@ impl Cache {
         self.chunks.is_empty()
     }
 
+    /// Forgets first chunks of dumps: those begin with the default routes, which have changed.
+    pub(crate) fn forget_first(&mut self) {
+        self.chunks.retain(|cached| cached.key != Key::Join);
+    }
+
     /// Forgets chunks that nobody is likely to ask for any more.
     pub(crate) fn expire(&mut self, now: Moment) {
         while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {

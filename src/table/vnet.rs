@@ -447,6 +447,9 @@ impl Vnet {
         if self.view(route) == before {
             return;
         }
+        if self.routes.destination_of(route).is_default() {
+            self.cache.forget_first();
+        }
         let Self { journal, routes, open, .. } = self;
         let last = |stamp: u32, is_own: &dyn Fn(u32) -> bool| {
             journal.position(stamp).filter(|&p| is_own(journal.at(p).route))
