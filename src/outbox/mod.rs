@@ -172,11 +172,12 @@ impl Outbox {
         }
     }
 
-    /// Drops what has not begun to be sent of a VNI: its subscription is over.
+    /// Drops what waits of a VNI: its subscription is over. Also the rest of what has begun to be
+    /// sent, which is cut between messages: behind the next SUBSCRIBE it would pass for news.
     pub(crate) fn forget(&mut self, vni: Vni) {
         let bytes = &mut self.bytes;
         self.queue.retain(|item| {
-            let keep = item.vni != vni || item.started;
+            let keep = item.vni != vni;
             if !keep {
                 *bytes -= item.pieces.iter().map(Bytes::len).sum::<usize>();
             }
