@@ -71,8 +71,9 @@ impl Model {
         keys
     }
 
-    pub(super) fn announces(&self, peer: PeerId, key: Key) -> bool {
-        self.routes.get(&key).is_some_and(|by| by.contains_key(&peer))
+    /// Whether a peer, and nobody else, announces a route.
+    pub(super) fn is_alone(&self, peer: PeerId, key: Key) -> bool {
+        self.routes.get(&key).is_some_and(|by| by.len() == 1 && by.contains_key(&peer))
     }
 
     /// How many routes a peer announces.

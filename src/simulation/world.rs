@@ -233,7 +233,7 @@ impl World {
     /// Ends a connection from outside: the peer closed it, or it broke.
     pub(super) fn hang_up(&mut self, place: usize, reason: CloseReason) {
         let Some(client) = &mut self.clients[place] else { return };
-        if client.sent_bad {
+        if client.sent_bad || client.expected_end.is_some() {
             return; // closed already
         }
         client.expected_end = Some(reason.clone());
@@ -349,7 +349,14 @@ impl World {
                 self.turn(shard)?;
             }
             for place in 0..self.clients.len() {
-                self.network(place)?;
+                // A few bytes at a time through narrow pipes.
+                for _ in 0..64 {
+                    self.network(place)?;
+                    if self.clients[place].as_ref().is_none_or(|client| client.in_flight.is_none())
+                    {
+                        break;
+                    }
+                }
             }
             self.release();
             self.now = self.now + Duration::from_millis(1);
