@@ -244,10 +244,11 @@ impl Outbox {
         !self.control.is_empty()
     }
 
-    /// Whether answers to a cursor wait beside something else: those are not merged.
+    /// Whether answers to a cursor, or the rest of what has begun to be sent, wait beside something
+    /// else: those are not merged with it.
     #[cfg(test)]
-    pub(crate) fn mixes_chunks(&self) -> bool {
-        self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none())
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none() || item.started)
     }
 
     fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, pieces: SmallVec<[Bytes; 1]>) {

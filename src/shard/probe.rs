@@ -8,9 +8,17 @@ impl Shard {
         !self.inbox.is_empty() || self.lanes.iter().any(|lanes| !lanes.requests.is_empty())
     }
 
-    /// Whether answers to pulls wait in a peer's outbox beside something else.
-    pub(crate) fn mixes_chunks(&self, slot: Slot) -> bool {
-        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.outbox.mixes_chunks())
+    /// Whether a peer's outbox holds what must go in the order in which it came.
+    pub(crate) fn is_mixed(&self, slot: Slot) -> bool {
+        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.outbox.is_mixed())
+    }
+
+    /// What a shard knows of a peer.
+    pub(crate) fn describe(&self, slot: Slot) -> String {
+        self.peers[slot as usize].as_ref().map_or_else(String::new, |peer| {
+            let (pulls, behind) = (peer.pulls, &peer.behind);
+            format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
+        })
     }
 
     /// What is left, as text; empty when every peer has gone and nothing leaks.

@@ -19,7 +19,7 @@ impl World {
         place: usize,
         bytes: &[u8],
         record: bool,
-        mixes_chunks: bool,
+        is_mixed: bool,
     ) -> Result<(), String> {
         let Some(client) = &mut self.clients[place] else { return Err("nobody".into()) };
         let is_paced = self.plan.settings.pacing && !client.profile.has(Capabilities::STREAM);
@@ -43,7 +43,7 @@ impl World {
                     updates += 1;
                     let key = (update.vni, update.destination.to_string());
                     match update.action {
-                        _ if mixes_chunks => {}
+                        _ if is_mixed => {}
                         Action::Add => {
                             added.insert(key, ());
                         }
@@ -127,7 +127,9 @@ impl World {
                 let owed = self.model.view(id, client.profile.is_server, *vni);
                 let view = &subscription.view;
                 if let Some((dest, hop)) = owed.difference(view).next() {
-                    return Err(format!("{id} lacks {}", self.plan.show((*vni, *dest, *hop))));
+                    let route = self.plan.show((*vni, *dest, *hop));
+                    let peer = self.cluster.shards[client.shard].describe(client.slot);
+                    return Err(format!("{id} lacks {route}; {peer}"));
                 }
                 if let Some((dest, hop)) = view.difference(&owed).next() {
                     return Err(format!("{id} keeps {}", self.plan.show((*vni, *dest, *hop))));

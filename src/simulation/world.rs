@@ -249,7 +249,7 @@ impl World {
         let Some(&place) = self.slots[shard].get(&slot) else { return Ok(()) };
         let Some(client) = &mut self.clients[place] else { return Ok(()) };
         let id = client.id;
-        let mixes = self.cluster.shards[shard].mixes_chunks(slot);
+        let is_mixed = self.cluster.shards[shard].is_mixed(slot);
         let unacked = client.in_flight.as_ref().map_or(0, |(bytes, done)| bytes.len() - done);
         let window = u32::try_from(client.profile.capacity - client.pipe.len()).unwrap_or(0);
         let acked = client.handed - unacked as u64;
@@ -269,7 +269,7 @@ impl World {
                 client.wake = None;
                 client.handed += bytes.len() as u64;
                 client.last_write = now;
-                self.check_write(place, bytes.as_slice(), record, mixes)
+                self.check_write(place, bytes.as_slice(), record, is_mixed)
                     .map_err(|error| format!("{id}: {error}"))?;
                 let len = bytes.len();
                 self.note(len as u64, || format!("{id}: writes {len} bytes"));
