@@ -21,6 +21,8 @@ mod outbox;
 pub mod reflector;
 mod session;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod table;
 pub mod wire;
 

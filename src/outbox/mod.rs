@@ -4,9 +4,9 @@
 //! references to shared batches. One write is in flight at a time and the next is built when it is
 //! done, so a slow socket gathers by itself.
 //!
-//! Bounds: [`BUDGET`] bytes, past which a batch is refused and its VNI goes on by cursor
+//! [`Bounds`]: `budget` bytes, past which a batch is refused and its VNI goes on by cursor
 //! ([`Outbox::offer`]); chunks that answer a cursor are asked for one or two at a time and only
-//! below [`LOW_WATER`], so they need no bound of their own.
+//! below `low_water`, so they need no bound of their own.
 //!
 //! A batch is also refused when it changes a destination that an unsent batch changed before: the
 //! two must reach the peer as one, withdrawals first, which is what a cursor does.
@@ -26,17 +26,29 @@ use crate::ids::PeerId;
 use crate::table::Batch;
 use crate::wire::{HEADER_LEN, Message, Vni};
 
-/// Bytes that may wait for one peer as references to shared batches.
-pub(crate) const BUDGET: usize = 1 << 20;
-/// Below this a peer that is behind asks for more.
-pub(crate) const LOW_WATER: usize = 64 * 1024;
-/// Pieces up to this are copied together into one write; larger ones are sent by reference, where
-/// a copy would cost more than the call it saves.
-const COPY_MAX: usize = 8 * 1024;
-/// Bytes of one write that is copied together.
-const WRITE_MAX: usize = 64 * 1024;
-/// Control bytes past which further KEEPALIVE answers say nothing new.
-const CONTROL_MAX: usize = 256;
+/// The numbers that shape what waits and what is written. The same for all peers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Bytes that may wait for one peer as references to shared batches.
+    pub budget: usize,
+    /// Below this a peer that is behind asks for more.
+    pub low_water: usize,
+    /// Pieces up to this are copied together into one write; larger ones are sent by reference,
+    /// where a copy would cost more than the call it saves.
+    pub copy_max: usize,
+    /// Bytes of one write that is copied together. At least `copy_max`.
+    pub write_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { budget: 1 << 20, low_water: 64 * 1024, copy_max: 8 * 1024, write_max: 64 * 1024 }
+    }
+}
+
+/// Control bytes past which further KEEPALIVE answers say nothing new: more than the longest HELLO,
+/// whose first KEEPALIVE must be answered.
+const CONTROL_MAX: usize = 1024;
 
 #[derive(Debug)]
 struct Item {
@@ -88,8 +100,13 @@ impl Outbox {
     /// # Errors
     /// A [`Refusal`] when the peer has too much unsent, or when the batch must be merged with what
     /// is unsent. All unsent batches of that VNI are dropped then; the VNI's owner makes up for it.
-    pub(crate) fn offer(&mut self, peer: PeerId, batch: &Arc<Batch>) -> Result<bool, Refusal> {
-        let over_budget = self.bytes > 0 && self.bytes + batch.len() > BUDGET;
+    pub(crate) fn offer(
+        &mut self,
+        bounds: &Bounds,
+        peer: PeerId,
+        batch: &Arc<Batch>,
+    ) -> Result<bool, Refusal> {
+        let over_budget = self.bytes > 0 && self.bytes + batch.len() > bounds.budget;
         if over_budget || self.must_merge(batch) {
             let from = self.drop_sealed(batch.vni).unwrap_or_else(|| Arc::clone(batch));
             return Err(Refusal { from });
@@ -125,11 +142,12 @@ impl Outbox {
         }
     }
 
-    /// Drops what has not begun to be sent of a VNI: its subscription is over.
+    /// Drops what waits of a VNI: its subscription is over. Also the rest of what has begun to be
+    /// sent, which is cut between messages: behind the next SUBSCRIBE it would pass for news.
     pub(crate) fn forget(&mut self, vni: Vni) {
         let bytes = &mut self.bytes;
         self.queue.retain(|item| {
-            let keep = item.vni != vni || item.started;
+            let keep = item.vni != vni;
             if !keep {
                 *bytes -= item.pieces.iter().map(Bytes::len).sum::<usize>();
             }
@@ -138,11 +156,15 @@ impl Outbox {
     }
 
     /// The next write, using `buffer` where pieces are copied together. `None` when nothing waits.
-    pub(crate) fn next_write(&mut self, buffer: impl FnOnce() -> Vec<u8>) -> Option<OutBuf> {
+    pub(crate) fn next_write(
+        &mut self,
+        bounds: &Bounds,
+        buffer: impl FnOnce() -> Vec<u8>,
+    ) -> Option<OutBuf> {
         if self.control.is_empty() {
             let first = self.queue.front()?.pieces.first().map_or(0, Bytes::len);
             let is_lone = self.queue.len() == 1 && self.queue[0].pieces.len() == 1;
-            if first > COPY_MAX || is_lone {
+            if first > bounds.copy_max || is_lone {
                 return self.next_piece(usize::MAX).map(OutBuf::Shared);
             }
         }
@@ -150,8 +172,8 @@ impl Outbox {
         self.take_control(&mut out);
         while let Some(item) = self.queue.front()
             && let Some(piece) = item.pieces.first()
-            && piece.len() <= COPY_MAX
-            && out.len() + piece.len() <= WRITE_MAX
+            && piece.len() <= bounds.copy_max
+            && out.len() + piece.len() <= bounds.write_max
         {
             let Some(piece) = self.next_piece(usize::MAX) else { break };
             out.extend_from_slice(&piece);
@@ -190,6 +212,13 @@ impl Outbox {
     /// Whether anything but bulk waits.
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()
+    }
+
+    /// Whether answers to a cursor, or the rest of what has begun to be sent, wait beside something
+    /// else: those are not merged with it.
+    #[cfg(test)]
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none() || item.started)
     }
 
     fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, pieces: SmallVec<[Bytes; 1]>) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::{outbox, table};
+
 /// Limits that protect the reflector from one peer; hitting one ends that peer's session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -14,6 +16,34 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { routes_per_peer: 4_000_000, subscriptions_per_peer: 65_536 }
+    }
+}
+
+/// The numbers that shape how much waits where. The defaults are meant for everyone; the
+/// simulation draws them, to reach in a few steps what takes a large reflector to happen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Of each VNI's table.
+    pub table: table::Bounds,
+    /// Of each peer's outbox.
+    pub outbox: outbox::Bounds,
+    /// Request cost that may wait with its sender for one other shard.
+    pub request_room: usize,
+    /// Deliveries that may wait with the owner for one other shard.
+    pub delivery_room: usize,
+    /// Request cost taken in during one turn, and routes of departed peers withdrawn in one.
+    pub work_per_turn: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            table: table::Bounds::default(),
+            outbox: outbox::Bounds::default(),
+            request_room: 8192,
+            delivery_room: 1024,
+            work_per_turn: 16_384,
+        }
     }
 }
 
@@ -30,6 +60,8 @@ pub struct Settings {
     pub pacing: bool,
     /// See [`Limits`].
     pub limits: Limits,
+    /// See [`Bounds`].
+    pub bounds: Bounds,
     /// The name of this reflector's host, told to peers that know our extensions.
     pub node: String,
 }
@@ -42,6 +74,7 @@ impl Default for Settings {
             send_hold: Duration::from_secs(90),
             pacing: true,
             limits: Limits::default(),
+            bounds: Bounds::default(),
             node: String::new(),
         }
     }

@@ -6,7 +6,7 @@ use super::mesh::{Delivery, Request};
 use super::peer::PULLS_MAX;
 use super::state::{Shard, Slot, Write};
 use crate::ids::{Moment, PeerId};
-use crate::outbox::{LOW_WATER, OutBuf, Refusal};
+use crate::outbox::{OutBuf, Refusal};
 use crate::session::{Allowance, CloseReason, Sight};
 use crate::table::{Audience, Batch, Chunk};
 use crate::wire::{Capabilities, Vni};
@@ -51,14 +51,14 @@ impl Shard {
         slot: Slot,
         look: &mut dyn FnMut() -> Option<Sight>,
     ) -> Write {
-        let Self { peers, buffers, .. } = self;
+        let Self { peers, buffers, settings, .. } = self;
         let Some(peer) = &mut peers[slot as usize] else { return Write::Nothing };
         if peer.writing || peer.is_closed || peer.outbox.is_empty() {
             return Write::Nothing;
         }
         let buffer = || buffers.pop().unwrap_or_default();
         let bytes = match &mut peer.pacer {
-            None => peer.outbox.next_write(buffer),
+            None => peer.outbox.next_write(&settings.bounds.outbox, buffer),
             Some(pacer) => {
                 let has_control = peer.outbox.has_control();
                 let limit = match pacer.allow(now, look) {
@@ -104,7 +104,9 @@ impl Shard {
     pub(super) fn pull(&mut self, slot: Slot) {
         loop {
             let Some(peer) = &mut self.peers[slot as usize] else { return };
-            if peer.pulls >= PULLS_MAX || peer.outbox.bytes() >= LOW_WATER {
+            if peer.pulls >= PULLS_MAX
+                || peer.outbox.bytes() >= self.settings.bounds.outbox.low_water
+            {
                 return;
             }
             let Some((vni, subscription)) = peer.behind.pop_front() else { return };
@@ -116,7 +118,7 @@ impl Shard {
 
     /// Gives a sealed batch to every local subscriber that is in sync.
     fn fan_out(&mut self, now: Moment, audience: Audience, batch: &Arc<Batch>) {
-        let Self { subscribers, peers, ready, stats, .. } = self;
+        let Self { subscribers, peers, ready, stats, settings, .. } = self;
         let Some(list) = subscribers.get_mut(&batch.vni) else { return };
         let mut refused = Vec::new();
         for subscriber in list.iter_mut().filter(|subscriber| subscriber.in_sync) {
@@ -127,7 +129,7 @@ impl Shard {
             if peer.outbox.is_empty() && !peer.writing {
                 peer.progress = now;
             }
-            match peer.outbox.offer(peer.id, batch) {
+            match peer.outbox.offer(&settings.bounds.outbox, peer.id, batch) {
                 Ok(false) => {}
                 Ok(true) => {
                     stats.batches_queued += 1;

@@ -216,6 +216,7 @@ impl Shard {
         let peer = peer.id;
         self.remove_subscriber(vni, place);
         self.request(vni, Request::Leave { peer, vni });
+        self.pull(slot); // what was forgotten may have been all that kept others waiting
     }
 
     fn remove_subscriber(&mut self, vni: Vni, place: u32) {

@@ -22,7 +22,7 @@ use crate::wire::Vni;
 
 /// From the shard where a peer's connection lives to the owner of a VNI.
 ///
-/// When the lane is full, messages stay with the sender, in order; past [`REQUEST_ROOM`] the
+/// When the lane is full, messages stay with the sender, in order; past `request_room` the
 /// sender reads no further from the peers that caused them.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -40,7 +40,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// What it counts for against [`REQUEST_ROOM`].
+    /// What it counts for against `request_room`.
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Updates { updates, .. } => updates.len(),
@@ -51,7 +51,7 @@ impl Request {
 
 /// From the owner of a VNI to a shard where subscribers' connections live.
 ///
-/// When the lane is full, messages stay with the owner, in order; past [`DELIVERY_ROOM`] the owner
+/// When the lane is full, messages stay with the owner, in order; past `delivery_room` the owner
 /// takes in no further requests and reads no further from its own peers.
 #[derive(Debug)]
 pub(crate) enum Delivery {
@@ -65,10 +65,6 @@ pub(crate) enum Delivery {
     TooFarBehind { peer: PeerId },
 }
 
-/// Request cost that may wait with its sender for one other shard.
-pub(crate) const REQUEST_ROOM: usize = 8192;
-/// Deliveries that may wait with the owner for one other shard.
-pub(crate) const DELIVERY_ROOM: usize = 1024;
 /// Parcels in one channel.
 pub(crate) const PARCELS: usize = 16;
 

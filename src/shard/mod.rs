@@ -24,12 +24,14 @@ mod ingest;
 mod mesh;
 mod peer;
 mod placement;
+#[cfg(test)]
+mod probe;
 mod requests;
 mod state;
 mod stats;
 mod timers;
 
-pub use config::{Limits, Settings};
+pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
 pub(crate) use state::{Announcement, Flow, Shard, Slot, Turn, Write};
 pub use stats::{Snapshot, Stats};

@@ -3,7 +3,6 @@
 use super::mesh::{Delivery, Request};
 use super::state::{Owned, Shard};
 use crate::ids::{Moment, ShardId};
-use crate::outbox::LOW_WATER;
 use crate::table::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop, Vni};
 
@@ -52,7 +51,8 @@ impl Shard {
             Request::Pull { peer, vni, subscription } => {
                 let Some(owned) = self.owned_index.get(&vni).copied() else { return };
                 let Some(entry) = &mut self.owned[owned as usize] else { return };
-                let Some((shard, chunk)) = entry.vnet.chunk(peer, LOW_WATER, now) else { return };
+                let limit = self.settings.bounds.outbox.low_water;
+                let Some((shard, chunk)) = entry.vnet.chunk(peer, limit, now) else { return };
                 self.stats.chunks += 1;
                 // Building a chunk seals the open batch, which goes first.
                 self.send_sealed(now, owned);
@@ -68,7 +68,7 @@ impl Shard {
             return owned;
         }
         debug_assert!(self.owner(vni) == self.id, "a VNI has one owner");
-        let vnet = Vnet::new(vni, self.hasher.clone());
+        let vnet = Vnet::new(vni, self.settings.bounds.table, self.hasher.clone());
         let entry = Some(Box::new(Owned { vnet, is_dirty: false, lingers: false }));
         let owned = if let Some(owned) = self.owned_free.pop() {
             self.owned[owned as usize] = entry;
@@ -144,6 +144,12 @@ impl Shard {
             }
         }
         false
+    }
+
+    /// Whether routes of departed members are still to be withdrawn.
+    pub(super) fn is_withdrawing(&self) -> bool {
+        let owned = |owned: &u32| self.owned[*owned as usize].as_ref();
+        self.lingering.iter().filter_map(owned).any(|entry| entry.vnet.has_work())
     }
 
     /// Forgets what VNIs no longer need, and VNIs that nobody needs.

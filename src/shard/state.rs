@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
-use super::mesh::{DELIVERY_ROOM, Delivery, Lanes, REQUEST_ROOM, Request};
+use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::timers::TICK;
 use super::{Settings, Snapshot, Stats, placement};
@@ -18,9 +18,7 @@ use crate::wire::{Action, Destination, NextHop, Vni};
 /// A connection's place on its shard, valid from [`Shard::connect`] to [`Shard::release`].
 pub(crate) type Slot = u32;
 
-/// Request cost taken in during one turn, and routes of departed peers withdrawn in one.
-pub(super) const WORK_PER_TURN: usize = 16_384;
-/// What building one chunk costs in the same coin.
+/// What building one chunk costs against `work_per_turn`.
 pub(super) const CHUNK_COST: usize = 512;
 
 /// What a publisher says of one route of a VNI.
@@ -197,7 +195,7 @@ impl Shard {
     /// One loop turn: takes in what other shards asked for, withdraws what departed peers left,
     /// and seals what changed if it is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
-        let mut budget = WORK_PER_TURN;
+        let mut budget = self.settings.bounds.work_per_turn;
         while !self.is_congested()
             && budget > 0
             && let Some(request) = self.inbox.pop_front()
@@ -208,7 +206,8 @@ impl Shard {
             self.serve(now, request);
             budget = budget.saturating_sub(if is_pull { CHUNK_COST } else { cost });
         }
-        let is_unfinished = self.withdraw_departed(budget.max(WORK_PER_TURN / 4));
+        let is_unfinished =
+            self.withdraw_departed(budget.max(self.settings.bounds.work_per_turn / 4));
         let seal_at = self.last_seal + self.settings.batch_delay;
         if !self.dirty.is_empty() && now >= seal_at {
             self.seal_dirty(now);
@@ -285,7 +284,7 @@ impl Shard {
 
     /// Whether requests from other shards may be handed to [`Shard::requests`].
     pub(crate) fn takes_requests(&self) -> bool {
-        !self.is_congested() && self.inbox_cost < 2 * REQUEST_ROOM
+        !self.is_congested() && self.inbox_cost < 2 * self.settings.bounds.request_room
     }
 
     /// Requests of another shard.
@@ -306,6 +305,7 @@ impl Shard {
         self.dirty.is_empty()
             && self.inbox.is_empty()
             && !self.has_outgoing()
+            && !self.is_withdrawing()
             && self.peers.iter().flatten().all(|peer| {
                 peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
             })
@@ -339,14 +339,14 @@ impl Shard {
 
     /// Whether deliveries pile up: no more work that makes deliveries.
     fn is_congested(&self) -> bool {
-        self.lanes.iter().any(|lanes| lanes.deliveries.len() > DELIVERY_ROOM)
+        self.lanes.iter().any(|lanes| lanes.deliveries.len() > self.settings.bounds.delivery_room)
     }
 
     /// Whether requests pile up: no more reading.
     pub(super) fn is_backed_up(&self) -> bool {
         self.is_congested()
-            || self.inbox_cost > 2 * REQUEST_ROOM
-            || self.lanes.iter().any(|lanes| lanes.request_cost > REQUEST_ROOM)
+            || self.inbox_cost > 2 * self.settings.bounds.request_room
+            || self.lanes.iter().any(|lanes| lanes.request_cost > self.settings.bounds.request_room)
     }
 
     /// Whether something waits for another shard.

@@ -123,13 +123,14 @@ impl BatchBuilder {
             }
             Audience::Clients if before == after || !before.is_announced() => {}
             Audience::Clients => {
-                let was = before.sole_member();
+                // Peers, not members: one that left and came back is another member.
+                let was = before.sole_member().map(&peer_of);
                 if !after.is_announced() {
-                    self.common(Action::Remove, change, was.map(peer_of));
-                } else if let Some(only) = after.sole_member()
+                    self.common(Action::Remove, change, was);
+                } else if let Some(only) = after.sole_member().map(&peer_of)
                     && was != Some(only)
                 {
-                    self.only(Action::Remove, change, peer_of(only));
+                    self.only(Action::Remove, change, only);
                 }
             }
         }
@@ -147,13 +148,13 @@ impl BatchBuilder {
             }
             Audience::Clients if before == after || !after.is_announced() => {}
             Audience::Clients => {
-                let is = after.sole_member();
+                let is = after.sole_member().map(&peer_of);
                 if !before.is_announced() {
-                    self.common(Action::Add, change, is.map(peer_of));
-                } else if let Some(only) = before.sole_member()
+                    self.common(Action::Add, change, is);
+                } else if let Some(only) = before.sole_member().map(&peer_of)
                     && is != Some(only)
                 {
-                    self.only(Action::Add, change, peer_of(only));
+                    self.only(Action::Add, change, only);
                 }
             }
         }

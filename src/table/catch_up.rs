@@ -26,12 +26,7 @@ use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 
-/// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
-const PLACES_PER_CHUNK: u32 = 16_384;
-/// Journal entries looked at for one chunk.
-const ENTRIES_PER_CHUNK: u64 = 16_384;
-/// Chunks remembered for others in the same state, and for how long.
-const CACHED: usize = 32;
+/// For how long a chunk is remembered for others in the same state.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What states can be the same for two subscribers.
@@ -81,7 +76,9 @@ impl Cursor {
 
     /// As of which position the changes before `position` in its destination were sent.
     fn horizon(&self, prev: Option<u64>) -> u64 {
-        let Some(prev) = prev.filter(|&p| p >= self.synced) else { return self.synced };
+        let Some(prev) = prev.filter(|&p| p >= self.synced) else {
+            return self.synced;
+        };
         let part = self.horizons.partition_point(|(end, _)| *end <= prev);
         self.horizons.get(part).map_or(self.synced, |(_, head)| *head)
     }
@@ -124,6 +121,11 @@ impl Cache {
         self.chunks.is_empty()
     }
 
+    /// Forgets first chunks of dumps: those begin with the default routes, which have changed.
+    pub(crate) fn forget_first(&mut self) {
+        self.chunks.retain(|cached| cached.key != Key::Join);
+    }
+
     /// Forgets chunks that nobody is likely to ask for any more.
     pub(crate) fn expire(&mut self, now: Moment) {
         while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {
@@ -139,8 +141,8 @@ impl Cache {
         Some((cached.chunk.clone(), cached.next.clone()))
     }
 
-    fn remember(&mut self, cached: Cached) {
-        if self.chunks.len() == CACHED {
+    fn remember(&mut self, cached: Cached, most: usize) {
+        if self.chunks.len() >= most {
             self.chunks.pop_front();
         }
         self.chunks.push_back(cached);
@@ -172,10 +174,14 @@ impl Vnet {
             let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
             let cached =
                 Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
-            self.cache.remember(cached);
+            self.cache.remember(cached, self.bounds.cached_chunks);
             (chunk, next)
         };
-        // A remembered chunk may end before changes that came after it was made.
+        // A remembered chunk may end before changes that came after it was made, or even before
+        // this member subscribed.
+        let entry = &mut self.members[member as usize];
+        chunk.end_of_table = next.dumped == NONE
+            && entry.dump_to.take_if(|position| *position <= next.synced).is_some();
         chunk.in_sync = next.dumped == NONE && next.synced == self.journal.head();
         if chunk.in_sync {
             self.caught_up(member);
@@ -195,23 +201,21 @@ impl Vnet {
             (cursor.synced, cursor.walked) = (head, head);
         }
         self.walk(cursor, &mut builder, limit);
-        let mut end_of_table = false;
         if cursor.walked == head {
             cursor.synced = head;
             cursor.horizons.clear();
             if cursor.dumped != NONE && builder.len() < limit {
                 self.dump(cursor, &mut builder, limit);
-                end_of_table = cursor.dumped == NONE;
             }
         }
         let batch = builder.finish(0, None).map(Arc::new);
-        Chunk { batch, end_of_table, in_sync: false }
+        Chunk { batch, end_of_table: false, in_sync: false }
     }
 
     /// Sends what changed, destination by destination, until the head or the limit.
     fn walk(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         let (first, head) = (cursor.walked, self.journal.head());
-        let last = head.min(first + ENTRIES_PER_CHUNK);
+        let last = head.min(first + self.bounds.chunk_entries);
         let mut group: Vec<(u32, View)> = Vec::new();
         while cursor.walked < last && builder.len() < limit {
             let at = cursor.walked;
@@ -249,7 +253,7 @@ impl Vnet {
         }
         let end = self.routes.end();
         let first = cursor.dumped;
-        let last = end.min(first.saturating_add(PLACES_PER_CHUNK));
+        let last = end.min(first.saturating_add(self.bounds.chunk_places));
         // At least one place, so that the default routes are not sent twice.
         while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
             let route = cursor.dumped;

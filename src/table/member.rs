@@ -1,6 +1,6 @@
 //! Who takes part in a VNI: subscribers and announcers.
 
-use ahash::AHashSet;
+use std::collections::BTreeSet;
 
 use super::batch::Audience;
 use super::catch_up::Cursor;
@@ -38,10 +38,14 @@ pub(crate) enum Subscription {
 pub(crate) struct Member {
     pub(crate) origin: Origin,
     pub(crate) subscription: Subscription,
+    /// While its dump is not complete: the journal position when it subscribed, up to which the
+    /// dump must come. A remembered chunk may have been made earlier than that.
+    pub(crate) dump_to: Option<u64>,
     /// Head of the list of routes whose primary announcer this is.
     pub(crate) first: u32,
-    /// Routes that it announces beside their primary announcer.
-    pub(crate) extras: AHashSet<u32>,
+    /// Routes that it announces beside their primary announcer. Ordered, so that taking them out
+    /// one by one costs little however many there are, and always goes the same way.
+    pub(crate) extras: BTreeSet<u32>,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
 }
@@ -51,8 +55,9 @@ impl Member {
         Self {
             origin,
             subscription: Subscription::None,
+            dump_to: None,
             first: NONE,
-            extras: AHashSet::new(),
+            extras: BTreeSet::new(),
             routes: 0,
         }
     }

@@ -12,10 +12,11 @@
 //! and who a REMOVE. Changes that alter no view send nothing. Between two seals the changes of one
 //! route coalesce, and within a destination withdrawals go before announcements.
 //!
-//! **Bounds**: the open batch is sealed at [`SEAL_AT`] changes; the journal keeps what the slowest
+//! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `Vnet::trim`).
 
 mod batch;
+mod bounds;
 mod catch_up;
 mod journal;
 mod member;
@@ -27,6 +28,7 @@ mod tests;
 mod vnet;
 
 pub(crate) use batch::{Audience, Batch};
+pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
 pub(crate) use member::Origin;
 pub(crate) use vnet::{Outcome, Vnet};

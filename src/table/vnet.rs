@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use ahash::{AHashMap, RandomState};
 
 use super::batch::{Audience, Batch, BatchBuilder, Change};
+use super::bounds::Bounds;
 use super::catch_up::{Cache, Cursor};
 use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
@@ -13,16 +14,6 @@ use super::routes::Routes;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::{Action, Destination, NextHop, Vni};
-
-/// Changes at which the open batch is sealed without waiting for the end of the turn: about 80 KB
-/// of frames, where a send costs what its bytes cost and no longer what the call costs.
-pub(crate) const SEAL_AT: u64 = 2048;
-
-/// Journal entries below which trimming is not worth the look at every cursor.
-const TRIM_AT: usize = 4096;
-/// Journal entries kept for members that are behind: this many, and four for each route.
-const JOURNAL_MIN: usize = 1 << 20;
-const JOURNAL_PER_ROUTE: usize = 4;
 
 /// What an announcement or withdrawal did to the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +46,7 @@ struct Pin {
 #[derive(Debug)]
 pub(crate) struct Vnet {
     pub(crate) vni: Vni,
+    pub(super) bounds: Bounds,
     pub(super) routes: Routes,
     pub(super) journal: Journal,
     /// Where the open batch begins.
@@ -79,9 +71,10 @@ pub(crate) struct Vnet {
 
 impl Vnet {
     /// An empty VNI. `hasher` carries the process's random seeds: prefixes come from the network.
-    pub(crate) fn new(vni: Vni, hasher: RandomState) -> Self {
+    pub(crate) fn new(vni: Vni, bounds: Bounds, hasher: RandomState) -> Self {
         Self {
             vni,
+            bounds,
             routes: Routes::new(hasher),
             journal: Journal::default(),
             open: 0,
@@ -93,7 +86,7 @@ impl Vnet {
             behind: Vec::new(),
             in_sync: Vec::new(),
             pins: VecDeque::new(),
-            trim_at: TRIM_AT,
+            trim_at: bounds.trim_at,
             cache: Cache::default(),
             sealed: Vec::new(),
         }
@@ -186,6 +179,7 @@ impl Vnet {
             return false;
         }
         entry.subscription = Subscription::Behind(Box::new(Cursor::join()));
+        entry.dump_to = Some(self.journal.head());
         self.behind.push(member);
         true
     }
@@ -320,8 +314,9 @@ impl Vnet {
                 self.routes.free(entry.route);
             }
         }
-        self.trim_at = TRIM_AT.max(self.journal.len() * 2);
-        let bound = JOURNAL_MIN + JOURNAL_PER_ROUTE * self.routes.announced();
+        self.trim_at = self.bounds.trim_at.max(self.journal.len() * 2);
+        let Bounds { journal_min, journal_per_route, .. } = self.bounds;
+        let bound = journal_min + journal_per_route * self.routes.announced();
         let (_, member) = slowest.filter(|_| self.journal.len() > bound)?;
         let Origin { shard, peer, .. } = self.members[member as usize].origin;
         Some((shard, peer))
@@ -403,7 +398,7 @@ impl Vnet {
         while budget > 0 {
             let entry = &self.members[member as usize];
             let route = match entry.first {
-                NONE => match entry.extras.iter().next() {
+                NONE => match entry.extras.first() {
                     Some(&route) => route,
                     None => break,
                 },
@@ -447,6 +442,9 @@ impl Vnet {
         if self.view(route) == before {
             return;
         }
+        if self.routes.destination_of(route).is_default() {
+            self.cache.forget_first();
+        }
         let Self { journal, routes, open, .. } = self;
         let last = |stamp: u32, is_own: &dyn Fn(u32) -> bool| {
             journal.position(stamp).filter(|&p| is_own(journal.at(p).route))
@@ -464,7 +462,7 @@ impl Vnet {
         let stamp = Journal::stamp(position);
         self.routes.dest_mut(entry.dest).last = stamp;
         self.routes.route_mut(route).changed = stamp;
-        if self.journal.head() - self.open >= SEAL_AT {
+        if self.journal.head() - self.open >= self.bounds.seal_at {
             self.seal();
         }
     }

@@ -1,0 +1,159 @@
+//! What must hold of writes, of ends of sessions, after turns and when all is quiet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::client::Client;
+use super::world::World;
+use crate::session::CloseReason;
+use crate::shard::Settings;
+use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
+
+/// How late a session may be ended by the clock: the tick, and the longest leap of time.
+const LATE: Duration = Duration::from_millis(1100);
+
+impl World {
+    /// A write: whole messages, KEEPALIVE answers first, withdrawals before announcements.
+    pub(super) fn check_write(
+        &mut self,
+        place: usize,
+        bytes: &[u8],
+        record: bool,
+        is_mixed: bool,
+    ) -> Result<(), String> {
+        let Some(client) = &mut self.clients[place] else { return Err("nobody".into()) };
+        let is_paced = self.plan.settings.pacing && !client.profile.has(Capabilities::STREAM);
+        if record != (is_paced && client.has_said_hello) {
+            return Err(format!("record {record} for {:?}", client.profile));
+        }
+        if is_paced && client.profile.mss.is_some() && client.handed - client.read >= 65_535 {
+            return Err(format!("{} bytes unread", client.handed - client.read));
+        }
+        let mut rest = bytes;
+        let (mut answers, mut is_bulk, mut updates) = (0, false, 0);
+        let mut added: BTreeMap<(Vni, String), ()> = BTreeMap::new();
+        while let Some(frame) = split(rest).map_err(|error| error.to_string())? {
+            rest = &rest[frame.len()..];
+            match Message::decode(&frame).map_err(|error| error.to_string())? {
+                Message::Keepalive if is_bulk => return Err("KEEPALIVE behind updates".into()),
+                Message::Keepalive => answers += 1,
+                Message::Hello(_) if is_bulk => return Err("HELLO behind updates".into()),
+                Message::Update(update) => {
+                    is_bulk = true;
+                    updates += 1;
+                    let key = (update.vni, update.destination.to_string());
+                    match update.action {
+                        _ if is_mixed => {}
+                        Action::Add => {
+                            added.insert(key, ());
+                        }
+                        Action::Remove if added.contains_key(&key) => {
+                            return Err(format!("{update:?} behind an ADD there"));
+                        }
+                        Action::Remove => {}
+                    }
+                }
+                _ => is_bulk = is_bulk || answers > 0,
+            }
+        }
+        if !rest.is_empty() {
+            return Err(format!("a write ends with {} bytes of a message", rest.len()));
+        }
+        if bytes.is_empty() {
+            return Err("an empty write".into());
+        }
+        if is_paced && bytes.len() > MAX_FRAME.max(client.profile.mss.unwrap_or(1400) as usize) {
+            return Err(format!("{} bytes in one record, {updates} updates", bytes.len()));
+        }
+        if answers < client.unanswered.min(30) || answers > client.unanswered {
+            return Err(format!("{answers} answers to {} KEEPALIVEs", client.unanswered));
+        }
+        client.unanswered = 0;
+        Ok(())
+    }
+
+    /// A session's end must have a cause in the simulation.
+    pub(super) fn check_end(&self, client: &Client, reason: &CloseReason) -> Result<(), String> {
+        let silent = self.now.since(client.heard);
+        let Settings { limits, send_hold, .. } = &self.plan.settings;
+        let is_fair = match reason {
+            _ if client.expected_end.as_ref() == Some(reason) => true,
+            _ if client.sent_bad => true,
+            CloseReason::HelloTimeout => !client.has_said_hello && silent > Duration::from_secs(10),
+            CloseReason::HoldTime(hold) => *hold == self.hold(client) && silent > *hold,
+            CloseReason::SendHold(_) => self.now.since(client.last_write) > *send_hold,
+            CloseReason::MaxRoutes(max) => *max == limits.routes_per_peer && *max < 1000,
+            CloseReason::TooFarBehind => self.plan.gives_up(),
+            _ => false,
+        };
+        if is_fair { Ok(()) } else { Err(format!("closed for no good reason: {reason}")) }
+    }
+
+    fn hold(&self, client: &Client) -> Duration {
+        let interval = client.profile.interval.min(self.plan.settings.keepalive);
+        Duration::from_millis(2500) * interval
+    }
+
+    /// After a turn of a shard: no answer is held back, and the silent are gone.
+    pub(super) fn check_turn(&self, shard: usize) -> Result<(), String> {
+        for client in self.clients.iter().flatten().filter(|client| client.shard == shard) {
+            let id = client.id;
+            if client.sent_bad || client.expected_end.is_some() {
+                continue;
+            }
+            if client.unanswered > 0 && client.in_flight.is_none() {
+                return Err(format!("{id}: a KEEPALIVE waits for its answer"));
+            }
+            let hold = self.hold(client).max(Duration::from_secs(10));
+            if self.now.since(client.heard) > hold + LATE {
+                return Err(format!("{id} is silent for {:?}", self.now.since(client.heard)));
+            }
+        }
+        Ok(())
+    }
+
+    /// When all is quiet: every view is exactly what the model says.
+    pub(super) fn check_quiet(&self) -> Result<(), String> {
+        for client in self.clients.iter().flatten() {
+            let id = client.id;
+            if client.unanswered > 0 {
+                return Err(format!("{id}: {} KEEPALIVEs unanswered", client.unanswered));
+            }
+            let max = self.plan.settings.limits.routes_per_peer;
+            if self.model.routes_of(id) as u64 > max {
+                return Err(format!("{id} announces more than {max} routes"));
+            }
+            for (vni, subscription) in &client.subscriptions {
+                let owed = self.model.view(id, client.profile.is_server, *vni);
+                let view = &subscription.view;
+                if let Some((dest, hop)) = owed.difference(view).next() {
+                    let route = self.plan.show((*vni, *dest, *hop));
+                    let peer = self.cluster.shards[client.shard].describe(client.slot);
+                    return Err(format!("{id} lacks {route}; {peer}"));
+                }
+                if let Some((dest, hop)) = view.difference(&owed).next() {
+                    return Err(format!("{id} keeps {}", self.plan.show((*vni, *dest, *hop))));
+                }
+                if subscription.ended_dump != client.profile.has(Capabilities::END_OF_TABLE) {
+                    let vni = self.plan.vnis[*vni as usize];
+                    return Err(format!("{id}: END_OF_TABLE of {vni:?} missing"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When everybody has gone: nothing is left.
+    pub(super) fn check_empty(&self) -> Result<(), String> {
+        for (number, shard) in self.cluster.shards.iter().enumerate() {
+            let left = shard.leftovers();
+            if !left.is_empty() || shard.snapshot().routes > 0 {
+                return Err(format!(
+                    "shard {number} keeps {left}{} routes",
+                    shard.snapshot().routes
+                ));
+            }
+        }
+        Ok(())
+    }
+}

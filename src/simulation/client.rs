@@ -1,0 +1,359 @@
+//! A simulated peer: what it sends, the pipes between it and its shard, and what it makes of the
+//! bytes that it reads.
+//!
+//! Everything the peer believes it derives from its byte stream alone, with one exception: when an
+//! UNSUBSCRIBE and a SUBSCRIBE cross updates on their way, no client can tell old updates from new.
+//! The simulation can: it notes how many bytes had been handed to the connection when the shard took
+//! in the UNSUBSCRIBE or SUBSCRIBE. Updates of that VNI *before* that point of the stream belong to
+//! the subscription that ended and are the only ones tolerated; behind it all is exact.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::model::Model;
+use super::plan::{Key, Plan};
+use super::rng::Rng;
+use crate::ids::{Moment, PeerId};
+use crate::outbox::OutBuf;
+use crate::session::CloseReason;
+use crate::shard::Slot;
+use crate::wire::{
+    Action, Capabilities, Extensions, Hello, Message, MessageType, Update, Vni, split,
+};
+
+/// What kind of peer it is; for life.
+#[derive(Debug, Clone)]
+pub(super) struct Profile {
+    pub(super) is_server: bool,
+    pub(super) extensions: Option<Capabilities>,
+    pub(super) interval: u32,
+    /// What the kernel says of the connection: the segment size, if it says anything.
+    pub(super) mss: Option<u32>,
+    /// Bytes that fit between the shard and the peer.
+    pub(super) capacity: usize,
+    /// Bytes that it reads at once.
+    pub(super) read_max: usize,
+}
+
+impl Profile {
+    pub(super) fn draw(rng: &mut Rng, plan: &Plan) -> Self {
+        let extensions = rng
+            .chance(plan.extended)
+            .then(|| Capabilities(u32::try_from(rng.below(4)).unwrap_or(0)));
+        let capacity = if rng.chance(plan.tiny_pipes) { rng.between(1, 200) } else { 65_536 };
+        Self {
+            is_server: rng.chance(plan.servers),
+            extensions,
+            interval: u32::try_from(rng.between(1, 5)).unwrap_or(1),
+            mss: rng.chance(plan.sighted).then(|| *rng.pick(&[536, 1400, 8940])),
+            capacity,
+            read_max: if rng.chance(plan.slow) { rng.between(1, 300) } else { 100_000 },
+        }
+    }
+
+    pub(super) fn has(&self, capability: Capabilities) -> bool {
+        self.extensions.is_some_and(|has| has.contains(capability))
+    }
+}
+
+/// What a frame that the peer has sent means to the model once the shard has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    Hello,
+    Keepalive,
+    Subscribe(u32),
+    Unsubscribe(u32),
+    Update(Action, Key),
+    Bad,
+}
+
+/// One subscription, from the moment that the shard took in the SUBSCRIBE.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    /// Where in the byte stream it begins.
+    from: u64,
+    pub(super) view: BTreeSet<(u32, u32)>,
+    /// Routes that the dump must cover unless they are withdrawn meanwhile.
+    pub(super) due: BTreeSet<(u32, u32)>,
+    began_bulk: bool,
+    pub(super) ended_dump: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: PeerId,
+    pub(super) shard: usize,
+    pub(super) slot: Slot,
+    pub(super) profile: Profile,
+
+    /// Sent, not yet taken in by the shard; and what each frame of it means, by where it ends.
+    pub(super) outgoing: VecDeque<u8>,
+    sent: u64,
+    processed: u64,
+    script: VecDeque<(u64, Sent)>,
+    /// Routes that it remembers having announced.
+    pub(super) mine: Vec<Key>,
+
+    /// The write in flight and how much of it has gone into the pipe.
+    pub(super) in_flight: Option<(OutBuf, usize)>,
+    pub(super) pipe: VecDeque<u8>,
+    /// Bytes that the shard has handed out, and bytes that the peer has read.
+    pub(super) handed: u64,
+    pub(super) read: u64,
+    partial: Vec<u8>,
+    pub(super) wake: Option<Moment>,
+
+    pub(super) is_paused: bool,
+    pub(super) is_silent: bool,
+    /// Neither does the pipe move nor does the peer read.
+    pub(super) is_frozen: bool,
+    pub(super) stuck_until: Moment,
+    pub(super) next_keepalive: Moment,
+
+    pub(super) has_said_hello: bool,
+    /// When the shard last heard of it, by the shard's clock.
+    pub(super) heard: Moment,
+    pub(super) last_write: Moment,
+    /// KEEPALIVEs that the shard has taken in and not answered.
+    pub(super) unanswered: usize,
+    pub(super) established: bool,
+    got_hello: bool,
+    pub(super) expected_end: Option<CloseReason>,
+    pub(super) sent_bad: bool,
+    pub(super) subscriptions: BTreeMap<u32, Subscription>,
+    /// Where in the byte stream the last subscription of a VNI ended.
+    ended: BTreeMap<u32, u64>,
+    /// Routes of which no update may come, if any.
+    pub(super) quiet_about: Option<Key>,
+}
+
+impl Client {
+    pub(super) fn new(id: PeerId, shard: usize, slot: Slot, profile: Profile, now: Moment) -> Self {
+        Self {
+            id,
+            shard,
+            slot,
+            profile,
+            outgoing: VecDeque::new(),
+            sent: 0,
+            processed: 0,
+            script: VecDeque::new(),
+            mine: Vec::new(),
+            in_flight: None,
+            pipe: VecDeque::new(),
+            handed: 0,
+            read: 0,
+            partial: Vec::new(),
+            wake: None,
+            is_paused: false,
+            is_silent: false,
+            is_frozen: false,
+            stuck_until: now,
+            next_keepalive: now,
+            has_said_hello: false,
+            heard: now,
+            last_write: now,
+            unanswered: 0,
+            established: false,
+            got_hello: false,
+            expected_end: None,
+            sent_bad: false,
+            subscriptions: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            quiet_about: None,
+        }
+    }
+
+    /// Puts a message on its way.
+    pub(super) fn send(&mut self, plan: &Plan, what: Sent) {
+        let vni = |place: u32| plan.vnis[place as usize];
+        let message = match what {
+            Sent::Hello => Message::Hello(Hello {
+                keepalive_interval: self.profile.interval,
+                is_server: self.profile.is_server,
+                extensions: self.profile.extensions.map(|c| Extensions::new(c, "sim", "")),
+            }),
+            Sent::Keepalive | Sent::Bad => Message::Keepalive,
+            Sent::Subscribe(place) => Message::Subscribe(vni(place)),
+            Sent::Unsubscribe(place) => Message::Unsubscribe(vni(place)),
+            Sent::Update(action, (place, dest, hop)) => Message::Update(Update {
+                action,
+                vni: vni(place),
+                destination: plan.destinations[dest as usize],
+                next_hop: plan.hops[hop as usize],
+            }),
+        };
+        let mut bytes = Vec::new();
+        message.encode_into(&mut bytes);
+        self.send_raw(&bytes, what);
+    }
+
+    pub(super) fn send_raw(&mut self, bytes: &[u8], what: Sent) {
+        self.outgoing.extend(bytes);
+        self.sent += bytes.len() as u64;
+        self.script.push_back((self.sent, what));
+    }
+
+    /// The next bytes for the shard.
+    pub(super) fn take_outgoing(&mut self, len: usize) -> Vec<u8> {
+        self.processed += len as u64;
+        self.outgoing.drain(..len).collect()
+    }
+
+    /// What the shard has taken in with that, one at a time.
+    pub(super) fn next_processed(&mut self) -> Option<Sent> {
+        let (end, _) = self.script.front()?;
+        if *end > self.processed {
+            return None;
+        }
+        self.script.pop_front().map(|(_, what)| what)
+    }
+
+    /// The shard has closed the session: bad bytes show before all of them have arrived.
+    pub(super) fn is_next_bad(&mut self) {
+        self.sent_bad |= matches!(self.script.front(), Some((_, Sent::Bad)));
+    }
+
+    /// The shard has taken in a SUBSCRIBE.
+    pub(super) fn subscribed(&mut self, vni: u32, due: BTreeSet<(u32, u32)>) {
+        let from = self.handed;
+        self.subscriptions.entry(vni).or_insert_with(|| Subscription {
+            from,
+            view: BTreeSet::new(),
+            due,
+            began_bulk: false,
+            ended_dump: false,
+        });
+    }
+
+    /// The shard has taken in an UNSUBSCRIBE; `false` if there is nothing to unsubscribe from.
+    pub(super) fn unsubscribed(&mut self, vni: u32) -> bool {
+        if self.subscriptions.remove(&vni).is_none() {
+            return false;
+        }
+        self.ended.insert(vni, self.handed);
+        true
+    }
+
+    /// Reads bytes from the pipe.
+    pub(super) fn read(&mut self, plan: &Plan, model: &Model, len: usize) -> Result<(), String> {
+        self.partial.extend(self.pipe.drain(..len));
+        self.read += len as u64;
+        let bytes = std::mem::take(&mut self.partial);
+        let mut rest = bytes.as_slice();
+        let mut at = self.read - rest.len() as u64;
+        while let Some(frame) = split(rest).map_err(|error| format!("bad stream: {error}"))? {
+            let message = Message::decode(&frame).map_err(|error| format!("bad frame: {error}"))?;
+            if plan.is_verbose {
+                println!("{:>10} {} gets {message:?}", "", self.id);
+            }
+            self.message(plan, model, at, &message)?;
+            at += frame.len() as u64;
+            rest = &rest[frame.len()..];
+        }
+        self.partial = rest.to_vec();
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        plan: &Plan,
+        model: &Model,
+        at: u64,
+        message: &Message,
+    ) -> Result<(), String> {
+        if !self.got_hello && message.kind() != MessageType::Hello {
+            return Err(format!("{message:?} before HELLO"));
+        }
+        match message {
+            Message::Hello(hello) => {
+                if std::mem::replace(&mut self.got_hello, true) {
+                    return Err("a second HELLO".into());
+                }
+                if hello.extensions.is_some() != sends_extensions(&self.profile) {
+                    return Err(format!("{hello:?} to a peer that sent {:?}", self.profile));
+                }
+                Ok(())
+            }
+            Message::Keepalive => {
+                self.established = true;
+                Ok(())
+            }
+            Message::Update(update) if !self.established => Err(format!("early {update:?}")),
+            Message::Update(update) => self.update(plan, model, at, update),
+            Message::EndOfTable(vni) => self.end_of_table(plan, at, *vni),
+            Message::Subscribe(_) | Message::Unsubscribe(_) => Err(format!("got {message:?}")),
+        }
+    }
+
+    fn update(
+        &mut self,
+        plan: &Plan,
+        model: &Model,
+        at: u64,
+        update: &Update,
+    ) -> Result<(), String> {
+        let Update { action, vni, destination, next_hop } = update;
+        let Some(key) = plan.key_of(*vni, destination, next_hop) else {
+            return Err(format!("nobody ever announced {update:?}"));
+        };
+        let (place, dest, hop) = key;
+        let ended = self.ended.get(&place).is_some_and(|ended| at < *ended);
+        let Some(subscription) = self.subscriptions.get_mut(&place).filter(|s| at >= s.from) else {
+            return if ended { Ok(()) } else { Err(format!("not subscribed to: {update:?}")) };
+        };
+        if !model.was_ever_owed(self.id, self.profile.is_server, key) {
+            return Err(format!("was never owed {action:?} {}", plan.show(key)));
+        }
+        if self.quiet_about == Some(key) {
+            return Err(format!("nothing new in {action:?} {}", plan.show(key)));
+        }
+        match action {
+            Action::Add => {
+                if !subscription.view.insert((dest, hop)) {
+                    return Err(format!("repeated ADD {}", plan.show(key)));
+                }
+                if !plan.is_default(dest) && !std::mem::replace(&mut subscription.began_bulk, true)
+                {
+                    let Subscription { due, view, .. } = &*subscription;
+                    let late = due.iter().find(|r| plan.is_default(r.0) && !view.contains(r));
+                    if let Some((dest, hop)) = late {
+                        let late = plan.show((place, *dest, *hop));
+                        return Err(format!("{} before {late}", plan.show(key)));
+                    }
+                }
+            }
+            Action::Remove => {
+                if !subscription.view.remove(&(dest, hop)) {
+                    return Err(format!("REMOVE of unknown {}", plan.show(key)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_table(&mut self, plan: &Plan, at: u64, vni: Vni) -> Result<(), String> {
+        if !self.profile.has(Capabilities::END_OF_TABLE) {
+            return Err("END_OF_TABLE to a peer that does not know it".into());
+        }
+        let Some(place) = plan.place_of(vni) else { return Err(format!("END_OF_TABLE {vni:?}")) };
+        let ended = self.ended.get(&place).is_some_and(|ended| at < *ended);
+        let Some(subscription) = self.subscriptions.get_mut(&place).filter(|s| at >= s.from) else {
+            return if ended { Ok(()) } else { Err(format!("END_OF_TABLE {vni:?} unasked")) };
+        };
+        if std::mem::replace(&mut subscription.ended_dump, true) {
+            return Err(format!("a second END_OF_TABLE {vni:?}"));
+        }
+        let Subscription { due, view, .. } = &*subscription;
+        if let Some((dest, hop)) = due.difference(view).next() {
+            return Err(format!("END_OF_TABLE without {}", plan.show((place, *dest, *hop))));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the HELLO of such a peer shows that it knows extensions.
+fn sends_extensions(profile: &Profile) -> bool {
+    // The agent's name is never empty, whatever the capabilities are.
+    profile.extensions.is_some()
+}

@@ -1,0 +1,86 @@
+//! The whole reflector but for sockets, threads and clocks, run in a simulated data centre.
+//!
+//! Every run follows from one number, the seed: how many shards, peers and VNIs there are, what
+//! the bounds are, what goes wrong and how often, and in which order everything happens. So a
+//! failure can be run again:
+//!
+//! ```text
+//! SIM_SEED=17 cargo test simulation -- --nocapture        one run, with every step
+//! SIM_SEEDS=100000 cargo test --release simulation        many
+//! ```
+//!
+//! What is simulated is `shard` and all below it, byte for byte: the shards are driven as the real
+//! driver does, through pipes that cut anywhere, fill up and break ([`world`]), and channels that
+//! are full or slow ([`cluster`]). What is held against it is a model that is too naive to be wrong
+//! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
+//! must be exact, not merely harmless. When things are quiet, views must equal the model's.
+//! `checks` says what must hold otherwise.
+
+mod actions;
+mod checks;
+mod client;
+mod cluster;
+mod model;
+mod plan;
+mod rng;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use world::World;
+
+/// Runs one seed. Returns the hash of everything that happened.
+fn run(seed: u64, is_verbose: bool) -> Result<u64, String> {
+    let mut world = World::new(seed, is_verbose);
+    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let problem = match result {
+        Ok(Ok(())) => return Ok(world.trace),
+        Ok(Err(problem)) => problem,
+        Err(_) => "panicked (see above)".into(),
+    };
+    let now = world.now.0;
+    let command = format!("SIM_SEED={seed} cargo test simulation -- --nocapture");
+    Err(format!("seed {seed} at {now} us: {problem}\nreplay: {command}"))
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn views_are_exact_whatever_happens() {
+    if let Some(seed) = number("SIM_SEED") {
+        run(seed, true).unwrap_or_else(|problem| panic!("{problem}"));
+        return;
+    }
+    let seeds = number("SIM_SEEDS").unwrap_or(300);
+    let first = number("SIM_FIRST").unwrap_or(0);
+    let next = AtomicU64::new(first);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failures: Vec<(u64, String)> = std::thread::scope(|scope| {
+        let work = || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= first + seeds {
+                    return None;
+                }
+                if let Err(problem) = run(seed, false) {
+                    next.store(first + seeds, Ordering::Relaxed);
+                    return Some((seed, problem));
+                }
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
+    });
+    failures.sort();
+    assert!(failures.is_empty(), "{}", failures[0].1);
+}
+
+#[test]
+fn a_seed_always_runs_the_same() {
+    for seed in 1000..1010 {
+        assert_eq!(run(seed, false), run(seed, false));
+    }
+}

@@ -1,0 +1,117 @@
+//! What protocol.md, section 3, says of views, word by word and without any cleverness.
+//!
+//! State: who announces what, as of the bytes that shards have received.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Key;
+use crate::ids::PeerId;
+
+/// One peer's announcement of one route.
+#[derive(Debug, Clone, Copy)]
+struct Announcer {
+    is_server: bool,
+    /// When it began.
+    since: u64,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    routes: BTreeMap<Key, BTreeMap<PeerId, Announcer>>,
+    /// Up to two peers that ever announced a route, and whether one ever did that is no server.
+    ever: BTreeMap<Key, (Vec<PeerId>, bool)>,
+    /// Announcements up to here have reached the owners of their VNIs.
+    pub(super) settled: u64,
+    clock: u64,
+}
+
+impl Model {
+    /// Counts model events, so that they can be compared with `settled`.
+    pub(super) fn now(&self) -> u64 {
+        self.clock
+    }
+
+    /// `false` when the peer announces it already.
+    pub(super) fn announce(&mut self, peer: PeerId, is_server: bool, key: Key) -> bool {
+        self.clock += 1;
+        let (ever, by_client) = self.ever.entry(key).or_default();
+        *by_client |= !is_server;
+        if ever.len() < 2 && !ever.contains(&peer) {
+            ever.push(peer);
+        }
+        let announcers = self.routes.entry(key).or_default();
+        if announcers.contains_key(&peer) {
+            return false;
+        }
+        announcers.insert(peer, Announcer { is_server, since: self.clock });
+        true
+    }
+
+    pub(super) fn withdraw(&mut self, peer: PeerId, key: Key) -> bool {
+        let Some(announcers) = self.routes.get_mut(&key) else { return false };
+        let found = announcers.remove(&peer).is_some();
+        if announcers.is_empty() {
+            self.routes.remove(&key);
+        }
+        found
+    }
+
+    /// Withdraws what a peer announces, in one VNI or everywhere.
+    pub(super) fn leave(&mut self, peer: PeerId, vni: Option<u32>) -> Vec<Key> {
+        let keys: Vec<Key> = self
+            .routes
+            .iter()
+            .filter(|((v, ..), by)| vni.is_none_or(|vni| vni == *v) && by.contains_key(&peer))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in &keys {
+            self.withdraw(peer, *key);
+        }
+        keys
+    }
+
+    /// Whether a peer, and nobody else, announces a route.
+    pub(super) fn is_alone(&self, peer: PeerId, key: Key) -> bool {
+        self.routes.get(&key).is_some_and(|by| by.len() == 1 && by.contains_key(&peer))
+    }
+
+    /// How many routes a peer announces.
+    pub(super) fn routes_of(&self, peer: PeerId) -> usize {
+        self.routes.values().filter(|by| by.contains_key(&peer)).count()
+    }
+
+    /// What a peer is owed of one VNI: destinations and next hops.
+    pub(super) fn view(&self, peer: PeerId, is_server: bool, vni: u32) -> BTreeSet<(u32, u32)> {
+        self.visible(peer, is_server, vni, u64::MAX)
+    }
+
+    /// That part of a view which has reached the VNI's owner and so belongs to every dump from now.
+    pub(super) fn settled_view(
+        &self,
+        peer: PeerId,
+        is_server: bool,
+        vni: u32,
+    ) -> BTreeSet<(u32, u32)> {
+        self.visible(peer, is_server, vni, self.settled)
+    }
+
+    /// Whether a peer can ever have been owed a route.
+    pub(super) fn was_ever_owed(&self, peer: PeerId, is_server: bool, key: Key) -> bool {
+        self.ever.get(&key).is_some_and(|(by, by_client)| {
+            if is_server { *by_client } else { by.iter().any(|p| *p != peer) }
+        })
+    }
+
+    fn visible(&self, peer: PeerId, is_server: bool, vni: u32, until: u64) -> BTreeSet<(u32, u32)> {
+        self.routes
+            .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
+            .filter(|(_, by)| {
+                by.iter().any(|(announcer, about)| {
+                    *announcer != peer && !(is_server && about.is_server) && about.since <= until
+                })
+            })
+            .map(|((_, dest, hop), _)| (*dest, *hop))
+            .collect()
+    }
+}

@@ -1,0 +1,236 @@
+//! What one run is like: sizes, bounds and fault rates, drawn from the seed.
+//!
+//! Swarm testing: each run leaves out about half of the faults, since some bugs only show when
+//! nothing else disturbs, and some only when everything does.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::client::Sent;
+use super::rng::Rng;
+use crate::shard::{Bounds, Limits, Settings};
+use crate::wire::{Destination, NextHop, NextHopType, Vni};
+use crate::{outbox, table};
+
+/// A route by its places in the pools: VNI, destination, next hop.
+pub(super) type Key = (u32, u32, u32);
+
+/// How often, in a thousand actions of clients, each kind of action is.
+#[derive(Debug)]
+pub(super) struct Rates {
+    pub(super) unsubscribe: usize,
+    pub(super) resubscribe: usize,
+    pub(super) burst: usize,
+    pub(super) toggle: usize,
+    pub(super) replace: usize,
+    pub(super) stuck: usize,
+    pub(super) silent: usize,
+    pub(super) reset: usize,
+    pub(super) close: usize,
+    pub(super) bad: usize,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) shards: usize,
+    pub(super) peers: usize,
+    pub(super) phases: usize,
+    pub(super) steps: usize,
+    pub(super) vnis: Vec<Vni>,
+    pub(super) destinations: Vec<Destination>,
+    pub(super) hops: Vec<NextHop>,
+    vni_index: HashMap<Vni, u32>,
+    destination_index: HashMap<Destination, u32>,
+    hop_index: HashMap<NextHop, u32>,
+    pub(super) burst_max: usize,
+    /// Parcels in a channel between two shards.
+    pub(super) parcels: usize,
+    /// In a thousand: peers that say isServer, that send extensions, that the kernel can see.
+    pub(super) servers: usize,
+    pub(super) extended: usize,
+    pub(super) sighted: usize,
+    pub(super) slow: usize,
+    pub(super) tiny_pipes: usize,
+    /// In a thousand: how likely a parcel, a socket or a pipe moves when it could.
+    pub(super) parcel_moves: usize,
+    pub(super) socket_moves: usize,
+    pub(super) rates: Rates,
+    pub(super) settings: Settings,
+    /// Tell everything that happens.
+    pub(super) is_verbose: bool,
+}
+
+impl Plan {
+    pub(super) fn draw(rng: &mut Rng, is_verbose: bool) -> Self {
+        let is_big = rng.chance(120);
+        let peers = if is_big { rng.between(4, 8) } else { rng.bound(4, 12, 40) };
+        let (dests, hops) = if is_big {
+            (rng.between(300, 900), rng.between(1, 4))
+        } else {
+            (rng.bound(1, 8, 60), rng.bound(1, 4, 20))
+        };
+        let vnis = rng.between(1, if is_big { 2 } else { 6 });
+        let vnis = pool(vnis, || Vni(u32::try_from(rng.between(1, 300)).unwrap_or(1)));
+        let destinations = pool(dests, || destination(rng));
+        let hops = pool(hops, || next_hop(rng));
+        Self {
+            is_verbose,
+            shards: rng.between(1, 4),
+            peers,
+            phases: rng.between(1, 4),
+            steps: rng.between(50, 500),
+            vni_index: index(&vnis),
+            destination_index: index(&destinations),
+            hop_index: index(&hops),
+            burst_max: if is_big { dests } else { rng.bound(2, 10, 60) },
+            parcels: rng.bound(1, 3, 16),
+            servers: rng.rate(500),
+            extended: rng.below(1001),
+            sighted: rng.below(1001),
+            slow: rng.rate(600),
+            tiny_pipes: rng.rate(600),
+            parcel_moves: rng.between(200, 1000),
+            socket_moves: rng.between(100, 1000),
+            rates: Rates {
+                unsubscribe: rng.rate(40),
+                resubscribe: rng.rate(40),
+                burst: rng.rate(if is_big { 200 } else { 80 }),
+                toggle: rng.rate(150),
+                replace: rng.rate(150),
+                stuck: rng.rate(40),
+                silent: rng.rate(4),
+                reset: rng.rate(20),
+                close: rng.rate(20),
+                bad: rng.rate(8),
+            },
+            settings: settings(rng, is_big),
+            vnis,
+            destinations,
+            hops,
+        }
+    }
+
+    pub(super) fn key_of(&self, vni: Vni, dest: &Destination, hop: &NextHop) -> Option<Key> {
+        let vni = self.vni_index.get(&vni)?;
+        Some((*vni, *self.destination_index.get(dest)?, *self.hop_index.get(hop)?))
+    }
+
+    pub(super) fn place_of(&self, vni: Vni) -> Option<u32> {
+        self.vni_index.get(&vni).copied()
+    }
+
+    pub(super) fn show(&self, (vni, dest, hop): Key) -> String {
+        let vni = self.vnis[vni as usize];
+        let (dest, hop) = (self.destinations[dest as usize], self.hops[hop as usize]);
+        format!("VNI {}: {dest} via {hop}", vni.0)
+    }
+
+    pub(super) fn show_sent(&self, what: Sent) -> String {
+        match what {
+            Sent::Update(action, key) => format!("{action:?} {}", self.show(key)),
+            Sent::Subscribe(vni) => format!("Subscribe {:?}", self.vnis[vni as usize]),
+            Sent::Unsubscribe(vni) => format!("Unsubscribe {:?}", self.vnis[vni as usize]),
+            Sent::Hello | Sent::Keepalive | Sent::Bad => format!("{what:?}"),
+        }
+    }
+
+    pub(super) fn is_default(&self, dest: u32) -> bool {
+        self.destinations[dest as usize].is_default()
+    }
+
+    /// Whether a peer may be given up because the journal is bounded.
+    pub(super) fn gives_up(&self) -> bool {
+        self.settings.bounds.table.journal_min < 10_000
+    }
+}
+
+fn settings(rng: &mut Rng, is_big: bool) -> Settings {
+    let budget = rng.bound(1, 600, if is_big { 20_000 } else { 4_000 });
+    let copy_max = rng.bound(1, 300, 8192);
+    Settings {
+        keepalive: u32::try_from(rng.between(1, 5)).unwrap_or(1),
+        batch_delay: Duration::from_micros(if rng.chance(500) { 0 } else { 500 }),
+        send_hold: Duration::from_secs(if rng.chance(200) { 3 } else { 3600 }),
+        pacing: rng.chance(700),
+        limits: Limits {
+            routes_per_peer: if rng.chance(100) { 20 } else { 4_000_000 },
+            ..Limits::default()
+        },
+        bounds: Bounds {
+            table: table::Bounds {
+                seal_at: rng.bound(1, 8, 2048) as u64,
+                trim_at: rng.bound(1, 50, 4096),
+                journal_min: if rng.chance(150) { rng.between(1, 200) } else { 1 << 20 },
+                journal_per_route: 4,
+                chunk_places: u32::try_from(rng.bound(1, 20, 16_384)).unwrap_or(1),
+                chunk_entries: rng.bound(1, 20, 16_384) as u64,
+                cached_chunks: rng.bound(1, 4, 32),
+            },
+            outbox: outbox::Bounds {
+                budget,
+                low_water: rng.bound(1, 400, 3_000).min(budget),
+                copy_max,
+                write_max: copy_max + rng.bound(0, 300, 65_536),
+            },
+            request_room: rng.bound(1, 30, 8192),
+            delivery_room: rng.bound(1, 10, 1024),
+            work_per_turn: rng.bound(1, 50, 16_384),
+        },
+        // As long as can be in some runs, so that HELLO is at its longest.
+        node: "n".repeat(rng.bound(0, 5, 255)),
+    }
+}
+
+/// Up to `len` different values.
+fn pool<T: PartialEq>(len: usize, mut draw: impl FnMut() -> T) -> Vec<T> {
+    let mut pool = Vec::new();
+    for _ in 0..len {
+        let one = draw();
+        if !pool.contains(&one) {
+            pool.push(one);
+        }
+    }
+    pool
+}
+
+fn index<T: Copy + Eq + std::hash::Hash>(pool: &[T]) -> HashMap<T, u32> {
+    pool.iter().copied().zip(0..).collect()
+}
+
+fn destination(rng: &mut Rng) -> Destination {
+    let host = u8::try_from(rng.below(4)).unwrap_or(0); // host bits below the prefix are kept
+    let (addr, len) = match rng.below(12) {
+        0 => (IpAddr::V4(Ipv4Addr::new(0, 0, 0, host)), 0),
+        1 => (IpAddr::V6(Ipv6Addr::from(u128::from(host))), 0),
+        2..=7 => {
+            let [a, b] = [rng.below(8), rng.below(256)].map(|n| u8::try_from(n).unwrap_or(0));
+            (IpAddr::V4(Ipv4Addr::new(10, a, b, host)), *rng.pick(&[8, 24, 31, 32]))
+        }
+        _ => {
+            let low = rng.below(1000) as u128;
+            let addr = (0x2001_0db8_u128 << 96) | (low << 16) | u128::from(host);
+            (IpAddr::V6(Ipv6Addr::from(addr)), *rng.pick(&[1, 48, 64, 127, 128]))
+        }
+    };
+    Destination::new(addr, len).expect("a valid prefix")
+}
+
+fn next_hop(rng: &mut Rng) -> NextHop {
+    let low = rng.below(4) as u128;
+    let address = if rng.chance(200) {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, u8::try_from(low).unwrap_or(0)))
+    } else {
+        IpAddr::V6(Ipv6Addr::from((0xfd00_u128 << 112) | low))
+    };
+    match rng.below(4) {
+        0 => {
+            let from = u32::try_from(rng.below(3) * 1024).unwrap_or(0);
+            NextHop::new(address, 0, NextHopType::Nat, from, from + 1023).expect("a valid range")
+        }
+        1 => NextHop::new(address, 0, NextHopType::LoadBalancerTarget, 0, 0).expect("no ports"),
+        2 => NextHop::new(address, 7, NextHopType::Standard, 0, 0).expect("no ports"),
+        _ => NextHop::standard(address),
+    }
+}

@@ -1,0 +1,384 @@
+//! The simulated world: time, the cluster, the peers and what moves between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::client::{Client, Profile, Sent};
+use super::cluster::Cluster;
+use super::model::Model;
+use super::plan::Plan;
+use super::rng::Rng;
+use crate::ids::{Moment, PeerId};
+use crate::outbox::OutBuf;
+use crate::session::{CloseReason, Sight};
+use crate::shard::{Flow, Slot, Write};
+
+/// A connection that has ended and whose last write is still in the driver's hands.
+#[derive(Debug)]
+struct Ending {
+    shard: usize,
+    slot: Slot,
+    in_flight: Option<OutBuf>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) rng: Rng,
+    pub(super) now: Moment,
+    pub(super) cluster: Cluster,
+    pub(super) model: Model,
+    pub(super) clients: Vec<Option<Client>>,
+    /// Which client a shard's slot belongs to.
+    slots: Vec<BTreeMap<Slot, usize>>,
+    endings: Vec<Ending>,
+    next_id: u64,
+    /// Everything moves at once and nobody misbehaves.
+    pub(super) is_calm: bool,
+    pub(super) trace: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, is_verbose: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng, is_verbose);
+        let seeds = [rng.next(), rng.next(), rng.next(), rng.next()];
+        let now = Moment(1_000_000);
+        let mut world = Self {
+            cluster: Cluster::new(&plan, seeds, now),
+            model: Model::default(),
+            clients: (0..plan.peers).map(|_| None).collect(),
+            slots: vec![BTreeMap::new(); plan.shards],
+            endings: Vec::new(),
+            next_id: 0,
+            is_calm: false,
+            trace: seed,
+            plan,
+            rng,
+            now,
+        };
+        if is_verbose {
+            let Plan { shards, peers, settings, rates, .. } = &world.plan;
+            println!("{shards} shards, {peers} peers, {settings:?}, {rates:?}");
+        }
+        world.note(0, || "begins".into());
+        world
+    }
+
+    /// Adds an event to the trace, as text only when somebody reads it.
+    pub(super) fn note(&mut self, number: u64, text: impl FnOnce() -> String) {
+        for word in [self.now.0, number] {
+            self.trace = (self.trace ^ word).wrapping_mul(0x100_0000_01B3).rotate_left(23);
+        }
+        if self.plan.is_verbose {
+            println!("{:>10} {}", self.now.0, text());
+        }
+    }
+
+    pub(super) fn connect(&mut self, place: usize, profile: Profile) {
+        let shard = self.rng.below(self.plan.shards);
+        self.next_id += 1;
+        let id = PeerId(self.next_id);
+        let slot = self.cluster.shards[shard].connect(self.now, id);
+        self.note(id.0, || format!("{id} connects to shard {shard}: {profile:?}"));
+        self.slots[shard].insert(slot, place);
+        self.clients[place] = Some(Client::new(id, shard, slot, profile, self.now));
+    }
+
+    /// One turn of a shard's loop, in the order that the shard's documentation gives.
+    pub(super) fn turn(&mut self, shard: usize) -> Result<(), String> {
+        let now = self.now;
+        let places: Vec<usize> = self.slots[shard].values().copied().collect();
+        for &place in &places {
+            if self.is_calm || self.rng.chance(self.plan.socket_moves) {
+                self.receive(place)?;
+            }
+        }
+        let moves = if self.is_calm { 1000 } else { self.plan.parcel_moves };
+        self.cluster.take_in(&mut self.rng, shard, moves, now);
+        let turn = self.cluster.shards[shard].turn(now);
+        if turn.next < now {
+            return Err(format!("shard {shard} wants a turn at {:?}, before now", turn.next));
+        }
+        let mut ready = Vec::new();
+        self.cluster.shards[shard].take_ready(&mut ready);
+        for slot in ready {
+            self.write(shard, slot)?;
+        }
+        for &place in &places {
+            let due = |client: &Client| client.wake.is_some_and(|wake| wake <= now);
+            if let Some(client) = self.clients[place].as_ref().filter(|client| due(client)) {
+                let slot = client.slot;
+                self.write(shard, slot)?;
+            }
+        }
+        self.cluster.send_out(shard);
+        for closed in self.cluster.shards[shard].take_closed() {
+            let place = self.slots[shard].remove(&closed.slot).ok_or("closed twice")?;
+            let client = self.clients[place].take().ok_or("closed, but not connected")?;
+            let id = client.id;
+            if id != closed.peer {
+                return Err(format!("{id} is closed as {}", closed.peer));
+            }
+            self.note(id.0, || format!("{id} is closed: {}", closed.reason));
+            self.check_end(&client, &closed.reason).map_err(|error| format!("{id}: {error}"))?;
+            self.forget(id);
+            let in_flight = client.in_flight.map(|(bytes, _)| bytes);
+            self.endings.push(Ending { shard, slot: closed.slot, in_flight });
+        }
+        for slot in self.cluster.shards[shard].take_resumed() {
+            if let Some(client) =
+                self.slots[shard].get(&slot).and_then(|&place| self.clients[place].as_mut())
+            {
+                client.is_paused = false;
+            }
+        }
+        self.check_turn(shard)?;
+        if self.cluster.is_settled() {
+            self.model.settled = self.model.now();
+        }
+        Ok(())
+    }
+
+    /// A shard takes in bytes that a client has sent.
+    fn receive(&mut self, place: usize) -> Result<(), String> {
+        let Self { clients, rng, cluster, now, is_calm, .. } = self;
+        let Some(client) = &mut clients[place] else { return Ok(()) };
+        if client.is_paused || client.outgoing.is_empty() || client.expected_end.is_some() {
+            return Ok(());
+        }
+        let all = client.outgoing.len();
+        let len = match rng.below(4) {
+            _ if *is_calm => all,
+            0 => rng.between(1, all.min(8)),
+            1 => rng.between(1, all),
+            _ => all.min(4096),
+        };
+        let (id, shard, slot) = (client.id, client.shard, client.slot);
+        let bytes = client.take_outgoing(len);
+        let flow = cluster.shards[shard].received(*now, slot, &bytes);
+        self.note(len as u64, || format!("{id}: {len} bytes received, {flow:?}"));
+        self.processed(place);
+        let Some(client) = &mut self.clients[place] else { return Ok(()) };
+        match flow {
+            Flow::Continue => {}
+            Flow::Pause => client.is_paused = true,
+            Flow::Closed => {
+                client.is_next_bad();
+                self.forget(id);
+            }
+        }
+        let is_bad = self.clients[place].as_ref().is_some_and(|client| client.sent_bad);
+        if is_bad && flow != Flow::Closed {
+            return Err(format!("{id}: bad bytes were accepted"));
+        }
+        Ok(())
+    }
+
+    /// Tells the model what a shard has just taken in.
+    fn processed(&mut self, place: usize) {
+        let now = self.now;
+        while let Some(client) = &mut self.clients[place]
+            && let Some(what) = client.next_processed()
+        {
+            let (id, is_server) = (client.id, client.profile.is_server);
+            if self.plan.is_verbose {
+                println!("{:>10} {id}: {}", now.0, self.plan.show_sent(what));
+            }
+            match what {
+                _ if client.sent_bad => {}
+                Sent::Hello => client.heard = now,
+                Sent::Keepalive => {
+                    client.heard = now;
+                    client.unanswered += 1;
+                }
+                Sent::Bad => client.sent_bad = true,
+                Sent::Subscribe(vni) => {
+                    client.subscribed(vni, self.model.settled_view(id, is_server, vni));
+                }
+                Sent::Unsubscribe(vni) => {
+                    if client.unsubscribed(vni) {
+                        for key in self.model.leave(id, Some(vni)) {
+                            self.no_longer_due(key);
+                        }
+                    }
+                }
+                Sent::Update(crate::wire::Action::Add, key) => {
+                    self.model.announce(id, is_server, key);
+                }
+                Sent::Update(crate::wire::Action::Remove, key) => {
+                    self.model.withdraw(id, key);
+                    self.no_longer_due(key);
+                }
+            }
+        }
+    }
+
+    /// A peer is gone as far as the model is concerned.
+    fn forget(&mut self, id: PeerId) {
+        for key in self.model.leave(id, None) {
+            self.no_longer_due(key);
+        }
+    }
+
+    fn no_longer_due(&mut self, (vni, dest, hop): super::plan::Key) {
+        for client in self.clients.iter_mut().flatten() {
+            if let Some(subscription) = client.subscriptions.get_mut(&vni) {
+                subscription.due.remove(&(dest, hop));
+            }
+        }
+    }
+
+    /// Ends a connection from outside: the peer closed it, or it broke.
+    pub(super) fn hang_up(&mut self, place: usize, reason: CloseReason) {
+        let Some(client) = &mut self.clients[place] else { return };
+        if client.sent_bad || client.expected_end.is_some() {
+            return; // closed already
+        }
+        client.expected_end = Some(reason.clone());
+        let (id, shard, slot) = (client.id, client.shard, client.slot);
+        self.cluster.shards[shard].close(slot, reason);
+        self.note(id.0, || format!("{id} hangs up"));
+        self.forget(id);
+    }
+
+    /// Asks a shard what to write to one of its peers.
+    fn write(&mut self, shard: usize, slot: Slot) -> Result<(), String> {
+        let now = self.now;
+        let Some(&place) = self.slots[shard].get(&slot) else { return Ok(()) };
+        let Some(client) = &mut self.clients[place] else { return Ok(()) };
+        let id = client.id;
+        let is_mixed = self.cluster.shards[shard].is_mixed(slot);
+        let unacked = client.in_flight.as_ref().map_or(0, |(bytes, done)| bytes.len() - done);
+        let window = u32::try_from(client.profile.capacity - client.pipe.len()).unwrap_or(0);
+        let acked = client.handed - unacked as u64;
+        let sight = client.profile.mss.map(|mss| Sight {
+            mss,
+            window: Some(window),
+            unacked: unacked as u64,
+            acked,
+        });
+        let was_writing = client.in_flight.is_some();
+        match self.cluster.shards[shard].next_write(now, slot, &mut || sight) {
+            Write::Nothing => client.wake = None,
+            Write::WaitUntil(then) if then > now => client.wake = Some(then),
+            Write::WaitUntil(then) => return Err(format!("{id} waits until {then:?}, not later")),
+            Write::Bytes { .. } if was_writing => return Err(format!("{id}: two writes at once")),
+            Write::Bytes { bytes, record } => {
+                client.wake = None;
+                client.handed += bytes.len() as u64;
+                client.last_write = now;
+                self.check_write(place, bytes.as_slice(), record, is_mixed)
+                    .map_err(|error| format!("{id}: {error}"))?;
+                let len = bytes.len();
+                self.note(len as u64, || format!("{id}: writes {len} bytes"));
+                if let Some(client) = &mut self.clients[place] {
+                    client.in_flight = Some((bytes, 0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves bytes of one connection towards its client, and lets the client read.
+    pub(super) fn network(&mut self, place: usize) -> Result<(), String> {
+        let Self { clients, rng, cluster, now, is_calm, plan, model, .. } = self;
+        let Some(client) = &mut clients[place] else { return Ok(()) };
+        if client.is_frozen {
+            return Ok(());
+        }
+        let id = client.id;
+        let room = client.profile.capacity - client.pipe.len();
+        if let Some((bytes, done)) = &mut client.in_flight {
+            let most = room.min(bytes.len() - *done);
+            let len = if *is_calm || rng.chance(500) { most } else { rng.below(most + 1) };
+            client.pipe.extend(&bytes.as_slice()[*done..*done + len]);
+            *done += len;
+            if *done == bytes.len() {
+                let (bytes, _) = client.in_flight.take().ok_or("no write")?;
+                client.last_write = *now;
+                cluster.shards[client.shard].written(*now, client.slot, bytes);
+            }
+        }
+        if *is_calm || client.stuck_until <= *now {
+            let most = client.pipe.len().min(client.profile.read_max);
+            let len = if *is_calm {
+                client.pipe.len()
+            } else if rng.chance(500) {
+                most
+            } else {
+                rng.below(most + 1)
+            };
+            client.read(plan, model, len).map_err(|error| format!("{id}: {error}"))?;
+            self.note(len as u64, || format!("{id} has read {len} bytes"));
+        }
+        Ok(())
+    }
+
+    /// The driver's tasks of ended connections end.
+    pub(super) fn release(&mut self) {
+        let count = if self.is_calm { self.endings.len() } else { self.endings.len().min(1) };
+        for ending in self.endings.drain(..count) {
+            let shard = &mut self.cluster.shards[ending.shard];
+            if let Some(bytes) = ending.in_flight {
+                shard.written(self.now, ending.slot, bytes);
+            }
+            shard.release(ending.slot);
+        }
+    }
+
+    /// KEEPALIVEs of everybody who is not silent.
+    pub(super) fn keepalives(&mut self) {
+        for client in self.clients.iter_mut().flatten() {
+            if client.has_said_hello && !client.is_silent && client.next_keepalive <= self.now {
+                let interval = client.profile.interval.min(self.plan.settings.keepalive);
+                client.next_keepalive = self.now + Duration::from_secs(u64::from(interval));
+                client.send(&self.plan, Sent::Keepalive);
+            }
+        }
+    }
+
+    /// Lets everything come to rest.
+    pub(super) fn settle(&mut self) -> Result<(), String> {
+        self.is_calm = true;
+        self.note(0, || "settles".into());
+        for round in 0..20_000 {
+            self.keepalives();
+            for shard in 0..self.plan.shards {
+                self.turn(shard)?;
+            }
+            for place in 0..self.clients.len() {
+                // A few bytes at a time through narrow pipes.
+                for _ in 0..64 {
+                    self.network(place)?;
+                    if self.clients[place].as_ref().is_none_or(|client| client.in_flight.is_none())
+                    {
+                        break;
+                    }
+                }
+            }
+            self.release();
+            self.now = self.now + Duration::from_millis(1);
+            let idle = |client: &Client| {
+                client.is_frozen
+                    || (client.outgoing.is_empty()
+                        && client.pipe.is_empty()
+                        && client.in_flight.is_none()
+                        && !client.is_paused)
+            };
+            let frozen = self.clients.iter().flatten().any(|client| client.is_frozen);
+            let flushed =
+                if frozen { self.cluster.is_settled() } else { self.cluster.is_flushed() };
+            if round >= 5
+                && flushed
+                && self.clients.iter().flatten().all(idle)
+                && self.endings.is_empty()
+            {
+                self.is_calm = false;
+                return Ok(());
+            }
+        }
+        Err("does not come to rest".into())
+    }
+}

@@ -1,0 +1,36 @@
+//! How much of everything one VNI handles or keeps at a time.
+
+/// The numbers that shape batches, chunks and the journal. Correctness does not depend on any of
+/// them: the simulation draws them down to 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Changes at which the open batch is sealed without waiting for the end of the turn: about
+    /// 80 KB of frames, where a send costs what its bytes cost and no longer what the call costs.
+    pub seal_at: u64,
+    /// Journal entries below which trimming is not worth the look at every cursor.
+    pub trim_at: usize,
+    /// Journal entries kept for members that are behind: this many, and some for each route.
+    pub journal_min: usize,
+    /// See `journal_min`.
+    pub journal_per_route: usize,
+    /// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
+    pub chunk_places: u32,
+    /// Journal entries looked at for one chunk.
+    pub chunk_entries: u64,
+    /// Chunks remembered for others in the same state.
+    pub cached_chunks: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            seal_at: 2048,
+            trim_at: 4096,
+            journal_min: 1 << 20,
+            journal_per_route: 4,
+            chunk_places: 16_384,
+            chunk_entries: 16_384,
+            cached_chunks: 32,
+        }
+    }
+}
