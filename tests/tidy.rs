@@ -1,0 +1,117 @@
+//! The rules of the source tree that no lint knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders that know no clock, socket, thread or randomness.
+const PURE: &[&str] = &["wire", "session", "table", "outbox", "shard"];
+
+/// What would make them impure.
+const IMPURE: &[&str] = &[
+    "std::thread",
+    "Instant::now",
+    "SystemTime",
+    "TcpStream",
+    "UdpSocket",
+    "tokio::",
+    "socket2::",
+    "libc::",
+    "rustix::",
+    "Mutex",
+    "RwLock",
+    "Atomic",
+    "RandomState::new",
+    "thread_rng",
+    "std::fs",
+    "std::env",
+];
+
+/// Lines of code past which a file has more than one job.
+const LINES_MAX: usize = 500;
+
+#[test]
+fn pure_folders_stay_pure() {
+    let mut found = Vec::new();
+    for folder in PURE {
+        for file in sources(&root().join("src").join(folder)) {
+            if is_test(&file) {
+                continue;
+            }
+            for (number, line) in code(&file) {
+                found.extend(
+                    IMPURE
+                        .iter()
+                        .filter(|word| line.contains(*word))
+                        .map(|word| format!("{}:{number}: {word}", file.display())),
+                );
+            }
+        }
+    }
+    assert!(found.is_empty(), "impure code in a pure folder:\n{}", found.join("\n"));
+}
+
+#[test]
+fn unsafe_stays_in_the_io_folder() {
+    let io = root().join("src/io");
+    let mut found = Vec::new();
+    for file in sources(&root().join("src")) {
+        if file.starts_with(&io) {
+            continue;
+        }
+        for (number, line) in code(&file) {
+            if line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe") {
+                found.push(format!("{}:{number}", file.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "unsafe outside src/io:\n{}", found.join("\n"));
+}
+
+#[test]
+fn files_stay_small() {
+    let mut found = Vec::new();
+    for folder in ["src", "tests", "loadgen", "benches"] {
+        for file in sources(&root().join(folder)) {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            if lines > LINES_MAX {
+                found.push(format!("{}: {lines} lines", file.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "files to cut up:\n{}", found.join("\n"));
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn is_test(file: &Path) -> bool {
+    file.components().any(|part| part.as_os_str() == "tests")
+        || file.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+/// All Rust files below a folder, in a fixed order.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// Numbered lines of code: no comments, nothing below the tests at a file's end.
+fn code(file: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(file).unwrap();
+    (1..)
+        .zip(text.lines())
+        .take_while(|(_, line)| *line != "mod tests {")
+        .map(|(number, line)| (number, line.split("//").next().unwrap_or("").to_owned()))
+        .collect()
+}
