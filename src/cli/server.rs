@@ -90,6 +90,7 @@ pub(super) fn run(args: Args) -> Result<(), String> {
                 subscriptions_per_peer: args.max_subscriptions_per_peer,
             },
             node: host_name(),
+            ..Settings::default()
         },
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -17,6 +17,8 @@ mod mesh;
 mod report;
 mod start;
 
-pub use crate::shard::{Limits, Settings, Snapshot, Stats};
+pub use crate::outbox::Bounds as OutboxBounds;
+pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
+pub use crate::table::Bounds as TableBounds;
 pub use config::{Config, StartError};
 pub use start::Reflector;

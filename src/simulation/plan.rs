@@ -162,6 +162,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
             table: table::Bounds {
                 seal_at: rng.bound(1, 8, 2048) as u64,
                 trim_at: rng.bound(1, 50, 4096),
+                compact_at: rng.bound(1, 50, 4096),
                 journal_min: if rng.chance(150) { rng.between(1, 200) } else { 1 << 20 },
                 journal_per_route: 4,
                 chunk_places: u32::try_from(rng.bound(1, 20, 16_384)).unwrap_or(1),

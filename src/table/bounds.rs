@@ -9,6 +9,8 @@ pub struct Bounds {
     pub seal_at: u64,
     /// Journal entries below which trimming is not worth the look at every cursor.
     pub trim_at: usize,
+    /// Journal entries past which those that no cursor can tell apart are coalesced.
+    pub compact_at: usize,
     /// Journal entries kept for members that are behind: this many, and some for each route.
     pub journal_min: usize,
     /// See `journal_min`.
@@ -26,6 +28,7 @@ impl Default for Bounds {
         Self {
             seal_at: 2048,
             trim_at: 4096,
+            compact_at: 32_768,
             journal_min: 1 << 20,
             journal_per_route: 4,
             chunk_places: 16_384,

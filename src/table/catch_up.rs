@@ -74,6 +74,34 @@ impl Cursor {
         (self.dumped > 0).then_some(self.synced)
     }
 
+    /// Every position that it knows the view of, or has walked to.
+    pub(super) fn positions(&self, mut each: impl FnMut(u64)) {
+        each(self.synced);
+        each(self.walked);
+        for (walked, head) in &self.horizons {
+            each(*walked);
+            each(*head);
+        }
+    }
+
+    /// Whether a position lies in the part that it has walked since it was synced.
+    pub(super) fn has_walked(&self, position: u64) -> bool {
+        self.synced <= position && position < self.walked
+    }
+
+    /// Follows positions that moved.
+    pub(super) fn move_by(&mut self, moved: impl Fn(u64) -> u64) {
+        self.synced = moved(self.synced);
+        self.walked = moved(self.walked);
+        for (walked, head) in &mut self.horizons {
+            *walked = moved(*walked);
+            *head = moved(*head);
+        }
+        if let Key::At(position) = &mut self.key {
+            *position = moved(*position);
+        }
+    }
+
     /// As of which position the changes before `position` in its destination were sent.
     fn horizon(&self, prev: Option<u64>) -> u64 {
         let Some(prev) = prev.filter(|&p| p >= self.synced) else {
@@ -115,6 +143,10 @@ impl Cache {
     /// The oldest journal position that a remembered chunk's successor needs.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.chunks.iter().filter_map(|cached| cached.next.needs()).min()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -70,6 +70,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// An empty journal whose first change has this position.
+    pub(crate) fn beginning_at(base: u64) -> Self {
+        Self { base, entries: VecDeque::new() }
+    }
+
     /// The oldest position held.
     pub(crate) fn base(&self) -> u64 {
         self.base

@@ -18,6 +18,7 @@
 mod batch;
 mod bounds;
 mod catch_up;
+mod compact;
 mod journal;
 mod member;
 mod next_hops;

@@ -55,16 +55,17 @@ pub(crate) struct Vnet {
     latest_prev: Option<u64>,
     pub(super) members: Vec<Member>,
     /// Freed member places, each with the journal position until which its number is mentioned.
-    free: VecDeque<(u64, u32)>,
+    pub(super) free: VecDeque<(u64, u32)>,
     by_peer: AHashMap<PeerId, u32>,
     /// Members whose routes are still being withdrawn.
     leaving: Vec<u32>,
     /// Members that are behind.
-    behind: Vec<u32>,
+    pub(super) behind: Vec<u32>,
     /// In-sync subscribers per shard: clients, servers.
     in_sync: Vec<[u32; 2]>,
     pins: VecDeque<Pin>,
     trim_at: usize,
+    compact_at: usize,
     pub(super) cache: Cache,
     sealed: Vec<(Audience, Arc<Batch>)>,
 }
@@ -87,6 +88,7 @@ impl Vnet {
             in_sync: Vec::new(),
             pins: VecDeque::new(),
             trim_at: bounds.trim_at,
+            compact_at: bounds.compact_at,
             cache: Cache::default(),
             sealed: Vec::new(),
         }
@@ -314,6 +316,10 @@ impl Vnet {
                 self.routes.free(entry.route);
             }
         }
+        if self.journal.len() > self.compact_at && !self.behind.is_empty() {
+            self.compact(pinned);
+            self.compact_at = self.bounds.compact_at.max(self.journal.len() * 2);
+        }
         self.trim_at = self.bounds.trim_at.max(self.journal.len() * 2);
         let Bounds { journal_min, journal_per_route, .. } = self.bounds;
         let bound = journal_min + journal_per_route * self.routes.announced();
@@ -437,6 +443,12 @@ impl Vnet {
         }
     }
 
+    /// The newest change of a destination, if the journal holds it.
+    pub(super) fn last_change(&self, dest: u32) -> Option<u64> {
+        let position = self.journal.position(self.routes.dest(dest).last)?;
+        (self.routes.route(self.journal.at(position).route).dest == dest).then_some(position)
+    }
+
     /// Notes that a route's view was `before` and may be another now.
     fn changed(&mut self, route: u32, before: View) {
         if self.view(route) == before {
@@ -445,18 +457,14 @@ impl Vnet {
         if self.routes.destination_of(route).is_default() {
             self.cache.forget_first();
         }
-        let Self { journal, routes, open, .. } = self;
-        let last = |stamp: u32, is_own: &dyn Fn(u32) -> bool| {
-            journal.position(stamp).filter(|&p| is_own(journal.at(p).route))
-        };
-        let entry = *routes.route(route);
-        if last(entry.changed, &|r| r == route).is_some_and(|p| p >= *open) {
+        let entry = *self.routes.route(route);
+        let own = self.journal.position(entry.changed).filter(|&p| p >= self.open);
+        if own.is_some_and(|p| self.journal.at(p).route == route) {
             return; // the open batch has it already, with what it was before all of this
         }
-        let stamp = routes.dest(entry.dest).last;
-        let prev = last(stamp, &|r| routes.route(r).dest == entry.dest);
-        let position = journal.push(route, before, prev);
-        if let Some(prev) = prev.filter(|&p| p < *open) {
+        let prev = self.last_change(entry.dest);
+        let position = self.journal.push(route, before, prev);
+        if let Some(prev) = prev.filter(|&p| p < self.open) {
             self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
         }
         let stamp = Journal::stamp(position);

@@ -1,0 +1,141 @@
+//! Keeps the journal as long as the routes are many, not as long as the slowest peer is slow.
+//!
+//! Only positions that some cursor knows the view of can be told apart: the journal between two
+//! such positions may hold any number of changes of a route, but what the view was before the first
+//! of them says all there is to say. So each such stretch keeps one entry per route, and none for
+//! a route that came back to what it was.
+//!
+//! Positions move: what is kept is pushed up against the entries that batches in outboxes begin at,
+//! which stay where they are, and cursors are moved along. Cost: once over the journal, when it has
+//! doubled since the last time.
+
+use ahash::{AHashMap, AHashSet};
+
+use super::journal::{Entry, Journal};
+use super::member::Subscription;
+use super::slab::NONE;
+use super::vnet::Vnet;
+
+/// An entry of a stretch, while it is being decided upon.
+struct Kept {
+    at: u64,
+    entry: Entry,
+}
+
+impl Vnet {
+    /// Coalesces the journal before `end`, where nothing but cursors holds positions.
+    pub(super) fn compact(&mut self, end: u64) {
+        self.cache.clear();
+        let (base, head) = (self.journal.base(), self.journal.head());
+        let marks = self.marks(base, end);
+        let mut kept: Vec<Kept> = Vec::new();
+        let mut dropped = Vec::new();
+        for stretch in marks.windows(2) {
+            let (from, to) = (stretch[0], stretch[1]);
+            let first = kept.len();
+            let mut seen = AHashSet::new();
+            for at in from..to {
+                let entry = self.journal.at(at);
+                if seen.insert(entry.route) {
+                    kept.push(Kept { at, entry });
+                }
+            }
+            if !self.is_walked(from) {
+                let before = self.views_at(to, &seen);
+                let mut rest = kept.split_off(first);
+                rest.retain(|Kept { entry, .. }| {
+                    let is_same = before.get(&entry.route) == Some(&entry.before);
+                    if is_same {
+                        dropped.push(entry.route);
+                    }
+                    !is_same
+                });
+                kept.append(&mut rest);
+            }
+        }
+        let moved = |position: u64| {
+            if position >= end {
+                return position;
+            }
+            end - (kept.len() - kept.partition_point(|kept| kept.at < position)) as u64
+        };
+        self.free.iter_mut().for_each(|(until, _)| *until = moved(*until));
+        for member in &mut self.members {
+            member.dump_to = member.dump_to.map(moved);
+            if let Subscription::Behind(cursor) = &mut member.subscription {
+                cursor.move_by(moved);
+            }
+        }
+        let rest: Vec<Entry> = (end..head).map(|at| self.journal.at(at)).collect();
+        let begin = end - kept.len() as u64;
+        self.journal = Journal::beginning_at(begin);
+        for entry in kept.iter().map(|kept| kept.entry).chain(rest) {
+            let dest = self.routes.route(entry.route).dest;
+            let prev = self.last_change(dest);
+            let position = self.journal.push(entry.route, entry.before, prev);
+            self.routes.dest_mut(dest).last = Journal::stamp(position);
+            self.routes.route_mut(entry.route).changed = Journal::stamp(position);
+        }
+        self.free_unmentioned(dropped);
+    }
+
+    /// Every position in `base..=end` that a cursor knows the view of, with both ends.
+    fn marks(&self, base: u64, end: u64) -> Vec<u64> {
+        let mut marks = vec![base, end];
+        for &member in &self.behind {
+            if let Subscription::Behind(cursor) = &self.members[member as usize].subscription {
+                cursor.positions(|position| marks.push(position));
+            }
+        }
+        marks.retain(|position| (base..=end).contains(position));
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    }
+
+    /// Whether a cursor has been walked past this position and needs its entries to tell so.
+    fn is_walked(&self, position: u64) -> bool {
+        self.behind.iter().any(|&member| match &self.members[member as usize].subscription {
+            Subscription::Behind(cursor) => cursor.has_walked(position),
+            _ => false,
+        })
+    }
+
+    /// The views of these routes as of a position.
+    fn views_at(
+        &self,
+        position: u64,
+        routes: &AHashSet<u32>,
+    ) -> AHashMap<u32, super::journal::View> {
+        let mut views = AHashMap::with_capacity(routes.len());
+        for at in position..self.journal.head() {
+            let entry = self.journal.at(at);
+            if views.len() == routes.len() {
+                break;
+            }
+            if routes.contains(&entry.route) {
+                views.entry(entry.route).or_insert(entry.before);
+            }
+        }
+        for &route in routes {
+            views.entry(route).or_insert_with(|| self.view(route));
+        }
+        views
+    }
+
+    /// Frees those of the routes that nobody announces and the journal no longer mentions.
+    fn free_unmentioned(&mut self, mut routes: Vec<u32>) {
+        routes.sort_unstable();
+        routes.dedup();
+        for route in routes {
+            let entry = self.routes.route(route);
+            let is_mentioned = self
+                .journal
+                .position(entry.changed)
+                .is_some_and(|p| self.journal.at(p).route == route);
+            if entry.primary == NONE && !is_mentioned {
+                self.routes.free(route);
+            }
+        }
+    }
+}
