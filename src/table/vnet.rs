@@ -102,6 +102,12 @@ impl Vnet {
         self.by_peer.is_empty() && self.leaving.is_empty() && self.routes.held() == 0
     }
 
+    /// Routes held, tombstones included, and journal entries.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.routes.held(), self.journal.len())
+    }
+
     /// Changes waiting to be sealed.
     pub(crate) fn open_changes(&self) -> u64 {
         self.journal.head() - self.open
