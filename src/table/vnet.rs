@@ -104,6 +104,12 @@ impl Vnet {
         self.by_peer.is_empty() && self.leaving.is_empty() && self.routes.held() == 0
     }
 
+    /// Routes held, tombstones included, and journal entries.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.routes.held(), self.journal.len())
+    }
+
     /// Whether there is anything to trim or withdraw.
     pub(crate) fn lingers(&self) -> bool {
         self.journal.len() > 0 || !self.leaving.is_empty() || !self.cache.is_empty()

@@ -1,0 +1,261 @@
+//! Dumps and subscribers that are behind.
+
+use std::sync::Arc;
+
+use super::harness::{CHUNK, Table};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::table::Bounds;
+
+const A: u64 = 1;
+const B: u64 = 2;
+const C: u64 = 3;
+const NET: &str = "10.0.0.0/8";
+
+fn prefix(i: usize) -> String {
+    format!("10.{}.{}.0/24", i / 256, i % 256)
+}
+
+fn fill(table: &mut Table, peer: u64, routes: usize) {
+    for i in 0..routes {
+        table.announce(peer, &prefix(i), 1);
+    }
+    table.flush();
+}
+
+#[test]
+fn a_dump_holds_everything_and_ends_once() {
+    let mut table = Table::new();
+    fill(&mut table, A, 1000);
+    table.subscribe(B);
+    assert_eq!(table.reader(B).view.len(), 1000);
+    assert!(table.reader(B).ended);
+    table.subscribe(A);
+    assert!(table.reader(A).view.is_empty(), "nothing but its own");
+    assert!(table.reader(A).ended);
+}
+
+#[test]
+fn default_routes_come_first() {
+    let mut table = Table::new();
+    fill(&mut table, A, 200);
+    table.announce(A, "0.0.0.0/0", 1);
+    table.announce(A, "::/0", 1);
+    table.join(B);
+    table.pull(B, 1);
+    let got = table.got(B);
+    assert_eq!(got[..2], ["+0.0.0.0/0 1", "+::/0 1"]);
+    table.catch_up(B);
+    assert_eq!(table.reader(B).view.len(), 202);
+}
+
+#[test]
+fn default_routes_come_first_even_if_they_are_new() {
+    let mut table = Table::new();
+    fill(&mut table, A, 200);
+    table.subscribe(B);
+    table.announce(A, "0.0.0.0/0", 1);
+    table.subscribe(C);
+    assert_eq!(table.got(C)[0], "+0.0.0.0/0 1");
+}
+
+#[test]
+fn those_that_join_together_share_their_chunks() {
+    let mut table = Table::new();
+    fill(&mut table, A, 1000);
+    for peer in [B, C] {
+        table.join(peer);
+    }
+    loop {
+        let (b, c) = (table.pull(B, CHUNK), table.pull(C, CHUNK));
+        let (b, c) = (b.expect("a chunk"), c.expect("a chunk"));
+        if let (Some(b), Some(c)) = (&b.batch, &c.batch) {
+            assert!(Arc::ptr_eq(b, c));
+        }
+        if b.in_sync && c.in_sync {
+            break;
+        }
+    }
+    assert_eq!(table.reader(B).view, table.reader(C).view);
+}
+
+#[test]
+fn a_shared_chunk_leaves_out_what_is_the_peers_own() {
+    let mut table = Table::new();
+    fill(&mut table, A, 100);
+    table.announce(B, NET, 7);
+    for peer in [B, C] {
+        table.subscribe(peer);
+    }
+    assert_eq!(table.reader(B).view.len(), 100);
+    assert_eq!(table.reader(C).view.len(), 101);
+}
+
+#[test]
+fn a_dump_ends_behind_what_was_there_when_it_was_asked_for() {
+    let mut table = Table::new();
+    fill(&mut table, A, 10);
+    table.subscribe(B);
+    table.announce(A, NET, 7);
+    table.join(C); // may get the chunk that B got
+    while !table.reader(C).ended {
+        table.pull(C, CHUNK);
+    }
+    assert_eq!(table.reader(C).view.len(), 11);
+}
+
+#[test]
+fn an_old_chunk_is_not_handed_out() {
+    let mut table = Table::new();
+    fill(&mut table, A, 10);
+    table.join(B);
+    table.join(C);
+    let first = table.pull(B, CHUNK).and_then(|chunk| chunk.batch).expect("a batch");
+    table.now = Moment(5_000_000);
+    let second = table.pull(C, CHUNK).and_then(|chunk| chunk.batch).expect("a batch");
+    assert!(!Arc::ptr_eq(&first, &second));
+}
+
+#[test]
+fn a_slow_peer_goes_through_churn_by_cursor() {
+    let mut table = Table::new();
+    fill(&mut table, A, 500);
+    table.subscribe(B);
+    table.got(B);
+    table.slow_down(B);
+    for round in 2..50u16 {
+        for i in 0..500 {
+            table.withdraw(A, &prefix(i), round - 1);
+            table.announce(A, &prefix(i), round);
+        }
+        table.flush();
+        if round % 10 == 0 {
+            table.pull(B, 2000);
+        }
+    }
+    assert!(!table.reader(B).is_in_sync());
+    table.catch_up(B);
+    assert!(table.reader(B).view.iter().all(|route| route.ends_with(" 49")));
+    assert_eq!(table.reader(B).view.len(), 500);
+    assert!(table.got(B).len() < 2500, "far fewer than all changes");
+}
+
+#[test]
+fn what_a_slow_peer_missed_and_is_undone_is_no_news() {
+    let mut table = Table::new();
+    fill(&mut table, A, 10);
+    table.subscribe(B);
+    table.got(B);
+    table.slow_down(B);
+    for i in 0..10 {
+        table.withdraw(A, &prefix(i), 1);
+    }
+    table.flush();
+    for i in 0..10 {
+        table.announce(A, &prefix(i), 1);
+    }
+    table.flush();
+    let chunk = table.pull(B, CHUNK).expect("a chunk");
+    assert!(chunk.batch.is_none() && chunk.in_sync);
+    assert!(table.got(B).is_empty());
+}
+
+#[test]
+fn a_slow_peer_gets_withdrawals_first_over_several_batches() {
+    let mut table = Table::new();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.subscribe(B);
+    table.got(B);
+    table.slow_down(B);
+    table.announce(A, NET, 2);
+    table.flush();
+    table.announce(A, NET, 3);
+    table.withdraw(A, NET, 1);
+    table.flush();
+    table.catch_up(B);
+    assert_eq!(table.got(B)[0], "-10.0.0.0/8 1");
+}
+
+#[test]
+fn changes_during_a_dump_reach_what_was_dumped_already() {
+    let mut table = Table::new();
+    fill(&mut table, A, 1000);
+    table.join(B);
+    table.pull(B, CHUNK);
+    for i in (0..1000).step_by(3) {
+        table.withdraw(A, &prefix(i), 1);
+        table.announce(A, &prefix(i), 2);
+    }
+    table.flush();
+    table.catch_up(B);
+    table.subscribe(C);
+    assert_eq!(table.reader(B).view, table.reader(C).view);
+    assert_eq!(table.reader(B).view.len(), 1000);
+}
+
+#[test]
+fn tombstones_are_trimmed() {
+    let mut table = Table::new();
+    table.subscribe(B);
+    fill(&mut table, A, 1000);
+    for i in 0..1000 {
+        table.withdraw(A, &prefix(i), 1);
+    }
+    table.flush();
+    assert_eq!(table.vnet.routes(), 0);
+    assert!(!table.vnet.is_empty());
+    table.now = Moment(10_000_000);
+    table.vnet.expire(table.now);
+    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.vnet.held(), (0, 0));
+    for peer in [A, B] {
+        table.leave(peer);
+    }
+    assert!(table.vnet.is_empty() && !table.vnet.lingers());
+}
+
+#[test]
+fn what_a_cursor_needs_is_kept() {
+    let mut table = Table::new();
+    fill(&mut table, A, 100);
+    table.subscribe(B);
+    table.slow_down(B);
+    for i in 0..100 {
+        table.withdraw(A, &prefix(i), 1);
+    }
+    table.flush();
+    table.now = Moment(10_000_000);
+    table.vnet.expire(table.now);
+    table.vnet.trim(true);
+    assert_eq!(table.vnet.held(), (100, 100));
+    table.catch_up(B);
+    assert!(table.reader(B).view.is_empty());
+    table.vnet.expire(Moment(20_000_000));
+    table.vnet.trim(true);
+    assert_eq!(table.vnet.held(), (0, 0));
+}
+
+#[test]
+fn the_slowest_is_given_up_when_the_journal_is_full() {
+    let bounds = Bounds { journal_min: 100, journal_per_route: 2, ..Bounds::default() };
+    let mut table = Table::with(bounds);
+    fill(&mut table, A, 10);
+    for peer in [B, C] {
+        table.subscribe(peer);
+    }
+    table.slow_down(B);
+    table.announce(A, NET, 1);
+    table.flush();
+    table.slow_down(C);
+    for _ in 0..100 {
+        table.withdraw(A, NET, 1);
+        table.flush();
+        table.announce(A, NET, 1);
+        table.flush();
+    }
+    table.now = Moment(10_000_000);
+    table.vnet.expire(table.now);
+    assert_eq!(table.vnet.trim(true), Some((ShardId(0), PeerId(B))));
+    table.catch_up(C);
+    assert_eq!(table.reader(C).view.len(), 11);
+}

@@ -1,0 +1,180 @@
+//! One VNI with subscribers that keep exact views, driven by short scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ahash::RandomState;
+
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::table::{Audience, Batch, Bounds, Chunk, Origin, Outcome, Vnet};
+use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
+
+/// Bytes asked for in one chunk unless a test says otherwise.
+pub(super) const CHUNK: usize = 4096;
+
+/// What a subscriber has.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    in_sync: bool,
+    is_slow: bool,
+    is_server: bool,
+    pub(super) ended: bool,
+    pub(super) view: BTreeSet<String>,
+    /// Messages since last asked, such as `+10.0.0.0/8 1`.
+    log: Vec<String>,
+}
+
+/// A VNI and its subscribers. Peers above 1000 are servers.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) vnet: Vnet,
+    pub(super) now: Moment,
+    readers: BTreeMap<u64, Reader>,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self::with(Bounds::default())
+    }
+
+    pub(super) fn with(bounds: Bounds) -> Self {
+        let vnet = Vnet::new(Vni(9), bounds, RandomState::with_seeds(1, 2, 3, 4));
+        Self { vnet, now: Moment(0), readers: BTreeMap::new() }
+    }
+
+    fn origin(peer: u64) -> Origin {
+        Origin { peer: PeerId(peer), shard: ShardId(0), is_server: peer > 1000 }
+    }
+
+    pub(super) fn announce(&mut self, peer: u64, prefix: &str, hop: u16) -> Outcome {
+        self.update(peer, Action::Add, prefix, hop)
+    }
+
+    pub(super) fn withdraw(&mut self, peer: u64, prefix: &str, hop: u16) -> Outcome {
+        self.update(peer, Action::Remove, prefix, hop)
+    }
+
+    fn update(&mut self, peer: u64, action: Action, prefix: &str, hop: u16) -> Outcome {
+        let member = self.vnet.member(Self::origin(peer));
+        let (addr, len) = prefix.split_once('/').expect("a prefix");
+        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
+        let destination = Destination::new(addr, len).expect("a prefix");
+        let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
+        self.vnet.update(member, action, &destination, &next_hop)
+    }
+
+    /// SUBSCRIBE, without asking for anything yet.
+    pub(super) fn join(&mut self, peer: u64) {
+        let member = self.vnet.member(Self::origin(peer));
+        assert!(self.vnet.subscribe(member), "{peer} is subscribed already");
+        self.readers.insert(peer, Reader { is_server: peer > 1000, ..Reader::default() });
+    }
+
+    /// SUBSCRIBE and the whole dump.
+    pub(super) fn subscribe(&mut self, peer: u64) {
+        self.join(peer);
+        self.catch_up(peer);
+    }
+
+    /// Pulls until a subscriber is in sync.
+    pub(super) fn catch_up(&mut self, peer: u64) {
+        for _ in 0..1_000_000 {
+            let Some(chunk) = self.pull(peer, CHUNK) else { return };
+            if chunk.in_sync {
+                return;
+            }
+        }
+        panic!("{peer} never catches up");
+    }
+
+    /// The next chunk for a subscriber that is behind.
+    pub(super) fn pull(&mut self, peer: u64, limit: usize) -> Option<Chunk> {
+        let chunk = self.vnet.chunk(PeerId(peer), limit, self.now).map(|(_, chunk)| chunk);
+        self.deliver(); // what building the chunk sealed goes first
+        let chunk = chunk?;
+        let reader = self.readers.get_mut(&peer).expect("a subscriber");
+        if let Some(batch) = &chunk.batch {
+            reader.take(peer, batch);
+        }
+        assert!(!(chunk.end_of_table && reader.ended), "the dump ends once");
+        reader.ended |= chunk.end_of_table;
+        reader.in_sync = chunk.in_sync;
+        Some(chunk)
+    }
+
+    /// From the next batch on, the subscriber takes nothing until it catches up.
+    pub(super) fn slow_down(&mut self, peer: u64) {
+        if let Some(reader) = self.readers.get_mut(&peer) {
+            reader.is_slow = true;
+        }
+    }
+
+    /// A session's end, or UNSUBSCRIBE.
+    pub(super) fn leave(&mut self, peer: u64) {
+        self.vnet.leave(PeerId(peer));
+        self.readers.remove(&peer);
+    }
+
+    /// Seals the open batch and gives it to everybody in sync.
+    pub(super) fn flush(&mut self) {
+        self.vnet.seal();
+        self.deliver();
+    }
+
+    pub(super) fn deliver(&mut self) {
+        for (audience, batch) in self.vnet.take_sealed() {
+            for (peer, reader) in &mut self.readers {
+                let is_for = reader.is_server == (audience == Audience::Servers);
+                if !reader.in_sync || !is_for {
+                    continue;
+                }
+                if std::mem::take(&mut reader.is_slow) {
+                    reader.in_sync = false;
+                    assert_eq!(self.vnet.fell_behind(PeerId(*peer), batch.start), None);
+                } else {
+                    reader.take(*peer, &batch);
+                }
+            }
+        }
+    }
+
+    /// What a subscriber has been sent since the last call.
+    pub(super) fn got(&mut self, peer: u64) -> Vec<String> {
+        self.readers.get_mut(&peer).map(|reader| std::mem::take(&mut reader.log)).expect("a reader")
+    }
+
+    pub(super) fn reader(&self, peer: u64) -> &Reader {
+        &self.readers[&peer]
+    }
+
+    pub(super) fn subscribers(&self) -> Vec<u64> {
+        self.readers.keys().copied().collect()
+    }
+}
+
+impl Reader {
+    pub(super) fn is_in_sync(&self) -> bool {
+        self.in_sync
+    }
+
+    fn take(&mut self, peer: u64, batch: &Arc<Batch>) {
+        batch.for_each_piece(PeerId(peer), |piece| {
+            let mut rest = &piece[..];
+            while let Some(frame) = split(rest).expect("a frame") {
+                rest = &rest[frame.len()..];
+                let Ok(Message::Update(update)) = Message::decode(&frame) else {
+                    panic!("{frame:?}")
+                };
+                let std::net::IpAddr::V6(hop) = update.next_hop.address() else { panic!("v4") };
+                let route = format!("{} {}", update.destination, hop.segments()[7]);
+                let (sign, is_news) = match update.action {
+                    Action::Add => ('+', self.view.insert(route.clone())),
+                    Action::Remove => ('-', self.view.remove(&route)),
+                };
+                self.log.push(format!("{sign}{route}"));
+                assert!(is_news, "{peer} has {:?} already", self.log.last());
+            }
+            assert!(rest.is_empty(), "a piece ends within a message");
+        });
+    }
+}

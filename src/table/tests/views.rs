@@ -1,0 +1,238 @@
+//! Who gets what when routes come and go: protocol.md, section 3.
+
+use super::harness::Table;
+use crate::ids::PeerId;
+use crate::table::Outcome;
+
+const A: u64 = 1;
+const B: u64 = 2;
+const C: u64 = 3;
+const NET: &str = "10.0.0.0/8";
+
+fn table_with_subscribers() -> Table {
+    let mut table = Table::new();
+    for peer in [A, B, C] {
+        table.subscribe(peer);
+    }
+    table
+}
+
+#[test]
+fn an_announcer_does_not_get_its_own_route() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    assert_eq!(table.got(B), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(C), ["+10.0.0.0/8 1"]);
+    assert!(table.got(A).is_empty());
+}
+
+#[test]
+fn a_second_announcer_is_news_to_the_first_alone() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.announce(B, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(B), ["+10.0.0.0/8 1"]); // A's, from before
+    assert_eq!(table.got(C), ["+10.0.0.0/8 1"]); // once
+}
+
+#[test]
+fn the_first_announcer_loses_the_seconds_copy() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.announce(B, NET, 1);
+    table.flush();
+    table.withdraw(B, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1", "-10.0.0.0/8 1"]);
+    assert_eq!(table.got(B), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(C), ["+10.0.0.0/8 1"]);
+}
+
+#[test]
+fn the_second_announcer_takes_over_silently() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.announce(B, NET, 1);
+    table.flush();
+    table.withdraw(A, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(B), ["+10.0.0.0/8 1", "-10.0.0.0/8 1"]);
+    table.withdraw(B, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["-10.0.0.0/8 1"]);
+    assert!(table.got(B).is_empty());
+    assert_eq!(table.got(C), ["+10.0.0.0/8 1", "-10.0.0.0/8 1"]);
+}
+
+#[test]
+fn a_change_of_hands_within_a_batch_swaps_the_announcers_only() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.got(B);
+    table.got(C);
+    table.withdraw(A, NET, 1);
+    table.announce(B, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(B), ["-10.0.0.0/8 1"]);
+    assert!(table.got(C).is_empty());
+}
+
+#[test]
+fn a_third_announcer_is_news_to_nobody() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.announce(B, NET, 1);
+    table.flush();
+    for peer in [A, B, C] {
+        table.got(peer);
+    }
+    table.announce(C, NET, 1);
+    table.flush();
+    table.withdraw(C, NET, 1);
+    table.flush();
+    assert!([A, B, C].iter().all(|peer| table.got(*peer).is_empty()));
+}
+
+#[test]
+fn repeated_adds_and_unknown_removes_are_ignored() {
+    let mut table = table_with_subscribers();
+    assert_eq!(table.announce(A, NET, 1), Outcome::Added);
+    assert_eq!(table.announce(A, NET, 1), Outcome::Ignored);
+    assert_eq!(table.withdraw(B, NET, 1), Outcome::Ignored);
+    assert_eq!(table.withdraw(A, NET, 2), Outcome::Ignored);
+    assert_eq!(table.withdraw(A, "10.0.0.0/9", 1), Outcome::Ignored);
+    assert_eq!(table.withdraw(A, NET, 1), Outcome::Removed);
+    table.flush();
+    assert!(table.got(C).is_empty());
+}
+
+#[test]
+fn withdrawing_and_announcing_in_one_batch_cancels_out() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.got(C);
+    table.withdraw(A, NET, 1);
+    table.announce(A, NET, 1);
+    table.flush();
+    assert!(table.got(C).is_empty());
+}
+
+#[test]
+fn withdrawals_go_first_within_a_destination() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.got(C);
+    table.announce(A, NET, 2);
+    table.announce(A, "10.0.0.0/16", 3);
+    table.withdraw(A, NET, 1);
+    table.flush();
+    assert_eq!(table.got(C), ["-10.0.0.0/8 1", "+10.0.0.0/8 2", "+10.0.0.0/16 3"]);
+}
+
+#[test]
+fn host_bits_are_part_of_the_identity() {
+    let mut table = table_with_subscribers();
+    table.announce(A, "10.0.0.1/8", 1);
+    table.announce(B, "10.0.0.0/8", 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(B), ["+10.0.0.1/8 1"]);
+}
+
+#[test]
+fn servers_get_what_some_client_announces() {
+    const S: u64 = 1001;
+    const T: u64 = 1002;
+    let mut table = Table::new();
+    for peer in [A, S, T] {
+        table.subscribe(peer);
+    }
+    table.announce(S, NET, 1);
+    table.flush();
+    assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
+    assert!(table.got(T).is_empty());
+    table.announce(A, NET, 1);
+    table.flush();
+    assert_eq!(table.got(T), ["+10.0.0.0/8 1"]);
+    assert_eq!(table.got(S), ["+10.0.0.0/8 1"]);
+    table.withdraw(A, NET, 1);
+    table.flush();
+    assert_eq!(table.got(T), ["-10.0.0.0/8 1"]);
+    assert_eq!(table.got(S), ["-10.0.0.0/8 1"]);
+    assert!(table.got(A).is_empty());
+}
+
+#[test]
+fn a_peer_that_comes_back_at_once_sees_none_of_its_old_routes() {
+    let mut table = table_with_subscribers();
+    table.announce(A, NET, 1);
+    table.flush();
+    table.leave(A);
+    table.subscribe(A);
+    table.announce(A, NET, 1);
+    table.flush();
+    assert!(table.got(A).is_empty());
+    assert_eq!(table.reader(C).view.len(), 1);
+    assert_eq!(table.vnet.routes(), 1);
+}
+
+#[test]
+fn a_member_that_leaves_is_withdrawn_in_slices() {
+    let mut table = table_with_subscribers();
+    for i in 0..100_000u32 {
+        let prefix = format!("{}/32", std::net::Ipv4Addr::from(i));
+        table.announce(A, &prefix, 1);
+        if i % 3 == 0 {
+            table.announce(B, &prefix, 1); // these become B's, with A beside it
+            table.withdraw(A, &prefix, 1);
+            table.announce(A, &prefix, 1);
+        }
+    }
+    table.flush();
+    assert_eq!(table.reader(C).view.len(), 100_000);
+    table.leave(A);
+    let mut slices = 0;
+    while table.vnet.has_work() {
+        let before = table.vnet.routes();
+        table.vnet.work(1000);
+        assert!(before - table.vnet.routes() <= 1000);
+        table.flush();
+        slices += 1;
+    }
+    assert!(slices >= 100, "{slices}");
+    assert_eq!(table.reader(C).view.len(), 33_334);
+    assert!(table.reader(B).view.is_empty());
+    assert!(table.vnet.leave(PeerId(A)).is_none());
+}
+
+#[test]
+fn a_crowded_destination_works_like_any_other() {
+    let mut table = table_with_subscribers();
+    for hop in 0..1000 {
+        table.announce(A, NET, hop);
+    }
+    table.flush();
+    assert_eq!(table.reader(C).view.len(), 1000);
+    table.got(C);
+    for hop in 0..1000 {
+        assert_eq!(table.announce(A, NET, hop), Outcome::Ignored);
+        if hop % 10 != 0 {
+            assert_eq!(table.withdraw(A, NET, hop), Outcome::Removed);
+        }
+    }
+    table.announce(A, NET, 1000);
+    table.flush();
+    let got = table.got(C);
+    assert_eq!(got.len(), 901);
+    assert_eq!(got[900], "+10.0.0.0/8 1000");
+    assert_eq!(table.reader(C).view.len(), 101);
+}
