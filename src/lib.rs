@@ -14,6 +14,16 @@
 //! * `shard`: what one core owns, and every message between cores; pure.
 //! * [`io`]: sockets, event loops, timers and cores; the only folder that talks to the kernel.
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
+//!
+//! ```no_run
+//! use metalbond::reflector::{Config, Reflector};
+//!
+//! let config = Config { listen: "[::1]:0".parse()?, ..Config::default() };
+//! let reflector = Reflector::start(&config)?;
+//! println!("leaves connect to {}", reflector.listen_addr());
+//! reflector.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod ids;
 pub mod io;

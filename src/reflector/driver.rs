@@ -28,6 +28,8 @@ use crate::shard::{Settings, Shard, Slot, Snapshot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
+/// When to try again to send to a shard whose channel is full.
+const CHANNEL_RETRY: Duration = Duration::from_millis(1);
 /// Waits up to this are kept to the microsecond, by a timer of the kernel's.
 const PRECISE: Duration = Duration::from_millis(2);
 
@@ -208,7 +210,14 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
         }
     }
     port.flush(&mut shard);
-    if shard.wants_turn() { Turn { next: now } } else { turn }
+    let mut next = turn.next;
+    if shard.has_outgoing() {
+        next = next.min(now + CHANNEL_RETRY);
+    }
+    if shard.wants_turn() || shard.has_ready() {
+        next = now;
+    }
+    Turn { next }
 }
 
 /// Waits for news or for the moment that the shard asked for.

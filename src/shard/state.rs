@@ -1,7 +1,6 @@
 //! [`Shard`]: its state, its beginning, and the loop turn.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
@@ -213,7 +212,7 @@ impl Shard {
             self.seal_dirty(now);
         }
         if now >= self.next_tick {
-            self.tick(now);
+            self.tick(now, now.since(self.next_tick) > TICK);
             self.next_tick = now + TICK;
         }
         let mut next = self.next_tick;
@@ -222,9 +221,6 @@ impl Shard {
         }
         if !self.is_congested() && (is_unfinished || !self.inbox.is_empty()) {
             next = now;
-        }
-        if self.has_outgoing() {
-            next = next.min(now + Duration::from_millis(1));
         }
         Turn { next }
     }
@@ -237,6 +233,11 @@ impl Shard {
                 peer.is_ready = false;
             }
         }
+    }
+
+    /// Whether [`Shard::take_ready`] would list anybody.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Sessions that became established since the last call, and what their peers said of
@@ -294,10 +295,9 @@ impl Shard {
     }
 
     /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
+    /// Peers with something to write are not counted: who finishes a write asks for the next.
     pub(crate) fn wants_turn(&self) -> bool {
-        !self.ready.is_empty()
-            || !self.closed.is_empty()
-            || (!self.inbox.is_empty() && !self.is_congested())
+        !self.closed.is_empty() || (!self.inbox.is_empty() && !self.is_congested())
     }
 
     /// Whether everything that was received has been written out, as far as peers take it.

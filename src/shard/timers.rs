@@ -10,7 +10,9 @@ use crate::session::CloseReason;
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
 impl Shard {
-    pub(super) fn tick(&mut self, now: Moment) {
+    /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
+    /// so nobody is called silent this time.
+    pub(super) fn tick(&mut self, now: Moment, is_late: bool) {
         for slot in 0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX) {
             let Some(peer) = &mut self.peers[slot as usize] else { continue };
             if peer.is_closed {
@@ -20,7 +22,7 @@ impl Shard {
                 peer.progress = now;
             }
             let send_hold = self.settings.send_hold;
-            if let Err(reason) = peer.session.check(now) {
+            if !is_late && let Err(reason) = peer.session.check(now) {
                 self.close(slot, reason);
             } else if peer.is_owed() && now.since(peer.progress) > send_hold {
                 self.close(slot, CloseReason::SendHold(send_hold));
