@@ -4,7 +4,7 @@
 //! nothing shared with the others but the channels of the mesh; and one control thread that
 //! accepts connections and hands each to the shard with the fewest.
 //!
-//! Here is where the pure [`shard`](crate::shard) meets sockets, clocks and logs: `driver` turns
+//! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `report` says what happened.
 
 mod acceptor;
