@@ -270,7 +270,8 @@ impl Client {
                 if std::mem::replace(&mut self.got_hello, true) {
                     return Err("a second HELLO".into());
                 }
-                if hello.extensions.is_some() != sends_extensions(&self.profile) {
+                // The name of its agent shows that a peer knows extensions, if nothing else does.
+                if hello.extensions.is_some() != self.profile.extensions.is_some() {
                     return Err(format!("{hello:?} to a peer that sent {:?}", self.profile));
                 }
                 Ok(())
@@ -350,10 +351,4 @@ impl Client {
         }
         Ok(())
     }
-}
-
-/// Whether the HELLO of such a peer shows that it knows extensions.
-fn sends_extensions(profile: &Profile) -> bool {
-    // The agent's name is never empty, whatever the capabilities are.
-    profile.extensions.is_some()
 }
