@@ -1,7 +1,7 @@
 //! What a driver does with sockets: bytes in, bytes out, cut anywhere.
 
 use super::client::Sent;
-use super::world::World;
+use super::world::{LATE_READ, World};
 use crate::session::Sight;
 use crate::shard::{Flow, Slot, Write};
 use crate::wire::Action;
@@ -16,7 +16,7 @@ impl World {
         }
         let all = client.outgoing.len();
         let len = match rng.below(4) {
-            _ if *is_calm => all,
+            _ if *is_calm || now.since(client.heard) > LATE_READ => all,
             0 => rng.between(1, all.min(8)),
             1 => rng.between(1, all),
             _ => all.min(4096),
@@ -54,9 +54,9 @@ impl World {
             }
             match what {
                 _ if client.sent_bad => {}
-                Sent::Hello => client.heard = now,
+                Sent::Hello => client.hear(now),
                 Sent::Keepalive => {
-                    client.heard = now;
+                    client.hear(now);
                     client.unanswered += 1;
                 }
                 Sent::Bad => client.sent_bad = true,

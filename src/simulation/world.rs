@@ -13,6 +13,9 @@ use crate::outbox::OutBuf;
 use crate::session::CloseReason;
 use crate::shard::Slot;
 
+/// A driver comes round to every socket within this time.
+pub(super) const LATE_READ: Duration = Duration::from_millis(500);
+
 /// A connection that has ended and whose last write is still in the driver's hands.
 #[derive(Debug)]
 struct Ending {
@@ -92,7 +95,9 @@ impl World {
         let now = self.now;
         let places: Vec<usize> = self.slots[shard].values().copied().collect();
         for &place in &places {
-            if self.is_calm || self.rng.chance(self.plan.socket_moves) {
+            let is_late = |client: &Client| now.since(client.heard) > LATE_READ;
+            let is_late = self.clients[place].as_ref().is_some_and(is_late);
+            if self.is_calm || is_late || self.rng.chance(self.plan.socket_moves) {
                 self.receive(place)?;
             }
         }
@@ -133,6 +138,7 @@ impl World {
                 self.slots[shard].get(&slot).and_then(|&place| self.clients[place].as_mut())
             {
                 client.is_paused = false;
+                client.unread_until = now;
             }
         }
         self.check_turn(shard)?;
