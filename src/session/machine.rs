@@ -112,6 +112,11 @@ impl Session {
         }
     }
 
+    /// The peer is not being read, so its silence means nothing: it has the whole time again.
+    pub(crate) fn excuse(&mut self, now: Moment) {
+        self.deadline = self.deadline.max(now + self.hold);
+    }
+
     /// Whether the peer has been silent for too long.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ impl Shard {
             if !peer.is_owed() {
                 peer.progress = now;
             }
+            if peer.is_paused {
+                peer.session.excuse(now);
+            }
             let send_hold = self.settings.send_hold;
             if !is_late && let Err(reason) = peer.session.check(now) {
                 self.close(slot, reason);

@@ -15,6 +15,9 @@ impl World {
             for _ in 0..self.plan.steps {
                 self.step()?;
             }
+            if self.rng.chance(200) {
+                self.wait()?;
+            }
             self.settle()?;
             self.check_quiet()?;
             if self.rng.chance(500) {
@@ -65,13 +68,40 @@ impl World {
         Ok(())
     }
 
+    /// Seconds pass, in which some peers neither read nor have their pipes moved.
+    fn wait(&mut self) -> Result<(), String> {
+        for place in 0..self.clients.len() {
+            let is_frozen = self.rng.chance(self.plan.slow / 3);
+            if let Some(client) = &mut self.clients[place] {
+                client.is_frozen = is_frozen;
+            }
+        }
+        for _ in 0..self.rng.between(1, 60) {
+            self.now = self.now + Duration::from_millis(250);
+            self.keepalives();
+            for shard in 0..self.plan.shards {
+                for _ in 0..8 {
+                    self.turn(shard)?;
+                }
+            }
+            for place in 0..self.clients.len() {
+                self.network(place)?;
+            }
+            self.release();
+        }
+        for client in self.clients.iter_mut().flatten() {
+            client.is_frozen = false;
+        }
+        Ok(())
+    }
+
     /// Peers that subscribe to everything when all is quiet get everything, by dump.
     fn late_joiners(&mut self) -> Result<(), String> {
         let free: Vec<usize> =
             (0..self.clients.len()).filter(|place| self.clients[*place].is_none()).collect();
         for place in free.into_iter().take(2) {
             self.greet(place);
-            if let Some(client) = &mut self.clients[place] {
+            if let Some(client) = self.clients[place].as_mut().filter(|c| c.has_said_hello) {
                 for vni in 0..self.plan.vnis.len() {
                     client.send(&self.plan, Sent::Subscribe(u32::try_from(vni).unwrap_or(0)));
                 }
@@ -127,7 +157,8 @@ impl World {
     fn greet(&mut self, place: usize) {
         let profile = Profile::draw(&mut self.rng, &self.plan);
         self.connect(place, profile);
-        let Some(client) = &mut self.clients[place] else { return };
+        let is_mute = self.rng.chance(self.plan.rates.silent);
+        let Some(client) = self.clients[place].as_mut().filter(|_| !is_mute) else { return };
         client.send(&self.plan, Sent::Hello);
         client.has_said_hello = true;
         client.next_keepalive = self.now + Duration::from_secs(1);
@@ -143,6 +174,9 @@ impl World {
                 }
             }
             return;
+        }
+        if self.clients[place].as_ref().is_some_and(|client| !client.has_said_hello) {
+            return; // mute: it never says anything
         }
         let Rates { unsubscribe, resubscribe, burst, toggle, replace, .. } = self.plan.rates;
         let Rates { stuck, silent, reset, close, bad, .. } = self.plan.rates;

@@ -9,7 +9,7 @@ use crate::session::CloseReason;
 use crate::shard::Settings;
 use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
 
-/// How late a session may be ended by the clock: the tick, and the longest leap of time.
+/// How far off the clock may be that ends sessions: the tick, and the longest leap of time.
 const LATE: Duration = Duration::from_millis(1100);
 
 impl World {
@@ -80,8 +80,11 @@ impl World {
             _ if client.expected_end.as_ref() == Some(reason) => true,
             _ if client.sent_bad => true,
             CloseReason::HelloTimeout => !client.has_said_hello && silent > Duration::from_secs(10),
-            CloseReason::HoldTime(hold) => *hold == self.hold(client) && silent > *hold,
-            CloseReason::SendHold(_) => self.now.since(client.last_write) > *send_hold,
+            CloseReason::HoldTime(hold) => {
+                client.is_silent && *hold == self.hold(client) && silent > *hold
+            }
+            // Counted from the last tick at which nothing waited for the peer.
+            CloseReason::SendHold(_) => self.now.since(client.last_write) + LATE > *send_hold,
             CloseReason::MaxRoutes(max) => *max == limits.routes_per_peer && *max < 1000,
             CloseReason::TooFarBehind => self.plan.gives_up(),
             _ => false,
@@ -105,7 +108,7 @@ impl World {
                 return Err(format!("{id}: a KEEPALIVE waits for its answer"));
             }
             let hold = self.hold(client).max(Duration::from_secs(10));
-            if self.now.since(client.heard) > hold + LATE {
+            if !client.is_paused && self.now.since(client.unread_until) > hold + LATE {
                 return Err(format!("{id} is silent for {:?}", self.now.since(client.heard)));
             }
         }

@@ -113,6 +113,8 @@ pub(super) struct Client {
     pub(super) has_said_hello: bool,
     /// When the shard last heard of it, by the shard's clock.
     pub(super) heard: Moment,
+    /// The same, or when the shard last declined to read.
+    pub(super) unread_until: Moment,
     pub(super) last_write: Moment,
     /// KEEPALIVEs that the shard has taken in and not answered.
     pub(super) unanswered: usize,
@@ -152,6 +154,7 @@ impl Client {
             next_keepalive: now,
             has_said_hello: false,
             heard: now,
+            unread_until: now,
             last_write: now,
             unanswered: 0,
             established: false,
@@ -207,6 +210,11 @@ impl Client {
             return None;
         }
         self.script.pop_front().map(|(_, what)| what)
+    }
+
+    /// The shard has taken in a HELLO or a KEEPALIVE.
+    pub(super) fn hear(&mut self, now: Moment) {
+        (self.heard, self.unread_until) = (now, now);
     }
 
     /// The shard has closed the session: bad bytes show before all of them have arrived.
@@ -270,7 +278,8 @@ impl Client {
                 if std::mem::replace(&mut self.got_hello, true) {
                     return Err("a second HELLO".into());
                 }
-                if hello.extensions.is_some() != sends_extensions(&self.profile) {
+                // The name of its agent shows that a peer knows extensions, if nothing else does.
+                if hello.extensions.is_some() != self.profile.extensions.is_some() {
                     return Err(format!("{hello:?} to a peer that sent {:?}", self.profile));
                 }
                 Ok(())
@@ -350,10 +359,4 @@ impl Client {
         }
         Ok(())
     }
-}
-
-/// Whether the HELLO of such a peer shows that it knows extensions.
-fn sends_extensions(profile: &Profile) -> bool {
-    // The agent's name is never empty, whatever the capabilities are.
-    profile.extensions.is_some()
 }

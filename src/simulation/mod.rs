@@ -10,7 +10,7 @@
 //! ```
 //!
 //! What is simulated is `shard` and all below it, byte for byte: the shards are driven as the real
-//! driver does, through pipes that cut anywhere, fill up and break ([`world`]), and channels that
+//! driver does, through pipes that cut anywhere, fill up and break ([`sockets`]), and channels that
 //! are full or slow ([`cluster`]). What is held against it is a model that is too naive to be wrong
 //! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.
@@ -23,6 +23,7 @@ mod cluster;
 mod model;
 mod plan;
 mod rng;
+mod sockets;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,0 +1,156 @@
+//! What a driver does with sockets: bytes in, bytes out, cut anywhere.
+
+use super::client::Sent;
+use super::world::{LATE_READ, World};
+use crate::session::Sight;
+use crate::shard::{Flow, Slot, Write};
+use crate::wire::Action;
+
+impl World {
+    /// A shard takes in bytes that a client has sent.
+    pub(super) fn receive(&mut self, place: usize) -> Result<(), String> {
+        let Self { clients, rng, cluster, now, is_calm, .. } = self;
+        let Some(client) = &mut clients[place] else { return Ok(()) };
+        if client.is_paused || client.outgoing.is_empty() || client.expected_end.is_some() {
+            return Ok(());
+        }
+        let all = client.outgoing.len();
+        let len = match rng.below(4) {
+            _ if *is_calm || now.since(client.heard) > LATE_READ => all,
+            0 => rng.between(1, all.min(8)),
+            1 => rng.between(1, all),
+            _ => all.min(4096),
+        };
+        let (id, shard, slot) = (client.id, client.shard, client.slot);
+        let bytes = client.take_outgoing(len);
+        let flow = cluster.shards[shard].received(*now, slot, &bytes);
+        self.note(len as u64, || format!("{id}: {len} bytes received, {flow:?}"));
+        self.processed(place);
+        let Some(client) = &mut self.clients[place] else { return Ok(()) };
+        match flow {
+            Flow::Continue => {}
+            Flow::Pause => client.is_paused = true,
+            Flow::Closed => {
+                client.is_next_bad();
+                self.forget(id);
+            }
+        }
+        let is_bad = self.clients[place].as_ref().is_some_and(|client| client.sent_bad);
+        if is_bad && flow != Flow::Closed {
+            return Err(format!("{id}: bad bytes were accepted"));
+        }
+        Ok(())
+    }
+
+    /// Tells the model what a shard has just taken in.
+    fn processed(&mut self, place: usize) {
+        let now = self.now;
+        while let Some(client) = &mut self.clients[place]
+            && let Some(what) = client.next_processed()
+        {
+            let (id, is_server) = (client.id, client.profile.is_server);
+            if self.plan.is_verbose {
+                println!("{:>10} {id}: {}", now.0, self.plan.show_sent(what));
+            }
+            match what {
+                _ if client.sent_bad => {}
+                Sent::Hello => client.hear(now),
+                Sent::Keepalive => {
+                    client.hear(now);
+                    client.unanswered += 1;
+                }
+                Sent::Bad => client.sent_bad = true,
+                Sent::Subscribe(vni) => {
+                    client.subscribed(vni, self.model.settled_view(id, is_server, vni));
+                }
+                Sent::Unsubscribe(vni) => {
+                    if client.unsubscribed(vni) {
+                        for key in self.model.leave(id, Some(vni)) {
+                            self.no_longer_due(key);
+                        }
+                    }
+                }
+                Sent::Update(Action::Add, key) => {
+                    self.model.announce(id, is_server, key);
+                }
+                Sent::Update(Action::Remove, key) => {
+                    self.model.withdraw(id, key);
+                    self.no_longer_due(key);
+                }
+            }
+        }
+    }
+
+    /// Asks a shard what to write to one of its peers.
+    pub(super) fn write(&mut self, shard: usize, slot: Slot) -> Result<(), String> {
+        let now = self.now;
+        let Some(&place) = self.slots[shard].get(&slot) else { return Ok(()) };
+        let Some(client) = &mut self.clients[place] else { return Ok(()) };
+        let id = client.id;
+        let is_mixed = self.cluster.shards[shard].is_mixed(slot);
+        let unacked = client.in_flight.as_ref().map_or(0, |(bytes, done)| bytes.len() - done);
+        let window = u32::try_from(client.profile.capacity - client.pipe.len()).unwrap_or(0);
+        let acked = client.handed - unacked as u64;
+        let sight = client.profile.mss.map(|mss| Sight {
+            mss,
+            window: Some(window),
+            unacked: unacked as u64,
+            acked,
+        });
+        let was_writing = client.in_flight.is_some();
+        match self.cluster.shards[shard].next_write(now, slot, &mut || sight) {
+            Write::Nothing => client.wake = None,
+            Write::WaitUntil(then) if then > now => client.wake = Some(then),
+            Write::WaitUntil(then) => return Err(format!("{id} waits until {then:?}, not later")),
+            Write::Bytes { .. } if was_writing => return Err(format!("{id}: two writes at once")),
+            Write::Bytes { bytes, record } => {
+                client.wake = None;
+                client.handed += bytes.len() as u64;
+                client.last_write = now;
+                self.check_write(place, bytes.as_slice(), record, is_mixed)
+                    .map_err(|error| format!("{id}: {error}"))?;
+                let len = bytes.len();
+                self.note(len as u64, || format!("{id}: writes {len} bytes"));
+                if let Some(client) = &mut self.clients[place] {
+                    client.in_flight = Some((bytes, 0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves bytes of one connection towards its client, and lets the client read.
+    pub(super) fn network(&mut self, place: usize) -> Result<(), String> {
+        let Self { clients, rng, cluster, now, is_calm, plan, model, .. } = self;
+        let Some(client) = &mut clients[place] else { return Ok(()) };
+        if client.is_frozen {
+            return Ok(());
+        }
+        let id = client.id;
+        let room = client.profile.capacity - client.pipe.len();
+        if let Some((bytes, done)) = &mut client.in_flight {
+            let most = room.min(bytes.len() - *done);
+            let len = if *is_calm || rng.chance(500) { most } else { rng.below(most + 1) };
+            client.pipe.extend(&bytes.as_slice()[*done..*done + len]);
+            *done += len;
+            if *done == bytes.len() {
+                let (bytes, _) = client.in_flight.take().ok_or("no write")?;
+                client.last_write = *now;
+                cluster.shards[client.shard].written(*now, client.slot, bytes);
+            }
+        }
+        if *is_calm || client.stuck_until <= *now {
+            let most = client.pipe.len().min(client.profile.read_max);
+            let len = if *is_calm {
+                client.pipe.len()
+            } else if rng.chance(500) {
+                most
+            } else {
+                rng.below(most + 1)
+            };
+            client.read(plan, model, len).map_err(|error| format!("{id}: {error}"))?;
+            self.note(len as u64, || format!("{id} has read {len} bytes"));
+        }
+        Ok(())
+    }
+}
