@@ -1,0 +1,127 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::scenarios::{self, fanout, idle, table};
+use crate::{repeater, report};
+
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every scenario needs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// A server that runs already; needs --pid
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR:PORT",
+        conflicts_with = "spawn",
+        requires = "pid"
+    )]
+    pub(crate) target: Option<SocketAddr>,
+
+    /// The process that --target is, to read its CPU time and memory
+    #[arg(long, global = true, requires = "target")]
+    pub(crate) pid: Option<u32>,
+
+    /// A server to start, and to stop at the end
+    #[arg(long, global = true, value_enum, default_value = "reflector")]
+    pub(crate) spawn: Spawn,
+
+    /// The reflector to start [default: metalbond beside loadgen]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) binary: Option<PathBuf>,
+
+    /// One more argument for the started server; may be repeated
+    #[arg(long = "server-arg", global = true, value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) server_args: Vec<String>,
+
+    /// Threads that receive
+    #[arg(long, global = true, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+
+    /// Seconds between the KEEPALIVEs of a session
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) keepalive: u32,
+
+    /// Give up when subscribers have not got what they should after so many seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) timeout: u64,
+
+    /// Write the figures to a file too
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Show the log of the started server
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+impl Common {
+    /// How long to wait for subscribers.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+/// What can be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Spawn {
+    /// `metalbond server`
+    Reflector,
+    /// Repeats bytes with no routing: the limit of what a server can do
+    Repeater,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Windows of updates to many subscribers, one after another
+    Fanout(fanout::Options),
+    /// A large table: load it, give it to late joiners, withdraw it
+    Table(table::Options),
+    /// Many sessions that only keep themselves alive
+    Idle(idle::Options),
+    /// The server of --spawn repeater
+    #[command(hide = true)]
+    Repeater(repeater::Options),
+}
+
+/// Runs the command; failure also means that something was not delivered as it should.
+pub(crate) fn main() -> ExitCode {
+    let Cli { common, command } = Cli::parse();
+    let result = match &command {
+        Command::Repeater(options) => {
+            return finish(repeater::run(options).map_err(|error| format!("repeater: {error}")));
+        }
+        Command::Fanout(options) => {
+            scenarios::run(&common, "fanout", |run| fanout::run(run, options))
+        }
+        Command::Table(options) => scenarios::run(&common, "table", |run| table::run(run, options)),
+        Command::Idle(options) => scenarios::run(&common, "idle", |run| idle::run(run, options)),
+    };
+    finish(result.and_then(|report| report::tell(&report, common.json.as_deref())))
+}
+
+fn finish(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("loadgen: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

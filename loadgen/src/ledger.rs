@@ -1,0 +1,142 @@
+//! Which routes one subscriber holds, and everything that it should not have been sent.
+
+use std::ops::AddAssign;
+
+use metalbond::wire::Action;
+
+use crate::plan::Plan;
+
+/// What was wrong with what subscribers received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Faults {
+    /// Routes not held at the end that should be.
+    pub(crate) missing: u64,
+    /// Routes held at the end that should not be, and routes nobody announced.
+    pub(crate) extra: u64,
+    /// ADDs of routes held already, REMOVEs of routes not held.
+    pub(crate) duplicate: u64,
+    /// Bytes that are no message: each ends a session.
+    pub(crate) garbage: u64,
+    /// Sessions that ended when they should not.
+    pub(crate) lost: u64,
+}
+
+impl AddAssign for Faults {
+    fn add_assign(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.extra += other.extra;
+        self.duplicate += other.duplicate;
+        self.garbage += other.garbage;
+        self.lost += other.lost;
+    }
+}
+
+impl Faults {
+    /// One for each kind, with its name.
+    pub(crate) fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("missing", self.missing),
+            ("extra", self.extra),
+            ("duplicate", self.duplicate),
+            ("garbage", self.garbage),
+            ("lost_sessions", self.lost),
+        ]
+    }
+
+    pub(crate) fn any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// One bit per route.
+    bits: Vec<u64>,
+    /// Number of bits set.
+    pub(crate) held: u32,
+    /// UPDATEs received.
+    pub(crate) updates: u64,
+    pub(crate) faults: Faults,
+}
+
+impl Ledger {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let bits = vec![0; (plan.routes as usize).div_ceil(64)];
+        Self { bits, held: 0, updates: 0, faults: Faults::default() }
+    }
+
+    /// Takes the payload of an UPDATE. False when it is none.
+    #[inline]
+    pub(crate) fn update(&mut self, plan: &Plan, payload: &[u8]) -> bool {
+        self.updates += 1;
+        let (action, route) = match plan.recognise(payload) {
+            Some((action, Some(route))) => (action, route),
+            Some((_, None)) => {
+                self.faults.extra += 1;
+                return true;
+            }
+            None => return false,
+        };
+        let word = &mut self.bits[route as usize / 64];
+        let bit = 1 << (route % 64);
+        let is_held = *word & bit != 0;
+        match (action, is_held) {
+            (Action::Add, false) => self.held += 1,
+            (Action::Remove, true) => self.held -= 1,
+            _ => {
+                self.faults.duplicate += 1;
+                return true;
+            }
+        }
+        *word ^= bit;
+        true
+    }
+
+    /// All that was wrong, when exactly the first `expected` routes should be held.
+    pub(crate) fn settle(&self, expected: u32) -> Faults {
+        let mut faults = self.faults;
+        for (word, first) in self.bits.iter().zip((0u32..).step_by(64)) {
+            let wanted = match expected.saturating_sub(first) {
+                64.. => u64::MAX,
+                some => (1 << some) - 1,
+            };
+            faults.missing += u64::from((wanted & !word).count_ones());
+            faults.extra += u64::from((word & !wanted).count_ones());
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metalbond::wire::split;
+
+    fn feed(ledger: &mut Ledger, plan: &Plan, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Ok(Some(frame)) = split(rest) {
+            assert!(ledger.update(plan, frame.payload));
+            rest = &rest[frame.len()..];
+        }
+    }
+
+    #[test]
+    fn every_fault_is_seen() {
+        let plan = Plan { routes: 100, vnis: 3, hops: 5 };
+        let mut ledger = Ledger::new(&plan);
+        feed(&mut ledger, &plan, &plan.frames(Action::Add, 0..100));
+        assert_eq!(ledger.settle(100), Faults::default());
+        feed(&mut ledger, &plan, &plan.frames(Action::Remove, 70..100));
+        assert_eq!(ledger.settle(70), Faults::default());
+        assert_eq!(ledger.settle(69), Faults { extra: 1, ..Faults::default() });
+        assert_eq!(ledger.settle(73), Faults { missing: 3, ..Faults::default() });
+        feed(&mut ledger, &plan, &plan.frames(Action::Add, 68..71)); // two held, one new
+        feed(&mut ledger, &plan, &plan.frames(Action::Remove, 80..81)); // not held
+        feed(&mut ledger, &plan, &plan.frames(Action::Add, 100..101)); // not of the plan
+        let faults = Faults { extra: 1, duplicate: 3, ..Faults::default() };
+        assert_eq!(ledger.settle(71), faults);
+        assert_eq!((ledger.held, ledger.updates), (71, 135));
+        assert!(!ledger.update(&plan, &[0xff]));
+    }
+}

@@ -1,0 +1,50 @@
+//! `loadgen`: puts load on a MetalBond reflector, measures what it costs, verifies what arrives.
+//!
+//! Every figure is server CPU time or memory, read from `/proc`, next to a count of routes that
+//! subscribers have verifiably received: CPU time stands still while others use the machine, and a
+//! reflector that loses updates would be fast.
+//!
+//! * `args`: the command line.
+//! * `target`: the server, spawned or found running; `procfs` reads what it uses.
+//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible.
+//! * `plan`: which routes there are, as numbers; `ledger`: which of them one subscriber holds.
+//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
+//! * `scenarios`: what is done and measured; `report`: how it is told.
+//!
+//! Linux only: it needs epoll and `/proc`.
+
+#[cfg(target_os = "linux")]
+mod args;
+#[cfg(target_os = "linux")]
+mod ledger;
+#[cfg(target_os = "linux")]
+mod peer;
+#[cfg(target_os = "linux")]
+mod plan;
+#[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
+mod receiver;
+#[cfg(target_os = "linux")]
+mod repeater;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod scenarios;
+#[cfg(target_os = "linux")]
+mod target;
+
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    args::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> std::process::ExitCode {
+    eprintln!("loadgen: needs Linux: it measures with epoll and /proc");
+    std::process::ExitCode::FAILURE
+}

@@ -1,0 +1,110 @@
+//! What a process has used, from `/proc`.
+
+use std::fs;
+use std::ops::Sub;
+
+/// What a process had used at one moment, or between two.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// CPU time of all its threads that still run, in ns (schedstat, exact to a tick).
+    pub(crate) cpu_ns: u64,
+    /// CPU time in user mode and in the kernel, in ticks of 10 ms; the split is sampled.
+    pub(crate) user_ticks: u64,
+    pub(crate) system_ticks: u64,
+    /// Times that a thread went to sleep.
+    pub(crate) voluntary: u64,
+    /// Times that a thread was made to wait.
+    pub(crate) involuntary: u64,
+}
+
+impl Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(earlier.system_ticks),
+            voluntary: self.voluntary.saturating_sub(earlier.voluntary),
+            involuntary: self.involuntary.saturating_sub(earlier.involuntary),
+        }
+    }
+}
+
+impl Usage {
+    /// The part of the CPU time that was spent in user mode, from 0 to 1.
+    pub(crate) fn user_share(&self) -> f64 {
+        self.user_ticks as f64 / ((self.user_ticks + self.system_ticks).max(1)) as f64
+    }
+
+    /// What a process has used so far.
+    ///
+    /// # Errors
+    /// One sentence, when there is no such process.
+    pub(crate) fn of(pid: u32) -> Result<Self, String> {
+        let read = |path: String| {
+            fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
+        };
+        let stat = read(format!("/proc/{pid}/stat"))?;
+        // The name in parentheses may hold anything; utime and stime are fields 14 and 15.
+        let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let mut times = behind_name.split_ascii_whitespace().skip(11);
+        let mut tick = || times.next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut usage = Self { user_ticks: tick(), system_ticks: tick(), ..Self::default() };
+        let tasks = format!("/proc/{pid}/task");
+        let entries =
+            fs::read_dir(&tasks).map_err(|error| format!("cannot read {tasks}: {error}"))?;
+        for task in entries.flatten() {
+            // A thread may end in between.
+            let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+            let ran = schedstat.split_ascii_whitespace().next().and_then(|ns| ns.parse().ok());
+            usage.cpu_ns += ran.unwrap_or(0);
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            usage.voluntary += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
+            usage.involuntary += field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
+        }
+        Ok(usage)
+    }
+}
+
+/// Resident memory of a process in bytes.
+///
+/// From its page tables: VmRSS in `status` is counted per CPU and off by hundreds of KiB.
+///
+/// # Errors
+/// One sentence, when there is no such process or it is another user's.
+pub(crate) fn resident(pid: u32) -> Result<u64, String> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let rollup =
+        fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    field(&rollup, "Rss").map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no Rss"))
+}
+
+/// The number behind `name:` at the start of a line.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let rest = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    rest.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_something() {
+        let pid = std::process::id();
+        let before = Usage::of(pid).unwrap();
+        let began = std::time::Instant::now();
+        while began.elapsed().as_millis() < 30 {}
+        let used = Usage::of(pid).unwrap() - before;
+        assert!(used.cpu_ns > 1_000_000, "{used:?}");
+        assert!(resident(pid).unwrap() > 100_000);
+    }
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let status = "Rssx:\t1 kB\nRss:\t  20 kB\nnonvoluntary_ctxt_switches:\t3\n";
+        assert_eq!(field(status, "Rss"), Some(20));
+        assert_eq!(field(status, "voluntary_ctxt_switches"), None);
+    }
+}

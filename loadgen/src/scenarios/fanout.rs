@@ -1,0 +1,164 @@
+//! Fan-out: publishers announce and withdraw, and everybody is told.
+//!
+//! A closed loop: a window of ADDs, then the same routes as REMOVEs, and so on. The next window goes
+//! out when every subscriber has the whole last one, so nothing can coalesce and every update is
+//! delivered to every subscriber exactly once: what a delivery costs is the server's CPU time
+//! divided by a number that is known.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use metalbond::wire::Action;
+
+use super::{Run, progress};
+use crate::peer::Publisher;
+use crate::plan::Plan;
+use crate::procfs::Usage;
+use crate::receiver::{Goal, Receivers};
+
+/// The longest time of a window that is told apart.
+const MAX_WINDOW_NS: u64 = 100_000_000_000;
+
+/// Flags of `fanout`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Sessions that subscribe
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    subscribers: usize,
+
+    /// Updates in a window, over all publishers
+    #[arg(short, long, value_name = "W", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    window: u32,
+
+    /// VNIs that a window is spread over; every subscriber takes all of them
+    #[arg(long, value_name = "V", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    vnis: u32,
+
+    /// Sessions that publish, each its part of a window
+    #[arg(short, long, value_name = "P", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    publishers: u32,
+
+    /// Seconds to measure
+    #[arg(short, long, value_name = "D", default_value_t = 4.0)]
+    duration: f64,
+
+    /// Seconds before that
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    warm_up: f64,
+}
+
+/// A publisher and its part of each window.
+struct Source {
+    publisher: Publisher,
+    adds: Vec<u8>,
+    removes: Vec<u8>,
+}
+
+/// What happened in a stretch of time.
+#[derive(Default)]
+struct Stretch {
+    windows: u64,
+    elapsed: Duration,
+    server: Usage,
+    own: Usage,
+}
+
+pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
+    let plan = Plan { routes: options.window, vnis: options.vnis, hops: 100 };
+    let mut receivers = Receivers::new(run.common.threads, plan, run.common.keepalive)?;
+    let mut sources = Vec::new();
+    let mut from = 0;
+    for number in 1..=options.publishers {
+        let to = u64::from(plan.routes) * u64::from(number) / u64::from(options.publishers);
+        let to = u32::try_from(to).unwrap_or(plan.routes);
+        sources.push(Source {
+            publisher: Publisher::connect(run.target.address, run.common.keepalive, "publisher")?,
+            adds: plan.frames(Action::Add, from..to),
+            removes: plan.frames(Action::Remove, from..to),
+        });
+        from = to;
+    }
+    run.subscribe(&mut receivers, &plan, options.subscribers, 0, || Ok(()))?;
+    progress(&format!("{} subscribers, windows of {}", options.subscribers, options.window));
+
+    let mut times = Histogram::new_with_max(MAX_WINDOW_NS, 3).map_err(|error| error.to_string())?;
+    let mut stretch = |seconds| {
+        times.reset();
+        windows(
+            run,
+            options,
+            &receivers,
+            &mut sources,
+            Duration::from_secs_f64(seconds),
+            &mut times,
+        )
+    };
+    let warm_up = stretch(options.warm_up)?;
+    let measured = stretch(options.duration)?;
+    let outcome = run.verify(receivers, 0)?;
+
+    let each_window = u64::from(options.window) * options.subscribers as u64;
+    let expected = (warm_up.windows + measured.windows) * each_window;
+    if outcome.updates != expected && !outcome.faults.any() {
+        return Err(format!("{} updates delivered, not {expected}", outcome.updates));
+    }
+    let delivered = (measured.windows * each_window) as f64;
+    let seconds = measured.elapsed.as_secs_f64();
+    let Stretch { server, own, .. } = measured;
+    let report = &mut run.report;
+    report.add("delivered updates per second", delivered / seconds, "/s");
+    report.add_cpu(
+        ["server CPU per delivered update", "  in user mode", "  in the kernel"],
+        server,
+        delivered,
+    );
+    report.add("loadgen CPU per delivered update", own.cpu_ns as f64 / delivered, "ns");
+    report.add("server CPU used", server.cpu_ns as f64 / seconds / 1e9, "cores");
+    let windows = measured.windows as f64;
+    report.add("server sleeps per window", server.voluntary as f64 / windows, "");
+    report.add("server preemptions per window", server.involuntary as f64 / windows, "");
+    report.add("windows", windows, "");
+    report.add("window time, median", times.value_at_quantile(0.5) as f64 / 1e3, "us");
+    report.add("window time, 99th percentile", times.value_at_quantile(0.99) as f64 / 1e3, "us");
+    Ok(())
+}
+
+/// Sends pairs of windows, ADDs and REMOVEs, for some time.
+fn windows(
+    run: &Run<'_>,
+    options: &Options,
+    receivers: &Receivers,
+    sources: &mut [Source],
+    duration: Duration,
+    times: &mut Histogram<u64>,
+) -> Result<Stretch, String> {
+    let own = std::process::id();
+    let (server_before, own_before) = (run.used()?, Usage::of(own)?);
+    let began = Instant::now();
+    let mut windows = 0;
+    while began.elapsed() < duration {
+        for held in [options.window, 0] {
+            let sent = Instant::now();
+            receivers.set_goal(Goal { held, tables: None }, options.subscribers);
+            for source in sources.iter_mut() {
+                let frames = if held == 0 { &source.removes } else { &source.adds };
+                source.publisher.publish(frames)?;
+            }
+            receivers.wait(run.common.patience(), || Ok(()))?;
+            times.saturating_record(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            windows += 1;
+        }
+        for source in sources.iter_mut() {
+            source.publisher.tick()?;
+        }
+    }
+    Ok(Stretch {
+        windows,
+        elapsed: began.elapsed(),
+        server: run.used()? - server_before,
+        own: Usage::of(own)? - own_before,
+    })
+}

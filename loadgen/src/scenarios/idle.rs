@@ -1,0 +1,78 @@
+//! Idle: many sessions that only keep themselves alive. What does one cost?
+
+use std::time::{Duration, Instant};
+
+use super::{Run, progress};
+use crate::peer;
+use crate::plan::Plan;
+use crate::procfs::{self, Usage};
+use crate::receiver::Receivers;
+
+/// Flags of `idle`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Sessions
+    #[arg(short, long, value_name = "S", default_value_t = 4000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    sessions: u32,
+
+    /// VNIs that each subscribes to
+    #[arg(long, value_name = "V", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    subscriptions: u32,
+
+    /// Seconds to measure
+    #[arg(short, long, value_name = "D", default_value_t = 20.0)]
+    duration: f64,
+}
+
+pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
+    let plan = Plan { routes: 0, vnis: options.subscriptions, hops: 1 };
+    let mut receivers = Receivers::new(run.common.threads, plan, run.common.keepalive)?;
+    // The first session brings what all share.
+    receivers.add(run.connect("first")?)?;
+    run.settle()?;
+    let resident_before = procfs::resident(run.target.pid)?;
+    let (before, began) = (run.used()?, Instant::now());
+    for _ in 0..options.sessions {
+        let mut stream = run.connect("idle")?;
+        peer::subscribe(&mut stream, plan.vnis()).map_err(|error| format!("session: {error}"))?;
+        receivers.add(stream)?;
+    }
+    let connect = run.used()? - before;
+    let connect_time = began.elapsed().as_secs_f64();
+    progress(&format!("{} sessions are up", options.sessions));
+    // Past the first round of KEEPALIVEs.
+    std::thread::sleep(Duration::from_secs(run.common.keepalive.into()));
+    let resident = procfs::resident(run.target.pid)?;
+
+    let own = std::process::id();
+    let (before, own_before, began) = (run.used()?, Usage::of(own)?, Instant::now());
+    std::thread::sleep(Duration::from_secs_f64(options.duration));
+    let used = run.used()? - before;
+    let own_used = Usage::of(own)? - own_before;
+    let seconds = began.elapsed().as_secs_f64();
+    let resident_at_end = procfs::resident(run.target.pid)?;
+    receivers.check()?;
+    run.verify(receivers, 0)?;
+
+    let sessions = f64::from(options.sessions);
+    let keepalives = sessions * seconds / f64::from(run.common.keepalive);
+    let report = &mut run.report;
+    let grown = resident as f64 - resident_before as f64;
+    report.add("resident memory per session", grown / sessions, "bytes");
+    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+    report.add("resident memory after", resident as f64 / 1e6, "MB");
+    report.add("resident memory at the end", resident_at_end as f64 / 1e6, "MB");
+    report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
+    report.add_cpu(
+        ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],
+        used,
+        keepalives,
+    );
+    report.add("server sleeps per second", used.voluntary as f64 / seconds, "/s");
+    report.add("loadgen CPU used", own_used.cpu_ns as f64 / seconds / 1e9, "cores");
+    report.add("server CPU per session set up", connect.cpu_ns as f64 / sessions / 1e3, "us");
+    report.add("sessions set up per second", sessions / connect_time, "/s");
+    Ok(())
+}
