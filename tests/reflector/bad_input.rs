@@ -1,0 +1,261 @@
+//! What a peer gets for bad input (its session ends, at once), and that nobody else notices.
+
+use std::time::{Duration, Instant};
+
+use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, Vni, proto};
+use prost::Message as _;
+
+use crate::harness::client::{encode, frame, modern_hello, plain_hello, update};
+use crate::harness::{Bystanders, Client, Config, eventually, on_each_io, peers, route, start};
+
+on_each_io!(
+    a_bad_message_ends_its_session_and_withdraws_its_routes,
+    a_bad_beginning_ends_the_connection,
+    half_a_bad_header_is_enough,
+    a_peer_without_hello_is_closed_after_ten_seconds,
+    a_silent_peer_is_closed_after_two_and_a_half_intervals,
+    a_peer_that_keeps_talking_is_kept,
+    a_peer_that_closes_its_side_is_closed,
+    a_bad_message_behind_good_ones_leaves_nothing_behind,
+);
+
+/// Far less than any timeout that could close a session instead.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+fn good_update() -> proto::Update {
+    proto::Update {
+        action: 0,
+        vni: 1,
+        destination: Some(proto::Destination {
+            ip_version: 0,
+            prefix: vec![10, 0, 0, 0],
+            prefix_length: 24,
+        }),
+        next_hop: Some(proto::NextHop {
+            target_address: vec![1; 16],
+            target_vni: 0,
+            r#type: 0,
+            nat_port_range_from: 0,
+            nat_port_range_to: 0,
+        }),
+    }
+}
+
+fn bad_update(spoil: impl FnOnce(&mut proto::Update)) -> Vec<u8> {
+    let mut update = good_update();
+    spoil(&mut update);
+    frame(5, &update.encode_to_vec())
+}
+
+fn bad_destination(spoil: impl FnOnce(&mut proto::Destination)) -> Vec<u8> {
+    bad_update(|update| spoil(update.destination.as_mut().unwrap()))
+}
+
+fn bad_next_hop(spoil: impl FnOnce(&mut proto::NextHop)) -> Vec<u8> {
+    bad_update(|update| spoil(update.next_hop.as_mut().unwrap()))
+}
+
+fn nat(from: u32, to: u32) -> Vec<u8> {
+    bad_next_hop(|hop| {
+        hop.r#type = 1;
+        hop.nat_port_range_from = from;
+        hop.nat_port_range_to = to;
+    })
+}
+
+/// What no established session may say.
+fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("version 0", vec![0, 0, 0, 2]),
+        ("version 2", vec![2, 0, 0, 2]),
+        ("a payload of 1189 bytes", frame(2, &[0; MAX_PAYLOAD + 1])),
+        ("a payload of 65535 bytes", vec![1, 0xff, 0xff, 2]),
+        ("type 0", frame(0, &[])),
+        ("type 7", frame(7, &[])),
+        ("type 255", frame(255, &[])),
+        ("END_OF_TABLE", encode([&Message::EndOfTable(Vni(1))])),
+        ("an undecodable UPDATE", frame(5, &[0xff; 20])),
+        ("an undecodable SUBSCRIBE", frame(3, &[0x08])),
+        ("an undecodable UNSUBSCRIBE", frame(4, &[0x08, 0xff])),
+        ("a second HELLO", encode([&Message::Hello(modern_hello())])),
+        ("an empty UPDATE", frame(5, &[])),
+        ("no destination", bad_update(|update| update.destination = None)),
+        ("no next hop", bad_update(|update| update.next_hop = None)),
+        ("action 2", bad_update(|update| update.action = 2)),
+        ("action -1", bad_update(|update| update.action = -1)),
+        ("IP version 2", bad_destination(|to| to.ip_version = 2)),
+        ("an empty prefix", bad_destination(|to| to.prefix.clear())),
+        ("a prefix of 5 bytes", bad_destination(|to| to.prefix = vec![1; 5])),
+        ("a prefix of 1000 bytes", bad_destination(|to| to.prefix = vec![1; 1000])),
+        ("an IPv6 prefix for IPv4", bad_destination(|to| to.prefix = vec![1; 16])),
+        ("an IPv4 prefix for IPv6", bad_destination(|to| to.ip_version = 1)),
+        ("IPv4 prefix length 33", bad_destination(|to| to.prefix_length = 33)),
+        ("prefix length 2^32 - 1", bad_destination(|to| to.prefix_length = u32::MAX)),
+        (
+            "IPv6 prefix length 129",
+            bad_destination(|to| {
+                to.ip_version = 1;
+                to.prefix = vec![1; 16];
+                to.prefix_length = 129;
+            }),
+        ),
+        ("an empty next hop", bad_next_hop(|hop| hop.target_address.clear())),
+        ("a next hop of 8 bytes", bad_next_hop(|hop| hop.target_address = vec![1; 8])),
+        ("next hop type 3", bad_next_hop(|hop| hop.r#type = 3)),
+        ("next hop type -1", bad_next_hop(|hop| hop.r#type = -1)),
+        ("NAT ports 2 to 1", nat(2, 1)),
+        ("NAT ports 1 to 65536", nat(1, 65_536)),
+    ]
+}
+
+fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let its = [route(1, 1, 1), route(1, 2, 1)];
+    for (what, bytes) in bad_messages() {
+        println!("{what}");
+        let mut offender = Client::establish(address);
+        offender.subscribe(1);
+        offender.announce_all(&its);
+        bystanders.exchange(&its);
+        let began = Instant::now();
+        offender.write(&bytes);
+        offender.expect_closed();
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+        bystanders.subscriber.expect_view([]);
+        bystanders.exchange(&[]);
+    }
+    eventually("only the bystanders are left", || peers(&reflector) == 2);
+}
+
+fn a_bad_beginning_ends_the_connection(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let hello = |keepalive_interval| {
+        encode([&Message::Hello(Hello { keepalive_interval, ..plain_hello() })])
+    };
+    let and = |mut bytes: Vec<u8>, message| {
+        bytes.extend(encode([&message]));
+        bytes
+    };
+    let beginnings = [
+        ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+        ("KEEPALIVE", encode([&Message::Keepalive])),
+        ("SUBSCRIBE", encode([&Message::Subscribe(Vni(1))])),
+        ("UNSUBSCRIBE", encode([&Message::Unsubscribe(Vni(1))])),
+        ("UPDATE", encode([&update(Action::Add, &route(1, 1, 1))])),
+        ("END_OF_TABLE", encode([&Message::EndOfTable(Vni(1))])),
+        ("an empty HELLO", frame(1, &[])),
+        ("interval 0", hello(0)),
+        ("an undecodable HELLO", frame(1, &[0x08])),
+        ("a HELLO with an agent that is no text", frame(1, &[0x08, 5, 0x8a, 1, 1, 0xff])),
+        ("a second HELLO at once", and(hello(5), Message::Hello(plain_hello()))),
+        ("SUBSCRIBE before KEEPALIVE", and(hello(5), Message::Subscribe(Vni(1)))),
+        ("UNSUBSCRIBE before KEEPALIVE", and(hello(5), Message::Unsubscribe(Vni(1)))),
+        ("UPDATE before KEEPALIVE", and(hello(5), update(Action::Add, &route(1, 1, 1)))),
+        ("END_OF_TABLE before KEEPALIVE", and(hello(5), Message::EndOfTable(Vni(1)))),
+    ];
+    for (what, bytes) in beginnings {
+        println!("{what}");
+        let mut offender = Client::connect(address);
+        let began = Instant::now();
+        offender.write(&bytes);
+        offender.expect_closed();
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+        bystanders.exchange(&[]);
+    }
+    eventually("only the bystanders are left", || peers(&reflector) == 2);
+}
+
+fn half_a_bad_header_is_enough(config: Config) {
+    let (_reflector, address) = start(&config);
+    for bytes in [&[2][..], &[1, 0x04, 0xa5], &[1, 0xff, 0xff]] {
+        let mut offender = Client::establish(address);
+        offender.write(bytes);
+        offender.expect_closed();
+    }
+}
+
+fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let began = Instant::now();
+    let mut silent = Client::connect(address);
+    let mut half = Client::connect(address);
+    half.write(&encode([&Message::Hello(plain_hello())])[..3]);
+    silent.expect_closed();
+    let took = began.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(12)).contains(&took), "{took:?}");
+    half.expect_closed();
+    bystanders.exchange(&[]);
+}
+
+fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let hello = Hello { keepalive_interval: 1, ..modern_hello() };
+    let mut silent = Client::connect(address).shake_hands(hello.clone());
+    let began = Instant::now();
+    // One that never becomes established is held to the same.
+    let mut half = Client::connect(address);
+    half.say_hello(hello);
+    silent.announce(&route(1, 1, 1));
+    bystanders.exchange(&[route(1, 1, 1)]);
+    // Updates are no proof of life.
+    silent.announce(&route(1, 1, 1));
+    silent.expect_closed();
+    let took = began.elapsed();
+    assert!((Duration::from_millis(2300)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    half.expect_closed();
+    bystanders.subscriber.expect_view([]);
+    bystanders.exchange(&[]);
+}
+
+fn a_peer_that_keeps_talking_is_kept(mut config: Config) {
+    config.settings.keepalive = 1;
+    let (reflector, address) = start(&config);
+    let mut client = Client::establish(address);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        client.keepalive();
+        // The pace of the protocol itself, not a wait for anything.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(peers(&reflector), 1);
+}
+
+fn a_peer_that_closes_its_side_is_closed(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let mut leaver = Client::establish(address);
+    leaver.subscribe(1);
+    leaver.announce(&route(1, 1, 1));
+    bystanders.subscriber.expect_view([&route(1, 1, 1)]);
+    leaver.finish();
+    leaver.expect_closed();
+    bystanders.subscriber.expect_view([]);
+    bystanders.exchange(&[]);
+}
+
+fn a_bad_message_behind_good_ones_leaves_nothing_behind(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    for vni in 1..20 {
+        // All of a session in one write, over VNIs of both shards, with a bad end.
+        let mut bytes = encode(&[Message::Hello(modern_hello()), Message::Keepalive]);
+        for n in 0..50 {
+            let vni = vni + n % 3;
+            let all = [Message::Subscribe(Vni(vni)), update(Action::Add, &route(vni, n, 1))];
+            bytes.extend(encode(&all));
+        }
+        bytes.push(0);
+        let mut offender = Client::connect(address);
+        offender.spoke(modern_hello());
+        offender.write_anyway(&bytes);
+        offender.expect_closed();
+        bystanders.subscriber.expect_view([]);
+    }
+    bystanders.exchange(&[]);
+    drop(bystanders);
+    crate::harness::expect_empty(&reflector);
+}

@@ -1,0 +1,73 @@
+//! Limits end the session that reaches them, and no other.
+
+use crate::harness::{
+    Bystanders, Client, Config, Limits, eventually, on_each_io, peers, route, routes, start,
+};
+
+on_each_io!(
+    one_peer_too_many_is_closed,
+    one_route_too_many_ends_the_session,
+    one_subscription_too_many_ends_the_session,
+);
+
+fn one_peer_too_many_is_closed(mut config: Config) {
+    config.max_peers = 3;
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let third = Client::establish(address);
+    for _ in 0..10 {
+        Client::connect(address).expect_closed();
+    }
+    bystanders.exchange(&[]);
+    drop(third);
+    eventually("a place is free", || peers(&reflector) == 2);
+    // The place is given away when the connection's tasks have ended, a moment later.
+    eventually("a new session", || {
+        let mut client = Client::connect(address);
+        client.try_to_shake_hands()
+    });
+    bystanders.exchange(&[]);
+}
+
+fn one_route_too_many_ends_the_session(mut config: Config) {
+    config.settings.limits = Limits { routes_per_peer: 100, ..Limits::default() };
+    let (_reflector, address) = start(&config);
+    // Over VNIs of both shards.
+    for vni in [1, 2, 3, 4] {
+        let mut bystanders = Bystanders::new(address, vni);
+        let mut offender = Client::establish(address);
+        let allowed = routes(vni, 0..99, 1);
+        offender.announce_all(&allowed);
+        offender.announce_all(&allowed);
+        offender.announce(&route(vni + 4, 1, 1));
+        offender.withdraw(&allowed[0]);
+        offender.announce(&allowed[0]);
+        bystanders.exchange(&allowed);
+        offender.keepalive();
+        offender.announce(&route(vni, 100, 1));
+        offender.expect_closed();
+        bystanders.subscriber.until("nothing of it", |subscriber| subscriber.view.is_empty());
+        bystanders.exchange(&[]);
+    }
+}
+
+fn one_subscription_too_many_ends_the_session(mut config: Config) {
+    config.settings.limits = Limits { subscriptions_per_peer: 10, ..Limits::default() };
+    let (_reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let mut offender = Client::establish(address);
+    offender.announce(&route(1, 1, 1));
+    for vni in 1..11 {
+        offender.subscribe(vni);
+        offender.subscribe(vni);
+        offender.expect_end_of_table(vni);
+    }
+    offender.unsubscribe(2);
+    offender.subscribe(11);
+    offender.expect_end_of_table(11);
+    bystanders.exchange(&[route(1, 1, 1)]);
+    offender.subscribe(12);
+    offender.expect_closed();
+    bystanders.subscriber.until("nothing of it", |subscriber| subscriber.view.is_empty());
+    bystanders.exchange(&[]);
+}

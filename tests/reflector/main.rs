@@ -1,0 +1,7 @@
+//! A reflector under test through its sockets: real threads, real TCP, both kinds of I/O.
+
+mod bad_input;
+mod handshake;
+mod harness;
+mod limits;
+mod semantics;
