@@ -38,6 +38,9 @@ impl Shard {
                         let change = -i64::from(left.routes);
                         self.send(now, left.shard, Delivery::Announced { peer, change });
                     }
+                    if left.routes > 0 {
+                        self.departed.push_back(owned);
+                    }
                     self.mark_lingering(owned);
                 }
             }
@@ -124,32 +127,25 @@ impl Shard {
         }
     }
 
-    /// Withdraws up to `budget` routes of departed members; `true` when some are left.
+    /// Withdraws up to `budget` routes of departed members; `true` when some are left. VNIs take
+    /// turns, so that one with a million routes to withdraw does not hold up the others.
     pub(super) fn withdraw_departed(&mut self, mut budget: usize) -> bool {
-        let mut at = 0;
-        while at < self.lingering.len() {
-            let owned = self.lingering[at];
-            at += 1;
+        const SHARE: usize = 2048;
+        while budget > 0
+            && let Some(owned) = self.departed.pop_front()
+        {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
-            if !entry.vnet.has_work() {
-                continue;
+            let share = budget.min(SHARE);
+            budget -= share - entry.vnet.work(share);
+            if entry.vnet.has_work() {
+                self.departed.push_back(owned);
             }
-            if budget == 0 {
-                return true;
-            }
-            budget = entry.vnet.work(budget);
             if !entry.is_dirty {
                 entry.is_dirty = true;
                 self.dirty.push(owned);
             }
         }
-        false
-    }
-
-    /// Whether routes of departed members are still to be withdrawn.
-    pub(super) fn is_withdrawing(&self) -> bool {
-        let owned = |owned: &u32| self.owned[*owned as usize].as_ref();
-        self.lingering.iter().filter_map(owned).any(|entry| entry.vnet.has_work())
+        !self.departed.is_empty()
     }
 
     /// Forgets what VNIs no longer need, and VNIs that nobody needs.

@@ -110,6 +110,8 @@ pub(crate) struct Shard {
     pub(super) owned_index: AHashMap<Vni, u32>,
     pub(super) dirty: Vec<u32>,
     pub(super) lingering: Vec<u32>,
+    /// VNIs with routes of departed members to withdraw, some perhaps more than once.
+    pub(super) departed: VecDeque<u32>,
 
     // Between shards.
     pub(super) inbox: VecDeque<Request>,
@@ -151,6 +153,7 @@ impl Shard {
             owned_index: AHashMap::with_hasher(hasher.clone()),
             dirty: Vec::new(),
             lingering: Vec::new(),
+            departed: VecDeque::new(),
             inbox: VecDeque::new(),
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
@@ -305,7 +308,7 @@ impl Shard {
         self.dirty.is_empty()
             && self.inbox.is_empty()
             && !self.has_outgoing()
-            && !self.is_withdrawing()
+            && self.departed.is_empty()
             && self.peers.iter().flatten().all(|peer| {
                 peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
             })
