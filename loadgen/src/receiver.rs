@@ -65,6 +65,7 @@ struct Session {
     partial: Vec<u8>,
     ledger: Ledger,
     tables: u32,
+    reads: u64,
     /// The latest goal that it came to.
     reached: u32,
 }
@@ -90,6 +91,8 @@ pub(crate) struct Receivers {
 pub(crate) struct Outcome {
     /// UPDATEs received.
     pub(crate) updates: u64,
+    /// Reads that brought something: at most as many as there were sends.
+    pub(crate) reads: u64,
     pub(crate) faults: Faults,
 }
 
@@ -203,6 +206,7 @@ impl Receivers {
             let sessions = sessions.map_err(|error| format!("receiver: {error}"))?;
             for session in sessions {
                 outcome.updates += session.ledger.updates;
+                outcome.reads += session.reads;
                 outcome.faults += session.ledger.settle(expected);
             }
         }
@@ -266,6 +270,7 @@ impl Worker {
                 partial: Vec::new(),
                 ledger: Ledger::new(&self.plan),
                 tables: 0,
+                reads: 0,
                 reached: 0,
             });
         }
@@ -301,6 +306,7 @@ impl Worker {
         let is_lost = match stream.read(&mut buffer[carried..]) {
             Ok(0) => true,
             Ok(n) => {
+                session.reads += 1;
                 let used = session.take(plan, &buffer[..carried + n]);
                 session.partial.clear();
                 match used {
