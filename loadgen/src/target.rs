@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,6 +26,8 @@ pub(crate) struct Target {
     /// What it is, for the report.
     pub(crate) name: String,
     child: Option<Child>,
+    /// Whether a thread of it has panicked, as its log says.
+    panicked: Arc<AtomicBool>,
 }
 
 impl Target {
@@ -34,7 +37,13 @@ impl Target {
     /// One sentence.
     pub(crate) fn new(common: &Common) -> Result<Self, String> {
         if let (Some(address), Some(pid)) = (common.target, common.pid) {
-            return Ok(Self { address, pid, name: format!("process {pid}"), child: None });
+            return Ok(Self {
+                address,
+                pid,
+                name: format!("process {pid}"),
+                child: None,
+                panicked: Arc::default(),
+            });
         }
         let own = std::env::current_exe()
             .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
@@ -59,17 +68,18 @@ impl Target {
             pid: child.id(),
             name: name.collect::<Vec<_>>().join(" "),
             child: Some(child),
+            panicked: Arc::default(),
         };
         let log = target.child.as_mut().and_then(|child| child.stderr.take());
         let log = log.ok_or("the server has no log")?;
-        target.address = learn_address(log, common.verbose)?;
+        target.address = learn_address(log, common.verbose, Arc::clone(&target.panicked))?;
         Ok(target)
     }
 
     /// Stops a server that was started here.
     ///
     /// # Errors
-    /// One sentence, when it had ended by itself or ends badly.
+    /// One sentence, when it had ended by itself, a thread of it had panicked, or it ends badly.
     pub(crate) fn stop(mut self) -> Result<(), String> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let look = |child: &mut Child| child.try_wait().map_err(|error| error.to_string());
@@ -82,6 +92,9 @@ impl Target {
         let deadline = Instant::now() + STOP_TIME;
         while Instant::now() < deadline {
             match look(&mut child)? {
+                Some(_) if self.panicked.load(Ordering::Relaxed) => {
+                    return Err("a thread of the server panicked".into());
+                }
                 Some(status) if status.success() || status.code().is_none() => return Ok(()),
                 Some(status) => return Err(format!("the server stopped badly: {status}")),
                 None => std::thread::sleep(Duration::from_millis(10)),
@@ -102,7 +115,11 @@ impl Drop for Target {
 }
 
 /// Finds `listen=ADDRESS` in a server's log, and goes on reading, so that it never fills up.
-fn learn_address(log: ChildStderr, verbose: bool) -> Result<SocketAddr, String> {
+fn learn_address(
+    log: ChildStderr,
+    verbose: bool,
+    panicked: Arc<AtomicBool>,
+) -> Result<SocketAddr, String> {
     let (found, address) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines() {
@@ -116,6 +133,9 @@ fn learn_address(log: ChildStderr, verbose: bool) -> Result<SocketAddr, String> 
             // Many sessions at once are nothing to be warned of here.
             let is_bad = ["WARN", "ERROR", "panicked"].iter().any(|word| line.contains(word))
                 && !line.contains("left out of the log");
+            if line.contains("panicked at") {
+                panicked.store(true, Ordering::Relaxed);
+            }
             if verbose || is_bad {
                 eprintln!("server: {line}");
             }

@@ -117,6 +117,9 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     );
     report.add("loadgen CPU per delivered update", own.cpu_ns as f64 / delivered, "ns");
     report.add("server CPU used", server.cpu_ns as f64 / seconds / 1e9, "cores");
+    let all_windows = (warm_up.windows + measured.windows) as f64;
+    let reads = outcome.reads as f64 / (all_windows * options.subscribers as f64);
+    report.add("reads per subscriber and window", reads, "");
     let windows = measured.windows as f64;
     report.add("server sleeps per window", server.voluntary as f64 / windows, "");
     report.add("server preemptions per window", server.involuntary as f64 / windows, "");

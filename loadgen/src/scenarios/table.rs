@@ -4,7 +4,7 @@
 //! them, and a server that then uses no CPU time has done all that follows from them. That they are
 //! all there is shown by the late joiners, each of which must get exactly all of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metalbond::wire::Action;
 
@@ -36,6 +36,10 @@ pub(crate) struct Options {
     /// Subscribers that join when the table is loaded, all at once
     #[arg(short, long, value_name = "J", default_value_t = 10)]
     joiners: usize,
+
+    /// Seconds after which memory that is no longer needed should have been given back
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    rest: f64,
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
@@ -77,6 +81,8 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let withdraw = run.used()? - before;
     run.settle()?;
     let resident_after = procfs::resident(run.target.pid)?;
+    std::thread::sleep(Duration::from_secs_f64(options.rest));
+    let resident_rested = procfs::resident(run.target.pid)?;
     let outcome = run.verify(receivers, 0)?;
 
     let delivered = routes * options.joiners as f64;
@@ -97,6 +103,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("resident memory loaded", resident as f64 / 1e6, "MB");
     report.add("resident memory after dumps", resident_joined as f64 / 1e6, "MB");
     report.add("resident memory after withdrawal", resident_after as f64 / 1e6, "MB");
+    report.add("resident memory after a rest", resident_rested as f64 / 1e6, "MB");
     report.add_cpu(
         ["server CPU per route dumped", "  in user mode", "  in the kernel"],
         dump,
