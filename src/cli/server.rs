@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "auto|uring|epoll", default_value = "auto")]
     io: IoChoice,
 
-    /// For how long a busy shard gathers updates before it sends them (500us, 2ms, 0)
+    /// For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0)
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = duration)]
     batch_delay: Duration,
 

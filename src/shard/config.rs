@@ -52,7 +52,7 @@ impl Default for Bounds {
 pub struct Settings {
     /// The keepalive interval in our HELLO, in seconds, at least 1.
     pub keepalive: u32,
-    /// For how long a busy shard gathers updates before it sends them.
+    /// For how long a busy shard gathers updates at most before it sends them.
     pub batch_delay: Duration,
     /// A peer that reads nothing for so long, while there is something to read, is closed.
     pub send_hold: Duration,

@@ -1,10 +1,15 @@
 //! What the owner of a VNI does: applies updates, serves subscribers, seals batches.
 
+use std::time::Duration;
+
 use super::mesh::{Delivery, Request};
 use super::state::{Owned, Shard};
 use crate::ids::{Moment, ShardId};
 use crate::table::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop, Vni};
+
+/// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
+const SEND_COST: Duration = Duration::from_micros(4);
 
 impl Shard {
     /// Serves one request.
@@ -112,8 +117,13 @@ impl Shard {
     }
 
     /// Seals every VNI with changes and sends the batches on.
+    ///
+    /// Sets for how long to gather before the next time: about as long as the sends that this makes
+    /// keep cores busy, and at most the batch delay. So a reflector that has little to do sends
+    /// at once, and one that has much to do spends about half of its time on sending.
     pub(super) fn seal_dirty(&mut self, now: Moment) {
         self.last_seal = now;
+        self.sends = 0;
         for owned in std::mem::take(&mut self.dirty) {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
             entry.is_dirty = false;
@@ -125,6 +135,7 @@ impl Shard {
             }
             self.mark_lingering(owned);
         }
+        self.gather = (SEND_COST * self.sends).min(self.settings.batch_delay);
     }
 
     /// Withdraws up to `budget` routes of departed members; `true` when some are left. VNIs take
@@ -179,7 +190,9 @@ impl Shard {
             for shard in 0..self.shards {
                 let shard = ShardId(u16::try_from(shard).unwrap_or(u16::MAX));
                 let Some(entry) = &self.owned[owned as usize] else { return };
-                if entry.vnet.in_sync_on(shard, audience) > 0 {
+                let subscribers = entry.vnet.in_sync_on(shard, audience);
+                self.sends = self.sends.saturating_add(subscribers);
+                if subscribers > 0 {
                     let batch = batch.clone();
                     self.send(now, shard, Delivery::Batch { audience, batch });
                 }

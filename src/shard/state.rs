@@ -1,6 +1,7 @@
 //! [`Shard`]: its state, its beginning, and the loop turn.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
@@ -120,6 +121,10 @@ pub(crate) struct Shard {
 
     // Time.
     pub(super) last_seal: Moment,
+    /// Sends that sealing has made, while it seals.
+    pub(super) sends: u32,
+    /// How long after that to seal again at the earliest.
+    pub(super) gather: Duration,
     pub(super) next_tick: Moment,
 }
 
@@ -158,6 +163,8 @@ impl Shard {
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
             last_seal: now,
+            sends: 0,
+            gather: Duration::ZERO,
             next_tick: now + TICK,
             hasher,
         }
@@ -210,7 +217,7 @@ impl Shard {
         }
         let is_unfinished =
             self.withdraw_departed(budget.max(self.settings.bounds.work_per_turn / 4));
-        let seal_at = self.last_seal + self.settings.batch_delay;
+        let seal_at = self.last_seal + self.gather;
         if !self.dirty.is_empty() && now >= seal_at {
             self.seal_dirty(now);
         }
