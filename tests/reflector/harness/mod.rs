@@ -2,6 +2,7 @@
 
 pub(crate) mod bystanders;
 pub(crate) mod client;
+pub(crate) mod go_client;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
