@@ -13,6 +13,9 @@ on_each_io!(
     a_deployed_client_with_a_small_buffer_survives,
 );
 
+#[cfg(target_os = "linux")]
+on_each_io!(a_deployed_client_survives_behind_ethernet);
+
 /// The config for each loopback: their addresses differ in more than their length, since IPv4 has
 /// segments of another size.
 fn each_loopback(config: Config, script: impl Fn(SocketAddr, &mut Client)) {
@@ -77,5 +80,38 @@ fn a_deployed_client_with_a_small_buffer_survives(config: Config) {
         let began = std::time::Instant::now();
         client.expect_view(&all);
         println!("small: {:?}, longest read {}", began.elapsed(), client.longest_read);
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn a_deployed_client_survives_behind_ethernet(config: Config) {
+    use crate::harness::ethernet::Ethernet;
+
+    let Some(ethernet) = Ethernet::new() else { return };
+    let config = Config { listen: Ethernet::listen(), ..config };
+    let (_reflector, address) = ethernet.at_reflector(|| start(&config));
+    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
+    let all = routes(1, 0..50_000, 1);
+    publisher.announce_all(&all);
+    publisher.keepalive();
+    ethernet.at_client(|| {
+        let mut client = GoClient::establish(address, 1);
+        let began = std::time::Instant::now();
+        client.expect_view(&all);
+        println!("dump: {:?}, longest read {}", began.elapsed(), client.longest_read);
+        let began = std::time::Instant::now();
+        publisher.withdraw_all(&all[1000..]);
+        client.expect_view(&all[..1000]);
+        println!("burst: {:?}, longest read {}", began.elapsed(), client.longest_read);
+        drop(client);
+        let mut client = GoClient::establish(address, 1);
+        client.per_route = Duration::from_millis(1);
+        client.expect_view(&all[..1000]);
+        println!("slow first: longest read {}", client.longest_read);
+        // Slow while a burst is under way.
+        client.per_route = Duration::from_millis(1);
+        publisher.announce_all(&all[1000..4000]);
+        client.expect_view(&all[..4000]);
+        println!("slow: longest read {}", client.longest_read);
     });
 }
