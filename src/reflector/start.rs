@@ -119,7 +119,13 @@ impl Reflector {
             );
         });
         threads.push(control.map_err(StartError::Shard)?);
-        info!(listen = %listen_address, shards, io = %backend, "reflector started");
+        info!(
+            listen = %listen_address,
+            http = http_address.map(tracing::field::display),
+            shards,
+            io = %backend,
+            "reflector started"
+        );
         Ok(Self {
             listen: listen_address,
             http: http_address,

@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// Says that it has nothing more to say.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();
     }
 

@@ -2,6 +2,9 @@
 
 pub(crate) mod bystanders;
 pub(crate) mod client;
+#[cfg(target_os = "linux")]
+pub(crate) mod ethernet;
+pub(crate) mod go_client;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

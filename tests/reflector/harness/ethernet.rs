@@ -1,0 +1,85 @@
+//! Two network namespaces and a cable of Ethernet's MTU between them: loopback's segments are forty
+//! times larger than those that deployed clients get. Needs root.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd as _;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// The address of the reflector's end.
+pub(crate) const REFLECTOR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// See the module's documentation. Removed with what runs in it when dropped.
+#[derive(Debug)]
+pub(crate) struct Ethernet {
+    reflector: String,
+    client: String,
+}
+
+impl Ethernet {
+    /// `None`, and a word why, where it can't be had.
+    pub(crate) fn new() -> Option<Self> {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = |end| format!("metalbond-{}-{serial}-{end}", std::process::id());
+        let this = Self { reflector: name("r"), client: name("c") };
+        let Self { reflector: r, client: c } = &this;
+        let steps = [
+            format!("netns add {r}"),
+            format!("netns add {c}"),
+            format!("link add eth0 netns {r} type veth peer name eth0 netns {c}"),
+            format!("-n {r} address add {REFLECTOR}/24 dev eth0"),
+            format!("-n {c} address add 192.0.2.2/24 dev eth0"),
+            format!("-n {r} link set lo up"),
+            format!("-n {r} link set eth0 up"),
+            format!("-n {c} link set eth0 up"),
+        ];
+        for step in steps {
+            match Command::new("ip").args(step.split(' ')).output() {
+                Ok(output) if output.status.success() => {}
+                failed => {
+                    println!("SKIPPED: ip {step}: {failed:?}");
+                    return None;
+                }
+            }
+        }
+        Some(this)
+    }
+
+    /// Runs something on a thread at the reflector's end; its sockets and threads stay there.
+    pub(crate) fn at_reflector<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        run_in(&self.reflector, work)
+    }
+
+    /// The same at the client's end.
+    pub(crate) fn at_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        run_in(&self.client, work)
+    }
+
+    /// Where the reflector is to listen.
+    pub(crate) fn listen() -> SocketAddr {
+        (REFLECTOR, 0).into()
+    }
+}
+
+impl Drop for Ethernet {
+    fn drop(&mut self) {
+        for name in [&self.reflector, &self.client] {
+            drop(Command::new("ip").args(["netns", "delete", name]).output());
+        }
+    }
+}
+
+fn run_in<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let file = File::open(format!("/run/netns/{namespace}")).unwrap();
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}

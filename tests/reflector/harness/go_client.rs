@@ -1,0 +1,150 @@
+//! The deployed Go client as far as its reading goes (protocol.md, section 5).
+//!
+//! Each read is taken for a run of whole messages: one that returns 65,535 bytes, or that ends
+//! inside a message, ends the client. It installs what one read brought before it reads again, and
+//! says KEEPALIVE from another thread meanwhile.
+
+use std::collections::HashSet;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use metalbond::wire::{Action, Hello, Message, Vni, split};
+
+use super::PATIENCE;
+use super::client::{Route, encode};
+
+/// What its read buffer holds; a read that fills it ends the session.
+const READ: usize = 65_535;
+/// Its interval, in seconds; metalnet's.
+const INTERVAL: u32 = 3;
+/// How long it waits for an answer to a KEEPALIVE.
+const HOLD: Duration = Duration::from_millis(INTERVAL as u64 * 2500);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct GoClient {
+    socket: TcpStream,
+    buffer: Vec<u8>,
+    /// How long it takes to install or remove one route.
+    pub(crate) per_route: Duration,
+    pub(crate) view: HashSet<Route>,
+    /// The most bytes that one read returned.
+    pub(crate) longest_read: usize,
+    answered: Instant,
+    is_gone: Arc<AtomicBool>,
+    keepalives: Option<JoinHandle<()>>,
+}
+
+impl GoClient {
+    /// A session that has been established as the Go client does it, subscribed to one VNI.
+    pub(crate) fn establish(address: SocketAddr, vni: u32) -> Self {
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap(), vni)
+    }
+
+    /// The same over any connection.
+    pub(crate) fn over(socket: TcpStream, vni: u32) -> Self {
+        socket.set_nodelay(true).unwrap();
+        let mut client = Self {
+            socket,
+            buffer: vec![0; READ],
+            per_route: Duration::ZERO,
+            view: HashSet::new(),
+            longest_read: 0,
+            answered: Instant::now(),
+            is_gone: Arc::default(),
+            keepalives: None,
+        };
+        let hello = Hello { keepalive_interval: INTERVAL, is_server: false, extensions: None };
+        client.socket.write_all(&encode([&Message::Hello(hello)])).unwrap();
+        assert!(matches!(client.read_once(PATIENCE)[..], [Message::Hello(_)]));
+        client.socket.write_all(&encode([&Message::Keepalive])).unwrap();
+        assert_eq!(client.read_once(PATIENCE), [Message::Keepalive]);
+        client.socket.write_all(&encode([&Message::Subscribe(Vni(vni))])).unwrap();
+        let (mut socket, is_gone) =
+            (client.socket.try_clone().unwrap(), Arc::clone(&client.is_gone));
+        client.keepalives = Some(std::thread::spawn(move || {
+            let mut next = Instant::now() + Duration::from_secs(INTERVAL.into());
+            while !is_gone.load(Ordering::Relaxed) {
+                std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+                if Instant::now() >= next {
+                    next += Duration::from_secs(INTERVAL.into());
+                    if socket.write_all(&encode([&Message::Keepalive])).is_err() {
+                        return;
+                    }
+                }
+            }
+        }));
+        client
+    }
+
+    /// Reads and installs until it has exactly these routes.
+    pub(crate) fn expect_view(&mut self, routes: &[Route]) {
+        let expected: HashSet<Route> = routes.iter().copied().collect();
+        let deadline = Instant::now() + 2 * PATIENCE;
+        while self.view != expected {
+            assert!(Instant::now() < deadline, "{} of {}", self.view.len(), expected.len());
+            let updates = self.read_once(HOLD).iter().map(|message| self.take_in(message)).sum();
+            // One long sleep is precise where many short ones are not.
+            std::thread::sleep(self.per_route * updates);
+        }
+    }
+
+    /// The messages of one read.
+    fn read_once(&mut self, wait: Duration) -> Vec<Message> {
+        self.socket.set_read_timeout(Some(wait)).unwrap();
+        let read = loop {
+            match self.socket.read(&mut self.buffer) {
+                Ok(read) => break read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("with {} routes: {error}", self.view.len()),
+            }
+        };
+        assert_ne!(read, 0, "the session ended with {} routes", self.view.len());
+        self.longest_read = self.longest_read.max(read);
+        assert!(read < READ, "a read returned {read} bytes, with {} routes", self.view.len());
+        let mut bytes = &self.buffer[..read];
+        let mut messages = Vec::new();
+        while let Some(frame) = split(bytes).unwrap() {
+            bytes = &bytes[frame.len()..];
+            messages.push(Message::decode(&frame).unwrap());
+        }
+        assert!(bytes.is_empty(), "a read of {read} bytes ends inside a message");
+        if messages.contains(&Message::Keepalive) {
+            self.answered = Instant::now();
+        }
+        assert!(self.answered.elapsed() < HOLD, "no KEEPALIVE for {:?}", self.answered.elapsed());
+        messages
+    }
+
+    /// Installs or removes; returns how many routes that were.
+    fn take_in(&mut self, message: &Message) -> u32 {
+        match message {
+            Message::Keepalive => 0,
+            Message::Update(update) => {
+                let (vni, destination, next_hop) =
+                    (update.vni, update.destination, update.next_hop);
+                let route = Route { vni, destination, next_hop };
+                match update.action {
+                    Action::Add => assert!(self.view.insert(route), "repeated {route:?}"),
+                    Action::Remove => assert!(self.view.remove(&route), "unknown {route:?}"),
+                }
+                1
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for GoClient {
+    fn drop(&mut self) {
+        self.is_gone.store(true, Ordering::Relaxed);
+        if let Some(keepalives) = self.keepalives.take() {
+            keepalives.thread().unpark();
+            drop(keepalives.join());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Many peers, many routes, and peers that don't read.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::client::{encode, modern_hello};
+use crate::harness::{
+    Client, Config, PATIENCE, eventually, expect_empty, on_each_io, peers, route, routes, start,
+};
+use metalbond::wire::{Message, Vni};
+
+on_each_io!(
+    two_thousand_peers_at_once,
+    peers_spread_evenly_over_shards,
+    a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher,
+    a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view,
+    a_stuck_reader_is_closed_in_the_end,
+    a_flapping_route_costs_a_stuck_reader_nothing,
+);
+
+fn two_thousand_peers_at_once(config: Config) {
+    metalbond::io::raise_nofile().unwrap();
+    let (reflector, address) = start(&config);
+    let mut bytes = encode(&[Message::Hello(modern_hello()), Message::Keepalive]);
+    bytes.extend(encode(&[Message::Subscribe(Vni(1)), Message::Subscribe(Vni(2))]));
+    let mut clients: Vec<_> = (0..2000)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.spoke(modern_hello());
+            client.write(&bytes);
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        client.until("both dumps", |client| client.ended.len() == 2);
+    }
+    let counts: Vec<_> = reflector.snapshots().iter().map(|snapshot| snapshot.peers).collect();
+    assert_eq!(counts, [1000, 1000]);
+    let mut publisher = Client::establish(address);
+    let some = [route(1, 1, 1), route(2, 1, 1), route(2, 2, 1)];
+    publisher.announce_all(&some);
+    for client in &mut clients {
+        client.expect_view(&some);
+    }
+    drop(publisher);
+    for client in &mut clients {
+        client.expect_view([]);
+    }
+    drop(clients);
+    expect_empty(&reflector);
+}
+
+fn peers_spread_evenly_over_shards(config: Config) {
+    let (reflector, address) = start(&Config { shards: Some(3), ..config });
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        while clients.len() < 7 {
+            clients.push(Client::establish(address));
+            let counts: Vec<_> = reflector.snapshots().iter().map(|s| s.peers).collect();
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(most - least <= 1, "{counts:?}");
+        }
+        // Most of one shard's go: those who come next fill the gap.
+        clients.truncate(1);
+        eventually("one peer", || peers(&reflector) == 1);
+    }
+}
+
+fn a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut subscriber = Client::establish(address);
+    subscriber.subscribe(1);
+    let all = routes(1, 0..100_000, 1);
+    let mut publisher = Client::establish(address);
+    publisher.announce_all(&all);
+    subscriber.expect_view(&all);
+    let late = std::thread::spawn(move || {
+        let mut late = Client::establish(address);
+        late.subscribe(1);
+        late.expect_end_of_table(1);
+        late
+    });
+    // The client takes no route twice: that many updates are each route once.
+    assert_eq!(subscriber.updates.len(), all.len());
+    let mut late = late.join().unwrap();
+    assert_eq!(late.view, subscriber.view);
+    drop(publisher);
+    subscriber.expect_view([]);
+    late.expect_view([]);
+    assert_eq!(subscriber.updates.len(), 2 * all.len());
+    drop((subscriber, late));
+    expect_empty(&reflector);
+}
+
+fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
+    stuck.subscribe(1);
+    stuck.expect_end_of_table(1);
+    let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
+    subscriber.subscribe(1);
+    subscriber.expect_end_of_table(1);
+    let kept = routes(1, 0..1000, 1);
+    publisher.announce_all(&kept);
+    for round in 2..7 {
+        let began = Instant::now();
+        let churn = routes(1, 1000..11_000, round);
+        publisher.announce_all(&churn);
+        subscriber.expect_view(kept.iter().chain(&churn));
+        publisher.withdraw_all(&churn);
+        subscriber.expect_view(&kept);
+        println!("round {round}: {:?}", began.elapsed());
+    }
+    let last = routes(1, 5000..6000, 9);
+    publisher.announce_all(&last);
+    let all: Vec<_> = kept.iter().chain(&last).copied().collect();
+    subscriber.expect_view(&all);
+    stuck.expect_view(&all);
+    // Nothing is on its way to either any more.
+    publisher.announce(&route(1, 1 << 20, 1));
+    let all: Vec<_> = all.into_iter().chain([route(1, 1 << 20, 1)]).collect();
+    stuck.expect_view(&all);
+    subscriber.expect_view(&all);
+    // What came and went while it did not look never came.
+    assert!(stuck.updates.len() < subscriber.updates.len() / 2, "{}", stuck.updates.len());
+}
+
+fn a_stuck_reader_is_closed_in_the_end(mut config: Config) {
+    config.settings.send_hold = Duration::from_secs(2);
+    let (reflector, address) = start(&config);
+    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
+    stuck.subscribe(1);
+    stuck.announce(&route(2, 1, 1));
+    let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
+    subscriber.subscribe(1);
+    subscriber.subscribe(2);
+    subscriber.expect_view([&route(2, 1, 1)]);
+    let all = routes(1, 0..100_000, 1);
+    let began = Instant::now();
+    publisher.announce_all(&all);
+    subscriber.until("all of it", |subscriber| subscriber.view.len() >= all.len());
+    eventually("the stuck reader is closed", || peers(&reflector) == 2);
+    assert!(began.elapsed() > Duration::from_secs(2));
+    subscriber.expect_view(&all);
+    publisher.withdraw_all(&all);
+    subscriber.expect_view([]);
+}
+
+/// The reader's updates wait as a cursor: a route that came and went leaves no trace.
+fn a_flapping_route_costs_a_stuck_reader_nothing(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
+    stuck.subscribe(1);
+    stuck.expect_end_of_table(1);
+    let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
+    subscriber.subscribe(1);
+    // Fills whatever holds bytes between here and there.
+    let plug = routes(1, 0..60_000, 1);
+    publisher.announce_all(&plug);
+    subscriber.expect_view(&plug);
+    let flapping = route(1, 1 << 20, 1);
+    let deadline = Instant::now() + PATIENCE;
+    for _ in 0..500 {
+        publisher.announce(&flapping);
+        subscriber.until("up", |subscriber| subscriber.view.contains(&flapping));
+        publisher.withdraw(&flapping);
+        subscriber.until("down", |subscriber| !subscriber.view.contains(&flapping));
+        assert!(Instant::now() < deadline);
+    }
+    publisher.announce(&flapping);
+    stuck.expect_view(plug.iter().chain([&flapping]));
+    assert!(stuck.updates.len() < plug.len() + 100, "{}", stuck.updates.len());
+}
