@@ -117,13 +117,14 @@ impl Pacer {
                         self.blind = true; // look again before anything else is sent
                         self.next = now + self.grow_every;
                         self.grow_every = (2 * self.grow_every).min(GROW_EVERY_MAX);
-                        return send(BLIND_BYTES);
+                        return send(BLIND_BYTES.min(self.mss));
                     }
                 }
-                _ => {
+                sight => {
                     self.blind = true;
                     self.next = now + BLIND_EVERY;
-                    return send(BLIND_BYTES);
+                    let mss = sight.map_or(BLIND_BYTES, |sight| u64::from(sight.mss));
+                    return send(BLIND_BYTES.min(mss));
                 }
             }
         }
