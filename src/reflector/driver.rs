@@ -153,6 +153,9 @@ async fn drive(seed: Seed, alarm: Alarm) {
                 Order::Exit => return exit(&core).await,
             }
         }
+        if orders.is_abandoned() {
+            return exit(&core).await; // the start went wrong after this thread's
+        }
         let now = core.now();
         if now >= stall_check {
             check_stalled(&core, now);

@@ -37,6 +37,11 @@ impl<T> Inlet<T> {
         self.first.take().or_else(|| self.channel.try_recv().ok())
     }
 
+    /// Whether there is no message and nobody left to send one.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.first.is_none() && self.channel.is_empty() && self.channel.is_closed()
+    }
+
     /// Whether there is a message; if not, the task is woken when there is. A closed channel has
     /// none for ever.
     pub(super) fn poll_has(&mut self, cx: &mut Context<'_>) -> bool {
