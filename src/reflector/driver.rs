@@ -15,8 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
 use super::mesh::{Inlet, Port};
@@ -104,6 +102,19 @@ impl Core {
         self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// What a thread starts from may travel to it; what it becomes can't leave.
+const _: () = {
+    trait IsSend<T> {
+        fn check() {}
+    }
+    impl<T: ?Sized> IsSend<()> for T {}
+    struct Yes;
+    impl<T: ?Sized + Send> IsSend<Yes> for T {}
+    let _ = <Seed as IsSend<Yes>>::check;
+    // Ambiguous, and so an error, were it `Send`.
+    let _ = <Core as IsSend<_>>::check;
+};
 
 /// Runs a shard until it is told to exit. On its own thread.
 ///
@@ -253,8 +264,7 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     let stream = match Stream::from_std(backend, socket) {
         Ok(stream) => stream,
         Err(error) => {
-            // The peer reset the connection before it was looked at, mostly.
-            warn!(%peer, %remote, %error, "connection lost at once");
+            core.reporter.lost(peer, remote, &error);
             core.gauge.connections.fetch_sub(1, Ordering::Relaxed);
             return;
         }

@@ -50,15 +50,26 @@ impl Limiter {
 pub(super) struct Reporter {
     shard: ShardId,
     limiter: Limiter,
+    /// For what is only said when asked for.
+    debug: Limiter,
 }
 
 impl Reporter {
     pub(super) fn new(shard: ShardId) -> Self {
-        Self { shard, limiter: Limiter::new() }
+        Self { shard, limiter: Limiter::new(), debug: Limiter::new() }
     }
 
     pub(super) fn connected(&self, peer: PeerId, remote: SocketAddr) {
-        debug!(%peer, %remote, shard = %self.shard, "connection accepted");
+        if let Some(left_out) = self.debug.allow() {
+            debug!(%peer, %remote, shard = %self.shard, left_out, "connection accepted");
+        }
+    }
+
+    /// A connection could not be taken over: mostly, its peer has reset it already.
+    pub(super) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
+        if let Some(left_out) = self.debug.allow() {
+            warn!(%peer, %remote, shard = %self.shard, %error, left_out, "connection lost at once");
+        }
     }
 
     pub(super) fn closed(

@@ -67,6 +67,7 @@ impl Shard {
         peer.partial = Vec::new();
         peer.behind = std::collections::VecDeque::new();
         self.by_id.remove(&id);
+        *self.closed_by.entry(reason.name()).or_default() += 1;
         for (vni, entry) in vnis {
             if let Some((place, _)) = entry.subscription {
                 self.remove_subscriber(vni, place);

@@ -1,6 +1,6 @@
 //! [`Shard`]: its state, its beginning, and the loop turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
@@ -93,6 +93,8 @@ pub(crate) struct Shard {
     pub(super) settings: Settings,
     pub(super) hasher: RandomState,
     pub(super) stats: Stats,
+    /// Ended sessions by the reason's name.
+    pub(super) closed_by: BTreeMap<&'static str, u64>,
 
     // Connections.
     pub(super) peers: Vec<Option<Box<Peer>>>,
@@ -144,6 +146,7 @@ impl Shard {
             shards,
             settings,
             stats: Stats::default(),
+            closed_by: BTreeMap::new(),
             peers: Vec::new(),
             free: Vec::new(),
             by_id: AHashMap::new(),
@@ -176,6 +179,7 @@ impl Shard {
             peers: self.by_id.len(),
             vnis: self.owned_index.len(),
             routes: self.owned.iter().flatten().map(|owned| owned.vnet.routes()).sum(),
+            closed: self.closed_by.clone(),
             stats: self.stats,
         }
     }

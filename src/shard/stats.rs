@@ -1,7 +1,9 @@
 //! What a shard counts. Plain numbers with one owner; readers get copies.
 
+use std::collections::BTreeMap;
+
 /// What a shard holds at one moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Snapshot {
     /// Sessions that live on the shard.
     pub peers: usize,
@@ -9,7 +11,9 @@ pub struct Snapshot {
     pub vnis: usize,
     /// Routes in those tables.
     pub routes: usize,
-    /// What it has counted.
+    /// Sessions that ended, by [`CloseReason::name`](crate::CloseReason::name).
+    pub closed: BTreeMap<&'static str, u64>,
+    /// What it has counted besides.
     pub stats: Stats,
 }
 

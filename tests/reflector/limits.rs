@@ -1,7 +1,8 @@
 //! Limits end the session that reaches them, and no other.
 
 use crate::harness::{
-    Bystanders, Client, Config, Limits, eventually, on_each_io, peers, route, routes, start,
+    Bystanders, Client, Config, Limits, closed_by, eventually, on_each_io, peers, route, routes,
+    start,
 };
 
 on_each_io!(
@@ -31,7 +32,7 @@ fn one_peer_too_many_is_closed(mut config: Config) {
 
 fn one_route_too_many_ends_the_session(mut config: Config) {
     config.settings.limits = Limits { routes_per_peer: 100, ..Limits::default() };
-    let (_reflector, address) = start(&config);
+    let (reflector, address) = start(&config);
     // Over VNIs of both shards.
     for vni in [1, 2, 3, 4] {
         let mut bystanders = Bystanders::new(address, vni);
@@ -49,6 +50,7 @@ fn one_route_too_many_ends_the_session(mut config: Config) {
         bystanders.subscriber.until("nothing of it", |subscriber| subscriber.view.is_empty());
         bystanders.exchange(&[]);
     }
+    assert_eq!(closed_by(&reflector, "max_routes_per_peer"), 4);
 }
 
 fn one_subscription_too_many_ends_the_session(mut config: Config) {

@@ -69,6 +69,11 @@ pub(crate) fn peers(reflector: &Reflector) -> usize {
     reflector.snapshots().iter().map(|snapshot| snapshot.peers).sum()
 }
 
+/// Sessions that ended for a reason, by its name.
+pub(crate) fn closed_by(reflector: &Reflector, reason: &str) -> u64 {
+    reflector.snapshots().iter().filter_map(|snapshot| snapshot.closed.get(reason)).sum()
+}
+
 /// Waits until nothing is left of any session.
 pub(crate) fn expect_empty(reflector: &Reflector) {
     eventually("an empty reflector", || {
