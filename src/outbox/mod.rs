@@ -12,8 +12,8 @@
 //! two must reach the peer as one, withdrawals first, which is what a cursor does.
 
 mod buffer;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

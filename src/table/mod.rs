@@ -24,8 +24,8 @@ mod member;
 mod next_hops;
 mod routes;
 mod slab;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 mod vnet;
 
 pub(crate) use batch::{Audience, Batch};

@@ -105,7 +105,7 @@ impl Vnet {
     }
 
     /// Routes held, tombstones included, and journal entries.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.routes.held(), self.journal.len())
     }

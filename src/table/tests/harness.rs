@@ -1,5 +1,7 @@
 //! One VNI with subscribers that keep exact views, driven by short scripts.
 
+#![cfg_attr(not(test), allow(dead_code, reason = "fuzzing needs no scripts"))]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,6 +1,10 @@
-//! Tests of one VNI, named after what they show.
+//! Tests of one VNI, named after what they show. Without `cfg(test)`, what fuzzing runs of them.
 
+#[cfg(test)]
 mod catch_up;
 mod harness;
+pub(crate) mod ops;
+#[cfg(test)]
 mod property;
+#[cfg(test)]
 mod views;

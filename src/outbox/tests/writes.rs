@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::{Bounds, Outbox};
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::{Bounds, Outbox};
 use crate::table::{self, Batch, Origin, Vnet};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Vni, split,

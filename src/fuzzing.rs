@@ -1,0 +1,50 @@
+//! What the fuzz targets run of the private folders. No part of the library: it exists only under
+//! `cfg(fuzzing)`, and in tests, whose properties draw the same bytes.
+//!
+//! Any bytes are some operations: a head that says the bounds, then four bytes for each operation,
+//! so that taking bytes out or changing them leaves the other operations what they were.
+
+use crate::{outbox, table};
+
+/// Says the bounds.
+pub(crate) type Head = [u8; 8];
+
+/// One operation.
+pub(crate) type Code = [u8; 4];
+
+/// Operations past which one run takes too long to be worth it.
+const OPS_MAX: usize = 1000;
+
+/// Operations on one VNI.
+///
+/// # Panics
+/// When a subscriber is not sent exactly what it is owed.
+pub fn table_ops(data: &[u8]) {
+    let (head, codes) = cut(data);
+    table::tests::ops::run(table::tests::ops::bounds(head), codes.map(table::tests::ops::decode));
+}
+
+/// Operations on outboxes that VNIs fill.
+///
+/// # Panics
+/// When what comes out is not whole frames, or not exactly what the peer is owed.
+pub fn outbox_ops(data: &[u8]) {
+    let (head, codes) = cut(data);
+    outbox::tests::ops::run(
+        outbox::tests::ops::bounds(head),
+        codes.map(outbox::tests::ops::decode),
+    );
+}
+
+fn cut(data: &[u8]) -> (Head, impl Iterator<Item = Code>) {
+    let (head, rest) = data.split_at(data.len().min(size_of::<Head>()));
+    let mut bounds = Head::default();
+    bounds[..head.len()].copy_from_slice(head);
+    let codes = rest.chunks_exact(size_of::<Code>()).take(OPS_MAX);
+    (bounds, codes.map(|code| [code[0], code[1], code[2], code[3]]))
+}
+
+/// One of a few, as a byte says.
+pub(crate) fn pick<T: Copy>(from: &[T], byte: u8) -> T {
+    from[usize::from(byte) % from.len()]
+}

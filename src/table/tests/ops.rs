@@ -1,0 +1,141 @@
+//! Any sequence of operations, any bounds: every message exact, every view what the model says.
+//! Run by the property and by fuzzing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::harness::Table;
+use crate::fuzzing::{Code, Head, pick};
+use crate::ids::Moment;
+use crate::table::{Bounds, Outcome};
+
+/// Four clients and two servers.
+const PEERS: [u64; 6] = [1, 2, 3, 4, 1001, 1002];
+
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Announce(u64, u8, u16),
+    Withdraw(u64, u8, u16),
+    Join(u64),
+    Leave(u64),
+    SlowDown(u64),
+    Pull(u64, usize),
+    Flush,
+    Work(usize),
+    Trim,
+    Wait,
+}
+
+pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
+    let peer = pick(&PEERS, peer);
+    match kind % 37 {
+        0..8 => Op::Announce(peer, a % 6, u16::from(b % 3)),
+        8..16 => Op::Withdraw(peer, a % 6, u16::from(b % 3)),
+        16..19 => Op::Join(peer),
+        19 => Op::Leave(peer),
+        20..22 => Op::SlowDown(peer),
+        22..28 => Op::Pull(peer, pick(&[1, 50, 120, 4096], a)),
+        28..32 => Op::Flush,
+        32..34 => Op::Work(usize::from(a % 3) + 1),
+        34..36 => Op::Trim,
+        _ => Op::Wait,
+    }
+}
+
+/// Bounds that make everything happen with few routes.
+pub(crate) fn bounds([seal, trim, compact, places, entries, cached, ..]: Head) -> Bounds {
+    let size = |byte| pick(&[1u32, 2, 3, 8, 1000], byte);
+    Bounds {
+        seal_at: size(seal).into(),
+        trim_at: size(trim) as usize,
+        compact_at: pick(&[1, 2, 4, 8, 16, 32_768], compact),
+        chunk_places: size(places),
+        chunk_entries: size(entries).into(),
+        cached_chunks: size(cached) as usize,
+        ..Bounds::default()
+    }
+}
+
+/// Routes and who announces each.
+pub(crate) type Model<R> = BTreeMap<R, BTreeSet<u64>>;
+
+/// The routes that a peer is to have. Peers above 1000 are servers.
+pub(crate) fn owed<R: Ord + Clone>(model: &Model<R>, peer: u64) -> BTreeSet<R> {
+    let is_owed = |by: &BTreeSet<u64>| by.iter().any(|a| *a != peer && (peer < 1000 || *a < 1000));
+    model.iter().filter(|(_, by)| is_owed(by)).map(|(route, _)| route.clone()).collect()
+}
+
+pub(crate) fn forget<R>(model: &mut Model<R>, peer: u64) {
+    for by in model.values_mut() {
+        by.remove(&peer);
+    }
+}
+
+fn prefix(dest: u8) -> String {
+    match dest {
+        0 => "0.0.0.0/0".into(),
+        1 => "::/0".into(),
+        other => format!("10.0.0.{other}/24"),
+    }
+}
+
+fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
+    match *op {
+        Op::Announce(peer, dest, hop) => {
+            let is_new = model.entry(format!("{} {hop}", prefix(dest))).or_default().insert(peer);
+            let outcome = table.announce(peer, &prefix(dest), hop);
+            assert_eq!(outcome == Outcome::Added, is_new);
+        }
+        Op::Withdraw(peer, dest, hop) => {
+            let by = model.entry(format!("{} {hop}", prefix(dest))).or_default();
+            let outcome = table.withdraw(peer, &prefix(dest), hop);
+            assert_eq!(outcome == Outcome::Removed, by.remove(&peer));
+        }
+        Op::Join(peer) if !table.subscribers().contains(&peer) => table.join(peer),
+        Op::Leave(peer) => {
+            forget(model, peer);
+            table.leave(peer);
+        }
+        Op::SlowDown(peer) => table.slow_down(peer),
+        Op::Pull(peer, limit) if table.subscribers().contains(&peer) => {
+            table.pull(peer, limit);
+        }
+        Op::Flush => table.flush(),
+        Op::Work(budget) => {
+            table.vnet.work(budget);
+        }
+        Op::Trim => assert_eq!(table.vnet.trim(false), None),
+        Op::Wait => {
+            table.now = Moment(table.now.0 + 2_000_000);
+            table.vnet.expire(table.now);
+        }
+        Op::Join(_) | Op::Pull(..) => {}
+    }
+}
+
+pub(crate) fn run(bounds: Bounds, ops: impl IntoIterator<Item = Op>) {
+    let mut table = Table::with(bounds);
+    let mut model = Model::new();
+    for op in ops {
+        step(&mut table, &mut model, &op);
+    }
+    table.vnet.work(usize::MAX);
+    table.flush();
+    for peer in table.subscribers() {
+        table.catch_up(peer);
+    }
+    table.flush();
+    for peer in table.subscribers() {
+        let reader = table.reader(peer);
+        assert_eq!(reader.view, owed(&model, peer), "peer {peer}");
+        assert!(reader.ended && reader.is_in_sync());
+    }
+    for peer in PEERS {
+        table.leave(peer);
+    }
+    table.vnet.work(usize::MAX);
+    table.flush();
+    table.vnet.expire(Moment(table.now.0 + 10_000_000));
+    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.vnet.held(), (0, 0));
+    assert!(table.vnet.is_empty() && !table.vnet.lingers());
+}
