@@ -7,7 +7,7 @@ use super::ops::{bounds, decode, run};
 use crate::fuzzing::{Code, Head};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn views_are_exact(
