@@ -62,7 +62,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = Limits::default().routes_per_peer)]
     max_routes_per_peer: u64,
 
-    /// VNIs that one peer may be subscribed to
+    /// VNIs that one peer may be subscribed to or announce in
     #[arg(long, value_name = "N", default_value_t = Limits::default().subscriptions_per_peer)]
     max_subscriptions_per_peer: u64,
 

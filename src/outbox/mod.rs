@@ -46,6 +46,8 @@ impl Default for Bounds {
     }
 }
 
+/// Batches that may wait for one peer, however small: what looks through them must stay cheap.
+const ITEMS_MAX: usize = 1024;
 /// Control bytes past which further KEEPALIVE answers say nothing new: more than the longest HELLO,
 /// whose first KEEPALIVE must be answered.
 const CONTROL_MAX: usize = 1024;
@@ -56,6 +58,7 @@ struct Item {
     /// For a sealed batch, the batch itself: it keeps the journal from forgetting where a cursor
     /// would have to begin.
     sealed: Option<Arc<Batch>>,
+    /// What is left of it, the next piece last.
     pieces: SmallVec<[Bytes; 1]>,
     /// Part of it is on its way, so the rest must follow.
     started: bool,
@@ -106,7 +109,8 @@ impl Outbox {
         peer: PeerId,
         batch: &Arc<Batch>,
     ) -> Result<bool, Refusal> {
-        let over_budget = self.bytes > 0 && self.bytes + batch.len() > bounds.budget;
+        let over_budget = self.queue.len() >= ITEMS_MAX
+            || (self.bytes > 0 && self.bytes + batch.len() > bounds.budget);
         if over_budget || self.must_merge(batch) {
             let from = self.drop_sealed(batch.vni).unwrap_or_else(|| Arc::clone(batch));
             return Err(Refusal { from });
@@ -162,7 +166,7 @@ impl Outbox {
         buffer: impl FnOnce() -> Vec<u8>,
     ) -> Option<OutBuf> {
         if self.control.is_empty() {
-            let first = self.queue.front()?.pieces.first().map_or(0, Bytes::len);
+            let first = self.queue.front()?.pieces.last().map_or(0, Bytes::len);
             let is_lone = self.queue.len() == 1 && self.queue[0].pieces.len() == 1;
             if first > bounds.copy_max || is_lone {
                 return self.next_piece(usize::MAX).map(OutBuf::Shared);
@@ -171,7 +175,7 @@ impl Outbox {
         let mut out = buffer();
         self.take_control(&mut out);
         while let Some(item) = self.queue.front()
-            && let Some(piece) = item.pieces.first()
+            && let Some(piece) = item.pieces.last()
             && piece.len() <= bounds.copy_max
             && out.len() + piece.len() <= bounds.write_max
         {
@@ -196,7 +200,7 @@ impl Outbox {
         while out.len() < limit {
             let room = limit - out.len();
             let must = if out.is_empty() { 1 } else { 0 };
-            let Some(piece) = self.queue.front().and_then(|item| item.pieces.first()) else {
+            let Some(piece) = self.queue.front().and_then(|item| item.pieces.last()) else {
                 break;
             };
             let whole = whole_messages(piece, room, must);
@@ -221,7 +225,8 @@ impl Outbox {
         self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none() || item.started)
     }
 
-    fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, pieces: SmallVec<[Bytes; 1]>) {
+    fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, mut pieces: SmallVec<[Bytes; 1]>) {
+        pieces.reverse();
         self.bytes += pieces.iter().map(Bytes::len).sum::<usize>();
         self.queue.push_back(Item { vni, sealed, pieces, started: false });
     }
@@ -263,11 +268,11 @@ impl Outbox {
     /// Takes up to `limit` bytes of the first piece.
     fn next_piece(&mut self, limit: usize) -> Option<Bytes> {
         let item = self.queue.front_mut()?;
-        let piece = item.pieces.first_mut()?;
+        let piece = item.pieces.last_mut()?;
         let taken = piece.split_to(limit.min(piece.remaining()));
         item.started = true;
         if piece.is_empty() {
-            item.pieces.remove(0);
+            item.pieces.pop();
             if item.pieces.is_empty() {
                 self.queue.pop_front();
                 if self.queue.is_empty() && self.queue.capacity() > 64 {

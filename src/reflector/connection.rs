@@ -61,6 +61,10 @@ impl Connection {
         }
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
     /// Ends both tasks.
     pub(super) fn shut_down(&self) {
         self.is_closed.set(true);
@@ -115,6 +119,11 @@ impl Connection {
             if reads || writes { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+        // Only the driver's word that it knows frees the slot: what it still has to say about this
+        // session must not be said about the next one.
+        while !self.is_closed.get() {
+            self.write.wait().await;
+        }
         core.released(self.slot);
     }
 
@@ -125,32 +134,31 @@ impl Connection {
 
     async fn read(&self, core: &Core) {
         while !self.is_closed.get() {
-            if core.is_draining.get() {
-                self.resume.wait().await; // set when the connection is closed
-                continue;
-            }
             if let Err(error) = self.stream.readable().await {
                 return self.fail(core, CloseReason::Connection(error.kind()));
             }
-            if self.is_closed.get() || core.is_draining.get() {
+            if self.is_closed.get() {
                 continue;
             }
             match self.read_once(core) {
                 Err(reason) => return self.fail(core, reason),
                 Ok((_, Flow::Closed)) => return,
                 Ok((_, Flow::Pause)) => self.resume.wait().await,
+                Ok((0, Flow::Continue)) => {}
                 // There may be more: let the others have their turn first.
-                Ok((READ_MAX, Flow::Continue)) => yield_turn().await,
-                Ok((_, Flow::Continue)) => {}
+                Ok((_, Flow::Continue)) => yield_turn().await,
             }
         }
     }
 
-    /// Reads what is there, up to the budget, and gives it to the shard.
+    /// Reads what is there, up to the budget, and gives it to the shard. While the reflector drains
+    /// it is thrown away instead: the kernel resets a connection that is closed with something
+    /// unread, and the peer would lose what was flushed to it.
     fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
         let mut buffer = core.buffer.borrow_mut();
         match self.stream.try_read(&mut buffer) {
             Ok(0) => Err(CloseReason::PeerClosed),
+            Ok(n) if core.is_draining.get() => Ok((n, Flow::Continue)),
             Ok(n) => {
                 let mut shard = core.shard.borrow_mut();
                 let flow = shard.received(core.now(), self.slot, &buffer[..n]);

@@ -40,8 +40,8 @@ pub(super) enum Order {
     Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Read no more, write out what is queued.
     Drain,
-    /// Close every session and end.
-    Exit,
+    /// Close every session and end, but wait until this moment for what was written to arrive.
+    Exit(Instant),
 }
 
 /// What a shard lets others see. No part of the data path.
@@ -116,10 +116,8 @@ const _: () = {
     let _ = <Core as IsSend<_>>::check;
 };
 
-/// Runs a shard until it is told to exit. On its own thread.
-///
-/// # Errors
-/// When the event loop can't be set up.
+/// Runs a shard until it is told to exit. On its own thread. `ready` is told once whether the event
+/// loop could be set up.
 pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
     let runtime = match LocalRuntime::new(seed.backend) {
         Ok(runtime) => runtime,
@@ -160,12 +158,15 @@ async fn drive(seed: Seed, alarm: Alarm) {
                     serve(&core, backend, peer, remote, socket);
                 }
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
-                Order::Drain => core.is_draining.set(true),
-                Order::Exit => return exit(&core).await,
+                Order::Drain => {
+                    core.is_draining.set(true);
+                    core.shard.borrow_mut().drain();
+                }
+                Order::Exit(deadline) => return exit(&core, deadline).await,
             }
         }
         if orders.is_abandoned() {
-            return exit(&core).await; // the start went wrong after this thread's
+            return exit(&core, began).await; // the start went wrong after this thread's
         }
         let now = core.now();
         if now >= stall_check {
@@ -292,8 +293,15 @@ fn check_stalled(core: &Core, now: Moment) {
 }
 
 /// Closes everything and waits for the tasks to end.
-async fn exit(core: &Core) {
+async fn exit(core: &Core, deadline: Instant) {
     let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
+    // What the peer's kernel has acknowledged survives a reset; the rest would not.
+    let in_flight = |connection: &Rc<Connection>| {
+        !connection.is_closed() && connection.sight().is_some_and(|sight| sight.unacked > 0)
+    };
+    while Instant::now() < deadline && connections.iter().any(in_flight) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     for connection in connections {
         core.shard.borrow_mut().close(connection.slot, CloseReason::Stopping);
         connection.shut_down();

@@ -26,10 +26,12 @@ pub(super) struct Sources {
 }
 
 /// Serves until `stop` is dropped. On its own thread.
-pub(super) fn run(listener: TcpListener, sources: Sources, stop: oneshot::Receiver<()>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return;
-    };
+pub(super) fn run(
+    runtime: &tokio::runtime::Runtime,
+    listener: TcpListener,
+    sources: Sources,
+    stop: oneshot::Receiver<()>,
+) {
     runtime.block_on(async move {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         let app = Router::new().route("/livez", get(livez)).with_state(sources);

@@ -5,6 +5,7 @@
 
 use std::task::{Context, Poll};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::ids::ShardId;
@@ -82,16 +83,21 @@ impl Port {
             if to == self.id {
                 continue;
             }
-            if let Ok(permit) = self.requests_to[to.index()].try_reserve()
-                && let Some(parcel) = shard.take_requests(to)
-            {
-                permit.send(parcel);
-            }
-            if let Ok(permit) = self.deliveries_to[to.index()].try_reserve()
-                && let Some(parcel) = shard.take_deliveries(to)
-            {
+            send(&self.requests_to[to.index()], || shard.take_requests(to));
+            send(&self.deliveries_to[to.index()], || shard.take_deliveries(to));
+        }
+    }
+}
+
+/// Sends a parcel if the channel has room, drops it if there is nobody to receive it.
+fn send<T>(channel: &Sender<T>, parcel: impl FnOnce() -> Option<T>) {
+    match channel.try_reserve() {
+        Ok(permit) => {
+            if let Some(parcel) = parcel() {
                 permit.send(parcel);
             }
         }
+        Err(TrySendError::Full(())) => {}
+        Err(TrySendError::Closed(())) => drop(parcel()),
     }
 }

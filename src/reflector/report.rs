@@ -60,14 +60,16 @@ impl Reporter {
     }
 
     pub(super) fn connected(&self, peer: PeerId, remote: SocketAddr) {
-        if let Some(left_out) = self.debug.allow() {
+        if tracing::enabled!(tracing::Level::DEBUG)
+            && let Some(left_out) = self.debug.allow()
+        {
             debug!(%peer, %remote, shard = %self.shard, left_out, "connection accepted");
         }
     }
 
     /// A connection could not be taken over: mostly, its peer has reset it already.
     pub(super) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
-        if let Some(left_out) = self.debug.allow() {
+        if let Some(left_out) = self.limiter.allow() {
             warn!(%peer, %remote, shard = %self.shard, %error, left_out, "connection lost at once");
         }
     }

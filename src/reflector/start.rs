@@ -106,19 +106,20 @@ impl Reflector {
         let sources = Sources { began, gauges };
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
+        let control_runtime = runtime()?;
+        let (stop_http, http_stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
         let max_peers = config.max_peers;
-        let control = std::thread::Builder::new().name("control".into()).spawn(move || {
-            control(
-                listener,
-                http.map(|(_, listener)| listener),
-                sources,
-                max_peers,
-                handles,
-                stopped,
-            );
-        });
-        threads.push(control.map_err(StartError::Shard)?);
+        if let Some((_, listener)) = http {
+            let runtime = runtime()?;
+            threads.push(spawn("http", move || {
+                http::run(&runtime, listener, sources, http_stopped);
+            })?);
+        }
+        threads.push(spawn("control", move || {
+            control(&control_runtime, listener, max_peers, handles, stopped);
+            drop(stop_http);
+        })?);
         info!(
             listen = %listen_address,
             http = http_address.map(tracing::field::display),
@@ -194,23 +195,24 @@ impl Drop for Reflector {
     }
 }
 
+/// An event loop for a thread that serves no sessions.
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(StartError::Shard)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.into()).spawn(body).map_err(StartError::Shard)
+}
+
 /// The control thread: accepts until told to stop, then sees the shards off.
 fn control(
+    runtime: &tokio::runtime::Runtime,
     listener: std::net::TcpListener,
-    http: Option<std::net::TcpListener>,
-    sources: Sources,
     max_peers: u64,
     shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let (stop_http, http_stopped) = oneshot::channel();
-    let http = http.and_then(|listener| {
-        let thread = std::thread::Builder::new().name("http".into());
-        thread.spawn(move || http::run(listener, sources, http_stopped)).ok()
-    });
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return;
-    };
     runtime.block_on(async {
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
             let acceptor = Acceptor { listener, max_peers, shards: shards.clone() };
@@ -232,11 +234,7 @@ fn control(
             quiet = if is_flushed { quiet + 1 } else { 0 };
         }
         for (orders, _) in &shards {
-            drop(orders.send(Order::Exit).await);
+            drop(orders.send(Order::Exit(deadline)).await);
         }
     });
-    drop(stop_http);
-    if let Some(thread) = http {
-        drop(thread.join());
-    }
 }

@@ -150,6 +150,11 @@ impl Pacer {
         self.unread += bytes as u64;
     }
 
+    /// When the peer last had room for more; `None` while its window is not known.
+    pub(crate) fn last_room(&self) -> Option<Moment> {
+        (self.window_max > 0).then_some(self.progress)
+    }
+
     fn room(&self) -> u64 {
         self.ceiling.saturating_sub(self.unread)
     }

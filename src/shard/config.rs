@@ -9,7 +9,7 @@ use crate::{outbox, table};
 pub struct Limits {
     /// Routes that one peer may announce, over all VNIs.
     pub routes_per_peer: u64,
-    /// VNIs that one peer may be subscribed to.
+    /// VNIs that one peer may take part in: be subscribed to or announce in.
     pub subscriptions_per_peer: u64,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::mesh::{Delivery, Request};
-use super::peer::PULLS_MAX;
+use super::peer::{PULLS_MAX, is_current};
 use super::state::{Shard, Slot, Write};
 use crate::ids::{Moment, PeerId};
 use crate::outbox::{OutBuf, Refusal};
@@ -110,6 +110,9 @@ impl Shard {
                 return;
             }
             let Some((vni, subscription)) = peer.behind.pop_front() else { return };
+            if !is_current(&peer.vnis, vni, subscription) {
+                continue; // ended meanwhile
+            }
             peer.pulls += 1;
             let peer = peer.id;
             self.request(vni, Request::Pull { peer, vni, subscription });

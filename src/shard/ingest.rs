@@ -3,13 +3,14 @@
 //! An update for a VNI of this very shard is applied on the spot, without a message in between.
 
 use super::mesh::Request;
-use super::peer::PeerVni;
+use super::peer::{PeerVni, is_current};
 use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
 use crate::ids::Moment;
 use crate::session::{CloseReason, Event, Pacer, Timing};
 use crate::table::Origin;
 use crate::wire::{
-    Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni, split,
+    Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni,
+    split,
 };
 
 /// Where the last update of a run went, so that the next need not be looked up.
@@ -181,12 +182,12 @@ impl Shard {
         let shard = self.id;
         let max = self.settings.limits.subscriptions_per_peer;
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
-        let entry = peer.vnis.entry(vni).or_insert_with(PeerVni::default);
+        if !peer.vnis.contains_key(&vni) && peer.vnis.len() as u64 >= max {
+            return Err(CloseReason::MaxSubscriptions(max));
+        }
+        let entry = peer.vnis.entry(vni).or_default();
         if entry.subscription.is_some() {
             return Ok(());
-        }
-        if peer.subscriptions >= max {
-            return Err(CloseReason::MaxSubscriptions(max));
         }
         let id = peer.next_subscription;
         let list = self.subscribers.entry(vni).or_default();
@@ -208,11 +209,15 @@ impl Shard {
         if !is_subscribed {
             return;
         }
-        let Some(PeerVni { subscription: Some((place, id)) }) = peer.vnis.remove(&vni) else {
+        let Some(PeerVni { subscription: Some((place, _)) }) = peer.vnis.remove(&vni) else {
             return;
         };
         peer.subscriptions -= 1;
-        peer.behind.retain(|entry| *entry != (vni, id));
+        // What is listed as behind is passed over when its turn comes, or when too much of it piles up.
+        if peer.behind.len() as u64 > 2 * peer.subscriptions + 64 {
+            let vnis = &peer.vnis;
+            peer.behind.retain(|(vni, id)| is_current(vnis, *vni, *id));
+        }
         peer.outbox.forget(vni);
         let peer = peer.id;
         self.remove_subscriber(vni, place);
@@ -249,9 +254,19 @@ impl Shard {
             return self.count_routes(slot, change);
         }
         let shard = self.id;
+        let max = self.settings.limits.subscriptions_per_peer;
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
         let origin = peer.origin(shard);
-        peer.vnis.entry(vni).or_default();
+        if !peer.vnis.contains_key(&vni) {
+            if action == Action::Remove {
+                self.stats.updates_ignored += 1; // it announces nothing there
+                return Ok(());
+            }
+            if peer.vnis.len() as u64 >= max {
+                return Err(CloseReason::MaxSubscriptions(max));
+            }
+            peer.vnis.insert(vni, PeerVni::default());
+        }
         let owner = self.owner(vni);
         if owner != shard {
             let lanes = &mut self.lanes[owner.index()];
@@ -262,17 +277,25 @@ impl Shard {
         }
         if !self.inbox.is_empty() {
             // Something of this peer may wait there, an UNSUBSCRIBE say: stay behind it.
-            self.inbox_cost += 1;
-            let request = join(self.inbox.back_mut(), origin, update);
-            self.inbox.extend(request);
-            return Ok(());
+            return self.later(origin, update);
         }
         let owned = self.owned_for(vni);
         let Some(entry) = &mut self.owned[owned as usize] else { return Ok(()) };
+        if !entry.vnet.finish_leaving(origin.peer, 0) {
+            return self.later(origin, update);
+        }
         let member = entry.vnet.member(origin);
         *run = Some(Run { vni, owned, member });
         let change = self.apply(owned, member, action, &destination, &next_hop);
         self.count_routes(slot, change)
+    }
+
+    /// Puts an update behind what waits for this shard's tables.
+    fn later(&mut self, origin: Origin, update: &Update) -> Result<(), CloseReason> {
+        self.inbox_cost += 1;
+        let request = join(self.inbox.back_mut(), origin, update);
+        self.inbox.extend(request);
+        Ok(())
     }
 
     /// Keeps count of what a peer announces.

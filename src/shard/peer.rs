@@ -44,8 +44,10 @@ pub(super) struct Peer {
     pub(super) writing: bool,
     /// When the peer last took something, or had nothing to take.
     pub(super) progress: Moment,
-    /// Bytes its kernel had acknowledged then.
-    pub(super) acked: u64,
+    /// When nothing waited for it last.
+    pub(super) idle: Moment,
+    /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
+    pub(super) acked: Option<u64>,
     /// Whether it is listed as having something to write.
     pub(super) is_ready: bool,
     /// Whether its reading is suspended.
@@ -69,7 +71,8 @@ impl Peer {
             pacer: None,
             writing: false,
             progress: now,
-            acked: 0,
+            idle: now,
+            acked: None,
             is_ready: false,
             is_paused: false,
             is_closed: false,
@@ -84,6 +87,15 @@ impl Peer {
         Origin { peer: self.id, shard, is_server: self.session.peer().is_server }
     }
 
+    /// When the peer last took something or had nothing to take. Of one that is paced, only what its
+    /// window says counts: its kernel takes and acknowledges what the program never reads.
+    pub(super) fn last_taken(&self) -> Moment {
+        match self.pacer.as_ref().and_then(|pacer| pacer.last_room()) {
+            Some(room) => room.max(self.idle),
+            None => self.progress,
+        }
+    }
+
     /// Whether something waits for the peer to take it.
     pub(super) fn is_owed(&self) -> bool {
         !self.is_closed && (self.writing || !self.outbox.is_empty())
@@ -92,4 +104,10 @@ impl Peer {
     pub(super) fn has(&self, capability: Capabilities) -> bool {
         self.session.peer().capabilities.contains(capability)
     }
+}
+
+/// Whether a subscription's number is that of the present subscription.
+pub(super) fn is_current(vnis: &AHashMap<Vni, PeerVni>, vni: Vni, id: u32) -> bool {
+    let current = vnis.get(&vni).and_then(|entry| entry.subscription);
+    current.is_some_and(|(_, current)| current == id)
 }

@@ -12,6 +12,23 @@ use crate::wire::{Action, Destination, NextHop, Vni};
 const SEND_COST: Duration = Duration::from_micros(4);
 
 impl Shard {
+    /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
+    /// old routes are gone: those are withdrawn first, some in each turn.
+    pub(super) fn may_serve(&mut self, request: &Request, budget: usize) -> bool {
+        let (Request::Updates { origin, vni, .. } | Request::Subscribe { origin, vni }) = request
+        else {
+            return true;
+        };
+        let Some(&owned) = self.owned_index.get(vni) else { return true };
+        let Some(entry) = &mut self.owned[owned as usize] else { return true };
+        let is_gone = entry.vnet.finish_leaving(origin.peer, budget);
+        if !is_gone && !entry.is_dirty {
+            entry.is_dirty = true;
+            self.dirty.push(owned);
+        }
+        is_gone
+    }
+
     /// Serves one request.
     pub(super) fn serve(&mut self, now: Moment, request: Request) {
         match request {

@@ -128,6 +128,7 @@ pub(crate) struct Shard {
     /// How long after that to seal again at the earliest.
     pub(super) gather: Duration,
     pub(super) next_tick: Moment,
+    pub(super) is_draining: bool,
 }
 
 impl Shard {
@@ -169,6 +170,7 @@ impl Shard {
             sends: 0,
             gather: Duration::ZERO,
             next_tick: now + TICK,
+            is_draining: false,
             hasher,
         }
     }
@@ -213,6 +215,11 @@ impl Shard {
             && budget > 0
             && let Some(request) = self.inbox.pop_front()
         {
+            if !self.may_serve(&request, budget) {
+                self.inbox.push_front(request);
+                budget = 0;
+                break;
+            }
             let cost = request.cost();
             self.inbox_cost -= cost;
             let is_pull = matches!(request, Request::Pull { .. });
@@ -311,7 +318,13 @@ impl Shard {
     /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
     /// Peers with something to write are not counted: who finishes a write asks for the next.
     pub(crate) fn wants_turn(&self) -> bool {
-        !self.closed.is_empty() || (!self.inbox.is_empty() && !self.is_congested())
+        let has_work = !self.inbox.is_empty() || !self.departed.is_empty();
+        !self.closed.is_empty() || (has_work && !self.is_congested())
+    }
+
+    /// The reflector is stopping: peers are no longer read, so none is called silent.
+    pub(crate) fn drain(&mut self) {
+        self.is_draining = true;
     }
 
     /// Whether everything that was received has been written out, as far as peers take it.

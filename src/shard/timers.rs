@@ -19,15 +19,18 @@ impl Shard {
                 continue;
             }
             if !peer.is_owed() {
-                peer.progress = now;
+                (peer.progress, peer.idle) = (now, now);
             }
             if peer.is_paused {
                 peer.session.excuse(now);
             }
             let send_hold = self.settings.send_hold;
-            if !is_late && let Err(reason) = peer.session.check(now) {
+            if !is_late
+                && !self.is_draining
+                && let Err(reason) = peer.session.check(now)
+            {
                 self.close(slot, reason);
-            } else if peer.is_owed() && now.since(peer.progress) > send_hold {
+            } else if peer.is_owed() && now.since(peer.last_taken()) > send_hold {
                 self.close(slot, CloseReason::SendHold(send_hold));
             }
         }
@@ -37,7 +40,8 @@ impl Shard {
     /// Peers that have taken nothing for a while although something waits for them: ask the kernel
     /// whether they have acknowledged anything and say so by [`Shard::acknowledged`].
     pub(crate) fn stalled(&self, now: Moment) -> Vec<Slot> {
-        let patience = self.settings.send_hold / 4;
+        // Often enough to see when it stopped, not only that it has.
+        let patience = TICK.min(self.settings.send_hold / 4);
         (0..)
             .zip(&self.peers)
             .filter_map(|(slot, peer)| peer.as_ref().map(|peer| (slot, peer)))
@@ -48,10 +52,9 @@ impl Shard {
 
     /// So many bytes of a connection have been acknowledged in all.
     pub(crate) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
-        if let Some(peer) = &mut self.peers[slot as usize]
-            && peer.acked != acked
-        {
-            peer.acked = acked;
+        let Some(peer) = &mut self.peers[slot as usize] else { return };
+        let before = peer.acked.replace(acked);
+        if before.is_some_and(|before| before != acked) {
             peer.progress = now;
         }
     }

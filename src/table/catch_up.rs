@@ -84,9 +84,9 @@ impl Cursor {
         }
     }
 
-    /// Whether a position lies in the part that it has walked since it was synced.
-    pub(super) fn has_walked(&self, position: u64) -> bool {
-        self.synced <= position && position < self.walked
+    /// The part that it has walked since it was synced, if any.
+    pub(super) fn walked_part(&self) -> Option<(u64, u64)> {
+        (self.synced < self.walked).then_some((self.synced, self.walked))
     }
 
     /// Follows positions that moved.
@@ -279,7 +279,7 @@ impl Vnet {
     /// Sends further routes as they are now.
     fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         if cursor.dumped == 0 {
-            for &route in self.routes.defaults() {
+            for &route in self.routes.firsts() {
                 self.emit(builder, &[(route, View::NOBODY)]);
             }
         }
@@ -291,7 +291,7 @@ impl Vnet {
             let route = cursor.dumped;
             cursor.dumped += 1;
             let is_free = self.routes.route(route).dest == NONE;
-            if !is_free && !self.routes.destination_of(route).is_default() {
+            if !is_free && !self.routes.is_first(route) {
                 self.emit(builder, &[(route, View::NOBODY)]);
             }
         }
@@ -303,9 +303,7 @@ impl Vnet {
 
 /// Whether a dump that has come this far has covered a route.
 fn is_dumped(vnet: &Vnet, dumped: u32, route: u32) -> bool {
-    dumped == NONE
-        || route < dumped
-        || (dumped > 0 && vnet.routes.destination_of(route).is_default())
+    dumped == NONE || route < dumped || (dumped > 0 && vnet.routes.is_first(route))
 }
 
 /// Leaves the oldest entry of each route: it says what the subscriber knows of it.

@@ -9,9 +9,9 @@
 //! which stay where they are, and cursors are moved along. Cost: once over the journal, when it has
 //! doubled since the last time.
 
-use ahash::{AHashMap, AHashSet};
+use ahash::AHashMap;
 
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, View};
 use super::member::Subscription;
 use super::slab::NONE;
 use super::vnet::Vnet;
@@ -28,31 +28,38 @@ impl Vnet {
         self.cache.clear();
         let (base, head) = (self.journal.base(), self.journal.head());
         let marks = self.marks(base, end);
+        let walked = self.walked();
         let mut kept: Vec<Kept> = Vec::new();
         let mut dropped = Vec::new();
-        for stretch in marks.windows(2) {
+        // From the newest stretch to the oldest: then what a route's view is after a stretch is what
+        // it is before the route's next change, or what it is now.
+        let mut after: AHashMap<u32, View> = AHashMap::new();
+        for at in end..head {
+            let entry = self.journal.at(at);
+            after.entry(entry.route).or_insert(entry.before);
+        }
+        for stretch in marks.windows(2).rev() {
             let (from, to) = (stretch[0], stretch[1]);
-            let first = kept.len();
-            let mut seen = AHashSet::new();
+            let must_stay = walked.iter().any(|(low, high)| (*low..*high).contains(&from));
+            let mut firsts: AHashMap<u32, u64> = AHashMap::new();
             for at in from..to {
+                firsts.entry(self.journal.at(at).route).or_insert(at);
+            }
+            for at in (from..to).rev() {
                 let entry = self.journal.at(at);
-                if seen.insert(entry.route) {
+                if firsts.get(&entry.route) != Some(&at) {
+                    continue;
+                }
+                let then = after.insert(entry.route, entry.before);
+                let then = then.unwrap_or_else(|| self.view(entry.route));
+                if then == entry.before && !must_stay {
+                    dropped.push(entry.route);
+                } else {
                     kept.push(Kept { at, entry });
                 }
             }
-            if !self.is_walked(from) {
-                let before = self.views_at(to, &seen);
-                let mut rest = kept.split_off(first);
-                rest.retain(|Kept { entry, .. }| {
-                    let is_same = before.get(&entry.route) == Some(&entry.before);
-                    if is_same {
-                        dropped.push(entry.route);
-                    }
-                    !is_same
-                });
-                kept.append(&mut rest);
-            }
         }
+        kept.reverse();
         let moved = |position: u64| {
             if position >= end {
                 return position;
@@ -93,34 +100,24 @@ impl Vnet {
         marks
     }
 
-    /// Whether a cursor has been walked past this position and needs its entries to tell so.
-    fn is_walked(&self, position: u64) -> bool {
-        self.behind.iter().any(|&member| match &self.members[member as usize].subscription {
-            Subscription::Behind(cursor) => cursor.has_walked(position),
-            _ => false,
-        })
-    }
-
-    /// The views of these routes as of a position.
-    fn views_at(
-        &self,
-        position: u64,
-        routes: &AHashSet<u32>,
-    ) -> AHashMap<u32, super::journal::View> {
-        let mut views = AHashMap::with_capacity(routes.len());
-        for at in position..self.journal.head() {
-            let entry = self.journal.at(at);
-            if views.len() == routes.len() {
-                break;
-            }
-            if routes.contains(&entry.route) {
-                views.entry(entry.route).or_insert(entry.before);
+    /// The parts that cursors have walked, merged: there every entry must stay, because it tells when
+    /// its destination was sent.
+    fn walked(&self) -> Vec<(u64, u64)> {
+        let mut parts = Vec::new();
+        for &member in &self.behind {
+            if let Subscription::Behind(cursor) = &self.members[member as usize].subscription {
+                parts.extend(cursor.walked_part());
             }
         }
-        for &route in routes {
-            views.entry(route).or_insert_with(|| self.view(route));
-        }
-        views
+        parts.sort_unstable();
+        parts.dedup_by(|next, last| {
+            let touches = next.0 <= last.1;
+            if touches {
+                last.1 = last.1.max(next.1);
+            }
+            touches
+        });
+        parts
     }
 
     /// Frees those of the routes that nobody announces and the journal no longer mentions.

@@ -41,6 +41,8 @@ pub(crate) struct Member {
     /// While its dump is not complete: the journal position when it subscribed, up to which the
     /// dump must come. A remembered chunk may have been made earlier than that.
     pub(crate) dump_to: Option<u64>,
+    /// Its place in the list of members that are behind, while it is.
+    pub(crate) behind_at: usize,
     /// Head of the list of routes whose primary announcer this is.
     pub(crate) first: u32,
     /// Routes that it announces beside their primary announcer. Ordered, so that taking them out
@@ -56,6 +58,7 @@ impl Member {
             origin,
             subscription: Subscription::None,
             dump_to: None,
+            behind_at: 0,
             first: NONE,
             extras: BTreeSet::new(),
             routes: 0,

@@ -20,6 +20,9 @@ use crate::wire::{Destination, NextHop};
 
 /// From this many routes a destination's chain is searched through `Routes::crowded`.
 const CHAIN_MAX: u32 = 8;
+/// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer
+/// may announce any number of default routes; so many are looked at for every dump.
+const FIRSTS_MAX: usize = 64;
 /// Destinations at which the index is cut up, and into how many parts.
 const SPLIT_AT: usize = 8192;
 const PARTS: usize = 64;
@@ -47,7 +50,7 @@ pub(crate) struct Route {
     /// Neighbours in that announcer's list.
     pub(crate) list_next: u32,
     pub(crate) list_prev: u32,
-    /// Stamp of this route's newest journal entry; the top bit's meaning is the stamp's own.
+    /// Stamp of this route's newest journal entry.
     pub(crate) changed: u32,
 }
 
@@ -61,7 +64,8 @@ pub(crate) struct Routes {
     crowded: AHashMap<(u32, u32), u32>,
     /// Announcers beside the primary one.
     extras: AHashMap<u32, SmallVec<[u32; 4]>>,
-    defaults: SmallVec<[u32; 4]>,
+    /// Default routes that a dump begins with, tombstones included. A route is one of them for life.
+    firsts: SmallVec<[u32; 4]>,
     announced: usize,
     hasher: RandomState,
 }
@@ -75,7 +79,7 @@ impl Routes {
             index: vec![HashTable::new()],
             crowded: AHashMap::new(),
             extras: AHashMap::new(),
-            defaults: SmallVec::new(),
+            firsts: SmallVec::new(),
             announced: 0,
             hasher,
         }
@@ -120,9 +124,14 @@ impl Routes {
         self.hops.get(self.routes[route].hop)
     }
 
-    /// The default routes (`/0`), tombstones included.
-    pub(crate) fn defaults(&self) -> &[u32] {
-        &self.defaults
+    /// The routes that a dump begins with, tombstones included: default routes (`/0`).
+    pub(crate) fn firsts(&self) -> &[u32] {
+        &self.firsts
+    }
+
+    /// Whether a dump begins with this route.
+    pub(crate) fn is_first(&self, route: u32) -> bool {
+        self.destination_of(route).is_default() && self.firsts.contains(&route)
     }
 
     /// The route with this identity.
@@ -181,8 +190,8 @@ impl Routes {
                 at = self.routes[at].next;
             }
         }
-        if destination.is_default() {
-            self.defaults.push(route);
+        if destination.is_default() && self.firsts.len() < FIRSTS_MAX {
+            self.firsts.push(route);
         }
         route
     }
@@ -207,7 +216,7 @@ impl Routes {
             self.crowded.remove(&(dest, hop));
         }
         if entry.destination.is_default() {
-            self.defaults.retain(|r| *r != route);
+            self.firsts.retain(|r| *r != route);
         }
         if self.dests[dest].routes == 0 {
             let hash = self.hasher.hash_one(self.dests[dest].destination);

@@ -59,6 +59,10 @@ pub(crate) struct Vnet {
     by_peer: AHashMap<PeerId, u32>,
     /// Members whose routes are still being withdrawn.
     leaving: Vec<u32>,
+    /// The same, by peer.
+    left: AHashMap<PeerId, u32>,
+    /// Members that announced their last route and are perhaps no longer any use.
+    idle: Vec<u32>,
     /// Members that are behind.
     pub(super) behind: Vec<u32>,
     /// In-sync subscribers per shard: clients, servers.
@@ -84,6 +88,8 @@ impl Vnet {
             free: VecDeque::new(),
             by_peer: AHashMap::new(),
             leaving: Vec::new(),
+            left: AHashMap::new(),
+            idle: Vec::new(),
             behind: Vec::new(),
             in_sync: Vec::new(),
             pins: VecDeque::new(),
@@ -126,14 +132,8 @@ impl Vnet {
         if let Some(&member) = self.by_peer.get(&origin.peer) {
             return member;
         }
-        if let Some(at) =
-            self.leaving.iter().position(|&m| self.members[m as usize].origin.peer == origin.peer)
-        {
-            // It left and is back before its old routes are gone: finish that first.
-            let old = self.leaving.swap_remove(at);
-            self.withdraw_some(old, usize::MAX);
-            self.retire(old);
-        }
+        // In one go for whoever has not done it in portions.
+        self.finish_leaving(origin.peer, usize::MAX);
         let free = self.free.front().filter(|(until, _)| *until <= self.journal.base()).copied();
         let member = if let Some((_, member)) = free {
             self.free.pop_front();
@@ -145,6 +145,19 @@ impl Vnet {
         };
         self.by_peer.insert(origin.peer, member);
         member
+    }
+
+    /// Withdraws up to `budget` routes that a peer left behind when it left; `true` when none is left
+    /// and it may be a member again.
+    pub(crate) fn finish_leaving(&mut self, peer: PeerId, budget: usize) -> bool {
+        let Some(&member) = self.left.get(&peer) else { return true };
+        self.withdraw_some(member, budget);
+        if self.members[member as usize].routes > 0 {
+            return false;
+        }
+        self.leaving.retain(|m| *m != member);
+        self.retire_left(member);
+        true
     }
 
     /// An announcement or withdrawal by a member.
@@ -188,7 +201,7 @@ impl Vnet {
         }
         entry.subscription = Subscription::Behind(Box::new(Cursor::join()));
         entry.dump_to = Some(self.journal.head());
-        self.behind.push(member);
+        self.list_behind(member);
         true
     }
 
@@ -207,7 +220,7 @@ impl Vnet {
         entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
         let Origin { shard, .. } = entry.origin;
         self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
-        self.behind.push(member);
+        self.list_behind(member);
         None
     }
 
@@ -221,13 +234,14 @@ impl Vnet {
             Subscription::InSync => {
                 self.in_sync[entry.origin.shard.index()][entry.origin.audience() as usize] -= 1;
             }
-            Subscription::Behind(_) => self.behind.retain(|m| *m != member),
+            Subscription::Behind(_) => self.unlist_behind(member),
         }
         let Member { routes, origin, .. } = self.members[member as usize];
         if routes == 0 {
             self.retire(member);
         } else {
             self.leaving.push(member);
+            self.left.insert(peer, member);
         }
         Some(Left { shard: origin.shard, routes })
     }
@@ -240,7 +254,7 @@ impl Vnet {
             budget = self.withdraw_some(member, budget);
             if self.members[member as usize].routes == 0 {
                 self.leaving.pop();
-                self.retire(member);
+                self.retire_left(member);
             }
         }
         budget
@@ -298,6 +312,7 @@ impl Vnet {
     /// Returns peers whose cursors can no longer be served: the journal has grown past its bound
     /// and they are the furthest behind.
     pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
+        self.retire_idle();
         if self.journal.len() < self.trim_at && !all {
             return None;
         }
@@ -358,7 +373,7 @@ impl Vnet {
             self.in_sync.resize(shard + 1, [0; 2]);
         }
         self.in_sync[shard][entry.origin.audience() as usize] += 1;
-        self.behind.retain(|m| *m != member);
+        self.unlist_behind(member);
     }
 
     /// Encodes changes of one destination, withdrawals first.
@@ -384,6 +399,19 @@ impl Vnet {
         }
     }
 
+    fn list_behind(&mut self, member: u32) {
+        self.members[member as usize].behind_at = self.behind.len();
+        self.behind.push(member);
+    }
+
+    fn unlist_behind(&mut self, member: u32) {
+        let at = self.members[member as usize].behind_at;
+        self.behind.swap_remove(at);
+        if let Some(&moved) = self.behind.get(at) {
+            self.members[moved as usize].behind_at = at;
+        }
+    }
+
     fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
         let was_primary = self.routes.route(route).primary == member;
@@ -400,7 +428,11 @@ impl Vnet {
         } else {
             self.members[member as usize].extras.remove(&route);
         }
-        self.members[member as usize].routes -= 1;
+        let entry = &mut self.members[member as usize];
+        entry.routes -= 1;
+        if entry.routes == 0 && matches!(entry.subscription, Subscription::None) {
+            self.idle.push(member);
+        }
         self.changed(route, before);
         true
     }
@@ -420,6 +452,25 @@ impl Vnet {
             budget -= 1;
         }
         budget
+    }
+
+    fn retire_left(&mut self, member: u32) {
+        self.left.remove(&self.members[member as usize].origin.peer);
+        self.retire(member);
+    }
+
+    /// Lets go of members that neither announce nor subscribe any more. Not in the middle of a run
+    /// of updates, which know their member by its number.
+    fn retire_idle(&mut self) {
+        for member in std::mem::take(&mut self.idle) {
+            let entry = &self.members[member as usize];
+            let is_idle = entry.routes == 0 && matches!(entry.subscription, Subscription::None);
+            let peer = entry.origin.peer;
+            if is_idle && self.by_peer.get(&peer) == Some(&member) {
+                self.by_peer.remove(&peer);
+                self.retire(member);
+            }
+        }
     }
 
     /// Makes a member's number free once the journal no longer mentions it.
@@ -460,7 +511,7 @@ impl Vnet {
         if self.view(route) == before {
             return;
         }
-        if self.routes.destination_of(route).is_default() {
+        if self.routes.is_first(route) {
             self.cache.forget_first();
         }
         let entry = *self.routes.route(route);
