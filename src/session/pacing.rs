@@ -77,6 +77,11 @@ pub(crate) struct Pacer {
     window_max: u64,
     mss: u64,
     blind: bool,
+    /// Bytes sent in all, and how many of them the peer had read when it was last seen to have read
+    /// something, and when that was.
+    total: u64,
+    read: u64,
+    taken: Moment,
     /// When there was room last.
     progress: Moment,
     probe_after: Duration,
@@ -93,6 +98,9 @@ impl Pacer {
             window_max: 0,
             mss: 0,
             blind: false,
+            total: 0,
+            read: 0,
+            taken: now,
             progress: now,
             probe_after: PROBE_AFTER,
             grow_every: BLIND_EVERY,
@@ -113,7 +121,7 @@ impl Pacer {
         if self.mss == 0 || self.blind || self.room() < MAX_FRAME as u64 {
             match look() {
                 Some(sight) if sight.window.is_some() => {
-                    if self.update(sight) {
+                    if self.update(now, sight) {
                         self.blind = true; // look again before anything else is sent
                         self.next = now + self.grow_every;
                         self.grow_every = (2 * self.grow_every).min(GROW_EVERY_MAX);
@@ -130,7 +138,7 @@ impl Pacer {
         }
         if self.room() >= MAX_FRAME as u64 {
             // Less is no progress: windows are advertised in steps of up to some KiB.
-            self.progress = now;
+            (self.progress, self.taken) = (now, now);
             self.probe_after = PROBE_AFTER;
             self.grow_every = (self.grow_every / 2).max(BLIND_EVERY);
             return send(self.room().min(self.mss).min(CHUNK_MAX));
@@ -148,11 +156,14 @@ impl Pacer {
     /// Notes what was sent, control messages included.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.unread += bytes as u64;
+        self.total += bytes as u64;
     }
 
-    /// When the peer last had room for more; `None` while its window is not known.
-    pub(crate) fn last_room(&self) -> Option<Moment> {
-        (self.window_max > 0).then_some(self.progress)
+    /// When the peer was last seen to have read something, or could be sent more; `None` while its
+    /// window is not known. Less than two messages, or half of a tiny window, does not count:
+    /// windows are advertised in steps.
+    pub(crate) fn last_taken(&self) -> Option<Moment> {
+        (self.window_max > 0).then_some(self.taken)
     }
 
     fn room(&self) -> u64 {
@@ -160,7 +171,7 @@ impl Pacer {
     }
 
     /// Estimates what is unread; `true` when that can't be told because the window grew.
-    fn update(&mut self, sight: Sight) -> bool {
+    fn update(&mut self, now: Moment, sight: Sight) -> bool {
         let window = u64::from(sight.window.unwrap_or(0));
         self.blind = false;
         self.mss = u64::from(sight.mss).max(MAX_FRAME as u64);
@@ -171,6 +182,11 @@ impl Pacer {
             self.ceiling = (2 * self.ceiling).min(UNREAD_MAX);
         }
         self.unread = self.window_max - window + sight.unacked;
+        let step = (2 * MAX_FRAME as u64).min(self.window_max / 2).max(1);
+        let read = self.total.saturating_sub(self.unread);
+        if read >= self.read + step {
+            (self.taken, self.read) = (now, read);
+        }
         grew
     }
 }

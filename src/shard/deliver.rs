@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::mesh::{Delivery, Request};
 use super::peer::{PULLS_MAX, is_current};
 use super::state::{Shard, Slot, Write};
+use super::timers::TICK;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::{OutBuf, Refusal};
 use crate::session::{Allowance, CloseReason, Sight};
@@ -72,7 +73,7 @@ impl Shard {
             }
         };
         let Some(bytes) = bytes else { return Write::Nothing };
-        peer.writing = true;
+        (peer.writing, peer.began) = (true, now);
         Write::Bytes { bytes, record: peer.pacer.is_some() }
     }
 
@@ -89,6 +90,9 @@ impl Shard {
         let Some(peer) = &mut self.peers[slot as usize] else { return };
         peer.writing = false;
         peer.progress = now;
+        if now.since(peer.began) > TICK {
+            peer.idle = now; // its window was shut and has opened
+        }
         if peer.is_closed {
             return;
         }

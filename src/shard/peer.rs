@@ -44,7 +44,9 @@ pub(super) struct Peer {
     pub(super) writing: bool,
     /// When the peer last took something, or had nothing to take.
     pub(super) progress: Moment,
-    /// When nothing waited for it last.
+    /// When the write in flight began.
+    pub(super) began: Moment,
+    /// When nothing waited for it last, or a write that had hung went through.
     pub(super) idle: Moment,
     /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
     pub(super) acked: Option<u64>,
@@ -71,6 +73,7 @@ impl Peer {
             pacer: None,
             writing: false,
             progress: now,
+            began: now,
             idle: now,
             acked: None,
             is_ready: false,
@@ -90,8 +93,10 @@ impl Peer {
     /// When the peer last took something or had nothing to take. Of one that is paced, only what its
     /// window says counts: its kernel takes and acknowledges what the program never reads.
     pub(super) fn last_taken(&self) -> Moment {
-        match self.pacer.as_ref().and_then(|pacer| pacer.last_room()) {
-            Some(room) => room.max(self.idle),
+        match self.pacer.as_ref().and_then(|pacer| pacer.last_taken()) {
+            // While a write hangs, the pacer is not asked and learns nothing.
+            Some(taken) if self.writing => taken.max(self.progress),
+            Some(taken) => taken.max(self.idle),
             None => self.progress,
         }
     }

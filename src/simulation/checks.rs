@@ -84,7 +84,10 @@ impl World {
                 client.is_silent && *hold == self.hold(client) && silent > *hold
             }
             // Counted from the last tick at which nothing waited for the peer.
-            CloseReason::SendHold(_) => self.now.since(client.last_write) + LATE > *send_hold,
+            CloseReason::SendHold(_) => {
+                let took = client.last_write.min(client.took.0);
+                self.now.since(took) + LATE > *send_hold
+            }
             CloseReason::MaxRoutes(max) => *max == limits.routes_per_peer && *max < 1000,
             CloseReason::TooFarBehind => self.plan.gives_up(),
             _ => false,

@@ -116,6 +116,8 @@ pub(super) struct Client {
     /// The same, or when the shard last declined to read.
     pub(super) unread_until: Moment,
     pub(super) last_write: Moment,
+    /// When it had last read as much as a paced client must be seen to read, and how much in all then.
+    pub(super) took: (Moment, u64),
     /// KEEPALIVEs that the shard has taken in and not answered.
     pub(super) unanswered: usize,
     pub(super) established: bool,
@@ -156,6 +158,7 @@ impl Client {
             heard: now,
             unread_until: now,
             last_write: now,
+            took: (now, 0),
             unanswered: 0,
             established: false,
             got_hello: false,

@@ -5,6 +5,7 @@ use super::world::{LATE_READ, World};
 use crate::session::Sight;
 use crate::shard::{Flow, Slot, Write};
 use crate::wire::Action;
+use crate::wire::MAX_FRAME;
 
 impl World {
     /// A shard takes in bytes that a client has sent.
@@ -149,6 +150,10 @@ impl World {
                 rng.below(most + 1)
             };
             client.read(plan, model, len).map_err(|error| format!("{id}: {error}"))?;
+            let much = client.profile.capacity.min(4 * MAX_FRAME) as u64;
+            if client.read - client.took.1 >= much {
+                client.took = (*now, client.read);
+            }
             self.note(len as u64, || format!("{id} has read {len} bytes"));
         }
         Ok(())

@@ -101,6 +101,15 @@ impl World {
                 self.receive(place)?;
             }
         }
+        for slot in self.cluster.shards[shard].stalled(now) {
+            let client =
+                self.slots[shard].get(&slot).and_then(|&place| self.clients[place].as_ref());
+            if let Some(client) = client {
+                let left = client.in_flight.as_ref().map_or(0, |(bytes, done)| bytes.len() - done);
+                let acked = client.handed - left as u64;
+                self.cluster.shards[shard].acknowledged(now, slot, acked);
+            }
+        }
         let moves = if self.is_calm { 1000 } else { self.plan.parcel_moves };
         self.cluster.take_in(&mut self.rng, shard, moves, now);
         let turn = self.cluster.shards[shard].turn(now);
