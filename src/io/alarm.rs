@@ -1,7 +1,7 @@
 //! A timer finer than tokio's, which rounds up to the next millisecond.
 //!
-//! Owns one kernel timer; a task that gathers for a few hundred microseconds, or paces a peer,
-//! keeps one of its own and sets it again and again. One deadline at a time: a second task needs
+//! Owns one kernel timer; a task that gathers for a few hundred microseconds keeps one of its own
+//! and sets it again and again. One deadline at a time: a second task needs
 //! a second alarm.
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]

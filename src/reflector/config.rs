@@ -59,6 +59,9 @@ pub enum StartError {
     /// A keepalive interval of 0, which the protocol forbids.
     #[error("--keepalive 0 is not allowed; give a number of seconds from 1 on")]
     Keepalive,
+    /// A send-hold time of 0, which would close whoever is owed anything.
+    #[error("--send-hold 0 is not allowed; give a time such as 90s")]
+    SendHold,
     /// A thread or its event loop could not be set up.
     #[error(
         "cannot set up a shard: {0}; the limits on threads, memory or descriptors may be too low"

@@ -48,6 +48,9 @@ impl Reflector {
         if config.settings.keepalive == 0 {
             return Err(StartError::Keepalive);
         }
+        if config.settings.send_hold.is_zero() {
+            return Err(StartError::SendHold);
+        }
         let cpus = io::allowed_cpus();
         let shards = config.shards.unwrap_or_else(io::default_shards);
         if !(1..=1024).contains(&shards) {

@@ -9,8 +9,9 @@
 //! The estimate errs when that buffer grows, which it does at the first segments, when its owner
 //! reads, and then for as many segments as it takes to advertise the new size: a window that is
 //! larger than ever looks like an empty buffer, though everything may be unread. So a fixed pace,
-//! slower and slower, holds while the window grows, little is allowed before it has stopped, and a client never gets to
-//! read much at once, since what it reads at once is what makes its buffer grow. The estimate also
+//! slower and slower, holds while the window grows, little is allowed before it has stopped, and a
+//! client never gets to read much at once, since what it reads at once is what makes its buffer
+//! grow. That is why the limit is far below the 32 KiB of section 5. The estimate also
 //! lags: a client that has read everything says so only in its next acknowledgement. So when nothing
 //! moves, single messages are sent as probes, ever more rarely.
 //!
@@ -18,7 +19,7 @@
 //! of KiB may be sent more than it should. Slower would hold up clients that do read for seconds.
 //!
 //! Cost: what is sent is added to an upper bound of what is unread, and the kernel is asked
-//! ([`Sight`]) only when that bound leaves no room: about once in 32 KiB.
+//! ([`Sight`]) only when that bound leaves no room: about once in 8 KiB.
 
 use std::time::Duration;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::client::{encode, modern_hello};
+use crate::harness::client::{encode, modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, PATIENCE, eventually, expect_empty, on_each_io, peers, route, routes, start,
+    Client, Config, PATIENCE, closed_by, eventually, expect_empty, on_each_io, peers, route,
+    routes, start,
 };
 use metalbond::wire::{Message, Vni};
 
@@ -14,6 +15,7 @@ on_each_io!(
     a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher,
     a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view,
     a_stuck_reader_is_closed_in_the_end,
+    a_deployed_client_that_reads_nothing_is_closed_in_the_end,
     a_flapping_route_costs_a_stuck_reader_nothing,
 );
 
@@ -140,6 +142,27 @@ fn a_stuck_reader_is_closed_in_the_end(mut config: Config) {
     subscriber.expect_view(&all);
     publisher.withdraw_all(&all);
     subscriber.expect_view([]);
+}
+
+/// Its kernel takes and acknowledges what the program never reads, answers to KEEPALIVEs included.
+fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: Config) {
+    config.settings.send_hold = Duration::from_secs(2);
+    let (reflector, address) = start(&config);
+    let mut stuck = Client::connect(address).shake_hands(plain_hello());
+    stuck.subscribe(1);
+    let mut publisher = Client::establish(address);
+    publisher.announce_all(&routes(1, 0..5_000, 1));
+    let began = Instant::now();
+    let mut asked = began;
+    eventually("the stuck client is closed", || {
+        if asked.elapsed() > Duration::from_millis(300) {
+            stuck.write_anyway(&encode(&[Message::Keepalive]));
+            asked = Instant::now();
+        }
+        closed_by(&reflector, "send_hold") == 1
+    });
+    let took = began.elapsed();
+    assert!((2.0..8.0).contains(&took.as_secs_f64()), "{took:?}");
 }
 
 /// The reader's updates wait as a cursor: a route that came and went leaves no trace.
