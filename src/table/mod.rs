@@ -13,7 +13,7 @@
 //! route coalesce, and within a destination withdrawals go before announcements.
 //!
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
-//! cursor needs up to a limit, past which the slowest member is given up (see `Vnet::trim`).
+//! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 
 mod batch;
 mod bounds;
@@ -23,9 +23,11 @@ mod journal;
 mod member;
 mod next_hops;
 mod routes;
+mod seal;
 mod slab;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
+mod trim;
 mod vnet;
 
 pub(crate) use batch::{Audience, Batch};

@@ -5,14 +5,14 @@ use std::sync::{Arc, Weak};
 
 use ahash::{AHashMap, RandomState};
 
-use super::batch::{Audience, Batch, BatchBuilder, Change};
+use super::batch::{Audience, Batch};
 use super::bounds::Bounds;
 use super::catch_up::{Cache, Cursor};
 use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
 use super::routes::Routes;
 use super::slab::NONE;
-use crate::ids::{Moment, PeerId, ShardId};
+use crate::ids::{PeerId, ShardId};
 use crate::wire::{Action, Destination, NextHop, Vni};
 
 /// What an announcement or withdrawal did to the announcer's own routes.
@@ -37,9 +37,9 @@ pub(crate) struct Left {
 
 /// A sealed batch whose bytes may still wait in some peer's queue.
 #[derive(Debug)]
-struct Pin {
-    start: u64,
-    batch: Weak<Batch>,
+pub(super) struct Pin {
+    pub(super) start: u64,
+    pub(super) batch: Weak<Batch>,
 }
 
 /// A VNI. See the folder's documentation.
@@ -50,28 +50,28 @@ pub(crate) struct Vnet {
     pub(super) routes: Routes,
     pub(super) journal: Journal,
     /// Where the open batch begins.
-    open: u64,
+    pub(super) open: u64,
     /// The newest change before `open` of any destination in the open batch.
-    latest_prev: Option<u64>,
+    pub(super) latest_prev: Option<u64>,
     pub(super) members: Vec<Member>,
     /// Freed member places, each with the journal position until which its number is mentioned.
     pub(super) free: VecDeque<(u64, u32)>,
-    by_peer: AHashMap<PeerId, u32>,
+    pub(super) by_peer: AHashMap<PeerId, u32>,
     /// Members whose routes are still being withdrawn.
-    leaving: Vec<u32>,
+    pub(super) leaving: Vec<u32>,
     /// The same, by peer.
     left: AHashMap<PeerId, u32>,
     /// Members that announced their last route and are perhaps no longer any use.
-    idle: Vec<u32>,
+    pub(super) idle: Vec<u32>,
     /// Members that are behind.
     pub(super) behind: Vec<u32>,
     /// In-sync subscribers per shard: clients, servers.
-    in_sync: Vec<[u32; 2]>,
-    pins: VecDeque<Pin>,
-    trim_at: usize,
-    compact_at: usize,
+    pub(super) in_sync: Vec<[u32; 2]>,
+    pub(super) pins: VecDeque<Pin>,
+    pub(super) trim_at: usize,
+    pub(super) compact_at: usize,
     pub(super) cache: Cache,
-    sealed: Vec<(Audience, Arc<Batch>)>,
+    pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
 }
 
 impl Vnet {
@@ -265,93 +265,9 @@ impl Vnet {
         !self.leaving.is_empty()
     }
 
-    /// Closes the open batch and encodes it for whoever is in sync.
-    pub(crate) fn seal(&mut self) {
-        let (start, end) = (self.open, self.journal.head());
-        if start == end {
-            return;
-        }
-        for audience in [Audience::Clients, Audience::Servers] {
-            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0) {
-                continue;
-            }
-            let capacity = usize::try_from(end - start).unwrap_or(0) * 48;
-            let mut builder = BatchBuilder::new(self.vni, audience, capacity);
-            let mut group = Vec::new();
-            for at in start..end {
-                if self.journal.prev(at).is_some_and(|prev| prev >= start) {
-                    continue; // went with the first change of its destination
-                }
-                let entry = self.journal.at(at);
-                group.clear();
-                group.push((entry.route, entry.before));
-                let mut next = self.journal.next(at);
-                while let Some(at) = next {
-                    let entry = self.journal.at(at);
-                    group.push((entry.route, entry.before));
-                    next = self.journal.next(at);
-                }
-                self.emit(&mut builder, &group);
-            }
-            if let Some(batch) = builder.finish(start, self.latest_prev) {
-                let batch = Arc::new(batch);
-                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
-                self.sealed.push((audience, batch));
-            }
-        }
-        self.open = end;
-        self.latest_prev = None;
-    }
-
     /// Batches sealed since the last call, in order.
     pub(crate) fn take_sealed(&mut self) -> Vec<(Audience, Arc<Batch>)> {
         std::mem::take(&mut self.sealed)
-    }
-
-    /// Forgets what no cursor and no queued batch needs, if there is enough of it or if `all`.
-    /// Returns peers whose cursors can no longer be served: the journal has grown past its bound
-    /// and they are the furthest behind.
-    pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
-        self.retire_idle();
-        if self.journal.len() < self.trim_at && !all {
-            return None;
-        }
-        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
-            self.pins.pop_front();
-        }
-        let pinned = self.pins.front().map_or(self.open, |pin| pin.start);
-        let cached = self.cache.oldest().unwrap_or(u64::MAX);
-        let slowest = self
-            .behind
-            .iter()
-            .filter_map(|&m| match &self.members[m as usize].subscription {
-                Subscription::Behind(cursor) => cursor.needs().map(|needs| (needs, m)),
-                _ => None,
-            })
-            .min();
-        let needed = slowest.map_or(u64::MAX, |(needs, _)| needs);
-        let end = self.open.min(pinned).min(cached).min(needed);
-        while let Some((position, entry)) = self.journal.pop_before(end) {
-            let route = self.routes.route(entry.route);
-            if route.primary == NONE && route.changed == Journal::stamp(position) {
-                self.routes.free(entry.route);
-            }
-        }
-        if self.journal.len() > self.compact_at && !self.behind.is_empty() {
-            self.compact(pinned);
-            self.compact_at = self.bounds.compact_at.max(self.journal.len() * 2);
-        }
-        self.trim_at = self.bounds.trim_at.max(self.journal.len() * 2);
-        let Bounds { journal_min, journal_per_route, .. } = self.bounds;
-        let bound = journal_min + journal_per_route * self.routes.announced();
-        let (_, member) = slowest.filter(|_| self.journal.len() > bound)?;
-        let Origin { shard, peer, .. } = self.members[member as usize].origin;
-        Some((shard, peer))
-    }
-
-    /// Forgets what was kept only for a while.
-    pub(crate) fn expire(&mut self, now: Moment) {
-        self.cache.expire(now);
     }
 
     /// What subscribers see of a route now.
@@ -374,29 +290,6 @@ impl Vnet {
         }
         self.in_sync[shard][entry.origin.audience() as usize] += 1;
         self.unlist_behind(member);
-    }
-
-    /// Encodes changes of one destination, withdrawals first.
-    pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
-        let peer_of = |m: u32| self.members[m as usize].origin.peer;
-        let change = |&(route, before): &(u32, View)| Change {
-            destination: self.routes.destination_of(route),
-            next_hop: self.routes.next_hop_of(route),
-            before,
-            after: self.view(route),
-        };
-        if let [one] = group {
-            let change = change(one);
-            builder.withdraw(&change, peer_of);
-            builder.announce(&change, peer_of);
-            return;
-        }
-        for one in group {
-            builder.withdraw(&change(one), peer_of);
-        }
-        for one in group {
-            builder.announce(&change(one), peer_of);
-        }
     }
 
     fn list_behind(&mut self, member: u32) {
@@ -461,7 +354,7 @@ impl Vnet {
 
     /// Lets go of members that neither announce nor subscribe any more. Not in the middle of a run
     /// of updates, which know their member by its number.
-    fn retire_idle(&mut self) {
+    pub(super) fn retire_idle(&mut self) {
         for member in std::mem::take(&mut self.idle) {
             let entry = &self.members[member as usize];
             let is_idle = entry.routes == 0 && matches!(entry.subscription, Subscription::None);

@@ -1,0 +1,70 @@
+//! From changes to batches: closing the open batch, and encoding what changes mean.
+
+use std::sync::Arc;
+
+use super::batch::{Audience, BatchBuilder, Change};
+use super::journal::View;
+use super::vnet::{Pin, Vnet};
+
+impl Vnet {
+    /// Closes the open batch and encodes it for whoever is in sync.
+    pub(crate) fn seal(&mut self) {
+        let (start, end) = (self.open, self.journal.head());
+        if start == end {
+            return;
+        }
+        for audience in [Audience::Clients, Audience::Servers] {
+            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0) {
+                continue;
+            }
+            let capacity = usize::try_from(end - start).unwrap_or(0) * 48;
+            let mut builder = BatchBuilder::new(self.vni, audience, capacity);
+            let mut group = Vec::new();
+            for at in start..end {
+                if self.journal.prev(at).is_some_and(|prev| prev >= start) {
+                    continue; // went with the first change of its destination
+                }
+                let entry = self.journal.at(at);
+                group.clear();
+                group.push((entry.route, entry.before));
+                let mut next = self.journal.next(at);
+                while let Some(at) = next {
+                    let entry = self.journal.at(at);
+                    group.push((entry.route, entry.before));
+                    next = self.journal.next(at);
+                }
+                self.emit(&mut builder, &group);
+            }
+            if let Some(batch) = builder.finish(start, self.latest_prev) {
+                let batch = Arc::new(batch);
+                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
+                self.sealed.push((audience, batch));
+            }
+        }
+        self.open = end;
+        self.latest_prev = None;
+    }
+
+    /// Encodes changes of one destination, withdrawals first.
+    pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
+        let peer_of = |m: u32| self.members[m as usize].origin.peer;
+        let change = |&(route, before): &(u32, View)| Change {
+            destination: self.routes.destination_of(route),
+            next_hop: self.routes.next_hop_of(route),
+            before,
+            after: self.view(route),
+        };
+        if let [one] = group {
+            let change = change(one);
+            builder.withdraw(&change, peer_of);
+            builder.announce(&change, peer_of);
+            return;
+        }
+        for one in group {
+            builder.withdraw(&change(one), peer_of);
+        }
+        for one in group {
+            builder.announce(&change(one), peer_of);
+        }
+    }
+}
