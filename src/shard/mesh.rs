@@ -1,7 +1,7 @@
 //! Everything that crosses from one shard to another.
 //!
-//! Each ordered pair of shards has two bounded channels, one a [`Request`] lane towards the owner
-//! of a VNI, one a [`Delivery`] lane from it. A shard collects messages during a loop turn and sends
+//! Each shard has two bounded channels that all others send into, one a [`Request`] lane towards the
+//! owner of a VNI, one a [`Delivery`] lane from it. A shard collects messages during a loop turn and sends
 //! each lane's as one parcel, with one wake. A full channel leaves the parcel with its sender.
 //!
 //! Two lanes, because they may wait for different things and so can't wait for each other:

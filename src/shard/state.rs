@@ -279,7 +279,7 @@ impl Shard {
 
     /// Peers whose reading may go on.
     pub(crate) fn take_resumed(&mut self) -> Vec<Slot> {
-        if self.paused.is_empty() || self.is_congested() || self.is_backed_up() {
+        if self.paused.is_empty() || self.is_backed_up() {
             return Vec::new();
         }
         let resumed = std::mem::take(&mut self.paused);
