@@ -22,9 +22,8 @@ impl Shard {
         let Some(&owned) = self.owned_index.get(vni) else { return true };
         let Some(entry) = &mut self.owned[owned as usize] else { return true };
         let is_gone = entry.vnet.finish_leaving(origin.peer, budget);
-        if !is_gone && !entry.is_dirty {
-            entry.is_dirty = true;
-            self.dirty.push(owned);
+        if !is_gone {
+            self.mark_dirty(owned);
         }
         is_gone
     }
@@ -119,10 +118,7 @@ impl Shard {
     ) -> i64 {
         let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
         let outcome = entry.vnet.update(member, action, destination, hop);
-        if !entry.is_dirty {
-            entry.is_dirty = true;
-            self.dirty.push(owned);
-        }
+        self.mark_dirty(owned);
         match outcome {
             Outcome::Added => 1,
             Outcome::Removed => -1,
@@ -168,10 +164,7 @@ impl Shard {
             if entry.vnet.has_work() {
                 self.departed.push_back(owned);
             }
-            if !entry.is_dirty {
-                entry.is_dirty = true;
-                self.dirty.push(owned);
-            }
+            self.mark_dirty(owned);
         }
         !self.departed.is_empty()
     }
@@ -222,6 +215,16 @@ impl Shard {
             self.deliver(now, delivery);
         } else {
             self.lanes[to.index()].deliveries.push(delivery);
+        }
+    }
+
+    /// Lists a VNI as having changes to seal.
+    fn mark_dirty(&mut self, owned: u32) {
+        if let Some(entry) = &mut self.owned[owned as usize]
+            && !entry.is_dirty
+        {
+            entry.is_dirty = true;
+            self.dirty.push(owned);
         }
     }
 
