@@ -14,6 +14,8 @@
 //! * `shard`: what one core owns, and every message between cores; pure.
 //! * [`io`]: sockets, event loops, timers and cores; the only folder that talks to the kernel.
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
+//! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
+//! * `netlink`: the leaf's routes in the Linux kernel.
 //!
 //! ```no_run
 //! use metalbond::reflector::{Config, Reflector};
@@ -25,11 +27,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod client;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ids;
 pub mod io;
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+pub mod netlink;
 mod outbox;
 pub mod reflector;
 mod session;

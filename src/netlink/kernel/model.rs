@@ -1,0 +1,130 @@
+//! What is said to and by the kernel: plain values, no sockets.
+
+use std::net::Ipv6Addr;
+
+use smallvec::SmallVec;
+
+use crate::wire::Destination;
+
+/// Where a packet goes that is encapsulated: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Hop {
+    /// The underlay address.
+    pub(crate) underlay: Ipv6Addr,
+    /// The tunnel id: the VNI where the tunnel carries one, else 0.
+    pub(crate) encap_id: u64,
+    /// The tunnel device's index.
+    pub(crate) device: u32,
+}
+
+/// What the kernel tells routes apart by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct RouteKey {
+    /// Routing table, from 1.
+    pub(crate) table: u32,
+    /// The prefix, with no host bits set.
+    pub(crate) destination: Destination,
+    /// Metric; for IPv6 the kernel turns 0 into 1024, which is what stands here then.
+    pub(crate) metric: u32,
+}
+
+/// How a route leads on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Via {
+    /// By a nexthop object or group.
+    Object(u32),
+    /// By hops in the route itself, sorted.
+    Hops(SmallVec<[Hop; 1]>),
+    /// In a way that this program never writes.
+    Foreign,
+}
+
+/// A route as a dump shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct KernelRoute {
+    pub(crate) key: RouteKey,
+    /// Who installed it (`rtm_protocol`).
+    pub(crate) protocol: u8,
+    pub(crate) via: Via,
+}
+
+/// A nexthop object as a dump shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Object {
+    pub(crate) id: u32,
+    pub(crate) protocol: u8,
+    pub(crate) body: ObjectBody,
+}
+
+/// What a nexthop object is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum ObjectBody {
+    Hop(Hop),
+    /// Members of equal weight, in the order of their ids.
+    Group(SmallVec<[u32; 4]>),
+    /// Anything that this program never writes.
+    Foreign,
+}
+
+/// One change asked of the kernel. Those of one batch are carried out in order; a refused one does
+/// not stop the others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Request {
+    /// `replace` false: refused with EEXIST when the key exists, whoever installed it. `replace`
+    /// true: created or replaced, whoever installed what is there.
+    SetRoute { key: RouteKey, protocol: u8, via: Via, replace: bool },
+    /// Refused with ESRCH when there is none of this protocol.
+    DeleteRoute { key: RouteKey, protocol: u8 },
+    /// Creates a nexthop object; refused with EEXIST when the id is taken.
+    AddObject(Object),
+    /// Deletes a nexthop object, and in the kernel whatever uses it.
+    DeleteObject { id: u32 },
+}
+
+/// Why the kernel refused a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct KernelError {
+    /// A positive errno.
+    pub(crate) errno: i32,
+    /// The kernel's own words (extack) or, without any, the errno's.
+    pub(crate) text: String,
+}
+
+/// What sort of tunnel a device is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TunnelKind {
+    /// `ip6tnl external`: carries no VNI; ids are 0.
+    Ip6Tnl,
+    /// `vxlan external gpe`: carries the VNI.
+    VxlanGpe,
+}
+
+/// A network device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Device {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    /// Administratively up (`IFF_UP`).
+    pub(crate) up: bool,
+    /// `Err` says in one sentence why it can't serve, and what would.
+    pub(crate) kind: Result<TunnelKind, String>,
+}
+
+/// What the kernel tells without being asked. Own changes are left out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Event {
+    /// Somebody installed or replaced a route.
+    RouteSet { key: RouteKey, protocol: u8 },
+    /// Somebody, or the kernel, deleted a route.
+    RouteDeleted { key: RouteKey, protocol: u8 },
+    /// A nexthop object was made or replaced by somebody else.
+    ObjectSet { id: u32, protocol: u8 },
+    /// A nexthop object was deleted by somebody else or the kernel.
+    ObjectDeleted { id: u32 },
+    /// A device was made or changed.
+    DeviceSet { index: u32, name: String, up: bool },
+    /// A device is gone.
+    DeviceDeleted { index: u32, name: String },
+    /// Events were lost: everything must be looked at again.
+    Overrun,
+}

@@ -1,0 +1,3 @@
+//! The leaf's routes in the Linux kernel.
+
+mod kernel;
