@@ -3,10 +3,12 @@
 //! ```text
 //!   Request ------> encode --> requests ==socket==> kernel     apply: in batches, answers by number
 //!   KernelRoute, Object <-- decode <-- dump <==socket== kernel
+//!   Event <-- decode <-- monitor <==second socket==== kernel   whatever others change
 //! ```
 //!
 //! * `model`: the values; all that the rest of the program sees.
 //! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
+//! * `monitor`: [`Monitor`], the socket that listens.
 //! * `socket`: one datagram out, answers in. `message`: bytes of the kernel, cut up.
 //! * `uapi`: numbers of Linux's headers.
 //!
@@ -20,6 +22,7 @@ mod dump;
 mod encode;
 mod message;
 mod model;
+mod monitor;
 mod requests;
 mod socket;
 #[cfg(test)]
@@ -30,4 +33,5 @@ pub(crate) use model::{
     Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,
 };
+pub(crate) use monitor::Monitor;
 pub(crate) use requests::Kernel;

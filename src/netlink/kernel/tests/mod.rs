@@ -2,6 +2,7 @@
 
 mod bytes;
 mod devices;
+mod events;
 mod objects;
 mod rate;
 mod refusals;
