@@ -1,8 +1,37 @@
 //! What the kernel can be asked and told, in this program's terms.
+//!
+//! ```text
+//!   Request ------> encode --> requests ==socket==> kernel     apply: in batches, answers by number
+//!   KernelRoute, Object <-- decode <-- dump <==socket== kernel
+//!   Event <-- decode <-- monitor <==second socket==== kernel   whatever others change
+//! ```
+//!
+//! * `model`: the values; all that the rest of the program sees.
+//! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
+//! * `monitor`: [`Monitor`], the socket that listens.
+//! * `socket`: one datagram out, answers in. `message`: bytes of the kernel, cut up.
+//! * `uapi`: numbers of Linux's headers.
+//!
+//! A socket belongs to the network namespace of the thread that opens it. Nothing here remembers
+//! what it installed, tries again, or decides whose route is whose. Nothing that the kernel sends
+//! makes it panic: what can't be understood is skipped.
 
+mod decode;
+mod device;
+mod dump;
+mod encode;
+mod message;
 mod model;
+mod monitor;
+mod requests;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod uapi;
 
 pub(crate) use model::{
     Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,
 };
+pub(crate) use monitor::Monitor;
+pub(crate) use requests::Kernel;

@@ -73,7 +73,8 @@ pub(crate) enum Request {
     /// `replace` false: refused with EEXIST when the key exists, whoever installed it. `replace`
     /// true: created or replaced, whoever installed what is there.
     SetRoute { key: RouteKey, protocol: u8, via: Via, replace: bool },
-    /// Refused with ESRCH when there is none of this protocol.
+    /// Refused with ESRCH when there is none of this protocol. For IPv4, metric 0 stands for any:
+    /// the route of the smallest metric goes.
     DeleteRoute { key: RouteKey, protocol: u8 },
     /// Creates a nexthop object; refused with EEXIST when the id is taken.
     AddObject(Object),

@@ -1,0 +1,114 @@
+//! What the kernel holds.
+//!
+//! A list is read into memory whole. One that the kernel calls inconsistent is read again, at most
+//! [`TRIES`] times. For IPv6 it never does, and shows routes twice or not at all while others
+//! change: read it while nothing is under way.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+
+use netlink_packet_core::Emitable;
+
+use super::decode;
+use super::encode::{NexthopMessage, routes_of};
+use super::message::Message;
+use super::model::{KernelRoute, Object, Via};
+use super::requests::Kernel;
+use super::socket::Dump;
+use super::uapi::{RTM_GETNEXTHOP, RTM_GETROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
+use crate::wire::IpVersion;
+
+/// How often a list is read that changes meanwhile.
+const TRIES: usize = 5;
+
+impl Kernel {
+    /// The routes of a table, of both IP versions; of one protocol, or of any. None where there is
+    /// no such table.
+    ///
+    /// Every (key, protocol) comes once: as [`Via::Foreign`], should the kernel hold several.
+    pub(crate) fn routes(
+        &mut self,
+        table: u32,
+        protocol: Option<u8>,
+    ) -> io::Result<Vec<KernelRoute>> {
+        let mut routes = Vec::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let body = routes_of(version, table, protocol.unwrap_or(0));
+            let found = self.list(RTM_GETROUTE, &body, |message| {
+                let route = decode::route(message.payload)?;
+                let wanted = message.kind == RTM_NEWROUTE
+                    && route.key.table == table
+                    && protocol.is_none_or(|protocol| route.protocol == protocol);
+                wanted.then_some(route)
+            });
+            match found {
+                Ok(found) => routes.extend(found),
+                // Tables come and go with their routes.
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(once_each(routes))
+    }
+
+    /// All nexthop objects, whoever made them: the kernel can't filter them by protocol.
+    pub(crate) fn objects(&mut self) -> io::Result<Vec<Object>> {
+        let mut objects = self.list(RTM_GETNEXTHOP, &NexthopMessage::all(), |message| {
+            (message.kind == RTM_NEWNEXTHOP).then(|| decode::object(message.payload)).flatten()
+        })?;
+        objects.sort_unstable_by_key(|object| object.id);
+        objects.dedup_by_key(|object| object.id);
+        Ok(objects)
+    }
+
+    /// Whether the kernel has nexthop objects: 5.3 is the first that does.
+    pub(crate) fn supports_objects(&mut self) -> io::Result<bool> {
+        match self.socket.ask(RTM_GETNEXTHOP, &NexthopMessage::by_id(u32::MAX), |_| ()) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => Ok(true),
+                Some(libc::EOPNOTSUPP | libc::EINVAL) => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn list<T>(
+        &mut self,
+        kind: u16,
+        body: &impl Emitable,
+        read: impl Fn(Message<'_>) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        let mut list = Vec::new();
+        for _ in 0..TRIES {
+            list.clear();
+            match self.socket.dump(kind, body, |message| list.extend(read(message)))? {
+                Dump::Consistent => return Ok(list),
+                Dump::Interrupted => {}
+            }
+        }
+        Err(io::Error::other("the kernel's list changed whenever it was read"))
+    }
+}
+
+fn once_each(routes: Vec<KernelRoute>) -> Vec<KernelRoute> {
+    let mut once: Vec<KernelRoute> = Vec::with_capacity(routes.len());
+    let mut places = HashMap::with_capacity(routes.len());
+    for route in routes {
+        match places.entry((route.key, route.protocol)) {
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(route);
+            }
+            Entry::Occupied(place) => {
+                if let Some(first) = once.get_mut(*place.get())
+                    && first.via != route.via
+                {
+                    first.via = Via::Foreign;
+                }
+            }
+        }
+    }
+    once
+}

@@ -1,0 +1,146 @@
+//! What others change.
+//!
+//! [`Monitor`] owns the second socket, which the kernel fills unasked. It holds no event between
+//! calls. Bounds: [`BUFFER`] in the kernel, past which events are lost and [`Event::Overrun`] says
+//! so; [`ROUND`] datagrams of one call. Own changes take no room there: a hundred thousand of them
+//! would fill it while nobody reads.
+//!
+//! Not all that happens is told: when a device goes down or away, its IPv4 routes and its nexthop
+//! objects go without a word, and only the device's own event says so.
+
+use std::future::poll_fn;
+use std::io;
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{AsyncSocket as _, Socket, TokioSocket};
+use socket2::{SockFilter, SockRef};
+
+use super::decode;
+use super::message::{Message, Messages};
+use super::model::Event;
+use super::socket::{DATAGRAM, connect, enlarge, is_cut, is_overrun, receive};
+use super::uapi::{
+    BPF_JMP_JEQ_K, BPF_LD_W_ABS, BPF_RET_K, RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK,
+    RTM_NEWNEXTHOP, RTM_NEWROUTE,
+};
+
+/// Bytes of events that may wait in the kernel, by its own account of memory.
+const BUFFER: usize = 4 * 1024 * 1024;
+
+/// Datagrams read in one go: other tasks want to run as well.
+const ROUND: usize = 256;
+
+/// Listens to the kernel.
+pub(crate) struct Monitor {
+    socket: TokioSocket,
+    own_port: u32,
+    datagram: Vec<u8>,
+}
+
+impl Monitor {
+    /// A socket in the network namespace of this thread, which must be inside a tokio runtime.
+    /// What the socket of port id `own_port` changes is left out.
+    pub(crate) fn open(own_port: u32) -> io::Result<Self> {
+        Self::with_buffer(own_port, BUFFER)
+    }
+
+    /// The same with room for `buffer` bytes of events.
+    pub(super) fn with_buffer(own_port: u32, buffer: usize) -> io::Result<Self> {
+        let mut this =
+            Self { socket: TokioSocket::new(NETLINK_ROUTE)?, own_port, datagram: Vec::new() };
+        let socket = this.socket.socket_mut();
+        connect(socket)?;
+        enlarge(socket, buffer)?;
+        leave_out(socket, own_port)?;
+        for group in [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE] {
+            socket.add_membership(group)?;
+        }
+        match socket.add_membership(libc::RTNLGRP_NEXTHOP) {
+            // A kernel without nexthop objects.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            other => other?,
+        }
+        this.datagram.reserve_exact(DATAGRAM);
+        Ok(this)
+    }
+
+    /// What happened since the last call, in order and never empty: waits until something does.
+    ///
+    /// May be dropped while it waits; nothing is lost.
+    pub(crate) async fn next(&mut self) -> io::Result<Vec<Event>> {
+        loop {
+            let mut events = Vec::new();
+            self.datagram.clear();
+            let mut read = poll_fn(|cx| self.socket.poll_recv(cx, &mut self.datagram)).await;
+            let mut datagrams = 1;
+            while self.understand(read, &mut events)? && datagrams < ROUND {
+                read = receive(self.socket.socket_ref(), &mut self.datagram, 0);
+                datagrams += 1;
+            }
+            if !events.is_empty() {
+                return Ok(events);
+            }
+            // What says nothing could keep this busy for long.
+            tokio::task::yield_now().await;
+        }
+    }
+    /// Adds the events of the datagram that was read, if one was. False when there was none.
+    fn understand(&self, read: io::Result<()>, events: &mut Vec<Event>) -> io::Result<bool> {
+        match read {
+            Ok(()) => {
+                let messages = Messages(&self.datagram);
+                events.extend(messages.filter_map(|message| event(message, self.own_port)));
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return Ok(false),
+                io::ErrorKind::Interrupted => {}
+                _ if is_overrun(&error) || is_cut(&error) => events.push(Event::Overrun),
+                _ => return Err(error),
+            },
+        }
+        Ok(true)
+    }
+}
+
+/// Has the kernel drop what `port` changes before it takes room in the socket.
+fn leave_out(socket: &Socket, port: u32) -> io::Result<()> {
+    // `nlmsg_pid`; the filter's loads are big-endian.
+    let (offset, port) = (12, u32::from_be_bytes(port.to_ne_bytes()));
+    SockRef::from(socket).attach_filter(&[
+        SockFilter::new(BPF_LD_W_ABS, 0, 0, offset),
+        SockFilter::new(BPF_JMP_JEQ_K, 0, 1, port),
+        SockFilter::new(BPF_RET_K, 0, 0, 0),
+        SockFilter::new(BPF_RET_K, 0, 0, u32::MAX),
+    ])
+}
+
+/// `None` for own changes and for whatever can't be understood.
+fn event(message: Message<'_>, own_port: u32) -> Option<Event> {
+    let payload = message.payload;
+    match message.kind {
+        // From before the filter was there.
+        _ if message.port == own_port => None,
+        RTM_NEWLINK => {
+            let link = decode::link(payload)?;
+            Some(Event::DeviceSet { index: link.index, name: link.name.to_owned(), up: link.up })
+        }
+        RTM_DELLINK => {
+            let link = decode::link(payload)?;
+            Some(Event::DeviceDeleted { index: link.index, name: link.name.to_owned() })
+        }
+        RTM_NEWROUTE => {
+            let route = decode::route(payload)?;
+            Some(Event::RouteSet { key: route.key, protocol: route.protocol })
+        }
+        RTM_DELROUTE => {
+            let route = decode::route(payload)?;
+            Some(Event::RouteDeleted { key: route.key, protocol: route.protocol })
+        }
+        RTM_NEWNEXTHOP => {
+            let object = decode::object(payload)?;
+            Some(Event::ObjectSet { id: object.id, protocol: object.protocol })
+        }
+        RTM_DELNEXTHOP => Some(Event::ObjectDeleted { id: decode::object(payload)?.id }),
+        _ => None,
+    }
+}

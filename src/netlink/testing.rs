@@ -1,0 +1,83 @@
+//! A network namespace of one's own for a test. Needs root and `ip`.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there
+/// can't be one, says so and runs nothing.
+///
+/// Sockets opened in `test` are in that namespace; so are a runtime's when it is made there and has
+/// no other threads.
+pub(crate) fn in_namespace(test: impl FnOnce(&Namespace) + Send) {
+    let Some(namespace) = Namespace::new() else { return };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let file = File::open(format!("/run/netns/{}", namespace.name)).unwrap();
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            test(&namespace);
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+/// See [`in_namespace`].
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    fn new() -> Option<Self> {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = format!("metalbond-{}-{serial}-leaf", std::process::id());
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: a network namespace needs root");
+            return None;
+        }
+        match Command::new("ip").args(["netns", "add", &name]).output() {
+            Ok(output) if output.status.success() => {}
+            failed => {
+                println!("SKIPPED: ip netns add {name}: {failed:?}");
+                return None;
+            }
+        }
+        Some(Self { name })
+    }
+
+    /// Runs `ip`, with words parted by spaces, in the namespace; what it prints.
+    pub(crate) fn ip(&self, words: &str) -> String {
+        let output = self.try_ip(words);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "ip {words}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The same, and it may fail.
+    pub(crate) fn try_ip(&self, words: &str) -> Output {
+        Command::new("ip").args(["-n", &self.name]).args(words.split(' ')).output().unwrap()
+    }
+
+    /// Makes a tunnel device that serves, up; its index.
+    pub(crate) fn tunnel(&self, name: &str) -> u32 {
+        self.ip(&format!("link add {name} type vxlan external dstport 4790 gpe udp6zerocsumrx"));
+        self.ip(&format!("link set {name} up"));
+        self.index(name)
+    }
+
+    /// The index of a device.
+    pub(crate) fn index(&self, name: &str) -> u32 {
+        let line = self.ip(&format!("-o link show dev {name}"));
+        line.split(':').next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        drop(Command::new("ip").args(["netns", "delete", &self.name]).output());
+    }
+}
