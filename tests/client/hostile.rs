@@ -52,7 +52,7 @@ fn a_server_that_violates_the_protocol_is_closed_and_tried_again() {
             session.expect_closed().await;
         }
         // And then it behaves.
-        server.establish().await;
+        let _session = server.establish().await;
         until_established(&leaf, server.address).await;
     });
 }
