@@ -12,7 +12,7 @@
 //! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.
 //! * `outbox`: what waits to be written to one peer; pure.
 //! * `shard`: what one core owns, and every message between cores; pure.
-//! * [`io`]: sockets, event loops, timers and cores; the only folder that talks to the kernel.
+//! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
 //! * `netlink`: the leaf's routes in the Linux kernel.

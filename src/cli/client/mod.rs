@@ -1,5 +1,6 @@
 //! `metalbond client`.
 
+mod run;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -165,8 +166,7 @@ struct Installation {
 pub(super) fn run(args: Args) -> Result<(), String> {
     let installation = installation(&args.install_routes, args.tun.as_deref())?;
     log::start(args.log_format, args.verbose);
-    drop(installation);
-    Err("the client is not built in".to_owned())
+    run::run(args, installation)
 }
 
 /// What no single flag can tell to be wrong.

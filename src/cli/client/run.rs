@@ -1,0 +1,183 @@
+//! A leaf that runs until it is told to stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metalbond::client::{Config, MetalBond, RouteWatch, SyncWatch};
+use metalbond::wire::Action;
+use tracing::{debug, info, warn};
+
+use super::super::signals::Signals;
+use super::super::values::host_name;
+use super::{Args, Installation};
+
+/// How long the leaf may take to answer before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(2);
+/// Changes told of one batch; of the others only the number.
+const TOLD_MAX: usize = 20;
+
+/// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
+pub(super) fn run(args: Args, installation: Option<Installation>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot set up the event loop: {error}"))?;
+    runtime.block_on(async {
+        // Handlers first, so that a signal during the start is not lost.
+        let mut signals =
+            Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+        let http = match args.http {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let installs = installation.is_some();
+        let leaf = start(&args, installation).await?;
+        intend(&leaf, &args).await;
+        if let Some(listener) = http {
+            tokio::spawn(serve(listener, leaf.clone()));
+        }
+        if let (Ok(routes), Ok(sync)) = (leaf.watch_routes(None).await, leaf.watch_sync().await) {
+            tokio::spawn(tell_routes(routes, installs));
+            tokio::spawn(tell_sync(sync));
+        }
+        let signal = signals.next().await;
+        info!(signal, "stopping; a second signal stops at once");
+        tokio::select! {
+            () = leaf.shutdown() => info!("stopped"),
+            signal = signals.next() => {
+                info!(signal, "stopping at once");
+                std::process::exit(1);
+            }
+        }
+        Ok(())
+    })
+}
+
+async fn start(args: &Args, installation: Option<Installation>) -> Result<MetalBond, String> {
+    let config = Config {
+        keepalive: args.keepalive,
+        stale_time: args.stale_time,
+        node: host_name(),
+        ..Config::default()
+    };
+    match installation {
+        None => Ok(MetalBond::start(config)),
+        Some(installation) => install(config, args, installation).await,
+    }
+}
+
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+async fn install(
+    config: Config,
+    args: &Args,
+    installation: Installation,
+) -> Result<MetalBond, String> {
+    use metalbond::client::NetworkClient as _;
+    use metalbond::netlink::{self, Mode, NetlinkClient};
+
+    use super::Nexthops;
+
+    let unasked: Vec<_> =
+        installation.tables.keys().filter(|vni| !args.subscribe.contains(vni)).copied().collect();
+    let netlink = netlink::Config {
+        device: installation.device,
+        tables: installation.tables,
+        ipv4_only: args.ipv4_only,
+        excluded: args.exclude_route_type.0.clone(),
+        protocol: args.rt_proto,
+        metric: args.route_metric,
+        mode: match args.nexthops {
+            Nexthops::Objects | Nexthops::Auto => Mode::Objects,
+            Nexthops::Inline => Mode::Inline,
+        },
+        cleanup: args.cleanup,
+        ..netlink::Config::default()
+    };
+    let mut client = NetlinkClient::start(netlink).map_err(|error| error.to_string())?;
+    for vni in unasked {
+        warn!(%vni, "nothing will be installed: --install-routes without --subscribe");
+        client.complete(vni).await;
+    }
+    Ok(MetalBond::with_network_client(config, client))
+}
+
+#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
+async fn install(_: Config, _: &Args, _: Installation) -> Result<MetalBond, String> {
+    Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
+}
+
+/// Says to the leaf what the flags say. A repetition is harmless.
+async fn intend(leaf: &MetalBond, args: &Args) {
+    for server in &args.server {
+        if let Err(error) = leaf.add_peer(server, None).await {
+            warn!(%error, "--server");
+        }
+    }
+    for vni in &args.subscribe {
+        if let Err(error) = leaf.subscribe(*vni).await {
+            warn!(%error, "--subscribe");
+        }
+    }
+    for route in &args.announce {
+        if let Err(error) = leaf.announce_route(route.vni, route.destination, route.next_hop).await
+        {
+            warn!(%error, "--announce");
+        }
+    }
+}
+
+/// Logs what comes and goes; in passing only, where it is installed and can be looked at there.
+async fn tell_routes(mut watch: RouteWatch, installs: bool) {
+    while let Some(batch) = watch.next().await {
+        let told = if installs { 0 } else { TOLD_MAX.min(batch.changes.len()) };
+        for change in &batch.changes[..told] {
+            info!(
+                vni = change.vni.0,
+                destination = %change.destination,
+                next_hop = %change.next_hop,
+                "route {}", if change.action == Action::Add { "added" } else { "removed" },
+            );
+        }
+        match batch.changes.len() - told {
+            0 => {}
+            more if installs => debug!(changes = more, "routes changed"),
+            more => info!(more, "further routes changed"),
+        }
+    }
+}
+
+async fn tell_sync(mut watch: SyncWatch) {
+    while let Some(changes) = watch.next().await {
+        for change in changes {
+            debug!(peer = change.peer, vni = change.vni.0, in_sync = change.in_sync, "table");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, String> {
+    let listener = tokio::net::TcpListener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on {address} for HTTP: {error}"))
+}
+
+/// Answers `/livez`: 200 while the leaf answers within [`STUCK`], else 503.
+async fn serve(listener: tokio::net::TcpListener, leaf: MetalBond) {
+    if let Ok(address) = listener.local_addr() {
+        info!(http = %address, "answering HTTP");
+    }
+    let livez = move || {
+        let leaf = leaf.clone();
+        async move {
+            match tokio::time::timeout(STUCK, leaf.peers()).await {
+                Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, "the leaf does not answer\n"),
+            }
+        }
+    };
+    let served = axum::serve(listener, Router::new().route("/livez", get(livez))).await;
+    if let Err(error) = served {
+        warn!(%error, "HTTP ends");
+    }
+}
