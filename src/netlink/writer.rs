@@ -225,7 +225,6 @@ impl Writer {
             if let Some(look) = self.fib.look(now) {
                 if let Err(error) = self.take(look) {
                     self.fib.look_failed(look, &error.to_string(), now);
-                    self.lose_sockets();
                 }
             } else if self.fib.plan(now) {
                 let results = self.kernel.apply(self.fib.requests());
