@@ -139,6 +139,40 @@ fn a_bad_flag_or_value_is_named() {
 }
 
 #[test]
+fn a_bad_flag_or_value_of_the_client_is_named() {
+    assert!(fails(&["client"]).contains("--server"));
+    for [flag, value] in [
+        ["--server", "rr1:x"],
+        ["--subscribe", "x"],
+        ["--announce", "23#10.0.0.0/33#::1"],
+        ["--announce", "23#10.0.0.0/8#::1,23#10.0.0.0/8"],
+        ["--install-routes", "23#254"],
+        ["--keepalive", "0"],
+        ["--http", "80"],
+        ["--stale-time", "120"],
+        ["--exclude-route-type", "XYZ"],
+        ["--rt-proto", "4"],
+        ["--rt-proto", "256"],
+        ["--route-metric", "4294967296"],
+        ["--nexthops", "many"],
+        ["--log-format", "xml"],
+    ] {
+        let text = fails(&["client", "--server", "rr1", flag, value]);
+        let named = value.split(',').next_back().unwrap();
+        assert!(text.contains(flag) && text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn flags_of_the_client_that_do_not_go_together_are_one_sentence() {
+    let client = ["client", "--server", "rr1", "--install-routes"];
+    let text = fails(&[&client[..], &["1#100"]].concat());
+    assert!(sentence(&text).contains("--tun DEVICE"), "{text}");
+    let text = fails(&[&client[..], &["1#100,2#100", "--tun", "t"]].concat());
+    assert!(sentence(&text).contains("VNI 1 and VNI 2 into table 100"), "{text}");
+}
+
+#[test]
 fn a_port_in_use_is_one_sentence() {
     let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -1,7 +1,10 @@
 //! The command line: what can be said there, and how what went wrong is told.
 
+mod client;
 mod log;
 mod server;
+mod signals;
+mod values;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,8 @@ struct Cli {
 enum Command {
     /// Run the route reflector.
     Server(server::Args),
+    /// Run the leaf: announce routes, and install those of others in the kernel.
+    Client(client::Args),
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -31,6 +36,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Server(args) => server::run(args),
+        Command::Client(args) => client::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

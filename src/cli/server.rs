@@ -1,6 +1,6 @@
 //! `metalbond server`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
@@ -9,6 +9,8 @@ use metalbond::reflector::{Config, Limits, Reflector, Settings};
 use tracing::info;
 
 use super::log::{self, Format};
+use super::signals::Signals;
+use super::values::{address, duration, host_name};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -116,96 +118,4 @@ pub(super) fn run(args: Args) -> Result<(), String> {
         }
     });
     Ok(())
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
-}
-
-/// An address as the reference takes it: `[::]:4711`, `:4711`, `host:4711`.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
-    let mut found = full
-        .to_socket_addrs()
-        .map_err(|_| "expected ADDRESS:PORT, such as [::]:4711 or 192.0.2.1:4711".to_owned())?;
-    found.next().ok_or_else(|| "the name has no address".to_owned())
-}
-
-/// A time with its unit; a bare 0 needs none.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| "expected a number and a unit, such as 500us".to_owned())?;
-    match unit {
-        "us" => Ok(Duration::from_micros(number)),
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "" if number == 0 => Ok(Duration::ZERO),
-        _ => Err("expected one of the units us, ms, s".to_owned()),
-    }
-}
-
-/// The name of this machine, told to peers that know our extensions; empty if it has none.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.map(|name| name.trim().to_owned()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_taken_as_the_reference_takes_them() {
-        assert_eq!(address(":4711"), Ok(SocketAddr::from(([0u16; 8], 4711))));
-        assert_eq!(address("127.0.0.1:80"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
-        assert!(address("nonsense").is_err());
-        assert!(address("[::]").is_err());
-    }
-
-    #[test]
-    fn times_need_a_unit_unless_zero() {
-        assert_eq!(duration("500us"), Ok(Duration::from_micros(500)));
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("0"), Ok(Duration::ZERO));
-        assert!(duration("5").is_err());
-        assert!(duration("ms").is_err());
-        assert!(duration("99999999999999999999s").is_err());
-    }
 }

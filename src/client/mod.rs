@@ -1,7 +1,61 @@
 //! The leaf: sessions with reflectors, what is wanted of them, and what they said.
+//!
+//! ```text
+//!   MetalBond (any number)     watches
+//!        | commands             ^ what changed, coalesced
+//!        v                      |
+//!   +-- actor ------------------+---+     +-- dataplane driver --+
+//!   | core::Leaf: intent, routes by |---->| NetworkClient        |
+//!   | server, what each reader is   |     +----------------------+
+//!   | still to be told              |
+//!   +-------------------------------+
+//!        ^ updates          | intent, as fast as each takes it
+//!        |                  v
+//!     peer task          peer task        one per server: connect, session, connect again
+//! ```
+//!
+//! The actor owns everything and waits for nobody; `core` is its state, pure. A peer task owns one
+//! connection. `messages` holds all that is said between them.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use metalbond::client::{Config, MetalBond};
+//! use metalbond::wire::{Destination, NextHop, Vni};
+//!
+//! let leaf = MetalBond::start(Config::default());
+//! leaf.add_peer("[2001:db8::1]:4711", None).await?;
+//! leaf.subscribe(Vni(100)).await?;
+//! let destination = Destination::new("10.0.0.0".parse()?, 24)?;
+//! leaf.announce_route(Vni(100), destination, NextHop::standard("2001:db8::2".parse()?)).await?;
+//! let mut routes = leaf.watch_routes(None).await?;
+//! while let Some(batch) = routes.next().await {
+//!     println!("{:?}", batch.changes);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+mod actor;
+mod clock;
+mod config;
+mod core;
+mod dataplane;
+mod error;
+mod handle;
+mod messages;
 mod network_client;
+mod peer;
+mod readers;
+mod recording;
 mod route;
+mod status;
+mod watch;
 
+pub use config::{Backoff, Config};
+pub use error::{Error, SessionError};
+pub use handle::MetalBond;
 pub use network_client::{NetworkClient, Retry, RouteError};
+pub use recording::{DummyClient, Record, RecordingClient};
 pub use route::Route;
+pub use status::{PeerState, PeerStatus};
+pub use watch::{PeerChange, PeerWatch, RouteBatch, RouteWatch, SyncChange, SyncWatch};

@@ -38,10 +38,7 @@ impl EpollStream {
     }
 
     pub(super) fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
-        let flags = send_flags(eor);
-        self.socket.try_io(Interest::WRITABLE, || {
-            SockRef::from(&self.socket).send_with_flags(bytes, flags)
-        })
+        try_send(&self.socket, bytes, eor)
     }
 
     pub(super) async fn send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
@@ -63,6 +60,12 @@ impl EpollStream {
         // An error means that the connection is gone already, which is what was asked for.
         drop(SockRef::from(&self.socket).shutdown(Shutdown::Both));
     }
+}
+
+/// Sends what the socket takes at once; with `eor`, no segment holds bytes of this and the next.
+pub(crate) fn try_send(socket: &TcpStream, bytes: &[u8], eor: bool) -> io::Result<usize> {
+    let flags = send_flags(eor);
+    socket.try_io(Interest::WRITABLE, || SockRef::from(socket).send_with_flags(bytes, flags))
 }
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]

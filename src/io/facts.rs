@@ -3,6 +3,8 @@
 //! Stateless; asked by the pacing of peers that lose their session when they are sent more than
 //! they read. Two system calls without waiting. It reports and doesn't judge.
 
+use crate::session::Sight;
+
 /// The state of a connection's sending side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TcpFacts {
@@ -19,12 +21,23 @@ pub struct TcpFacts {
     pub acked_bytes: u64,
 }
 
+impl From<TcpFacts> for Sight {
+    fn from(facts: TcpFacts) -> Self {
+        Self {
+            mss: facts.mss,
+            window: facts.window,
+            unacked: facts.unacked_bytes,
+            acked: facts.acked_bytes,
+        }
+    }
+}
+
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
-pub(super) use linux::read;
+pub(crate) use linux::read;
 
 /// Other systems don't say; their peers are paced by time.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
-pub(super) fn read<S>(_socket: &S) -> Option<TcpFacts> {
+pub(crate) fn read<S>(_socket: &S) -> Option<TcpFacts> {
     None
 }
 
@@ -41,7 +54,7 @@ mod linux {
     /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
     const LENGTH: usize = SND_WND + 4;
 
-    pub(in super::super) fn read(socket: &impl AsFd) -> Option<TcpFacts> {
+    pub(crate) fn read(socket: &impl AsFd) -> Option<TcpFacts> {
         let mut info = [0; LENGTH];
         let length = tcp_info(socket.as_fd(), &mut info)?;
         parse(info.get(..length)?, unacked(socket.as_fd())?)

@@ -75,13 +75,7 @@ impl Connection {
 
     /// What the kernel says about the connection.
     pub(super) fn sight(&self) -> Option<Sight> {
-        let facts = self.stream.facts()?;
-        Some(Sight {
-            mss: facts.mss,
-            window: facts.window,
-            unacked: facts.unacked_bytes,
-            acked: facts.acked_bytes,
-        })
+        self.stream.facts().map(Sight::from)
     }
 
     /// Writes what the shard has for this peer, as far as that needs no waiting.

@@ -39,6 +39,10 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// The first and the last of all destinations in their order: by family, length, bits.
+    pub(crate) const FIRST: Self = Self { version: IpVersion::V4, prefix_len: 0, addr: [0; 16] };
+    pub(crate) const LAST: Self = Self { version: IpVersion::V6, prefix_len: 128, addr: [255; 16] };
+
     /// A destination from an address and a prefix length in bits.
     ///
     /// # Errors
@@ -155,6 +159,15 @@ pub struct NextHop {
 }
 
 impl NextHop {
+    /// The first of all next hops in their order.
+    pub(crate) const FIRST: Self = Self {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        target_vni: 0,
+        kind: NextHopType::Standard,
+        nat_from: 0,
+        nat_to: 0,
+    };
+
     /// A next hop from typed parts; ports are only checked for [`NextHopType::Nat`].
     ///
     /// # Errors

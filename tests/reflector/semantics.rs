@@ -6,7 +6,7 @@ use metalbond::wire::{Action, Hello, NextHop, NextHopType, Vni};
 
 use crate::harness::client::{encode, modern_hello, plain_hello, update};
 use crate::harness::{
-    Client, Config, Route, expect_empty, on_each_io, prefix, route, routes, start,
+    Client, Config, Route, eventually, expect_empty, on_each_io, prefix, route, routes, start,
 };
 
 on_each_io!(

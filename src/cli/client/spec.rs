@@ -1,0 +1,313 @@
+//! The values of the client's flags. Pure: text in, a typed value or one sentence out.
+//!
+//! The sentence says what was expected; clap puts the flag and the whole value in front of it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use metalbond::client::Route;
+use metalbond::wire::{Destination, NextHop, NextHopType, Vni};
+
+/// Where servers listen when nothing else is said.
+const PORT: u16 = 4711;
+
+/// What the kernel has given a meaning of its own: `default`, `main` and `local`.
+const RESERVED_TABLES: std::ops::RangeInclusive<u32> = 253..=255;
+
+/// The routes of one VNI go into one table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TableOfVni {
+    pub(super) vni: Vni,
+    pub(super) table: u32,
+}
+
+/// Types of routes that are not installed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Excluded(pub(super) Vec<NextHopType>);
+
+/// A server as `host:port`. The name is looked up when the leaf connects, not here: it may move,
+/// and a leaf must start without it.
+pub(super) fn server(text: &str) -> Result<String, String> {
+    let expected =
+        || "expected HOST:PORT, such as [2001:db8::1]:4711 or rr1.example:4711".to_owned();
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Ok(format!("[{address}]:{PORT}"));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => {
+            (host, port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(expected)?)
+        }
+        _ => (text, PORT),
+    };
+    let is_bracketed = match host.strip_prefix('[') {
+        Some(rest) => {
+            let inner = rest.strip_suffix(']').ok_or_else(expected)?;
+            inner.parse::<Ipv6Addr>().map_err(|_| expected())?;
+            true
+        }
+        None => false,
+    };
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    match host {
+        // As the reference connects: to this machine.
+        "" if !text.is_empty() => Ok(format!("localhost:{port}")),
+        "" => Err(expected()),
+        _ if is_bracketed || is_name => Ok(format!("{host}:{port}")),
+        _ => Err(expected()),
+    }
+}
+
+/// A VNI to subscribe to: all that the protocol can carry.
+pub(super) fn subscription(text: &str) -> Result<Vni, String> {
+    let number = decimal(text).ok_or("expected a VNI, a number from 0 to 4294967295")?;
+    Ok(Vni(number))
+}
+
+/// `vni#prefix#hop[#STD|LB|NAT[#from#to]]`. Host bits of the prefix are kept: they are part of the
+/// route's identity.
+pub(super) fn announcement(text: &str) -> Result<Route, String> {
+    const FORM: &str = "vni#prefix#hop[#STD|LB|NAT[#from#to]], such as 23#10.0.23.0/24#2001:db8::1";
+    let parts: Vec<&str> = text.split('#').collect();
+    let [vni, prefix, hop, rest @ ..] = parts.as_slice() else {
+        return Err(format!("expected {FORM}"));
+    };
+    let (kind, ports) = match rest {
+        [] => (NextHopType::Standard, None),
+        [kind] => (route_type(kind)?, None),
+        [kind, from, to] => (route_type(kind)?, Some((port(from)?, port(to)?))),
+        _ => return Err(format!("expected {FORM}")),
+    };
+    let (from, to) = match (kind, ports) {
+        (NextHopType::Nat, Some((from, to))) if from <= to => (from, to),
+        (NextHopType::Nat, Some((from, to))) => {
+            return Err(format!("the ports {from} to {to} are the wrong way round"));
+        }
+        (NextHopType::Nat, None) => {
+            return Err("NAT needs its ports, such as ...#NAT#1024#2047".to_owned());
+        }
+        (_, Some(_)) => return Err("only NAT has ports".to_owned()),
+        (_, None) => (0, 0),
+    };
+    let address: IpAddr = hop
+        .parse()
+        .map_err(|_| format!("{hop:?} is no next hop, expected an address, such as 2001:db8::1"))?;
+    let next_hop = NextHop::new(address, 0, kind, from.into(), to.into());
+    Ok(Route {
+        vni: vni_of_24_bits(vni)?,
+        destination: destination(prefix)?,
+        next_hop: next_hop.map_err(|error| error.to_string())?,
+    })
+}
+
+/// `vni#table`.
+pub(super) fn table_of_vni(text: &str) -> Result<TableOfVni, String> {
+    let (vni, table) =
+        text.split_once('#').ok_or("expected vni#table, such as 23#100 for VNI 23 in table 100")?;
+    let number = decimal(table).ok_or_else(|| {
+        format!("{table:?} is no routing table, expected a number from 1 to 4294967295")
+    })?;
+    if number == 0 || RESERVED_TABLES.contains(&number) {
+        return Err(format!(
+            "routing table {number} is the system's own, expected another than 0 and 253 to 255"
+        ));
+    }
+    Ok(TableOfVni { vni: vni_of_24_bits(vni)?, table: number })
+}
+
+/// A list of route types; an empty one excludes nothing.
+pub(super) fn excluded(text: &str) -> Result<Excluded, String> {
+    if text.is_empty() {
+        return Ok(Excluded(Vec::new()));
+    }
+    let mut types = text.split(',').map(route_type).collect::<Result<Vec<_>, _>>()?;
+    types.sort_unstable();
+    types.dedup();
+    Ok(Excluded(types))
+}
+
+fn route_type(text: &str) -> Result<NextHopType, String> {
+    match text {
+        "STD" => Ok(NextHopType::Standard),
+        "LB" => Ok(NextHopType::LoadBalancerTarget),
+        "NAT" => Ok(NextHopType::Nat),
+        _ => Err(format!("{text:?} is no route type, expected STD, LB or NAT")),
+    }
+}
+
+/// As wide as tunnels carry it, and as the reference takes it here.
+fn vni_of_24_bits(text: &str) -> Result<Vni, String> {
+    decimal(text)
+        .filter(|number| *number < 1 << 24)
+        .map(Vni)
+        .ok_or_else(|| format!("{text:?} is no VNI, expected a number from 0 to 16777215"))
+}
+
+fn destination(text: &str) -> Result<Destination, String> {
+    let parse = || {
+        let (address, length) = text.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        Destination::new(address, u8::try_from(decimal(length)?).ok()?).ok()
+    };
+    parse().ok_or_else(|| {
+        format!(
+            "{text:?} is no prefix, expected ADDRESS/LENGTH, such as 10.0.23.0/24 or 2001:db8::/64"
+        )
+    })
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    decimal(text)
+        .and_then(|number| u16::try_from(number).ok())
+        .ok_or_else(|| format!("{text:?} is no port, expected a number from 0 to 65535"))
+}
+
+/// Digits and nothing else: `parse` alone would take a sign.
+fn decimal(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sentence must hold what is wrong, so that it can be found in a long list.
+    fn refused<T: std::fmt::Debug>(result: Result<T, String>, words: &str) {
+        let sentence = result.unwrap_err();
+        assert!(sentence.contains(words), "{words:?} not in: {sentence}");
+    }
+
+    fn route(vni: u32, prefix: &str, length: u8, next_hop: NextHop) -> Result<Route, String> {
+        let destination = Destination::new(prefix.parse().unwrap(), length).unwrap();
+        Ok(Route { vni: Vni(vni), destination, next_hop })
+    }
+
+    fn hop(kind: NextHopType, from: u32, to: u32) -> NextHop {
+        NextHop::new("2001:db8::1".parse().unwrap(), 0, kind, from, to).unwrap()
+    }
+
+    #[test]
+    fn servers_have_a_host_and_a_port() {
+        for (text, expected) in [
+            ("[2001:db8::1]:4711", "[2001:db8::1]:4711"),
+            ("[2001:db8::1]", "[2001:db8::1]:4711"),
+            ("2001:db8::1", "[2001:db8::1]:4711"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+            ("192.0.2.1", "192.0.2.1:4711"),
+            ("rr1.example:4712", "rr1.example:4712"),
+            ("rr1.example", "rr1.example:4711"),
+            (":4711", "localhost:4711"),
+        ] {
+            assert_eq!(server(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["", "rr1:", "rr1:x", "rr1:65536", "rr1:0", "[::1", "[x]:1", "a:b:1", "a b:1"] {
+            refused(server(text), "HOST:PORT");
+        }
+    }
+
+    #[test]
+    fn subscriptions_are_numbers() {
+        assert_eq!(subscription("23"), Ok(Vni(23)));
+        assert_eq!(subscription("4294967295"), Ok(Vni(u32::MAX)));
+        for text in ["", "x", "-1", "+1", "4294967296", "0x17", " 1"] {
+            refused(subscription(text), "expected a VNI");
+        }
+    }
+
+    #[test]
+    fn announcements_are_taken_as_the_reference_takes_them() {
+        let standard = hop(NextHopType::Standard, 0, 0);
+        assert_eq!(
+            announcement("23#10.0.23.0/24#2001:db8::1"),
+            route(23, "10.0.23.0", 24, standard)
+        );
+        assert_eq!(
+            announcement("0#2001:db8:9::/64#2001:db8::1#STD"),
+            route(0, "2001:db8:9::", 64, standard)
+        );
+        assert_eq!(
+            announcement("16777215#0.0.0.0/0#2001:db8::1#LB"),
+            route(16_777_215, "0.0.0.0", 0, hop(NextHopType::LoadBalancerTarget, 0, 0))
+        );
+        assert_eq!(
+            announcement("23#192.0.2.9/32#2001:db8::1#NAT#0#65535"),
+            route(23, "192.0.2.9", 32, hop(NextHopType::Nat, 0, 65535))
+        );
+        assert_eq!(
+            announcement("23#10.0.0.0/8#192.0.2.1"),
+            route(23, "10.0.0.0", 8, NextHop::standard("192.0.2.1".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn host_bits_of_an_announcement_are_kept() {
+        let route = announcement("23#10.1.2.3/8#2001:db8::1").unwrap();
+        assert_eq!(route.destination.to_string(), "10.1.2.3/8");
+        let route = announcement("23#2001:db8::7/32#2001:db8::1").unwrap();
+        assert_eq!(route.destination.to_string(), "2001:db8::7/32");
+    }
+
+    #[test]
+    fn malformed_announcements_are_refused_by_name() {
+        for (text, words) in [
+            ("", "expected vni#prefix#hop"),
+            ("23", "expected vni#prefix#hop"),
+            ("23#10.0.0.0/8", "expected vni#prefix#hop"),
+            ("23#10.0.0.0/8#::1#STD#1", "expected vni#prefix#hop"),
+            ("23#10.0.0.0/8#::1#NAT#1#2#3", "expected vni#prefix#hop"),
+            ("x#10.0.0.0/8#::1", "\"x\" is no VNI"),
+            ("#10.0.0.0/8#::1", "\"\" is no VNI"),
+            ("16777216#10.0.0.0/8#::1", "\"16777216\" is no VNI"),
+            ("23#10.0.0.0/33#::1", "\"10.0.0.0/33\" is no prefix"),
+            ("23#2001:db8::/129#::1", "\"2001:db8::/129\" is no prefix"),
+            ("23#10.0.0.0/256#::1", "\"10.0.0.0/256\" is no prefix"),
+            ("23#10.0.0.0#::1", "\"10.0.0.0\" is no prefix"),
+            ("23#10.0.0.0/+8#::1", "is no prefix"),
+            ("23#10.0.0/8#::1", "is no prefix"),
+            ("23#v4:10.0.0.0/8#::1", "is no prefix"),
+            ("23#10.0.0.0/8#", "\"\" is no next hop"),
+            ("23#10.0.0.0/8#::1/128", "\"::1/128\" is no next hop"),
+            ("23#10.0.0.0/8#::1#", "\"\" is no route type"),
+            ("23#10.0.0.0/8#::1#XYZ", "\"XYZ\" is no route type"),
+            ("23#10.0.0.0/8#::1#NAT", "NAT needs its ports"),
+            ("23#10.0.0.0/8#::1#NAT#2#1", "ports 2 to 1 are the wrong way round"),
+            ("23#10.0.0.0/8#::1#NAT#1#65536", "\"65536\" is no port"),
+            ("23#10.0.0.0/8#::1#NAT#-1#2", "\"-1\" is no port"),
+            ("23#10.0.0.0/8#::1#STD#1#2", "only NAT has ports"),
+            ("23#10.0.0.0/8#::1#LB#1#2", "only NAT has ports"),
+        ] {
+            refused(announcement(text), words);
+        }
+    }
+
+    #[test]
+    fn tables_are_other_than_the_systems() {
+        assert_eq!(table_of_vni("23#100"), Ok(TableOfVni { vni: Vni(23), table: 100 }));
+        assert_eq!(table_of_vni("0#4294967295"), Ok(TableOfVni { vni: Vni(0), table: u32::MAX }));
+        for (text, words) in [
+            ("23", "expected vni#table"),
+            ("", "expected vni#table"),
+            ("x#100", "\"x\" is no VNI"),
+            ("16777216#100", "\"16777216\" is no VNI"),
+            ("23#", "\"\" is no routing table"),
+            ("23#main", "\"main\" is no routing table"),
+            ("23#1#2", "\"1#2\" is no routing table"),
+            ("23#4294967296", "is no routing table"),
+            ("23#0", "routing table 0 is the system's"),
+            ("23#253", "routing table 253"),
+            ("23#254", "routing table 254"),
+            ("23#255", "routing table 255"),
+        ] {
+            refused(table_of_vni(text), words);
+        }
+    }
+
+    #[test]
+    fn an_empty_list_excludes_nothing() {
+        assert_eq!(excluded(""), Ok(Excluded(Vec::new())));
+        assert_eq!(
+            excluded("NAT,LB,NAT"),
+            Ok(Excluded(vec![NextHopType::Nat, NextHopType::LoadBalancerTarget]))
+        );
+        refused(excluded("NAT,"), "\"\" is no route type");
+        refused(excluded("nat"), "\"nat\" is no route type");
+    }
+}

@@ -1,0 +1,401 @@
+//! The actor: owns a leaf's whole state, and is the only task that does.
+//!
+//! One turn: take what has come, let the time act, then hand every reader that waits what is due for
+//! it. It never waits for a reader, a server or the dataplane.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::core::{Leaf, Settings, Slot, TooManyRoutes};
+use super::dataplane::{Batch, Driver};
+use super::messages::{Command, Event, Order, PeerEvent, Reply};
+use super::peer::Peer;
+use super::readers::Readers;
+use super::{Config, Error, PeerState, PeerStatus, SessionError};
+use crate::reflector::Reflector;
+
+/// Events taken in one turn.
+const EVENTS_MAX: usize = 64;
+/// Messages in one order to a peer task: some tens of KiB.
+const MESSAGES_MAX: usize = 512;
+/// Changes handed to the dataplane at once.
+const CHANGES_MAX: usize = 4096;
+
+/// A server as the actor sees it.
+#[derive(Debug)]
+struct PeerEntry {
+    address: String,
+    serial: u64,
+    status: PeerStatus,
+    orders: mpsc::UnboundedSender<Order>,
+    /// The session that orders are for, and whether the last one is written.
+    session: u64,
+    ready: bool,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Server {
+    None,
+    Starting,
+    Running(Reflector),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Actor {
+    config: Config,
+    clock: Clock,
+    leaf: Leaf,
+    peers: BTreeMap<Slot, PeerEntry>,
+    serials: u64,
+    readers: Readers,
+    server: Server,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Receiver<Event>,
+    event_sender: mpsc::Sender<Event>,
+    /// The dataplane's driver, and its question while it waits.
+    driver: Option<Driver>,
+    wanting: Option<oneshot::Sender<Batch>>,
+}
+
+impl Actor {
+    pub(super) fn new(
+        config: Config,
+        commands: mpsc::Receiver<Command>,
+        driver: Option<Driver>,
+    ) -> Self {
+        let (event_sender, events) = mpsc::channel(1024);
+        let settings =
+            Settings { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
+        Self {
+            config,
+            clock: Clock::new(),
+            leaf: Leaf::new(settings),
+            peers: BTreeMap::new(),
+            serials: 0,
+            readers: Readers::default(),
+            server: Server::None,
+            commands,
+            events,
+            event_sender,
+            driver,
+            wanting: None,
+        }
+    }
+
+    /// Until a shutdown is asked for, or nobody is left who could ask.
+    pub(super) async fn run(mut self) {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        let asked = loop {
+            let due = self.leaf.deadline().map(|moment| self.clock.instant(moment));
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(Command::Shutdown { reply }) => break Some(reply),
+                    Some(command) => self.command(command),
+                    None => break None,
+                },
+                _ = self.events.recv_many(&mut events, EVENTS_MAX) => {
+                    events.drain(..).for_each(|event| self.event(event));
+                }
+                Some(question) = next_question(self.driver.as_mut()) => {
+                    self.wanting = Some(question);
+                }
+                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)),
+                    if due.is_some() => {}
+            }
+            self.leaf.tick(self.clock.now());
+            self.serve();
+        };
+        self.stop().await;
+        if let Some(reply) = asked {
+            answer(reply, ());
+        }
+    }
+
+    /// Hands every reader that waits what is due for it.
+    fn serve(&mut self) {
+        let now = self.clock.now();
+        for (slot, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.ready) {
+            let messages = self.leaf.take_messages(now, *slot, MESSAGES_MAX);
+            if !messages.is_empty() {
+                let order = Order::Send { session: peer.session, messages };
+                peer.ready = peer.orders.send(order).is_err();
+            }
+        }
+        let peers = &self.peers;
+        for (slot, vni, in_sync) in self.leaf.take_sync() {
+            if let Some(peer) = peers.get(&slot) {
+                self.readers.sync_changed(&peer.address, vni, in_sync);
+            }
+        }
+        self.readers.serve(&mut self.leaf);
+        if self.leaf.has_for_dataplane()
+            && let Some(question) = self.wanting.take()
+        {
+            let (changes, complete) = self.leaf.take_for_dataplane(CHANGES_MAX);
+            if changes.is_empty() && complete.is_empty() {
+                self.wanting = Some(question);
+            } else {
+                answer(question, Batch { changes, complete });
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Peer { slot, serial, event } => {
+                if self.peers.get(&slot).is_some_and(|peer| peer.serial == serial) {
+                    self.peer_event(slot, event);
+                }
+            }
+            Event::Server { result: Ok(reflector), reply } => {
+                let address = reflector.listen_addr();
+                self.server = Server::Running(reflector);
+                answer(reply, Ok(address));
+            }
+            Event::Server { result: Err(error), reply } => {
+                self.server = Server::None;
+                answer(reply, Err(error.into()));
+            }
+        }
+    }
+
+    fn peer_event(&mut self, slot: Slot, event: PeerEvent) {
+        let now = self.clock.now();
+        let Some(peer) = self.peers.get_mut(&slot) else { return };
+        let at = Instant::now();
+        let status = &mut peer.status;
+        let before = status.state;
+        match event {
+            PeerEvent::State(state) => status.state = state,
+            PeerEvent::Hello { hello, interval } => {
+                status.keepalive_interval = Some(interval);
+                let said = hello.extensions.unwrap_or_default();
+                (status.agent, status.node) = (said.agent, said.node);
+            }
+            PeerEvent::KeepaliveSent => status.keepalive_sent = Some(at),
+            PeerEvent::KeepaliveReceived => status.keepalive_received = Some(at),
+            PeerEvent::Established { session, end_of_table } => {
+                status.state = PeerState::Established;
+                status.sessions += 1;
+                (peer.session, peer.ready) = (session, true);
+                self.leaf.established(slot, end_of_table);
+            }
+            PeerEvent::Ready => peer.ready = true,
+            PeerEvent::Updates(updates) => {
+                if let Err(TooManyRoutes(max)) = self.leaf.updates(now, slot, &updates) {
+                    warn!(peer = peer.address, max, "too many routes; closing the session");
+                    self.leaf.ended(now, slot);
+                    order(&peer.orders, Order::End(SessionError::TooManyRoutes(max)));
+                }
+            }
+            PeerEvent::EndOfTable(vni) => self.leaf.end_of_table(now, slot, vni),
+            PeerEvent::Ended(error) => {
+                status.state = PeerState::Retry;
+                status.last_error = Some(error);
+                peer.ready = false;
+                self.leaf.ended(now, slot);
+            }
+        }
+        if status.state != before {
+            status.since = at;
+            self.readers.peer_changed(&peer.address, Some(status.clone()));
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = self.clock.now();
+        match command {
+            Command::AddPeer { address, local, reply } => {
+                answer(reply, self.add_peer(address, local));
+            }
+            Command::RemovePeer { address, reply } => answer(reply, self.remove_peer(address)),
+            Command::ResetPeer { address } => {
+                if let Some((_, peer)) = self.find(&address) {
+                    order(&peer.orders, Order::Reset);
+                }
+            }
+            Command::PeerStatus { address, reply } => {
+                let status = self.find(&address).map(|(_, peer)| peer.status.clone());
+                answer(reply, status.ok_or(Error::UnknownPeer(address)));
+            }
+            Command::Peers { reply } => {
+                let peers = self.peers.values();
+                answer(reply, peers.map(|p| (p.address.clone(), p.status.clone())).collect());
+            }
+            Command::Subscribe { vni, reply } => {
+                let done = self.leaf.subscribe(now, vni);
+                answer(reply, done.then_some(()).ok_or(Error::AlreadySubscribed(vni)));
+            }
+            Command::Unsubscribe { vni, reply } => {
+                let done = self.leaf.unsubscribe(vni);
+                answer(reply, done.then_some(()).ok_or(Error::NotSubscribed(vni)));
+            }
+            Command::IsSubscribed { vni, reply } => answer(reply, self.leaf.is_subscribed(vni)),
+            Command::SubscribedVnis { reply } => answer(reply, self.leaf.subscriptions()),
+            Command::Announce { route, reply } => {
+                let done = self.leaf.announce(route);
+                answer(reply, done.then_some(()).ok_or(Error::AlreadyAnnounced(route)));
+            }
+            Command::Withdraw { route, reply } => {
+                let done = self.leaf.withdraw(route);
+                answer(reply, done.then_some(()).ok_or(Error::NotAnnounced(route)));
+            }
+            Command::IsAnnounced { route, reply } => answer(reply, self.leaf.is_announced(route)),
+            Command::Announcements { vni, reply } => answer(reply, self.leaf.announcements(vni)),
+            Command::Routes { vni, reply } => answer(reply, self.leaf.routes(vni)),
+            Command::NextHops { vni, destination, reply } => {
+                answer(reply, self.leaf.next_hops(vni, destination));
+            }
+            Command::WatchRoutes { vni, alive, reply } => {
+                answer(reply, self.readers.routes(&mut self.leaf, vni, alive));
+            }
+            Command::WatchPeers { alive, reply } => {
+                let all = self.peers.values();
+                let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
+                answer(reply, self.readers.peers(all, alive));
+            }
+            Command::WatchSync { alive, reply } => {
+                let all = self.leaf.in_sync().into_iter();
+                let all = all.filter_map(|(slot, vni)| {
+                    Some(((self.peers.get(&slot)?.address.clone(), vni), true))
+                });
+                answer(reply, self.readers.sync(all, alive));
+            }
+            Command::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
+            Command::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
+            Command::PullSync { id, reply } => self.readers.pull_sync(id, reply),
+            Command::StartServer { config, reply } => self.start_server(*config, reply),
+            Command::Shutdown { reply } => answer(reply, ()), // taken by `run`
+        }
+    }
+
+    fn find(&self, address: &str) -> Option<(Slot, &PeerEntry)> {
+        let found = self.peers.iter().find(|(_, peer)| peer.address == address);
+        found.map(|(slot, peer)| (*slot, peer))
+    }
+
+    fn add_peer(&mut self, address: String, local: Option<std::net::IpAddr>) -> Result<(), Error> {
+        let has_port =
+            address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !has_port {
+            return Err(Error::PeerAddress(address));
+        }
+        if self.find(&address).is_some() {
+            return Err(Error::PeerExists(address));
+        }
+        let slot = Slot::first(|slot| !self.peers.contains_key(slot));
+        let slot = slot.ok_or(Error::TooManyPeers(Slot::MAX))?;
+        self.serials += 1;
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let peer = Peer {
+            slot,
+            serial: self.serials,
+            address: address.clone(),
+            local,
+            config: self.config.clone(),
+            clock: self.clock,
+            events: self.event_sender.clone(),
+            orders: receiver,
+        };
+        let status = PeerStatus::new(Instant::now());
+        self.readers.peer_changed(&address, Some(status.clone()));
+        self.leaf.added(slot);
+        let task = tokio::spawn(peer.run());
+        let (serial, session, ready) = (self.serials, 0, false);
+        let entry = PeerEntry { address, serial, status, orders, session, ready, task };
+        self.peers.insert(slot, entry);
+        Ok(())
+    }
+
+    fn remove_peer(&mut self, address: String) -> Result<(), Error> {
+        let Some((slot, peer)) = self.find(&address) else {
+            return Err(Error::UnknownPeer(address));
+        };
+        order(&peer.orders, Order::Stop);
+        self.leaf.ended(self.clock.now(), slot);
+        // What is in sync with it is told under its name, which goes now.
+        for (slot, vni, in_sync) in self.leaf.take_sync() {
+            if let Some(peer) = self.peers.get(&slot) {
+                self.readers.sync_changed(&peer.address, vni, in_sync);
+            }
+        }
+        self.peers.remove(&slot);
+        self.readers.peer_changed(&address, None);
+        Ok(())
+    }
+
+    fn start_server(
+        &mut self,
+        config: crate::reflector::Config,
+        reply: Reply<Result<std::net::SocketAddr, Error>>,
+    ) {
+        if !matches!(self.server, Server::None) {
+            return answer(reply, Err(Error::ServerRuns));
+        }
+        self.server = Server::Starting;
+        let events = self.event_sender.clone();
+        tokio::task::spawn_blocking(move || {
+            let result = Reflector::start(&config);
+            if let Err(lost) = events.blocking_send(Event::Server { result, reply })
+                && let Event::Server { result: Ok(reflector), .. } = lost.0
+            {
+                reflector.stop();
+            }
+        });
+    }
+
+    async fn stop(mut self) {
+        info!("leaf stops");
+        let mut tasks = Vec::new();
+        for peer in std::mem::take(&mut self.peers).into_values() {
+            order(&peer.orders, Order::Stop);
+            tasks.push(peer.task);
+            let closed = PeerStatus { state: PeerState::Closed, ..peer.status };
+            self.readers.peer_changed(&peer.address, Some(closed));
+        }
+        self.readers.serve(&mut self.leaf);
+        // Peer tasks end by themselves once nobody takes their events.
+        self.events.close();
+        while self.events.try_recv().is_ok() {}
+        for task in tasks {
+            if let Err(error) = task.await {
+                warn!(%error, "a peer's task failed");
+            }
+        }
+        drop(self.wanting);
+        if let Some(driver) = self.driver {
+            driver.stop().await;
+        }
+        if let Server::Running(reflector) = self.server
+            && let Err(error) = tokio::task::spawn_blocking(|| reflector.stop()).await
+        {
+            warn!(%error, "the embedded server failed");
+        }
+    }
+}
+
+/// A caller may have ceased to wait; that is its right.
+pub(super) fn answer<T>(reply: Reply<T>, value: T) {
+    drop(reply.send(value));
+}
+
+/// A peer task that has ended needs no orders.
+fn order(orders: &mpsc::UnboundedSender<Order>, order: Order) {
+    drop(orders.send(order));
+}
+
+/// The driver's next question; never, without one.
+async fn next_question(driver: Option<&mut Driver>) -> Option<oneshot::Sender<Batch>> {
+    match driver {
+        Some(driver) => driver.question().await,
+        None => std::future::pending().await,
+    }
+}

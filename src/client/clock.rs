@@ -1,0 +1,26 @@
+//! The one clock of a leaf.
+
+use tokio::time::Instant;
+
+use crate::ids::Moment;
+
+/// Moments since the leaf began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    began: Instant,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    pub(super) fn now(self) -> Moment {
+        Moment::default() + self.began.elapsed()
+    }
+
+    /// When to wake up for what is due at `moment`.
+    pub(super) fn instant(self, moment: Moment) -> Instant {
+        self.began + moment.since(Moment::default())
+    }
+}

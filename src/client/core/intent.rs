@@ -1,0 +1,78 @@
+//! What the application wants, whatever servers there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use crate::client::Route;
+use crate::wire::{Destination, NextHop, Vni};
+
+/// Subscriptions and announcements.
+#[derive(Debug, Default)]
+pub(super) struct Intent {
+    subscriptions: BTreeSet<Vni>,
+    announcements: BTreeMap<Vni, BTreeSet<(Destination, NextHop)>>,
+}
+
+impl Intent {
+    /// `false` when it was there already.
+    pub(super) fn subscribe(&mut self, vni: Vni) -> bool {
+        self.subscriptions.insert(vni)
+    }
+
+    /// `false` when it was not there.
+    pub(super) fn unsubscribe(&mut self, vni: Vni) -> bool {
+        self.subscriptions.remove(&vni)
+    }
+
+    pub(super) fn is_subscribed(&self, vni: Vni) -> bool {
+        self.subscriptions.contains(&vni)
+    }
+
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = Vni> {
+        self.subscriptions.iter().copied()
+    }
+
+    /// `false` when it was there already.
+    pub(super) fn announce(&mut self, route: Route) -> bool {
+        let vni = self.announcements.entry(route.vni).or_default();
+        vni.insert((route.destination, route.next_hop))
+    }
+
+    /// `false` when it was not there.
+    pub(super) fn withdraw(&mut self, route: Route) -> bool {
+        let Some(vni) = self.announcements.get_mut(&route.vni) else { return false };
+        let had = vni.remove(&(route.destination, route.next_hop));
+        if vni.is_empty() {
+            self.announcements.remove(&route.vni);
+        }
+        had
+    }
+
+    pub(super) fn is_announced(&self, route: Route) -> bool {
+        let vni = self.announcements.get(&route.vni);
+        vni.is_some_and(|vni| vni.contains(&(route.destination, route.next_hop)))
+    }
+
+    /// Whether `destination` is announced here with any next hop.
+    pub(super) fn announces(&self, vni: Vni, destination: Destination) -> bool {
+        let Some(announced) = self.announcements.get(&vni) else { return false };
+        let from = Bound::Included((destination, NextHop::FIRST));
+        let first = announced.range((from, Bound::Unbounded)).next();
+        first.is_some_and(|(found, _)| *found == destination)
+    }
+
+    /// The announcements in `vni`, in order.
+    pub(super) fn announcements(&self, vni: Vni) -> impl Iterator<Item = Route> {
+        let announced = self.announcements.get(&vni);
+        announced.into_iter().flatten().map(move |(destination, next_hop)| Route {
+            vni,
+            destination: *destination,
+            next_hop: *next_hop,
+        })
+    }
+
+    /// All announcements, in order.
+    pub(super) fn all_announcements(&self) -> impl Iterator<Item = Route> {
+        self.announcements.keys().flat_map(|vni| self.announcements(*vni))
+    }
+}

@@ -1,0 +1,427 @@
+//! The leaf's whole state: events go in, and who has to be told what comes out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::feed::RouteFeed;
+use super::intent::Intent;
+use super::learned::{Changes, Learned, of_vni};
+use super::outgoing::Outgoing;
+use super::{Servers, Slot};
+use crate::client::Route;
+use crate::ids::Moment;
+use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
+
+/// A server that does not know END_OF_TABLE has sent its table when nothing of it came for so long.
+const QUIET: Duration = Duration::from_secs(2);
+/// Where changes never pause for that, the table is taken to be there after so long.
+const QUIET_MAX: Duration = Duration::from_secs(30);
+
+/// What does not change while a leaf runs.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::client) struct Settings {
+    /// How long routes outlive the last server that had them.
+    pub(in crate::client) stale_time: Duration,
+    /// Routes that one server may announce here.
+    pub(in crate::client) routes_per_peer: usize,
+}
+
+/// Readers of routes besides the servers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::client) struct WatchId(pub(in crate::client) u64);
+
+/// An established session.
+#[derive(Debug)]
+struct Session {
+    outgoing: Outgoing,
+    /// Whether it says when a table is complete.
+    end_of_table: bool,
+    /// VNIs whose table is on its way, of a server that does not say when it is complete.
+    awaited: BTreeMap<Vni, Quiet>,
+    /// Routes that it announces here.
+    routes: usize,
+}
+
+/// When a table was asked for, and when something of it came last.
+#[derive(Debug)]
+struct Quiet {
+    since: Moment,
+    last: Moment,
+}
+
+impl Quiet {
+    fn until(&self) -> Moment {
+        (self.last + QUIET).min(self.since + QUIET_MAX)
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::client) struct Leaf {
+    settings: Settings,
+    intent: Intent,
+    learned: BTreeMap<Vni, Learned>,
+    sessions: BTreeMap<Slot, Session>,
+    /// Servers whose tables are worth waiting for: connected, or tried for the first time.
+    live: Servers,
+    watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
+    dataplane: RouteFeed,
+    /// VNIs that are complete, which the dataplane was not yet told.
+    completed: Vec<Vni>,
+    /// What changed about who is in sync in what, for the actor to fetch.
+    sync: Vec<(Slot, Vni, bool)>,
+}
+
+impl Leaf {
+    pub(in crate::client) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            intent: Intent::default(),
+            learned: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            live: Servers::default(),
+            watches: BTreeMap::new(),
+            dataplane: RouteFeed::default(),
+            completed: Vec::new(),
+            sync: Vec::new(),
+        }
+    }
+
+    // What the application wants.
+
+    /// `false` when it was subscribed to already.
+    pub(in crate::client) fn subscribe(&mut self, now: Moment, vni: Vni) -> bool {
+        if !self.intent.subscribe(vni) {
+            return false;
+        }
+        self.learned.insert(vni, Learned::new(now, self.settings.stale_time));
+        for session in self.sessions.values_mut() {
+            session.outgoing.subscription(vni, true);
+        }
+        true
+    }
+
+    /// `false` when it was not subscribed to.
+    pub(in crate::client) fn unsubscribe(&mut self, vni: Vni) -> bool {
+        if !self.intent.unsubscribe(vni) {
+            return false;
+        }
+        for (slot, session) in &mut self.sessions {
+            session.outgoing.subscription(vni, false);
+            session.awaited.remove(&vni);
+            if self.learned.get(&vni).is_some_and(|learned| learned.is_in_sync(*slot)) {
+                self.sync.push((*slot, vni, false));
+            }
+        }
+        self.completed.retain(|completed| *completed != vni);
+        if let Some(learned) = self.learned.remove(&vni) {
+            for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
+                let had = learned.count(slot);
+                if let Some(session) = self.sessions.get_mut(&slot) {
+                    session.routes -= had;
+                }
+            }
+            let gone = learned.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
+            self.tell(vni, gone);
+        }
+        true
+    }
+
+    pub(in crate::client) fn is_subscribed(&self, vni: Vni) -> bool {
+        self.intent.is_subscribed(vni)
+    }
+
+    pub(in crate::client) fn subscriptions(&self) -> Vec<Vni> {
+        self.intent.subscriptions().collect()
+    }
+
+    /// `false` when it was announced already.
+    pub(in crate::client) fn announce(&mut self, route: Route) -> bool {
+        let first = !self.intent.announces(route.vni, route.destination);
+        if !self.intent.announce(route) {
+            return false;
+        }
+        if first {
+            self.hide(route.vni, route.destination, Action::Remove);
+        }
+        for session in self.sessions.values_mut() {
+            session.outgoing.route(Action::Add, route);
+        }
+        true
+    }
+
+    /// `false` when it was not announced.
+    pub(in crate::client) fn withdraw(&mut self, route: Route) -> bool {
+        if !self.intent.withdraw(route) {
+            return false;
+        }
+        if !self.intent.announces(route.vni, route.destination) {
+            self.hide(route.vni, route.destination, Action::Add);
+        }
+        for session in self.sessions.values_mut() {
+            session.outgoing.route(Action::Remove, route);
+        }
+        true
+    }
+
+    pub(in crate::client) fn is_announced(&self, route: Route) -> bool {
+        self.intent.is_announced(route)
+    }
+
+    pub(in crate::client) fn announcements(&self, vni: Vni) -> Vec<Route> {
+        self.intent.announcements(vni).collect()
+    }
+
+    // What is known.
+
+    /// The routes of `vni` that servers announce, or announced before they were lost.
+    pub(in crate::client) fn routes(&self, vni: Vni) -> Vec<Route> {
+        let all = self.learned.get(&vni).into_iter().flat_map(Learned::routes);
+        all.map(|(destination, next_hop)| Route { vni, destination, next_hop }).collect()
+    }
+
+    pub(in crate::client) fn next_hops(&self, vni: Vni, destination: Destination) -> Vec<NextHop> {
+        let learned = self.learned.get(&vni);
+        learned.into_iter().flat_map(|learned| learned.next_hops(destination)).collect()
+    }
+
+    /// Who is in sync in what, all of it.
+    pub(in crate::client) fn in_sync(&self) -> Vec<(Slot, Vni)> {
+        let sessions = self.sessions.keys();
+        let pairs = sessions.flat_map(|slot| self.learned.iter().map(move |pair| (*slot, pair)));
+        pairs
+            .filter(|(slot, (_, learned))| learned.is_in_sync(*slot))
+            .map(|(slot, (vni, _))| (slot, *vni))
+            .collect()
+    }
+
+    // What servers do.
+
+    /// A server was configured; its first attempt to connect is worth waiting for.
+    pub(in crate::client) fn added(&mut self, slot: Slot) {
+        self.live.insert(slot);
+    }
+
+    /// A session is established.
+    pub(in crate::client) fn established(&mut self, slot: Slot, end_of_table: bool) {
+        self.live.insert(slot);
+        let outgoing = Outgoing::replay(&self.intent);
+        let awaited = BTreeMap::new();
+        self.sessions.insert(slot, Session { outgoing, end_of_table, awaited, routes: 0 });
+    }
+
+    /// A session, or an attempt at one, has ended.
+    pub(in crate::client) fn ended(&mut self, now: Moment, slot: Slot) {
+        self.live.remove(slot);
+        let had_session = self.sessions.remove(&slot).is_some();
+        for vni in self.subscriptions() {
+            let Some(learned) = self.learned.get_mut(&vni) else { continue };
+            if learned.is_in_sync(slot) {
+                self.sync.push((slot, vni, false));
+            }
+            let mut changes = Changes::new();
+            let complete = if had_session {
+                learned.end(now, slot, self.live, &mut changes)
+            } else {
+                learned.settle(now, self.live, &mut changes)
+            };
+            self.finish(vni, changes, complete);
+        }
+    }
+
+    /// A server announces or withdraws. `Err` when it announces more than it may.
+    pub(in crate::client) fn updates(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        updates: &[Update],
+    ) -> Result<(), TooManyRoutes> {
+        let Some(session) = self.sessions.get_mut(&slot) else { return Ok(()) };
+        let mut visible = Vec::new();
+        let mut changes = Changes::new();
+        let mut result = Ok(());
+        for update in updates {
+            let vni = update.vni;
+            // What was on its way when the VNI was unsubscribed from, or was never asked for.
+            let learned =
+                self.learned.get_mut(&vni).filter(|_| session.outgoing.is_subscribed(vni));
+            let Some(learned) = learned else {
+                session.outgoing.heard(now, vni);
+                continue;
+            };
+            if let Some(quiet) = session.awaited.get_mut(&vni) {
+                quiet.last = now;
+            }
+            let (destination, next_hop) = (update.destination, update.next_hop);
+            match update.action {
+                Action::Add => {
+                    let new = learned.add(slot, destination, next_hop, &mut changes);
+                    session.routes += usize::from(new);
+                    if session.routes > self.settings.routes_per_peer {
+                        result = Err(TooManyRoutes(self.settings.routes_per_peer));
+                    }
+                }
+                Action::Remove => {
+                    let had = learned.remove(slot, destination, next_hop, &mut changes);
+                    session.routes -= usize::from(had);
+                }
+            }
+            visible.extend(of_vni(vni, std::mem::take(&mut changes)));
+            if result.is_err() {
+                break;
+            }
+        }
+        self.tell_all(visible);
+        result
+    }
+
+    /// A server says that its table of `vni` is complete.
+    pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: Slot, vni: Vni) {
+        let Some(session) = self.sessions.get_mut(&slot) else { return };
+        if !session.outgoing.is_subscribed(vni) {
+            return session.outgoing.heard(now, vni);
+        }
+        session.awaited.remove(&vni);
+        let Some(learned) = self.learned.get_mut(&vni) else { return };
+        if !learned.is_in_sync(slot) {
+            self.sync.push((slot, vni, true));
+        }
+        let mut changes = Changes::new();
+        let complete = learned.synced(now, slot, self.live, &mut changes);
+        self.finish(vni, changes, complete);
+    }
+
+    // Time.
+
+    /// When [`Self::tick`] is due, or a server can be sent something that waits for the time.
+    pub(in crate::client) fn deadline(&self) -> Option<Moment> {
+        let learned = self.learned.values().filter_map(Learned::deadline);
+        let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
+        let drains = self.sessions.values().filter_map(|session| session.outgoing.deadline());
+        learned.chain(quiet.map(Quiet::until)).chain(drains).min()
+    }
+
+    /// What is due at `now` happens.
+    pub(in crate::client) fn tick(&mut self, now: Moment) {
+        let quiet: Vec<_> = self
+            .sessions
+            .iter()
+            .flat_map(|(slot, session)| session.awaited.iter().map(move |pair| (*slot, pair)))
+            .filter(|(_, (_, quiet))| quiet.until() <= now)
+            .map(|(slot, (vni, _))| (slot, *vni))
+            .collect();
+        for (slot, vni) in quiet {
+            self.end_of_table(now, slot, vni);
+        }
+        for vni in self.subscriptions() {
+            let Some(learned) = self.learned.get_mut(&vni) else { continue };
+            let mut changes = Changes::new();
+            let complete = learned.expire(now, &mut changes);
+            self.finish(vni, changes, complete);
+        }
+    }
+
+    // Readers.
+
+    /// The next messages for a server, about `max` of them; empty when there are none.
+    pub(in crate::client) fn take_messages(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        max: usize,
+    ) -> Vec<Message> {
+        let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
+        let Session { outgoing, end_of_table, awaited, .. } = session;
+        outgoing.take(now, max, &self.intent, |vni| {
+            if !*end_of_table {
+                awaited.insert(vni, Quiet { since: now, last: now });
+            }
+        })
+    }
+
+    /// A reader that begins with what there is.
+    pub(in crate::client) fn watch(&mut self, id: WatchId, vni: Option<Vni>) {
+        let mut feed = RouteFeed::default();
+        for route in self.learned.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
+            self.routes(*route).into_iter().for_each(|route| feed.push(Action::Add, route));
+        }
+        self.watches.insert(id, (vni, feed));
+    }
+
+    pub(in crate::client) fn unwatch(&mut self, id: WatchId) {
+        self.watches.remove(&id);
+    }
+
+    pub(in crate::client) fn feed(&mut self, id: WatchId) -> Option<&mut RouteFeed> {
+        self.watches.get_mut(&id).map(|(_, feed)| feed)
+    }
+
+    /// The next changes for the dataplane, about `max` of them, and the VNIs that are complete once
+    /// they are made.
+    pub(in crate::client) fn take_for_dataplane(&mut self, max: usize) -> (Vec<Update>, Vec<Vni>) {
+        let updates = self.dataplane.take(max);
+        let completed = std::mem::take(&mut self.completed);
+        let (later, done) = completed.into_iter().partition(|vni| self.dataplane.has(*vni));
+        self.completed = later;
+        (updates, done)
+    }
+
+    pub(in crate::client) fn has_for_dataplane(&self) -> bool {
+        !self.dataplane.is_empty() || !self.completed.is_empty()
+    }
+
+    /// What changed about who is in sync in what since this was asked last.
+    pub(in crate::client) fn take_sync(&mut self) -> Vec<(Slot, Vni, bool)> {
+        std::mem::take(&mut self.sync)
+    }
+
+    /// Whether what `slot` says of `vni` counts.
+    #[cfg(test)]
+    pub(super) fn counts(&self, slot: Slot, vni: Vni) -> bool {
+        self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
+    }
+
+    fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
+        self.tell(vni, changes);
+        if complete {
+            self.completed.push(vni);
+        }
+    }
+
+    fn tell(&mut self, vni: Vni, changes: Changes) {
+        self.tell_all(of_vni(vni, changes));
+    }
+
+    fn tell_all(&mut self, changes: impl IntoIterator<Item = (Action, Route)>) {
+        for (action, route) in changes {
+            for (vni, feed) in self.watches.values_mut() {
+                if vni.is_none_or(|vni| vni == route.vni) {
+                    feed.push(action, route);
+                }
+            }
+            if !self.is_hidden(&route) {
+                self.dataplane.push(action, route);
+            }
+        }
+    }
+
+    /// What this node announces itself is not for its own dataplane: traffic would leave it and come
+    /// back. Targets of load balancers and NAT ranges on other nodes are.
+    fn is_hidden(&self, route: &Route) -> bool {
+        route.next_hop.kind() == NextHopType::Standard
+            && self.intent.announces(route.vni, route.destination)
+    }
+
+    /// A destination began or ceased to be announced here.
+    fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
+        for next_hop in self.next_hops(vni, destination) {
+            if next_hop.kind() == NextHopType::Standard {
+                self.dataplane.push(action, Route { vni, destination, next_hop });
+            }
+        }
+    }
+}
+
+/// A server announced more routes than one may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::client) struct TooManyRoutes(pub(in crate::client) usize);

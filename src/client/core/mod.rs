@@ -1,0 +1,68 @@
+//! What a leaf wants and knows: pure, no clock, socket or thread.
+//!
+//! State: the intent (subscriptions, announcements), what each server has said, and what each
+//! reader (servers, watchers, the dataplane) has still to be told. The actor owns it, calls one
+//! method per event with the time, and then takes what has become due for each reader.
+//!
+//! * `intent`: what the application wants.
+//! * `learned`: one VNI's routes, which servers have each, and what of it is stale.
+//! * `feed`: what one reader has still to be told; coalesces.
+//! * `outgoing`: the same for one server: subscriptions and announcements.
+//! * `leaf`: all of it together.
+//!
+//! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
+//! be told by the routes there are or were when it last asked, since opposite changes cancel out.
+
+mod feed;
+mod intent;
+mod leaf;
+mod learned;
+mod outgoing;
+#[cfg(test)]
+mod tests;
+
+pub(super) use feed::Latest;
+pub(super) use leaf::{Leaf, Settings, TooManyRoutes, WatchId};
+
+/// A server's place among those that are configured; free again once it is removed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Slot(u8);
+
+impl Slot {
+    /// Servers at most: the bits of a [`Servers`].
+    pub(super) const MAX: u8 = 64;
+
+    /// The first of all places for which `free` holds.
+    pub(super) fn first(free: impl FnMut(&Self) -> bool) -> Option<Self> {
+        (0..Self::MAX).map(Self).find(free)
+    }
+}
+
+/// A set of servers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Servers(u64);
+
+impl Servers {
+    fn contains(self, slot: Slot) -> bool {
+        self.0 & (1 << slot.0) != 0
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        self.0 |= 1 << slot.0;
+    }
+
+    /// Whether it was there.
+    fn remove(&mut self, slot: Slot) -> bool {
+        let had = self.contains(slot);
+        self.0 &= !(1 << slot.0);
+        had
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn is_subset_of(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+}

@@ -1,0 +1,119 @@
+//! What is wanted, and what servers are told of it.
+
+use super::*;
+
+fn told(leaf: &mut Leaf, seconds: u64) -> Vec<String> {
+    names(&leaf.take_messages(at(seconds), A, usize::MAX))
+}
+
+#[test]
+fn a_new_session_is_told_subscriptions_then_announcements() {
+    let mut leaf = leaf();
+    assert!(leaf.announce(route(1, 1, 1)));
+    assert!(!leaf.announce(route(1, 1, 1)));
+    assert!(leaf.subscribe(at(0), Vni(2)));
+    assert!(!leaf.subscribe(at(0), Vni(2)));
+    let all = ["subscribe 2", "add vni 1 10.1.0.0/16 via 192.0.2.1"];
+    for session in 0..2 {
+        leaf.established(A, true);
+        assert_eq!(told(&mut leaf, session), all);
+        assert_eq!(told(&mut leaf, session), [""; 0]);
+        leaf.ended(at(session), A);
+        assert_eq!(told(&mut leaf, session), [""; 0]);
+    }
+}
+
+#[test]
+fn what_is_taken_back_before_it_was_said_is_never_said() {
+    let mut leaf = leaf();
+    leaf.established(A, true);
+    leaf.announce(route(1, 1, 1));
+    leaf.subscribe(at(0), Vni(2));
+    assert!(leaf.withdraw(route(1, 1, 1)));
+    assert!(!leaf.withdraw(route(1, 1, 1)));
+    assert!(leaf.unsubscribe(Vni(2)));
+    assert!(!leaf.unsubscribe(Vni(2)));
+    assert_eq!(told(&mut leaf, 0), [""; 0]);
+}
+
+#[test]
+fn the_old_next_hop_is_withdrawn_before_the_new_one_is_announced() {
+    let mut leaf = leaf();
+    leaf.established(A, true);
+    leaf.announce(route(1, 1, 1));
+    told(&mut leaf, 0);
+    leaf.announce(route(1, 1, 2));
+    leaf.withdraw(route(1, 1, 1));
+    let expected =
+        ["remove vni 1 10.1.0.0/16 via 192.0.2.1", "add vni 1 10.1.0.0/16 via 192.0.2.2"];
+    assert_eq!(told(&mut leaf, 0), expected);
+}
+
+#[test]
+fn an_unsubscribe_does_not_cost_the_announcements_of_that_vni() {
+    let mut leaf = leaf();
+    leaf.established(A, true);
+    leaf.subscribe(at(0), Vni(1));
+    leaf.announce(route(1, 1, 1));
+    leaf.announce(route(2, 1, 1));
+    told(&mut leaf, 0);
+    leaf.unsubscribe(Vni(1));
+    assert_eq!(told(&mut leaf, 1), ["unsubscribe 1", "add vni 1 10.1.0.0/16 via 192.0.2.1"]);
+}
+
+#[test]
+fn subscribing_again_waits_until_the_old_stream_has_run_dry() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.unsubscribe(Vni(1));
+    leaf.subscribe(at(1), Vni(1));
+    plane.expect(&mut leaf, &[]);
+    assert_eq!(told(&mut leaf, 1), ["unsubscribe 1"]);
+    // Still on its way, from before.
+    add(&mut leaf, at(1), A, &[route(1, 2, 1)]);
+    plane.expect(&mut leaf, &[]);
+    let due = leaf.deadline().unwrap();
+    assert!(due > at(1) && due < at(2));
+    assert_eq!(told(&mut leaf, 2), ["subscribe 1"]);
+    add(&mut leaf, at(2), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(2), A, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+}
+
+#[test]
+fn own_destinations_are_kept_from_the_dataplane_but_not_their_load_balancer_targets() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    leaf.announce(route(1, 1, 9));
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), target(1, 1, 2), route(1, 2, 1)]);
+    plane.expect(&mut leaf, &[target(1, 1, 2), route(1, 2, 1)]);
+    assert_eq!(leaf.routes(Vni(1)).len(), 3, "but it is known");
+    // Which can change at any time.
+    leaf.announce(route(1, 1, 8));
+    leaf.withdraw(route(1, 1, 9));
+    plane.expect(&mut leaf, &[target(1, 1, 2), route(1, 2, 1)]);
+    leaf.withdraw(route(1, 1, 8));
+    plane.expect(&mut leaf, &[route(1, 1, 1), target(1, 1, 2), route(1, 2, 1)]);
+    leaf.announce(route(1, 2, 9));
+    plane.expect(&mut leaf, &[route(1, 1, 1), target(1, 1, 2)]);
+    remove(&mut leaf, at(1), A, &[route(1, 2, 1)]);
+    leaf.withdraw(route(1, 2, 9));
+    plane.expect(&mut leaf, &[route(1, 1, 1), target(1, 1, 2)]);
+}
+
+#[test]
+fn one_server_that_takes_nothing_does_not_keep_the_other_from_being_told() {
+    let mut leaf = leaf();
+    for slot in [A, B] {
+        leaf.established(slot, true);
+    }
+    leaf.announce(route(1, 1, 1));
+    assert_eq!(leaf.take_messages(at(0), B, 10).len(), 1);
+    leaf.withdraw(route(1, 1, 1));
+    assert_eq!(leaf.take_messages(at(0), B, 10).len(), 1);
+    assert_eq!(leaf.take_messages(at(0), A, 10).len(), 0);
+}

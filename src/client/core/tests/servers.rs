@@ -1,0 +1,240 @@
+//! Routes of several servers that come, go and lie.
+
+use super::*;
+
+#[test]
+fn a_route_is_there_from_the_first_server_that_has_it_to_the_last_that_loses_it() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    for slot in [A, B] {
+        connect(&mut leaf, at(0), slot);
+        add(&mut leaf, at(0), slot, &[route(1, 1, 1)]);
+        plane.expect(&mut leaf, &[route(1, 1, 1)]);
+        leaf.end_of_table(at(0), slot, Vni(1));
+    }
+    remove(&mut leaf, at(1), A, &[route(1, 1, 1)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    add(&mut leaf, at(1), A, &[route(1, 1, 1)]);
+    leaf.ended(at(2), B);
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    remove(&mut leaf, at(3), A, &[route(1, 1, 1)]);
+    plane.expect(&mut leaf, &[]);
+}
+
+#[test]
+fn what_only_a_dead_server_had_goes_at_once_where_another_is_in_sync() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    for slot in [A, B] {
+        connect(&mut leaf, at(0), slot);
+    }
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1)]);
+    add(&mut leaf, at(0), B, &[route(1, 2, 1)]);
+    for slot in [A, B] {
+        leaf.end_of_table(at(0), slot, Vni(1));
+    }
+    leaf.ended(at(1), A);
+    plane.expect(&mut leaf, &[route(1, 2, 1)]);
+}
+
+#[test]
+fn while_the_other_server_still_sends_its_table_nothing_goes() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    connect(&mut leaf, at(1), B);
+    leaf.ended(at(2), A);
+    add(&mut leaf, at(3), B, &[route(1, 2, 1)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
+    // No server was left that had sent its table, so B's is not the last word.
+    leaf.end_of_table(at(4), B, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.tick(at(122));
+    plane.expect(&mut leaf, &[route(1, 2, 1)]);
+    assert_eq!(leaf.deadline(), None);
+}
+
+#[test]
+fn routes_outlive_their_servers_for_the_stale_time() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1000), A);
+    assert_eq!(leaf.deadline(), Some(at(1120)));
+    leaf.tick(at(1119));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    leaf.tick(at(1120));
+    plane.expect(&mut leaf, &[]);
+    assert_eq!(leaf.deadline(), None);
+}
+
+#[test]
+fn without_a_stale_time_routes_go_with_their_last_server() {
+    let mut leaf = Leaf::new(Settings { stale_time: Duration::ZERO, routes_per_peer: 10 });
+    let mut plane = Plane::default();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.ended(at(1), A);
+    plane.expect(&mut leaf, &[]);
+}
+
+#[test]
+fn a_server_that_comes_back_empty_does_not_empty_the_dataplane() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    let all = [route(1, 1, 1), route(1, 2, 1), route(1, 3, 1)];
+    add(&mut leaf, at(0), A, &all);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(100), A);
+    connect(&mut leaf, at(101), A);
+    leaf.end_of_table(at(101), A, Vni(1));
+    plane.expect(&mut leaf, &all);
+    // Announcers come back one after the other. One has moved; one never does.
+    add(&mut leaf, at(110), A, &[route(1, 1, 1)]);
+    plane.expect(&mut leaf, &all);
+    add(&mut leaf, at(120), A, &[route(1, 2, 9)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9), route(1, 3, 1)]);
+    leaf.tick(at(219));
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9), route(1, 3, 1)]);
+    leaf.tick(at(220));
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9)]);
+}
+
+#[test]
+fn announcers_have_time_to_come_back_after_a_long_absence_of_the_server() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(0), A);
+    connect(&mut leaf, at(119), A);
+    leaf.end_of_table(at(119), A, Vni(1));
+    leaf.tick(at(120));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    leaf.tick(at(119 + 35));
+    plane.expect(&mut leaf, &[]);
+}
+
+#[test]
+fn a_server_that_comes_and_goes_does_not_keep_stale_routes_for_ever() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    for moment in (0..=240).step_by(10) {
+        plane.expect(&mut leaf, &[route(1, 1, 1)]);
+        leaf.ended(at(moment), A);
+        connect(&mut leaf, at(moment), A);
+        leaf.end_of_table(at(moment), A, Vni(1));
+        leaf.tick(at(moment));
+    }
+    plane.expect(&mut leaf, &[]);
+}
+
+#[test]
+fn targets_of_a_load_balancer_stand_beside_each_other() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    let old = [target(1, 1, 1), target(1, 1, 2), route(1, 1, 3)];
+    add(&mut leaf, at(0), A, &old);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1), A);
+    connect(&mut leaf, at(2), A);
+    leaf.end_of_table(at(2), A, Vni(1));
+    add(&mut leaf, at(3), A, &[target(1, 1, 4)]);
+    plane.expect(&mut leaf, &[old[0], old[1], old[2], target(1, 1, 4)]);
+    add(&mut leaf, at(3), A, &[route(1, 1, 5)]);
+    plane.expect(&mut leaf, &[old[0], old[1], route(1, 1, 5), target(1, 1, 4)]);
+}
+
+#[test]
+fn a_vni_is_complete_when_no_connected_server_has_more_to_send() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.added(A);
+    leaf.added(B);
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    leaf.end_of_table(at(0), A, Vni(1));
+    assert_eq!(plane.update(&mut leaf).complete, [], "B has not been tried yet");
+    leaf.ended(at(1), B);
+    assert_eq!(plane.update(&mut leaf).complete, [Vni(1)]);
+    // Once is enough.
+    connect(&mut leaf, at(2), B);
+    leaf.end_of_table(at(2), B, Vni(1));
+    leaf.tick(at(200));
+    assert_eq!(plane.update(&mut leaf).complete, [Vni(1)]);
+}
+
+#[test]
+fn a_vni_that_no_server_completes_is_given_up_after_the_stale_time() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.added(A);
+    leaf.subscribe(at(0), Vni(1));
+    leaf.tick(at(119));
+    assert_eq!(plane.update(&mut leaf).complete, []);
+    leaf.tick(at(120));
+    assert_eq!(plane.update(&mut leaf).complete, [Vni(1)]);
+}
+
+#[test]
+fn a_vni_is_complete_for_the_dataplane_only_behind_its_routes() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    leaf.subscribe(at(0), Vni(2));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(2, 1, 1), route(2, 2, 1)]);
+    leaf.end_of_table(at(0), A, Vni(2));
+    leaf.end_of_table(at(0), A, Vni(1));
+    let done = [0; 3].map(|_| leaf.take_for_dataplane(1).1);
+    assert_eq!(done, [vec![Vni(1)], vec![], vec![Vni(2)]]);
+}
+
+#[test]
+fn a_server_without_end_of_table_is_in_sync_after_two_quiet_seconds() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    leaf.established(A, false);
+    leaf.take_messages(at(0), A, 10);
+    assert_eq!(leaf.deadline(), Some(at(2)));
+    add(&mut leaf, at(1), A, &[route(1, 1, 1)]);
+    leaf.tick(at(2));
+    assert_eq!(leaf.take_sync(), []);
+    leaf.tick(at(3));
+    assert_eq!(leaf.take_sync(), [(A, Vni(1), true)]);
+    // Also where changes never pause.
+    leaf.subscribe(at(10), Vni(2));
+    leaf.take_messages(at(10), A, 10);
+    for moment in 10..40 {
+        assert_eq!(leaf.take_sync(), []);
+        add(&mut leaf, at(moment), A, &[route(2, u8::try_from(moment).unwrap(), 1)]);
+        leaf.tick(at(moment));
+    }
+    leaf.tick(at(40));
+    assert_eq!(leaf.take_sync(), [(A, Vni(2), true)]);
+}
+
+#[test]
+fn what_was_not_asked_for_is_ignored_and_too_much_is_an_error() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(2, 1, 1)]);
+    remove(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 1, 1)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    let many = (0..1001_u32).map(|n| {
+        let [.., high, low] = n.to_be_bytes();
+        route(1, high, low).update(Action::Add)
+    });
+    let error = leaf.updates(at(1), A, &many.collect::<Vec<_>>());
+    assert_eq!(error, Err(super::super::TooManyRoutes(1000)));
+}

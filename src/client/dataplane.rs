@@ -1,0 +1,142 @@
+//! Hands routes to a [`NetworkClient`].
+//!
+//! State: what was refused and is to be offered again. One task owns the client, asks the actor for
+//! the next batch when the one before is done, and so gets what changed meanwhile as one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use super::{NetworkClient, Retry, Route};
+use crate::wire::{Action, Update, Vni};
+
+/// A refused change is offered again after this, then after twice as long each time.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+/// Refusals logged of one batch; of the others only the number.
+const LOGGED_MAX: usize = 3;
+
+/// What the dataplane is handed at once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) changes: Vec<Update>,
+    /// VNIs that are complete once `changes` are made.
+    pub(super) complete: Vec<Vni>,
+}
+
+/// The actor's end.
+#[derive(Debug)]
+pub(super) struct Driver {
+    questions: mpsc::Receiver<oneshot::Sender<Batch>>,
+    task: JoinHandle<()>,
+}
+
+impl Driver {
+    pub(super) fn start(client: impl NetworkClient) -> Self {
+        let (sender, questions) = mpsc::channel(1);
+        let task = tokio::spawn(run(client, sender));
+        Self { questions, task }
+    }
+
+    /// Somebody waits for the next batch; `None` when the task has ended.
+    pub(super) async fn question(&mut self) -> Option<oneshot::Sender<Batch>> {
+        self.questions.recv().await
+    }
+
+    /// Ends the task: the call that is under way is waited for, then the client's own end.
+    pub(super) async fn stop(self) {
+        drop(self.questions);
+        if let Err(error) = self.task.await {
+            warn!(%error, "the network client failed");
+        }
+    }
+}
+
+/// A change to be offered again.
+#[derive(Debug)]
+struct Refused {
+    action: Action,
+    at: Instant,
+    pause: Duration,
+}
+
+async fn run(mut client: impl NetworkClient, questions: mpsc::Sender<oneshot::Sender<Batch>>) {
+    let mut refused: BTreeMap<Route, Refused> = BTreeMap::new();
+    'asking: loop {
+        let (question, mut answer) = oneshot::channel();
+        if questions.send(question).await.is_err() {
+            break;
+        }
+        let batch = loop {
+            let due = refused.values().map(|refused| refused.at).min();
+            tokio::select! {
+                batch = &mut answer => match batch {
+                    Ok(batch) => break batch,
+                    Err(_) => break 'asking,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    let again = take_due(&mut refused);
+                    offer(&mut client, &again, &mut refused).await;
+                }
+            }
+        };
+        let offers =
+            batch.changes.into_iter().map(|change| (change, RETRY_MIN)).collect::<Vec<_>>();
+        for (change, _) in &offers {
+            refused.remove(&Route::from(*change));
+        }
+        if !offers.is_empty() {
+            offer(&mut client, &offers, &mut refused).await;
+        }
+        for vni in batch.complete {
+            client.complete(vni).await;
+        }
+    }
+    client.stop().await;
+}
+
+fn take_due(refused: &mut BTreeMap<Route, Refused>) -> Vec<(Update, Duration)> {
+    let now = Instant::now();
+    let mut due = Vec::new();
+    refused.retain(|route, refused| {
+        let is_due = refused.at <= now;
+        if is_due {
+            due.push((route.update(refused.action), (refused.pause * 2).min(RETRY_MAX)));
+        }
+        !is_due
+    });
+    due
+}
+
+/// Makes changes; notes those that are to be offered again, each after its pause.
+async fn offer(
+    client: &mut impl NetworkClient,
+    offers: &[(Update, Duration)],
+    refused: &mut BTreeMap<Route, Refused>,
+) {
+    let changes: Vec<_> = offers.iter().map(|(change, _)| *change).collect();
+    let results = client.apply(&changes).await;
+    let mut failed = 0;
+    for ((change, pause), result) in offers.iter().zip(results) {
+        let Err(error) = result else { continue };
+        let route = Route::from(*change);
+        // Who retries by itself also tells by itself.
+        if error.retry != Retry::Own {
+            failed += 1;
+            if failed <= LOGGED_MAX {
+                warn!(%route, action = ?change.action, %error, "a route was refused");
+            }
+        }
+        if error.retry == Retry::Offer {
+            let at = Instant::now() + *pause;
+            refused.insert(route, Refused { action: change.action, at, pause: *pause });
+        }
+    }
+    if failed > LOGGED_MAX {
+        warn!(more = failed - LOGGED_MAX, "more routes were refused");
+    }
+}

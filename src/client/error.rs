@@ -1,0 +1,91 @@
+//! What can go wrong with an operation, and with a session.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::Route;
+use crate::reflector::StartError;
+use crate::wire::{MessageType, Vni, WireError};
+
+/// Why an operation was not carried out. Nothing has changed then.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The leaf has been shut down.
+    #[error("the leaf has been shut down")]
+    Stopped,
+    /// This address is a peer already.
+    #[error("{0} is a peer already")]
+    PeerExists(String),
+    /// There is no such peer.
+    #[error("{0} is not a peer")]
+    UnknownPeer(String),
+    /// No more peers than these can be had.
+    #[error("a leaf has {0} peers at most")]
+    TooManyPeers(u8),
+    /// The address is not one that could be connected to.
+    #[error("peer address {0:?} is not HOST:PORT")]
+    PeerAddress(String),
+    /// Subscribed to already.
+    #[error("already subscribed to VNI {0}")]
+    AlreadySubscribed(Vni),
+    /// Not subscribed to.
+    #[error("not subscribed to VNI {0}")]
+    NotSubscribed(Vni),
+    /// Announced already.
+    #[error("already announced: {0}")]
+    AlreadyAnnounced(Route),
+    /// Not announced.
+    #[error("not announced: {0}")]
+    NotAnnounced(Route),
+    /// A server runs already.
+    #[error("a server runs already")]
+    ServerRuns,
+    /// The server can't be started.
+    #[error(transparent)]
+    Server(#[from] StartError),
+}
+
+/// Why a session, or an attempt at one, ended.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum SessionError {
+    /// The name has no address at present.
+    #[error("cannot resolve the address: {0}")]
+    Resolve(String),
+    /// The connection could not be made.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection could not be made in time.
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The connection failed.
+    #[error("connection failed: {0}")]
+    Connection(String),
+    /// The server closed it.
+    #[error("closed by the server")]
+    Closed,
+    /// Bytes that are no valid message.
+    #[error("invalid message: {0}")]
+    Invalid(#[from] WireError),
+    /// The first message was another one than HELLO.
+    #[error("first message is {0:?}, not HELLO")]
+    NotHello(MessageType),
+    /// A second HELLO.
+    #[error("second HELLO")]
+    SecondHello,
+    /// A message that only an established session may carry.
+    #[error("{0:?} before the session was established")]
+    NotEstablished(MessageType),
+    /// A message that only a leaf may send.
+    #[error("{0:?} is not for a leaf")]
+    Unexpected(MessageType),
+    /// No KEEPALIVE within two and a half intervals.
+    #[error("no KEEPALIVE within {0:?}")]
+    HoldTime(Duration),
+    /// More routes than `routes_per_peer`.
+    #[error("the server announces more than {0} routes")]
+    TooManyRoutes(usize),
+    /// The application asked for it.
+    #[error("reset")]
+    Reset,
+}

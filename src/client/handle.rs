@@ -1,0 +1,275 @@
+//! What applications hold.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::actor::Actor;
+use super::core::WatchId;
+use super::dataplane::Driver;
+use super::messages::{Command, Reply};
+use super::watch::{PeerWatch, RouteWatch, SyncWatch};
+use super::{Config, Error, NetworkClient, PeerStatus, Route};
+use crate::reflector;
+use crate::wire::{Destination, NextHop, Vni};
+
+/// A leaf: cheap to clone, and to send to other threads.
+///
+/// All operations are messages to one task, carried out one after the other. What is subscribed to
+/// and announced is *intent*: it holds whatever servers there are, is told to each server as soon as
+/// there is a session with it, and again in each further session. So no operation waits for a
+/// server, or fails because one is down.
+///
+/// Dropping an operation's future leaves open whether it was carried out. Every operation fails
+/// with [`Error::Stopped`], or answers as an empty leaf would, once the leaf is shut down. The leaf
+/// also ends when the last handle and the last watch are dropped.
+#[derive(Clone, Debug)]
+pub struct MetalBond {
+    commands: mpsc::Sender<Command>,
+}
+
+impl MetalBond {
+    /// Starts a leaf whose routes are only watched or asked for.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time and I/O enabled.
+    #[must_use]
+    pub fn start(config: Config) -> Self {
+        Self::spawn(config, None)
+    }
+
+    /// Starts a leaf that hands its routes to `client`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time and I/O enabled.
+    #[must_use]
+    pub fn with_network_client(config: Config, client: impl NetworkClient) -> Self {
+        Self::spawn(config, Some(Driver::start(client)))
+    }
+
+    fn spawn(config: Config, driver: Option<Driver>) -> Self {
+        let (commands, receiver) = mpsc::channel(1024);
+        tokio::spawn(Actor::new(config, receiver, driver).run());
+        Self { commands }
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
+        answer.await.map_err(|_| Error::Stopped)
+    }
+
+    // Peers.
+
+    /// Adds a server, `HOST:PORT`, and keeps a session with it from now on. The name is resolved at
+    /// each attempt to connect. `local` is the address to connect from.
+    ///
+    /// # Errors
+    /// [`Error::PeerAddress`], [`Error::PeerExists`] or [`Error::TooManyPeers`] (64).
+    pub async fn add_peer(
+        &self,
+        address: impl Into<String>,
+        local: Option<IpAddr>,
+    ) -> Result<(), Error> {
+        let address = address.into();
+        self.ask(|reply| Command::AddPeer { address, local, reply }).await?
+    }
+
+    /// Ends the session with a server and forgets it. What only it had goes as when it dies.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPeer`].
+    pub async fn remove_peer(&self, address: impl Into<String>) -> Result<(), Error> {
+        let address = address.into();
+        self.ask(|reply| Command::RemovePeer { address, reply }).await?
+    }
+
+    /// Ends the session with a server, or the pause before the next attempt, and connects at once.
+    /// A hint: nothing tells whether there is such a peer. Dropped when 1024 operations wait.
+    pub fn reset_peer(&self, address: impl Into<String>) {
+        drop(self.commands.try_send(Command::ResetPeer { address: address.into() }));
+    }
+
+    /// How it stands with a server, last keepalives included.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPeer`].
+    pub async fn peer_state(&self, address: impl Into<String>) -> Result<PeerStatus, Error> {
+        let address = address.into();
+        self.ask(|reply| Command::PeerStatus { address, reply }).await?
+    }
+
+    /// All servers.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn peers(&self) -> Result<Vec<(String, PeerStatus)>, Error> {
+        self.ask(|reply| Command::Peers { reply }).await
+    }
+
+    // Subscriptions.
+
+    /// Wants the routes of a VNI.
+    ///
+    /// # Errors
+    /// [`Error::AlreadySubscribed`].
+    pub async fn subscribe(&self, vni: Vni) -> Result<(), Error> {
+        self.ask(|reply| Command::Subscribe { vni, reply }).await?
+    }
+
+    /// Wants them no more; they go at once. What is announced in the VNI stays announced: servers
+    /// take an UNSUBSCRIBE for its withdrawal, so it is sent to them again.
+    ///
+    /// # Errors
+    /// [`Error::NotSubscribed`].
+    pub async fn unsubscribe(&self, vni: Vni) -> Result<(), Error> {
+        self.ask(|reply| Command::Unsubscribe { vni, reply }).await?
+    }
+
+    /// Whether the routes of a VNI are wanted.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn is_subscribed(&self, vni: Vni) -> Result<bool, Error> {
+        self.ask(|reply| Command::IsSubscribed { vni, reply }).await
+    }
+
+    /// The VNIs whose routes are wanted, in order.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn subscribed_vnis(&self) -> Result<Vec<Vni>, Error> {
+        self.ask(|reply| Command::SubscribedVnis { reply }).await
+    }
+
+    // Announcements.
+
+    /// Announces a route: `destination` in `vni` is reached here, at `next_hop`.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyAnnounced`].
+    pub async fn announce_route(
+        &self,
+        vni: Vni,
+        destination: Destination,
+        next_hop: NextHop,
+    ) -> Result<(), Error> {
+        let route = Route { vni, destination, next_hop };
+        self.ask(|reply| Command::Announce { route, reply }).await?
+    }
+
+    /// Takes an announcement back.
+    ///
+    /// # Errors
+    /// [`Error::NotAnnounced`].
+    pub async fn withdraw_route(
+        &self,
+        vni: Vni,
+        destination: Destination,
+        next_hop: NextHop,
+    ) -> Result<(), Error> {
+        let route = Route { vni, destination, next_hop };
+        self.ask(|reply| Command::Withdraw { route, reply }).await?
+    }
+
+    /// Whether a route is announced here.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn is_route_announced(
+        &self,
+        vni: Vni,
+        destination: Destination,
+        next_hop: NextHop,
+    ) -> Result<bool, Error> {
+        let route = Route { vni, destination, next_hop };
+        self.ask(|reply| Command::IsAnnounced { route, reply }).await
+    }
+
+    /// What is announced here in a VNI, in order.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn announcements(&self, vni: Vni) -> Result<Vec<Route>, Error> {
+        self.ask(|reply| Command::Announcements { vni, reply }).await
+    }
+
+    // What servers say.
+
+    /// The routes of a VNI, in order: each once, however many servers have it, and stale ones too.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn routes(&self, vni: Vni) -> Result<Vec<Route>, Error> {
+        self.ask(|reply| Command::Routes { vni, reply }).await
+    }
+
+    /// The next hops of one destination, in order.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn next_hops(
+        &self,
+        vni: Vni,
+        destination: Destination,
+    ) -> Result<Vec<NextHop>, Error> {
+        self.ask(|reply| Command::NextHops { vni, destination, reply }).await
+    }
+
+    // Watches.
+
+    /// Watches the routes of one VNI, or of all that are subscribed to.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn watch_routes(&self, vni: Option<Vni>) -> Result<RouteWatch, Error> {
+        let watch = |alive, reply| Command::WatchRoutes { vni, alive, reply };
+        self.watch(watch, RouteWatch::new).await
+    }
+
+    /// Watches the states of all peers, those added later included.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn watch_peers(&self) -> Result<PeerWatch, Error> {
+        self.watch(|alive, reply| Command::WatchPeers { alive, reply }, PeerWatch::new).await
+    }
+
+    /// Watches which server's table of which VNI is here whole.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn watch_sync(&self) -> Result<SyncWatch, Error> {
+        self.watch(|alive, reply| Command::WatchSync { alive, reply }, SyncWatch::new).await
+    }
+
+    async fn watch<W>(
+        &self,
+        command: impl FnOnce(Weak<()>, Reply<WatchId>) -> Command,
+        new: impl FnOnce(WatchId, mpsc::Sender<Command>, Arc<()>) -> W,
+    ) -> Result<W, Error> {
+        let alive = Arc::new(());
+        let id = self.ask(|reply| command(Arc::downgrade(&alive), reply)).await?;
+        Ok(new(id, self.commands.clone(), alive))
+    }
+
+    // The rest.
+
+    /// Runs a reflector in this process, until the leaf ends, and says where it listens. It has
+    /// threads of its own; this leaf is not connected to it unless it is added as a peer.
+    ///
+    /// # Errors
+    /// [`Error::ServerRuns`], or [`Error::Server`] with what [`reflector::Reflector::start`] says.
+    pub async fn start_server(&self, config: reflector::Config) -> Result<SocketAddr, Error> {
+        let config = Box::new(config);
+        self.ask(|reply| Command::StartServer { config, reply }).await?
+    }
+
+    /// Ends all sessions, then the network client, then an embedded server, and waits for them.
+    /// Operations that come later fail. Does nothing on a leaf that has ended.
+    pub async fn shutdown(&self) {
+        // `Stopped` is what was asked for.
+        drop(self.ask(|reply| Command::Shutdown { reply }).await);
+    }
+}

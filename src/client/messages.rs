@@ -1,0 +1,171 @@
+//! Everything that is said between the tasks of a leaf.
+//!
+//! ```text
+//!   application --Command--> actor --Order--> peer task (one per server)
+//!                              ^                 |
+//!                              +-----Event-------+
+//!   watches, dataplane driver --pull--> actor, which answers when there is something
+//! ```
+//!
+//! The actor waits for nobody. What it has for a reader waits in the reader's feed, where opposite
+//! changes cancel out, until the reader asks; a peer task asks by [`PeerEvent::Ready`] and has one
+//! batch at most. So no queue here grows with the load, however slow a reader is.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Weak;
+
+use tokio::sync::oneshot;
+
+use super::core::{Slot, WatchId};
+use super::watch::{PeerChange, RouteBatch, SyncChange};
+use super::{Error, PeerState, PeerStatus, Route, SessionError};
+use crate::reflector::{Config as ServerConfig, Reflector, StartError};
+use crate::wire::{Destination, Hello, Message, NextHop, Update, Vni};
+
+/// How an operation's result comes back. A caller that no longer waits is no error.
+pub(super) type Reply<T> = oneshot::Sender<T>;
+
+/// From handles and watches; bounded at 1024 with the senders waiting.
+#[derive(Debug)]
+pub(super) enum Command {
+    AddPeer {
+        address: String,
+        local: Option<IpAddr>,
+        reply: Reply<Result<(), Error>>,
+    },
+    RemovePeer {
+        address: String,
+        reply: Reply<Result<(), Error>>,
+    },
+    ResetPeer {
+        address: String,
+    },
+    PeerStatus {
+        address: String,
+        reply: Reply<Result<PeerStatus, Error>>,
+    },
+    Peers {
+        reply: Reply<Vec<(String, PeerStatus)>>,
+    },
+    Subscribe {
+        vni: Vni,
+        reply: Reply<Result<(), Error>>,
+    },
+    Unsubscribe {
+        vni: Vni,
+        reply: Reply<Result<(), Error>>,
+    },
+    IsSubscribed {
+        vni: Vni,
+        reply: Reply<bool>,
+    },
+    SubscribedVnis {
+        reply: Reply<Vec<Vni>>,
+    },
+    Announce {
+        route: Route,
+        reply: Reply<Result<(), Error>>,
+    },
+    Withdraw {
+        route: Route,
+        reply: Reply<Result<(), Error>>,
+    },
+    IsAnnounced {
+        route: Route,
+        reply: Reply<bool>,
+    },
+    Announcements {
+        vni: Vni,
+        reply: Reply<Vec<Route>>,
+    },
+    Routes {
+        vni: Vni,
+        reply: Reply<Vec<Route>>,
+    },
+    NextHops {
+        vni: Vni,
+        destination: Destination,
+        reply: Reply<Vec<NextHop>>,
+    },
+    /// Watches end with the other end of `alive`.
+    WatchRoutes {
+        vni: Option<Vni>,
+        alive: Weak<()>,
+        reply: Reply<WatchId>,
+    },
+    WatchPeers {
+        alive: Weak<()>,
+        reply: Reply<WatchId>,
+    },
+    WatchSync {
+        alive: Weak<()>,
+        reply: Reply<WatchId>,
+    },
+    /// Answered when there is something, and at the leaf's end dropped.
+    PullRoutes {
+        id: WatchId,
+        reply: Reply<RouteBatch>,
+    },
+    PullPeers {
+        id: WatchId,
+        reply: Reply<Vec<PeerChange>>,
+    },
+    PullSync {
+        id: WatchId,
+        reply: Reply<Vec<SyncChange>>,
+    },
+    StartServer {
+        config: Box<ServerConfig>,
+        reply: Reply<Result<SocketAddr, Error>>,
+    },
+    Shutdown {
+        reply: Reply<()>,
+    },
+}
+
+/// To the actor from what it started; bounded at 1024 with the senders waiting, who then read
+/// nothing from their servers.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// `serial` tells the peer task from earlier ones in the same slot.
+    Peer { slot: Slot, serial: u64, event: PeerEvent },
+    /// The embedded server runs, or can't.
+    Server { result: Result<Reflector, StartError>, reply: Reply<Result<SocketAddr, Error>> },
+}
+
+/// What a peer task tells, in order.
+#[derive(Debug)]
+pub(super) enum PeerEvent {
+    /// [`PeerState::Established`] and [`PeerState::Retry`] come by the variants below.
+    State(PeerState),
+    Hello {
+        hello: Hello,
+        interval: std::time::Duration,
+    },
+    KeepaliveSent,
+    KeepaliveReceived,
+    /// Intent can be sent; `session` numbers this peer's sessions.
+    Established {
+        session: u64,
+        end_of_table: bool,
+    },
+    /// What was ordered has been written.
+    Ready,
+    Updates(Vec<Update>),
+    EndOfTable(Vni),
+    /// The session, or the attempt at one, is over.
+    Ended(SessionError),
+}
+
+/// To a peer task. Unbounded, but the actor has one `Send` under way at most.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Dropped when `session` is over.
+    Send { session: u64, messages: Vec<Message> },
+    /// End the session and connect anew at once.
+    Reset,
+    /// End the session; connect anew after a pause.
+    End(SessionError),
+    /// End.
+    Stop,
+}

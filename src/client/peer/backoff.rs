@@ -1,0 +1,60 @@
+//! Pauses between attempts to connect.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use crate::client::Backoff;
+
+/// The pauses of one peer.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    limits: Backoff,
+    next: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new(limits: Backoff) -> Self {
+        Self { limits, next: limits.min }
+    }
+
+    /// A session has held: the next pause is the shortest again.
+    pub(super) fn reset(&mut self) {
+        self.next = self.limits.min;
+    }
+
+    /// How long to wait now.
+    pub(super) fn next(&mut self) -> Duration {
+        // Each new state of the standard library's hasher has random keys.
+        self.jittered(RandomState::new().hash_one(0))
+    }
+
+    fn jittered(&mut self, random: u64) -> Duration {
+        let share = (random % 1000) as f64 / 1000.0;
+        // At the limit the spread lies below it, or all would come at once again.
+        let base = self.next.min(self.limits.max * 2 / 3);
+        self.next = (self.next * 2).min(self.limits.max);
+        base.mul_f64(1.0 + share / 2.0).min(self.limits.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_spread_and_stay_within_limits() {
+        let limits = Backoff::default();
+        for random in [0, 999] {
+            let mut pauses = Pauses::new(limits);
+            let all: Vec<_> = (0..10).map(|_| pauses.jittered(random)).collect();
+            assert!(all.iter().all(|pause| (limits.min..=limits.max).contains(pause)));
+            assert!(all.is_sorted());
+            pauses.reset();
+            assert_eq!(pauses.jittered(random), all[0]);
+        }
+        let mut pauses = Pauses::new(limits);
+        assert!(pauses.jittered(0) < Pauses::new(limits).jittered(999));
+        let late: Vec<_> = (0..9).map(|_| pauses.jittered(0)).collect();
+        assert!(late[8] <= limits.max * 2 / 3, "no spread at the limit");
+    }
+}

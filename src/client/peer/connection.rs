@@ -1,0 +1,204 @@
+//! One session's bytes: from connected to closed.
+
+use std::convert::Infallible;
+use std::io;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep_until;
+
+use super::output::Output;
+use super::session::{Due, Event, Session};
+use super::{End, Order, Peer, PeerEvent};
+use crate::client::{PeerState, SessionError};
+use crate::wire::{Capabilities, Extensions, Hello, Message, split};
+
+/// Bytes read at once; then orders and timers have their turn.
+const READ_MAX: usize = 64 * 1024;
+
+/// What this software says of itself.
+const AGENT: &str = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Connection<'a> {
+    peer: &'a mut Peer,
+    /// This peer's sessions are numbered; orders name theirs.
+    number: u64,
+    stream: TcpStream,
+    session: Session,
+    output: Output,
+    /// The actor waits to hear that its last order is written.
+    owes_ready: bool,
+    input: Box<[u8]>,
+    /// How much of `input` is filled: a message that is not all there yet.
+    filled: usize,
+    end_of_table: bool,
+    node: String,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(stream: TcpStream, peer: &'a mut Peer, number: u64) -> Self {
+        let now = peer.clock.now();
+        Self {
+            number,
+            stream,
+            session: Session::new(now, peer.config.keepalive),
+            output: Output::new(now),
+            owes_ready: false,
+            input: vec![0; READ_MAX].into_boxed_slice(),
+            filled: 0,
+            end_of_table: false,
+            node: String::new(),
+            peer,
+        }
+    }
+
+    /// Until the session or the task is over.
+    pub(super) async fn run(mut self) -> Result<Infallible, End> {
+        self.output.push(&Message::Hello(self.hello()));
+        self.peer.tell(PeerEvent::State(PeerState::HelloSent)).await?;
+        loop {
+            self.write().await?;
+            let wait = self.output.wait();
+            let due = self.session.deadline();
+            let due = wait.map_or(due, |wait| wait.min(due));
+            tokio::select! {
+                order = self.peer.orders.recv() => self.order(order)?,
+                ready = self.stream.readable() => {
+                    ready.map_err(failed)?;
+                    self.read().await?;
+                }
+                ready = self.stream.writable(), if !self.output.is_empty() && wait.is_none() => {
+                    ready.map_err(failed)?;
+                }
+                () = sleep_until(self.peer.clock.instant(due)) => {}
+            }
+            if self.session.tick(self.peer.clock.now())? == Due::Keepalive {
+                self.keepalive().await?;
+            }
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+        let config = &self.peer.config;
+        Hello {
+            keepalive_interval: config.keepalive,
+            is_server: false,
+            extensions: Some(Extensions::new(capabilities, AGENT, config.node.clone())),
+        }
+    }
+
+    fn order(&mut self, order: Option<Order>) -> Result<(), End> {
+        match order {
+            Some(Order::Send { session, messages }) if session == self.number => {
+                messages.iter().for_each(|message| self.output.push(message));
+                self.owes_ready = true;
+                Ok(())
+            }
+            Some(Order::Send { .. }) => Ok(()),
+            Some(Order::Reset) => Err(End::Reset(SessionError::Reset)),
+            Some(Order::End(error)) => Err(End::Session(error)),
+            Some(Order::Stop) | None => Err(End::Task),
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), End> {
+        self.output.write(self.peer.clock.now(), &self.stream).map_err(failed)?;
+        if self.owes_ready && self.output.is_empty() {
+            self.owes_ready = false;
+            self.peer.tell(PeerEvent::Ready).await?;
+        }
+        Ok(())
+    }
+
+    async fn keepalive(&mut self) -> Result<(), End> {
+        self.output.push(&Message::Keepalive);
+        self.peer.tell(PeerEvent::KeepaliveSent).await
+    }
+
+    async fn read(&mut self) -> Result<(), End> {
+        match self.stream.try_read(&mut self.input[self.filled..]) {
+            Ok(0) => return Err(SessionError::Closed.into()),
+            Ok(count) => self.filled += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(failed(error).into()),
+        }
+        // Taken out so that the frames in it can be read while the rest of `self` changes.
+        let mut input = std::mem::take(&mut self.input);
+        let used = self.frames(&input[..self.filled]).await;
+        if let Ok(used) = &used {
+            // Less than a message is left, so there is room to read on.
+            input.copy_within(*used..self.filled, 0);
+            self.filled -= used;
+        }
+        self.input = input;
+        used.map(drop)
+    }
+
+    /// Takes all whole frames; returns their length. Updates go to the actor even when what follows
+    /// them ends the session.
+    async fn frames(&mut self, input: &[u8]) -> Result<usize, End> {
+        let now = self.peer.clock.now();
+        let mut updates = Vec::new();
+        let mut used = 0;
+        let result = loop {
+            let frame = match split(&input[used..]) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break Ok(used),
+                Err(error) => break Err(SessionError::from(error).into()),
+            };
+            used += frame.len();
+            match self.session.receive(now, &frame) {
+                Ok(Event::Update(update)) => updates.push(update),
+                Ok(event) => {
+                    self.tell_updates(&mut updates).await?;
+                    self.event(event).await?;
+                }
+                Err(error) => break Err(error.into()),
+            }
+        };
+        self.tell_updates(&mut updates).await?;
+        result
+    }
+
+    async fn tell_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        self.peer.tell(PeerEvent::Updates(std::mem::take(updates))).await
+    }
+
+    async fn event(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Hello(hello) => {
+                let said = hello.extensions.as_ref();
+                let can = said.map(|said| said.capabilities).unwrap_or_default();
+                if can.contains(Capabilities::STREAM) {
+                    self.output.unpaced();
+                }
+                self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
+                self.node = said.map(|said| said.node.clone()).unwrap_or_default();
+                let interval = self.session.interval();
+                self.peer.tell(PeerEvent::Hello { hello, interval }).await?;
+                self.peer.tell(PeerEvent::State(PeerState::HelloReceived)).await?;
+                self.keepalive().await
+            }
+            Event::Keepalive { established } => {
+                self.peer.tell(PeerEvent::KeepaliveReceived).await?;
+                if established {
+                    self.peer.established(&self.node);
+                    let (session, end_of_table) = (self.number, self.end_of_table);
+                    self.peer.tell(PeerEvent::Established { session, end_of_table }).await?;
+                }
+                Ok(())
+            }
+            Event::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
+            Event::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
+        }
+    }
+}
+
+fn failed(error: io::Error) -> SessionError {
+    SessionError::Connection(error.to_string())
+}

@@ -1,0 +1,171 @@
+//! One server: a task that connects, keeps a session, and connects again, for ever.
+//!
+//! State: the connection and the pauses between attempts. It knows nothing of routes: what it reads
+//! goes to the actor, what the actor orders goes out. It runs on any thread, one task per server, so
+//! that a dead server holds up nobody. `connection` is one session's I/O, `session` its protocol,
+//! `output` what is to be written and how fast, `backoff` the pauses.
+
+mod backoff;
+mod connection;
+mod output;
+mod session;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info, warn};
+
+use self::backoff::Pauses;
+use self::connection::Connection;
+use super::clock::Clock;
+use super::core::Slot;
+use super::messages::{Event, Order, PeerEvent};
+use super::{Config, PeerState, SessionError};
+
+/// How long a connection may take to be made, over all addresses of a name.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// A session that held for so long was a good one: pauses and the log begin anew.
+const HELD: Duration = Duration::from_secs(10);
+
+/// What a peer task is started with.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) slot: Slot,
+    pub(super) serial: u64,
+    /// HOST:PORT; the name is resolved at each attempt.
+    pub(super) address: String,
+    /// Where to connect from.
+    pub(super) local: Option<IpAddr>,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+}
+
+/// Why a session, or the whole task, is over.
+#[derive(Debug)]
+enum End {
+    Session(SessionError),
+    /// Connect again without a pause.
+    Reset(SessionError),
+    Task,
+}
+
+impl From<SessionError> for End {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Peer {
+    /// Until it is stopped, or the actor is gone.
+    pub(super) async fn run(mut self) {
+        let mut pauses = Pauses::new(self.config.backoff);
+        let mut said: Option<SessionError> = None;
+        for session in 1.. {
+            let began = Instant::now();
+            let (error, again) = match self.session(session).await {
+                End::Session(error) => (error, false),
+                End::Reset(error) => (error, true),
+                End::Task => return,
+            };
+            if began.elapsed() >= HELD {
+                pauses.reset();
+                said = None;
+            }
+            // A server that is down, or lies, is not news at every attempt.
+            if said.as_ref() == Some(&error) {
+                debug!(peer = self.address, %error, "no session");
+            } else {
+                warn!(peer = self.address, %error, "no session; trying again");
+                said = Some(error.clone());
+            }
+            if self.tell(PeerEvent::Ended(error)).await.is_err() {
+                return;
+            }
+            if !again && self.pause(pauses.next()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn session(&mut self, session: u64) -> End {
+        match self.try_session(session).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn try_session(&mut self, session: u64) -> Result<std::convert::Infallible, End> {
+        self.tell(PeerEvent::State(PeerState::Connecting)).await?;
+        let connecting = connect(self.address.clone(), self.local);
+        let stream = tokio::select! {
+            connected = timeout(CONNECT_TIME, connecting) => {
+                connected.map_err(|_| SessionError::ConnectTimeout(CONNECT_TIME))??
+            }
+            end = no_session(&mut self.orders) => return Err(end),
+        };
+        debug!(peer = self.address, "connected");
+        Connection::new(stream, self, session).run().await
+    }
+
+    /// `Err` at the task's end.
+    async fn pause(&mut self, pause: Duration) -> Result<(), End> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            end = no_session(&mut self.orders) => match end {
+                End::Reset(_) | End::Session(_) => Ok(()),
+                End::Task => Err(End::Task),
+            },
+        }
+    }
+
+    async fn tell(&self, event: PeerEvent) -> Result<(), End> {
+        let (slot, serial) = (self.slot, self.serial);
+        let sent = self.events.send(Event::Peer { slot, serial, event }).await;
+        sent.map_err(|_| End::Task)
+    }
+
+    fn established(&self, node: &str) {
+        info!(peer = self.address, node, "session established");
+    }
+}
+
+/// What the orders mean while there is no session.
+async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
+    loop {
+        match orders.recv().await {
+            Some(Order::Send { .. } | Order::End(_)) => {} // for a session that is over
+            Some(Order::Reset) => return End::Reset(SessionError::Reset),
+            Some(Order::Stop) | None => return End::Task,
+        }
+    }
+}
+
+/// Connects to the first address of the name that answers.
+async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, SessionError> {
+    let addresses = lookup_host(&address).await;
+    let addresses = addresses.map_err(|error| SessionError::Resolve(error.to_string()))?;
+    let mut failed = SessionError::Resolve("no address of the right family".into());
+    for address in addresses.filter(|a| local.is_none_or(|l| l.is_ipv4() == a.is_ipv4())) {
+        match connect_to(address, local).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = SessionError::Connect(error.to_string()),
+        }
+    }
+    Err(failed)
+}
+
+async fn connect_to(address: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if let Some(local) = local {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    // Messages are gathered here; waiting for more in the kernel only delays them.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

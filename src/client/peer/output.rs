@@ -1,0 +1,124 @@
+//! What is to be written to one server, and how fast.
+//!
+//! A server that does not say it reads a byte stream is the reference implementation, which loses
+//! its session when it is sent more than it reads, whoever does so: it is paced as a reflector paces
+//! its clients (protocol.md, section 5).
+
+use std::io;
+
+use tokio::net::TcpStream;
+
+use crate::ids::Moment;
+use crate::io::{tcp_facts, try_send};
+use crate::session::{Allowance, Pacer, Sight};
+use crate::wire::{Message, split};
+
+/// Bytes that wait, and the pace at which they go.
+#[derive(Debug)]
+pub(super) struct Output {
+    bytes: Vec<u8>,
+    /// How many of them are written.
+    written: usize,
+    /// Where the piece ends that is being written: it may go without asking.
+    granted: usize,
+    pacer: Option<Pacer>,
+    /// Nothing is written before this.
+    wait: Option<Moment>,
+}
+
+impl Output {
+    /// Paced from now on, until it is known how the server reads.
+    pub(super) fn new(now: Moment) -> Self {
+        Self { bytes: Vec::new(), written: 0, granted: 0, pacer: Some(Pacer::new(now)), wait: None }
+    }
+
+    /// The server reads a byte stream: as fast as it takes it.
+    pub(super) fn unpaced(&mut self) {
+        (self.pacer, self.wait) = (None, None);
+    }
+
+    pub(super) fn push(&mut self, message: &Message) {
+        message.encode_into(&mut self.bytes);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// When to write again, where the pace asks to wait.
+    pub(super) fn wait(&self) -> Option<Moment> {
+        self.wait
+    }
+
+    /// Writes what may be written and the socket takes.
+    pub(super) fn write(&mut self, now: Moment, socket: &TcpStream) -> io::Result<()> {
+        self.wait = None;
+        while self.written < self.bytes.len() {
+            if self.granted == self.written && !self.grant(now, socket) {
+                return Ok(());
+            }
+            let piece = &self.bytes[self.written..self.granted];
+            match try_send(socket, piece, self.pacer.is_some()) {
+                Ok(count) => {
+                    self.written += count;
+                    if let Some(pacer) = &mut self.pacer {
+                        pacer.sent(count);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes.clear();
+        (self.written, self.granted) = (0, 0);
+        Ok(())
+    }
+
+    /// Extends what may be written; `false` when nothing may before [`Self::wait`].
+    fn grant(&mut self, now: Moment, socket: &TcpStream) -> bool {
+        let Some(pacer) = &mut self.pacer else {
+            self.granted = self.bytes.len();
+            return true;
+        };
+        match pacer.allow(now, &mut || tcp_facts(socket).map(Sight::from)) {
+            Allowance::Send(bytes) => {
+                self.granted += whole_messages(&self.bytes[self.written..], bytes);
+                true
+            }
+            Allowance::WaitUntil(moment) => {
+                self.wait = Some(moment);
+                false
+            }
+        }
+    }
+}
+
+/// The length of as many whole messages as fit into `max` bytes, one at least.
+fn whole_messages(bytes: &[u8], max: usize) -> usize {
+    let mut length = 0;
+    while let Ok(Some(frame)) = split(&bytes[length..])
+        && (length == 0 || length + frame.len() <= max)
+    {
+        length += frame.len();
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Vni;
+
+    #[test]
+    fn a_piece_is_whole_messages_and_at_least_one() {
+        let mut bytes = Vec::new();
+        for vni in 1..4 {
+            Message::Subscribe(Vni(vni)).encode_into(&mut bytes);
+        }
+        let one = bytes.len() / 3;
+        assert_eq!(whole_messages(&bytes, 1), one);
+        assert_eq!(whole_messages(&bytes, 3 * one - 1), 2 * one);
+        assert_eq!(whole_messages(&bytes, 1000), 3 * one);
+    }
+}

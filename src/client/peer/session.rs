@@ -1,0 +1,224 @@
+//! The handshake and keepalive machine of a leaf's side (protocol.md, section 2). Pure.
+//!
+//! ```text
+//!   connect, send HELLO --> HELLO --> send KEEPALIVE --> KEEPALIVE --> established
+//! ```
+
+use std::time::Duration;
+
+use crate::client::SessionError;
+use crate::ids::Moment;
+use crate::wire::{Frame, Hello, Message, MessageType, Update, Vni, decode_update};
+
+/// How long a server may take for its HELLO.
+const HELLO_TIME: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    AwaitingHello,
+    AwaitingKeepalive,
+    Established,
+}
+
+/// What a message means.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Event {
+    /// The server's HELLO: answer with a KEEPALIVE.
+    Hello(Hello),
+    /// A KEEPALIVE; `established` with the first.
+    Keepalive {
+        established: bool,
+    },
+    Update(Update),
+    EndOfTable(Vni),
+}
+
+/// What the time asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Due {
+    Nothing,
+    Keepalive,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Session {
+    state: State,
+    interval: Duration,
+    hold: Duration,
+    /// Until when the server must speak.
+    deadline: Moment,
+    /// When the next KEEPALIVE is to be sent; none before the server's HELLO.
+    keepalive: Option<Moment>,
+}
+
+impl Session {
+    /// A session whose HELLO with an interval of `keepalive` seconds goes out now.
+    pub(super) fn new(now: Moment, keepalive: u32) -> Self {
+        Self {
+            state: State::AwaitingHello,
+            interval: Duration::from_secs(u64::from(keepalive)),
+            hold: HELLO_TIME,
+            deadline: now + HELLO_TIME,
+            keepalive: None,
+        }
+    }
+
+    /// The interval in force.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// Why the session must end.
+    pub(super) fn receive(
+        &mut self,
+        now: Moment,
+        frame: &Frame<'_>,
+    ) -> Result<Event, SessionError> {
+        if self.state == State::Established && frame.kind == MessageType::Update {
+            return Ok(Event::Update(decode_update(frame.payload)?));
+        }
+        if self.state == State::AwaitingHello && frame.kind != MessageType::Hello {
+            return Err(SessionError::NotHello(frame.kind));
+        }
+        match Message::decode(frame)? {
+            Message::Hello(_) if self.state != State::AwaitingHello => {
+                Err(SessionError::SecondHello)
+            }
+            Message::Hello(hello) => {
+                let seconds = Duration::from_secs(u64::from(hello.keepalive_interval));
+                self.interval = self.interval.min(seconds);
+                self.hold = self.interval * 5 / 2;
+                self.deadline = now + self.hold;
+                self.keepalive = Some(now + self.interval);
+                self.state = State::AwaitingKeepalive;
+                Ok(Event::Hello(hello))
+            }
+            Message::Keepalive => {
+                let established = self.state == State::AwaitingKeepalive;
+                self.state = State::Established;
+                self.deadline = now + self.hold;
+                Ok(Event::Keepalive { established })
+            }
+            Message::Subscribe(_) | Message::Unsubscribe(_) => {
+                Err(SessionError::Unexpected(frame.kind))
+            }
+            _ if self.state != State::Established => Err(SessionError::NotEstablished(frame.kind)),
+            Message::Update(update) => Ok(Event::Update(update)),
+            Message::EndOfTable(vni) => Ok(Event::EndOfTable(vni)),
+        }
+    }
+
+    /// When [`Self::tick`] is due.
+    pub(super) fn deadline(&self) -> Moment {
+        self.keepalive.map_or(self.deadline, |keepalive| keepalive.min(self.deadline))
+    }
+
+    /// What the time asks for; a KEEPALIVE that it asks for counts as sent.
+    ///
+    /// # Errors
+    /// Why the session must end.
+    pub(super) fn tick(&mut self, now: Moment) -> Result<Due, SessionError> {
+        if now >= self.deadline {
+            return Err(SessionError::HoldTime(self.hold));
+        }
+        match self.keepalive {
+            Some(due) if now >= due => {
+                self.keepalive = Some(now + self.interval);
+                Ok(Due::Keepalive)
+            }
+            _ => Ok(Due::Nothing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Action, Destination, NextHop, split};
+
+    const START: Moment = Moment(0);
+
+    fn seconds(seconds: f64) -> Moment {
+        START + Duration::from_secs_f64(seconds)
+    }
+
+    fn hello(keepalive_interval: u32) -> Message {
+        Message::Hello(Hello { keepalive_interval, is_server: true, extensions: None })
+    }
+
+    fn update() -> Message {
+        let destination = Destination::new([10, 0, 0, 0].into(), 8).unwrap();
+        let next_hop = NextHop::standard([192, 0, 2, 1].into());
+        Message::Update(Update { action: Action::Add, vni: Vni(1), destination, next_hop })
+    }
+
+    fn receive(
+        session: &mut Session,
+        now: Moment,
+        message: &Message,
+    ) -> Result<Event, SessionError> {
+        let mut bytes = Vec::new();
+        message.encode_into(&mut bytes);
+        session.receive(now, &split(&bytes).unwrap().unwrap())
+    }
+
+    fn established(ours: u32, theirs: u32) -> Session {
+        let mut session = Session::new(START, ours);
+        receive(&mut session, START, &hello(theirs)).unwrap();
+        let event = receive(&mut session, START, &Message::Keepalive);
+        assert_eq!(event, Ok(Event::Keepalive { established: true }));
+        session
+    }
+
+    #[test]
+    fn the_lower_interval_holds_and_silence_ends_after_two_and_a_half_of_it() {
+        for (ours, theirs) in [(2, 5), (5, 2)] {
+            let mut session = established(ours, theirs);
+            assert_eq!(session.interval(), Duration::from_secs(2));
+            assert_eq!(session.tick(seconds(1.9)), Ok(Due::Nothing));
+            assert_eq!(session.tick(seconds(2.0)), Ok(Due::Keepalive));
+            assert_eq!(session.tick(seconds(2.1)), Ok(Due::Nothing));
+            assert_eq!(session.tick(seconds(4.1)), Ok(Due::Keepalive));
+            let hold = Duration::from_secs(5);
+            assert_eq!(session.tick(seconds(5.0)), Err(SessionError::HoldTime(hold)));
+        }
+    }
+
+    #[test]
+    fn a_keepalive_gives_the_whole_time_again_and_an_update_does_not() {
+        let mut session = established(2, 2);
+        receive(&mut session, seconds(4.0), &Message::Keepalive).unwrap();
+        assert!(session.tick(seconds(8.9)).is_ok());
+        receive(&mut session, seconds(8.9), &update()).unwrap();
+        assert!(session.tick(seconds(9.0)).is_err());
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_given_ten_seconds() {
+        let mut session = Session::new(START, 1);
+        assert_eq!(session.deadline(), seconds(10.0));
+        assert_eq!(session.tick(seconds(9.9)), Ok(Due::Nothing));
+        assert!(session.tick(seconds(10.0)).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_the_state_ends_the_session() {
+        let mut fresh = Session::new(START, 5);
+        let not_hello = receive(&mut fresh, START, &Message::Keepalive);
+        assert_eq!(not_hello, Err(SessionError::NotHello(MessageType::Keepalive)));
+        receive(&mut fresh, START, &hello(5)).unwrap();
+        let early = receive(&mut fresh, START, &update());
+        assert_eq!(early, Err(SessionError::NotEstablished(MessageType::Update)));
+        let mut session = established(5, 5);
+        assert_eq!(receive(&mut session, START, &hello(5)), Err(SessionError::SecondHello));
+        let mut session = established(5, 5);
+        let subscribe = receive(&mut session, START, &Message::Subscribe(Vni(1)));
+        assert_eq!(subscribe, Err(SessionError::Unexpected(MessageType::Subscribe)));
+        let zero = receive(&mut Session::new(START, 5), START, &hello(0));
+        assert_eq!(zero, Err(SessionError::Invalid(crate::wire::WireError::KeepaliveInterval)));
+    }
+}

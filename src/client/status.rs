@@ -1,0 +1,76 @@
+//! What can be asked about a peer.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::SessionError;
+
+/// How far a peer's session is. Names as the reference has them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PeerState {
+    /// The connection is being made.
+    Connecting,
+    /// Connected; our HELLO is on its way.
+    HelloSent,
+    /// The server's HELLO has come, our KEEPALIVE is on its way.
+    HelloReceived,
+    /// The server's KEEPALIVE has come; intent is sent, routes are received.
+    Established,
+    /// The session has ended; the next attempt comes after a pause.
+    Retry,
+    /// The peer was removed, or the leaf shut down.
+    Closed,
+}
+
+impl fmt::Display for PeerState {
+    /// As the reference prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "CONNECTING",
+            Self::HelloSent => "HELLO_SENT",
+            Self::HelloReceived => "HELLO_RECEIVED",
+            Self::Established => "ESTABLISHED",
+            Self::Retry => "RETRY",
+            Self::Closed => "CLOSED",
+        })
+    }
+}
+
+/// A peer as it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerStatus {
+    /// How far its session is.
+    pub state: PeerState,
+    /// Since when.
+    pub since: Instant,
+    /// The interval in force, once the server has said its own.
+    pub keepalive_interval: Option<Duration>,
+    /// When a KEEPALIVE was sent last, in this session or an earlier one.
+    pub keepalive_sent: Option<Instant>,
+    /// When a KEEPALIVE came last, in this session or an earlier one.
+    pub keepalive_received: Option<Instant>,
+    /// The server's software, if it says so.
+    pub agent: String,
+    /// The server's host name, if it says so.
+    pub node: String,
+    /// Why the last session, or attempt at one, ended.
+    pub last_error: Option<SessionError>,
+    /// Sessions that became established so far.
+    pub sessions: u64,
+}
+
+impl PeerStatus {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            state: PeerState::Connecting,
+            since: now,
+            keepalive_interval: None,
+            keepalive_sent: None,
+            keepalive_received: None,
+            agent: String::new(),
+            node: String::new(),
+            last_error: None,
+            sessions: 0,
+        }
+    }
+}

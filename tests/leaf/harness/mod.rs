@@ -1,0 +1,35 @@
+//! A small data centre in network namespaces.
+//!
+//! ```text
+//!   guest ── leaf a ──┐
+//!   guest ── leaf b ──┼── bridge, reflector      underlay: IPv6, Ethernet's MTU
+//!   guest ── leaf c ──┘
+//! ```
+//!
+//! A guest belongs to one VNI. What it sends comes into its leaf by a link of its own, whose rule
+//! leads to the VNI's routing table, where the leaf under test installs routes into the tunnel. What
+//! comes out of the tunnel is routed to the guest by the main table.
+
+mod lab;
+mod ping;
+mod process;
+mod shell;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use lab::{Guest, Lab, Leaf, TUNNEL, binary, table};
+pub(crate) use ping::Flood;
+pub(crate) use process::Process;
+pub(crate) use shell::{at, ip, shell_words};
+
+/// For what must happen; long, because test machines stall.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Waits until `is_so`; panics with `what` was expected and the `state` found when it never is.
+pub(crate) fn wait_until(what: &str, state: impl Fn() -> String, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}\n{}", state());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
