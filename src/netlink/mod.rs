@@ -1,6 +1,25 @@
 //! The leaf's routes in the Linux kernel.
+//!
+//! ```text
+//!   leaf --apply--> NetlinkClient --commands--> writer --requests--> kernel
+//!                   (handle)                    (thread)  <--dumps--
+//!                                               Fib       <--events-- others' changes
+//! ```
+//!
+//! * [`NetlinkClient`]: the handle; a [`crate::client::NetworkClient`].
+//! * `writer`: the one thread that owns both sockets.
+//! * `fib`: what is wanted and what is there, and what must be asked; pure.
+//! * `kernel`: sockets, encoding and decoding.
 
-#[allow(dead_code, unused_imports, reason = "the writer calls it next")]
+mod client;
+mod config;
+mod fib;
 mod kernel;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use client::{NetlinkClient, NetlinkStatus, Status};
+pub use config::{Config, Mode, NEXTHOP_IDS, StartError};

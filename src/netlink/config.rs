@@ -1,0 +1,167 @@
+//! What a [`super::NetlinkClient`] is told, and why it may not start.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+use thiserror::Error;
+
+use super::fib::Settings;
+use crate::wire::{NextHopType, Vni};
+
+/// How many ids from [`Config::nexthop_base`] on are used.
+pub const NEXTHOP_IDS: u32 = 1 << 24;
+
+/// Protocols up to this are the kernel's own, and `ip route`'s.
+const PROTOCOL_RESERVED: u8 = 4;
+
+/// How routes lead to their next hops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// By nexthop objects that routes share (`ip nexthop`). Fast whatever the number of underlay
+    /// addresses. Linux 5.3 and later; with an older one [`Mode::Inline`] is used.
+    Objects,
+    /// By hops in the routes themselves. IPv4 slows down with the square of the number of underlay
+    /// addresses.
+    Inline,
+}
+
+/// What is written to the kernel, and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The tunnel device that packets leave by: an `ip6tnl external` or a `vxlan external gpe`.
+    pub device: String,
+    /// The routing table of each VNI. A VNI without one is left alone. All routes of
+    /// [`Config::protocol`] in these tables are taken to be this program's own.
+    pub tables: BTreeMap<Vni, u32>,
+    /// Leave IPv6 destinations out.
+    pub ipv4_only: bool,
+    /// Types of next hops that are left out: NAT and load balancer targets, by default.
+    pub excluded: Vec<NextHopType>,
+    /// Who the routes say installed them (`ip route ... proto`): 254 by default. 0 to 4 are refused.
+    pub protocol: u8,
+    /// Metric of the routes. 0, the default, leaves it to the kernel, which takes 0 for IPv4 and
+    /// 1024 for IPv6.
+    pub metric: u32,
+    /// How routes lead to their next hops.
+    pub mode: Mode,
+    /// First id for nexthop objects. The [`NEXTHOP_IDS`] ids from it on are reserved: objects of
+    /// [`Config::protocol`] with such ids are taken to be this program's own. Those of others are
+    /// left alone, and so are those of a run with another base.
+    pub nexthop_base: u32,
+    /// Whether a stop deletes all own routes and objects. Without it they stay, packets flow on, and
+    /// the next start takes them over.
+    pub cleanup: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            device: String::new(),
+            tables: BTreeMap::new(),
+            ipv4_only: false,
+            excluded: vec![NextHopType::Nat, NextHopType::LoadBalancerTarget],
+            protocol: 254,
+            metric: 0,
+            mode: Mode::Objects,
+            nexthop_base: 0x4D00_0000,
+            cleanup: false,
+        }
+    }
+}
+
+/// Why a [`super::NetlinkClient`] did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A table that is not free for routes of a VNI.
+    #[error(
+        "table {table} can't hold the routes of VNI {vni}: 0 means the main table, and 253 to 255 \
+         are the default, main and local tables; choose another number"
+    )]
+    Table {
+        /// The VNI.
+        vni: Vni,
+        /// Its table.
+        table: u32,
+    },
+    /// Two VNIs have the same table.
+    #[error("VNIs {first} and {second} both have table {table}; give each its own")]
+    SharedTable {
+        /// The table.
+        table: u32,
+        /// One VNI.
+        first: Vni,
+        /// The other.
+        second: Vni,
+    },
+    /// A protocol number that the kernel or `ip route` uses.
+    #[error(
+        "protocol {0} is used by the kernel itself or by `ip route`, whose routes would be taken \
+         over; choose one from 5 to 255"
+    )]
+    Protocol(u8),
+    /// The ids for nexthop objects don't fit.
+    #[error("nexthop ids from {0} on don't fit; choose a base from 1 to {max}", max = u32::MAX - NEXTHOP_IDS)]
+    NexthopBase(u32),
+    /// There is no such device.
+    #[error(
+        "there is no device {0}; make one, for example with `ip link add {0} type ip6tnl external`"
+    )]
+    NoDevice(String),
+    /// The device can't serve; one sentence says why, and what would.
+    #[error("{0}")]
+    Device(String),
+    /// The process may not change routes.
+    #[error("changing routes needs CAP_NET_ADMIN: grant it or run as root")]
+    Permission,
+    /// The kernel could not be asked.
+    #[error("cannot talk to the kernel by netlink: {0}")]
+    Kernel(#[source] io::Error),
+    /// The writer's thread could not be set up.
+    #[error(
+        "cannot set up the netlink writer: {0}; the limits on threads or descriptors may be too low"
+    )]
+    Thread(#[source] io::Error),
+}
+
+impl Config {
+    /// Checks what can be checked without the kernel.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), StartError> {
+        let mut seen = BTreeMap::new();
+        for (&vni, &table) in &self.tables {
+            if matches!(table, 0 | 253..=255) {
+                return Err(StartError::Table { vni, table });
+            }
+            if let Some(first) = seen.insert(table, vni) {
+                return Err(StartError::SharedTable { table, first, second: vni });
+            }
+        }
+        if self.protocol <= PROTOCOL_RESERVED {
+            return Err(StartError::Protocol(self.protocol));
+        }
+        if self.nexthop_base == 0 || self.nexthop_base.checked_add(NEXTHOP_IDS).is_none() {
+            return Err(StartError::NexthopBase(self.nexthop_base));
+        }
+        Ok(())
+    }
+
+    /// For the state machine, once checked. `objects`: whether the kernel has nexthop objects.
+    pub(super) fn settings(&self, objects: bool, hasher: &RandomState) -> Settings {
+        let mut tables = HashMap::with_hasher(hasher.clone());
+        tables.extend(self.tables.iter().map(|(&vni, &table)| (vni, table)));
+        Settings {
+            tables,
+            device: self.device.clone(),
+            protocol: self.protocol,
+            metric: self.metric,
+            ipv4_only: self.ipv4_only,
+            excluded: self.excluded.clone(),
+            objects: objects && self.mode == Mode::Objects,
+            ids: self.nexthop_base..self.nexthop_base.saturating_add(NEXTHOP_IDS),
+        }
+    }
+}

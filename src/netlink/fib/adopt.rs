@@ -1,0 +1,131 @@
+//! What dumps show, compared with what is believed.
+//!
+//! Called with whole dumps, taken while no request is under way. At start this adopts what an
+//! earlier run left; later it finds what events did not tell.
+
+use std::collections::BTreeMap;
+
+use super::drift::Link;
+use super::notes::Kind;
+use super::retry::Why;
+use super::routes::Actual;
+use super::{Fib, conflict};
+use crate::ids::Moment;
+use crate::netlink::kernel::{Device, KernelRoute, Object};
+
+impl Fib {
+    /// Takes in the device, if there is one.
+    pub(crate) fn saw_device(&mut self, device: Option<Device>, now: Moment) {
+        let link = match device {
+            None => Link::Gone,
+            Some(Device { kind: Err(why), .. }) => Link::Unfit(why),
+            Some(Device { up: false, index, .. }) => Link::Down { index },
+            Some(Device { kind: Ok(kind), index, .. }) => Link::Up { index, kind },
+        };
+        self.set_link(link, now);
+    }
+
+    /// Takes in all nexthop objects.
+    pub(crate) fn saw_objects(&mut self, dump: Vec<Object>, now: Moment) {
+        let lost = self.objects.saw(dump);
+        self.mend(&lost, now);
+    }
+
+    /// Takes in all routes of a table, whoever installed them.
+    pub(crate) fn saw_routes(&mut self, table: u32, dump: Vec<KernelRoute>, now: Moment) {
+        let believed = self.routes.installed_in(table);
+        let mut confirmed = 0;
+        let mut foreign = BTreeMap::new();
+        self.routes.begin_dump();
+        for route in dump {
+            if route.key.table != table {
+                continue;
+            }
+            if route.protocol != self.settings.protocol {
+                if let Some(id) = self.routes.find(&route.key) {
+                    foreign.insert(id, route.protocol);
+                }
+                continue;
+            }
+            let id = self.routes.find_or_insert(&route.key);
+            // An IPv6 dump may show a route twice.
+            if !self.routes.see(id) {
+                continue;
+            }
+            confirmed += u32::from(self.routes[id].actual != Actual::Absent);
+            self.confirm(id, Actual::of(&route.via), now);
+        }
+        if confirmed != believed {
+            let missing: Vec<_> = self
+                .routes
+                .ids()
+                .filter(|&id| {
+                    let slot = &self.routes[id];
+                    slot.key.table == table
+                        && slot.actual != Actual::Absent
+                        && !self.routes.was_seen(id)
+                })
+                .collect();
+            for id in missing {
+                self.set_actual(id, Actual::Absent);
+                self.drift(id, now);
+            }
+        }
+        self.judge(table, &foreign, now);
+    }
+
+    /// A route of ours stands in a dump.
+    fn confirm(&mut self, id: u32, actual: Actual, now: Moment) {
+        let slot = &self.routes[id];
+        let table = slot.key.table;
+        if slot.actual != actual {
+            let was = self.routes[id].actual != Actual::Absent;
+            let wanted = !self.routes[id].wanted.is_empty();
+            self.set_actual(id, actual);
+            if wanted && was {
+                self.drift(id, now);
+            } else if wanted {
+                // It came while somebody announced it: whether it is right will be seen.
+                self.touch(id);
+            } else if !was && !self.complete.contains(&table) {
+                self.routes[id].adopted = true;
+                self.adopted.entry(table).or_default().push(id);
+            }
+        }
+        let slot = &mut self.routes[id];
+        if slot.wanted.is_empty() && !slot.adopted {
+            // One look may be wrong: it goes at the second.
+            if std::mem::replace(&mut slot.stray, true) {
+                self.touch(id);
+            }
+        }
+    }
+
+    /// Which routes are in the way of ours, and which no longer are.
+    fn judge(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
+        for (&id, &protocol) in foreign {
+            let slot = &self.routes[id];
+            if slot.wanted.is_empty() && slot.actual == Actual::Absent {
+                continue;
+            }
+            if self.troubles.conflict(id) != Some(protocol) {
+                let remark = format!("{}: {}", slot.key, conflict(protocol));
+                self.notes.add(Kind::Conflict, remark);
+                self.troubles.note(id, Why::Conflict(protocol), now);
+            }
+        }
+        let over: Vec<_> = self
+            .troubles
+            .iter()
+            .filter(|(id, why)| {
+                matches!(why, Why::Conflict(_) | Why::Taken)
+                    && self.routes[*id].key.table == table
+                    && !foreign.contains_key(id)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in over {
+            self.end_conflict(id);
+        }
+    }
+}

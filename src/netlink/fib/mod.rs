@@ -1,0 +1,327 @@
+//! What the kernel should have and what it has: the state machine behind the writer.
+//!
+//! State: announced routes, installed routes and nexthop objects, the tunnel device, what is wrong
+//! and when to try again. Pure: changes, dumps, events, results and the time go in; requests, looks
+//! to be taken and lines for the log come out. The writer is the only caller. Bounds: memory is that
+//! of the announced and the installed routes; one round of requests is at most [`plan::ROUND`]
+//! routes.
+//!
+//! A flush is: while a look is due, take it; while there is a plan, carry it out and hand the
+//! results in; then ask what became of each change.
+//!
+//! * `settings`: what an announcement means for the kernel.
+//! * `routes`: slots: per route what is wanted and what is there.
+//! * `objects`: nexthop objects, told by what they are.
+//! * `plan`: from routes that need work to requests in a safe order, and results back.
+//! * `adopt`: what dumps show.
+//! * `drift`: what others do to our routes, and the device.
+//! * `retry`, `looks`, `notes`: when to try again, to look, to log.
+
+mod adopt;
+mod drift;
+mod looks;
+mod notes;
+mod objects;
+mod plan;
+mod retry;
+mod routes;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ahash::RandomState;
+
+pub(crate) use self::drift::Link;
+pub(crate) use self::looks::Look;
+pub(crate) use self::notes::Kind;
+pub(crate) use self::settings::Settings;
+
+use self::looks::Looks;
+use self::notes::Notes;
+use self::objects::Objects;
+use self::plan::Work;
+use self::retry::{Troubles, Why};
+use self::routes::{Actual, Routes};
+use self::settings::Meaning;
+use crate::client::{Retry, RouteError};
+use crate::ids::Moment;
+use crate::netlink::kernel::Request;
+use crate::wire::{Action, Update, Vni};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Fib {
+    settings: Settings,
+    tables: BTreeSet<u32>,
+    link: Link,
+    routes: Routes,
+    objects: Objects,
+    troubles: Troubles,
+    looks: Looks,
+    notes: Notes,
+    /// Routes to be examined.
+    dirty: VecDeque<u32>,
+    /// Routes that perhaps are neither wanted nor there any more.
+    dead: Vec<u32>,
+    /// Routes that were found before their VNI was complete, by table.
+    adopted: BTreeMap<u32, Vec<u32>>,
+    /// Tables of VNIs that are complete.
+    complete: BTreeSet<u32>,
+    /// Objects that somebody deleted and that were not seen to yet.
+    lost: BTreeSet<u32>,
+    work: Work,
+    /// Whether a set of hops was cut off already, which is said once.
+    cut: bool,
+    counts: Counts,
+}
+
+/// How often things happened since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Counts {
+    pub(crate) requests: u64,
+    pub(crate) refusals: u64,
+    pub(crate) repairs: u64,
+    pub(crate) reconciles: u64,
+}
+
+/// How things stand.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Summary {
+    pub(crate) wanted: usize,
+    pub(crate) installed: usize,
+    pub(crate) objects: usize,
+    pub(crate) refused: usize,
+    pub(crate) conflicts: usize,
+    pub(crate) device_up: bool,
+    pub(crate) counts: Counts,
+}
+
+/// A change that was taken in, until its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ticket {
+    /// Nothing had to be done.
+    Done,
+    /// It can't be done.
+    Impossible(&'static str),
+    /// It is done when this route is.
+    Route(u32),
+}
+
+impl Fib {
+    /// Nothing is wanted and nothing known yet. Hand in the device first, then take the looks that
+    /// are due.
+    pub(crate) fn new(settings: Settings, hasher: &RandomState) -> Self {
+        Self {
+            tables: settings.tables.values().copied().collect(),
+            link: Link::Gone,
+            routes: Routes::new(hasher),
+            objects: Objects::new(settings.protocol, settings.ids.clone(), hasher),
+            troubles: Troubles::new(hasher),
+            looks: Looks::new(),
+            notes: Notes::default(),
+            dirty: VecDeque::new(),
+            dead: Vec::new(),
+            adopted: BTreeMap::new(),
+            complete: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            work: Work::default(),
+            cut: false,
+            counts: Counts::default(),
+            settings,
+        }
+    }
+
+    /// Takes in a change.
+    pub(crate) fn apply(&mut self, change: &Update) -> Ticket {
+        let (key, target) = match self.settings.read(change) {
+            Meaning::Ignored => return Ticket::Done,
+            Meaning::Impossible(why) => {
+                return match change.action {
+                    Action::Add => Ticket::Impossible(why),
+                    Action::Remove => Ticket::Done,
+                };
+            }
+            Meaning::Route(key, target) => (key, target),
+        };
+        let id = match change.action {
+            Action::Add => {
+                let id = self.routes.find_or_insert(&key);
+                self.routes.announce(id, target);
+                id
+            }
+            Action::Remove => {
+                let Some(id) = self.routes.find(&key) else { return Ticket::Done };
+                self.routes.withdraw(id, target);
+                // Somebody who knows says what there is: what was found counts no more.
+                self.routes[id].adopted = false;
+                id
+            }
+        };
+        self.touch(id);
+        Ticket::Route(id)
+    }
+
+    /// What became of a change, after a flush.
+    pub(crate) fn answer(&self, ticket: Ticket) -> Result<(), RouteError> {
+        let id = match ticket {
+            Ticket::Done => return Ok(()),
+            Ticket::Impossible(why) => {
+                return Err(RouteError { reason: why.to_owned(), retry: Retry::Never });
+            }
+            Ticket::Route(id) => id,
+        };
+        if self.routes[id].done {
+            return Ok(());
+        }
+        let reason = match (&self.link, self.troubles.get(id).map(|trouble| &trouble.why)) {
+            (Link::Up { .. }, Some(Why::Conflict(protocol))) => conflict(*protocol),
+            (Link::Up { .. }, Some(Why::Refused(words))) => format!("the kernel says: {words}"),
+            (Link::Up { .. }, Some(Why::Taken)) => {
+                "another route has this destination and metric".to_owned()
+            }
+            (Link::Up { .. }, Some(Why::Fight)) => "others keep changing this route".to_owned(),
+            (Link::Up { .. }, None) => "the route waits for others".to_owned(),
+            (link, _) => link.describe(&self.settings.device),
+        };
+        Err(RouteError { reason, retry: Retry::Own })
+    }
+
+    /// All answers of a flush were taken.
+    pub(crate) fn answered(&mut self) {
+        for id in self.dead.drain(..) {
+            if self.routes.release(id) {
+                self.troubles.forget(id);
+            }
+        }
+    }
+
+    /// All routes of a VNI were announced: what else there is goes.
+    pub(crate) fn complete(&mut self, vni: Vni) {
+        let Some(&table) = self.settings.tables.get(&vni) else { return };
+        self.complete.insert(table);
+        for id in self.adopted.remove(&table).unwrap_or_default() {
+            self.routes[id].adopted = false;
+            self.touch(id);
+        }
+        if self.complete.len() == self.tables.len() {
+            self.objects.complete();
+        }
+    }
+
+    /// Nothing is wanted any more: the next flush deletes all that is there.
+    pub(crate) fn clear(&mut self) {
+        self.routes.withdraw_all();
+        self.complete = self.tables.clone();
+        self.adopted.clear();
+        let ids: Vec<_> = self.routes.ids().collect();
+        for id in ids {
+            self.routes[id].adopted = false;
+            self.touch(id);
+        }
+        self.objects.complete();
+    }
+
+    /// The time has come to this.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        while let Some(id) = self.troubles.due(now) {
+            self.touch(id);
+        }
+        if self.looks.periodic(self.tables.iter().copied(), now) {
+            self.counts.reconciles += 1;
+            self.troubles.tidy(now);
+            self.objects.sweep();
+        }
+    }
+
+    /// When [`Self::tick`], a flush or [`Self::lines`] has something to do without any input.
+    pub(crate) fn wake(&self) -> Moment {
+        let others = self.troubles.next().into_iter().chain(self.notes.next());
+        others.fold(self.looks.next(), Moment::min)
+    }
+
+    /// What is to be looked at next, if anything is due. Not while a plan is under way.
+    pub(crate) fn look(&mut self, now: Moment) -> Option<Look> {
+        if self.work.is_idle() { self.looks.take(now) } else { None }
+    }
+
+    /// Everything must be looked at.
+    pub(crate) fn look_at_all(&mut self, now: Moment) {
+        self.looks.at(Look::Device, now);
+        self.looks.at(Look::Objects, now);
+        for &table in &self.tables {
+            self.looks.at(Look::Routes(table), now);
+        }
+    }
+
+    /// A look could not be taken.
+    pub(crate) fn look_failed(&mut self, look: Look, words: &str, now: Moment) {
+        self.notes.add(Kind::Other, format_args!("cannot read {look}: {words}"));
+        self.looks.ask(look, now);
+    }
+
+    /// Requests to be carried out, in order, after [`Self::plan`].
+    pub(crate) fn requests(&self) -> &[Request] {
+        &self.work.requests
+    }
+
+    /// Lines for the log.
+    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(Kind, String)> {
+        self.notes.lines(now)
+    }
+
+    /// How things stand.
+    pub(crate) fn summary(&self) -> Summary {
+        let mut summary = Summary {
+            wanted: self.routes.wanted(),
+            installed: self.routes.installed(),
+            objects: self.objects.len(),
+            device_up: matches!(self.link, Link::Up { .. }),
+            counts: self.counts,
+            ..Summary::default()
+        };
+        for (_, why) in self.troubles.iter() {
+            match why {
+                Why::Conflict(_) | Why::Taken => summary.conflicts += 1,
+                Why::Refused(_) | Why::Fight => summary.refused += 1,
+            }
+        }
+        summary
+    }
+
+    /// A route must be examined.
+    fn touch(&mut self, id: u32) {
+        let slot = &mut self.routes[id];
+        slot.done = false;
+        if !slot.dirty && !slot.vacant {
+            slot.dirty = true;
+            self.dirty.push_back(id);
+        }
+    }
+
+    /// The kernel has something else of a route now; objects are held and released as needed.
+    fn set_actual(&mut self, id: u32, actual: Actual) {
+        if let Actual::Object(object) = actual {
+            self.objects.hold(object);
+        }
+        if let Actual::Object(object) = self.routes.set_actual(id, actual) {
+            self.objects.release(object);
+        }
+    }
+}
+
+/// Another protocol's route is in the way, in words.
+fn conflict(protocol: u8) -> String {
+    let name = match protocol {
+        2 => " (kernel)",
+        3 => " (boot)",
+        4 => " (static)",
+        11 => " (zebra)",
+        12 => " (bird)",
+        16 => " (dhcp)",
+        186 => " (bgp)",
+        _ => "",
+    };
+    format!("a route of protocol {protocol}{name} has this destination and metric")
+}

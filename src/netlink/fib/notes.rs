@@ -1,0 +1,90 @@
+//! What the log should say, a few lines at a time whatever happens.
+//!
+//! State: per kind of remark a count and the first few since the log was last written. A hundred
+//! thousand refused routes are four lines and not a hundred thousand.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use crate::ids::Moment;
+use crate::netlink::kernel::RouteKey;
+
+/// Remarks of one kind that are written out.
+const SHOWN: usize = 3;
+/// How long the log is left alone after lines of one kind.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What a remark is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// The kernel refused a route or an object.
+    Refused,
+    /// Another protocol's route is in the way.
+    Conflict,
+    /// A conflict is over.
+    Resolved,
+    /// Others changed what was installed.
+    Repair,
+    /// The device can't be used.
+    Down,
+    /// Whatever happens seldom.
+    Other,
+}
+
+const KINDS: [Kind; 6] =
+    [Kind::Refused, Kind::Conflict, Kind::Resolved, Kind::Repair, Kind::Down, Kind::Other];
+
+impl Display for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, destination, metric } = self;
+        write!(f, "route {destination} metric {metric} of table {table}")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    count: usize,
+    first: Vec<String>,
+    written: Option<Moment>,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    tallies: [Tally; KINDS.len()],
+}
+
+impl Notes {
+    pub(crate) fn add(&mut self, kind: Kind, remark: impl Display) {
+        let tally = &mut self.tallies[kind as usize];
+        tally.count += 1;
+        if tally.first.len() < SHOWN {
+            tally.first.push(remark.to_string());
+        }
+    }
+
+    /// Lines for the log now.
+    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(Kind, String)> {
+        let mut lines = Vec::new();
+        for kind in KINDS {
+            let tally = &mut self.tallies[kind as usize];
+            if tally.count == 0 || tally.written.is_some_and(|at| now.since(at) < PAUSE) {
+                continue;
+            }
+            let more = tally.count - tally.first.len();
+            lines.extend(tally.first.drain(..).map(|remark| (kind, remark)));
+            if more > 0 {
+                lines.push((kind, format!("and {more} more like these")));
+            }
+            tally.count = 0;
+            tally.written = Some(now);
+        }
+        lines
+    }
+
+    /// When lines that wait may be written.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        let waiting = self.tallies.iter().filter(|tally| tally.count > 0);
+        waiting.map(|tally| tally.written.map_or(Moment(0), |at| at + PAUSE)).min()
+    }
+}

@@ -1,0 +1,358 @@
+//! Own nexthop objects: which there are, who uses them, and which id each has.
+//!
+//! State: objects by id and by what they are, ids in our range that others use. An object is made
+//! before the first route that uses it and deleted after the last one; it never changes. Objects
+//! that were found are told by what they are, so a restart makes none anew. Knows no routes: whoever
+//! has one use an object holds it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use ahash::RandomState;
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
+
+use crate::netlink::kernel::{Hop, Object, ObjectBody, Request};
+
+#[derive(Debug)]
+struct Entry {
+    body: ObjectBody,
+    /// Routes and groups in the kernel that use it, and those about to.
+    users: u32,
+    /// In the kernel.
+    live: bool,
+    /// From an earlier run: stays until all VNIs are complete.
+    adopted: bool,
+}
+
+/// What became of objects that the kernel lost.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// Objects that are gone: so are the routes that used them.
+    pub(crate) gone: BTreeSet<u32>,
+    /// Objects that are something else now; the routes that use them are still there.
+    pub(crate) changed: BTreeSet<u32>,
+}
+
+impl Lost {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// There are more objects than ids.
+#[derive(Debug)]
+pub(crate) struct Exhausted;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    protocol: u8,
+    ids: Range<u32>,
+    next: u32,
+    by_id: HashMap<u32, Entry, RandomState>,
+    by_body: HashMap<ObjectBody, u32, RandomState>,
+    /// Ids in our range that are not ours.
+    taken: HashSet<u32, RandomState>,
+    /// To be made, members before groups.
+    new: Vec<u32>,
+    /// Perhaps not used any more.
+    idle: Vec<u32>,
+    /// Whether objects of an earlier run may go.
+    complete: bool,
+}
+
+impl Objects {
+    pub(crate) fn new(protocol: u8, ids: Range<u32>, hasher: &RandomState) -> Self {
+        Self {
+            protocol,
+            next: ids.start,
+            ids,
+            by_id: HashMap::with_hasher(hasher.clone()),
+            by_body: HashMap::with_hasher(hasher.clone()),
+            taken: HashSet::with_hasher(hasher.clone()),
+            new: Vec::new(),
+            idle: Vec::new(),
+            complete: false,
+        }
+    }
+
+    /// Objects in the kernel.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn is_ours(&self, id: u32) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// The object of a sorted set of hops, which is to be made when there is none yet.
+    pub(crate) fn need(&mut self, hops: &[Hop]) -> Result<u32, Exhausted> {
+        if let [hop] = hops {
+            return self.find_or_add(ObjectBody::Hop(*hop));
+        }
+        let mut members = SmallVec::new();
+        for hop in hops {
+            members.push(self.find_or_add(ObjectBody::Hop(*hop))?);
+        }
+        members.sort_unstable();
+        self.find_or_add(ObjectBody::Group(members))
+    }
+
+    fn find_or_add(&mut self, body: ObjectBody) -> Result<u32, Exhausted> {
+        if let Some(&id) = self.by_body.get(&body) {
+            return Ok(id);
+        }
+        let id = self.free_id()?;
+        if let ObjectBody::Group(members) = &body {
+            for &member in members {
+                self.hold(member);
+            }
+        }
+        self.by_body.insert(body.clone(), id);
+        self.by_id.insert(id, Entry { body, users: 0, live: false, adopted: false });
+        self.new.push(id);
+        // Nobody may hold it in the end.
+        self.idle.push(id);
+        Ok(id)
+    }
+
+    fn free_id(&mut self) -> Result<u32, Exhausted> {
+        for _ in self.ids.clone() {
+            let id = self.next;
+            self.next = if id + 1 < self.ids.end { id + 1 } else { self.ids.start };
+            if !self.by_id.contains_key(&id) && !self.taken.contains(&id) {
+                return Ok(id);
+            }
+        }
+        Err(Exhausted)
+    }
+
+    /// One more user.
+    pub(crate) fn hold(&mut self, id: u32) {
+        if let Some(entry) = self.by_id.get_mut(&id) {
+            entry.users += 1;
+        }
+    }
+
+    /// One user fewer.
+    pub(crate) fn release(&mut self, id: u32) {
+        let Some(entry) = self.by_id.get_mut(&id) else { return };
+        entry.users = entry.users.saturating_sub(1);
+        if entry.users == 0 {
+            self.idle.push(id);
+        }
+    }
+
+    /// The hops that an object leads to, sorted.
+    pub(crate) fn hops(&self, id: u32) -> SmallVec<[Hop; 4]> {
+        let mut hops = SmallVec::new();
+        let hop = |id: &u32| match self.by_id.get(id).map(|entry| &entry.body) {
+            Some(ObjectBody::Hop(hop)) => Some(*hop),
+            _ => None,
+        };
+        match self.by_id.get(&id).map(|entry| &entry.body) {
+            Some(ObjectBody::Hop(hop)) => hops.push(*hop),
+            Some(ObjectBody::Group(members)) => hops.extend(members.iter().filter_map(hop)),
+            Some(ObjectBody::Foreign) | None => {}
+        }
+        hops.sort_unstable();
+        hops
+    }
+
+    /// Requests that make what is needed and not there, with their ids: hops, and when asked again
+    /// groups. Not together: with a member's id taken by others the group would be one of theirs.
+    pub(crate) fn additions(&mut self, requests: &mut Vec<Request>, about: &mut Vec<u32>) {
+        let of_group = |objects: &Self, id: &u32| !objects.members(*id).is_empty();
+        let needed = |objects: &Self, id: &u32| {
+            objects.by_id.get(id).is_some_and(|entry| !entry.live && entry.users > 0)
+        };
+        let mut new = std::mem::take(&mut self.new);
+        new.retain(|id| needed(self, id));
+        let (groups, hops): (Vec<_>, Vec<_>) = new.iter().partition(|id| of_group(self, id));
+        let now = if hops.is_empty() {
+            groups
+        } else {
+            self.new = groups;
+            hops
+        };
+        for id in now {
+            let Some(entry) = self.by_id.get(&id) else { continue };
+            let (protocol, body) = (self.protocol, entry.body.clone());
+            requests.push(Request::AddObject(Object { id, protocol, body }));
+            about.push(id);
+        }
+    }
+
+    /// Groups that are to be made and have one of these members, which is returned with each.
+    pub(crate) fn waiting_for(&self, members: impl Fn(u32) -> bool) -> Vec<(u32, u32)> {
+        let waiting = self.new.iter().filter_map(|&group| {
+            let member = self.members(group).iter().find(|&&member| members(member))?;
+            Some((group, *member))
+        });
+        waiting.collect()
+    }
+
+    /// The kernel made an object.
+    pub(crate) fn added(&mut self, id: u32) {
+        if let Some(entry) = self.by_id.get_mut(&id) {
+            entry.live = true;
+        }
+    }
+
+    /// The kernel did not make an object. `taken`: because somebody else has the id.
+    pub(crate) fn refused(&mut self, id: u32, taken: bool) {
+        self.forget(id);
+        if taken {
+            self.taken.insert(id);
+        }
+    }
+
+    /// The members of a group.
+    pub(crate) fn members(&self, id: u32) -> &[u32] {
+        match self.by_id.get(&id).map(|entry| &entry.body) {
+            Some(ObjectBody::Group(members)) => members,
+            _ => &[],
+        }
+    }
+
+    /// Requests that delete what nobody uses, groups before members.
+    pub(crate) fn deletions(&mut self, requests: &mut Vec<Request>, about: &mut Vec<u32>) {
+        let (mut groups, mut others) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(id) = self.idle.pop() {
+            let Some(entry) = self.by_id.get(&id) else { continue };
+            if entry.users > 0 || entry.adopted && !self.complete {
+                continue;
+            }
+            if !entry.live {
+                // Its members may become idle by this.
+                self.forget(id);
+            } else if matches!(entry.body, ObjectBody::Group(_)) {
+                groups.insert(id);
+            } else {
+                others.insert(id);
+            }
+        }
+        about.extend(groups.into_iter().chain(others));
+        requests.extend(about.iter().map(|&id| Request::DeleteObject { id }));
+    }
+
+    /// The kernel has deleted an object, or never had it.
+    pub(crate) fn forget(&mut self, id: u32) {
+        let Some(entry) = self.remove(id) else { return };
+        if let ObjectBody::Group(members) = entry.body {
+            for member in members {
+                self.release(member);
+            }
+        }
+    }
+
+    /// Objects of earlier runs may go from now on.
+    pub(crate) fn complete(&mut self) {
+        self.complete = true;
+        self.sweep();
+    }
+
+    /// Looks at all objects for those that nobody uses.
+    pub(crate) fn sweep(&mut self) {
+        let unused = self.by_id.iter().filter(|(_, entry)| entry.users == 0);
+        self.idle.extend(unused.map(|(&id, _)| id));
+    }
+
+    /// Somebody deleted objects. Users must be counted anew afterwards.
+    pub(crate) fn lose(&mut self, ids: &BTreeSet<u32>) -> Lost {
+        let mut lost = Lost::default();
+        for &id in ids {
+            if self.remove(id).is_some() {
+                lost.gone.insert(id);
+            }
+        }
+        if lost.gone.is_empty() {
+            return lost;
+        }
+        let hit = |entry: &Entry| match &entry.body {
+            ObjectBody::Group(members) => members.iter().any(|member| lost.gone.contains(member)),
+            _ => false,
+        };
+        let groups: Vec<_> =
+            self.by_id.iter().filter(|(_, entry)| hit(entry)).map(|(&id, _)| id).collect();
+        for id in groups {
+            // The kernel takes the member out of the group, and a group away that has none left.
+            let Some(entry) = self.remove(id) else { continue };
+            let ObjectBody::Group(mut members) = entry.body else { continue };
+            members.retain(|member| !lost.gone.contains(member));
+            if members.is_empty() {
+                lost.gone.insert(id);
+            } else {
+                self.insert_found(id, ObjectBody::Group(members), entry.adopted);
+                lost.changed.insert(id);
+            }
+        }
+        lost
+    }
+
+    /// Takes in all objects that the kernel has. Users must be counted anew afterwards.
+    pub(crate) fn saw(&mut self, mut dump: Vec<Object>) -> Lost {
+        let mut lost = Lost::default();
+        dump.retain(|object| self.ids.contains(&object.id));
+        dump.sort_unstable_by_key(|object| object.id);
+        self.taken.clear();
+        let seen: Vec<_> = dump.iter().map(|object| object.id).collect();
+        for object in dump {
+            let ours = object.protocol == self.protocol;
+            if ours && self.by_id.get(&object.id).is_some_and(|entry| entry.body == object.body) {
+                continue;
+            }
+            let known = self.remove(object.id);
+            if known.is_some() {
+                lost.changed.insert(object.id);
+            }
+            if ours {
+                let adopted = known.is_none_or(|entry| entry.adopted);
+                self.insert_found(object.id, object.body, adopted);
+            } else {
+                self.taken.insert(object.id);
+            }
+        }
+        let missing = |id: &&u32| seen.binary_search(id).is_err();
+        let missing: Vec<_> = self.by_id.keys().filter(missing).copied().collect();
+        for id in missing {
+            self.remove(id);
+            lost.gone.insert(id);
+        }
+        lost
+    }
+
+    fn remove(&mut self, id: u32) -> Option<Entry> {
+        let entry = self.by_id.remove(&id)?;
+        if self.by_body.get(&entry.body) == Some(&id) {
+            self.by_body.remove(&entry.body);
+        }
+        Some(entry)
+    }
+
+    fn insert_found(&mut self, id: u32, body: ObjectBody, adopted: bool) {
+        // Of two that are the same the first is used.
+        self.by_body.entry(body.clone()).or_insert(id);
+        self.by_id.insert(id, Entry { body, users: 0, live: true, adopted });
+    }
+
+    /// Counts users anew: groups here, and the routes' objects that are handed in.
+    pub(crate) fn recount(&mut self, routes: impl Iterator<Item = u32>) {
+        let groups: Vec<_> = self
+            .by_id
+            .values_mut()
+            .filter_map(|entry| {
+                entry.users = 0;
+                match &entry.body {
+                    ObjectBody::Group(members) => Some(members.clone()),
+                    _ => None,
+                }
+            })
+            .collect();
+        for id in groups.into_iter().flatten().chain(routes) {
+            self.hold(id);
+        }
+        self.sweep();
+    }
+}

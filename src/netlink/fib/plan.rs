@@ -1,0 +1,339 @@
+//! From routes that need work to requests in a safe order, and from results to what is known.
+//!
+//! State: the round under way. Objects are made before the routes that use them and deleted after
+//! the last of them, in requests of their own, so a refused object refuses no route unseen.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use smallvec::SmallVec;
+
+use super::notes::Kind;
+use super::retry::Why;
+use super::routes::{Actual, Slot};
+use super::{Fib, Link, Look};
+use crate::ids::Moment;
+use crate::netlink::kernel::{Hop, KernelError, Request, Via};
+
+/// Routes of one round: bounds memory, and how long other work waits.
+pub(crate) const ROUND: usize = 4096;
+/// Hops of one route. A kernel shows a route with all its hops in one message of at most 32 KiB,
+/// about a hundred bytes each.
+pub(crate) const HOPS: usize = 128;
+
+const ENOENT: i32 = 2;
+const ESRCH: i32 = 3;
+const EIO: i32 = 5;
+const EEXIST: i32 = 17;
+const ENODEV: i32 = 19;
+const EINVAL: i32 = 22;
+const ENETDOWN: i32 = 100;
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Stage {
+    #[default]
+    Objects,
+    Routes,
+    Sweep,
+}
+
+/// A round of requests.
+#[derive(Default, Debug)]
+pub(crate) struct Work {
+    stage: Stage,
+    /// What is under way, and the route or object that each is about.
+    pub(crate) requests: Vec<Request>,
+    about: Vec<u32>,
+    /// Routes that wait for their objects.
+    routes: Vec<Request>,
+    routes_about: Vec<u32>,
+}
+
+impl Work {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.is_empty() && self.routes.is_empty()
+    }
+}
+
+impl Fib {
+    /// Makes the next requests. False when all that can be done now is done.
+    pub(crate) fn plan(&mut self, now: Moment) -> bool {
+        if self.work.routes.is_empty() {
+            self.heal(now);
+            while self.work.routes.len() < ROUND
+                && let Some(id) = self.dirty.pop_front()
+            {
+                self.examine(id, now);
+            }
+        }
+        let work = &mut self.work;
+        work.stage = Stage::Objects;
+        self.objects.additions(&mut work.requests, &mut work.about);
+        if work.requests.is_empty() {
+            work.stage = Stage::Routes;
+            std::mem::swap(&mut work.requests, &mut work.routes);
+            std::mem::swap(&mut work.about, &mut work.routes_about);
+        }
+        if work.requests.is_empty() {
+            work.stage = Stage::Sweep;
+            self.objects.deletions(&mut work.requests, &mut work.about);
+        }
+        !self.work.requests.is_empty()
+    }
+
+    /// Compares what is wanted of a route with what is there.
+    fn examine(&mut self, id: u32, now: Moment) {
+        let slot = &mut self.routes[id];
+        slot.dirty = false;
+        if slot.wanted.is_empty() {
+            if slot.actual == Actual::Absent {
+                slot.done = true;
+                self.dead.push(id);
+                self.troubles.clear(id);
+            } else if !slot.adopted {
+                self.delete(id);
+            }
+            return;
+        }
+        // Without a device nothing can be done; all routes are examined again when it comes.
+        let Link::Up { index, kind } = self.link else { return };
+        let trouble = self.troubles.get(id).map(|trouble| (&trouble.why, trouble.until));
+        let conflict = matches!(trouble, Some((Why::Conflict(_), _)));
+        let taken = matches!(trouble, Some((Why::Taken, _)));
+        let waits = match slot.actual {
+            Actual::Absent => conflict && trouble.is_some_and(|(_, until)| until > now),
+            // Whose route it is now, a look will tell.
+            _ => taken,
+        };
+        if waits {
+            return;
+        }
+        let mut hops: SmallVec<[Hop; 4]> =
+            slot.wanted.iter().map(|wanted| wanted.target.hop(index, kind)).collect();
+        if hops.len() > 1 {
+            hops.sort_unstable();
+            hops.dedup();
+            if hops.len() > HOPS {
+                if !self.cut {
+                    let (key, all) = (slot.key, hops.len());
+                    let remark = format!("{key} has {all} next hops; only {HOPS} are used of any");
+                    self.notes.add(Kind::Other, remark);
+                }
+                self.cut = true;
+                hops.truncate(HOPS);
+            }
+        }
+        let slot = &self.routes[id];
+        if slot.adopted && self.covers(slot, &hops) {
+            self.routes[id].done = true;
+            return;
+        }
+        let via = if self.settings.objects {
+            match self.objects.need(&hops) {
+                Ok(object) => Via::Object(object),
+                Err(_) => {
+                    self.refuse(id, "all ids reserved for nexthop objects are in use", now);
+                    return;
+                }
+            }
+        } else {
+            Via::Hops(SmallVec::from_slice(&hops))
+        };
+        let slot = &mut self.routes[id];
+        if slot.actual.is(&via) {
+            slot.done = true;
+            if !conflict {
+                self.troubles.clear(id);
+            }
+            return;
+        }
+        let replace = slot.actual != Actual::Absent;
+        if conflict && replace {
+            // A replacement might hit the other's route.
+            self.delete(id);
+            return;
+        }
+        if let Via::Object(object) = via {
+            self.objects.hold(object);
+        }
+        let (key, protocol) = (slot.key, self.settings.protocol);
+        self.work.routes.push(Request::SetRoute { key, protocol, via, replace });
+        self.work.routes_about.push(id);
+    }
+
+    /// Whether an installed route has all these hops already.
+    fn covers(&self, slot: &Slot, hops: &[Hop]) -> bool {
+        match &slot.actual {
+            Actual::Object(object) => {
+                let there = self.objects.hops(*object);
+                hops.iter().all(|hop| there.contains(hop))
+            }
+            Actual::Hops(there) => hops.iter().all(|hop| there.contains(hop)),
+            Actual::Absent | Actual::Other => false,
+        }
+    }
+
+    fn delete(&mut self, id: u32) {
+        let (key, protocol) = (self.routes[id].key, self.settings.protocol);
+        self.work.routes.push(Request::DeleteRoute { key, protocol });
+        self.work.routes_about.push(id);
+    }
+
+    /// Takes in what became of [`Fib::requests`]. An error means that nothing is known of any.
+    pub(crate) fn settle(
+        &mut self,
+        results: io::Result<Vec<Result<(), KernelError>>>,
+        now: Moment,
+    ) {
+        let mut requests = std::mem::take(&mut self.work.requests);
+        let mut about = std::mem::take(&mut self.work.about);
+        let unknown = |text: String| Err(KernelError { errno: EIO, text });
+        let mut results = match results {
+            Ok(results) => results,
+            Err(error) => {
+                self.look_at_all(now);
+                vec![unknown(error.to_string()); requests.len()]
+            }
+        };
+        results.resize(requests.len(), unknown("no answer".to_owned()));
+        self.counts.requests += requests.len() as u64;
+        match self.work.stage {
+            Stage::Objects => self.settle_objects(&about, &results, now),
+            Stage::Routes => {
+                for ((request, &id), result) in requests.iter().zip(&about).zip(&results) {
+                    match request {
+                        Request::SetRoute { via, replace, .. } => {
+                            self.settle_set(id, via, *replace, result, now);
+                        }
+                        _ => self.settle_delete(id, result, now),
+                    }
+                }
+            }
+            Stage::Sweep => {
+                for (&id, result) in about.iter().zip(&results) {
+                    match result {
+                        Err(error) if error.errno != ENOENT => {
+                            let words = &error.text;
+                            self.notes.add(Kind::Refused, format_args!("nexthop {id}: {words}"));
+                            self.counts.refusals += 1;
+                        }
+                        _ => self.objects.forget(id),
+                    }
+                }
+            }
+        }
+        requests.clear();
+        about.clear();
+        self.work.requests = requests;
+        self.work.about = about;
+    }
+
+    /// Routes whose objects were refused are taken out of the round: examined again when only an id
+    /// was taken, else tried later.
+    fn settle_objects(&mut self, about: &[u32], results: &[Result<(), KernelError>], now: Moment) {
+        let mut failed: BTreeMap<u32, Option<String>> = BTreeMap::new();
+        for (&id, result) in about.iter().zip(results) {
+            let Err(error) = result else {
+                self.objects.added(id);
+                continue;
+            };
+            let taken = error.errno == EEXIST;
+            if !taken {
+                self.look_after(error, now);
+            }
+            failed.insert(id, (!taken).then(|| error.text.clone()));
+            self.objects.refused(id, taken);
+        }
+        for (group, member) in self.objects.waiting_for(|member| failed.contains_key(&member)) {
+            failed.insert(group, failed.get(&member).cloned().flatten());
+            self.objects.refused(group, false);
+        }
+        if failed.is_empty() {
+            return;
+        }
+        let requests = std::mem::take(&mut self.work.routes);
+        let ids = std::mem::take(&mut self.work.routes_about);
+        for (request, id) in requests.into_iter().zip(ids) {
+            let why = match &request {
+                Request::SetRoute { via: Via::Object(object), .. } => failed.get(object),
+                _ => None,
+            };
+            match why {
+                None => {
+                    self.work.routes.push(request);
+                    self.work.routes_about.push(id);
+                }
+                Some(None) => self.touch(id),
+                Some(Some(words)) => self.refuse(id, words, now),
+            }
+        }
+    }
+
+    fn settle_set(
+        &mut self,
+        id: u32,
+        via: &Via,
+        replace: bool,
+        result: &Result<(), KernelError>,
+        now: Moment,
+    ) {
+        if result.is_ok() {
+            self.set_actual(id, Actual::of(via));
+            let slot = &mut self.routes[id];
+            slot.adopted = false;
+            slot.stray = false;
+            slot.done = !slot.dirty;
+            if self.troubles.conflict(id).is_some() {
+                let key = slot.key;
+                self.notes.add(Kind::Resolved, format_args!("{key} is no longer in the way"));
+            }
+            self.troubles.clear(id);
+        }
+        // The plan held it; now the route does, or nobody.
+        if let Via::Object(object) = via {
+            self.objects.release(*object);
+        }
+        let Err(error) = result else { return };
+        if error.errno != EEXIST || replace {
+            self.look_after(error, now);
+            self.refuse(id, &error.text, now);
+        } else if let Some(protocol) = self.troubles.conflict(id) {
+            self.troubles.note(id, Why::Conflict(protocol), now);
+        } else {
+            self.troubles.note(id, Why::Taken, now);
+            self.looks.ask(Look::Routes(self.routes[id].key.table), now);
+        }
+    }
+
+    fn settle_delete(&mut self, id: u32, result: &Result<(), KernelError>, now: Moment) {
+        match result {
+            Err(error) if error.errno != ESRCH && error.errno != ENOENT => {
+                self.refuse(id, &error.text, now);
+            }
+            _ => {
+                self.set_actual(id, Actual::Absent);
+                self.routes[id].adopted = false;
+                self.routes[id].stray = false;
+                // Nobody wants it, or it waits for another's route to go.
+                self.touch(id);
+            }
+        }
+    }
+
+    /// The kernel refused to do something about a route.
+    fn refuse(&mut self, id: u32, words: &str, now: Moment) {
+        self.counts.refusals += 1;
+        if self.troubles.note(id, Why::Refused(words.to_owned()), now) {
+            self.notes.add(Kind::Refused, format_args!("{}: {words}", self.routes[id].key));
+        }
+    }
+
+    /// Looks at what a refusal says is not as it was thought to be.
+    fn look_after(&mut self, error: &KernelError, now: Moment) {
+        match error.errno {
+            ENODEV | ENETDOWN => self.looks.ask(Look::Device, now),
+            EINVAL | ENOENT if self.settings.objects => self.looks.ask(Look::Objects, now),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Routes that could not be installed, and when each is tried again.
+//!
+//! State: what is wrong with each such route, and a queue of moments. Delays double from one second
+//! to a minute. Also notes which routes others keep taking away, so that two programs that disagree
+//! do not do so a thousand times a second.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+
+use crate::ids::Moment;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_secs(60);
+/// Repairs of one route that are made at once.
+const REPAIRS: u8 = 3;
+/// Without a repair for so long a route counts as left in peace.
+const PEACE: Duration = Duration::from_secs(120);
+
+/// What is wrong with a route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Why {
+    /// Another protocol's route has the key.
+    Conflict(u8),
+    /// Something has the key: a dump will tell what.
+    Taken,
+    /// The kernel said no.
+    Refused(String),
+    /// Others keep changing it.
+    Fight,
+}
+
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) why: Why,
+    failures: u8,
+    pub(crate) until: Moment,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Repair {
+    last: Moment,
+    times: u8,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Troubles {
+    troubles: HashMap<u32, Trouble, RandomState>,
+    queue: BinaryHeap<Reverse<(Moment, u32)>>,
+    repaired: HashMap<u32, Repair, RandomState>,
+}
+
+impl Troubles {
+    pub(crate) fn new(hasher: &RandomState) -> Self {
+        Self {
+            troubles: HashMap::with_hasher(hasher.clone()),
+            queue: BinaryHeap::new(),
+            repaired: HashMap::with_hasher(hasher.clone()),
+        }
+    }
+
+    pub(crate) fn get(&self, route: u32) -> Option<&Trouble> {
+        self.troubles.get(&route)
+    }
+
+    /// The protocol of the route that has the key.
+    pub(crate) fn conflict(&self, route: u32) -> Option<u8> {
+        match self.troubles.get(&route)?.why {
+            Why::Conflict(protocol) => Some(protocol),
+            _ => None,
+        }
+    }
+
+    /// Something is wrong, once more. Returns whether it was not known.
+    pub(crate) fn note(&mut self, route: u32, why: Why, now: Moment) -> bool {
+        let trouble = self.troubles.entry(route).or_insert(Trouble {
+            why: Why::Taken,
+            failures: 0,
+            until: now,
+        });
+        let same = std::mem::discriminant(&trouble.why) == std::mem::discriminant(&why);
+        let new = trouble.failures == 0 || !same;
+        trouble.until = now + delay(trouble.failures);
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.why = why;
+        self.queue.push(Reverse((trouble.until, route)));
+        new
+    }
+
+    /// All is well. Returns whether something was wrong.
+    pub(crate) fn clear(&mut self, route: u32) -> bool {
+        // Mostly nothing is wrong with any route.
+        !self.troubles.is_empty() && self.troubles.remove(&route).is_some()
+    }
+
+    /// A route was released.
+    pub(crate) fn forget(&mut self, route: u32) {
+        self.clear(route);
+        if !self.repaired.is_empty() {
+            self.repaired.remove(&route);
+        }
+    }
+
+    /// The kernel's state differs from what was installed. `None`: repair it now; else later.
+    pub(crate) fn repair(&mut self, route: u32, now: Moment) -> Option<Moment> {
+        let repair = self.repaired.entry(route).or_insert(Repair { last: now, times: 0 });
+        if now.since(repair.last) > PEACE {
+            repair.times = 0;
+        }
+        repair.times = repair.times.saturating_add(1);
+        repair.last = now;
+        let extra = repair.times.checked_sub(REPAIRS + 1)?;
+        let until = now + delay(extra);
+        self.troubles.insert(route, Trouble { why: Why::Fight, failures: extra, until });
+        self.queue.push(Reverse((until, route)));
+        Some(until)
+    }
+
+    /// Forgets repairs that are long past.
+    pub(crate) fn tidy(&mut self, now: Moment) {
+        self.repaired.retain(|_, repair| now.since(repair.last) <= PEACE);
+    }
+
+    /// The next route whose time has come.
+    pub(crate) fn due(&mut self, now: Moment) -> Option<u32> {
+        while let Some(&Reverse((moment, route))) = self.queue.peek() {
+            if moment > now {
+                return None;
+            }
+            self.queue.pop();
+            if self.troubles.get(&route).is_some_and(|trouble| trouble.until == moment) {
+                return Some(route);
+            }
+        }
+        None
+    }
+
+    /// When the next route's time comes.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        self.queue.peek().map(|Reverse((moment, _))| *moment)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Why)> {
+        self.troubles.iter().map(|(&route, trouble)| (route, &trouble.why))
+    }
+}
+
+fn delay(failures: u8) -> Duration {
+    FIRST.saturating_mul(1 << failures.min(6)).min(LAST)
+}

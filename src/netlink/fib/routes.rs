@@ -1,0 +1,250 @@
+//! Every route that is announced or installed, each once: what is wanted of it and what the kernel
+//! is believed to have.
+//!
+//! State: slots, an index by key, the number of own routes per table. A slot's number stays the
+//! same until [`Routes::release`], so lists of work hold four bytes per route and look nothing up.
+
+use std::ops::{Index, IndexMut};
+
+use ahash::RandomState;
+use hashbrown::{HashMap, HashTable};
+use smallvec::SmallVec;
+
+use super::settings::Target;
+use crate::netlink::kernel::{Hop, RouteKey, Via};
+
+/// A hop that is announced for a destination, and by how many routes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) target: Target,
+    pub(crate) routes: u32,
+}
+
+/// What the kernel is believed to have of us under a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Actual {
+    Absent,
+    /// A route by a nexthop object.
+    Object(u32),
+    /// A route with hops of its own, sorted.
+    Hops(Box<[Hop]>),
+    /// A route of our protocol that leads on in another way.
+    Other,
+}
+
+impl Actual {
+    pub(crate) fn of(via: &Via) -> Self {
+        match via {
+            Via::Object(id) => Self::Object(*id),
+            Via::Hops(hops) => Self::Hops(hops.as_slice().into()),
+            Via::Foreign => Self::Other,
+        }
+    }
+
+    pub(crate) fn is(&self, via: &Via) -> bool {
+        match (self, via) {
+            (Self::Object(id), Via::Object(other)) => id == other,
+            (Self::Hops(hops), Via::Hops(others)) => **hops == **others,
+            _ => false,
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) key: RouteKey,
+    /// Hops that are announced; empty when nobody announces the destination.
+    pub(crate) wanted: SmallVec<[Wanted; 1]>,
+    pub(crate) actual: Actual,
+    /// In the list of those to be looked at.
+    pub(crate) dirty: bool,
+    /// The kernel has what is wanted, as far as is known.
+    pub(crate) done: bool,
+    /// Found at start, and its VNI is not complete yet: hops that it has beyond those announced so
+    /// far stay.
+    pub(crate) adopted: bool,
+    /// Seen once where nobody announces it and all is known.
+    pub(crate) stray: bool,
+    /// Given back.
+    pub(crate) vacant: bool,
+    /// The last dump that it was seen in.
+    seen: u32,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    /// Own routes in the kernel, by table.
+    installed: HashMap<u32, u32, RandomState>,
+    dump: u32,
+    /// Destinations that somebody announces.
+    wanted: usize,
+}
+
+impl Routes {
+    pub(crate) fn new(hasher: &RandomState) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            hasher: hasher.clone(),
+            installed: HashMap::with_hasher(hasher.clone()),
+            dump: 0,
+            wanted: 0,
+        }
+    }
+
+    pub(crate) fn find(&self, key: &RouteKey) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        self.index.find(hash, |&id| self[id].key == *key).copied()
+    }
+
+    /// The slot of a key, an empty one when there was none.
+    pub(crate) fn find_or_insert(&mut self, key: &RouteKey) -> u32 {
+        let hash = self.hasher.hash_one(key);
+        if let Some(&id) = self.index.find(hash, |&id| self[id].key == *key) {
+            return id;
+        }
+        let slot = Slot {
+            key: *key,
+            wanted: SmallVec::new(),
+            actual: Actual::Absent,
+            dirty: false,
+            done: false,
+            adopted: false,
+            stray: false,
+            vacant: false,
+            seen: 0,
+        };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self[id] = slot;
+                id
+            }
+            None => {
+                // Four billion slots would take hundreds of gigabytes.
+                let id = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+                self.slots.push(slot);
+                id
+            }
+        };
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slots[id as usize].key));
+        id
+    }
+
+    /// Gives a slot back that nobody wants and the kernel does not have.
+    ///
+    /// Returns whether it was one.
+    pub(crate) fn release(&mut self, id: u32) -> bool {
+        let slot = &self[id];
+        if !slot.wanted.is_empty() || slot.actual != Actual::Absent || slot.dirty {
+            return false;
+        }
+        let hash = self.hasher.hash_one(slot.key);
+        let Ok(entry) = self.index.find_entry(hash, |&other| other == id) else { return false };
+        entry.remove();
+        self[id].vacant = true;
+        self.free.push(id);
+        true
+    }
+
+    /// One more route announces a hop.
+    pub(crate) fn announce(&mut self, id: u32, target: Target) {
+        let slot = &mut self.slots[id as usize];
+        match slot.wanted.iter_mut().find(|wanted| wanted.target == target) {
+            Some(wanted) => wanted.routes += 1,
+            None => {
+                self.wanted += usize::from(slot.wanted.is_empty());
+                slot.wanted.push(Wanted { target, routes: 1 });
+            }
+        }
+    }
+
+    /// One route fewer announces a hop.
+    pub(crate) fn withdraw(&mut self, id: u32, target: Target) {
+        let slot = &mut self.slots[id as usize];
+        let Some(place) = slot.wanted.iter().position(|wanted| wanted.target == target) else {
+            return;
+        };
+        slot.wanted[place].routes -= 1;
+        if slot.wanted[place].routes == 0 {
+            slot.wanted.swap_remove(place);
+            self.wanted -= usize::from(slot.wanted.is_empty());
+        }
+    }
+
+    /// Nobody announces anything any more.
+    pub(crate) fn withdraw_all(&mut self) {
+        for slot in &mut self.slots {
+            slot.wanted.clear();
+        }
+        self.wanted = 0;
+    }
+
+    /// The kernel has something else now. Returns what it had.
+    pub(crate) fn set_actual(&mut self, id: u32, actual: Actual) -> Actual {
+        let slot = &mut self.slots[id as usize];
+        let old = std::mem::replace(&mut slot.actual, actual);
+        let (was, is) = (old != Actual::Absent, slot.actual != Actual::Absent);
+        if was != is {
+            let count = self.installed.entry(slot.key.table).or_insert(0);
+            *count = if is { *count + 1 } else { count.saturating_sub(1) };
+        }
+        old
+    }
+
+    /// A dump begins.
+    pub(crate) fn begin_dump(&mut self) {
+        self.dump = self.dump.wrapping_add(1).max(1);
+    }
+
+    /// A route stands in the dump. False when it did already.
+    pub(crate) fn see(&mut self, id: u32) -> bool {
+        let dump = self.dump;
+        std::mem::replace(&mut self[id].seen, dump) != dump
+    }
+
+    pub(crate) fn was_seen(&self, id: u32) -> bool {
+        self[id].seen == self.dump
+    }
+
+    /// Own routes in a table.
+    pub(crate) fn installed_in(&self, table: u32) -> u32 {
+        self.installed.get(&table).copied().unwrap_or(0)
+    }
+
+    /// Own routes in all tables.
+    pub(crate) fn installed(&self) -> usize {
+        self.installed.values().map(|&count| count as usize).sum()
+    }
+
+    /// Destinations that somebody announces.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// All slots in use.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.index.iter().copied()
+    }
+}
+
+impl Index<u32> for Routes {
+    type Output = Slot;
+
+    fn index(&self, id: u32) -> &Slot {
+        &self.slots[id as usize]
+    }
+}
+
+impl IndexMut<u32> for Routes {
+    fn index_mut(&mut self, id: u32) -> &mut Slot {
+        &mut self.slots[id as usize]
+    }
+}

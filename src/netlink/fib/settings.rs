@@ -1,0 +1,113 @@
+//! What an announcement means for the kernel.
+//!
+//! State: the configuration, fixed for a writer's life. Called for every change that is handed over.
+//! It knows nothing of what is installed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+
+use crate::netlink::kernel::{Hop, RouteKey, TunnelKind};
+use crate::wire::{Destination, IpVersion, NextHopType, Update, Vni};
+
+/// The metric that IPv6 routes get when none is given.
+const IPV6_METRIC: u32 = 1024;
+
+/// Why an IPv4 underlay address can't be used.
+const UNDERLAY: &str = "the next hop is an IPv4 address, and encap ip6 carries IPv6 addresses only";
+
+/// The configuration as the state machine needs it; checked already.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The routing table of each VNI; no table twice.
+    pub(crate) tables: HashMap<Vni, u32, RandomState>,
+    /// The tunnel device's name.
+    pub(crate) device: String,
+    /// Who own routes and objects say installed them.
+    pub(crate) protocol: u8,
+    /// Metric of all routes; 0 leaves it to the kernel.
+    pub(crate) metric: u32,
+    pub(crate) ipv4_only: bool,
+    /// Types of next hops that others see to.
+    pub(crate) excluded: Vec<NextHopType>,
+    /// By nexthop objects, or else by hops in the routes themselves.
+    pub(crate) objects: bool,
+    /// Ids of own nexthop objects.
+    pub(crate) ids: Range<u32>,
+}
+
+/// Where a destination is reached, whatever the device is at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Target {
+    pub(crate) underlay: Ipv6Addr,
+    /// The VNI that the tunnel should carry.
+    pub(crate) vni: u32,
+}
+
+impl Target {
+    /// The hop over a device of index `device`.
+    pub(crate) fn hop(self, device: u32, kind: TunnelKind) -> Hop {
+        let encap_id = match kind {
+            TunnelKind::Ip6Tnl => 0,
+            TunnelKind::VxlanGpe => u64::from(self.vni),
+        };
+        Hop { underlay: self.underlay, encap_id, device }
+    }
+}
+
+/// What a change is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Meaning {
+    /// Not for this kernel.
+    Ignored,
+    /// Can't be installed, with one sentence why.
+    Impossible(&'static str),
+    /// One hop of a route.
+    Route(RouteKey, Target),
+}
+
+impl Settings {
+    /// What a change is about, whether it adds or removes.
+    pub(crate) fn read(&self, change: &Update) -> Meaning {
+        let Some(&table) = self.tables.get(&change.vni) else { return Meaning::Ignored };
+        let version = change.destination.version();
+        if self.ipv4_only && version == IpVersion::V6 {
+            return Meaning::Ignored;
+        }
+        let next_hop = &change.next_hop;
+        if self.excluded.contains(&next_hop.kind()) {
+            return Meaning::Ignored;
+        }
+        let IpAddr::V6(underlay) = next_hop.address() else {
+            return Meaning::Impossible(UNDERLAY);
+        };
+        let vni = match next_hop.target_vni() {
+            0 => change.vni.0,
+            other => other,
+        };
+        let metric = match version {
+            IpVersion::V6 if self.metric == 0 => IPV6_METRIC,
+            _ => self.metric,
+        };
+        let key = RouteKey { table, destination: masked(change.destination), metric };
+        Meaning::Route(key, Target { underlay, vni })
+    }
+}
+
+/// A destination without its host bits.
+fn masked(destination: Destination) -> Destination {
+    let length = destination.prefix_len();
+    let address = match destination.addr() {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+    };
+    Destination::new(address, length).unwrap_or(destination)
+}

@@ -1,0 +1,6 @@
+//! Scripts for the state machine, and a model kernel for them and for random ones.
+
+mod model;
+mod random;
+mod scripts;
+mod world;

@@ -1,0 +1,125 @@
+//! What a start refuses, and what it takes over.
+
+use std::collections::BTreeMap;
+
+use super::harness::{DEVICE, Leaf, TABLE, config, leaf, route};
+use crate::netlink::testing::in_namespace;
+use crate::netlink::{Config, NetlinkClient, StartError};
+use crate::wire::Vni;
+
+const A: &str = "10.0.0.0/24";
+const B: &str = "2001:db8:1::/48";
+
+fn refused(config: Config) -> (StartError, String) {
+    let error = NetlinkClient::start(config).unwrap_err();
+    let words = error.to_string();
+    (error, words)
+}
+
+#[test]
+fn tables_and_numbers_that_are_not_free_are_refused() {
+    for table in [0, 253, 254, 255] {
+        let tables = BTreeMap::from([(Vni(100), table)]);
+        let (error, words) = refused(Config { tables, ..config() });
+        assert!(matches!(error, StartError::Table { .. }), "{words}");
+    }
+    let tables = BTreeMap::from([(Vni(1), 7), (Vni(2), 7)]);
+    let (_, words) = refused(Config { tables, ..config() });
+    assert_eq!(words, "VNIs 1 and 2 both have table 7; give each its own");
+    for protocol in 0..=4 {
+        let (error, words) = refused(Config { protocol, ..config() });
+        assert!(matches!(error, StartError::Protocol(_)), "{words}");
+    }
+    for nexthop_base in [0, u32::MAX] {
+        let (error, words) = refused(Config { nexthop_base, ..config() });
+        assert!(matches!(error, StartError::NexthopBase(_)), "{words}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_or_of_the_wrong_sort_is_refused() {
+    in_namespace(|namespace| {
+        let (error, words) = refused(config());
+        assert!(matches!(error, StartError::NoDevice(_)), "{words}");
+        let (error, words) = refused(Config { device: "lo".to_owned(), ..config() });
+        assert!(matches!(error, StartError::Device(_)), "{words}");
+        namespace.ip(&format!("link add {DEVICE} type vxlan id 5 dstport 4790"));
+        let (error, words) = refused(config());
+        assert!(matches!(error, StartError::Device(_)), "{words}");
+    });
+}
+
+#[test]
+fn a_process_that_may_not_change_routes_is_told_so() {
+    in_namespace(|namespace| {
+        namespace.tunnel(DEVICE);
+        let set = rustix::thread::capabilities(None).unwrap();
+        let mut fewer = set;
+        fewer.effective.remove(rustix::thread::CapabilitySet::NET_ADMIN);
+        // Of this thread only, and of the one that it starts.
+        rustix::thread::set_capabilities(None, fewer).unwrap();
+        let (error, words) = refused(config());
+        rustix::thread::set_capabilities(None, set).unwrap();
+        assert!(matches!(error, StartError::Permission), "{words}");
+    });
+}
+
+#[test]
+fn a_device_that_is_down_is_waited_for() {
+    in_namespace(|namespace| {
+        namespace.tunnel(DEVICE);
+        namespace.ip(&format!("link set {DEVICE} down"));
+        let mut leaf = Leaf::new(namespace, config());
+        let error = leaf.try_add(&[route(A, 1)])[0].clone().unwrap_err();
+        assert_eq!(error.reason, "the tunnel device tun0 is down");
+        namespace.ip(&format!("link set {DEVICE} up"));
+        leaf.until("installed", |leaf| leaf.routes().len() == 1);
+    });
+}
+
+#[test]
+fn a_restart_touches_no_route_that_did_not_change() {
+    leaf(config(), |leaf| {
+        let routes = [route(A, 1), route(A, 2), route(B, 1), route(B, 2), route("::/0", 3)];
+        leaf.add(&routes);
+        let before = (leaf.routes(), leaf.nexthops());
+        leaf.restart();
+        for route in routes {
+            leaf.add(&[route]);
+        }
+        leaf.complete();
+        assert_eq!(leaf.status().requests, 0);
+        assert_eq!((leaf.routes(), leaf.nexthops()), before);
+    });
+}
+
+#[test]
+fn what_nobody_announces_is_swept_when_all_is_known() {
+    leaf(config(), |leaf| {
+        leaf.add(&[route(A, 1), route(A, 2), route(B, 3)]);
+        leaf.stop();
+        let ours = format!("table {TABLE} proto 254");
+        leaf.namespace.ip(&format!("route add unreachable 192.0.2.0/24 {ours}"));
+        leaf.namespace.ip(&format!("route add unreachable 198.51.100.0/24 table {TABLE}"));
+        leaf.restart();
+        leaf.add(&[route(A, 1)]);
+        assert_eq!(leaf.routes().len(), 3);
+        leaf.complete();
+        assert_eq!((leaf.routes().len(), leaf.nexthops().len()), (1, 1));
+        let others = leaf.namespace.ip(&format!("route show table {TABLE} proto boot"));
+        assert_eq!(others.lines().count(), 1, "{others}");
+    });
+}
+
+#[test]
+fn an_own_route_of_another_sort_is_replaced() {
+    leaf(config(), |leaf| {
+        leaf.stop();
+        leaf.namespace.ip(&format!("route add unreachable {A} table {TABLE} proto 254"));
+        leaf.restart();
+        leaf.add(&[route(A, 1)]);
+        leaf.complete();
+        let routes = leaf.routes();
+        assert!(routes.len() == 1 && routes[0].contains("nhid"), "{routes:?}");
+    });
+}

@@ -1,0 +1,315 @@
+//! The thread that writes routes.
+//!
+//! State: the two sockets and the state machine ([`Fib`]). One thread, so nothing is ever in flight
+//! while the kernel is looked at. It sleeps until a command, an event or the time wakes it, and then
+//! looks and writes until all is as it should be. Bounds: [`COMMANDS`] commands wait; the one who
+//! hands over more waits for its turn. Decides nothing: that is the state machine's.
+
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use ahash::RandomState;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+use super::client::Status;
+use super::config::{Config, Mode, StartError};
+use super::fib::{Fib, Kind, Look};
+use super::kernel::{Event, Kernel, Monitor, Request};
+use crate::client::RouteError;
+use crate::ids::Moment;
+use crate::wire::{Update, Vni};
+
+/// Commands that may wait.
+pub(super) const COMMANDS: usize = 16;
+/// Between tries to open sockets anew.
+const REOPEN: Duration = Duration::from_secs(1);
+
+const EPERM: i32 = 1;
+
+/// What became of changes, one result each.
+pub(super) type Results = Vec<Result<(), RouteError>>;
+
+/// What the writer can be asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Apply(Vec<Update>, oneshot::Sender<Results>),
+    Complete(Vni, oneshot::Sender<()>),
+    Status(oneshot::Sender<Status>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The thread's life: says whether it could start, then serves until it is told to stop or nobody
+/// can tell it anything any more.
+pub(super) fn run(
+    config: Config,
+    mut commands: mpsc::Receiver<Command>,
+    ready: Sender<Result<(), StartError>>,
+) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(StartError::Thread(error)))),
+    };
+    runtime.block_on(async {
+        match Writer::open(config) {
+            Ok(mut writer) => {
+                drop(ready.send(Ok(())));
+                drop(ready);
+                writer.serve(&mut commands).await;
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        }
+    });
+}
+
+struct Writer {
+    config: Config,
+    mode: Mode,
+    /// Whether the kernel has nexthop objects.
+    objects: bool,
+    kernel: Kernel,
+    /// `None` while there is none.
+    monitor: Option<Monitor>,
+    fib: Fib,
+    began: Instant,
+    /// When sockets may be opened anew.
+    reopen: Instant,
+}
+
+enum Input {
+    Command(Option<Command>),
+    Events(io::Result<Vec<Event>>),
+    Time,
+}
+
+impl Writer {
+    /// Checks everything, listens, and takes in what an earlier run left.
+    fn open(config: Config) -> Result<Self, StartError> {
+        let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
+        let device = kernel.device(&config.device).map_err(StartError::Kernel)?;
+        let device = device.ok_or_else(|| StartError::NoDevice(config.device.clone()))?;
+        if let Err(why) = device.kind {
+            return Err(StartError::Device(why));
+        }
+        // There can be no object 0, but who may not delete any is told so first.
+        let probe = kernel.apply(&[Request::DeleteObject { id: 0 }]).map_err(StartError::Kernel)?;
+        if let Some(Err(error)) = probe.first()
+            && error.errno == EPERM
+        {
+            return Err(StartError::Permission);
+        }
+        let objects = kernel.supports_objects().map_err(StartError::Kernel)?;
+        let mode = if objects { config.mode } else { Mode::Inline };
+        if mode != config.mode {
+            warn!("the kernel has no nexthop objects: hops go into the routes themselves");
+        }
+        // From here on nothing that others do is missed.
+        let monitor = Monitor::open(kernel.port()).map_err(StartError::Kernel)?;
+        let hasher = hasher();
+        let fib = Fib::new(config.settings(objects, &hasher), &hasher);
+        let began = Instant::now();
+        let monitor = Some(monitor);
+        let mut this = Self { config, mode, objects, kernel, monitor, fib, began, reopen: began };
+        this.fib.saw_device(Some(device), this.now());
+        while let Some(look) = this.fib.look(this.now()) {
+            this.take(look).map_err(StartError::Kernel)?;
+        }
+        let found = this.fib.summary();
+        let (routes, nexthops) = (found.installed, found.objects);
+        info!(device = this.config.device, ?mode, routes, nexthops, "writing routes");
+        Ok(this)
+    }
+
+    fn now(&self) -> Moment {
+        let micros = self.began.elapsed().as_micros();
+        Moment(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        loop {
+            let wake = self.began + Duration::from_micros(self.fib.wake().0);
+            let wake = match self.monitor {
+                Some(_) => wake,
+                None => wake.min(self.reopen),
+            };
+            let events = async {
+                match &mut self.monitor {
+                    Some(monitor) => monitor.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let input = tokio::select! {
+                command = commands.recv() => Input::Command(command),
+                events = events => Input::Events(events),
+                () = tokio::time::sleep_until(wake.into()) => Input::Time,
+            };
+            match input {
+                Input::Command(None) => return,
+                Input::Command(Some(Command::Stop(answer))) => {
+                    self.stop();
+                    answer.send(()).ok();
+                    return;
+                }
+                Input::Command(Some(command)) => {
+                    self.hear().await;
+                    self.command(command);
+                }
+                Input::Events(Ok(events)) => self.events(&events),
+                Input::Events(Err(error)) => {
+                    warn!(%error, "cannot listen to the kernel: trying again");
+                    self.monitor = None;
+                    self.reopen = Instant::now() + REOPEN;
+                }
+                Input::Time => {}
+            }
+            if self.monitor.is_none() && Instant::now() >= self.reopen {
+                self.open_again();
+            }
+            self.fib.tick(self.now());
+            self.flush();
+            self.fib.answered();
+            self.log();
+        }
+    }
+
+    fn events(&mut self, events: &[Event]) {
+        let now = self.now();
+        for event in events {
+            self.fib.event(event, now);
+        }
+    }
+
+    /// Takes in what others did already, so that it is known before anything is written.
+    async fn hear(&mut self) {
+        let Some(monitor) = &mut self.monitor else { return };
+        let events = tokio::select! {
+            biased;
+            events = monitor.next() => events,
+            () = std::future::ready(()) => return,
+        };
+        // An error comes again when there is time for it.
+        if let Ok(events) = events {
+            self.events(&events);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Apply(changes, answer) => {
+                let tickets: Vec<_> = changes.iter().map(|change| self.fib.apply(change)).collect();
+                self.flush();
+                let results = tickets.into_iter().map(|ticket| self.fib.answer(ticket)).collect();
+                answer.send(results).ok();
+            }
+            Command::Complete(vni, answer) => {
+                self.fib.complete(vni);
+                self.flush();
+                answer.send(()).ok();
+            }
+            Command::Status(answer) => {
+                answer.send(Status::new(self.mode, &self.fib.summary())).ok();
+            }
+            Command::Stop(answer) => {
+                answer.send(()).ok();
+            }
+        }
+    }
+
+    /// Looks and writes until there is nothing left to do now.
+    fn flush(&mut self) {
+        loop {
+            let now = self.now();
+            if let Some(look) = self.fib.look(now) {
+                if let Err(error) = self.take(look) {
+                    self.fib.look_failed(look, &error.to_string(), now);
+                }
+            } else if self.fib.plan(now) {
+                let results = self.kernel.apply(self.fib.requests());
+                if let Err(error) = &results {
+                    warn!(%error, "cannot write to the kernel: trying again");
+                    self.lose_sockets();
+                }
+                self.fib.settle(results, self.now());
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, look: Look) -> io::Result<()> {
+        match look {
+            Look::Device => {
+                let device = self.kernel.device(&self.config.device)?;
+                self.fib.saw_device(device, self.now());
+            }
+            Look::Objects => {
+                let dump = if self.objects { self.kernel.objects()? } else { Vec::new() };
+                self.fib.saw_objects(dump, self.now());
+            }
+            Look::Routes(table) => {
+                let dump = self.kernel.routes(table, None)?;
+                self.fib.saw_routes(table, dump, self.now());
+            }
+        }
+        Ok(())
+    }
+
+    /// The request socket may be of no use any more: both are opened anew, because each knows the
+    /// other's name.
+    fn lose_sockets(&mut self) {
+        if self.monitor.take().is_some() {
+            self.reopen = Instant::now() + REOPEN;
+        }
+    }
+
+    fn open_again(&mut self) {
+        let sockets = Kernel::open().and_then(|kernel| {
+            let monitor = Monitor::open(kernel.port())?;
+            Ok((kernel, monitor))
+        });
+        match sockets {
+            Ok((kernel, monitor)) => {
+                self.kernel = kernel;
+                self.monitor = Some(monitor);
+                self.fib.event(&Event::Overrun, self.now());
+            }
+            Err(error) => {
+                warn!(%error, "cannot open netlink sockets: trying again");
+                self.reopen = Instant::now() + REOPEN;
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.config.cleanup {
+            // Whatever is there of ours goes, known or not.
+            self.fib.look_at_all(self.now());
+            self.flush();
+            self.fib.clear();
+            self.flush();
+        }
+        self.log();
+        let left = self.fib.summary();
+        info!(routes = left.installed, nexthops = left.objects, "no longer writing routes");
+    }
+
+    fn log(&mut self) {
+        let now = self.now();
+        for (kind, line) in self.fib.lines(now) {
+            match kind {
+                Kind::Refused => warn!("refused by the kernel: {line}"),
+                Kind::Conflict | Kind::Repair | Kind::Down => warn!("{line}"),
+                Kind::Resolved | Kind::Other => info!("{line}"),
+            }
+        }
+    }
+}
+
+/// Hashing that no peer can foresee.
+fn hasher() -> RandomState {
+    let seed = || std::hash::RandomState::new().build_hasher().finish();
+    RandomState::with_seeds(seed(), seed(), seed(), seed())
+}
