@@ -99,10 +99,10 @@ impl World {
                 assert_eq!(leaf.withdraw(route), self.announced.remove(&route));
             }
             Step::Connect(slot) => {
-                if !self.servers.contains_key(&slot) {
+                self.servers.entry(slot).or_insert_with(|| {
                     leaf.established(slot, true);
-                    self.servers.insert(slot, Server::default());
-                }
+                    Server::default()
+                });
             }
             Step::End(slot) => {
                 if self.servers.remove(&slot).is_some() {
