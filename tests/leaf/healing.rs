@@ -1,6 +1,6 @@
 //! The kernel's routes are changed by others than the leaf.
 
-use crate::harness::{Guest, Lab, Process, TUNNEL, table};
+use crate::harness::{Guest, Lab, Process, TUNNEL, skipped, table};
 
 /// Leaf `a` has installed the routes to a guest of leaf `b`.
 fn learned(lab: &Lab) -> (Guest, [Process; 3]) {
@@ -85,7 +85,7 @@ fn a_route_of_somebody_else_is_left_alone_and_reported() {
 fn missing_rights_are_one_sentence() {
     let Some(lab) = Lab::new() else { return };
     if std::process::Command::new("setpriv").arg("--version").output().is_err() {
-        println!("SKIPPED: no setpriv");
+        skipped("no setpriv");
         return;
     }
     let a = lab.leaf("a");

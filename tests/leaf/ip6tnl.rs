@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::harness::binary;
+use crate::harness::{binary, skipped};
 
 /// What `tests/vm/run` exits with where it can't be had.
 const SKIPPED: i32 = 77;
@@ -53,7 +53,7 @@ fn the_datapath_holds_over_ip6tnl() {
     let Output { status, stdout, stderr } = output;
     let (said, complaints) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     match status.code() {
-        Some(SKIPPED) => println!("{said}{complaints}"),
+        Some(SKIPPED) => skipped(&format!("{said}{complaints}")),
         // Tests that were all skipped, or none, would be no success.
         Some(0) => {
             assert!(said.contains("test result: ok. ") && !said.contains("SKIPPED"), "{said}");

@@ -54,7 +54,7 @@ impl Lab {
         let ping =
             Command::new("ping").arg("-V").output().map_err(|error| format!("ping: {error}"));
         if let Err(why) = ping.map(drop).and_then(|()| try_ip(&format!("netns add {hub}"))) {
-            println!("SKIPPED: {why}");
+            super::skipped(&why);
             return None;
         }
         batch(

@@ -25,6 +25,12 @@ pub(crate) use shell::{at, ip, shell_words};
 /// For what must happen; long, because test machines stall.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Says why a test does nothing; with `METALBOND_TEST_STRICT` in the environment it fails instead.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("METALBOND_TEST_STRICT").is_none(), "not to be skipped: {why}");
+    println!("SKIPPED: {why}");
+}
+
 /// Waits until `is_so`; panics with `what` was expected and the `state` found when it never is.
 pub(crate) fn wait_until(what: &str, state: impl Fn() -> String, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;

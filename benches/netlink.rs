@@ -1,0 +1,177 @@
+//! How fast a leaf's routes go into the kernel: 100,000 routes over 1,000 next hops, as the leaf
+//! writes them and, beside that, one request at a time. In a network namespace of its own; needs
+//! root.
+//!
+//! Wall time, of this process and of the kernel's work for it. One line per way and family; the
+//! rounds are interleaved, the median of each is told.
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::main();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("SKIPPED: netlink is Linux's");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeMap;
+    use std::fs::File;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    use std::os::fd::AsFd as _;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use futures_util::TryStreamExt as _;
+    use metalbond::client::{NetworkClient as _, Route};
+    use metalbond::netlink::{Config, Mode, NetlinkClient};
+    use metalbond::wire::{Action, Destination, NextHop, Update, Vni};
+    use netlink_packet_route::route::{RouteIp6Tunnel as Tunnel, RouteProtocol, RouteScope};
+    use rtnetlink::RouteMessageBuilder;
+    use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+    const ROUTES: u32 = 100_000;
+    const HOPS: u16 = 1000;
+    const ROUNDS: usize = 5;
+    const VNI: Vni = Vni(100);
+    const TABLE: u32 = 1100;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Way {
+        Leaf(Mode),
+        OneAtATime,
+    }
+
+    pub(crate) fn main() {
+        // A filter, or what cargo says to every bench.
+        let name = format!("metalbond-bench-{}", std::process::id());
+        if let Err(why) = ip(&format!("netns add {name}")) {
+            println!("SKIPPED: {why}");
+            return;
+        }
+        let file = File::open(format!("/run/netns/{name}")).expect("the namespace");
+        let inside = std::thread::spawn(move || {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("to enter the namespace");
+            rounds();
+        });
+        let result = inside.join();
+        ip(&format!("netns delete {name}")).expect("the namespace to go");
+        result.expect("all rounds");
+    }
+
+    fn rounds() {
+        let ways = [Way::Leaf(Mode::Objects), Way::Leaf(Mode::Inline), Way::OneAtATime];
+        let mut times: BTreeMap<(bool, usize), Vec<Duration>> = BTreeMap::new();
+        for _ in 0..ROUNDS {
+            for v6 in [false, true] {
+                let routes: Vec<_> = (0..ROUTES).map(|number| route(v6, number)).collect();
+                for (at, way) in ways.iter().enumerate() {
+                    // A new device each time: the old one takes all of its routes along.
+                    let tunnel = "type vxlan external dstport 4790 gpe udp6zerocsumrx";
+                    ip(&format!("link add vx0 {tunnel}")).expect("a tunnel");
+                    ip("link set vx0 up").expect("a tunnel");
+                    let time = match way {
+                        Way::Leaf(mode) => leaf(*mode, &routes),
+                        Way::OneAtATime => one_at_a_time(&routes),
+                    };
+                    times.entry((v6, at)).or_default().push(time);
+                    ip("link delete vx0").expect("the tunnel to go");
+                }
+            }
+        }
+        println!("{ROUTES} routes over {HOPS} next hops, median of {ROUNDS}:");
+        for ((v6, at), mut times) in times {
+            times.sort_unstable();
+            let median = times[ROUNDS / 2];
+            let rate = f64::from(ROUTES) / median.as_secs_f64();
+            let family = if v6 { "IPv6" } else { "IPv4" };
+            let way = ways[at];
+            println!("  {family} {way:?}: {:.3} s, {rate:.0} routes/s", median.as_secs_f64());
+        }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    }
+
+    /// From the leaf's hands to the kernel's acknowledgement, objects included.
+    fn leaf(mode: Mode, routes: &[Route]) -> Duration {
+        let updates: Vec<Update> = routes.iter().map(|route| route.update(Action::Add)).collect();
+        let config = Config {
+            device: "vx0".into(),
+            tables: BTreeMap::from([(VNI, TABLE)]),
+            mode,
+            ..Config::default()
+        };
+        let mut client = NetlinkClient::start(config).expect("a netlink client");
+        runtime().block_on(async {
+            let began = Instant::now();
+            for batch in updates.chunks(4096) {
+                for result in client.apply(batch).await {
+                    result.expect("a route");
+                }
+            }
+            let time = began.elapsed();
+            client.stop().await;
+            time
+        })
+    }
+
+    /// As a plain program would: hops in the routes, each request awaited.
+    fn one_at_a_time(routes: &[Route]) -> Duration {
+        runtime().block_on(async {
+            let (connection, handle, _) = rtnetlink::new_connection().expect("a socket");
+            let connection = tokio::spawn(connection);
+            let mut links = handle.link().get().match_name("vx0").execute();
+            let link = links.try_next().await.expect("the tunnel").expect("the tunnel");
+            let tunnel = |underlay| vec![Tunnel::Id(VNI.0.into()), Tunnel::Destination(underlay)];
+            let began = Instant::now();
+            for route in routes {
+                let IpAddr::V6(underlay) = route.next_hop.address() else { continue };
+                let message = RouteMessageBuilder::<IpAddr>::new()
+                    .table_id(TABLE)
+                    .protocol(RouteProtocol::Other(254))
+                    .scope(RouteScope::Universe)
+                    .destination_prefix(route.destination.addr(), route.destination.prefix_len())
+                    .expect("a prefix")
+                    .output_interface(link.header.index)
+                    .encap_ip6(tunnel(underlay))
+                    .build();
+                handle.route().add(message).execute().await.expect("a route");
+            }
+            let time = began.elapsed();
+            connection.abort();
+            time
+        })
+    }
+
+    fn route(v6: bool, number: u32) -> Route {
+        let address: IpAddr = if v6 {
+            let [a, b, c, d] = number.to_be_bytes();
+            let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, high, low).into()
+        } else {
+            Ipv4Addr::from(0x0a00_0000 + number).into()
+        };
+        let length = if v6 { 128 } else { 32 };
+        let hop = u16::try_from(number % u32::from(HOPS)).expect("a hop");
+        let underlay = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1 + hop);
+        Route {
+            vni: VNI,
+            destination: Destination::new(address, length).expect("a prefix"),
+            next_hop: NextHop::standard(underlay.into()),
+        }
+    }
+
+    fn ip(line: &str) -> Result<(), String> {
+        let output = Command::new("ip").args(line.split(' ')).output();
+        match output {
+            Ok(output) if output.status.success() => Ok(()),
+            failed => Err(format!("ip {line}: {failed:?}")),
+        }
+    }
+}

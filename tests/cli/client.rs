@@ -1,0 +1,103 @@
+//! `metalbond client`.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+
+use crate::process::{BINARY, Process, fails, sentence};
+use crate::sessions::Client;
+
+#[test]
+fn a_bad_flag_or_value_of_the_client_is_named() {
+    assert!(fails(&["client"]).contains("--server"));
+    for [flag, value] in [
+        ["--server", "rr1:x"],
+        ["--subscribe", "x"],
+        ["--announce", "23#10.0.0.0/33#::1"],
+        ["--announce", "23#10.0.0.0/8#::1,23#10.0.0.0/8"],
+        ["--install-routes", "23#254"],
+        ["--keepalive", "0"],
+        ["--http", "80"],
+        ["--stale-time", "120"],
+        ["--exclude-route-type", "XYZ"],
+        ["--rt-proto", "4"],
+        ["--rt-proto", "256"],
+        ["--route-metric", "4294967296"],
+        ["--nexthops", "many"],
+        ["--log-format", "xml"],
+    ] {
+        let text = fails(&["client", "--server", "rr1", flag, value]);
+        let named = value.split(',').next_back().unwrap();
+        assert!(text.contains(flag) && text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn flags_of_the_client_that_do_not_go_together_are_one_sentence() {
+    let client = ["client", "--server", "rr1", "--install-routes"];
+    let text = fails(&[&client[..], &["1#100"]].concat());
+    assert!(sentence(&text).contains("--tun DEVICE"), "{text}");
+    let text = fails(&[&client[..], &["1#100,2#100", "--tun", "t"]].concat());
+    assert!(sentence(&text).contains("VNI 1 and VNI 2 into table 100"), "{text}");
+}
+
+#[test]
+fn what_one_leaf_announces_another_logs() {
+    let server = Process::start(&[]);
+    let watcher = server.client(&["--subscribe", "23"]);
+    watcher.logged("session established", '\n');
+    let announce = "23#10.0.23.0/24#2001:db8::1,23#fd00::/64#2001:db8::1#LB";
+    let mut announcer = server.client(&["--announce", announce]);
+    watcher.logged("route added vni=23 destination=10.0.23.0/24 next_hop=2001:db8::1", '\n');
+    watcher.logged("route added vni=23 destination=fd00::/64 next_hop=2001:db8::1 lb", '\n');
+    announcer.signal("TERM");
+    assert_eq!(announcer.wait(), Some(0), "{}", announcer.log());
+    watcher.logged("route removed vni=23 destination=10.0.23.0/24 next_hop=2001:db8::1", '\n');
+}
+
+#[test]
+fn it_waits_for_its_servers_without_end_and_complains_once() {
+    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let mut command = Command::new(BINARY);
+    command.args(["client", "--server", &address, "--server", "no-such-host.invalid:4711", "-v"]);
+    let mut leaf = Process::spawn(command);
+    // The pauses between these are 0.5 s and 1 s.
+    leaf.logged("no session; trying again", '\n');
+    let again = format!("DEBUG no session peer=\"{address}\"");
+    leaf.logged(&again, '\n');
+    let complaints =
+        leaf.log().matches(&format!("WARN no session; trying again peer=\"{address}\"")).count();
+    assert_eq!(complaints, 1, "{}", leaf.log());
+    leaf.signal("INT");
+    assert_eq!(leaf.wait(), Some(0));
+}
+
+#[test]
+fn repeated_flags_are_harmless() {
+    let server = Process::start(&[]);
+    let address = server.address().to_string();
+    let route_twice = "1#10.0.0.1/32#2001:db8::1,1#10.0.0.1/32#2001:db8::1";
+    let flags = ["--server", &address, "--subscribe", "2,2", "--announce", route_twice];
+    let leaf = server.client(&flags);
+    leaf.logged("session established", '\n');
+    for complaint in ["is a peer already", "already subscribed to VNI 2", "already announced"] {
+        leaf.logged(complaint, '\n');
+    }
+    let mut session = Client::establish(server.address());
+    session.subscribe(1);
+    session.until("the route", |session| session.view.len() == 1);
+}
+
+#[test]
+fn livez_answers() {
+    let server = Process::start(&[]);
+    let leaf = server.client(&["--http", "[::1]:0"]);
+    let port: u16 = leaf.logged("http=[::1]:", '\n').trim().parse().unwrap();
+    let mut stream = TcpStream::connect(("::1", port)).unwrap();
+    stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok\n"), "{answer}");
+}

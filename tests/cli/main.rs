@@ -1,0 +1,9 @@
+//! The command, as an operator and an init system meet it.
+#![cfg(unix)]
+
+mod client;
+mod process;
+mod server;
+#[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]
+#[path = "../reflector/harness/client.rs"]
+mod sessions;
