@@ -185,7 +185,10 @@ impl Fib {
         }
         slot.done = false;
         let up = matches!(self.link, Link::Up { .. });
-        if slot.dirty || !up || self.troubles.conflict(id).is_some() {
+        let why = self.troubles.get(id).map(|trouble| &trouble.why);
+        // Whoever has the key now, a look will tell, and then it is examined.
+        let others = matches!(why, Some(Why::Conflict(_) | Why::Taken));
+        if slot.dirty || !up || others {
             return;
         }
         self.counts.repairs += 1;

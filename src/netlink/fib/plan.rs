@@ -323,7 +323,12 @@ impl Fib {
     /// The kernel refused to do something about a route.
     fn refuse(&mut self, id: u32, words: &str, now: Moment) {
         self.counts.refusals += 1;
-        if self.troubles.note(id, Why::Refused(words.to_owned()), now) {
+        let why = match self.troubles.get(id).map(|trouble| &trouble.why) {
+            // Still true, and what keeps the other's route from being replaced.
+            Some(why @ (Why::Conflict(_) | Why::Taken)) => why.clone(),
+            _ => Why::Refused(words.to_owned()),
+        };
+        if self.troubles.note(id, why, now) {
             self.notes.add(Kind::Refused, format_args!("{}: {words}", self.routes[id].key));
         }
     }

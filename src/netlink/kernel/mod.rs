@@ -9,6 +9,7 @@
 //! * `model`: the values; all that the rest of the program sees.
 //! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
 //! * `monitor`: [`Monitor`], the socket that listens.
+//! * `filter`: what the kernel need not tell the listener.
 //! * `socket`: one datagram out, answers in. `message`: bytes of the kernel, cut up.
 //! * `uapi`: numbers of Linux's headers.
 //!
@@ -20,6 +21,7 @@ mod decode;
 mod device;
 mod dump;
 mod encode;
+mod filter;
 mod message;
 mod model;
 mod monitor;

@@ -15,7 +15,6 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket as _, Socket, TokioSocket};
 use socket2::{SockFilter, SockRef};
 
-use super::decode;
 use super::message::{Message, Messages};
 use super::model::Event;
 use super::socket::{DATAGRAM, connect, enlarge, is_cut, is_overrun, receive};
@@ -23,6 +22,7 @@ use super::uapi::{
     BPF_JMP_JEQ_K, BPF_LD_W_ABS, BPF_RET_K, RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK,
     RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
+use super::{decode, filter};
 
 /// Bytes of events that may wait in the kernel, by its own account of memory.
 const BUFFER: usize = 4 * 1024 * 1024;
@@ -51,6 +51,7 @@ impl Monitor {
         let socket = this.socket.socket_mut();
         connect(socket)?;
         enlarge(socket, buffer)?;
+        filter::leave_out(socket, own_port)?;
         leave_out(socket, own_port)?;
         for group in [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE] {
             socket.add_membership(group)?;

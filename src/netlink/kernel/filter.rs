@@ -1,0 +1,30 @@
+//! What the kernel need not tell.
+//!
+//! Each own change would come back as an event to be read and thrown away, which costs more than
+//! the change. A filter in the kernel drops them before they are queued.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use socket2::{SockFilter, SockRef};
+
+/// Where a netlink message says who asked for what it tells (`nlmsg_pid`).
+const REQUESTER: u32 = 12;
+
+/// Drops what the socket of port id `port` asked for, on a socket that listens.
+pub(super) fn leave_out(socket: &impl AsFd, port: u32) -> io::Result<()> {
+    // Filters read big endian, netlink is native.
+    let port = u32::from_be_bytes(port.to_ne_bytes());
+    SockRef::from(socket).attach_filter(&[
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, REQUESTER),
+        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, port),
+        filter(libc::BPF_RET | libc::BPF_K, 0, u32::MAX),
+        filter(libc::BPF_RET | libc::BPF_K, 0, 0),
+    ])
+}
+
+/// One instruction; `skip`: how many to leave out when a comparison holds.
+fn filter(code: u32, skip: u8, value: u32) -> SockFilter {
+    // Codes are sixteen bits; the library has them wider.
+    SockFilter::new(u16::try_from(code).unwrap_or(0), skip, 0, value)
+}
