@@ -45,7 +45,6 @@ mod linux {
     }
 
     pub(crate) fn main() {
-        // A filter, or what cargo says to every bench.
         let name = format!("metalbond-bench-{}", std::process::id());
         if let Err(why) = ip(&format!("netns add {name}")) {
             println!("SKIPPED: {why}");
@@ -63,7 +62,11 @@ mod linux {
     }
 
     fn rounds() {
-        let ways = [Way::Leaf(Mode::Objects), Way::Leaf(Mode::Inline), Way::OneAtATime];
+        let mut ways = vec![Way::Leaf(Mode::Objects), Way::Leaf(Mode::Inline), Way::OneAtATime];
+        // As with other benches: `cargo bench --bench netlink -- objects`.
+        if let Some(wanted) = std::env::args().skip(1).find(|word| !word.starts_with('-')) {
+            ways.retain(|way| format!("{way:?}").to_lowercase().contains(&wanted));
+        }
         let mut times: BTreeMap<(bool, usize), Vec<Duration>> = BTreeMap::new();
         for _ in 0..ROUNDS {
             for v6 in [false, true] {

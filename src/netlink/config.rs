@@ -106,7 +106,7 @@ pub enum StartError {
     NexthopBase(u32),
     /// There is no such device.
     #[error(
-        "there is no device {0}; make one, for example with `ip link add {0} type ip6tnl external`"
+        "there is no device {0}; make one, for example with `ip link add {0} type ip6tnl mode any external`"
     )]
     NoDevice(String),
     /// The device can't serve; one sentence says why, and what would.

@@ -9,7 +9,7 @@ use super::message::Attributes;
 use super::model::{Device, TunnelKind};
 use super::requests::Kernel;
 use super::uapi::{
-    IFLA_IPTUN_COLLECT_METADATA, IFLA_VXLAN_COLLECT_METADATA, IFLA_VXLAN_GPE,
+    IFLA_IPTUN_COLLECT_METADATA, IFLA_IPTUN_PROTO, IFLA_VXLAN_COLLECT_METADATA, IFLA_VXLAN_GPE,
     IFLA_VXLAN_UDP_ZERO_CSUM6_RX, RTM_GETLINK,
 };
 
@@ -45,11 +45,15 @@ pub(super) fn judge(link: &Link<'_>) -> Result<TunnelKind, String> {
     let name = link.name;
     // Nobody can delete a network card to make a tunnel of its name.
     let made = if link.kind.is_empty() { "overlay-tun" } else { name };
-    let ip6tnl = format!("`ip link add {made} type ip6tnl external`");
+    let ip6tnl = format!("`ip link add {made} type ip6tnl mode any external`");
     let vxlan = format!("`ip link add {made} type vxlan external dstport 4790 gpe udp6zerocsumrx`");
     let has = |kind| Attributes(link.data).find(kind).is_some();
     let is = |kind| Attributes(link.data).find(kind).is_some_and(|value| value != [0]);
     match link.kind {
+        "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) && is(IFLA_IPTUN_PROTO) => Err(format!(
+            "device {name} is an ip6tnl that carries one IP version and drops the other, where one \
+             that carries both is needed: {ip6tnl}"
+        )),
         "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) => Ok(TunnelKind::Ip6Tnl),
         "ip6tnl" => Err(format!(
             "device {name} is an ip6tnl with one fixed far end, where one that takes it from the \

@@ -43,6 +43,7 @@ pub(super) const LWTUNNEL_IP6_DST: u16 = 2;
 pub(super) const IFLA_VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
 pub(super) const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
 pub(super) const IFLA_VXLAN_GPE: u16 = 27;
+pub(super) const IFLA_IPTUN_PROTO: u16 = 9;
 pub(super) const IFLA_IPTUN_COLLECT_METADATA: u16 = 19;
 
 // linux/bpf_common.h: load a word from an offset, jump if it equals a constant, return a constant.

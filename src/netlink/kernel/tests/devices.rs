@@ -43,7 +43,7 @@ fn an_ip6tnl_of_the_kernel_serves_and_takes_routes() {
 
         ns.ip("link add fixed type ip6tnl local 2001:db8::1 remote 2001:db8::2");
         let fixed = kernel.device("fixed").unwrap().unwrap().kind.unwrap_err();
-        assert!(fixed.contains("`ip link add fixed type ip6tnl external`"), "{fixed}");
+        assert!(fixed.contains("`ip link add fixed type ip6tnl mode any external`"), "{fixed}");
     });
 }
 
@@ -62,7 +62,7 @@ fn a_device_that_cannot_serve_is_refused_with_a_sentence() {
     in_namespace(|ns| {
         let mut kernel = Kernel::open().unwrap();
         let vxlan = "`ip link add x type vxlan external dstport 4790 gpe udp6zerocsumrx`";
-        let ip6tnl = "`ip link add x type ip6tnl external`";
+        let ip6tnl = "`ip link add x type ip6tnl mode any external`";
         for (options, sentence) in [
             (
                 "vxlan id 5 dstport 4790",
@@ -98,7 +98,7 @@ fn a_device_that_cannot_serve_is_refused_with_a_sentence() {
         }
         let loopback = kernel.device("lo").unwrap().unwrap().kind.unwrap_err();
         let sentence = "device lo is no tunnel, where one of these is needed: \
-                        `ip link add overlay-tun type ip6tnl external` or \
+                        `ip link add overlay-tun type ip6tnl mode any external` or \
                         `ip link add overlay-tun type vxlan external dstport 4790 gpe \
                         udp6zerocsumrx`";
         assert_eq!(loopback, sentence);
@@ -106,18 +106,29 @@ fn a_device_that_cannot_serve_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn an_ip6tnl_serves_when_its_far_end_is_the_route_s() {
-    let with = |kinds: &[u16]| {
-        let attributes: Vec<_> =
-            kinds.iter().map(|kind| DefaultNla::new(*kind, Vec::new())).collect();
+fn an_ip6tnl_serves_when_its_far_end_is_the_route_s_and_it_carries_both_versions() {
+    let (protocol, external) = (9, 19);
+    let with = |attributes: &[(u16, &[u8])]| {
+        let new = |&(kind, value): &(u16, &[u8])| DefaultNla::new(kind, value.to_vec());
+        let attributes: Vec<_> = attributes.iter().map(new).collect();
         let mut data = vec![0; attributes.as_slice().buffer_len()];
         attributes.as_slice().emit(&mut data);
         judge(&Link { index: 3, name: "overlay-tun", up: true, kind: "ip6tnl", data: &data })
     };
-    assert_eq!(with(&[9, 19]), Ok(TunnelKind::Ip6Tnl));
+    let serves = "`ip link add overlay-tun type ip6tnl mode any external`";
+    assert_eq!(with(&[(protocol, &[0]), (external, &[])]), Ok(TunnelKind::Ip6Tnl));
     assert_eq!(
-        with(&[9]).unwrap_err(),
-        "device overlay-tun is an ip6tnl with one fixed far end, where one that takes it from the \
-         route is needed: `ip link add overlay-tun type ip6tnl external`"
+        with(&[(protocol, &[0])]).unwrap_err(),
+        format!(
+            "device overlay-tun is an ip6tnl with one fixed far end, where one that takes it from \
+             the route is needed: {serves}"
+        )
+    );
+    assert_eq!(
+        with(&[(protocol, &[41]), (external, &[])]).unwrap_err(),
+        format!(
+            "device overlay-tun is an ip6tnl that carries one IP version and drops the other, \
+             where one that carries both is needed: {serves}"
+        )
     );
 }
