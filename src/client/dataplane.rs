@@ -109,6 +109,8 @@ fn take_due(refused: &mut BTreeMap<Route, Refused>) -> Vec<(Update, Duration)> {
         }
         !is_due
     });
+    // As at the first offer: of each destination, removals come first.
+    due.sort_by_key(|(change, _)| (change.vni, change.destination, change.action == Action::Add));
     due
 }
 
