@@ -108,6 +108,30 @@ fn of_what_is_offered_again_removals_come_first_too() {
     });
 }
 
+/// Never comes back.
+struct Hanging;
+
+impl NetworkClient for Hanging {
+    async fn apply(&mut self, _: &[Update]) -> Vec<Result<(), RouteError>> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_network_client_that_hangs_does_not_hold_up_the_end() {
+    alone(async {
+        let server = Server::start().await;
+        let leaf = MetalBond::with_network_client(config(), Hanging);
+        leaf.add_peer(server.address.to_string(), None).await.unwrap();
+        leaf.subscribe(Vni(1)).await.unwrap();
+        let mut session = server.establish().await;
+        session.expect_subscribe(1).await;
+        session.write(&[Message::Update(route(1, 1, 1).update(Action::Add))]).await;
+        expect_routes(&leaf, 1, &[route(1, 1, 1)]).await;
+        within("the end", leaf.shutdown()).await;
+    });
+}
+
 /// Makes a batch only when it is let.
 struct Slow {
     record: RecordingClient,
