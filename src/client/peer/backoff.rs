@@ -32,7 +32,8 @@ impl Pauses {
         // At the limit the spread lies below it, or all would come at once again.
         let base = self.next.min(self.limits.max - self.limits.max / 3);
         self.next = self.next.saturating_mul(2).min(self.limits.max);
-        base.saturating_add(base / 2000 * (random % 1000) as u32).min(self.limits.max)
+        base.saturating_add(base / 2000 * u32::try_from(random % 1000).unwrap_or(0))
+            .min(self.limits.max)
     }
 }
 
