@@ -304,6 +304,7 @@ impl Actor {
             clock: self.clock,
             events: self.event_sender.clone(),
             orders: receiver,
+            established: None,
         };
         let status = PeerStatus::new(Instant::now());
         self.readers.peer_changed(&address, Some(status.clone()));

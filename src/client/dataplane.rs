@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use super::{NetworkClient, Retry, Route};
@@ -17,6 +17,8 @@ use crate::wire::{Action, Update, Vni};
 /// A refused change is offered again after this, then after twice as long each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// How long the client may take at the leaf's end.
+const STOP_TIME: Duration = Duration::from_secs(10);
 /// Refusals logged of one batch; of the others only the number.
 const LOGGED_MAX: usize = 3;
 
@@ -47,11 +49,18 @@ impl Driver {
         self.questions.recv().await
     }
 
-    /// Ends the task: the call that is under way is waited for, then the client's own end.
+    /// Ends the task: the call that is under way is waited for, then the client's own end;
+    /// but not for ever.
     pub(super) async fn stop(self) {
-        drop(self.questions);
-        if let Err(error) = self.task.await {
-            warn!(%error, "the network client failed");
+        let Self { questions, mut task } = self;
+        drop(questions);
+        match timeout(STOP_TIME, &mut task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the network client failed"),
+            Err(_) => {
+                warn!("the network client does not end; it is left behind");
+                task.abort();
+            }
         }
     }
 }
@@ -109,6 +118,8 @@ fn take_due(refused: &mut BTreeMap<Route, Refused>) -> Vec<(Update, Duration)> {
         }
         !is_due
     });
+    // As at the first offer: of each destination, removals come first.
+    due.sort_by_key(|(change, _)| (change.vni, change.destination, change.action == Action::Add));
     due
 }
 

@@ -267,7 +267,7 @@ impl MetalBond {
     }
 
     /// Ends all sessions, then the network client, then an embedded server, and waits for them.
-    /// Operations that come later fail. Does nothing on a leaf that has ended.
+    /// A network client that hangs is left behind after ten seconds. Operations that come later fail. Does nothing on a leaf that has ended.
     pub async fn shutdown(&self) {
         // `Stopped` is what was asked for.
         drop(self.ask(|reply| Command::Shutdown { reply }).await);

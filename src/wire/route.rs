@@ -168,6 +168,15 @@ impl NextHop {
         nat_to: 0,
     };
 
+    /// The last of them.
+    pub(crate) const LAST: Self = Self {
+        address: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
+        target_vni: u32::MAX,
+        kind: NextHopType::LoadBalancerTarget,
+        nat_from: u32::MAX,
+        nat_to: u32::MAX,
+    };
+
     /// A next hop from typed parts; ports are only checked for [`NextHopType::Nat`].
     ///
     /// # Errors

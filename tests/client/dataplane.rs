@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use metalbond::client::{MetalBond, NetworkClient, RecordingClient, Retry, RouteError};
 use metalbond::io::IoChoice;
-use metalbond::wire::{Action, Update, Vni};
+use metalbond::wire::{Action, Message, Update, Vni};
 use tokio::sync::Semaphore;
 
+use crate::harness::server::Server;
 use crate::harness::*;
 
 on_each_io!(
@@ -66,6 +67,69 @@ async fn refused_routes_are_offered_again(io: IoChoice) {
     watcher.add_peer(address.to_string(), None).await.unwrap();
     within("the third offer", record.until(|record| record.routes.len() == 1)).await;
     assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
+
+/// Refuses the first batch that removes something.
+struct Busy {
+    record: RecordingClient,
+    was_busy: bool,
+}
+
+impl NetworkClient for Busy {
+    async fn apply(&mut self, changes: &[Update]) -> Vec<Result<(), RouteError>> {
+        if !self.was_busy && changes.iter().any(|change| change.action == Action::Remove) {
+            self.was_busy = true;
+            let error = RouteError { reason: "busy".into(), retry: Retry::Offer };
+            return vec![Err(error); changes.len()];
+        }
+        self.record.apply(changes).await
+    }
+}
+
+#[test]
+fn of_what_is_offered_again_removals_come_first_too() {
+    alone(async {
+        let server = Server::start().await;
+        let record = RecordingClient::default();
+        let client = Busy { record: record.clone(), was_busy: false };
+        let watcher = MetalBond::with_network_client(config(), client);
+        watcher.add_peer(server.address.to_string(), None).await.unwrap();
+        watcher.subscribe(Vni(1)).await.unwrap();
+        let mut session = server.establish().await;
+        session.expect_subscribe(1).await;
+        let old = route(1, 1, 9);
+        session.write(&[Message::Update(old.update(Action::Add))]).await;
+        within("the old next hop", record.until(|record| record.routes.contains(&old))).await;
+        // The new next hop sorts before the old one.
+        let moved = [old.update(Action::Remove), route(1, 1, 1).update(Action::Add)];
+        session.write(&moved.map(Message::Update)).await;
+        within("the move", record.until(|record| record.changes.len() == 3)).await;
+        assert_eq!(record.record().changes[1..], moved);
+    });
+}
+
+/// Never comes back.
+struct Hanging;
+
+impl NetworkClient for Hanging {
+    async fn apply(&mut self, _: &[Update]) -> Vec<Result<(), RouteError>> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_network_client_that_hangs_does_not_hold_up_the_end() {
+    alone(async {
+        let server = Server::start().await;
+        let leaf = MetalBond::with_network_client(config(), Hanging);
+        leaf.add_peer(server.address.to_string(), None).await.unwrap();
+        leaf.subscribe(Vni(1)).await.unwrap();
+        let mut session = server.establish().await;
+        session.expect_subscribe(1).await;
+        session.write(&[Message::Update(route(1, 1, 1).update(Action::Add))]).await;
+        expect_routes(&leaf, 1, &[route(1, 1, 1)]).await;
+        within("the end", leaf.shutdown()).await;
+    });
 }
 
 /// Makes a batch only when it is let.

@@ -4,21 +4,19 @@
 //! bounded by the routes that differ between what the reader knows and what there is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
-
-use smallvec::SmallVec;
 
 use crate::client::Route;
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
 type Key = (Vni, Destination);
-type Hops = SmallVec<[(Action, NextHop); 1]>;
 
 /// Route changes for one reader, by destination.
 #[derive(Debug, Default)]
 pub(in crate::client) struct RouteFeed {
-    /// No entry is empty.
-    pending: BTreeMap<Key, Hops>,
+    /// One entry per route: servers may announce any number of next hops of one destination.
+    pending: BTreeMap<(Vni, Destination, NextHop), Action>,
     /// The destination that was taken last: the next take goes on behind it, so that churn of some
     /// destinations does not hold up the others.
     taken: Option<Key>,
@@ -29,18 +27,15 @@ pub(in crate::client) struct RouteFeed {
 impl RouteFeed {
     /// Notes a change. The caller says each route's changes in turn: added, removed, added.
     pub(in crate::client) fn push(&mut self, action: Action, route: Route) {
-        let key = (route.vni, route.destination);
-        let hops = self.pending.entry(key).or_default();
-        match hops.iter().position(|(_, hop)| *hop == route.next_hop) {
+        match self.pending.entry((route.vni, route.destination, route.next_hop)) {
             // The reader knows it as it was before the change that still waits.
-            Some(at) if hops[at].0 != action => {
-                hops.remove(at);
-                if hops.is_empty() {
-                    self.pending.remove(&key);
-                }
+            Entry::Occupied(waits) if *waits.get() != action => {
+                waits.remove();
             }
-            Some(_) => {}
-            None => hops.push((action, route.next_hop)),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(none) => {
+                none.insert(action);
+            }
         }
     }
 
@@ -73,33 +68,40 @@ impl RouteFeed {
         while updates.len() < max
             && let Some((key, hops)) = self.next()
         {
-            for wanted in [Action::Remove, Action::Add] {
-                updates.extend(hops.iter().filter(|(action, _)| *action == wanted).map(
-                    |(action, next_hop)| {
-                        let route = Route { vni: key.0, destination: key.1, next_hop: *next_hop };
-                        route.update(*action)
-                    },
-                ));
+            let first = updates.len();
+            for (action, next_hop) in hops {
+                let route = Route { vni: key.0, destination: key.1, next_hop };
+                updates.push(route.update(action));
             }
+            updates[first..].sort_by_key(|update| update.action == Action::Add);
         }
         updates
     }
 
-    fn next(&mut self) -> Option<(Key, Hops)> {
-        let behind = self.taken.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut key = self.pending.range((behind, Bound::Unbounded)).next().map(|(key, _)| *key);
-        if key.is_none() {
-            key = self.pending.first_key_value().map(|(key, _)| *key);
+    fn next(&mut self) -> Option<(Key, Vec<(Action, NextHop)>)> {
+        let behind = self.taken.map_or(Bound::Unbounded, |(vni, destination)| {
+            Bound::Excluded((vni, destination, NextHop::LAST))
+        });
+        let mut first = self.pending.range((behind, Bound::Unbounded)).next();
+        if first.is_none() {
+            first = self.pending.first_key_value();
         }
+        let key = first.map(|((vni, destination, _), _)| (*vni, *destination));
         self.taken = key;
-        key.and_then(|key| self.pending.remove_entry(&key))
+        let (vni, destination) = key?;
+        let all = (vni, destination, NextHop::FIRST)..=(vni, destination, NextHop::LAST);
+        let waiting = self.pending.range(all);
+        let hops: Vec<_> = waiting.map(|((.., next_hop), action)| (*action, *next_hop)).collect();
+        for (_, next_hop) in &hops {
+            self.pending.remove(&(vni, destination, *next_hop));
+        }
+        Some(((vni, destination), hops))
     }
 }
 
 /// All destinations of a VNI.
-fn vni_range(vni: Vni) -> impl std::ops::RangeBounds<Key> {
-    let key = |destination| (vni, destination);
-    (Bound::Included(key(Destination::FIRST)), Bound::Included(key(Destination::LAST)))
+fn vni_range(vni: Vni) -> impl std::ops::RangeBounds<(Vni, Destination, NextHop)> {
+    (vni, Destination::FIRST, NextHop::FIRST)..=(vni, Destination::LAST, NextHop::LAST)
 }
 
 /// The newest value of each thing that changed since a reader last took.

@@ -283,9 +283,11 @@ impl Leaf {
         }
         session.awaited.remove(&vni);
         let Some(learned) = self.learned.get_mut(&vni) else { return };
-        if !learned.is_in_sync(slot) {
-            self.sync.push((slot, vni, true));
+        // Saying it again means nothing, and must not cost a walk over all routes each time.
+        if learned.is_in_sync(slot) {
+            return;
         }
+        self.sync.push((slot, vni, true));
         let mut changes = Changes::new();
         let complete = learned.synced(now, slot, self.live, &mut changes);
         self.finish(vni, changes, complete);

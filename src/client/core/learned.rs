@@ -201,13 +201,14 @@ impl Learned {
         if !self.is_settled(live) {
             return false;
         }
-        if self.complete && self.lost {
+        let complete = !std::mem::replace(&mut self.complete, true);
+        if self.lost {
             self.settled.get_or_insert(now);
             self.expire_stale(now, changes);
-            return false;
+        } else if complete || self.check.is_some() {
+            self.sweep(changes);
         }
-        self.sweep(changes);
-        !std::mem::replace(&mut self.complete, true)
+        complete
     }
 
     /// Drops what has been stale for too long. Returns whether the VNI became complete: it is no
@@ -216,13 +217,8 @@ impl Learned {
         if self.check.is_none_or(|check| now < check) {
             return false;
         }
-        if self.complete {
-            self.expire_stale(now, changes);
-            return false;
-        }
-        self.complete = true;
-        self.sweep(changes);
-        true
+        self.expire_stale(now, changes);
+        !std::mem::replace(&mut self.complete, true)
     }
 
     /// Whether a server's whole table is there and no other's is on its way.

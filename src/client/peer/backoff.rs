@@ -29,11 +29,11 @@ impl Pauses {
     }
 
     fn jittered(&mut self, random: u64) -> Duration {
-        let share = (random % 1000) as f64 / 1000.0;
         // At the limit the spread lies below it, or all would come at once again.
-        let base = self.next.min(self.limits.max * 2 / 3);
-        self.next = (self.next * 2).min(self.limits.max);
-        base.mul_f64(1.0 + share / 2.0).min(self.limits.max)
+        let base = self.next.min(self.limits.max - self.limits.max / 3);
+        self.next = self.next.saturating_mul(2).min(self.limits.max);
+        base.saturating_add(base / 2000 * u32::try_from(random % 1000).unwrap_or(0))
+            .min(self.limits.max)
     }
 }
 
@@ -56,5 +56,11 @@ mod tests {
         assert!(pauses.jittered(0) < Pauses::new(limits).jittered(999));
         let late: Vec<_> = (0..9).map(|_| pauses.jittered(0)).collect();
         assert!(late[8] <= limits.max * 2 / 3, "no spread at the limit");
+    }
+
+    #[test]
+    fn without_a_limit_pauses_grow_and_nothing_overflows() {
+        let mut pauses = Pauses::new(Backoff { max: Duration::MAX, ..Backoff::default() });
+        assert!((0..200).map(|_| pauses.jittered(999)).is_sorted());
     }
 }

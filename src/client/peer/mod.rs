@@ -43,6 +43,8 @@ pub(super) struct Peer {
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    /// When the session that is under way, or was last, became established.
+    pub(super) established: Option<Instant>,
 }
 
 /// Why a session, or the whole task, is over.
@@ -66,13 +68,13 @@ impl Peer {
         let mut pauses = Pauses::new(self.config.backoff);
         let mut said: Option<SessionError> = None;
         for session in 1.. {
-            let began = Instant::now();
+            self.established = None;
             let (error, again) = match self.session(session).await {
                 End::Session(error) => (error, false),
                 End::Reset(error) => (error, true),
                 End::Task => return,
             };
-            if began.elapsed() >= HELD {
+            if self.established.is_some_and(|since| since.elapsed() >= HELD) {
                 pauses.reset();
                 said = None;
             }
@@ -129,7 +131,8 @@ impl Peer {
         sent.map_err(|_| End::Task)
     }
 
-    fn established(&self, node: &str) {
+    fn established(&mut self, node: &str) {
+        self.established = Some(Instant::now());
         info!(peer = self.address, node, "session established");
     }
 }

@@ -117,3 +117,30 @@ fn one_server_that_takes_nothing_does_not_keep_the_other_from_being_told() {
     assert_eq!(leaf.take_messages(at(0), B, 10).len(), 1);
     assert_eq!(leaf.take_messages(at(0), A, 10).len(), 0);
 }
+
+#[test]
+fn a_stream_that_never_runs_dry_is_waited_for_five_seconds() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    leaf.unsubscribe(Vni(1));
+    leaf.subscribe(at(0), Vni(1));
+    assert_eq!(told(&mut leaf, 0), ["unsubscribe 1"]);
+    for tenth in 1..50 {
+        let now = at(0) + Duration::from_millis(tenth * 100);
+        add(&mut leaf, now, A, &[route(1, 1, 1)]);
+        assert_eq!(leaf.take_messages(now, A, 10), []);
+    }
+    assert_eq!(told(&mut leaf, 5), ["subscribe 1"]);
+}
+
+#[test]
+fn a_destination_that_changes_all_the_time_does_not_hold_up_others() {
+    let mut leaf = leaf();
+    leaf.established(A, true);
+    leaf.announce(route(1, 1, 1));
+    leaf.announce(route(1, 2, 1));
+    assert_eq!(names(&leaf.take_messages(at(0), A, 1)), ["add vni 1 10.1.0.0/16 via 192.0.2.1"]);
+    leaf.withdraw(route(1, 1, 1));
+    assert_eq!(names(&leaf.take_messages(at(0), A, 1)), ["add vni 1 10.2.0.0/16 via 192.0.2.1"]);
+}

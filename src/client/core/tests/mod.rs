@@ -1,6 +1,7 @@
 //! Scripts over [`Leaf`](super::Leaf): what each reader is told, in every order of events.
 
 mod against_model;
+mod hostile;
 mod intent;
 mod servers;
 

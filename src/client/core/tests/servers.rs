@@ -238,3 +238,90 @@ fn what_was_not_asked_for_is_ignored_and_too_much_is_an_error() {
     let error = leaf.updates(at(1), A, &many.collect::<Vec<_>>());
     assert_eq!(error, Err(super::super::TooManyRoutes(1000)));
 }
+
+#[test]
+fn a_table_that_says_again_what_is_stale_changes_nothing() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    let both = [route(1, 1, 1), route(1, 1, 2)];
+    add(&mut leaf, at(0), A, &both);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1), A);
+    connect(&mut leaf, at(2), A);
+    for next_hop in both {
+        add(&mut leaf, at(2), A, &[next_hop]);
+        plane.expect(&mut leaf, &both);
+    }
+    leaf.end_of_table(at(2), A, Vni(1));
+    plane.expect(&mut leaf, &both);
+}
+
+#[test]
+fn a_next_hop_that_moved_meanwhile_goes_with_the_end_of_the_table() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1), A);
+    connect(&mut leaf, at(2), A);
+    add(&mut leaf, at(2), A, &[route(1, 1, 9)]);
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 1, 9)]);
+    leaf.end_of_table(at(2), A, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 9)]);
+}
+
+#[test]
+fn a_nat_range_takes_the_place_of_those_it_overlaps() {
+    let nat = |host: u8, from, to| {
+        let next_hop = NextHop::new([192, 0, 2, host].into(), 0, NextHopType::Nat, from, to);
+        Route { next_hop: next_hop.unwrap(), ..route(1, 1, 1) }
+    };
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[nat(1, 1000, 1999), nat(2, 2000, 2999)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1), A);
+    connect(&mut leaf, at(2), A);
+    leaf.end_of_table(at(2), A, Vni(1));
+    add(&mut leaf, at(3), A, &[nat(3, 1999, 1999)]);
+    plane.expect(&mut leaf, &[nat(3, 1999, 1999), nat(2, 2000, 2999)]);
+}
+
+#[test]
+fn what_a_server_took_back_or_was_not_wanted_any_more_counts_no_longer() {
+    let mut leaf = leaf();
+    let all = |vni| (0..250_u8).flat_map(move |n| (0..4).map(move |hop| route(vni, n, hop)));
+    connect(&mut leaf, at(0), A);
+    for vni in 1..4 {
+        leaf.subscribe(at(0), Vni(vni));
+        leaf.take_messages(at(0), A, 10);
+        let routes: Vec<_> = all(vni).collect();
+        add(&mut leaf, at(0), A, &routes);
+        remove(&mut leaf, at(0), A, &routes[..500]);
+        add(&mut leaf, at(0), A, &routes[..500]);
+        leaf.unsubscribe(Vni(vni));
+    }
+}
+
+#[test]
+fn a_vni_that_is_not_wanted_any_more_is_not_said_to_be_complete() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    leaf.established(A, false);
+    leaf.take_messages(at(0), A, 10);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.unsubscribe(Vni(1));
+    assert!(leaf.take_for_dataplane(10).1.is_empty());
+    // Nor is its table waited for.
+    leaf.subscribe(at(1), Vni(1));
+    leaf.take_messages(at(1), A, 10);
+    leaf.unsubscribe(Vni(1));
+    leaf.take_messages(at(1), A, 10);
+    leaf.subscribe(at(1), Vni(1));
+    leaf.tick(at(4));
+    assert_eq!(leaf.take_for_dataplane(10).1, []);
+}
