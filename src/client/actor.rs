@@ -191,9 +191,10 @@ impl Actor {
             PeerEvent::Ready => peer.ready = true,
             PeerEvent::Updates(updates) => {
                 if let Err(TooManyRoutes(max)) = self.leaf.updates(now, slot, &updates) {
-                    warn!(peer = peer.address, max, "too many routes; closing the session");
-                    self.leaf.ended(now, slot);
-                    order(&peer.orders, Order::End(SessionError::TooManyRoutes(max)));
+                    self.leaf.expelled(now, slot);
+                    peer.ready = false;
+                    let (session, error) = (peer.session, SessionError::TooManyRoutes(max));
+                    order(&peer.orders, Order::End { session, error });
                 }
             }
             PeerEvent::EndOfTable(vni) => self.leaf.end_of_table(now, slot, vni),

@@ -164,8 +164,8 @@ pub(super) enum Order {
     Send { session: u64, messages: Vec<Message> },
     /// End the session and connect anew at once.
     Reset,
-    /// End the session; connect anew after a pause.
-    End(SessionError),
+    /// End this session; connect anew after a pause.
+    End { session: u64, error: SessionError },
     /// End.
     Stop,
 }

@@ -94,7 +94,10 @@ impl Leaf {
         if !self.intent.subscribe(vni) {
             return false;
         }
-        self.learned.insert(vni, Learned::new(now, self.settings.stale_time));
+        self.learned.insert(
+            vni,
+            Learned::new(now, self.settings.stale_time, self.settings.routes_per_peer),
+        );
         for session in self.sessions.values_mut() {
             session.outgoing.subscription(vni, true);
         }
@@ -212,6 +215,15 @@ impl Leaf {
 
     /// A session, or an attempt at one, has ended.
     pub(in crate::client) fn ended(&mut self, now: Moment, slot: Slot) {
+        self.end(now, slot, false);
+    }
+
+    /// A server announced too much: what only it had goes, so that it can't do so again and again.
+    pub(in crate::client) fn expelled(&mut self, now: Moment, slot: Slot) {
+        self.end(now, slot, true);
+    }
+
+    fn end(&mut self, now: Moment, slot: Slot, forget: bool) {
         self.live.remove(slot);
         let had_session = self.sessions.remove(&slot).is_some();
         for vni in self.subscriptions() {
@@ -221,7 +233,7 @@ impl Leaf {
             }
             let mut changes = Changes::new();
             let complete = if had_session {
-                learned.end(now, slot, self.live, &mut changes)
+                learned.end(now, slot, self.live, forget, &mut changes)
             } else {
                 learned.settle(now, self.live, &mut changes)
             };
@@ -318,7 +330,7 @@ impl Leaf {
         for vni in self.subscriptions() {
             let Some(learned) = self.learned.get_mut(&vni) else { continue };
             let mut changes = Changes::new();
-            let complete = learned.expire(now, &mut changes);
+            let complete = learned.expire(now, self.live, &mut changes);
             self.finish(vni, changes, complete);
         }
     }

@@ -1,18 +1,20 @@
 //! One VNI's routes as the servers have them.
 //!
 //! A route is there while at least one server has it. When the session with the last of them ends,
-//! it becomes *stale* and stays for the stale time (as in RFC 4724): a server that restarts must
-//! not empty the dataplane. How stale routes go:
+//! it becomes *stale* and stays for a while (as in RFC 4724): a server that restarts must not empty
+//! the dataplane. How stale routes go:
 //!
-//! * A server says so: at once.
-//! * At least one server is in sync throughout: what only the others had goes when all that are
-//!   connected are in sync.
-//! * No server was left: a server that comes back may have lost everything, and is in sync before
-//!   the announcers have come back to it. So what is not announced again stays for its stale time,
-//!   and at least [`RETURN`] after the servers are back (but no more than twice its stale time);
-//!   except where another next hop of the same kind takes its place.
+//! * A server in sync that never went away knows all routes: what it does not have goes as soon as
+//!   no other table is on its way.
+//! * A server that came back may have lost everything, and is in sync before the announcers have
+//!   come back to it. So it is *doubted* for [`RETURN`]: what it does not have means nothing until
+//!   then.
+//! * With no server at all they stay for the stale time. A server that came back and is doubted
+//!   gives them more, but no more than twice that.
+//! * Another next hop of the same kind takes a stale one's place: traffic to the latter may be lost,
+//!   and needs it no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -28,46 +30,49 @@ const RETURN: Duration = Duration::from_secs(35);
 /// What became visible or ceased to be.
 pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
 
-#[derive(Debug)]
-struct Held {
-    servers: Servers,
-    /// When the last server was lost; means nothing while there is one.
-    stale: Moment,
-}
-
-impl Held {
-    fn is_stale(&self) -> bool {
-        self.servers.is_empty()
-    }
-}
+/// By kind, so that those whose place a new one may take stand together.
+type StaleKey = (Destination, NextHopType, NextHop);
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Learned {
-    routes: BTreeMap<(Destination, NextHop), Held>,
+    /// Who has each; nobody, when it is stale.
+    routes: BTreeMap<(Destination, NextHop), Servers>,
+    /// Since when each stale route is.
+    stale: BTreeMap<StaleKey, Moment>,
+    /// A moment that is no later than any of these.
+    oldest: Option<Moment>,
     stale_time: Duration,
+    /// Stale routes at most; what goes beyond goes.
+    stale_max: usize,
     /// Servers whose whole table has come.
     in_sync: Servers,
+    /// Servers that had a session before.
+    returning: Servers,
+    /// Servers in sync that came back, and until when they are doubted.
+    doubted: BTreeMap<Slot, Moment>,
     /// Whether the routes were all there were at least once, or nothing more is waited for.
     complete: bool,
-    /// No server was left at some time since, and there may be routes from before.
-    lost: bool,
-    /// When all servers that are connected had become in sync last.
-    settled: Option<Moment>,
-    /// When to look for routes that have been stale for too long.
+    /// When nothing more is waited for.
+    give_up: Moment,
+    /// When time alone may change something.
     check: Option<Moment>,
 }
 
 impl Learned {
     /// A VNI that is now subscribed to.
-    pub(super) fn new(now: Moment, stale_time: Duration) -> Self {
+    pub(super) fn new(now: Moment, stale_time: Duration, stale_max: usize) -> Self {
         Self {
             routes: BTreeMap::new(),
+            stale: BTreeMap::new(),
+            oldest: None,
             stale_time,
+            stale_max,
             in_sync: Servers::default(),
+            returning: Servers::default(),
+            doubted: BTreeMap::new(),
             complete: false,
-            lost: false,
-            settled: None,
+            give_up: now + stale_time,
             check: Some(now + stale_time),
         }
     }
@@ -79,23 +84,26 @@ impl Learned {
 
     /// The next hops of one destination, in order.
     pub(super) fn next_hops(&self, destination: Destination) -> impl Iterator<Item = NextHop> {
+        self.of(destination).map(|(next_hop, _)| next_hop)
+    }
+
+    fn of(&self, destination: Destination) -> impl Iterator<Item = (NextHop, Servers)> {
         let from = Bound::Included((destination, NextHop::FIRST));
         let rest = self.routes.range((from, Bound::Unbounded));
-        rest.map(|(key, _)| *key)
-            .take_while(move |(found, _)| *found == destination)
-            .map(|(_, next_hop)| next_hop)
+        rest.take_while(move |((found, _), _)| *found == destination)
+            .map(|((_, next_hop), servers)| (*next_hop, *servers))
     }
 
     /// How many routes `slot` has. Walks all.
     pub(super) fn count(&self, slot: Slot) -> usize {
-        self.routes.values().filter(|held| held.servers.contains(slot)).count()
+        self.routes.values().filter(|servers| servers.contains(slot)).count()
     }
 
     pub(super) fn is_in_sync(&self, slot: Slot) -> bool {
         self.in_sync.contains(slot)
     }
 
-    /// When [`Self::expire`] is due.
+    /// When [`Self::expire`] is due, or a little earlier.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.check
     }
@@ -109,19 +117,21 @@ impl Learned {
         changes: &mut Changes,
     ) -> bool {
         let mut is_new = false;
-        let held = self.routes.entry((destination, next_hop)).or_insert_with(|| {
+        let servers = self.routes.entry((destination, next_hop)).or_insert_with(|| {
             is_new = true;
-            Held { servers: Servers::default(), stale: Moment::default() }
+            Servers::default()
         });
-        if held.servers.contains(slot) {
+        if servers.contains(slot) {
             return false;
         }
-        held.servers.insert(slot);
         if is_new {
             changes.push((Action::Add, destination, next_hop));
+        } else if servers.is_empty() {
+            self.stale.remove(&(destination, next_hop.kind(), next_hop));
         }
-        if self.lost && self.in_sync.contains(slot) {
-            self.replace_stale(destination, changes);
+        servers.insert(slot);
+        if !self.stale.is_empty() && self.in_sync.contains(slot) {
+            self.replace(destination, &next_hop, changes);
         }
         true
     }
@@ -135,11 +145,11 @@ impl Learned {
         changes: &mut Changes,
     ) -> bool {
         let key = (destination, next_hop);
-        let Some(held) = self.routes.get_mut(&key) else { return false };
-        if !held.servers.remove(slot) {
+        let Some(servers) = self.routes.get_mut(&key) else { return false };
+        if !servers.remove(slot) {
             return false;
         }
-        if held.is_stale() {
+        if servers.is_empty() {
             self.routes.remove(&key);
             changes.push((Action::Remove, destination, next_hop));
         }
@@ -156,133 +166,172 @@ impl Learned {
         changes: &mut Changes,
     ) -> bool {
         self.in_sync.insert(slot);
-        if self.lost {
-            for destination in self.destinations_with_stale() {
-                self.replace_stale(destination, changes);
-            }
+        if self.returning.contains(slot) {
+            self.doubted.insert(slot, now + RETURN.min(self.stale_time));
         }
+        self.replace_all(changes);
         self.settle(now, live, changes)
     }
 
-    /// The session with `slot` has ended. Returns whether the VNI became complete.
+    /// The session with `slot` has ended; with `forget`, what only it had goes at once. Returns
+    /// whether the VNI became complete.
     pub(super) fn end(
         &mut self,
         now: Moment,
         slot: Slot,
         live: Servers,
+        forget: bool,
         changes: &mut Changes,
     ) -> bool {
-        let was_in_sync = self.in_sync.remove(slot);
-        if was_in_sync && self.in_sync.is_empty() {
-            (self.lost, self.settled) = (true, None);
-        }
-        let keep = !self.stale_time.is_zero() && (self.lost || !self.is_settled(live));
-        let mut any_stale = false;
-        self.routes.retain(|(destination, next_hop), held| {
-            if !held.servers.remove(slot) || !held.is_stale() {
+        self.in_sync.remove(slot);
+        self.doubted.remove(&slot);
+        self.returning.insert(slot);
+        let keep = !forget && !self.stale_time.is_zero() && !self.is_known(now, live);
+        let mut room = if keep { self.stale_max.saturating_sub(self.stale.len()) } else { 0 };
+        self.routes.retain(|(destination, next_hop), servers| {
+            if !servers.remove(slot) || !servers.is_empty() {
                 return true;
             }
-            held.stale = now;
-            any_stale = true;
-            if !keep {
+            if room == 0 {
                 changes.push((Action::Remove, *destination, *next_hop));
+                return false;
             }
-            keep
+            room -= 1;
+            self.stale.insert((*destination, next_hop.kind(), *next_hop), now);
+            self.oldest.get_or_insert(now);
+            true
         });
-        if any_stale && keep {
-            let until = now + self.stale_time;
-            self.check = Some(self.check.map_or(until, |check| check.min(until)));
-        }
         self.settle(now, live, changes)
     }
 
-    /// Looks whether nothing more is waited for; see [`Self::synced`].
+    /// Looks whether nothing more is waited for. Returns whether the VNI became complete.
     pub(super) fn settle(&mut self, now: Moment, live: Servers, changes: &mut Changes) -> bool {
-        if !self.is_settled(live) {
-            return false;
+        let known = self.is_known(now, live);
+        if known {
+            self.drop_stale_if(|_| true, changes);
         }
-        let complete = !std::mem::replace(&mut self.complete, true);
-        if self.lost {
-            self.settled.get_or_insert(now);
-            self.expire_stale(now, changes);
-        } else if complete || self.check.is_some() {
-            self.sweep(changes);
-        }
+        let complete = known && !std::mem::replace(&mut self.complete, true);
+        self.schedule(now);
         complete
     }
 
-    /// Drops what has been stale for too long. Returns whether the VNI became complete: it is no
-    /// longer waited for.
-    pub(super) fn expire(&mut self, now: Moment, changes: &mut Changes) -> bool {
+    /// What is due at `now`. Returns whether the VNI became complete.
+    pub(super) fn expire(&mut self, now: Moment, live: Servers, changes: &mut Changes) -> bool {
         if self.check.is_none_or(|check| now < check) {
             return false;
         }
-        self.expire_stale(now, changes);
-        !std::mem::replace(&mut self.complete, true)
+        self.doubted.retain(|_, until| now < *until);
+        let patience = self.patience(now);
+        self.drop_stale_if(|since| since + patience <= now, changes);
+        let given_up = self.given_up(now) <= now;
+        let complete = given_up && !std::mem::replace(&mut self.complete, true);
+        self.settle(now, live, changes) || complete
     }
 
-    /// Whether a server's whole table is there and no other's is on its way.
-    fn is_settled(&self, live: Servers) -> bool {
-        !self.in_sync.is_empty() && live.is_subset_of(self.in_sync)
-    }
-
-    /// Drops everything stale.
-    fn sweep(&mut self, changes: &mut Changes) {
-        (self.lost, self.check) = (false, None);
-        self.drop_stale_if(|_| true, changes);
-    }
-
-    fn expire_stale(&mut self, now: Moment, changes: &mut Changes) {
-        let (stale_time, settled) = (self.stale_time, self.settled);
-        let until = |held: &Held| {
-            let until = held.stale + stale_time;
-            let returned = settled.map_or(until, |settled| settled + RETURN.min(stale_time));
-            until.max(returned.min(until + stale_time))
-        };
-        self.drop_stale_if(|held| until(held) <= now, changes);
-        self.check = self.routes.values().filter(|held| held.is_stale()).map(until).min();
-        if self.check.is_none() && !self.in_sync.is_empty() {
-            self.lost = false;
-        }
-    }
-
-    fn drop_stale_if(&mut self, goes: impl Fn(&Held) -> bool, changes: &mut Changes) {
-        self.routes.retain(|(destination, next_hop), held| {
-            let goes = held.is_stale() && goes(held);
-            if goes {
-                changes.push((Action::Remove, *destination, *next_hop));
+    /// Whether all routes there are must be known here: a server that is not doubted has sent its
+    /// table, and no other's is on its way.
+    fn is_known(&self, now: Moment, live: Servers) -> bool {
+        let mut certain = self.in_sync;
+        for (slot, until) in &self.doubted {
+            if now < *until {
+                certain.remove(*slot);
             }
-            !goes
+        }
+        !certain.is_empty() && live.is_subset_of(self.in_sync)
+    }
+
+    fn is_doubting(&self, now: Moment) -> bool {
+        self.doubted.values().any(|until| now < *until)
+    }
+
+    /// How long routes stay stale.
+    fn patience(&self, now: Moment) -> Duration {
+        if self.is_doubting(now) { self.stale_time * 2 } else { self.stale_time }
+    }
+
+    /// When the VNI is complete although no server has made it so.
+    fn given_up(&self, now: Moment) -> Moment {
+        if self.is_doubting(now) { self.give_up + self.stale_time } else { self.give_up }
+    }
+
+    fn schedule(&mut self, now: Moment) {
+        self.check = None;
+        if self.complete && self.stale.is_empty() {
+            return;
+        }
+        let doubts = self.doubted.values().copied().filter(|until| now < *until);
+        let stale = self.oldest.map(|oldest| oldest + self.patience(now));
+        let complete = (!self.complete).then(|| self.given_up(now));
+        self.check = doubts.chain(stale).chain(complete).min();
+    }
+
+    fn drop_stale_if(&mut self, goes: impl Fn(Moment) -> bool, changes: &mut Changes) {
+        let routes = &mut self.routes;
+        let mut oldest = None;
+        self.stale.retain(|(destination, _, next_hop), since| {
+            if !goes(*since) {
+                oldest = Some(oldest.map_or(*since, |oldest: Moment| oldest.min(*since)));
+                return true;
+            }
+            routes.remove(&(*destination, *next_hop));
+            changes.push((Action::Remove, *destination, *next_hop));
+            false
         });
+        self.oldest = oldest;
     }
 
-    fn destinations_with_stale(&self) -> Vec<Destination> {
-        let stale = self.routes.iter().filter(|(_, held)| held.is_stale());
-        let mut destinations: Vec<_> = stale.map(|((destination, _), _)| *destination).collect();
-        destinations.dedup();
-        destinations
-    }
-
-    /// Drops the stale next hops of a destination in whose place others have come.
-    fn replace_stale(&mut self, destination: Destination, changes: &mut Changes) {
-        let (mut stale, mut fresh) = (Vec::new(), Vec::new());
-        for next_hop in self.next_hops(destination) {
-            match self.routes.get(&(destination, next_hop)) {
-                Some(held) if held.is_stale() => stale.push(next_hop),
-                _ => fresh.push(next_hop),
-            }
+    /// Drops the stale next hops of a destination whose place `new` takes. Of standard ones that is
+    /// all, so each is looked at once.
+    fn replace(&mut self, destination: Destination, new: &NextHop, changes: &mut Changes) {
+        let kind = new.kind();
+        if kind == NextHopType::LoadBalancerTarget {
+            return;
         }
-        for old in stale {
-            if fresh.iter().any(|new| takes_the_place(new, &old)) {
-                self.routes.remove(&(destination, old));
-                changes.push((Action::Remove, destination, old));
-            }
+        let from = Bound::Included((destination, kind, NextHop::FIRST));
+        let all = self.stale.range((from, Bound::Unbounded));
+        let gone: Vec<StaleKey> = all
+            .map(|(key, _)| *key)
+            .take_while(|key| (key.0, key.1) == (destination, kind))
+            .filter(|(_, _, old)| takes_the_place(new, old))
+            .collect();
+        self.drop_replaced(gone, changes);
+    }
+
+    /// The same for all that there is.
+    fn replace_all(&mut self, changes: &mut Changes) {
+        let destinations: BTreeSet<_> = self.stale.keys().map(|key| key.0).collect();
+        let mut gone = Vec::new();
+        for destination in destinations {
+            let fresh = self.of(destination).filter(|(_, servers)| !servers.is_empty());
+            let fresh = fresh.map(|(next_hop, _)| next_hop);
+            // One standard next hop is as good as all.
+            let (standard, others): (Vec<_>, Vec<_>) =
+                fresh.partition(|next_hop| next_hop.kind() == NextHopType::Standard);
+            let new: Vec<_> = standard.into_iter().take(1).chain(others).collect();
+            let from = Bound::Included((destination, NextHopType::Standard, NextHop::FIRST));
+            let stale = self.stale.range((from, Bound::Unbounded)).map(|(key, _)| *key);
+            gone.extend(
+                stale
+                    .take_while(|key| key.0 == destination)
+                    .filter(|(_, _, old)| new.iter().any(|new| takes_the_place(new, old))),
+            );
+        }
+        self.drop_replaced(gone, changes);
+    }
+
+    fn drop_replaced(&mut self, gone: Vec<StaleKey>, changes: &mut Changes) {
+        for key in gone {
+            self.stale.remove(&key);
+            self.routes.remove(&(key.0, key.2));
+            changes.push((Action::Remove, key.0, key.2));
+        }
+        if self.stale.is_empty() {
+            self.oldest = None;
         }
     }
 }
 
-/// Whether `new` makes `old` pointless: traffic to the latter may be lost, and needs it no more.
-/// Targets of a load balancer stand beside each other.
+/// Whether `new` makes `old` pointless. Targets of a load balancer stand beside each other.
 fn takes_the_place(new: &NextHop, old: &NextHop) -> bool {
     match (new.kind(), old.kind()) {
         (NextHopType::Standard, NextHopType::Standard) => true,

@@ -96,9 +96,11 @@ impl<'a> Connection<'a> {
                 self.owes_ready = true;
                 Ok(())
             }
-            Some(Order::Send { .. }) => Ok(()),
+            Some(Order::End { session, error }) if session == self.number => {
+                Err(End::Session(error))
+            }
+            Some(Order::Send { .. } | Order::End { .. }) => Ok(()), // for one that is over
             Some(Order::Reset) => Err(End::Reset(SessionError::Reset)),
-            Some(Order::End(error)) => Err(End::Session(error)),
             Some(Order::Stop) | None => Err(End::Task),
         }
     }

@@ -141,7 +141,7 @@ impl Peer {
 async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
     loop {
         match orders.recv().await {
-            Some(Order::Send { .. } | Order::End(_)) => {} // for a session that is over
+            Some(Order::Send { .. } | Order::End { .. }) => {} // for a session that is over
             Some(Order::Reset) => return End::Reset(SessionError::Reset),
             Some(Order::Stop) | None => return End::Task,
         }

@@ -48,12 +48,71 @@ fn while_the_other_server_still_sends_its_table_nothing_goes() {
     leaf.ended(at(2), A);
     add(&mut leaf, at(3), B, &[route(1, 2, 1)]);
     plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
-    // No server was left that had sent its table, so B's is not the last word.
     leaf.end_of_table(at(4), B, Vni(1));
-    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
-    leaf.tick(at(122));
     plane.expect(&mut leaf, &[route(1, 2, 1)]);
     assert_eq!(leaf.deadline(), None);
+}
+
+#[test]
+fn servers_that_restart_one_after_the_other_empty_nothing() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    for slot in [A, B] {
+        connect(&mut leaf, at(0), slot);
+        add(&mut leaf, at(0), slot, &[route(1, 1, 1), route(1, 2, 1)]);
+        leaf.end_of_table(at(0), slot, Vni(1));
+    }
+    leaf.ended(at(100), A);
+    connect(&mut leaf, at(101), A);
+    leaf.end_of_table(at(101), A, Vni(1));
+    // The announcers are not yet back at A.
+    leaf.ended(at(103), B);
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
+    add(&mut leaf, at(110), A, &[route(1, 1, 1)]);
+    connect(&mut leaf, at(110), B);
+    leaf.end_of_table(at(110), B, Vni(1));
+    leaf.tick(at(135));
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.tick(at(136));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_of_its_table_and_comes_back_empty_empties_nothing() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.ended(at(1), A);
+    connect(&mut leaf, at(2), A);
+    leaf.end_of_table(at(2), A, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+    assert_eq!(plane.complete, [], "whether that is all is not known yet");
+    leaf.tick(at(2 + 35));
+    plane.expect(&mut leaf, &[]);
+    assert_eq!(plane.complete, [Vni(1)]);
+}
+
+#[test]
+fn a_server_that_floods_again_and_again_leaves_nothing_behind() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    for round in 0..20 {
+        connect(&mut leaf, at(0), A);
+        let all: Vec<_> = (0..=255).flat_map(|n| (0..4).map(move |hop| (n, hop))).collect();
+        let all = all.into_iter().map(|(n, hop)| route(1, n, 4 * round + hop).update(Action::Add));
+        assert!(leaf.updates(at(0), A, &all.collect::<Vec<_>>()).is_err());
+        leaf.expelled(at(0), A);
+        assert_eq!(leaf.routes(Vni(1)).len(), 0);
+    }
+    // Nor one that keeps to the limit each time.
+    for round in 0..20 {
+        connect(&mut leaf, at(0), A);
+        let all: Vec<_> = (0..250).map(|n| route(1, n, round)).collect();
+        add(&mut leaf, at(0), A, &all);
+        leaf.ended(at(0), A);
+    }
+    assert_eq!(leaf.routes(Vni(1)).len(), 1000);
 }
 
 #[test]
@@ -100,9 +159,9 @@ fn a_server_that_comes_back_empty_does_not_empty_the_dataplane() {
     plane.expect(&mut leaf, &all);
     add(&mut leaf, at(120), A, &[route(1, 2, 9)]);
     plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9), route(1, 3, 1)]);
-    leaf.tick(at(219));
+    leaf.tick(at(101 + 34));
     plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9), route(1, 3, 1)]);
-    leaf.tick(at(220));
+    leaf.tick(at(101 + 35));
     plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 9)]);
 }
 
