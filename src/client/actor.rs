@@ -9,19 +9,17 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::core::{Leaf, Settings, Slot, TooManyRoutes};
 use super::dataplane::{Batch, Driver};
-use super::messages::{Command, Event, Order, PeerEvent, Reply};
+use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply};
 use super::peer::Peer;
 use super::readers::Readers;
 use super::{Config, Error, PeerState, PeerStatus, SessionError};
 use crate::reflector::Reflector;
 
-/// Events taken in one turn.
-const EVENTS_MAX: usize = 64;
 /// Messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
 /// Changes handed to the dataplane at once.
@@ -71,7 +69,8 @@ impl Actor {
         commands: mpsc::Receiver<Command>,
         driver: Option<Driver>,
     ) -> Self {
-        let (event_sender, events) = mpsc::channel(1024);
+        let (event_sender, events) = mpsc::channel(EVENTS_MAX);
+        let config = config.sensible();
         let settings =
             Settings { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
         Self {
@@ -104,19 +103,29 @@ impl Actor {
                 _ = self.events.recv_many(&mut events, EVENTS_MAX) => {
                     events.drain(..).for_each(|event| self.event(event));
                 }
-                Some(question) = next_question(self.driver.as_mut()) => {
-                    self.wanting = Some(question);
-                }
+                question = next_question(self.driver.as_mut()) => match question {
+                    Some(question) => self.wanting = Some(question),
+                    None => {
+                        error!("the network client has failed: routes are handed over no more");
+                        self.driver = None;
+                    }
+                },
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)),
                     if due.is_some() => {}
             }
             self.leaf.tick(self.clock.now());
             self.serve();
         };
-        self.stop().await;
-        if let Some(reply) = asked {
-            answer(reply, ());
+        // Who asks from now on is told at once that it is too late.
+        self.commands.close();
+        let mut asked: Vec<_> = asked.into_iter().collect();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Shutdown { reply } = command {
+                asked.push(reply);
+            }
         }
+        self.stop().await;
+        asked.into_iter().for_each(|reply| answer(reply, ()));
     }
 
     /// Hands every reader that waits what is due for it.
@@ -129,12 +138,7 @@ impl Actor {
                 peer.ready = peer.orders.send(order).is_err();
             }
         }
-        let peers = &self.peers;
-        for (slot, vni, in_sync) in self.leaf.take_sync() {
-            if let Some(peer) = peers.get(&slot) {
-                self.readers.sync_changed(&peer.address, vni, in_sync);
-            }
-        }
+        self.tell_sync();
         self.readers.serve(&mut self.leaf);
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
@@ -144,6 +148,14 @@ impl Actor {
                 self.wanting = Some(question);
             } else {
                 answer(question, Batch { changes, complete });
+            }
+        }
+    }
+
+    fn tell_sync(&mut self) {
+        for (slot, vni, in_sync) in self.leaf.take_sync() {
+            if let Some(peer) = self.peers.get(&slot) {
+                self.readers.sync_changed(&peer.address, vni, in_sync);
             }
         }
     }
@@ -188,7 +200,10 @@ impl Actor {
                 (peer.session, peer.ready) = (session, true);
                 self.leaf.established(slot, end_of_table);
             }
-            PeerEvent::Ready => peer.ready = true,
+            PeerEvent::Ready => {
+                peer.ready = true;
+                self.leaf.written(now, slot);
+            }
             PeerEvent::Updates(updates) => {
                 if let Err(TooManyRoutes(max)) = self.leaf.updates(now, slot, &updates) {
                     self.leaf.expelled(now, slot);
@@ -284,9 +299,7 @@ impl Actor {
     }
 
     fn add_peer(&mut self, address: String, local: Option<std::net::IpAddr>) -> Result<(), Error> {
-        let has_port =
-            address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        if !has_port {
+        if !is_host_and_port(&address) {
             return Err(Error::PeerAddress(address));
         }
         if self.find(&address).is_some() {
@@ -324,11 +337,7 @@ impl Actor {
         order(&peer.orders, Order::Stop);
         self.leaf.ended(self.clock.now(), slot);
         // What is in sync with it is told under its name, which goes now.
-        for (slot, vni, in_sync) in self.leaf.take_sync() {
-            if let Some(peer) = self.peers.get(&slot) {
-                self.readers.sync_changed(&peer.address, vni, in_sync);
-            }
-        }
+        self.tell_sync();
         self.peers.remove(&slot);
         self.readers.peer_changed(&address, None);
         Ok(())
@@ -387,6 +396,16 @@ impl Actor {
 /// A caller may have ceased to wait; that is its right.
 pub(super) fn answer<T>(reply: Reply<T>, value: T) {
     drop(reply.send(value));
+}
+
+/// Whether something could be connected to at an address; names are not looked up.
+fn is_host_and_port(address: &str) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else { return false };
+    let is_host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+        None => !host.is_empty() && !host.contains([':', '[', ']']),
+        Some(inner) => inner.is_some_and(|inner| inner.contains(':')),
+    };
+    is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// A peer task that has ended needs no orders.

@@ -5,14 +5,15 @@ use std::time::Duration;
 /// How a leaf behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// The keepalive interval to ask for, in seconds, from 1; a session uses the lower of both
+    /// The keepalive interval to ask for, in seconds; 0 is taken for 1. A session uses the lower of both
     /// sides'. A server is dead that sends no KEEPALIVE for two and a half of these.
     pub keepalive: u32,
     /// How long routes stay when no server is left that has them. Zero: they go at once.
     pub stale_time: Duration,
     /// A stable name of this host, told to servers; at most 255 bytes of it.
     pub node: String,
-    /// Routes that one server may announce before its session is closed.
+    /// Routes that one server may announce before its session is closed; and stale ones of one VNI
+    /// that are kept.
     pub routes_per_peer: usize,
     /// How long to wait between attempts to connect.
     pub backoff: Backoff,
@@ -36,9 +37,9 @@ impl Default for Config {
 /// anew when a session has held for ten seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backoff {
-    /// The first pause at least.
+    /// The first pause at least; less than a millisecond is taken for one.
     pub min: Duration,
-    /// Any pause at most.
+    /// Any pause at most; less than three halves of `min` is taken for that.
     pub max: Duration,
 }
 
@@ -46,5 +47,16 @@ impl Default for Backoff {
     /// 0.5 s to 30 s.
     fn default() -> Self {
         Self { min: Duration::from_millis(500), max: Duration::from_secs(30) }
+    }
+}
+
+impl Config {
+    /// The same, with what makes no sense replaced as documented.
+    pub(super) fn sensible(mut self) -> Self {
+        self.keepalive = self.keepalive.max(1);
+        let Backoff { min, max } = &mut self.backoff;
+        *min = (*min).max(Duration::from_millis(1));
+        *max = (*max).max(min.saturating_add(*min / 2));
+        self
     }
 }

@@ -17,8 +17,10 @@ use crate::wire::{Action, Update, Vni};
 /// A refused change is offered again after this, then after twice as long each time.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// How long the client may take at the leaf's end.
-const STOP_TIME: Duration = Duration::from_secs(10);
+/// How long, at the leaf's end, a call may take that is under way.
+const CALL_TIME: Duration = Duration::from_secs(10);
+/// How long the client's own end may take: it may have a million routes to remove.
+const STOP_TIME: Duration = Duration::from_secs(60);
 /// Refusals logged of one batch; of the others only the number.
 const LOGGED_MAX: usize = 3;
 
@@ -34,14 +36,17 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Driver {
     questions: mpsc::Receiver<oneshot::Sender<Batch>>,
+    /// Closed when the client's own end begins.
+    ending: oneshot::Receiver<()>,
     task: JoinHandle<()>,
 }
 
 impl Driver {
     pub(super) fn start(client: impl NetworkClient) -> Self {
         let (sender, questions) = mpsc::channel(1);
-        let task = tokio::spawn(run(client, sender));
-        Self { questions, task }
+        let (begun, ending) = oneshot::channel();
+        let task = tokio::spawn(run(client, sender, begun));
+        Self { questions, ending, task }
     }
 
     /// Somebody waits for the next batch; `None` when the task has ended.
@@ -52,12 +57,17 @@ impl Driver {
     /// Ends the task: the call that is under way is waited for, then the client's own end;
     /// but not for ever.
     pub(super) async fn stop(self) {
-        let Self { questions, mut task } = self;
+        let Self { questions, ending, mut task } = self;
         drop(questions);
-        match timeout(STOP_TIME, &mut task).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "the network client failed"),
-            Err(_) => {
+        let ended = async {
+            // Either way it is closed: there is nothing to be said.
+            drop(timeout(CALL_TIME, ending).await.ok()?);
+            timeout(STOP_TIME, &mut task).await.ok()
+        };
+        match ended.await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => warn!(%error, "the network client failed"),
+            None => {
                 warn!("the network client does not end; it is left behind");
                 task.abort();
             }
@@ -73,7 +83,11 @@ struct Refused {
     pause: Duration,
 }
 
-async fn run(mut client: impl NetworkClient, questions: mpsc::Sender<oneshot::Sender<Batch>>) {
+async fn run(
+    mut client: impl NetworkClient,
+    questions: mpsc::Sender<oneshot::Sender<Batch>>,
+    ending: oneshot::Sender<()>,
+) {
     let mut refused: BTreeMap<Route, Refused> = BTreeMap::new();
     'asking: loop {
         let (question, mut answer) = oneshot::channel();
@@ -105,6 +119,7 @@ async fn run(mut client: impl NetworkClient, questions: mpsc::Sender<oneshot::Se
             client.complete(vni).await;
         }
     }
+    drop(ending);
     client.stop().await;
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::Actor;
 use super::core::WatchId;
 use super::dataplane::Driver;
-use super::messages::{Command, Reply};
+use super::messages::{COMMANDS_MAX, Command, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
 use super::{Config, Error, NetworkClient, PeerStatus, Route};
 use crate::reflector;
@@ -49,7 +49,7 @@ impl MetalBond {
     }
 
     fn spawn(config: Config, driver: Option<Driver>) -> Self {
-        let (commands, receiver) = mpsc::channel(1024);
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         tokio::spawn(Actor::new(config, receiver, driver).run());
         Self { commands }
     }
@@ -62,8 +62,8 @@ impl MetalBond {
 
     // Peers.
 
-    /// Adds a server, `HOST:PORT`, and keeps a session with it from now on. The name is resolved at
-    /// each attempt to connect. `local` is the address to connect from.
+    /// Adds a server, `HOST:PORT` (an IPv6 address in brackets), and keeps a session with it from
+    /// now on. The name is resolved at each attempt to connect. `local` is the address to connect from.
     ///
     /// # Errors
     /// [`Error::PeerAddress`], [`Error::PeerExists`] or [`Error::TooManyPeers`] (64).
@@ -76,7 +76,8 @@ impl MetalBond {
         self.ask(|reply| Command::AddPeer { address, local, reply }).await?
     }
 
-    /// Ends the session with a server and forgets it. What only it had goes as when it dies.
+    /// Ends the session with a server and forgets it. What only it had goes as when it dies: at once
+    /// where another server is in sync, else after [`Config::stale_time`].
     ///
     /// # Errors
     /// [`Error::UnknownPeer`].

@@ -22,10 +22,14 @@ use super::{Error, PeerState, PeerStatus, Route, SessionError};
 use crate::reflector::{Config as ServerConfig, Reflector, StartError};
 use crate::wire::{Destination, Hello, Message, NextHop, Update, Vni};
 
+/// Commands, and events, that may wait for the actor.
+pub(super) const COMMANDS_MAX: usize = 1024;
+pub(super) const EVENTS_MAX: usize = 16;
+
 /// How an operation's result comes back. A caller that no longer waits is no error.
 pub(super) type Reply<T> = oneshot::Sender<T>;
 
-/// From handles and watches; bounded at 1024 with the senders waiting.
+/// From handles and watches; bounded at [`COMMANDS_MAX`] with the senders waiting.
 #[derive(Debug)]
 pub(super) enum Command {
     AddPeer {
@@ -123,8 +127,9 @@ pub(super) enum Command {
     },
 }
 
-/// To the actor from what it started; bounded at 1024 with the senders waiting, who then read
-/// nothing from their servers.
+/// To the actor from what it started; bounded at [`EVENTS_MAX`] with the senders waiting, in turn,
+/// who then read nothing from their servers. Few, because each may hold a whole read: a server that
+/// sends without pause holds up the others by no more than these.
 #[derive(Debug)]
 pub(super) enum Event {
     /// `serial` tells the peer task from earlier ones in the same slot.

@@ -149,7 +149,10 @@ fn what_makes_no_sense_is_a_typed_error() {
         withdraw(&leaf, some).await.unwrap();
         assert!(matches!(withdraw(&leaf, some).await, Err(Error::NotAnnounced(_))));
         let nowhere = "[::1]:9";
-        assert!(matches!(leaf.add_peer("nonsense", None).await, Err(Error::PeerAddress(_))));
+        for nonsense in ["nonsense", ":4711", "2001:db8::1", "[::1]", "[x]:1", "rr1:0", "rr1:x"] {
+            let refused = leaf.add_peer(nonsense, None).await;
+            assert!(matches!(refused, Err(Error::PeerAddress(_))), "{nonsense}");
+        }
         leaf.add_peer(nowhere, None).await.unwrap();
         assert!(matches!(leaf.add_peer(nowhere, None).await, Err(Error::PeerExists(_))));
         assert!(matches!(leaf.remove_peer("x:1").await, Err(Error::UnknownPeer(_))));

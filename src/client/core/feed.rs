@@ -22,6 +22,8 @@ pub(in crate::client) struct RouteFeed {
     taken: Option<Key>,
     /// Whether anything was taken, or would have been.
     was_taken: bool,
+    /// How often taking came to the end and began anew.
+    rounds: u64,
 }
 
 impl RouteFeed {
@@ -46,6 +48,11 @@ impl RouteFeed {
     /// Whether [`Self::take`] was called before.
     pub(in crate::client) fn was_taken(&self) -> bool {
         self.was_taken
+    }
+
+    /// How often taking has come round: what waited at a moment is taken two rounds later.
+    pub(in crate::client) fn rounds(&self) -> u64 {
+        self.rounds
     }
 
     /// Whether anything of `vni` waits.
@@ -84,6 +91,7 @@ impl RouteFeed {
         });
         let mut first = self.pending.range((behind, Bound::Unbounded)).next();
         if first.is_none() {
+            self.rounds += 1;
             first = self.pending.first_key_value();
         }
         let key = first.map(|((vni, destination, _), _)| (*vni, *destination));

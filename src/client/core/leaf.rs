@@ -66,10 +66,14 @@ pub(in crate::client) struct Leaf {
     live: Servers,
     watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
     dataplane: RouteFeed,
-    /// VNIs that are complete, which the dataplane was not yet told.
-    completed: Vec<Vni>,
+    /// VNIs that are complete, which the dataplane was not yet told, and the round of its feed in
+    /// which they became so.
+    completed: Vec<(Vni, u64)>,
     /// What changed about who is in sync in what, for the actor to fetch.
     sync: Vec<(Slot, Vni, bool)>,
+    /// When time alone may change something in a VNI, or a little before: so that not each turn has
+    /// to ask all of them.
+    due: Option<Moment>,
 }
 
 impl Leaf {
@@ -84,6 +88,7 @@ impl Leaf {
             dataplane: RouteFeed::default(),
             completed: Vec::new(),
             sync: Vec::new(),
+            due: None,
         }
     }
 
@@ -98,6 +103,7 @@ impl Leaf {
             vni,
             Learned::new(now, self.settings.stale_time, self.settings.routes_per_peer),
         );
+        self.note_deadline(vni);
         for session in self.sessions.values_mut() {
             session.outgoing.subscription(vni, true);
         }
@@ -116,7 +122,7 @@ impl Leaf {
                 self.sync.push((*slot, vni, false));
             }
         }
-        self.completed.retain(|completed| *completed != vni);
+        self.completed.retain(|(completed, _)| *completed != vni);
         if let Some(learned) = self.learned.remove(&vni) {
             for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
                 let had = learned.count(slot);
@@ -305,14 +311,22 @@ impl Leaf {
         self.finish(vni, changes, complete);
     }
 
+    /// What was taken for a server is written.
+    pub(in crate::client) fn written(&mut self, now: Moment, slot: Slot) {
+        let Some(session) = self.sessions.get_mut(&slot) else { return };
+        // A server can't be quiet about what it has not been asked.
+        for quiet in session.awaited.values_mut().filter(|quiet| quiet.last == quiet.since) {
+            (quiet.since, quiet.last) = (now, now);
+        }
+    }
+
     // Time.
 
     /// When [`Self::tick`] is due, or a server can be sent something that waits for the time.
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
-        let learned = self.learned.values().filter_map(Learned::deadline);
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
         let drains = self.sessions.values().filter_map(|session| session.outgoing.deadline());
-        learned.chain(quiet.map(Quiet::until)).chain(drains).min()
+        self.due.into_iter().chain(quiet.map(Quiet::until)).chain(drains).min()
     }
 
     /// What is due at `now` happens.
@@ -327,6 +341,10 @@ impl Leaf {
         for (slot, vni) in quiet {
             self.end_of_table(now, slot, vni);
         }
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.due = None;
         for vni in self.subscriptions() {
             let Some(learned) = self.learned.get_mut(&vni) else { continue };
             let mut changes = Changes::new();
@@ -375,9 +393,13 @@ impl Leaf {
     pub(in crate::client) fn take_for_dataplane(&mut self, max: usize) -> (Vec<Update>, Vec<Vni>) {
         let updates = self.dataplane.take(max);
         let completed = std::mem::take(&mut self.completed);
-        let (later, done) = completed.into_iter().partition(|vni| self.dataplane.has(*vni));
+        // What waited then has been taken once the feed has come round twice, whatever came since.
+        let waits = |(vni, round): &(Vni, u64)| {
+            self.dataplane.has(*vni) && self.dataplane.rounds() < round + 2
+        };
+        let (later, done): (Vec<_>, Vec<_>) = completed.into_iter().partition(waits);
         self.completed = later;
-        (updates, done)
+        (updates, done.into_iter().map(|(vni, _)| vni).collect())
     }
 
     pub(in crate::client) fn has_for_dataplane(&self) -> bool {
@@ -395,11 +417,18 @@ impl Leaf {
         self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
     }
 
+    /// Something was done to a VNI.
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
         self.tell(vni, changes);
+        self.note_deadline(vni);
         if complete {
-            self.completed.push(vni);
+            self.completed.push((vni, self.dataplane.rounds()));
         }
+    }
+
+    fn note_deadline(&mut self, vni: Vni) {
+        let deadline = self.learned.get(&vni).and_then(Learned::deadline);
+        self.due = self.due.into_iter().chain(deadline).min();
     }
 
     fn tell(&mut self, vni: Vni, changes: Changes) {

@@ -25,7 +25,7 @@ use super::core::Slot;
 use super::messages::{Event, Order, PeerEvent};
 use super::{Config, PeerState, SessionError};
 
-/// How long a connection may take to be made, over all addresses of a name.
+/// How long a name may take to be resolved, and a connection to be made over all of its addresses.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// A session that held for so long was a good one: pauses and the log begin anew.
 const HELD: Duration = Duration::from_secs(10);
@@ -105,9 +105,7 @@ impl Peer {
         self.tell(PeerEvent::State(PeerState::Connecting)).await?;
         let connecting = connect(self.address.clone(), self.local);
         let stream = tokio::select! {
-            connected = timeout(CONNECT_TIME, connecting) => {
-                connected.map_err(|_| SessionError::ConnectTimeout(CONNECT_TIME))??
-            }
+            connected = connecting => connected?,
             end = no_session(&mut self.orders) => return Err(end),
         };
         debug!(peer = self.address, "connected");
@@ -148,16 +146,22 @@ async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
     }
 }
 
-/// Connects to the first address of the name that answers.
+/// Connects to the first address of the name that answers. Each has an equal share of the time, so
+/// that one which swallows packets does not keep the others from being tried.
 async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, SessionError> {
-    let addresses = lookup_host(&address).await;
+    let addresses = timeout(CONNECT_TIME, lookup_host(&address)).await;
+    let addresses = addresses.map_err(|_| SessionError::Resolve("no answer".into()))?;
     let addresses = addresses.map_err(|error| SessionError::Resolve(error.to_string()))?;
+    let fits = |a: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == a.is_ipv4());
+    let addresses: Vec<_> = addresses.filter(fits).collect();
+    let share = CONNECT_TIME / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut failed = SessionError::Resolve("no address of the right family".into());
-    for address in addresses.filter(|a| local.is_none_or(|l| l.is_ipv4() == a.is_ipv4())) {
-        match connect_to(address, local).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = SessionError::Connect(error.to_string()),
-        }
+    for address in addresses {
+        failed = match timeout(share, connect_to(address, local)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => SessionError::Connect(error.to_string()),
+            Err(_) => SessionError::ConnectTimeout(share),
+        };
     }
     Err(failed)
 }

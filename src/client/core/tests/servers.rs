@@ -50,6 +50,7 @@ fn while_the_other_server_still_sends_its_table_nothing_goes() {
     plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1)]);
     leaf.end_of_table(at(4), B, Vni(1));
     plane.expect(&mut leaf, &[route(1, 2, 1)]);
+    leaf.tick(at(120));
     assert_eq!(leaf.deadline(), None);
 }
 
@@ -123,6 +124,7 @@ fn routes_outlive_their_servers_for_the_stale_time() {
     add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
     leaf.end_of_table(at(0), A, Vni(1));
     leaf.ended(at(1000), A);
+    leaf.tick(at(1000));
     assert_eq!(leaf.deadline(), Some(at(1120)));
     leaf.tick(at(1119));
     plane.expect(&mut leaf, &[route(1, 1, 1)]);
@@ -255,6 +257,51 @@ fn a_vni_is_complete_for_the_dataplane_only_behind_its_routes() {
     leaf.end_of_table(at(0), A, Vni(1));
     let done = [0; 3].map(|_| leaf.take_for_dataplane(1).1);
     assert_eq!(done, [vec![Vni(1)], vec![], vec![Vni(2)]]);
+}
+
+#[test]
+fn a_vni_is_complete_also_where_something_of_it_always_waits() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    let mut completed = Vec::new();
+    for hop in 2..12 {
+        // Two changes for each one that is taken.
+        for net in 1..3 {
+            remove(&mut leaf, at(0), A, &[route(1, net, hop - 1)]);
+            add(&mut leaf, at(0), A, &[route(1, net, hop)]);
+        }
+        completed.extend(leaf.take_for_dataplane(1).1);
+    }
+    assert!(leaf.has_for_dataplane());
+    assert_eq!(completed, [Vni(1)]);
+}
+
+#[test]
+fn a_server_is_not_quiet_before_it_was_asked() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    leaf.established(A, false);
+    leaf.take_messages(at(0), A, 10);
+    leaf.written(at(5), A);
+    leaf.tick(at(6));
+    assert_eq!(leaf.take_sync(), []);
+    leaf.tick(at(7));
+    assert_eq!(leaf.take_sync(), [(A, Vni(1), true)]);
+    // What was asked for earlier does not begin anew.
+    leaf.unsubscribe(Vni(1));
+    leaf.subscribe(at(8), Vni(1));
+    leaf.take_messages(at(8), A, 10);
+    leaf.take_sync();
+    leaf.tick(at(11));
+    assert_eq!(leaf.take_sync(), [], "its SUBSCRIBE waits until the old stream has run dry");
+    leaf.take_messages(at(11), A, 10);
+    leaf.tick(at(12));
+    assert_eq!(leaf.take_sync(), []);
+    leaf.tick(at(13));
+    assert_eq!(leaf.take_sync(), [(A, Vni(1), true)]);
 }
 
 #[test]
