@@ -352,6 +352,28 @@ fn a_route_has_at_most_so_many_hops() {
 }
 
 #[test]
+fn the_log_ends_with_what_the_device_is_now() {
+    let mut world = World::new(true);
+    let last = |world: &mut World| {
+        let lines = world.fib.lines(world.now);
+        lines.iter().map(|(_, line)| line.clone()).find(|line| line.contains("tun"))
+    };
+    assert_eq!(last(&mut world).unwrap(), "the tunnel device tun is up");
+    for _ in 0..3 {
+        for up in [false, true] {
+            world.kernel.set_device(DEVICE, up);
+            world.hear();
+            assert_eq!(last(&mut world), None, "not that often");
+        }
+    }
+    world.now = world.now + Duration::from_secs(5);
+    let lines = world.fib.lines(world.now);
+    assert_eq!(lines[0].1, "the tunnel device tun is up");
+    assert_eq!(lines[1].1, "after 5 other changes");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
 fn an_object_that_is_held_late_is_made_all_the_same() {
     let mut objects = Objects::new(OURS, 1000..2000, &hasher());
     let hop = |n| Hop { underlay: underlay(n), encap_id: 100, device: DEVICE };
