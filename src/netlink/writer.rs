@@ -302,7 +302,7 @@ impl Writer {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
                 Kind::Conflict | Kind::Repair | Kind::Down => warn!("{line}"),
-                Kind::Resolved | Kind::Other => info!("{line}"),
+                Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
             }
         }
     }

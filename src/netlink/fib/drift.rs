@@ -130,7 +130,7 @@ impl Fib {
             return;
         }
         let up = matches!(link, Link::Up { .. });
-        let kind = if up { Kind::Other } else { Kind::Down };
+        let kind = if up { Kind::Up } else { Kind::Down };
         self.notes.add(kind, link.describe(&self.settings.device));
         self.link = link;
         self.look_at_all(now);

@@ -27,12 +27,28 @@ pub(crate) enum Kind {
     Repair,
     /// The device can't be used.
     Down,
+    /// The device can be used again. Of both only the last is told: what was before is no news.
+    Up,
     /// Whatever happens seldom.
     Other,
 }
 
-const KINDS: [Kind; 6] =
-    [Kind::Refused, Kind::Conflict, Kind::Resolved, Kind::Repair, Kind::Down, Kind::Other];
+/// Kinds that are counted apart.
+const TALLIES: usize = 6;
+
+impl Kind {
+    /// Where it is counted: the device's ups and downs together, so that they are told in order.
+    fn tally(self) -> usize {
+        match self {
+            Self::Refused => 0,
+            Self::Conflict => 1,
+            Self::Resolved => 2,
+            Self::Repair => 3,
+            Self::Down | Self::Up => 4,
+            Self::Other => 5,
+        }
+    }
+}
 
 impl Display for RouteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,37 +60,42 @@ impl Display for RouteKey {
 #[derive(Debug, Default)]
 struct Tally {
     count: usize,
-    first: Vec<String>,
+    first: Vec<(Kind, String)>,
     written: Option<Moment>,
 }
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    tallies: [Tally; KINDS.len()],
+    tallies: [Tally; TALLIES],
 }
 
 impl Notes {
     pub(crate) fn add(&mut self, kind: Kind, remark: impl Display) {
-        let tally = &mut self.tallies[kind as usize];
+        let tally = &mut self.tallies[kind.tally()];
         tally.count += 1;
+        if matches!(kind, Kind::Down | Kind::Up) {
+            tally.first.clear();
+        }
         if tally.first.len() < SHOWN {
-            tally.first.push(remark.to_string());
+            tally.first.push((kind, remark.to_string()));
         }
     }
 
     /// Lines for the log now.
     pub(crate) fn lines(&mut self, now: Moment) -> Vec<(Kind, String)> {
         let mut lines = Vec::new();
-        for kind in KINDS {
-            let tally = &mut self.tallies[kind as usize];
-            if tally.count == 0 || tally.written.is_some_and(|at| now.since(at) < PAUSE) {
+        for tally in &mut self.tallies {
+            let Some(&(kind, _)) = tally.first.last() else { continue };
+            if tally.written.is_some_and(|at| now.since(at) < PAUSE) {
                 continue;
             }
             let more = tally.count - tally.first.len();
-            lines.extend(tally.first.drain(..).map(|remark| (kind, remark)));
-            if more > 0 {
-                lines.push((kind, format!("and {more} more like these")));
+            lines.append(&mut tally.first);
+            match kind {
+                _ if more == 0 => {}
+                Kind::Down | Kind::Up => lines.push((kind, format!("after {more} other changes"))),
+                _ => lines.push((kind, format!("and {more} more like these"))),
             }
             tally.count = 0;
             tally.written = Some(now);

@@ -164,16 +164,20 @@ impl Objects {
     /// groups. Not together: with a member's id taken by others the group would be one of theirs.
     pub(crate) fn additions(&mut self, requests: &mut Vec<Request>, about: &mut Vec<u32>) {
         let of_group = |objects: &Self, id: &u32| !objects.members(*id).is_empty();
-        let needed = |objects: &Self, id: &u32| {
-            objects.by_id.get(id).is_some_and(|entry| !entry.live && entry.users > 0)
-        };
+        let waits =
+            |objects: &Self, id: &u32| objects.by_id.get(id).is_some_and(|entry| !entry.live);
+        let held =
+            |objects: &Self, id: &u32| objects.by_id.get(id).is_some_and(|entry| entry.users > 0);
         let mut new = std::mem::take(&mut self.new);
-        new.retain(|id| needed(self, id));
-        let (groups, hops): (Vec<_>, Vec<_>) = new.iter().partition(|id| of_group(self, id));
+        new.retain(|id| waits(self, id));
+        // What nobody holds yet may be needed before it is forgotten.
+        let (new, unheld): (Vec<_>, Vec<_>) = new.into_iter().partition(|id| held(self, id));
+        let (groups, hops): (Vec<_>, Vec<_>) = new.into_iter().partition(|id| of_group(self, id));
+        self.new = unheld;
         let now = if hops.is_empty() {
             groups
         } else {
-            self.new = groups;
+            self.new.extend(groups);
             hops
         };
         for id in now {

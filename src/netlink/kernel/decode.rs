@@ -20,7 +20,9 @@ use super::uapi::{
 };
 use crate::wire::{Destination, IpVersion};
 
-/// A route of either IP version (`rtmsg`). `None` for other families and for cached clones.
+/// A route of either IP version (`rtmsg`). `None` for other families, for cached clones, and for
+/// routes of some packets only (TOS, source prefix): they stand beside the key's route, not in its
+/// place.
 pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
     let [family, length, source_length, tos, table, protocol, _scope, kind] = take(payload, 0)?;
     let flags = u32_at(payload, 8)?;
@@ -29,7 +31,7 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
         AF_INET6 => IpVersion::V6,
         _ => return None,
     };
-    if flags & libc::RTM_F_CLONED != 0 {
+    if flags & libc::RTM_F_CLONED != 0 || tos != 0 || source_length != 0 {
         return None;
     }
     let mut key = RouteKey {
@@ -38,7 +40,7 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
         destination: destination(version, &[0; 16], length)?,
         metric: 0,
     };
-    let mut foreign = kind != libc::RTN_UNICAST || tos != 0 || source_length != 0;
+    let mut foreign = kind != libc::RTN_UNICAST;
     let (mut object, mut gateway, mut multipath) = (None, None, None);
     let mut way = Way::default();
     for (kind, value) in Attributes(payload.get(12..)?) {

@@ -12,15 +12,13 @@ use std::future::poll_fn;
 use std::io;
 
 use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{AsyncSocket as _, Socket, TokioSocket};
-use socket2::{SockFilter, SockRef};
+use netlink_sys::{AsyncSocket as _, TokioSocket};
 
 use super::message::{Message, Messages};
 use super::model::Event;
 use super::socket::{DATAGRAM, connect, enlarge, is_cut, is_overrun, receive};
 use super::uapi::{
-    BPF_JMP_JEQ_K, BPF_LD_W_ABS, BPF_RET_K, RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK,
-    RTM_NEWNEXTHOP, RTM_NEWROUTE,
+    RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
 use super::{decode, filter};
 
@@ -52,7 +50,6 @@ impl Monitor {
         connect(socket)?;
         enlarge(socket, buffer)?;
         filter::leave_out(socket, own_port)?;
-        leave_out(socket, own_port)?;
         for group in [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE] {
             socket.add_membership(group)?;
         }
@@ -85,6 +82,7 @@ impl Monitor {
             tokio::task::yield_now().await;
         }
     }
+
     /// Adds the events of the datagram that was read, if one was. False when there was none.
     fn understand(&self, read: io::Result<()>, events: &mut Vec<Event>) -> io::Result<bool> {
         match read {
@@ -101,18 +99,6 @@ impl Monitor {
         }
         Ok(true)
     }
-}
-
-/// Has the kernel drop what `port` changes before it takes room in the socket.
-fn leave_out(socket: &Socket, port: u32) -> io::Result<()> {
-    // `nlmsg_pid`; the filter's loads are big-endian.
-    let (offset, port) = (12, u32::from_be_bytes(port.to_ne_bytes()));
-    SockRef::from(socket).attach_filter(&[
-        SockFilter::new(BPF_LD_W_ABS, 0, 0, offset),
-        SockFilter::new(BPF_JMP_JEQ_K, 0, 1, port),
-        SockFilter::new(BPF_RET_K, 0, 0, 0),
-        SockFilter::new(BPF_RET_K, 0, 0, u32::MAX),
-    ])
 }
 
 /// `None` for own changes and for whatever can't be understood.

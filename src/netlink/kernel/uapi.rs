@@ -45,8 +45,3 @@ pub(super) const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
 pub(super) const IFLA_VXLAN_GPE: u16 = 27;
 pub(super) const IFLA_IPTUN_PROTO: u16 = 9;
 pub(super) const IFLA_IPTUN_COLLECT_METADATA: u16 = 19;
-
-// linux/bpf_common.h: load a word from an offset, jump if it equals a constant, return a constant.
-pub(super) const BPF_LD_W_ABS: u16 = 0x20;
-pub(super) const BPF_JMP_JEQ_K: u16 = 0x15;
-pub(super) const BPF_RET_K: u16 = 0x06;

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::world::{DEVICE, OURS, STATIC, World, key, route, settings, underlay};
+use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, underlay};
 use crate::client::{Retry, RouteError};
+use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::settings::Meaning;
-use crate::netlink::kernel::{Object, ObjectBody, Request, Via};
+use crate::netlink::kernel::{Hop, Object, ObjectBody, Request, Via};
 use crate::wire::{Action, NextHop, NextHopType};
 
 const A: &str = "10.0.0.0/24";
@@ -348,4 +349,40 @@ fn a_route_has_at_most_so_many_hops() {
     assert_eq!(there, world.wanted()[&key(1100, A)][..HOPS]);
     let lines = world.fib.lines(world.now);
     assert_eq!(lines.iter().filter(|(_, line)| line.contains("300 next hops")).count(), 1);
+}
+
+#[test]
+fn the_log_ends_with_what_the_device_is_now() {
+    let mut world = World::new(true);
+    let last = |world: &mut World| {
+        let lines = world.fib.lines(world.now);
+        lines.iter().map(|(_, line)| line.clone()).find(|line| line.contains("tun"))
+    };
+    assert_eq!(last(&mut world).unwrap(), "the tunnel device tun is up");
+    for _ in 0..3 {
+        for up in [false, true] {
+            world.kernel.set_device(DEVICE, up);
+            world.hear();
+            assert_eq!(last(&mut world), None, "not that often");
+        }
+    }
+    world.now = world.now + Duration::from_secs(5);
+    let lines = world.fib.lines(world.now);
+    assert_eq!(lines[0].1, "the tunnel device tun is up");
+    assert_eq!(lines[1].1, "after 5 other changes");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn an_object_that_is_held_late_is_made_all_the_same() {
+    let mut objects = Objects::new(OURS, 1000..2000, &hasher());
+    let hop = |n| Hop { underlay: underlay(n), encap_id: 100, device: DEVICE };
+    let group = objects.need(&[hop(1), hop(2)]).unwrap();
+    let (mut requests, mut about) = (Vec::new(), Vec::new());
+    objects.additions(&mut requests, &mut about);
+    let again = objects.need(&[hop(1), hop(2)]).unwrap();
+    objects.hold(again);
+    about.iter().for_each(|&id| objects.added(id));
+    objects.additions(&mut requests, &mut about);
+    assert!(about.contains(&group), "{about:?}");
 }

@@ -1,5 +1,7 @@
 //! Nexthop objects come back from the kernel as they were made.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::netlink::testing::in_namespace;
 
@@ -61,5 +63,32 @@ fn thousands_of_objects_are_listed_once_each() {
         let made: Vec<_> = (1..=3000).map(|n| object(u32::from(n), hop(device, n))).collect();
         apply(&mut kernel, &made.iter().cloned().map(Request::AddObject).collect::<Vec<_>>());
         assert_eq!(kernel.objects().unwrap(), made);
+    });
+}
+
+#[test]
+fn objects_are_listed_while_others_change_theirs_without_end() {
+    in_namespace(|ns| {
+        let device = ns.tunnel("vx0");
+        let (mut kernel, mut other) = (Kernel::open().unwrap(), Kernel::open().unwrap());
+        let many: Vec<_> =
+            (1..=20_000).map(|id| Request::AddObject(object(id, hop(device, 1)))).collect();
+        apply(&mut kernel, &many);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let pair = [
+                    Request::AddObject(object(30_000, hop(device, 2))),
+                    Request::DeleteObject { id: 30_000 },
+                ];
+                while !over.load(Ordering::Relaxed) {
+                    apply(&mut other, &pair);
+                }
+            });
+            let listed = kernel.objects();
+            over.store(true, Ordering::Relaxed);
+            let ours = listed.unwrap().iter().filter(|object| object.id <= 20_000).count();
+            assert_eq!(ours, 20_000);
+        });
     });
 }

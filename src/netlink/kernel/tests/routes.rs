@@ -123,6 +123,19 @@ fn a_key_with_several_routes_is_listed_once_as_foreign() {
 }
 
 #[test]
+fn a_route_of_some_packets_only_is_none_of_its_key() {
+    in_namespace(|ns| {
+        let device = ns.tunnel("vx0");
+        let mut kernel = Kernel::open().unwrap();
+        let via = hops(device, &[1]);
+        ns.ip("route add 10.9.0.0/24 tos 0x10 table 70000 proto static dev vx0");
+        ns.ip("route add 10.9.0.0/24 tos 0x08 table 70000 proto 254 dev vx0");
+        apply(&mut kernel, &[set(key("10.9.0.0/24"), via.clone())]);
+        assert_eq!(kernel.routes(TABLE, None).unwrap(), [shown(key("10.9.0.0/24"), via)]);
+    });
+}
+
+#[test]
 fn a_replaced_route_leads_on_only_in_the_new_way() {
     in_namespace(|ns| {
         let device = ns.tunnel("vx0");
