@@ -109,7 +109,12 @@ impl Writer {
         // From here on nothing that others do is missed.
         let monitor = Monitor::open(kernel.port()).map_err(StartError::Kernel)?;
         let hasher = hasher();
-        let fib = Fib::new(config.settings(objects, &hasher), &hasher);
+        let mut fib = Fib::new(config.settings(objects, &hasher), &hasher);
+        if objects {
+            let tables = config.tables.values().copied().collect();
+            let used = kernel.objects_used_beside(&tables).map_err(StartError::Kernel)?;
+            fib.used_elsewhere(used);
+        }
         let began = Instant::now();
         let monitor = Some(monitor);
         let mut this = Self { config, mode, objects, kernel, monitor, fib, began, reopen: began };

@@ -133,6 +133,12 @@ impl Fib {
         }
     }
 
+    /// Nexthop objects that routes outside of our tables use: another leaf's. To be told before the
+    /// first look.
+    pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
+        self.objects.used_elsewhere(ids);
+    }
+
     /// Takes in a change.
     pub(crate) fn apply(&mut self, change: &Update) -> Ticket {
         let (key, target) = match self.settings.read(change) {

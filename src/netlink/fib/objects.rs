@@ -60,6 +60,13 @@ pub(crate) struct Objects {
     idle: Vec<u32>,
     /// Whether objects of an earlier run may go.
     complete: bool,
+    /// What is found at first is from an earlier run; what appears later under our name is another
+    /// leaf's.
+    found: bool,
+    /// Objects that routes outside of our tables use.
+    elsewhere: BTreeSet<u32>,
+    /// Ids of objects that may have been made although the kernel's answer did not say so.
+    doubtful: BTreeSet<u32>,
 }
 
 impl Objects {
@@ -74,7 +81,16 @@ impl Objects {
             new: Vec::new(),
             idle: Vec::new(),
             complete: false,
+            found: false,
+            elsewhere: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
         }
+    }
+
+    /// Objects that routes outside of our tables use are not ours, whatever they say. To be told
+    /// before the first look.
+    pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
+        self.elsewhere = ids;
     }
 
     /// Objects in the kernel.
@@ -209,6 +225,8 @@ impl Objects {
         self.forget(id);
         if taken {
             self.taken.insert(id);
+        } else {
+            self.doubtful.insert(id);
         }
     }
 
@@ -301,9 +319,21 @@ impl Objects {
         dump.retain(|object| self.ids.contains(&object.id));
         dump.sort_unstable_by_key(|object| object.id);
         self.taken.clear();
+        let first = !std::mem::replace(&mut self.found, true);
+        for object in &dump {
+            if let ObjectBody::Group(members) = &object.body
+                && self.elsewhere.contains(&object.id)
+            {
+                self.elsewhere.extend(members);
+            }
+        }
+        let doubtful = std::mem::take(&mut self.doubtful);
         let seen: Vec<_> = dump.iter().map(|object| object.id).collect();
         for object in dump {
-            let ours = object.protocol == self.protocol;
+            let ours = object.protocol == self.protocol
+                && (self.by_id.contains_key(&object.id)
+                    || first && !self.elsewhere.contains(&object.id)
+                    || doubtful.contains(&object.id));
             if ours && self.by_id.get(&object.id).is_some_and(|entry| entry.body == object.body) {
                 continue;
             }

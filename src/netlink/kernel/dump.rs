@@ -5,8 +5,8 @@
 //! routes the kernel never says so, and shows them twice or not at all while others change: read
 //! them while nothing is under way.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use netlink_packet_core::Emitable;
@@ -51,6 +51,26 @@ impl Kernel {
             }
         }
         Ok(once_each(routes))
+    }
+
+    /// The nexthop objects that routes of other tables than these use.
+    pub(crate) fn objects_used_beside(
+        &mut self,
+        tables: &BTreeSet<u32>,
+    ) -> io::Result<BTreeSet<u32>> {
+        let mut ids = BTreeSet::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let all = routes_of(version, 0, 0);
+            let found = self.list(RTM_GETROUTE, &all, |message| {
+                let route = decode::route(message.payload)?;
+                match route.via {
+                    Via::Object(id) if !tables.contains(&route.key.table) => Some(id),
+                    _ => None,
+                }
+            })?;
+            ids.extend(found);
+        }
+        Ok(ids)
     }
 
     /// All nexthop objects, whoever made them: the kernel can't filter them by protocol.

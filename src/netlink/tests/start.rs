@@ -123,3 +123,29 @@ fn an_own_route_of_another_sort_is_replaced() {
         assert!(routes.len() == 1 && routes[0].contains("nhid"), "{routes:?}");
     });
 }
+
+#[test]
+fn leaves_with_tables_of_their_own_leave_each_other_alone() {
+    leaf(config(), |a| {
+        let routes = [route(A, 1), route(A, 2), route(B, 1)];
+        a.add(&routes);
+        let tables = BTreeMap::from([(Vni(100), 2100), (Vni(200), 2200)]);
+        // The same hops in the same VNIs, so that their objects look alike.
+        let mut b = Leaf::new(a.namespace, Config { tables, cleanup: true, ..config() });
+        b.complete();
+        b.add(&routes);
+        a.complete();
+        a.restart();
+        a.add(&routes);
+        a.complete();
+        b.restart();
+        let namespace = a.namespace;
+        let of_b = || namespace.ip("-4 -o route show table 2100").lines().count();
+        b.add(&routes);
+        b.complete();
+        assert_eq!((a.routes().len(), of_b()), (2, 1));
+        b.stop();
+        assert_eq!(a.routes().len(), 2);
+        assert_eq!((a.status().repairs, a.nexthops().len()), (0, 3));
+    });
+}
