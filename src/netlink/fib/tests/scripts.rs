@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, underlay};
-use crate::client::{Retry, RouteError};
+use crate::client::{Retry, Route, RouteError};
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::settings::Meaning;
@@ -385,4 +385,20 @@ fn an_object_that_is_held_late_is_made_all_the_same() {
     about.iter().for_each(|&id| objects.added(id));
     objects.additions(&mut requests, &mut about);
     assert!(about.contains(&group), "{about:?}");
+}
+
+#[test]
+fn next_hops_that_lead_the_same_way_are_one() {
+    let mut world = World::new(true);
+    let plain = route(100, A, 1);
+    // Its target VNI said in as many words.
+    let said = NextHop::new(plain.next_hop.address(), 100, NextHopType::Standard, 0, 0).unwrap();
+    let said = Route { next_hop: said, ..plain };
+    assert_eq!(world.add(&[plain, said]), [Ok(()), Ok(())]);
+    assert_eq!(world.kernel.objects.len(), 1, "no group");
+    world.remove(&[plain]);
+    world.check(true);
+    assert_eq!(world.installed(), 1);
+    world.remove(&[said]);
+    assert_eq!(world.installed(), 0);
 }
