@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub(super) objects: BTreeMap<u32, Object>,
     /// Requests refused for no reason, counted down: (skip so many, then refuse so many).
     pub(super) refuse: (usize, usize),
+    /// Whether the device is one that carries no VNI.
+    pub(super) ip6tnl: bool,
     /// What a monitor tells.
     pub(super) events: Vec<Event>,
     /// Requests so far.
@@ -34,7 +36,7 @@ impl Model {
             index,
             name: "tun".to_owned(),
             up,
-            kind: Ok(TunnelKind::VxlanGpe),
+            kind: Ok(if self.ip6tnl { TunnelKind::Ip6Tnl } else { TunnelKind::VxlanGpe }),
         })
     }
 
