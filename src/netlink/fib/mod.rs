@@ -208,8 +208,11 @@ impl Fib {
         let Some(&table) = self.settings.tables.get(&vni) else { return };
         self.complete.insert(table);
         for id in self.adopted.remove(&table).unwrap_or_default() {
-            self.routes[id].adopted = false;
-            self.touch(id);
+            // A place that was left may be another table's by now.
+            if self.routes[id].key.table == table {
+                self.routes[id].adopted = false;
+                self.touch(id);
+            }
         }
         if self.complete.len() == self.tables.len() {
             self.objects.complete();
