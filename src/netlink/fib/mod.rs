@@ -43,7 +43,7 @@ use self::notes::Notes;
 use self::objects::Objects;
 use self::plan::Work;
 use self::retry::{Troubles, Why};
-use self::routes::{Actual, Routes};
+use self::routes::{Actual, Routes, WANTED_MAX};
 use self::settings::Meaning;
 use crate::client::{Retry, RouteError};
 use crate::ids::Moment;
@@ -105,6 +105,8 @@ pub(crate) enum Ticket {
     Done,
     /// It can't be done.
     Impossible(&'static str),
+    /// It can't be done before others of its destination are withdrawn.
+    Crowded,
     /// It is done when this route is.
     Route(u32),
 }
@@ -154,7 +156,9 @@ impl Fib {
         let id = match change.action {
             Action::Add => {
                 let id = self.routes.find_or_insert(&key);
-                self.routes.announce(id, target);
+                if !self.routes.announce(id, target) {
+                    return Ticket::Crowded;
+                }
                 id
             }
             Action::Remove => {
@@ -175,6 +179,10 @@ impl Fib {
             Ticket::Done => return Ok(()),
             Ticket::Impossible(why) => {
                 return Err(RouteError { reason: why.to_owned(), retry: Retry::Never });
+            }
+            Ticket::Crowded => {
+                let reason = format!("its destination has {WANTED_MAX} next hops already");
+                return Err(RouteError { reason, retry: Retry::Offer });
             }
             Ticket::Route(id) => id,
         };

@@ -13,6 +13,10 @@ use smallvec::SmallVec;
 use super::settings::Target;
 use crate::netlink::kernel::{Hop, RouteKey, Via};
 
+/// Hops that one destination may be announced with. Far more than a route can have; they are looked
+/// through one by one.
+pub(crate) const WANTED_MAX: usize = 4096;
+
 /// A hop that is announced for a destination, and by how many routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Wanted {
@@ -154,16 +158,19 @@ impl Routes {
         true
     }
 
-    /// One more route announces a hop.
-    pub(crate) fn announce(&mut self, id: u32, target: Target) {
+    /// One more route announces a hop. `false` when the destination has as many as it may.
+    pub(crate) fn announce(&mut self, id: u32, target: Target) -> bool {
         let slot = &mut self.slots[id as usize];
+        let is_full = slot.wanted.len() == WANTED_MAX;
         match slot.wanted.iter_mut().find(|wanted| wanted.target == target) {
             Some(wanted) => wanted.routes += 1,
+            None if is_full => return false,
             None => {
                 self.wanted += usize::from(slot.wanted.is_empty());
                 slot.wanted.push(Wanted { target, routes: 1 });
             }
         }
+        true
     }
 
     /// One route fewer announces a hop.

@@ -8,6 +8,7 @@ use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, un
 use crate::client::{Retry, Route, RouteError};
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
+use crate::netlink::fib::routes::WANTED_MAX;
 use crate::netlink::fib::settings::Meaning;
 use crate::netlink::kernel::{Hop, Object, ObjectBody, Request, Via};
 use crate::wire::{Action, NextHop, NextHopType};
@@ -402,4 +403,17 @@ fn next_hops_that_lead_the_same_way_are_one() {
     assert_eq!(world.installed(), 1);
     world.remove(&[other]);
     assert_eq!(world.installed(), 0);
+}
+
+#[test]
+fn what_is_too_much_for_one_destination_is_offered_again() {
+    let mut world = World::new(true);
+    let all: Vec<_> =
+        (0..=u16::try_from(WANTED_MAX).unwrap()).map(|hop| route(100, A, hop)).collect();
+    let results = world.add(&all);
+    let (last, others) = results.split_last().unwrap();
+    assert!(others.iter().all(Result::is_ok));
+    assert_eq!(reason(last), ("its destination has 4096 next hops already", Retry::Offer));
+    world.remove(&all[..1]);
+    assert_eq!(world.add(&[route(100, A, 5000)]), [Ok(())]);
 }
