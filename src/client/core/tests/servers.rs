@@ -431,3 +431,17 @@ fn a_vni_that_is_not_wanted_any_more_is_not_said_to_be_complete() {
     leaf.tick(at(4));
     assert_eq!(leaf.take_for_dataplane(10).1, []);
 }
+
+#[test]
+fn nothing_is_due_for_ever() {
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    leaf.established(A, false);
+    leaf.take_messages(at(0), A, 10);
+    leaf.unsubscribe(Vni(1));
+    leaf.take_messages(at(1), A, 10);
+    for moment in [at(3), at(200), at(400)] {
+        leaf.tick(moment);
+        assert!(leaf.deadline().is_none_or(|due| due > moment), "{:?}", leaf.deadline());
+    }
+}
