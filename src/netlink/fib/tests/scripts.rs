@@ -417,3 +417,15 @@ fn what_is_too_much_for_one_destination_is_offered_again() {
     world.remove(&all[..1]);
     assert_eq!(world.add(&[route(100, A, 5000)]), [Ok(())]);
 }
+
+#[test]
+fn what_is_gone_already_needs_no_deleting() {
+    let mut world = World::new(true);
+    world.add(&[route(100, A, 1), route(100, B, 1)]);
+    // No event tells.
+    world.kernel.routes.clear();
+    world.remove(&[route(100, A, 1), route(100, B, 1)]);
+    let summary = world.fib.summary();
+    assert_eq!((summary.installed, summary.refused, summary.counts.refusals), (0, 0, 0));
+    assert!(world.kernel.objects.is_empty());
+}
