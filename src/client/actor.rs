@@ -73,10 +73,14 @@ impl Actor {
         let config = config.sensible();
         let settings =
             Settings { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
+        let mut leaf = Leaf::new(settings);
+        if driver.is_none() {
+            leaf.no_dataplane();
+        }
         Self {
             config,
             clock: Clock::new(),
-            leaf: Leaf::new(settings),
+            leaf,
             peers: BTreeMap::new(),
             serials: 0,
             readers: Readers::default(),
@@ -108,6 +112,7 @@ impl Actor {
                     None => {
                         error!("the network client has failed: routes are handed over no more");
                         self.driver = None;
+                        self.leaf.no_dataplane();
                     }
                 },
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)),

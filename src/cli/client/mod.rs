@@ -75,7 +75,7 @@ pub(super) struct Args {
     )]
     keepalive: u32,
 
-    /// Where to answer HTTP
+    /// Where to answer HTTP (/livez)
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     http: Option<SocketAddr>,
 

@@ -66,6 +66,8 @@ pub(in crate::client) struct Leaf {
     live: Servers,
     watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
     dataplane: RouteFeed,
+    /// Whether there is somebody who takes from it.
+    has_dataplane: bool,
     /// VNIs that are complete, which the dataplane was not yet told, and the round of its feed in
     /// which they became so.
     completed: Vec<(Vni, u64)>,
@@ -86,6 +88,7 @@ impl Leaf {
             live: Servers::default(),
             watches: BTreeMap::new(),
             dataplane: RouteFeed::default(),
+            has_dataplane: true,
             completed: Vec::new(),
             sync: Vec::new(),
             due: None,
@@ -402,6 +405,13 @@ impl Leaf {
         (updates, done.into_iter().map(|(vni, _)| vni).collect())
     }
 
+    /// Nobody takes for the dataplane: what would be for it need not be kept.
+    pub(in crate::client) fn no_dataplane(&mut self) {
+        self.has_dataplane = false;
+        self.dataplane = RouteFeed::default();
+        self.completed.clear();
+    }
+
     pub(in crate::client) fn has_for_dataplane(&self) -> bool {
         !self.dataplane.is_empty() || !self.completed.is_empty()
     }
@@ -421,7 +431,7 @@ impl Leaf {
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
         self.tell(vni, changes);
         self.note_deadline(vni);
-        if complete {
+        if complete && self.has_dataplane {
             self.completed.push((vni, self.dataplane.rounds()));
         }
     }
@@ -442,7 +452,7 @@ impl Leaf {
                     feed.push(action, route);
                 }
             }
-            if !self.is_hidden(&route) {
+            if self.has_dataplane && !self.is_hidden(&route) {
                 self.dataplane.push(action, route);
             }
         }
@@ -458,7 +468,7 @@ impl Leaf {
     /// A destination began or ceased to be announced here.
     fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
         for next_hop in self.next_hops(vni, destination) {
-            if next_hop.kind() == NextHopType::Standard {
+            if self.has_dataplane && next_hop.kind() == NextHopType::Standard {
                 self.dataplane.push(action, Route { vni, destination, next_hop });
             }
         }

@@ -144,3 +144,16 @@ fn a_destination_that_changes_all_the_time_does_not_hold_up_others() {
     leaf.withdraw(route(1, 1, 1));
     assert_eq!(names(&leaf.take_messages(at(0), A, 1)), ["add vni 1 10.2.0.0/16 via 192.0.2.1"]);
 }
+
+#[test]
+fn without_a_dataplane_nothing_is_kept_for_one() {
+    let mut leaf = leaf();
+    leaf.no_dataplane();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.announce(route(1, 1, 9));
+    assert!(!leaf.has_for_dataplane());
+    assert_eq!(leaf.routes(Vni(1)), [route(1, 1, 1)]);
+}
