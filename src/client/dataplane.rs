@@ -102,18 +102,16 @@ async fn run(
                     Err(_) => break 'asking,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    let again = take_due(&mut refused);
+                    let again = due_again(&refused);
                     offer(&mut client, &again, &mut refused).await;
                 }
             }
         };
-        let offers =
-            batch.changes.into_iter().map(|change| (change, RETRY_MIN)).collect::<Vec<_>>();
-        for (change, _) in &offers {
+        for change in &batch.changes {
             refused.remove(&Route::from(*change));
         }
-        if !offers.is_empty() {
-            offer(&mut client, &offers, &mut refused).await;
+        if !batch.changes.is_empty() {
+            offer(&mut client, &batch.changes, &mut refused).await;
         }
         for vni in batch.complete {
             client.complete(vni).await;
@@ -123,33 +121,27 @@ async fn run(
     client.stop().await;
 }
 
-fn take_due(refused: &mut BTreeMap<Route, Refused>) -> Vec<(Update, Duration)> {
+fn due_again(refused: &BTreeMap<Route, Refused>) -> Vec<Update> {
     let now = Instant::now();
-    let mut due = Vec::new();
-    refused.retain(|route, refused| {
-        let is_due = refused.at <= now;
-        if is_due {
-            due.push((route.update(refused.action), (refused.pause * 2).min(RETRY_MAX)));
-        }
-        !is_due
-    });
+    let due = refused.iter().filter(|(_, refused)| refused.at <= now);
+    let mut due: Vec<_> = due.map(|(route, refused)| route.update(refused.action)).collect();
     // As at the first offer: of each destination, removals come first.
-    due.sort_by_key(|(change, _)| (change.vni, change.destination, change.action == Action::Add));
+    due.sort_by_key(|change| (change.vni, change.destination, change.action == Action::Add));
     due
 }
 
 /// Makes changes; notes those that are to be offered again, each after its pause.
 async fn offer(
     client: &mut impl NetworkClient,
-    offers: &[(Update, Duration)],
+    changes: &[Update],
     refused: &mut BTreeMap<Route, Refused>,
 ) {
-    let changes: Vec<_> = offers.iter().map(|(change, _)| *change).collect();
-    let results = client.apply(&changes).await;
+    let mut results = client.apply(changes).await.into_iter();
     let mut failed = 0;
-    for ((change, pause), result) in offers.iter().zip(results) {
-        let Err(error) = result else { continue };
+    for change in changes {
         let route = Route::from(*change);
+        let before = refused.remove(&route);
+        let Some(Err(error)) = results.next() else { continue };
         // Who retries by itself also tells by itself.
         if error.retry != Retry::Own {
             failed += 1;
@@ -158,8 +150,9 @@ async fn offer(
             }
         }
         if error.retry == Retry::Offer {
-            let at = Instant::now() + *pause;
-            refused.insert(route, Refused { action: change.action, at, pause: *pause });
+            let pause = before.map_or(RETRY_MIN, |before| (before.pause * 2).min(RETRY_MAX));
+            let at = Instant::now() + pause;
+            refused.insert(route, Refused { action: change.action, at, pause });
         }
     }
     if failed > LOGGED_MAX {
