@@ -149,11 +149,7 @@ impl Actor {
             && let Some(question) = self.wanting.take()
         {
             let (changes, complete) = self.leaf.take_for_dataplane(CHANGES_MAX);
-            if changes.is_empty() && complete.is_empty() {
-                self.wanting = Some(question);
-            } else {
-                answer(question, Batch { changes, complete });
-            }
+            answer(question, Batch { changes, complete });
         }
     }
 
