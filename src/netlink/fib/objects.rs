@@ -60,11 +60,9 @@ pub(crate) struct Objects {
     idle: Vec<u32>,
     /// Whether objects of an earlier run may go.
     complete: bool,
-    /// What is found at first is from an earlier run; what appears later under our name is another
-    /// leaf's.
-    found: bool,
-    /// Objects that routes outside of our tables use.
-    elsewhere: BTreeSet<u32>,
+    /// Until the first look: objects that routes outside of our tables use. What else is found then
+    /// is from an earlier run; what appears later under our name is another leaf's.
+    elsewhere: Option<BTreeSet<u32>>,
     /// Ids of objects that may have been made although the kernel's answer did not say so.
     doubtful: BTreeSet<u32>,
 }
@@ -81,8 +79,7 @@ impl Objects {
             new: Vec::new(),
             idle: Vec::new(),
             complete: false,
-            found: false,
-            elsewhere: BTreeSet::new(),
+            elsewhere: Some(BTreeSet::new()),
             doubtful: BTreeSet::new(),
         }
     }
@@ -90,7 +87,7 @@ impl Objects {
     /// Objects that routes outside of our tables use are not ours, whatever they say. To be told
     /// before the first look.
     pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
-        self.elsewhere = ids;
+        self.elsewhere = Some(ids);
     }
 
     /// Objects in the kernel.
@@ -319,12 +316,14 @@ impl Objects {
         dump.retain(|object| self.ids.contains(&object.id));
         dump.sort_unstable_by_key(|object| object.id);
         self.taken.clear();
-        let first = !std::mem::replace(&mut self.found, true);
-        for object in &dump {
-            if let ObjectBody::Group(members) = &object.body
-                && self.elsewhere.contains(&object.id)
-            {
-                self.elsewhere.extend(members);
+        let mut elsewhere = self.elsewhere.take();
+        if let Some(elsewhere) = &mut elsewhere {
+            for object in &dump {
+                if let ObjectBody::Group(members) = &object.body
+                    && elsewhere.contains(&object.id)
+                {
+                    elsewhere.extend(members);
+                }
             }
         }
         let doubtful = std::mem::take(&mut self.doubtful);
@@ -332,7 +331,7 @@ impl Objects {
         for object in dump {
             let ours = object.protocol == self.protocol
                 && (self.by_id.contains_key(&object.id)
-                    || first && !self.elsewhere.contains(&object.id)
+                    || elsewhere.as_ref().is_some_and(|used| !used.contains(&object.id))
                     || doubtful.contains(&object.id));
             if ours && self.by_id.get(&object.id).is_some_and(|entry| entry.body == object.body) {
                 continue;
