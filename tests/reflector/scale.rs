@@ -1,5 +1,6 @@
 //! Many peers, many routes, and peers that don't read.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::harness::client::{encode, modern_hello, plain_hello};
@@ -90,11 +91,17 @@ fn a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher(config: Config)
     expect_empty(&reflector);
 }
 
-fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: Config) {
-    let (_reflector, address) = start(&config);
+/// A subscriber of VNI 1 that is in sync and has little room for what it does not read.
+fn stuck_reader(address: SocketAddr) -> Client {
     let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
     stuck.subscribe(1);
     stuck.expect_end_of_table(1);
+    stuck
+}
+
+fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut stuck = stuck_reader(address);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
     subscriber.expect_end_of_table(1);
@@ -168,9 +175,7 @@ fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: Config)
 /// The reader's updates wait as a cursor: a route that came and went leaves no trace.
 fn a_flapping_route_costs_a_stuck_reader_nothing(config: Config) {
     let (_reflector, address) = start(&config);
-    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
-    stuck.subscribe(1);
-    stuck.expect_end_of_table(1);
+    let mut stuck = stuck_reader(address);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
     // Fills whatever holds bytes between here and there.

@@ -11,6 +11,8 @@
 //! comes out of the tunnel is routed to the guest by the main table.
 
 mod lab;
+#[path = "../../common/namespace.rs"]
+mod namespace;
 mod ping;
 mod process;
 mod shell;
@@ -18,9 +20,10 @@ mod shell;
 use std::time::{Duration, Instant};
 
 pub(crate) use lab::{Guest, Lab, Leaf, TUNNEL, binary, table};
+pub(crate) use namespace::at;
 pub(crate) use ping::Flood;
 pub(crate) use process::Process;
-pub(crate) use shell::{at, ip, shell_words};
+pub(crate) use shell::{ip, shell_words};
 
 /// For what must happen; long, because test machines stall.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);

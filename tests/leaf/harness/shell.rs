@@ -1,11 +1,7 @@
-//! Commands that end by themselves, and work on threads in other namespaces.
+//! Commands that end by themselves.
 
-use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::AsFd as _;
 use std::process::{Command, Output, Stdio};
-
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Words of a command line without quotes.
 pub(crate) fn shell_words(line: &str) -> impl Iterator<Item = &str> {
@@ -54,16 +50,4 @@ pub(crate) fn batch(namespace: &str, lines: &str) {
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ip {option}: {complaint}\n{lines}");
     }
-}
-
-/// Does `work` on a thread in `namespace`; the sockets that it opens stay there.
-pub(crate) fn at<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let file = File::open(format!("/run/netns/{namespace}")).unwrap();
-            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            work()
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }

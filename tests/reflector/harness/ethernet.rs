@@ -1,13 +1,11 @@
 //! Two network namespaces and a cable of Ethernet's MTU between them: loopback's segments are forty
 //! times larger than those that deployed clients get. Needs root.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use super::namespace::at;
 
 /// The address of the reflector's end.
 pub(crate) const REFLECTOR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -51,12 +49,12 @@ impl Ethernet {
 
     /// Runs something on a thread at the reflector's end; its sockets and threads stay there.
     pub(crate) fn at_reflector<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        run_in(&self.reflector, work)
+        at(&self.reflector, work)
     }
 
     /// The same at the client's end.
     pub(crate) fn at_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        run_in(&self.client, work)
+        at(&self.client, work)
     }
 
     /// Where the reflector is to listen.
@@ -71,15 +69,4 @@ impl Drop for Ethernet {
             drop(Command::new("ip").args(["netns", "delete", name]).output());
         }
     }
-}
-
-fn run_in<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let file = File::open(format!("/run/netns/{namespace}")).unwrap();
-            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            work()
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }

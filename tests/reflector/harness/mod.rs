@@ -5,6 +5,9 @@ pub(crate) mod client;
 #[cfg(target_os = "linux")]
 pub(crate) mod ethernet;
 pub(crate) mod go_client;
+#[cfg(target_os = "linux")]
+#[path = "../../common/namespace.rs"]
+mod namespace;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
