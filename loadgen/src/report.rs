@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::ledger::Faults;
@@ -22,17 +23,36 @@ pub(crate) struct Report {
     /// The server.
     pub(crate) target: String,
     figures: Vec<Figure>,
+    /// How long deliveries took, in nanoseconds, where the scenario measures that.
+    pub(crate) latency: Option<Histogram<u64>>,
     pub(crate) faults: Faults,
 }
 
+/// The quantiles of latency that are told.
+const QUANTILES: [(&str, f64); 5] = [
+    ("latency, p50", 0.5),
+    ("latency, p90", 0.9),
+    ("latency, p99", 0.99),
+    ("latency, p99.9", 0.999),
+    ("latency, max", 1.0),
+];
+
 impl Report {
     pub(crate) fn new(scenario: &'static str, target: String) -> Self {
-        Self { scenario, target, figures: Vec::new(), faults: Faults::default() }
+        Self { scenario, target, figures: Vec::new(), latency: None, faults: Faults::default() }
     }
 
     /// Adds a figure.
     pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str) {
         self.figures.push(Figure { name, value, unit });
+    }
+
+    /// Adds how long deliveries took.
+    pub(crate) fn add_latency(&mut self, latency: Histogram<u64>) {
+        for (name, quantile) in QUANTILES {
+            self.add(name, latency.value_at_quantile(quantile) as f64 / 1e3, "us");
+        }
+        self.latency = Some(latency);
     }
 
     /// Adds what the server's CPU time comes to, for each of `count` things.

@@ -8,7 +8,7 @@ mod worker;
 
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ struct Shared {
     /// Sessions that have not come to the goal.
     remaining: AtomicUsize,
     lost: AtomicUsize,
+    /// UPDATEs received, for who looks on.
+    delivered: Arc<AtomicU64>,
     is_over: AtomicBool,
     scenario: std::thread::Thread,
 }
@@ -77,15 +79,23 @@ pub(crate) struct Outcome {
 }
 
 impl Receivers {
+    /// What is received is added to `delivered` as it comes.
+    ///
     /// # Errors
     /// One sentence.
-    pub(crate) fn new(threads: u16, plan: Plan, keepalive: u32) -> Result<Self, String> {
+    pub(crate) fn new(
+        threads: u16,
+        plan: Plan,
+        keepalive: u32,
+        delivered: Arc<AtomicU64>,
+    ) -> Result<Self, String> {
         let shared = Arc::new(Shared {
             held: AtomicU32::new(0),
             tables: AtomicU32::new(0),
             goal: AtomicU32::new(0),
             remaining: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            delivered,
             is_over: AtomicBool::new(false),
             scenario: std::thread::current(),
         });

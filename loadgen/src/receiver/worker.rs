@@ -147,7 +147,9 @@ impl Worker {
             Ok(0) => true,
             Ok(n) => {
                 session.reads += 1;
+                let before = session.ledger.updates;
                 let used = session.take(plan, &buffer[..carried + n]);
+                shared.delivered.fetch_add(session.ledger.updates - before, Ordering::Relaxed);
                 session.partial.clear();
                 match used {
                     Some(used) => session.partial.extend_from_slice(&buffer[used..carried + n]),

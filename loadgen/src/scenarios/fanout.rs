@@ -68,7 +68,7 @@ struct Stretch {
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let plan = Plan { routes: options.window, vnis: options.vnis, hops: 100 };
-    let mut receivers = Receivers::new(run.common.threads, plan, run.common.keepalive)?;
+    let mut receivers = run.receivers(plan)?;
     let mut sources = Vec::new();
     let mut from = 0;
     for number in 1..=options.publishers {
@@ -124,8 +124,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("server sleeps per window", server.voluntary as f64 / windows, "");
     report.add("server preemptions per window", server.involuntary as f64 / windows, "");
     report.add("windows", windows, "");
-    report.add("window time, median", times.value_at_quantile(0.5) as f64 / 1e3, "us");
-    report.add("window time, 99th percentile", times.value_at_quantile(0.99) as f64 / 1e3, "us");
+    report.add_latency(times); // of whole windows
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use super::{Run, progress};
 use crate::peer;
 use crate::plan::Plan;
 use crate::procfs::{self, Usage};
-use crate::receiver::Receivers;
 
 /// Flags of `idle`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,7 +27,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let plan = Plan { routes: 0, vnis: options.subscriptions, hops: 1 };
-    let mut receivers = Receivers::new(run.common.threads, plan, run.common.keepalive)?;
+    let mut receivers = run.receivers(plan)?;
     // The first session brings what all share.
     receivers.add(run.connect("first")?)?;
     run.settle()?;

@@ -5,6 +5,8 @@ pub(crate) mod idle;
 pub(crate) mod table;
 
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::args::Common;
@@ -21,6 +23,8 @@ pub(crate) struct Run<'a> {
     pub(crate) common: &'a Common,
     pub(crate) target: Target,
     pub(crate) report: Report,
+    /// UPDATEs that subscribers have received so far.
+    pub(crate) delivered: Arc<AtomicU64>,
 }
 
 /// Starts the server, runs a scenario and stops the server.
@@ -35,7 +39,7 @@ pub(crate) fn run(
     raise_descriptors()?;
     let target = Target::new(common)?;
     let report = Report::new(name, target.name.clone());
-    let mut run = Run { common, target, report };
+    let mut run = Run { common, target, report, delivered: Arc::default() };
     let done = scenario(&mut run);
     let Run { target, report, .. } = run;
     let stopped = target.stop();
@@ -51,6 +55,12 @@ impl Run<'_> {
     /// What the server has used so far.
     pub(crate) fn used(&self) -> Result<Usage, String> {
         Usage::of(self.target.pid)
+    }
+
+    /// Threads that receive what a plan says.
+    pub(crate) fn receivers(&self, plan: Plan) -> Result<Receivers, String> {
+        let Common { threads, keepalive, .. } = *self.common;
+        Receivers::new(threads, plan, keepalive, Arc::clone(&self.delivered))
     }
 
     /// Connects a session.

@@ -13,7 +13,7 @@ use crate::args::Spawn;
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::procfs;
-use crate::receiver::{Goal, Receivers};
+use crate::receiver::Goal;
 
 /// Flags of `table`.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let routes = f64::from(plan.routes);
     let patience = run.common.patience();
     let frames = plan.frames(Action::Add, 0..plan.routes);
-    let mut receivers = Receivers::new(run.common.threads, plan, run.common.keepalive)?;
+    let mut receivers = run.receivers(plan)?;
     let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
     run.settle()?;
 
