@@ -13,12 +13,15 @@ mod connection;
 mod driver;
 mod event;
 mod http;
+pub mod inspector;
 mod mesh;
 mod report;
 mod start;
 
 pub use crate::outbox::Bounds as OutboxBounds;
+pub use crate::shard::inspect;
 pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
 pub use crate::table::Bounds as TableBounds;
 pub use config::{Config, StartError};
+pub use inspector::Inspector;
 pub use start::Reflector;

@@ -15,6 +15,7 @@ use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
 use super::driver::{self, Gauge, Order, Seed};
 use super::http::{self, Sources};
+use super::inspector::Inspector;
 use super::mesh::{self, Inlet};
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
@@ -33,6 +34,7 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     shards: Vec<tokio::sync::mpsc::Sender<Order>>,
+    inspector: Inspector,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -135,6 +137,7 @@ impl Reflector {
             http: http_address,
             backend,
             shards: orders,
+            inspector: Inspector::new(),
             stop: Some(stop),
             threads,
         })
@@ -162,6 +165,12 @@ impl Reflector {
     #[must_use]
     pub fn shards(&self) -> usize {
         self.shards.len()
+    }
+
+    /// A handle to look into the reflector and to tell it what to do, from any thread.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What each shard holds, in order of the shards. Blocks until all have answered, which takes

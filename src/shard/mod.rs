@@ -21,6 +21,7 @@
 mod config;
 mod deliver;
 mod ingest;
+pub mod inspect;
 mod mesh;
 mod peer;
 mod placement;
