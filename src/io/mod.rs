@@ -24,6 +24,7 @@ mod limits;
 mod listener;
 mod runtime;
 mod stream;
+mod thread_time;
 
 #[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
 mod probe;
@@ -51,3 +52,4 @@ pub use limits::raise_nofile;
 pub use listener::bind;
 pub use runtime::{LocalRuntime, yield_turn};
 pub use stream::Stream;
+pub(crate) use thread_time::thread_time;

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::driver::{Gauge, Order};
+use super::inspector::Control;
 use super::report::Limiter;
 use crate::ids::PeerId;
 use crate::session::CloseReason;
@@ -29,6 +30,7 @@ pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     pub(super) max_peers: u64,
     pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) control: Arc<Control>,
 }
 
 impl Acceptor {
@@ -68,9 +70,18 @@ impl Acceptor {
         socket: std::net::TcpStream,
         limiter: &Limiter,
     ) -> bool {
+        if self.control.is_draining() {
+            self.control.refused_draining.fetch_add(1, Ordering::Relaxed);
+            if let Some(left_out) = limiter.allow() {
+                let reason = CloseReason::Draining;
+                info!(%peer, %remote, %reason, left_out, "connection refused");
+            }
+            return true;
+        }
         let load = |gauge: &Gauge| gauge.connections.load(Ordering::Relaxed);
         let total: u64 = self.shards.iter().map(|(_, gauge)| u64::from(load(gauge))).sum();
         if total >= self.max_peers {
+            self.control.refused_full.fetch_add(1, Ordering::Relaxed);
             if let Some(left_out) = limiter.allow() {
                 let reason = CloseReason::MaxPeers(self.max_peers);
                 warn!(%peer, %remote, %reason, left_out, "connection refused");

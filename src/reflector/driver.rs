@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
+use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::report::Reporter;
+use super::taps::Outlets;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream};
 use crate::session::CloseReason;
+use crate::shard::inspect::Histogram;
 use crate::shard::{Settings, Shard, Slot, Snapshot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
@@ -38,6 +41,8 @@ pub(super) enum Order {
     Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
     /// Say what you hold.
     Report(tokio::sync::oneshot::Sender<Snapshot>),
+    /// Let an operator have a look.
+    Look(Look),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end, but wait until this moment for what was written to arrive.
@@ -84,11 +89,19 @@ pub(super) struct Core {
     began: Instant,
     gauge: Arc<Gauge>,
     reporter: Reporter,
+    /// Who watches.
+    pub(super) outlets: RefCell<Outlets>,
+    /// Time that turns took.
+    pub(super) turns: Cell<Histogram>,
 }
 
 impl Core {
     pub(super) fn now(&self) -> Moment {
         Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn remote(&self, slot: Slot) -> Option<SocketAddr> {
+        Some(self.connections.borrow().get(slot as usize)?.as_ref()?.remote)
     }
 
     fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
@@ -148,6 +161,8 @@ async fn drive(seed: Seed, alarm: Alarm) {
         began,
         gauge,
         reporter: Reporter::new(id),
+        outlets: RefCell::new(Outlets::new(id)),
+        turns: Cell::default(),
     });
     let mut ready = Vec::new();
     let mut stall_check = now;
@@ -158,6 +173,10 @@ async fn drive(seed: Seed, alarm: Alarm) {
                     serve(&core, backend, peer, remote, socket);
                 }
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
+                Order::Look(look) => {
+                    look.run(&core);
+                    break; // everybody else has a turn between two looks
+                }
                 Order::Drain => {
                     core.is_draining.set(true);
                     core.shard.borrow_mut().drain();
@@ -171,9 +190,13 @@ async fn drive(seed: Seed, alarm: Alarm) {
         let now = core.now();
         if now >= stall_check {
             check_stalled(&core, now);
+            core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
             stall_check = now + Duration::from_secs(1);
         }
         let turn = turn(&core, &mut port, &mut ready, now);
+        let mut turns = core.turns.get();
+        turns.record(core.now().since(now));
+        core.turns.set(turns);
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
@@ -208,14 +231,18 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
         }
     }
     let mut shard = core.shard.borrow_mut();
+    let mut outlets = core.outlets.borrow_mut();
+    outlets.sealed(&mut shard);
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
+            outlets.closed(&closed, connection.remote);
             core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
             connection.shut_down();
         }
     }
     for (slot, peer, about) in shard.take_established() {
         if let Some(connection) = core.connection(slot) {
+            outlets.established(peer, connection.remote, &about.node);
             core.reporter.established(peer, connection.remote, &about.node, &about.agent);
         }
     }

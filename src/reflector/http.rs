@@ -3,9 +3,6 @@
 //! Runs on a thread of its own and reads gauges only, so that no request can disturb a shard.
 
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -13,16 +10,12 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::sync::oneshot;
 
-use super::driver::Gauge;
-
-/// A shard that has not turned its loop for so long is stuck.
-const STUCK: Duration = Duration::from_secs(2);
+use super::inspector::Inspector;
 
 /// What the endpoint may look at.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
-    pub(super) began: Instant,
-    pub(super) gauges: Vec<Arc<Gauge>>,
+    pub(super) inspector: Inspector,
 }
 
 /// Serves until `stop` is dropped. On its own thread.
@@ -43,20 +36,13 @@ pub(super) fn run(
     });
 }
 
-/// 200 while every shard has turned its loop within [`STUCK`], else 503 naming those that have not.
+/// 200 while every shard has turned its loop lately, else 503 naming those that have not.
 async fn livez(State(sources): State<Sources>) -> (StatusCode, String) {
-    let now = sources.began.elapsed();
-    let stuck: Vec<_> = (0..)
-        .zip(&sources.gauges)
-        .filter(|(_, gauge)| {
-            let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
-            now.saturating_sub(ticked) > STUCK
-        })
-        .map(|(shard, _): (u32, _)| shard.to_string())
-        .collect();
+    let stuck = sources.inspector.stuck();
     if stuck.is_empty() {
         (StatusCode::OK, "ok\n".into())
     } else {
+        let stuck: Vec<_> = stuck.iter().map(ToString::to_string).collect();
         (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", stuck.join(", ")))
     }
 }

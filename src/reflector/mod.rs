@@ -14,9 +14,11 @@ mod driver;
 mod event;
 mod http;
 pub mod inspector;
+mod looks;
 mod mesh;
 mod report;
 mod start;
+mod taps;
 
 pub use crate::outbox::Bounds as OutboxBounds;
 pub use crate::shard::inspect;

@@ -15,7 +15,7 @@ use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
 use super::driver::{self, Gauge, Order, Seed};
 use super::http::{self, Sources};
-use super::inspector::Inspector;
+use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
@@ -107,8 +107,9 @@ impl Reflector {
         for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
-        let gauges = handles.iter().map(|(_, gauge)| Arc::clone(gauge)).collect();
-        let sources = Sources { began, gauges };
+        let inspector = Inspector::new(began, handles.clone());
+        inspector.control.listening(true);
+        let sources = Sources { inspector: inspector.clone() };
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
@@ -121,8 +122,9 @@ impl Reflector {
                 http::run(&runtime, listener, sources, http_stopped);
             })?);
         }
+        let control_inspector = inspector.clone();
         threads.push(spawn("control", move || {
-            control(&control_runtime, listener, max_peers, handles, stopped);
+            control(&control_runtime, listener, max_peers, handles, control_inspector, stopped);
             drop(stop_http);
         })?);
         info!(
@@ -137,7 +139,7 @@ impl Reflector {
             http: http_address,
             backend,
             shards: orders,
-            inspector: Inspector::new(),
+            inspector,
             stop: Some(stop),
             threads,
         })
@@ -223,15 +225,24 @@ fn control(
     listener: std::net::TcpListener,
     max_peers: u64,
     shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
+    inspector: Inspector,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-            let acceptor = Acceptor { listener, max_peers, shards: shards.clone() };
+            let control = Arc::clone(&inspector.control);
+            let acceptor = Acceptor {
+                listener,
+                max_peers,
+                shards: shards.clone(),
+                control: Arc::clone(&control),
+            };
             tokio::select! {
                 () = acceptor.run() => {}
+                () = drain::run(inspector) => {}
                 _ = stopped => {}
             }
+            control.listening(false);
         }
         for (orders, _) in &shards {
             drop(orders.send(Order::Drain).await);

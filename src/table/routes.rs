@@ -299,6 +299,17 @@ impl Routes {
         View::many(!is_server(primary) || extras.iter().any(|m| !is_server(*m)))
     }
 
+    /// The routes of a destination, tombstones included, the newest first.
+    pub(crate) fn chain(&self, destination: &Destination) -> impl Iterator<Item = u32> + '_ {
+        let hash = self.hasher.hash_one(destination);
+        let dest = self.find_dest(hash, destination);
+        let first = dest.map(|dest| self.dests[dest].first);
+        let exists = |route: &u32| *route != NONE;
+        std::iter::successors(first.filter(exists), move |&route| {
+            Some(self.routes[route].next).filter(exists)
+        })
+    }
+
     fn in_chain(&self, dest: u32, hop: u32) -> Option<u32> {
         let entry = &self.dests[dest];
         if entry.crowded {

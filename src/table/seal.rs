@@ -14,7 +14,9 @@ impl Vnet {
             return;
         }
         for audience in [Audience::Clients, Audience::Servers] {
-            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0) {
+            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0)
+                && !(self.is_tapped && audience == Audience::Clients)
+            {
                 continue;
             }
             let capacity = usize::try_from(end - start).unwrap_or(0) * 48;
@@ -35,12 +37,14 @@ impl Vnet {
                 }
                 self.emit(&mut builder, &group);
             }
-            if let Some(batch) = builder.finish(start, self.latest_prev) {
+            if let Some(mut batch) = builder.finish(start, self.latest_prev) {
+                batch.received = self.open_since;
                 let batch = Arc::new(batch);
                 self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
                 self.sealed.push((audience, batch));
             }
         }
+        self.ages.note(end, self.clock);
         self.open = end;
         self.latest_prev = None;
     }

@@ -3,24 +3,41 @@
 //! Runs on the asker's thread. It asks shards for one bounded slice at a time, and puts together
 //! what several of them know.
 
+mod control;
+pub(super) mod drain;
 mod tap;
 
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use thiserror::Error;
+use tokio::sync::mpsc;
 
-pub use tap::{Tap, TapEvent, TapFilter};
+pub use crate::shard::inspect::TapFilter;
+pub(super) use control::Control;
+pub use tap::{Tap, TapEvent};
 
+use super::driver::{Core, Gauge, Order};
+use super::taps::Outlet;
+use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::shard::inspect::{
-    Cursor, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo, RouteFilter, RouteInfo,
-    SubscriptionInfo, VniInfo,
+    Asked, Cursor, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo, PeerVni, ROWS_MAX,
+    RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
 };
+use crate::shard::placement;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Rows of one page at most, whatever was asked for.
 pub const PAGE_MAX: usize = 10_000;
+
+/// Slices that one page of filtered routes is put together from: four million places.
+const SLICES_MAX: usize = 1024;
+/// Parcels that wait for one tap at most: an event, or up to 2048 updates of one batch.
+const TAP_PARCELS: usize = 256;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -38,12 +55,11 @@ pub struct Counters {
     pub total: Metrics,
     /// Each shard, in order.
     pub shards: Vec<Metrics>,
-    /// Connections refused because there were `max_peers` already, or while draining.
-    pub refused: u64,
+    /// Connections refused because there were `max_peers` sessions already.
+    pub refused_full: u64,
+    /// Connections refused while draining.
+    pub refused_draining: u64,
 }
-
-#[derive(Debug, Default)]
-struct Shared {}
 
 /// Looks into a running reflector and tells it what to do. Cheap to clone, usable from any thread
 /// and any async runtime.
@@ -57,13 +73,12 @@ struct Shared {}
 /// future that has not finished does no harm.
 #[derive(Clone, Debug)]
 pub struct Inspector {
-    #[expect(dead_code)]
-    shared: Arc<Shared>,
+    pub(super) control: Arc<Control>,
 }
 
 impl Inspector {
-    pub(super) fn new() -> Self {
-        Self { shared: Arc::new(Shared::default()) }
+    pub(super) fn new(began: Instant, shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>) -> Self {
+        Self { control: Arc::new(Control::new(began, shards)) }
     }
 
     /// Counters and histograms. Cost: a copy per shard.
@@ -71,27 +86,61 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn counters(&self) -> Result<Counters, InspectError> {
-        Err(InspectError::Stopped)
+        let mut shards = Vec::new();
+        let mut total = Metrics::default();
+        for shard in 0..self.control.shards() {
+            let metrics = self.control.ask(shard, Core::metrics).await?;
+            total.merge(&metrics);
+            shards.push(metrics);
+        }
+        let refused_full = self.control.refused_full.load(Ordering::Relaxed);
+        let refused_draining = self.control.refused_draining.load(Ordering::Relaxed);
+        if refused_full > 0 {
+            *total.limits.entry(CloseReason::MaxPeers(0).name()).or_default() += refused_full;
+        }
+        Ok(Counters { total, shards, refused_full, refused_draining })
     }
 
     /// Sessions in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn peers(
-        &self,
-        _from: Cursor,
-        _limit: usize,
-    ) -> Result<Page<PeerInfo>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn peers(&self, from: Cursor, limit: usize) -> Result<Page<PeerInfo>, InspectError> {
+        self.gather(from, limit, |core, from, rows| {
+            let remotes = |slot| core.remote(slot);
+            core.shard.borrow().ask_peers(core.now(), from.place, rows, &remotes)
+        })
+        .await
     }
 
     /// One session with its part in every VNI; `None` when there is none of that name.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn peer(&self, _id: PeerId) -> Result<Option<PeerDetail>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn peer(&self, id: PeerId) -> Result<Option<PeerDetail>, InspectError> {
+        let Some(info) = self.info(id).await? else { return Ok(None) };
+        let shard = info.shard.0;
+        let mut vnis: Vec<PeerVni> = Vec::new();
+        let mut from = Some(Vni(0));
+        while let Some(first) = from {
+            let question = move |core: &Core| core.shard.borrow().ask_vnis_of(id, first, ROWS_MAX);
+            let slice = self.control.ask(shard, question).await?;
+            from = match slice.last() {
+                Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
+                _ => None,
+            };
+            for owner in 0..self.control.shards() {
+                let is_owned = |vni: &Vni| self.owner(*vni) == owner;
+                let owned: Vec<Vni> = slice.iter().copied().filter(is_owned).collect();
+                if owned.is_empty() {
+                    continue;
+                }
+                let question = move |core: &Core| core.shard.borrow().ask_parts(id, &owned);
+                vnis.append(&mut self.control.ask(owner, question).await?);
+            }
+        }
+        vnis.sort_unstable_by_key(|part| part.vni);
+        Ok(Some(PeerDetail { info, vnis }))
     }
 
     /// Sessions that a text names: by id (`7` or `#7`), by node, by remote address or by remote
@@ -99,24 +148,46 @@ impl Inspector {
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn find_peer(&self, _text: &str) -> Result<Vec<PeerInfo>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn find_peer(&self, text: &str) -> Result<Vec<PeerInfo>, InspectError> {
+        let text = text.trim();
+        if let Ok(id) = text.strip_prefix('#').unwrap_or(text).parse() {
+            return Ok(self.info(PeerId(id)).await?.into_iter().collect());
+        }
+        let whole: Option<SocketAddr> = text.parse().ok();
+        let address: Option<IpAddr> = text.parse().ok();
+        let is_meant = |peer: &PeerInfo| {
+            let is_remote = peer.remote.is_some_and(|remote| {
+                let ip = remote.ip().to_canonical();
+                let wanted = whole.map(|whole| whole.ip()).or(address).map(|ip| ip.to_canonical());
+                wanted == Some(ip) && whole.is_none_or(|whole| whole.port() == remote.port())
+            });
+            is_remote || (!text.is_empty() && *peer.node == *text)
+        };
+        let mut found = Vec::new();
+        let mut from = Some(Cursor::default());
+        while let Some(cursor) = from {
+            let page = self.peers(cursor, ROWS_MAX).await?;
+            found.extend(page.rows.into_iter().filter(is_meant));
+            from = page.next.filter(|_| found.len() < PAGE_MAX);
+        }
+        Ok(found)
     }
 
     /// VNIs in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn vnis(&self, _from: Cursor, _limit: usize) -> Result<Page<VniInfo>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn vnis(&self, from: Cursor, limit: usize) -> Result<Page<VniInfo>, InspectError> {
+        self.gather(from, limit, |core, from, rows| core.shard.borrow().ask_vnis(from.place, rows))
+            .await
     }
 
     /// One VNI; `None` when nobody takes part in it.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn vni(&self, _vni: Vni) -> Result<Option<VniInfo>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn vni(&self, vni: Vni) -> Result<Option<VniInfo>, InspectError> {
+        self.ask_owner(vni, move |core| core.shard.borrow().ask_vni(vni)).await
     }
 
     /// Routes of a VNI in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
@@ -127,12 +198,28 @@ impl Inspector {
     /// [`InspectError::Stopped`]
     pub async fn routes(
         &self,
-        _vni: Vni,
-        _filter: RouteFilter,
-        _from: Cursor,
-        _limit: usize,
+        vni: Vni,
+        filter: RouteFilter,
+        from: Cursor,
+        limit: usize,
     ) -> Result<Page<RouteInfo>, InspectError> {
-        Err(InspectError::Stopped)
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        let mut slices = 0;
+        while let Some(from) = page.next
+            && page.rows.len() < limit
+            && slices < SLICES_MAX
+        {
+            slices += 1;
+            let rows = limit - page.rows.len();
+            let question = move |core: &Core| {
+                core.shard.borrow().ask_routes(core.now(), vni, &filter, from.place, rows)
+            };
+            let slice = self.ask_owner(vni, question).await?;
+            page.rows.extend(slice.rows);
+            page.next = slice.next;
+        }
+        Ok(page)
     }
 
     /// The routes of the longest prefix around an address, or of one prefix; at most 256. Cost: one
@@ -140,8 +227,9 @@ impl Inspector {
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn lookup(&self, _vni: Vni, _what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn lookup(&self, vni: Vni, what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
+        let question = move |core: &Core| core.shard.borrow().ask_lookup(core.now(), vni, what);
+        self.ask_owner(vni, question).await
     }
 
     /// Why a peer has the routes of a destination or lacks them; with a next hop, about that route
@@ -151,12 +239,24 @@ impl Inspector {
     /// [`InspectError::Stopped`]
     pub async fn explain(
         &self,
-        _peer: PeerId,
-        _vni: Vni,
-        _destination: Destination,
-        _next_hop: Option<NextHop>,
+        peer: PeerId,
+        vni: Vni,
+        destination: Destination,
+        next_hop: Option<NextHop>,
     ) -> Result<Explanation, InspectError> {
-        Err(InspectError::Stopped)
+        let connection = self
+            .control
+            .find(move |core| {
+                let remotes = |slot| core.remote(slot);
+                core.shard.borrow().ask_connection(core.now(), peer, vni, &remotes)
+            })
+            .await?;
+        let question = move |core: &Core| {
+            core.shard.borrow().ask_standing(peer, vni, &destination, next_hop.as_ref())
+        };
+        let standing = self.ask_owner(vni, question).await?;
+        let asked = Asked { peer, vni, destination, next_hop };
+        Ok(judge(&asked, connection.as_ref(), &standing))
     }
 
     /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
@@ -166,11 +266,28 @@ impl Inspector {
     /// [`InspectError::Stopped`]
     pub async fn subscriptions(
         &self,
-        _vni: Option<Vni>,
-        _from: Cursor,
-        _limit: usize,
+        vni: Option<Vni>,
+        from: Cursor,
+        limit: usize,
     ) -> Result<Page<SubscriptionInfo>, InspectError> {
-        Err(InspectError::Stopped)
+        let Some(vni) = vni else {
+            let all =
+                |core: &Core, from, rows| core.shard.borrow().ask_subscriptions(None, from, rows);
+            return self.gather(from, limit, all).await;
+        };
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        while let Some(from) = page.next
+            && page.rows.len() < limit
+        {
+            let rows = limit - page.rows.len();
+            let question =
+                move |core: &Core| core.shard.borrow().ask_subscriptions(Some(vni), from, rows);
+            let slice = self.ask_owner(vni, question).await?;
+            page.rows.extend(slice.rows);
+            page.next = slice.next;
+        }
+        Ok(page)
     }
 
     /// Ends a session ([`CloseReason::Reset`](crate::CloseReason::Reset)); the peer may come back
@@ -178,42 +295,95 @@ impl Inspector {
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn close_peer(&self, _id: PeerId) -> Result<bool, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn close_peer(&self, id: PeerId) -> Result<bool, InspectError> {
+        self.control.close(id, CloseReason::Reset).await
     }
 
     /// Takes no new sessions and ends so many of the existing ones per second
     /// ([`CloseReason::Draining`](crate::CloseReason::Draining)), until [`Inspector::undrain`].
     /// Called again it changes the rate. Returns at once.
-    pub fn drain(&self, _per_second: NonZeroU32) {}
+    pub fn drain(&self, per_second: NonZeroU32) {
+        self.control.drain.send_replace(Some(per_second));
+    }
 
     /// Takes sessions again, and ends no more.
-    pub fn undrain(&self) {}
+    pub fn undrain(&self) {
+        self.control.drain.send_replace(None);
+    }
 
     /// Whether it is draining.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        false
+        self.control.is_draining()
     }
 
     /// Whether new sessions are taken: it listens, and is neither draining nor stopping.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        false
+        self.control.is_listening() && !self.is_draining()
     }
 
     /// Shards that have not turned their loops for 2 s. Cost: a look at a number per shard; no
     /// shard is asked.
     #[must_use]
     pub fn stuck(&self) -> Vec<ShardId> {
-        Vec::new()
+        self.control.stuck()
     }
 
     /// Begins to watch what happens. It ends when the [`Tap`] is dropped.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn tap(&self, _filter: TapFilter) -> Result<Tap, InspectError> {
-        Err(InspectError::Stopped)
+    pub async fn tap(&self, filter: TapFilter) -> Result<Tap, InspectError> {
+        let (channel, parcels) = mpsc::channel(TAP_PARCELS);
+        for shard in 0..self.control.shards() {
+            let outlet = Outlet::new(filter, channel.clone());
+            self.control.ask(shard, move |core| core.tap(outlet)).await?;
+        }
+        Ok(Tap::new(parcels))
+    }
+
+    async fn info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
+        let question = move |core: &Core| {
+            let remotes = |slot| core.remote(slot);
+            core.shard.borrow().ask_peer(core.now(), id, &remotes)
+        };
+        self.control.find(question).await
+    }
+
+    fn owner(&self, vni: Vni) -> u16 {
+        placement::owner(vni, usize::from(self.control.shards())).0
+    }
+
+    async fn ask_owner<T: Send + 'static>(
+        &self,
+        vni: Vni,
+        question: impl FnOnce(&Core) -> T + Send + 'static,
+    ) -> Result<T, InspectError> {
+        self.control.ask(self.owner(vni), question).await
+    }
+
+    /// A page put together from slices of one shard after the other.
+    async fn gather<T: Send + 'static>(
+        &self,
+        from: Cursor,
+        limit: usize,
+        question: impl Fn(&Core, Cursor, usize) -> Page<T> + Copy + Send + 'static,
+    ) -> Result<Page<T>, InspectError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let shards = self.control.shards();
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        while let Some(from) = page.next.filter(|next| next.shard < shards)
+            && page.rows.len() < limit
+        {
+            let rows = limit - page.rows.len();
+            let slice =
+                self.control.ask(from.shard, move |core| question(core, from, rows)).await?;
+            page.rows.extend(slice.rows);
+            let next_shard = Cursor { shard: from.shard + 1, ..Cursor::default() };
+            page.next = Some(slice.next.unwrap_or(next_shard));
+        }
+        page.next = page.next.filter(|next| next.shard < shards);
+        Ok(page)
     }
 }

@@ -1,30 +1,15 @@
 //! A live view of what happens.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
-use crate::ids::{Moment, PeerId, ShardId};
+use crate::ids::{PeerId, ShardId};
+use crate::reflector::taps::Parcel;
 use crate::session::CloseReason;
-use crate::wire::{Action, Update, Vni};
-
-/// Which VNIs a tap is told about. Sessions are told about in any case.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TapFilter {
-    /// Every VNI.
-    All,
-    /// One VNI.
-    Vni(Vni),
-}
-
-impl TapFilter {
-    pub(crate) fn covers(self, vni: Vni) -> bool {
-        match self {
-            Self::All => true,
-            Self::Vni(only) => only == vni,
-        }
-    }
-}
+use crate::shard::inspect::Tapped;
+use crate::wire::{Action, Message, Update, split};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,18 +64,61 @@ pub enum TapEvent {
 /// session. A route that came and went between two seals does not show.
 #[derive(Debug)]
 pub struct Tap {
-    pub(super) parcels: mpsc::Receiver<()>,
+    parcels: mpsc::Receiver<Parcel>,
+    /// Events of a parcel that has been opened.
+    events: VecDeque<TapEvent>,
 }
 
 impl Tap {
+    pub(super) fn new(parcels: mpsc::Receiver<Parcel>) -> Self {
+        Self { parcels, events: VecDeque::new() }
+    }
+
     /// The next event; `None` when the reflector has stopped. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<TapEvent> {
-        self.parcels.recv().await;
-        None
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let parcel = self.parcels.recv().await?;
+            self.open(parcel);
+        }
     }
 
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<TapEvent> {
-        None
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let parcel = self.parcels.try_recv().ok()?;
+            self.open(parcel);
+        }
+    }
+
+    fn open(&mut self, parcel: Parcel) {
+        match parcel {
+            Parcel::Event(event) => self.events.push_back(event),
+            Parcel::Updates(tapped) => self.updates(tapped),
+        }
+    }
+
+    fn updates(&mut self, tapped: Tapped) {
+        let Tapped { bytes, mut own, .. } = tapped;
+        own.sort_unstable_by_key(|(part, _)| part.start);
+        let mut rest = &bytes[..];
+        while let Ok(Some(frame)) = split(rest) {
+            let at = bytes.len() - rest.len();
+            rest = &rest[frame.len()..];
+            let Ok(Message::Update(route)) = Message::decode(&frame) else { continue };
+            let next = own.partition_point(|(part, _)| part.start as usize <= at);
+            let part = next.checked_sub(1).map(|last| &own[last]);
+            let announcer =
+                part.filter(|(part, _)| at < part.end as usize).map(|(_, announcer)| *announcer);
+            self.events.push_back(match route.action {
+                Action::Add => TapEvent::Added { route, announcer },
+                Action::Remove => TapEvent::Withdrawn { route, announcer },
+            });
+        }
     }
 }

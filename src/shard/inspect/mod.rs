@@ -8,15 +8,28 @@
 //!
 //! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
 
+mod counting;
 mod explain;
 mod histogram;
+mod judge;
 mod metrics;
+mod questions;
 mod rows;
+mod tap;
+#[cfg(test)]
+mod tests;
 
+pub use crate::table::{
+    ANNOUNCERS_MAX, Lookup, PeerVni, RouteFilter, RouteInfo, SubscriptionState, VniInfo,
+};
+pub(crate) use counting::{Counting, PeerCounts};
 pub use explain::{Explanation, Reason, Verdict};
 pub use histogram::Histogram;
+pub(crate) use judge::{Asked, judge};
 pub use metrics::{ByAction, Holdings, Metrics};
-pub use rows::{
-    ANNOUNCERS_MAX, Cursor, Lookup, Page, PeerDetail, PeerInfo, PeerState, PeerVni, RouteFilter,
-    RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
-};
+#[cfg(test)]
+pub(crate) use questions::ConnectionFacts;
+pub(crate) use questions::ROWS_MAX;
+pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
+pub use tap::TapFilter;
+pub(crate) use tap::{Tapped, Taps};
