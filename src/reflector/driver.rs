@@ -167,6 +167,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
     let mut ready = Vec::new();
     let mut stall_check = now;
     loop {
+        let mut has_looked = false;
         while let Some(order) = orders.take() {
             match order {
                 Order::Serve { peer, remote, socket } => {
@@ -175,6 +176,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Look(look) => {
                     look.run(&core);
+                    has_looked = true;
                     break; // everybody else has a turn between two looks
                 }
                 Order::Drain => {
@@ -201,7 +203,11 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
-        idle(&core, &alarm, &mut port, &mut orders, turn).await;
+        if has_looked {
+            crate::io::yield_turn().await; // connections too, however many looks wait
+        } else {
+            idle(&core, &alarm, &mut port, &mut orders, turn).await;
+        }
     }
 }
 

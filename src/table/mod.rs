@@ -37,8 +37,6 @@ mod vnet;
 pub(crate) use batch::{Audience, Batch};
 pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
-#[cfg(test)]
-pub(crate) use inspect::RouteStanding;
 pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
 pub use rows::{

@@ -4,6 +4,7 @@ mod bad_input;
 mod deployed_clients;
 mod handshake;
 mod harness;
+mod inspect;
 mod limits;
 mod scale;
 mod semantics;

@@ -27,8 +27,6 @@ pub use explain::{Explanation, Reason, Verdict};
 pub use histogram::Histogram;
 pub(crate) use judge::{Asked, judge};
 pub use metrics::{ByAction, Holdings, Metrics};
-#[cfg(test)]
-pub(crate) use questions::ConnectionFacts;
 pub(crate) use questions::ROWS_MAX;
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
 pub use tap::TapFilter;
