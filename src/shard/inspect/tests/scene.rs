@@ -44,7 +44,7 @@ impl Scene {
 
     fn greet(&mut self, id: u64, is_server: bool) -> Slot {
         let slot = self.shard.connect(self.now, PeerId(id));
-        let extensions = Extensions::new(Capabilities::STREAM, "test", &format!("node-{id}"));
+        let extensions = Extensions::new(Capabilities::STREAM, "test", format!("node-{id}"));
         let hello = Hello { keepalive_interval: 4, is_server, extensions: Some(extensions) };
         self.say(slot, &Message::Hello(hello));
         self.say(slot, &Message::Keepalive);
