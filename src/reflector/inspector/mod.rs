@@ -290,7 +290,7 @@ impl Inspector {
         Ok(page)
     }
 
-    /// Ends a session ([`CloseReason::Reset`](crate::CloseReason::Reset)); the peer may come back
+    /// Ends a session ([`CloseReason::Reset`]); the peer may come back
     /// at once. `false` when there is none of that name.
     ///
     /// # Errors
@@ -300,7 +300,7 @@ impl Inspector {
     }
 
     /// Takes no new sessions and ends so many of the existing ones per second
-    /// ([`CloseReason::Draining`](crate::CloseReason::Draining)), until [`Inspector::undrain`].
+    /// ([`CloseReason::Draining`]), until [`Inspector::undrain`].
     /// Called again it changes the rate. Returns at once.
     pub fn drain(&self, per_second: NonZeroU32) {
         self.control.drain.send_replace(Some(per_second));
