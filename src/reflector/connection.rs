@@ -215,7 +215,7 @@ impl Connection {
         }
         let mut shard = core.shard.borrow_mut();
         shard.written(core.now(), self.slot, bytes);
-        if shard.wants_turn() || shard.has_outgoing() {
+        if shard.wants_turn() || shard.awaits_writes() || shard.has_outgoing() {
             core.wake.set();
         }
         Ok(())

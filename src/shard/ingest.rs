@@ -13,6 +13,9 @@ use crate::wire::{
     split,
 };
 
+/// Updates in one request: memory of this size is had and given back cheaply on any core.
+const RUN_MAX: usize = 256;
+
 /// Where the last update of a run went, so that the next need not be looked up.
 #[derive(Clone, Copy)]
 struct Run {
@@ -317,6 +320,7 @@ fn join(last: Option<&mut Request>, origin: Origin, update: &Update) -> Option<R
     if let Some(Request::Updates { origin: last, vni: last_vni, updates }) = last
         && *last == origin
         && *last_vni == vni
+        && updates.len() < RUN_MAX
     {
         updates.push(announcement);
         return None;

@@ -33,6 +33,8 @@ pub(crate) struct Announcement {
 #[derive(Debug)]
 pub(super) struct Owned {
     pub(super) vnet: Vnet,
+    /// Since when routes of departed members have waited for subscribers to take earlier ones.
+    pub(super) waits: Option<Moment>,
     /// Listed as having changes to seal.
     pub(super) is_dirty: bool,
     /// Listed as having something to trim or to withdraw.
@@ -115,6 +117,8 @@ pub(crate) struct Shard {
     pub(super) lingering: Vec<u32>,
     /// VNIs with routes of departed members to withdraw, some perhaps more than once.
     pub(super) departed: VecDeque<u32>,
+    /// Until when all of them wait.
+    pub(super) departed_until: Moment,
 
     // Between shards.
     pub(super) inbox: VecDeque<Request>,
@@ -163,6 +167,7 @@ impl Shard {
             dirty: Vec::new(),
             lingering: Vec::new(),
             departed: VecDeque::new(),
+            departed_until: now,
             inbox: VecDeque::new(),
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
@@ -226,8 +231,8 @@ impl Shard {
             self.serve(now, request);
             budget = budget.saturating_sub(if is_pull { CHUNK_COST } else { cost });
         }
-        let is_unfinished =
-            self.withdraw_departed(budget.max(self.settings.bounds.work_per_turn / 4));
+        let most = self.settings.bounds.work_per_turn / 2;
+        self.withdraw_departed(now, budget.max(most / 2).min(most).max(1));
         let seal_at = self.last_seal + self.gather;
         if !self.dirty.is_empty() && now >= seal_at {
             self.seal_dirty(now);
@@ -240,8 +245,12 @@ impl Shard {
         if !self.dirty.is_empty() {
             next = next.min(seal_at);
         }
-        if !self.is_congested() && (is_unfinished || !self.inbox.is_empty()) {
-            next = now;
+        if !self.is_congested() {
+            if !self.inbox.is_empty() {
+                next = now;
+            } else if !self.departed.is_empty() {
+                next = next.min(self.departed_until);
+            }
         }
         Turn { next }
     }
@@ -318,8 +327,12 @@ impl Shard {
     /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
     /// Peers with something to write are not counted: who finishes a write asks for the next.
     pub(crate) fn wants_turn(&self) -> bool {
-        let has_work = !self.inbox.is_empty() || !self.departed.is_empty();
-        !self.closed.is_empty() || (has_work && !self.is_congested())
+        !self.closed.is_empty() || (!self.inbox.is_empty() && !self.is_congested())
+    }
+
+    /// Whether something may go on now that a peer has taken a write.
+    pub(crate) fn awaits_writes(&self) -> bool {
+        !self.departed.is_empty()
     }
 
     /// The reflector is stopping: peers are no longer read, so none is called silent.
