@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::driver::Core;
 use super::event::Event;
 use crate::io::{OutBuf, Stream, yield_turn};
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, Slot, Write};
 
 /// Bytes read at once, into a buffer that the connections of a shard share.
@@ -76,6 +76,13 @@ impl Connection {
     /// What the kernel says about the connection.
     pub(super) fn sight(&self) -> Option<Sight> {
         self.stream.facts().map(Sight::from)
+    }
+
+    /// Says whether the peer's KEEPALIVEs may wait.
+    pub(super) fn hold(&self, hold: bool) {
+        let bytes = if hold { LOW_WATER } else { 1 };
+        // A peer that can't be held wakes the thread each time, which is only dearer.
+        self.stream.set_low_water(bytes).ok();
     }
 
     /// Writes what the shard has for this peer, as far as that needs no waiting.

@@ -149,7 +149,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         gauge,
         reporter: Reporter::new(id),
     });
-    let mut ready = Vec::new();
+    let mut lists = Lists::default();
     let mut stall_check = now;
     loop {
         while let Some(order) = orders.take() {
@@ -173,7 +173,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
             check_stalled(&core, now);
             stall_check = now + Duration::from_secs(1);
         }
-        let turn = turn(&core, &mut port, &mut ready, now);
+        let turn = turn(&core, &mut port, &mut lists, now);
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
@@ -182,8 +182,16 @@ async fn drive(seed: Seed, alarm: Alarm) {
     }
 }
 
+/// What a turn takes from the shard, and leaves empty.
+#[derive(Debug, Default)]
+struct Lists {
+    ready: Vec<Slot>,
+    holds: Vec<(Slot, bool)>,
+}
+
 /// One turn: takes in parcels, lets the shard work, writes, and sends parcels.
-fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Turn {
+fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
+    let Lists { ready, holds } = lists;
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
         shard.deliveries(now, parcel);
@@ -208,6 +216,12 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
         }
     }
     let mut shard = core.shard.borrow_mut();
+    shard.take_holds(holds);
+    for (slot, hold) in holds.drain(..) {
+        if let Some(connection) = core.connection(slot) {
+            connection.hold(hold);
+        }
+    }
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
             core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);

@@ -2,6 +2,8 @@
 //!
 //! An update for a VNI of this very shard is applied on the spot, without a message in between.
 
+use std::cmp::Reverse;
+
 use super::mesh::Request;
 use super::peer::{PeerVni, is_current};
 use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
@@ -32,6 +34,12 @@ impl Shard {
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
+        if bytes.len() > HEADER_LEN {
+            peer.quiet.disturb();
+            if peer.held.take().is_some() {
+                self.holds.push((slot, false));
+            }
+        }
         let partial = std::mem::take(&mut peer.partial);
         let result = if partial.is_empty() {
             self.frames(now, slot, bytes)
@@ -63,6 +71,7 @@ impl Shard {
             return;
         };
         peer.is_closed = true;
+        peer.held = None;
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let mut vnis: Vec<_> = peer.vnis.drain().collect();
@@ -143,6 +152,11 @@ impl Shard {
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
                 Self::mark_ready(&mut self.ready, slot, peer);
+                if let Some(until) = peer.quiet.keepalive(now, peer.session.interval()) {
+                    peer.held = Some(until);
+                    self.held.push(Reverse((until, slot)));
+                    self.holds.push((slot, true));
+                }
                 if established {
                     self.stats.established += 1;
                     self.established.push(slot);

@@ -1,6 +1,7 @@
 //! [`Shard`]: its state, its beginning, and the loop turn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
@@ -108,6 +109,10 @@ pub(crate) struct Shard {
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) buffers: Vec<Vec<u8>>,
+    /// When peers that are held are to be let go. May mention some that are no longer held.
+    pub(super) held: BinaryHeap<Reverse<(Moment, Slot)>>,
+    /// Peers to hold (`true`) or to let go.
+    pub(super) holds: Vec<(Slot, bool)>,
 
     // Owned VNIs.
     pub(super) owned: Vec<Option<Box<Owned>>>,
@@ -161,6 +166,8 @@ impl Shard {
             established: Vec::new(),
             closed: Vec::new(),
             buffers: Vec::new(),
+            held: BinaryHeap::new(),
+            holds: Vec::new(),
             owned: Vec::new(),
             owned_free: Vec::new(),
             owned_index: AHashMap::with_hasher(hasher.clone()),
@@ -241,7 +248,7 @@ impl Shard {
             self.tick(now, now.since(self.next_tick) > TICK);
             self.next_tick = now + TICK;
         }
-        let mut next = self.next_tick;
+        let mut next = self.let_go(now).map_or(self.next_tick, |then| then.min(self.next_tick));
         if !self.dirty.is_empty() {
             next = next.min(seal_at);
         }
@@ -268,6 +275,12 @@ impl Shard {
     /// Whether [`Shard::take_ready`] would list anybody.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// Peers whose sockets should wake nobody for less than [`LOW_WATER`](crate::session::LOW_WATER)
+    /// bytes (`true`), and those for which that is over.
+    pub(crate) fn take_holds(&mut self, holds: &mut Vec<(Slot, bool)>) {
+        holds.append(&mut self.holds);
     }
 
     /// Sessions that became established since the last call, and what their peers said of
