@@ -13,7 +13,7 @@ mod connection;
 mod driver;
 mod event;
 mod http;
-mod mesh;
+pub(crate) mod mesh;
 mod report;
 mod start;
 
