@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use metalbond::io::IoChoice;
-use metalbond::reflector::{Config, Limits, Reflector, Settings};
+use metalbond::reflector::{Access, Config, Limits, Reflector, Settings};
 use tracing::info;
 
 use super::log::{self, Format};
@@ -82,6 +82,7 @@ pub(super) fn run(args: Args) -> Result<(), String> {
         shards: args.shards,
         io: args.io,
         max_peers: args.max_peers,
+        access: Access::default(),
         settings: Settings {
             keepalive: args.keepalive,
             batch_delay: args.batch_delay,
