@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::access::Place;
 use super::driver::Core;
 use super::event::Event;
 use crate::io::{OutBuf, Stream, yield_turn};
@@ -40,6 +41,8 @@ pub(super) struct Connection {
     pub(super) slot: Slot,
     pub(super) remote: SocketAddr,
     stream: Stream,
+    /// Counts for its source for as long as this lives.
+    _place: Place,
     is_closed: Cell<bool>,
     /// Tells the reader that it may read again.
     pub(super) resume: Event,
@@ -49,11 +52,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream) -> Self {
+    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream, place: Place) -> Self {
         Self {
             slot,
             remote,
             stream,
+            _place: place,
             is_closed: Cell::new(false),
             resume: Event::default(),
             write: Event::default(),

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
 use super::mesh::{Inlet, Port};
@@ -35,7 +36,9 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum Order {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place },
+    /// Go on by these settings, and close the sessions that the list denies.
+    Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Say what you hold.
     Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Read no more, write out what is queued.
@@ -154,9 +157,10 @@ async fn drive(seed: Seed, alarm: Alarm) {
     loop {
         while let Some(order) = orders.take() {
             match order {
-                Order::Serve { peer, remote, socket } => {
-                    serve(&core, backend, peer, remote, socket);
+                Order::Serve { peer, remote, socket, place } => {
+                    serve(&core, backend, peer, remote, socket, place);
                 }
+                Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Drain => {
                     core.is_draining.set(true);
@@ -275,7 +279,14 @@ async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Or
     .await;
 }
 
-fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, socket: TcpStream) {
+fn serve(
+    core: &Rc<Core>,
+    backend: Backend,
+    peer: PeerId,
+    remote: SocketAddr,
+    socket: TcpStream,
+    place: Place,
+) {
     let stream = match Stream::from_std(backend, socket) {
         Ok(stream) => stream,
         Err(error) => {
@@ -286,7 +297,7 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     };
     let slot = core.shard.borrow_mut().connect(core.now(), peer);
     core.reporter.connected(peer, remote);
-    let connection = Rc::new(Connection::new(slot, remote, stream));
+    let connection = Rc::new(Connection::new(slot, remote, stream, place));
     let mut connections = core.connections.borrow_mut();
     if connections.len() <= slot as usize {
         connections.resize(slot as usize + 1, None);
@@ -294,6 +305,17 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     connections[slot as usize] = Some(Rc::clone(&connection));
     drop(connections);
     tokio::task::spawn_local(connection.run(Rc::clone(core)));
+}
+
+/// The next turn tells the connections that are closed here.
+fn renew(core: &Core, settings: Settings, list: &AccessList) {
+    let mut shard = core.shard.borrow_mut();
+    shard.set_settings(settings);
+    for connection in core.connections.borrow().iter().flatten() {
+        if !list.allows(connection.remote.ip()) {
+            shard.close(connection.slot, CloseReason::Denied);
+        }
+    }
 }
 
 /// Asks the kernel about peers that seem to take nothing.

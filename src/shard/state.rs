@@ -198,6 +198,12 @@ impl Shard {
         }
     }
 
+    /// Goes on by these. Sessions keep what was decided when they began: keepalive and pacing. A peer
+    /// above a lowered limit stays until it adds one more.
+    pub(crate) fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// Begins a session on a fresh connection.
     pub(crate) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
         let peer = Some(Box::new(Peer::new(id, now, self.hasher.clone())));
