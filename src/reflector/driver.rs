@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
 use super::looks::Look;
@@ -38,7 +39,9 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum Order {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place },
+    /// Go on by these settings, and close the sessions that the list denies.
+    Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Say what you hold.
     Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Let an operator have a look.
@@ -164,15 +167,16 @@ async fn drive(seed: Seed, alarm: Alarm) {
         outlets: RefCell::new(Outlets::new(id)),
         turns: Cell::default(),
     });
-    let mut ready = Vec::new();
+    let mut lists = Lists::default();
     let mut stall_check = now;
     loop {
         let mut has_looked = false;
         while let Some(order) = orders.take() {
             match order {
-                Order::Serve { peer, remote, socket } => {
-                    serve(&core, backend, peer, remote, socket);
+                Order::Serve { peer, remote, socket, place } => {
+                    serve(&core, backend, peer, remote, socket, place);
                 }
+                Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Look(look) => {
                     look.run(&core);
@@ -195,7 +199,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
             core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
             stall_check = now + Duration::from_secs(1);
         }
-        let turn = turn(&core, &mut port, &mut ready, now);
+        let turn = turn(&core, &mut port, &mut lists, now);
         let mut turns = core.turns.get();
         turns.record(core.now().since(now));
         core.turns.set(turns);
@@ -211,8 +215,16 @@ async fn drive(seed: Seed, alarm: Alarm) {
     }
 }
 
+/// What a turn takes from the shard, and leaves empty.
+#[derive(Debug, Default)]
+struct Lists {
+    ready: Vec<Slot>,
+    holds: Vec<(Slot, bool)>,
+}
+
 /// One turn: takes in parcels, lets the shard work, writes, and sends parcels.
-fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Turn {
+fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
+    let Lists { ready, holds } = lists;
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
         shard.deliveries(now, parcel);
@@ -237,6 +249,12 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
         }
     }
     let mut shard = core.shard.borrow_mut();
+    shard.take_holds(holds);
+    for (slot, hold) in holds.drain(..) {
+        if let Some(connection) = core.connection(slot) {
+            connection.hold(hold);
+        }
+    }
     let mut outlets = core.outlets.borrow_mut();
     outlets.sealed(&mut shard);
     for closed in shard.take_closed() {
@@ -294,7 +312,14 @@ async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Or
     .await;
 }
 
-fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, socket: TcpStream) {
+fn serve(
+    core: &Rc<Core>,
+    backend: Backend,
+    peer: PeerId,
+    remote: SocketAddr,
+    socket: TcpStream,
+    place: Place,
+) {
     let stream = match Stream::from_std(backend, socket) {
         Ok(stream) => stream,
         Err(error) => {
@@ -305,7 +330,7 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     };
     let slot = core.shard.borrow_mut().connect(core.now(), peer);
     core.reporter.connected(peer, remote);
-    let connection = Rc::new(Connection::new(slot, remote, stream));
+    let connection = Rc::new(Connection::new(slot, remote, stream, place));
     let mut connections = core.connections.borrow_mut();
     if connections.len() <= slot as usize {
         connections.resize(slot as usize + 1, None);
@@ -313,6 +338,17 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     connections[slot as usize] = Some(Rc::clone(&connection));
     drop(connections);
     tokio::task::spawn_local(connection.run(Rc::clone(core)));
+}
+
+/// The next turn tells the connections that are closed here.
+fn renew(core: &Core, settings: Settings, list: &AccessList) {
+    let mut shard = core.shard.borrow_mut();
+    shard.set_settings(settings);
+    for connection in core.connections.borrow().iter().flatten() {
+        if !list.allows(connection.remote.ip()) {
+            shard.close(connection.slot, CloseReason::Denied);
+        }
+    }
 }
 
 /// Asks the kernel about peers that seem to take nothing.

@@ -75,8 +75,8 @@ impl Session {
     }
 
     /// The keepalive interval that both sides agreed on; `None` before the HELLO.
-    pub(crate) fn interval(&self) -> Option<Duration> {
-        (self.state != State::AwaitingHello).then(|| self.hold * 2 / 5)
+    pub(crate) fn agreed_interval(&self) -> Option<Duration> {
+        (self.state != State::AwaitingHello).then(|| self.interval())
     }
 
     pub(crate) fn peer(&self) -> &About {
@@ -119,6 +119,11 @@ impl Session {
             Message::Unsubscribe(vni) => Ok(Event::Unsubscribe(vni)),
             Message::Update(update) => Ok(Event::Update(update)),
         }
+    }
+
+    /// The interval at which the peer should send KEEPALIVEs; meaningless before its HELLO.
+    pub(crate) fn interval(&self) -> Duration {
+        self.hold * 2 / 5
     }
 
     /// The peer is not being read, so its silence means nothing: it has the whole time again.

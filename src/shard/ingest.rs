@@ -2,6 +2,8 @@
 //!
 //! An update for a VNI of this very shard is applied on the spot, without a message in between.
 
+use std::cmp::Reverse;
+
 use super::mesh::Request;
 use super::peer::{PeerVni, is_current};
 use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
@@ -12,6 +14,9 @@ use crate::wire::{
     Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni,
     split,
 };
+
+/// Updates in one request: memory of this size is had and given back cheaply on any core.
+const RUN_MAX: usize = 256;
 
 /// Where the last update of a run went, so that the next need not be looked up.
 #[derive(Clone, Copy)]
@@ -31,6 +36,12 @@ impl Shard {
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
+        if bytes.len() > HEADER_LEN {
+            peer.quiet.disturb();
+            if peer.held.take().is_some() {
+                self.holds.push((slot, false));
+            }
+        }
         peer.counts.heard = now;
         peer.counts.bytes_received += bytes.len() as u64;
         let partial = std::mem::take(&mut peer.partial);
@@ -67,6 +78,7 @@ impl Shard {
             return;
         };
         peer.is_closed = true;
+        peer.held = None;
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(&reason);
@@ -150,6 +162,11 @@ impl Shard {
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
                 Self::mark_ready(&mut self.ready, slot, peer);
+                if let Some(until) = peer.quiet.keepalive(now, peer.session.interval()) {
+                    peer.held = Some(until);
+                    self.held.push(Reverse((until, slot)));
+                    self.holds.push((slot, true));
+                }
                 if established {
                     peer.counts.established = Some(now);
                     self.stats.established += 1;
@@ -338,6 +355,7 @@ fn join(
     if let Some(Request::Updates { origin: last, vni: last_vni, updates, .. }) = last
         && *last == origin
         && *last_vni == vni
+        && updates.len() < RUN_MAX
     {
         updates.push(announcement);
         return None;

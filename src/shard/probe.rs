@@ -3,9 +3,11 @@
 use super::{Shard, Slot};
 
 impl Shard {
-    /// Whether requests wait here, to be served or to be sent.
+    /// Whether requests wait here, to be served to the end or to be sent.
     pub(crate) fn has_requests(&self) -> bool {
-        !self.inbox.is_empty() || self.lanes.iter().any(|lanes| !lanes.requests.is_empty())
+        !self.inbox.is_empty()
+            || !self.departed.is_empty()
+            || self.lanes.iter().any(|lanes| !lanes.requests.is_empty())
     }
 
     /// Whether a peer's outbox holds what must go in the order in which it came.

@@ -131,8 +131,10 @@ impl World {
             client.is_frozen = sees && client.established;
             client.quiet_about = client.is_frozen.then_some(key);
         }
-        // Something else to be on its way, so that what follows waits.
+        // Something else to be on its way, so that what follows waits. One KEEPALIVE of a peer that
+        // is held would wait itself.
         for client in self.clients.iter_mut().flatten().filter(|client| client.is_frozen) {
+            client.send(&self.plan, Sent::Keepalive);
             client.send(&self.plan, Sent::Keepalive);
         }
         self.settle()?;

@@ -339,7 +339,7 @@ fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
     assert_eq!(closed_by(&reflector, "draining"), 6);
     let mut late = Client::connect(address);
     assert!(!late.try_to_shake_hands());
-    assert_eq!(counters(&inspector).refused_draining, 1);
+    assert_eq!(counters(&inspector).refused.draining, 1);
     inspector.undrain();
     assert!(inspector.is_ready());
     Client::connect(address).shake_hands(plain_hello()).keepalive();

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,6 +12,7 @@ use super::InspectError;
 use crate::ids::{PeerId, ShardId};
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::looks::Look;
+use crate::reflector::refused;
 
 /// A shard that has not turned its loop for so long is stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -24,9 +25,8 @@ pub(in crate::reflector) struct Control {
     /// Sessions to end per second while draining.
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
-    /// Connections refused: too many sessions, or draining.
-    pub(in crate::reflector) refused_full: AtomicU64,
-    pub(in crate::reflector) refused_draining: AtomicU64,
+    /// Counts connections that were not taken.
+    pub(in crate::reflector) refused: refused::Counters,
 }
 
 impl Control {
@@ -36,8 +36,7 @@ impl Control {
             shards,
             drain: watch::Sender::new(None),
             is_listening: AtomicBool::new(false),
-            refused_full: AtomicU64::new(0),
-            refused_draining: AtomicU64::new(0),
+            refused: refused::Counters::default(),
         }
     }
 

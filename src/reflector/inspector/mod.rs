@@ -10,7 +10,6 @@ mod tap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use thiserror::Error;
@@ -21,6 +20,7 @@ pub(super) use control::Control;
 pub use tap::{Tap, TapEvent};
 
 use super::driver::{Core, Gauge, Order};
+use super::refused::Refused;
 use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
@@ -55,10 +55,8 @@ pub struct Counters {
     pub total: Metrics,
     /// Each shard, in order.
     pub shards: Vec<Metrics>,
-    /// Connections refused because there were `max_peers` sessions already.
-    pub refused_full: u64,
-    /// Connections refused while draining.
-    pub refused_draining: u64,
+    /// Connections that were not taken.
+    pub refused: Refused,
 }
 
 /// Looks into a running reflector and tells it what to do. Cheap to clone, usable from any thread
@@ -93,12 +91,13 @@ impl Inspector {
             total.merge(&metrics);
             shards.push(metrics);
         }
-        let refused_full = self.control.refused_full.load(Ordering::Relaxed);
-        let refused_draining = self.control.refused_draining.load(Ordering::Relaxed);
-        if refused_full > 0 {
-            *total.limits.entry(CloseReason::MaxPeers(0).name()).or_default() += refused_full;
+        let refused = self.control.refused.read();
+        for (name, count) in refused.limits() {
+            if count > 0 {
+                *total.limits.entry(name).or_default() += count;
+            }
         }
-        Ok(Counters { total, shards, refused_full, refused_draining })
+        Ok(Counters { total, shards, refused })
     }
 
     /// Sessions in the order of their places. At most `limit` of them, or [`PAGE_MAX`].

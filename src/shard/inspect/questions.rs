@@ -222,7 +222,7 @@ impl Shard {
             is_paused: peer.is_paused,
             uptime: now.since(counts.accepted),
             established_for: counts.established.map(|then| now.since(then)),
-            keepalive: peer.session.interval(),
+            keepalive: peer.session.agreed_interval(),
             last_heard: now.since(counts.heard),
             routes: u64::try_from(peer.routes).unwrap_or(0),
             subscriptions: peer.subscriptions,
