@@ -95,7 +95,7 @@ pub(super) struct Core {
     /// Who watches.
     pub(super) outlets: RefCell<Outlets>,
     /// Time that turns took.
-    pub(super) turns: Cell<Histogram>,
+    pub(super) turns: RefCell<Histogram>,
 }
 
 impl Core {
@@ -165,7 +165,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         gauge,
         reporter: Reporter::new(id),
         outlets: RefCell::new(Outlets::new(id)),
-        turns: Cell::default(),
+        turns: RefCell::default(),
     });
     let mut lists = Lists::default();
     let mut stall_check = now;
@@ -200,9 +200,8 @@ async fn drive(seed: Seed, alarm: Alarm) {
             stall_check = now + Duration::from_secs(1);
         }
         let turn = turn(&core, &mut port, &mut lists, now);
-        let mut turns = core.turns.get();
-        turns.record(core.now().since(now));
-        core.turns.set(turns);
+        let end = core.now();
+        core.turns.borrow_mut().record(end.since(now));
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
@@ -210,7 +209,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if has_looked {
             crate::io::yield_turn().await; // connections too, however many looks wait
         } else {
-            idle(&core, &alarm, &mut port, &mut orders, turn).await;
+            idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
         }
     }
 }
@@ -287,12 +286,19 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
 }
 
 /// Waits for news or for the moment that the shard asked for.
-async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Order>, turn: Turn) {
-    let wait = turn.next.since(core.now());
+async fn idle(
+    core: &Core,
+    alarm: &Alarm,
+    port: &mut Port,
+    orders: &mut Inlet<Order>,
+    next: Moment,
+    now: Moment,
+) {
+    let wait = next.since(now);
     if wait.is_zero() {
         return crate::io::yield_turn().await;
     }
-    let deadline = core.began + Duration::from_micros(turn.next.0);
+    let deadline = core.began + Duration::from_micros(next.0);
     let mut precise = pin!(alarm.until(deadline));
     let mut coarse = pin!(tokio::time::sleep(wait));
     let is_precise = wait <= PRECISE;

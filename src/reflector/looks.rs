@@ -36,7 +36,7 @@ impl Core {
     /// What the shard and its driver count.
     pub(super) fn metrics(&self) -> Metrics {
         let metrics = self.shard.borrow().metrics();
-        Metrics { turns: self.turns.get(), busy: thread_time(), ..metrics }
+        Metrics { turns: *self.turns.borrow(), busy: thread_time(), ..metrics }
     }
 
     /// Somebody watches from now on.

@@ -147,6 +147,7 @@ impl BatchBuilder {
 
     /// Encodes the withdrawals that a change means: everybody's when the last announcer left, one
     /// peer's when that peer has become the only announcer. `peer_of` names a member.
+    #[inline]
     pub(crate) fn withdraw(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
         let Change { before, after, .. } = *change;
         match self.audience {
@@ -172,6 +173,7 @@ impl BatchBuilder {
 
     /// Encodes the announcements that a change means: everybody's when the first announcer came,
     /// one peer's when that peer is no longer the only announcer.
+    #[inline]
     pub(crate) fn announce(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
         let Change { before, after, .. } = *change;
         match self.audience {
@@ -194,6 +196,7 @@ impl BatchBuilder {
         }
     }
 
+    #[inline]
     fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
         let start = offset(&self.bytes);
         encode_update(&mut self.bytes, action, self.vni, change.destination, change.next_hop);

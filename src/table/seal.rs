@@ -51,6 +51,7 @@ impl Vnet {
     }
 
     /// Encodes changes of one destination, withdrawals first.
+    #[inline]
     pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
         let peer_of = |member| self.peer_of(member);
         if let [(route, before)] = *group {
