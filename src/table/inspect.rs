@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use super::catch_up::is_dumped;
 use super::member::{Origin, Subscription};
 use super::rows::{
-    ANNOUNCERS_MAX, Lookup, PeerVni, RouteFilter, RouteInfo, SubscriptionState, VniInfo,
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
 };
 use super::slab::NONE;
 use super::vnet::Vnet;
@@ -145,6 +146,35 @@ impl Vnet {
             }
             Some(self.row(now, place))
         })
+    }
+
+    /// Destinations from a place on that somebody announces: at most `rows` next hops and those of
+    /// one destination more, among at most `places`.
+    pub(crate) fn destinations(
+        &self,
+        from: u32,
+        rows: usize,
+        places: u32,
+    ) -> Slice<DestinationInfo> {
+        let end = self.routes.dest_end();
+        let last = end.min(from.saturating_add(places.max(1)));
+        let (mut found, mut hops, mut place) = (Vec::new(), 0, from);
+        while place < last && hops < rows.max(1) {
+            let next_hops: Vec<_> = self
+                .routes
+                .of_dest(place)
+                .filter(|route| self.routes.route(*route).primary != NONE)
+                .take(NEXT_HOPS_MAX)
+                .map(|route| *self.routes.next_hop_of(route))
+                .collect();
+            if !next_hops.is_empty() {
+                hops += next_hops.len();
+                let destination = self.routes.dest(place).destination;
+                found.push(DestinationInfo { destination, next_hops });
+            }
+            place += 1;
+        }
+        Slice { rows: found, next: (place < end).then_some(place) }
     }
 
     /// The routes of one destination, or of the longest that an address lies in.

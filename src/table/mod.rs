@@ -40,7 +40,8 @@ pub(crate) use catch_up::Chunk;
 pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
 pub use rows::{
-    ANNOUNCERS_MAX, Lookup, PeerVni, RouteFilter, RouteInfo, SubscriptionState, VniInfo,
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
 };
 pub(crate) use tally::Tally;
 pub(crate) use vnet::{Outcome, Vnet};

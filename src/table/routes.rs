@@ -100,6 +100,11 @@ impl Routes {
         self.routes.end()
     }
 
+    /// One past the highest place a destination has ever had.
+    pub(crate) fn dest_end(&self) -> u32 {
+        self.dests.end()
+    }
+
     pub(crate) fn route(&self, route: u32) -> &Route {
         &self.routes[route]
     }
@@ -303,9 +308,15 @@ impl Routes {
     pub(crate) fn chain(&self, destination: &Destination) -> impl Iterator<Item = u32> + '_ {
         let hash = self.hasher.hash_one(destination);
         let dest = self.find_dest(hash, destination);
-        let first = dest.map(|dest| self.dests[dest].first);
+        dest.into_iter().flat_map(|dest| self.of_dest(dest))
+    }
+
+    /// The same by a destination's place; none where the place is free.
+    pub(crate) fn of_dest(&self, dest: u32) -> impl Iterator<Item = u32> + '_ {
+        let Dest { first, routes, .. } = self.dests[dest];
+        let first = if routes == 0 { NONE } else { first };
         let exists = |route: &u32| *route != NONE;
-        std::iter::successors(first.filter(exists), move |&route| {
+        std::iter::successors(Some(first).filter(exists), move |&route| {
             Some(self.routes[route].next).filter(exists)
         })
     }

@@ -74,6 +74,18 @@ pub struct RouteInfo {
     pub age: Duration,
 }
 
+/// One destination and every next hop that somebody announces for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DestinationInfo {
+    /// The prefix.
+    pub destination: Destination,
+    /// Where it is reached, in no order. At most [`NEXT_HOPS_MAX`] are listed.
+    pub next_hops: Vec<NextHop>,
+}
+
+/// Next hops listed with one destination.
+pub const NEXT_HOPS_MAX: usize = 4096;
+
 /// Announcers listed with one route.
 pub const ANNOUNCERS_MAX: usize = 64;
 

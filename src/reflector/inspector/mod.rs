@@ -25,8 +25,8 @@ use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::shard::inspect::{
-    Asked, Cursor, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo, PeerVni, ROWS_MAX,
-    RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
+    Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
+    PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
 };
 use crate::shard::placement;
 use crate::wire::{Destination, NextHop, Vni};
@@ -219,6 +219,21 @@ impl Inspector {
             page.next = slice.next;
         }
         Ok(page)
+    }
+
+    /// Destinations of a VNI with all their next hops, in the order of their places: one slice of
+    /// about 512 next hops, from a [`Cursor`] on. Cost: one question.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn destinations(
+        &self,
+        vni: Vni,
+        from: Cursor,
+    ) -> Result<Page<DestinationInfo>, InspectError> {
+        let question =
+            move |core: &Core| core.shard.borrow().ask_destinations(vni, from.place, ROWS_MAX);
+        self.ask_owner(vni, question).await
     }
 
     /// The routes of the longest prefix around an address, or of one prefix; at most 256. Cost: one

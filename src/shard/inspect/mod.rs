@@ -20,7 +20,8 @@ mod tap;
 mod tests;
 
 pub use crate::table::{
-    ANNOUNCERS_MAX, Lookup, PeerVni, RouteFilter, RouteInfo, SubscriptionState, VniInfo,
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
 };
 pub(crate) use counting::{Counting, PeerCounts};
 pub use explain::{Explanation, Reason, Verdict};

@@ -8,7 +8,9 @@ use crate::ids::{Moment, PeerId};
 use crate::session::CloseReason;
 use crate::shard::peer::Peer;
 use crate::shard::state::{Shard, Slot};
-use crate::table::{Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice};
+use crate::table::{
+    DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice,
+};
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Rows of one answer at most.
@@ -103,6 +105,17 @@ impl Shard {
     ) -> Page<RouteInfo> {
         let Some(vnet) = self.table(vni) else { return Page::default() };
         self.page(vnet.list(now, filter, from, rows.min(ROWS_MAX), PLACES_MAX))
+    }
+
+    /// Destinations of a VNI with all their next hops, from a place on.
+    pub(crate) fn ask_destinations(
+        &self,
+        vni: Vni,
+        from: u32,
+        rows: usize,
+    ) -> Page<DestinationInfo> {
+        let Some(vnet) = self.table(vni) else { return Page::default() };
+        self.page(vnet.destinations(from, rows.min(ROWS_MAX), PLACES_MAX))
     }
 
     /// Routes of one destination.

@@ -49,6 +49,32 @@ fn routes_that_stay_are_listed_once_while_others_come_and_go() {
 }
 
 #[test]
+fn destinations_are_listed_with_what_is_announced_while_others_come_and_go() {
+    let mut scene = Scene::new();
+    let publisher = scene.establish(1);
+    for n in 0..200 {
+        scene.announce(publisher, &prefix(n));
+    }
+    scene.read_all();
+    let (mut seen, mut from, mut step) = (Vec::new(), Some(0), 0);
+    while let Some(place) = from {
+        let page = scene.shard.ask_destinations(VNI, place, 7);
+        assert!(page.rows.len() <= 7);
+        assert!(page.rows.iter().all(|row| row.next_hops.len() == 1), "no tombstones");
+        seen.extend(page.rows.iter().map(|row| row.destination));
+        from = page.next.map(|next| next.place);
+        scene.withdraw(publisher, &prefix(100 + step));
+        scene.announce(publisher, &prefix(1000 + step));
+        scene.read_all();
+        step += 1;
+    }
+    for n in 0..100 {
+        let wanted = destination(&prefix(n));
+        assert_eq!(seen.iter().filter(|seen| **seen == wanted).count(), 1, "{wanted}");
+    }
+}
+
+#[test]
 fn filters_leave_out_what_does_not_match() {
     let mut scene = Scene::new();
     let (one, two) = (scene.establish(1), scene.establish(2));
