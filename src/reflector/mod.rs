@@ -6,7 +6,7 @@
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect,
-//! `report` says what happened.
+//! `report` says what happened; `inspector` and `http` are for operators.
 
 mod acceptor;
 mod access;

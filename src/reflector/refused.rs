@@ -20,6 +20,13 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// All, by [`CloseReason::name`].
+    pub(super) fn reasons(&self) -> [(&'static str, u64); 5] {
+        let [max_peers, per_source, rate] = self.limits();
+        let denied = (CloseReason::Denied.name(), self.denied);
+        [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]
+    }
+
     /// Those refused by a limit, by [`CloseReason::name`].
     pub(super) fn limits(&self) -> [(&'static str, u64); 3] {
         [

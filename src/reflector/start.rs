@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
 use super::driver::{self, Gauge, Order, Seed};
-use super::http::{self, Sources};
+use super::http;
 use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::refused::Refused;
@@ -107,7 +107,6 @@ impl Reflector {
         }
         let inspector = Inspector::new(began, handles.clone());
         inspector.control.listening(true);
-        let sources = Sources { inspector: inspector.clone() };
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
@@ -121,8 +120,9 @@ impl Reflector {
         };
         if let Some((_, listener)) = http {
             let runtime = runtime()?;
+            let http_inspector = inspector.clone();
             threads.push(spawn("http", move || {
-                http::run(&runtime, listener, sources, http_stopped);
+                http::run(&runtime, listener, http_inspector, http_stopped);
             })?);
         }
         let control_inspector = inspector.clone();
