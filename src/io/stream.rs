@@ -129,6 +129,19 @@ impl Stream {
         }
     }
 
+    /// Reads what is there without having waited for it, however little; a wait that is under way
+    /// may find nothing afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::try_read`].
+    pub fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.fetch(buffer),
+            Inner::Uring(stream) => stream.try_read(buffer),
+        }
+    }
+
     /// From how many bytes on [`Self::readable`] returns; 1 at first. The end of the stream and errors
     /// always count. Lowering it lets a wait return for what is there already.
     ///

@@ -289,6 +289,11 @@ impl Shard {
         holds.append(&mut self.holds);
     }
 
+    /// Whether a peer's KEEPALIVEs need wake nobody.
+    pub(crate) fn is_held(&self, slot: Slot) -> bool {
+        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.held.is_some())
+    }
+
     /// Sessions that became established since the last call, and what their peers said of
     /// themselves.
     pub(crate) fn take_established(&mut self) -> Vec<(Slot, PeerId, About)> {
