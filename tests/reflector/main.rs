@@ -6,5 +6,6 @@ mod deployed_clients;
 mod handshake;
 mod harness;
 mod limits;
+mod quiet;
 mod scale;
 mod semantics;
