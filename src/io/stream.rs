@@ -148,7 +148,7 @@ impl Stream {
     /// # Errors
     ///
     /// `Unsupported` where the kernel has no such thing; the mark stays at 1 then.
-    pub fn set_low_water(&self, bytes: u32) -> io::Result<()> {
+    pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         match &self.0 {
             Inner::Epoll(stream) => low_water::set(stream.socket(), bytes),
             Inner::Uring(stream) => low_water::set(stream.socket(), bytes),

@@ -12,6 +12,8 @@ use crate::wire::{Action, Destination, NextHop, Vni};
 /// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
 const SEND_COST: Duration = Duration::from_micros(4);
 
+/// Changes of a VNI for which a send to each subscriber is worth its cost: 4 KB of frames or so.
+const ENOUGH: usize = 64;
 /// Routes of departed members that one VNI withdraws before it is the next one's turn.
 const SHARE: usize = 2048;
 /// For how long it waits for subscribers before each share.
@@ -124,6 +126,7 @@ impl Shard {
     ) -> i64 {
         let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
         let outcome = entry.vnet.update(member, action, destination, hop);
+        self.gathered += 1;
         self.mark_dirty(owned);
         match outcome {
             Outcome::Added => 1,
@@ -135,13 +138,28 @@ impl Shard {
         }
     }
 
-    /// Seals every VNI with changes and sends the batches on.
+    /// When to seal what has changed, if anything has.
     ///
-    /// Sets for how long to gather before the next time: about as long as the sends that this makes
-    /// keep cores busy, and at most the batch delay. So a reflector that has little to do sends
-    /// at once, and one that has much to do spends about half of its time on sending.
+    /// At once, when there is enough for the cost of sends not to matter. Else not before a pause
+    /// after the sends before, about as long as they took, so that a reflector with little to do sends
+    /// at once and one with much to do spends half of its time on sends; nor later than the
+    /// batch delay, whatever is written meanwhile.
+    pub(super) fn seal_at(&mut self, now: Moment) -> Option<Moment> {
+        if self.dirty.is_empty() {
+            return None;
+        }
+        let since = *self.dirty_since.get_or_insert(now);
+        if self.gathered >= ENOUGH * self.dirty.len() {
+            return Some(now);
+        }
+        Some((self.last_send + self.gather).min(since + self.settings.batch_delay))
+    }
+
+    /// Seals every VNI with changes and sends the batches on.
     pub(super) fn seal_dirty(&mut self, now: Moment) {
-        self.last_seal = now;
+        self.last_send = now;
+        self.dirty_since = None;
+        self.gathered = 0;
         self.sends = 0;
         for owned in std::mem::take(&mut self.dirty) {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
@@ -178,7 +196,9 @@ impl Shard {
             }
             entry.waits = None;
             let share = budget.min(SHARE);
-            budget -= share - entry.vnet.work(share);
+            let done = share - entry.vnet.work(share);
+            self.gathered += done;
+            budget -= done;
             if entry.vnet.has_work() {
                 self.departed.push_back(owned);
             }

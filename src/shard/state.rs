@@ -131,7 +131,12 @@ pub(crate) struct Shard {
     pub(super) lanes: Vec<Lanes>,
 
     // Time.
-    pub(super) last_seal: Moment,
+    /// When the last seal, or the last write since, was done.
+    pub(super) last_send: Moment,
+    /// Since when there has been something to seal, as turns go.
+    pub(super) dirty_since: Option<Moment>,
+    /// Changes since the last seal.
+    pub(super) gathered: usize,
     /// Sends that sealing has made, while it seals.
     pub(super) sends: u32,
     /// How long after that to seal again at the earliest.
@@ -178,7 +183,9 @@ impl Shard {
             inbox: VecDeque::new(),
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
-            last_seal: now,
+            last_send: now,
+            dirty_since: None,
+            gathered: 0,
             sends: 0,
             gather: Duration::ZERO,
             next_tick: now + TICK,
@@ -246,8 +253,8 @@ impl Shard {
         }
         let most = self.settings.bounds.work_per_turn / 2;
         self.withdraw_departed(now, budget.max(most / 2).min(most).max(1));
-        let seal_at = self.last_seal + self.gather;
-        if !self.dirty.is_empty() && now >= seal_at {
+        let seal_at = self.seal_at(now);
+        if seal_at.is_some_and(|then| then <= now) {
             self.seal_dirty(now);
         }
         if now >= self.next_tick {
@@ -255,7 +262,7 @@ impl Shard {
             self.next_tick = now + TICK;
         }
         let mut next = self.let_go(now).map_or(self.next_tick, |then| then.min(self.next_tick));
-        if !self.dirty.is_empty() {
+        if let Some(seal_at) = seal_at.filter(|_| !self.dirty.is_empty()) {
             next = next.min(seal_at);
         }
         if !self.is_congested() {
