@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::scenarios::{self, fanout, idle, table};
+use crate::scenarios::{self, churn, fanout, idle, latency, mesh, slow, storm, table};
 use crate::{repeater, report};
 
 #[derive(Debug, Parser)]
@@ -95,6 +95,16 @@ enum Command {
     Table(table::Options),
     /// Many sessions that only keep themselves alive
     Idle(idle::Options),
+    /// Updates at a fixed rate: how long they take to every subscriber
+    Latency(latency::Options),
+    /// Every peer publishes and subscribes, in many VNIs
+    Mesh(mesh::Options),
+    /// Hypervisors whose virtual machines start, stop and move
+    Churn(churn::Options),
+    /// The same beside readers that are slow or stuck
+    Slow(slow::Options),
+    /// Many peers vanish at once and come back at once
+    Storm(storm::Options),
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
@@ -112,6 +122,13 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Table(options) => scenarios::run(&common, "table", |run| table::run(run, options)),
         Command::Idle(options) => scenarios::run(&common, "idle", |run| idle::run(run, options)),
+        Command::Latency(options) => {
+            scenarios::run(&common, "latency", |run| latency::run(run, options))
+        }
+        Command::Mesh(options) => scenarios::run(&common, "mesh", |run| mesh::run(run, options)),
+        Command::Churn(options) => scenarios::run(&common, "churn", |run| churn::run(run, options)),
+        Command::Slow(options) => scenarios::run(&common, "slow", |run| slow::run(run, options)),
+        Command::Storm(options) => scenarios::run(&common, "storm", |run| storm::run(run, options)),
     };
     finish(result.and_then(|report| report::tell(&report, common.json.as_deref())))
 }

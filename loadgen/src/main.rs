@@ -7,8 +7,11 @@
 //! * `args`: the command line.
 //! * `target`: the server, spawned or found running; `procfs` reads what it uses.
 //! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible.
-//! * `plan`: which routes there are, as numbers; `ledger`: which of them one subscriber holds.
-//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
+//! * `plan`: which routes there are, as numbers; `route_set`: some of them; `ledger`: which of them one
+//!   subscriber holds.
+//! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
+//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
+//!   `writers`: the other halves of sessions that do both.
 //! * `scenarios`: what is done and measured; `report`: how it is told.
 //!
 //! Linux only: it needs epoll and `/proc`.
@@ -18,7 +21,11 @@ mod args;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
+mod pace;
+#[cfg(target_os = "linux")]
 mod peer;
+#[cfg(target_os = "linux")]
+mod placement;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
@@ -30,9 +37,15 @@ mod repeater;
 #[cfg(target_os = "linux")]
 mod report;
 #[cfg(target_os = "linux")]
+mod rng;
+#[cfg(target_os = "linux")]
+mod route_set;
+#[cfg(target_os = "linux")]
 mod scenarios;
 #[cfg(target_os = "linux")]
 mod target;
+#[cfg(target_os = "linux")]
+mod writers;
 
 #[cfg(target_os = "linux")]
 #[global_allocator]

@@ -14,25 +14,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// One sentence, when the server refuses or answers something else.
 pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<TcpStream, String> {
-    let told = |error: std::io::Error| format!("session with {server}: {error}");
-    let mut stream = TcpStream::connect(server).map_err(told)?;
-    stream.set_nodelay(true).map_err(told)?;
-    stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
-    let hello = Hello {
-        keepalive_interval: keepalive,
-        is_server: false,
-        extensions: Some(Extensions::new(capabilities, agent, node)),
-    };
-    send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
-    let mut answers = Answers::default();
-    match answers.next(&mut stream).map_err(told)? {
-        Message::Hello(_) => {}
-        other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
-    }
-    send(&mut stream, &[Message::Keepalive]).map_err(told)?;
-    match answers.next(&mut stream).map_err(told)? {
+    let Opening { mut stream, mut answers, server } =
+        Opening::new(server, keepalive, node, None)?.greeted(&[])?;
+    match answers.next(&mut stream).map_err(|error| told(server, &error))? {
         Message::Keepalive => {}
         other => return Err(format!("{server} answered KEEPALIVE with {:?}", other.kind())),
     }
@@ -41,6 +25,89 @@ pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<
     } else {
         Err(format!("{server} sent something that nobody asked for"))
     }
+}
+
+fn told(server: SocketAddr, error: &std::io::Error) -> String {
+    format!("session with {server}: {error}")
+}
+
+/// A session whose handshake is under way, so that many can be at once.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    stream: TcpStream,
+    answers: Answers,
+    server: SocketAddr,
+}
+
+impl Opening {
+    /// Connects and says HELLO. The socket may have a receive buffer of a given size.
+    ///
+    /// # Errors
+    /// One sentence, when the server refuses.
+    pub(crate) fn new(
+        server: SocketAddr,
+        keepalive: u32,
+        node: &str,
+        receive_buffer: Option<usize>,
+    ) -> Result<Self, String> {
+        let told = |error| told(server, &error);
+        let mut stream = match receive_buffer {
+            None => TcpStream::connect(server).map_err(told)?,
+            Some(size) => connect_small(server, size).map_err(told)?,
+        };
+        stream.set_nodelay(true).map_err(told)?;
+        stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
+        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+        let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
+        let hello = Hello {
+            keepalive_interval: keepalive,
+            is_server: false,
+            extensions: Some(Extensions::new(capabilities, agent, node)),
+        };
+        send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
+        Ok(Self { stream, answers: Answers::default(), server })
+    }
+
+    /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
+    /// The server's KEEPALIVE is still to be read.
+    ///
+    /// # Errors
+    /// One sentence, when the server answers something else.
+    pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
+        let server = self.server;
+        let told = |error| told(server, &error);
+        match self.answers.next(&mut self.stream).map_err(told)? {
+            Message::Hello(_) => {}
+            other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
+        }
+        let mut bytes = Vec::with_capacity(more.len() + 4);
+        Message::Keepalive.encode_into(&mut bytes);
+        bytes.extend_from_slice(more);
+        self.stream.write_all(&bytes).map_err(told)?;
+        Ok(self)
+    }
+
+    /// The session, for a reader to whom KEEPALIVEs mean nothing.
+    ///
+    /// # Errors
+    /// One sentence, when the server has sent something too early.
+    pub(crate) fn into_stream(self) -> Result<TcpStream, String> {
+        if self.answers.unread.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(format!("{} sent something that nobody asked for", self.server))
+        }
+    }
+}
+
+/// Connects with a receive buffer of a given size, which must be set before.
+fn connect_small(server: SocketAddr, size: usize) -> std::io::Result<TcpStream> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+    let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_recv_buffer_size(&socket, size)?;
+    rustix::net::connect(&socket, &server)?;
+    Ok(socket.into())
 }
 
 /// Asks for the routes of some VNIs.
@@ -136,6 +203,11 @@ impl Publisher {
             }
         };
         exchange().map_err(|error: std::io::Error| format!("publisher: {error}"))
+    }
+
+    /// The session, to be ended later.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// Waits until the server has read everything so far: it answers a KEEPALIVE in its turn.

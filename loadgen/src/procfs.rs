@@ -80,6 +80,17 @@ pub(crate) fn resident(pid: u32) -> Result<u64, String> {
     field(&rollup, "Rss").map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no Rss"))
 }
 
+/// The most resident memory that a process has had so far, in bytes.
+///
+/// # Errors
+/// One sentence, when there is no such process.
+pub(crate) fn peak_resident(pid: u32) -> Result<u64, String> {
+    let path = format!("/proc/{pid}/status");
+    let status =
+        fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    field(&status, "VmHWM").map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no VmHWM"))
+}
+
 /// The number behind `name:` at the start of a line.
 fn field(status: &str, name: &str) -> Option<u64> {
     let rest = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
