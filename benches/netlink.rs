@@ -4,6 +4,9 @@
 //!
 //! Wall time, of this process and of the kernel's work for it. One line per way and family; the
 //! rounds are interleaved, the median of each is told.
+//!
+//! `cargo bench -- netlink/ipv4` runs those whose names contain that, `--quick` a tenth of the
+//! routes, once.
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -33,6 +36,7 @@ mod linux {
     use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
     const ROUTES: u32 = 100_000;
+    const ROUTES_QUICK: u32 = 10_000;
     const HOPS: u16 = 1000;
     const ROUNDS: usize = 5;
     const VNI: Vni = Vni(100);
@@ -44,55 +48,78 @@ mod linux {
         OneAtATime,
     }
 
+    /// A way for a family, and how to ask for it.
+    #[derive(Clone, Debug)]
+    struct Bench {
+        name: String,
+        v6: bool,
+        way: Way,
+    }
+
     pub(crate) fn main() {
+        let is_quick = std::env::args().any(|word| word == "--quick");
+        let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+        let mut benches = benches();
+        benches.retain(|bench| wanted.as_ref().is_none_or(|wanted| bench.name.contains(wanted)));
+        if benches.is_empty() {
+            return; // another program's bench was asked for
+        }
         let name = format!("metalbond-bench-{}", std::process::id());
         if let Err(why) = ip(&format!("netns add {name}")) {
-            println!("SKIPPED: {why}");
+            println!("SKIPPED netlink: {why}");
             return;
         }
         let file = File::open(format!("/run/netns/{name}")).expect("the namespace");
         let inside = std::thread::spawn(move || {
             move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
                 .expect("to enter the namespace");
-            rounds();
+            if is_quick { run(&benches, ROUTES_QUICK, 1) } else { run(&benches, ROUTES, ROUNDS) }
         });
         let result = inside.join();
         ip(&format!("netns delete {name}")).expect("the namespace to go");
         result.expect("all rounds");
     }
 
-    fn rounds() {
-        let mut ways = vec![Way::Leaf(Mode::Objects), Way::Leaf(Mode::Inline), Way::OneAtATime];
-        // As with other benches: `cargo bench --bench netlink -- objects`.
-        if let Some(wanted) = std::env::args().skip(1).find(|word| !word.starts_with('-')) {
-            ways.retain(|way| format!("{way:?}").to_lowercase().contains(&wanted));
-        }
-        let mut times: BTreeMap<(bool, usize), Vec<Duration>> = BTreeMap::new();
-        for _ in 0..ROUNDS {
-            for v6 in [false, true] {
-                let routes: Vec<_> = (0..ROUTES).map(|number| route(v6, number)).collect();
-                for (at, way) in ways.iter().enumerate() {
-                    // A new device each time: the old one takes all of its routes along.
-                    let tunnel = "type vxlan external dstport 4790 gpe udp6zerocsumrx";
-                    ip(&format!("link add vx0 {tunnel}")).expect("a tunnel");
-                    ip("link set vx0 up").expect("a tunnel");
-                    let time = match way {
-                        Way::Leaf(mode) => leaf(*mode, &routes),
-                        Way::OneAtATime => one_at_a_time(&routes),
-                    };
-                    times.entry((v6, at)).or_default().push(time);
-                    ip("link delete vx0").expect("the tunnel to go");
-                }
+    fn benches() -> Vec<Bench> {
+        let ways = [
+            ("objects", Way::Leaf(Mode::Objects)),
+            ("inline", Way::Leaf(Mode::Inline)),
+            ("one-at-a-time", Way::OneAtATime),
+        ];
+        let families = [("ipv4", false), ("ipv6", true)].into_iter();
+        let each = |(family, v6)| {
+            ways.map(|(way_name, way)| Bench {
+                name: format!("netlink/{family}/{way_name}"),
+                v6,
+                way,
+            })
+        };
+        families.flat_map(each).collect()
+    }
+
+    fn run(benches: &[Bench], count: u32, rounds: usize) {
+        let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        for _ in 0..rounds {
+            for Bench { name, v6, way } in benches {
+                let routes: Vec<_> = (0..count).map(|number| route(*v6, number)).collect();
+                // A new device each time: the old one takes all of its routes along.
+                let tunnel = "type vxlan external dstport 4790 gpe udp6zerocsumrx";
+                ip(&format!("link add vx0 {tunnel}")).expect("a tunnel");
+                ip("link set vx0 up").expect("a tunnel");
+                let time = match way {
+                    Way::Leaf(mode) => leaf(*mode, &routes),
+                    Way::OneAtATime => one_at_a_time(&routes),
+                };
+                times.entry(name).or_default().push(time);
+                ip("link delete vx0").expect("the tunnel to go");
             }
         }
-        println!("{ROUTES} routes over {HOPS} next hops, median of {ROUNDS}:");
-        for ((v6, at), mut times) in times {
+        println!("{count} routes over {HOPS} next hops, median of {rounds}:");
+        for (name, mut times) in times {
             times.sort_unstable();
-            let median = times[ROUNDS / 2];
-            let rate = f64::from(ROUTES) / median.as_secs_f64();
-            let family = if v6 { "IPv6" } else { "IPv4" };
-            let way = ways[at];
-            println!("  {family} {way:?}: {:.3} s, {rate:.0} routes/s", median.as_secs_f64());
+            let median = times[rounds / 2];
+            let rate = f64::from(count) / median.as_secs_f64();
+            println!("  {name}: {:.3} s, {rate:.0} routes/s", median.as_secs_f64());
         }
     }
 

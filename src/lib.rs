@@ -32,6 +32,8 @@ pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod ids;
+#[doc(hidden)]
+pub mod internals_for_benches;
 pub mod io;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;

@@ -1,14 +1,27 @@
 //! The command line: what can be said there, and how what went wrong is told.
+//!
+//! Each option is defined once, in `server`, `client` or `common`. `options` lets the environment and
+//! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
+//! anew, and `generate` writes completions and manual pages.
 
+mod check;
 mod client;
+mod common;
+mod generate;
 mod log;
+mod options;
+mod reload;
 mod server;
 mod signals;
 mod values;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Parser, Subcommand};
+
+use self::options::{Given, Wrong};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -29,20 +42,74 @@ enum Command {
     Server(server::Args),
     /// Run the leaf: announce routes, and install those of others in the kernel.
     Client(client::Args),
+    /// Say what is wrong with a configuration, or what it comes to.
+    #[command(disable_help_subcommand = true)]
+    CheckConfig {
+        /// The TOML file to check; without server or client, each of its tables
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        role: Option<Role>,
+    },
+    /// Write completions for a shell.
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page: of the command, or of one of its subcommands.
+    Man {
+        /// The subcommand
+        page: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// As the route reflector would be run.
+    Server(server::Args),
+    /// As the leaf would be run.
+    Client(client::Args),
 }
 
 pub(crate) fn main() -> ExitCode {
-    // clap tells what is wrong with the arguments in its own words, and exits with 2.
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Server(args) => server::run(args),
-        Command::Client(args) => client::run(args),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let matches = match options::of_flags(&words) {
+        Ok(matches) => matches,
+        Err(error)
+            if error.use_stderr() && words.get(1).is_some_and(|word| word == check::NAME) =>
+        {
+            return tell(Wrong::Usage(error), ExitCode::FAILURE);
+        }
+        Err(error) => error.exit(),
     };
-    match result {
+    match run(&matches, words) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("metalbond: {message}");
-            ExitCode::FAILURE
+        // As clap itself ends when it does not understand.
+        Err(wrong @ Wrong::Usage(_)) => tell(wrong, ExitCode::from(2)),
+        Err(wrong) => tell(wrong, ExitCode::FAILURE),
+    }
+}
+
+fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
+    match matches.subcommand() {
+        Some(("server", own)) => server::run(Given::new(words, &["server"], own)),
+        Some(("client", own)) => client::run(Given::new(words, &["client"], own)),
+        Some((check::NAME, own)) => check::run(words, own),
+        Some(("completions", own)) => generate::completions(own),
+        Some(("man", own)) => generate::man(own),
+        _ => unreachable!("clap knows no other subcommands"),
+    }
+}
+
+fn tell(wrong: Wrong, code: ExitCode) -> ExitCode {
+    match wrong {
+        // In clap's own words, with colours where they can be seen.
+        Wrong::Usage(error) => drop(error.print()),
+        Wrong::Sentences(sentences) => {
+            for sentence in sentences {
+                eprintln!("metalbond: {sentence}");
+            }
         }
     }
+    code
 }

@@ -5,12 +5,33 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use metalbond::io::IoChoice;
-use metalbond::reflector::{Config, Limits, Reflector, Settings};
-use tracing::info;
+use metalbond::reflector::{
+    Access, AccessList, Config, Limits, Prefix, Reflector, Reloadable, Settings,
+};
+use tracing::{info, warn};
 
-use super::log::{self, Format};
+use super::common::Common;
+use super::log::{self, Level};
+use super::options::{Given, Options, Wrong};
+use super::reload::Running;
 use super::signals::Signals;
-use super::values::{address, duration, host_name};
+use super::values::{address, duration, host_name, local_address};
+
+/// What a running reflector takes up anew.
+pub(super) const RELOADABLE: &[&str] = &[
+    "verbose",
+    "log-level",
+    "batch-delay",
+    "send-hold",
+    "no-pacing",
+    "max-peers",
+    "max-routes-per-peer",
+    "max-subscriptions-per-peer",
+    "allow",
+    "deny",
+    "max-peers-per-source",
+    "connect-rate-per-source",
+];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,13 +48,9 @@ pub(super) struct Args {
     )]
     keepalive: u32,
 
-    /// Where to answer HTTP (/livez)
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    /// Where to answer HTTP (/livez); a port alone is on this machine's loopback
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
     http: Option<SocketAddr>,
-
-    /// Log more: connections, and what the runtime does
-    #[arg(short, long)]
-    verbose: bool,
 
     /// Number of shards, each a thread of its own [default: one per core that may be used]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
@@ -53,7 +70,16 @@ pub(super) struct Args {
 
     /// Send to every peer at full speed, also to those that don't say they read a stream; the Go
     /// client loses its session then
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     no_pacing: bool,
 
     /// Sessions at most
@@ -68,33 +94,76 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = Limits::default().subscriptions_per_peer)]
     max_subscriptions_per_peer: u64,
 
-    /// Log lines for people or for programs
-    #[arg(long, value_name = "text|json", default_value = "text")]
-    log_format: Format,
+    /// Sources that may connect; when given, no others may. The longest prefix decides
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    allow: Vec<Prefix>,
+
+    /// Sources that may not connect; goes before --allow of the same prefix
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    deny: Vec<Prefix>,
+
+    /// Sessions of one source (an IPv4 address, an IPv6 /64) at most; 0 is any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_peers_per_source: u64,
+
+    /// New connections of one source per second, twice as many at once; 0 is any number
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
+    connect_rate_per_source: u32,
+
+    #[command(flatten)]
+    common: Common,
 }
 
-/// Runs the reflector until SIGINT or SIGTERM. The error is one sentence for the user.
-pub(super) fn run(args: Args) -> Result<(), String> {
-    log::start(args.log_format, args.verbose);
-    let config = Config {
-        listen: args.listen,
-        http: args.http,
-        shards: args.shards,
-        io: args.io,
-        max_peers: args.max_peers,
-        settings: Settings {
-            keepalive: args.keepalive,
-            batch_delay: args.batch_delay,
-            send_hold: args.send_hold,
-            pacing: !args.no_pacing,
-            limits: Limits {
-                routes_per_peer: args.max_routes_per_peer,
-                subscriptions_per_peer: args.max_subscriptions_per_peer,
+impl Args {
+    pub(super) fn config(&self) -> Config {
+        Config {
+            listen: self.listen,
+            http: self.http,
+            shards: self.shards,
+            io: self.io,
+            max_peers: self.max_peers,
+            access: Access {
+                list: AccessList::new(self.allow.iter().copied(), self.deny.iter().copied()),
+                max_peers_per_source: self.max_peers_per_source,
+                connect_rate_per_source: self.connect_rate_per_source,
             },
-            node: host_name(),
-            ..Settings::default()
-        },
-    };
+            settings: Settings {
+                keepalive: self.keepalive,
+                batch_delay: self.batch_delay,
+                send_hold: self.send_hold,
+                pacing: !self.no_pacing,
+                limits: Limits {
+                    routes_per_peer: self.max_routes_per_peer,
+                    subscriptions_per_peer: self.max_subscriptions_per_peer,
+                },
+                node: host_name(),
+                ..Settings::default()
+            },
+        }
+    }
+
+    /// What no single option can tell to be wrong.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.config().check().map_err(|error| error.to_string())
+    }
+}
+
+/// Runs the reflector until SIGINT or SIGTERM.
+pub(super) fn run(given: Given) -> Result<(), Wrong> {
+    let options = given.read()?;
+    let args: Args = options.args()?;
+    let config = args.config();
+    config.check().map_err(|error| error.to_string())?;
+    let log = log::start(args.common.log_format, args.common.level());
+    for remark in &options.remarks {
+        warn!("{remark}");
+    }
+    let mut running = Running::new(given, options.effective, RELOADABLE, log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -106,16 +175,26 @@ pub(super) fn run(args: Args) -> Result<(), String> {
     };
     let reflector = Reflector::start(&config).map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let signal = signals.next().await;
+        let reload = || running.reload(|options| apply(options, &reflector));
+        let signal = signals.end(reload).await;
         info!(signal, "stopping: flushing what is queued; a second signal stops at once");
         let stopped = tokio::task::spawn_blocking(|| reflector.stop());
         tokio::select! {
             _ = stopped => info!("stopped"),
-            signal = signals.next() => {
+            signal = signals.end(|| {}) => {
                 info!(signal, "stopping at once");
                 std::process::exit(1);
             }
         }
     });
     Ok(())
+}
+
+/// Applies what can be while it runs; all of it or nothing. The log level is left to the caller.
+fn apply(options: &Options, reflector: &Reflector) -> Result<Level, Vec<String>> {
+    let args: Args = options.args().map_err(Wrong::sentences)?;
+    let config = args.config();
+    let applied = config.check().and_then(|()| reflector.reload(&Reloadable::from(&config)));
+    applied.map_err(|error| vec![error.to_string()])?;
+    Ok(args.common.level())
 }

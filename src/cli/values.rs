@@ -1,6 +1,6 @@
 //! Values of flags that more than one subcommand takes.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 /// An address as the reference takes it: `[::]:4711`, `:4711`, `host:4711`.
@@ -10,6 +10,18 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .to_socket_addrs()
         .map_err(|_| "expected ADDRESS:PORT, such as [::]:4711 or 192.0.2.1:4711".to_owned())?;
     found.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// An address for what is nobody else's business: a port alone is on the loopback.
+pub(super) fn local_address(text: &str) -> Result<SocketAddr, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let port = text.parse().map_err(|_| "expected a port from 0 to 65535".to_owned())?;
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    address(text).map_err(|_| {
+        "expected PORT for this machine alone, or ADDRESS:PORT, such as 8080 or [::]:8080"
+            .to_owned()
+    })
 }
 
 /// A time with its unit; a bare 0 needs none.
@@ -43,6 +55,16 @@ mod tests {
         assert_eq!(address("127.0.0.1:80"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
         assert!(address("nonsense").is_err());
         assert!(address("[::]").is_err());
+    }
+
+    #[test]
+    fn a_port_alone_is_on_the_loopback() {
+        assert_eq!(local_address("8080"), Ok(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        assert_eq!(local_address(":8080"), Ok(SocketAddr::from(([0u16; 8], 8080))));
+        assert_eq!(local_address("192.0.2.1:80"), Ok(SocketAddr::from(([192, 0, 2, 1], 80))));
+        for text in ["", "65536", "+80", "[::]"] {
+            assert!(local_address(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod error;
 mod facts;
 mod limits;
 mod listener;
+mod low_water;
 mod runtime;
 mod stream;
 

@@ -11,7 +11,7 @@
 use std::io;
 use std::net::TcpStream;
 
-use super::{Backend, OutBuf, TcpFacts, epoll, facts, uring};
+use super::{Backend, OutBuf, TcpFacts, epoll, facts, low_water, uring};
 
 /// How many bytes the kernel takes before it says "not now", beyond those in flight.
 ///
@@ -126,6 +126,19 @@ impl Stream {
         match &self.0 {
             Inner::Epoll(stream) => facts::read(stream.socket()),
             Inner::Uring(stream) => facts::read(stream.socket()),
+        }
+    }
+
+    /// From how many bytes on [`Self::readable`] returns; 1 at first. The end of the stream and errors
+    /// always count. Lowering it lets a wait return for what is there already.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the kernel has no such thing; the mark stays at 1 then.
+    pub fn set_low_water(&self, bytes: u32) -> io::Result<()> {
+        match &self.0 {
+            Inner::Epoll(stream) => low_water::set(stream.socket(), bytes),
+            Inner::Uring(stream) => low_water::set(stream.socket(), bytes),
         }
     }
 

@@ -4,50 +4,98 @@
 //! gone before it was accepted is forgotten, and without descriptors or memory it waits a little,
 //! while the kernel's queue holds what comes. The kernel's own spreading (SO_REUSEPORT) is not
 //! used: it hashes addresses, and a few connections would crowd one shard.
+//!
+//! New settings come by here on their way to the shards: so whatever was admitted by the old ones
+//! is with its shard before the new ones are, and none slips through between.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tracing::warn;
 
+use super::access::{Gate, Place};
 use super::driver::{Gauge, Order};
+use super::refused::Counters;
+use super::reload::Reloadable;
 use super::report::Limiter;
 use crate::ids::PeerId;
 use crate::session::CloseReason;
+use crate::shard::Settings;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// See the module's documentation.
+/// What an acceptor starts from.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
-    pub(super) max_peers: u64,
+    /// What may change; the first value is that of the start.
+    pub(super) news: watch::Receiver<Reloadable>,
+    /// What the shards were started with.
+    pub(super) settings: Settings,
     pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) refused: Arc<Counters>,
+}
+
+/// What it decides by.
+#[derive(Debug)]
+struct Rules {
+    max_peers: u64,
+    gate: Gate,
+    began: Instant,
+    limiter: Limiter,
 }
 
 impl Acceptor {
     /// Accepts until dropped, or until the shards are gone.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
+        let Reloadable { max_peers, access, .. } = self.news.borrow_and_update().clone();
         let limiter = Limiter::new();
+        let mut rules =
+            Rules { max_peers, gate: Gate::new(access), began: Instant::now(), limiter };
         let mut serial = 0;
         loop {
-            match self.listener.accept().await {
+            let accepted = tokio::select! {
+                biased;
+                Ok(()) = self.news.changed() => {
+                    self.renew(&mut rules).await;
+                    continue;
+                }
+                accepted = self.listener.accept() => accepted,
+            };
+            // What came after the new settings meets them.
+            if self.news.has_changed().unwrap_or(false) {
+                self.renew(&mut rules).await;
+            }
+            match accepted {
                 Ok((socket, remote)) => {
                     serial += 1;
                     let Ok(socket) = socket.into_std() else { continue };
-                    if !self.hand_over(PeerId(serial), remote, socket, &limiter).await {
-                        return;
+                    match self.admit(&mut rules, remote) {
+                        Ok(place) => {
+                            let order =
+                                Order::Serve { peer: PeerId(serial), remote, socket, place };
+                            if !self.hand_over(order).await {
+                                return;
+                            }
+                        }
+                        Err(reason) => {
+                            self.refused.count(&reason);
+                            if let Some(left_out) = rules.limiter.allow() {
+                                warn!(peer = %PeerId(serial), %remote, %reason, left_out, "connection refused");
+                            }
+                        }
                     }
                 }
                 Err(error) if is_passing(error.kind()) => {}
                 Err(error) => {
-                    if let Some(left_out) = limiter.allow() {
+                    if let Some(left_out) = rules.limiter.allow() {
                         warn!(
                             %error,
                             left_out,
@@ -60,29 +108,39 @@ impl Acceptor {
         }
     }
 
-    /// `false` when there is no shard left to take it.
-    async fn hand_over(
-        &self,
-        peer: PeerId,
-        remote: SocketAddr,
-        socket: std::net::TcpStream,
-        limiter: &Limiter,
-    ) -> bool {
-        let load = |gauge: &Gauge| gauge.connections.load(Ordering::Relaxed);
-        let total: u64 = self.shards.iter().map(|(_, gauge)| u64::from(load(gauge))).sum();
-        if total >= self.max_peers {
-            if let Some(left_out) = limiter.allow() {
-                let reason = CloseReason::MaxPeers(self.max_peers);
-                warn!(%peer, %remote, %reason, left_out, "connection refused");
-            }
-            return true;
+    /// Goes on by the newest settings, and passes them on.
+    async fn renew(&mut self, rules: &mut Rules) {
+        let new = self.news.borrow_and_update().clone();
+        let settings = new.applied_to(&self.settings);
+        let list = Arc::new(new.access.list.clone());
+        rules.max_peers = new.max_peers;
+        rules.gate.set(new.access);
+        for (shard, _) in &self.shards {
+            let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
+            drop(shard.send(Order::Settings { settings, list }).await);
         }
+    }
+
+    fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<Place, CloseReason> {
+        let total: u64 = self.shards.iter().map(|(_, gauge)| load(gauge)).sum();
+        if total >= rules.max_peers {
+            return Err(CloseReason::MaxPeers(rules.max_peers));
+        }
+        rules.gate.admit(rules.began.elapsed(), remote.ip())
+    }
+
+    /// `false` when there is no shard left to take it.
+    async fn hand_over(&self, order: Order) -> bool {
         let Some((shard, gauge)) = self.shards.iter().min_by_key(|(_, gauge)| load(gauge)) else {
             return false;
         };
         gauge.connections.fetch_add(1, Ordering::Relaxed);
-        shard.send(Order::Serve { peer, remote, socket }).await.is_ok()
+        shard.send(order).await.is_ok()
     }
+}
+
+fn load(gauge: &Gauge) -> u64 {
+    gauge.connections.load(Ordering::Relaxed).into()
 }
 
 /// Whether an error is about one connection that is already gone.

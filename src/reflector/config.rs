@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use super::access::Access;
+use super::reload::Reloadable;
 use crate::io::{IoChoice, IoError};
 use crate::shard::Settings;
 
@@ -20,6 +22,8 @@ pub struct Config {
     pub io: IoChoice,
     /// Sessions at most; further connections are closed at once.
     pub max_peers: u64,
+    /// Who may connect.
+    pub access: Access,
     /// What every shard is told.
     pub settings: Settings,
 }
@@ -32,8 +36,27 @@ impl Default for Config {
             shards: None,
             io: IoChoice::Auto,
             max_peers: 65_536,
+            access: Access::default(),
             settings: Settings::default(),
         }
+    }
+}
+
+impl Config {
+    /// Checks what can be checked without starting.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), StartError> {
+        if self.settings.keepalive == 0 {
+            return Err(StartError::Keepalive);
+        }
+        if let Some(shards) = self.shards
+            && !(1..=1024).contains(&shards)
+        {
+            return Err(StartError::Shards(shards));
+        }
+        Reloadable::from(self).check()
     }
 }
 

@@ -17,10 +17,11 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::access::Place;
 use super::driver::Core;
 use super::event::Event;
 use crate::io::{OutBuf, Stream, yield_turn};
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, Slot, Write};
 
 /// Bytes read at once, into a buffer that the connections of a shard share.
@@ -40,6 +41,8 @@ pub(super) struct Connection {
     pub(super) slot: Slot,
     pub(super) remote: SocketAddr,
     stream: Stream,
+    /// Counts for its source for as long as this lives.
+    _place: Place,
     is_closed: Cell<bool>,
     /// Tells the reader that it may read again.
     pub(super) resume: Event,
@@ -49,11 +52,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream) -> Self {
+    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream, place: Place) -> Self {
         Self {
             slot,
             remote,
             stream,
+            _place: place,
             is_closed: Cell::new(false),
             resume: Event::default(),
             write: Event::default(),
@@ -76,6 +80,13 @@ impl Connection {
     /// What the kernel says about the connection.
     pub(super) fn sight(&self) -> Option<Sight> {
         self.stream.facts().map(Sight::from)
+    }
+
+    /// Says whether the peer's KEEPALIVEs may wait.
+    pub(super) fn hold(&self, hold: bool) {
+        let bytes = if hold { LOW_WATER } else { 1 };
+        // A peer that can't be held wakes the thread each time, which is only dearer.
+        self.stream.set_low_water(bytes).ok();
     }
 
     /// Writes what the shard has for this peer, as far as that needs no waiting.
@@ -215,7 +226,7 @@ impl Connection {
         }
         let mut shard = core.shard.borrow_mut();
         shard.written(core.now(), self.slot, bytes);
-        if shard.wants_turn() || shard.has_outgoing() {
+        if shard.wants_turn() || shard.awaits_writes() || shard.has_outgoing() {
             core.wake.set();
         }
         Ok(())

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
 use super::mesh::{Inlet, Port};
@@ -35,7 +36,9 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum Order {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place },
+    /// Go on by these settings, and close the sessions that the list denies.
+    Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Say what you hold.
     Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Read no more, write out what is queued.
@@ -149,14 +152,15 @@ async fn drive(seed: Seed, alarm: Alarm) {
         gauge,
         reporter: Reporter::new(id),
     });
-    let mut ready = Vec::new();
+    let mut lists = Lists::default();
     let mut stall_check = now;
     loop {
         while let Some(order) = orders.take() {
             match order {
-                Order::Serve { peer, remote, socket } => {
-                    serve(&core, backend, peer, remote, socket);
+                Order::Serve { peer, remote, socket, place } => {
+                    serve(&core, backend, peer, remote, socket, place);
                 }
+                Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Drain => {
                     core.is_draining.set(true);
@@ -173,7 +177,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
             check_stalled(&core, now);
             stall_check = now + Duration::from_secs(1);
         }
-        let turn = turn(&core, &mut port, &mut ready, now);
+        let turn = turn(&core, &mut port, &mut lists, now);
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
@@ -182,8 +186,16 @@ async fn drive(seed: Seed, alarm: Alarm) {
     }
 }
 
+/// What a turn takes from the shard, and leaves empty.
+#[derive(Debug, Default)]
+struct Lists {
+    ready: Vec<Slot>,
+    holds: Vec<(Slot, bool)>,
+}
+
 /// One turn: takes in parcels, lets the shard work, writes, and sends parcels.
-fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Turn {
+fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
+    let Lists { ready, holds } = lists;
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
         shard.deliveries(now, parcel);
@@ -208,6 +220,12 @@ fn turn(core: &Core, port: &mut Port, ready: &mut Vec<Slot>, now: Moment) -> Tur
         }
     }
     let mut shard = core.shard.borrow_mut();
+    shard.take_holds(holds);
+    for (slot, hold) in holds.drain(..) {
+        if let Some(connection) = core.connection(slot) {
+            connection.hold(hold);
+        }
+    }
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
             core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
@@ -261,7 +279,14 @@ async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Or
     .await;
 }
 
-fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, socket: TcpStream) {
+fn serve(
+    core: &Rc<Core>,
+    backend: Backend,
+    peer: PeerId,
+    remote: SocketAddr,
+    socket: TcpStream,
+    place: Place,
+) {
     let stream = match Stream::from_std(backend, socket) {
         Ok(stream) => stream,
         Err(error) => {
@@ -272,7 +297,7 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     };
     let slot = core.shard.borrow_mut().connect(core.now(), peer);
     core.reporter.connected(peer, remote);
-    let connection = Rc::new(Connection::new(slot, remote, stream));
+    let connection = Rc::new(Connection::new(slot, remote, stream, place));
     let mut connections = core.connections.borrow_mut();
     if connections.len() <= slot as usize {
         connections.resize(slot as usize + 1, None);
@@ -280,6 +305,17 @@ fn serve(core: &Rc<Core>, backend: Backend, peer: PeerId, remote: SocketAddr, so
     connections[slot as usize] = Some(Rc::clone(&connection));
     drop(connections);
     tokio::task::spawn_local(connection.run(Rc::clone(core)));
+}
+
+/// The next turn tells the connections that are closed here.
+fn renew(core: &Core, settings: Settings, list: &AccessList) {
+    let mut shard = core.shard.borrow_mut();
+    shard.set_settings(settings);
+    for connection in core.connections.borrow().iter().flatten() {
+        if !list.allows(connection.remote.ip()) {
+            shard.close(connection.slot, CloseReason::Denied);
+        }
+    }
 }
 
 /// Asks the kernel about peers that seem to take nothing.

@@ -13,39 +13,39 @@ use crate::shard::{Delivery, PARCELS, Request, Shard};
 
 /// One shard's ends of all channels.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(crate) struct Port {
     id: ShardId,
     requests_to: Vec<Sender<Vec<Request>>>,
     deliveries_to: Vec<Sender<Vec<Delivery>>>,
-    pub(super) requests: Inlet<Vec<Request>>,
-    pub(super) deliveries: Inlet<Vec<Delivery>>,
+    pub(crate) requests: Inlet<Vec<Request>>,
+    pub(crate) deliveries: Inlet<Vec<Delivery>>,
 }
 
 /// The receiving end of a channel, which can be waited for without being emptied.
 #[derive(Debug)]
-pub(super) struct Inlet<T> {
+pub(crate) struct Inlet<T> {
     channel: Receiver<T>,
     first: Option<T>,
 }
 
 impl<T> Inlet<T> {
-    pub(super) fn new(channel: Receiver<T>) -> Self {
+    pub(crate) fn new(channel: Receiver<T>) -> Self {
         Self { channel, first: None }
     }
 
     /// The next message, if there is one.
-    pub(super) fn take(&mut self) -> Option<T> {
+    pub(crate) fn take(&mut self) -> Option<T> {
         self.first.take().or_else(|| self.channel.try_recv().ok())
     }
 
     /// Whether there is no message and nobody left to send one.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.first.is_none() && self.channel.is_empty() && self.channel.is_closed()
     }
 
     /// Whether there is a message; if not, the task is woken when there is. A closed channel has
     /// none for ever.
-    pub(super) fn poll_has(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn poll_has(&mut self, cx: &mut Context<'_>) -> bool {
         if self.first.is_none()
             && let Poll::Ready(message) = self.channel.poll_recv(cx)
         {
@@ -56,7 +56,7 @@ impl<T> Inlet<T> {
 }
 
 /// The ports of a reflector of so many shards.
-pub(super) fn ports(shards: usize) -> Vec<Port> {
+pub(crate) fn ports(shards: usize) -> Vec<Port> {
     let (requests_to, requests): (Vec<_>, Vec<_>) =
         (0..shards).map(|_| channel(PARCELS * shards)).unzip();
     let (deliveries_to, deliveries): (Vec<_>, Vec<_>) =
@@ -78,7 +78,7 @@ pub(super) fn ports(shards: usize) -> Vec<Port> {
 impl Port {
     /// Sends what waits for other shards, as far as their channels have room. What a shard that is
     /// gone would have been sent is dropped: the reflector is stopping.
-    pub(super) fn flush(&self, shard: &mut Shard) {
+    pub(crate) fn flush(&self, shard: &mut Shard) {
         for to in (0..).zip(&self.requests_to).map(|(id, _)| ShardId(id)) {
             if to == self.id {
                 continue;

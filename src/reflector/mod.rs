@@ -5,20 +5,27 @@
 //! accepts connections and hands each to the shard with the fewest.
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
-//! the loop, `connection` moves bytes, `mesh` carries parcels, `report` says what happened.
+//! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect,
+//! `report` says what happened.
 
 mod acceptor;
+mod access;
 mod config;
 mod connection;
 mod driver;
 mod event;
 mod http;
-mod mesh;
+pub(crate) mod mesh;
+mod refused;
+mod reload;
 mod report;
 mod start;
 
 pub use crate::outbox::Bounds as OutboxBounds;
 pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
 pub use crate::table::Bounds as TableBounds;
+pub use access::{Access, AccessList, Prefix, PrefixError};
 pub use config::{Config, StartError};
+pub use refused::Refused;
+pub use reload::Reloadable;
 pub use start::Reflector;

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc::channel, oneshot};
+use tokio::sync::{mpsc::channel, oneshot, watch};
 use tracing::{info, warn};
 
 use super::acceptor::Acceptor;
@@ -16,6 +16,8 @@ use super::config::{Config, StartError};
 use super::driver::{self, Gauge, Order, Seed};
 use super::http::{self, Sources};
 use super::mesh::{self, Inlet};
+use super::refused::{Counters, Refused};
+use super::reload::Reloadable;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
 use crate::shard::Snapshot;
@@ -33,6 +35,8 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     shards: Vec<tokio::sync::mpsc::Sender<Order>>,
+    news: watch::Sender<Reloadable>,
+    refused: Arc<Counters>,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -45,12 +49,7 @@ impl Reflector {
     /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
     /// can't be had, or a thread can't be set up. Nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        if config.settings.keepalive == 0 {
-            return Err(StartError::Keepalive);
-        }
-        if config.settings.send_hold.is_zero() {
-            return Err(StartError::SendHold);
-        }
+        config.check()?;
         let cpus = io::allowed_cpus();
         let shards = config.shards.unwrap_or_else(io::default_shards);
         if !(1..=1024).contains(&shards) {
@@ -112,7 +111,13 @@ impl Reflector {
         let control_runtime = runtime()?;
         let (stop_http, http_stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
-        let max_peers = config.max_peers;
+        let (news, latest) = watch::channel(Reloadable::from(config));
+        let settings = config.settings.clone();
+        let refused = Arc::new(Counters::default());
+        let acceptor = {
+            let (shards, refused) = (handles.clone(), Arc::clone(&refused));
+            move |listener| Acceptor { listener, news: latest, settings, shards, refused }
+        };
         if let Some((_, listener)) = http {
             let runtime = runtime()?;
             threads.push(spawn("http", move || {
@@ -120,7 +125,7 @@ impl Reflector {
             })?);
         }
         threads.push(spawn("control", move || {
-            control(&control_runtime, listener, max_peers, handles, stopped);
+            control(&control_runtime, listener, acceptor, handles, stopped);
             drop(stop_http);
         })?);
         info!(
@@ -135,6 +140,8 @@ impl Reflector {
             http: http_address,
             backend,
             shards: orders,
+            news,
+            refused,
             stop: Some(stop),
             threads,
         })
@@ -176,6 +183,23 @@ impl Reflector {
         self.shards.iter().filter_map(ask).collect()
     }
 
+    /// Goes on by this. Does not wait: connections that come from now on meet it, and shards take it
+    /// up with their next turn.
+    ///
+    /// # Errors
+    /// [`StartError`], when a start would refuse it. Nothing changes then.
+    pub fn reload(&self, new: &Reloadable) -> Result<(), StartError> {
+        new.check()?;
+        self.news.send_replace(new.clone());
+        Ok(())
+    }
+
+    /// Connections that it did not take.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        self.refused.read()
+    }
+
     /// Stops: accepts and reads no more, writes out what is queued for up to 5 s, closes every
     /// session and waits for the threads to end. Blocks for as long.
     pub fn stop(mut self) {
@@ -212,15 +236,14 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 fn control(
     runtime: &tokio::runtime::Runtime,
     listener: std::net::TcpListener,
-    max_peers: u64,
+    acceptor: impl FnOnce(tokio::net::TcpListener) -> Acceptor,
     shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-            let acceptor = Acceptor { listener, max_peers, shards: shards.clone() };
             tokio::select! {
-                () = acceptor.run() => {}
+                () = acceptor(listener).run() => {}
                 _ = stopped => {}
             }
         }

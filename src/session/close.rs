@@ -43,6 +43,15 @@ pub enum CloseReason {
     /// More sessions than `--max-peers`.
     #[error("limit max-peers ({0}) reached")]
     MaxPeers(u64),
+    /// More sessions of one source than `--max-peers-per-source`.
+    #[error("limit max-peers-per-source ({0}) reached")]
+    MaxPeersPerSource(u64),
+    /// More connections of one source than `--connect-rate-per-source`.
+    #[error("limit connect-rate-per-source ({0} per second) reached")]
+    ConnectRate(u32),
+    /// The access list denies the source.
+    #[error("source is denied by the access list (--allow, --deny)")]
+    Denied,
     /// The peer closed its side.
     #[error("closed by peer")]
     PeerClosed,
@@ -71,6 +80,9 @@ impl CloseReason {
             Self::MaxRoutes(_) => "max_routes_per_peer",
             Self::MaxSubscriptions(_) => "max_subscriptions_per_peer",
             Self::MaxPeers(_) => "max_peers",
+            Self::MaxPeersPerSource(_) => "max_peers_per_source",
+            Self::ConnectRate(_) => "connect_rate_per_source",
+            Self::Denied => "denied",
             Self::PeerClosed => "peer_closed",
             Self::Connection(_) => "connection",
             Self::Stopping => "stopping",

@@ -112,6 +112,11 @@ impl Session {
         }
     }
 
+    /// The interval at which the peer should send KEEPALIVEs; meaningless before its HELLO.
+    pub(crate) fn interval(&self) -> Duration {
+        self.hold * 2 / 5
+    }
+
     /// The peer is not being read, so its silence means nothing: it has the whole time again.
     pub(crate) fn excuse(&mut self, now: Moment) {
         self.deadline = self.deadline.max(now + self.hold);

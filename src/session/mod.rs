@@ -3,7 +3,9 @@
 mod close;
 mod machine;
 mod pacing;
+mod quiet;
 
 pub use close::CloseReason;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub(crate) use pacing::{Allowance, Pacer, Sight};
+pub(crate) use quiet::{LOW_WATER, Quiet};

@@ -2,6 +2,8 @@
 //!
 //! An update for a VNI of this very shard is applied on the spot, without a message in between.
 
+use std::cmp::Reverse;
+
 use super::mesh::Request;
 use super::peer::{PeerVni, is_current};
 use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
@@ -12,6 +14,9 @@ use crate::wire::{
     Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni,
     split,
 };
+
+/// Updates in one request: memory of this size is had and given back cheaply on any core.
+const RUN_MAX: usize = 256;
 
 /// Where the last update of a run went, so that the next need not be looked up.
 #[derive(Clone, Copy)]
@@ -29,6 +34,12 @@ impl Shard {
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
+        if bytes.len() > HEADER_LEN {
+            peer.quiet.disturb();
+            if peer.held.take().is_some() {
+                self.holds.push((slot, false));
+            }
+        }
         let partial = std::mem::take(&mut peer.partial);
         let result = if partial.is_empty() {
             self.frames(now, slot, bytes)
@@ -60,6 +71,7 @@ impl Shard {
             return;
         };
         peer.is_closed = true;
+        peer.held = None;
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let mut vnis: Vec<_> = peer.vnis.drain().collect();
@@ -140,6 +152,11 @@ impl Shard {
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
                 Self::mark_ready(&mut self.ready, slot, peer);
+                if let Some(until) = peer.quiet.keepalive(now, peer.session.interval()) {
+                    peer.held = Some(until);
+                    self.held.push(Reverse((until, slot)));
+                    self.holds.push((slot, true));
+                }
                 if established {
                     self.stats.established += 1;
                     self.established.push(slot);
@@ -317,6 +334,7 @@ fn join(last: Option<&mut Request>, origin: Origin, update: &Update) -> Option<R
     if let Some(Request::Updates { origin: last, vni: last_vni, updates }) = last
         && *last == origin
         && *last_vni == vni
+        && updates.len() < RUN_MAX
     {
         updates.push(announcement);
         return None;

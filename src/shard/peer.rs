@@ -6,7 +6,7 @@ use ahash::{AHashMap, RandomState};
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::session::{Pacer, Session};
+use crate::session::{Pacer, Quiet, Session};
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Vni};
 
@@ -38,6 +38,9 @@ pub(super) struct Peer {
     pub(super) pulls: u32,
     /// Routes that it announces, as the owners of the VNIs count them.
     pub(super) routes: i64,
+    /// Its rhythm, and until when its KEEPALIVEs wake nobody.
+    pub(super) quiet: Quiet,
+    pub(super) held: Option<Moment>,
     /// `None` for a peer that may be sent to at any pace.
     pub(super) pacer: Option<Box<Pacer>>,
     /// Whether a write is in flight.
@@ -70,6 +73,8 @@ impl Peer {
             behind: VecDeque::new(),
             pulls: 0,
             routes: 0,
+            quiet: Quiet::default(),
+            held: None,
             pacer: None,
             writing: false,
             progress: now,

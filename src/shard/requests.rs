@@ -1,5 +1,6 @@
 //! What the owner of a VNI does: applies updates, serves subscribers, seals batches.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::mesh::{Delivery, Request};
@@ -10,6 +11,11 @@ use crate::wire::{Action, Destination, NextHop, Vni};
 
 /// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
 const SEND_COST: Duration = Duration::from_micros(4);
+
+/// Routes of departed members that one VNI withdraws before it is the next one's turn.
+const SHARE: usize = 2048;
+/// For how long it waits for subscribers before each share.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 impl Shard {
     /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
@@ -93,7 +99,7 @@ impl Shard {
         }
         debug_assert!(self.owner(vni) == self.id, "a VNI has one owner");
         let vnet = Vnet::new(vni, self.settings.bounds.table, self.hasher.clone());
-        let entry = Some(Box::new(Owned { vnet, is_dirty: false, lingers: false }));
+        let entry = Some(Box::new(Owned { vnet, waits: None, is_dirty: false, lingers: false }));
         let owned = if let Some(owned) = self.owned_free.pop() {
             self.owned[owned as usize] = entry;
             owned
@@ -151,14 +157,26 @@ impl Shard {
         self.gather = (SEND_COST * self.sends).min(self.settings.batch_delay);
     }
 
-    /// Withdraws up to `budget` routes of departed members; `true` when some are left. VNIs take
-    /// turns, so that one with a million routes to withdraw does not hold up the others.
-    pub(super) fn withdraw_departed(&mut self, mut budget: usize) -> bool {
-        const SHARE: usize = 2048;
+    /// Withdraws up to `budget` routes of departed members. VNIs take turns, so that one with a
+    /// million routes to withdraw does not hold up the others, and one whose subscribers have much to
+    /// take already waits for them, but not for long.
+    pub(super) fn withdraw_departed(&mut self, now: Moment, mut budget: usize) {
+        self.departed_until = now;
+        let mut waiting = VecDeque::new();
+        let mut until = now + PATIENCE;
         while budget > 0
             && let Some(owned) = self.departed.pop_front()
         {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
+            if entry.vnet.is_ahead() {
+                let end = *entry.waits.get_or_insert(now) + PATIENCE;
+                if now < end {
+                    until = until.min(end);
+                    waiting.push_back(owned);
+                    continue;
+                }
+            }
+            entry.waits = None;
             let share = budget.min(SHARE);
             budget -= share - entry.vnet.work(share);
             if entry.vnet.has_work() {
@@ -166,7 +184,10 @@ impl Shard {
             }
             self.mark_dirty(owned);
         }
-        !self.departed.is_empty()
+        if self.departed.is_empty() {
+            self.departed_until = until;
+        }
+        self.departed.append(&mut waiting);
     }
 
     /// Forgets what VNIs no longer need, and VNIs that nobody needs.

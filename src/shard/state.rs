@@ -1,6 +1,7 @@
 //! [`Shard`]: its state, its beginning, and the loop turn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
@@ -33,6 +34,8 @@ pub(crate) struct Announcement {
 #[derive(Debug)]
 pub(super) struct Owned {
     pub(super) vnet: Vnet,
+    /// Since when routes of departed members have waited for subscribers to take earlier ones.
+    pub(super) waits: Option<Moment>,
     /// Listed as having changes to seal.
     pub(super) is_dirty: bool,
     /// Listed as having something to trim or to withdraw.
@@ -106,6 +109,10 @@ pub(crate) struct Shard {
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) buffers: Vec<Vec<u8>>,
+    /// When peers that are held are to be let go. May mention some that are no longer held.
+    pub(super) held: BinaryHeap<Reverse<(Moment, Slot)>>,
+    /// Peers to hold (`true`) or to let go.
+    pub(super) holds: Vec<(Slot, bool)>,
 
     // Owned VNIs.
     pub(super) owned: Vec<Option<Box<Owned>>>,
@@ -115,6 +122,8 @@ pub(crate) struct Shard {
     pub(super) lingering: Vec<u32>,
     /// VNIs with routes of departed members to withdraw, some perhaps more than once.
     pub(super) departed: VecDeque<u32>,
+    /// Until when all of them wait.
+    pub(super) departed_until: Moment,
 
     // Between shards.
     pub(super) inbox: VecDeque<Request>,
@@ -157,12 +166,15 @@ impl Shard {
             established: Vec::new(),
             closed: Vec::new(),
             buffers: Vec::new(),
+            held: BinaryHeap::new(),
+            holds: Vec::new(),
             owned: Vec::new(),
             owned_free: Vec::new(),
             owned_index: AHashMap::with_hasher(hasher.clone()),
             dirty: Vec::new(),
             lingering: Vec::new(),
             departed: VecDeque::new(),
+            departed_until: now,
             inbox: VecDeque::new(),
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
@@ -184,6 +196,12 @@ impl Shard {
             closed: self.closed_by.clone(),
             stats: self.stats,
         }
+    }
+
+    /// Goes on by these. Sessions keep what was decided when they began: keepalive and pacing. A peer
+    /// above a lowered limit stays until it adds one more.
+    pub(crate) fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// Begins a session on a fresh connection.
@@ -226,8 +244,8 @@ impl Shard {
             self.serve(now, request);
             budget = budget.saturating_sub(if is_pull { CHUNK_COST } else { cost });
         }
-        let is_unfinished =
-            self.withdraw_departed(budget.max(self.settings.bounds.work_per_turn / 4));
+        let most = self.settings.bounds.work_per_turn / 2;
+        self.withdraw_departed(now, budget.max(most / 2).min(most).max(1));
         let seal_at = self.last_seal + self.gather;
         if !self.dirty.is_empty() && now >= seal_at {
             self.seal_dirty(now);
@@ -236,12 +254,16 @@ impl Shard {
             self.tick(now, now.since(self.next_tick) > TICK);
             self.next_tick = now + TICK;
         }
-        let mut next = self.next_tick;
+        let mut next = self.let_go(now).map_or(self.next_tick, |then| then.min(self.next_tick));
         if !self.dirty.is_empty() {
             next = next.min(seal_at);
         }
-        if !self.is_congested() && (is_unfinished || !self.inbox.is_empty()) {
-            next = now;
+        if !self.is_congested() {
+            if !self.inbox.is_empty() {
+                next = now;
+            } else if !self.departed.is_empty() {
+                next = next.min(self.departed_until);
+            }
         }
         Turn { next }
     }
@@ -259,6 +281,12 @@ impl Shard {
     /// Whether [`Shard::take_ready`] would list anybody.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// Peers whose sockets should wake nobody for less than [`LOW_WATER`](crate::session::LOW_WATER)
+    /// bytes (`true`), and those for which that is over.
+    pub(crate) fn take_holds(&mut self, holds: &mut Vec<(Slot, bool)>) {
+        holds.append(&mut self.holds);
     }
 
     /// Sessions that became established since the last call, and what their peers said of
@@ -318,8 +346,12 @@ impl Shard {
     /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
     /// Peers with something to write are not counted: who finishes a write asks for the next.
     pub(crate) fn wants_turn(&self) -> bool {
-        let has_work = !self.inbox.is_empty() || !self.departed.is_empty();
-        !self.closed.is_empty() || (has_work && !self.is_congested())
+        !self.closed.is_empty() || (!self.inbox.is_empty() && !self.is_congested())
+    }
+
+    /// Whether something may go on now that a peer has taken a write.
+    pub(crate) fn awaits_writes(&self) -> bool {
+        !self.departed.is_empty()
     }
 
     /// The reflector is stopping: peers are no longer read, so none is called silent.

@@ -1,5 +1,6 @@
 //! What happens by the clock: silent peers, peers that read nothing, and tidying up.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::state::{Shard, Slot};
@@ -35,6 +36,23 @@ impl Shard {
             }
         }
         self.trim_lingering(now);
+    }
+
+    /// Ends the holds that are over; when the next one is.
+    pub(super) fn let_go(&mut self, now: Moment) -> Option<Moment> {
+        while let Some(&Reverse((until, slot))) = self.held.peek() {
+            if until > now {
+                return Some(until);
+            }
+            self.held.pop();
+            if let Some(peer) = &mut self.peers[slot as usize]
+                && peer.held == Some(until)
+            {
+                peer.held = None;
+                self.holds.push((slot, false));
+            }
+        }
+        None
     }
 
     /// Peers that have taken nothing for a while although something waits for them: ask the kernel

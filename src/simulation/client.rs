@@ -14,7 +14,7 @@ use super::plan::{Key, Plan};
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
-use crate::session::CloseReason;
+use crate::session::{CloseReason, LOW_WATER};
 use crate::shard::Slot;
 use crate::wire::{
     Action, Capabilities, Extensions, Hello, Message, MessageType, Update, Vni, split,
@@ -104,6 +104,8 @@ pub(super) struct Client {
     pub(super) wake: Option<Moment>,
 
     pub(super) is_paused: bool,
+    /// Its socket wakes nobody for a KEEPALIVE.
+    pub(super) is_held: bool,
     pub(super) is_silent: bool,
     /// Neither does the pipe move nor does the peer read.
     pub(super) is_frozen: bool,
@@ -150,6 +152,7 @@ impl Client {
             partial: Vec::new(),
             wake: None,
             is_paused: false,
+            is_held: false,
             is_silent: false,
             is_frozen: false,
             stuck_until: now,
@@ -198,6 +201,11 @@ impl Client {
         self.outgoing.extend(bytes);
         self.sent += bytes.len() as u64;
         self.script.push_back((self.sent, what));
+    }
+
+    /// Whether its socket wakes the shard.
+    pub(super) fn has_news(&self) -> bool {
+        self.outgoing.len() >= if self.is_held { LOW_WATER as usize } else { 1 }
     }
 
     /// The next bytes for the shard.

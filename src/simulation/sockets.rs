@@ -12,7 +12,7 @@ impl World {
     pub(super) fn receive(&mut self, place: usize) -> Result<(), String> {
         let Self { clients, rng, cluster, now, is_calm, .. } = self;
         let Some(client) = &mut clients[place] else { return Ok(()) };
-        if client.is_paused || client.outgoing.is_empty() || client.expected_end.is_some() {
+        if client.is_paused || !client.has_news() || client.expected_end.is_some() {
             return Ok(());
         }
         let all = client.outgoing.len();

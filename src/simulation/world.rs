@@ -142,6 +142,15 @@ impl World {
             let in_flight = client.in_flight.map(|(bytes, _)| bytes);
             self.endings.push(Ending { shard, slot: closed.slot, in_flight });
         }
+        let mut holds = Vec::new();
+        self.cluster.shards[shard].take_holds(&mut holds);
+        for (slot, hold) in holds {
+            if let Some(client) =
+                self.slots[shard].get(&slot).and_then(|&place| self.clients[place].as_mut())
+            {
+                client.is_held = hold;
+            }
+        }
         for slot in self.cluster.shards[shard].take_resumed() {
             if let Some(client) =
                 self.slots[shard].get(&slot).and_then(|&place| self.clients[place].as_mut())
@@ -235,7 +244,7 @@ impl World {
             self.now = self.now + Duration::from_millis(1);
             let idle = |client: &Client| {
                 client.is_frozen
-                    || (client.outgoing.is_empty()
+                    || (!client.has_news()
                         && client.pipe.is_empty()
                         && client.in_flight.is_none()
                         && !client.is_paused)

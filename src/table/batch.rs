@@ -13,6 +13,9 @@ use super::journal::View;
 use crate::ids::PeerId;
 use crate::wire::{Action, Destination, NextHop, Vni, encode_update};
 
+/// About the length of a frame, in bytes: what room is made for.
+pub(super) const FRAME: usize = 48;
+
 /// Which kind of peer a batch is for; see [`View::has_client`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Audience {

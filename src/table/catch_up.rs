@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::batch::{Audience, Batch, BatchBuilder};
+use super::batch::{Audience, Batch, BatchBuilder, FRAME};
 use super::journal::View;
 use super::member::Subscription;
 use super::slab::NONE;
@@ -228,10 +228,14 @@ impl Vnet {
     /// head is what subscribers in sync know.
     fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> Chunk {
         let head = self.journal.head();
-        let mut builder = BatchBuilder::new(self.vni, audience, limit.min(16_384));
         if cursor.dumped == 0 {
             (cursor.synced, cursor.walked) = (head, head);
         }
+        let places = if cursor.dumped == NONE { 0 } else { self.routes.end() - cursor.dumped };
+        let most = u64::from(places) + (head - cursor.walked);
+        let room =
+            usize::try_from(most).unwrap_or(limit).saturating_mul(FRAME).min(limit) + 2 * FRAME;
+        let mut builder = BatchBuilder::new(self.vni, audience, room);
         self.walk(cursor, &mut builder, limit);
         if cursor.walked == head {
             cursor.synced = head;
@@ -290,9 +294,11 @@ impl Vnet {
         while cursor.dumped < last && (builder.len() < limit || cursor.dumped == first) {
             let route = cursor.dumped;
             cursor.dumped += 1;
-            let is_free = self.routes.route(route).dest == NONE;
-            if !is_free && !self.routes.is_first(route) {
-                self.emit(builder, &[(route, View::NOBODY)]);
+            // A free place, or a tombstone.
+            let is_announced = self.routes.route(route).primary != NONE;
+            if is_announced && !self.routes.is_first(route) {
+                let change = self.change(route, View::NOBODY);
+                builder.announce(&change, |m| self.peer_of(m));
             }
         }
         if cursor.dumped == end {

@@ -10,6 +10,9 @@
 
 use std::collections::VecDeque;
 
+/// Entries for which an empty journal keeps room.
+const KEPT: usize = 4096;
+
 /// What a route looks like to subscribers: who, if anybody, is its only announcer.
 ///
 /// Peer *s* has the route in its view when some peer other than *s* announces it (protocol.md,
@@ -129,10 +132,15 @@ impl Journal {
         let entry = self.entries.pop_front()?;
         let position = self.base;
         self.base += 1;
-        if self.entries.is_empty() && self.entries.capacity() > 4096 {
+        Some((position, entry))
+    }
+
+    /// Gives back memory that a burst has left behind. Not after every batch: the next one would
+    /// ask the kernel for it again, page by page.
+    pub(crate) fn shrink(&mut self) {
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
             self.entries = VecDeque::new();
         }
-        Some((position, entry))
     }
 
     /// A position as the 32 bits that routes and destinations keep of it.

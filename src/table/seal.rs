@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::batch::{Audience, BatchBuilder, Change};
+use super::batch::{Audience, BatchBuilder, Change, FRAME};
 use super::journal::View;
 use super::vnet::{Pin, Vnet};
+use crate::ids::PeerId;
 
 impl Vnet {
     /// Closes the open batch and encodes it for whoever is in sync.
@@ -14,10 +15,12 @@ impl Vnet {
             return;
         }
         for audience in [Audience::Clients, Audience::Servers] {
-            if self.in_sync.iter().all(|counts| counts[audience as usize] == 0) {
+            let subscribers = self.in_sync.iter().map(|counts| counts[audience as usize] as usize);
+            let subscribers = subscribers.sum();
+            if subscribers == 0 {
                 continue;
             }
-            let capacity = usize::try_from(end - start).unwrap_or(0) * 48;
+            let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;
             let mut builder = BatchBuilder::new(self.vni, audience, capacity);
             let mut group = Vec::new();
             for at in start..end {
@@ -37,7 +40,7 @@ impl Vnet {
             }
             if let Some(batch) = builder.finish(start, self.latest_prev) {
                 let batch = Arc::new(batch);
-                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch) });
+                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch), subscribers });
                 self.sealed.push((audience, batch));
             }
         }
@@ -47,24 +50,33 @@ impl Vnet {
 
     /// Encodes changes of one destination, withdrawals first.
     pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
-        let peer_of = |m: u32| self.members[m as usize].origin.peer;
-        let change = |&(route, before): &(u32, View)| Change {
-            destination: self.routes.destination_of(route),
-            next_hop: self.routes.next_hop_of(route),
-            before,
-            after: self.view(route),
-        };
-        if let [one] = group {
-            let change = change(one);
+        let peer_of = |member| self.peer_of(member);
+        if let [(route, before)] = *group {
+            let change = self.change(route, before);
             builder.withdraw(&change, peer_of);
             builder.announce(&change, peer_of);
             return;
         }
-        for one in group {
-            builder.withdraw(&change(one), peer_of);
+        for &(route, before) in group {
+            builder.withdraw(&self.change(route, before), peer_of);
         }
-        for one in group {
-            builder.announce(&change(one), peer_of);
+        for &(route, before) in group {
+            builder.announce(&self.change(route, before), peer_of);
         }
+    }
+
+    /// A route whose view was `before`, as it is now.
+    pub(super) fn change(&self, route: u32, before: View) -> Change<'_> {
+        Change {
+            destination: self.routes.destination_of(route),
+            next_hop: self.routes.next_hop_of(route),
+            before,
+            after: self.view(route),
+        }
+    }
+
+    /// The peer that a member is.
+    pub(super) fn peer_of(&self, member: u32) -> PeerId {
+        self.members[member as usize].origin.peer
     }
 }

@@ -12,7 +12,7 @@ const FIRST_PAGE: usize = 16;
 /// Values of one kind addressed by a 32-bit index that stays valid until [`Slab::remove`].
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    /// Page 0 holds `FIRST_PAGE` values, page `p > 0` holds `FIRST_PAGE << (p - 1)`.
+    /// Page `p` holds `FIRST_PAGE << p` values.
     pages: Vec<Vec<T>>,
     free: Vec<u32>,
     end: u32,
@@ -44,8 +44,7 @@ impl<T: Copy> Slab<T> {
         assert!(index < NONE, "a slab holds fewer than 2^32 - 1 values");
         let (page, _) = place(index);
         if page == self.pages.len() {
-            let capacity = if page == 0 { FIRST_PAGE } else { FIRST_PAGE << (page - 1) };
-            self.pages.push(Vec::with_capacity(capacity));
+            self.pages.push(Vec::with_capacity(FIRST_PAGE << page));
         }
         self.pages[page].push(value);
         self.end += 1;
@@ -59,19 +58,18 @@ impl<T: Copy> Slab<T> {
     }
 }
 
-/// Page and offset of an index.
+/// Page and offset of an index. Counted from `FIRST_PAGE` on, each page ends at a power of two.
+#[inline]
 fn place(index: u32) -> (usize, usize) {
-    let i = index as usize;
-    if i < FIRST_PAGE {
-        return (0, i);
-    }
-    let log = (i / FIRST_PAGE).ilog2() as usize;
-    (log + 1, i - (FIRST_PAGE << log))
+    let i = index as usize + FIRST_PAGE;
+    let log = i.ilog2();
+    ((log - FIRST_PAGE.ilog2()) as usize, i - (1 << log))
 }
 
 impl<T> std::ops::Index<u32> for Slab<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, index: u32) -> &T {
         let (page, offset) = place(index);
         &self.pages[page][offset]
@@ -79,6 +77,7 @@ impl<T> std::ops::Index<u32> for Slab<T> {
 }
 
 impl<T> std::ops::IndexMut<u32> for Slab<T> {
+    #[inline]
     fn index_mut(&mut self, index: u32) -> &mut T {
         let (page, offset) = place(index);
         &mut self.pages[page][offset]

@@ -38,6 +38,9 @@ impl Vnet {
                 self.routes.free(entry.route);
             }
         }
+        if all {
+            self.journal.shrink();
+        }
         if self.journal.len() > self.compact_at && !self.behind.is_empty() {
             self.compact(pinned);
             self.compact_at = self.bounds.compact_at.max(self.journal.len() * 2);

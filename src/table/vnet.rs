@@ -35,11 +35,16 @@ pub(crate) struct Left {
     pub(crate) routes: u32,
 }
 
+/// Batches that most subscribers need not have taken before more is withdrawn.
+const AHEAD: usize = 4;
+
 /// A sealed batch whose bytes may still wait in some peer's queue.
 #[derive(Debug)]
 pub(super) struct Pin {
     pub(super) start: u64,
     pub(super) batch: Weak<Batch>,
+    /// Whom it is for.
+    pub(super) subscribers: usize,
 }
 
 /// A VNI. See the folder's documentation.
@@ -258,6 +263,13 @@ impl Vnet {
             }
         }
         budget
+    }
+
+    /// Whether most subscribers still have to take what was sealed a few batches ago. More than they
+    /// take turns into work for all: they would fall behind and go on by cursor, each from where it is.
+    pub(crate) fn is_ahead(&self) -> bool {
+        let pin = self.pins.iter().nth_back(AHEAD);
+        pin.is_some_and(|pin| 2 * pin.batch.strong_count() > pin.subscribers)
     }
 
     /// Whether [`Vnet::work`] has anything to do.

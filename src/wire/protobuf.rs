@@ -145,10 +145,13 @@ impl<const N: usize> Writer<N> {
         Self { buf: [0; N], len: 0 }
     }
 
-    /// What was written.
+    /// Appends what was written. By a copy of a length that the compiler knows, cut off behind it:
+    /// that is no call.
     #[inline]
-    pub(super) fn as_slice(&self) -> &[u8] {
-        &self.buf[..self.len]
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.buf);
+        out.truncate(end);
     }
 
     /// Bytes as they are, `M` known to the compiler so that it copies words.

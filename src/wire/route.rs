@@ -5,6 +5,7 @@
 //! place where validity is checked, so a value of these types is always valid.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::WireError;
@@ -30,7 +31,7 @@ pub enum IpVersion {
 }
 
 /// An overlay prefix. Eighteen bytes, no allocation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Destination {
     version: IpVersion,
     prefix_len: u8,
@@ -124,6 +125,16 @@ impl Destination {
     }
 }
 
+/// Two words for the hasher where a derived implementation gives it four: each update is looked up
+/// by this.
+impl Hash for Destination {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.addr));
+        state.write_u16(u16::from_ne_bytes([self.version as u8, self.prefix_len]));
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.addr(), self.prefix_len)
@@ -149,7 +160,7 @@ pub enum NextHopType {
 }
 
 /// The underlay side of a route. All five fields are part of a route's identity.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NextHop {
     address: IpAddr,
     target_vni: u32,
@@ -256,6 +267,19 @@ impl NextHop {
     #[must_use]
     pub fn nat_ports(&self) -> (u32, u32) {
         (self.nat_from, self.nat_to)
+    }
+}
+
+/// Three words for the hasher; see [`Destination`].
+impl Hash for NextHop {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.address {
+            IpAddr::V4(address) => state.write_u32(address.to_bits()),
+            IpAddr::V6(address) => state.write_u128(address.to_bits()),
+        }
+        state.write_u64(u64::from(self.nat_from) << 32 | u64::from(self.nat_to));
+        state.write_u64(u64::from(self.target_vni) << 8 | self.kind as u64);
     }
 }
 

@@ -17,7 +17,7 @@ fn a_bad_flag_or_value_of_the_client_is_named() {
         ["--announce", "23#10.0.0.0/8#::1,23#10.0.0.0/8"],
         ["--install-routes", "23#254"],
         ["--keepalive", "0"],
-        ["--http", "80"],
+        ["--http", "nonsense"],
         ["--stale-time", "120"],
         ["--exclude-route-type", "XYZ"],
         ["--rt-proto", "4"],

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod client;
+mod config;
 mod process;
 mod server;
 #[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]

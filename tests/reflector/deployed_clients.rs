@@ -14,7 +14,10 @@ on_each_io!(
 );
 
 #[cfg(target_os = "linux")]
-on_each_io!(a_deployed_client_survives_behind_ethernet);
+on_each_io!(
+    a_deployed_client_survives_behind_ethernet,
+    a_deployed_client_that_stops_reading_survives,
+);
 
 /// The config for each loopback: their addresses differ in more than their length, since IPv4 has
 /// segments of another size.
@@ -113,5 +116,35 @@ fn a_deployed_client_survives_behind_ethernet(config: Config) {
         publisher.announce_all(&all[1000..4000]);
         client.expect_view(&all[..4000]);
         println!("slow: longest read {}", client.longest_read);
+    });
+}
+
+/// It stops after it has read fast, when its receive buffer has just grown or is about to.
+#[cfg(target_os = "linux")]
+fn a_deployed_client_that_stops_reading_survives(config: Config) {
+    use crate::harness::ethernet::Ethernet;
+
+    let Some(ethernet) = Ethernet::new() else { return };
+    let config = Config { listen: Ethernet::listen(), ..config };
+    let (_reflector, address) = ethernet.at_reflector(|| start(&config));
+    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
+    let all = routes(1, 0..30_000, 1);
+    publisher.announce_all(&all);
+    publisher.keepalive();
+    ethernet.at_client(|| {
+        std::thread::scope(|scope| {
+            for stop in [10, 300, 600, 1000, 2000, 5000, 10_000, 20_000] {
+                let all = &all;
+                scope.spawn(move || {
+                    let began = std::time::Instant::now();
+                    let mut client = GoClient::establish(address, 1);
+                    client.expect_count(stop);
+                    std::thread::sleep(Duration::from_secs(3));
+                    client.expect_view(all);
+                    let took = began.elapsed();
+                    println!("stop at {stop}: {took:?}, longest read {}", client.longest_read);
+                });
+            }
+        });
     });
 }

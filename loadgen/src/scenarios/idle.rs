@@ -22,6 +22,10 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     subscriptions: u32,
 
+    /// Intervals of KEEPALIVEs before that
+    #[arg(long, value_name = "ROUNDS", default_value_t = 6.0)]
+    warm_up: f64,
+
     /// Seconds to measure
     #[arg(short, long, value_name = "D", default_value_t = 20.0, value_parser = seconds)]
     duration: f64,
@@ -43,8 +47,9 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let connect = run.used()? - before;
     let connect_time = began.elapsed().as_secs_f64();
     progress(&format!("{} sessions are up", options.sessions));
-    // Past the first round of KEEPALIVEs.
-    std::thread::sleep(Duration::from_secs(run.common.keepalive.into()));
+    // A server may get to know a session's rhythm first.
+    let warm_up = Duration::from_secs(run.common.keepalive.into()).mul_f64(options.warm_up);
+    std::thread::sleep(warm_up);
     let resident = procfs::resident(run.target.pid)?;
 
     let own = std::process::id();

@@ -10,10 +10,17 @@ use std::time::Duration;
 use clap::ValueEnum;
 use metalbond::client::Route;
 use metalbond::wire::Vni;
+use tracing::warn;
 
 use self::spec::{Excluded, TableOfVni};
-use super::log::{self, Format};
-use super::values::{address, duration};
+use super::common::Common;
+use super::log;
+use super::options::{Given, Wrong};
+use super::reload::Running;
+use super::values::{duration, local_address};
+
+/// What a running leaf takes up anew.
+pub(super) const RELOADABLE: &[&str] = &["verbose", "log-level"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -75,8 +82,8 @@ pub(super) struct Args {
     )]
     keepalive: u32,
 
-    /// Where to answer HTTP (/livez)
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    /// Where to answer HTTP (/livez); a port alone is on this machine's loopback
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
     http: Option<SocketAddr>,
 
     /// For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)
@@ -128,23 +135,8 @@ pub(super) struct Args {
     )]
     cleanup: bool,
 
-    /// Log more
-    #[arg(
-        short,
-        long,
-        value_name = "true|false",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    verbose: bool,
-
-    /// Log lines for people or for programs
-    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
-    log_format: Format,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// How next hops go into the kernel.
@@ -162,11 +154,45 @@ struct Installation {
     tables: BTreeMap<Vni, u32>,
 }
 
-/// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
-pub(super) fn run(args: Args) -> Result<(), String> {
-    let installation = installation(&args.install_routes, args.tun.as_deref())?;
-    log::start(args.log_format, args.verbose);
-    run::run(args, installation)
+impl Args {
+    /// What no single option can tell to be wrong.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.installation().map(|_| ())
+    }
+
+    fn installation(&self) -> Result<Option<Installation>, String> {
+        installation(&self.install_routes, self.tun.as_deref())
+    }
+
+    #[cfg(test)]
+    pub(super) fn server(&self) -> &[String] {
+        &self.server
+    }
+
+    #[cfg(test)]
+    pub(super) fn ipv4_only(&self) -> bool {
+        self.ipv4_only
+    }
+}
+
+/// Runs the leaf until SIGINT or SIGTERM.
+pub(super) fn run(given: Given) -> Result<(), Wrong> {
+    let options = given.read()?;
+    let args: Args = options.args()?;
+    let installation = args.installation()?;
+    let log = log::start(args.common.log_format, args.common.level());
+    for remark in &options.remarks {
+        warn!("{remark}");
+    }
+    let mut running = Running::new(given, options.effective, RELOADABLE, log);
+    let reload = || {
+        running.reload(|options| {
+            let args: Args = options.args().map_err(Wrong::sentences)?;
+            args.check().map_err(|sentence| vec![sentence])?;
+            Ok(args.common.level())
+        });
+    };
+    Ok(run::run(args, installation, reload)?)
 }
 
 /// What no single flag can tell to be wrong.
@@ -238,7 +264,7 @@ mod tests {
         assert_eq!(args.announce.len(), 3);
         assert_eq!(args.install_routes.len(), 2);
         assert_eq!(args.tun.as_deref(), Some("overlay-tun"));
-        assert_eq!((args.keepalive, args.verbose), (3, true));
+        assert_eq!((args.keepalive, args.common.level()), (3, log::Level::Debug));
         assert_eq!(args.http, Some("[::1]:4712".parse().unwrap()));
     }
 
@@ -251,7 +277,8 @@ mod tests {
             ("--ipv4-only=false --cleanup=false --verbose=false", [false; 3]),
         ] {
             let args = parse(flags).unwrap();
-            assert_eq!([args.ipv4_only, args.cleanup, args.verbose], expected, "{flags}");
+            let is_verbose = args.common.level() == log::Level::Debug;
+            assert_eq!([args.ipv4_only, args.cleanup, is_verbose], expected, "{flags}");
         }
         assert!(parse("--ipv4-only=maybe").unwrap_err().contains("--ipv4-only"));
         assert!(parse("--ipv4-only true").is_err());

@@ -20,7 +20,12 @@ const STUCK: Duration = Duration::from_secs(2);
 const TOLD_MAX: usize = 20;
 
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
-pub(super) fn run(args: Args, installation: Option<Installation>) -> Result<(), String> {
+/// `reload` is called for each SIGHUP.
+pub(super) fn run(
+    args: Args,
+    installation: Option<Installation>,
+    reload: impl FnMut(),
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -43,11 +48,11 @@ pub(super) fn run(args: Args, installation: Option<Installation>) -> Result<(), 
             tokio::spawn(tell_routes(routes, installs));
             tokio::spawn(tell_sync(sync));
         }
-        let signal = signals.next().await;
+        let signal = signals.end(reload).await;
         info!(signal, "stopping; a second signal stops at once");
         tokio::select! {
             () = leaf.shutdown() => info!("stopped"),
-            signal = signals.next() => {
+            signal = signals.end(|| {}) => {
                 info!(signal, "stopping at once");
                 std::process::exit(1);
             }

@@ -15,7 +15,7 @@ pub const MAX_UPDATE_FRAME: usize =
 /// Appends the frame of an UPDATE, header included, in its canonical form.
 ///
 /// Infallible, since a [`Destination`] and a [`NextHop`] are always valid. Constant time; allocates
-/// only when `out` lacks room.
+/// only when `out` lacks room for [`MAX_UPDATE_FRAME`] bytes.
 #[inline]
 pub fn encode_update(
     out: &mut Vec<u8>,
@@ -61,7 +61,7 @@ pub fn encode_update(
     w.field(0x18, next_hop.kind() as u32);
     w.field(0x20, nat_from);
     w.field(0x28, nat_to);
-    out.extend_from_slice(w.as_slice());
+    w.append_to(out);
 }
 
 /// How many bytes [`encode_update`] appends for the same arguments; constant time.

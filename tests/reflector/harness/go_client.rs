@@ -87,10 +87,21 @@ impl GoClient {
         let deadline = Instant::now() + 2 * PATIENCE;
         while self.view != expected {
             assert!(Instant::now() < deadline, "{} of {}", self.view.len(), expected.len());
-            let updates = self.read_once(HOLD).iter().map(|message| self.take_in(message)).sum();
-            // One long sleep is precise where many short ones are not.
-            std::thread::sleep(self.per_route * updates);
+            self.install_once();
         }
+    }
+
+    /// Reads and installs until it has at least so many routes.
+    pub(crate) fn expect_count(&mut self, routes: usize) {
+        while self.view.len() < routes {
+            self.install_once();
+        }
+    }
+
+    fn install_once(&mut self) {
+        let updates = self.read_once(HOLD).iter().map(|message| self.take_in(message)).sum();
+        // One long sleep is precise where many short ones are not.
+        std::thread::sleep(self.per_route * updates);
     }
 
     /// The messages of one read.

@@ -1,0 +1,70 @@
+//! `metalbond check-config`.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+
+use super::options::{self, File, Given, Options, ROLES, Wrong};
+use super::{client, server};
+
+/// The subcommand.
+pub(super) const NAME: &str = "check-config";
+
+/// Prints what the configuration comes to, or tells all that is wrong with it.
+pub(super) fn run(words: Vec<OsString>, own: &ArgMatches) -> Result<(), Wrong> {
+    let file = options::file_flag(own);
+    let given = match own.subcommand() {
+        Some((role, own)) => {
+            let role = ROLES.into_iter().find(|known| *known == role).unwrap_or_default();
+            vec![Given::new(words, &[NAME, role], own).or_file(file)]
+        }
+        None => roles(file.as_ref())?
+            .into_iter()
+            .map(|role| {
+                let words = ["metalbond", role].map(OsString::from).to_vec();
+                Given::new(words, &[role], &ArgMatches::default()).or_file(file.clone())
+            })
+            .collect(),
+    };
+    let mut wrong = Vec::new();
+    for given in given {
+        match given.read().and_then(check) {
+            Ok(options) => print(&options),
+            Err(of_role) => wrong.extend(of_role.sentences()),
+        }
+    }
+    // Both roles find what is wrong with the file as a whole.
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { Err(Wrong::Sentences(wrong)) }
+}
+
+/// Those that the file has tables for; without any, the reflector, which needs none.
+fn roles(file: Option<&PathBuf>) -> Result<Vec<&'static str>, Wrong> {
+    let path = file.cloned().or_else(options::file_variable);
+    let file = path.as_deref().map(File::read).transpose().map_err(Wrong::Sentences)?;
+    let has = |role: &&str| file.as_ref().is_some_and(|file| file.has(role));
+    let mut roles: Vec<_> = ROLES.into_iter().filter(has).collect();
+    if roles.is_empty() {
+        roles.push("server");
+    }
+    Ok(roles)
+}
+
+/// What no single option can tell to be wrong.
+fn check(options: Options) -> Result<Options, Wrong> {
+    match options.effective.role() {
+        "client" => options.args::<client::Args>()?.check()?,
+        _ => options.args::<server::Args>()?.check()?,
+    }
+    Ok(options)
+}
+
+fn print(options: &Options) {
+    for remark in &options.remarks {
+        eprintln!("metalbond: {remark}");
+    }
+    // Whoever closes the pipe has read enough.
+    drop(write!(std::io::stdout(), "{}", options.effective));
+}

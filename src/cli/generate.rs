@@ -1,0 +1,38 @@
+//! `metalbond completions` and `metalbond man`: what shells and `man` want to know, from the same
+//! definitions.
+
+use std::io::Write as _;
+
+use clap::ArgMatches;
+use clap_complete::Shell;
+
+use super::options::{self, Wrong};
+
+pub(super) fn completions(own: &ArgMatches) -> Result<(), Wrong> {
+    let Some(shell) = own.get_one::<Shell>("shell") else { return Ok(()) };
+    let mut script = Vec::new();
+    clap_complete::generate(*shell, &mut options::documented(), "metalbond", &mut script);
+    write(&script)
+}
+
+pub(super) fn man(own: &ArgMatches) -> Result<(), Wrong> {
+    let mut command = options::documented();
+    // Gives subcommands their full names.
+    command.build();
+    let command = match own.get_one::<String>("page") {
+        None => command,
+        Some(page) => command.find_subcommand(page).cloned().ok_or_else(|| {
+            let pages: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+            format!("there is no page {page:?}; there are {}", pages.join(", "))
+        })?,
+    };
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    rendered.map_err(|error| format!("cannot make the page: {error}"))?;
+    write(&page)
+}
+
+fn write(text: &[u8]) -> Result<(), Wrong> {
+    let written = std::io::stdout().write_all(text);
+    Ok(written.map_err(|error| format!("cannot write to standard output: {error}"))?)
+}

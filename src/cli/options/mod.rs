@@ -1,0 +1,260 @@
+//! What flags, the environment, a file and the defaults come to, in this precedence.
+//!
+//! Everything derives from clap's definitions of the flags: a variable's name from the flag's, and a
+//! key of the file is the flag's name. Variables are clap's own; values of the file take the place of
+//! defaults, so that they go through the flag's parser and are told apart from what was given.
+
+mod effective;
+mod environment;
+mod file;
+mod nearest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches};
+
+pub(super) use effective::Effective;
+pub(super) use file::File;
+
+/// The flag that names the file, which is no key in it.
+const CONFIG: &str = "config";
+/// Subcommands whose flags may be given otherwise, which are the file's tables.
+pub(super) const ROLES: [&str; 2] = ["server", "client"];
+
+/// Why there are no options.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// The arguments can't be understood, or something is missing.
+    Usage(clap::Error),
+    /// Anything else: one sentence for each thing.
+    Sentences(Vec<String>),
+}
+
+impl From<String> for Wrong {
+    fn from(sentence: String) -> Self {
+        Self::Sentences(vec![sentence])
+    }
+}
+
+impl Wrong {
+    /// One sentence for each thing that is wrong.
+    pub(super) fn sentences(self) -> Vec<String> {
+        match self {
+            Self::Usage(error) => vec![sentence(&error)],
+            Self::Sentences(sentences) => sentences,
+        }
+    }
+}
+
+/// What the process was given at its start; the file is read anew each time.
+#[derive(Debug)]
+pub(super) struct Given {
+    words: Vec<OsString>,
+    /// The subcommands among them; the last is one of [`ROLES`].
+    path: Vec<&'static str>,
+    /// Ids of arguments that are among them.
+    flags: BTreeSet<String>,
+    /// The file that a flag names.
+    file: Option<PathBuf>,
+}
+
+/// Options of one subcommand, with all sources taken together.
+#[derive(Debug)]
+pub(super) struct Options {
+    matches: ArgMatches,
+    pub(super) effective: Effective,
+    /// What is probably a mistake although it can't be told for sure.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn args<T: FromArgMatches>(&self) -> Result<T, Wrong> {
+        T::from_arg_matches(&self.matches).map_err(Wrong::Usage)
+    }
+}
+
+/// What flags say, by themselves. What is missing may be elsewhere, and what is wrong elsewhere is
+/// told by [`Given::read`], which knows where that is.
+pub(super) fn of_flags(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let lenient = |role: Command| role.mut_args(|arg| arg.required(false));
+    // Help names the variables, so first with them.
+    let full = each_role(documented(), &lenient).try_get_matches_from(words);
+    full.or_else(|error| {
+        let flags = each_role(super::Cli::command(), &lenient).try_get_matches_from(words);
+        flags.map_err(|_| error)
+    })
+}
+
+/// The command as help, completions and manual pages show it.
+pub(super) fn documented() -> Command {
+    each_role(super::Cli::command(), &with_environment)
+}
+
+/// Changes every subcommand that is one of [`ROLES`], wherever it is.
+fn each_role(command: Command, change: &dyn Fn(Command) -> Command) -> Command {
+    command.mut_subcommands(|subcommand| {
+        let is_role = ROLES.contains(&subcommand.get_name());
+        if is_role { change(subcommand) } else { each_role(subcommand, change) }
+    })
+}
+
+/// The file that a flag names.
+pub(super) fn file_flag(own: &ArgMatches) -> Option<PathBuf> {
+    let file = own.try_get_one::<PathBuf>(CONFIG).ok().flatten()?;
+    (own.value_source(CONFIG) == Some(ValueSource::CommandLine)).then(|| file.clone())
+}
+
+/// The file that the environment names.
+pub(super) fn file_variable() -> Option<PathBuf> {
+    std::env::var_os(environment::variable(CONFIG))
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+fn with_environment(role: Command) -> Command {
+    role.mut_args(|arg| match arg.get_long().map(environment::variable) {
+        Some(variable) => arg.env(variable).hide_env_values(true),
+        None => arg,
+    })
+}
+
+impl Given {
+    /// `path` are the subcommands among `words`, and `own` is what clap found behind the last.
+    pub(super) fn new(words: Vec<OsString>, path: &[&'static str], own: &ArgMatches) -> Self {
+        let is_flag = |id: &&str| own.value_source(id) == Some(ValueSource::CommandLine);
+        let flags = own.ids().map(clap::Id::as_str).filter(is_flag).map(str::to_owned).collect();
+        Self { words, path: path.to_vec(), flags, file: file_flag(own) }
+    }
+
+    /// With this file, where no flag names another.
+    pub(super) fn or_file(mut self, file: Option<PathBuf>) -> Self {
+        self.file = self.file.or(file);
+        self
+    }
+
+    fn role(&self) -> &'static str {
+        self.path.last().copied().unwrap_or_default()
+    }
+
+    /// Reads all sources.
+    pub(super) fn read(&self) -> Result<Options, Wrong> {
+        let command = super::Cli::command();
+        let known: BTreeMap<_, _> = ROLES.map(|role| (role, keys(&command, role))).into();
+        let role = command.find_subcommand(self.role()).cloned().unwrap_or_default();
+        let mut wrong = self.wrong_in_environment(&role);
+        let path = self.file.clone().or_else(file_variable);
+        let file = match path.as_deref().map(File::read).transpose() {
+            Ok(file) => file,
+            Err(of_file) => return Err(Wrong::Sentences([wrong, of_file].concat())),
+        };
+        if let Some(file) = &file {
+            wrong.extend(file.unknown(&known));
+            wrong.extend(wrong_in_file(file, &role));
+        }
+        if !wrong.is_empty() {
+            return Err(Wrong::Sentences(wrong));
+        }
+        let defaults = |role: Command| with_environment(with_defaults(role, file.as_ref()));
+        let command = at(command, &self.path, &defaults);
+        let matches = command.try_get_matches_from(&self.words).map_err(Wrong::Usage)?;
+        let own =
+            self.path.iter().try_fold(&matches, |matches, name| matches.subcommand_matches(name));
+        let own = own.cloned().unwrap_or_default();
+        let effective = Effective::new(&role, &own, file.as_ref());
+        let set = std::env::vars_os().map(|(name, _)| name);
+        let flags = known.values().flatten().map(String::as_str).chain([CONFIG]);
+        let remarks = environment::mistyped(set, flags)
+            .into_iter()
+            .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"))
+            .collect();
+        Ok(Options { matches: own, effective, remarks })
+    }
+
+    /// Values of variables that no flag overrides.
+    fn wrong_in_environment(&self, role: &Command) -> Vec<String> {
+        let check = |(flag, arg): (&str, &Arg)| {
+            if self.flags.contains(arg.get_id().as_str()) {
+                return None;
+            }
+            let variable = environment::variable(flag);
+            let value = std::env::var_os(&variable)?;
+            check(arg, &[value]).err().map(|sentence| format!("{variable}: {sentence}"))
+        };
+        flags(role).filter_map(check).collect()
+    }
+}
+
+/// Arguments that can be given otherwise, with the names of their flags.
+fn flags(role: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    role.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)))
+}
+
+/// Keys of a role's table.
+fn keys(command: &Command, role: &str) -> Vec<String> {
+    let role = command.find_subcommand(role).into_iter();
+    let names = role.flat_map(flags).map(|(flag, _)| flag.to_owned());
+    names.filter(|flag| flag != CONFIG).collect()
+}
+
+fn wrong_in_file(file: &File, role: &Command) -> Vec<String> {
+    let check = |entry: &file::Entry| {
+        let (_, arg) = flags(role).find(|(flag, _)| *flag == entry.key)?;
+        let sentence = check(arg, &given(arg, &entry.values)).err()?;
+        Some(format!("{}:{}: {sentence}", file.path.display(), entry.line))
+    };
+    file.entries(role.get_name()).iter().filter_map(check).collect()
+}
+
+/// The values as the flag takes them: repeated, or else as one.
+fn given(arg: &Arg, values: &[String]) -> Vec<OsString> {
+    if matches!(arg.get_action(), clap::ArgAction::Append) {
+        values.iter().map(OsString::from).collect()
+    } else {
+        vec![values.join(",").into()]
+    }
+}
+
+/// Whether a flag takes these values; the sentence that clap would say of it.
+fn check(arg: &Arg, values: &[OsString]) -> Result<(), String> {
+    let arg = arg.clone().required(false).default_values(values);
+    match Command::new("check").arg(arg).try_get_matches_from(["check"]) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(sentence(&error)),
+    }
+}
+
+/// What clap says is wrong, without its advice.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let lines: Vec<_> = first.lines().map(str::trim).collect();
+    let joined = lines.join(" ");
+    joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
+}
+
+/// The role with what its table says in place of the defaults.
+fn with_defaults(role: Command, file: Option<&File>) -> Command {
+    let table = role.get_name().to_owned();
+    role.mut_args(|arg| {
+        let entries = file.into_iter().flat_map(|file| file.entries(&table));
+        let of_arg = |entry: &&file::Entry| arg.get_long() == Some(entry.key.as_str());
+        match entries.into_iter().find(of_arg).map(|entry| given(&arg, &entry.values)) {
+            // What has a default is not missing.
+            Some(values) if !values.is_empty() => arg.required(false).default_values(values),
+            _ => arg,
+        }
+    })
+}
+
+fn at(command: Command, path: &[&'static str], change: &dyn Fn(Command) -> Command) -> Command {
+    match path {
+        [] => change(command),
+        [name, rest @ ..] => command.mut_subcommand(name, |command| at(command, rest, change)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! SIGHUP: reads the configuration anew, applies what can be applied and says what can't.
+
+use tracing::{error, info, warn};
+
+use super::log::{Level, Log};
+use super::options::{Effective, Given, Options};
+
+/// What sessions that are there already keep as it was.
+const FOR_NEW_SESSIONS: &[&str] = &["no-pacing"];
+
+/// A configuration in use.
+pub(super) struct Running {
+    given: Given,
+    effective: Effective,
+    reloadable: &'static [&'static str],
+    log: Log,
+}
+
+impl Running {
+    pub(super) fn new(
+        given: Given,
+        effective: Effective,
+        reloadable: &'static [&'static str],
+        log: Log,
+    ) -> Self {
+        Self { given, effective, reloadable, log }
+    }
+
+    /// Reads it anew and hands it to `apply`, all or nothing, with a line for each change. `apply`
+    /// returns the log level.
+    pub(super) fn reload(&mut self, apply: impl FnOnce(&Options) -> Result<Level, Vec<String>>) {
+        let result = self.given.read().map_err(super::Wrong::sentences).and_then(|options| {
+            let level = apply(&options)?;
+            Ok((options.effective, level))
+        });
+        let (new, level) = match result {
+            Ok(new) => new,
+            Err(sentences) => {
+                for sentence in sentences {
+                    error!("not reloaded, everything stays as it was: {sentence}");
+                }
+                return;
+            }
+        };
+        let changes = self.effective.changes(&new);
+        if changes.is_empty() {
+            info!("reloaded; nothing has changed");
+        }
+        for change in changes {
+            let (key, old, new) = (change.key, change.old, change.new);
+            if self.reloadable.contains(&key.as_str()) {
+                let whom = if FOR_NEW_SESSIONS.contains(&key.as_str()) {
+                    ", for new sessions"
+                } else {
+                    ""
+                };
+                info!("reloaded {key}: {old} -> {new}{whom}");
+            } else {
+                warn!(running = old, file = new, "{key} changed in the file, but needs a restart");
+            }
+        }
+        self.effective.take_over(&new, self.reloadable);
+        // Last, so that what has changed is said also when less is said from now on.
+        self.log.set(level);
+    }
+}

@@ -1,0 +1,51 @@
+//! What the benches run of the private folders. No part of the library's interface: it may change
+//! or go at any time.
+//!
+//! Benches are programs of their own and see only what is public. Tables, outboxes and the mesh are
+//! not, and should not become so in order to be measured. So these few drivers, and nothing of what
+//! they drive, are what a bench gets. They are always built, because benches that wait for a feature
+//! are benches that nobody runs; a program that does not call them does not contain them.
+//!
+//! Each driver calls what the real one (`reflector::driver`) calls, in the same order, with the
+//! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.
+
+mod fan_out;
+mod hop;
+mod shards;
+mod table;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+pub use fan_out::FanOut;
+pub use hop::hops;
+pub use table::Table;
+
+use crate::wire::{Action, Destination, Message, NextHop, Update, Vni};
+
+/// A route of a VNI.
+pub type Route = (Destination, NextHop);
+
+/// Next hops that routes are spread over, as over the hosts of a data centre.
+const HOPS: u32 = 1000;
+
+/// So many different routes: IPv4 hosts, over a thousand next hops.
+#[must_use]
+pub fn routes(count: u32) -> Vec<Route> {
+    let route = |number: u32| {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 + number);
+        let hop = Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(number % HOPS + 1));
+        let destination = Destination::new(address.into(), 32);
+        (destination.unwrap_or(Destination::FIRST), NextHop::standard(hop.into()))
+    };
+    (0..count).map(route).collect()
+}
+
+/// The messages that announce or withdraw routes.
+#[must_use]
+pub fn window(vni: Vni, action: Action, routes: &[Route]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &(destination, next_hop) in routes {
+        Message::Update(Update { action, vni, destination, next_hop }).encode_into(&mut bytes);
+    }
+    bytes
+}

@@ -1,0 +1,101 @@
+//! One VNI: a publisher, and subscribers that are in sync.
+
+use std::time::Duration;
+
+use ahash::RandomState;
+
+use super::Route;
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::table::{Bounds, Chunk, Origin, Vnet};
+use crate::wire::{Action, Vni};
+
+/// Changes between two seals: what one full read brings is not much more.
+const SEAL_EVERY: usize = 1024;
+/// Routes of a departed peer that one turn withdraws of one VNI.
+const SHARE: usize = 2048;
+/// Bytes of one chunk, as `shard` asks for them.
+const CHUNK: usize = 64 * 1024;
+/// The one who asks for dumps.
+const JOINER: u64 = u64::MAX;
+
+/// A table that is used as its shard would.
+#[derive(Debug)]
+pub struct Table {
+    vnet: Vnet,
+    now: Moment,
+    publisher: u64,
+}
+
+impl Table {
+    /// An empty table with so many subscribers in sync.
+    #[must_use]
+    pub fn new(subscribers: u64) -> Self {
+        let vnet = Vnet::new(Vni(1), Bounds::default(), RandomState::with_seeds(1, 2, 3, 4));
+        let mut table = Self { vnet, now: Moment(0), publisher: subscribers };
+        for peer in 0..subscribers {
+            table.join(peer);
+        }
+        table
+    }
+
+    /// The publisher announces or withdraws routes. What changed is sealed every now and then.
+    pub fn update(&mut self, action: Action, routes: &[Route]) {
+        for run in routes.chunks(SEAL_EVERY) {
+            let member = self.vnet.member(origin(self.publisher));
+            for (destination, next_hop) in run {
+                self.vnet.update(member, action, destination, next_hop);
+            }
+            self.seal();
+        }
+    }
+
+    /// The publisher is gone, and all its routes with it. The next one is another peer.
+    pub fn lose_publisher(&mut self) {
+        self.vnet.leave(PeerId(self.publisher));
+        self.publisher += 1;
+        while self.vnet.has_work() {
+            self.vnet.work(SHARE);
+            self.seal();
+        }
+    }
+
+    /// Somebody subscribes, is sent all there is, and leaves. Returns the bytes.
+    pub fn dump(&mut self) -> usize {
+        self.now = self.now + Duration::from_secs(10); // no chunk of the last dump is remembered
+        let bytes = self.join(JOINER);
+        self.vnet.leave(PeerId(JOINER));
+        bytes
+    }
+
+    /// Routes that are announced.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.vnet.routes()
+    }
+
+    fn join(&mut self, peer: u64) -> usize {
+        let member = self.vnet.member(origin(peer));
+        self.vnet.subscribe(member);
+        let mut bytes = 0;
+        while let Some((_, Chunk { batch, in_sync, .. })) =
+            self.vnet.chunk(PeerId(peer), CHUNK, self.now)
+        {
+            bytes += batch.map_or(0, |batch| batch.len());
+            if in_sync {
+                break;
+            }
+        }
+        bytes
+    }
+
+    /// Seals, and lets go of the batches: subscribers have taken them.
+    fn seal(&mut self) {
+        self.vnet.seal();
+        drop(self.vnet.take_sealed());
+        self.vnet.trim(false);
+    }
+}
+
+fn origin(peer: u64) -> Origin {
+    Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false }
+}

@@ -1,0 +1,40 @@
+//! What counts as one source of connections.
+
+use std::net::IpAddr;
+
+/// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Source {
+    V4(u32),
+    V6(u64),
+}
+
+impl Source {
+    pub(super) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments().map(u64::from);
+                Self::V6(a << 48 | b << 32 | c << 16 | d)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_same(one: &str, other: &str) -> bool {
+        Source::of(one.parse().unwrap()) == Source::of(other.parse().unwrap())
+    }
+
+    #[test]
+    fn an_ipv6_source_is_a_network_and_an_ipv4_source_an_address() {
+        assert!(is_same("2001:db8::1", "2001:db8::ffff:0:0:1"));
+        assert!(!is_same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(is_same("192.0.2.1", "::ffff:192.0.2.1"));
+        assert!(!is_same("192.0.2.1", "192.0.2.2"));
+        assert!(!is_same("::", "0.0.0.0"));
+    }
+}

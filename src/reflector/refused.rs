@@ -1,0 +1,49 @@
+//! Connections that were not taken, by reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::session::CloseReason;
+
+/// Connections that were closed before they became sessions, since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Refused {
+    /// There were as many sessions as `--max-peers` allows.
+    pub max_peers: u64,
+    /// The access list denies their source.
+    pub denied: u64,
+    /// Their source came too often.
+    pub rate: u64,
+    /// Their source held as many sessions as it may.
+    pub per_source: u64,
+}
+
+/// Counts them: written by the acceptor, read by whoever asks.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    max_peers: AtomicU64,
+    denied: AtomicU64,
+    rate: AtomicU64,
+    per_source: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn count(&self, reason: &CloseReason) {
+        let counter = match reason {
+            CloseReason::MaxPeers(_) => &self.max_peers,
+            CloseReason::Denied => &self.denied,
+            CloseReason::ConnectRate(_) => &self.rate,
+            CloseReason::MaxPeersPerSource(_) => &self.per_source,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> Refused {
+        Refused {
+            max_peers: self.max_peers.load(Ordering::Relaxed),
+            denied: self.denied.load(Ordering::Relaxed),
+            rate: self.rate.load(Ordering::Relaxed),
+            per_source: self.per_source.load(Ordering::Relaxed),
+        }
+    }
+}

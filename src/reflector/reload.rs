@@ -1,0 +1,47 @@
+//! What can change while a reflector runs.
+
+use std::time::Duration;
+
+use super::access::Access;
+use super::config::{Config, StartError};
+use crate::shard::{Limits, Settings};
+
+/// The part of a [`Config`] that a running reflector can be given anew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reloadable {
+    /// See [`Config::max_peers`]. With more sessions than that none is closed, but no further one
+    /// is taken.
+    pub max_peers: u64,
+    /// See [`Access`]. Sessions of sources that are now denied are closed; those above a lowered
+    /// number per source are not.
+    pub access: Access,
+    /// See [`Settings::limits`]. A peer above a lowered limit stays as it is until it adds one more.
+    pub limits: Limits,
+    /// See [`Settings::batch_delay`].
+    pub batch_delay: Duration,
+    /// See [`Settings::send_hold`].
+    pub send_hold: Duration,
+    /// See [`Settings::pacing`]. Holds for sessions that begin from now on.
+    pub pacing: bool,
+}
+
+impl From<&Config> for Reloadable {
+    fn from(config: &Config) -> Self {
+        let Settings { limits, batch_delay, send_hold, pacing, .. } = config.settings;
+        let (max_peers, access) = (config.max_peers, config.access.clone());
+        Self { max_peers, access, limits, batch_delay, send_hold, pacing }
+    }
+}
+
+impl Reloadable {
+    /// The same settings with this part replaced.
+    pub(super) fn applied_to(&self, settings: &Settings) -> Settings {
+        let Self { limits, batch_delay, send_hold, pacing, .. } = *self;
+        Settings { limits, batch_delay, send_hold, pacing, ..settings.clone() }
+    }
+
+    /// Checks what can be checked beforehand.
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        if self.send_hold.is_zero() { Err(StartError::SendHold) } else { Ok(()) }
+    }
+}
