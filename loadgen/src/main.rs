@@ -9,7 +9,8 @@
 //! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible.
 //! * `plan`: which routes there are, as numbers; `ledger`: which of them one subscriber holds.
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
-//! * `scenarios`: what is done and measured; `report`: how it is told.
+//! * `scenarios`: what is done and measured; `live` looks on and shows it while it happens.
+//! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
 //!
 //! Linux only: it needs epoll and `/proc`.
 
@@ -17,6 +18,10 @@
 mod args;
 #[cfg(target_os = "linux")]
 mod ledger;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
+mod machine;
 #[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]

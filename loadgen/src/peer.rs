@@ -14,6 +14,21 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// One sentence, when the server refuses or answers something else.
 pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<TcpStream, String> {
+    greet(server, keepalive, node).map(|(stream, _)| stream)
+}
+
+/// Whether a server says when a table is complete. Asks it, by a session that ends at once.
+///
+/// # Errors
+/// One sentence, as for [`connect`].
+pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, String> {
+    let (_, hello) = greet(server, keepalive, "probe")?;
+    let capabilities = hello.extensions.map(|extensions| extensions.capabilities);
+    Ok(capabilities.unwrap_or_default().contains(Capabilities::END_OF_TABLE))
+}
+
+/// See [`connect`]; with the server's HELLO.
+fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, Hello), String> {
     let told = |error: std::io::Error| format!("session with {server}: {error}");
     let mut stream = TcpStream::connect(server).map_err(told)?;
     stream.set_nodelay(true).map_err(told)?;
@@ -27,17 +42,17 @@ pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<
     };
     send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
     let mut answers = Answers::default();
-    match answers.next(&mut stream).map_err(told)? {
-        Message::Hello(_) => {}
+    let hello = match answers.next(&mut stream).map_err(told)? {
+        Message::Hello(hello) => hello,
         other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
-    }
+    };
     send(&mut stream, &[Message::Keepalive]).map_err(told)?;
     match answers.next(&mut stream).map_err(told)? {
         Message::Keepalive => {}
         other => return Err(format!("{server} answered KEEPALIVE with {:?}", other.kind())),
     }
     if answers.unread.is_empty() {
-        Ok(stream)
+        Ok((stream, hello))
     } else {
         Err(format!("{server} sent something that nobody asked for"))
     }
@@ -52,6 +67,22 @@ pub(crate) fn subscribe(
     vnis: impl Iterator<Item = Vni>,
 ) -> std::io::Result<()> {
     send(stream, &vnis.map(Message::Subscribe).collect::<Vec<_>>())
+}
+
+/// Waits until a server that has nothing else to say has read everything so far.
+///
+/// # Errors
+/// Whatever the socket says, and when the server says something else.
+pub(crate) fn barrier(stream: &mut TcpStream, patience: Duration) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(patience))?;
+    send(stream, &[Message::Keepalive])?;
+    match Answers::default().next(stream)? {
+        Message::Keepalive => Ok(()),
+        other => {
+            let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
+            Err(std::io::Error::new(ErrorKind::InvalidData, told))
+        }
+    }
 }
 
 fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {

@@ -10,9 +10,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::args::Common;
+use crate::live::{self, Watch};
 use crate::peer;
 use crate::plan::Plan;
-use crate::procfs::Usage;
+use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers};
 use crate::report::Report;
 use crate::target::Target;
@@ -25,6 +26,8 @@ pub(crate) struct Run<'a> {
     pub(crate) report: Report,
     /// UPDATEs that subscribers have received so far.
     pub(crate) delivered: Arc<AtomicU64>,
+    /// Whether the server says when a table is complete.
+    tells_tables: bool,
 }
 
 /// Starts the server, runs a scenario and stops the server.
@@ -38,10 +41,15 @@ pub(crate) fn run(
 ) -> Result<Report, String> {
     raise_descriptors()?;
     let target = Target::new(common)?;
-    let report = Report::new(name, target.name.clone());
-    let mut run = Run { common, target, report, delivered: Arc::default() };
+    let tells_tables = peer::tells_tables(target.address, common.keepalive)?;
+    let report = Report::new(name, &target, common);
+    let delivered = Arc::default();
+    let watch = Watch::start(Arc::clone(&delivered), target.pid)?;
+    let mut run = Run { common, target, report, delivered, tells_tables };
     let done = scenario(&mut run);
-    let Run { target, report, .. } = run;
+    let Run { target, mut report, .. } = run;
+    let timeline = watch.finish();
+    report.add_timeline(timeline, procfs::resident(target.pid).unwrap_or(0));
     let stopped = target.stop();
     // A server that died explains whatever else went wrong.
     match (done, stopped) {
@@ -52,7 +60,7 @@ pub(crate) fn run(
 }
 
 impl Run<'_> {
-    /// What the server has used so far.
+    /// What the server has used so far; nothing, when its process is not known.
     pub(crate) fn used(&self) -> Result<Usage, String> {
         Usage::of(self.target.pid)
     }
@@ -70,6 +78,8 @@ impl Run<'_> {
 
     /// Connects sessions, subscribes them to all VNIs of the plan, and waits until each holds `held`
     /// routes and has been told that its tables are complete.
+    ///
+    /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
     pub(crate) fn subscribe(
         &self,
         receivers: &mut Receivers,
@@ -82,13 +92,19 @@ impl Run<'_> {
         for _ in 0..sessions {
             streams.push(self.connect("subscriber")?);
         }
-        receivers.set_goal(Goal { held, tables: Some(plan.vnis) }, sessions);
+        let tables = self.tells_tables.then_some(plan.vnis);
+        // With routes to come, having them all shows that a session is subscribed.
+        let is_silent = !self.tells_tables && held == 0;
+        receivers.set_goal(Goal { held, tables }, sessions);
         for mut stream in streams {
-            peer::subscribe(&mut stream, plan.vnis())
-                .map_err(|error| format!("subscriber: {error}"))?;
+            let told = |error| format!("subscriber: {error}");
+            peer::subscribe(&mut stream, plan.vnis()).map_err(told)?;
+            if is_silent {
+                peer::barrier(&mut stream, self.common.patience()).map_err(told)?;
+            }
             receivers.add(stream)?;
         }
-        receivers.wait(self.common.patience(), meanwhile)
+        if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }
 
     /// Waits until the server has done what it had to do: until it uses next to no CPU time.
@@ -116,7 +132,7 @@ impl Run<'_> {
 
 /// Says where a run is.
 pub(crate) fn progress(text: &str) {
-    eprintln!("loadgen: {text}");
+    live::phase(text);
 }
 
 /// Allows this process, and the servers that it starts, as many descriptors as there may be.
