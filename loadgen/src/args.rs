@@ -9,6 +9,8 @@ use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 
+#[cfg(feature = "peers")]
+use crate::rustbond;
 use crate::scenarios::{self, fanout, idle, table};
 use crate::{repeater, report};
 
@@ -89,6 +91,8 @@ pub(crate) enum Spawn {
     Reflector,
     /// Repeats bytes with no routing: the limit of what a server can do
     Repeater,
+    /// The server of the crate rustbond (needs the feature peers)
+    Rustbond,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +106,10 @@ enum Command {
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
+    /// The server of --spawn rustbond
+    #[cfg(feature = "peers")]
+    #[command(hide = true)]
+    Rustbond(rustbond::Options),
 }
 
 /// Runs the command; failure also means that something was not delivered as it should.
@@ -115,6 +123,10 @@ pub(crate) fn main() -> ExitCode {
     let result = match &command {
         Command::Repeater(options) => {
             return finish(repeater::run(options).map_err(|error| format!("repeater: {error}")));
+        }
+        #[cfg(feature = "peers")]
+        Command::Rustbond(options) => {
+            return finish(rustbond::run(options).map_err(|error| format!("rustbond: {error}")));
         }
         Command::Fanout(options) => {
             scenarios::run(&common, "fanout", |run| fanout::run(run, options))

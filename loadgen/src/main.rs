@@ -6,7 +6,8 @@
 //!
 //! * `args`: the command line.
 //! * `target`: the server, spawned or found running; `procfs` reads what it uses.
-//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible.
+//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible;
+//!   `rustbond`: the published crate of that name, with the feature `peers`.
 //! * `plan`: which routes there are, as numbers; `ledger`: which of them one subscriber holds.
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
 //! * `scenarios`: what is done and measured; `live` looks on and shows it while it happens.
@@ -34,6 +35,8 @@ mod receiver;
 mod repeater;
 #[cfg(target_os = "linux")]
 mod report;
+#[cfg(all(target_os = "linux", feature = "peers"))]
+mod rustbond;
 #[cfg(target_os = "linux")]
 mod scenarios;
 #[cfg(target_os = "linux")]

@@ -17,6 +17,9 @@ use crate::live;
 const START_TIME: Duration = Duration::from_secs(10);
 const STOP_TIME: Duration = Duration::from_secs(10);
 
+const NO_PEERS: &str = "this loadgen has no rustbond: build it with \
+    `cargo build --release -p metalbond-loadgen --features peers` (needs protoc)";
+
 /// See the module's documentation. Dropping it kills what it started.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -54,6 +57,8 @@ impl Target {
                 (program, vec!["server", "--listen", "127.0.0.1:0"], "reflector")
             }
             Spawn::Repeater => (own, vec!["repeater", "--listen", "127.0.0.1:0"], "repeater"),
+            Spawn::Rustbond if !cfg!(feature = "peers") => return Err(NO_PEERS.into()),
+            Spawn::Rustbond => (own, vec!["rustbond", "--listen", "127.0.0.1:0"], "rustbond"),
         };
         arguments.extend(common.server_args.iter().map(String::as_str));
         let child = Command::new(&program)
