@@ -12,7 +12,7 @@ use clap::{
 #[cfg(feature = "peers")]
 use crate::rustbond;
 use crate::scenarios::{self, fanout, idle, table};
-use crate::{repeater, report};
+use crate::{compare, repeater, report};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
@@ -103,6 +103,8 @@ enum Command {
     Table(table::Options),
     /// Many sessions that only keep themselves alive
     Idle(idle::Options),
+    /// One scenario against several servers in turn
+    Compare(compare::Options),
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
@@ -128,6 +130,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Rustbond(options) => {
             return finish(rustbond::run(options).map_err(|error| format!("rustbond: {error}")));
         }
+        Command::Compare(options) => return finish(compare::run(&common, options)),
         Command::Fanout(options) => {
             scenarios::run(&common, "fanout", |run| fanout::run(run, options))
         }

@@ -12,11 +12,14 @@
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
 //! * `scenarios`: what is done and measured; `live` looks on and shows it while it happens.
 //! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
+//! * `compare`: a scenario against several servers in turn.
 //!
 //! Linux only: it needs epoll and `/proc`.
 
 #[cfg(target_os = "linux")]
 mod args;
+#[cfg(target_os = "linux")]
+mod compare;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
