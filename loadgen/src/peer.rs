@@ -14,14 +14,27 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// One sentence, when the server refuses or answers something else.
 pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<TcpStream, String> {
-    let Opening { mut stream, mut answers, server } =
+    greet(server, keepalive, node).map(|(stream, _)| stream)
+}
+
+/// Whether a server says when a table is complete. Asks it, by a session that ends at once.
+///
+/// # Errors
+/// One sentence, as for [`connect`].
+pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, String> {
+    greet(server, keepalive, "probe").map(|(_, tells_tables)| tells_tables)
+}
+
+/// See [`connect`]; and whether the server says when a table is complete.
+fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, bool), String> {
+    let Opening { mut stream, mut answers, server, tells_tables } =
         Opening::new(server, keepalive, node, None)?.greeted(&[])?;
     match answers.next(&mut stream).map_err(|error| told(server, &error))? {
         Message::Keepalive => {}
         other => return Err(format!("{server} answered KEEPALIVE with {:?}", other.kind())),
     }
     if answers.unread.is_empty() {
-        Ok(stream)
+        Ok((stream, tells_tables))
     } else {
         Err(format!("{server} sent something that nobody asked for"))
     }
@@ -37,6 +50,8 @@ pub(crate) struct Opening {
     stream: TcpStream,
     answers: Answers,
     server: SocketAddr,
+    /// Whether the server says when a table is complete; no, before its HELLO.
+    tells_tables: bool,
 }
 
 impl Opening {
@@ -65,7 +80,7 @@ impl Opening {
             extensions: Some(Extensions::new(capabilities, agent, node)),
         };
         send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
-        Ok(Self { stream, answers: Answers::default(), server })
+        Ok(Self { stream, answers: Answers::default(), server, tells_tables: false })
     }
 
     /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
@@ -76,10 +91,13 @@ impl Opening {
     pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
         let server = self.server;
         let told = |error| told(server, &error);
-        match self.answers.next(&mut self.stream).map_err(told)? {
-            Message::Hello(_) => {}
+        let hello = match self.answers.next(&mut self.stream).map_err(told)? {
+            Message::Hello(hello) => hello,
             other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
-        }
+        };
+        let capabilities = hello.extensions.map(|extensions| extensions.capabilities);
+        let capabilities = capabilities.unwrap_or_default();
+        self.tells_tables = capabilities.contains(Capabilities::END_OF_TABLE);
         let mut bytes = Vec::with_capacity(more.len() + 4);
         Message::Keepalive.encode_into(&mut bytes);
         bytes.extend_from_slice(more);
@@ -119,6 +137,22 @@ pub(crate) fn subscribe(
     vnis: impl Iterator<Item = Vni>,
 ) -> std::io::Result<()> {
     send(stream, &vnis.map(Message::Subscribe).collect::<Vec<_>>())
+}
+
+/// Waits until a server that has nothing else to say has read everything so far.
+///
+/// # Errors
+/// Whatever the socket says, and when the server says something else.
+pub(crate) fn barrier(stream: &mut TcpStream, patience: Duration) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(patience))?;
+    send(stream, &[Message::Keepalive])?;
+    match Answers::default().next(stream)? {
+        Message::Keepalive => Ok(()),
+        other => {
+            let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
+            Err(std::io::Error::new(ErrorKind::InvalidData, told))
+        }
+    }
 }
 
 fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {

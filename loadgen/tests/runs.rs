@@ -73,7 +73,9 @@ fn figure(output: &Output, name: &str) -> f64 {
     let told = String::from_utf8_lossy(&output.stdout);
     let figure =
         told.lines().find_map(|line| line.trim().strip_prefix(name)?.split_whitespace().next());
-    figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no {name}: {told}"))
+    figure
+        .and_then(|figure| figure.replace(',', "").parse().ok())
+        .unwrap_or_else(|| panic!("no {name}: {told}"))
 }
 
 /// All but those of the warm-up, unless the machine was so slow that pairs coalesced.

@@ -23,12 +23,11 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
 pub(super) fn tell(report: &mut Report, stretch: &Stretch, observed: u64, observers: u32) {
     let Stretch { seconds, used, events, moves, sent, delivered } = *stretch;
     let expected = sent * u64::from(observers);
+    used.tell(report, (delivered as f64).max(1.0), seconds);
     report.add("events per second", events as f64 / seconds, "/s");
     report.add("  moves", moves as f64 / seconds, "/s");
     report.add("updates per second", sent as f64 / seconds, "/s");
-    report.add("delivered updates per second", delivered as f64 / seconds, "/s");
     report.add("updates to observers", observed as f64, "");
     report.add("updates to observers, expected", expected as f64, "");
     report.add("coalesced pairs", expected.saturating_sub(observed) as f64 / 2.0, "");
-    used.tell(report, (delivered as f64).max(1.0), seconds);
 }

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, ns, progress, seconds};
+use super::{Run, Used, ns, progress, seconds};
 use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::procfs::Usage;
 use crate::receiver::{Goal, Receivers, histogram};
 use crate::route_set::{RouteSet, Views};
 
@@ -56,12 +55,10 @@ struct Source {
 }
 
 /// What happened in a stretch of time.
-#[derive(Default)]
 struct Stretch {
     windows: u64,
     elapsed: Duration,
-    server: Usage,
-    own: Usage,
+    used: Used,
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
@@ -108,16 +105,9 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     }
     let delivered = (measured.windows * each_window) as f64;
     let seconds = measured.elapsed.as_secs_f64();
-    let Stretch { server, own, .. } = measured;
+    let server = measured.used.server;
     let report = &mut run.report;
-    report.add("delivered updates per second", delivered / seconds, "/s");
-    report.add_cpu(
-        ["server CPU per delivered update", "  in user mode", "  in the kernel"],
-        server,
-        delivered,
-    );
-    report.add("loadgen CPU per delivered update", own.cpu_ns as f64 / delivered, "ns");
-    report.add("server CPU used", server.cpu_ns as f64 / seconds / 1e9, "cores");
+    measured.used.tell(report, delivered.max(1.0), seconds);
     let all_windows = (warm_up.windows + measured.windows) as f64;
     let reads = outcome.reads as f64 / (all_windows * options.subscribers as f64);
     report.add("reads per subscriber and window", reads, "");
@@ -139,8 +129,7 @@ fn windows(
     duration: Duration,
     times: &mut Histogram<u64>,
 ) -> Result<Stretch, String> {
-    let own = std::process::id();
-    let (server_before, own_before) = (run.used()?, Usage::of(own)?);
+    let before = Used::by(run.target.pid)?;
     let began = Instant::now();
     let mut windows = 0;
     while began.elapsed() < duration {
@@ -163,10 +152,6 @@ fn windows(
             source.publisher.tick()?;
         }
     }
-    Ok(Stretch {
-        windows,
-        elapsed: began.elapsed(),
-        server: run.used()? - server_before,
-        own: Usage::of(own)? - own_before,
-    })
+    let elapsed = began.elapsed();
+    Ok(Stretch { windows, elapsed, used: Used::by(run.target.pid)?.since(before) })
 }

@@ -58,7 +58,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let used = run.used()? - before;
     let own_used = Usage::of(own)? - own_before;
     let seconds = began.elapsed().as_secs_f64();
-    let resident_at_end = procfs::resident(run.target.pid)?;
     receivers.check()?;
     run.verify(receivers, &Views::same(RouteSet::new(0)))?;
 
@@ -69,7 +68,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("resident memory per session", grown / sessions, "bytes");
     report.add("resident memory before", resident_before as f64 / 1e6, "MB");
     report.add("resident memory after", resident as f64 / 1e6, "MB");
-    report.add("resident memory at the end", resident_at_end as f64 / 1e6, "MB");
     report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
     report.add_cpu(
         ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],

@@ -79,7 +79,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
 
     let sent = send(run, options, &plan, &timing, &receivers, &mut publisher)?;
     let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
-    let goal = Goal { views: views.clone(), tables: Some(plan.vnis) };
+    let goal = Goal { views: views.clone(), tables: run.tables(plan.vnis) };
     receivers.check_goal(goal, subscribers)?;
     run.stay(&receivers, || publisher.tick())?;
     let outcome = run.verify(receivers, &views)?;
@@ -97,14 +97,13 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     for (name, quantile) in BEHIND {
         report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
     }
+    sent.used.tell(report, delivered.max(1.0), seconds);
     report.add("updates per second", f64::from(options.rate), "/s");
-    report.add("delivered updates per second", delivered / seconds, "/s");
     report.add("delivered updates, measured", delivered, "");
     report.add("delivered updates, all", outcome.updates as f64, "");
     report.add("expected updates, all", expected as f64, "");
     report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
     report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
-    sent.used.tell(report, delivered.max(1.0), seconds);
     Ok(())
 }
 

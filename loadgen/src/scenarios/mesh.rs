@@ -7,10 +7,11 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use metalbond::wire::{Action, Message};
+use metalbond::wire::Action;
 
 use super::{Run, Used, ns, progress, seconds};
 use crate::args::Spawn;
+use crate::peer;
 use crate::plan::Plan;
 use crate::receiver::{Goal, Receivers, Subscriber, histogram};
 use crate::rng::Rng;
@@ -158,7 +159,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let delivered = (measured.rounds * each_round) as f64;
     let seconds = measured.elapsed.as_secs_f64();
     let report = &mut run.report;
-    report.add("delivered updates per second", delivered / seconds, "/s");
     measured.used.tell(report, delivered.max(1.0), seconds);
     let sent = (measured.rounds * 2 * u64::from(options.peers) * u64::from(options.routes)) as f64;
     report.add("deliveries of one update", delivered / sent, "");
@@ -175,19 +175,23 @@ impl Mesh {
         let mut receivers = run.receivers(*plan, None)?;
         let mut writers = Writers::new(run.common.keepalive);
         let empty = Views::same(RouteSet::new(plan.routes));
-        let tables = vnis.first().and_then(|vnis| u32::try_from(vnis.len()).ok());
+        let each = vnis.first().and_then(|vnis| u32::try_from(vnis.len()).ok());
+        let tables = each.and_then(|each| run.tables(each));
         receivers.set_goal(Goal { views: empty.clone(), tables }, vnis.len());
-        for (peer, vnis) in vnis.iter().enumerate() {
-            let stream = writers.add(run.connect(&format!("mesh-{peer}"))?)?;
-            let subscriber = Subscriber { keeps_alive: false, ..Subscriber::new(stream, peer) };
-            receivers.add(subscriber)?;
-            let mut bytes = Vec::new();
-            for vni in vnis {
-                Message::Subscribe(plan.vni(*vni)).encode_into(&mut bytes);
+        for (number, vnis) in vnis.iter().enumerate() {
+            let mut stream = run.connect(&format!("mesh-{number}"))?;
+            let told = |error| format!("peer: {error}");
+            peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(told)?;
+            if tables.is_none() {
+                peer::barrier(&mut stream, run.common.patience()).map_err(told)?;
             }
-            writers.send(peer, &bytes)?;
+            let stream = writers.add(stream)?;
+            let subscriber = Subscriber { keeps_alive: false, ..Subscriber::new(stream, number) };
+            receivers.add(subscriber)?;
         }
-        receivers.wait(run.common.patience(), || writers.tick())?;
+        if tables.is_some() {
+            receivers.wait(run.common.patience(), || writers.tick())?;
+        }
         let frames = [Action::Add, Action::Remove].map(|action| {
             routes.iter().map(|routes| plan.frames(action, routes.iter().copied())).collect()
         });

@@ -17,9 +17,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::args::Common;
+use crate::live::{self, Watch};
 use crate::peer;
 use crate::plan::Plan;
-use crate::procfs::Usage;
+use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
 use crate::report::Report;
 use crate::route_set::Views;
@@ -36,6 +37,8 @@ pub(crate) struct Run<'a> {
     /// Sessions that end after the server: if one ended before, all others would be told what they
     /// no longer read, and the server would wait for that and warn of it.
     open: Vec<TcpStream>,
+    /// Whether the server says when a table is complete.
+    tells_tables: bool,
 }
 
 /// Starts the server, runs a scenario and stops the server.
@@ -49,10 +52,15 @@ pub(crate) fn run(
 ) -> Result<Report, String> {
     raise_descriptors()?;
     let target = Target::new(common)?;
-    let report = Report::new(name, target.name.clone());
-    let mut run = Run { common, target, report, delivered: Arc::default(), open: Vec::new() };
+    let tells_tables = peer::tells_tables(target.address, common.keepalive)?;
+    let report = Report::new(name, &target, common);
+    let delivered = Arc::default();
+    let watch = Watch::start(Arc::clone(&delivered), target.pid)?;
+    let mut run = Run { common, target, report, delivered, tells_tables, open: Vec::new() };
     let done = scenario(&mut run);
-    let Run { target, report, .. } = run;
+    let Run { target, mut report, .. } = run;
+    let timeline = watch.finish();
+    report.add_timeline(timeline, procfs::resident(target.pid).unwrap_or(0));
     let stopped = target.stop();
     // A server that died explains whatever else went wrong.
     match (done, stopped) {
@@ -63,7 +71,7 @@ pub(crate) fn run(
 }
 
 impl Run<'_> {
-    /// What the server has used so far.
+    /// What the server has used so far; nothing, when its process is not known.
     pub(crate) fn used(&self) -> Result<Usage, String> {
         Usage::of(self.target.pid)
     }
@@ -79,6 +87,11 @@ impl Run<'_> {
         Receivers::new(threads, plan, keepalive, delivered, timing.map(Arc::clone))
     }
 
+    /// How many END_OF_TABLEs to wait for after so many SUBSCRIBEs, if the server sends any.
+    pub(crate) fn tables(&self, subscribed: u32) -> Option<u32> {
+        self.tells_tables.then_some(subscribed)
+    }
+
     /// Connects a session.
     pub(crate) fn connect(&self, node: &str) -> Result<TcpStream, String> {
         peer::connect(self.target.address, self.common.keepalive, node)
@@ -86,6 +99,8 @@ impl Run<'_> {
 
     /// Connects sessions, subscribes them to all VNIs of the plan, and waits until each has its view
     /// and has been told that its tables are complete.
+    ///
+    /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
     pub(crate) fn subscribe(
         &self,
         receivers: &mut Receivers,
@@ -98,13 +113,18 @@ impl Run<'_> {
         for _ in 0..sessions {
             streams.push(self.connect("subscriber")?);
         }
-        receivers.set_goal(Goal { views, tables: Some(plan.vnis) }, sessions);
+        // With routes to come, having them all shows that a session is subscribed.
+        let is_silent = !self.tells_tables && views.total(sessions) == 0;
+        receivers.set_goal(Goal { views, tables: self.tables(plan.vnis) }, sessions);
         for (peer, mut stream) in streams.into_iter().enumerate() {
-            peer::subscribe(&mut stream, plan.vnis())
-                .map_err(|error| format!("subscriber: {error}"))?;
+            let told = |error| format!("subscriber: {error}");
+            peer::subscribe(&mut stream, plan.vnis()).map_err(told)?;
+            if is_silent {
+                peer::barrier(&mut stream, self.common.patience()).map_err(told)?;
+            }
             receivers.add(Subscriber { is_timed: true, ..Subscriber::new(stream, peer) })?;
         }
-        receivers.wait(self.common.patience(), meanwhile)
+        if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }
 
     /// Waits until the server has done what it had to do: until it uses next to no CPU time.
@@ -170,17 +190,18 @@ impl Run<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Used {
     pub(crate) server: Usage,
-    pub(crate) own: Usage,
+    /// CPU time of all threads of loadgen.
+    pub(crate) own_ns: u64,
 }
 
 impl Used {
     /// So far.
-    pub(crate) fn by(server: u32) -> Result<Self, String> {
-        Ok(Self { server: Usage::of(server)?, own: Usage::of(std::process::id())? })
+    pub(crate) fn by(server: Option<u32>) -> Result<Self, String> {
+        Ok(Self { server: Usage::of(server)?, own_ns: procfs::own_cpu_ns() })
     }
 
     /// At a later time, read by a thread of its own so that nothing else is held up.
-    pub(crate) fn at(server: u32, time: Instant) -> JoinHandle<Result<Self, String>> {
+    pub(crate) fn at(server: Option<u32>, time: Instant) -> JoinHandle<Result<Self, String>> {
         std::thread::spawn(move || {
             std::thread::sleep(time.saturating_duration_since(Instant::now()));
             Self::by(server)
@@ -189,17 +210,18 @@ impl Used {
 
     /// From an earlier time until this.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { server: self.server - earlier.server, own: self.own - earlier.own }
+        Self { server: self.server - earlier.server, own_ns: self.own_ns - earlier.own_ns }
     }
 
-    /// Tells both, for each of `delivered` updates and in cores.
+    /// Tells how many updates were delivered in that time, and what both used for each and in cores.
     pub(crate) fn tell(&self, report: &mut Report, delivered: f64, seconds: f64) {
+        report.add("delivered updates per second", delivered / seconds, "/s");
         report.add_cpu(
             ["server CPU per delivered update", "  in user mode", "  in the kernel"],
             self.server,
             delivered,
         );
-        let own = self.own.cpu_ns as f64;
+        let own = self.own_ns as f64;
         report.add("loadgen CPU per delivered update", own / delivered, "ns");
         report.add("server CPU used", self.server.cpu_ns as f64 / seconds / 1e9, "cores");
         report.add("loadgen CPU used", own / seconds / 1e9, "cores");
@@ -219,7 +241,7 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 
 /// Says where a run is.
 pub(crate) fn progress(text: &str) {
-    eprintln!("loadgen: {text}");
+    live::phase(text);
 }
 
 /// Allows this process, and the servers that it starts, as many descriptors as there may be.

@@ -81,10 +81,14 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("updates read out at the end", read_out as f64, "");
     report.add("resident memory before", resident_before as f64 / 1e6, "MB");
     report.add("resident memory after the baseline", resident as f64 / 1e6, "MB");
-    report.add("resident memory at the end", resident_beside as f64 / 1e6, "MB");
+    report.add("resident memory beside slow readers", resident_beside as f64 / 1e6, "MB");
     let each = |used: Usage, delivered: u64| used.cpu_ns as f64 / delivered as f64;
     let delivered = baseline.delivered.max(1);
-    report.add("baseline CPU per delivered update", each(baseline.used.server, delivered), "ns");
+    report.add(
+        "baseline server CPU per delivered update",
+        each(baseline.used.server, delivered),
+        "ns",
+    );
     tell(report, &stretch, observed, observers);
     Ok(())
 }

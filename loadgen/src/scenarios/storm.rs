@@ -127,7 +127,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let used = Used::by(run.target.pid)?.since(before);
     let delivered = run.delivered() - delivered_before;
     let resident_after = procfs::resident(run.target.pid)?;
-    let peak = procfs::peak_resident(run.target.pid)?;
     let outcome = run.verify(receivers, &views)?;
 
     let mut times = histogram();
@@ -144,23 +143,15 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         "s",
     );
     report.add("time until all views are whole", times.max() as f64 / 1e9, "s");
-    report.add_latency(times); // until a peer's view is whole
     let each = f64::from(vanishing.max(1));
-    report.add("server CPU used", used.server.cpu_ns as f64 / 1e9, "s");
     report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
     report.add("delivered updates", delivered as f64, "");
-    report.add(
-        "server CPU per delivered update",
-        used.server.cpu_ns as f64 / delivered.max(1) as f64,
-        "ns",
-    );
-    // Threads that connect have ended, so only the ticks tell.
-    let ticks = (used.own.user_ticks + used.own.system_ticks) as f64;
-    report.add("loadgen CPU used", ticks / 100.0, "s");
+    // What was used while nothing more came, to be sure of that, is next to nothing.
+    used.tell(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
+    report.add_latency(times); // until a peer's view is whole
     report.add("resident memory before", resident_before as f64 / 1e6, "MB");
     report.add("resident memory with all peers", resident as f64 / 1e6, "MB");
     report.add("resident memory after the storm", resident_after as f64 / 1e6, "MB");
-    report.add("resident memory, peak", peak as f64 / 1e6, "MB");
     Ok(())
 }
 
