@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::parser::ValueSource;
 use clap::{
     ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
@@ -139,6 +140,9 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "peers")]
         Command::Rustbond(options) => {
             return finish(rustbond::run(options).map_err(|error| format!("rustbond: {error}")));
+        }
+        Command::Compare(_) if matches.value_source("spawn") == Some(ValueSource::CommandLine) => {
+            return finish(Err("compare takes servers by --against, not by --spawn".into()));
         }
         Command::Compare(options) => return finish(compare::run(&common, options)),
         Command::Fanout(options) => {

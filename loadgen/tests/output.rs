@@ -179,6 +179,10 @@ fn what_cannot_be_compared_is_said() {
         let output = loadgen(&[&flags[..], &BRIEF].concat());
         assert!(!output.status.success() && stderr(&output).contains(told), "{output:?}");
     }
+    for flags in [["--spawn=repeater", "compare"], ["compare", "--spawn=repeater"]] {
+        let output = loadgen(&[&flags[..], &BRIEF].concat());
+        assert!(stderr(&output).contains("not by --spawn"), "{output:?}");
+    }
     let flags = ["compare", "--rounds=1", "--against=repeater", "table", "-r10"];
     let output = loadgen(&flags);
     assert!(stderr(&output).contains("repeater failed in round 1"), "{output:?}");
