@@ -93,6 +93,12 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         return Err(format!("{} updates delivered, not {}", outcome.updates, 2.0 * delivered));
     }
     let report = &mut run.report;
+    if delivered > 0.0 {
+        let seconds = dump_time + withdraw_time;
+        report.add("delivered updates per second", 2.0 * delivered / seconds, "/s");
+        let each = (dump.cpu_ns + withdraw.cpu_ns) as f64 / (2.0 * delivered);
+        report.add("server CPU per delivered update", each, "ns");
+    }
     report.add("routes per second of server CPU", routes / (load.cpu_ns as f64 / 1e9), "/s");
     report.add_cpu(
         ["server CPU per route loaded", "  in user mode", "  in the kernel"],
