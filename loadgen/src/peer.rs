@@ -29,10 +29,7 @@ pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, S
 fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, bool), String> {
     let Opening { mut stream, mut answers, server, tells_tables } =
         Opening::new(server, keepalive, node, None)?.greeted(&[])?;
-    match answers.next(&mut stream).map_err(|error| told(server, &error))? {
-        Message::Keepalive => {}
-        other => return Err(format!("{server} answered KEEPALIVE with {:?}", other.kind())),
-    }
+    answers.keepalive(&mut stream).map_err(|error| told(server, &error))?;
     if answers.unread.is_empty() {
         Ok((stream, tells_tables))
     } else {
@@ -86,6 +83,9 @@ impl Opening {
     /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
     /// The server's KEEPALIVE is still to be read.
     ///
+    /// A server without extensions may drop what comes before it has sent its KEEPALIVE: there the
+    /// rest is sent behind that.
+    ///
     /// # Errors
     /// One sentence, when the server answers something else.
     pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
@@ -100,6 +100,11 @@ impl Opening {
         self.tells_tables = capabilities.contains(Capabilities::END_OF_TABLE);
         let mut bytes = Vec::with_capacity(more.len() + 4);
         Message::Keepalive.encode_into(&mut bytes);
+        if !self.tells_tables && !more.is_empty() {
+            self.stream.write_all(&bytes).map_err(told)?;
+            self.answers.keepalive(&mut self.stream).map_err(told)?;
+            bytes.clear();
+        }
         bytes.extend_from_slice(more);
         self.stream.write_all(&bytes).map_err(told)?;
         Ok(self)
@@ -146,13 +151,7 @@ pub(crate) fn subscribe(
 pub(crate) fn barrier(stream: &mut TcpStream, patience: Duration) -> std::io::Result<()> {
     stream.set_read_timeout(Some(patience))?;
     send(stream, &[Message::Keepalive])?;
-    match Answers::default().next(stream)? {
-        Message::Keepalive => Ok(()),
-        other => {
-            let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
-            Err(std::io::Error::new(ErrorKind::InvalidData, told))
-        }
-    }
+    Answers::default().keepalive(stream)
 }
 
 fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {
@@ -170,6 +169,17 @@ struct Answers {
 }
 
 impl Answers {
+    /// Expects the answer to a KEEPALIVE.
+    fn keepalive(&mut self, stream: &mut TcpStream) -> std::io::Result<()> {
+        match self.next(stream)? {
+            Message::Keepalive => Ok(()),
+            other => {
+                let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
+                Err(std::io::Error::new(ErrorKind::InvalidData, told))
+            }
+        }
+    }
+
     fn next(&mut self, stream: &mut TcpStream) -> std::io::Result<Message> {
         let invalid = |error| std::io::Error::new(ErrorKind::InvalidData, error);
         loop {
@@ -253,12 +263,8 @@ impl Publisher {
         let mut exchange = || {
             self.stream.set_read_timeout(Some(patience))?;
             send(&mut self.stream, &[Message::Keepalive])?;
-            self.answers.next(&mut self.stream)
+            self.answers.keepalive(&mut self.stream)
         };
-        match exchange() {
-            Ok(Message::Keepalive) => Ok(()),
-            Ok(other) => Err(format!("a publisher was sent {:?}", other.kind())),
-            Err(error) => Err(format!("publisher: {error}")),
-        }
+        exchange().map_err(|error| format!("publisher: {error}"))
     }
 }

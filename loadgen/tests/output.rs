@@ -190,10 +190,13 @@ fn what_cannot_be_compared_is_said() {
 
 #[test]
 fn rustbond_runs_or_says_how_to_build_it() {
-    let output = loadgen(&[&BRIEF[..], &["--spawn", "rustbond"]].concat());
-    if cfg!(feature = "peers") {
-        assert!(output.status.success(), "{output:?}");
-    } else {
-        assert!(stderr(&output).contains("--features peers"), "{output:?}");
+    let storm = ["storm", "-p20", "-r3", "--group=5"];
+    for scenario in [&BRIEF[..], &storm] {
+        let output = loadgen(&[scenario, &["--spawn", "rustbond"]].concat());
+        if cfg!(feature = "peers") {
+            assert!(output.status.success(), "{output:?}");
+        } else {
+            assert!(stderr(&output).contains("--features peers"), "{output:?}");
+        }
     }
 }
