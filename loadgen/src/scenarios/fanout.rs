@@ -38,6 +38,11 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     publishers: u32,
 
+    /// Routes that are in the tables all the while, announced by a publisher of their own
+    #[arg(long, value_name = "R", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    table: u32,
+
     /// Seconds to measure
     #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = seconds)]
     duration: f64,
@@ -62,13 +67,20 @@ struct Stretch {
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let plan = Plan::new(options.window, options.vnis, 100);
+    let plan = Plan::new(options.table + options.window, options.vnis, 100);
     let mut receivers = run.receivers(plan, None)?;
     let mut sources = Vec::new();
-    let mut from = 0;
+    if options.table > 0 {
+        let frames = plan.frames(Action::Add, 0..options.table);
+        let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "table")?;
+        publisher.publish(&frames)?;
+        publisher.barrier(run.common.patience())?;
+        sources.push(Source { publisher, adds: Vec::new(), removes: Vec::new() });
+    }
+    let mut from = options.table;
     for number in 1..=options.publishers {
-        let to = u64::from(plan.routes) * u64::from(number) / u64::from(options.publishers);
-        let to = u32::try_from(to).unwrap_or(plan.routes);
+        let to = u64::from(options.window) * u64::from(number) / u64::from(options.publishers);
+        let to = options.table + u32::try_from(to).unwrap_or(options.window);
         sources.push(Source {
             publisher: Publisher::connect(run.target.address, run.common.keepalive, "publisher")?,
             adds: plan.frames(Action::Add, from..to),
@@ -77,7 +89,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         from = to;
     }
     let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
-    let empty = Views::same(RouteSet::new(plan.routes));
+    let empty = Views::same(RouteSet::of(plan.routes, 0..options.table));
     run.subscribe(&mut receivers, &plan, options.subscribers, empty.clone(), || Ok(()))?;
     progress(&format!("{} subscribers, windows of {}", options.subscribers, options.window));
 
@@ -99,7 +111,8 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let outcome = run.verify(receivers, &empty)?;
 
     let each_window = u64::from(options.window) * options.subscribers as u64;
-    let expected = (warm_up.windows + measured.windows) * each_window;
+    let dumps = u64::from(options.table) * options.subscribers as u64;
+    let expected = (warm_up.windows + measured.windows) * each_window + dumps;
     if outcome.updates != expected && !outcome.faults.any() {
         return Err(format!("{} updates delivered, not {expected}", outcome.updates));
     }
