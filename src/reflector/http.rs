@@ -25,6 +25,18 @@ pub(super) struct Sources {
     pub(super) gauges: Vec<Arc<Gauge>>,
 }
 
+impl Sources {
+    /// Shards that have not turned their loop within [`STUCK`].
+    pub(super) fn stuck(&self) -> Vec<u32> {
+        let now = self.began.elapsed();
+        let is_stuck = |gauge: &Gauge| {
+            let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
+            now.saturating_sub(ticked) > STUCK
+        };
+        (0..).zip(&self.gauges).filter(|(_, gauge)| is_stuck(gauge)).map(|(id, _)| id).collect()
+    }
+}
+
 /// Serves until `stop` is dropped. On its own thread.
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
@@ -45,18 +57,11 @@ pub(super) fn run(
 
 /// 200 while every shard has turned its loop within [`STUCK`], else 503 naming those that have not.
 async fn livez(State(sources): State<Sources>) -> (StatusCode, String) {
-    let now = sources.began.elapsed();
-    let stuck: Vec<_> = (0..)
-        .zip(&sources.gauges)
-        .filter(|(_, gauge)| {
-            let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
-            now.saturating_sub(ticked) > STUCK
-        })
-        .map(|(shard, _): (u32, _)| shard.to_string())
-        .collect();
+    let stuck = sources.stuck();
     if stuck.is_empty() {
         (StatusCode::OK, "ok\n".into())
     } else {
+        let stuck: Vec<_> = stuck.iter().map(u32::to_string).collect();
         (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", stuck.join(", ")))
     }
 }

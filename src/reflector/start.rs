@@ -37,6 +37,7 @@ pub struct Reflector {
     shards: Vec<tokio::sync::mpsc::Sender<Order>>,
     news: watch::Sender<Reloadable>,
     refused: Arc<Counters>,
+    gauges: Sources,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -118,6 +119,7 @@ impl Reflector {
             let (shards, refused) = (handles.clone(), Arc::clone(&refused));
             move |listener| Acceptor { listener, news: latest, settings, shards, refused }
         };
+        let gauges = sources.clone();
         if let Some((_, listener)) = http {
             let runtime = runtime()?;
             threads.push(spawn("http", move || {
@@ -142,6 +144,7 @@ impl Reflector {
             shards: orders,
             news,
             refused,
+            gauges,
             stop: Some(stop),
             threads,
         })
@@ -169,6 +172,20 @@ impl Reflector {
     #[must_use]
     pub fn shards(&self) -> usize {
         self.shards.len()
+    }
+
+    /// Shards that have not turned their loops for 2 s. Costs a look at a number per shard; no shard
+    /// is asked.
+    #[must_use]
+    pub fn stuck_shards(&self) -> Vec<u32> {
+        self.gauges.stuck()
+    }
+
+    /// Connections held, those that have not shaken hands yet included. Costs as little.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        let of = |gauge: &Arc<Gauge>| u64::from(gauge.connections.load(Ordering::Relaxed));
+        self.gauges.gauges.iter().map(of).sum()
     }
 
     /// What each shard holds, in order of the shards. Blocks until all have answered, which takes

@@ -3,6 +3,8 @@
 
 mod client;
 mod config;
+#[cfg(target_os = "linux")]
+mod notify;
 mod process;
 mod server;
 #[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]
