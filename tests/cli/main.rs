@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod deploy;
 #[cfg(target_os = "linux")]
 mod notify;
 mod process;
