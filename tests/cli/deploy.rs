@@ -146,3 +146,28 @@ fn units_ask_for_what_the_command_does() {
         assert!(profile.contains(&format!("\"{call}\"")), "no {call}");
     }
 }
+
+#[test]
+fn manifests_say_flags_and_options_that_there_are() {
+    for (role, manifests) in [
+        ("server", &["server/deployment.yaml", "server-daemonset/daemonset.yaml"][..]),
+        ("client", &["client/daemonset.yaml"]),
+    ] {
+        let Output { stdout, .. } = Command::new(BINARY).args([role, "--help"]).output().unwrap();
+        let help = String::from_utf8(stdout).unwrap();
+        for manifest in manifests {
+            let text = read(&format!("kubernetes/{manifest}"));
+            let flags: Vec<_> = text
+                .lines()
+                .map(|line| line.trim_start_matches(['#', ' ']))
+                .filter_map(|line| line.strip_prefix("- --")?.split('=').next())
+                .collect();
+            assert!(flags.len() > 2, "{manifest}: {flags:?}");
+            for flag in flags {
+                assert!(help.contains(&format!("--{flag} ")), "{manifest}: no --{flag}");
+            }
+            let options = Path::new(manifest).with_file_name(format!("{role}.toml"));
+            effective(&shipped("kubernetes").join(options));
+        }
+    }
+}
