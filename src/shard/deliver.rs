@@ -80,6 +80,7 @@ impl Shard {
     /// A write is done and `bytes` is given back, with how many of them were written in all.
     pub(crate) fn written(&mut self, now: Moment, slot: Slot, bytes: OutBuf) {
         self.last_send = now;
+        self.sends = self.sends.saturating_add(1);
         self.stats.writes += 1;
         self.stats.bytes_sent += bytes.len() as u64;
         if let OutBuf::Copied(mut buffer) = bytes

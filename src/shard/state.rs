@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
@@ -137,10 +136,9 @@ pub(crate) struct Shard {
     pub(super) dirty_since: Option<Moment>,
     /// Changes since the last seal.
     pub(super) gathered: usize,
-    /// Sends that sealing has made, while it seals.
+    /// Writes since the last seal, and those that it made for another shard at least.
     pub(super) sends: u32,
-    /// How long after that to seal again at the earliest.
-    pub(super) gather: Duration,
+    pub(super) remote_sends: u32,
     pub(super) next_tick: Moment,
     pub(super) is_draining: bool,
 }
@@ -187,7 +185,7 @@ impl Shard {
             dirty_since: None,
             gathered: 0,
             sends: 0,
-            gather: Duration::ZERO,
+            remote_sends: 0,
             next_tick: now + TICK,
             is_draining: false,
             hasher,
