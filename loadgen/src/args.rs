@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 
-use crate::scenarios::{self, fanout, idle, table};
-use crate::{repeater, report};
+#[cfg(feature = "peers")]
+use crate::rustbond;
+use crate::scenarios::{self, churn, fanout, idle, latency, mesh, slow, storm, table};
+use crate::{compare, repeater, report};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
@@ -22,17 +27,11 @@ struct Cli {
 /// What every scenario needs.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// A server that runs already; needs --pid
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDR:PORT",
-        conflicts_with = "spawn",
-        requires = "pid"
-    )]
+    /// A server that runs already, here or elsewhere
+    #[arg(long, global = true, value_name = "ADDR:PORT", conflicts_with = "spawn")]
     pub(crate) target: Option<SocketAddr>,
 
-    /// The process that --target is, to read its CPU time and memory
+    /// The process that --target is: without it, CPU time and memory of the server are not told
     #[arg(long, global = true, requires = "target")]
     pub(crate) pid: Option<u32>,
 
@@ -66,9 +65,17 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Write a page for browsers, with plots
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
     /// Show the log of the started server
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+
+    /// All flags of the scenario and their values, for the report
+    #[arg(skip)]
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 impl Common {
@@ -85,6 +92,8 @@ pub(crate) enum Spawn {
     Reflector,
     /// Repeats bytes with no routing: the limit of what a server can do
     Repeater,
+    /// The server of the crate rustbond (needs the feature peers)
+    Rustbond,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,25 +104,75 @@ enum Command {
     Table(table::Options),
     /// Many sessions that only keep themselves alive
     Idle(idle::Options),
+    /// Updates at a fixed rate: how long they take to every subscriber
+    Latency(latency::Options),
+    /// Every peer publishes and subscribes, in many VNIs
+    Mesh(mesh::Options),
+    /// Hypervisors whose virtual machines start, stop and move
+    Churn(churn::Options),
+    /// The same beside readers that are slow or stuck
+    Slow(slow::Options),
+    /// Many peers vanish at once and come back at once
+    Storm(storm::Options),
+    /// One scenario against several servers in turn
+    Compare(compare::Options),
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
+    /// The server of --spawn rustbond
+    #[cfg(feature = "peers")]
+    #[command(hide = true)]
+    Rustbond(rustbond::Options),
 }
 
 /// Runs the command; failure also means that something was not delivered as it should.
 pub(crate) fn main() -> ExitCode {
-    let Cli { common, command } = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let Cli { mut common, command } = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    common.parameters = parameters(&matches);
     let result = match &command {
         Command::Repeater(options) => {
             return finish(repeater::run(options).map_err(|error| format!("repeater: {error}")));
         }
+        #[cfg(feature = "peers")]
+        Command::Rustbond(options) => {
+            return finish(rustbond::run(options).map_err(|error| format!("rustbond: {error}")));
+        }
+        Command::Compare(_) if matches.value_source("spawn") == Some(ValueSource::CommandLine) => {
+            return finish(Err("compare takes servers by --against, not by --spawn".into()));
+        }
+        Command::Compare(options) => return finish(compare::run(&common, options)),
         Command::Fanout(options) => {
             scenarios::run(&common, "fanout", |run| fanout::run(run, options))
         }
         Command::Table(options) => scenarios::run(&common, "table", |run| table::run(run, options)),
         Command::Idle(options) => scenarios::run(&common, "idle", |run| idle::run(run, options)),
+        Command::Latency(options) => {
+            scenarios::run(&common, "latency", |run| latency::run(run, options))
+        }
+        Command::Mesh(options) => scenarios::run(&common, "mesh", |run| mesh::run(run, options)),
+        Command::Churn(options) => scenarios::run(&common, "churn", |run| churn::run(run, options)),
+        Command::Slow(options) => scenarios::run(&common, "slow", |run| slow::run(run, options)),
+        Command::Storm(options) => scenarios::run(&common, "storm", |run| storm::run(run, options)),
     };
-    finish(result.and_then(|report| report::tell(&report, common.json.as_deref())))
+    finish(result.and_then(|report| report::tell(&report, &common)))
+}
+
+/// All flags of the scenario with their values, given or not, by their long names.
+fn parameters(matches: &ArgMatches) -> Vec<(String, String)> {
+    let mut cli = Cli::command();
+    cli.build(); // flags for all scenarios become flags of each
+    let Some((name, matches)) = matches.subcommand() else { return Vec::new() };
+    let Some(scenario) = cli.find_subcommand(name) else { return Vec::new() };
+    let value = |flag: &clap::Arg| {
+        let values = matches.try_get_raw(flag.get_id().as_str()).ok()??;
+        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        Some((flag.get_long()?.to_owned(), values.join(" ")))
+    };
+    scenario.get_arguments().filter_map(value).collect()
 }
 
 fn finish(result: Result<(), String>) -> ExitCode {

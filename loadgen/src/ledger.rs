@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use metalbond::wire::Action;
 
 use crate::plan::Plan;
+use crate::route_set::RouteSet;
 
 /// What was wrong with what subscribers received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,10 +52,7 @@ impl Faults {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// One bit per route.
-    bits: Vec<u64>,
-    /// Number of bits set.
-    pub(crate) held: u32,
+    pub(crate) held: RouteSet,
     /// UPDATEs received.
     pub(crate) updates: u64,
     pub(crate) faults: Faults,
@@ -62,48 +60,37 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let bits = vec![0; (plan.routes as usize).div_ceil(64)];
-        Self { bits, held: 0, updates: 0, faults: Faults::default() }
+        Self { held: RouteSet::new(plan.routes), updates: 0, faults: Faults::default() }
     }
 
     /// Takes the payload of an UPDATE. False when it is none.
     #[inline]
     pub(crate) fn update(&mut self, plan: &Plan, payload: &[u8]) -> bool {
+        self.apply(plan.recognise(payload))
+    }
+
+    /// Takes what [`Plan::recognise`] made of a payload. False when it is no UPDATE.
+    #[inline]
+    pub(crate) fn apply(&mut self, recognised: Option<(Action, Option<u32>)>) -> bool {
         self.updates += 1;
-        let (action, route) = match plan.recognise(payload) {
-            Some((action, Some(route))) => (action, route),
+        let is_news = match recognised {
+            Some((Action::Add, Some(route))) => self.held.insert(route),
+            Some((Action::Remove, Some(route))) => self.held.remove(route),
             Some((_, None)) => {
                 self.faults.extra += 1;
                 return true;
             }
             None => return false,
         };
-        let word = &mut self.bits[route as usize / 64];
-        let bit = 1 << (route % 64);
-        let is_held = *word & bit != 0;
-        match (action, is_held) {
-            (Action::Add, false) => self.held += 1,
-            (Action::Remove, true) => self.held -= 1,
-            _ => {
-                self.faults.duplicate += 1;
-                return true;
-            }
-        }
-        *word ^= bit;
+        self.faults.duplicate += u64::from(!is_news);
         true
     }
 
-    /// All that was wrong, when exactly the first `expected` routes should be held.
-    pub(crate) fn settle(&self, expected: u32) -> Faults {
+    /// All that was wrong, when exactly the `expected` routes should be held.
+    pub(crate) fn settle(&self, expected: &RouteSet) -> Faults {
         let mut faults = self.faults;
-        for (word, first) in self.bits.iter().zip((0u32..).step_by(64)) {
-            let wanted = match expected.saturating_sub(first) {
-                64.. => u64::MAX,
-                some => (1 << some) - 1,
-            };
-            faults.missing += u64::from((wanted & !word).count_ones());
-            faults.extra += u64::from((word & !wanted).count_ones());
-        }
+        faults.missing += expected.without(&self.held);
+        faults.extra += self.held.without(expected);
         faults
     }
 }
@@ -123,20 +110,21 @@ mod tests {
 
     #[test]
     fn every_fault_is_seen() {
-        let plan = Plan { routes: 100, vnis: 3, hops: 5 };
+        let plan = Plan::new(100, 3, 5);
+        let first = |count| RouteSet::of(100, 0..count);
         let mut ledger = Ledger::new(&plan);
         feed(&mut ledger, &plan, &plan.frames(Action::Add, 0..100));
-        assert_eq!(ledger.settle(100), Faults::default());
+        assert_eq!(ledger.settle(&first(100)), Faults::default());
         feed(&mut ledger, &plan, &plan.frames(Action::Remove, 70..100));
-        assert_eq!(ledger.settle(70), Faults::default());
-        assert_eq!(ledger.settle(69), Faults { extra: 1, ..Faults::default() });
-        assert_eq!(ledger.settle(73), Faults { missing: 3, ..Faults::default() });
+        assert_eq!(ledger.settle(&first(70)), Faults::default());
+        assert_eq!(ledger.settle(&first(69)), Faults { extra: 1, ..Faults::default() });
+        assert_eq!(ledger.settle(&first(73)), Faults { missing: 3, ..Faults::default() });
         feed(&mut ledger, &plan, &plan.frames(Action::Add, 68..71)); // two held, one new
         feed(&mut ledger, &plan, &plan.frames(Action::Remove, 80..81)); // not held
         feed(&mut ledger, &plan, &plan.frames(Action::Add, 100..101)); // not of the plan
         let faults = Faults { extra: 1, duplicate: 3, ..Faults::default() };
-        assert_eq!(ledger.settle(71), faults);
-        assert_eq!((ledger.held, ledger.updates), (71, 135));
+        assert_eq!(ledger.settle(&first(71)), faults);
+        assert_eq!((ledger.held.len(), ledger.updates), (71, 135));
         assert!(!ledger.update(&plan, &[0xff]));
     }
 }

@@ -6,19 +6,35 @@
 //!
 //! * `args`: the command line.
 //! * `target`: the server, spawned or found running; `procfs` reads what it uses.
-//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible.
-//! * `plan`: which routes there are, as numbers; `ledger`: which of them one subscriber holds.
-//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread.
-//! * `scenarios`: what is done and measured; `report`: how it is told.
+//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible;
+//!   `rustbond`: the published crate of that name, with the feature `peers`.
+//! * `plan`: which routes there are, as numbers; `route_set`: some of them; `ledger`: which of them one
+//!   subscriber holds.
+//! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
+//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
+//!   `writers`: the other halves of sessions that do both.
+//! * `scenarios`: what is done and measured; `live` looks on and shows it while it happens.
+//! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
+//! * `compare`: a scenario against several servers in turn.
 //!
 //! Linux only: it needs epoll and `/proc`.
 
 #[cfg(target_os = "linux")]
 mod args;
 #[cfg(target_os = "linux")]
+mod compare;
+#[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
+mod machine;
+#[cfg(target_os = "linux")]
+mod pace;
+#[cfg(target_os = "linux")]
 mod peer;
+#[cfg(target_os = "linux")]
+mod placement;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
@@ -30,9 +46,17 @@ mod repeater;
 #[cfg(target_os = "linux")]
 mod report;
 #[cfg(target_os = "linux")]
+mod rng;
+#[cfg(target_os = "linux")]
+mod route_set;
+#[cfg(all(target_os = "linux", feature = "peers"))]
+mod rustbond;
+#[cfg(target_os = "linux")]
 mod scenarios;
 #[cfg(target_os = "linux")]
 mod target;
+#[cfg(target_os = "linux")]
+mod writers;
 
 #[cfg(target_os = "linux")]
 #[global_allocator]

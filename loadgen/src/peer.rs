@@ -14,33 +14,123 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// One sentence, when the server refuses or answers something else.
 pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<TcpStream, String> {
-    let told = |error: std::io::Error| format!("session with {server}: {error}");
-    let mut stream = TcpStream::connect(server).map_err(told)?;
-    stream.set_nodelay(true).map_err(told)?;
-    stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
-    let hello = Hello {
-        keepalive_interval: keepalive,
-        is_server: false,
-        extensions: Some(Extensions::new(capabilities, agent, node)),
-    };
-    send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
-    let mut answers = Answers::default();
-    match answers.next(&mut stream).map_err(told)? {
-        Message::Hello(_) => {}
-        other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
-    }
-    send(&mut stream, &[Message::Keepalive]).map_err(told)?;
-    match answers.next(&mut stream).map_err(told)? {
-        Message::Keepalive => {}
-        other => return Err(format!("{server} answered KEEPALIVE with {:?}", other.kind())),
-    }
+    greet(server, keepalive, node).map(|(stream, _)| stream)
+}
+
+/// Whether a server says when a table is complete. Asks it, by a session that ends at once.
+///
+/// # Errors
+/// One sentence, as for [`connect`].
+pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, String> {
+    greet(server, keepalive, "probe").map(|(_, tells_tables)| tells_tables)
+}
+
+/// See [`connect`]; and whether the server says when a table is complete.
+fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, bool), String> {
+    let Opening { mut stream, mut answers, server, tells_tables } =
+        Opening::new(server, keepalive, node, None)?.greeted(&[])?;
+    answers.keepalive(&mut stream).map_err(|error| told(server, &error))?;
     if answers.unread.is_empty() {
-        Ok(stream)
+        Ok((stream, tells_tables))
     } else {
         Err(format!("{server} sent something that nobody asked for"))
     }
+}
+
+fn told(server: SocketAddr, error: &std::io::Error) -> String {
+    format!("session with {server}: {error}")
+}
+
+/// A session whose handshake is under way, so that many can be at once.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    stream: TcpStream,
+    answers: Answers,
+    server: SocketAddr,
+    /// Whether the server says when a table is complete; no, before its HELLO.
+    tells_tables: bool,
+}
+
+impl Opening {
+    /// Connects and says HELLO. The socket may have a receive buffer of a given size.
+    ///
+    /// # Errors
+    /// One sentence, when the server refuses.
+    pub(crate) fn new(
+        server: SocketAddr,
+        keepalive: u32,
+        node: &str,
+        receive_buffer: Option<usize>,
+    ) -> Result<Self, String> {
+        let told = |error| told(server, &error);
+        let mut stream = match receive_buffer {
+            None => TcpStream::connect(server).map_err(told)?,
+            Some(size) => connect_small(server, size).map_err(told)?,
+        };
+        stream.set_nodelay(true).map_err(told)?;
+        stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
+        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+        let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
+        let hello = Hello {
+            keepalive_interval: keepalive,
+            is_server: false,
+            extensions: Some(Extensions::new(capabilities, agent, node)),
+        };
+        send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
+        Ok(Self { stream, answers: Answers::default(), server, tells_tables: false })
+    }
+
+    /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
+    /// The server's KEEPALIVE is still to be read.
+    ///
+    /// A server without extensions may drop what comes before it has sent its KEEPALIVE: there the
+    /// rest is sent behind that.
+    ///
+    /// # Errors
+    /// One sentence, when the server answers something else.
+    pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
+        let server = self.server;
+        let told = |error| told(server, &error);
+        let hello = match self.answers.next(&mut self.stream).map_err(told)? {
+            Message::Hello(hello) => hello,
+            other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
+        };
+        let capabilities = hello.extensions.map(|extensions| extensions.capabilities);
+        let capabilities = capabilities.unwrap_or_default();
+        self.tells_tables = capabilities.contains(Capabilities::END_OF_TABLE);
+        let mut bytes = Vec::with_capacity(more.len() + 4);
+        Message::Keepalive.encode_into(&mut bytes);
+        if !self.tells_tables && !more.is_empty() {
+            self.stream.write_all(&bytes).map_err(told)?;
+            self.answers.keepalive(&mut self.stream).map_err(told)?;
+            bytes.clear();
+        }
+        bytes.extend_from_slice(more);
+        self.stream.write_all(&bytes).map_err(told)?;
+        Ok(self)
+    }
+
+    /// The session, for a reader to whom KEEPALIVEs mean nothing.
+    ///
+    /// # Errors
+    /// One sentence, when the server has sent something too early.
+    pub(crate) fn into_stream(self) -> Result<TcpStream, String> {
+        if self.answers.unread.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(format!("{} sent something that nobody asked for", self.server))
+        }
+    }
+}
+
+/// Connects with a receive buffer of a given size, which must be set before.
+fn connect_small(server: SocketAddr, size: usize) -> std::io::Result<TcpStream> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+    let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_recv_buffer_size(&socket, size)?;
+    rustix::net::connect(&socket, &server)?;
+    Ok(socket.into())
 }
 
 /// Asks for the routes of some VNIs.
@@ -52,6 +142,16 @@ pub(crate) fn subscribe(
     vnis: impl Iterator<Item = Vni>,
 ) -> std::io::Result<()> {
     send(stream, &vnis.map(Message::Subscribe).collect::<Vec<_>>())
+}
+
+/// Waits until a server that has nothing else to say has read everything so far.
+///
+/// # Errors
+/// Whatever the socket says, and when the server says something else.
+pub(crate) fn barrier(stream: &mut TcpStream, patience: Duration) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(patience))?;
+    send(stream, &[Message::Keepalive])?;
+    Answers::default().keepalive(stream)
 }
 
 fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {
@@ -69,6 +169,17 @@ struct Answers {
 }
 
 impl Answers {
+    /// Expects the answer to a KEEPALIVE.
+    fn keepalive(&mut self, stream: &mut TcpStream) -> std::io::Result<()> {
+        match self.next(stream)? {
+            Message::Keepalive => Ok(()),
+            other => {
+                let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
+                Err(std::io::Error::new(ErrorKind::InvalidData, told))
+            }
+        }
+    }
+
     fn next(&mut self, stream: &mut TcpStream) -> std::io::Result<Message> {
         let invalid = |error| std::io::Error::new(ErrorKind::InvalidData, error);
         loop {
@@ -138,6 +249,11 @@ impl Publisher {
         exchange().map_err(|error: std::io::Error| format!("publisher: {error}"))
     }
 
+    /// The session, to be ended later.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Waits until the server has read everything so far: it answers a KEEPALIVE in its turn.
     /// Not to be mixed with [`Publisher::tick`].
     ///
@@ -147,12 +263,8 @@ impl Publisher {
         let mut exchange = || {
             self.stream.set_read_timeout(Some(patience))?;
             send(&mut self.stream, &[Message::Keepalive])?;
-            self.answers.next(&mut self.stream)
+            self.answers.keepalive(&mut self.stream)
         };
-        match exchange() {
-            Ok(Message::Keepalive) => Ok(()),
-            Ok(other) => Err(format!("a publisher was sent {:?}", other.kind())),
-            Err(error) => Err(format!("publisher: {error}")),
-        }
+        exchange().map_err(|error| format!("publisher: {error}"))
     }
 }

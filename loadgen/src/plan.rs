@@ -1,11 +1,11 @@
 //! Which routes a run is about: numbers, and what they look like on the wire.
 //!
-//! Route `i` of a plan is in VNI `FIRST_VNI + i % vnis`, to the /32 whose address is
-//! `10.0.0.0 + i / vnis`, by next hop `2001:db8::(i % hops)`. So a received route is a number again after
-//! a look at its bytes, and nothing needs to be searched for.
+//! Destination `d` of a plan is in VNI `FIRST_VNI + d % vnis` and is the /32 whose address is
+//! `10.0.0.0 + d / vnis`. There are `variants` routes to each: route `d * variants + v` is by next hop
+//! `2001:db8::((d + v) % hops)`. So a received route is a number again after a look at its bytes,
+//! and nothing needs to be searched for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::Range;
 
 use metalbond::wire::{Action, Destination, NextHop, Vni, decode_update, encode_update};
 
@@ -22,29 +22,87 @@ pub(crate) struct Plan {
     /// Number of VNIs that they are spread over.
     pub(crate) vnis: u32,
     /// Number of next hops.
-    pub(crate) hops: u32,
+    hops: u32,
+    /// Number of routes to one destination.
+    variants: u32,
 }
 
 impl Plan {
+    /// Routes with a destination each.
+    pub(crate) fn new(routes: u32, vnis: u32, hops: u32) -> Self {
+        Self { routes, vnis, hops, variants: 1 }
+    }
+
+    /// Destinations that can be anywhere: each by every next hop. `None` when these are too many.
+    pub(crate) fn movable(destinations: u32, vnis: u32, hops: u32) -> Option<Self> {
+        let routes = destinations.checked_mul(hops)?;
+        Some(Self { routes, vnis, hops, variants: hops })
+    }
+
+    /// The plan, if what so many sessions hold of it fits into memory: a bit for each route, twice.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(crate) fn fits(self, sessions: u32) -> Result<Self, String> {
+        let bits = 2 * u64::from(self.routes) * u64::from(sessions);
+        if self.routes <= 1 << 28 && bits <= 1 << 36 {
+            Ok(self)
+        } else {
+            Err(format!("{} routes of {sessions} sessions take too much memory", self.routes))
+        }
+    }
+
     /// The VNIs of the plan.
     pub(crate) fn vnis(&self) -> impl Iterator<Item = Vni> + use<> {
         (FIRST_VNI..FIRST_VNI + self.vnis).map(Vni)
     }
 
+    /// A VNI by its number, from 0.
+    pub(crate) fn vni(&self, number: u32) -> Vni {
+        Vni(FIRST_VNI + number)
+    }
+
+    /// The number of the VNI that a route is in.
+    pub(crate) fn vni_of(&self, route: u32) -> u32 {
+        route / self.variants % self.vnis
+    }
+
+    /// The route to a destination by a next hop. For plans made by [`Plan::movable`].
+    pub(crate) fn route(&self, destination: u32, hop: u32) -> u32 {
+        let base = destination % self.hops;
+        let variant = if hop >= base { hop - base } else { hop + self.hops - base };
+        destination * self.variants + variant
+    }
+
+    /// All routes of a VNI, by its number.
+    pub(crate) fn routes_in(&self, vni: u32) -> impl Iterator<Item = u32> + use<> {
+        let Self { routes, vnis, variants, .. } = *self;
+        let destinations = (vni..routes / variants).step_by(vnis as usize);
+        destinations.flat_map(move |destination| (destination * variants..).take(variants as usize))
+    }
+
     /// The frames that announce or withdraw some of the routes.
-    pub(crate) fn frames(&self, action: Action, routes: Range<u32>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(routes.len() * 40);
+    pub(crate) fn frames(&self, action: Action, routes: impl IntoIterator<Item = u32>) -> Vec<u8> {
+        let mut out = Vec::new();
         for route in routes {
-            let address = Ipv4Addr::from(FIRST_ADDRESS + route / self.vnis);
-            let destination = Destination::new(IpAddr::V4(address), 32).expect("32 bits");
-            let [a, b, c, d] = (route % self.hops).to_be_bytes();
-            let mut hop = [0; 16];
-            hop[..12].copy_from_slice(&HOP_PREFIX);
-            hop[12..].copy_from_slice(&[a, b, c, d]);
-            let hop = NextHop::standard(IpAddr::V6(Ipv6Addr::from(hop)));
-            encode_update(&mut out, action, Vni(FIRST_VNI + route % self.vnis), &destination, &hop);
+            self.frame(&mut out, action, route);
         }
         out
+    }
+
+    /// Appends the frame that announces or withdraws a route.
+    pub(crate) fn frame(&self, out: &mut Vec<u8>, action: Action, route: u32) {
+        let number = route / self.variants;
+        let address = Ipv4Addr::from(FIRST_ADDRESS + number / self.vnis);
+        let destination = Destination::new(IpAddr::V4(address), 32).expect("32 bits");
+        let variant = u64::from(route % self.variants);
+        let hop = (u64::from(number) + variant) % u64::from(self.hops);
+        let [.., a, b, c, d] = hop.to_be_bytes();
+        let mut hop = [0; 16];
+        hop[..12].copy_from_slice(&HOP_PREFIX);
+        hop[12..].copy_from_slice(&[a, b, c, d]);
+        let hop = NextHop::standard(IpAddr::V6(Ipv6Addr::from(hop)));
+        encode_update(out, action, Vni(FIRST_VNI + number % self.vnis), &destination, &hop);
     }
 
     /// The route in the payload of an UPDATE; `None` for the route when it is none of the plan's,
@@ -86,12 +144,19 @@ impl Plan {
     fn number(&self, vni: u32, address: u32, hop: [u8; 16]) -> Option<u32> {
         let vni = vni.checked_sub(FIRST_VNI).filter(|vni| *vni < self.vnis)?;
         let address = address.checked_sub(FIRST_ADDRESS)?;
-        let route = address.checked_mul(self.vnis)?.checked_add(vni)?;
+        let destination = address.checked_mul(self.vnis)?.checked_add(vni)?;
         let (prefix, last) = hop.split_last_chunk::<4>()?;
-        let is_right = route < self.routes
-            && prefix == HOP_PREFIX
-            && u32::from_be_bytes(*last) == route % self.hops;
-        is_right.then_some(route)
+        let hop = u32::from_be_bytes(*last);
+        if *prefix != HOP_PREFIX || hop >= self.hops {
+            return None;
+        }
+        let base = destination % self.hops;
+        if self.variants == 1 {
+            return (hop == base && destination < self.routes).then_some(destination);
+        }
+        let variant = if hop >= base { hop - base } else { hop + self.hops - base };
+        let route = destination.checked_mul(self.variants)?.checked_add(variant)?;
+        (variant < self.variants && route < self.routes).then_some(route)
     }
 }
 
@@ -102,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_route_on_the_wire_is_its_number_again() {
-        let plan = Plan { routes: 1000, vnis: 7, hops: 13 };
+        let plan = Plan::new(1000, 7, 13);
         for action in [Action::Add, Action::Remove] {
             let bytes = plan.frames(action, 0..1001);
             let mut rest = &bytes[..];
@@ -121,10 +186,35 @@ mod tests {
 
     #[test]
     fn a_wrong_next_hop_is_not_the_plans_route() {
-        let sent = Plan { routes: 10, vnis: 1, hops: 3 };
+        let sent = Plan::new(10, 1, 3);
         let bytes = sent.frames(Action::Add, 4..5);
         let frame = split(&bytes).unwrap().unwrap();
-        let other = Plan { routes: 10, vnis: 1, hops: 2 };
+        let other = Plan::new(10, 1, 2);
         assert_eq!(other.recognise(frame.payload), Some((Action::Add, None)));
+    }
+
+    #[test]
+    fn a_destination_has_a_route_by_every_next_hop() {
+        let plan = Plan::movable(30, 4, 7).unwrap();
+        assert_eq!(plan.routes, 210);
+        let mut seen = Vec::new();
+        for (destination, hop) in (0..30).flat_map(|d| (0..7).map(move |hop| (d, hop))) {
+            let route = plan.route(destination, hop);
+            let bytes = plan.frames(Action::Add, [route]);
+            let frame = split(&bytes).unwrap().unwrap();
+            assert_eq!(plan.recognise(frame.payload), Some((Action::Add, Some(route))));
+            let Ok(update) = decode_update(frame.payload) else { panic!("no update") };
+            assert_eq!(update.vni, plan.vni(destination % 4));
+            assert_eq!(plan.vni_of(route), destination % 4);
+            assert!(
+                update.next_hop.address().to_string().ends_with(&format!("::{hop:x}")) || hop == 0
+            );
+            seen.push(route);
+        }
+        seen.sort_unstable();
+        assert!(seen.iter().copied().eq(0..210));
+        let mut by_vni: Vec<_> = (0..4).flat_map(|vni| plan.routes_in(vni)).collect();
+        by_vni.sort_unstable();
+        assert_eq!(by_vni, seen);
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::ops::Sub;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// What a process had used at one moment, or between two.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
@@ -37,11 +39,12 @@ impl Usage {
         self.user_ticks as f64 / ((self.user_ticks + self.system_ticks).max(1)) as f64
     }
 
-    /// What a process has used so far.
+    /// What a process has used so far; nothing, of a process that is not known.
     ///
     /// # Errors
     /// One sentence, when there is no such process.
-    pub(crate) fn of(pid: u32) -> Result<Self, String> {
+    pub(crate) fn of(pid: impl Into<Option<u32>>) -> Result<Self, String> {
+        let Some(pid) = pid.into() else { return Ok(Self::default()) };
         let read = |path: String| {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
         };
@@ -56,9 +59,8 @@ impl Usage {
             fs::read_dir(&tasks).map_err(|error| format!("cannot read {tasks}: {error}"))?;
         for task in entries.flatten() {
             // A thread may end in between.
-            let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else { continue };
-            let ran = schedstat.split_ascii_whitespace().next().and_then(|ns| ns.parse().ok());
-            usage.cpu_ns += ran.unwrap_or(0);
+            let Some(ran) = ran_ns(&task) else { continue };
+            usage.cpu_ns += ran;
             let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
             usage.voluntary += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
             usage.involuntary += field(&status, "nonvoluntary_ctxt_switches").unwrap_or(0);
@@ -67,17 +69,40 @@ impl Usage {
     }
 }
 
-/// Resident memory of a process in bytes.
+/// How long a thread has run.
+fn ran_ns(task: &fs::DirEntry) -> Option<u64> {
+    let schedstat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+    schedstat.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// A look at a process that costs next to nothing: CPU time in ns, and resident memory in bytes to
+/// some hundreds of KiB, which the kernel knows without a walk through page tables.
+pub(crate) fn glance(pid: u32) -> Option<(u64, u64)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let cpu_ns = tasks.flatten().filter_map(|task| ran_ns(&task)).sum();
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some((cpu_ns, pages * rustix::param::page_size() as u64))
+}
+
+/// Resident memory of a process in bytes; nothing, of a process that is not known.
 ///
 /// From its page tables: VmRSS in `status` is counted per CPU and off by hundreds of KiB.
 ///
 /// # Errors
 /// One sentence, when there is no such process or it is another user's.
-pub(crate) fn resident(pid: u32) -> Result<u64, String> {
+pub(crate) fn resident(pid: impl Into<Option<u32>>) -> Result<u64, String> {
+    let Some(pid) = pid.into() else { return Ok(0) };
     let path = format!("/proc/{pid}/smaps_rollup");
     let rollup =
         fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
     field(&rollup, "Rss").map(|kib| kib * 1024).ok_or_else(|| format!("{path} has no Rss"))
+}
+
+/// CPU time in ns of all threads of loadgen, also of those that have ended.
+pub(crate) fn own_cpu_ns() -> u64 {
+    let own = clock_gettime(ClockId::ProcessCPUTime);
+    own.tv_sec.cast_unsigned() * 1_000_000_000 + own.tv_nsec.cast_unsigned()
 }
 
 /// The number behind `name:` at the start of a line.
@@ -99,6 +124,14 @@ mod tests {
         let used = Usage::of(pid).unwrap() - before;
         assert!(used.cpu_ns > 1_000_000, "{used:?}");
         assert!(resident(pid).unwrap() > 100_000);
+        let (cpu_ns, memory) = glance(pid).unwrap();
+        assert!(cpu_ns > 1_000_000 && memory > 100_000, "{cpu_ns} ns, {memory} bytes");
+    }
+
+    #[test]
+    fn a_process_that_is_not_known_uses_nothing() {
+        assert_eq!(Usage::of(None).unwrap().cpu_ns, 0);
+        assert_eq!(resident(None), Ok(0));
     }
 
     #[test]

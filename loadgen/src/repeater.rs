@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use metalbond::wire::{Hello, Message, MessageType, split};
+use metalbond::wire::{Capabilities, Extensions, Hello, Message, MessageType, split};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
@@ -123,7 +123,9 @@ impl Repeater {
         while let Ok(Some(frame)) = split(&session.unread[used..]) {
             match frame.kind {
                 MessageType::Hello => {
-                    let hello = Hello { keepalive_interval: 5, is_server: true, extensions: None };
+                    let knows = Extensions::new(Capabilities::END_OF_TABLE, "repeater", "");
+                    let extensions = Some(knows);
+                    let hello = Hello { keepalive_interval: 5, is_server: true, extensions };
                     Message::Hello(hello).encode_into(&mut answers);
                 }
                 MessageType::Keepalive => Message::Keepalive.encode_into(&mut answers),

@@ -11,18 +11,22 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::args::{Common, Spawn};
+use crate::live;
 
 /// How long a server may take to listen, and to stop.
 const START_TIME: Duration = Duration::from_secs(10);
 const STOP_TIME: Duration = Duration::from_secs(10);
+
+const NO_PEERS: &str = "this loadgen has no rustbond: build it with \
+    `cargo build --release -p metalbond-loadgen --features peers` (needs protoc)";
 
 /// See the module's documentation. Dropping it kills what it started.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Its process.
-    pub(crate) pid: u32,
+    /// Its process, where that is known: it may be on another machine.
+    pub(crate) pid: Option<u32>,
     /// What it is, for the report.
     pub(crate) name: String,
     child: Option<Child>,
@@ -36,14 +40,13 @@ impl Target {
     /// # Errors
     /// One sentence.
     pub(crate) fn new(common: &Common) -> Result<Self, String> {
-        if let (Some(address), Some(pid)) = (common.target, common.pid) {
-            return Ok(Self {
-                address,
-                pid,
-                name: format!("process {pid}"),
-                child: None,
-                panicked: Arc::default(),
-            });
+        if let Some(address) = common.target {
+            let name = match common.pid {
+                Some(pid) => format!("{address}, process {pid}"),
+                None => address.to_string(),
+            };
+            let (pid, child, panicked) = (common.pid, None, Arc::default());
+            return Ok(Self { address, pid, name, child, panicked });
         }
         let own = std::env::current_exe()
             .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
@@ -54,6 +57,8 @@ impl Target {
                 (program, vec!["server", "--listen", "127.0.0.1:0"], "reflector")
             }
             Spawn::Repeater => (own, vec!["repeater", "--listen", "127.0.0.1:0"], "repeater"),
+            Spawn::Rustbond if !cfg!(feature = "peers") => return Err(NO_PEERS.into()),
+            Spawn::Rustbond => (own, vec!["rustbond", "--listen", "127.0.0.1:0"], "rustbond"),
         };
         arguments.extend(common.server_args.iter().map(String::as_str));
         let child = Command::new(&program)
@@ -65,7 +70,7 @@ impl Target {
         let name = std::iter::once(name).chain(common.server_args.iter().map(String::as_str));
         let mut target = Self {
             address: SocketAddr::from(([0; 4], 0)),
-            pid: child.id(),
+            pid: Some(child.id()),
             name: name.collect::<Vec<_>>().join(" "),
             child: Some(child),
             panicked: Arc::default(),
@@ -86,7 +91,7 @@ impl Target {
         if let Some(status) = look(&mut child)? {
             return Err(format!("the server ended by itself: {status}"));
         }
-        if let Some(pid) = Pid::from_raw(self.pid.cast_signed()) {
+        if let Some(pid) = Pid::from_raw(child.id().cast_signed()) {
             kill_process(pid, Signal::TERM).map_err(|error| format!("cannot stop: {error}"))?;
         }
         let deadline = Instant::now() + STOP_TIME;
@@ -137,7 +142,7 @@ fn learn_address(
                 panicked.store(true, Ordering::Relaxed);
             }
             if verbose || is_bad {
-                eprintln!("server: {line}");
+                live::say(&format!("server: {line}"));
             }
         }
     });

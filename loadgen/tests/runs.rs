@@ -55,13 +55,111 @@ fn idle_ends_well() {
     assert_good(&against_reflector(&arguments));
 }
 
+const LATENCY: [&str; 6] =
+    ["latency", "--duration=0.5", "--warm-up=0.1", "-n5", "--rate=2000", "--routes=300"];
+
+#[test]
+fn latency_ends_well() {
+    assert_good(&against_reflector(&[&LATENCY[..], &["--vnis=3", "--threads=2"]].concat()));
+}
+
+#[test]
+fn latency_ends_well_against_the_repeater() {
+    assert_good(&loadgen(&[&LATENCY[..], &["--spawn", "repeater"]].concat()));
+}
+
+/// The figures of a run by their names.
+fn figure(output: &Output, name: &str) -> f64 {
+    let told = String::from_utf8_lossy(&output.stdout);
+    let figure =
+        told.lines().find_map(|line| line.trim().strip_prefix(name)?.split_whitespace().next());
+    figure
+        .and_then(|figure| figure.replace(',', "").parse().ok())
+        .unwrap_or_else(|| panic!("no {name}: {told}"))
+}
+
+/// All but those of the warm-up, unless the machine was so slow that pairs coalesced.
+#[test]
+fn every_update_is_measured() {
+    let output = loadgen(&[&LATENCY[..], &["--spawn", "repeater"]].concat());
+    assert_good(&output);
+    assert_eq!(figure(&output, "delivered updates, measured"), 2000.0 * 0.5 * 5.0);
+    assert_eq!(figure(&output, "delivered updates, all"), 2000.0 * 0.6 * 5.0);
+    assert_eq!(figure(&output, "coalesced pairs"), 0.0);
+}
+
+#[test]
+fn mesh_ends_well() {
+    let arguments = ["mesh", "-p12", "--vnis=5", "--vnis-per-peer=3", "-r20", "--duration=0.3"];
+    assert_good(&against_reflector(&[&arguments[..], &["--warm-up=0.1", "--threads=2"]].concat()));
+}
+
+/// Peers that are alone in their VNIs are told nothing, and that is right.
+#[test]
+fn a_mesh_may_have_lonely_peers() {
+    let arguments = ["mesh", "-p3", "--vnis=9", "--vnis-per-peer=2", "-r4", "--duration=0.1"];
+    assert_good(&against_reflector(&[&arguments[..], &["--warm-up=0"]].concat()));
+}
+
+const CLOUD: [&str; 8] = [
+    "--hypervisors=8",
+    "--tenants=4",
+    "--vms=60",
+    "--observers=3",
+    "--rate=400",
+    "--duration=0.5",
+    "--warm-up=0.1",
+    "--seed=7",
+];
+
+#[test]
+fn churn_ends_well() {
+    let output = against_reflector(&[&["churn"], &CLOUD[..]].concat());
+    assert_good(&output);
+    assert!(figure(&output, "moves") > 10.0, "{output:?}");
+}
+
+#[test]
+fn slow_readers_end_well() {
+    let readers = ["--slow=2", "--stuck=2"];
+    let output = against_reflector(&[&["slow"], &CLOUD[..], &readers[..]].concat());
+    assert_good(&output);
+    assert!(figure(&output, "updates read out at the end") > 0.0, "{output:?}");
+}
+
+#[test]
+fn a_storm_ends_well() {
+    let arguments = ["storm", "-p60", "-r5", "--group=12", "--connectors=2"];
+    assert_good(&against_reflector(&arguments));
+    let more = ["--fraction=0.5", "--abort", "--threads=2"];
+    assert_good(&against_reflector(&[&arguments[..], &more].concat()));
+}
+
 /// The repeater takes one publisher and holds no table.
 #[test]
 fn what_a_server_cannot_do_fails() {
     let output = loadgen(&[&BRIEF[..], &["--spawn", "repeater", "-p2", "--timeout=2"]].concat());
     assert!(!output.status.success());
-    let output = loadgen(&["table", "--spawn", "repeater"]);
-    assert!(!output.status.success());
+    for scenario in ["table", "churn", "slow", "storm", "mesh"] {
+        let output = loadgen(&[scenario, "--spawn", "repeater", "--timeout=2"]);
+        assert!(!output.status.success(), "{scenario}: {output:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{output:?}");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_in_a_sentence() {
+    let nonsense: [&[&str]; 4] = [
+        &["latency", "--duration=-1"],
+        &["storm", "--fraction=NaN"],
+        &["churn", "--vms=1000000", "--hypervisors=10000"],
+        &["mesh", "-p10000", "-r1000000"],
+    ];
+    for arguments in nonsense {
+        let output = against_reflector(arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && !told.contains("panicked"), "{output:?}");
+    }
 }
 
 #[test]

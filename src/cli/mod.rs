@@ -9,6 +9,7 @@ mod client;
 mod common;
 mod generate;
 mod log;
+mod notify;
 mod options;
 mod reload;
 mod server;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::common::Common;
 use super::log::{self, Level};
+use super::notify::Manager;
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
 use super::signals::Signals;
@@ -173,10 +174,20 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         let _guard = runtime.enter();
         Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?
     };
+    let manager = Manager::from_environment();
     let reflector = Reflector::start(&config).map_err(|error| error.to_string())?;
+    manager.ready();
     runtime.block_on(async {
-        let reload = || running.reload(|options| apply(options, &reflector));
-        let signal = signals.end(reload).await;
+        let reload = || {
+            manager.reloading();
+            running.reload(|options| apply(options, &reflector));
+            manager.ready();
+        };
+        let signal = tokio::select! {
+            signal = signals.end(reload) => signal,
+            () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
+        };
+        manager.stopping();
         info!(signal, "stopping: flushing what is queued; a second signal stops at once");
         let stopped = tokio::task::spawn_blocking(|| reflector.stop());
         tokio::select! {
@@ -188,6 +199,18 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         }
     });
     Ok(())
+}
+
+/// A sentence for the service manager. The watchdog is not fed while it is an error.
+fn health(reflector: &Reflector) -> Result<String, String> {
+    let stuck = reflector.stuck_shards();
+    if stuck.is_empty() {
+        let (connections, shards) = (reflector.connections(), reflector.shards());
+        Ok(format!("{connections} connections, {shards} shards on {}", reflector.backend()))
+    } else {
+        let stuck: Vec<_> = stuck.iter().map(ToString::to_string).collect();
+        Err(format!("stuck shards: {}", stuck.join(", ")))
+    }
 }
 
 /// Applies what can be while it runs; all of it or nothing. The log level is left to the caller.

@@ -4,7 +4,7 @@
 //! only. Memory is lent to the kernel for the length of a call and no longer, so dropped futures
 //! need no care.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::marker::PhantomData;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -35,6 +35,11 @@ impl EpollStream {
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.try_read(buffer)
+    }
+
+    /// Past the readiness that the runtime believes in, which a low-water mark hides.
+    pub(super) fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*SockRef::from(&self.socket)).read(buffer)
     }
 
     pub(super) fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {

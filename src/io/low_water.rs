@@ -6,7 +6,7 @@
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 #[expect(unsafe_code, reason = "no safe wrapper knows SO_RCVLOWAT")]
-pub(super) fn set(socket: &impl std::os::fd::AsFd, bytes: u32) -> std::io::Result<()> {
+pub(super) fn set(socket: &impl std::os::fd::AsFd, bytes: usize) -> std::io::Result<()> {
     use std::os::fd::AsRawFd as _;
 
     let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
@@ -27,6 +27,6 @@ pub(super) fn set(socket: &impl std::os::fd::AsFd, bytes: u32) -> std::io::Resul
 
 /// Elsewhere a mark may not wake when it is lowered.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
-pub(super) fn set<S>(_socket: &S, _bytes: u32) -> std::io::Result<()> {
+pub(super) fn set<S>(_socket: &S, _bytes: usize) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

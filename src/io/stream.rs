@@ -129,13 +129,26 @@ impl Stream {
         }
     }
 
+    /// Reads what is there without having waited for it, however little; a wait that is under way
+    /// may find nothing afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::try_read`].
+    pub fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.fetch(buffer),
+            Inner::Uring(stream) => stream.try_read(buffer),
+        }
+    }
+
     /// From how many bytes on [`Self::readable`] returns; 1 at first. The end of the stream and errors
     /// always count. Lowering it lets a wait return for what is there already.
     ///
     /// # Errors
     ///
     /// `Unsupported` where the kernel has no such thing; the mark stays at 1 then.
-    pub fn set_low_water(&self, bytes: u32) -> io::Result<()> {
+    pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         match &self.0 {
             Inner::Epoll(stream) => low_water::set(stream.socket(), bytes),
             Inner::Uring(stream) => low_water::set(stream.socket(), bytes),

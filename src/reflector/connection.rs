@@ -44,6 +44,8 @@ pub(super) struct Connection {
     /// Counts for its source for as long as this lives.
     _place: Place,
     is_closed: Cell<bool>,
+    /// Whether a KEEPALIVE wakes nobody.
+    is_held: Cell<bool>,
     /// Tells the reader that it may read again.
     pub(super) resume: Event,
     /// Tells the writer that there is something to do.
@@ -59,6 +61,7 @@ impl Connection {
             stream,
             _place: place,
             is_closed: Cell::new(false),
+            is_held: Cell::new(false),
             resume: Event::default(),
             write: Event::default(),
             pending: RefCell::new(None),
@@ -82,11 +85,27 @@ impl Connection {
         self.stream.facts().map(Sight::from)
     }
 
-    /// Says whether the peer's KEEPALIVEs may wait.
-    pub(super) fn hold(&self, hold: bool) {
-        let bytes = if hold { LOW_WATER } else { 1 };
-        // A peer that can't be held wakes the thread each time, which is only dearer.
-        self.stream.set_low_water(bytes).ok();
+    /// Lets the peer's KEEPALIVEs wait.
+    pub(super) fn hold(&self) {
+        if !self.is_held.get() {
+            // A peer that can't be held wakes the thread each time, which is only dearer.
+            self.is_held.set(self.stream.set_low_water(LOW_WATER).is_ok());
+        }
+    }
+
+    /// Takes in the KEEPALIVE that has waited. Unless it comes from a peer that may be held again,
+    /// whatever comes next wakes the thread.
+    pub(super) fn let_go(&self, core: &Core) {
+        let fetched = {
+            let mut buffer = core.buffer.borrow_mut();
+            let fetched = self.stream.fetch(&mut buffer);
+            fetched.map(|n| self.received(core, &buffer[..n]))
+        };
+        // The end of the stream and errors wake the reader, who tells of them.
+        if !core.shard.borrow().is_held(self.slot) || fetched.is_err() {
+            self.is_held.set(false);
+            self.stream.set_low_water(1).ok();
+        }
     }
 
     /// Writes what the shard has for this peer, as far as that needs no waiting.
@@ -156,25 +175,28 @@ impl Connection {
         }
     }
 
-    /// Reads what is there, up to the budget, and gives it to the shard. While the reflector drains
-    /// it is thrown away instead: the kernel resets a connection that is closed with something
-    /// unread, and the peer would lose what was flushed to it.
+    /// Reads what is there, up to the budget.
     fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
         let mut buffer = core.buffer.borrow_mut();
         match self.stream.try_read(&mut buffer) {
             Ok(0) => Err(CloseReason::PeerClosed),
-            Ok(n) if core.is_draining.get() => Ok((n, Flow::Continue)),
-            Ok(n) => {
-                let mut shard = core.shard.borrow_mut();
-                let flow = shard.received(core.now(), self.slot, &buffer[..n]);
-                core.wake.set();
-                Ok((n, flow))
-            }
+            Ok(n) => Ok((n, self.received(core, &buffer[..n]))),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok((0, Flow::Continue)),
                 kind => Err(CloseReason::Connection(kind)),
             },
         }
+    }
+
+    /// Gives to the shard what was read. While the reflector drains it is thrown away instead: the
+    /// kernel resets a connection that is closed with something unread, and the peer would lose what
+    /// was flushed to it.
+    fn received(&self, core: &Core, bytes: &[u8]) -> Flow {
+        if bytes.is_empty() || core.is_draining.get() {
+            return Flow::Continue;
+        }
+        core.wake.set();
+        core.shard.borrow_mut().received(core.now(), self.slot, bytes)
     }
 
     async fn write(&self, core: &Core) {

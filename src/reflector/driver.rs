@@ -235,7 +235,15 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     }
     let turn = shard.turn(now);
     port.flush(&mut shard);
+    shard.take_holds(holds);
     drop(shard);
+    for (slot, hold) in holds.drain(..) {
+        match core.connection(slot) {
+            Some(connection) if hold => connection.hold(),
+            Some(connection) => connection.let_go(core),
+            None => {}
+        }
+    }
     for _ in 0..ROUNDS {
         core.shard.borrow_mut().take_ready(ready);
         if ready.is_empty() {
@@ -248,12 +256,6 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
         }
     }
     let mut shard = core.shard.borrow_mut();
-    shard.take_holds(holds);
-    for (slot, hold) in holds.drain(..) {
-        if let Some(connection) = core.connection(slot) {
-            connection.hold(hold);
-        }
-    }
     let mut outlets = core.outlets.borrow_mut();
     outlets.sealed(&mut shard);
     for closed in shard.take_closed() {

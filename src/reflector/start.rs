@@ -179,6 +179,19 @@ impl Reflector {
         self.inspector.clone()
     }
 
+    /// Shards that have not turned their loops for 2 s. Costs a look at a number per shard; no shard
+    /// is asked.
+    #[must_use]
+    pub fn stuck_shards(&self) -> Vec<ShardId> {
+        self.inspector.stuck()
+    }
+
+    /// Connections held, those that have not shaken hands yet included. Costs as little.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.inspector.control.connections()
+    }
+
     /// What each shard holds, in order of the shards. Blocks until all have answered, which takes
     /// each one a look at its VNIs. Must not be called from inside an async runtime.
     #[must_use]

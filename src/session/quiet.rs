@@ -17,8 +17,7 @@ use crate::ids::Moment;
 use crate::wire::HEADER_LEN;
 
 /// Bytes for which the socket of a peer that is held wakes: more than a KEEPALIVE.
-pub(crate) const LOW_WATER: u32 = 5;
-const _: () = assert!(LOW_WATER as usize == HEADER_LEN + 1);
+pub(crate) const LOW_WATER: usize = HEADER_LEN + 1;
 
 /// Expected KEEPALIVEs in a row that make a peer regular.
 const REGULAR: u8 = 3;

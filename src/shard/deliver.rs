@@ -82,6 +82,8 @@ impl Shard {
 
     /// A write is done and `bytes` is given back, with how many of them were written in all.
     pub(crate) fn written(&mut self, now: Moment, slot: Slot, bytes: OutBuf) {
+        self.last_send = now;
+        self.sends = self.sends.saturating_add(1);
         self.stats.writes += 1;
         let len = bytes.len() as u64;
         self.stats.bytes_sent += len;

@@ -17,8 +17,22 @@ use crate::wire::{
 
 /// Updates in one request: memory of this size is had and given back cheaply on any core.
 const RUN_MAX: usize = 256;
+/// Requests among which an update looks for its own: those of VNIs that a publisher takes in turn.
+const LATEST: usize = 16;
 
-/// Where the last update of a run went, so that the next need not be looked up.
+/// Where the latest updates went, so that the next need not be looked up: publishers announce in one
+/// VNI for a while, or in a few in turn. For the time of one read.
+#[derive(Default)]
+struct Runs([Option<Run>; 16]);
+
+impl Runs {
+    fn place(&mut self, vni: Vni) -> &mut Option<Run> {
+        let place = vni.0 as usize % self.0.len();
+        &mut self.0[place]
+    }
+}
+
+/// One of them.
 #[derive(Clone, Copy)]
 struct Run {
     vni: Vni,
@@ -121,17 +135,17 @@ impl Shard {
             }
             Some(frame) => {
                 let used = frame.len() - had;
-                self.frame(now, slot, &frame, &mut None)?;
+                self.frame(now, slot, &frame, &mut Runs::default())?;
                 self.frames(now, slot, &bytes[used..])
             }
         }
     }
 
     fn frames(&mut self, now: Moment, slot: Slot, mut bytes: &[u8]) -> Result<(), CloseReason> {
-        let mut run = None;
+        let mut runs = Runs::default();
         while let Some(frame) = split(bytes)? {
             bytes = &bytes[frame.len()..];
-            self.frame(now, slot, &frame, &mut run)?;
+            self.frame(now, slot, &frame, &mut runs)?;
         }
         if !bytes.is_empty()
             && let Some(peer) = &mut self.peers[slot as usize]
@@ -152,12 +166,12 @@ impl Shard {
         now: Moment,
         slot: Slot,
         frame: &Frame<'_>,
-        run: &mut Option<Run>,
+        runs: &mut Runs,
     ) -> Result<(), CloseReason> {
         let timing = Timing { keepalive: self.settings.keepalive };
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
         match peer.session.receive(now, timing, frame)? {
-            Event::Update(update) => self.update(slot, &update, run)?,
+            Event::Update(update) => self.update(slot, &update, runs)?,
             Event::Hello => self.hello(now, slot),
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
@@ -174,11 +188,11 @@ impl Shard {
                 }
             }
             Event::Subscribe(vni) => {
-                *run = None;
+                *runs = Runs::default();
                 self.subscribe(slot, vni)?;
             }
             Event::Unsubscribe(vni) => {
-                *run = None;
+                *runs = Runs::default();
                 self.unsubscribe(slot, vni);
             }
         }
@@ -272,16 +286,11 @@ impl Shard {
         }
     }
 
-    fn update(
-        &mut self,
-        slot: Slot,
-        update: &Update,
-        run: &mut Option<Run>,
-    ) -> Result<(), CloseReason> {
+    fn update(&mut self, slot: Slot, update: &Update, runs: &mut Runs) -> Result<(), CloseReason> {
         self.stats.updates_received += 1;
         let Update { action, vni, destination, next_hop } = *update;
         self.counting.removes_received += u64::from(action == Action::Remove);
-        if let Some(run) = run.filter(|run| run.vni == vni) {
+        if let Some(run) = runs.place(vni).filter(|run| run.vni == vni) {
             let change = self.apply(run.owned, run.member, action, &destination, &next_hop);
             return self.count_routes(slot, change);
         }
@@ -303,7 +312,7 @@ impl Shard {
         if owner != shard {
             let lanes = &mut self.lanes[owner.index()];
             lanes.request_cost += 1;
-            let request = join(lanes.requests.last_mut(), origin, update, self.now);
+            let request = join(lanes.requests.iter_mut().rev(), origin, update, self.now);
             lanes.requests.extend(request);
             return Ok(());
         }
@@ -318,7 +327,7 @@ impl Shard {
         }
         entry.vnet.clock = self.now;
         let member = entry.vnet.member(origin);
-        *run = Some(Run { vni, owned, member });
+        *runs.place(vni) = Some(Run { vni, owned, member });
         let change = self.apply(owned, member, action, &destination, &next_hop);
         self.count_routes(slot, change)
     }
@@ -326,7 +335,7 @@ impl Shard {
     /// Puts an update behind what waits for this shard's tables.
     fn later(&mut self, origin: Origin, update: &Update) -> Result<(), CloseReason> {
         self.inbox_cost += 1;
-        let request = join(self.inbox.back_mut(), origin, update, self.now);
+        let request = join(self.inbox.iter_mut().rev(), origin, update, self.now);
         self.inbox.extend(request);
         Ok(())
     }
@@ -343,22 +352,27 @@ impl Shard {
     }
 }
 
-/// Adds an update to the last request of a lane if it belongs there; else a request of its own.
-fn join(
-    last: Option<&mut Request>,
+/// Adds an update to a request of its peer and VNI that is among the latest; else a request of its own.
+/// What changes who takes part is not overtaken.
+fn join<'a>(
+    latest: impl Iterator<Item = &'a mut Request>,
     origin: Origin,
     update: &Update,
     received: Moment,
 ) -> Option<Request> {
     let Update { action, vni, destination, next_hop } = *update;
     let announcement = Announcement { action, destination, next_hop };
-    if let Some(Request::Updates { origin: last, vni: last_vni, updates, .. }) = last
-        && *last == origin
-        && *last_vni == vni
-        && updates.len() < RUN_MAX
-    {
-        updates.push(announcement);
-        return None;
+    for request in latest.take(LATEST) {
+        let Request::Updates { origin: its_origin, vni: its_vni, updates, .. } = request else {
+            break;
+        };
+        if *its_origin == origin && *its_vni == vni {
+            if updates.len() >= RUN_MAX {
+                break;
+            }
+            updates.push(announcement);
+            return None;
+        }
     }
     Some(Request::Updates { origin, vni, updates: vec![announcement], received })
 }

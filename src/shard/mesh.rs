@@ -26,8 +26,8 @@ use crate::wire::Vni;
 /// sender reads no further from the peers that caused them.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// A peer announces or withdraws. Consecutive updates of a peer for a VNI are one message.
-    /// `received` is when the first was.
+    /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
+    /// message. `received` is when the first was.
     Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, received: Moment },
     /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
     Subscribe { origin: Origin, vni: Vni, received: Moment },

@@ -12,10 +12,14 @@ use crate::wire::{Action, Destination, NextHop, Vni};
 /// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
 const SEND_COST: Duration = Duration::from_micros(4);
 
+/// Changes of a VNI for which a send to each subscriber is worth its cost: 1 KB of frames or so.
+const ENOUGH: usize = 32;
 /// Routes of departed members that one VNI withdraws before it is the next one's turn.
 const SHARE: usize = 2048;
 /// For how long it waits for subscribers before each share.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How soon it looks again whether they have taken what they had: another shard's do not tell.
+const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
 impl Shard {
     /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
@@ -139,6 +143,7 @@ impl Shard {
     ) -> i64 {
         let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
         let outcome = entry.vnet.update(member, action, destination, hop);
+        self.gathered += 1;
         self.mark_dirty(owned);
         match outcome {
             Outcome::Added => 1,
@@ -150,14 +155,30 @@ impl Shard {
         }
     }
 
-    /// Seals every VNI with changes and sends the batches on.
+    /// When to seal what has changed, if anything has.
     ///
-    /// Sets for how long to gather before the next time: about as long as the sends that this makes
-    /// keep cores busy, and at most the batch delay. So a reflector that has little to do sends
-    /// at once, and one that has much to do spends about half of its time on sending.
+    /// At once, when there is enough for the cost of sends not to matter. Else not before a pause
+    /// after the sends before, about as long as they took, so that a reflector with little to do sends
+    /// at once and one with much to do spends half of its time on sends; nor later than the
+    /// batch delay, whatever is written meanwhile.
+    pub(super) fn seal_at(&mut self, now: Moment) -> Option<Moment> {
+        if self.dirty.is_empty() {
+            return None;
+        }
+        let since = *self.dirty_since.get_or_insert(now);
+        if self.gathered >= ENOUGH * self.dirty.len() {
+            return Some(now);
+        }
+        let pause = SEND_COST * self.sends.saturating_add(self.remote_sends);
+        Some((self.last_send + pause).min(since + self.settings.batch_delay))
+    }
+
+    /// Seals every VNI with changes and sends the batches on.
     pub(super) fn seal_dirty(&mut self, now: Moment) {
-        self.last_seal = now;
-        self.sends = 0;
+        self.last_send = now;
+        self.dirty_since = None;
+        self.gathered = 0;
+        (self.sends, self.remote_sends) = (0, 0);
         for owned in std::mem::take(&mut self.dirty) {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
             entry.is_dirty = false;
@@ -170,7 +191,6 @@ impl Shard {
             }
             self.mark_lingering(owned);
         }
-        self.gather = (SEND_COST * self.sends).min(self.settings.batch_delay);
     }
 
     /// Withdraws up to `budget` routes of departed members. VNIs take turns, so that one with a
@@ -179,30 +199,27 @@ impl Shard {
     pub(super) fn withdraw_departed(&mut self, now: Moment, mut budget: usize) {
         self.departed_until = now;
         let mut waiting = VecDeque::new();
-        let mut until = now + PATIENCE;
         while budget > 0
             && let Some(owned) = self.departed.pop_front()
         {
             let Some(entry) = &mut self.owned[owned as usize] else { continue };
-            if entry.vnet.is_ahead() {
-                let end = *entry.waits.get_or_insert(now) + PATIENCE;
-                if now < end {
-                    until = until.min(end);
-                    waiting.push_back(owned);
-                    continue;
-                }
+            if entry.vnet.is_ahead() && now < *entry.waits.get_or_insert(now) + PATIENCE {
+                waiting.push_back(owned);
+                continue;
             }
             entry.waits = None;
             let share = budget.min(SHARE);
             entry.vnet.clock = self.now;
-            budget -= share - entry.vnet.work(share);
+            let done = share - entry.vnet.work(share);
+            self.gathered += done;
+            budget -= done;
             if entry.vnet.has_work() {
                 self.departed.push_back(owned);
             }
             self.mark_dirty(owned);
         }
         if self.departed.is_empty() {
-            self.departed_until = until;
+            self.departed_until = now + LOOK_AGAIN;
         }
         self.departed.append(&mut waiting);
     }
@@ -243,7 +260,9 @@ impl Shard {
                 let shard = ShardId(u16::try_from(shard).unwrap_or(u16::MAX));
                 let Some(entry) = &self.owned[owned as usize] else { return };
                 let subscribers = entry.vnet.in_sync_on(shard, audience);
-                self.sends = self.sends.saturating_add(subscribers);
+                if shard != self.id {
+                    self.remote_sends = self.remote_sends.max(subscribers);
+                }
                 if subscribers > 0 {
                     let batch = batch.clone();
                     self.send(now, shard, Delivery::Batch { audience, batch });

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
@@ -138,11 +137,15 @@ pub(crate) struct Shard {
     // Time.
     /// As last told.
     pub(super) now: Moment,
-    pub(super) last_seal: Moment,
-    /// Sends that sealing has made, while it seals.
+    /// When the last seal, or the last write since, was done.
+    pub(super) last_send: Moment,
+    /// Since when there has been something to seal, as turns go.
+    pub(super) dirty_since: Option<Moment>,
+    /// Changes since the last seal.
+    pub(super) gathered: usize,
+    /// Writes since the last seal, and those that it made for another shard at least.
     pub(super) sends: u32,
-    /// How long after that to seal again at the earliest.
-    pub(super) gather: Duration,
+    pub(super) remote_sends: u32,
     pub(super) next_tick: Moment,
     pub(super) is_draining: bool,
 }
@@ -188,9 +191,11 @@ impl Shard {
             inbox: VecDeque::new(),
             inbox_cost: 0,
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
-            last_seal: now,
+            last_send: now,
+            dirty_since: None,
+            gathered: 0,
             sends: 0,
-            gather: Duration::ZERO,
+            remote_sends: 0,
             next_tick: now + TICK,
             is_draining: false,
             hasher,
@@ -257,8 +262,8 @@ impl Shard {
         }
         let most = self.settings.bounds.work_per_turn / 2;
         self.withdraw_departed(now, budget.max(most / 2).min(most).max(1));
-        let seal_at = self.last_seal + self.gather;
-        if !self.dirty.is_empty() && now >= seal_at {
+        let seal_at = self.seal_at(now);
+        if seal_at.is_some_and(|then| then <= now) {
             self.seal_dirty(now);
         }
         if now >= self.next_tick {
@@ -266,7 +271,7 @@ impl Shard {
             self.next_tick = now + TICK;
         }
         let mut next = self.let_go(now).map_or(self.next_tick, |then| then.min(self.next_tick));
-        if !self.dirty.is_empty() {
+        if let Some(seal_at) = seal_at.filter(|_| !self.dirty.is_empty()) {
             next = next.min(seal_at);
         }
         if !self.is_congested() {
@@ -298,6 +303,11 @@ impl Shard {
     /// bytes (`true`), and those for which that is over.
     pub(crate) fn take_holds(&mut self, holds: &mut Vec<(Slot, bool)>) {
         holds.append(&mut self.holds);
+    }
+
+    /// Whether a peer's KEEPALIVEs need wake nobody.
+    pub(crate) fn is_held(&self, slot: Slot) -> bool {
+        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.held.is_some())
     }
 
     /// Sessions that became established since the last call, and what their peers said of

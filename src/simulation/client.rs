@@ -205,7 +205,7 @@ impl Client {
 
     /// Whether its socket wakes the shard.
     pub(super) fn has_news(&self) -> bool {
-        self.outgoing.len() >= if self.is_held { LOW_WATER as usize } else { 1 }
+        self.outgoing.len() >= if self.is_held { LOW_WATER } else { 1 }
     }
 
     /// The next bytes for the shard.

@@ -36,7 +36,7 @@ pub(crate) struct Left {
     pub(crate) routes: u32,
 }
 
-/// Batches that most subscribers need not have taken before more is withdrawn.
+/// Batches that subscribers need not have taken before more is withdrawn.
 const AHEAD: usize = 4;
 
 /// A sealed batch whose bytes may still wait in some peer's queue.
@@ -281,11 +281,12 @@ impl Vnet {
         budget
     }
 
-    /// Whether most subscribers still have to take what was sealed a few batches ago. More than they
+    /// Whether many subscribers still have to take what was sealed a few batches ago. More than they
     /// take turns into work for all: they would fall behind and go on by cursor, each from where it is.
+    /// A quarter may be slow, and a peer that reads nothing soon holds no batches any more.
     pub(crate) fn is_ahead(&self) -> bool {
         let pin = self.pins.iter().nth_back(AHEAD);
-        pin.is_some_and(|pin| 2 * pin.batch.strong_count() > pin.subscribers)
+        pin.is_some_and(|pin| 4 * pin.batch.strong_count() > pin.subscribers)
     }
 
     /// Whether [`Vnet::work`] has anything to do.

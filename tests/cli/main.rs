@@ -3,6 +3,9 @@
 
 mod client;
 mod config;
+mod deploy;
+#[cfg(target_os = "linux")]
+mod notify;
 mod process;
 mod server;
 #[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]

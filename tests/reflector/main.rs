@@ -8,5 +8,6 @@ mod harness;
 mod http;
 mod inspect;
 mod limits;
+mod quiet;
 mod scale;
 mod semantics;

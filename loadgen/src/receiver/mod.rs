@@ -1,63 +1,118 @@
 //! Subscribers, many to a thread, as cheap as they can be while every message is still looked at.
 //!
 //! State: each thread ([`worker`]) owns an epoll and the sessions it was given, each with a ledger of
-//! what it holds. What the others see of it are counters: the scenario sets a [`Goal`], each session that comes to it
-//! is counted off, and the last one wakes the scenario.
+//! what it holds. What the others see of it are counters: the scenario sets a [`Goal`], each session
+//! that comes to it is counted off, and the last one wakes the scenario.
 
+mod interest;
+mod session;
+mod sluggards;
+mod timing;
 mod worker;
 
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::ledger::Faults;
 use crate::plan::Plan;
-use worker::{Session, Worker};
+use crate::route_set::Views;
+pub(crate) use interest::Interest;
+pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
+pub(crate) use timing::{Timing, histogram};
+use worker::{Estate, Worker};
 
 /// What every session should come to hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Goal {
     /// Routes held.
-    pub(crate) held: u32,
+    pub(crate) views: Views,
     /// END_OF_TABLEs received, or `None` when that does not matter.
     pub(crate) tables: Option<u32>,
+}
+
+/// A session to receive on. It may be written to elsewhere.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) stream: TcpStream,
+    /// Number of the peer whose view it should get.
+    pub(crate) peer: usize,
+    /// Whether the receiver sends KEEPALIVEs: not when others write to it.
+    pub(crate) keeps_alive: bool,
+    /// Whether it is measured how long updates take.
+    pub(crate) is_timed: bool,
+    /// Which VNIs it is subscribed to, when that changes.
+    pub(crate) interest: Option<Arc<Interest>>,
+}
+
+impl Subscriber {
+    /// A session that nobody else writes to.
+    pub(crate) fn new(stream: TcpStream, peer: usize) -> Self {
+        Self { stream, peer, keeps_alive: true, is_timed: false, interest: None }
+    }
+}
+
+/// A goal that is pursued, or none.
+#[derive(Debug)]
+struct Pursuit {
+    number: u32,
+    goal: Option<Goal>,
+    /// Sessions that are not there.
+    remaining: AtomicUsize,
+}
+
+/// What a thread is told to do.
+#[derive(Debug)]
+enum Order {
+    Add(Box<Subscriber>),
+    Dismiss { peers: usize, abort: bool, done: mpsc::Sender<()> },
+    Look,
 }
 
 /// What the threads and the scenario share.
 #[derive(Debug)]
 struct Shared {
-    held: AtomicU32,
-    tables: AtomicU32,
-    /// Numbers goals; a goal's values are set before it.
-    goal: AtomicU32,
-    /// Sessions that have not come to the goal.
-    remaining: AtomicUsize,
+    pursuit: Mutex<Arc<Pursuit>>,
+    /// That of the pursuit, which is set before it.
+    number: AtomicU32,
     lost: AtomicUsize,
     /// UPDATEs received, for who looks on.
     delivered: Arc<AtomicU64>,
+    timing: Option<Arc<Timing>>,
     is_over: AtomicBool,
     scenario: std::thread::Thread,
 }
 
 impl Shared {
-    fn is_reached(&self, session: &Session) -> bool {
-        let tables = self.tables.load(Ordering::Relaxed);
-        session.ledger.held == self.held.load(Ordering::Relaxed)
-            && (tables == u32::MAX || session.tables == tables)
+    fn pursuit(&self) -> Arc<Pursuit> {
+        Arc::clone(&self.pursuit.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A thread, from outside.
 #[derive(Debug)]
 struct Handle {
-    inbox: mpsc::Sender<TcpStream>,
+    orders: mpsc::Sender<Order>,
     news: Arc<OwnedFd>,
-    thread: JoinHandle<std::io::Result<Vec<Session>>>,
+    thread: JoinHandle<std::io::Result<Estate>>,
+}
+
+impl Handle {
+    fn order(&self, order: Order) -> Result<(), String> {
+        self.orders.send(order).map_err(|_| "a receiving thread has ended".to_owned())?;
+        self.ring()
+    }
+
+    fn ring(&self) -> Result<(), String> {
+        let rung = rustix::io::write(&self.news, &1u64.to_ne_bytes());
+        rung.map(drop).map_err(|error| format!("cannot wake a receiver: {error}"))
+    }
 }
 
 /// All threads. To be used from the thread that made it.
@@ -69,13 +124,19 @@ pub(crate) struct Receivers {
 }
 
 /// What all sessions together have come to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// UPDATEs received.
     pub(crate) updates: u64,
     /// Reads that brought something: at most as many as there were sends.
     pub(crate) reads: u64,
     pub(crate) faults: Faults,
+    /// How long updates took, for each part of the run.
+    pub(crate) latencies: Vec<Histogram<u64>>,
+    /// When each session came to the last goal.
+    pub(crate) reached_at: Vec<Instant>,
+    /// The sessions, which are not over yet.
+    pub(crate) streams: Vec<TcpStream>,
 }
 
 impl Receivers {
@@ -88,26 +149,27 @@ impl Receivers {
         plan: Plan,
         keepalive: u32,
         delivered: Arc<AtomicU64>,
+        timing: Option<Arc<Timing>>,
     ) -> Result<Self, String> {
+        let pursuit = Pursuit { number: 0, goal: None, remaining: AtomicUsize::new(0) };
         let shared = Arc::new(Shared {
-            held: AtomicU32::new(0),
-            tables: AtomicU32::new(0),
-            goal: AtomicU32::new(0),
-            remaining: AtomicUsize::new(0),
+            pursuit: Mutex::new(Arc::new(pursuit)),
+            number: AtomicU32::new(0),
             lost: AtomicUsize::new(0),
             delivered,
+            timing,
             is_over: AtomicBool::new(false),
             scenario: std::thread::current(),
         });
         let start = |_| {
             let news = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-            let (inbox, incoming) = mpsc::channel();
+            let (orders, incoming) = mpsc::channel();
             let interval = Duration::from_secs(keepalive.into());
             let worker =
                 Worker::new(Arc::clone(&shared), plan, Arc::clone(&news), incoming, interval)?;
             let thread = std::thread::Builder::new().name("receiver".into());
             let thread = thread.spawn(move || worker.run())?;
-            Ok(Handle { inbox, news, thread })
+            Ok(Handle { orders, news, thread })
         };
         let threads: std::io::Result<_> = (0..threads).map(start).collect();
         let threads = threads.map_err(|error| format!("cannot start a receiver: {error}"))?;
@@ -118,20 +180,57 @@ impl Receivers {
     ///
     /// # Errors
     /// One sentence, when the receiving thread has ended.
-    pub(crate) fn add(&mut self, stream: TcpStream) -> Result<(), String> {
+    pub(crate) fn add(&mut self, subscriber: Subscriber) -> Result<(), String> {
         let handle = &self.threads[self.sessions % self.threads.len()];
         self.sessions += 1;
-        handle.inbox.send(stream).map_err(|_| "a receiving thread has ended".to_owned())?;
-        ring(&handle.news)
+        handle.order(Order::Add(Box::new(subscriber)))
+    }
+
+    /// Ends the sessions of the first `peers` peers at once, and waits until that is done.
+    ///
+    /// # Errors
+    /// One sentence, when a receiving thread has ended.
+    pub(crate) fn dismiss(&self, peers: usize, abort: bool) -> Result<(), String> {
+        let (done, all_done) = mpsc::channel();
+        for handle in &self.threads {
+            handle.order(Order::Dismiss { peers, abort, done: done.clone() })?;
+        }
+        for _ in &self.threads {
+            all_done.recv().map_err(|_| "a receiving thread has ended")?;
+        }
+        Ok(())
     }
 
     /// Sets what `sessions` sessions should come to, which none of them has yet. Before whatever
     /// makes them come to it.
     pub(crate) fn set_goal(&self, goal: Goal, sessions: usize) {
-        self.shared.remaining.store(sessions, Ordering::Relaxed);
-        self.shared.held.store(goal.held, Ordering::Relaxed);
-        self.shared.tables.store(goal.tables.unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.shared.goal.fetch_add(1, Ordering::Release);
+        self.pursue(Some(goal), sessions);
+    }
+
+    /// Sets what `sessions` sessions should come to, though some of them may be there already.
+    ///
+    /// # Errors
+    /// One sentence, when a receiving thread has ended.
+    pub(crate) fn check_goal(&self, goal: Goal, sessions: usize) -> Result<(), String> {
+        self.pursue(Some(goal), sessions);
+        self.threads.iter().try_for_each(|handle| handle.order(Order::Look))
+    }
+
+    /// There is no goal any more.
+    pub(crate) fn clear_goal(&self) {
+        self.pursue(None, 0);
+    }
+
+    fn pursue(&self, goal: Option<Goal>, sessions: usize) {
+        let mut pursuit = self.shared.pursuit.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = pursuit.number.wrapping_add(1).max(1);
+        *pursuit = Arc::new(Pursuit { number, goal, remaining: AtomicUsize::new(sessions) });
+        self.shared.number.store(number, Ordering::Release);
+    }
+
+    /// Number of sessions that are not at the goal.
+    pub(crate) fn remaining(&self) -> usize {
+        self.shared.pursuit().remaining.load(Ordering::Acquire)
     }
 
     /// Waits for the goal; calls `meanwhile` about once a second.
@@ -144,8 +243,9 @@ impl Receivers {
         mut meanwhile: impl FnMut() -> Result<(), String>,
     ) -> Result<(), String> {
         let deadline = Instant::now() + patience;
+        let pursuit = self.shared.pursuit();
         loop {
-            let remaining = self.shared.remaining.load(Ordering::Acquire);
+            let remaining = pursuit.remaining.load(Ordering::Acquire);
             if remaining == 0 {
                 return Ok(());
             }
@@ -170,29 +270,37 @@ impl Receivers {
         }
     }
 
-    /// Ends all sessions and says what they received, when each should hold exactly the first
-    /// `expected` routes.
+    /// Receives no more and says what they received, when each should hold exactly its view.
     ///
     /// # Errors
     /// One sentence, when a receiving thread failed.
-    pub(crate) fn finish(self, expected: u32) -> Result<Outcome, String> {
+    pub(crate) fn finish(self, views: &Views) -> Result<Outcome, String> {
         self.shared.is_over.store(true, Ordering::Release);
         let mut outcome = Outcome::default();
         for handle in self.threads {
-            ring(&handle.news)?;
-            let sessions = handle.thread.join().map_err(|_| "a receiving thread panicked")?;
-            let sessions = sessions.map_err(|error| format!("receiver: {error}"))?;
-            for session in sessions {
+            handle.ring()?;
+            let estate = handle.thread.join().map_err(|_| "a receiving thread panicked")?;
+            let estate = estate.map_err(|error| format!("receiver: {error}"))?;
+            for session in estate.sessions {
                 outcome.updates += session.ledger.updates;
                 outcome.reads += session.reads;
-                outcome.faults += session.ledger.settle(expected);
+                outcome.faults += if session.is_dismissed {
+                    session.ledger.faults
+                } else {
+                    session.ledger.settle(views.of(session.peer))
+                };
+                outcome.reached_at.extend(session.reached_at.filter(|_| !session.is_dismissed));
+                outcome.streams.extend(session.stream);
+            }
+            for (part, times) in estate.latencies.into_iter().enumerate() {
+                while outcome.latencies.len() <= part {
+                    outcome.latencies.push(histogram());
+                }
+                outcome.latencies[part]
+                    .add(times)
+                    .map_err(|error| format!("cannot add up latencies: {error}"))?;
             }
         }
         Ok(outcome)
     }
-}
-
-fn ring(news: &OwnedFd) -> Result<(), String> {
-    let rung = rustix::io::write(news, &1u64.to_ne_bytes());
-    rung.map(drop).map_err(|error| format!("cannot wake a receiver: {error}"))
 }

@@ -1,18 +1,19 @@
 //! One thread that receives: an epoll, large reads, and KEEPALIVEs in turn.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use metalbond::wire::{HEADER_LEN, MAX_FRAME, Message, MessageType, split};
+use hdrhistogram::Histogram;
+use metalbond::wire::Message;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::net::sockopt::set_socket_linger;
 
-use super::Shared;
-use crate::ledger::Ledger;
+use super::session::{Read, Session};
+use super::timing::Stopwatch;
+use super::{Order, Pursuit, Shared};
 use crate::plan::Plan;
 
 /// Bytes read at once.
@@ -21,20 +22,6 @@ const EVENTS: usize = 1024;
 /// The epoll datum that is no session.
 const NEWS: u64 = u64::MAX;
 
-/// One subscriber.
-#[derive(Debug)]
-pub(super) struct Session {
-    /// `None` when it was lost.
-    stream: Option<TcpStream>,
-    /// The start of a message of which the rest has not arrived.
-    partial: Vec<u8>,
-    pub(super) ledger: Ledger,
-    pub(super) tables: u32,
-    pub(super) reads: u64,
-    /// The latest goal that it came to.
-    reached: u32,
-}
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -42,14 +29,23 @@ pub(super) struct Worker {
     plan: Plan,
     epoll: OwnedFd,
     news: Arc<OwnedFd>,
-    incoming: mpsc::Receiver<TcpStream>,
+    orders: mpsc::Receiver<Order>,
     sessions: Vec<Session>,
     /// What is being read, behind the partial message that was left before.
     buffer: Vec<u8>,
+    stopwatch: Option<Stopwatch>,
+    pursuit: Arc<Pursuit>,
     interval: Duration,
     /// When the session at `cursor` should send a KEEPALIVE: they take turns, evenly.
     due: Instant,
     cursor: usize,
+}
+
+/// What a thread leaves.
+#[derive(Debug)]
+pub(super) struct Estate {
+    pub(super) sessions: Vec<Session>,
+    pub(super) latencies: Vec<Histogram<u64>>,
 }
 
 impl Worker {
@@ -57,19 +53,23 @@ impl Worker {
         shared: Arc<Shared>,
         plan: Plan,
         news: Arc<OwnedFd>,
-        incoming: mpsc::Receiver<TcpStream>,
+        orders: mpsc::Receiver<Order>,
         interval: Duration,
     ) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &news, epoll::EventData::new_u64(NEWS), epoll::EventFlags::IN)?;
+        let stopwatch = shared.timing.as_ref().map(|timing| Stopwatch::new(Arc::clone(timing)));
+        let pursuit = shared.pursuit();
         Ok(Self {
             shared,
             plan,
             epoll,
             news,
-            incoming,
+            orders,
             sessions: Vec::new(),
             buffer: vec![0; READ_MAX],
+            stopwatch,
+            pursuit,
             interval,
             due: Instant::now(),
             cursor: 0,
@@ -77,7 +77,7 @@ impl Worker {
     }
 
     /// Receives until the run is over; returns what every session came to.
-    pub(super) fn run(mut self) -> std::io::Result<Vec<Session>> {
+    pub(super) fn run(mut self) -> std::io::Result<Estate> {
         let mut events = Vec::with_capacity(EVENTS);
         while !self.shared.is_over.load(Ordering::Acquire) {
             let wait = self.keep_alive();
@@ -93,26 +93,51 @@ impl Worker {
                 }
             }
         }
-        Ok(self.sessions)
+        let latencies = self.stopwatch.map(|stopwatch| stopwatch.parts).unwrap_or_default();
+        Ok(Estate { sessions: self.sessions, latencies })
     }
 
     fn take_news(&mut self) -> std::io::Result<()> {
         rustix::io::read(&self.news, &mut [0u8; 8])?;
-        while let Ok(stream) = self.incoming.try_recv() {
-            stream.set_nonblocking(true)?;
-            let datum = epoll::EventData::new_u64(self.sessions.len() as u64);
-            epoll::add(&self.epoll, stream.as_fd(), datum, epoll::EventFlags::IN)?;
-            if self.sessions.is_empty() {
-                self.due = Instant::now();
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Add(subscriber) => {
+                    let datum = epoll::EventData::new_u64(self.sessions.len() as u64);
+                    let fd = subscriber.stream.as_fd();
+                    epoll::add(&self.epoll, fd, datum, epoll::EventFlags::IN)?;
+                    if self.sessions.is_empty() {
+                        self.due = Instant::now();
+                    }
+                    self.sessions.push(Session::new(*subscriber, &self.plan));
+                }
+                Order::Dismiss { peers, abort, done } => {
+                    self.dismiss(peers, abort)?;
+                    done.send(()).ok(); // whoever gave up waiting has said so
+                }
+                Order::Look => {
+                    for index in 0..self.sessions.len() {
+                        self.look(index);
+                    }
+                }
             }
-            self.sessions.push(Session {
-                stream: Some(stream),
-                partial: Vec::new(),
-                ledger: Ledger::new(&self.plan),
-                tables: 0,
-                reads: 0,
-                reached: 0,
-            });
+        }
+        Ok(())
+    }
+
+    /// Ends the sessions of the first `peers` peers: with a reset, or as a program that exits.
+    fn dismiss(&mut self, peers: usize, abort: bool) -> std::io::Result<()> {
+        self.refresh();
+        for session in self.sessions.iter_mut().filter(|session| session.peer < peers) {
+            let Some(stream) = session.stream.take() else { continue };
+            session.is_dismissed = true;
+            // Whoever takes its place has to come to the goal too.
+            if session.reached == self.pursuit.number {
+                self.pursuit.remaining.fetch_add(1, Ordering::AcqRel);
+            }
+            epoll::delete(&self.epoll, &stream)?;
+            if abort {
+                set_socket_linger(&stream, Some(Duration::ZERO))?;
+            }
         }
         Ok(())
     }
@@ -130,68 +155,67 @@ impl Worker {
             }
             self.due += self.interval / count;
             self.cursor = (self.cursor + 1) % self.sessions.len();
-            if let Some(stream) = &mut self.sessions[self.cursor].stream {
-                // A session that is broken shows it when it is read.
-                drop(stream.write(&frame));
+            let session = &self.sessions[self.cursor];
+            if session.keeps_alive {
+                session.try_write(&frame);
             }
         }
     }
 
     fn read(&mut self, index: usize) -> std::io::Result<()> {
-        let Self { shared, plan, sessions, buffer, epoll, .. } = self;
+        let Self { shared, plan, sessions, buffer, stopwatch, .. } = self;
         let Some(session) = sessions.get_mut(index) else { return Ok(()) };
-        let Some(stream) = &mut session.stream else { return Ok(()) };
-        let carried = session.partial.len();
-        buffer[..carried].copy_from_slice(&session.partial);
-        let is_lost = match stream.read(&mut buffer[carried..]) {
-            Ok(0) => true,
-            Ok(n) => {
-                session.reads += 1;
-                let before = session.ledger.updates;
-                let used = session.take(plan, &buffer[..carried + n]);
-                shared.delivered.fetch_add(session.ledger.updates - before, Ordering::Relaxed);
-                session.partial.clear();
-                match used {
-                    Some(used) => session.partial.extend_from_slice(&buffer[used..carried + n]),
-                    None => session.ledger.faults.garbage += 1,
-                }
-                used.is_none()
-            }
-            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-        };
-        if is_lost {
-            if let Some(stream) = session.stream.take() {
-                epoll::delete(&*epoll, stream)?;
-            }
-            session.ledger.faults.lost += 1;
-            shared.lost.fetch_add(1, Ordering::Relaxed);
-            shared.scenario.unpark();
+        if session.stream.is_none() {
             return Ok(());
         }
-        let goal = shared.goal.load(Ordering::Acquire);
-        if session.reached != goal && shared.is_reached(session) {
-            session.reached = goal;
-            if shared.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+        match session.read(plan, buffer, stopwatch.as_mut()) {
+            Read::Updates(0) => {}
+            Read::Updates(count) => {
+                shared.delivered.fetch_add(count, Ordering::Relaxed);
+            }
+            Read::Lost => {
+                if let Some(stream) = session.stream.take() {
+                    epoll::delete(&self.epoll, stream)?;
+                }
+                session.ledger.faults.lost += 1;
+                shared.lost.fetch_add(1, Ordering::Relaxed);
                 shared.scenario.unpark();
+                return Ok(());
             }
         }
+        self.look(index);
         Ok(())
     }
-}
 
-impl Session {
-    /// Takes all whole messages; returns how many bytes they are, `None` when something is none.
-    fn take(&mut self, plan: &Plan, bytes: &[u8]) -> Option<usize> {
-        let mut used = 0;
-        while let Some(frame) = split(&bytes[used..]).ok()? {
-            match frame.kind {
-                MessageType::Update if !self.ledger.update(plan, frame.payload) => return None,
-                MessageType::EndOfTable => self.tables += 1,
-                _ => {}
-            }
-            used += HEADER_LEN + frame.payload.len();
+    /// Learns of a new goal.
+    #[inline]
+    fn refresh(&mut self) {
+        if self.shared.number.load(Ordering::Acquire) != self.pursuit.number {
+            self.pursuit = self.shared.pursuit();
         }
-        debug_assert!(bytes.len() - used < MAX_FRAME, "split takes every whole message");
-        Some(used)
+    }
+
+    /// Counts a session off when it comes to the goal, and back in when it leaves it.
+    fn look(&mut self, index: usize) {
+        self.refresh();
+        let Self { shared, plan, sessions, pursuit, .. } = self;
+        let session = &mut sessions[index];
+        if session.stream.is_none() {
+            return;
+        }
+        match (session.reached == pursuit.number, session.is_at(pursuit, plan)) {
+            (false, true) => {
+                session.reached = pursuit.number;
+                session.reached_at = Some(Instant::now());
+                if pursuit.remaining.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    shared.scenario.unpark();
+                }
+            }
+            (true, false) if pursuit.goal.is_some() => {
+                session.reached = 0;
+                pursuit.remaining.fetch_add(1, Ordering::AcqRel);
+            }
+            _ => {}
+        }
     }
 }

@@ -10,14 +10,11 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, progress};
+use super::{Run, Used, ns, progress, seconds};
 use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::procfs::Usage;
-use crate::receiver::{Goal, Receivers};
-
-/// The longest time of a window that is told apart.
-const MAX_WINDOW_NS: u64 = 100_000_000_000;
+use crate::receiver::{Goal, Receivers, histogram};
+use crate::route_set::{RouteSet, Views};
 
 /// Flags of `fanout`.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,12 +38,17 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     publishers: u32,
 
+    /// Routes that are in the tables all the while, announced by a publisher of their own
+    #[arg(long, value_name = "R", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    table: u32,
+
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 4.0)]
+    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = seconds)]
     duration: f64,
 
     /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
     warm_up: f64,
 }
 
@@ -58,22 +60,27 @@ struct Source {
 }
 
 /// What happened in a stretch of time.
-#[derive(Default)]
 struct Stretch {
     windows: u64,
     elapsed: Duration,
-    server: Usage,
-    own: Usage,
+    used: Used,
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let plan = Plan { routes: options.window, vnis: options.vnis, hops: 100 };
-    let mut receivers = run.receivers(plan)?;
+    let plan = Plan::new(options.table + options.window, options.vnis, 100);
+    let mut receivers = run.receivers(plan, None)?;
     let mut sources = Vec::new();
-    let mut from = 0;
+    if options.table > 0 {
+        let frames = plan.frames(Action::Add, 0..options.table);
+        let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "table")?;
+        publisher.publish(&frames)?;
+        publisher.barrier(run.common.patience())?;
+        sources.push(Source { publisher, adds: Vec::new(), removes: Vec::new() });
+    }
+    let mut from = options.table;
     for number in 1..=options.publishers {
-        let to = u64::from(plan.routes) * u64::from(number) / u64::from(options.publishers);
-        let to = u32::try_from(to).unwrap_or(plan.routes);
+        let to = u64::from(options.window) * u64::from(number) / u64::from(options.publishers);
+        let to = options.table + u32::try_from(to).unwrap_or(options.window);
         sources.push(Source {
             publisher: Publisher::connect(run.target.address, run.common.keepalive, "publisher")?,
             adds: plan.frames(Action::Add, from..to),
@@ -81,10 +88,12 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         });
         from = to;
     }
-    run.subscribe(&mut receivers, &plan, options.subscribers, 0, || Ok(()))?;
+    let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
+    let empty = Views::same(RouteSet::of(plan.routes, 0..options.table));
+    run.subscribe(&mut receivers, &plan, options.subscribers, empty.clone(), || Ok(()))?;
     progress(&format!("{} subscribers, windows of {}", options.subscribers, options.window));
 
-    let mut times = Histogram::new_with_max(MAX_WINDOW_NS, 3).map_err(|error| error.to_string())?;
+    let mut times = histogram();
     let mut stretch = |seconds| {
         times.reset();
         windows(
@@ -92,31 +101,26 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
             options,
             &receivers,
             &mut sources,
+            [&full, &empty],
             Duration::from_secs_f64(seconds),
             &mut times,
         )
     };
     let warm_up = stretch(options.warm_up)?;
     let measured = stretch(options.duration)?;
-    let outcome = run.verify(receivers, 0)?;
+    let outcome = run.verify(receivers, &empty)?;
 
     let each_window = u64::from(options.window) * options.subscribers as u64;
-    let expected = (warm_up.windows + measured.windows) * each_window;
+    let dumps = u64::from(options.table) * options.subscribers as u64;
+    let expected = (warm_up.windows + measured.windows) * each_window + dumps;
     if outcome.updates != expected && !outcome.faults.any() {
         return Err(format!("{} updates delivered, not {expected}", outcome.updates));
     }
     let delivered = (measured.windows * each_window) as f64;
     let seconds = measured.elapsed.as_secs_f64();
-    let Stretch { server, own, .. } = measured;
+    let server = measured.used.server;
     let report = &mut run.report;
-    report.add("delivered updates per second", delivered / seconds, "/s");
-    report.add_cpu(
-        ["server CPU per delivered update", "  in user mode", "  in the kernel"],
-        server,
-        delivered,
-    );
-    report.add("loadgen CPU per delivered update", own.cpu_ns as f64 / delivered, "ns");
-    report.add("server CPU used", server.cpu_ns as f64 / seconds / 1e9, "cores");
+    measured.used.tell(report, delivered.max(1.0), seconds);
     let all_windows = (warm_up.windows + measured.windows) as f64;
     let reads = outcome.reads as f64 / (all_windows * options.subscribers as f64);
     report.add("reads per subscriber and window", reads, "");
@@ -134,33 +138,33 @@ fn windows(
     options: &Options,
     receivers: &Receivers,
     sources: &mut [Source],
+    views: [&Views; 2],
     duration: Duration,
     times: &mut Histogram<u64>,
 ) -> Result<Stretch, String> {
-    let own = std::process::id();
-    let (server_before, own_before) = (run.used()?, Usage::of(own)?);
+    let before = Used::by(run.target.pid)?;
     let began = Instant::now();
     let mut windows = 0;
     while began.elapsed() < duration {
-        for held in [options.window, 0] {
+        for (action, views) in [Action::Add, Action::Remove].into_iter().zip(views) {
             let sent = Instant::now();
-            receivers.set_goal(Goal { held, tables: None }, options.subscribers);
+            let goal = Goal { views: views.clone(), tables: None };
+            receivers.set_goal(goal, options.subscribers);
             for source in sources.iter_mut() {
-                let frames = if held == 0 { &source.removes } else { &source.adds };
+                let frames = match action {
+                    Action::Add => &source.adds,
+                    Action::Remove => &source.removes,
+                };
                 source.publisher.publish(frames)?;
             }
             receivers.wait(run.common.patience(), || Ok(()))?;
-            times.saturating_record(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            times.saturating_record(ns(sent.elapsed()));
             windows += 1;
         }
         for source in sources.iter_mut() {
             source.publisher.tick()?;
         }
     }
-    Ok(Stretch {
-        windows,
-        elapsed: began.elapsed(),
-        server: run.used()? - server_before,
-        own: Usage::of(own)? - own_before,
-    })
+    let elapsed = began.elapsed();
+    Ok(Stretch { windows, elapsed, used: Used::by(run.target.pid)?.since(before) })
 }

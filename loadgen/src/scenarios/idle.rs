@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Run, progress};
+use super::{Run, progress, seconds};
 use crate::peer;
 use crate::plan::Plan;
 use crate::procfs::{self, Usage};
+use crate::receiver::Subscriber;
+use crate::route_set::{RouteSet, Views};
 
 /// Flags of `idle`.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,22 +27,22 @@ pub(crate) struct Options {
     warm_up: f64,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 20.0)]
+    #[arg(short, long, value_name = "D", default_value_t = 20.0, value_parser = seconds)]
     duration: f64,
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let plan = Plan { routes: 0, vnis: options.subscriptions, hops: 1 };
-    let mut receivers = run.receivers(plan)?;
+    let plan = Plan::new(0, options.subscriptions, 1);
+    let mut receivers = run.receivers(plan, None)?;
     // The first session brings what all share.
-    receivers.add(run.connect("first")?)?;
+    receivers.add(Subscriber::new(run.connect("first")?, 0))?;
     run.settle()?;
     let resident_before = procfs::resident(run.target.pid)?;
     let (before, began) = (run.used()?, Instant::now());
     for _ in 0..options.sessions {
         let mut stream = run.connect("idle")?;
         peer::subscribe(&mut stream, plan.vnis()).map_err(|error| format!("session: {error}"))?;
-        receivers.add(stream)?;
+        receivers.add(Subscriber::new(stream, 0))?;
     }
     let connect = run.used()? - before;
     let connect_time = began.elapsed().as_secs_f64();
@@ -56,9 +58,8 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let used = run.used()? - before;
     let own_used = Usage::of(own)? - own_before;
     let seconds = began.elapsed().as_secs_f64();
-    let resident_at_end = procfs::resident(run.target.pid)?;
     receivers.check()?;
-    run.verify(receivers, 0)?;
+    run.verify(receivers, &Views::same(RouteSet::new(0)))?;
 
     let sessions = f64::from(options.sessions);
     let keepalives = sessions * seconds / f64::from(run.common.keepalive);
@@ -67,7 +68,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("resident memory per session", grown / sessions, "bytes");
     report.add("resident memory before", resident_before as f64 / 1e6, "MB");
     report.add("resident memory after", resident as f64 / 1e6, "MB");
-    report.add("resident memory at the end", resident_at_end as f64 / 1e6, "MB");
     report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
     report.add_cpu(
         ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],

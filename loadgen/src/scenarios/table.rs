@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::Action;
 
-use super::{Run, progress};
+use super::{Run, progress, seconds};
 use crate::args::Spawn;
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::procfs;
 use crate::receiver::Goal;
+use crate::route_set::{RouteSet, Views};
 
 /// Flags of `table`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     joiners: usize,
 
     /// Seconds after which memory that is no longer needed should have been given back
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     rest: f64,
 }
 
@@ -46,11 +47,13 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
         return Err("the repeater holds no table: choose another scenario".into());
     }
-    let plan = Plan { routes: options.routes, vnis: options.vnis, hops: options.next_hops };
+    let plan = Plan::new(options.routes, options.vnis, options.next_hops);
     let routes = f64::from(plan.routes);
     let patience = run.common.patience();
     let frames = plan.frames(Action::Add, 0..plan.routes);
-    let mut receivers = run.receivers(plan)?;
+    let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
+    let empty = Views::same(RouteSet::new(plan.routes));
+    let mut receivers = run.receivers(plan, None)?;
     let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
     run.settle()?;
 
@@ -67,14 +70,14 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
 
     progress(&format!("{} joiners", options.joiners));
     let (before, began) = (run.used()?, Instant::now());
-    run.subscribe(&mut receivers, &plan, options.joiners, plan.routes, || publisher.tick())?;
+    run.subscribe(&mut receivers, &plan, options.joiners, full, || publisher.tick())?;
     let dump_time = began.elapsed().as_secs_f64();
     let dump = run.used()? - before;
     let resident_joined = procfs::resident(run.target.pid)?;
 
     progress("the publisher dies");
     let (before, began) = (run.used()?, Instant::now());
-    receivers.set_goal(Goal { held: 0, tables: None }, options.joiners);
+    receivers.set_goal(Goal { views: empty.clone(), tables: None }, options.joiners);
     drop(publisher);
     receivers.wait(patience, || Ok(()))?;
     let withdraw_time = began.elapsed().as_secs_f64();
@@ -83,13 +86,19 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let resident_after = procfs::resident(run.target.pid)?;
     std::thread::sleep(Duration::from_secs_f64(options.rest));
     let resident_rested = procfs::resident(run.target.pid)?;
-    let outcome = run.verify(receivers, 0)?;
+    let outcome = run.verify(receivers, &empty)?;
 
     let delivered = routes * options.joiners as f64;
     if outcome.updates as f64 != 2.0 * delivered && !outcome.faults.any() {
         return Err(format!("{} updates delivered, not {}", outcome.updates, 2.0 * delivered));
     }
     let report = &mut run.report;
+    if delivered > 0.0 {
+        let seconds = dump_time + withdraw_time;
+        report.add("delivered updates per second", 2.0 * delivered / seconds, "/s");
+        let each = (dump.cpu_ns + withdraw.cpu_ns) as f64 / (2.0 * delivered);
+        report.add("server CPU per delivered update", each, "ns");
+    }
     report.add("routes per second of server CPU", routes / (load.cpu_ns as f64 / 1e9), "/s");
     report.add_cpu(
         ["server CPU per route loaded", "  in user mode", "  in the kernel"],

@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metalbond::client::{Config, MetalBond, RouteWatch, SyncWatch};
+use metalbond::client::{Config, MetalBond, PeerState, RouteWatch, SyncWatch};
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
+use super::super::notify::Manager;
 use super::super::signals::Signals;
 use super::super::values::host_name;
 use super::{Args, Installation};
@@ -24,7 +25,7 @@ const TOLD_MAX: usize = 20;
 pub(super) fn run(
     args: Args,
     installation: Option<Installation>,
-    reload: impl FnMut(),
+    mut reload: impl FnMut(),
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -38,6 +39,7 @@ pub(super) fn run(
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let manager = Manager::from_environment();
         let installs = installation.is_some();
         let leaf = start(&args, installation).await?;
         intend(&leaf, &args).await;
@@ -48,7 +50,17 @@ pub(super) fn run(
             tokio::spawn(tell_routes(routes, installs));
             tokio::spawn(tell_sync(sync));
         }
-        let signal = signals.end(reload).await;
+        manager.ready();
+        let reload = || {
+            manager.reloading();
+            reload();
+            manager.ready();
+        };
+        let signal = tokio::select! {
+            signal = signals.end(reload) => signal,
+            () = manager.keep_telling(async || health(&leaf).await) => unreachable!("it goes on"),
+        };
+        manager.stopping();
         info!(signal, "stopping; a second signal stops at once");
         tokio::select! {
             () = leaf.shutdown() => info!("stopped"),
@@ -59,6 +71,19 @@ pub(super) fn run(
         }
         Ok(())
     })
+}
+
+/// A sentence for the service manager. The watchdog is not fed while it is an error; servers that
+/// are down are none, for a restart would bring none back.
+async fn health(leaf: &MetalBond) -> Result<String, String> {
+    match tokio::time::timeout(STUCK, leaf.peers()).await {
+        Ok(Ok(peers)) => {
+            let is_up = |state: PeerState| state == PeerState::Established;
+            let up = peers.iter().filter(|(_, peer)| is_up(peer.state)).count();
+            Ok(format!("{up} of {} servers connected", peers.len()))
+        }
+        _ => Err("the leaf does not answer".to_owned()),
+    }
 }
 
 async fn start(args: &Args, installation: Option<Installation>) -> Result<MetalBond, String> {
@@ -175,9 +200,9 @@ async fn serve(listener: tokio::net::TcpListener, leaf: MetalBond) {
     let livez = move || {
         let leaf = leaf.clone();
         async move {
-            match tokio::time::timeout(STUCK, leaf.peers()).await {
-                Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
-                _ => (StatusCode::SERVICE_UNAVAILABLE, "the leaf does not answer\n"),
+            match health(&leaf).await {
+                Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
+                Err(sentence) => (StatusCode::SERVICE_UNAVAILABLE, sentence + "\n"),
             }
         }
     };

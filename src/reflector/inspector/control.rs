@@ -70,6 +70,11 @@ impl Control {
             .collect()
     }
 
+    pub(in crate::reflector) fn connections(&self) -> u64 {
+        let of = |gauge: &Gauge| u64::from(gauge.connections.load(Ordering::Relaxed));
+        self.shards.iter().map(|(_, gauge)| of(gauge)).sum()
+    }
+
     /// Has one shard answer.
     pub(super) async fn ask<T: Send + 'static>(
         &self,

@@ -1,0 +1,150 @@
+"""Checks of manifests, alerts and dashboard that no tool does by itself. Run by deploy/check.
+
+    check.py PROMTOOL METRICS
+
+METRICS is what a reflector answers to /metrics, or empty.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import kubernetes_validate
+import yaml
+
+DEPLOY = pathlib.Path(__file__).parent
+MANIFESTS = DEPLOY / "kubernetes"
+VERSIONS = ["1.29", "1.37"]
+# No part of Kubernetes itself.
+OTHERS = {"Kustomization", "Component", "ServiceMonitor", "PodMonitor"}
+SUFFIX = re.compile(r"_(bucket|count|sum)$")
+
+problems = []
+
+
+def wrong(what):
+    problems.append(str(what))
+
+
+def documents(path):
+    return [found for found in yaml.safe_load_all(path.read_text()) if found]
+
+
+def manifests():
+    reached = set()
+    for path in sorted(MANIFESTS.rglob("*.yaml")):
+        for found in documents(path):
+            kind = found["kind"]
+            if kind in ("Kustomization", "Component"):
+                reached.add(path)
+                reached |= named(path, found)
+            if kind in OTHERS:
+                continue
+            for version in VERSIONS:
+                try:
+                    kubernetes_validate.validate(found, version, strict=True)
+                except kubernetes_validate.ValidationError as error:
+                    wrong(f"{path}: {version}: {'.'.join(map(str, error.path))}: {error.message}")
+    for path in set(MANIFESTS.rglob("*.yaml")) - reached:
+        wrong(f"{path}: in no kustomization")
+    json.loads((MANIFESTS / "seccomp/metalbond.json").read_text())
+
+
+def named(path, kustomization):
+    """The files that a kustomization names; all must be there."""
+    names = kustomization.get("resources", []) + kustomization.get("components", [])
+    for generator in kustomization.get("configMapGenerator", []):
+        names += generator.get("files", [])
+    files = set()
+    for name in names:
+        file = path.parent / name
+        if not (file if file.is_file() else file / "kustomization.yaml").is_file():
+            wrong(f"{path}: there is no {name}")
+        files.add(file)
+    return files
+
+
+def expressions(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "expr":
+                yield value
+            else:
+                yield from expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from expressions(value)
+
+
+def promtool(program, *arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        wrong(f"promtool {' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+
+def dashboard(program):
+    found = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
+    panels = found["panels"]
+    if len({panel["id"] for panel in panels}) != len(panels):
+        wrong("dashboard.json: an id twice")
+    rules = [
+        {"record": f"panel:{number}", "expr": re.sub(r"\$\w+", "5m", expression)}
+        for number, expression in enumerate(expressions(panels))
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+        file.flush()
+        promtool(program, "check", "rules", file.name)
+
+
+def alerts():
+    headings = re.findall(r"^### (\w+)$", (DEPLOY / "../docs/operations.md").read_text(), re.M)
+    tried = (DEPLOY / "prometheus/alerts.test.yaml").read_text()
+    names = []
+    for rules in documents(DEPLOY / "prometheus/alerts.yaml")[0]["groups"]:
+        for rule in rules["rules"]:
+            name = rule["alert"]
+            names.append(name)
+            if rule["annotations"]["runbook"] != f"docs/operations.md#{name.lower()}":
+                wrong(f"{name}: its runbook is another one's")
+            if f"alertname: {name}\n" not in tried:
+                wrong(f"{name}: never tried")
+    if names != headings:
+        wrong(f"docs/operations.md describes {headings}, not {names}")
+
+
+def metrics(program, answer):
+    """Names that are asked for are names that there are."""
+    if not answer:
+        print("SKIPPED: the reflector answers no /metrics")
+        return
+    done = subprocess.run([program, "check", "metrics"], input=answer, capture_output=True, text=True)
+    if done.returncode:
+        wrong(f"promtool check metrics: {done.stdout}{done.stderr}")
+    there = {line.split()[2] for line in answer.splitlines() if line.startswith("# TYPE ")}
+    asked = set()
+    for name in ["grafana/dashboard.json", "prometheus/alerts.yaml"]:
+        asked |= set(re.findall(r"\b(?:metalbond|process)_[a-z_]+", (DEPLOY / name).read_text()))
+    for name in sorted(asked):
+        if name not in there and SUFFIX.sub("", name) not in there:
+            wrong(f"there is no metric {name}")
+
+
+def main():
+    program, answer = sys.argv[1:]
+    manifests()
+    rules = DEPLOY / "prometheus"
+    promtool(program, "check", "rules", str(rules / "alerts.yaml"))
+    promtool(program, "test", "rules", str(rules / "alerts.test.yaml"))
+    dashboard(program)
+    alerts()
+    metrics(program, answer)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    sys.exit(bool(problems))
+
+
+main()

@@ -1,0 +1,165 @@
+//! Looks on while a run goes: a line for who watches, and samples for the report.
+//!
+//! A thread of its own takes a [`Sample`] every 100 ms. It reads counters that the receivers and
+//! the kernel keep anyway, so a sample costs the server nothing and loadgen some microseconds. The
+//! line is shown only on a terminal; elsewhere a run says just where it is.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
+
+use crate::procfs;
+
+/// Between two samples, to begin with.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// So many samples are enough for any plot: a longer run takes them less often.
+const SAMPLES_MAX: usize = 1200;
+/// Rates on the line are over so many samples.
+const RATE_OVER: usize = 5;
+
+/// The line on the terminal. There is one, as there is one run in a process.
+static LINE: OnceLock<ProgressBar> = OnceLock::new();
+/// The phases of the run so far, and when each began.
+static PHASES: Mutex<Vec<(Instant, String)>> = Mutex::new(Vec::new());
+
+/// Counters at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    /// Since the run began.
+    pub(crate) at: Duration,
+    /// UPDATEs that subscribers have received.
+    pub(crate) delivered: u64,
+    /// The server's CPU time in ns and its resident memory in bytes; 0 when they are not known.
+    pub(crate) server_ns: u64,
+    pub(crate) resident: u64,
+    /// CPU time of loadgen in ns.
+    pub(crate) own_ns: u64,
+}
+
+/// What was seen of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timeline {
+    pub(crate) samples: Vec<Sample>,
+    /// What was done, and since when.
+    pub(crate) phases: Vec<(Duration, String)>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    began: Instant,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Sample>>,
+}
+
+impl Watch {
+    /// Begins to look at what is delivered and at the server's process, if it is known.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(crate) fn start(delivered: Arc<AtomicU64>, server: Option<u32>) -> Result<Self, String> {
+        LINE.get_or_init(|| {
+            let style = ProgressStyle::with_template("{wide_msg}");
+            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| {
+                // Only a template that is wrong has no style.
+                ProgressStyle::default_spinner()
+            }))
+        });
+        let (began, is_over) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        let over = Arc::clone(&is_over);
+        let thread = std::thread::Builder::new().name("watch".into());
+        let thread = thread.spawn(move || watch(began, &delivered, server, &over));
+        let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(Self { began, is_over, thread })
+    }
+
+    /// Ends it, with a last sample.
+    pub(crate) fn finish(self) -> Timeline {
+        self.is_over.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        let samples = self.thread.join().unwrap_or_default();
+        if let Some(line) = LINE.get() {
+            line.finish_and_clear();
+        }
+        let phases = std::mem::take(&mut *PHASES.lock().unwrap_or_else(PoisonError::into_inner));
+        let since = |at: Instant| at.saturating_duration_since(self.began);
+        let phases = phases.into_iter().map(|(at, text)| (since(at), text)).collect();
+        Timeline { samples, phases }
+    }
+}
+
+/// Says that a phase of the run begins.
+pub(crate) fn phase(text: &str) {
+    let mut phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
+    phases.push((Instant::now(), text.to_owned()));
+    drop(phases);
+    say(&format!("loadgen: {text}"));
+}
+
+/// Says something, without tearing the line apart.
+pub(crate) fn say(text: &str) {
+    match LINE.get() {
+        Some(line) => line.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
+    }
+}
+
+fn watch(
+    began: Instant,
+    delivered: &AtomicU64,
+    server: Option<u32>,
+    is_over: &AtomicBool,
+) -> Vec<Sample> {
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut interval = INTERVAL;
+    loop {
+        let is_last = is_over.load(Ordering::Acquire);
+        let before = samples.last().copied().unwrap_or_default();
+        // A server that is gone leaves the counters where they were.
+        let seen = server.and_then(procfs::glance);
+        let (server_ns, resident) = seen.unwrap_or((before.server_ns, before.resident));
+        samples.push(Sample {
+            at: began.elapsed(),
+            delivered: delivered.load(Ordering::Relaxed),
+            server_ns: server_ns.max(before.server_ns),
+            resident,
+            own_ns: procfs::own_cpu_ns(),
+        });
+        if is_last {
+            return samples;
+        }
+        show(&samples, server.is_some());
+        if samples.len() >= SAMPLES_MAX {
+            let mut number = 0;
+            samples.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            interval *= 2;
+        }
+        std::thread::park_timeout(interval);
+    }
+}
+
+/// Puts the line on the terminal, if there is one.
+fn show(samples: &[Sample], knows_server: bool) {
+    let Some(line) = LINE.get().filter(|line| !line.is_hidden()) else { return };
+    let [.., now] = samples else { return };
+    let then = &samples[samples.len().saturating_sub(RATE_OVER + 1)];
+    let seconds = (now.at - then.at).as_secs_f64().max(1e-3);
+    let phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
+    let phase = phases.last().map_or("starting", |(_, text)| text).to_owned();
+    drop(phases);
+    let rate = (now.delivered - then.delivered) as f64 / seconds;
+    #[allow(clippy::cast_possible_truncation)] // of a rate that is shown
+    let mut text = format!("{:.1} s: {} updates/s", now.at.as_secs_f64(), HumanCount(rate as u64));
+    if knows_server {
+        let cores = now.server_ns.saturating_sub(then.server_ns) as f64 / seconds / 1e9;
+        text += &format!(", server {cores:.2} cores, {}", DecimalBytes(now.resident));
+    }
+    // What the terminal has no room for is cut off at the end.
+    line.set_message(format!("{text}; {phase}"));
+}

@@ -1,0 +1,93 @@
+//! An open loop: what is due at a fixed rate, whatever the server does.
+
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// What sleeps take longer than they should, as far as it is reckoned with: this long before something
+/// is due, sleeping is left for looking at the clock. Longer would take the CPU from the server.
+const SPIN_MAX: Duration = Duration::from_micros(80);
+const SPIN_MIN: Duration = Duration::from_micros(5);
+/// The longest sleep: what goes on meanwhile gets its turn.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Numbers that are due one after another, from 0.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    start: Instant,
+    per_second: f64,
+    next: u64,
+    end: u64,
+    /// For how long the clock is looked at: what sleeps took longer lately, and some.
+    spin: Duration,
+}
+
+impl Pace {
+    /// So many per second from now on, for some time.
+    pub(crate) fn new(per_second: f64, duration: Duration) -> Self {
+        // By default a timer may be 50 us late. It is but late when the kernel refuses.
+        rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).ok();
+        // Float to integer conversion saturates: no rate is too high to be counted.
+        #[expect(clippy::cast_possible_truncation, reason = "rounded down on purpose")]
+        let end = (per_second * duration.as_secs_f64()) as u64;
+        Self {
+            start: Instant::now() + Duration::from_millis(1),
+            per_second,
+            next: 0,
+            end,
+            spin: SPIN_MAX,
+        }
+    }
+
+    /// When a number is due.
+    pub(crate) fn due(&self, number: u64) -> Instant {
+        self.start + Duration::from_secs_f64(number as f64 / self.per_second)
+    }
+
+    /// Waits until something is due, but not for long; returns all that is. `None` when it is over.
+    pub(crate) fn wait(&mut self) -> Option<Range<u64>> {
+        if self.next >= self.end {
+            return None;
+        }
+        let due = self.due(self.next);
+        let early = due.saturating_duration_since(Instant::now());
+        if early > NAP + SPIN_MAX {
+            std::thread::sleep(NAP);
+            return Some(self.next..self.next);
+        }
+        if early > self.spin {
+            let wake = due - self.spin;
+            std::thread::sleep(early - self.spin);
+            let late = wake.elapsed().min(SPIN_MAX);
+            self.spin = (self.spin * 7 + late * 5 / 4) / 8;
+            self.spin = self.spin.clamp(SPIN_MIN, SPIN_MAX);
+        }
+        while Instant::now() < due {
+            std::hint::spin_loop();
+        }
+        let from = self.next;
+        let now = Instant::now();
+        while self.next < self.end && self.due(self.next) <= now {
+            self.next += 1;
+        }
+        self.next = self.next.max(from + 1);
+        Some(from..self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_due_once_and_never_early() {
+        let mut pace = Pace::new(2000.0, Duration::from_millis(50));
+        let mut expected = 0;
+        while let Some(due) = pace.wait() {
+            assert_eq!(due.start, expected);
+            assert!(due.is_empty() || pace.due(due.end - 1) <= Instant::now());
+            expected = due.end;
+        }
+        assert_eq!(expected, 100);
+    }
+}

@@ -1,0 +1,150 @@
+//! One subscriber, as the thread that reads it sees it.
+
+use std::net::TcpStream;
+use std::time::Instant;
+
+use metalbond::wire::{HEADER_LEN, MAX_FRAME, MessageType, split};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::interest::Watch;
+use super::timing::Stopwatch;
+use super::{Pursuit, Subscriber};
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// `None` when it has ended.
+    pub(super) stream: Option<TcpStream>,
+    /// Number of the peer whose view it should get.
+    pub(super) peer: usize,
+    pub(super) keeps_alive: bool,
+    is_timed: bool,
+    watch: Option<Watch>,
+    /// The start of a message of which the rest has not arrived.
+    partial: Vec<u8>,
+    pub(super) ledger: Ledger,
+    tables: u32,
+    pub(super) reads: u64,
+    /// Whether it was ended here.
+    pub(super) is_dismissed: bool,
+    /// The goal that it is at.
+    pub(super) reached: u32,
+    /// When it came to it.
+    pub(super) reached_at: Option<Instant>,
+}
+
+/// What became of a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Read {
+    /// So many UPDATEs.
+    Updates(u64),
+    /// The session is over.
+    Lost,
+}
+
+impl Session {
+    pub(super) fn new(subscriber: Subscriber, plan: &Plan) -> Self {
+        Self {
+            stream: Some(subscriber.stream),
+            peer: subscriber.peer,
+            keeps_alive: subscriber.keeps_alive,
+            is_timed: subscriber.is_timed,
+            watch: subscriber.interest.map(Watch::new),
+            partial: Vec::new(),
+            ledger: Ledger::new(plan),
+            tables: 0,
+            reads: 0,
+            is_dismissed: false,
+            reached: 0,
+            reached_at: None,
+        }
+    }
+
+    /// Bytes that are kept of a message which has not arrived whole.
+    pub(super) fn carried(&self) -> usize {
+        self.partial.len()
+    }
+
+    /// Reads once, at most what fits into the buffer.
+    pub(super) fn read(
+        &mut self,
+        plan: &Plan,
+        buffer: &mut [u8],
+        stopwatch: Option<&mut Stopwatch>,
+    ) -> Read {
+        let Some(stream) = &self.stream else { return Read::Updates(0) };
+        let carried = self.partial.len();
+        buffer[..carried].copy_from_slice(&self.partial);
+        let bytes = match recv(stream, &mut buffer[carried..], RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return Read::Lost,
+            Ok((n, _)) => &buffer[..carried + n],
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Read::Updates(0),
+            Err(_) => return Read::Lost,
+        };
+        self.reads += 1;
+        let Self { ledger, tables, watch, is_timed, .. } = self;
+        let before = ledger.updates;
+        let used = match (watch, stopwatch.filter(|_| *is_timed)) {
+            (None, None) => take(bytes, tables, |payload| ledger.update(plan, payload)),
+            (Some(watch), _) => take(bytes, tables, |payload| watch.update(ledger, plan, payload)),
+            (None, Some(stopwatch)) => {
+                let mut lap = stopwatch.lap();
+                take(bytes, tables, |payload| {
+                    let recognised = plan.recognise(payload);
+                    if let Some((action, Some(route))) = recognised {
+                        lap.record(action, route);
+                    }
+                    ledger.apply(recognised)
+                })
+            }
+        };
+        let updates = ledger.updates - before;
+        self.partial.clear();
+        match used {
+            Some(used) => self.partial.extend_from_slice(&bytes[used..]),
+            None => {
+                self.ledger.faults.garbage += 1;
+                return Read::Lost;
+            }
+        }
+        Read::Updates(updates)
+    }
+
+    /// Writes, if there is room; a session that is broken shows it when it is read.
+    pub(super) fn try_write(&self, frame: &[u8]) {
+        if let Some(stream) = &self.stream {
+            send(stream, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
+        }
+    }
+
+    /// Whether it is where it should be.
+    pub(super) fn is_at(&mut self, pursuit: &Pursuit, plan: &Plan) -> bool {
+        let Some(goal) = &pursuit.goal else { return false };
+        if let Some(watch) = &mut self.watch {
+            watch.look_at_all(&mut self.ledger, plan);
+        }
+        let view = goal.views.of(self.peer);
+        let held = &self.ledger.held;
+        goal.tables.is_none_or(|tables| self.tables == tables)
+            && held.len() == view.len()
+            && held == view
+    }
+}
+
+/// Takes all whole messages; returns how many bytes they are, `None` when something is none.
+#[inline]
+fn take(bytes: &[u8], tables: &mut u32, mut update: impl FnMut(&[u8]) -> bool) -> Option<usize> {
+    let mut used = 0;
+    while let Some(frame) = split(&bytes[used..]).ok()? {
+        match frame.kind {
+            MessageType::Update if !update(frame.payload) => return None,
+            MessageType::EndOfTable => *tables += 1,
+            _ => {}
+        }
+        used += HEADER_LEN + frame.payload.len();
+    }
+    debug_assert!(bytes.len() - used < MAX_FRAME, "split takes every whole message");
+    Some(used)
+}

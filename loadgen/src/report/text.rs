@@ -1,0 +1,75 @@
+//! Reports for people, on a terminal.
+
+use std::fmt::Write as _;
+
+use super::Report;
+
+/// A run: the key figures, then the others, then what was wrong.
+pub(super) fn run(report: &Report) -> String {
+    let mut out = format!("\n{} against {}\n\n", report.scenario, report.target);
+    let figures = report.ordered();
+    let width = figures.iter().map(|(_, figure)| figure.name.len()).max().unwrap_or(0);
+    let mut was_key = true;
+    for (is_key, figure) in figures {
+        let is_part = figure.name.starts_with(' ');
+        if was_key && !is_key && !is_part {
+            out.push('\n');
+            was_key = false;
+        }
+        line(
+            &mut out,
+            &format!("  {:<width$}  {}", figure.name, number(figure.value)),
+            figure.unit,
+        );
+    }
+    if !report.knows_server {
+        out += "\n  The server's process is not known: no CPU time, no memory (give --pid).\n";
+    }
+    let faults: Vec<_> =
+        report.faults.named().map(|(name, count)| format!("{name} {count}")).into();
+    writeln!(out, "\n  faults: {}", faults.join(", ")).expect("memory to write to");
+    out
+}
+
+/// Adds a line that may end with a unit.
+pub(crate) fn line(out: &mut String, text: &str, unit: &str) {
+    writeln!(out, "{}", format!("{text} {unit}").trim_end()).expect("memory to write to");
+}
+
+/// A number in 16 columns, its point always in the same: `1,234,567    `, `12.3  `, `0.123`.
+pub(crate) fn number(value: f64) -> String {
+    let digits = match value.abs() {
+        1000.0.. => 0,
+        10.0.. => 1,
+        _ if value.fract() == 0.0 => 0,
+        _ => 3,
+    };
+    let plain = format!("{value:.digits$}");
+    let (whole, part) = plain.split_once('.').unwrap_or((&plain, ""));
+    let (sign, whole) = whole.split_at(whole.len() - whole.trim_start_matches('-').len());
+    let mut grouped = sign.to_owned();
+    for (index, digit) in whole.char_indices() {
+        // Not in words such as `inf`.
+        if index > 0 && (whole.len() - index) % 3 == 0 && digit.is_ascii_digit() {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let point = if part.is_empty() { ' ' } else { '.' };
+    format!("{grouped:>12}{point}{part:<3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn points_are_below_each_other() {
+        assert_eq!(number(1_234_567.8), "   1,234,568    ");
+        assert_eq!(number(-1234.5), "      -1,234    ");
+        assert_eq!(number(123.45), "         123.5  ");
+        assert_eq!(number(1.5), "           1.500");
+        assert_eq!(number(0.0), "           0    ");
+        assert_eq!(number(f64::INFINITY), "         inf    ");
+    }
+}

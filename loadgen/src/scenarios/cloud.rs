@@ -1,0 +1,262 @@
+//! Hypervisors with virtual machines that come, go and move, and observers that see all of it.
+//!
+//! What metalnet does: with a tenant's first VM a hypervisor subscribes to the tenant's VNI,
+//! announces each VM, and unsubscribes with the last. Which VMs those are is in
+//! [`crate::placement`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metalbond::wire::{Action, Message};
+
+use super::{Run, Used, progress, seconds};
+use crate::args::Spawn;
+use crate::pace::Pace;
+use crate::peer;
+use crate::placement::{Event, Placement, Size};
+use crate::plan::Plan;
+use crate::receiver::{Goal, Interest, Receivers, Subscriber, Timing};
+use crate::route_set::Views;
+use crate::writers::Writers;
+
+/// For so long a tenant stays away from a hypervisor that it has left: see [`Size::absence`].
+const ABSENCE_SECONDS: u64 = 2;
+
+/// Flags of `churn` and `slow`.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "cloud")]
+pub(crate) struct Options {
+    /// Hypervisors
+    #[arg(long, value_name = "H", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(super) hypervisors: u32,
+
+    /// Tenants, each a VNI
+    #[arg(long, value_name = "T", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) tenants: u32,
+
+    /// Virtual machines, each a route; about half of them run
+    #[arg(long, value_name = "M", default_value_t = 2000,
+          value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(super) vms: u32,
+
+    /// Starts, stops and moves per second
+    #[arg(long, value_name = "RATE", default_value_t = 500,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate: u32,
+
+    /// Sessions that subscribe to everything: how long updates take to them is measured
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) observers: u32,
+
+    /// What happens
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub(super) seed: u64,
+
+    /// Seconds to measure
+    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = seconds)]
+    pub(super) duration: f64,
+
+    /// Seconds before that
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    pub(super) warm_up: f64,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Cloud {
+    pub(super) plan: Plan,
+    pub(super) receivers: Receivers,
+    placement: Placement,
+    writers: Writers,
+    interests: Vec<Arc<Interest>>,
+    timing: Arc<Timing>,
+    hosts: u32,
+    observers: u32,
+    rate: u32,
+    /// UPDATEs sent.
+    pub(super) sent: u64,
+    /// What is being sent.
+    frames: Vec<u8>,
+}
+
+/// What happened in a stretch of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub(super) seconds: f64,
+    pub(super) used: Used,
+    pub(super) events: u64,
+    pub(super) moves: u64,
+    /// UPDATEs sent.
+    pub(super) sent: u64,
+    /// UPDATEs received, by all.
+    pub(super) delivered: u64,
+}
+
+impl Cloud {
+    /// Everybody is connected, and half of the VMs run.
+    pub(super) fn new(run: &Run<'_>, options: &Options) -> Result<Self, String> {
+        if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
+            return Err("the repeater takes one publisher only: choose another scenario".into());
+        }
+        let Options { hypervisors: hosts, tenants, vms, rate, observers, .. } = *options;
+        let plan = Plan::movable(vms, tenants, hosts);
+        let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
+        let plan = plan.fits(hosts.saturating_add(observers))?;
+        let absence = ABSENCE_SECONDS * u64::from(rate);
+        let size = Size { hosts, tenants, vms, absence };
+        let timing = Timing::new(&plan);
+        let mut cloud = Self {
+            plan,
+            receivers: run.receivers(plan, Some(&timing))?,
+            placement: Placement::new(size, options.seed),
+            writers: Writers::new(run.common.keepalive),
+            interests: Vec::new(),
+            timing,
+            hosts,
+            observers,
+            rate,
+            sent: 0,
+            frames: Vec::new(),
+        };
+        cloud.connect(run)?;
+        for _ in 0..vms / 2 {
+            let event = cloud.placement.start().ok_or("there is no room for the VMs")?;
+            cloud.carry_out(event, Instant::now())?;
+        }
+        cloud.settle(run)?;
+        progress(&format!(
+            "{hosts} hypervisors, {tenants} tenants, {} VMs, {observers} observers, seed {}",
+            vms / 2,
+            options.seed
+        ));
+        Ok(cloud)
+    }
+
+    fn connect(&mut self, run: &Run<'_>) -> Result<(), String> {
+        for host in 0..self.hosts as usize {
+            let stream = self.writers.add(run.connect(&format!("hypervisor-{host}"))?)?;
+            let interest = Interest::new(&self.plan);
+            self.interests.push(Arc::clone(&interest));
+            let subscriber = Subscriber::new(stream, host);
+            let interest = Some(interest);
+            self.receivers.add(Subscriber { keeps_alive: false, interest, ..subscriber })?;
+        }
+        for _ in 0..self.observers {
+            let mut stream = run.connect("observer")?;
+            peer::subscribe(&mut stream, self.plan.vnis())
+                .map_err(|error| format!("observer: {error}"))?;
+            // Behind those of the hypervisors is the view of who sees all.
+            let subscriber = Subscriber::new(stream, self.hosts as usize);
+            self.receivers.add(Subscriber { is_timed: true, ..subscriber })?;
+        }
+        Ok(())
+    }
+
+    /// What everybody should hold now; behind those of the hypervisors is the view of who sees all.
+    pub(super) fn views(&self) -> Views {
+        Views::each(self.placement.views(&self.plan))
+    }
+
+    /// Waits until everybody has exactly what they should.
+    pub(super) fn settle(&mut self, run: &Run<'_>) -> Result<(), String> {
+        let goal = Goal { views: self.views(), tables: None };
+        self.receivers.check_goal(goal, self.hosts as usize + self.observers as usize)?;
+        let Self { receivers, writers, .. } = self;
+        run.stay(receivers, || writers.tick())?;
+        receivers.clear_goal();
+        Ok(())
+    }
+
+    /// Lets things happen for some time, and measures them as a part of the run but for a
+    /// warm-up.
+    pub(super) fn churn(
+        &mut self,
+        run: &Run<'_>,
+        part: usize,
+        warm_up: f64,
+        duration: f64,
+    ) -> Result<Stretch, String> {
+        let time = Duration::from_secs_f64(warm_up + duration);
+        let mut pace = Pace::new(f64::from(self.rate), time);
+        let start = pace.due(0) + Duration::from_secs_f64(warm_up);
+        self.timing.measure(part, start);
+        let before = Used::at(run.target.pid, start);
+        let (mut events, mut moves) = (0, 0);
+        let mut at_start = None;
+        while let Some(due) = pace.wait() {
+            for number in due {
+                let due = pace.due(number);
+                if due >= start && at_start.is_none() {
+                    at_start = Some((self.sent, run.delivered()));
+                    (events, moves) = (0, 0);
+                }
+                if let Some(event) = self.placement.next() {
+                    events += 1;
+                    moves += u64::from(matches!(event, Event::Move { .. }));
+                    self.carry_out(event, due)?;
+                }
+            }
+            self.writers.tick()?;
+            self.receivers.check()?;
+        }
+        let before = before.join().map_err(|_| "a thread panicked")??;
+        let used = Used::by(run.target.pid)?.since(before);
+        let seconds = start.elapsed().as_secs_f64();
+        self.settle(run)?;
+        let (sent, delivered) = at_start.unwrap_or_default();
+        Ok(Stretch {
+            seconds,
+            used,
+            events,
+            moves,
+            sent: self.sent - sent,
+            delivered: run.delivered() - delivered,
+        })
+    }
+
+    fn carry_out(&mut self, event: Event, due: Instant) -> Result<(), String> {
+        match event {
+            Event::Start { vm, host, first } => self.arrive(vm, host, first, due),
+            Event::Stop { vm, host, last } => self.depart(vm, host, last, due),
+            Event::Move { vm, from, to, first, last } => {
+                self.arrive(vm, to, first, due)?;
+                self.depart(vm, from, last, due)
+            }
+        }
+    }
+
+    /// A VM is on a hypervisor from now on.
+    fn arrive(&mut self, vm: u32, host: u32, first: bool, due: Instant) -> Result<(), String> {
+        let route = self.plan.route(vm, host);
+        let vni = self.plan.vni_of(route);
+        self.frames.clear();
+        if first {
+            self.interests[host as usize].toggle(vni);
+            Message::Subscribe(self.plan.vni(vni)).encode_into(&mut self.frames);
+        }
+        self.timing.note(Action::Add, route, due);
+        self.plan.frame(&mut self.frames, Action::Add, route);
+        self.sent += 1;
+        self.writers.send(host as usize, &self.frames)
+    }
+
+    /// A VM is no longer on a hypervisor.
+    fn depart(&mut self, vm: u32, host: u32, last: bool, due: Instant) -> Result<(), String> {
+        let route = self.plan.route(vm, host);
+        let vni = self.plan.vni_of(route);
+        self.frames.clear();
+        if last {
+            self.interests[host as usize].toggle(vni);
+        }
+        self.timing.note(Action::Remove, route, due);
+        self.plan.frame(&mut self.frames, Action::Remove, route);
+        if last {
+            Message::Unsubscribe(self.plan.vni(vni)).encode_into(&mut self.frames);
+        }
+        self.sent += 1;
+        self.writers.send(host as usize, &self.frames)
+    }
+}

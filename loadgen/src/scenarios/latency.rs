@@ -1,0 +1,180 @@
+//! Latency: updates at a fixed rate, and how long each takes to each subscriber.
+//!
+//! An open loop: updates are sent when they are due, whatever has become of those before, and time
+//! counts from when they were due. All routes are announced one by one, then withdrawn one by one,
+//! and so on; a route's turn comes again after seconds, so that a pair which coalesces tells of a
+//! subscriber that far behind. Such pairs are legal, and counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use metalbond::wire::Action;
+
+use super::{Run, Used, ns, progress, seconds};
+use crate::pace::Pace;
+use crate::peer::Publisher;
+use crate::plan::Plan;
+use crate::receiver::{Goal, Receivers, Timing, histogram};
+use crate::route_set::{RouteSet, Views};
+
+/// Flags of `latency`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Sessions that subscribe
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    subscribers: u32,
+
+    /// Updates per second
+    #[arg(long, value_name = "RATE", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    rate: u32,
+
+    /// Routes that are announced and withdrawn in turn [default: those of 4 seconds]
+    #[arg(short, long, value_name = "R",
+          value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    routes: Option<u32>,
+
+    /// VNIs that they are spread over; every subscriber takes all of them
+    #[arg(long, value_name = "V", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    vnis: u32,
+
+    /// Seconds to measure
+    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = seconds)]
+    duration: f64,
+
+    /// Seconds before that
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    warm_up: f64,
+}
+
+/// The quantiles that are told of how late the publisher was.
+const BEHIND: [(&str, f64); 3] = [
+    ("publisher behind schedule, p50", 0.5),
+    ("publisher behind schedule, p99", 0.99),
+    ("publisher behind schedule, max", 1.0),
+];
+
+/// What was sent.
+struct Sent {
+    updates: u64,
+    /// How late the publisher was, for each write.
+    behind: Histogram<u64>,
+    used: Used,
+    measured: Duration,
+}
+
+pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
+    let routes = options.routes.unwrap_or_else(|| options.rate.saturating_mul(4).max(1000));
+    let plan = Plan::new(routes, options.vnis, 100);
+    let timing = Timing::new(&plan);
+    let mut receivers = run.receivers(plan, Some(&timing))?;
+    let subscribers = options.subscribers as usize;
+    let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+    let empty = Views::same(RouteSet::new(routes));
+    run.subscribe(&mut receivers, &plan, subscribers, empty, || publisher.tick())?;
+    progress(&format!("{subscribers} subscribers, {} updates per second", options.rate));
+
+    let sent = send(run, options, &plan, &timing, &receivers, &mut publisher)?;
+    let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
+    let goal = Goal { views: views.clone(), tables: run.tables(plan.vnis) };
+    receivers.check_goal(goal, subscribers)?;
+    run.stay(&receivers, || publisher.tick())?;
+    let outcome = run.verify(receivers, &views)?;
+    run.keep(publisher.into_stream());
+
+    let expected = sent.updates * subscribers as u64;
+    if outcome.updates > expected && !outcome.faults.any() {
+        return Err(format!("{} updates delivered, not {expected}", outcome.updates));
+    }
+    let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
+    let seconds = sent.measured.as_secs_f64();
+    let delivered = times.len() as f64;
+    let report = &mut run.report;
+    report.add_latency(times);
+    for (name, quantile) in BEHIND {
+        report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
+    }
+    sent.used.tell(report, delivered.max(1.0), seconds);
+    report.add("updates per second", f64::from(options.rate), "/s");
+    report.add("delivered updates, measured", delivered, "");
+    report.add("delivered updates, all", outcome.updates as f64, "");
+    report.add("expected updates, all", expected as f64, "");
+    report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
+    report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
+    Ok(())
+}
+
+/// What a number stands for: all routes are announced, all are withdrawn, and so on.
+fn step(number: u64, routes: u32) -> (Action, u32) {
+    let routes = u64::from(routes);
+    let action = if (number / routes).is_multiple_of(2) { Action::Add } else { Action::Remove };
+    (action, u32::try_from(number % routes).unwrap_or(0))
+}
+
+/// The routes that are announced after so many updates.
+fn held(updates: u64, routes: u32) -> std::ops::Range<u32> {
+    match step(updates, routes) {
+        (Action::Add, route) => 0..route,
+        (Action::Remove, route) => route..routes,
+    }
+}
+
+/// Sends what is due until the time is over.
+fn send(
+    run: &Run<'_>,
+    options: &Options,
+    plan: &Plan,
+    timing: &Arc<Timing>,
+    receivers: &Receivers,
+    publisher: &mut Publisher,
+) -> Result<Sent, String> {
+    let time = Duration::from_secs_f64(options.warm_up + options.duration);
+    let mut pace = Pace::new(f64::from(options.rate), time);
+    let start = pace.due(0) + Duration::from_secs_f64(options.warm_up);
+    timing.measure(0, start);
+    let before = Used::at(run.target.pid, start);
+    let mut behind = histogram();
+    let mut frames = Vec::new();
+    let mut updates = 0;
+    while let Some(due) = pace.wait() {
+        if due.is_empty() {
+            publisher.tick()?;
+            continue;
+        }
+        behind.saturating_record(ns(pace.due(due.start).elapsed()));
+        updates = due.end;
+        frames.clear();
+        for number in due {
+            let (action, route) = step(number, plan.routes);
+            timing.note(action, route, pace.due(number));
+            plan.frame(&mut frames, action, route);
+        }
+        publisher.publish(&frames)?;
+        publisher.tick()?;
+        receivers.check()?;
+    }
+    let measured = Instant::now().saturating_duration_since(start);
+    let before = before.join().map_err(|_| "a thread panicked")??;
+    Ok(Sent { updates, behind, used: Used::by(run.target.pid)?.since(before), measured })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_follows_from_the_steps() {
+        let mut set = RouteSet::new(7);
+        for number in 0..40 {
+            assert_eq!(set, RouteSet::of(7, held(number, 7)));
+            let is_news = match step(number, 7) {
+                (Action::Add, route) => set.insert(route),
+                (Action::Remove, route) => set.remove(route),
+            };
+            assert!(is_news);
+        }
+    }
+}

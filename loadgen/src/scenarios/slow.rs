@@ -1,0 +1,109 @@
+//! Slow readers: what do they cost all others?
+//!
+//! The same churn twice in one run: first with nobody slow, then beside readers that are slow or stuck.
+//! What the observers see the second time, next to the first, is the result.
+
+use std::net::TcpStream;
+
+use metalbond::wire::Message;
+
+use super::churn::tell;
+use super::cloud::{Cloud, Options as CloudOptions};
+use super::{Run, progress};
+use crate::peer::Opening;
+use crate::plan::Plan;
+use crate::procfs::{self, Usage};
+use crate::receiver::{Fate, RECEIVE_BUFFER, Sluggards, histogram};
+
+/// The quantiles of the baseline that are told.
+const BASELINE: [(&str, f64); 5] = [
+    ("baseline latency, p50", 0.5),
+    ("baseline latency, p90", 0.9),
+    ("baseline latency, p99", 0.99),
+    ("baseline latency, p99.9", 0.999),
+    ("baseline latency, max", 1.0),
+];
+
+/// Flags of `slow`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    cloud: CloudOptions,
+
+    /// Readers that read little
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    slow: usize,
+
+    /// What each of them reads per second
+    #[arg(long, value_name = "BYTES", default_value_t = 4000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    slow_rate: u32,
+
+    /// Readers that read nothing
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    stuck: usize,
+}
+
+pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
+    let Options { cloud: CloudOptions { warm_up, duration, observers, .. }, .. } = options.clone();
+    let mut cloud = Cloud::new(run, &options.cloud)?;
+    let resident_before = procfs::resident(run.target.pid)?;
+    let baseline = cloud.churn(run, 0, warm_up, duration)?;
+    let resident = procfs::resident(run.target.pid)?;
+
+    progress(&format!("{} slow and {} stuck readers join", options.slow, options.stuck));
+    let slow = readers(run, &cloud.plan, options.slow)?;
+    let stuck = readers(run, &cloud.plan, options.stuck)?;
+    let keepalive = run.common.keepalive;
+    let sluggards = Sluggards::start(cloud.plan, slow, stuck, options.slow_rate, keepalive)?;
+    let stretch = cloud.churn(run, 1, warm_up, duration)?;
+    let resident_beside = procfs::resident(run.target.pid)?;
+    let views = cloud.views();
+    let view = views.of(options.cloud.hypervisors as usize);
+    let fate = sluggards.finish(view, run.common.patience())?;
+    run.report.faults += fate.faults;
+    cloud.settle(run)?;
+    let outcome = run.verify(cloud.receivers, &views)?;
+
+    let mut parts = outcome.latencies.into_iter();
+    let before = parts.next().unwrap_or_else(histogram);
+    let times = parts.next().unwrap_or_else(histogram);
+    let observed = times.len();
+    let report = &mut run.report;
+    for (name, quantile) in BASELINE {
+        report.add(name, before.value_at_quantile(quantile) as f64 / 1e3, "us");
+    }
+    report.add_latency(times); // to observers, beside slow readers
+    let Fate { slow_closed, stuck_closed, before, read_out, .. } = fate;
+    report.add("slow readers closed", slow_closed as f64, "");
+    report.add("stuck readers closed", stuck_closed as f64, "");
+    report.add("updates that slow readers read", before as f64, "");
+    report.add("updates read out at the end", read_out as f64, "");
+    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+    report.add("resident memory after the baseline", resident as f64 / 1e6, "MB");
+    report.add("resident memory beside slow readers", resident_beside as f64 / 1e6, "MB");
+    let each = |used: Usage, delivered: u64| used.cpu_ns as f64 / delivered as f64;
+    let delivered = baseline.delivered.max(1);
+    report.add(
+        "baseline server CPU per delivered update",
+        each(baseline.used.server, delivered),
+        "ns",
+    );
+    tell(report, &stretch, observed, observers);
+    Ok(())
+}
+
+/// Sessions with small receive buffers, subscribed to everything.
+fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, String> {
+    let mut subscribe = Vec::new();
+    for vni in plan.vnis() {
+        Message::Subscribe(vni).encode_into(&mut subscribe);
+    }
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let (server, keepalive) = (run.target.address, run.common.keepalive);
+        let opening = Opening::new(server, keepalive, "slow", Some(RECEIVE_BUFFER))?;
+        streams.push(opening.greeted(&subscribe)?.into_stream()?);
+    }
+    Ok(streams)
+}

@@ -1,0 +1,216 @@
+//! Storm: many peers vanish at once and come back at once. When is everything as it was?
+//!
+//! Peers are in groups, each group a VNI: every peer announces its routes and holds those of the
+//! others. When they come back they say all they have to say in one write behind the handshake, and
+//! a peer's time ends when its view is whole and stays so.
+
+use std::sync::mpsc;
+use std::time::Instant;
+
+use metalbond::wire::{Action, Message};
+
+use super::{Run, Used, ns, progress};
+use crate::args::Spawn;
+use crate::peer::Opening;
+use crate::plan::Plan;
+use crate::procfs;
+use crate::receiver::{Goal, Receivers, Subscriber, histogram};
+use crate::route_set::{RouteSet, Views};
+
+/// Flags of `storm`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Peers
+    #[arg(short, long, value_name = "N", default_value_t = 2000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    peers: u32,
+
+    /// Routes of each peer
+    #[arg(short, long, value_name = "R", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    routes: u32,
+
+    /// Peers in one VNI, about
+    #[arg(long, value_name = "G", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    group: u32,
+
+    /// The part of the peers that vanishes, from 0 to 1
+    #[arg(long, value_name = "PART", default_value_t = 1.0)]
+    fraction: f64,
+
+    /// Vanish with a reset, as when a host dies, and not with an end of stream
+    #[arg(long)]
+    abort: bool,
+
+    /// Threads that connect
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=64))]
+    connectors: u32,
+}
+
+/// Who announces what.
+#[derive(Clone, Copy)]
+struct Layout {
+    plan: Plan,
+    peers: u32,
+    each: u32,
+}
+
+impl Layout {
+    fn new(options: &Options) -> Result<Self, String> {
+        let Options { peers, routes: each, group, .. } = *options;
+        let vnis = peers.div_ceil(group);
+        let routes = peers.div_ceil(vnis).checked_mul(each).and_then(|n| n.checked_mul(vnis));
+        let routes = routes.ok_or("that is too many routes")?;
+        Ok(Self { plan: Plan::new(routes, vnis, 100).fits(peers)?, peers, each })
+    }
+
+    /// The routes of a peer.
+    fn routes(&self, peer: u32) -> impl Iterator<Item = u32> + use<> {
+        let vnis = self.plan.vnis;
+        let first = peer / vnis * self.each;
+        (first..first + self.each).map(move |slot| slot * vnis + peer % vnis)
+    }
+
+    /// What each peer should hold.
+    fn views(&self) -> Views {
+        let view = |peer: u32| {
+            let group = (peer % self.plan.vnis..self.peers).step_by(self.plan.vnis as usize);
+            let others = group.filter(|other| *other != peer);
+            RouteSet::of(self.plan.routes, others.flat_map(|other| self.routes(other)))
+        };
+        Views::each((0..self.peers).map(view).collect())
+    }
+
+    /// What a peer says when it has connected.
+    fn words(&self, peer: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Message::Subscribe(self.plan.vni(peer % self.plan.vnis)).encode_into(&mut bytes);
+        bytes.extend_from_slice(&self.plan.frames(Action::Add, self.routes(peer)));
+        bytes
+    }
+}
+
+pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
+    if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
+        return Err("the repeater takes one publisher only: choose another scenario".into());
+    }
+    if !(0.0..=1.0).contains(&options.fraction) {
+        return Err("--fraction is from 0 to 1".into());
+    }
+    let layout = Layout::new(options)?;
+    let views = layout.views();
+    let peers = layout.peers as usize;
+    let goal = || Goal { views: views.clone(), tables: None };
+    let mut receivers = run.receivers(layout.plan, None)?;
+    let resident_before = procfs::resident(run.target.pid)?;
+    let began = Instant::now();
+    receivers.check_goal(goal(), peers)?;
+    connect(run, options, layout, layout.peers, &mut receivers)?;
+    run.stay(&receivers, || Ok(()))?;
+    progress(&format!("{peers} peers are up after {:.1?}", began.elapsed()));
+    let resident = procfs::resident(run.target.pid)?;
+
+    // Rounded to the nearest on purpose, and never more than there are.
+    let part = (f64::from(layout.peers) * options.fraction).round();
+    let vanishing = (0..=layout.peers).find(|n| f64::from(*n) >= part).unwrap_or(layout.peers);
+    receivers.check_goal(goal(), peers)?;
+    let before = Used::by(run.target.pid)?;
+    let delivered_before = run.delivered();
+    let start = Instant::now();
+    receivers.dismiss(vanishing as usize, options.abort)?;
+    let gone = start.elapsed();
+    connect(run, options, layout, vanishing, &mut receivers)?;
+    let connected = start.elapsed();
+    run.stay(&receivers, || Ok(()))?;
+    let used = Used::by(run.target.pid)?.since(before);
+    let delivered = run.delivered() - delivered_before;
+    let resident_after = procfs::resident(run.target.pid)?;
+    let outcome = run.verify(receivers, &views)?;
+
+    let mut times = histogram();
+    for reached in &outcome.reached_at {
+        times.saturating_record(ns(reached.saturating_duration_since(start)));
+    }
+    let report = &mut run.report;
+    report.add("peers that vanished", f64::from(vanishing), "");
+    report.add("time until all are gone", gone.as_secs_f64(), "s");
+    report.add("time until all have connected", connected.as_secs_f64(), "s");
+    report.add(
+        "time until half of views are whole",
+        times.value_at_quantile(0.5) as f64 / 1e9,
+        "s",
+    );
+    report.add("time until all views are whole", times.max() as f64 / 1e9, "s");
+    let each = f64::from(vanishing.max(1));
+    report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
+    report.add("delivered updates", delivered as f64, "");
+    // What was used while nothing more came, to be sure of that, is next to nothing.
+    used.tell(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
+    report.add_latency(times); // until a peer's view is whole
+    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+    report.add("resident memory with all peers", resident as f64 / 1e6, "MB");
+    report.add("resident memory after the storm", resident_after as f64 / 1e6, "MB");
+    Ok(())
+}
+
+/// Connects the first `count` peers, with several threads, and hands them to the receivers. Each
+/// thread connects all of its peers before it waits for the first answer: nobody waits in turn.
+fn connect(
+    run: &Run<'_>,
+    options: &Options,
+    layout: Layout,
+    count: u32,
+    receivers: &mut Receivers,
+) -> Result<(), String> {
+    let (server, keepalive) = (run.target.address, run.common.keepalive);
+    let (sender, established) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for first in 0..options.connectors {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                let share = (first..count).step_by(options.connectors as usize);
+                let open = |peer: u32| {
+                    let node = format!("peer-{peer}");
+                    Ok((peer, Opening::new(server, keepalive, &node, None)?))
+                };
+                let finish = |(peer, opening): (u32, Opening)| {
+                    Ok((peer, opening.greeted(&layout.words(peer))?.into_stream()?))
+                };
+                let result: Result<Vec<_>, String> = share.map(open).collect();
+                match result {
+                    Ok(openings) => openings.into_iter().map(finish).for_each(|established| {
+                        sender.send(established).ok(); // nobody listens after a failure
+                    }),
+                    Err(error) => drop(sender.send(Err(error))),
+                }
+            });
+        }
+        drop(sender);
+        for established in established {
+            let (peer, stream) = established?;
+            receivers.add(Subscriber::new(stream, peer as usize))?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_sees_the_others_of_its_group() {
+        let plan = Plan::new(4 * 2 * 3, 3, 100);
+        let layout = Layout { plan, peers: 10, each: 2 };
+        let views = layout.views();
+        for peer in 0..10 {
+            let seen = (0..10).filter(|other| *other != peer && other % 3 == peer % 3);
+            let view = RouteSet::of(24, seen.flat_map(|other| layout.routes(other)));
+            assert_eq!(*views.of(peer as usize), view);
+            assert!(layout.routes(peer).all(|route| plan.vni_of(route) == peer % 3));
+        }
+        assert_eq!(views.total(10), 2 * (4 * 3 + 3 * 2 + 3 * 2));
+    }
+}

@@ -1,0 +1,202 @@
+//! What runs and comparisons are told as: text, JSON and pages.
+#![cfg(target_os = "linux")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use metalbond::io::IoChoice;
+use metalbond::reflector::{Config, Reflector};
+use serde_json::Value;
+
+const BRIEF: [&str; 5] = ["fanout", "--duration=0.2", "--warm-up=0.1", "-n5", "-w200"];
+
+/// Runs loadgen.
+fn loadgen(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(arguments).output().expect("loadgen starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs something with the address of a reflector in this process.
+fn with_reflector<T>(run: impl FnOnce(&str) -> T) -> T {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = Config { listen, io: IoChoice::Epoll, shards: Some(1), ..Config::default() };
+    let reflector = Reflector::start(&config).expect("a reflector starts");
+    let result = run(&reflector.listen_addr().to_string());
+    reflector.stop();
+    result
+}
+
+/// A file of a test; dropping it removes it.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("loadgen-output-{}-{name}", std::process::id())))
+    }
+
+    fn name(&self) -> &str {
+        self.0.to_str().expect("a plain name")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).expect("a file")
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text()).expect("JSON")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// The numbers under a name in each of a list.
+fn numbers(list: &Value, name: &str) -> Vec<f64> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|each| each[name].as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn json_has_everything() {
+    let file = File::new("all.json");
+    let output = loadgen(&[&BRIEF[..], &["--spawn", "repeater", "--json", file.name()]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let json = file.json();
+    assert_eq!((&json["kind"], &json["verified"]), (&"run".into(), &true.into()));
+    // Flags that were given and those that were not.
+    assert_eq!(json["parameters"]["window"], "200");
+    assert_eq!(json["parameters"]["publishers"], "1");
+    assert_eq!(json["parameters"]["spawn"], "repeater");
+    assert!(json["machine"]["cores"].as_u64() > Some(0), "{}", json["machine"]);
+    let percentiles = &json["latency"]["percentiles"];
+    let quantiles = numbers(percentiles, "quantile");
+    assert_eq!((quantiles[0], quantiles[quantiles.len() - 1]), (0.0, 1.0));
+    assert!(quantiles.is_sorted() && numbers(percentiles, "us").is_sorted());
+    let samples = &json["timeline"]["samples"];
+    assert!(numbers(samples, "s").is_sorted() && numbers(samples, "delivered").is_sorted());
+    assert!(numbers(samples, "server_cpu_s").last() > Some(&0.0));
+    assert!(numbers(samples, "server_memory_bytes").last() > Some(&0.0));
+    assert!(json["timeline"]["phases"][0]["text"].as_str().is_some());
+    let figures = json["figures"].as_array().expect("figures");
+    let is_key = |name: &str| figures.iter().any(|f| f["name"] == name && f["key"] == true);
+    for name in ["server CPU per delivered update", "server memory, peak", "latency, p99.9"] {
+        assert!(is_key(name), "{name}: {figures:?}");
+    }
+    assert!(!is_key("windows"));
+}
+
+#[test]
+fn a_page_needs_nothing_and_takes_no_markup() {
+    let file = File::new("<script>a&b.html");
+    let output = loadgen(&[&BRIEF[..], &["--spawn", "repeater", "--report", file.name()]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let page = file.text();
+    for word in ["http:", "https:", "src=", "href=", "url(", "@import"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert!(page.contains(r"\u003cscript>a&b.html") && !page.contains("<script>a&b.html"));
+    assert!(!page.contains("loadgen-data"), "the data are in it");
+}
+
+/// On another machine there is no process to look at.
+#[test]
+fn a_server_without_a_process_has_no_figures() {
+    let file = File::new("far.json");
+    let output = with_reflector(|address| {
+        loadgen(&[&BRIEF[..], &["--target", address, "--json", file.name()]].concat())
+    });
+    assert!(output.status.success(), "{output:?}");
+    let told = stdout(&output);
+    assert!(told.contains("delivered updates per second"), "{told}");
+    assert!(told.contains("process is not known"), "{told}");
+    assert!(!told.contains("server CPU") && !told.contains("server memory"), "{told}");
+    assert!(file.json()["timeline"]["samples"][0]["server_cpu_s"].is_null());
+}
+
+#[test]
+fn servers_take_turns_and_are_divided() {
+    let (json, page) = (File::new("turns.json"), File::new("turns.html"));
+    let (output, reflector) = with_reflector(|address| {
+        let reflector = format!("{address}@{}", std::process::id());
+        let flags = ["compare", "--rounds=2", "--json", json.name(), "--report", page.name()];
+        let against = ["--against", &reflector, "--against", "repeater"];
+        let expect = ["--expect", "server CPU per delivered update <= 1e6 x repeater"];
+        (loadgen(&[&flags[..], &against, &expect, &BRIEF].concat()), reflector)
+    });
+    assert!(output.status.success(), "{output:?}");
+    let told = stdout(&output);
+    assert!(told.contains("/ repeater") && told.contains("yes server CPU"), "{told}");
+    let json = json.json();
+    assert_eq!(json["order"], serde_json::json!([reflector, "repeater", reflector, "repeater"]));
+    let figure = |target: usize| {
+        let figures = json["targets"][target]["figures"].as_array().expect("figures");
+        let found = figures.iter().find(|f| f["name"] == "server CPU per delivered update");
+        found.expect("CPU time")
+    };
+    let ratio = figure(0)["median"].as_f64().unwrap() / figure(1)["median"].as_f64().unwrap();
+    let told = figure(0)["ratios"]["repeater"].as_f64().unwrap();
+    assert!((told / ratio - 1.0).abs() < 1e-9, "{told}, not {ratio}");
+    assert_eq!(figure(1)["ratios"]["repeater"], 1.0);
+    assert_eq!(figure(0)["values"].as_array().map(Vec::len), Some(2));
+    let quantiles = numbers(&json["targets"][0]["latency"]["percentiles"], "quantile");
+    assert_eq!(quantiles.last(), Some(&1.0));
+    assert!(page.text().contains(r#""kind":"compare""#));
+}
+
+#[test]
+fn a_limit_that_is_not_kept_fails() {
+    let file = File::new("limit.json");
+    let flags = ["compare", "--rounds=1", "--against=repeater", "--json", file.name()];
+    let limit = "delivered updates per second >= 1e15";
+    let output = loadgen(&[&flags[..], &["--expect", limit], &BRIEF].concat());
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains(&format!("not as expected: {limit}")), "{output:?}");
+    assert_eq!(file.json()["expectations"][0]["holds"], false);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["--expect=speed <= 1"], "there is no figure 'speed'"),
+        (&["--expect=speed <= 2 x rustbond"], "names no server of --against"),
+        (&["--against=nonsense"], "does not know `nonsense`"),
+        (&["--server-arg=x"], "by --against"),
+    ];
+    for (flags, told) in cases {
+        let flags = [&["compare", "--rounds=1", "--against=repeater"], flags].concat();
+        let output = loadgen(&[&flags[..], &BRIEF].concat());
+        assert!(!output.status.success() && stderr(&output).contains(told), "{output:?}");
+    }
+    for flags in [["--spawn=repeater", "compare"], ["compare", "--spawn=repeater"]] {
+        let output = loadgen(&[&flags[..], &BRIEF].concat());
+        assert!(stderr(&output).contains("not by --spawn"), "{output:?}");
+    }
+    let flags = ["compare", "--rounds=1", "--against=repeater", "table", "-r10"];
+    let output = loadgen(&flags);
+    assert!(stderr(&output).contains("repeater failed in round 1"), "{output:?}");
+}
+
+#[test]
+fn rustbond_runs_or_says_how_to_build_it() {
+    let storm = ["storm", "-p20", "-r3", "--group=5"];
+    for scenario in [&BRIEF[..], &storm] {
+        let output = loadgen(&[scenario, &["--spawn", "rustbond"]].concat());
+        if cfg!(feature = "peers") {
+            assert!(output.status.success(), "{output:?}");
+        } else {
+            assert!(stderr(&output).contains("--features peers"), "{output:?}");
+        }
+    }
+}

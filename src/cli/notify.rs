@@ -1,0 +1,243 @@
+//! What a service manager is told by the protocol of sd_notify(3): when it is ready, reloading or
+//! stopping, how it is, and that it is still alive.
+//!
+//! Nothing of it happens where the manager has not named a socket (`NOTIFY_SOCKET`), or on other
+//! systems than Linux. A message that cannot be sent is left out: the manager will notice.
+
+use std::time::{Duration, Instant};
+
+use self::socket::Socket;
+
+/// How often health is looked at, at most.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the manager is told how it is.
+const STATUS: Duration = Duration::from_secs(10);
+
+/// Who started this process and wants to hear of it.
+pub(super) struct Manager {
+    socket: Option<Socket>,
+    /// It ends the process that has said nothing for so long.
+    watchdog: Option<Duration>,
+}
+
+impl Manager {
+    /// As the environment names it.
+    pub(super) fn from_environment() -> Self {
+        let variable = |name| std::env::var(name).ok();
+        Self {
+            socket: Socket::of_environment(),
+            watchdog: watchdog(
+                variable("WATCHDOG_USEC").as_deref(),
+                variable("WATCHDOG_PID").as_deref(),
+                std::process::id(),
+            ),
+        }
+    }
+
+    /// It serves.
+    pub(super) fn ready(&self) {
+        self.send("READY=1");
+    }
+
+    /// It reads its configuration anew, until it is [`Manager::ready`] again.
+    pub(super) fn reloading(&self) {
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", socket::monotonic().as_micros()));
+    }
+
+    /// It ends.
+    pub(super) fn stopping(&self) {
+        self.send("STOPPING=1\nSTATUS=stopping");
+    }
+
+    /// Tells how it is, and feeds the watchdog while it is well, for as long as it is polled.
+    /// `health` is a sentence for people: an error of what is wrong.
+    pub(super) async fn keep_telling(&self, health: impl AsyncFn() -> Result<String, String>) {
+        if self.socket.is_none() {
+            return std::future::pending().await;
+        }
+        let mut teller = Teller::new(self.watchdog, Instant::now());
+        loop {
+            if let Some(message) = teller.message(&health().await, Instant::now()) {
+                self.send(&message);
+            }
+            tokio::time::sleep(teller.pause()).await;
+        }
+    }
+
+    fn send(&self, message: &str) {
+        if let Some(socket) = &self.socket {
+            socket.send(message);
+        }
+    }
+}
+
+/// The interval in force for the process `own`, from what the manager has set.
+fn watchdog(interval: Option<&str>, process: Option<&str>, own: u32) -> Option<Duration> {
+    // Meant for the parent of this process, perhaps, which has passed its environment on.
+    if process.is_some_and(|process| process.parse() != Ok(own)) {
+        return None;
+    }
+    interval?.parse().ok().filter(|interval| *interval > 0).map(Duration::from_micros)
+}
+
+/// When there is something to tell.
+struct Teller {
+    /// Half of what the manager waits for.
+    feeds_every: Option<Duration>,
+    fed: Option<Instant>,
+    told: String,
+    told_at: Instant,
+}
+
+impl Teller {
+    fn new(watchdog: Option<Duration>, now: Instant) -> Self {
+        let feeds_every = watchdog.map(|interval| interval / 2);
+        Self { feeds_every, fed: None, told: String::new(), told_at: now }
+    }
+
+    /// Until health should be looked at again.
+    fn pause(&self) -> Duration {
+        // A look that just misses a bad moment must not cost the whole interval.
+        self.feeds_every.map_or(LOOK, |every| (every / 4).min(LOOK))
+    }
+
+    fn message(&mut self, health: &Result<String, String>, now: Instant) -> Option<String> {
+        let mut lines = Vec::new();
+        let is_due = |every| self.fed.is_none_or(|fed| now - fed >= every);
+        if health.is_ok() && self.feeds_every.is_some_and(is_due) {
+            self.fed = Some(now);
+            lines.push("WATCHDOG=1".to_owned());
+        }
+        let (Ok(status) | Err(status)) = health;
+        let may_tell = self.told.is_empty() || health.is_err() || now - self.told_at >= STATUS;
+        if may_tell && self.told != *status {
+            self.told.clone_from(status);
+            self.told_at = now;
+            lines.push(format!("STATUS={status}"));
+        }
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod socket {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    use std::time::Duration;
+
+    use tracing::warn;
+
+    pub(super) struct Socket {
+        own: UnixDatagram,
+        manager: SocketAddr,
+    }
+
+    impl Socket {
+        pub(super) fn of_environment() -> Option<Self> {
+            let name = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())?;
+            let manager = match name.as_bytes() {
+                // A name that is in no folder.
+                [b'@', rest @ ..] => SocketAddr::from_abstract_name(rest),
+                _ => SocketAddr::from_pathname(&name),
+            };
+            let open = |manager| {
+                let own = UnixDatagram::unbound()?;
+                // The manager's queue may be full; sessions don't wait for it.
+                own.set_nonblocking(true)?;
+                Ok(Self { own, manager })
+            };
+            manager
+                .and_then(open)
+                .inspect_err(|error| warn!(%error, "the service manager cannot be told anything"))
+                .ok()
+        }
+
+        pub(super) fn send(&self, message: &str) {
+            drop(self.own.send_to_addr(message.as_bytes(), &self.manager));
+        }
+    }
+
+    pub(super) fn monotonic() -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod socket {
+    use std::time::Duration;
+
+    /// There is none.
+    pub(super) enum Socket {}
+
+    impl Socket {
+        pub(super) fn of_environment() -> Option<Self> {
+            None
+        }
+
+        pub(super) fn send(&self, _: &str) {
+            match *self {}
+        }
+    }
+
+    pub(super) fn monotonic() -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_watchdog_is_the_one_of_this_process() {
+        let twenty = Some(Duration::from_secs(20));
+        assert_eq!(watchdog(Some("20000000"), None, 7), twenty);
+        assert_eq!(watchdog(Some("20000000"), Some("7"), 7), twenty);
+        for (interval, process) in [
+            (None, None),
+            (None, Some("7")),
+            (Some("20000000"), Some("8")),
+            (Some("20000000"), Some("")),
+            (Some("0"), None),
+            (Some("soon"), None),
+        ] {
+            assert_eq!(watchdog(interval, process, 7), None, "{interval:?} {process:?}");
+        }
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_at_half_its_interval_while_all_is_well() {
+        let began = Instant::now();
+        let mut teller = Teller::new(Some(20 * SECOND), began);
+        let well = Ok("2 sessions".to_owned());
+        let ill = Err("stuck shards: 1".to_owned());
+        let mut told = |health, seconds| teller.message(health, began + seconds * SECOND);
+        assert_eq!(told(&well, 0).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
+        assert_eq!(told(&well, 9), None);
+        assert_eq!(told(&well, 10).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(told(&ill, 20).as_deref(), Some("STATUS=stuck shards: 1"));
+        assert_eq!(told(&ill, 25), None);
+        // As soon as it is well again, and not only after another half.
+        assert_eq!(told(&well, 26).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(told(&well, 36).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
+        assert!(teller.pause() <= SECOND);
+    }
+
+    #[test]
+    fn without_a_watchdog_only_changes_are_told() {
+        let began = Instant::now();
+        let mut teller = Teller::new(None, began);
+        let mut told = |sessions: u32, seconds| {
+            teller.message(&Ok(format!("{sessions} sessions")), began + seconds * SECOND)
+        };
+        assert_eq!(told(1, 0).as_deref(), Some("STATUS=1 sessions"));
+        assert_eq!(told(2, 1), None);
+        assert_eq!(told(3, 10).as_deref(), Some("STATUS=3 sessions"));
+        assert_eq!(told(3, 40), None);
+    }
+}

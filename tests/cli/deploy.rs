@@ -1,0 +1,173 @@
+//! What is shipped in `deploy/`: it must say of the command what is true.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::process::BINARY;
+
+fn shipped(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(shipped(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A folder that ends with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("metalbond-deploy-{name}-{}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        std::fs::create_dir(&folder.0).unwrap();
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Runs a program if there is one; what it says, if it finds something wrong.
+fn complaints(program: &str, arguments: &[&str]) -> Option<String> {
+    match Command::new(program).args(arguments).output() {
+        Ok(Output { status, .. }) if status.success() => None,
+        Ok(Output { stdout, stderr, .. }) => {
+            Some(String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+        }
+        Err(error) => {
+            assert!(std::env::var_os("METALBOND_TEST_STRICT").is_none(), "no {program}: {error}");
+            println!("SKIPPED: no {program}: {error}");
+            None
+        }
+    }
+}
+
+/// The lines `key = value` that `check-config` prints of a file, and the keys that are not set.
+fn effective(file: &Path) -> BTreeMap<String, String> {
+    let arguments = ["check-config", "--config", file.to_str().unwrap()];
+    let Output { status, stdout, stderr } = Command::new(BINARY).args(arguments).output().unwrap();
+    let [out, err] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(status.success() && err.is_empty(), "{err}");
+    let lines = out.lines().filter(|line| !line.starts_with('['));
+    lines
+        .map(|line| match line.strip_suffix(" is not set") {
+            Some(key) => (key.trim_start_matches("# ").to_owned(), String::new()),
+            None => {
+                let (key, value) = line.split_once(" = ").unwrap();
+                (key.to_owned(), value.split(" # ").next().unwrap().to_owned())
+            }
+        })
+        .collect()
+}
+
+/// What would be said if each example were meant.
+fn uncommented(text: &str) -> String {
+    let meant = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(meant).collect()
+}
+
+#[test]
+fn shipped_configurations_say_all_options_and_their_defaults() {
+    let folder = Folder::new("config");
+    for (role, file) in [("server", "config/server.toml"), ("client", "config/client.toml")] {
+        let text = read(file);
+        let as_shipped = effective(&shipped(file));
+        let in_full = uncommented(&text);
+        let meant = effective(&folder.write(&format!("{role}.toml"), &in_full));
+        for (key, default) in &as_shipped {
+            assert!(
+                in_full.lines().any(|line| line.starts_with(&format!("{key} = "))),
+                "{file} does not say {key}"
+            );
+            // Where there is no default the file has an example.
+            if !default.is_empty() {
+                assert_eq!(meant[key], *default, "{file} says another default of {key}");
+            }
+        }
+        // Only a leaf needs to be told something.
+        let told = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        assert!(
+            told.eq(["server = [\"reflector1.example.net\", \"reflector2.example.net\"]"]
+                .into_iter()
+                .filter(|_| role == "client"))
+        );
+    }
+}
+
+#[test]
+fn units_are_taken_by_systemd() {
+    let folder = Folder::new("units");
+    let mut files = Vec::new();
+    for unit in ["server", "client", "tunnel"] {
+        let name = format!("metalbond-{unit}.service");
+        // It wants to see the program.
+        let text = read(&format!("systemd/{name}")).replace("/usr/bin/metalbond", BINARY);
+        files.push(folder.write(&name, &text).to_str().unwrap().to_owned());
+    }
+    for file in &files {
+        // Of ten; what is left is what these programs are for.
+        let limits = ["security", "--offline=true", "--no-pager", "--threshold=20", file];
+        assert_eq!(complaints("systemd-analyze", &limits), None);
+    }
+    let verify: Vec<_> =
+        ["verify", "--man=no"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    assert_eq!(complaints("systemd-analyze", &verify), None);
+}
+
+#[test]
+fn units_ask_for_what_the_command_does() {
+    for role in ["server", "client"] {
+        let unit = read(&format!("systemd/metalbond-{role}.service"));
+        let has = |line: &str| assert!(unit.lines().any(|found| found == line), "no {line}");
+        has("Type=notify");
+        has(&format!("ExecStart=/usr/bin/metalbond {role} --config /etc/metalbond/{role}.toml"));
+        has("ExecReload=/bin/kill -HUP $MAINPID");
+        has("WatchdogSec=20");
+    }
+    let server = read("systemd/metalbond-server.service");
+    let filter = server.lines().find(|line| line.starts_with("SystemCallFilter=@")).unwrap();
+    let profile = read("kubernetes/seccomp/metalbond.json");
+    for call in ["io_uring_setup", "io_uring_enter", "io_uring_register"] {
+        assert!(filter.contains(call), "{filter}");
+        assert!(profile.contains(&format!("\"{call}\"")), "no {call}");
+    }
+}
+
+#[test]
+fn manifests_say_flags_and_options_that_there_are() {
+    for (role, manifests) in [
+        ("server", &["server/deployment.yaml", "server-daemonset/daemonset.yaml"][..]),
+        ("client", &["client/daemonset.yaml"]),
+    ] {
+        let Output { stdout, .. } = Command::new(BINARY).args([role, "--help"]).output().unwrap();
+        let help = String::from_utf8(stdout).unwrap();
+        for manifest in manifests {
+            let text = read(&format!("kubernetes/{manifest}"));
+            let flags: Vec<_> = text
+                .lines()
+                .map(|line| line.trim_start_matches(['#', ' ']))
+                .filter_map(|line| line.strip_prefix("- --")?.split('=').next())
+                .collect();
+            assert!(flags.len() > 2, "{manifest}: {flags:?}");
+            for flag in flags {
+                assert!(help.contains(&format!("--{flag} ")), "{manifest}: no --{flag}");
+            }
+            let options = Path::new(manifest).with_file_name(format!("{role}.toml"));
+            effective(&shipped("kubernetes").join(options));
+        }
+    }
+}
