@@ -31,6 +31,7 @@ pub mod client;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 pub mod ids;
 #[doc(hidden)]
 pub mod internals_for_benches;

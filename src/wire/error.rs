@@ -70,6 +70,24 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// What [`WireError::name`] can be.
+    pub(crate) const NAMES: [&str; 14] = [
+        "version",
+        "length",
+        "message_type",
+        "protobuf",
+        "keepalive_interval",
+        "missing_destination",
+        "missing_next_hop",
+        "action",
+        "ip_version",
+        "prefix",
+        "prefix_length",
+        "next_hop_address",
+        "next_hop_type",
+        "nat_ports",
+    ];
+
     /// A short, stable name, fit for a metric's label.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::process::{BINARY, Process, fails, sentence};
-use crate::sessions::Client;
+use crate::sessions::{Client, PATIENCE};
 
 #[test]
 fn a_bad_flag_or_value_of_the_client_is_named() {
@@ -90,14 +91,76 @@ fn repeated_flags_are_harmless() {
     session.until("the route", |session| session.view.len() == 1);
 }
 
-#[test]
-fn livez_answers() {
-    let server = Process::start(&[]);
-    let leaf = server.client(&["--http", "[::1]:0"]);
+/// What a leaf answers: status and body.
+fn get(leaf: &Process, path: &str) -> (String, String) {
     let port: u16 = leaf.logged("http=[::1]:", '\n').trim().parse().unwrap();
     let mut stream = TcpStream::connect(("::1", port)).unwrap();
-    stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok\n"), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+}
+
+/// Asks until the answer is as it should be.
+fn until(leaf: &Process, path: &str, is_so: impl Fn(&str, &str) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (status, body) = get(leaf, path);
+        if is_so(&status, &body) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{path}: {status} {body}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn http_tells_of_the_leaf() {
+    let server = Process::start(&[]);
+    let _publisher = server.client(&["--announce", "7#10.0.0.1/32#2001:db8::1"]);
+    let leaf = server.client(&["--http", "[::1]:0", "--subscribe", "7,8"]);
+    for path in ["/livez", "/healthz", "/health"] {
+        assert_eq!(get(&leaf, path), ("200".to_owned(), "ok\n".to_owned()));
+    }
+    until(&leaf, "/readyz", |status, body| (status, body) == ("200", "ok\n"));
+    let destination = r#""{\"IPVersion\":4,\"Prefix\":\"10.0.0.1/32\"}": ["#;
+    until(&leaf, "/routes.json", |_, body| body.contains(destination));
+    let (_, yaml) = get(&leaf, "/routes.yaml?vni=7");
+    assert!(yaml.contains("\n    - targetaddress: 2001:db8::1\n"), "{yaml}");
+    assert!(get(&leaf, "/routes.yaml?vni=8").1.contains("vnet: {}\n"));
+    let (_, metrics) = get(&leaf, "/metrics");
+    for line in [
+        "metalbond_routes 1",
+        "metalbond_subscriptions 2",
+        "metalbond_subscriptions_behind 0",
+        "metalbond_peers{state=\"established\"} 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
+    promtool(&metrics);
+}
+
+#[test]
+fn a_leaf_without_its_server_lives_and_is_not_ready() {
+    let mut command = Command::new(BINARY);
+    command.args(["client", "--server", "[::1]:1", "--subscribe", "7", "--http", "[::1]:0"]);
+    let leaf = Process::spawn(command);
+    assert_eq!(get(&leaf, "/readyz"), ("503".to_owned(), "no server is connected\n".to_owned()));
+    assert_eq!(get(&leaf, "/livez").0, "200");
+}
+
+/// Where Prometheus' own checker is installed, it must find nothing.
+fn promtool(metrics: &str) {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        println!("SKIPPED: promtool is not installed");
+        return;
+    };
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
 }

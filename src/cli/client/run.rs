@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
-use metalbond::client::{Config, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::client::{Config, Http, MetalBond, PeerState, RouteWatch, SyncWatch};
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
@@ -41,10 +38,10 @@ pub(super) fn run(
         };
         let manager = Manager::from_environment();
         let installs = installation.is_some();
-        let leaf = start(&args, installation).await?;
+        let (leaf, endpoint) = start(&args, installation).await?;
         intend(&leaf, &args).await;
         if let Some(listener) = http {
-            tokio::spawn(serve(listener, leaf.clone()));
+            tokio::spawn(serve(listener, endpoint));
         }
         if let (Ok(routes), Ok(sync)) = (leaf.watch_routes(None).await, leaf.watch_sync().await) {
             tokio::spawn(tell_routes(routes, installs));
@@ -86,7 +83,11 @@ async fn health(leaf: &MetalBond) -> Result<String, String> {
     }
 }
 
-async fn start(args: &Args, installation: Option<Installation>) -> Result<MetalBond, String> {
+/// The leaf, and what tells of it.
+async fn start(
+    args: &Args,
+    installation: Option<Installation>,
+) -> Result<(MetalBond, Http), String> {
     let config = Config {
         keepalive: args.keepalive,
         stale_time: args.stale_time,
@@ -94,7 +95,10 @@ async fn start(args: &Args, installation: Option<Installation>) -> Result<MetalB
         ..Config::default()
     };
     match installation {
-        None => Ok(MetalBond::start(config)),
+        None => {
+            let leaf = MetalBond::start(config);
+            Ok((leaf.clone(), Http::new(leaf)))
+        }
         Some(installation) => install(config, args, installation).await,
     }
 }
@@ -104,7 +108,7 @@ async fn install(
     config: Config,
     args: &Args,
     installation: Installation,
-) -> Result<MetalBond, String> {
+) -> Result<(MetalBond, Http), String> {
     use metalbond::client::NetworkClient as _;
     use metalbond::netlink::{self, Mode, NetlinkClient};
 
@@ -131,11 +135,13 @@ async fn install(
         warn!(%vni, "nothing will be installed: --install-routes without --subscribe");
         client.complete(vni).await;
     }
-    Ok(MetalBond::with_network_client(config, client))
+    let kernel = client.status();
+    let leaf = MetalBond::with_network_client(config, client);
+    Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel)))
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn install(_: Config, _: &Args, _: Installation) -> Result<MetalBond, String> {
+async fn install(_: Config, _: &Args, _: Installation) -> Result<(MetalBond, Http), String> {
     Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
 }
 
@@ -192,22 +198,11 @@ async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, String> 
     listener.map_err(|error| format!("cannot listen on {address} for HTTP: {error}"))
 }
 
-/// Answers `/livez`: 200 while the leaf answers within [`STUCK`], else 503.
-async fn serve(listener: tokio::net::TcpListener, leaf: MetalBond) {
+async fn serve(listener: tokio::net::TcpListener, http: Http) {
     if let Ok(address) = listener.local_addr() {
         info!(http = %address, "answering HTTP");
     }
-    let livez = move || {
-        let leaf = leaf.clone();
-        async move {
-            match health(&leaf).await {
-                Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
-                Err(sentence) => (StatusCode::SERVICE_UNAVAILABLE, sentence + "\n"),
-            }
-        }
-    };
-    let served = axum::serve(listener, Router::new().route("/livez", get(livez))).await;
-    if let Err(error) = served {
+    if let Err(error) = http.serve(listener).await {
         warn!(%error, "HTTP ends");
     }
 }

@@ -5,7 +5,6 @@
 //! between two requests, and changes nothing.
 
 mod api;
-mod date;
 mod dump;
 mod health;
 mod metrics;

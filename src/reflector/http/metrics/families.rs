@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::text::Text;
 use crate::CloseReason;
+use crate::http::text::Text;
 use crate::reflector::inspector::Counters;
 use crate::shard::inspect::{ByAction, Metrics};
+use crate::wire::WireError;
 
 pub(super) fn write(text: &mut Text, counters: &Counters) {
     let Counters { total, shards, .. } = counters;
@@ -97,10 +98,10 @@ fn sessions(text: &mut Text, counters: &Counters) {
     for (limit, count) in hits {
         text.sample(&[("limit", limit)], count);
     }
-    if !total.invalid.is_empty() {
-        text.counter("metalbond_invalid_messages_total", "Messages that ended their session.");
-    }
-    for (why, count) in &total.invalid {
+    text.counter("metalbond_invalid_messages_total", "Messages that ended their session.");
+    let mut invalid: BTreeMap<_, _> = WireError::NAMES.map(|name| (name, 0)).into();
+    invalid.extend(&total.invalid);
+    for (why, count) in invalid {
         text.sample(&[("why", why)], count);
     }
 }

@@ -1,14 +1,11 @@
 //! `/metrics`: counters in Prometheus' text form.
 //!
 //! The writer is our own: everything is counted already, in plain numbers without atomics that each
-//! shard owns, and a metrics library would want to own the counters. `text` writes lines, `families`
-//! says what the reflector counts, `peers` what it counts of each peer, `process` what the system
-//! says of the process.
+//! shard owns, and a metrics library would want to own the counters. `families` says what
+//! the reflector counts, `peers` what it counts of each peer.
 
 mod families;
 mod peers;
-mod process;
-mod text;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -17,8 +14,9 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::api::ApiError;
+use crate::http::process;
+use crate::http::text::{self, Text};
 use crate::reflector::inspector::Inspector;
-use text::Text;
 
 /// What may be asked.
 #[derive(Debug, Deserialize)]
@@ -42,5 +40,5 @@ pub(super) async fn metrics(
         peers::write(&mut text, &peers::all(&inspector).await?);
     }
     process::write(&mut text);
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.finish()))
+    Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text.finish()))
 }

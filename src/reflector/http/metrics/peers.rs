@@ -1,6 +1,6 @@
 //! What the reflector counts of each peer: a dozen lines for each, so only when asked for.
 
-use super::text::Text;
+use crate::http::text::Text;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::{Cursor, PeerInfo};
 

@@ -4,41 +4,44 @@ use std::fmt::{Display, Write as _};
 
 use crate::shard::inspect::Histogram;
 
+/// What HTTP calls this form.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Names and values of a sample's labels. Those with an empty value are left out, which means the
 /// same.
-pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
 
 /// A text being written. Samples follow the heading of their family.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     out: String,
     family: &'static str,
 }
 
 impl Text {
     /// Begins a family of counters. Their names end in `_total`.
-    pub(super) fn counter(&mut self, name: &'static str, help: &str) -> &mut Self {
+    pub(crate) fn counter(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "counter")
     }
 
     /// Begins a family of gauges.
-    pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> &mut Self {
+    pub(crate) fn gauge(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "gauge")
     }
 
     /// Begins a family of histograms of durations. Their names end in `_seconds`.
-    pub(super) fn histogram(&mut self, name: &'static str, help: &str) -> &mut Self {
+    pub(crate) fn histogram(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "histogram")
     }
 
     /// Adds a sample.
-    pub(super) fn sample(&mut self, labels: Labels<'_>, value: impl Display) -> &mut Self {
+    pub(crate) fn sample(&mut self, labels: Labels<'_>, value: impl Display) -> &mut Self {
         self.line("", labels, value);
         self
     }
 
     /// Adds the samples of one histogram.
-    pub(super) fn buckets(&mut self, labels: Labels<'_>, histogram: &Histogram) -> &mut Self {
+    pub(crate) fn buckets(&mut self, labels: Labels<'_>, histogram: &Histogram) -> &mut Self {
         for (bound, count) in histogram.cumulative() {
             let bound =
                 bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
@@ -50,7 +53,7 @@ impl Text {
         self
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.out
     }
 

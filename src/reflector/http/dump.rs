@@ -5,8 +5,6 @@
 //! copy of the table, and a reader that stalls holds nothing but a cursor. It is no snapshot of one
 //! moment: what stays the whole time is in it once.
 
-mod format;
-
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
@@ -15,11 +13,11 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::api::ApiError;
-use super::date;
+use crate::http::date;
+use crate::http::form::{Form, Json, Yaml};
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::Cursor;
 use crate::wire::Vni;
-use format::{Form, Json, Yaml};
 
 /// What may be asked.
 #[derive(Debug, Deserialize)]

@@ -4,10 +4,10 @@
 use super::text::Text;
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn write(_: &mut Text) {}
+pub(crate) fn write(_: &mut Text) {}
 
 #[cfg(target_os = "linux")]
-pub(super) fn write(text: &mut Text) {
+pub(crate) fn write(text: &mut Text) {
     use rustix::time::{ClockId, clock_gettime};
 
     let cpu = clock_gettime(ClockId::ProcessCPUTime);

@@ -11,7 +11,7 @@ use crate::wire::{Destination, IpVersion, NextHop, Vni};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A form of the table. Called for the destinations of one VNI after those of another.
-pub(super) trait Form: Send + 'static {
+pub(crate) trait Form: Send + 'static {
     const CONTENT_TYPE: &'static str;
 
     fn begin(&mut self, out: &mut String, date: &str);
@@ -21,7 +21,7 @@ pub(super) trait Form: Send + 'static {
 
 /// As Go's `json.MarshalIndent` writes it.
 #[derive(Debug, Default)]
-pub(super) struct Json {
+pub(crate) struct Json {
     vni: Option<Vni>,
 }
 
@@ -69,7 +69,7 @@ impl Form for Json {
 
 /// As Go's `yaml.v2` writes it.
 #[derive(Debug, Default)]
-pub(super) struct Yaml {
+pub(crate) struct Yaml {
     vni: Option<Vni>,
 }
 

@@ -1,0 +1,104 @@
+//! What a leaf counts, in Prometheus' text form.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+use super::{Kernel, Sources};
+use crate::client::{Error, PeerState};
+use crate::http::process;
+use crate::http::text::{CONTENT_TYPE as TEXT, Text};
+
+pub(super) async fn metrics(State(sources): State<Sources>) -> Response {
+    let mut text = Text::default();
+    if leaf(&mut text, &sources).await.is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the leaf has ended\n").into_response();
+    }
+    if let Some(status) = &sources.kernel {
+        kernel(&mut text, status).await;
+    }
+    process::write(&mut text);
+    ([(CONTENT_TYPE, TEXT)], text.finish()).into_response()
+}
+
+async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
+    let leaf = &sources.leaf;
+    let states = [
+        PeerState::Connecting,
+        PeerState::HelloSent,
+        PeerState::HelloReceived,
+        PeerState::Established,
+        PeerState::Retry,
+    ];
+    let mut by_state: BTreeMap<_, u64> = states.map(|state| (state, 0)).into();
+    let mut sessions = Vec::new();
+    for (address, peer) in leaf.peers().await? {
+        *by_state.entry(peer.state).or_default() += 1;
+        sessions.push((address, peer.sessions));
+    }
+    text.gauge("metalbond_build_info", "Always 1; the version that runs.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.gauge("metalbond_peers", "Servers by the state of their session.");
+    for (state, count) in by_state {
+        text.sample(&[("state", &*state.to_string().to_lowercase())], count);
+    }
+    if !sessions.is_empty() {
+        text.counter("metalbond_peer_sessions_total", "Sessions established with a server.");
+    }
+    for (peer, count) in sessions {
+        text.sample(&[("peer", &*peer)], count);
+    }
+    let vnis = leaf.subscribed_vnis().await?;
+    let mut routes = 0;
+    for vni in &vnis {
+        routes += leaf.routes(*vni).await?.len();
+    }
+    let behind = vnis.iter().filter(|vni| !sources.synced.has(**vni)).count();
+    text.gauge("metalbond_routes", "Routes known.").sample(&[], routes);
+    text.gauge("metalbond_subscriptions", "VNIs that are subscribed to.").sample(&[], vnis.len());
+    text.gauge(
+        "metalbond_subscriptions_behind",
+        "Of those, the ones whose table is not here whole.",
+    )
+    .sample(&[], behind);
+    Ok(())
+}
+
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+async fn kernel(text: &mut Text, kernel: &Kernel) {
+    let Some(status) = kernel.get().await else { return };
+    text.gauge("metalbond_kernel_routes", "Routes by how they stand with the kernel.")
+        .sample(&[("state", "desired")], status.desired)
+        .sample(&[("state", "installed")], status.installed)
+        .sample(&[("state", "refused")], status.refused)
+        .sample(&[("state", "conflict")], status.conflicts);
+    text.gauge("metalbond_kernel_nexthop_objects", "Nexthop objects in the kernel.")
+        .sample(&[], status.objects);
+    text.gauge("metalbond_kernel_device_up", "1 while the tunnel device is there and up.")
+        .sample(&[], u8::from(status.device_up));
+    let counters = [
+        ("metalbond_kernel_requests_total", "Requests made of the kernel.", status.requests),
+        ("metalbond_kernel_refusals_total", "Requests that it refused.", status.refusals),
+        (
+            "metalbond_kernel_repairs_total",
+            "Times that a route was found not to be as it was installed.",
+            status.repairs,
+        ),
+        (
+            "metalbond_kernel_reconciles_total",
+            "Times that everything was compared with the kernel.",
+            status.reconciles,
+        ),
+    ];
+    for (name, help, value) in counters {
+        text.counter(name, help).sample(&[], value);
+    }
+}
+
+#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
+async fn kernel(_: &mut Text, kernel: &Kernel) {
+    match *kernel {}
+}
