@@ -25,6 +25,7 @@ mod listener;
 mod low_water;
 mod runtime;
 mod stream;
+mod thread_time;
 
 #[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
 mod probe;
@@ -52,3 +53,4 @@ pub use limits::raise_nofile;
 pub use listener::bind;
 pub use runtime::{LocalRuntime, yield_turn};
 pub use stream::Stream;
+pub(crate) use thread_time::thread_time;

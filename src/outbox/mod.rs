@@ -22,8 +22,8 @@ pub use buffer::OutBuf;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
-use crate::ids::PeerId;
-use crate::table::Batch;
+use crate::ids::{Moment, PeerId};
+use crate::table::{Batch, Tally};
 use crate::wire::{HEADER_LEN, Message, Vni};
 
 /// The numbers that shape what waits and what is written. The same for all peers.
@@ -62,6 +62,22 @@ struct Item {
     pieces: SmallVec<[Bytes; 1]>,
     /// Part of it is on its way, so the rest must follow.
     started: bool,
+    /// Updates in it.
+    tally: Tally,
+}
+
+impl Item {
+    /// How much of it has been taken.
+    fn begun(&self) -> Tally {
+        if !self.started {
+            return Tally::default();
+        }
+        let mut tally = self.tally;
+        for piece in &self.pieces {
+            tally -= Tally::of(piece);
+        }
+        tally
+    }
 }
 
 /// Where a peer that refused a batch has to go on from.
@@ -78,6 +94,24 @@ pub(crate) struct Outbox {
     control: Vec<u8>,
     queue: VecDeque<Item>,
     bytes: usize,
+    /// Updates taken for writing since last asked.
+    taken: Taken,
+    /// Batches that the write being built brings to their end; see [`Outbox::finished`].
+    finished: SmallVec<[Arc<Batch>; 2]>,
+}
+
+/// Updates taken for writing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) adds: u64,
+    pub(crate) removes: u64,
+}
+
+impl Taken {
+    fn add(&mut self, tally: Tally) {
+        self.adds += u64::from(tally.adds);
+        self.removes += u64::from(tally.removes);
+    }
 }
 
 impl Outbox {
@@ -116,11 +150,11 @@ impl Outbox {
             return Err(Refusal { from });
         }
         let mut pieces = SmallVec::new();
-        batch.for_each_piece(peer, |piece| pieces.push(piece));
+        let tally = batch.for_each_piece(peer, |piece| pieces.push(piece));
         if pieces.is_empty() {
             return Ok(false);
         }
-        self.push(batch.vni, Some(Arc::clone(batch)), pieces);
+        self.push(batch.vni, Some(Arc::clone(batch)), pieces, tally);
         Ok(true)
     }
 
@@ -133,8 +167,9 @@ impl Outbox {
         end_of_table: bool,
     ) {
         let mut pieces = SmallVec::new();
+        let mut tally = Tally::default();
         if let Some(batch) = batch {
-            batch.for_each_piece(peer, |piece| pieces.push(piece));
+            tally = batch.for_each_piece(peer, |piece| pieces.push(piece));
         }
         if end_of_table {
             let mut frame = Vec::new();
@@ -142,18 +177,19 @@ impl Outbox {
             pieces.push(frame.into());
         }
         if !pieces.is_empty() {
-            self.push(vni, None, pieces);
+            self.push(vni, None, pieces, tally);
         }
     }
 
     /// Drops what waits of a VNI: its subscription is over. Also the rest of what has begun to be
     /// sent, which is cut between messages: behind the next SUBSCRIBE it would pass for news.
     pub(crate) fn forget(&mut self, vni: Vni) {
-        let bytes = &mut self.bytes;
+        let Self { bytes, taken, .. } = self;
         self.queue.retain(|item| {
             let keep = item.vni != vni;
             if !keep {
                 *bytes -= item.pieces.iter().map(Bytes::len).sum::<usize>();
+                taken.add(item.begun());
             }
             keep
         });
@@ -213,6 +249,40 @@ impl Outbox {
         Some(OutBuf::Copied(out))
     }
 
+    /// Updates taken for writing since the last call.
+    pub(crate) fn take_taken(&mut self) -> Taken {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// Counts as taken what has been of items that were begun. For an outbox that is given up.
+    pub(crate) fn give_up(&mut self) -> Taken {
+        for item in &self.queue {
+            self.taken.add(item.begun());
+        }
+        self.take_taken()
+    }
+
+    /// Gives up the batches whose last piece was taken. Whoever gives up the last reference to a
+    /// batch is told its `received`: it was the last to need it.
+    pub(crate) fn finished(&mut self, mut last: impl FnMut(Moment)) {
+        for batch in self.finished.drain(..) {
+            if let Some(batch) = Arc::into_inner(batch) {
+                last(batch.received);
+            }
+        }
+        if self.finished.capacity() > 64 {
+            self.finished = SmallVec::new();
+        }
+    }
+
+    /// Batches of a VNI that wait, sealed or not, and their bytes. A look at every item.
+    pub(crate) fn waiting(&self, vni: Vni) -> (u64, u64) {
+        let items = self.queue.iter().filter(|item| item.vni == vni);
+        items.fold((0, 0), |(count, bytes), item| {
+            (count + 1, bytes + item.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>())
+        })
+    }
+
     /// Whether anything but bulk waits.
     pub(crate) fn has_control(&self) -> bool {
         !self.control.is_empty()
@@ -225,10 +295,16 @@ impl Outbox {
         self.queue.len() > 1 && self.queue.iter().any(|item| item.sealed.is_none() || item.started)
     }
 
-    fn push(&mut self, vni: Vni, sealed: Option<Arc<Batch>>, mut pieces: SmallVec<[Bytes; 1]>) {
+    fn push(
+        &mut self,
+        vni: Vni,
+        sealed: Option<Arc<Batch>>,
+        mut pieces: SmallVec<[Bytes; 1]>,
+        tally: Tally,
+    ) {
         pieces.reverse();
         self.bytes += pieces.iter().map(Bytes::len).sum::<usize>();
-        self.queue.push_back(Item { vni, sealed, pieces, started: false });
+        self.queue.push_back(Item { vni, sealed, pieces, started: false, tally });
     }
 
     /// Whether `batch` changes again what an unsent batch of its VNI changes.
@@ -274,7 +350,10 @@ impl Outbox {
         if piece.is_empty() {
             item.pieces.pop();
             if item.pieces.is_empty() {
-                self.queue.pop_front();
+                if let Some(item) = self.queue.pop_front() {
+                    self.taken.add(item.tally);
+                    self.finished.extend(item.sealed);
+                }
                 if self.queue.is_empty() && self.queue.capacity() > 64 {
                     self.queue = VecDeque::new();
                 }

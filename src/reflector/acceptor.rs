@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::access::{Gate, Place};
 use super::driver::{Gauge, Order};
-use super::refused::Counters;
+use super::inspector::Control;
 use super::reload::Reloadable;
 use super::report::Limiter;
 use crate::ids::PeerId;
@@ -40,7 +40,7 @@ pub(super) struct Acceptor {
     /// What the shards were started with.
     pub(super) settings: Settings,
     pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
-    pub(super) refused: Arc<Counters>,
+    pub(super) control: Arc<Control>,
 }
 
 /// What it decides by.
@@ -86,10 +86,8 @@ impl Acceptor {
                             }
                         }
                         Err(reason) => {
-                            self.refused.count(&reason);
-                            if let Some(left_out) = rules.limiter.allow() {
-                                warn!(peer = %PeerId(serial), %remote, %reason, left_out, "connection refused");
-                            }
+                            self.control.refused.count(&reason);
+                            rules.log(PeerId(serial), remote, &reason);
                         }
                     }
                 }
@@ -122,6 +120,9 @@ impl Acceptor {
     }
 
     fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<Place, CloseReason> {
+        if self.control.is_draining() {
+            return Err(CloseReason::Draining);
+        }
         let total: u64 = self.shards.iter().map(|(_, gauge)| load(gauge)).sum();
         if total >= rules.max_peers {
             return Err(CloseReason::MaxPeers(rules.max_peers));
@@ -136,6 +137,17 @@ impl Acceptor {
         };
         gauge.connections.fetch_add(1, Ordering::Relaxed);
         shard.send(order).await.is_ok()
+    }
+}
+
+impl Rules {
+    fn log(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        if reason.is_ordinary() {
+            info!(%peer, %remote, %reason, left_out, "connection refused");
+        } else {
+            warn!(%peer, %remote, %reason, left_out, "connection refused");
+        }
     }
 }
 

@@ -18,11 +18,14 @@ use std::time::{Duration, Instant};
 use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
+use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::report::Reporter;
+use super::taps::Outlets;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream};
 use crate::session::CloseReason;
+use crate::shard::inspect::Histogram;
 use crate::shard::{Settings, Shard, Slot, Snapshot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
@@ -41,6 +44,8 @@ pub(super) enum Order {
     Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Say what you hold.
     Report(tokio::sync::oneshot::Sender<Snapshot>),
+    /// Let an operator have a look.
+    Look(Look),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end, but wait until this moment for what was written to arrive.
@@ -87,11 +92,19 @@ pub(super) struct Core {
     began: Instant,
     gauge: Arc<Gauge>,
     reporter: Reporter,
+    /// Who watches.
+    pub(super) outlets: RefCell<Outlets>,
+    /// Time that turns took.
+    pub(super) turns: RefCell<Histogram>,
 }
 
 impl Core {
     pub(super) fn now(&self) -> Moment {
         Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn remote(&self, slot: Slot) -> Option<SocketAddr> {
+        Some(self.connections.borrow().get(slot as usize)?.as_ref()?.remote)
     }
 
     fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
@@ -151,10 +164,13 @@ async fn drive(seed: Seed, alarm: Alarm) {
         began,
         gauge,
         reporter: Reporter::new(id),
+        outlets: RefCell::new(Outlets::new(id)),
+        turns: RefCell::default(),
     });
     let mut lists = Lists::default();
     let mut stall_check = now;
     loop {
+        let mut has_looked = false;
         while let Some(order) = orders.take() {
             match order {
                 Order::Serve { peer, remote, socket, place } => {
@@ -162,6 +178,11 @@ async fn drive(seed: Seed, alarm: Alarm) {
                 }
                 Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
+                Order::Look(look) => {
+                    look.run(&core);
+                    has_looked = true;
+                    break; // everybody else has a turn between two looks
+                }
                 Order::Drain => {
                     core.is_draining.set(true);
                     core.shard.borrow_mut().drain();
@@ -175,14 +196,21 @@ async fn drive(seed: Seed, alarm: Alarm) {
         let now = core.now();
         if now >= stall_check {
             check_stalled(&core, now);
+            core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
             stall_check = now + Duration::from_secs(1);
         }
         let turn = turn(&core, &mut port, &mut lists, now);
+        let end = core.now();
+        core.turns.borrow_mut().record(end.since(now));
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
-        idle(&core, &alarm, &mut port, &mut orders, turn).await;
+        if has_looked {
+            crate::io::yield_turn().await; // connections too, however many looks wait
+        } else {
+            idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
+        }
     }
 }
 
@@ -228,14 +256,18 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
         }
     }
     let mut shard = core.shard.borrow_mut();
+    let mut outlets = core.outlets.borrow_mut();
+    outlets.sealed(&mut shard);
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
+            outlets.closed(&closed, connection.remote);
             core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
             connection.shut_down();
         }
     }
     for (slot, peer, about) in shard.take_established() {
         if let Some(connection) = core.connection(slot) {
+            outlets.established(peer, connection.remote, &about.node);
             core.reporter.established(peer, connection.remote, &about.node, &about.agent);
         }
     }
@@ -256,12 +288,19 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
 }
 
 /// Waits for news or for the moment that the shard asked for.
-async fn idle(core: &Core, alarm: &Alarm, port: &mut Port, orders: &mut Inlet<Order>, turn: Turn) {
-    let wait = turn.next.since(core.now());
+async fn idle(
+    core: &Core,
+    alarm: &Alarm,
+    port: &mut Port,
+    orders: &mut Inlet<Order>,
+    next: Moment,
+    now: Moment,
+) {
+    let wait = next.since(now);
     if wait.is_zero() {
         return crate::io::yield_turn().await;
     }
-    let deadline = core.began + Duration::from_micros(turn.next.0);
+    let deadline = core.began + Duration::from_micros(next.0);
     let mut precise = pin!(alarm.until(deadline));
     let mut coarse = pin!(tokio::time::sleep(wait));
     let is_precise = wait <= PRECISE;

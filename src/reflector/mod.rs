@@ -6,7 +6,7 @@
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect,
-//! `report` says what happened.
+//! `report` says what happened; `inspector` and `http` are for operators.
 
 mod acceptor;
 mod access;
@@ -15,17 +15,22 @@ mod connection;
 mod driver;
 mod event;
 mod http;
+pub mod inspector;
+mod looks;
 pub(crate) mod mesh;
 mod refused;
 mod reload;
 mod report;
 mod start;
+mod taps;
 
 pub use crate::outbox::Bounds as OutboxBounds;
+pub use crate::shard::inspect;
 pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
 pub use crate::table::Bounds as TableBounds;
 pub use access::{Access, AccessList, Prefix, PrefixError};
 pub use config::{Config, StartError};
+pub use inspector::Inspector;
 pub use refused::Refused;
 pub use reload::Reloadable;
 pub use start::Reflector;

@@ -15,6 +15,26 @@ pub struct Refused {
     pub rate: u64,
     /// Their source held as many sessions as it may.
     pub per_source: u64,
+    /// The reflector is being drained.
+    pub draining: u64,
+}
+
+impl Refused {
+    /// All, by [`CloseReason::name`].
+    pub(super) fn reasons(&self) -> [(&'static str, u64); 5] {
+        let [max_peers, per_source, rate] = self.limits();
+        let denied = (CloseReason::Denied.name(), self.denied);
+        [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]
+    }
+
+    /// Those refused by a limit, by [`CloseReason::name`].
+    pub(super) fn limits(&self) -> [(&'static str, u64); 3] {
+        [
+            (CloseReason::MaxPeers(0).name(), self.max_peers),
+            (CloseReason::MaxPeersPerSource(0).name(), self.per_source),
+            (CloseReason::ConnectRate(0).name(), self.rate),
+        ]
+    }
 }
 
 /// Counts them: written by the acceptor, read by whoever asks.
@@ -24,6 +44,7 @@ pub(super) struct Counters {
     denied: AtomicU64,
     rate: AtomicU64,
     per_source: AtomicU64,
+    draining: AtomicU64,
 }
 
 impl Counters {
@@ -33,6 +54,7 @@ impl Counters {
             CloseReason::Denied => &self.denied,
             CloseReason::ConnectRate(_) => &self.rate,
             CloseReason::MaxPeersPerSource(_) => &self.per_source,
+            CloseReason::Draining => &self.draining,
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -44,6 +66,7 @@ impl Counters {
             denied: self.denied.load(Ordering::Relaxed),
             rate: self.rate.load(Ordering::Relaxed),
             per_source: self.per_source.load(Ordering::Relaxed),
+            draining: self.draining.load(Ordering::Relaxed),
         }
     }
 }

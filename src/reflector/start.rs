@@ -14,9 +14,10 @@ use tracing::{info, warn};
 use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
 use super::driver::{self, Gauge, Order, Seed};
-use super::http::{self, Sources};
+use super::http;
+use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
-use super::refused::{Counters, Refused};
+use super::refused::Refused;
 use super::reload::Reloadable;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
@@ -35,9 +36,8 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     shards: Vec<tokio::sync::mpsc::Sender<Order>>,
+    inspector: Inspector,
     news: watch::Sender<Reloadable>,
-    refused: Arc<Counters>,
-    gauges: Sources,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -105,8 +105,8 @@ impl Reflector {
         for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
-        let gauges = handles.iter().map(|(_, gauge)| Arc::clone(gauge)).collect();
-        let sources = Sources { began, gauges };
+        let inspector = Inspector::new(began, handles.clone());
+        inspector.control.listening(true);
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
@@ -114,20 +114,20 @@ impl Reflector {
         let http_address = http.as_ref().map(|(address, _)| *address);
         let (news, latest) = watch::channel(Reloadable::from(config));
         let settings = config.settings.clone();
-        let refused = Arc::new(Counters::default());
         let acceptor = {
-            let (shards, refused) = (handles.clone(), Arc::clone(&refused));
-            move |listener| Acceptor { listener, news: latest, settings, shards, refused }
+            let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
+            move |listener| Acceptor { listener, news: latest, settings, shards, control }
         };
-        let gauges = sources.clone();
         if let Some((_, listener)) = http {
             let runtime = runtime()?;
+            let http_inspector = inspector.clone();
             threads.push(spawn("http", move || {
-                http::run(&runtime, listener, sources, http_stopped);
+                http::run(&runtime, listener, http_inspector, http_stopped);
             })?);
         }
+        let control_inspector = inspector.clone();
         threads.push(spawn("control", move || {
-            control(&control_runtime, listener, acceptor, handles, stopped);
+            control(&control_runtime, listener, acceptor, handles, control_inspector, stopped);
             drop(stop_http);
         })?);
         info!(
@@ -142,9 +142,8 @@ impl Reflector {
             http: http_address,
             backend,
             shards: orders,
+            inspector,
             news,
-            refused,
-            gauges,
             stop: Some(stop),
             threads,
         })
@@ -178,14 +177,19 @@ impl Reflector {
     /// is asked.
     #[must_use]
     pub fn stuck_shards(&self) -> Vec<u32> {
-        self.gauges.stuck()
+        self.inspector.stuck().into_iter().map(|shard| shard.0.into()).collect()
     }
 
     /// Connections held, those that have not shaken hands yet included. Costs as little.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        let of = |gauge: &Arc<Gauge>| u64::from(gauge.connections.load(Ordering::Relaxed));
-        self.gauges.gauges.iter().map(of).sum()
+        self.inspector.control.connections()
+    }
+
+    /// A handle to look into the reflector and to tell it what to do, from any thread.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What each shard holds, in order of the shards. Blocks until all have answered, which takes
@@ -214,7 +218,7 @@ impl Reflector {
     /// Connections that it did not take.
     #[must_use]
     pub fn refused(&self) -> Refused {
-        self.refused.read()
+        self.inspector.control.refused.read()
     }
 
     /// Stops: accepts and reads no more, writes out what is queued for up to 5 s, closes every
@@ -255,14 +259,18 @@ fn control(
     listener: std::net::TcpListener,
     acceptor: impl FnOnce(tokio::net::TcpListener) -> Acceptor,
     shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
+    inspector: Inspector,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            let control = Arc::clone(&inspector.control);
             tokio::select! {
                 () = acceptor(listener).run() => {}
+                () = drain::run(inspector) => {}
                 _ = stopped => {}
             }
+            control.listening(false);
         }
         for (orders, _) in &shards {
             drop(orders.send(Order::Drain).await);

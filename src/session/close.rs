@@ -58,6 +58,12 @@ pub enum CloseReason {
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(std::io::ErrorKind),
+    /// An operator ended the session.
+    #[error("reset by the operator")]
+    Reset,
+    /// The reflector is being drained: its peers are to go elsewhere.
+    #[error("reflector is draining")]
+    Draining,
     /// The reflector is stopping.
     #[error("reflector is stopping")]
     Stopping,
@@ -85,6 +91,8 @@ impl CloseReason {
             Self::Denied => "denied",
             Self::PeerClosed => "peer_closed",
             Self::Connection(_) => "connection",
+            Self::Reset => "reset",
+            Self::Draining => "draining",
             Self::Stopping => "stopping",
         }
     }
@@ -92,6 +100,6 @@ impl CloseReason {
     /// Whether this is an ordinary end, nobody's fault and nothing to look at.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
-        matches!(self, Self::PeerClosed | Self::Stopping)
+        matches!(self, Self::PeerClosed | Self::Reset | Self::Draining | Self::Stopping)
     }
 }

@@ -70,6 +70,15 @@ impl Session {
         }
     }
 
+    pub(crate) fn is_established(&self) -> bool {
+        self.state == State::Established
+    }
+
+    /// The keepalive interval that both sides agreed on; `None` before the HELLO.
+    pub(crate) fn agreed_interval(&self) -> Option<Duration> {
+        (self.state != State::AwaitingHello).then(|| self.interval())
+    }
+
     pub(crate) fn peer(&self) -> &About {
         &self.peer
     }

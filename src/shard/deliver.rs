@@ -52,7 +52,7 @@ impl Shard {
         slot: Slot,
         look: &mut dyn FnMut() -> Option<Sight>,
     ) -> Write {
-        let Self { peers, buffers, settings, .. } = self;
+        let Self { peers, buffers, settings, counting, .. } = self;
         let Some(peer) = &mut peers[slot as usize] else { return Write::Nothing };
         if peer.writing || peer.is_closed || peer.outbox.is_empty() {
             return Write::Nothing;
@@ -74,6 +74,9 @@ impl Shard {
         };
         let Some(bytes) = bytes else { return Write::Nothing };
         (peer.writing, peer.began) = (true, now);
+        peer.counts.in_flight = bytes.len();
+        let taken = peer.outbox.take_taken();
+        counting.sent(peer, taken);
         Write::Bytes { bytes, record: peer.pacer.is_some() }
     }
 
@@ -82,7 +85,8 @@ impl Shard {
         self.last_send = now;
         self.sends = self.sends.saturating_add(1);
         self.stats.writes += 1;
-        self.stats.bytes_sent += bytes.len() as u64;
+        let len = bytes.len() as u64;
+        self.stats.bytes_sent += len;
         if let OutBuf::Copied(mut buffer) = bytes
             && self.buffers.len() < BUFFERS
         {
@@ -90,6 +94,9 @@ impl Shard {
             self.buffers.push(buffer);
         }
         let Some(peer) = &mut self.peers[slot as usize] else { return };
+        peer.counts.bytes_sent += len;
+        let propagation = &mut self.counting.propagation;
+        peer.outbox.finished(|received| propagation.record(now.since(received)));
         peer.writing = false;
         peer.progress = now;
         if now.since(peer.began) > TICK {

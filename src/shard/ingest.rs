@@ -45,6 +45,8 @@ impl Shard {
     /// at a time, which is the budget of a connection in one turn.
     pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
         self.stats.bytes_received += bytes.len() as u64;
+        let updates = self.stats.updates_received;
+        self.now = now;
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
@@ -54,12 +56,17 @@ impl Shard {
                 self.holds.push((slot, false));
             }
         }
+        peer.counts.heard = now;
+        peer.counts.bytes_received += bytes.len() as u64;
         let partial = std::mem::take(&mut peer.partial);
         let result = if partial.is_empty() {
             self.frames(now, slot, bytes)
         } else {
             self.frames_after(now, slot, partial, bytes)
         };
+        if let Some(peer) = &mut self.peers[slot as usize] {
+            peer.counts.updates_received += self.stats.updates_received - updates;
+        }
         match result {
             Err(reason) => {
                 self.close(slot, reason);
@@ -86,6 +93,9 @@ impl Shard {
         };
         peer.is_closed = true;
         peer.held = None;
+        let given_up = peer.outbox.give_up();
+        self.counting.sent(peer, given_up);
+        self.counting.closed(&reason);
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let mut vnis: Vec<_> = peer.vnis.drain().collect();
@@ -172,6 +182,7 @@ impl Shard {
                     self.holds.push((slot, true));
                 }
                 if established {
+                    peer.counts.established = Some(now);
                     self.stats.established += 1;
                     self.established.push(slot);
                 }
@@ -229,7 +240,8 @@ impl Shard {
         peer.next_subscription += 1;
         peer.behind.push_back((vni, id));
         let origin = peer.origin(shard);
-        self.request(vni, Request::Subscribe { origin, vni });
+        let received = self.now;
+        self.request(vni, Request::Subscribe { origin, vni, received });
         self.pull(slot);
         Ok(())
     }
@@ -250,6 +262,8 @@ impl Shard {
             peer.behind.retain(|(vni, id)| is_current(vnis, *vni, *id));
         }
         peer.outbox.forget(vni);
+        let given_up = peer.outbox.take_taken();
+        self.counting.sent(peer, given_up);
         let peer = peer.id;
         self.remove_subscriber(vni, place);
         self.request(vni, Request::Leave { peer, vni });
@@ -275,6 +289,7 @@ impl Shard {
     fn update(&mut self, slot: Slot, update: &Update, runs: &mut Runs) -> Result<(), CloseReason> {
         self.stats.updates_received += 1;
         let Update { action, vni, destination, next_hop } = *update;
+        self.counting.removes_received += u64::from(action == Action::Remove);
         if let Some(run) = runs.place(vni).filter(|run| run.vni == vni) {
             let change = self.apply(run.owned, run.member, action, &destination, &next_hop);
             return self.count_routes(slot, change);
@@ -297,7 +312,7 @@ impl Shard {
         if owner != shard {
             let lanes = &mut self.lanes[owner.index()];
             lanes.request_cost += 1;
-            let request = join(lanes.requests.iter_mut().rev(), origin, update);
+            let request = join(lanes.requests.iter_mut().rev(), origin, update, self.now);
             lanes.requests.extend(request);
             return Ok(());
         }
@@ -310,6 +325,7 @@ impl Shard {
         if !entry.vnet.finish_leaving(origin.peer, 0) {
             return self.later(origin, update);
         }
+        entry.vnet.clock = self.now;
         let member = entry.vnet.member(origin);
         *runs.place(vni) = Some(Run { vni, owned, member });
         let change = self.apply(owned, member, action, &destination, &next_hop);
@@ -319,7 +335,7 @@ impl Shard {
     /// Puts an update behind what waits for this shard's tables.
     fn later(&mut self, origin: Origin, update: &Update) -> Result<(), CloseReason> {
         self.inbox_cost += 1;
-        let request = join(self.inbox.iter_mut().rev(), origin, update);
+        let request = join(self.inbox.iter_mut().rev(), origin, update, self.now);
         self.inbox.extend(request);
         Ok(())
     }
@@ -342,11 +358,14 @@ fn join<'a>(
     latest: impl Iterator<Item = &'a mut Request>,
     origin: Origin,
     update: &Update,
+    received: Moment,
 ) -> Option<Request> {
     let Update { action, vni, destination, next_hop } = *update;
     let announcement = Announcement { action, destination, next_hop };
     for request in latest.take(LATEST) {
-        let Request::Updates { origin: its_origin, vni: its_vni, updates } = request else { break };
+        let Request::Updates { origin: its_origin, vni: its_vni, updates, .. } = request else {
+            break;
+        };
         if *its_origin == origin && *its_vni == vni {
             if updates.len() >= RUN_MAX {
                 break;
@@ -355,5 +374,5 @@ fn join<'a>(
             return None;
         }
     }
-    Some(Request::Updates { origin, vni, updates: vec![announcement] })
+    Some(Request::Updates { origin, vni, updates: vec![announcement], received })
 }

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use super::Announcement;
-use crate::ids::PeerId;
+use crate::ids::{Moment, PeerId};
 use crate::table::{Audience, Batch, Chunk, Origin};
 use crate::wire::Vni;
 
@@ -27,10 +27,10 @@ use crate::wire::Vni;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
-    /// message.
-    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement> },
+    /// message. `received` is when the first was.
+    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, received: Moment },
     /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
-    Subscribe { origin: Origin, vni: Vni },
+    Subscribe { origin: Origin, vni: Vni, received: Moment },
     /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
     Leave { peer: PeerId, vni: Vni },
     /// A subscriber could not take `from` or anything after it.

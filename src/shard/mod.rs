@@ -21,9 +21,10 @@
 mod config;
 mod deliver;
 mod ingest;
+pub mod inspect;
 mod mesh;
 mod peer;
-mod placement;
+pub(crate) mod placement;
 #[cfg(test)]
 mod probe;
 mod requests;
@@ -33,5 +34,5 @@ mod timers;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
-pub(crate) use state::{Announcement, Flow, Shard, Slot, Turn, Write};
+pub(crate) use state::{Announcement, Closed, Flow, Shard, Slot, Turn, Write};
 pub use stats::{Snapshot, Stats};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use ahash::{AHashMap, RandomState};
 
+use super::inspect::PeerCounts;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
 use crate::session::{Pacer, Quiet, Session};
@@ -22,7 +23,7 @@ pub(super) struct PeerVni {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     pub(super) id: PeerId,
     pub(super) session: Session,
     pub(super) outbox: Outbox,
@@ -58,6 +59,7 @@ pub(super) struct Peer {
     /// Whether its reading is suspended.
     pub(super) is_paused: bool,
     pub(super) is_closed: bool,
+    pub(super) counts: PeerCounts,
 }
 
 impl Peer {
@@ -84,6 +86,7 @@ impl Peer {
             is_ready: false,
             is_paused: false,
             is_closed: false,
+            counts: PeerCounts::new(now),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::wire::Vni;
 /// The one shard that owns a VNI's routes. Pure and the same on every core. Operators number VNIs
 /// in runs and in round figures, so the number is mixed before it is cut.
 #[must_use]
-pub(super) fn owner(vni: Vni, shards: usize) -> ShardId {
+pub(crate) fn owner(vni: Vni, shards: usize) -> ShardId {
     let mixed = u64::from(vni.0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let index = (mixed * shards as u64) >> 32;
     ShardId(u16::try_from(index).unwrap_or(0))

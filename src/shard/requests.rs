@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::mesh::{Delivery, Request};
 use super::state::{Owned, Shard};
 use crate::ids::{Moment, ShardId};
-use crate::table::{Outcome, Vnet};
+use crate::table::{Audience, Outcome, Size, Vnet};
 use crate::wire::{Action, Destination, NextHop, Vni};
 
 /// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
@@ -25,12 +25,14 @@ impl Shard {
     /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
     /// old routes are gone: those are withdrawn first, some in each turn.
     pub(super) fn may_serve(&mut self, request: &Request, budget: usize) -> bool {
-        let (Request::Updates { origin, vni, .. } | Request::Subscribe { origin, vni }) = request
+        let (Request::Updates { origin, vni, .. } | Request::Subscribe { origin, vni, .. }) =
+            request
         else {
             return true;
         };
         let Some(&owned) = self.owned_index.get(vni) else { return true };
         let Some(entry) = &mut self.owned[owned as usize] else { return true };
+        entry.vnet.clock = self.now;
         let is_gone = entry.vnet.finish_leaving(origin.peer, budget);
         if !is_gone {
             self.mark_dirty(owned);
@@ -41,9 +43,10 @@ impl Shard {
     /// Serves one request.
     pub(super) fn serve(&mut self, now: Moment, request: Request) {
         match request {
-            Request::Updates { origin, vni, updates } => {
+            Request::Updates { origin, vni, updates, received } => {
                 let owned = self.owned_for(vni);
                 let Some(entry) = &mut self.owned[owned as usize] else { return };
+                entry.vnet.clock = received;
                 let member = entry.vnet.member(origin);
                 let mut change = 0;
                 for update in &updates {
@@ -55,9 +58,10 @@ impl Shard {
                     self.send(now, origin.shard, delivery);
                 }
             }
-            Request::Subscribe { origin, vni } => {
+            Request::Subscribe { origin, vni, received } => {
                 let owned = self.owned_for(vni);
                 let Some(entry) = &mut self.owned[owned as usize] else { return };
+                entry.vnet.clock = received;
                 let member = entry.vnet.member(origin);
                 entry.vnet.subscribe(member);
             }
@@ -88,6 +92,11 @@ impl Shard {
                 let limit = self.settings.bounds.outbox.low_water;
                 let Some((shard, chunk)) = entry.vnet.chunk(peer, limit, now) else { return };
                 self.stats.chunks += 1;
+                if chunk.end_of_table
+                    && let Some(since) = entry.vnet.subscribed(peer)
+                {
+                    self.counting.dumps.record(now.since(since));
+                }
                 // Building a chunk seals the open batch, which goes first.
                 self.send_sealed(now, owned);
                 self.send(now, shard, Delivery::Chunk { peer, vni, subscription, chunk });
@@ -103,7 +112,13 @@ impl Shard {
         }
         debug_assert!(self.owner(vni) == self.id, "a VNI has one owner");
         let vnet = Vnet::new(vni, self.settings.bounds.table, self.hasher.clone());
-        let entry = Some(Box::new(Owned { vnet, waits: None, is_dirty: false, lingers: false }));
+        let entry = Some(Box::new(Owned {
+            vnet,
+            waits: None,
+            is_dirty: false,
+            lingers: false,
+            counted: Size::default(),
+        }));
         let owned = if let Some(owned) = self.owned_free.pop() {
             self.owned[owned as usize] = entry;
             owned
@@ -169,6 +184,7 @@ impl Shard {
             entry.is_dirty = false;
             entry.vnet.seal();
             let given_up = entry.vnet.trim(false);
+            self.counting.recount(entry);
             self.send_sealed(now, owned);
             if let Some((shard, peer)) = given_up {
                 self.send(now, shard, Delivery::TooFarBehind { peer });
@@ -193,6 +209,7 @@ impl Shard {
             }
             entry.waits = None;
             let share = budget.min(SHARE);
+            entry.vnet.clock = self.now;
             let done = share - entry.vnet.work(share);
             self.gathered += done;
             budget -= done;
@@ -214,6 +231,7 @@ impl Shard {
             entry.lingers = false;
             entry.vnet.expire(now);
             let given_up = entry.vnet.trim(true);
+            self.counting.recount(entry);
             let lingers = entry.vnet.lingers();
             let is_empty = entry.vnet.is_empty() && !lingers && !entry.is_dirty;
             let vni = entry.vnet.vni;
@@ -235,6 +253,9 @@ impl Shard {
         let Some(entry) = &mut self.owned[owned as usize] else { return };
         for (audience, batch) in entry.vnet.take_sealed() {
             self.stats.batches += 1;
+            if audience == Audience::Clients {
+                self.taps.sealed(&batch);
+            }
             for shard in 0..self.shards {
                 let shard = ShardId(u16::try_from(shard).unwrap_or(u16::MAX));
                 let Some(entry) = &self.owned[owned as usize] else { return };
@@ -264,6 +285,7 @@ impl Shard {
             && !entry.is_dirty
         {
             entry.is_dirty = true;
+            entry.vnet.is_tapped = self.taps.covers(entry.vnet.vni);
             self.dirty.push(owned);
         }
     }

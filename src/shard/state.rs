@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use ahash::{AHashMap, RandomState};
 
+use super::inspect::{Counting, Taps};
 use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::timers::TICK;
@@ -12,7 +13,7 @@ use super::{Settings, Snapshot, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::session::{About, CloseReason};
-use crate::table::Vnet;
+use crate::table::{Size, Vnet};
 use crate::wire::{Action, Destination, NextHop, Vni};
 
 /// A connection's place on its shard, valid from [`Shard::connect`] to [`Shard::release`].
@@ -31,7 +32,7 @@ pub(crate) struct Announcement {
 
 /// A VNI whose table this shard owns.
 #[derive(Debug)]
-pub(super) struct Owned {
+pub(crate) struct Owned {
     pub(super) vnet: Vnet,
     /// Since when routes of departed members have waited for subscribers to take earlier ones.
     pub(super) waits: Option<Moment>,
@@ -39,6 +40,8 @@ pub(super) struct Owned {
     pub(super) is_dirty: bool,
     /// Listed as having something to trim or to withdraw.
     pub(super) lingers: bool,
+    /// What of it is among the shard's holdings.
+    pub(super) counted: Size,
 }
 
 /// A subscription of a peer of this shard, whoever owns the VNI.
@@ -95,6 +98,8 @@ pub(crate) struct Shard {
     pub(super) settings: Settings,
     pub(super) hasher: RandomState,
     pub(super) stats: Stats,
+    pub(super) counting: Counting,
+    pub(super) taps: Taps,
     /// Ended sessions by the reason's name.
     pub(super) closed_by: BTreeMap<&'static str, u64>,
 
@@ -130,6 +135,8 @@ pub(crate) struct Shard {
     pub(super) lanes: Vec<Lanes>,
 
     // Time.
+    /// As last told.
+    pub(super) now: Moment,
     /// When the last seal, or the last write since, was done.
     pub(super) last_send: Moment,
     /// Since when there has been something to seal, as turns go.
@@ -159,6 +166,9 @@ impl Shard {
             shards,
             settings,
             stats: Stats::default(),
+            counting: Counting::default(),
+            taps: Taps::default(),
+            now,
             closed_by: BTreeMap::new(),
             peers: Vec::new(),
             free: Vec::new(),
@@ -233,6 +243,7 @@ impl Shard {
     /// One loop turn: takes in what other shards asked for, withdraws what departed peers left,
     /// and seals what changed if it is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
+        self.now = now;
         let mut budget = self.settings.bounds.work_per_turn;
         while !self.is_congested()
             && budget > 0

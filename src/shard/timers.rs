@@ -14,11 +14,13 @@ impl Shard {
     /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
     /// so nobody is called silent this time.
     pub(super) fn tick(&mut self, now: Moment, is_late: bool) {
+        self.counting.begin_tick();
         for slot in 0..u32::try_from(self.peers.len()).unwrap_or(u32::MAX) {
             let Some(peer) = &mut self.peers[slot as usize] else { continue };
             if peer.is_closed {
                 continue;
             }
+            self.counting.look(now, peer);
             if !peer.is_owed() {
                 (peer.progress, peer.idle) = (now, now);
             }

@@ -146,7 +146,7 @@ impl World {
                 }
             }
         }
-        Ok(())
+        self.check_looks()
     }
 
     /// When everybody has gone: nothing is left.

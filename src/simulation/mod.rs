@@ -20,6 +20,7 @@ mod actions;
 mod checks;
 mod client;
 mod cluster;
+mod looks;
 mod model;
 mod plan;
 mod rng;

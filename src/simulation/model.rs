@@ -76,6 +76,14 @@ impl Model {
         self.routes.get(&key).is_some_and(|by| by.len() == 1 && by.contains_key(&peer))
     }
 
+    /// The routes of a VNI and who announces each.
+    pub(super) fn announced(&self, vni: u32) -> BTreeMap<(u32, u32), BTreeSet<PeerId>> {
+        self.routes
+            .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
+            .map(|((_, dest, hop), by)| ((*dest, *hop), by.keys().copied().collect()))
+            .collect()
+    }
+
     /// How many routes a peer announces.
     pub(super) fn routes_of(&self, peer: PeerId) -> usize {
         self.routes.values().filter(|by| by.contains_key(&peer)).count()

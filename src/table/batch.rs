@@ -10,7 +10,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::journal::View;
-use crate::ids::PeerId;
+use super::tally::Tally;
+use crate::ids::{Moment, PeerId};
 use crate::wire::{Action, Destination, NextHop, Vni, encode_update};
 
 /// About the length of a frame, in bytes: what room is made for.
@@ -27,9 +28,9 @@ pub(crate) enum Audience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cut {
     /// These are about the peer's own route.
-    Skip(Range<u32>),
+    Skip(Range<u32>, Tally),
     /// Only this peer gets these: a range of the private bytes, to go before offset `at`.
-    Insert { at: u32, private: Range<u32> },
+    Insert { at: u32, private: Range<u32>, tally: Tally },
 }
 
 /// Updates of one VNI, encoded. Immutable; shared by reference within and between shards.
@@ -42,6 +43,10 @@ pub(crate) struct Batch {
     /// The newest earlier change of any destination in here: a subscriber that has not been sent
     /// everything up to and including that position is owed the two changes as one.
     pub(crate) latest_prev: Option<u64>,
+    /// When the first of its updates was received. Meaningless like `start`.
+    pub(crate) received: Moment,
+    /// What nearly everybody gets.
+    pub(crate) tally: Tally,
     bytes: Bytes,
     private: Bytes,
     /// Sorted by peer, then by offset.
@@ -54,10 +59,12 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// What `peer` is owed, in order. One piece for everybody without cuts; no copies.
-    pub(crate) fn for_each_piece(&self, peer: PeerId, mut piece: impl FnMut(Bytes)) {
+    /// What `peer` is owed, in order, and how many updates that are. One piece for everybody
+    /// without cuts; no copies.
+    pub(crate) fn for_each_piece(&self, peer: PeerId, mut piece: impl FnMut(Bytes)) -> Tally {
         let from = self.cuts.partition_point(|(p, _)| *p < peer);
         let mut at = 0;
+        let mut tally = self.tally;
         let mut rest = &self.cuts[from..];
         let mut emit = |bytes: &Bytes, range: Range<usize>| {
             if !range.is_empty() {
@@ -69,11 +76,13 @@ impl Batch {
                 break;
             }
             match cut {
-                Cut::Skip(range) => {
+                Cut::Skip(range, skipped) => {
+                    tally -= *skipped;
                     emit(&self.bytes, at..range.start as usize);
                     at = range.end as usize;
                 }
-                Cut::Insert { at: before, private } => {
+                Cut::Insert { at: before, private, tally: inserted } => {
+                    tally += *inserted;
                     emit(&self.bytes, at..*before as usize);
                     at = *before as usize;
                     emit(&self.private, private.start as usize..private.end as usize);
@@ -82,6 +91,20 @@ impl Batch {
             rest = tail;
         }
         emit(&self.bytes, at..self.bytes.len());
+        tally
+    }
+
+    /// What nearly everybody gets.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Parts of the shared bytes that are about one peer's own routes, with that peer.
+    pub(crate) fn own_parts(&self) -> impl Iterator<Item = (Range<u32>, PeerId)> + '_ {
+        self.cuts.iter().filter_map(|(peer, cut)| match cut {
+            Cut::Skip(range, _) => Some((range.clone(), *peer)),
+            Cut::Insert { .. } => None,
+        })
     }
 }
 
@@ -92,6 +115,7 @@ pub(crate) struct BatchBuilder {
     audience: Audience,
     bytes: Vec<u8>,
     private: Vec<u8>,
+    tally: Tally,
     cuts: Vec<(PeerId, Cut)>,
 }
 
@@ -106,7 +130,14 @@ pub(crate) struct Change<'a> {
 impl BatchBuilder {
     pub(crate) fn new(vni: Vni, audience: Audience, capacity: usize) -> Self {
         let bytes = Vec::with_capacity(capacity);
-        Self { vni, audience, bytes, private: Vec::new(), cuts: Vec::new() }
+        Self {
+            vni,
+            audience,
+            bytes,
+            private: Vec::new(),
+            tally: Tally::default(),
+            cuts: Vec::new(),
+        }
     }
 
     /// Bytes encoded so far.
@@ -116,6 +147,7 @@ impl BatchBuilder {
 
     /// Encodes the withdrawals that a change means: everybody's when the last announcer left, one
     /// peer's when that peer has become the only announcer. `peer_of` names a member.
+    #[inline]
     pub(crate) fn withdraw(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
         let Change { before, after, .. } = *change;
         match self.audience {
@@ -141,6 +173,7 @@ impl BatchBuilder {
 
     /// Encodes the announcements that a change means: everybody's when the first announcer came,
     /// one peer's when that peer is no longer the only announcer.
+    #[inline]
     pub(crate) fn announce(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
         let Change { before, after, .. } = *change;
         match self.audience {
@@ -163,18 +196,22 @@ impl BatchBuilder {
         }
     }
 
+    #[inline]
     fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
         let start = offset(&self.bytes);
         encode_update(&mut self.bytes, action, self.vni, change.destination, change.next_hop);
         let end = offset(&self.bytes);
+        let one = Tally::one(action);
+        self.tally += one;
         let Some(peer) = except else { return };
-        if let Some((last, Cut::Skip(range))) = self.cuts.last_mut()
+        if let Some((last, Cut::Skip(range, skipped))) = self.cuts.last_mut()
             && *last == peer
             && range.end == start
         {
             range.end = end;
+            *skipped += one;
         } else {
-            self.cuts.push((peer, Cut::Skip(start..end)));
+            self.cuts.push((peer, Cut::Skip(start..end, one)));
         }
     }
 
@@ -182,7 +219,8 @@ impl BatchBuilder {
         let start = offset(&self.private);
         encode_update(&mut self.private, action, self.vni, change.destination, change.next_hop);
         let private = start..offset(&self.private);
-        self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private }));
+        let tally = Tally::one(action);
+        self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));
     }
 
     /// Finishes the batch; `None` when no peer is owed anything.
@@ -197,6 +235,8 @@ impl BatchBuilder {
             vni: self.vni,
             start,
             latest_prev: prev,
+            received: Moment::default(),
+            tally: self.tally,
             bytes: self.bytes.into(),
             private: self.private.into(),
             cuts: self.cuts,

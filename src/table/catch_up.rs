@@ -45,11 +45,11 @@ enum Key {
 pub(crate) struct Cursor {
     key: Key,
     synced: u64,
-    walked: u64,
+    pub(super) walked: u64,
     /// End of a walked part, and the head when it was walked; ascending.
     horizons: SmallVec<[(u64, u64); 2]>,
     /// Places below this have been dumped; 0: not even the default routes; `NONE`: all.
-    dumped: u32,
+    pub(super) dumped: u32,
 }
 
 impl Cursor {
@@ -308,7 +308,7 @@ impl Vnet {
 }
 
 /// Whether a dump that has come this far has covered a route.
-fn is_dumped(vnet: &Vnet, dumped: u32, route: u32) -> bool {
+pub(super) fn is_dumped(vnet: &Vnet, dumped: u32, route: u32) -> bool {
     dumped == NONE || route < dumped || (dumped > 0 && vnet.routes.is_first(route))
 }
 

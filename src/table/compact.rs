@@ -66,6 +66,7 @@ impl Vnet {
             }
             end - (kept.len() - kept.partition_point(|kept| kept.at < position)) as u64
         };
+        self.ages.move_by(base, moved);
         self.free.iter_mut().for_each(|(until, _)| *until = moved(*until));
         for member in &mut self.members {
             member.dump_to = member.dump_to.map(moved);

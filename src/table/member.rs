@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::batch::Audience;
 use super::catch_up::Cursor;
 use super::slab::NONE;
-use crate::ids::{PeerId, ShardId};
+use crate::ids::{Moment, PeerId, ShardId};
 
 /// A peer as the rest of the reflector names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Member {
     /// While its dump is not complete: the journal position when it subscribed, up to which the
     /// dump must come. A remembered chunk may have been made earlier than that.
     pub(crate) dump_to: Option<u64>,
+    /// When its SUBSCRIBE was received.
+    pub(crate) subscribed: Moment,
     /// Its place in the list of members that are behind, while it is.
     pub(crate) behind_at: usize,
     /// Head of the list of routes whose primary announcer this is.
@@ -58,6 +60,7 @@ impl Member {
             origin,
             subscription: Subscription::None,
             dump_to: None,
+            subscribed: Moment::default(),
             behind_at: 0,
             first: NONE,
             extras: BTreeSet::new(),

@@ -15,16 +15,20 @@
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 
+mod ages;
 mod batch;
 mod bounds;
 mod catch_up;
 mod compact;
+mod inspect;
 mod journal;
 mod member;
 mod next_hops;
 mod routes;
+mod rows;
 mod seal;
 mod slab;
+mod tally;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 mod trim;
@@ -33,5 +37,11 @@ mod vnet;
 pub(crate) use batch::{Audience, Batch};
 pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
+pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
+pub use rows::{
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
+};
+pub(crate) use tally::Tally;
 pub(crate) use vnet::{Outcome, Vnet};

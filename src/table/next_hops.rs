@@ -30,6 +30,11 @@ impl NextHops {
         Self { hops: Slab::new(), index: HashTable::new(), recent: NONE, hasher }
     }
 
+    /// Different next hops.
+    pub(crate) fn len(&self) -> usize {
+        self.hops.len()
+    }
+
     pub(crate) fn get(&self, id: u32) -> &NextHop {
         &self.hops[id].hop
     }

@@ -100,6 +100,11 @@ impl Routes {
         self.routes.end()
     }
 
+    /// One past the highest place a destination has ever had.
+    pub(crate) fn dest_end(&self) -> u32 {
+        self.dests.end()
+    }
+
     pub(crate) fn route(&self, route: u32) -> &Route {
         &self.routes[route]
     }
@@ -297,6 +302,23 @@ impl Routes {
             return View::sole(primary, is_server(primary));
         }
         View::many(!is_server(primary) || extras.iter().any(|m| !is_server(*m)))
+    }
+
+    /// The routes of a destination, tombstones included, the newest first.
+    pub(crate) fn chain(&self, destination: &Destination) -> impl Iterator<Item = u32> + '_ {
+        let hash = self.hasher.hash_one(destination);
+        let dest = self.find_dest(hash, destination);
+        dest.into_iter().flat_map(|dest| self.of_dest(dest))
+    }
+
+    /// The same by a destination's place; none where the place is free.
+    pub(crate) fn of_dest(&self, dest: u32) -> impl Iterator<Item = u32> + '_ {
+        let Dest { first, routes, .. } = self.dests[dest];
+        let first = if routes == 0 { NONE } else { first };
+        let exists = |route: &u32| *route != NONE;
+        std::iter::successors(Some(first).filter(exists), move |&route| {
+            Some(self.routes[route].next).filter(exists)
+        })
     }
 
     fn in_chain(&self, dest: u32, hop: u32) -> Option<u32> {

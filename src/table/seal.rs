@@ -17,7 +17,7 @@ impl Vnet {
         for audience in [Audience::Clients, Audience::Servers] {
             let subscribers = self.in_sync.iter().map(|counts| counts[audience as usize] as usize);
             let subscribers = subscribers.sum();
-            if subscribers == 0 {
+            if subscribers == 0 && !(self.is_tapped && audience == Audience::Clients) {
                 continue;
             }
             let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;
@@ -38,17 +38,20 @@ impl Vnet {
                 }
                 self.emit(&mut builder, &group);
             }
-            if let Some(batch) = builder.finish(start, self.latest_prev) {
+            if let Some(mut batch) = builder.finish(start, self.latest_prev) {
+                batch.received = self.open_since;
                 let batch = Arc::new(batch);
                 self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch), subscribers });
                 self.sealed.push((audience, batch));
             }
         }
+        self.ages.note(end, self.clock);
         self.open = end;
         self.latest_prev = None;
     }
 
     /// Encodes changes of one destination, withdrawals first.
+    #[inline]
     pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
         let peer_of = |member| self.peer_of(member);
         if let [(route, before)] = *group {

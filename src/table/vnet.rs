@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use ahash::{AHashMap, RandomState};
 
+use super::ages::Ages;
 use super::batch::{Audience, Batch};
 use super::bounds::Bounds;
 use super::catch_up::{Cache, Cursor};
@@ -12,7 +13,7 @@ use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
 use super::routes::Routes;
 use super::slab::NONE;
-use crate::ids::{PeerId, ShardId};
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::{Action, Destination, NextHop, Vni};
 
 /// What an announcement or withdrawal did to the announcer's own routes.
@@ -77,6 +78,15 @@ pub(crate) struct Vnet {
     pub(super) compact_at: usize,
     pub(super) cache: Cache,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
+    /// When what is being applied was received; set by the caller.
+    pub(crate) clock: Moment,
+    /// When the first update of the open batch was received.
+    pub(super) open_since: Moment,
+    pub(super) ages: Ages,
+    /// Changes that went with an earlier one of the open batch; taken by the caller.
+    pub(crate) coalesced: u64,
+    /// Whether clients' batches are encoded even if there is no subscriber.
+    pub(crate) is_tapped: bool,
 }
 
 impl Vnet {
@@ -102,6 +112,11 @@ impl Vnet {
             compact_at: bounds.compact_at,
             cache: Cache::default(),
             sealed: Vec::new(),
+            clock: Moment::default(),
+            open_since: Moment::default(),
+            ages: Ages::default(),
+            coalesced: 0,
+            is_tapped: false,
         }
     }
 
@@ -206,6 +221,7 @@ impl Vnet {
         }
         entry.subscription = Subscription::Behind(Box::new(Cursor::join()));
         entry.dump_to = Some(self.journal.head());
+        entry.subscribed = self.clock;
         self.list_behind(member);
         true
     }
@@ -423,9 +439,13 @@ impl Vnet {
         let entry = *self.routes.route(route);
         let own = self.journal.position(entry.changed).filter(|&p| p >= self.open);
         if own.is_some_and(|p| self.journal.at(p).route == route) {
+            self.coalesced += 1;
             return; // the open batch has it already, with what it was before all of this
         }
         let prev = self.last_change(entry.dest);
+        if self.journal.head() == self.open {
+            self.open_since = self.clock;
+        }
         let position = self.journal.push(route, before, prev);
         if let Some(prev) = prev.filter(|&p| p < self.open) {
             self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));

@@ -5,6 +5,8 @@ mod bad_input;
 mod deployed_clients;
 mod handshake;
 mod harness;
+mod http;
+mod inspect;
 mod limits;
 mod quiet;
 mod scale;

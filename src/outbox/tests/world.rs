@@ -186,6 +186,7 @@ impl World {
             assert!(is_empty, "nothing to write");
             return false;
         };
+        peer.outbox.finished(|_| {});
         let is_copied = matches!(write, OutBuf::Copied(_));
         let written = peer.read(&write, before);
         assert!(written.len > 0, "an empty write");
@@ -201,6 +202,7 @@ impl World {
             assert!(!has_something, "nothing to write");
             return false;
         };
+        peer.outbox.finished(|_| {});
         let written = peer.read(&write, before);
         assert!(written.len > 0, "an empty write");
         // More than the limit only where a single message is.

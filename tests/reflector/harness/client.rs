@@ -188,6 +188,11 @@ impl Client {
         drop(self.socket.write_all(bytes));
     }
 
+    /// Its end of the connection.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
     /// Says that it has nothing more to say.
     pub(crate) fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();

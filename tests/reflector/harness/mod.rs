@@ -5,6 +5,7 @@ pub(crate) mod client;
 #[cfg(target_os = "linux")]
 pub(crate) mod ethernet;
 pub(crate) mod go_client;
+pub(crate) mod http;
 #[cfg(target_os = "linux")]
 #[path = "../../common/namespace.rs"]
 mod namespace;

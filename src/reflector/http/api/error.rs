@@ -1,0 +1,46 @@
+//! Why there is no answer: one sentence, as JSON.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::reflector::inspector::InspectError;
+
+/// See the module's documentation.
+#[derive(Debug, Error)]
+pub(in crate::reflector::http) enum ApiError {
+    #[error("{0}")]
+    Asked(String),
+    #[error("{0}")]
+    NotFound(String),
+    #[error("only GET and HEAD are allowed")]
+    ReadOnly,
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Asked(rejection.body_text())
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: String,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Asked(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Inspect(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, Json(Body { error: self.to_string() })).into_response()
+    }
+}

@@ -1,0 +1,34 @@
+//! `/api/v1/`: what the inspector says, as JSON. Read-only.
+//!
+//! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`
+//! and `shards` answer.
+
+mod counts;
+mod error;
+mod params;
+mod peers;
+mod routes;
+mod rows;
+mod shards;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::reflector::inspector::Inspector;
+pub(super) use error::ApiError;
+
+pub(super) fn router() -> Router<Inspector> {
+    Router::new()
+        .route("/peers", get(peers::list))
+        .route("/peers/{id}", get(peers::detail))
+        .route("/subscriptions", get(peers::subscriptions))
+        .route("/explain", get(routes::explain))
+        .route("/vnis", get(routes::vnis))
+        .route("/vnis/{vni}", get(routes::vni))
+        .route("/vnis/{vni}/routes", get(routes::list))
+        .route("/routes/lookup", get(routes::lookup))
+        .route("/counters", get(shards::counters))
+        .route("/shards", get(shards::list))
+        .fallback(async || ApiError::NotFound("there is no such page".into()))
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
+}

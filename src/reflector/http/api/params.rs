@@ -1,0 +1,188 @@
+//! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
+//! said in the same words; one that is not known is an error.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::ApiError;
+use crate::ids::PeerId;
+use crate::reflector::inspector::PAGE_MAX;
+use crate::shard::inspect::{Cursor, Lookup, RouteFilter};
+use crate::wire::{Destination, NextHop, NextHopType, Vni};
+
+/// Rows of a page when nothing is said.
+const LIMIT: usize = 100;
+
+/// Where a listing goes on, and for how long.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paging {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// Which routes of a VNI.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoutesAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    within: Option<String>,
+    next_hop: Option<String>,
+    announcer: Option<String>,
+}
+
+/// Which subscriptions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubscriptionsAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    vni: Option<String>,
+}
+
+/// Which routes to look up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LookupAsked {
+    vni: Option<String>,
+    address: Option<String>,
+    prefix: Option<String>,
+}
+
+/// What to explain. The next hop's other fields are those of a plain one unless given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainAsked {
+    peer: Option<String>,
+    vni: Option<String>,
+    destination: Option<String>,
+    next_hop: Option<String>,
+    target_vni: Option<String>,
+    r#type: Option<String>,
+    nat_from: Option<String>,
+    nat_to: Option<String>,
+}
+
+impl Paging {
+    pub(super) fn read(&self) -> Result<(Cursor, usize), ApiError> {
+        paging(self.cursor.as_deref(), self.limit.as_deref())
+    }
+}
+
+impl RoutesAsked {
+    pub(super) fn read(&self) -> Result<(RouteFilter, Cursor, usize), ApiError> {
+        let within = self.within.as_deref().map(|text| destination("within", text)).transpose()?;
+        let next_hop = optional("next_hop", "an address", self.next_hop.as_deref())?;
+        let announcer =
+            self.announcer.as_deref().map(|text| peer("announcer", text)).transpose()?;
+        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
+        Ok((RouteFilter { within, next_hop, announcer }, from, limit))
+    }
+}
+
+impl SubscriptionsAsked {
+    pub(super) fn read(&self) -> Result<(Option<Vni>, Cursor, usize), ApiError> {
+        let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
+        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
+        Ok((vni, from, limit))
+    }
+}
+
+impl LookupAsked {
+    pub(super) fn read(&self) -> Result<(Vni, Lookup), ApiError> {
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let what = match (&self.address, &self.prefix) {
+            (Some(address), None) => Lookup::Longest(parse("address", "an address", address)?),
+            (None, Some(prefix)) => Lookup::Exact(destination("prefix", prefix)?),
+            _ => return Err(ApiError::Asked("either address or prefix must be given".into())),
+        };
+        Ok((vni, what))
+    }
+}
+
+impl ExplainAsked {
+    pub(super) fn read(&self) -> Result<(PeerId, Vni, Destination, Option<NextHop>), ApiError> {
+        let peer = peer("peer", required("peer", self.peer.as_deref())?)?;
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let destination =
+            destination("destination", required("destination", self.destination.as_deref())?)?;
+        Ok((peer, vni, destination, self.next_hop()?))
+    }
+
+    fn next_hop(&self) -> Result<Option<NextHop>, ApiError> {
+        let number = |name, text: &Option<String>| -> Result<u32, ApiError> {
+            Ok(optional(name, "a number", text.as_deref())?.unwrap_or(0))
+        };
+        let Some(address) = optional("next_hop", "an address", self.next_hop.as_deref())? else {
+            let others = [&self.target_vni, &self.r#type, &self.nat_from, &self.nat_to];
+            return if others.into_iter().all(Option::is_none) {
+                Ok(None)
+            } else {
+                Err(ApiError::Asked("next_hop must be given with its other fields".into()))
+            };
+        };
+        let kind = match self.r#type.as_deref() {
+            None | Some("standard") => NextHopType::Standard,
+            Some("nat") => NextHopType::Nat,
+            Some("lb") => NextHopType::LoadBalancerTarget,
+            Some(other) => return Err(wrong("type", "standard, nat or lb", other)),
+        };
+        let target_vni = number("target_vni", &self.target_vni)?;
+        let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);
+        let hop = NextHop::new(address, target_vni, kind, from, to);
+        hop.map(Some).map_err(|error| ApiError::Asked(error.to_string()))
+    }
+}
+
+/// A peer by its number, with or without `#`.
+pub(super) fn peer(name: &str, text: &str) -> Result<PeerId, ApiError> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map(PeerId).map_err(|_| wrong(name, "a peer's number", text))
+}
+
+pub(super) fn vni(name: &str, text: &str) -> Result<Vni, ApiError> {
+    parse(name, "a VNI", text).map(Vni)
+}
+
+/// A prefix; an address alone is one of full length.
+fn destination(name: &str, text: &str) -> Result<Destination, ApiError> {
+    let read = || {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        Destination::new(address, length.unwrap_or(most)).ok()
+    };
+    read().ok_or_else(|| wrong(name, "a prefix", text))
+}
+
+fn paging(cursor: Option<&str>, limit: Option<&str>) -> Result<(Cursor, usize), ApiError> {
+    let cursor = optional("cursor", "what an earlier page said to be next", cursor)?;
+    let limit: Option<usize> = optional("limit", "a number", limit)?;
+    Ok((cursor.unwrap_or_default(), limit.unwrap_or(LIMIT).clamp(1, PAGE_MAX)))
+}
+
+fn required<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, ApiError> {
+    text.ok_or_else(|| ApiError::Asked(format!("{name} must be given")))
+}
+
+fn optional<T: FromStr>(
+    name: &str,
+    expected: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, ApiError> {
+    text.map(|text| parse(name, expected, text)).transpose()
+}
+
+fn parse<T: FromStr>(name: &str, expected: &str, text: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| wrong(name, expected, text))
+}
+
+fn wrong(name: &str, expected: &str, text: &str) -> ApiError {
+    ApiError::Asked(format!("{name}: expected {expected}, found {text:?}"))
+}

@@ -1,0 +1,236 @@
+//! What peers, VNIs and routes look like in JSON. Durations are seconds and say so in their names.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::shard::inspect::{
+    Page, PeerDetail, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
+};
+use crate::wire::{Capabilities, NextHop, NextHopType};
+
+/// A part of a listing. `next` is the cursor to go on with, null at the end.
+#[derive(Debug, Serialize)]
+pub(super) struct Listing<T> {
+    rows: Vec<T>,
+    next: Option<String>,
+}
+
+impl<T> Listing<T> {
+    pub(super) fn of<R>(page: Page<R>) -> Self
+    where
+        T: From<R>,
+    {
+        let next = page.next.map(|next| next.to_string());
+        Self { rows: page.rows.into_iter().map(T::from).collect(), next }
+    }
+}
+
+/// A session.
+#[derive(Debug, Serialize)]
+pub(super) struct PeerRow {
+    id: u64,
+    shard: u16,
+    remote: Option<SocketAddr>,
+    node: Box<str>,
+    agent: Box<str>,
+    state: String,
+    is_server: bool,
+    capabilities: Vec<&'static str>,
+    is_paced: bool,
+    is_paused: bool,
+    is_slow: bool,
+    uptime_seconds: f64,
+    established_seconds: Option<f64>,
+    keepalive_seconds: Option<f64>,
+    last_heard_seconds: f64,
+    routes: u64,
+    subscriptions: u64,
+    behind: u64,
+    backlog_bytes: u64,
+    writing_seconds: Option<f64>,
+    updates_received: u64,
+    adds_sent: u64,
+    removes_sent: u64,
+    bytes_received: u64,
+    bytes_sent: u64,
+}
+
+impl From<PeerInfo> for PeerRow {
+    fn from(peer: PeerInfo) -> Self {
+        let known =
+            [(Capabilities::STREAM, "stream"), (Capabilities::END_OF_TABLE, "end_of_table")];
+        let known = known.into_iter().filter(|(one, _)| peer.capabilities.contains(*one));
+        Self {
+            id: peer.id.0,
+            shard: peer.shard.0,
+            remote: peer.remote,
+            node: peer.node,
+            agent: peer.agent,
+            state: peer.state.to_string(),
+            is_server: peer.is_server,
+            capabilities: known.map(|(_, name)| name).collect(),
+            is_paced: peer.is_paced,
+            is_paused: peer.is_paused,
+            is_slow: peer.is_slow,
+            uptime_seconds: peer.uptime.as_secs_f64(),
+            established_seconds: seconds(peer.established_for),
+            keepalive_seconds: seconds(peer.keepalive),
+            last_heard_seconds: peer.last_heard.as_secs_f64(),
+            routes: peer.routes,
+            subscriptions: peer.subscriptions,
+            behind: peer.behind,
+            backlog_bytes: peer.backlog,
+            writing_seconds: seconds(peer.writing_for),
+            updates_received: peer.updates_received,
+            adds_sent: peer.updates_sent.adds,
+            removes_sent: peer.updates_sent.removes,
+            bytes_received: peer.bytes_received,
+            bytes_sent: peer.bytes_sent,
+        }
+    }
+}
+
+/// A session with its part in every VNI.
+#[derive(Debug, Serialize)]
+pub(super) struct PeerDetailRow {
+    #[serde(flatten)]
+    peer: PeerRow,
+    vnis: Vec<PeerVniRow>,
+}
+
+impl From<PeerDetail> for PeerDetailRow {
+    fn from(detail: PeerDetail) -> Self {
+        let vnis = detail.vnis.into_iter().map(PeerVniRow::from).collect();
+        Self { peer: detail.info.into(), vnis }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct PeerVniRow {
+    vni: u32,
+    routes: u64,
+    subscription: Option<Progress>,
+}
+
+impl From<PeerVni> for PeerVniRow {
+    fn from(part: PeerVni) -> Self {
+        let subscription = part.subscription.map(Progress::from);
+        Self { vni: part.vni.0, routes: part.routes, subscription }
+    }
+}
+
+/// How far a subscription is.
+#[derive(Debug, Serialize)]
+struct Progress {
+    state: &'static str,
+    behind_entries: u64,
+    behind_places: u64,
+}
+
+impl From<SubscriptionState> for Progress {
+    fn from(state: SubscriptionState) -> Self {
+        let (state, behind_entries, behind_places) = match state {
+            SubscriptionState::InSync => ("in_sync", 0, 0),
+            SubscriptionState::Behind { entries, places } => ("behind", entries, places),
+        };
+        Self { state, behind_entries, behind_places }
+    }
+}
+
+/// A subscription.
+#[derive(Debug, Serialize)]
+pub(super) struct SubscriptionRow {
+    peer: u64,
+    shard: u16,
+    vni: u32,
+    #[serde(flatten)]
+    progress: Progress,
+}
+
+impl From<SubscriptionInfo> for SubscriptionRow {
+    fn from(subscription: SubscriptionInfo) -> Self {
+        let SubscriptionInfo { peer, shard, vni, state } = subscription;
+        Self { peer: peer.0, shard: shard.0, vni: vni.0, progress: state.into() }
+    }
+}
+
+/// A VNI.
+#[derive(Debug, Serialize)]
+pub(super) struct VniRow {
+    vni: u32,
+    shard: u16,
+    routes: u64,
+    tombstones: u64,
+    next_hops: u64,
+    members: u64,
+    subscribers: u64,
+    behind: u64,
+    journal: u64,
+}
+
+impl From<VniInfo> for VniRow {
+    fn from(info: VniInfo) -> Self {
+        Self {
+            vni: info.vni.0,
+            shard: info.shard.0,
+            routes: info.routes,
+            tombstones: info.tombstones,
+            next_hops: info.next_hops,
+            members: info.members,
+            subscribers: info.subscribers,
+            behind: info.behind,
+            journal: info.journal,
+        }
+    }
+}
+
+/// A route and who announces it.
+#[derive(Debug, Serialize)]
+pub(super) struct RouteRow {
+    vni: u32,
+    destination: String,
+    next_hop: NextHopRow,
+    announcers: Vec<u64>,
+    announcer_count: u64,
+    age_seconds: f64,
+}
+
+impl From<RouteInfo> for RouteRow {
+    fn from(route: RouteInfo) -> Self {
+        Self {
+            vni: route.vni.0,
+            destination: route.destination.to_string(),
+            next_hop: route.next_hop.into(),
+            announcers: route.announcers.iter().map(|peer| peer.0).collect(),
+            announcer_count: route.announcer_count,
+            age_seconds: route.age.as_secs_f64(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct NextHopRow {
+    address: IpAddr,
+    target_vni: u32,
+    r#type: &'static str,
+    nat_from: u32,
+    nat_to: u32,
+}
+
+impl From<NextHop> for NextHopRow {
+    fn from(hop: NextHop) -> Self {
+        let r#type = match hop.kind() {
+            NextHopType::Standard => "standard",
+            NextHopType::Nat => "nat",
+            NextHopType::LoadBalancerTarget => "lb",
+        };
+        let (nat_from, nat_to) = hop.nat_ports();
+        Self { address: hop.address(), target_vni: hop.target_vni(), r#type, nat_from, nat_to }
+    }
+}
+
+fn seconds(duration: Option<Duration>) -> Option<f64> {
+    duration.map(|duration| duration.as_secs_f64())
+}

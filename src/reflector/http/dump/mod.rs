@@ -1,0 +1,119 @@
+//! The whole table in the forms of the reference: `/routes.json` and `/routes.yaml`.
+//!
+//! Sent as it is read: one slice of destinations is asked for, written out and sent before the next
+//! is asked for, and the next is asked for when the reader has room. So a million routes need no
+//! copy of the table, and a reader that stalls holds nothing but a cursor. It is no snapshot of one
+//! moment: what stays the whole time is in it once.
+
+mod format;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::api::ApiError;
+use super::date;
+use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use crate::shard::inspect::Cursor;
+use crate::wire::Vni;
+use format::{Form, Json, Yaml};
+
+/// What may be asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    vni: Option<u32>,
+}
+
+type Asked = Result<Query<Which>, axum::extract::rejection::QueryRejection>;
+
+pub(super) async fn json(State(inspector): State<Inspector>, which: Asked) -> Response {
+    respond(inspector, which, Json::default()).await.into_response()
+}
+
+pub(super) async fn yaml(State(inspector): State<Inspector>, which: Asked) -> Response {
+    respond(inspector, which, Yaml::default()).await.into_response()
+}
+
+async fn respond<F: Form>(
+    inspector: Inspector,
+    which: Asked,
+    form: F,
+) -> Result<Response, ApiError> {
+    let Query(Which { vni }) = which?;
+    let vnis = match vni {
+        Some(vni) => vec![Vni(vni)],
+        None => vnis(&inspector).await?,
+    };
+    let dump = Dump { inspector, form, vnis: vnis.into_iter(), at: At::Start };
+    let chunks = stream::try_unfold(dump, Dump::next);
+    Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
+}
+
+/// All VNIs with routes, in ascending order.
+async fn vnis(inspector: &Inspector) -> Result<Vec<Vni>, InspectError> {
+    let mut vnis = Vec::new();
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        let page = inspector.vnis(cursor, PAGE_MAX).await?;
+        vnis.extend(page.rows.iter().filter(|vni| vni.routes > 0).map(|vni| vni.vni));
+        from = page.next;
+    }
+    vnis.sort_unstable();
+    vnis.dedup();
+    Ok(vnis)
+}
+
+/// How far a dump has come.
+#[derive(Debug)]
+enum At {
+    Start,
+    Vni(Vni, Cursor),
+    End,
+}
+
+#[derive(Debug)]
+struct Dump<F> {
+    inspector: Inspector,
+    form: F,
+    vnis: std::vec::IntoIter<Vni>,
+    at: At,
+}
+
+impl<F: Form> Dump<F> {
+    /// The next part of the text.
+    async fn next(mut self) -> Result<Option<(String, Self)>, InspectError> {
+        let mut text = String::new();
+        // Some parts say nothing, and an empty chunk would be the last.
+        while text.is_empty() {
+            match self.at {
+                At::End => return Ok(None),
+                At::Start => {
+                    self.form.begin(&mut text, &date::now());
+                    self.at = self.next_vni();
+                }
+                At::Vni(vni, from) => {
+                    let page = self.inspector.destinations(vni, from).await?;
+                    for mut row in page.rows {
+                        self.form.destination(&mut text, vni, &mut row);
+                    }
+                    self.at = match page.next {
+                        Some(next) => At::Vni(vni, next),
+                        None => self.next_vni(),
+                    };
+                }
+            }
+            if matches!(self.at, At::End) {
+                self.form.end(&mut text);
+            }
+        }
+        Ok(Some((text, self)))
+    }
+
+    fn next_vni(&mut self) -> At {
+        self.vnis.next().map_or(At::End, |vni| At::Vni(vni, Cursor::default()))
+    }
+}

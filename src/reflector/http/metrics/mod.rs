@@ -1,0 +1,46 @@
+//! `/metrics`: counters in Prometheus' text form.
+//!
+//! The writer is our own: everything is counted already, in plain numbers without atomics that each
+//! shard owns, and a metrics library would want to own the counters. `text` writes lines, `families`
+//! says what the reflector counts, `peers` what it counts of each peer, `process` what the system
+//! says of the process.
+
+mod families;
+mod peers;
+mod process;
+mod text;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::api::ApiError;
+use crate::reflector::inspector::Inspector;
+use text::Text;
+
+/// What may be asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    peers: Option<String>,
+}
+
+pub(super) async fn metrics(
+    State(inspector): State<Inspector>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    let with_peers = match which?.0.peers.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(ApiError::Asked("peers: expected 0 or 1".into())),
+    };
+    let mut text = Text::default();
+    families::write(&mut text, &inspector.counters().await?);
+    if with_peers {
+        peers::write(&mut text, &peers::all(&inspector).await?);
+    }
+    process::write(&mut text);
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.finish()))
+}

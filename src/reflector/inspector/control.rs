@@ -1,0 +1,117 @@
+//! What operators have told the reflector, where the control thread and all askers see it. No part
+//! of the data path: no shard looks at it.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::InspectError;
+use crate::ids::{PeerId, ShardId};
+use crate::reflector::driver::{Core, Gauge, Order};
+use crate::reflector::looks::Look;
+use crate::reflector::refused;
+
+/// A shard that has not turned its loop for so long is stuck.
+const STUCK: Duration = Duration::from_secs(2);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::reflector) struct Control {
+    began: Instant,
+    shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+    /// Sessions to end per second while draining.
+    pub(super) drain: watch::Sender<Option<NonZeroU32>>,
+    is_listening: AtomicBool,
+    /// Counts connections that were not taken.
+    pub(in crate::reflector) refused: refused::Counters,
+}
+
+impl Control {
+    pub(super) fn new(began: Instant, shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>) -> Self {
+        Self {
+            began,
+            shards,
+            drain: watch::Sender::new(None),
+            is_listening: AtomicBool::new(false),
+            refused: refused::Counters::default(),
+        }
+    }
+
+    /// Whether connections are accepted.
+    pub(in crate::reflector) fn listening(&self, is_listening: bool) {
+        self.is_listening.store(is_listening, Ordering::Relaxed);
+    }
+
+    pub(in crate::reflector) fn is_draining(&self) -> bool {
+        self.drain.borrow().is_some()
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.is_listening.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn shards(&self) -> u16 {
+        u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
+    }
+
+    pub(super) fn stuck(&self) -> Vec<ShardId> {
+        let now = self.began.elapsed();
+        (0..)
+            .map(ShardId)
+            .zip(&self.shards)
+            .filter(|(_, (_, gauge))| {
+                let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
+                now.saturating_sub(ticked) > STUCK
+            })
+            .map(|(shard, _)| shard)
+            .collect()
+    }
+
+    /// Connections held, those that have not shaken hands yet included.
+    pub(in crate::reflector) fn connections(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|(_, gauge)| u64::from(gauge.connections.load(Ordering::Relaxed)))
+            .sum()
+    }
+
+    /// Has one shard answer.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        shard: u16,
+        question: impl FnOnce(&Core) -> T + Send + 'static,
+    ) -> Result<T, InspectError> {
+        let (reply, answer) = oneshot::channel();
+        let look = Look::new(move |core| drop(reply.send(question(core))));
+        let (orders, _) = self.shards.get(usize::from(shard)).ok_or(InspectError::Stopped)?;
+        orders.send(Order::Look(look)).await.map_err(|_| InspectError::Stopped)?;
+        answer.await.map_err(|_| InspectError::Stopped)
+    }
+
+    /// Has one shard after the other answer until one has something.
+    pub(super) async fn find<T: Send + 'static>(
+        &self,
+        question: impl Fn(&Core) -> Option<T> + Clone + Send + 'static,
+    ) -> Result<Option<T>, InspectError> {
+        for shard in 0..self.shards() {
+            if let Some(found) = self.ask(shard, question.clone()).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends a session.
+    pub(super) async fn close(
+        &self,
+        peer: PeerId,
+        reason: crate::CloseReason,
+    ) -> Result<bool, InspectError> {
+        let close =
+            move |core: &Core| core.shard.borrow_mut().reset(peer, reason.clone()).then_some(());
+        Ok(self.find(close).await?.is_some())
+    }
+}

@@ -1,0 +1,403 @@
+//! [`Inspector`]: what operators' surfaces ask of a running reflector, and what they tell it.
+//!
+//! Runs on the asker's thread. It asks shards for one bounded slice at a time, and puts together
+//! what several of them know.
+
+mod control;
+pub(super) mod drain;
+mod tap;
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Instant;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+pub use crate::shard::inspect::TapFilter;
+pub(super) use control::Control;
+pub use tap::{Tap, TapEvent};
+
+use super::driver::{Core, Gauge, Order};
+use super::refused::Refused;
+use super::taps::Outlet;
+use crate::CloseReason;
+use crate::ids::{PeerId, ShardId};
+use crate::shard::inspect::{
+    Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
+    PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
+};
+use crate::shard::placement;
+use crate::wire::{Destination, NextHop, Vni};
+
+/// Rows of one page at most, whatever was asked for.
+pub const PAGE_MAX: usize = 10_000;
+
+/// Slices that one page of filtered routes is put together from: four million places.
+const SLICES_MAX: usize = 1024;
+/// Parcels that wait for one tap at most: an event, or up to 2048 updates of one batch.
+const TAP_PARCELS: usize = 256;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// The reflector has stopped, or is about to.
+    #[error("the reflector has stopped")]
+    Stopped,
+}
+
+/// Counters, once per shard and added up.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// All shards together.
+    pub total: Metrics,
+    /// Each shard, in order.
+    pub shards: Vec<Metrics>,
+    /// Connections that were not taken.
+    pub refused: Refused,
+}
+
+/// Looks into a running reflector and tells it what to do. Cheap to clone, usable from any thread
+/// and any async runtime.
+///
+/// Asking costs the data path nothing that can be seen: a shard answers one bounded slice (a few
+/// hundred rows, about 100 us) between two turns of its loop, and keeps nothing for the asker.
+/// Pages are put together from slices on the asker's side. An answer that needs several slices or
+/// shards is not a snapshot of one moment.
+///
+/// All methods fail with [`InspectError::Stopped`] once the reflector has stopped. Dropping a
+/// future that has not finished does no harm.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    pub(super) control: Arc<Control>,
+}
+
+impl Inspector {
+    pub(super) fn new(began: Instant, shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>) -> Self {
+        Self { control: Arc::new(Control::new(began, shards)) }
+    }
+
+    /// Counters and histograms. Cost: a copy per shard.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn counters(&self) -> Result<Counters, InspectError> {
+        let mut shards = Vec::new();
+        let mut total = Metrics::default();
+        for shard in 0..self.control.shards() {
+            let metrics = self.control.ask(shard, Core::metrics).await?;
+            total.merge(&metrics);
+            shards.push(metrics);
+        }
+        let refused = self.control.refused.read();
+        for (name, count) in refused.limits() {
+            if count > 0 {
+                *total.limits.entry(name).or_default() += count;
+            }
+        }
+        Ok(Counters { total, shards, refused })
+    }
+
+    /// Sessions in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn peers(&self, from: Cursor, limit: usize) -> Result<Page<PeerInfo>, InspectError> {
+        self.gather(from, limit, |core, from, rows| {
+            let remotes = |slot| core.remote(slot);
+            core.shard.borrow().ask_peers(core.now(), from.place, rows, &remotes)
+        })
+        .await
+    }
+
+    /// One session with its part in every VNI; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn peer(&self, id: PeerId) -> Result<Option<PeerDetail>, InspectError> {
+        let Some(info) = self.info(id).await? else { return Ok(None) };
+        let shard = info.shard.0;
+        let mut vnis: Vec<PeerVni> = Vec::new();
+        let mut from = Some(Vni(0));
+        while let Some(first) = from {
+            let question = move |core: &Core| core.shard.borrow().ask_vnis_of(id, first, ROWS_MAX);
+            let slice = self.control.ask(shard, question).await?;
+            from = match slice.last() {
+                Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
+                _ => None,
+            };
+            for owner in 0..self.control.shards() {
+                let is_owned = |vni: &Vni| self.owner(*vni) == owner;
+                let owned: Vec<Vni> = slice.iter().copied().filter(is_owned).collect();
+                if owned.is_empty() {
+                    continue;
+                }
+                let question = move |core: &Core| core.shard.borrow().ask_parts(id, &owned);
+                vnis.append(&mut self.control.ask(owner, question).await?);
+            }
+        }
+        vnis.sort_unstable_by_key(|part| part.vni);
+        Ok(Some(PeerDetail { info, vnis }))
+    }
+
+    /// Sessions that a text names: by id (`7` or `#7`), by node, by remote address or by remote
+    /// address and port. Cost: a number, one question per shard; else, a look at every session.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn find_peer(&self, text: &str) -> Result<Vec<PeerInfo>, InspectError> {
+        let text = text.trim();
+        if let Ok(id) = text.strip_prefix('#').unwrap_or(text).parse() {
+            return Ok(self.info(PeerId(id)).await?.into_iter().collect());
+        }
+        let whole: Option<SocketAddr> = text.parse().ok();
+        let address: Option<IpAddr> = text.parse().ok();
+        let is_meant = |peer: &PeerInfo| {
+            let is_remote = peer.remote.is_some_and(|remote| {
+                let ip = remote.ip().to_canonical();
+                let wanted = whole.map(|whole| whole.ip()).or(address).map(|ip| ip.to_canonical());
+                wanted == Some(ip) && whole.is_none_or(|whole| whole.port() == remote.port())
+            });
+            is_remote || (!text.is_empty() && *peer.node == *text)
+        };
+        let mut found = Vec::new();
+        let mut from = Some(Cursor::default());
+        while let Some(cursor) = from {
+            let page = self.peers(cursor, ROWS_MAX).await?;
+            found.extend(page.rows.into_iter().filter(is_meant));
+            from = page.next.filter(|_| found.len() < PAGE_MAX);
+        }
+        Ok(found)
+    }
+
+    /// VNIs in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn vnis(&self, from: Cursor, limit: usize) -> Result<Page<VniInfo>, InspectError> {
+        self.gather(from, limit, |core, from, rows| core.shard.borrow().ask_vnis(from.place, rows))
+            .await
+    }
+
+    /// One VNI; `None` when nobody takes part in it.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn vni(&self, vni: Vni) -> Result<Option<VniInfo>, InspectError> {
+        self.ask_owner(vni, move |core| core.shard.borrow().ask_vni(vni)).await
+    }
+
+    /// Routes of a VNI in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
+    /// A page may have fewer rows, even none, and yet a `next`: a filter that leaves out nearly
+    /// everything would otherwise make one call as long as the table.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn routes(
+        &self,
+        vni: Vni,
+        filter: RouteFilter,
+        from: Cursor,
+        limit: usize,
+    ) -> Result<Page<RouteInfo>, InspectError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        let mut slices = 0;
+        while let Some(from) = page.next
+            && page.rows.len() < limit
+            && slices < SLICES_MAX
+        {
+            slices += 1;
+            let rows = limit - page.rows.len();
+            let question = move |core: &Core| {
+                core.shard.borrow().ask_routes(core.now(), vni, &filter, from.place, rows)
+            };
+            let slice = self.ask_owner(vni, question).await?;
+            page.rows.extend(slice.rows);
+            page.next = slice.next;
+        }
+        Ok(page)
+    }
+
+    /// Destinations of a VNI with all their next hops, in the order of their places: one slice of
+    /// about 512 next hops, from a [`Cursor`] on. Cost: one question.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn destinations(
+        &self,
+        vni: Vni,
+        from: Cursor,
+    ) -> Result<Page<DestinationInfo>, InspectError> {
+        let question =
+            move |core: &Core| core.shard.borrow().ask_destinations(vni, from.place, ROWS_MAX);
+        self.ask_owner(vni, question).await
+    }
+
+    /// The routes of the longest prefix around an address, or of one prefix; at most 256. Cost: one
+    /// question; a probe per prefix length.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn lookup(&self, vni: Vni, what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
+        let question = move |core: &Core| core.shard.borrow().ask_lookup(core.now(), vni, what);
+        self.ask_owner(vni, question).await
+    }
+
+    /// Why a peer has the routes of a destination or lacks them; with a next hop, about that route
+    /// alone. Cost: two questions.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn explain(
+        &self,
+        peer: PeerId,
+        vni: Vni,
+        destination: Destination,
+        next_hop: Option<NextHop>,
+    ) -> Result<Explanation, InspectError> {
+        let connection = self
+            .control
+            .find(move |core| {
+                let remotes = |slot| core.remote(slot);
+                core.shard.borrow().ask_connection(core.now(), peer, vni, &remotes)
+            })
+            .await?;
+        let question = move |core: &Core| {
+            core.shard.borrow().ask_standing(peer, vni, &destination, next_hop.as_ref())
+        };
+        let standing = self.ask_owner(vni, question).await?;
+        let asked = Asked { peer, vni, destination, next_hop };
+        Ok(judge(&asked, connection.as_ref(), &standing))
+    }
+
+    /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
+    /// or [`PAGE_MAX`]. Those of one peer are in [`Inspector::peer`].
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn subscriptions(
+        &self,
+        vni: Option<Vni>,
+        from: Cursor,
+        limit: usize,
+    ) -> Result<Page<SubscriptionInfo>, InspectError> {
+        let Some(vni) = vni else {
+            let all =
+                |core: &Core, from, rows| core.shard.borrow().ask_subscriptions(None, from, rows);
+            return self.gather(from, limit, all).await;
+        };
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        while let Some(from) = page.next
+            && page.rows.len() < limit
+        {
+            let rows = limit - page.rows.len();
+            let question =
+                move |core: &Core| core.shard.borrow().ask_subscriptions(Some(vni), from, rows);
+            let slice = self.ask_owner(vni, question).await?;
+            page.rows.extend(slice.rows);
+            page.next = slice.next;
+        }
+        Ok(page)
+    }
+
+    /// Ends a session ([`CloseReason::Reset`]); the peer may come back
+    /// at once. `false` when there is none of that name.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn close_peer(&self, id: PeerId) -> Result<bool, InspectError> {
+        self.control.close(id, CloseReason::Reset).await
+    }
+
+    /// Takes no new sessions and ends so many of the existing ones per second
+    /// ([`CloseReason::Draining`]), until [`Inspector::undrain`].
+    /// Called again it changes the rate. Returns at once.
+    pub fn drain(&self, per_second: NonZeroU32) {
+        self.control.drain.send_replace(Some(per_second));
+    }
+
+    /// Takes sessions again, and ends no more.
+    pub fn undrain(&self) {
+        self.control.drain.send_replace(None);
+    }
+
+    /// Whether it is draining.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.control.is_draining()
+    }
+
+    /// Whether new sessions are taken: it listens, and is neither draining nor stopping.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.control.is_listening() && !self.is_draining()
+    }
+
+    /// Shards that have not turned their loops for 2 s. Cost: a look at a number per shard; no
+    /// shard is asked.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<ShardId> {
+        self.control.stuck()
+    }
+
+    /// Begins to watch what happens. It ends when the [`Tap`] is dropped.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn tap(&self, filter: TapFilter) -> Result<Tap, InspectError> {
+        let (channel, parcels) = mpsc::channel(TAP_PARCELS);
+        for shard in 0..self.control.shards() {
+            let outlet = Outlet::new(filter, channel.clone());
+            self.control.ask(shard, move |core| core.tap(outlet)).await?;
+        }
+        Ok(Tap::new(parcels))
+    }
+
+    async fn info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
+        let question = move |core: &Core| {
+            let remotes = |slot| core.remote(slot);
+            core.shard.borrow().ask_peer(core.now(), id, &remotes)
+        };
+        self.control.find(question).await
+    }
+
+    fn owner(&self, vni: Vni) -> u16 {
+        placement::owner(vni, usize::from(self.control.shards())).0
+    }
+
+    async fn ask_owner<T: Send + 'static>(
+        &self,
+        vni: Vni,
+        question: impl FnOnce(&Core) -> T + Send + 'static,
+    ) -> Result<T, InspectError> {
+        self.control.ask(self.owner(vni), question).await
+    }
+
+    /// A page put together from slices of one shard after the other.
+    async fn gather<T: Send + 'static>(
+        &self,
+        from: Cursor,
+        limit: usize,
+        question: impl Fn(&Core, Cursor, usize) -> Page<T> + Copy + Send + 'static,
+    ) -> Result<Page<T>, InspectError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let shards = self.control.shards();
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        while let Some(from) = page.next.filter(|next| next.shard < shards)
+            && page.rows.len() < limit
+        {
+            let rows = limit - page.rows.len();
+            let slice =
+                self.control.ask(from.shard, move |core| question(core, from, rows)).await?;
+            page.rows.extend(slice.rows);
+            let next_shard = Cursor { shard: from.shard + 1, ..Cursor::default() };
+            page.next = Some(slice.next.unwrap_or(next_shard));
+        }
+        page.next = page.next.filter(|next| next.shard < shards);
+        Ok(page)
+    }
+}

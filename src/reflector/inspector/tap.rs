@@ -1,0 +1,124 @@
+//! A live view of what happens.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use tokio::sync::mpsc;
+
+use crate::ids::{PeerId, ShardId};
+use crate::reflector::taps::Parcel;
+use crate::session::CloseReason;
+use crate::shard::inspect::Tapped;
+use crate::wire::{Action, Message, Update, split};
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TapEvent {
+    /// A route has come: its first announcer announced it.
+    Added {
+        /// What. Its action is `Add`.
+        route: Update,
+        /// Who announces it; `None` when several do already.
+        announcer: Option<PeerId>,
+    },
+    /// A route has gone: its last announcer withdrew it or left.
+    Withdrawn {
+        /// What. Its action is `Remove`.
+        route: Update,
+        /// Who announced it last; `None` when several did.
+        announcer: Option<PeerId>,
+    },
+    /// A session is up.
+    Established {
+        /// Who.
+        peer: PeerId,
+        /// Where its connection lives.
+        shard: ShardId,
+        /// The other end.
+        remote: SocketAddr,
+        /// The node that it says it runs on; may be empty.
+        node: Box<str>,
+    },
+    /// A session has ended.
+    Closed {
+        /// Who.
+        peer: PeerId,
+        /// Where its connection lived.
+        shard: ShardId,
+        /// The other end.
+        remote: SocketAddr,
+        /// The node that it said it runs on; may be empty.
+        node: Box<str>,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// So many events of one shard were left out here, because the tap was not read fast enough.
+    Missed(u64),
+}
+
+/// The reading end of a tap. Dropping it ends the tap.
+///
+/// The reflector never waits for a tap: it holds a bounded number of parcels, and what does not fit
+/// is left out and counted ([`TapEvent::Missed`]). Events of one VNI come in order, and those of one
+/// session. A route that came and went between two seals does not show.
+#[derive(Debug)]
+pub struct Tap {
+    parcels: mpsc::Receiver<Parcel>,
+    /// Events of a parcel that has been opened.
+    events: VecDeque<TapEvent>,
+}
+
+impl Tap {
+    pub(super) fn new(parcels: mpsc::Receiver<Parcel>) -> Self {
+        Self { parcels, events: VecDeque::new() }
+    }
+
+    /// The next event; `None` when the reflector has stopped. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Option<TapEvent> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let parcel = self.parcels.recv().await?;
+            self.open(parcel);
+        }
+    }
+
+    /// The next event if there is one already.
+    pub fn try_next(&mut self) -> Option<TapEvent> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let parcel = self.parcels.try_recv().ok()?;
+            self.open(parcel);
+        }
+    }
+
+    fn open(&mut self, parcel: Parcel) {
+        match parcel {
+            Parcel::Event(event) => self.events.push_back(event),
+            Parcel::Updates(tapped) => self.updates(tapped),
+        }
+    }
+
+    fn updates(&mut self, tapped: Tapped) {
+        let Tapped { bytes, mut own, .. } = tapped;
+        own.sort_unstable_by_key(|(part, _)| part.start);
+        let mut rest = &bytes[..];
+        while let Ok(Some(frame)) = split(rest) {
+            let at = bytes.len() - rest.len();
+            rest = &rest[frame.len()..];
+            let Ok(Message::Update(route)) = Message::decode(&frame) else { continue };
+            let next = own.partition_point(|(part, _)| part.start as usize <= at);
+            let part = next.checked_sub(1).map(|last| &own[last]);
+            let announcer =
+                part.filter(|(part, _)| at < part.end as usize).map(|(_, announcer)| *announcer);
+            self.events.push_back(match route.action {
+                Action::Add => TapEvent::Added { route, announcer },
+                Action::Remove => TapEvent::Withdrawn { route, announcer },
+            });
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! An operator's look at one shard, run by the shard's own thread between two turns.
+//!
+//! A look is a closure that ends within one bounded slice of work (`shard::inspect`), so what it
+//! borrows is borrowed for no longer than handling one read takes.
+
+use std::fmt;
+
+use super::driver::Core;
+use super::taps::Outlet;
+use crate::io::thread_time;
+use crate::shard::Shard;
+use crate::shard::inspect::Metrics;
+
+type Body = Box<dyn FnOnce(&Core) + Send>;
+
+/// See the module's documentation.
+pub(super) struct Look(Body);
+
+impl Look {
+    pub(super) fn new(body: impl FnOnce(&Core) + Send + 'static) -> Self {
+        Self(Box::new(body))
+    }
+
+    pub(super) fn run(self, core: &Core) {
+        (self.0)(core);
+    }
+}
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+impl Core {
+    /// What the shard and its driver count.
+    pub(super) fn metrics(&self) -> Metrics {
+        let metrics = self.shard.borrow().metrics();
+        Metrics { turns: *self.turns.borrow(), busy: thread_time(), ..metrics }
+    }
+
+    /// Somebody watches from now on.
+    pub(super) fn tap(&self, outlet: Outlet) {
+        let shard: &mut Shard = &mut self.shard.borrow_mut();
+        self.outlets.borrow_mut().add(shard, outlet);
+    }
+}

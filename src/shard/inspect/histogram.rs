@@ -1,0 +1,120 @@
+//! Durations counted in fixed buckets.
+
+use std::time::Duration;
+
+/// Upper bound of the first bucket, in microseconds.
+const FIRST: u64 = 16;
+/// Buckets with an upper bound; one more holds what is longer.
+const BUCKETS: usize = 21;
+
+/// How often something took how long. The buckets end at 16 us and at every doubling of that up to
+/// 16.8 s; one more has no end. Plain numbers: recording costs a few instructions, and histograms
+/// of several shards are added up by [`Histogram::merge`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Histogram {
+    counts: [u64; BUCKETS + 1],
+    sum: u64,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn record(&mut self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // The number of doublings of the first bound that it takes to reach this.
+        let above = micros.saturating_sub(1) / FIRST;
+        let bucket = (u64::BITS - above.leading_zeros()) as usize;
+        self.counts[bucket.min(BUCKETS)] += 1;
+        self.sum = self.sum.saturating_add(micros);
+    }
+
+    /// Adds what another has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
+    /// How many durations were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// All of them added up.
+    #[must_use]
+    pub fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum)
+    }
+
+    /// Each bucket in order: its upper bound, `None` for the last, and how many durations were no
+    /// longer than that. Ready for Prometheus, whose buckets are cumulative.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
+        let mut total = 0;
+        self.counts.iter().enumerate().map(move |(bucket, count)| {
+            total += count;
+            let bound = (bucket < BUCKETS).then(|| Duration::from_micros(FIRST << bucket));
+            (bound, total)
+        })
+    }
+
+    /// An upper bound of the duration that a share of all counted ones (0.99, say) did not exceed;
+    /// `None` when nothing was counted or when that one was longer than every bound.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let total = self.count();
+        #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
+        let wanted = total as f64 * share.clamp(0.0, 1.0);
+        #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
+        let found = self.cumulative().find(|(_, count)| *count > 0 && *count as f64 >= wanted);
+        found.and_then(|(bound, _)| bound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(micros: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        for &micros in micros {
+            histogram.record(Duration::from_micros(micros));
+        }
+        histogram
+    }
+
+    /// The bound of the bucket that holds one duration.
+    fn bucket(micros: u64) -> Option<Duration> {
+        of(&[micros]).cumulative().find(|(_, count)| *count == 1).unwrap().0
+    }
+
+    #[test]
+    fn a_bucket_includes_its_upper_bound() {
+        let bounds = [(0, 16), (16, 16), (17, 32), (32, 32), (33, 64), (16_777_216, 16_777_216)];
+        for (micros, bound) in bounds {
+            assert_eq!(bucket(micros), Some(Duration::from_micros(bound)), "{micros} us");
+        }
+    }
+
+    #[test]
+    fn what_exceeds_every_bound_is_counted_too() {
+        assert_eq!(bucket(16_777_217), None);
+        assert_eq!(bucket(u64::MAX), None);
+    }
+
+    #[test]
+    fn merging_adds_counts_and_sums() {
+        let mut all = of(&[1, 20]);
+        all.merge(&of(&[20, 1_000_000]));
+        assert_eq!((all.count(), all.sum()), (4, Duration::from_micros(1_000_041)));
+        assert_eq!(all, of(&[1, 20, 20, 1_000_000]));
+    }
+
+    #[test]
+    fn a_quantile_is_a_bound_of_its_share() {
+        let histogram = of(&[10, 10, 10, 1000]);
+        assert_eq!(histogram.quantile(0.75), Some(Duration::from_micros(16)));
+        assert_eq!(histogram.quantile(0.99), Some(Duration::from_micros(1024)));
+        assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+}

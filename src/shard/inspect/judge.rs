@@ -1,0 +1,96 @@
+//! From facts to an [`Explanation`]. Pure: what the connection's shard and the VNI's owner know.
+
+use super::questions::ConnectionFacts;
+use super::{Explanation, PeerState, Reason, Verdict};
+use crate::ids::PeerId;
+use crate::table::{Standing, SubscriptionState};
+use crate::wire::{Destination, NextHop, Vni};
+
+/// What is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Asked {
+    pub(crate) peer: PeerId,
+    pub(crate) vni: Vni,
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: Option<NextHop>,
+}
+
+/// Why a peer has the routes that were asked about, or lacks them.
+pub(crate) fn judge(
+    asked: &Asked,
+    connection: Option<&ConnectionFacts>,
+    standing: &Standing,
+) -> Explanation {
+    let Asked { peer, vni, destination, next_hop } = *asked;
+    let not_owed = |reasons| Explanation { verdict: Verdict::NotOwed, reasons };
+    let Some(connection) = connection else {
+        return not_owed(vec![Reason::NoSuchPeer { peer }]);
+    };
+    let state = connection.info.state;
+    if state != PeerState::Established {
+        return not_owed(vec![Reason::NotEstablished { peer, state }]);
+    }
+    let mut reasons = Vec::new();
+    let mut is_owed = false;
+    for route in &standing.routes {
+        let next_hop = route.next_hop;
+        reasons.push(if route.is_only_own {
+            Reason::OnlyItself { peer, next_hop }
+        } else if route.is_only_servers {
+            Reason::OnlyServers { peer, next_hop }
+        } else {
+            is_owed = true;
+            Reason::Announced { next_hop, by: route.announcers.clone() }
+        });
+    }
+    if standing.routes.is_empty() {
+        reasons.push(Reason::NotAnnounced { vni, destination, next_hop });
+    }
+    if !connection.is_subscribed {
+        reasons.insert(0, Reason::NotSubscribed { peer, vni });
+        reasons.extend(connection.info.is_paused.then_some(Reason::Paused { peer }));
+        return not_owed(reasons);
+    }
+    let mut waits = Vec::new();
+    match standing.subscription {
+        Some(SubscriptionState::InSync) => {
+            if standing.routes.iter().any(|route| route.is_gathering) {
+                waits.push(Reason::Gathering { vni });
+            }
+            reasons.push(Reason::InSync { peer, vni });
+        }
+        behind => {
+            let (entries, places) = match behind {
+                Some(SubscriptionState::Behind { entries, places }) => (entries, places),
+                _ => (0, 0), // its SUBSCRIBE is on its way to the owner
+            };
+            let covered =
+                !standing.routes.is_empty() && standing.routes.iter().all(|r| r.is_covered);
+            let reason = Reason::Behind { peer, vni, entries, places, covered };
+            if covered { reasons.push(reason) } else { waits.push(reason) }
+        }
+    }
+    let (batches, bytes) = connection.queued;
+    if batches > 0 {
+        waits.push(Reason::Queued { peer, vni, batches, bytes });
+    }
+    if let Some(since) = connection.info.writing_for {
+        waits.push(Reason::Writing { peer, bytes: connection.in_flight, since });
+    }
+    let verdict = match (is_owed, waits.is_empty()) {
+        (false, _) => Verdict::NotOwed,
+        (true, true) => Verdict::Sent,
+        (true, false) => Verdict::Waits,
+    };
+    let is_waiting = !waits.is_empty();
+    if verdict == Verdict::Waits {
+        waits.append(&mut reasons);
+        reasons = waits;
+    } else {
+        reasons.append(&mut waits);
+    }
+    if is_waiting && connection.info.is_paced {
+        reasons.push(Reason::Paced { peer });
+    }
+    Explanation { verdict, reasons }
+}

@@ -1,0 +1,34 @@
+//! What operators may ask of a shard, and how it answers without being disturbed.
+//!
+//! State: none. A question names where to begin and how many rows it wants; the answer is one
+//! bounded slice of what is there now, and says where to go on. So a listing of a million routes is
+//! some thousand questions, each of which costs the shard less than handling one read, and between
+//! two of them everybody else has a turn. What a listing needs to remember travels with it
+//! ([`Cursor`]).
+//!
+//! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
+
+mod counting;
+mod explain;
+mod histogram;
+mod judge;
+mod metrics;
+mod questions;
+mod rows;
+mod tap;
+#[cfg(test)]
+mod tests;
+
+pub use crate::table::{
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
+};
+pub(crate) use counting::{Counting, PeerCounts};
+pub use explain::{Explanation, Reason, Verdict};
+pub use histogram::Histogram;
+pub(crate) use judge::{Asked, judge};
+pub use metrics::{ByAction, Holdings, Metrics};
+pub(crate) use questions::ROWS_MAX;
+pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
+pub use tap::TapFilter;
+pub(crate) use tap::{Tapped, Taps};

@@ -1,0 +1,252 @@
+//! The questions. Each is one bounded look at what there is now; none changes anything, except for
+//! [`Shard::reset`].
+
+use std::net::SocketAddr;
+
+use super::{Cursor, Page, PeerInfo, PeerState, SubscriptionInfo};
+use crate::ids::{Moment, PeerId};
+use crate::session::CloseReason;
+use crate::shard::peer::Peer;
+use crate::shard::state::{Shard, Slot};
+use crate::table::{
+    DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice,
+};
+use crate::wire::{Destination, NextHop, Vni};
+
+/// Rows of one answer at most.
+pub(crate) const ROWS_MAX: usize = 512;
+/// Places looked at for one answer at most.
+const PLACES_MAX: u32 = 4096;
+
+/// Knows the other ends of connections, which the shard does not.
+pub(crate) type Remotes<'a> = &'a dyn Fn(Slot) -> Option<SocketAddr>;
+
+/// What the shard of a peer's connection knows about it and one VNI.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ConnectionFacts {
+    pub(crate) info: PeerInfo,
+    pub(crate) is_subscribed: bool,
+    /// Batches and bytes of that VNI in the peer's queue.
+    pub(crate) queued: (u64, u64),
+    /// Bytes of the write in flight, if one is.
+    pub(crate) in_flight: u64,
+}
+
+impl Shard {
+    /// Sessions from a place on.
+    pub(crate) fn ask_peers(
+        &self,
+        now: Moment,
+        from: u32,
+        rows: usize,
+        remotes: Remotes<'_>,
+    ) -> Page<PeerInfo> {
+        let end = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
+        self.page(slice(from, end, rows.min(ROWS_MAX), PLACES_MAX, |slot| {
+            let peer = self.peers[slot as usize].as_ref()?;
+            Some(self.peer_info(now, peer, remotes(slot)))
+        }))
+    }
+
+    /// One session.
+    pub(crate) fn ask_peer(
+        &self,
+        now: Moment,
+        id: PeerId,
+        remotes: Remotes<'_>,
+    ) -> Option<PeerInfo> {
+        let &slot = self.by_id.get(&id)?;
+        let peer = self.peers[slot as usize].as_ref()?;
+        Some(self.peer_info(now, peer, remotes(slot)))
+    }
+
+    /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of the
+    /// peer's VNIs.
+    pub(crate) fn ask_vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
+        let peer = self.by_id.get(&id).and_then(|&slot| self.peers[slot as usize].as_ref());
+        let Some(peer) = peer else { return Vec::new() };
+        let mut vnis: Vec<Vni> = peer.vnis.keys().copied().filter(|vni| *vni >= from).collect();
+        let rows = rows.clamp(1, ROWS_MAX);
+        if vnis.len() > rows {
+            vnis.select_nth_unstable(rows);
+            vnis.truncate(rows);
+        }
+        vnis.sort_unstable();
+        vnis
+    }
+
+    /// A peer's part in some of the VNIs that this shard owns; those it has no part in are left out.
+    pub(crate) fn ask_parts(&self, peer: PeerId, vnis: &[Vni]) -> Vec<PeerVni> {
+        let part = |vni: &Vni| self.table(*vni)?.part(peer);
+        vnis.iter().take(ROWS_MAX).filter_map(part).collect()
+    }
+
+    /// VNIs owned, from a place on.
+    pub(crate) fn ask_vnis(&self, from: u32, rows: usize) -> Page<VniInfo> {
+        let end = u32::try_from(self.owned.len()).unwrap_or(u32::MAX);
+        self.page(slice(from, end, rows.min(ROWS_MAX), PLACES_MAX, |owned| {
+            Some(self.owned[owned as usize].as_ref()?.vnet.info(self.id))
+        }))
+    }
+
+    /// One VNI.
+    pub(crate) fn ask_vni(&self, vni: Vni) -> Option<VniInfo> {
+        Some(self.table(vni)?.info(self.id))
+    }
+
+    /// Routes of a VNI from a place on.
+    pub(crate) fn ask_routes(
+        &self,
+        now: Moment,
+        vni: Vni,
+        filter: &RouteFilter,
+        from: u32,
+        rows: usize,
+    ) -> Page<RouteInfo> {
+        let Some(vnet) = self.table(vni) else { return Page::default() };
+        self.page(vnet.list(now, filter, from, rows.min(ROWS_MAX), PLACES_MAX))
+    }
+
+    /// Destinations of a VNI with all their next hops, from a place on.
+    pub(crate) fn ask_destinations(
+        &self,
+        vni: Vni,
+        from: u32,
+        rows: usize,
+    ) -> Page<DestinationInfo> {
+        let Some(vnet) = self.table(vni) else { return Page::default() };
+        self.page(vnet.destinations(from, rows.min(ROWS_MAX), PLACES_MAX))
+    }
+
+    /// Routes of one destination.
+    pub(crate) fn ask_lookup(&self, now: Moment, vni: Vni, what: Lookup) -> Vec<RouteInfo> {
+        self.table(vni).map_or_else(Vec::new, |vnet| vnet.lookup(now, what))
+    }
+
+    /// Subscriptions of one VNI, or of all that this shard owns, from a place on.
+    pub(crate) fn ask_subscriptions(
+        &self,
+        vni: Option<Vni>,
+        from: Cursor,
+        rows: usize,
+    ) -> Page<SubscriptionInfo> {
+        let mut page = Page::default();
+        let rows = rows.clamp(1, ROWS_MAX);
+        let (first, end) = match vni.map(|vni| self.owned_index.get(&vni)) {
+            None => (from.place, u32::try_from(self.owned.len()).unwrap_or(u32::MAX)),
+            Some(Some(&owned)) => (owned, owned + 1),
+            Some(None) => return page,
+        };
+        let mut looked = 0;
+        let mut inner = from.inner;
+        for place in first..end {
+            if looked >= PLACES_MAX || page.rows.len() >= rows {
+                page.next = Some(Cursor { shard: self.id.0, place, inner });
+                break;
+            }
+            looked += 1;
+            if let Some(entry) = &self.owned[place as usize] {
+                let most = rows - page.rows.len();
+                let slice = entry.vnet.subscribers(inner, most, PLACES_MAX - looked + 1);
+                looked = looked.saturating_add(slice.next.unwrap_or(inner).saturating_sub(inner));
+                page.rows.extend(slice.rows.into_iter().map(|(origin, state)| SubscriptionInfo {
+                    peer: origin.peer,
+                    shard: origin.shard,
+                    vni: entry.vnet.vni,
+                    state,
+                }));
+                if let Some(next) = slice.next {
+                    page.next = Some(Cursor { shard: self.id.0, place, inner: next });
+                    break;
+                }
+            }
+            inner = 0;
+        }
+        page
+    }
+
+    /// What this shard knows about one of its peers and a VNI.
+    pub(crate) fn ask_connection(
+        &self,
+        now: Moment,
+        id: PeerId,
+        vni: Vni,
+        remotes: Remotes<'_>,
+    ) -> Option<ConnectionFacts> {
+        let &slot = self.by_id.get(&id)?;
+        let peer = self.peers[slot as usize].as_ref()?;
+        Some(ConnectionFacts {
+            info: self.peer_info(now, peer, remotes(slot)),
+            is_subscribed: peer.vnis.get(&vni).is_some_and(|entry| entry.subscription.is_some()),
+            queued: peer.outbox.waiting(vni),
+            in_flight: if peer.writing { peer.counts.in_flight as u64 } else { 0 },
+        })
+    }
+
+    /// What the owner of a VNI knows about a peer and a destination.
+    pub(crate) fn ask_standing(
+        &self,
+        peer: PeerId,
+        vni: Vni,
+        destination: &Destination,
+        next_hop: Option<&NextHop>,
+    ) -> Standing {
+        let vnet = self.table(vni);
+        vnet.map_or_else(Standing::default, |vnet| vnet.standing(peer, destination, next_hop))
+    }
+
+    /// Ends a session because an operator wants it. `false` when there is none of that name.
+    pub(crate) fn reset(&mut self, id: PeerId, reason: CloseReason) -> bool {
+        let slot = self.by_id.get(&id).copied();
+        if let Some(slot) = slot {
+            self.close(slot, reason);
+        }
+        slot.is_some()
+    }
+
+    fn table(&self, vni: Vni) -> Option<&crate::table::Vnet> {
+        let &owned = self.owned_index.get(&vni)?;
+        self.owned[owned as usize].as_ref().map(|entry| &entry.vnet)
+    }
+
+    fn page<T>(&self, slice: Slice<T>) -> Page<T> {
+        let next = slice.next.map(|place| Cursor { shard: self.id.0, place, inner: 0 });
+        Page { rows: slice.rows, next }
+    }
+
+    fn peer_info(&self, now: Moment, peer: &Peer, remote: Option<SocketAddr>) -> PeerInfo {
+        let about = peer.session.peer();
+        let state = match peer.session.is_established() {
+            _ if peer.is_closed => PeerState::Closing,
+            true => PeerState::Established,
+            false => PeerState::Connecting,
+        };
+        let counts = &peer.counts;
+        PeerInfo {
+            id: peer.id,
+            shard: self.id,
+            remote,
+            node: about.node.clone(),
+            agent: about.agent.clone(),
+            state,
+            is_server: about.is_server,
+            capabilities: about.capabilities,
+            is_paced: peer.pacer.is_some(),
+            is_paused: peer.is_paused,
+            uptime: now.since(counts.accepted),
+            established_for: counts.established.map(|then| now.since(then)),
+            keepalive: peer.session.agreed_interval(),
+            last_heard: now.since(counts.heard),
+            routes: u64::try_from(peer.routes).unwrap_or(0),
+            subscriptions: peer.subscriptions,
+            behind: peer.behind_count(),
+            backlog: peer.backlog(),
+            writing_for: peer.writing.then(|| now.since(peer.began)),
+            is_slow: peer.is_slow(now),
+            updates_received: counts.updates_received,
+            updates_sent: counts.updates_sent,
+            bytes_received: counts.bytes_received,
+            bytes_sent: counts.bytes_sent,
+        }
+    }
+}

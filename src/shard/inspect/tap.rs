@@ -1,0 +1,107 @@
+//! What a shard hands out of its sealed batches to those who watch.
+//!
+//! A watched VNI encodes what clients are sent even when there are none. What is handed out are
+//! references to bytes and not to the batch: a watcher that reads nothing must not keep the journal
+//! from forgetting.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::ids::PeerId;
+use crate::shard::state::Shard;
+use crate::table::Batch;
+use crate::wire::Vni;
+
+/// Which VNIs a tap is told about. Sessions are told about in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TapFilter {
+    /// Every VNI.
+    All,
+    /// One VNI.
+    Vni(Vni),
+}
+
+impl TapFilter {
+    pub(crate) fn covers(self, vni: Vni) -> bool {
+        match self {
+            Self::All => true,
+            Self::Vni(only) => only == vni,
+        }
+    }
+}
+
+/// Updates that have been sealed.
+#[derive(Clone, Debug)]
+pub(crate) struct Tapped {
+    pub(crate) vni: Vni,
+    /// Whole frames.
+    pub(crate) bytes: Bytes,
+    /// How many.
+    pub(crate) updates: u64,
+    /// Which of them are about routes that only one peer announces or announced, and who.
+    pub(crate) own: Vec<(std::ops::Range<u32>, PeerId)>,
+}
+
+/// How many watch what, and what waits for them until the end of the turn.
+#[derive(Debug, Default)]
+pub(crate) struct Taps {
+    all: u32,
+    vnis: BTreeMap<Vni, u32>,
+    sealed: Vec<Tapped>,
+}
+
+impl Taps {
+    /// Whether anybody watches a VNI.
+    pub(crate) fn covers(&self, vni: Vni) -> bool {
+        self.all > 0 || (!self.vnis.is_empty() && self.vnis.contains_key(&vni))
+    }
+
+    /// A watched VNI has sealed a batch for clients.
+    pub(crate) fn sealed(&mut self, batch: &Batch) {
+        if batch.tally.total() > 0 && self.covers(batch.vni) {
+            self.sealed.push(Tapped {
+                vni: batch.vni,
+                bytes: batch.bytes().clone(),
+                updates: batch.tally.total(),
+                own: batch.own_parts().collect(),
+            });
+        }
+    }
+}
+
+impl Shard {
+    /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
+    pub(crate) fn tap(&mut self, filter: TapFilter) {
+        match filter {
+            TapFilter::All => self.taps.all += 1,
+            TapFilter::Vni(vni) => *self.taps.vnis.entry(vni).or_default() += 1,
+        }
+        // Others are marked when they change next.
+        for &owned in &self.dirty {
+            if let Some(entry) = &mut self.owned[owned as usize] {
+                entry.vnet.is_tapped = self.taps.covers(entry.vnet.vni);
+            }
+        }
+    }
+
+    /// Somebody watches no more.
+    pub(crate) fn untap(&mut self, filter: TapFilter) {
+        match filter {
+            TapFilter::All => self.taps.all = self.taps.all.saturating_sub(1),
+            TapFilter::Vni(vni) => {
+                if let Some(count) = self.taps.vnis.get_mut(&vni) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        self.taps.vnis.remove(&vni);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What watched VNIs have sealed since the last call.
+    pub(crate) fn take_tapped(&mut self) -> Vec<Tapped> {
+        std::mem::take(&mut self.taps.sealed)
+    }
+}

@@ -1,0 +1,182 @@
+//! Every reason that an explanation can give.
+
+use super::scene::{Scene, VNI, hop};
+use crate::ids::PeerId;
+use crate::shard::Settings;
+use crate::shard::inspect::{Explanation, PeerState, Reason, Verdict};
+use crate::wire::Message;
+
+const ROUTE: &str = "10.0.0.1/32";
+
+fn sentences(explanation: &Explanation) -> Vec<String> {
+    explanation.reasons.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_peer_that_is_not_there_is_owed_nothing() {
+    let explanation = Scene::new().explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    assert_eq!(sentences(&explanation), ["there is no peer 7"]);
+}
+
+#[test]
+fn a_session_that_is_not_established_is_sent_nothing() {
+    let mut scene = Scene::new();
+    scene.shard.connect(scene.now, PeerId(7));
+    let explanation = scene.explain(7, ROUTE);
+    let state = PeerState::Connecting;
+    assert_eq!(explanation.reasons, [Reason::NotEstablished { peer: PeerId(7), state }]);
+}
+
+#[test]
+fn who_is_not_subscribed_is_owed_nothing() {
+    let mut scene = Scene::new();
+    let publisher = scene.establish(1);
+    scene.establish(7);
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    assert_eq!(sentences(&explanation)[0], "peer 7 is not subscribed to VNI 7");
+}
+
+#[test]
+fn what_nobody_announces_is_owed_to_nobody() {
+    let mut scene = Scene::new();
+    let reader = scene.establish(7);
+    scene.subscribe(reader);
+    scene.read_all();
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    assert_eq!(sentences(&explanation)[0], "nobody announces 10.0.0.1/32 in VNI 7");
+}
+
+#[test]
+fn an_only_announcer_does_not_get_its_own_route() {
+    let mut scene = Scene::new();
+    let both = scene.establish(7);
+    scene.subscribe(both);
+    scene.announce(both, ROUTE);
+    scene.read_all();
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    assert_eq!(
+        sentences(&explanation)[0],
+        "peer 7 announces the route via fd00::1 itself and nobody else does, so it is not sent \
+         back to it"
+    );
+    let other = scene.establish(8);
+    scene.announce(other, ROUTE);
+    scene.read_all();
+    assert_eq!(scene.explain(7, ROUTE).verdict, Verdict::Sent);
+}
+
+#[test]
+fn reflectors_do_not_get_what_only_reflectors_announce() {
+    let mut scene = Scene::new();
+    let reader = scene.establish_server(7);
+    let publisher = scene.establish_server(8);
+    scene.subscribe(reader);
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    let reason = Reason::OnlyServers { peer: PeerId(7), next_hop: hop(1) };
+    assert_eq!(explanation.reasons[0], reason);
+}
+
+#[test]
+fn what_has_been_read_has_been_sent() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Sent);
+    assert_eq!(
+        sentences(&explanation),
+        ["the route via fd00::1 is announced by peer 8", "peer 7 is in sync with VNI 7"]
+    );
+}
+
+#[test]
+fn a_change_that_is_not_sealed_is_still_gathered() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    scene.read_all();
+    scene.announce(publisher, ROUTE);
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits);
+    assert_eq!(explanation.reasons[0], Reason::Gathering { vni: VNI });
+}
+
+#[test]
+fn what_waits_in_the_queue_or_is_being_written_is_said_to() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    scene.read_all();
+    scene.announce(publisher, ROUTE);
+    scene.turn_without_reading(&[]);
+    scene.announce(publisher, "10.0.0.2/32");
+    scene.turn_without_reading(&[]);
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits);
+    let peer = PeerId(7);
+    assert!(matches!(
+        explanation.reasons[..2],
+        [Reason::Queued { peer: a, batches: 1, .. }, Reason::Writing { peer: b, .. }]
+            if (a, b) == (peer, peer)
+    ));
+}
+
+#[test]
+fn who_fell_behind_is_told_what_is_yet_to_come() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    scene.read_all();
+    scene.announce(publisher, "10.0.0.2/32");
+    scene.turn_without_reading(&[]); // in flight
+    scene.announce(publisher, ROUTE);
+    scene.turn_without_reading(&[]);
+    scene.withdraw(publisher, ROUTE); // must be merged with what waits
+    scene.turn_without_reading(&[]);
+    scene.announce(publisher, ROUTE);
+    scene.turn_without_reading(&[]);
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits, "{explanation:?}");
+    scene.read_all();
+    assert_eq!(scene.explain(7, ROUTE).verdict, Verdict::Sent);
+}
+
+#[test]
+fn a_subscriber_whose_dump_has_not_begun_is_behind() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    scene.subscribe(reader);
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits);
+    assert!(matches!(explanation.reasons[0], Reason::Behind { covered: false, .. }));
+}
+
+#[test]
+fn a_paced_peer_is_said_to_be_paced() {
+    let mut scene = Scene::with(Settings::default());
+    let (publisher, reader) = (scene.establish(8), scene.shard.connect(scene.now, PeerId(7)));
+    let hello = crate::wire::Hello { keepalive_interval: 4, is_server: false, extensions: None };
+    scene.say(reader, &Message::Hello(hello));
+    scene.say(reader, &Message::Keepalive);
+    scene.read_all();
+    scene.subscribe(reader);
+    scene.read_all();
+    scene.announce(publisher, ROUTE);
+    scene.turn_without_reading(&[reader]);
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits);
+    assert_eq!(explanation.reasons.last(), Some(&Reason::Paced { peer: PeerId(7) }));
+}

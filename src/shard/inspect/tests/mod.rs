@@ -1,0 +1,3 @@
+mod explain;
+mod listings;
+mod scene;

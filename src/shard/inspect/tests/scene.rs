@@ -1,0 +1,133 @@
+//! One shard with peers that say what a script has them say, and read only when told to.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::OutBuf;
+use crate::shard::inspect::{Asked, Explanation, judge};
+use crate::shard::{Settings, Shard, Slot, Write};
+use crate::wire::{
+    Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
+};
+
+/// The only VNI of most scripts.
+pub(super) const VNI: Vni = Vni(7);
+
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) shard: Shard,
+    pub(super) now: Moment,
+    /// Writes in flight.
+    hanging: Vec<(Slot, OutBuf)>,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub(super) fn with(settings: Settings) -> Self {
+        let shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], Moment(0));
+        Self { shard, now: Moment(0), hanging: Vec::new() }
+    }
+
+    /// A session that is established.
+    pub(super) fn establish(&mut self, id: u64) -> Slot {
+        self.greet(id, false)
+    }
+
+    /// The same of a reflector.
+    pub(super) fn establish_server(&mut self, id: u64) -> Slot {
+        self.greet(id, true)
+    }
+
+    fn greet(&mut self, id: u64, is_server: bool) -> Slot {
+        let slot = self.shard.connect(self.now, PeerId(id));
+        let extensions = Extensions::new(Capabilities::STREAM, "test", format!("node-{id}"));
+        let hello = Hello { keepalive_interval: 4, is_server, extensions: Some(extensions) };
+        self.say(slot, &Message::Hello(hello));
+        self.say(slot, &Message::Keepalive);
+        self.read_all();
+        slot
+    }
+
+    pub(super) fn say(&mut self, slot: Slot, message: &Message) {
+        let mut bytes = Vec::new();
+        message.encode_into(&mut bytes);
+        self.shard.received(self.now, slot, &bytes);
+    }
+
+    pub(super) fn announce(&mut self, slot: Slot, prefix: &str) {
+        self.update(slot, Action::Add, VNI, prefix);
+    }
+
+    pub(super) fn withdraw(&mut self, slot: Slot, prefix: &str) {
+        self.update(slot, Action::Remove, VNI, prefix);
+    }
+
+    pub(super) fn update(&mut self, slot: Slot, action: Action, vni: Vni, prefix: &str) {
+        let update = Update { action, vni, destination: destination(prefix), next_hop: hop(1) };
+        self.say(slot, &Message::Update(update));
+    }
+
+    pub(super) fn subscribe(&mut self, slot: Slot) {
+        self.say(slot, &Message::Subscribe(VNI));
+    }
+
+    /// Turns until nothing is left to do, and everybody reads everything.
+    pub(super) fn read_all(&mut self) {
+        for _ in 0..100 {
+            self.shard.turn(self.now);
+            self.now = self.now + Duration::from_millis(1);
+            for (slot, bytes) in std::mem::take(&mut self.hanging) {
+                self.shard.written(self.now, slot, bytes);
+            }
+            self.begin_writes(&[]);
+        }
+    }
+
+    /// Turns, and begins writes that do not end; of some peers, not even that.
+    pub(super) fn turn_without_reading(&mut self, left_out: &[Slot]) {
+        self.now = self.now + Duration::from_millis(1);
+        self.shard.turn(self.now);
+        self.begin_writes(left_out);
+    }
+
+    fn begin_writes(&mut self, left_out: &[Slot]) {
+        let mut ready = Vec::new();
+        self.shard.take_ready(&mut ready);
+        for slot in ready.into_iter().filter(|slot| !left_out.contains(slot)) {
+            if let Write::Bytes { bytes, .. } = self.shard.next_write(self.now, slot, &mut || None)
+            {
+                self.hanging.push((slot, bytes));
+            }
+        }
+    }
+
+    pub(super) fn explain(&self, peer: u64, prefix: &str) -> Explanation {
+        let asked = Asked {
+            peer: PeerId(peer),
+            vni: VNI,
+            destination: destination(prefix),
+            next_hop: None,
+        };
+        let Asked { peer, vni, destination, .. } = asked;
+        let connection = self.shard.ask_connection(self.now, peer, vni, &nowhere);
+        let standing = self.shard.ask_standing(peer, vni, &destination, None);
+        judge(&asked, connection.as_ref(), &standing)
+    }
+}
+
+pub(super) fn nowhere(_: Slot) -> Option<SocketAddr> {
+    None
+}
+
+pub(super) fn destination(prefix: &str) -> Destination {
+    let (address, length) = prefix.split_once('/').unwrap();
+    Destination::new(address.parse().unwrap(), length.parse().unwrap()).unwrap()
+}
+
+pub(super) fn hop(n: u16) -> NextHop {
+    NextHop::standard(IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n)))
+}

@@ -1,0 +1,338 @@
+//! Looking at one VNI: bounded slices of its routes and members, and facts about one route.
+//!
+//! Nothing here changes anything, and nothing is remembered between two looks. Listings go by the
+//! place of a route or member, which is its for life.
+
+use std::net::IpAddr;
+
+use super::catch_up::is_dumped;
+use super::member::{Origin, Subscription};
+use super::rows::{
+    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
+    SubscriptionState, VniInfo,
+};
+use super::slab::NONE;
+use super::vnet::Vnet;
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::wire::{Destination, NextHop};
+
+/// Routes that one lookup, or one explanation, looks at.
+pub(crate) const CHAIN_MAX: usize = 256;
+
+/// A slice of a listing: its rows, and the place where to go on if there is more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Slice<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) next: Option<u32>,
+}
+
+/// What a table counts for among its shard's holdings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) routes: u64,
+    pub(crate) tombstones: u64,
+    pub(crate) journal: u64,
+}
+
+/// What the owner of a VNI knows about one peer and one destination.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Standing {
+    pub(crate) subscription: Option<SubscriptionState>,
+    pub(crate) routes: Vec<RouteStanding>,
+}
+
+/// What it knows about one route of that destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct RouteStanding {
+    pub(crate) next_hop: NextHop,
+    pub(crate) announcers: Vec<PeerId>,
+    /// The peer announces it and nobody else does.
+    pub(crate) is_only_own: bool,
+    /// The peer is a server, and so are all that announce it.
+    pub(crate) is_only_servers: bool,
+    /// Its newest change is not sealed yet.
+    pub(crate) is_gathering: bool,
+    /// The peer's cursor has passed it. Meaningless for a peer in sync.
+    pub(crate) is_covered: bool,
+}
+
+impl Vnet {
+    /// How large the table is.
+    pub(crate) fn size(&self) -> Size {
+        let routes = self.routes.announced() as u64;
+        Size {
+            routes,
+            tombstones: (self.routes.held() as u64).saturating_sub(routes),
+            journal: self.journal.len() as u64,
+        }
+    }
+
+    /// The VNI as a row.
+    pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
+        let Size { routes, tombstones, journal } = self.size();
+        let in_sync: u64 = self.in_sync.iter().flatten().map(|count| u64::from(*count)).sum();
+        let behind = self.behind.len() as u64;
+        VniInfo {
+            vni: self.vni,
+            shard,
+            routes,
+            tombstones,
+            next_hops: self.routes.hops.len() as u64,
+            members: self.by_peer.len() as u64,
+            subscribers: in_sync + behind,
+            behind,
+            journal,
+        }
+    }
+
+    /// A peer's part in this VNI.
+    pub(crate) fn part(&self, peer: PeerId) -> Option<PeerVni> {
+        let member = &self.members[self.find_member(peer)? as usize];
+        let subscription = self.progress(&member.subscription);
+        Some(PeerVni { vni: self.vni, subscription, routes: u64::from(member.routes) })
+    }
+
+    /// When a peer subscribed.
+    pub(crate) fn subscribed(&self, peer: PeerId) -> Option<Moment> {
+        Some(self.members[self.find_member(peer)? as usize].subscribed)
+    }
+
+    /// Subscribers from a place on: at most `rows`, among at most `places`.
+    pub(crate) fn subscribers(
+        &self,
+        from: u32,
+        rows: usize,
+        places: u32,
+    ) -> Slice<(Origin, SubscriptionState)> {
+        let end = u32::try_from(self.members.len()).unwrap_or(NONE);
+        slice(from, end, rows, places, |place| {
+            let member = &self.members[place as usize];
+            Some((member.origin, self.progress(&member.subscription)?))
+        })
+    }
+
+    /// Routes from a place on that somebody announces: at most `rows`, among at most `places`.
+    pub(crate) fn list(
+        &self,
+        now: Moment,
+        filter: &RouteFilter,
+        from: u32,
+        rows: usize,
+        places: u32,
+    ) -> Slice<RouteInfo> {
+        let announcer = match filter.announcer.map(|peer| self.find_member(peer)) {
+            None => None,
+            Some(Some(member)) => Some(member),
+            Some(None) => return Slice { rows: Vec::new(), next: None },
+        };
+        slice(from, self.routes.end(), rows, places, |place| {
+            let route = self.routes.route(place);
+            if route.dest == NONE || route.primary == NONE {
+                return None;
+            }
+            if let Some(member) = announcer
+                && route.primary != member
+                && !self.routes.extras(place).contains(&member)
+            {
+                return None;
+            }
+            let within = filter.within.as_ref();
+            if within.is_some_and(|within| !contains(within, self.routes.destination_of(place))) {
+                return None;
+            }
+            let address = self.routes.next_hop_of(place).address();
+            if filter.next_hop.is_some_and(|wanted| wanted != address) {
+                return None;
+            }
+            Some(self.row(now, place))
+        })
+    }
+
+    /// Destinations from a place on that somebody announces: at most `rows` next hops and those of
+    /// one destination more, among at most `places`.
+    pub(crate) fn destinations(
+        &self,
+        from: u32,
+        rows: usize,
+        places: u32,
+    ) -> Slice<DestinationInfo> {
+        let end = self.routes.dest_end();
+        let last = end.min(from.saturating_add(places.max(1)));
+        let (mut found, mut hops, mut place) = (Vec::new(), 0, from);
+        while place < last && hops < rows.max(1) {
+            let next_hops: Vec<_> = self
+                .routes
+                .of_dest(place)
+                .filter(|route| self.routes.route(*route).primary != NONE)
+                .take(NEXT_HOPS_MAX)
+                .map(|route| *self.routes.next_hop_of(route))
+                .collect();
+            if !next_hops.is_empty() {
+                hops += next_hops.len();
+                let destination = self.routes.dest(place).destination;
+                found.push(DestinationInfo { destination, next_hops });
+            }
+            place += 1;
+        }
+        Slice { rows: found, next: (place < end).then_some(place) }
+    }
+
+    /// The routes of one destination, or of the longest that an address lies in.
+    pub(crate) fn lookup(&self, now: Moment, what: Lookup) -> Vec<RouteInfo> {
+        match what {
+            Lookup::Exact(destination) => self.announced_at(now, &destination),
+            Lookup::Longest(address) => {
+                let bits = if address.is_ipv4() { 32 } else { 128 };
+                for length in (0..=bits).rev() {
+                    let clean = masked(address, length);
+                    let at = |address| Destination::new(address, length).ok();
+                    let unclean = at(address).filter(|_| address != clean);
+                    let found: Vec<_> = [at(clean), unclean]
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|destination| self.announced_at(now, &destination))
+                        .collect();
+                    if !found.is_empty() {
+                        return found;
+                    }
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// What there is to say about one peer and one destination, or one of its routes.
+    pub(crate) fn standing(
+        &self,
+        peer: PeerId,
+        destination: &Destination,
+        next_hop: Option<&NextHop>,
+    ) -> Standing {
+        let member = self.find_member(peer).map(|member| (member, &self.members[member as usize]));
+        let is_wanted = |place: &u32| {
+            let is_announced = self.routes.route(*place).primary != NONE;
+            is_announced && next_hop.is_none_or(|hop| hop == self.routes.next_hop_of(*place))
+        };
+        let route = |place: u32| {
+            let view = self.view(place);
+            let changed = self.journal.position(self.routes.route(place).changed);
+            let is_server = member.is_some_and(|(_, member)| member.origin.is_server);
+            let is_covered = match member.map(|(_, member)| &member.subscription) {
+                Some(Subscription::Behind(cursor)) => {
+                    is_dumped(self, cursor.dumped, place)
+                        && changed.is_none_or(|position| position < cursor.walked)
+                }
+                _ => false,
+            };
+            RouteStanding {
+                next_hop: *self.routes.next_hop_of(place),
+                announcers: self.announcers(place).collect(),
+                is_only_own: member.is_some_and(|(m, _)| view.sole_member() == Some(m)),
+                is_only_servers: is_server && !view.has_client(),
+                is_gathering: changed.is_some_and(|position| position >= self.open),
+                is_covered,
+            }
+        };
+        Standing {
+            subscription: member.and_then(|(_, member)| self.progress(&member.subscription)),
+            routes: self
+                .routes
+                .chain(destination)
+                .filter(is_wanted)
+                .take(CHAIN_MAX)
+                .map(route)
+                .collect(),
+        }
+    }
+
+    fn announced_at(&self, now: Moment, destination: &Destination) -> Vec<RouteInfo> {
+        self.routes
+            .chain(destination)
+            .filter(|place| self.routes.route(*place).primary != NONE)
+            .take(CHAIN_MAX)
+            .map(|place| self.row(now, place))
+            .collect()
+    }
+
+    fn row(&self, now: Moment, place: u32) -> RouteInfo {
+        RouteInfo {
+            vni: self.vni,
+            destination: *self.routes.destination_of(place),
+            next_hop: *self.routes.next_hop_of(place),
+            announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
+            announcer_count: 1 + self.routes.extras(place).len() as u64,
+            age: now.since(self.changed_by(place).unwrap_or(now)),
+        }
+    }
+
+    /// The moment by which a route's newest change had come; `None` while it is not sealed.
+    fn changed_by(&self, place: u32) -> Option<Moment> {
+        // The stamp is the low half of a position before the head. A route that has not changed for
+        // 2^32 changes of others looks younger than it is.
+        let stamp = self.routes.route(place).changed;
+        let head = self.journal.head();
+        let back = super::journal::Journal::stamp(head).wrapping_sub(stamp);
+        self.ages.of(head.saturating_sub(u64::from(back)))
+    }
+
+    fn announcers(&self, place: u32) -> impl Iterator<Item = PeerId> + '_ {
+        let primary = self.routes.route(place).primary;
+        let all = std::iter::once(&primary).chain(self.routes.extras(place)).copied();
+        let all: smallvec::SmallVec<[u32; 4]> = all.take(CHAIN_MAX).collect();
+        all.into_iter().map(|member| self.members[member as usize].origin.peer)
+    }
+
+    fn progress(&self, subscription: &Subscription) -> Option<SubscriptionState> {
+        match subscription {
+            Subscription::None => None,
+            Subscription::InSync => Some(SubscriptionState::InSync),
+            Subscription::Behind(cursor) => {
+                let entries =
+                    if cursor.dumped == 0 { 0 } else { self.journal.head() - cursor.walked };
+                let places = self.routes.end().saturating_sub(cursor.dumped);
+                Some(SubscriptionState::Behind { entries, places: u64::from(places) })
+            }
+        }
+    }
+}
+
+/// Looks at places from one on until there are enough rows, or enough were looked at.
+pub(crate) fn slice<T>(
+    from: u32,
+    end: u32,
+    rows: usize,
+    places: u32,
+    row: impl Fn(u32) -> Option<T>,
+) -> Slice<T> {
+    let last = end.min(from.saturating_add(places.max(1)));
+    let mut found = Vec::new();
+    let mut place = from;
+    while place < last && found.len() < rows.max(1) {
+        found.extend(row(place));
+        place += 1;
+    }
+    Slice { rows: found, next: (place < end).then_some(place) }
+}
+
+/// An address with all bits below a prefix length cleared.
+fn masked(address: IpAddr, length: u8) -> IpAddr {
+    let length = u32::from(length);
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(length)).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    }
+}
+
+/// Whether a prefix lies within another.
+fn contains(outer: &Destination, inner: &Destination) -> bool {
+    let length = outer.prefix_len();
+    outer.version() == inner.version()
+        && length <= inner.prefix_len()
+        && masked(outer.addr(), length) == masked(inner.addr(), length)
+}

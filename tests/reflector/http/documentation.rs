@@ -1,0 +1,106 @@
+//! `docs/http.md` says what is so: its examples have the shape of real answers, and it names the
+//! metrics that there are.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::harness::http::{get, get_json, start_with_http};
+use crate::harness::{Client, Config, Reflector, eventually, on_each_io, route};
+
+on_each_io!(examples_have_the_shape_of_answers, every_metric_is_named);
+
+const DOCUMENT: &str = include_str!("../../../docs/http.md");
+
+/// What the examples are about: peer 1 announces to VNI 100, peer 2 subscribes to it, one has gone
+/// and one has said something wrong.
+fn scene(config: Config) -> (Reflector, SocketAddr, [Client; 2]) {
+    let (reflector, address, http) = start_with_http(config);
+    let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
+    one.announce(&route(100, 1, 1));
+    two.subscribe(100);
+    two.expect_view(&[route(100, 1, 1)]);
+    drop(Client::establish(address));
+    let mut broken = Client::establish(address);
+    broken.write(b"\0");
+    broken.expect_closed();
+    eventually("everything to be counted", || {
+        let counters = get_json(http, "/api/v1/counters");
+        counters["sessions_closed"].as_object().unwrap().len() == 2
+            && counters["now"]["established"] == 2
+            && counters["dumps"]["count"] == 1
+            && counters["updates_sent"]["adds"] == 1
+    });
+    (reflector, http, [one, two])
+}
+
+/// Members whose own members are names of what has happened so far.
+const COUNTS: [&str; 3] = ["sessions_closed", "invalid_messages", "limit_hits"];
+
+/// Paths and the JSON that follows them.
+fn examples() -> Vec<(&'static str, Value)> {
+    let parts = DOCUMENT.split("\n`GET ").skip(1);
+    let example = |part: &'static str| {
+        let (path, rest) = part.split_once('`').unwrap();
+        let (_, rest) = rest.split_once("```").unwrap();
+        let (json, _) = rest.strip_prefix("json\n")?.split_once("```").unwrap();
+        Some((path, serde_json::from_str(json).unwrap_or_else(|error| panic!("{path}: {error}"))))
+    };
+    parts.filter_map(example).collect()
+}
+
+/// Whether a value has the members and types of another. Null is the same as anything.
+fn expect_shape(path: &str, real: &Value, example: &Value) {
+    match (real, example) {
+        // By name of what happened.
+        (Value::Object(real), Value::Object(_))
+            if COUNTS.iter().any(|name| path.ends_with(name)) =>
+        {
+            assert!(real.values().all(Value::is_u64), "{path}");
+        }
+        (Value::Object(real), Value::Object(example)) => {
+            let (left, right): (BTreeSet<_>, BTreeSet<_>) =
+                (real.keys().collect(), example.keys().collect());
+            assert_eq!(left, right, "{path}: members that there are, and in the example");
+            for (name, value) in real {
+                expect_shape(&format!("{path} {name}"), value, &example[name]);
+            }
+        }
+        (Value::Array(real), Value::Array(example)) => {
+            assert_eq!(real.is_empty(), example.is_empty(), "{path}");
+            for value in real {
+                expect_shape(path, value, &example[0]);
+            }
+        }
+        (Value::Null, _) | (_, Value::Null) => {}
+        (real, example) => {
+            let (left, right) = (std::mem::discriminant(real), std::mem::discriminant(example));
+            assert_eq!(left, right, "{path}: {real} for {example}");
+        }
+    }
+}
+
+fn examples_have_the_shape_of_answers(config: Config) {
+    let (_reflector, http, _clients) = scene(config);
+    let examples = examples();
+    assert!(examples.len() >= 11, "{}", examples.len());
+    for (path, example) in examples {
+        expect_shape(path, &get_json(http, path), &example);
+    }
+}
+
+fn every_metric_is_named(config: Config) {
+    let (_reflector, http, _clients) = scene(config);
+    let text = get(http, "/metrics?peers=1").body;
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families: BTreeSet<_> = families.map(|line| line.split(' ').next().unwrap()).collect();
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named = rows.filter_map(|row| row.split(['`', '{']).next());
+    let is_metric = |name: &&str| name.starts_with("metalbond_") || name.starts_with("process_");
+    let named: BTreeSet<_> = named.filter(is_metric).collect();
+    #[cfg(target_os = "linux")]
+    assert_eq!(families, named, "metrics that there are, and in the documentation");
+    #[cfg(not(target_os = "linux"))]
+    assert!(families.is_subset(&named));
+}

@@ -1,0 +1,30 @@
+//! Health.
+
+use std::num::NonZeroU32;
+
+use crate::harness::http::{get, request, start_with_http};
+use crate::harness::{Config, on_each_io};
+
+on_each_io!(a_running_reflector_lives_and_is_ready, one_that_drains_lives_and_is_not_ready);
+
+fn a_running_reflector_lives_and_is_ready(config: Config) {
+    let (_reflector, _, http) = start_with_http(config);
+    for path in ["/livez", "/readyz", "/healthz", "/health"] {
+        let answer = get(http, path);
+        assert_eq!((answer.status, &*answer.body), (200, "ok\n"), "{path}");
+    }
+    assert_eq!(request(http, "HEAD", "/livez").status, 200);
+    assert_eq!(request(http, "POST", "/livez").status, 405);
+    assert_eq!(get(http, "/nonsense").status, 404);
+}
+
+fn one_that_drains_lives_and_is_not_ready(config: Config) {
+    let (reflector, _, http) = start_with_http(config);
+    let inspector = reflector.inspector();
+    inspector.drain(NonZeroU32::MIN);
+    let answer = get(http, "/readyz");
+    assert_eq!((answer.status, &*answer.body), (503, "draining\n"));
+    assert_eq!(get(http, "/livez").status, 200);
+    inspector.undrain();
+    assert_eq!(get(http, "/readyz").status, 200);
+}

@@ -1,0 +1,7 @@
+//! The HTTP endpoint, while peers talk to the reflector.
+
+mod api;
+mod documentation;
+mod dump;
+mod health;
+mod metrics;
