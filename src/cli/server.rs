@@ -208,7 +208,7 @@ fn health(reflector: &Reflector) -> Result<String, String> {
         let (connections, shards) = (reflector.connections(), reflector.shards());
         Ok(format!("{connections} connections, {shards} shards on {}", reflector.backend()))
     } else {
-        let stuck: Vec<_> = stuck.iter().map(ToString::to_string).collect();
+        let stuck: Vec<_> = stuck.iter().map(u32::to_string).collect();
         Err(format!("stuck shards: {}", stuck.join(", ")))
     }
 }

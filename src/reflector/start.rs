@@ -173,23 +173,23 @@ impl Reflector {
         self.shards.len()
     }
 
-    /// A handle to look into the reflector and to tell it what to do, from any thread.
-    #[must_use]
-    pub fn inspector(&self) -> Inspector {
-        self.inspector.clone()
-    }
-
     /// Shards that have not turned their loops for 2 s. Costs a look at a number per shard; no shard
     /// is asked.
     #[must_use]
-    pub fn stuck_shards(&self) -> Vec<ShardId> {
-        self.inspector.stuck()
+    pub fn stuck_shards(&self) -> Vec<u32> {
+        self.inspector.stuck().into_iter().map(|shard| shard.0.into()).collect()
     }
 
     /// Connections held, those that have not shaken hands yet included. Costs as little.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.inspector.control.connections()
+    }
+
+    /// A handle to look into the reflector and to tell it what to do, from any thread.
+    #[must_use]
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What each shard holds, in order of the shards. Blocks until all have answered, which takes

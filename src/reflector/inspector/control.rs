@@ -70,9 +70,12 @@ impl Control {
             .collect()
     }
 
+    /// Connections held, those that have not shaken hands yet included.
     pub(in crate::reflector) fn connections(&self) -> u64 {
-        let of = |gauge: &Gauge| u64::from(gauge.connections.load(Ordering::Relaxed));
-        self.shards.iter().map(|(_, gauge)| of(gauge)).sum()
+        self.shards
+            .iter()
+            .map(|(_, gauge)| u64::from(gauge.connections.load(Ordering::Relaxed)))
+            .sum()
     }
 
     /// Has one shard answer.
