@@ -25,9 +25,10 @@ use told::Comparison;
 /// Flags of `compare`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Servers, each with its arguments: reflector[@BINARY], repeater, rustbond or ADDR:PORT[@PID];
-    /// several by commas, or by giving this again
+    // No doc comment: what is in brackets would be a link.
     #[arg(
+        help = "Servers, each with its arguments: reflector[@BINARY], repeater, rustbond or \
+                ADDR:PORT[@PID]; several by commas, or by giving this again",
         long,
         value_name = "SERVER [ARG]...,...",
         default_value = "reflector,repeater",
