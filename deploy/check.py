@@ -121,6 +121,8 @@ def metrics(program, answer):
     if not answer:
         print("SKIPPED: the reflector answers no /metrics")
         return
+    # The shell has taken the end of the last line away.
+    answer += "\n"
     done = subprocess.run([program, "check", "metrics"], input=answer, capture_output=True, text=True)
     if done.returncode:
         wrong(f"promtool check metrics: {done.stdout}{done.stderr}")
