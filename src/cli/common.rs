@@ -11,17 +11,7 @@ pub(super) struct Common {
     config: Option<PathBuf>,
 
     /// Log more: as --log-level debug
-    #[arg(
-        short,
-        long,
-        value_name = "true|false",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(short, long)]
     verbose: bool,
 
     /// What is logged: this and what is more important; RUST_LOG overrides it

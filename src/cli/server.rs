@@ -71,16 +71,7 @@ pub(super) struct Args {
 
     /// Send to every peer at full speed, also to those that don't say they read a stream; the Go
     /// client loses its session then
-    #[arg(
-        long,
-        value_name = "true|false",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     no_pacing: bool,
 
     /// Sessions at most

@@ -61,16 +61,7 @@ pub(super) struct Args {
     tun: Option<String>,
 
     /// Install IPv4 routes only
-    #[arg(
-        long,
-        value_name = "true|false",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     ipv4_only: bool,
 
     /// Keepalive interval in seconds; a session uses the lower of both sides'
@@ -123,16 +114,7 @@ pub(super) struct Args {
     nexthops: Nexthops,
 
     /// Remove the installed routes at the end, instead of leaving them for the next start
-    #[arg(
-        long,
-        value_name = "true|false",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
+    #[arg(long)]
     cleanup: bool,
 
     #[command(flatten)]
@@ -233,17 +215,17 @@ fn installation(
 mod tests {
     use super::*;
 
-    use clap::Parser as _;
+    use clap::{Args as _, Command, FromArgMatches as _};
 
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::options::with_switches;
 
     fn parse(flags: &str) -> Result<Args, String> {
         let words = ["client", "--server", "rr1"].into_iter().chain(flags.split_ascii_whitespace());
-        Cli::try_parse_from(words).map(|cli| cli.args).map_err(|error| error.to_string())
+        let matches =
+            with_switches(Args::augment_args(Command::new("client"))).try_get_matches_from(words);
+        matches
+            .and_then(|matches| Args::from_arg_matches(&matches))
+            .map_err(|error| error.to_string())
     }
 
     fn installed(flags: &str) -> Result<Option<Installation>, String> {

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches};
 
 pub(super) use effective::Effective;
 pub(super) use file::File;
@@ -83,14 +83,35 @@ pub(super) fn of_flags(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
     // Help names the variables, so first with them.
     let full = each_role(documented(), &lenient).try_get_matches_from(words);
     full.or_else(|error| {
-        let flags = each_role(super::Cli::command(), &lenient).try_get_matches_from(words);
+        let flags = each_role(command(), &lenient).try_get_matches_from(words);
         flags.map_err(|_| error)
     })
 }
 
 /// The command as help, completions and manual pages show it.
 pub(super) fn documented() -> Command {
-    each_role(super::Cli::command(), &with_environment)
+    each_role(command(), &with_environment)
+}
+
+fn command() -> Command {
+    each_role(super::Cli::command(), &with_switches)
+}
+
+/// Lets flags that are switches take `=true` and `=false` as well, so that a flag can undo what the
+/// file says.
+pub(super) fn with_switches(role: Command) -> Command {
+    role.mut_args(|arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .value_name("true|false")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value("false")
+            .default_missing_value("true")
+            .hide_default_value(true)
+            .hide_possible_values(true),
+        _ => arg,
+    })
 }
 
 /// Changes every subcommand that is one of [`ROLES`], wherever it is.
@@ -141,7 +162,7 @@ impl Given {
 
     /// Reads all sources.
     pub(super) fn read(&self) -> Result<Options, Wrong> {
-        let command = super::Cli::command();
+        let command = command();
         let known: BTreeMap<_, _> = ROLES.map(|role| (role, keys(&command, role))).into();
         let role = command.find_subcommand(self.role()).cloned().unwrap_or_default();
         let mut wrong = self.wrong_in_environment(&role);
@@ -210,7 +231,7 @@ fn wrong_in_file(file: &File, role: &Command) -> Vec<String> {
 
 /// The values as the flag takes them: repeated, or else as one.
 fn given(arg: &Arg, values: &[String]) -> Vec<OsString> {
-    if matches!(arg.get_action(), clap::ArgAction::Append) {
+    if matches!(arg.get_action(), ArgAction::Append) {
         values.iter().map(OsString::from).collect()
     } else {
         vec![values.join(",").into()]

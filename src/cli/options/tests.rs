@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::{client, server};
 
 fn role(name: &str) -> Command {
-    super::super::Cli::command().find_subcommand(name).unwrap().clone()
+    command().find_subcommand(name).unwrap().clone()
 }
 
 /// The role's own matches with what a file says.
@@ -101,7 +101,7 @@ fn every_key_is_documented() {
         let section =
             page.split("\n## ").find(|section| section.starts_with(&format!("[{table}]")));
         let section = section.unwrap_or_else(|| panic!("no section for [{table}]"));
-        let keys = keys(&super::super::Cli::command(), table);
+        let keys = keys(&command(), table);
         for key in &keys {
             let start = format!("| `{key}` | `{}` |", environment::variable(key));
             let row = section.lines().find(|line| line.starts_with(&start));
