@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::process::{BINARY, Process, fails, sentence};
+use crate::promtool;
 use crate::sessions::{Client, PATIENCE};
 
 #[test]
@@ -138,7 +139,7 @@ fn http_tells_of_the_leaf() {
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }
-    promtool(&metrics);
+    promtool::has_no_complaints(&metrics);
 }
 
 #[test]
@@ -148,19 +149,4 @@ fn a_leaf_without_its_server_lives_and_is_not_ready() {
     let leaf = Process::spawn(command);
     assert_eq!(get(&leaf, "/readyz"), ("503".to_owned(), "no server is connected\n".to_owned()));
     assert_eq!(get(&leaf, "/livez").0, "200");
-}
-
-/// Where Prometheus' own checker is installed, it must find nothing.
-fn promtool(metrics: &str) {
-    let mut command = Command::new("promtool");
-    command.args(["check", "metrics"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        println!("SKIPPED: promtool is not installed");
-        return;
-    };
-    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}");
 }

@@ -7,6 +7,8 @@ mod deploy;
 #[cfg(target_os = "linux")]
 mod notify;
 mod process;
+#[path = "../common/promtool.rs"]
+mod promtool;
 mod server;
 #[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]
 #[path = "../reflector/harness/client.rs"]

@@ -9,6 +9,8 @@ pub(crate) mod http;
 #[cfg(target_os = "linux")]
 #[path = "../../common/namespace.rs"]
 mod namespace;
+#[path = "../../common/promtool.rs"]
+pub(crate) mod promtool;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,0 +1,19 @@
+//! Prometheus' own checker, for the tests of more than one program.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// Where Prometheus' own checker is installed, it must find nothing.
+pub(crate) fn has_no_complaints(metrics: &str) {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        println!("SKIPPED: promtool is not installed");
+        return;
+    };
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
