@@ -4,7 +4,7 @@
 //! only. Memory is lent to the kernel for the length of a call and no longer, so dropped futures
 //! need no care.
 
-use std::io::{self, Read as _};
+use std::io::{self, IoSlice, Read as _};
 use std::marker::PhantomData;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -12,6 +12,8 @@ use std::rc::Rc;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use super::{OutBuf, SLICES_MAX};
 
 #[derive(Debug)]
 pub(super) struct EpollStream {
@@ -42,16 +44,28 @@ impl EpollStream {
         (&*SockRef::from(&self.socket)).read(buffer)
     }
 
-    pub(super) fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
-        try_send(&self.socket, bytes, eor)
+    pub(super) fn try_send(&self, buffer: &OutBuf, from: usize, eor: bool) -> io::Result<usize> {
+        if let OutBuf::Shared(bytes) = buffer {
+            return try_send(&self.socket, bytes.get(from..).unwrap_or_default(), eor);
+        }
+        let mut parts = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        for (part, slice) in parts.iter_mut().zip(buffer.slices(from)) {
+            *part = IoSlice::new(slice);
+            count += 1;
+        }
+        let (parts, flags) = (&parts[..count], send_flags(eor));
+        let socket = SockRef::from(&self.socket);
+        let send = || socket.send_vectored_with_flags(parts, flags);
+        self.socket.try_io(Interest::WRITABLE, send)
     }
 
-    pub(super) async fn send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
-        if bytes.is_empty() {
+    pub(super) async fn send(&self, buffer: &OutBuf, from: usize, eor: bool) -> io::Result<usize> {
+        if from >= buffer.len() {
             return Ok(0);
         }
         loop {
-            match self.try_send(bytes, eor) {
+            match self.try_send(buffer, from, eor) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.socket.writable().await?;
                 }

@@ -41,7 +41,7 @@ mod uring;
 #[cfg(test)]
 mod tests;
 
-pub use crate::outbox::OutBuf;
+pub use crate::outbox::{Gather, OutBuf, SLICES_MAX};
 pub use alarm::Alarm;
 pub use choice::{Backend, IoChoice, choose};
 pub use cpu::{allowed_cpus, cpu_quota, default_shards, pin_to};

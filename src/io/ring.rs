@@ -203,7 +203,7 @@ mod tests {
                     assert_eq!(far.try_read(&mut [0; 10]).unwrap(), 3);
                 }));
                 tasks.push(tokio::task::spawn_local(async move {
-                    let (sent, _) = near.send(OutBuf::Copied(vec![1, 2, 3]), 0, true).await;
+                    let (sent, _) = near.send(OutBuf::from(vec![1, 2, 3]), 0, true).await;
                     assert_eq!(sent.unwrap(), 3);
                 }));
             }

@@ -90,9 +90,9 @@ impl Stream {
     /// # Errors
     ///
     /// `WouldBlock`, also on a stream whose readiness isn't known yet: use [`Self::send`]. Else what broke the connection.
-    pub fn try_send(&self, bytes: &[u8], eor: bool) -> io::Result<usize> {
+    pub fn try_send(&self, buffer: &OutBuf, eor: bool) -> io::Result<usize> {
         match &self.0 {
-            Inner::Epoll(stream) => stream.try_send(bytes, eor),
+            Inner::Epoll(stream) => stream.try_send(buffer, 0, eor),
             Inner::Uring(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
@@ -113,7 +113,7 @@ impl Stream {
     ) -> (io::Result<usize>, OutBuf) {
         match &self.0 {
             Inner::Epoll(stream) => {
-                let result = stream.send(buffer.tail(from), eor).await;
+                let result = stream.send(&buffer, from, eor).await;
                 (result, buffer)
             }
             Inner::Uring(stream) => stream.send(buffer, from, eor).await,

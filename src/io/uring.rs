@@ -10,8 +10,9 @@
 //! checks nothing here and this file has to be read as if it were `unsafe`. The kernel sees two
 //! kinds of entries:
 //!
-//! * **SEND**, with a pointer into an [`OutBuf`]. The operation owns the buffer, whose bytes don't
-//!   move or change with it, and a handle to the socket. If the future is dropped before the
+//! * **SEND**, with a pointer into an [`OutBuf`], or **SENDMSG**, with one to a [`Message`] that
+//!   points into it. The operation owns the buffer, whose bytes don't move or change with it, the
+//!   message, which is in a place of its own, and a handle to the socket. If the future is dropped before the
 //!   completion, tokio-uring keeps both until it arrives; if it is leaked, so are both. The flag
 //!   MSG_DONTWAIT makes the kernel answer within the submission, with EAGAIN if need be: **no
 //!   buffer is ever in the kernel's hands between two calls.** That matters because the driver's
@@ -27,17 +28,18 @@ use std::io::{self, Read as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
+use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use io_uring::{cqueue, opcode, squeue, types};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
-use super::OutBuf;
 use super::epoll::send_flags;
 pub(super) use super::probe::available;
 pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
+use super::{OutBuf, SLICES_MAX};
 
 /// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
 /// are, POLLRDHUP is one when asked for.
@@ -78,7 +80,7 @@ impl UringStream {
         from: usize,
         eor: bool,
     ) -> (io::Result<usize>, OutBuf) {
-        if buffer.tail(from).is_empty() {
+        if from >= buffer.len() {
             return (Ok(0), buffer);
         }
         loop {
@@ -173,8 +175,17 @@ fn submit_send(
     eor: bool,
 ) -> InFlightOneshot<SendData, SendDone> {
     note_queued();
-    let entry = send_entry(socket, buffer.tail(from), eor);
-    let data = SendData { _socket: Rc::clone(socket), buffer };
+    let (entry, message) = {
+        let mut slices = buffer.slices(from);
+        match (slices.next(), slices.next()) {
+            (Some(slice), None) => (send_entry(socket, slice, eor), None),
+            _ => {
+                let message = Message::new(&buffer, from);
+                (message_entry(socket, &message, eor), Some(message))
+            }
+        }
+    };
+    let data = SendData { _socket: Rc::clone(socket), _message: message, buffer };
     UnsubmittedOneshot::new(data, SendDone, entry).submit()
 }
 
@@ -186,9 +197,46 @@ fn send_entry(socket: &TcpStream, bytes: &[u8], eor: bool) -> squeue::Entry {
         .build()
 }
 
+/// The entry points at `message`: submit it only together with that and with what that points at.
+fn message_entry(socket: &TcpStream, message: &Message, eor: bool) -> squeue::Entry {
+    opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message.header)
+        .flags((send_flags(eor) | libc::MSG_DONTWAIT).cast_unsigned())
+        .build()
+}
+
+/// Where the slices of a buffer are. In a box, because the header points at the rest.
+struct Message {
+    header: libc::msghdr,
+    slices: [libc::iovec; SLICES_MAX],
+}
+
+impl Message {
+    fn new(buffer: &OutBuf, from: usize) -> Box<Self> {
+        let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let header = libc::msghdr {
+            msg_name: ptr::null_mut(),
+            msg_namelen: 0,
+            msg_iov: ptr::null_mut(),
+            msg_iovlen: 0,
+            msg_control: ptr::null_mut(),
+            msg_controllen: 0,
+            msg_flags: 0,
+        };
+        let mut message = Box::new(Self { header, slices: [none; SLICES_MAX] });
+        for (place, slice) in message.slices.iter_mut().zip(buffer.slices(from)) {
+            *place =
+                libc::iovec { iov_base: slice.as_ptr().cast_mut().cast(), iov_len: slice.len() };
+            message.header.msg_iovlen += 1;
+        }
+        message.header.msg_iov = message.slices.as_mut_ptr();
+        message
+    }
+}
+
 /// What a SEND needs for as long as the kernel may look at it.
 struct SendData {
     _socket: Rc<TcpStream>,
+    _message: Option<Box<Message>>,
     buffer: OutBuf,
 }
 

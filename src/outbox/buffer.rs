@@ -2,30 +2,27 @@
 
 use bytes::Bytes;
 
+/// Slices of one write at most. Well below the kernel's limit of 1024.
+pub const SLICES_MAX: usize = 64;
+
 /// The bytes of one write. They stay where they are when this moves, which is what lets the kernel
 /// read them while it is moved about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OutBuf {
     /// Part of a batch that other peers send as well.
     Shared(Bytes),
-    /// Pieces copied together for this peer.
-    Copied(Vec<u8>),
+    /// Several of these, and what was copied between them.
+    Gathered(Gather),
 }
 
 impl OutBuf {
-    /// The bytes.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Copied(bytes) => bytes,
-        }
-    }
-
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.as_slice().len()
+        match self {
+            Self::Shared(bytes) => bytes.len(),
+            Self::Gathered(gather) => gather.len,
+        }
     }
 
     /// Whether there are none.
@@ -34,9 +31,103 @@ impl OutBuf {
         self.len() == 0
     }
 
-    /// The bytes from `from` on; none when there are fewer.
+    /// The bytes from `from` on, in order: at most [`SLICES_MAX`] slices, none of them empty; none
+    /// when there are fewer bytes.
+    pub fn slices(&self, from: usize) -> impl Iterator<Item = &[u8]> {
+        let (shared, gather) = match self {
+            Self::Shared(bytes) => (Some(&bytes[..]), None),
+            Self::Gathered(gather) => (None, Some(gather)),
+        };
+        let mut skip = from;
+        shared.into_iter().chain(gather.into_iter().flat_map(Gather::slices)).filter_map(
+            move |slice| {
+                let rest = slice.get(skip..).unwrap_or_default();
+                skip = skip.saturating_sub(slice.len());
+                (!rest.is_empty()).then_some(rest)
+            },
+        )
+    }
+
+    /// The bytes in one piece. Copies them all.
     #[must_use]
-    pub fn tail(&self, from: usize) -> &[u8] {
-        self.as_slice().get(from..).unwrap_or_default()
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.slices(0).flatten().copied().collect()
+    }
+}
+
+impl From<Vec<u8>> for OutBuf {
+    fn from(bytes: Vec<u8>) -> Self {
+        let (len, parts) = (bytes.len(), vec![Part::Copied { end: bytes.len() }]);
+        Self::Gathered(Gather { copied: bytes, parts, len })
+    }
+}
+
+/// Bytes from several places. Small pieces are copied together, since each slice costs the kernel a
+/// step; larger ones are references, so that they are read where other peers' writes have just read
+/// them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Gather {
+    copied: Vec<u8>,
+    parts: Vec<Part>,
+    len: usize,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Part {
+    /// What was copied since the last such part, up to here.
+    Copied {
+        end: usize,
+    },
+    Shared(Bytes),
+}
+
+impl Gather {
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether it may not have room for one more piece.
+    pub(crate) fn is_full(&self) -> bool {
+        self.parts.len() >= SLICES_MAX
+    }
+
+    /// Appends copies of bytes.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        self.copied.extend_from_slice(bytes);
+        self.len += bytes.len();
+        match self.parts.last_mut() {
+            Some(Part::Copied { end }) => *end = self.copied.len(),
+            _ => self.parts.push(Part::Copied { end: self.copied.len() }),
+        }
+    }
+
+    /// Appends a reference.
+    pub(crate) fn share(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.parts.push(Part::Shared(bytes));
+    }
+
+    /// Gives up what it refers to, and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.copied.clear();
+        self.parts.clear();
+        self.len = 0;
+    }
+
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.parts.iter().map(move |part| match part {
+            Part::Copied { end } => {
+                let slice = self.copied.get(start..*end).unwrap_or_default();
+                start = *end;
+                slice
+            }
+            Part::Shared(bytes) => bytes,
+        })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use buffer::OutBuf;
+pub use buffer::{Gather, OutBuf, SLICES_MAX};
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
@@ -33,16 +33,16 @@ pub struct Bounds {
     pub budget: usize,
     /// Below this a peer that is behind asks for more.
     pub low_water: usize,
-    /// Pieces up to this are copied together into one write; larger ones are sent by reference,
-    /// where a copy would cost more than the call it saves.
+    /// Pieces up to this are copied together; of larger ones a write holds references, where a copy
+    /// would cost more than the slice that it saves.
     pub copy_max: usize,
-    /// Bytes of one write that is copied together. At least `copy_max`.
+    /// Bytes of one write of several pieces.
     pub write_max: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { budget: 1 << 20, low_water: 64 * 1024, copy_max: 8 * 1024, write_max: 64 * 1024 }
+        Self { budget: 1 << 20, low_water: 64 * 1024, copy_max: 256, write_max: 128 * 1024 }
     }
 }
 
@@ -195,30 +195,33 @@ impl Outbox {
         });
     }
 
-    /// The next write, using `buffer` where pieces are copied together. `None` when nothing waits.
+    /// The next write, using `buffer` (an empty one) where there are several pieces. `None` when
+    /// nothing waits.
     pub(crate) fn next_write(
         &mut self,
         bounds: &Bounds,
-        buffer: impl FnOnce() -> Vec<u8>,
+        buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
         if self.control.is_empty() {
-            let first = self.queue.front()?.pieces.last().map_or(0, Bytes::len);
-            let is_lone = self.queue.len() == 1 && self.queue[0].pieces.len() == 1;
-            if first > bounds.copy_max || is_lone {
+            let is_lone = self.queue.len() == 1 && self.queue.front()?.pieces.len() == 1;
+            if is_lone || self.queue.is_empty() {
                 return self.next_piece(usize::MAX).map(OutBuf::Shared);
             }
         }
         let mut out = buffer();
         self.take_control(&mut out);
-        while let Some(item) = self.queue.front()
-            && let Some(piece) = item.pieces.last()
-            && piece.len() <= bounds.copy_max
-            && out.len() + piece.len() <= bounds.write_max
+        while let Some(piece) = self.queue.front().and_then(|item| item.pieces.last())
+            && (out.is_empty() || out.len() + piece.len() <= bounds.write_max)
+            && !out.is_full()
         {
             let Some(piece) = self.next_piece(usize::MAX) else { break };
-            out.extend_from_slice(&piece);
+            if piece.len() <= bounds.copy_max {
+                out.copy(&piece);
+            } else {
+                out.share(piece);
+            }
         }
-        Some(OutBuf::Copied(out))
+        Some(OutBuf::Gathered(out))
     }
 
     /// The next write of at most `limit` bytes of whole messages; at least one message, or only
@@ -226,7 +229,7 @@ impl Outbox {
     pub(crate) fn next_record(
         &mut self,
         limit: usize,
-        buffer: impl FnOnce() -> Vec<u8>,
+        buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
         if self.control.is_empty() && (limit == 0 || self.queue.is_empty()) {
             return None;
@@ -244,9 +247,9 @@ impl Outbox {
                 break;
             }
             let Some(piece) = self.next_piece(whole) else { break };
-            out.extend_from_slice(&piece);
+            out.copy(&piece);
         }
-        Some(OutBuf::Copied(out))
+        Some(OutBuf::Gathered(out))
     }
 
     /// Updates taken for writing since the last call.
@@ -334,8 +337,12 @@ impl Outbox {
         first
     }
 
-    fn take_control(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.control);
+    fn take_control(&mut self, out: &mut Gather) {
+        if self.control.is_empty() {
+            return;
+        }
+        out.copy(&self.control);
+        self.control.clear();
         if self.control.capacity() > CONTROL_MAX {
             self.control = Vec::new();
         }

@@ -120,7 +120,7 @@ impl Connection {
             Write::Nothing => {}
             Write::WaitUntil(_) => self.write.set(),
             Write::Bytes { bytes, record } => {
-                let sent = self.stream.try_send(bytes.as_slice(), record).unwrap_or(0);
+                let sent = self.stream.try_send(&bytes, record).unwrap_or(0);
                 if sent == bytes.len() {
                     shard.written(now, self.slot, bytes);
                 } else {

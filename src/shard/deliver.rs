@@ -12,7 +12,7 @@ use crate::session::{Allowance, CloseReason, Sight};
 use crate::table::{Audience, Batch, Chunk};
 use crate::wire::{Capabilities, Vni};
 
-/// Buffers kept for writes that are copied together.
+/// Buffers kept for writes of several pieces.
 const BUFFERS: usize = 64;
 
 impl Shard {
@@ -87,7 +87,7 @@ impl Shard {
         self.stats.writes += 1;
         let len = bytes.len() as u64;
         self.stats.bytes_sent += len;
-        if let OutBuf::Copied(mut buffer) = bytes
+        if let OutBuf::Gathered(mut buffer) = bytes
             && self.buffers.len() < BUFFERS
         {
             buffer.clear();

@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::timers::TICK;
 use super::{Settings, Snapshot, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::outbox::OutBuf;
+use crate::outbox::{Gather, OutBuf};
 use crate::session::{About, CloseReason};
 use crate::table::{Size, Vnet};
 use crate::wire::{Action, Destination, NextHop, Vni};
@@ -112,7 +112,7 @@ pub(crate) struct Shard {
     pub(super) paused: Vec<Slot>,
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
-    pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) buffers: Vec<Gather>,
     /// When peers that are held are to be let go. May mention some that are no longer held.
     pub(super) held: BinaryHeap<Reverse<(Moment, Slot)>>,
     /// Peers to hold (`true`) or to let go.

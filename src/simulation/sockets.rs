@@ -108,7 +108,7 @@ impl World {
                 client.wake = None;
                 client.handed += bytes.len() as u64;
                 client.last_write = now;
-                self.check_write(place, bytes.as_slice(), record, is_mixed)
+                self.check_write(place, &bytes.to_vec(), record, is_mixed)
                     .map_err(|error| format!("{id}: {error}"))?;
                 let len = bytes.len();
                 self.note(len as u64, || format!("{id}: writes {len} bytes"));
@@ -132,7 +132,7 @@ impl World {
         if let Some((bytes, done)) = &mut client.in_flight {
             let most = room.min(bytes.len() - *done);
             let len = if *is_calm || rng.chance(500) { most } else { rng.below(most + 1) };
-            client.pipe.extend(&bytes.as_slice()[*done..*done + len]);
+            client.pipe.extend(bytes.slices(*done).flatten().take(len));
             *done += len;
             if *done == bytes.len() {
                 let (bytes, _) = client.in_flight.take().ok_or("no write")?;

@@ -21,14 +21,14 @@ fn facts_of_a_peer_that_does_not_read() {
         // Loopback acknowledges before a send returns, as long as the window is open.
         let mut sent = 0;
         while sent < 8000 {
-            let chunk = OutBuf::Copied(pattern(1000));
+            let chunk = OutBuf::from(pattern(1000));
             sent += near.send(chunk, 0, true).await.0.unwrap();
         }
         let some = acknowledged(&near, 8000 + start.acked_bytes).await;
         assert_eq!(some.acked_bytes - start.acked_bytes, 8000);
 
         // Until the window is shut and the kernel holds the rest.
-        let mut unread = OutBuf::Copied(pattern(1 << 20));
+        let mut unread = OutBuf::from(pattern(1 << 20));
         loop {
             let result;
             (result, unread) = near.send(unread, 0, false).await;

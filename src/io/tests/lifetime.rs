@@ -64,7 +64,7 @@ fn a_dropped_send_leaves_whole_bytes_or_none() {
             let (near, mut far) = sockets();
             let near = Stream::from_std(backend, near).unwrap();
             {
-                let mut send = Box::pin(near.send(OutBuf::Copied(pattern(10_000)), 0, true));
+                let mut send = Box::pin(near.send(OutBuf::from(pattern(10_000)), 0, true));
                 drop(start(send.as_mut()));
                 if submitted {
                     turns(3).await;
@@ -94,7 +94,7 @@ fn a_runtime_dropped_with_operations_in_flight_closes_them() {
             let other = std::rc::Rc::clone(&near);
             tokio::task::spawn_local(async move { near.readable().await });
             tokio::task::spawn_local(async move {
-                let mut buffer = OutBuf::Copied(vec![7; 64 << 10]);
+                let mut buffer = OutBuf::from(vec![7; 64 << 10]);
                 loop {
                     (_, buffer) = other.send(buffer, 0, false).await;
                 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-use super::{Backend, IoChoice, LocalRuntime, OutBuf, Stream, choose};
+use super::{Backend, Gather, IoChoice, LocalRuntime, OutBuf, Stream, choose};
 
 mod alarm;
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]

@@ -13,7 +13,7 @@ use super::*;
 /// Sends until the peer's window and both kernels' buffers are full, which is when a further
 /// send stays pending. Returns how much went in.
 async fn fill(stream: &Stream) -> usize {
-    let mut buffer = OutBuf::Copied(pattern(1 << 20));
+    let mut buffer = OutBuf::from(pattern(1 << 20));
     let mut total = 0;
     let mut partial = false;
     loop {
@@ -54,7 +54,7 @@ fn an_echo_returns_every_size_unchanged() {
             loop {
                 match read_some(&far, &mut buffer).await? {
                     0 => return io::Result::Ok(()),
-                    n => drop(send_all(&far, OutBuf::Copied(buffer[..n].to_vec())).await?),
+                    n => drop(send_all(&far, OutBuf::from(buffer[..n].to_vec())).await?),
                 }
             }
         });
@@ -76,11 +76,33 @@ fn an_echo_returns_every_size_unchanged() {
 
 #[test]
 fn a_peer_that_does_not_read_gets_parts_and_in_the_end_everything() {
+    parts_arrive(&OutBuf::from(pattern(32 << 20)));
+}
+
+#[test]
+fn a_write_of_many_slices_may_stop_within_any_of_them() {
+    let bytes = Bytes::from(pattern(32 << 20));
+    let (mut gather, mut at) = (Gather::default(), 0);
+    // Slices of all sizes, copies and references in turn.
+    while !gather.is_full() {
+        let len = if gather.len() % 3 == 0 { 1 + at % 200 } else { 900_001 - at % 70_000 };
+        let end = (at + len).min(bytes.len());
+        match len {
+            ..=200 => gather.copy(&bytes[at..end]),
+            _ => gather.share(bytes.slice(at..end)),
+        }
+        at = end;
+    }
+    assert_eq!(OutBuf::Gathered(gather.clone()).to_vec(), bytes[..at]);
+    parts_arrive(&OutBuf::Gathered(gather));
+}
+
+/// Sends to a peer that does not read at first.
+fn parts_arrive(bytes: &OutBuf) {
     on_each_backend(async |backend| {
         let (near, mut far) = sockets();
         let near = Stream::from_std(backend, near).unwrap();
-        let bytes = OutBuf::Copied(pattern(32 << 20));
-        let expected = bytes.clone();
+        let (bytes, expected) = (bytes.clone(), bytes);
         let reader = async {
             // Nobody reads before the first send has stopped short.
             tokio::task::spawn_blocking(move || {
@@ -104,7 +126,7 @@ fn a_peer_that_does_not_read_gets_parts_and_in_the_end_everything() {
             near.shutdown();
         };
         let (received, ()) = tokio::join!(reader, writer);
-        assert_eq!(received.unwrap(), expected.as_slice());
+        assert_eq!(received.unwrap(), expected.to_vec());
     });
 }
 
@@ -119,7 +141,7 @@ fn the_end_of_the_peer_is_readable_and_reads_as_zero() {
         near.readable().await.unwrap();
         assert_eq!(near.try_read(&mut [0; 10]).unwrap(), 0);
         // The other direction still works.
-        send_all(&near, OutBuf::Copied(b"noted".to_vec())).await.unwrap();
+        send_all(&near, OutBuf::from(b"noted".to_vec())).await.unwrap();
         drop(near);
         let mut rest = String::new();
         far.read_to_string(&mut rest).unwrap();
@@ -142,7 +164,7 @@ fn a_direct_send_works_where_sends_are_system_calls() {
         let (near, far) = pair(backend);
         // The reactor has to have seen the socket once.
         within_turns(10, std::future::pending::<()>()).await;
-        match (backend, near.try_send(b"hello", true)) {
+        match (backend, near.try_send(&OutBuf::from(b"hello".to_vec()), true)) {
             (Backend::Epoll, result) => {
                 assert_eq!(result.unwrap(), 5);
                 assert_eq!(read_up_to(&far, 5).await.unwrap(), b"hello");
@@ -158,7 +180,7 @@ fn a_direct_send_works_where_sends_are_system_calls() {
 fn there_is_nothing_to_do_for_no_bytes() {
     on_each_backend(async |backend| {
         let (near, _far) = pair(backend);
-        let (result, buffer) = near.send(OutBuf::Copied(b"abc".to_vec()), 3, true).await;
+        let (result, buffer) = near.send(OutBuf::from(b"abc".to_vec()), 3, true).await;
         assert_eq!(result.unwrap(), 0);
         let (result, _) = near.send(buffer, 100, true).await;
         assert_eq!(result.unwrap(), 0);
@@ -194,7 +216,7 @@ fn a_shutdown_ends_a_pending_send() {
         fill(&near).await;
         let writer = spawn_local({
             let near = Rc::clone(&near);
-            async move { near.send(OutBuf::Copied(pattern(100_000)), 0, true).await }
+            async move { near.send(OutBuf::from(pattern(100_000)), 0, true).await }
         });
         assert!(
             within_turns(100, async {
@@ -208,7 +230,7 @@ fn a_shutdown_ends_a_pending_send() {
         near.shutdown();
         let (result, buffer) = writer.await.unwrap();
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BrokenPipe);
-        assert_eq!(buffer.as_slice(), pattern(100_000));
+        assert_eq!(buffer.to_vec(), pattern(100_000));
     });
 }
 
@@ -221,7 +243,7 @@ fn a_reset_is_an_error_and_not_an_end() {
         drop(far);
         let error = read_some(&near, &mut [0; 10]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        let (result, _) = near.send(OutBuf::Copied(vec![1]), 0, true).await;
+        let (result, _) = near.send(OutBuf::from(vec![1]), 0, true).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BrokenPipe);
         near.shutdown();
     });
@@ -241,7 +263,7 @@ fn five_hundred_connections_at_once() {
             let far = Stream::from_std(backend, far).unwrap();
             spawn_local(async move {
                 let received = read_up_to(&far, i + 1).await.unwrap();
-                send_all(&far, OutBuf::Copied(received)).await.unwrap();
+                send_all(&far, OutBuf::from(received)).await.unwrap();
                 // Stays until the client leaves.
                 read_up_to(&far, 1).await.unwrap();
             });
@@ -276,7 +298,7 @@ fn a_task_that_is_always_ready_does_not_hold_the_others_up() {
                 }
             }),
         ];
-        send_all(&near, OutBuf::Copied(b"through".to_vec())).await.unwrap();
+        send_all(&near, OutBuf::from(b"through".to_vec())).await.unwrap();
         assert_eq!(read_up_to(&far, 7).await.unwrap(), b"through");
         for task in busy {
             task.abort();

@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::ops::Bounds;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::outbox::{CONTROL_MAX, OutBuf, Outbox, Refusal};
+use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
 use crate::table::tests::ops::{Model, forget, owed};
 use crate::table::{Audience, Origin, Vnet};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
@@ -182,15 +182,15 @@ impl World {
         let bounds = self.bounds.outbox;
         let peer = self.peer(id);
         let (is_empty, before) = (peer.outbox.is_empty(), peer.outbox.bytes());
-        let Some(write) = peer.outbox.next_write(&bounds, Vec::new) else {
+        let Some(write) = peer.outbox.next_write(&bounds, Gather::default) else {
             assert!(is_empty, "nothing to write");
             return false;
         };
         peer.outbox.finished(|_| {});
-        let is_copied = matches!(write, OutBuf::Copied(_));
+        let is_joined = write.slices(0).count() > 1;
         let written = peer.read(&write, before);
         assert!(written.len > 0, "an empty write");
-        assert!(!is_copied || written.control > 0 || written.len <= bounds.write_max);
+        assert!(!is_joined || written.control > 0 || written.len <= bounds.write_max);
         true
     }
 
@@ -198,7 +198,7 @@ impl World {
         let peer = self.peer(id);
         let before = peer.outbox.bytes();
         let has_something = !peer.control.is_empty() || (limit > 0 && before > 0);
-        let Some(write) = peer.outbox.next_record(limit, Vec::new) else {
+        let Some(write) = peer.outbox.next_record(limit, Gather::default) else {
             assert!(!has_something, "nothing to write");
             return false;
         };
@@ -281,7 +281,8 @@ impl Peer {
     /// what came out.
     fn read(&mut self, write: &OutBuf, before: usize) -> Written {
         let mut written = Written { len: write.len(), ..Written::default() };
-        let mut rest = write.as_slice();
+        let bytes = write.to_vec();
+        let mut rest = &bytes[..];
         while let Some(frame) = split(rest).expect("a frame") {
             let message = Message::decode(&frame).expect("a message");
             rest = &rest[frame.len()..];
