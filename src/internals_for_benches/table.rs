@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Bounds, Chunk, Origin, Vnet};
+use crate::table::{Announcement, Bounds, Chunk, Origin, Vnet};
 use crate::wire::{Action, Vni};
 
 /// Changes between two seals: what one full read brings is not much more.
@@ -42,9 +42,9 @@ impl Table {
     pub fn update(&mut self, action: Action, routes: &[Route]) {
         for run in routes.chunks(SEAL_EVERY) {
             let member = self.vnet.member(origin(self.publisher));
-            for (destination, next_hop) in run {
-                self.vnet.update(member, action, destination, next_hop);
-            }
+            let announcement =
+                |&(destination, next_hop)| Announcement { action, destination, next_hop };
+            self.vnet.update_all(member, &run.iter().map(announcement).collect::<Vec<_>>());
             self.seal();
         }
     }

@@ -6,10 +6,11 @@ use std::cmp::Reverse;
 
 use super::mesh::Request;
 use super::peer::{PeerVni, is_current};
-use super::state::{Announcement, Closed, Flow, Shard, Slot, Subscriber};
+use super::runs::{Run, Runs};
+use super::state::{Closed, Flow, Shard, Slot, Subscriber};
 use crate::ids::Moment;
 use crate::session::{CloseReason, Event, Pacer, Timing};
-use crate::table::Origin;
+use crate::table::{Announcement, Origin};
 use crate::wire::{
     Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni,
     split,
@@ -19,26 +20,6 @@ use crate::wire::{
 const RUN_MAX: usize = 256;
 /// Requests among which an update looks for its own: those of VNIs that a publisher takes in turn.
 const LATEST: usize = 16;
-
-/// Where the latest updates went, so that the next need not be looked up: publishers announce in one
-/// VNI for a while, or in a few in turn. For the time of one read.
-#[derive(Default)]
-struct Runs([Option<Run>; 16]);
-
-impl Runs {
-    fn place(&mut self, vni: Vni) -> &mut Option<Run> {
-        let place = vni.0 as usize % self.0.len();
-        &mut self.0[place]
-    }
-}
-
-/// One of them.
-#[derive(Clone, Copy)]
-struct Run {
-    vni: Vni,
-    owned: u32,
-    member: u32,
-}
 
 impl Shard {
     /// Takes bytes that a peer sent, cut anywhere. All of them: the caller bounds how many it reads
@@ -59,11 +40,16 @@ impl Shard {
         peer.counts.heard = now;
         peer.counts.bytes_received += bytes.len() as u64;
         let partial = std::mem::take(&mut peer.partial);
+        let mut runs = std::mem::take(&mut self.runs);
         let result = if partial.is_empty() {
-            self.frames(now, slot, bytes)
+            self.frames(now, slot, bytes, &mut runs)
         } else {
-            self.frames_after(now, slot, partial, bytes)
+            self.frames_after(now, slot, partial, bytes, &mut runs)
         };
+        // What an error leaves behind would only be withdrawn.
+        let result = result.and_then(|()| self.apply_runs(slot, &mut runs));
+        runs.clear();
+        self.runs = runs;
         if let Some(peer) = &mut self.peers[slot as usize] {
             peer.counts.updates_received += self.stats.updates_received - updates;
         }
@@ -121,6 +107,7 @@ impl Shard {
         slot: Slot,
         mut partial: Vec<u8>,
         bytes: &[u8],
+        runs: &mut Runs,
     ) -> Result<(), CloseReason> {
         let had = partial.len();
         let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
@@ -135,17 +122,22 @@ impl Shard {
             }
             Some(frame) => {
                 let used = frame.len() - had;
-                self.frame(now, slot, &frame, &mut Runs::default())?;
-                self.frames(now, slot, &bytes[used..])
+                self.frame(now, slot, &frame, runs)?;
+                self.frames(now, slot, &bytes[used..], runs)
             }
         }
     }
 
-    fn frames(&mut self, now: Moment, slot: Slot, mut bytes: &[u8]) -> Result<(), CloseReason> {
-        let mut runs = Runs::default();
+    fn frames(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        mut bytes: &[u8],
+        runs: &mut Runs,
+    ) -> Result<(), CloseReason> {
         while let Some(frame) = split(bytes)? {
             bytes = &bytes[frame.len()..];
-            self.frame(now, slot, &frame, &mut runs)?;
+            self.frame(now, slot, &frame, runs)?;
         }
         if !bytes.is_empty()
             && let Some(peer) = &mut self.peers[slot as usize]
@@ -188,11 +180,13 @@ impl Shard {
                 }
             }
             Event::Subscribe(vni) => {
-                *runs = Runs::default();
+                self.apply_runs(slot, runs)?;
+                runs.clear();
                 self.subscribe(slot, vni)?;
             }
             Event::Unsubscribe(vni) => {
-                *runs = Runs::default();
+                self.apply_runs(slot, runs)?;
+                runs.clear();
                 self.unsubscribe(slot, vni);
             }
         }
@@ -290,9 +284,11 @@ impl Shard {
         self.stats.updates_received += 1;
         let Update { action, vni, destination, next_hop } = *update;
         self.counting.removes_received += u64::from(action == Action::Remove);
-        if let Some(run) = runs.place(vni).filter(|run| run.vni == vni) {
-            let change = self.apply(run.owned, run.member, action, &destination, &next_hop);
-            return self.count_routes(slot, change);
+        let announcement = Announcement { action, destination, next_hop };
+        let run = runs.place(vni);
+        if run.is_of(vni) {
+            run.updates.push(announcement);
+            return if run.is_full() { self.apply_run(slot, run) } else { Ok(()) };
         }
         let shard = self.id;
         let max = self.settings.limits.subscriptions_per_peer;
@@ -327,8 +323,24 @@ impl Shard {
         }
         entry.vnet.clock = self.now;
         let member = entry.vnet.member(origin);
-        *runs.place(vni) = Some(Run { vni, owned, member });
-        let change = self.apply(owned, member, action, &destination, &next_hop);
+        self.apply_run(slot, run)?; // of another VNI that has the same place
+        run.begin(vni, owned, member);
+        run.updates.push(announcement);
+        Ok(())
+    }
+
+    /// Applies what waits of every VNI.
+    fn apply_runs(&mut self, slot: Slot, runs: &mut Runs) -> Result<(), CloseReason> {
+        runs.all().try_for_each(|run| self.apply_run(slot, run))
+    }
+
+    /// Applies what waits of one VNI.
+    fn apply_run(&mut self, slot: Slot, run: &mut Run) -> Result<(), CloseReason> {
+        if run.updates.is_empty() {
+            return Ok(());
+        }
+        let change = self.apply(run.owned, run.member, &run.updates);
+        run.updates.clear();
         self.count_routes(slot, change)
     }
 

@@ -15,9 +15,8 @@
 
 use std::sync::Arc;
 
-use super::Announcement;
 use crate::ids::{Moment, PeerId};
-use crate::table::{Audience, Batch, Chunk, Origin};
+use crate::table::{Announcement, Audience, Batch, Chunk, Origin};
 use crate::wire::Vni;
 
 /// From the shard where a peer's connection lives to the owner of a VNI.

@@ -28,11 +28,12 @@ pub(crate) mod placement;
 #[cfg(test)]
 mod probe;
 mod requests;
+mod runs;
 mod state;
 mod stats;
 mod timers;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
-pub(crate) use state::{Announcement, Closed, Flow, Shard, Slot, Turn, Write};
+pub(crate) use state::{Closed, Flow, Shard, Slot, Turn, Write};
 pub use stats::{Snapshot, Stats};

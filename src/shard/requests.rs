@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::mesh::{Delivery, Request};
 use super::state::{Owned, Shard};
 use crate::ids::{Moment, ShardId};
-use crate::table::{Audience, Outcome, Size, Vnet};
-use crate::wire::{Action, Destination, NextHop, Vni};
+use crate::table::{Announcement, Audience, Size, Vnet};
+use crate::wire::Vni;
 
 /// What one send costs: 2.2 us in the kernel up to 4 KB and 4.3 us at 38 KB, and a little before it.
 const SEND_COST: Duration = Duration::from_micros(4);
@@ -48,11 +48,7 @@ impl Shard {
                 let Some(entry) = &mut self.owned[owned as usize] else { return };
                 entry.vnet.clock = received;
                 let member = entry.vnet.member(origin);
-                let mut change = 0;
-                for update in &updates {
-                    let (destination, hop) = (&update.destination, &update.next_hop);
-                    change += self.apply(owned, member, update.action, destination, hop);
-                }
+                let change = self.apply(owned, member, &updates);
                 if change != 0 {
                     let delivery = Delivery::Announced { peer: origin.peer, change };
                     self.send(now, origin.shard, delivery);
@@ -132,27 +128,14 @@ impl Shard {
         owned
     }
 
-    /// Applies one update; returns by how many the member's routes changed.
-    pub(super) fn apply(
-        &mut self,
-        owned: u32,
-        member: u32,
-        action: Action,
-        destination: &Destination,
-        hop: &NextHop,
-    ) -> i64 {
+    /// Applies updates of one VNI; returns by how many the member's routes changed.
+    pub(super) fn apply(&mut self, owned: u32, member: u32, updates: &[Announcement]) -> i64 {
         let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
-        let outcome = entry.vnet.update(member, action, destination, hop);
-        self.gathered += 1;
+        let applied = entry.vnet.update_all(member, updates);
+        self.gathered += updates.len();
+        self.stats.updates_ignored += applied.ignored;
         self.mark_dirty(owned);
-        match outcome {
-            Outcome::Added => 1,
-            Outcome::Removed => -1,
-            Outcome::Ignored => {
-                self.stats.updates_ignored += 1;
-                0
-            }
-        }
+        applied.change
     }
 
     /// When to seal what has changed, if anything has.

@@ -8,27 +8,20 @@ use ahash::{AHashMap, RandomState};
 use super::inspect::{Counting, Taps};
 use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
+use super::runs::Runs;
 use super::timers::TICK;
 use super::{Settings, Snapshot, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
 use crate::session::{About, CloseReason};
 use crate::table::{Size, Vnet};
-use crate::wire::{Action, Destination, NextHop, Vni};
+use crate::wire::Vni;
 
 /// A connection's place on its shard, valid from [`Shard::connect`] to [`Shard::release`].
 pub(crate) type Slot = u32;
 
 /// What building one chunk costs against `work_per_turn`.
 pub(super) const CHUNK_COST: usize = 512;
-
-/// What a publisher says of one route of a VNI.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Announcement {
-    pub(crate) action: Action,
-    pub(crate) destination: Destination,
-    pub(crate) next_hop: NextHop,
-}
 
 /// A VNI whose table this shard owns.
 #[derive(Debug)]
@@ -113,6 +106,8 @@ pub(crate) struct Shard {
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     pub(super) buffers: Vec<Gather>,
+    /// Lent to the read that is being taken in.
+    pub(super) runs: Runs,
     /// When peers that are held are to be let go. May mention some that are no longer held.
     pub(super) held: BinaryHeap<Reverse<(Moment, Slot)>>,
     /// Peers to hold (`true`) or to let go.
@@ -179,6 +174,7 @@ impl Shard {
             established: Vec::new(),
             closed: Vec::new(),
             buffers: Vec::new(),
+            runs: Runs::default(),
             held: BinaryHeap::new(),
             holds: Vec::new(),
             owned: Vec::new(),

@@ -16,10 +16,12 @@
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 
 mod ages;
+mod apply;
 mod batch;
 mod bounds;
 mod catch_up;
 mod compact;
+mod index;
 mod inspect;
 mod journal;
 mod member;
@@ -34,6 +36,7 @@ pub(crate) mod tests;
 mod trim;
 mod vnet;
 
+pub(crate) use apply::{Announcement, TOGETHER};
 pub(crate) use batch::{Audience, Batch};
 pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
@@ -44,4 +47,4 @@ pub use rows::{
     SubscriptionState, VniInfo,
 };
 pub(crate) use tally::Tally;
-pub(crate) use vnet::{Outcome, Vnet};
+pub(crate) use vnet::Vnet;

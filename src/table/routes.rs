@@ -4,15 +4,13 @@
 //! per route its *primary* announcer, with further announcers (rare) in a side table. The routes
 //! of a primary announcer form a list through the routes themselves, so that a dead peer's routes
 //! are found without a search. A route nobody announces stays as a *tombstone* while the journal
-//! still mentions it. Resident cost: about 75 bytes a route with a destination of its own.
-//!
-//! The index is cut into parts once it is large: growing a hash table of a million entries at once
-//! would stall every peer of the core.
+//! still mentions it. Resident cost: about 80 bytes a route with a destination of its own.
 
 use ahash::{AHashMap, RandomState};
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::apply::Announcement;
+use super::index::Index;
 use super::journal::View;
 use super::next_hops::NextHops;
 use super::slab::{NONE, Slab};
@@ -23,9 +21,6 @@ const CHAIN_MAX: u32 = 8;
 /// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer
 /// may announce any number of default routes; so many are looked at for every dump.
 const FIRSTS_MAX: usize = 64;
-/// Destinations at which the index is cut up, and into how many parts.
-const SPLIT_AT: usize = 8192;
-const PARTS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dest {
@@ -54,13 +49,39 @@ pub(crate) struct Route {
     pub(crate) changed: u32,
 }
 
+/// What a lookup has found. Holds until a route is freed; what was not there may have come meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    hash: u64,
+    dest: u32,
+    route: u32,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { hash: 0, dest: NONE, route: NONE }
+    }
+}
+
+impl Found {
+    /// The hash of the destination.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The route, if it was there.
+    pub(crate) fn route(&self) -> Option<u32> {
+        (self.route != NONE).then_some(self.route)
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Routes {
     dests: Slab<Dest>,
     routes: Slab<Route>,
     pub(crate) hops: NextHops,
-    index: Vec<HashTable<u32>>,
+    index: Index,
     crowded: AHashMap<(u32, u32), u32>,
     /// Announcers beside the primary one.
     extras: AHashMap<u32, SmallVec<[u32; 4]>>,
@@ -76,7 +97,7 @@ impl Routes {
             dests: Slab::new(),
             routes: Slab::new(),
             hops: NextHops::new(hasher.clone()),
-            index: vec![HashTable::new()],
+            index: Index::new(),
             crowded: AHashMap::new(),
             extras: AHashMap::new(),
             firsts: SmallVec::new(),
@@ -139,6 +160,25 @@ impl Routes {
         self.destination_of(route).is_default() && self.firsts.contains(&route)
     }
 
+    /// Looks up as many routes as there are. Each loop takes one step of every lookup, so that their
+    /// waits for memory overlap. `found` has room for all.
+    pub(crate) fn find_all(&mut self, updates: &[Announcement], found: &mut [Found]) {
+        for (update, found) in updates.iter().zip(found.iter_mut()) {
+            found.hash = self.hasher.hash_one(update.destination);
+        }
+        for (update, found) in updates.iter().zip(found.iter_mut()) {
+            found.dest = self.find_dest(found.hash, &update.destination).unwrap_or(NONE);
+        }
+        for (update, found) in updates.iter().zip(found.iter_mut()) {
+            found.route = NONE;
+            if found.dest != NONE
+                && let Some(hop) = self.hops.find(&update.next_hop)
+            {
+                found.route = self.in_chain(found.dest, hop).unwrap_or(NONE);
+            }
+        }
+    }
+
     /// The route with this identity.
     pub(crate) fn find(&mut self, destination: &Destination, hop: &NextHop) -> Option<u32> {
         let hash = self.hasher.hash_one(destination);
@@ -147,15 +187,15 @@ impl Routes {
         self.in_chain(dest, hop)
     }
 
-    /// The route with this identity, made as a tombstone if there is none. `fresh` is the stamp of
-    /// a route or destination that has never changed.
+    /// The route with this identity, made as a tombstone if there is none. `hash` is what a lookup of
+    /// the destination found; `fresh` is the stamp of a route or destination that has never changed.
     pub(crate) fn find_or_insert(
         &mut self,
+        hash: u64,
         destination: &Destination,
         hop: &NextHop,
         fresh: u32,
     ) -> u32 {
-        let hash = self.hasher.hash_one(destination);
         let dest = match self.find_dest(hash, destination) {
             Some(dest) => {
                 if let Some(hop) = self.hops.find(hop)
@@ -225,10 +265,7 @@ impl Routes {
         }
         if self.dests[dest].routes == 0 {
             let hash = self.hasher.hash_one(self.dests[dest].destination);
-            let part = self.part(hash);
-            if let Ok(found) = self.index[part].find_entry(hash, |&d| d == dest) {
-                found.remove();
-            }
+            self.index.remove(hash, dest);
             self.dests.remove(dest);
         }
         self.routes[route].dest = NONE;
@@ -337,9 +374,7 @@ impl Routes {
     }
 
     fn find_dest(&self, hash: u64, destination: &Destination) -> Option<u32> {
-        self.index[self.part(hash)]
-            .find(hash, |&d| self.dests[d].destination == *destination)
-            .copied()
+        self.index.find(hash, |dest| self.dests[dest].destination == *destination)
     }
 
     fn insert_dest(&mut self, hash: u64, destination: &Destination, fresh: u32) -> u32 {
@@ -350,27 +385,7 @@ impl Routes {
             first: NONE,
             routes: 0,
         });
-        let Self { index, dests, hasher, .. } = self;
-        let rehash = |&d: &u32| hasher.hash_one(dests[d].destination);
-        if index.len() == 1 && index[0].len() >= SPLIT_AT {
-            let whole = std::mem::take(&mut index[0]);
-            index.resize_with(PARTS, HashTable::new);
-            for d in whole {
-                let hash = rehash(&d);
-                index[part_of(hash)].insert_unique(hash, d, rehash);
-            }
-        }
-        let part = if index.len() == 1 { 0 } else { part_of(hash) };
-        index[part].insert_unique(hash, dest, rehash);
+        self.index.insert(hash, dest);
         dest
     }
-
-    fn part(&self, hash: u64) -> usize {
-        if self.index.len() == 1 { 0 } else { part_of(hash) }
-    }
-}
-
-/// The part of a cut index that a hash belongs to, by bits that the parts themselves do not use.
-fn part_of(hash: u64) -> usize {
-    ((hash >> 48) as usize) % PARTS
 }

@@ -14,7 +14,7 @@ use super::member::{Member, Origin, Subscription};
 use super::routes::Routes;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::wire::{Action, Destination, NextHop, Vni};
+use crate::wire::Vni;
 
 /// What an announcement or withdrawal did to the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,38 +180,6 @@ impl Vnet {
         true
     }
 
-    /// An announcement or withdrawal by a member.
-    pub(crate) fn update(
-        &mut self,
-        member: u32,
-        action: Action,
-        destination: &Destination,
-        hop: &NextHop,
-    ) -> Outcome {
-        match action {
-            Action::Add => {
-                let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
-                let route = self.routes.find_or_insert(destination, hop, fresh);
-                let before = self.view(route);
-                if !self.routes.add_announcer(route, member) {
-                    return Outcome::Ignored;
-                }
-                if before.is_announced() {
-                    self.members[member as usize].extras.insert(route);
-                } else {
-                    self.link(route, member);
-                }
-                self.members[member as usize].routes += 1;
-                self.changed(route, before);
-                Outcome::Added
-            }
-            Action::Remove => match self.routes.find(destination, hop) {
-                Some(route) if self.withdraw(route, member) => Outcome::Removed,
-                _ => Outcome::Ignored,
-            },
-        }
-    }
-
     /// Subscribes a member: it gets the whole view by asking for chunks. `false` when it is
     /// subscribed already.
     pub(crate) fn subscribe(&mut self, member: u32) -> bool {
@@ -334,7 +302,8 @@ impl Vnet {
         }
     }
 
-    fn withdraw(&mut self, route: u32, member: u32) -> bool {
+    /// Takes a member from a route's announcers; `false` when it is none.
+    pub(super) fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
         let was_primary = self.routes.route(route).primary == member;
         if !self.routes.remove_announcer(route, member) {
@@ -400,7 +369,8 @@ impl Vnet {
         self.free.push_back((self.journal.head(), member));
     }
 
-    fn link(&mut self, route: u32, member: u32) {
+    /// Puts a route into its primary announcer's list.
+    pub(super) fn link(&mut self, route: u32, member: u32) {
         let first = std::mem::replace(&mut self.members[member as usize].first, route);
         if first != NONE {
             self.routes.route_mut(first).list_prev = route;
@@ -429,7 +399,7 @@ impl Vnet {
     }
 
     /// Notes that a route's view was `before` and may be another now.
-    fn changed(&mut self, route: u32, before: View) {
+    pub(super) fn changed(&mut self, route: u32, before: View) {
         if self.view(route) == before {
             return;
         }

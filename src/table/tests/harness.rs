@@ -8,7 +8,8 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Audience, Batch, Bounds, Chunk, Origin, Outcome, Vnet};
+use crate::table::vnet::Outcome;
+use crate::table::{Audience, Batch, Bounds, Chunk, Origin, Vnet};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
 /// Bytes asked for in one chunk unless a test says otherwise.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::harness::Table;
 use crate::fuzzing::{Code, Head, pick};
 use crate::ids::Moment;
-use crate::table::{Bounds, Outcome};
+use crate::table::Bounds;
+use crate::table::vnet::Outcome;
 
 /// Four clients and two servers.
 const PEERS: [u64; 6] = [1, 2, 3, 4, 1001, 1002];

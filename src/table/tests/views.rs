@@ -2,7 +2,7 @@
 
 use super::harness::Table;
 use crate::ids::PeerId;
-use crate::table::Outcome;
+use crate::table::vnet::Outcome;
 
 const A: u64 = 1;
 const B: u64 = 2;

@@ -1,0 +1,104 @@
+//! Announcements and withdrawals of members.
+//!
+//! Several are looked up before the first is carried out: in a large table a lookup waits for memory
+//! a few times, and those that do not depend on each other wait together.
+
+use super::journal::Journal;
+use super::routes::Found;
+use super::vnet::{Outcome, Vnet};
+use crate::wire::{Action, Destination, NextHop};
+
+/// How many are looked up together. More would not fit into what a core has under way at a time, and
+/// should still be in its nearest cache when they are carried out.
+pub(crate) const TOGETHER: usize = 32;
+
+/// What a publisher says of one route of a VNI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announcement {
+    pub(crate) action: Action,
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: NextHop,
+}
+
+/// What several of them did to the announcer's own routes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Applied {
+    /// By how many it announces more.
+    pub(crate) change: i64,
+    /// Those that changed nothing; see [`Outcome::Ignored`].
+    pub(crate) ignored: u64,
+}
+
+impl Vnet {
+    /// Announcements and withdrawals by a member, in order.
+    pub(crate) fn update_all(&mut self, member: u32, updates: &[Announcement]) -> Applied {
+        let mut applied = Applied::default();
+        let mut found = [Found::default(); TOGETHER];
+        for updates in updates.chunks(TOGETHER) {
+            self.routes.find_all(updates, &mut found);
+            for (update, found) in updates.iter().zip(&found) {
+                match self.update_found(member, update, found) {
+                    Outcome::Added => applied.change += 1,
+                    Outcome::Removed => applied.change -= 1,
+                    Outcome::Ignored => applied.ignored += 1,
+                }
+            }
+        }
+        applied
+    }
+
+    /// One alone.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn update(
+        &mut self,
+        member: u32,
+        action: Action,
+        destination: &Destination,
+        hop: &NextHop,
+    ) -> Outcome {
+        let update = Announcement { action, destination: *destination, next_hop: *hop };
+        let mut found = [Found::default()];
+        self.routes.find_all(&[update], &mut found);
+        self.update_found(member, &update, &found[0])
+    }
+
+    /// One of them. Nothing is freed between the lookup and this, but the route may have come
+    /// meanwhile.
+    fn update_found(&mut self, member: u32, update: &Announcement, found: &Found) -> Outcome {
+        let Announcement { action, destination, next_hop } = update;
+        match action {
+            Action::Add => self.announce(member, destination, next_hop, found),
+            Action::Remove => {
+                match found.route().or_else(|| self.routes.find(destination, next_hop)) {
+                    Some(route) if self.withdraw(route, member) => Outcome::Removed,
+                    _ => Outcome::Ignored,
+                }
+            }
+        }
+    }
+
+    fn announce(
+        &mut self,
+        member: u32,
+        destination: &Destination,
+        hop: &NextHop,
+        found: &Found,
+    ) -> Outcome {
+        let route = found.route().unwrap_or_else(|| {
+            let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
+            self.routes.find_or_insert(found.hash(), destination, hop, fresh)
+        });
+        let before = self.view(route);
+        if !self.routes.add_announcer(route, member) {
+            return Outcome::Ignored;
+        }
+        if before.is_announced() {
+            self.members[member as usize].extras.insert(route);
+        } else {
+            self.link(route, member);
+        }
+        self.members[member as usize].routes += 1;
+        self.changed(route, before);
+        Outcome::Added
+    }
+}
