@@ -1,10 +1,11 @@
 //! What the HTTP endpoints of the reflector and of the leaf have in common: how things are written.
 //!
 //! `text` is Prometheus' form, `process` what the system says of the process in it; `form` is the
-//! reference's forms of a table, in JSON and YAML, `date` the date in them. Pure but for `date` and
-//! `process`.
+//! reference's forms of a table, in JSON and YAML, `date` the date in them; `serve` takes connections
+//! and bounds them. Pure but for `date`, `process` and `serve`.
 
 pub(crate) mod date;
 pub(crate) mod form;
 pub(crate) mod process;
+pub(crate) mod serve;
 pub(crate) mod text;

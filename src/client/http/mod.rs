@@ -15,6 +15,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::{Error, MetalBond};
+use crate::http::serve::serve;
 use sync::Synced;
 
 /// How long the leaf may take to answer before it counts as stuck.
@@ -58,7 +59,7 @@ impl Http {
     /// Answers until dropped.
     ///
     /// # Errors
-    /// What the listener says. [`Error::Stopped`], when the leaf has ended, as an error of I/O.
+    /// [`Error::Stopped`], when the leaf has ended, as an error of I/O.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let Self { leaf, kernel } = self;
         let synced = Synced::default();
@@ -73,7 +74,7 @@ impl Http {
             .route("/routes.yaml", get(dump::yaml))
             .with_state(Sources { leaf, kernel, synced: synced.clone() });
         tokio::select! {
-            result = axum::serve(listener, router).into_future() => result,
+            () = serve(listener, router) => Ok(()),
             () = synced.follow(watch) => Err(std::io::Error::other(Error::Stopped)),
         }
     }
@@ -96,5 +97,3 @@ async fn readyz(State(sources): State<Sources>) -> (StatusCode, String) {
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the leaf does not answer\n".to_owned()),
     }
 }
-
-use std::future::IntoFuture as _;

@@ -9,7 +9,6 @@ mod dump;
 mod health;
 mod metrics;
 
-use std::future::IntoFuture as _;
 use std::net::TcpListener;
 
 use axum::Router;
@@ -17,6 +16,7 @@ use axum::routing::get;
 use tokio::sync::oneshot;
 
 use super::inspector::Inspector;
+use crate::http::serve::serve;
 
 /// Serves until `stop` is dropped. On its own thread.
 pub(super) fn run(
@@ -27,9 +27,8 @@ pub(super) fn run(
 ) {
     runtime.block_on(async move {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-        let serve = axum::serve(listener, router(inspector));
         tokio::select! {
-            _ = serve.into_future() => {}
+            () = serve(listener, router(inspector)) => {}
             _ = stop => {}
         }
     });
