@@ -105,7 +105,7 @@ impl Reflector {
         for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
-        let inspector = Inspector::new(began, handles.clone());
+        let inspector = Inspector::new(began, backend, handles.clone());
         inspector.control.listening(true);
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();

@@ -70,6 +70,27 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Names of what may end a session that has begun, bad messages aside, which are
+    /// [`WireError::NAMES`].
+    pub(crate) const NAMES: [&'static str; 16] = [
+        "not_hello",
+        "second_hello",
+        "not_established",
+        "unexpected",
+        "hello_timeout",
+        "hold_time",
+        "send_hold",
+        "too_far_behind",
+        "max_routes_per_peer",
+        "max_subscriptions_per_peer",
+        "denied",
+        "peer_closed",
+        "connection",
+        "reset",
+        "draining",
+        "stopping",
+    ];
+
     /// A short, stable name, fit for a metric's label.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -101,5 +122,35 @@ impl CloseReason {
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
         matches!(self, Self::PeerClosed | Self::Reset | Self::Draining | Self::Stopping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_end_of_a_session_is_listed_once_under_its_name() {
+        let ends = [
+            CloseReason::NotHello(MessageType::Keepalive),
+            CloseReason::SecondHello,
+            CloseReason::NotEstablished(MessageType::Update),
+            CloseReason::Unexpected(MessageType::Hello),
+            CloseReason::HelloTimeout,
+            CloseReason::HoldTime(Duration::ZERO),
+            CloseReason::SendHold(Duration::ZERO),
+            CloseReason::TooFarBehind,
+            CloseReason::MaxRoutes(0),
+            CloseReason::MaxSubscriptions(0),
+            CloseReason::Denied,
+            CloseReason::PeerClosed,
+            CloseReason::Connection(std::io::ErrorKind::ConnectionReset),
+            CloseReason::Reset,
+            CloseReason::Draining,
+            CloseReason::Stopping,
+        ];
+        assert_eq!(ends.map(|end| end.name()), CloseReason::NAMES);
     }
 }

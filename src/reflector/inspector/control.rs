@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::InspectError;
 use crate::ids::{PeerId, ShardId};
+use crate::io::Backend;
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::looks::Look;
 use crate::reflector::refused;
@@ -21,6 +22,7 @@ const STUCK: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(in crate::reflector) struct Control {
     began: Instant,
+    pub(super) backend: Backend,
     shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
     /// Sessions to end per second while draining.
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
@@ -30,9 +32,14 @@ pub(in crate::reflector) struct Control {
 }
 
 impl Control {
-    pub(super) fn new(began: Instant, shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>) -> Self {
+    pub(super) fn new(
+        began: Instant,
+        backend: Backend,
+        shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+    ) -> Self {
         Self {
             began,
+            backend,
             shards,
             drain: watch::Sender::new(None),
             is_listening: AtomicBool::new(false),

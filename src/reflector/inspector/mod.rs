@@ -24,6 +24,7 @@ use super::refused::Refused;
 use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
+use crate::io::Backend;
 use crate::shard::inspect::{
     Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
     PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
@@ -75,8 +76,12 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    pub(super) fn new(began: Instant, shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>) -> Self {
-        Self { control: Arc::new(Control::new(began, shards)) }
+    pub(super) fn new(
+        began: Instant,
+        backend: Backend,
+        shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+    ) -> Self {
+        Self { control: Arc::new(Control::new(began, backend, shards)) }
     }
 
     /// Counters and histograms. Cost: a copy per shard.
@@ -335,6 +340,12 @@ impl Inspector {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.control.is_listening() && !self.is_draining()
+    }
+
+    /// How shards drive sockets.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.control.backend
     }
 
     /// Shards that have not turned their loops for 2 s. Cost: a look at a number per shard; no

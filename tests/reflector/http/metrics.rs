@@ -59,6 +59,7 @@ fn metrics_are_exact_after_a_script(config: Config) {
         "",
         &[
             ("metalbond_sessions_total{event=\"closed\",reason=\"peer_closed\"}", 1.0),
+            ("metalbond_sessions_total{event=\"closed\",reason=\"hold_time\"}", 0.0),
             ("metalbond_sessions_total{event=\"opened\"}", 3.0),
             ("metalbond_sessions_total{event=\"established\"}", 3.0),
             ("metalbond_sessions_total{event=\"refused\",reason=\"max_peers\"}", 1.0),

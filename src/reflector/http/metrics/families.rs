@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::CloseReason;
 use crate::http::text::Text;
+use crate::io::Backend;
 use crate::reflector::inspector::Counters;
 use crate::shard::inspect::{ByAction, Metrics};
 use crate::wire::WireError;
 
-pub(super) fn write(text: &mut Text, counters: &Counters) {
+pub(super) fn write(text: &mut Text, counters: &Counters, backend: Backend) {
     let Counters { total, shards, .. } = counters;
     text.gauge("metalbond_build_info", "Always 1; the version that runs.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.gauge("metalbond_shards", "Shards, by how they drive sockets.")
+        .sample(&[("io", &*backend.to_string())], shards.len());
     holdings(text, total);
     sessions(text, counters);
     updates(text, total);
@@ -84,7 +87,10 @@ fn sessions(text: &mut Text, counters: &Counters) {
     text.counter("metalbond_sessions_total", "Sessions by what happened to them, and why.")
         .sample(&[("event", "opened")], total.stats.sessions)
         .sample(&[("event", "established")], total.stats.established);
-    for (reason, count) in &total.closed {
+    let names = CloseReason::NAMES.iter().chain(&WireError::NAMES);
+    let mut closed: BTreeMap<_, _> = names.map(|name| (*name, 0)).collect();
+    closed.extend(&total.closed);
+    for (reason, count) in closed {
         text.sample(&[("event", "closed"), ("reason", reason)], count);
     }
     for (reason, count) in refused.reasons() {

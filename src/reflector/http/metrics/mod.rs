@@ -35,7 +35,7 @@ pub(super) async fn metrics(
         Some(_) => return Err(ApiError::Asked("peers: expected 0 or 1".into())),
     };
     let mut text = Text::default();
-    families::write(&mut text, &inspector.counters().await?);
+    families::write(&mut text, &inspector.counters().await?, inspector.backend());
     if with_peers {
         peers::write(&mut text, &peers::all(&inspector).await?);
     }
