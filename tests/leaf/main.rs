@@ -6,4 +6,5 @@ mod datapath;
 mod harness;
 mod healing;
 mod ip6tnl;
+mod metrics;
 mod restarts;
