@@ -24,6 +24,7 @@ mod args;
 #[cfg(target_os = "linux")]
 mod compare;
 #[cfg(target_os = "linux")]
+mod fetch;
 mod ledger;
 #[cfg(target_os = "linux")]
 mod live;

@@ -13,11 +13,20 @@ fn loadgen(arguments: &[&str]) -> Output {
     command.args(arguments).output().expect("loadgen starts")
 }
 
-/// Runs loadgen against a reflector in this process.
+/// A reflector in this process.
+fn reflector() -> Reflector {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (io, shards) = (IoChoice::Epoll, Some(2));
+    let config = Config { listen: any, http: Some(any), io, shards, ..Config::default() };
+    Reflector::start(&config).expect("a reflector starts")
+}
+
+/// Runs loadgen against one.
 fn against_reflector(arguments: &[&str]) -> Output {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = Config { listen, io: IoChoice::Epoll, shards: Some(2), ..Config::default() };
-    let reflector = Reflector::start(&config).expect("a reflector starts");
+    against(reflector(), arguments)
+}
+
+fn against(reflector: Reflector, arguments: &[&str]) -> Output {
     let target = reflector.listen_addr().to_string();
     let pid = std::process::id().to_string();
     let output = loadgen(&[arguments, &["--target", &target, "--pid", &pid]].concat());
@@ -61,6 +70,27 @@ const LATENCY: [&str; 6] =
 #[test]
 fn latency_ends_well() {
     assert_good(&against_reflector(&[&LATENCY[..], &["--vnis=3", "--threads=2"]].concat()));
+}
+
+#[test]
+fn latency_ends_well_while_a_page_is_fetched() {
+    let reflector = reflector();
+    let url = format!("http://{}/routes.json", reflector.http_addr().expect("HTTP is answered"));
+    let flags = ["--table=1000", "--fetch", &url];
+    let output = against(reflector, &[&LATENCY[..], &flags].concat());
+    assert_good(&output);
+    let (pages, bytes) = (figure(&output, "pages fetched"), figure(&output, "bytes fetched"));
+    // Of each route there are more than a hundred bytes.
+    assert!(pages >= 1.0 && bytes > pages * 100_000.0, "{pages} pages, {bytes} bytes");
+}
+
+#[test]
+fn a_page_that_is_not_there_fails_the_run() {
+    let reflector = reflector();
+    let url = format!("http://{}/nothing", reflector.http_addr().expect("HTTP is answered"));
+    let output = against(reflector, &[&LATENCY[..], &["--fetch", &url]].concat());
+    assert!(!output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("404"), "{output:?}");
 }
 
 #[test]

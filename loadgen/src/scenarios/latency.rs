@@ -5,13 +5,15 @@
 //! and so on; a route's turn comes again after seconds, so that a pair which coalesces tells of a
 //! subscriber that far behind. Such pairs are legal, and counted.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use metalbond::wire::Action;
+use metalbond::wire::{Action, Destination, NextHop, encode_update};
 
 use super::{Run, Used, ns, progress, seconds};
+use crate::fetch::{Fetched, Fetcher, Url};
 use crate::pace::Pace;
 use crate::peer::Publisher;
 use crate::plan::Plan;
@@ -40,6 +42,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis: u32,
+
+    /// Other routes that are there all the while, in a VNI that nobody subscribes to
+    #[arg(long, value_name = "R", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(..=16_777_216))]
+    table: u32,
+
+    /// A page that is fetched again and again meanwhile, http://HOST:PORT/PATH; a reflector that is
+    /// started here answers HTTP with --server-arg=--http=PORT
+    #[arg(long, value_name = "URL")]
+    fetch: Option<Url>,
 
     /// Seconds to measure
     #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = seconds)]
@@ -73,11 +85,17 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let mut receivers = run.receivers(plan, Some(&timing))?;
     let subscribers = options.subscribers as usize;
     let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+    if options.table > 0 {
+        publisher.publish(&table(&plan, options.table))?;
+        publisher.barrier(run.common.patience())?;
+    }
     let empty = Views::same(RouteSet::new(routes));
     run.subscribe(&mut receivers, &plan, subscribers, empty, || publisher.tick())?;
     progress(&format!("{subscribers} subscribers, {} updates per second", options.rate));
 
+    let fetcher = options.fetch.clone().map(Fetcher::start);
     let sent = send(run, options, &plan, &timing, &receivers, &mut publisher)?;
+    let fetched = fetcher.map(Fetcher::finish).transpose()?;
     let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
     let goal = Goal { views: views.clone(), tables: run.tables(plan.vnis) };
     receivers.check_goal(goal, subscribers)?;
@@ -98,6 +116,10 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
     }
     sent.used.tell(report, delivered.max(1.0), seconds);
+    if let Some(Fetched { pages, bytes }) = fetched {
+        report.add("pages fetched", pages as f64, "");
+        report.add("bytes fetched", bytes as f64, "");
+    }
     report.add("updates per second", f64::from(options.rate), "/s");
     report.add("delivered updates, measured", delivered, "");
     report.add("delivered updates, all", outcome.updates as f64, "");
@@ -105,6 +127,19 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
     report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
     Ok(())
+}
+
+/// Frames that announce other routes, in the VNI behind those of the plan.
+fn table(plan: &Plan, routes: u32) -> Vec<u8> {
+    let mut frames = Vec::new();
+    for route in 0..routes {
+        let destination = Destination::new(Ipv4Addr::from(0x0a00_0000 + route).into(), 32);
+        let hop = Ipv6Addr::from((0x2001_0db8 << 96) + u128::from(route % 10_000));
+        let hop = NextHop::standard(hop.into());
+        let destination = destination.expect("32 bits");
+        encode_update(&mut frames, Action::Add, plan.vni(plan.vnis), &destination, &hop);
+    }
+    frames
 }
 
 /// What a number stands for: all routes are announced, all are withdrawn, and so on.
