@@ -44,6 +44,12 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
     sys::pin(cpu)
 }
 
+/// Has the calling thread wait for the others where there are too few cores for all: about a tenth of a
+/// shard's weight when both are busy. Nothing happens where threads have no weights of their own.
+pub fn give_way() {
+    sys::give_way();
+}
+
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod sys {
     use std::fs::read_to_string;
@@ -53,6 +59,11 @@ mod sys {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     use super::groups::{Group, groups, v1_quota, v2_quota};
+
+    pub(super) fn give_way() {
+        // Of this thread: Linux counts them one by one. A weight is a wish, so an error is none.
+        rustix::process::nice(10).ok();
+    }
 
     pub(super) fn affinity() -> Vec<usize> {
         sched_getaffinity(None).map_or_else(
@@ -171,6 +182,8 @@ mod groups {
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 mod sys {
     use std::io;
+
+    pub(super) fn give_way() {}
 
     pub(super) fn affinity() -> Vec<usize> {
         Vec::new()

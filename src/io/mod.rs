@@ -44,7 +44,7 @@ mod tests;
 pub use crate::outbox::{Gather, OutBuf, SLICES_MAX};
 pub use alarm::Alarm;
 pub use choice::{Backend, IoChoice, choose};
-pub use cpu::{allowed_cpus, cpu_quota, default_shards, pin_to};
+pub use cpu::{allowed_cpus, cpu_quota, default_shards, give_way, pin_to};
 pub(crate) use epoll::try_send;
 pub use error::IoError;
 pub use facts::TcpFacts;
