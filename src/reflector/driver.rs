@@ -94,7 +94,7 @@ pub(super) struct Core {
     reporter: Reporter,
     /// Who watches.
     pub(super) outlets: RefCell<Outlets>,
-    /// Time that turns took.
+    /// Time that turns took, and looks.
     pub(super) turns: RefCell<Histogram>,
 }
 
@@ -179,7 +179,9 @@ async fn drive(seed: Seed, alarm: Alarm) {
                 Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Look(look) => {
+                    let began = core.now();
                     look.run(&core);
+                    core.turns.borrow_mut().record(core.now().since(began));
                     has_looked = true;
                     break; // everybody else has a turn between two looks
                 }

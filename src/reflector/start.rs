@@ -122,7 +122,7 @@ impl Reflector {
             let runtime = runtime()?;
             let http_inspector = inspector.clone();
             threads.push(spawn("http", move || {
-                crate::io::give_way();
+                io::give_way();
                 http::run(&runtime, listener, http_inspector, http_stopped);
             })?);
         }

@@ -35,7 +35,7 @@ pub(super) fn write(text: &mut Text, counters: &Counters, backend: Backend) {
     .buckets(&[], &total.dumps);
     text.histogram(
         "metalbond_shard_loop_stall_seconds",
-        "For how long a turn of a shard's loop kept everybody else waiting.",
+        "For how long a turn of a shard's loop, or an operator's look, kept everybody else waiting.",
     );
     for (shard, metrics) in shards.iter().enumerate() {
         text.buckets(&[("shard", &*shard.to_string())], &metrics.turns);
