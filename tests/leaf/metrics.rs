@@ -50,7 +50,7 @@ fn metrics_tell_how_routes_stand_with_the_kernel() {
         ],
     );
     a.ip(&format!("-4 route delete {} table {table}", free.v4()));
-    a.wait_for_route(100, free.v4().into(), &[b]);
+    a.wait_for_route(100, free.v4(), &[b]);
     wait_for_samples(
         a,
         &["metalbond_kernel_repairs_total 1", "metalbond_kernel_routes{state=\"installed\"} 3"],
