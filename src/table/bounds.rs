@@ -19,7 +19,8 @@ pub struct Bounds {
     pub chunk_places: u32,
     /// Journal entries looked at for one chunk.
     pub chunk_entries: u64,
-    /// Chunks remembered for others in the same state.
+    /// Chunks remembered for others in the same state: as many as subscribers on different shards get
+    /// apart, since one that comes too late encodes everything from there on anew.
     pub cached_chunks: usize,
 }
 
@@ -33,7 +34,7 @@ impl Default for Bounds {
             journal_per_route: 4,
             chunk_places: 16_384,
             chunk_entries: 16_384,
-            cached_chunks: 32,
+            cached_chunks: 256,
         }
     }
 }
