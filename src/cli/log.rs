@@ -1,9 +1,10 @@
 //! How the log looks and how much of it there is.
 
-use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
-use tracing::warn;
+use metalbond::reflector::FOLLOWED;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// One line for people or one JSON object for programs, per event.
@@ -24,32 +25,56 @@ pub(super) enum Level {
 }
 
 impl Level {
-    fn filter(self) -> EnvFilter {
-        EnvFilter::new(match self {
+    fn name(self) -> &'static str {
+        match self {
             Self::Error => "error",
             Self::Warn => "warn",
             Self::Info => "info",
             Self::Debug => "debug",
             Self::Trace => "trace",
-        })
+        }
+    }
+
+    fn filter(self) -> EnvFilter {
+        with_followed(EnvFilter::new(self.name()))
+    }
+}
+
+impl From<tracing::Level> for Level {
+    fn from(level: tracing::Level) -> Self {
+        match level {
+            tracing::Level::ERROR => Self::Error,
+            tracing::Level::WARN => Self::Warn,
+            tracing::Level::INFO => Self::Info,
+            tracing::Level::DEBUG => Self::Debug,
+            tracing::Level::TRACE => Self::Trace,
+        }
+    }
+}
+
+/// Lets pass what is said of sessions that somebody follows, which is only said when it is asked for.
+fn with_followed(filter: EnvFilter) -> EnvFilter {
+    match format!("{FOLLOWED}=trace").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
     }
 }
 
 /// The running log.
 pub(super) struct Log {
-    replace: Box<dyn Fn(EnvFilter)>,
-    level: Cell<Level>,
+    replace: Box<dyn Fn(EnvFilter) + Send + Sync>,
+    level: Mutex<Level>,
     /// Whether `RUST_LOG` says what is logged.
     is_overridden: bool,
 }
 
 /// Begins logging to standard error. `RUST_LOG` overrides the level.
-pub(super) fn start(format: Format, level: Level) -> Log {
+pub(super) fn start(format: Format, level: Level) -> Arc<Log> {
     let from_env = EnvFilter::try_from_default_env().ok();
     let is_overridden = from_env.is_some();
-    let filter = from_env.unwrap_or_else(|| level.filter());
+    let filter = from_env.map_or_else(|| level.filter(), with_followed);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let replace: Box<dyn Fn(EnvFilter)> = match format {
+    let replace: Box<dyn Fn(EnvFilter) + Send + Sync> = match format {
         Format::Text => {
             use std::io::IsTerminal as _;
             let log = log.with_target(false).with_ansi(std::io::stderr().is_terminal());
@@ -65,13 +90,13 @@ pub(super) fn start(format: Format, level: Level) -> Log {
             Box::new(move |filter| drop(handle.reload(filter)))
         }
     };
-    Log { replace, level: Cell::new(level), is_overridden }
+    Arc::new(Log { replace, level: Mutex::new(level), is_overridden })
 }
 
 impl Log {
     /// Logs so much from now on, unless `RUST_LOG` says how much.
     pub(super) fn set(&self, level: Level) {
-        if self.level.replace(level) == level {
+        if self.remember(level) == level {
             return;
         }
         if self.is_overridden {
@@ -79,5 +104,18 @@ impl Log {
         } else {
             (self.replace)(level.filter());
         }
+    }
+
+    /// Logs so much until something else is said, whatever `RUST_LOG` says: it was asked for just now.
+    pub(super) fn replace(&self, level: Level) {
+        self.remember(level);
+        (self.replace)(level.filter());
+        info!(level = level.name(), "log level set over the control socket");
+    }
+
+    /// The one before.
+    fn remember(&self, level: Level) -> Level {
+        let mut now = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut now, level)
     }
 }

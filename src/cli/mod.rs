@@ -2,11 +2,13 @@
 //!
 //! Each option is defined once, in `server`, `client` or `common`. `options` lets the environment and
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
-//! anew, and `generate` writes completions and manual pages.
+//! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
 
 mod check;
 mod client;
 mod common;
+#[cfg(unix)]
+mod ctl;
 mod generate;
 mod log;
 mod notify;
@@ -43,6 +45,9 @@ enum Command {
     Server(server::Args),
     /// Run the leaf: announce routes, and install those of others in the kernel.
     Client(client::Args),
+    /// Ask a running reflector, and tell it what to do.
+    #[cfg(unix)]
+    Ctl(ctl::Args),
     /// Say what is wrong with a configuration, or what it comes to.
     #[command(disable_help_subcommand = true)]
     CheckConfig {
@@ -95,6 +100,8 @@ fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
     match matches.subcommand() {
         Some(("server", own)) => server::run(Given::new(words, &["server"], own)),
         Some(("client", own)) => client::run(Given::new(words, &["client"], own)),
+        #[cfg(unix)]
+        Some(("ctl", own)) => ctl::run(own),
         Some((check::NAME, own)) => check::run(words, own),
         Some(("completions", own)) => generate::completions(own),
         Some(("man", own)) => generate::man(own),

@@ -1,5 +1,7 @@
 //! SIGHUP: reads the configuration anew, applies what can be applied and says what can't.
 
+use std::sync::Arc;
+
 use tracing::{error, info, warn};
 
 use super::log::{Level, Log};
@@ -13,7 +15,7 @@ pub(super) struct Running {
     given: Given,
     effective: Effective,
     reloadable: &'static [&'static str],
-    log: Log,
+    log: Arc<Log>,
 }
 
 impl Running {
@@ -21,7 +23,7 @@ impl Running {
         given: Given,
         effective: Effective,
         reloadable: &'static [&'static str],
-        log: Log,
+        log: Arc<Log>,
     ) -> Self {
         Self { given, effective, reloadable, log }
     }

@@ -1,6 +1,8 @@
 //! `metalbond server`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
@@ -52,6 +54,10 @@ pub(super) struct Args {
     /// Where to answer HTTP (/livez); a port alone is on this machine's loopback
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
     http: Option<SocketAddr>,
+
+    /// Where to put the socket that metalbond ctl asks; its folder must be there
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
 
     /// Number of shards, each a thread of its own [default: one per core that may be used]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
@@ -116,6 +122,7 @@ impl Args {
         Config {
             listen: self.listen,
             http: self.http,
+            control: self.control.clone(),
             shards: self.shards,
             io: self.io,
             max_peers: self.max_peers,
@@ -155,7 +162,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     for remark in &options.remarks {
         warn!("{remark}");
     }
-    let mut running = Running::new(given, options.effective, RELOADABLE, log);
+    let mut running = Running::new(given, options.effective, RELOADABLE, Arc::clone(&log));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -167,6 +174,10 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     };
     let manager = Manager::from_environment();
     let reflector = Reflector::start(&config).map_err(|error| error.to_string())?;
+    reflector.inspector().on_log_level(move |level| {
+        log.replace(level.into());
+        Ok(())
+    });
     manager.ready();
     runtime.block_on(async {
         let reload = || {

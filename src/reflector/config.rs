@@ -1,10 +1,12 @@
 //! What a reflector is told, and what can stand in the way of its start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
 use super::access::Access;
+use super::control::ControlError;
 use super::reload::Reloadable;
 use crate::io::{IoChoice, IoError};
 use crate::shard::Settings;
@@ -16,6 +18,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where to answer HTTP, if at all.
     pub http: Option<SocketAddr>,
+    /// Where the control socket is, if there is one. Its folder must be there. Unix only.
+    pub control: Option<PathBuf>,
     /// Number of shards; `None` for one per core that the process may use.
     pub shards: Option<usize>,
     /// How sockets are driven.
@@ -33,6 +37,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([0u16; 8], 4711)),
             http: None,
+            control: None,
             shards: None,
             io: IoChoice::Auto,
             max_peers: 65_536,
@@ -73,6 +78,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The control socket could not be opened.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The I/O that was asked for by name can't be had.
     #[error(transparent)]
     Io(#[from] IoError),

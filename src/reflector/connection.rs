@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::access::Place;
 use super::driver::Core;
 use super::event::Event;
+use super::follow::Follower;
 use crate::io::{OutBuf, Stream, yield_turn};
 use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, Slot, Write};
@@ -51,6 +52,8 @@ pub(super) struct Connection {
     /// Tells the writer that there is something to do.
     write: Event,
     pending: RefCell<Option<Pending>>,
+    /// Reads along, if somebody follows the session.
+    pub(super) follower: RefCell<Option<Box<Follower>>>,
 }
 
 impl Connection {
@@ -65,6 +68,7 @@ impl Connection {
             resume: Event::default(),
             write: Event::default(),
             pending: RefCell::new(None),
+            follower: RefCell::new(None),
         }
     }
 
@@ -120,6 +124,7 @@ impl Connection {
             Write::Nothing => {}
             Write::WaitUntil(_) => self.write.set(),
             Write::Bytes { bytes, record } => {
+                self.is_sent(&bytes);
                 let sent = self.stream.try_send(&bytes, record).unwrap_or(0);
                 if sent == bytes.len() {
                     shard.written(now, self.slot, bytes);
@@ -195,6 +200,9 @@ impl Connection {
         if bytes.is_empty() || core.is_draining.get() {
             return Flow::Continue;
         }
+        if let Some(follower) = &mut *self.follower.borrow_mut() {
+            follower.received(bytes);
+        }
         core.wake.set();
         core.shard.borrow_mut().received(core.now(), self.slot, bytes)
     }
@@ -231,7 +239,19 @@ impl Connection {
     }
 
     fn next_write(&self, core: &Core) -> Write {
-        core.shard.borrow_mut().next_write(core.now(), self.slot, &mut || self.sight())
+        let now = core.now();
+        let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.sight());
+        if let Write::Bytes { bytes, .. } = &write {
+            self.is_sent(bytes);
+        }
+        write
+    }
+
+    /// Lets who follows the session read along.
+    fn is_sent(&self, bytes: &OutBuf) {
+        if let Some(follower) = &mut *self.follower.borrow_mut() {
+            follower.sent(&bytes.to_vec());
+        }
     }
 
     async fn send(&self, core: &Core, pending: Pending) -> std::io::Result<()> {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
+use super::follow::Followed;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::report::Reporter;
@@ -94,6 +95,8 @@ pub(super) struct Core {
     reporter: Reporter,
     /// Who watches.
     pub(super) outlets: RefCell<Outlets>,
+    /// Sessions that somebody follows.
+    pub(super) followed: Followed,
     /// Time that turns took, and looks.
     pub(super) turns: RefCell<Histogram>,
 }
@@ -107,7 +110,7 @@ impl Core {
         Some(self.connections.borrow().get(slot as usize)?.as_ref()?.remote)
     }
 
-    fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
+    pub(super) fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
         self.connections.borrow().get(slot as usize)?.clone()
     }
 
@@ -165,6 +168,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         gauge,
         reporter: Reporter::new(id),
         outlets: RefCell::new(Outlets::new(id)),
+        followed: Followed::default(),
         turns: RefCell::default(),
     });
     let mut lists = Lists::default();
@@ -205,6 +209,9 @@ async fn drive(seed: Seed, alarm: Alarm) {
         let end = core.now();
         core.turns.borrow_mut().record(end.since(now));
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
+        if core.follows_any() {
+            core.say_changes();
+        }
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
@@ -264,6 +271,7 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
         if let Some(connection) = core.connection(closed.slot) {
             outlets.closed(&closed, connection.remote);
             core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
+            core.follows_no_more(&connection, &closed.reason);
             connection.shut_down();
         }
     }

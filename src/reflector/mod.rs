@@ -6,14 +6,17 @@
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect,
-//! `report` says what happened; `inspector` and `http` are for operators.
+//! `report` says what happened, `follow` all that happens to one session; `inspector`, `http` and
+//! `control` are for operators.
 
 mod acceptor;
 mod access;
 mod config;
 mod connection;
+mod control;
 mod driver;
 mod event;
+mod follow;
 mod http;
 pub mod inspector;
 mod looks;
@@ -30,6 +33,8 @@ pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
 pub use crate::table::Bounds as TableBounds;
 pub use access::{Access, AccessList, Prefix, PrefixError};
 pub use config::{Config, StartError};
+pub use control::ControlError;
+pub use follow::FOLLOWED;
 pub use inspector::Inspector;
 pub use refused::Refused;
 pub use reload::Reloadable;

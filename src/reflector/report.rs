@@ -19,6 +19,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Lets so many lines through in each second.
 #[derive(Debug)]
 pub(super) struct Limiter {
+    most: u32,
     began: Cell<Instant>,
     lines: Cell<u32>,
     left_out: Cell<u64>,
@@ -26,7 +27,13 @@ pub(super) struct Limiter {
 
 impl Limiter {
     pub(super) fn new() -> Self {
-        Self { began: Cell::new(Instant::now()), lines: Cell::new(0), left_out: Cell::new(0) }
+        Self::of(LINES)
+    }
+
+    /// One that lets so many lines through.
+    pub(super) fn of(most: u32) -> Self {
+        let (lines, left_out) = (Cell::new(0), Cell::new(0));
+        Self { most, began: Cell::new(Instant::now()), lines, left_out }
     }
 
     /// `Some` when a line may be written: with how many were left out before it.
@@ -36,7 +43,7 @@ impl Limiter {
             self.began.set(now);
             self.lines.set(0);
         }
-        if self.lines.get() >= LINES {
+        if self.lines.get() >= self.most {
             self.left_out.set(self.left_out.get() + 1);
             return None;
         }

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
+use super::control::Socket;
 use super::driver::{self, Gauge, Order, Seed};
 use super::http;
 use super::inspector::{Inspector, drain};
@@ -70,6 +71,7 @@ impl Reflector {
         };
         let (listen_address, listener) = listen(config.listen, "--listen")?;
         let http = config.http.map(|address| listen(address, "--http")).transpose()?;
+        let socket = config.control.as_deref().map(Socket::open).transpose()?;
 
         let began = Instant::now();
         let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
@@ -105,25 +107,28 @@ impl Reflector {
         for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
-        let inspector = Inspector::new(began, backend, handles.clone());
+        let (news, latest) = watch::channel(Reloadable::from(config));
+        let keepalive = config.settings.keepalive;
+        let inspector = Inspector::new(began, backend, handles.clone(), keepalive, latest.clone());
         inspector.control.listening(true);
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
         let (stop_http, http_stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
-        let (news, latest) = watch::channel(Reloadable::from(config));
         let settings = config.settings.clone();
         let acceptor = {
             let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
             move |listener| Acceptor { listener, news: latest, settings, shards, control }
         };
-        if let Some((_, listener)) = http {
+        let control_path = socket.as_ref().map(|socket| socket.path().to_owned());
+        if http.is_some() || socket.is_some() {
             let runtime = runtime()?;
             let http_inspector = inspector.clone();
+            let listener = http.map(|(_, listener)| listener);
             threads.push(spawn("http", move || {
                 io::give_way();
-                http::run(&runtime, listener, http_inspector, http_stopped);
+                http::run(&runtime, listener, socket, http_inspector, http_stopped);
             })?);
         }
         let control_inspector = inspector.clone();
@@ -134,6 +139,7 @@ impl Reflector {
         info!(
             listen = %listen_address,
             http = http_address.map(tracing::field::display),
+            control = control_path.as_deref().map(|path| tracing::field::display(path.display())),
             shards,
             io = %backend,
             "reflector started"

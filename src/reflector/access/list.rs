@@ -44,6 +44,12 @@ impl AccessList {
         Self { rules, lengths, allows_others }
     }
 
+    /// How many prefixes are allowed, and how many denied.
+    pub(in crate::reflector) fn sizes(&self) -> (u64, u64) {
+        let allowed = self.rules.values().filter(|is_allowed| **is_allowed).count() as u64;
+        (allowed, self.rules.len() as u64 - allowed)
+    }
+
     /// Whether a source may connect.
     #[must_use]
     pub fn allows(&self, source: IpAddr) -> bool {

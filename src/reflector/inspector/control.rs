@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::InspectError;
+use super::log::LogLevel;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::looks::Look;
 use crate::reflector::refused;
+use crate::reflector::reload::Reloadable;
 
 /// A shard that has not turned its loop for so long is stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -27,6 +29,11 @@ pub(in crate::reflector) struct Control {
     /// Sessions to end per second while draining.
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
+    /// Seconds, of our HELLO.
+    pub(super) keepalive: u32,
+    /// What is in force.
+    pub(super) settings: watch::Receiver<Reloadable>,
+    pub(super) log_level: LogLevel,
     /// Counts connections that were not taken.
     pub(in crate::reflector) refused: refused::Counters,
 }
@@ -36,6 +43,8 @@ impl Control {
         began: Instant,
         backend: Backend,
         shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+        keepalive: u32,
+        settings: watch::Receiver<Reloadable>,
     ) -> Self {
         Self {
             began,
@@ -43,6 +52,9 @@ impl Control {
             shards,
             drain: watch::Sender::new(None),
             is_listening: AtomicBool::new(false),
+            keepalive,
+            settings,
+            log_level: LogLevel::default(),
             refused: refused::Counters::default(),
         }
     }

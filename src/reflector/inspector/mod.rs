@@ -5,6 +5,8 @@
 
 mod control;
 pub(super) mod drain;
+mod limits;
+mod log;
 mod tap;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,14 +15,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 pub use crate::shard::inspect::TapFilter;
 pub(super) use control::Control;
+pub use limits::InForce;
+pub use log::Detail;
 pub use tap::{Tap, TapEvent};
 
 use super::driver::{Core, Gauge, Order};
 use super::refused::Refused;
+use super::reload::Reloadable;
 use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
@@ -80,8 +85,10 @@ impl Inspector {
         began: Instant,
         backend: Backend,
         shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+        keepalive: u32,
+        settings: watch::Receiver<Reloadable>,
     ) -> Self {
-        Self { control: Arc::new(Control::new(began, backend, shards)) }
+        Self { control: Arc::new(Control::new(began, backend, shards, keepalive, settings)) }
     }
 
     /// Counters and histograms. Cost: a copy per shard.

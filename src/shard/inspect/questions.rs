@@ -195,9 +195,14 @@ impl Shard {
         vnet.map_or_else(Standing::default, |vnet| vnet.standing(peer, destination, next_hop))
     }
 
+    /// Where a session is, if there is one of that name.
+    pub(crate) fn slot_of(&self, id: PeerId) -> Option<Slot> {
+        self.by_id.get(&id).copied()
+    }
+
     /// Ends a session because an operator wants it. `false` when there is none of that name.
     pub(crate) fn reset(&mut self, id: PeerId, reason: CloseReason) -> bool {
-        let slot = self.by_id.get(&id).copied();
+        let slot = self.slot_of(id);
         if let Some(slot) = slot {
             self.close(slot, reason);
         }

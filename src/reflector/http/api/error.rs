@@ -11,13 +11,19 @@ use crate::reflector::inspector::InspectError;
 
 /// See the module's documentation.
 #[derive(Debug, Error)]
-pub(in crate::reflector::http) enum ApiError {
+pub(in crate::reflector) enum ApiError {
     #[error("{0}")]
     Asked(String),
     #[error("{0}")]
     NotFound(String),
     #[error("only GET and HEAD are allowed")]
     ReadOnly,
+    #[error("only POST is allowed")]
+    OnlyPost,
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0} streams of events are open already; end one of them")]
+    TooManyStreams(usize),
     #[error(transparent)]
     Inspect(#[from] InspectError),
 }
@@ -38,8 +44,9 @@ impl IntoResponse for ApiError {
         let status = match self {
             Self::Asked(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Inspect(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ReadOnly | Self::OnlyPost => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Inspect(_) | Self::TooManyStreams(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, Json(Body { error: self.to_string() })).into_response()
     }

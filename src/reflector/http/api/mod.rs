@@ -1,11 +1,13 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
-//! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`
-//! and `shards` answer.
+//! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`,
+//! `shards`, `limits` and `events` answer.
 
 mod counts;
 mod error;
-mod params;
+mod events;
+mod limits;
+pub(in crate::reflector) mod params;
 mod peers;
 mod routes;
 mod rows;
@@ -15,9 +17,10 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::reflector::inspector::Inspector;
-pub(super) use error::ApiError;
+pub(in crate::reflector) use error::ApiError;
 
 pub(super) fn router() -> Router<Inspector> {
+    let streams = events::Streams::default();
     Router::new()
         .route("/peers", get(peers::list))
         .route("/peers/{id}", get(peers::detail))
@@ -29,6 +32,11 @@ pub(super) fn router() -> Router<Inspector> {
         .route("/routes/lookup", get(routes::lookup))
         .route("/counters", get(shards::counters))
         .route("/shards", get(shards::list))
+        .route("/limits", get(limits::limits))
+        .route(
+            "/events",
+            get(async move |state, asked| events::stream(&streams, state, asked).await),
+        )
         .fallback(async || ApiError::NotFound("there is no such page".into()))
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
 }

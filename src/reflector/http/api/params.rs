@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ApiError;
 use crate::ids::PeerId;
-use crate::reflector::inspector::PAGE_MAX;
+use crate::reflector::inspector::{PAGE_MAX, TapFilter};
 use crate::shard::inspect::{Cursor, Lookup, RouteFilter};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
@@ -21,6 +21,23 @@ const LIMIT: usize = 100;
 pub(super) struct Paging {
     cursor: Option<String>,
     limit: Option<String>,
+}
+
+/// Which sessions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeersAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    slow: Option<String>,
+    name: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventsAsked {
+    vni: Option<String>,
 }
 
 /// Which routes of a VNI.
@@ -69,6 +86,37 @@ pub(super) struct ExplainAsked {
 impl Paging {
     pub(super) fn read(&self) -> Result<(Cursor, usize), ApiError> {
         paging(self.cursor.as_deref(), self.limit.as_deref())
+    }
+}
+
+/// What is asked about sessions.
+pub(super) enum Peers {
+    /// Those that a text names.
+    Named(String),
+    /// A page of those that are slow, or of all.
+    Page { is_slow: bool, from: Cursor, limit: usize },
+}
+
+impl PeersAsked {
+    pub(super) fn read(self) -> Result<Peers, ApiError> {
+        if let Some(name) = self.name {
+            let others = [&self.cursor, &self.limit, &self.slow];
+            return if others.into_iter().all(Option::is_none) {
+                Ok(Peers::Named(name))
+            } else {
+                Err(ApiError::Asked("name must be given alone".into()))
+            };
+        }
+        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
+        let is_slow = optional("slow", "true or false", self.slow.as_deref())?.unwrap_or(false);
+        Ok(Peers::Page { is_slow, from, limit })
+    }
+}
+
+impl EventsAsked {
+    pub(super) fn read(&self) -> Result<TapFilter, ApiError> {
+        let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
+        Ok(vni.map_or(TapFilter::All, TapFilter::Vni))
     }
 }
 
@@ -138,7 +186,7 @@ impl ExplainAsked {
 }
 
 /// A peer by its number, with or without `#`.
-pub(super) fn peer(name: &str, text: &str) -> Result<PeerId, ApiError> {
+pub(in crate::reflector) fn peer(name: &str, text: &str) -> Result<PeerId, ApiError> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     digits.parse().map(PeerId).map_err(|_| wrong(name, "a peer's number", text))
 }
@@ -167,11 +215,14 @@ fn paging(cursor: Option<&str>, limit: Option<&str>) -> Result<(Cursor, usize), 
     Ok((cursor.unwrap_or_default(), limit.unwrap_or(LIMIT).clamp(1, PAGE_MAX)))
 }
 
-fn required<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, ApiError> {
+pub(in crate::reflector) fn required<'a>(
+    name: &str,
+    text: Option<&'a str>,
+) -> Result<&'a str, ApiError> {
     text.ok_or_else(|| ApiError::Asked(format!("{name} must be given")))
 }
 
-fn optional<T: FromStr>(
+pub(in crate::reflector) fn optional<T: FromStr>(
     name: &str,
     expected: &str,
     text: Option<&str>,
@@ -183,6 +234,6 @@ fn parse<T: FromStr>(name: &str, expected: &str, text: &str) -> Result<T, ApiErr
     text.parse().map_err(|_| wrong(name, expected, text))
 }
 
-fn wrong(name: &str, expected: &str, text: &str) -> ApiError {
+pub(in crate::reflector) fn wrong(name: &str, expected: &str, text: &str) -> ApiError {
     ApiError::Asked(format!("{name}: expected {expected}, found {text:?}"))
 }

@@ -5,16 +5,24 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 
 use super::ApiError;
-use super::params::{self, Paging, SubscriptionsAsked};
+use super::params::{self, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{Listing, PeerDetailRow, PeerRow, SubscriptionRow};
 use crate::reflector::inspector::Inspector;
+use crate::shard::inspect::Page;
 
 pub(super) async fn list(
     State(inspector): State<Inspector>,
-    asked: Result<Query<Paging>, QueryRejection>,
+    asked: Result<Query<PeersAsked>, QueryRejection>,
 ) -> Result<Json<Listing<PeerRow>>, ApiError> {
-    let (from, limit) = asked?.0.read()?;
-    Ok(Json(Listing::of(inspector.peers(from, limit).await?)))
+    let page = match asked?.0.read()? {
+        Peers::Named(name) => Page { rows: inspector.find_peer(&name).await?, next: None },
+        Peers::Page { is_slow, from, limit } => {
+            let mut page = inspector.peers(from, limit).await?;
+            page.rows.retain(|peer| !is_slow || peer.is_slow);
+            page
+        }
+    };
+    Ok(Json(Listing::of(page)))
 }
 
 pub(super) async fn detail(

@@ -211,7 +211,7 @@ impl From<RouteInfo> for RouteRow {
 }
 
 #[derive(Debug, Serialize)]
-struct NextHopRow {
+pub(super) struct NextHopRow {
     address: IpAddr,
     target_vni: u32,
     r#type: &'static str,

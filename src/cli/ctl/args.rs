@@ -1,0 +1,274 @@
+//! What can be said to `metalbond ctl`. Completions and the manual pages come from here.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use crate::cli::log::Level;
+use crate::cli::values::duration;
+
+/// What the help ends with.
+const ABOUT_NAMES: &str = "Commands may be shortened to what tells them apart: sh p, exp, mon.\n\
+    A PEER is the number of its session (7 or #7), its node's name, its address, or address and port.";
+
+#[derive(Debug, clap::Args)]
+#[command(
+    infer_subcommands = true,
+    infer_long_args = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = ABOUT_NAMES
+)]
+pub(in crate::cli) struct Args {
+    /// The control socket of the reflector, its --control
+    #[arg(
+        long,
+        value_name = "PATH",
+        global = true,
+        env = "METALBOND_CONTROL",
+        hide_env_values = true,
+        default_value = "/run/metalbond/control.sock"
+    )]
+    pub(super) socket: PathBuf,
+
+    /// JSON for programs instead of tables for people
+    #[arg(short, long, global = true)]
+    pub(super) json: bool,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what there is.
+    #[command(arg_required_else_help = true)]
+    Show {
+        #[command(subcommand)]
+        what: Show,
+    },
+    /// Say whether a peer has a route, and why.
+    Explain {
+        /// Who: a session's number, node, address, or address and port
+        #[arg(value_name = "PEER")]
+        peer: String,
+        /// Which: vni#prefix, or vni#prefix#hop[#STD|LB|NAT[#from#to]], as a leaf announces it
+        #[arg(value_name = "ROUTE", value_parser = route)]
+        route: Route,
+    },
+    /// Show routes and sessions as they come and go, until it is interrupted.
+    Monitor {
+        /// Routes of this VNI only; sessions are shown in any case
+        #[arg(value_name = "VNI")]
+        vni: Option<u32>,
+    },
+    /// End a session; the peer may come back at once.
+    #[command(arg_required_else_help = true)]
+    Reset {
+        #[command(subcommand)]
+        what: Reset,
+    },
+    /// Take no new sessions, and end those that there are.
+    Drain {
+        /// Sessions to end per second
+        #[arg(long, value_name = "N", default_value = "100")]
+        rate: NonZeroU32,
+        /// Return when no session is left
+        #[arg(long)]
+        wait: bool,
+        /// Wait for so long at most (90s, 500ms)
+        #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait")]
+        timeout: Option<Duration>,
+    },
+    /// Take sessions again, and end no more.
+    Undrain,
+    /// Log more or less, or more about one session until it ends.
+    Log {
+        /// How much: of one session, debug tells of each read and write, trace of each message
+        #[arg(value_name = "error|warn|info|debug|trace", hide_possible_values = true)]
+        level: Level,
+        /// To log about one session
+        #[arg(value_name = "peer", value_parser = peer_word, requires = "peer")]
+        of: Option<()>,
+        /// Which: a session's number, node, address, or address and port
+        #[arg(value_name = "PEER")]
+        peer: Option<String>,
+    },
+    /// Write everything into a file, as JSON.
+    Dump {
+        /// The file, which is replaced when all has been written; - is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Show {
+    /// All peers, or one in detail.
+    #[command(visible_alias = "peer")]
+    Peers {
+        /// The one: a session's number, node, address, or address and port
+        #[arg(value_name = "PEER")]
+        peer: Option<String>,
+    },
+    /// VNIs that somebody takes part in.
+    Vnis,
+    /// Routes, and who announces them.
+    Routes {
+        /// An address: the routes of the longest prefix around it. A prefix: its routes and those
+        /// within it
+        #[arg(value_name = "ADDRESS|PREFIX", value_parser = within)]
+        within: Option<Within>,
+        /// Of this VNI only
+        #[arg(long, value_name = "VNI")]
+        vni: Option<u32>,
+    },
+    /// Who is subscribed to what, and how far behind.
+    Subscriptions {
+        /// To this VNI only
+        #[arg(long, value_name = "VNI")]
+        vni: Option<u32>,
+        /// Of this peer only
+        #[arg(long, value_name = "PEER")]
+        peer: Option<String>,
+    },
+    /// Peers that are behind, or whose write has hung for more than a second, and why.
+    Slow,
+    /// Shards: their load and what they hold.
+    Shards,
+    /// Limits and settings in force, and how often each was hit.
+    Limits,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Reset {
+    /// One session.
+    Peer {
+        /// Which: a session's number, node, address, or address and port
+        #[arg(value_name = "PEER")]
+        peer: String,
+    },
+}
+
+/// Which routes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Within {
+    Address(IpAddr),
+    Prefix(String),
+}
+
+/// A route as text, for the reflector to read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Route {
+    pub(super) vni: u32,
+    pub(super) destination: String,
+    /// Names and values of what else is asked.
+    pub(super) next_hop: Vec<(&'static str, String)>,
+}
+
+fn within(text: &str) -> Result<Within, String> {
+    let is_prefix = |(address, length): (&str, &str)| {
+        let most = address.parse::<IpAddr>().ok().map(|ip| if ip.is_ipv4() { 32 } else { 128 });
+        length.parse::<u8>().is_ok_and(|length| most.is_some_and(|most| length <= most))
+    };
+    match text.parse() {
+        Ok(address) => Ok(Within::Address(address)),
+        Err(_) if text.split_once('/').is_some_and(is_prefix) => {
+            Ok(Within::Prefix(text.to_owned()))
+        }
+        Err(_) => Err("expected an address or a prefix, such as 10.0.0.1 or 10.0.0.0/8".into()),
+    }
+}
+
+fn route(text: &str) -> Result<Route, String> {
+    let form = || {
+        "expected vni#prefix or vni#prefix#hop[#STD|LB|NAT[#from#to]], such as 23#10.0.23.0/24"
+            .to_owned()
+    };
+    let parts: Vec<_> = text.split('#').collect();
+    let [vni, destination, hop @ ..] = parts.as_slice() else { return Err(form()) };
+    let vni = vni.parse().map_err(|_| format!("{vni:?} is no VNI, expected a number"))?;
+    within(destination).map_err(|_| form())?;
+    let mut next_hop = Vec::new();
+    if let [address, rest @ ..] = hop {
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| format!("{address:?} is no next hop, expected an address"))?;
+        next_hop.push(("next_hop", address.to_string()));
+        let kind = match rest.first() {
+            None | Some(&"STD") => "standard",
+            Some(&"LB") => "lb",
+            Some(&"NAT") => "nat",
+            Some(other) => {
+                return Err(format!("{other:?} is no route type, expected STD, LB or NAT"));
+            }
+        };
+        next_hop.push(("type", kind.to_owned()));
+        match rest {
+            [] | [_] => {}
+            [_, from, to] => {
+                for (name, port) in [("nat_from", from), ("nat_to", to)] {
+                    let port: u16 = port.parse().map_err(|_| form())?;
+                    next_hop.push((name, port.to_string()));
+                }
+            }
+            _ => return Err(form()),
+        }
+    }
+    Ok(Route { vni, destination: (*destination).to_owned(), next_hop })
+}
+
+/// The word `peer`, or what it begins with.
+fn peer_word(text: &str) -> Result<(), String> {
+    if !text.is_empty() && "peer".starts_with(text) {
+        Ok(())
+    } else {
+        Err("expected nothing more, or: peer PEER".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_told_as_leaves_announce_them() {
+        let plain = route("23#10.0.23.0/24").unwrap();
+        assert_eq!((plain.vni, &*plain.destination), (23, "10.0.23.0/24"));
+        assert!(plain.next_hop.is_empty());
+        let nat = route("4294967295#fd00::/64#2001:db8::1#NAT#1024#2047").unwrap();
+        let said: Vec<_> = nat.next_hop.iter().map(|(name, text)| (*name, &**text)).collect();
+        let expected = [
+            ("next_hop", "2001:db8::1"),
+            ("type", "nat"),
+            ("nat_from", "1024"),
+            ("nat_to", "2047"),
+        ];
+        assert_eq!(said, expected);
+        for wrong in [
+            "",
+            "10.0.0.0/8",
+            "x#10.0.0.0/8",
+            "1#10.0.0.0/33",
+            "1#10.0.0.0/8#",
+            "1#10.0.0.0/8#hop",
+            "1#10.0.0.0/8#::1#XYZ",
+            "1#10.0.0.0/8#::1#NAT#1",
+            "1#10.0.0.0/8#::1#NAT#1#65536",
+        ] {
+            assert!(route(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_prefixes_are_told_apart() {
+        assert_eq!(within("::1"), Ok(Within::Address("::1".parse().unwrap())));
+        assert_eq!(within("::/0"), Ok(Within::Prefix("::/0".into())));
+        for wrong in ["", "10", "10.0.0.0/", "10.0.0.0/33", "/8", "::/129", "host/8"] {
+            assert!(within(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! HTTP over the control socket.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::screen::Failed;
+
+/// For how long an answer may take: a reflector looks at four million places in less.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One connection, asked one thing after the other.
+pub(super) struct Client {
+    sender: SendRequest<Empty<Bytes>>,
+    path: PathBuf,
+}
+
+/// What went wrong, as the reflector says it.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl Client {
+    pub(super) async fn connect(path: &Path) -> Result<Self, Failed> {
+        let shown = path.display();
+        let stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => format!(
+                "there is no control socket {shown}: start the reflector with --control, or say where \
+                 its socket is (--socket, METALBOND_CONTROL)"
+            ),
+            ErrorKind::PermissionDenied => format!(
+                "the control socket {shown} is for the reflector's user and root only: use sudo"
+            ),
+            ErrorKind::ConnectionRefused => format!(
+                "nobody answers on the control socket {shown}: the reflector that made it is gone, \
+                 start it again"
+            ),
+            _ => format!("cannot connect to the control socket {shown}: {error}"),
+        })?;
+        let path = path.to_owned();
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| lost(&path, &error))?;
+        // Ends with the sender; what goes wrong shows in the answer that does not come.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, path })
+    }
+
+    /// Asks for a document.
+    pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failed> {
+        let body = self.ask(Method::GET, path).await?;
+        self.read(&body)
+    }
+
+    /// Asks for a document as it is.
+    pub(super) async fn get_text(&mut self, path: &str) -> Result<String, Failed> {
+        let body = self.ask(Method::GET, path).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Tells it to do something; its answer as it is.
+    pub(super) async fn post(&mut self, path: &str) -> Result<String, Failed> {
+        let body = self.ask(Method::POST, path).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Asks for something without end, or of any size.
+    pub(super) async fn stream(&mut self, path: &str) -> Result<Stream, Failed> {
+        let answer = self.send(Method::GET, path).await?;
+        Ok(Stream { body: answer.into_body(), path: self.path.clone() })
+    }
+
+    async fn ask(&mut self, method: Method, path: &str) -> Result<Bytes, Failed> {
+        let asked = async {
+            let answer = self.send(method, path).await?;
+            let body = answer.into_body().collect().await;
+            Ok(body.map_err(|error| lost(&self.path, &error))?.to_bytes())
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failed::Sentence(format!(
+                "the reflector has not answered for {PATIENCE:?}: see its log, and /livez"
+            ))),
+        }
+    }
+
+    /// Sends a request; the head of the answer, if it is a good one.
+    async fn send(&mut self, method: Method, path: &str) -> Result<Response<Incoming>, Failed> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "metalbond")
+            .body(Empty::new())
+            .map_err(|error| format!("cannot ask for {path}: {error}"))?;
+        let sent = async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        };
+        let answer = sent.await.map_err(|error| lost(&self.path, &error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| lost(&self.path, &error))?.to_bytes();
+        Err(Failed::Sentence(match serde_json::from_slice(&body) {
+            Ok(Refusal { error }) => error,
+            Err(_) => format!("the reflector does not know {path} ({status}): is it an older one?"),
+        }))
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failed> {
+        serde_json::from_slice(body).map_err(|error| {
+            let path = self.path.display();
+            format!("what answers on {path} says what no reflector says: {error}").into()
+        })
+    }
+}
+
+/// An answer that comes piece by piece.
+pub(super) struct Stream {
+    body: Incoming,
+    path: PathBuf,
+}
+
+impl Stream {
+    /// The next piece; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failed> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| lost(&self.path, &error))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn lost(path: &Path, error: &hyper::Error) -> Failed {
+    let path = path.display();
+    Failed::Sentence(format!(
+        "the connection to the reflector was lost ({path}): {error}; has it been stopped?"
+    ))
+}
+
+/// A text as part of a query.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn nothing_ends_a_query() {
+        assert_eq!(escaped("a-1.b"), "a-1.b");
+        assert_eq!(escaped("[::1]:5&x=#\r\n é"), "%5B%3A%3A1%5D%3A5%26x%3D%23%0D%0A%20%C3%A9");
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything that can be asked, in one JSON document.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Ctl;
+use super::listing::Pages;
+use super::screen::Failed;
+
+/// Listings, by the members that have their rows.
+const LISTINGS: [(&str, &str); 3] = [
+    ("peers", "/api/v1/peers"),
+    ("vnis", "/api/v1/vnis"),
+    ("subscriptions", "/api/v1/subscriptions"),
+];
+/// Documents, by the members that they are.
+const DOCUMENTS: [(&str, &str); 3] =
+    [("counters", "/api/v1/counters"), ("shards", "/api/v1/shards"), ("limits", "/api/v1/limits")];
+
+impl Ctl {
+    pub(super) async fn dump(&mut self, file: &Path) -> Result<(), Failed> {
+        if file == Path::new("-") {
+            let mut out = BufWriter::new(io::stdout());
+            self.write_everything(&mut out, &|error| error.into()).await?;
+            return Ok(out.flush()?);
+        }
+        let mut part = Part::new(file)?;
+        let (path, out) = (part.path.clone(), &mut part.out);
+        let failed = |error| cannot_write(&path, &error);
+        self.write_everything(out, &failed).await?;
+        part.finish(file)
+    }
+
+    async fn write_everything(
+        &mut self,
+        out: &mut impl Write,
+        failed: &impl Fn(io::Error) -> Failed,
+    ) -> Result<(), Failed> {
+        let mut write = |text: &[u8]| out.write_all(text).map_err(failed);
+        let version = env!("CARGO_PKG_VERSION");
+        write(format!("{{\"written_by\":\"metalbond/{version}\"").as_bytes())?;
+        for (name, path) in DOCUMENTS {
+            let text = self.client.get_text(path).await?;
+            write(format!(",\n\"{name}\":{text}").as_bytes())?;
+        }
+        for (name, path) in LISTINGS {
+            write(format!(",\n\"{name}\":[").as_bytes())?;
+            let mut pages = Pages::new(path.to_owned());
+            let mut joint = "\n";
+            while let Some(rows) = pages.next(self).await? {
+                for row in rows {
+                    write(joint.as_bytes())?;
+                    write(row.get().as_bytes())?;
+                    joint = ",\n";
+                }
+            }
+            write(b"]")?;
+        }
+        // Has the date as well.
+        write(b",\n\"table\":")?;
+        let mut table = self.client.stream("/routes.json").await?;
+        while let Some(piece) = table.next().await? {
+            write(&piece)?;
+        }
+        write(b"}\n")
+    }
+}
+
+/// The file while it is not whole. Removed unless it is finished.
+struct Part {
+    out: BufWriter<File>,
+    path: PathBuf,
+    is_finished: bool,
+}
+
+impl Part {
+    fn new(file: &Path) -> Result<Self, Failed> {
+        let mut path = file.as_os_str().to_owned();
+        path.push(".part");
+        let path = PathBuf::from(path);
+        // What an earlier one has left; never what a link leads to.
+        drop(fs::remove_file(&path));
+        let out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let out = out.map_err(|error| cannot_write(&path, &error))?;
+        Ok(Self { out: BufWriter::new(out), path, is_finished: false })
+    }
+
+    fn finish(mut self, file: &Path) -> Result<(), Failed> {
+        let mut finish = || {
+            self.out.flush()?;
+            self.out.get_ref().sync_all()?;
+            fs::rename(&self.path, file)
+        };
+        finish().map_err(|error| cannot_write(file, &error))?;
+        self.is_finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failed {
+    let path = path.display();
+    Failed::Sentence(format!(
+        "cannot write {path}: {error}; give a file in a folder that you may write to"
+    ))
+}

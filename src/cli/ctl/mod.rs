@@ -1,0 +1,71 @@
+//! `metalbond ctl`: asks a running reflector over its control socket, and tells it what to do.
+//!
+//! `args` is what can be said; `client` speaks HTTP over the socket, `listing` reads listings page by
+//! page; `screen` and `table` write, `units` says numbers for people. `show`, `peer` and `routes` are
+//! about what there is, `monitor` about what happens, `tell` about what is to be done, `dump` writes a
+//! file of everything.
+//!
+//! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
+
+mod args;
+mod client;
+mod dump;
+mod listing;
+mod monitor;
+mod peer;
+mod routes;
+mod screen;
+mod show;
+mod table;
+mod tell;
+mod units;
+
+use clap::{ArgMatches, FromArgMatches as _};
+
+pub(super) use self::args::Args;
+use self::args::{Command, Reset, Show};
+use self::client::Client;
+use self::screen::{Failed, Screen};
+use super::options::Wrong;
+
+/// A command's run: whom it asks and where it writes.
+struct Ctl {
+    client: Client,
+    screen: Screen,
+}
+
+pub(super) fn run(own: &ArgMatches) -> Result<(), Wrong> {
+    let args = Args::from_arg_matches(own).map_err(Wrong::Usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot set up an event loop: {error}"))?;
+    match runtime.block_on(run_command(args)) {
+        // Whoever reads standard output has read enough.
+        Ok(()) | Err(Failed::NoReader) => Ok(()),
+        Err(Failed::Sentence(sentence)) => Err(sentence.into()),
+    }
+}
+
+async fn run_command(Args { socket, json, command }: Args) -> Result<(), Failed> {
+    let client = Client::connect(&socket).await?;
+    let mut ctl = Ctl { client, screen: Screen::new(json) };
+    match command {
+        Command::Show { what } => match what {
+            Show::Peers { peer: None } => ctl.show_peers().await,
+            Show::Peers { peer: Some(peer) } => ctl.show_peer(&peer).await,
+            Show::Vnis => ctl.show_vnis().await,
+            Show::Routes { within, vni } => ctl.show_routes(within, vni).await,
+            Show::Subscriptions { vni, peer } => ctl.show_subscriptions(vni, peer).await,
+            Show::Slow => ctl.show_slow().await,
+            Show::Shards => ctl.show_shards().await,
+            Show::Limits => ctl.show_limits().await,
+        },
+        Command::Explain { peer, route } => ctl.explain(&peer, &route).await,
+        Command::Monitor { vni } => ctl.monitor(vni).await,
+        Command::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
+        Command::Drain { rate, wait, timeout } => ctl.drain(rate, wait, timeout).await,
+        Command::Undrain => ctl.undrain().await,
+        Command::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
+        Command::Dump { file } => ctl.dump(&file).await,
+    }?;
+    ctl.screen.finish()
+}

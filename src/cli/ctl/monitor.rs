@@ -1,0 +1,115 @@
+//! What happens, as it happens.
+
+use serde_json::Value;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+use super::Ctl;
+use super::routes::next_hop;
+use super::screen::Failed;
+use super::units::{count, said};
+
+/// What begins a line with an event.
+const DATA: &[u8] = b"data: ";
+
+impl Ctl {
+    /// Until the reflector ends, or this process is interrupted.
+    pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
+        let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
+        let mut stream = self.client.stream(&format!("/api/v1/events{which}")).await?;
+        eprintln!("watching, until interrupted");
+        let mut rest = Vec::new();
+        // Cut short is how a reflector that stops ends it.
+        while let Ok(Some(piece)) = stream.next().await {
+            rest.extend_from_slice(&piece);
+            let mut lines = Vec::new();
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                lines.push(rest.drain(..=end).collect::<Vec<u8>>());
+            }
+            for line in lines {
+                if let Some(event) = line.strip_prefix(DATA) {
+                    self.show_event(event.trim_ascii_end())?;
+                }
+            }
+            self.screen.finish()?;
+        }
+        eprintln!("the reflector has ended it");
+        Ok(())
+    }
+
+    fn show_event(&mut self, event: &[u8]) -> Result<(), Failed> {
+        if self.screen.is_json {
+            self.screen.write(&String::from_utf8_lossy(event))?;
+            return self.screen.write("\n");
+        }
+        let Ok(event) = serde_json::from_slice(event) else { return Ok(()) };
+        self.screen.write(&format!("{}  {}\n", now(), told(&event)))
+    }
+}
+
+/// An event in one line.
+fn told(event: &Value) -> String {
+    let what = event["event"].as_str().unwrap_or_default();
+    match what {
+        "added" | "withdrawn" => {
+            let (vni, destination) = (count(&event["vni"]), said(&event["destination"]));
+            let hop = next_hop(&event["next_hop"]);
+            let kind = match event["next_hop"]["type"].as_str() {
+                Some("standard") | None => String::new(),
+                Some(other) => format!(" {other}"),
+            };
+            let by = match event["announcer"].as_u64() {
+                Some(peer) => format!("by #{peer}"),
+                None => "by several".to_owned(),
+            };
+            format!("{what:11}  vni {vni}  {destination} via {hop}{kind}  {by}")
+        }
+        "established" | "closed" => {
+            let why = match event["detail"].as_str() {
+                Some(_) => format!("  {}", said(&event["detail"])),
+                None => String::new(),
+            };
+            let (peer, node, remote) =
+                (count(&event["peer"]), said(&event["node"]), said(&event["remote"]));
+            format!("{what:11}  #{peer}  {node}  {remote}{why}")
+        }
+        "missed" => {
+            format!("{what:11}  {} events, which came too fast to be shown", count(&event["count"]))
+        }
+        _ => said(event),
+    }
+}
+
+/// The time in UTC.
+fn now() -> String {
+    let mut text = String::new();
+    // A String takes everything.
+    SystemTime.format_time(&mut Writer::new(&mut text)).unwrap_or_default();
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_are_one_line() {
+        let hop = json!({"address": "2001:db8::1", "target_vni": 0, "type": "standard"});
+        let added = json!({
+            "event": "added", "vni": 7, "destination": "10.0.0.1/32", "next_hop": hop, "announcer": 3
+        });
+        assert_eq!(told(&added), "added        vni 7  10.0.0.1/32 via 2001:db8::1  by #3");
+        let closed = json!({
+            "event": "closed", "peer": 3, "node": "a\u{1b}", "remote": "[::1]:1", "detail": "closed by peer"
+        });
+        assert_eq!(told(&closed), "closed       #3  a?  [::1]:1  closed by peer");
+        assert!(told(&json!({"event": "missed", "count": 5})).contains("5 events"));
+    }
+
+    #[test]
+    fn times_are_in_utc() {
+        assert!(now().ends_with('Z') && now().len() == "2026-11-23T03:10:11.123456Z".len());
+    }
+}

@@ -1,0 +1,96 @@
+//! One peer: found by what people call it, and shown in detail.
+
+use serde_json::Value;
+
+use super::Ctl;
+use super::client::escaped;
+use super::listing::View;
+use super::screen::Failed;
+use super::table::{Column, number, pairs, text};
+use super::units::{count, said, size, time};
+
+/// Candidates that are named.
+const NAMED_MAX: usize = 5;
+
+const PARTS: &[Column] = &[
+    number("VNI", |part| count(&part["vni"])),
+    number("ROUTES", |part| count(&part["routes"])),
+    text("SUBSCRIPTION", |part| said(&part["subscription"]["state"]).replace('_', " ")),
+    number("CHANGES BEHIND", |part| count(&part["subscription"]["behind_entries"])),
+    number("DUMP PLACES LEFT", |part| count(&part["subscription"]["behind_places"])),
+];
+
+impl Ctl {
+    /// The number of the one session that a text names.
+    pub(super) async fn find(&mut self, name: &str) -> Result<u64, Failed> {
+        let found = self.rows(format!("/api/v1/peers?name={}", escaped(name))).await?;
+        let id = |peer: &Value| peer["id"].as_u64().unwrap_or_default();
+        match found.as_slice() {
+            [peer] => Ok(id(peer)),
+            [] => Err(Failed::Sentence(format!(
+                "no session is called {name:?}: give its number, node or address, which metalbond ctl \
+                 show peers lists"
+            ))),
+            many => {
+                let told = |peer: &Value| {
+                    format!("#{} ({}, {})", id(peer), said(&peer["node"]), said(&peer["remote"]))
+                };
+                let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(told).collect();
+                if many.len() > NAMED_MAX {
+                    names.push(format!("{} more", many.len() - NAMED_MAX));
+                }
+                let (count, names) = (many.len(), names.join(", "));
+                Err(Failed::Sentence(format!(
+                    "{count} sessions are called {name:?}: {names}; give the number of one"
+                )))
+            }
+        }
+    }
+
+    pub(super) async fn show_peer(&mut self, name: &str) -> Result<(), Failed> {
+        let id = self.find(name).await?;
+        let path = format!("/api/v1/peers/{id}");
+        if self.screen.is_json {
+            let text = self.client.get_text(&path).await?;
+            return self.screen.line(&text);
+        }
+        let peer: Value = self.client.get(&path).await?;
+        let knows: Vec<_> =
+            peer["capabilities"].as_array().into_iter().flatten().map(said).collect();
+        let is = |member: &str| if peer[member] == true { "yes" } else { "no" }.to_owned();
+        let text = pairs(&[
+            ("peer", format!("#{id}")),
+            ("node", said(&peer["node"])),
+            ("agent", said(&peer["agent"])),
+            ("remote", said(&peer["remote"])),
+            ("shard", count(&peer["shard"])),
+            ("state", said(&peer["state"])),
+            ("uptime", time(&peer["uptime_seconds"])),
+            ("established for", time(&peer["established_seconds"])),
+            ("keepalive", time(&peer["keepalive_seconds"])),
+            ("last heard", format!("{} ago", time(&peer["last_heard_seconds"]))),
+            ("reflector", is("is_server")),
+            ("extensions", if knows.is_empty() { "none".into() } else { knows.join(", ") }),
+            ("slow", is("is_slow")),
+            ("paced", is("is_paced")),
+            ("paused", is("is_paused")),
+            ("routes", count(&peer["routes"])),
+            ("subscriptions", count(&peer["subscriptions"])),
+            ("behind in", format!("{} VNIs", count(&peer["behind"]))),
+            ("backlog", size(&peer["backlog_bytes"])),
+            ("writing for", time(&peer["writing_seconds"])),
+            ("received", {
+                let (updates, bytes) = (count(&peer["updates_received"]), &peer["bytes_received"]);
+                format!("{updates} updates, {}", size(bytes))
+            }),
+            ("sent", {
+                let (adds, removes) = (count(&peer["adds_sent"]), count(&peer["removes_sent"]));
+                format!("{adds} adds, {removes} removes, {}", size(&peer["bytes_sent"]))
+            }),
+        ]);
+        self.screen.write(&text)?;
+        self.screen.write("\n")?;
+        let parts = peer["vnis"].as_array().cloned().unwrap_or_default();
+        self.show_rows(parts, &View { columns: PARTS, nothing: "It takes part in no VNI." })
+    }
+}

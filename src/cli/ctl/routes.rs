@@ -1,0 +1,105 @@
+//! Routes, and why a peer has one.
+
+use serde_json::Value;
+
+use super::Ctl;
+use super::args::{Route, Within};
+use super::client::escaped;
+use super::listing::View;
+use super::screen::Failed;
+use super::table::{Column, number, text};
+use super::units::{count, said, time};
+
+/// Announcers that are named in a row.
+const NAMED_MAX: usize = 4;
+
+const ROUTES: &[Column] = &[
+    number("VNI", |row| count(&row["vni"])),
+    text("DESTINATION", |row| said(&row["destination"])),
+    text("NEXT HOP", |row| next_hop(&row["next_hop"])),
+    text("TYPE", |row| said(&row["next_hop"]["type"])),
+    number("AGE", |row| time(&row["age_seconds"])),
+    text("ANNOUNCED BY", |row| announcers(row)),
+];
+
+impl Ctl {
+    pub(super) async fn show_routes(
+        &mut self,
+        within: Option<Within>,
+        vni: Option<u32>,
+    ) -> Result<(), Failed> {
+        let vnis = match vni {
+            Some(vni) => vec![u64::from(vni)],
+            None => self.vnis().await?,
+        };
+        let paths = vnis.into_iter().map(|vni| match &within {
+            None => format!("/api/v1/vnis/{vni}/routes"),
+            Some(Within::Prefix(prefix)) => {
+                format!("/api/v1/vnis/{vni}/routes?within={}", escaped(prefix))
+            }
+            Some(Within::Address(address)) => {
+                let address = escaped(&address.to_string());
+                format!("/api/v1/routes/lookup?vni={vni}&address={address}")
+            }
+        });
+        self.list(paths, &View { columns: ROUTES, nothing: "There is no such route." }).await
+    }
+
+    /// All VNIs with routes, in ascending order.
+    async fn vnis(&mut self) -> Result<Vec<u64>, Failed> {
+        let rows = self.rows("/api/v1/vnis".to_owned()).await?;
+        let has_routes = |row: &&Value| row["routes"].as_u64().is_some_and(|routes| routes > 0);
+        let mut vnis: Vec<_> =
+            rows.iter().filter(has_routes).filter_map(|row| row["vni"].as_u64()).collect();
+        vnis.sort_unstable();
+        Ok(vnis)
+    }
+
+    pub(super) async fn explain(&mut self, peer: &str, route: &Route) -> Result<(), Failed> {
+        let id = self.find(peer).await?;
+        let Route { vni, destination, next_hop } = route;
+        let mut path =
+            format!("/api/v1/explain?peer={id}&vni={vni}&destination={}", escaped(destination));
+        for (name, value) in next_hop {
+            path.push_str(&format!("&{name}={}", escaped(value)));
+        }
+        if self.screen.is_json {
+            let text = self.client.get_text(&path).await?;
+            return self.screen.line(&text);
+        }
+        let explained: Value = self.client.get(&path).await?;
+        let verdict = match explained["verdict"].as_str() {
+            Some("sent") => "Sent: the peer has been sent all that it is owed of it.",
+            Some("waits") => "Waits: the peer is owed something that has not been sent yet.",
+            _ => "Not owed: the peer is not to have it.",
+        };
+        self.screen.write(&format!("{verdict}\n"))?;
+        for reason in explained["reasons"].as_array().into_iter().flatten() {
+            self.screen.write(&format!("- {}\n", said(reason)))?;
+        }
+        Ok(())
+    }
+}
+
+/// An address, and what is not plain about it.
+pub(super) fn next_hop(hop: &Value) -> String {
+    let mut text = said(&hop["address"]);
+    if hop["target_vni"].as_u64().is_some_and(|vni| vni > 0) {
+        text.push_str(&format!(" vni {}", count(&hop["target_vni"])));
+    }
+    if hop["type"] == "nat" {
+        text.push_str(&format!(" ports {}-{}", count(&hop["nat_from"]), count(&hop["nat_to"])));
+    }
+    text
+}
+
+fn announcers(row: &Value) -> String {
+    let known = row["announcers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut names: Vec<_> = known.iter().take(NAMED_MAX).map(|id| format!("#{id}")).collect();
+    let all = row["announcer_count"].as_u64().unwrap_or_default();
+    let left = all.saturating_sub(names.len() as u64);
+    if left > 0 {
+        names.push(format!("{left} more"));
+    }
+    names.join(" ")
+}

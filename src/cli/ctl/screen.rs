@@ -1,0 +1,59 @@
+//! Standard output, and how a command fails.
+
+use std::io::{self, BufWriter, ErrorKind, Stdout, Write as _};
+
+/// Why a command has ended early.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Nobody reads standard output any more.
+    NoReader,
+    /// Anything else.
+    Sentence(String),
+}
+
+impl From<String> for Failed {
+    fn from(sentence: String) -> Self {
+        Self::Sentence(sentence)
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::NoReader,
+            _ => Self::Sentence(format!("cannot write to standard output: {error}")),
+        }
+    }
+}
+
+/// Where a command writes, and in which form.
+pub(super) struct Screen {
+    pub(super) is_json: bool,
+    out: BufWriter<Stdout>,
+}
+
+impl Screen {
+    pub(super) fn new(is_json: bool) -> Self {
+        Self { is_json, out: BufWriter::new(io::stdout()) }
+    }
+
+    pub(super) fn write(&mut self, text: &str) -> Result<(), Failed> {
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    /// Lets it be seen now.
+    pub(super) fn line(&mut self, text: &str) -> Result<(), Failed> {
+        self.write(text)?;
+        self.write("\n")?;
+        Ok(self.out.flush()?)
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), Failed> {
+        Ok(self.out.flush()?)
+    }
+}
+
+/// What others have chosen, such as names of nodes: nothing in it is for the terminal to obey.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

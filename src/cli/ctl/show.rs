@@ -1,0 +1,234 @@
+//! What there is: peers, VNIs, subscriptions, shards, limits.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Ctl;
+use super::listing::View;
+use super::screen::Failed;
+use super::table::{Column, Table, number, text};
+use super::units::{count, said, size, time};
+
+/// Between two looks at what shards have used of their cores.
+const LOAD_OVER: Duration = Duration::from_millis(500);
+/// Of a node's name.
+const NODE_MAX: usize = 20;
+
+const PEERS: &[Column] = &[
+    number("PEER", |row| count(&row["id"])),
+    text("NODE", |row| node(&row["node"])),
+    text("REMOTE", |row| said(&row["remote"])),
+    text("STATE", |row| state(row)),
+    number("UPTIME", |row| time(&row["uptime_seconds"])),
+    number("ROUTES", |row| count(&row["routes"])),
+    number("SUBS", |row| count(&row["subscriptions"])),
+    number("BEHIND", |row| count(&row["behind"])),
+    number("BACKLOG", |row| size(&row["backlog_bytes"])),
+    number("ADDS", |row| count(&row["adds_sent"])),
+    number("REMOVES", |row| count(&row["removes_sent"])),
+];
+
+const SLOW: &[Column] = &[
+    number("PEER", |row| count(&row["id"])),
+    text("NODE", |row| node(&row["node"])),
+    text("REMOTE", |row| said(&row["remote"])),
+    number("SUBS", |row| count(&row["subscriptions"])),
+    number("BEHIND", |row| count(&row["behind"])),
+    number("BACKLOG", |row| size(&row["backlog_bytes"])),
+    number("WRITING", |row| time(&row["writing_seconds"])),
+    number("HEARD", |row| time(&row["last_heard_seconds"])),
+    text("WHY", |row| why(row)),
+];
+
+const VNIS: &[Column] = &[
+    number("VNI", |row| count(&row["vni"])),
+    number("SHARD", |row| count(&row["shard"])),
+    number("ROUTES", |row| count(&row["routes"])),
+    number("NEXT HOPS", |row| count(&row["next_hops"])),
+    number("MEMBERS", |row| count(&row["members"])),
+    number("SUBSCRIBERS", |row| count(&row["subscribers"])),
+    number("BEHIND", |row| count(&row["behind"])),
+    number("TOMBSTONES", |row| count(&row["tombstones"])),
+    number("JOURNAL", |row| count(&row["journal"])),
+];
+
+const SUBSCRIPTIONS: &[Column] = &[
+    number("PEER", |row| count(&row["peer"])),
+    number("VNI", |row| count(&row["vni"])),
+    text("STATE", |row| said(&row["state"]).replace('_', " ")),
+    number("CHANGES BEHIND", |row| count(&row["behind_entries"])),
+    number("DUMP PLACES LEFT", |row| count(&row["behind_places"])),
+];
+
+const SHARDS: &[Column] = &[
+    number("SHARD", |row| count(&row["shard"])),
+    text("STATE", |row| if row["is_stuck"] == true { "stuck" } else { "ok" }.into()),
+    number("LOAD", |row| said(&row["load"])),
+    number("CPU", |row| time(&row["cpu_seconds"])),
+    number("PEERS", |row| count(&row["now"]["established"])),
+    number("SLOW", |row| count(&row["now"]["slow_peers"])),
+    number("VNIS", |row| count(&row["now"]["vnis"])),
+    number("ROUTES", |row| count(&row["now"]["routes"])),
+    number("BACKLOG", |row| size(&row["now"]["backlog_bytes"])),
+    number("STALL P50", |row| time(&row["loop_stalls"]["p50_seconds"])),
+    number("P99", |row| time(&row["loop_stalls"]["p99_seconds"])),
+    number("P999", |row| time(&row["loop_stalls"]["p999_seconds"])),
+];
+
+const LIMITS: &[Column] = &[
+    text("LIMIT", |row| said(&row["name"])),
+    number("VALUE", |row| said(&row["value"])),
+    number("USED", |row| count(&row["used"])),
+    number("HITS", |row| count(&row["hits"])),
+];
+
+impl Ctl {
+    pub(super) async fn show_peers(&mut self) -> Result<(), Failed> {
+        let view = View { columns: PEERS, nothing: "No peer is connected." };
+        self.list(["/api/v1/peers".to_owned()], &view).await
+    }
+
+    pub(super) async fn show_slow(&mut self) -> Result<(), Failed> {
+        let view = View { columns: SLOW, nothing: "No peer is slow." };
+        self.list(["/api/v1/peers?slow=true".to_owned()], &view).await
+    }
+
+    pub(super) async fn show_vnis(&mut self) -> Result<(), Failed> {
+        let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI." };
+        self.list(["/api/v1/vnis".to_owned()], &view).await
+    }
+
+    pub(super) async fn show_subscriptions(
+        &mut self,
+        vni: Option<u32>,
+        peer: Option<String>,
+    ) -> Result<(), Failed> {
+        let view = View { columns: SUBSCRIPTIONS, nothing: "There is no such subscription." };
+        let Some(peer) = peer else {
+            let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
+            return self.list([format!("/api/v1/subscriptions{which}")], &view).await;
+        };
+        // A peer knows its own: no need to look at everybody's.
+        let id = self.find(&peer).await?;
+        let peer: Value = self.client.get(&format!("/api/v1/peers/{id}")).await?;
+        let parts = peer["vnis"].as_array().cloned().unwrap_or_default();
+        let is_meant = |part: &Value| {
+            part["subscription"].is_object() && vni.is_none_or(|vni| part["vni"] == vni)
+        };
+        let rows: Vec<_> = parts
+            .into_iter()
+            .filter(is_meant)
+            .map(|part| {
+                let mut row = json!({"peer": id, "shard": peer["shard"], "vni": part["vni"]});
+                if let (Some(row), Some(progress)) =
+                    (row.as_object_mut(), part["subscription"].as_object())
+                {
+                    row.extend(progress.clone());
+                }
+                row
+            })
+            .collect();
+        self.show_rows(rows, &view)
+    }
+
+    pub(super) async fn show_shards(&mut self) -> Result<(), Failed> {
+        if self.screen.is_json {
+            let text = self.client.get_text("/api/v1/shards").await?;
+            return self.screen.line(&text);
+        }
+        let before: Vec<Value> = self.client.get("/api/v1/shards").await?;
+        let began = tokio::time::Instant::now();
+        tokio::time::sleep(LOAD_OVER).await;
+        let mut shards: Vec<Value> = self.client.get("/api/v1/shards").await?;
+        let took = began.elapsed().as_secs_f64();
+        for (shard, before) in shards.iter_mut().zip(before) {
+            let cpu = |shard: &Value| shard["cpu_seconds"].as_f64().unwrap_or_default();
+            let load = (cpu(shard) - cpu(&before)) / took * 100.0;
+            shard["load"] = format!("{:.0} %", load.clamp(0.0, 100.0)).into();
+        }
+        self.show_rows(shards, &View { columns: SHARDS, nothing: "There is no shard." })
+    }
+
+    pub(super) async fn show_limits(&mut self) -> Result<(), Failed> {
+        if self.screen.is_json {
+            let text = self.client.get_text("/api/v1/limits").await?;
+            return self.screen.line(&text);
+        }
+        let limits: Value = self.client.get("/api/v1/limits").await?;
+        let row = |name: &str, value: String, of: &Value| json!({"name": name, "value": value, "used": of["used"], "hits": of["hits"]});
+        let limit = |name: &str| {
+            let of = &limits[name.replace('-', "_")];
+            let value = of["limit"].as_u64().map_or_else(|| "any".into(), |most| most.to_string());
+            row(name, value, of)
+        };
+        let patience = |name: &str| {
+            let of = &limits[name.replace('-', "_")];
+            row(name, time(&of["seconds"]), of)
+        };
+        let access = &limits["access"];
+        let lists = format!(
+            "{} allowed, {} denied",
+            count(&access["allowed_prefixes"]),
+            count(&access["denied_prefixes"])
+        );
+        let pacing = if limits["is_pacing"] == true { "on" } else { "off" };
+        let none = Value::Null;
+        let rows = vec![
+            limit("max-peers"),
+            limit("max-routes-per-peer"),
+            limit("max-subscriptions-per-peer"),
+            limit("max-peers-per-source"),
+            limit("connect-rate-per-source"),
+            row("allow and deny", lists, access),
+            patience("send-hold"),
+            patience("keepalive"),
+            row("batch-delay", time(&limits["batch_delay_seconds"]), &none),
+            row("pacing", pacing.to_owned(), &none),
+        ];
+        self.show_rows(rows, &View { columns: LIMITS, nothing: "" })
+    }
+
+    /// Shows rows that are all here.
+    pub(super) fn show_rows(&mut self, rows: Vec<Value>, view: &View<'_>) -> Result<(), Failed> {
+        if self.screen.is_json {
+            let document = json!({"rows": rows, "next": null});
+            self.screen.line(&document.to_string())
+        } else if rows.is_empty() {
+            self.screen.line(view.nothing)
+        } else {
+            let text = Table::new(view.columns).rows(&rows);
+            self.screen.write(&text)
+        }
+    }
+}
+
+fn node(value: &Value) -> String {
+    let name = said(value);
+    if name.chars().count() <= NODE_MAX {
+        return name;
+    }
+    name.chars().take(NODE_MAX - 2).chain("..".chars()).collect()
+}
+
+/// The state, and what is odd about it.
+fn state(row: &Value) -> String {
+    let odd = [("is_paced", "paced"), ("is_paused", "paused"), ("is_slow", "slow")];
+    let odd = odd.into_iter().filter(|(member, _)| row[*member] == true).map(|(_, word)| word);
+    [&*said(&row["state"])].into_iter().chain(odd).collect::<Vec<_>>().join(",")
+}
+
+/// Why a peer is slow.
+fn why(row: &Value) -> String {
+    let mut why = Vec::new();
+    if row["writing_seconds"].as_f64().is_some_and(|seconds| seconds > 1.0) {
+        why.push("takes nothing");
+    }
+    if row["is_paced"] == true {
+        why.push("paced");
+    }
+    if row["behind"].as_u64().is_some_and(|behind| behind > 0) {
+        why.push("is being sent what it lacks");
+    }
+    why.join(", ")
+}

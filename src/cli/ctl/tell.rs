@@ -1,0 +1,103 @@
+//! What a reflector is told to do.
+
+use std::io::IsTerminal as _;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::Ctl;
+use super::screen::Failed;
+use crate::cli::log::Level;
+
+/// Between two looks at how many are left.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Deserialize)]
+struct Draining {
+    is_draining: bool,
+    connections: u64,
+}
+
+impl Ctl {
+    pub(super) async fn reset(&mut self, peer: &str) -> Result<(), Failed> {
+        let id = self.find(peer).await?;
+        let answer = self.client.post(&format!("/control/v1/reset?peer={id}")).await?;
+        self.done(&answer, &format!("The session of peer #{id} is ended."))
+    }
+
+    pub(super) async fn drain(
+        &mut self,
+        rate: NonZeroU32,
+        wait: bool,
+        timeout: Option<Duration>,
+    ) -> Result<(), Failed> {
+        let answer = self.client.post(&format!("/control/v1/drain?rate={rate}")).await?;
+        if !wait {
+            return self
+                .done(&answer, &format!("Draining: no new sessions, {rate} a second are ended."));
+        }
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let is_seen = std::io::stderr().is_terminal();
+        loop {
+            let text = self.client.get_text("/control/v1/drain").await?;
+            let now: Draining =
+                serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
+            if is_seen {
+                eprint!("\r{} sessions left \x1b[K", now.connections);
+            }
+            let end = match now {
+                Draining { connections: 0, is_draining: true } => Some(Ok(())),
+                Draining { is_draining: false, .. } => {
+                    Some(Err("draining was ended by somebody else (undrain)".to_owned()))
+                }
+                Draining { connections, .. } => {
+                    deadline.is_some_and(|deadline| Instant::now() >= deadline).then(|| {
+                        Err(format!(
+                            "{connections} sessions are left when the time is over; it goes on \
+                             draining, raise --rate or --timeout"
+                        ))
+                    })
+                }
+            };
+            if let Some(end) = end {
+                if is_seen {
+                    eprintln!();
+                }
+                end?;
+                return self.done(&text, "Drained: no session is left.");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    pub(super) async fn undrain(&mut self) -> Result<(), Failed> {
+        let answer = self.client.post("/control/v1/undrain").await?;
+        self.done(&answer, "Sessions are taken again.")
+    }
+
+    pub(super) async fn log(&mut self, level: Level, peer: Option<&str>) -> Result<(), Failed> {
+        let name = level.to_possible_value();
+        let name = name.as_ref().map_or("info", |value| value.get_name());
+        let Some(peer) = peer else {
+            let answer = self.client.post(&format!("/control/v1/log?level={name}")).await?;
+            return self.done(&answer, &format!("The log level is {name}."));
+        };
+        let id = self.find(peer).await?;
+        let answer = self.client.post(&format!("/control/v1/log?level={name}&peer={id}")).await?;
+        let sentence = if level > Level::Info {
+            format!("Peer #{id} is followed in the log, until its session ends.")
+        } else {
+            format!("Peer #{id} is not followed in the log.")
+        };
+        self.done(&answer, &sentence)
+    }
+
+    /// What was done: as the reflector says it, or for people.
+    fn done(&mut self, answer: &str, sentence: &str) -> Result<(), Failed> {
+        let text = if self.screen.is_json { answer } else { sentence };
+        self.screen.line(text)
+    }
+}

@@ -1,0 +1,271 @@
+//! A session that somebody follows: what goes in and out, and what changes about it, in the log.
+//!
+//! It reads along: the bytes that a connection reads and writes pass by here and are decoded once
+//! more. So the code that serves sessions knows nothing of it, and a connection that nobody follows
+//! pays a look at a pointer per read and write. What is said is bounded per shard, because a log that
+//! nobody reads must not hold up a shard for long.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tracing::{debug, info, trace};
+
+use super::connection::Connection;
+use super::driver::Core;
+use super::inspector::Detail;
+use super::report::Limiter;
+use crate::ids::PeerId;
+use crate::session::CloseReason;
+use crate::shard::inspect::PeerInfo;
+use crate::wire::{Action, MAX_FRAME, Message, split};
+
+/// What followed sessions are logged under, down to `trace`. A program's filter should let all of it
+/// pass: it is only said of sessions that were asked about ([`super::Inspector::follow`]).
+pub const FOLLOWED: &str = "metalbond::followed";
+
+/// Lines per second and shard.
+const LINES: u32 = 200;
+
+/// The followed sessions of one shard.
+#[derive(Debug)]
+pub(super) struct Followed {
+    connections: RefCell<Vec<Rc<Connection>>>,
+    limiter: Rc<Limiter>,
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self { connections: RefCell::default(), limiter: Rc::new(Limiter::of(LINES)) }
+    }
+}
+
+/// Reads one session along.
+#[derive(Debug)]
+pub(super) struct Follower {
+    peer: PeerId,
+    detail: Detail,
+    received: Half,
+    sent: Half,
+    standing: Standing,
+    limiter: Rc<Limiter>,
+}
+
+/// Bytes of a message that has not gone by whole.
+#[derive(Debug, Default)]
+struct Half {
+    partial: Vec<u8>,
+}
+
+/// What is said when it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Standing {
+    behind: u64,
+    is_slow: bool,
+    is_paced: bool,
+    is_paused: bool,
+}
+
+/// How many messages of each kind went by.
+#[derive(Debug, Default)]
+struct Tally {
+    adds: u64,
+    removes: u64,
+    others: Vec<String>,
+}
+
+impl Core {
+    /// Logs more about a session, or no more; `None` when there is none of that name.
+    pub(super) fn follow(&self, id: PeerId, detail: Option<Detail>) -> Option<()> {
+        let slot = self.shard.borrow().slot_of(id)?;
+        let connection = self.connection(slot)?;
+        let mut followed = self.followed.connections.borrow_mut();
+        followed.retain(|other| other.slot != slot);
+        let follower = detail.map(|detail| {
+            followed.push(Rc::clone(&connection));
+            info!(target: FOLLOWED, peer = %id, remote = %connection.remote, ?detail, "following");
+            Box::new(Follower {
+                peer: id,
+                detail,
+                received: Half::default(),
+                sent: Half::default(),
+                standing: Standing::default(),
+                limiter: Rc::clone(&self.followed.limiter),
+            })
+        });
+        if follower.is_none() {
+            info!(target: FOLLOWED, peer = %id, "following no more");
+        }
+        *connection.follower.borrow_mut() = follower;
+        Some(())
+    }
+
+    /// After a turn: says what has changed about those that are followed.
+    pub(super) fn say_changes(&self) {
+        for connection in self.followed.connections.borrow().iter() {
+            let mut follower = connection.follower.borrow_mut();
+            let Some(follower) = &mut *follower else { continue };
+            let remotes = |_| Some(connection.remote);
+            let info = self.shard.borrow().ask_peer(self.now(), follower.peer, &remotes);
+            if let Some(info) = info {
+                follower.compare(&info);
+            }
+        }
+    }
+
+    /// A session has ended, and with it that it is followed.
+    pub(super) fn follows_no_more(&self, connection: &Connection, reason: &CloseReason) {
+        if let Some(follower) = connection.follower.borrow_mut().take() {
+            info!(target: FOLLOWED, peer = %follower.peer, %reason, "session ended, following no more");
+            let mut followed = self.followed.connections.borrow_mut();
+            followed.retain(|other| other.slot != connection.slot);
+        }
+    }
+
+    /// Whether anybody is.
+    pub(super) fn follows_any(&self) -> bool {
+        !self.followed.connections.borrow().is_empty()
+    }
+}
+
+impl Follower {
+    pub(super) fn received(&mut self, bytes: &[u8]) {
+        let tally = self.read(bytes, Direction::In);
+        self.sum_up(&tally, bytes.len(), "received");
+    }
+
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
+        let tally = self.read(bytes, Direction::Out);
+        self.sum_up(&tally, bytes.len(), "sending");
+    }
+
+    fn sum_up(&self, tally: &Tally, bytes: usize, what: &str) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        let Tally { adds, removes, others } = tally;
+        let others = others.join(", ");
+        debug!(target: FOLLOWED, peer = %self.peer, bytes, adds, removes, others, left_out, "{what}");
+    }
+
+    fn read(&mut self, bytes: &[u8], direction: Direction) -> Tally {
+        let (half, way) = match direction {
+            Direction::In => (&mut self.received, "from the peer"),
+            Direction::Out => (&mut self.sent, "to the peer"),
+        };
+        let mut tally = Tally::default();
+        let says_all = Cell::new(self.detail == Detail::Messages);
+        let (peer, limiter) = (self.peer, &self.limiter);
+        half.messages(bytes, |message| {
+            if says_all.get()
+                && let Some(left_out) = limiter.allow()
+            {
+                trace!(target: FOLLOWED, %peer, left_out, "{way}: {}", told(message));
+            }
+            tally.add(message);
+        });
+        tally
+    }
+
+    fn compare(&mut self, info: &PeerInfo) {
+        let now = Standing {
+            behind: info.behind,
+            is_slow: info.is_slow,
+            is_paced: info.is_paced,
+            is_paused: info.is_paused,
+        };
+        let before = std::mem::replace(&mut self.standing, now);
+        if before == now {
+            return;
+        }
+        let Some(left_out) = self.limiter.allow() else { return };
+        let mut changes = Vec::new();
+        match (before.behind, now.behind) {
+            (0, 1..) => changes.push("fell behind"),
+            (1.., 0) => changes.push("has caught up"),
+            _ => {}
+        }
+        let mut say = |before: bool, now: bool, begins, ends| {
+            if before != now {
+                changes.push(if now { begins } else { ends });
+            }
+        };
+        say(before.is_slow, now.is_slow, "is slow", "is not slow any more");
+        say(before.is_paced, now.is_paced, "is paced", "is not paced any more");
+        say(before.is_paused, now.is_paused, "is not read from for now", "is read from again");
+        if !changes.is_empty() {
+            let (behind, backlog) = (now.behind, info.backlog);
+            debug!(target: FOLLOWED, peer = %self.peer, behind, backlog, left_out, "{}", changes.join(", "));
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    In,
+    Out,
+}
+
+impl Half {
+    /// Each message that has gone by whole. One that is not valid ends the session elsewhere; here it
+    /// ends the look at these bytes.
+    fn messages(&mut self, mut bytes: &[u8], mut each: impl FnMut(&Message)) {
+        while !self.partial.is_empty() {
+            let had = self.partial.len();
+            let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
+            self.partial.extend_from_slice(&bytes[..take]);
+            match split(&self.partial) {
+                Ok(Some(frame)) => {
+                    if let Ok(message) = Message::decode(&frame) {
+                        each(&message);
+                    }
+                    bytes = &bytes[frame.len() - had..];
+                    self.partial.clear();
+                }
+                Ok(None) => return,
+                Err(_) => {
+                    self.partial.clear();
+                    return;
+                }
+            }
+        }
+        while let Ok(Some(frame)) = split(bytes) {
+            if let Ok(message) = Message::decode(&frame) {
+                each(&message);
+            }
+            bytes = &bytes[frame.len()..];
+        }
+        if matches!(split(bytes), Ok(None)) {
+            self.partial.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, message: &Message) {
+        match message {
+            Message::Update(update) if update.action == Action::Add => self.adds += 1,
+            Message::Update(_) => self.removes += 1,
+            // A read has thousands at most.
+            other if self.others.len() < 8 => self.others.push(told(other)),
+            _ => {}
+        }
+    }
+}
+
+fn told(message: &Message) -> String {
+    match message {
+        Message::Hello(hello) => {
+            let (interval, is_server) = (hello.keepalive_interval, hello.is_server);
+            format!("HELLO keepalive={interval}s is_server={is_server}")
+        }
+        Message::Keepalive => "KEEPALIVE".into(),
+        Message::Subscribe(vni) => format!("SUBSCRIBE {vni}"),
+        Message::Unsubscribe(vni) => format!("UNSUBSCRIBE {vni}"),
+        Message::EndOfTable(vni) => format!("END_OF_TABLE {vni}"),
+        Message::Update(update) => {
+            let action = match update.action {
+                Action::Add => "ADD",
+                Action::Remove => "REMOVE",
+            };
+            format!("{action} {} {} via {}", update.vni, update.destination, update.next_hop)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What happens, as it happens: server-sent events.
+//!
+//! A reader holds a [`Tap`], which never makes anybody wait: what a reader does not take in time is
+//! left out and counted. So that many readers cost no more than that, their number is bounded for each
+//! endpoint by itself: those of the open one take none from the control socket.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ApiError;
+use super::params::EventsAsked;
+use super::rows::NextHopRow;
+use crate::ids::PeerId;
+use crate::reflector::inspector::{Inspector, Tap, TapEvent};
+use crate::wire::Update;
+
+/// Streams of one endpoint at a time.
+const STREAMS_MAX: usize = 64;
+/// A comment is sent when nothing has happened for so long, so that both ends know the other is there.
+const ALIVE: Duration = Duration::from_secs(15);
+/// Events sent together, while there are any.
+const TOGETHER_BYTES: usize = 16 * 1024;
+
+/// The places that streams take.
+#[derive(Clone, Debug)]
+pub(super) struct Streams(Arc<Semaphore>);
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
+    }
+}
+
+pub(super) async fn stream(
+    streams: &Streams,
+    State(inspector): State<Inspector>,
+    asked: Result<Query<EventsAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let filter = asked?.0.read()?;
+    let place = Arc::clone(&streams.0).try_acquire_owned();
+    let place = place.map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))?;
+    let tap = inspector.tap(filter).await?;
+    let chunks = stream::unfold(Reader { tap, _place: place }, |mut reader| async {
+        let text = reader.next().await?;
+        Some((Ok::<_, Infallible>(text), reader))
+    });
+    let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    Ok((head, Body::from_stream(chunks)).into_response())
+}
+
+struct Reader {
+    tap: Tap,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    /// The next part of the stream; `None` when the reflector has stopped.
+    async fn next(&mut self) -> Option<String> {
+        let Ok(first) = tokio::time::timeout(ALIVE, self.tap.next()).await else {
+            return Some(":\n\n".into());
+        };
+        let mut text = told(&first?);
+        while text.len() < TOGETHER_BYTES
+            && let Some(event) = self.tap.try_next()
+        {
+            text.push_str(&told(&event));
+        }
+        Some(text)
+    }
+}
+
+/// An event as it looks in JSON.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum EventRow<'a> {
+    Added(RouteEvent),
+    Withdrawn(RouteEvent),
+    Established {
+        #[serde(flatten)]
+        session: SessionEvent<'a>,
+    },
+    Closed {
+        #[serde(flatten)]
+        session: SessionEvent<'a>,
+        reason: &'static str,
+        detail: String,
+    },
+    Missed {
+        count: u64,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct RouteEvent {
+    vni: u32,
+    destination: String,
+    next_hop: NextHopRow,
+    announcer: Option<u64>,
+}
+
+impl RouteEvent {
+    fn new(route: &Update, announcer: Option<PeerId>) -> Self {
+        Self {
+            vni: route.vni.0,
+            destination: route.destination.to_string(),
+            next_hop: route.next_hop.into(),
+            announcer: announcer.map(|peer| peer.0),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SessionEvent<'a> {
+    peer: u64,
+    shard: u16,
+    remote: SocketAddr,
+    node: &'a str,
+}
+
+impl<'a> From<&'a TapEvent> for EventRow<'a> {
+    fn from(event: &'a TapEvent) -> Self {
+        match event {
+            TapEvent::Added { route, announcer } => Self::Added(RouteEvent::new(route, *announcer)),
+            TapEvent::Withdrawn { route, announcer } => {
+                Self::Withdrawn(RouteEvent::new(route, *announcer))
+            }
+            TapEvent::Established { peer, shard, remote, node } => Self::Established {
+                session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
+            },
+            TapEvent::Closed { peer, shard, remote, node, reason } => Self::Closed {
+                session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
+                reason: reason.name(),
+                detail: reason.to_string(),
+            },
+            TapEvent::Missed(count) => Self::Missed { count: *count },
+        }
+    }
+}
+
+fn told(event: &TapEvent) -> String {
+    // Numbers, texts and nothing else: it cannot fail.
+    let json = serde_json::to_string(&EventRow::from(event)).unwrap_or_default();
+    format!("data: {json}\n\n")
+}
