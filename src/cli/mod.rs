@@ -86,6 +86,9 @@ pub(crate) fn main() -> ExitCode {
         {
             return tell(Wrong::Usage(error), ExitCode::FAILURE);
         }
+        #[cfg(unix)]
+        Err(error) => ctl::explained(error, &options::documented(), &words).exit(),
+        #[cfg(not(unix))]
         Err(error) => error.exit(),
     };
     match run(&matches, words) {

@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod ctl;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod notify;

@@ -8,7 +8,7 @@ use super::Ctl;
 use super::screen::Failed;
 use super::table::{Column, Table};
 
-/// Rows of a page.
+/// Rows of a page, and rows that a table is aligned by before the first is shown.
 const LIMIT: usize = 2000;
 
 #[derive(Deserialize)]
@@ -32,6 +32,7 @@ impl Ctl {
         view: &View<'_>,
     ) -> Result<(), Failed> {
         let mut table = Table::new(view.columns);
+        let mut gathered = Vec::new();
         let mut is_empty = true;
         if self.screen.is_json {
             self.screen.write("{\"rows\":[")?;
@@ -45,19 +46,21 @@ impl Ctl {
                         self.screen.write(row.get())?;
                         is_empty = false;
                     }
-                } else if !rows.is_empty() {
-                    is_empty = false;
-                    let text = table.rows(&values(&rows)?);
-                    self.screen.write(&text)?;
+                } else {
+                    gathered.append(&mut values(&rows)?);
+                    if gathered.len() >= LIMIT {
+                        is_empty = false;
+                        self.screen.write(&table.rows(&std::mem::take(&mut gathered)))?;
+                    }
                 }
             }
         }
         if self.screen.is_json {
             self.screen.line("\n],\"next\":null}")
-        } else if is_empty {
+        } else if is_empty && gathered.is_empty() {
             self.screen.line(view.nothing)
         } else {
-            Ok(())
+            self.screen.write(&table.rows(&gathered))
         }
     }
 

@@ -1,7 +1,7 @@
 //! `metalbond ctl`: asks a running reflector over its control socket, and tells it what to do.
 //!
 //! `args` is what can be said; `client` speaks HTTP over the socket, `listing` reads listings page by
-//! page; `screen` and `table` write, `units` says numbers for people. `show`, `peer` and `routes` are
+//! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for. `show`, `peer` and `routes` are
 //! about what there is, `monitor` about what happens, `tell` about what is to be done, `dump` writes a
 //! file of everything.
 //!
@@ -19,6 +19,7 @@ mod show;
 mod table;
 mod tell;
 mod units;
+mod words;
 
 use clap::{ArgMatches, FromArgMatches as _};
 
@@ -26,6 +27,7 @@ pub(super) use self::args::Args;
 use self::args::{Command, Reset, Show};
 use self::client::Client;
 use self::screen::{Failed, Screen};
+pub(super) use self::words::explained;
 use super::options::Wrong;
 
 /// A command's run: whom it asks and where it writes.

@@ -48,7 +48,7 @@ impl<'a> Table<'a> {
             }
         }
         let mut out = String::new();
-        if !self.is_headed {
+        if !self.is_headed && !rows.is_empty() {
             let heads: Vec<_> = self.columns.iter().map(|column| column.head.to_owned()).collect();
             self.line(&mut out, &heads);
             self.is_headed = true;

@@ -65,6 +65,8 @@ impl Socket {
     /// Makes it. What a process that is gone has left at the path is replaced.
     pub(in crate::reflector) fn open(path: &Path) -> Result<Self, ControlError> {
         let failed = |source| ControlError::Io { path: path.to_owned(), source };
+        // Of its own place, which nobody could connect to were it too long.
+        SockAddr::unix(path).map_err(failed)?;
         check_place(path)?;
         let folder = Folder::beside(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {

@@ -1,0 +1,249 @@
+//! What `show`, `explain` and `dump` say.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::harness::{Controlled, controlled, ctl, until};
+use crate::process::{BINARY, Process};
+use crate::sessions::{Client, modern_hello, prefix, route, routes};
+
+/// Peer 1 announces to VNI 100 and 200, peer 2 subscribes to 100.
+fn scene() -> (Controlled, [Client; 2]) {
+    let scene = controlled(&[]);
+    let address = scene.server.address();
+    let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
+    one.announce_all(&[route(100, 1, 1), route(200, 2, 2)]);
+    two.subscribe(100);
+    two.expect_view(&[route(100, 1, 1)]);
+    until("all of it", || {
+        let peers = scene.rows(&["show", "peers"]);
+        peers.iter().any(|p| p["routes"] == 2) && peers.iter().any(|p| p["adds_sent"] == 1)
+    });
+    (scene, [one, two])
+}
+
+/// The lines of a table, of which the first is the heading, as words.
+fn table(text: &str) -> Vec<Vec<&str>> {
+    text.lines().map(|line| line.split_whitespace().collect()).collect()
+}
+
+#[test]
+fn peers_are_a_table_and_json() {
+    let (scene, _clients) = scene();
+    let text = scene.ok(&["show", "peers"]);
+    let rows = table(&text);
+    assert_eq!(
+        rows[0],
+        [
+            "PEER", "NODE", "REMOTE", "STATE", "UPTIME", "ROUTES", "SUBS", "BEHIND", "BACKLOG",
+            "ADDS", "REMOVES"
+        ]
+    );
+    let of = |id: &str| rows.iter().find(|row| row[0] == id).unwrap();
+    assert_eq!((of("1")[1], of("1")[3], of("1")[5]), ("test-node", "established", "2"));
+    assert_eq!((of("2")[6], of("2")[10]), ("1", "1"));
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    let json = scene.rows(&["show", "peers"]);
+    assert_eq!(json.len(), 2);
+    assert!(json.iter().all(|peer| peer["agent"] == "test"));
+}
+
+#[test]
+fn a_peer_is_shown_by_whatever_it_is_called() {
+    let (scene, [one, _two]) = scene();
+    let address = one.local_addr().to_string();
+    for name in ["1", "#1", &address] {
+        let text = scene.ok(&["show", "peer", name]);
+        assert!(text.contains("peer             #1\n"), "{text}");
+        assert!(text.contains("routes           2\n") && text.contains("\n100 "), "{text}");
+        assert_eq!(scene.json(&["show", "peer", name])["vnis"][1]["vni"], 200);
+    }
+    let many = scene.fails(&["show", "peer", "test-node"]);
+    assert!(many.starts_with("2 sessions are called \"test-node\": #"), "{many}");
+    assert!(many.contains(&address) && many.ends_with("give the number of one"), "{many}");
+    let nobody = scene.fails(&["show", "peer", "a&b=c"]);
+    assert!(nobody.contains("no session is called \"a&b=c\""), "{nobody}");
+}
+
+#[test]
+fn vnis_and_subscriptions_are_shown() {
+    let (scene, _clients) = scene();
+    let text = scene.ok(&["show", "vnis"]);
+    assert!(table(&text).iter().any(|row| row[0] == "100" && row[2] == "1" && row[5] == "1"));
+    assert_eq!(scene.rows(&["show", "vnis"]).len(), 2);
+    let text = scene.ok(&["show", "subscriptions"]);
+    assert_eq!(table(&text)[1], ["2", "100", "in", "sync", "0", "0"]);
+    let all = scene.rows(&["show", "subscriptions"]);
+    assert_eq!(scene.rows(&["show", "subscriptions", "--peer", "2"]), all);
+    assert_eq!(scene.rows(&["show", "subscriptions", "--vni", "100"]), all);
+    for nothing in [["--peer", "1"], ["--vni", "200"]] {
+        assert!(scene.rows(&[&["show", "subscriptions"], &nothing[..]].concat()).is_empty());
+    }
+    let both = ["show", "subscriptions", "--peer", "2", "--vni", "200"];
+    assert_eq!(scene.ok(&both), "There is no such subscription.\n");
+}
+
+#[test]
+fn routes_are_shown_by_vni_prefix_and_address() {
+    let scene = controlled(&[]);
+    let mut client = Client::establish(scene.server.address());
+    let at = |vni, address: &str, length| prefix(vni, address.parse().unwrap(), length, 1);
+    client.announce_all(&[
+        at(7, "10.0.0.0", 8),
+        at(7, "10.1.0.0", 16),
+        at(7, "192.0.2.0", 24),
+        at(8, "0.0.0.0", 0),
+    ]);
+    scene.until_rows(&["show", "routes"], 4);
+    let found = |arguments: &[&str]| {
+        let text = scene.ok(&[&["show", "routes"], arguments].concat());
+        let mut found: Vec<_> = table(&text).iter().skip(1).map(|row| row[1].to_owned()).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(found(&["--vni", "8"]), ["0.0.0.0/0"]);
+    assert_eq!(found(&["10.0.0.0/8"]), ["10.0.0.0/8", "10.1.0.0/16"]);
+    assert_eq!(found(&["10.1.2.3"]), ["0.0.0.0/0", "10.1.0.0/16"]);
+    assert_eq!(found(&["10.1.2.3", "--vni", "7"]), ["10.1.0.0/16"]);
+    assert_eq!(scene.rows(&["show", "routes", "10.1.2.3"]).len(), 2);
+    assert_eq!(scene.ok(&["show", "routes", "::1"]), "There is no such route.\n");
+}
+
+#[test]
+fn a_listing_of_many_pages_is_one() {
+    let scene = controlled(&[]);
+    let mut client = Client::establish(scene.server.address());
+    let all = routes(7, 0..9000, 1);
+    client.announce_all(&all);
+    scene.until_rows(&["show", "routes"], 9000);
+    let rows = scene.rows(&["show", "routes", "--vni", "7"]);
+    let mut found: Vec<_> = rows.iter().map(|row| row["destination"].as_str().unwrap()).collect();
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 9000);
+    let text = scene.ok(&["show", "routes"]);
+    assert_eq!(text.lines().count(), 9001, "one heading");
+}
+
+#[test]
+fn who_has_read_enough_disturbs_nobody() {
+    let scene = controlled(&[]);
+    let mut client = Client::establish(scene.server.address());
+    client.announce_all(&routes(7, 0..9000, 1));
+    scene.until_rows(&["show", "routes"], 9000);
+    for json in [&["-j"][..], &[]] {
+        let mut command = Command::new(BINARY);
+        command.args(["ctl", "--socket", &scene.socket, "show", "routes"]).args(json);
+        let mut process = Process::spawn({
+            command.stdout(Stdio::piped());
+            command
+        });
+        let mut line = String::new();
+        let mut out = BufReader::new(process.child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        drop(out);
+        assert_eq!(process.wait(), Some(0), "{}", process.log());
+        assert_eq!(process.log(), "");
+    }
+}
+
+#[test]
+fn shards_and_limits_are_shown() {
+    let (scene, _clients) = scene();
+    let text = scene.ok(&["show", "shards"]);
+    let rows = table(&text);
+    assert_eq!((rows.len(), rows[1][0], rows[2][0], rows[1][1]), (3, "0", "1", "ok"));
+    assert_eq!(scene.json(&["show", "shards"]).as_array().unwrap().len(), 2);
+    let text = scene.ok(&["show", "limits"]);
+    assert!(table(&text).contains(&vec!["max-peers", "65536", "2", "0"]), "{text}");
+    assert!(table(&text).contains(&vec!["max-peers-per-source", "any", "-", "0"]), "{text}");
+    let json = scene.json(&["show", "limits"]);
+    assert_eq!(json["send_hold"]["seconds"], 90.0);
+    assert_eq!(json["max_peers_per_source"]["limit"], Value::Null);
+}
+
+#[test]
+fn a_limit_that_was_hit_says_so() {
+    let scene = controlled(&["--max-routes-per-peer", "3"]);
+    let mut client = Client::establish(scene.server.address());
+    client.announce_all(&routes(1, 0..4, 1));
+    client.expect_closed();
+    let limit = scene.json(&["show", "limits"])["max_routes_per_peer"].clone();
+    assert_eq!((&limit["limit"], &limit["hits"]), (&3.into(), &1.into()));
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_slow() {
+    let scene = controlled(&[]);
+    let address = scene.server.address();
+    assert_eq!(scene.ok(&["show", "slow"]), "No peer is slow.\n");
+    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
+    stuck.subscribe(1);
+    stuck.expect_end_of_table(1);
+    let mut publisher = Client::establish(address);
+    publisher.announce_all(&routes(1, 0..50_000, 1));
+    publisher.keepalive();
+    scene.until_rows(&["show", "slow"], 1);
+    until("why it is slow", || scene.ok(&["show", "slow"]).contains("takes nothing"));
+    let row = &scene.rows(&["show", "slow"])[0];
+    assert!(row["backlog_bytes"].as_u64().unwrap() > 0 && row["id"] == 1, "{row}");
+}
+
+#[test]
+fn explanations_are_sentences() {
+    let (scene, _clients) = scene();
+    let text = scene.ok(&["explain", "2", "100#10.0.0.1/32"]);
+    assert!(text.starts_with("Sent: ") && text.contains("\n- peer 2 is in sync"), "{text}");
+    let other_hop = scene.json(&["explain", "2", "100#10.0.0.1/32#2001:db8::77"]);
+    assert_eq!(other_hop["verdict"], "not_owed");
+    assert!(scene.ok(&["explain", "1", "100#10.0.0.1/32"]).starts_with("Not owed: "));
+    let (code, _, err) = ctl(&scene.socket, &["explain", "2", "10.0.0.1/32"]);
+    assert!(code == 2 && err.contains("vni#prefix"), "{err}");
+}
+
+#[test]
+fn words_may_be_shortened_while_they_are_told_apart() {
+    let (scene, _clients) = scene();
+    let peers = scene.ok(&["show", "vnis"]);
+    assert_eq!(scene.ok(&["sh", "v"]), peers);
+    for [short, long] in [["p", "peers"], ["pe", "peers"], ["peer", "peers"]] {
+        assert_eq!(scene.rows(&["sh", short]).len(), scene.rows(&["show", long]).len());
+    }
+    assert!(scene.ok(&["sh", "p", "1"]).contains("#1"));
+    assert_eq!(scene.json(&["exp", "1", "100#10.0.0.1/32"])["verdict"], "not_owed");
+    for (words, candidates) in [
+        (&["show", "s"][..], &["subscriptions", "slow", "shards"][..]),
+        (&["d"], &["drain", "dump"]),
+    ] {
+        let (code, _, err) = ctl(&scene.socket, words);
+        assert_eq!(code, 2);
+        assert!(candidates.iter().all(|word| err.contains(word)), "{err}");
+    }
+}
+
+#[test]
+fn a_dump_has_everything() {
+    let (scene, _clients) = scene();
+    let file = scene.folder.path("dump.json");
+    scene.ok(&["dump", &file]);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let dump: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(dump["peers"].as_array().unwrap().len(), 2);
+    assert_eq!(dump["vnis"].as_array().unwrap().len(), 2);
+    assert_eq!(dump["subscriptions"][0]["vni"], 100);
+    assert_eq!(dump["counters"]["sessions_established"], 2);
+    assert_eq!(dump["shards"].as_array().unwrap().len(), 2);
+    assert_eq!(dump["limits"]["max_peers"]["used"], 2);
+    let hops = &dump["table"]["vnet"]["200"]["{\"IPVersion\":4,\"Prefix\":\"10.0.0.2/32\"}"];
+    assert_eq!(hops[0]["TargetAddress"], "2001:db8::2");
+    let on_screen: Value = serde_json::from_str(&scene.ok(&["dump", "-"])).unwrap();
+    assert_eq!(on_screen["table"]["vnet"], dump["table"]["vnet"]);
+    let nowhere = scene.fails(&["dump", "/nonexistent/dump.json"]);
+    assert!(nowhere.contains("/nonexistent/dump.json"), "{nowhere}");
+    let left: Vec<_> = std::fs::read_dir(&scene.folder.0).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}

@@ -1,0 +1,137 @@
+//! The socket itself: who may connect, what is replaced, what is left.
+
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+use super::harness::{Controlled, Folder, controlled, ctl};
+use crate::process::{BINARY, Process, fails, sentence};
+
+/// A second server at the socket of another.
+fn second(socket: &str) -> String {
+    let text = fails(&["server", "--listen", "[::1]:0", "--shards", "1", "--control", socket]);
+    sentence(&text).to_owned()
+}
+
+#[test]
+fn it_is_for_its_user_alone_and_goes_with_the_server() {
+    let Controlled { mut server, socket, folder } = controlled(&[]);
+    let file = std::fs::symlink_metadata(&socket).unwrap();
+    assert!(file.file_type().is_socket());
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    let names: Vec<_> = std::fs::read_dir(&folder.0).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn others_may_not_ask() {
+    let scene = controlled(&[]);
+    // A folder that everybody may look into, so that it is the socket that keeps them out.
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&scene.folder.0, open).unwrap();
+    let binary = scene.folder.path("metalbond");
+    std::fs::copy(BINARY, &binary).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
+        .args([&binary, "ctl", "--socket", &scene.socket, "show", "peers"])
+        .output();
+    match output {
+        Ok(output) => {
+            let text = String::from_utf8(output.stderr).unwrap();
+            if text.starts_with("setpriv") {
+                println!("SKIPPED: {text}");
+                return;
+            }
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            assert!(sentence(&text).contains("sudo"), "{text}");
+        }
+        Err(error) => println!("SKIPPED: no setpriv: {error}"),
+    }
+}
+
+#[test]
+fn what_a_killed_server_has_left_is_replaced() {
+    let Controlled { mut server, socket, folder } = controlled(&[]);
+    server.signal("KILL");
+    server.wait();
+    let left = std::fs::symlink_metadata(&socket).unwrap().ino();
+    let (code, _, err) = ctl(&socket, &["show", "peers"]);
+    assert!(code == 1 && err.contains("nobody answers"), "{err}");
+    let server = Process::start(&["--control", &socket]);
+    server.logged("reflector started", '\n');
+    let scene = Controlled { server, socket, folder };
+    scene.ok(&["show", "peers"]);
+    assert_ne!(std::fs::symlink_metadata(&scene.socket).unwrap().ino(), left);
+}
+
+#[test]
+fn one_that_is_in_use_is_left_alone() {
+    let scene = controlled(&[]);
+    let text = second(&scene.socket);
+    assert!(text.contains("another reflector uses the control socket"), "{text}");
+    scene.ok(&["show", "peers"]);
+}
+
+#[test]
+fn what_is_no_socket_is_left_alone() {
+    let folder = Folder::new();
+    let file = folder.path("precious");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(second(&file).contains("is not a socket"));
+    assert!(second(&folder.path("precious/control")).contains("folder"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    let link = folder.path("link");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    assert!(second(&link).contains("is not a socket"));
+    assert!(second(&folder.path("none/control.sock")).contains("is not there"));
+    assert!(second(&folder.path(&"x".repeat(120))).contains("less than 100 bytes"));
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 2);
+}
+
+#[test]
+fn the_successors_socket_outlives_the_server() {
+    let Controlled { mut server, socket, folder } = controlled(&[]);
+    std::fs::remove_file(&socket).unwrap();
+    let _other = UnixListener::bind(&socket).unwrap();
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    assert!(std::fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
+    drop(folder);
+}
+
+#[test]
+fn without_a_server_it_is_one_sentence() {
+    let folder = Folder::new();
+    let (code, _, err) = ctl(&folder.path("none.sock"), &["show", "peers"]);
+    assert!(code == 1 && sentence(&err).contains("--control"), "{err}");
+    let by_variable = Command::new(BINARY)
+        .args(["ctl", "show", "peers"])
+        .env("METALBOND_CONTROL", folder.path("other.sock"))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(by_variable.stderr).unwrap().contains("other.sock"));
+}
+
+#[test]
+fn completions_and_manual_pages_have_all_of_it() {
+    let written = |arguments: &[&str]| {
+        let output = Command::new(BINARY).args(arguments).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let bash = written(&["completions", "bash"]);
+    for path in ["ctl__show", "ctl__show__routes", "ctl__explain", "ctl__drain", "ctl__reset__peer"]
+    {
+        // Newer versions say "subcmd" between the words.
+        let other = path.replace("__", "__subcmd__");
+        assert!(bash.contains(path) || bash.contains(&other), "{path}");
+    }
+    assert!(written(&["man"]).contains("metalbond\\-ctl(1)"));
+    let page = written(&["man", "ctl"]);
+    for word in ["show", "explain", "monitor", "reset", "drain", "undrain", "log", "dump"] {
+        assert!(page.contains(word), "{word}");
+    }
+}
