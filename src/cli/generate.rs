@@ -2,6 +2,7 @@
 //! definitions.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
@@ -17,15 +18,21 @@ pub(super) fn completions(own: &ArgMatches) -> Result<(), Wrong> {
 
 pub(super) fn man(own: &ArgMatches) -> Result<(), Wrong> {
     let mut command = options::documented();
+    if let Some(folder) = own.get_one::<PathBuf>("all") {
+        let written = clap_mangen::generate_to(command, folder);
+        return Ok(written.map_err(|error| {
+            format!("cannot write into {}: {error}; give a folder that is there", folder.display())
+        })?);
+    }
     // Gives subcommands their full names.
     command.build();
-    let command = match own.get_one::<String>("page") {
-        None => command,
-        Some(page) => command.find_subcommand(page).cloned().ok_or_else(|| {
+    for page in own.get_many::<String>("page").into_iter().flatten() {
+        command = command.find_subcommand(page).cloned().ok_or_else(|| {
             let pages: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-            format!("there is no page {page:?}; there are {}", pages.join(", "))
-        })?,
-    };
+            let (name, pages) = (command.get_name(), pages.join(", "));
+            format!("there is no page {page:?} of {name}; there are {pages}")
+        })?;
+    }
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut page);
     rendered.map_err(|error| format!("cannot make the page: {error}"))?;

@@ -64,8 +64,12 @@ enum Command {
     },
     /// Write a manual page: of the command, or of one of its subcommands.
     Man {
-        /// The subcommand
-        page: Option<String>,
+        /// The subcommand, and its own one: ctl show
+        #[arg(value_name = "SUBCOMMAND")]
+        page: Vec<String>,
+        /// Write all pages into this folder
+        #[arg(long, value_name = "FOLDER", conflicts_with = "page")]
+        all: Option<PathBuf>,
     },
 }
 

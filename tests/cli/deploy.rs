@@ -98,13 +98,14 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
                 assert_eq!(meant[key], *default, "{file} says another default of {key}");
             }
         }
-        // Only a leaf needs to be told something.
+        // Only a leaf needs to be told something, and only the package knows of a folder to be in.
         let told = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
-        assert!(
-            told.eq(["server = [\"reflector1.example.net\", \"reflector2.example.net\"]"]
-                .into_iter()
-                .filter(|_| role == "client"))
-        );
+        let expected = match role {
+            "client" => "server = [\"reflector1.example.net\", \"reflector2.example.net\"]",
+            // The unit makes the folder.
+            _ => "control = \"/run/metalbond/control.sock\"",
+        };
+        assert!(told.eq([expected]));
     }
 }
 
@@ -139,6 +140,7 @@ fn units_ask_for_what_the_command_does() {
         has("WatchdogSec=20");
     }
     let server = read("systemd/metalbond-server.service");
+    assert!(server.contains("\nRuntimeDirectory=metalbond\n"), "{server}");
     let filter = server.lines().find(|line| line.starts_with("SystemCallFilter=@")).unwrap();
     let profile = read("kubernetes/seccomp/metalbond.json");
     for call in ["io_uring_setup", "io_uring_enter", "io_uring_register"] {
@@ -169,5 +171,29 @@ fn manifests_say_flags_and_options_that_there_are() {
             let options = Path::new(manifest).with_file_name(format!("{role}.toml"));
             effective(&shipped("kubernetes").join(options));
         }
+    }
+}
+
+#[test]
+fn pods_drain_before_they_end() {
+    let folder = Folder::new("drain");
+    for manifest in ["server/deployment.yaml", "server-daemonset/daemonset.yaml"] {
+        let text = read(&format!("kubernetes/{manifest}"));
+        let command =
+            text.lines().find_map(|line| line.trim().strip_prefix("command: [metalbond, "));
+        let words = command.unwrap().trim_end_matches(']').split(", ");
+        let timeout = words.clone().find_map(|word| word.strip_prefix("--timeout=")).unwrap();
+        let timeout: u32 = timeout.trim_end_matches('s').parse().unwrap();
+        let grace = text.lines().find_map(|line| {
+            line.trim().strip_prefix("terminationGracePeriodSeconds: ")?.parse::<u32>().ok()
+        });
+        assert!(timeout + 5 < grace.unwrap(), "{manifest}: no time to stop after the drain");
+        // It is understood, and finds that nobody is there.
+        let socket = folder.0.join("control.sock");
+        let output =
+            Command::new(BINARY).args(words).env("METALBOND_CONTROL", &socket).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let mounts = text.lines().filter(|line| line.trim() == "mountPath: /run/metalbond");
+        assert_eq!(mounts.count(), 1, "{manifest}");
     }
 }

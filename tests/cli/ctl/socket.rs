@@ -130,6 +130,10 @@ fn completions_and_manual_pages_have_all_of_it() {
         assert!(bash.contains(path) || bash.contains(&other), "{path}");
     }
     assert!(written(&["man"]).contains("metalbond\\-ctl(1)"));
+    let folder = Folder::new();
+    written(&["man", "--all", &folder.path("")]);
+    let routes = std::fs::read_to_string(folder.path("metalbond-ctl-show-routes.1")).unwrap();
+    assert_eq!(routes, written(&["man", "ctl", "show", "routes"]));
     let page = written(&["man", "ctl"]);
     for word in ["show", "explain", "monitor", "reset", "drain", "undrain", "log", "dump"] {
         assert!(page.contains(word), "{word}");

@@ -10,6 +10,7 @@ use crate::harness::{Client, Config, Route, eventually, on_each_io, prefix, rout
 
 on_each_io!(
     pages_together_are_the_listing,
+    peers_are_chosen_by_name_and_slowness,
     routes_are_filtered,
     routes_are_looked_up,
     explanations_are_sentences,
@@ -67,6 +68,22 @@ fn pages_together_are_the_listing(config: Config) {
     let peer = get_json(http, "/api/v1/peers/1");
     assert_eq!(peer["vnis"][3], json!({"vni": 4, "routes": 1, "subscription": null}));
     assert_eq!(get_json(http, "/api/v1/vnis/4")["subscribers"], 1);
+}
+
+fn peers_are_chosen_by_name_and_slowness(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let [one, _two] = [(); 2].map(|()| Client::establish(address));
+    let found = |query: &str| {
+        let rows = get_json(http, &format!("/api/v1/peers?{query}"));
+        assert!(rows["next"].is_null());
+        rows["rows"].as_array().unwrap().len()
+    };
+    assert_eq!(found("name=test-node"), 2);
+    assert_eq!(found("name=2"), 1);
+    assert_eq!(found(&format!("name={}", one.local_addr())), 1);
+    assert_eq!(found("name=nobody"), 0);
+    assert_eq!(found("slow=false"), 2);
+    assert_eq!(found("slow=true"), 0);
 }
 
 fn routes_are_filtered(config: Config) {
@@ -150,6 +167,8 @@ fn errors_are_sentences(config: Config) {
     let wrong = [
         (400, "peers?limit=many", "limit: expected a number, found \"many\""),
         (400, "peers?limits=1", "unknown field `limits`"),
+        (400, "peers?slow=very", "slow: expected true or false, found \"very\""),
+        (400, "peers?name=x&limit=1", "name must be given alone"),
         (400, "peers?cursor=x", "cursor: expected what an earlier page said to be next"),
         (400, "peers/x", "peer: expected a peer's number, found \"x\""),
         (404, "peers/77", "there is no peer 77"),

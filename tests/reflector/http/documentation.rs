@@ -84,7 +84,7 @@ fn expect_shape(path: &str, real: &Value, example: &Value) {
 fn examples_have_the_shape_of_answers(config: Config) {
     let (_reflector, http, _clients) = scene(config);
     let examples = examples();
-    assert!(examples.len() >= 11, "{}", examples.len());
+    assert!(examples.len() >= 12, "{}", examples.len());
     for (path, example) in examples {
         expect_shape(path, &get_json(http, path), &example);
     }

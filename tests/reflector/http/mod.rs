@@ -3,5 +3,6 @@
 mod api;
 mod documentation;
 mod dump;
+mod events;
 mod health;
 mod metrics;
