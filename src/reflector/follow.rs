@@ -139,9 +139,9 @@ impl Follower {
     }
 
     fn sum_up(&self, tally: &Tally, bytes: usize, what: &str) {
-        let Some(left_out) = self.limiter.allow() else { return };
+        let Some(left_out) = allow(&self.limiter) else { return };
         let Tally { adds, removes, others } = tally;
-        let others = others.join(", ");
+        let others = (!others.is_empty()).then(|| others.join(", "));
         debug!(target: FOLLOWED, peer = %self.peer, bytes, adds, removes, others, left_out, "{what}");
     }
 
@@ -155,7 +155,7 @@ impl Follower {
         let (peer, limiter) = (self.peer, &self.limiter);
         half.messages(bytes, |message| {
             if says_all.get()
-                && let Some(left_out) = limiter.allow()
+                && let Some(left_out) = allow(limiter)
             {
                 trace!(target: FOLLOWED, %peer, left_out, "{way}: {}", told(message));
             }
@@ -175,7 +175,7 @@ impl Follower {
         if before == now {
             return;
         }
-        let Some(left_out) = self.limiter.allow() else { return };
+        let Some(left_out) = allow(&self.limiter) else { return };
         let mut changes = Vec::new();
         match (before.behind, now.behind) {
             (0, 1..) => changes.push("fell behind"),
@@ -195,6 +195,11 @@ impl Follower {
             debug!(target: FOLLOWED, peer = %self.peer, behind, backlog, left_out, "{}", changes.join(", "));
         }
     }
+}
+
+/// Whether a line may be written: with how many were left out before it, if any were.
+fn allow(limiter: &Limiter) -> Option<Option<u64>> {
+    limiter.allow().map(|left_out| (left_out > 0).then_some(left_out))
 }
 
 #[derive(Clone, Copy)]

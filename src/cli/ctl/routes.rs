@@ -19,7 +19,7 @@ const ROUTES: &[Column] = &[
     text("NEXT HOP", |row| next_hop(&row["next_hop"])),
     text("TYPE", |row| said(&row["next_hop"]["type"])),
     number("AGE", |row| time(&row["age_seconds"])),
-    text("ANNOUNCED BY", |row| announcers(row)),
+    text("ANNOUNCED BY", announcers),
 ];
 
 impl Ctl {

@@ -19,7 +19,7 @@ const PEERS: &[Column] = &[
     number("PEER", |row| count(&row["id"])),
     text("NODE", |row| node(&row["node"])),
     text("REMOTE", |row| said(&row["remote"])),
-    text("STATE", |row| state(row)),
+    text("STATE", state),
     number("UPTIME", |row| time(&row["uptime_seconds"])),
     number("ROUTES", |row| count(&row["routes"])),
     number("SUBS", |row| count(&row["subscriptions"])),
@@ -38,7 +38,7 @@ const SLOW: &[Column] = &[
     number("BACKLOG", |row| size(&row["backlog_bytes"])),
     number("WRITING", |row| time(&row["writing_seconds"])),
     number("HEARD", |row| time(&row["last_heard_seconds"])),
-    text("WHY", |row| why(row)),
+    text("WHY", why),
 ];
 
 const VNIS: &[Column] = &[

@@ -183,6 +183,3 @@ impl Drop for Folder {
         drop(fs::remove_dir(&self.0));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,10 +28,7 @@ fn what_happens_is_shown_in_order() {
 fn one_vni_is_watched_and_all_sessions() {
     let scene = controlled(&[]);
     let monitor = scene.watch(&["mon", "8", "-j"]);
-    let event = |kind: &str| -> Value {
-        let event = serde_json::from_str(&monitor.expect(&[kind])).unwrap();
-        event
-    };
+    let event = |kind: &str| serde_json::from_str::<Value>(&monitor.expect(&[kind])).unwrap();
     let mut client = Client::establish(scene.server.address());
     assert_eq!(event("established")["node"], "test-node");
     client.announce_all(&[route(7, 1, 1), route(8, 2, 2)]);

@@ -247,3 +247,31 @@ fn a_dump_has_everything() {
     let left: Vec<_> = std::fs::read_dir(&scene.folder.0).unwrap().collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
+
+#[test]
+fn the_documentation_shows_tables_that_there_are() {
+    const DOCUMENT: &str = include_str!("../../../docs/ctl.md");
+    let (scene, _clients) = scene();
+    let mut stuck =
+        Client::connect_narrow(scene.server.address(), 4096).shake_hands(modern_hello());
+    stuck.subscribe(100);
+    stuck.expect_end_of_table(100);
+    let mut publisher = Client::establish(scene.server.address());
+    publisher.announce_all(&routes(100, 2..50_000, 1));
+    scene.until_rows(&["show", "slow"], 1);
+    let mut tables = 0;
+    for part in DOCUMENT.split("$ metalbond ctl show ").skip(1) {
+        let (command, rest) = part.split_once('\n').unwrap();
+        // One peer is a list of names and values, of other hosts.
+        if command.starts_with("peer ") {
+            continue;
+        }
+        let arguments: Vec<_> = ["show"].into_iter().chain(command.split(' ')).collect();
+        let real = scene.ok(&arguments);
+        let (documented, real) = (rest.lines().next().unwrap(), real.lines().next().unwrap());
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(documented), words(real), "{command}");
+        tables += 1;
+    }
+    assert_eq!(tables, 8);
+}
