@@ -22,15 +22,12 @@ impl Ctl {
         // Cut short is how a reflector that stops ends it.
         while let Ok(Some(piece)) = stream.next().await {
             rest.extend_from_slice(&piece);
-            let mut lines = Vec::new();
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                lines.push(rest.drain(..=end).collect::<Vec<u8>>());
+            let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            let lines = rest[..whole].split(|byte| *byte == b'\n');
+            for event in lines.filter_map(|line| line.strip_prefix(DATA)) {
+                self.show_event(event)?;
             }
-            for line in lines {
-                if let Some(event) = line.strip_prefix(DATA) {
-                    self.show_event(event.trim_ascii_end())?;
-                }
-            }
+            rest.drain(..whole);
             self.screen.finish()?;
         }
         eprintln!("the reflector has ended it");

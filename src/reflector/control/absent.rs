@@ -19,6 +19,10 @@ impl Socket {
         Err(ControlError)
     }
 
+    pub(in crate::reflector) fn path(&self) -> &Path {
+        match *self {}
+    }
+
     pub(super) async fn serve(self, _: Router) {
         match self {}
     }
