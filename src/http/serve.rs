@@ -5,6 +5,7 @@
 //! are taken, further connections wait in the kernel's queue. An answer takes as long as its reader;
 //! one that has gone is given up when the kernel says so.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -32,18 +34,48 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_secs(30);
 
+/// Where connections come from.
+pub(crate) trait Listener {
+    type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next one.
+    async fn accept(&self) -> io::Result<Self::Socket>;
+}
+
+impl Listener for TcpListener {
+    type Socket = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (socket, _) = Self::accept(self).await?;
+        // Neither is needed to answer.
+        socket.set_nodelay(true).ok();
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
+        Ok(socket)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for tokio::net::UnixListener {
+    type Socket = tokio::net::UnixStream;
+
+    async fn accept(&self) -> io::Result<Self::Socket> {
+        Ok(Self::accept(self).await?.0)
+    }
+}
+
 /// Answers until dropped, which ends all connections.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+pub(crate) async fn serve(listener: impl Listener, router: Router) {
     serve_within(BOUNDS, listener, router).await;
 }
 
-async fn serve_within(bounds: Bounds, listener: TcpListener, router: Router) {
+async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let mut connections = JoinSet::new();
     loop {
         // Nobody closes it.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((socket, _)) = listener.accept().await else {
+        let Ok(socket) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
@@ -56,11 +88,11 @@ async fn serve_within(bounds: Bounds, listener: TcpListener, router: Router) {
     }
 }
 
-async fn converse(bounds: Bounds, socket: TcpStream, router: Router) {
-    // Neither is needed to answer.
-    socket.set_nodelay(true).ok();
-    #[cfg(target_os = "linux")]
-    socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
+async fn converse(
+    bounds: Bounds,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+) {
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

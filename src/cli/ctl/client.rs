@@ -32,6 +32,12 @@ struct Refusal {
 
 impl Client {
     pub(super) async fn connect(path: &Path) -> Result<Self, Failed> {
+        let path = path.to_owned();
+        let sender = Self::open(&path).await?;
+        Ok(Self { sender, path })
+    }
+
+    async fn open(path: &Path) -> Result<SendRequest<Empty<Bytes>>, Failed> {
         let shown = path.display();
         let stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound => format!(
@@ -47,12 +53,11 @@ impl Client {
             ),
             _ => format!("cannot connect to the control socket {shown}: {error}"),
         })?;
-        let path = path.to_owned();
         let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| lost(&path, &error))?;
+            handshake(TokioIo::new(stream)).await.map_err(|error| lost(path, &error))?;
         // Ends with the sender; what goes wrong shows in the answer that does not come.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, path })
+        Ok(sender)
     }
 
     /// Asks for a document.
@@ -96,16 +101,20 @@ impl Client {
     /// Sends a request; the head of the answer, if it is a good one.
     async fn send(&mut self, method: Method, path: &str) -> Result<Response<Incoming>, Failed> {
         let request = Request::builder()
-            .method(method)
+            .method(&method)
             .uri(path)
             .header("host", "metalbond")
             .body(Empty::new())
             .map_err(|error| format!("cannot ask for {path}: {error}"))?;
-        let sent = async {
-            self.sender.ready().await?;
-            self.sender.send_request(request).await
+        let answer = match self.exchange(request.clone()).await {
+            // Hung up on: whoever reads what is shown here has taken a long pause.
+            Err(_) if method == Method::GET => {
+                self.sender = Self::open(&self.path).await?;
+                self.exchange(request).await
+            }
+            answer => answer,
         };
-        let answer = sent.await.map_err(|error| lost(&self.path, &error))?;
+        let answer = answer.map_err(|error| lost(&self.path, &error))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -116,6 +125,14 @@ impl Client {
             Ok(Refusal { error }) => error,
             Err(_) => format!("the reflector does not know {path} ({status}): is it an older one?"),
         }))
+    }
+
+    async fn exchange(
+        &mut self,
+        request: Request<Empty<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
+        self.sender.ready().await?;
+        self.sender.send_request(request).await
     }
 
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failed> {

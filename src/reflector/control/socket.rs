@@ -18,6 +18,8 @@ use socket2::{Domain, SockAddr, Type};
 use thiserror::Error;
 use tracing::warn;
 
+use crate::http::serve::serve;
+
 /// The user of the reflector, and nobody else.
 const MODE: u32 = 0o600;
 /// Names to try for the folder that the socket is made in.
@@ -98,7 +100,7 @@ impl Socket {
     pub(super) async fn serve(mut self, router: Router) {
         let listener = self.listener.take().map(tokio::net::UnixListener::from_std);
         match listener {
-            Some(Ok(listener)) => drop(axum::serve(listener, router).await),
+            Some(Ok(listener)) => serve(listener, router).await,
             Some(Err(error)) => warn!(%error, "the control socket cannot be served"),
             None => {}
         }

@@ -44,11 +44,12 @@ pub(super) struct Controlled {
     pub(super) folder: Folder,
 }
 
-/// A server of two shards with a control socket.
+/// A server of two shards with a control socket, which is patient with peers that say nothing.
 pub(super) fn controlled(arguments: &[&str]) -> Controlled {
     let folder = Folder::new();
     let socket = folder.path("control.sock");
-    let server = Process::start(&[&["--control", &socket], arguments].concat());
+    let server =
+        Process::start(&[&["--control", &socket, "--keepalive", "60"], arguments].concat());
     server.logged("reflector started", '\n');
     Controlled { server, socket, folder }
 }
