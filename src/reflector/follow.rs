@@ -274,3 +274,37 @@ fn told(message: &Message) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Vni;
+
+    #[test]
+    fn messages_are_whole_wherever_reads_are_cut() {
+        let said = [
+            Message::Subscribe(Vni(7)),
+            Message::Keepalive,
+            Message::EndOfTable(Vni(300)),
+            Message::Keepalive,
+        ];
+        let mut bytes = Vec::new();
+        said.iter().for_each(|message| message.encode_into(&mut bytes));
+        for length in 1..=bytes.len() {
+            let (mut half, mut heard) = (Half::default(), Vec::new());
+            for piece in bytes.chunks(length) {
+                half.messages(piece, |message| heard.push(message.clone()));
+            }
+            assert_eq!(heard, said, "pieces of {length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_ends_the_look_and_nothing_else() {
+        let (mut half, mut heard) = (Half::default(), 0);
+        for bytes in [&[1, 0, 0][..], &[99, 2, 3], &[9; 2000], &[1, 0, 0, 2]] {
+            half.messages(bytes, |_| heard += 1);
+        }
+        assert_eq!(heard, 1);
+    }
+}
