@@ -99,6 +99,6 @@ mod tests {
         assert_eq!(table.rows(&rows), "  N  NAME\n  7  a\n123  long name\n");
         // As wide as before, without another heading.
         assert_eq!(table.rows(&[json!({"n": 1, "name": "b"})]), "  1  b\n");
-        assert_eq!(table.rows(&[json!({"n": 12345, "name": ""})]), "12345\n");
+        assert_eq!(table.rows(&[json!({"n": 12345, "name": ""})]), "12345  -\n");
     }
 }
