@@ -8,6 +8,7 @@ mod harness;
 mod http;
 mod inspect;
 mod limits;
+mod page;
 mod quiet;
 mod scale;
 mod semantics;

@@ -1,22 +1,58 @@
-//! The HTTP endpoint: health, metrics, the table as the reference shows it, and the API.
+//! The HTTP endpoint: the operator's page, health, metrics, the table as the reference shows it, and
+//! the API.
 //!
 //! Runs on a thread of its own. What it says comes from gauges or from the [`Inspector`], slice by
 //! slice, so that no request holds up a shard for longer than one read does. It keeps nothing
-//! between two requests, and changes nothing.
+//! of a request, and changes nothing; what it does keep is the last minutes of the counters
+//! (`live`).
 
 mod api;
 mod dump;
 mod health;
+mod live;
 mod metrics;
+mod page;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::get;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::inspector::Inspector;
 use crate::http::serve::serve;
+
+/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
+/// after the other; more of them wait for their turn.
+const WALKS: usize = 4;
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+struct Desk {
+    inspector: Inspector,
+    history: live::History,
+    walks: Arc<Semaphore>,
+}
+
+impl Desk {
+    fn new(inspector: Inspector, history: live::History) -> Self {
+        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
+    }
+
+    /// Waits for leave to go through everything; it ends when what is returned is dropped.
+    async fn walk(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.walks.acquire().await.ok()
+    }
+}
+
+impl FromRef<Desk> for Inspector {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.inspector.clone()
+    }
+}
 
 /// Serves until `stop` is dropped. On its own thread.
 pub(super) fn run(
@@ -27,14 +63,17 @@ pub(super) fn run(
 ) {
     runtime.block_on(async move {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        let (recorder, history) = live::recorder(inspector.clone());
+        let router = router(Desk::new(inspector, history));
         tokio::select! {
-            () = serve(listener, router(inspector)) => {}
+            () = serve(listener, router) => {}
             _ = stop => {}
+            () = recorder.run() => {}
         }
     });
 }
 
-fn router(inspector: Inspector) -> Router {
+fn router(desk: Desk) -> Router {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/healthz", get(health::livez))
@@ -43,6 +82,7 @@ fn router(inspector: Inspector) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/routes.json", get(dump::json))
         .route("/routes.yaml", get(dump::yaml))
+        .merge(page::router())
         .nest("/api/v1", api::router())
-        .with_state(inspector)
+        .with_state(desk)
 }

@@ -18,6 +18,8 @@ pub(in crate::reflector::http) enum ApiError {
     NotFound(String),
     #[error("only GET and HEAD are allowed")]
     ReadOnly,
+    #[error("{0} read along already; close one, or ask /api/v1/history instead")]
+    Busy(usize),
     #[error(transparent)]
     Inspect(#[from] InspectError),
 }
@@ -39,7 +41,7 @@ impl IntoResponse for ApiError {
             Self::Asked(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Inspect(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Inspect(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, Json(Body { error: self.to_string() })).into_response()
     }

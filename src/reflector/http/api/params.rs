@@ -7,29 +7,58 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::ApiError;
+use super::sorted::{Best, Key, PeersWanted, RoutesWanted, Sort};
 use crate::ids::PeerId;
 use crate::reflector::inspector::PAGE_MAX;
-use crate::shard::inspect::{Cursor, Lookup, RouteFilter};
+use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
 
-/// Where a listing goes on, and for how long.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Paging {
-    cursor: Option<String>,
-    limit: Option<String>,
+/// How a listing is asked for.
+#[derive(Debug)]
+pub(super) enum Asked<W, T: 'static> {
+    /// From a place on, in the order of places.
+    Placed(Cursor, usize),
+    /// Sorted, or searched by what only a look at everything finds.
+    Sorted(W, Best<T>),
 }
 
-/// Which routes of a VNI.
+/// Which peers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeersAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    r#match: Option<String>,
+    state: Option<String>,
+}
+
+/// Which VNIs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VnisAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    r#match: Option<String>,
+}
+
+/// Which routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoutesAsked {
     cursor: Option<String>,
     limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
     within: Option<String>,
+    address: Option<String>,
+    prefix: Option<String>,
     next_hop: Option<String>,
     announcer: Option<String>,
 }
@@ -66,20 +95,117 @@ pub(super) struct ExplainAsked {
     nat_to: Option<String>,
 }
 
-impl Paging {
-    pub(super) fn read(&self) -> Result<(Cursor, usize), ApiError> {
-        paging(self.cursor.as_deref(), self.limit.as_deref())
+impl PeersAsked {
+    pub(super) fn read(&self) -> Result<Asked<PeersWanted, PeerInfo>, ApiError> {
+        let state = match self.state.as_deref() {
+            None => None,
+            Some("connecting") => Some(PeerState::Connecting),
+            Some("established") => Some(PeerState::Established),
+            Some("closing") => Some(PeerState::Closing),
+            Some(other) => {
+                return Err(wrong("state", "connecting, established or closing", other));
+            }
+        };
+        let text = self.r#match.as_deref().map(|text| text.trim().to_lowercase());
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let is_all = text.is_none() && state.is_none();
+        sorting.read(is_all, PeersWanted { text, state }, "id", Sort::of_peers)
+    }
+}
+
+impl VnisAsked {
+    pub(super) fn read(&self) -> Result<Asked<String, VniInfo>, ApiError> {
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let digits = self.r#match.as_deref().map(|text| text.trim().to_owned());
+        sorting.read(digits.is_none(), digits.unwrap_or_default(), "vni", Sort::of_vnis)
     }
 }
 
 impl RoutesAsked {
-    pub(super) fn read(&self) -> Result<(RouteFilter, Cursor, usize), ApiError> {
+    /// Of one VNI.
+    pub(super) fn read(
+        &self,
+        vni: Vni,
+    ) -> Result<(RouteFilter, Asked<RoutesWanted, RouteInfo>), ApiError> {
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let wanted = self.wanted(Some(vni))?;
+        let is_placed = wanted.lookup.is_none();
+        Ok((wanted.filter, sorting.read(is_placed, wanted, "destination", Sort::of_routes)?))
+    }
+
+    /// Of all VNIs.
+    pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
+        if self.cursor.is_some() {
+            return Err(ApiError::Asked("this listing goes on by after, not by cursor".into()));
+        }
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        match sorting.read(false, self.wanted(None)?, "vni", Sort::of_routes)? {
+            Asked::Sorted(wanted, best) => Ok((wanted, best)),
+            Asked::Placed(..) => Err(ApiError::NotFound("there is no such page".into())),
+        }
+    }
+
+    fn wanted(&self, vni: Option<Vni>) -> Result<RoutesWanted, ApiError> {
         let within = self.within.as_deref().map(|text| destination("within", text)).transpose()?;
         let next_hop = optional("next_hop", "an address", self.next_hop.as_deref())?;
         let announcer =
             self.announcer.as_deref().map(|text| peer("announcer", text)).transpose()?;
-        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
-        Ok((RouteFilter { within, next_hop, announcer }, from, limit))
+        let lookup = match (&self.address, &self.prefix, within) {
+            (None, None, _) => None,
+            (Some(address), None, None) => {
+                Some(Lookup::Longest(parse("address", "an address", address)?))
+            }
+            (None, Some(prefix), None) => Some(Lookup::Exact(destination("prefix", prefix)?)),
+            _ => {
+                let sentence = "only one of address, prefix and within may be given";
+                return Err(ApiError::Asked(sentence.into()));
+            }
+        };
+        Ok(RoutesWanted { vni, filter: RouteFilter { within, next_hop, announcer }, lookup })
+    }
+}
+
+/// How to go on, and in which order.
+struct Sorting<'a> {
+    cursor: Option<Cursor>,
+    limit: usize,
+    sort: Option<&'a str>,
+    after: Option<Key>,
+}
+
+impl<'a> Sorting<'a> {
+    fn of(
+        cursor: &'a Option<String>,
+        limit: &'a Option<String>,
+        sort: &'a Option<String>,
+        after: &'a Option<String>,
+    ) -> Result<Self, ApiError> {
+        let expected = "what an earlier page of the same order said to be next";
+        let after = optional("after", expected, after.as_deref())?;
+        let (from, limit) = paging(cursor.as_deref(), limit.as_deref())?;
+        let cursor = cursor.is_some().then_some(from);
+        Ok(Self { cursor, limit, sort: sort.as_deref(), after })
+    }
+
+    /// `is_placed`: it can be answered in the order of places, if no other one is asked for.
+    fn read<W, T>(
+        self,
+        is_placed: bool,
+        wanted: W,
+        usual: &str,
+        named: fn(&str) -> Option<Sort<T>>,
+    ) -> Result<Asked<W, T>, ApiError> {
+        if is_placed && self.sort.is_none() && self.after.is_none() {
+            return Ok(Asked::Placed(self.cursor.unwrap_or_default(), self.limit));
+        }
+        if self.cursor.is_some() {
+            return Err(ApiError::Asked(
+                "a listing that is sorted or searched goes on by after, not by cursor".into(),
+            ));
+        }
+        let name = self.sort.unwrap_or(usual);
+        let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
+        Ok(Asked::Sorted(wanted, Best::new(sort, self.after, self.limit)))
     }
 }
 

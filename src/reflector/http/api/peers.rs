@@ -5,16 +5,23 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 
 use super::ApiError;
-use super::params::{self, Paging, SubscriptionsAsked};
+use super::params::{self, Asked, PeersAsked, SubscriptionsAsked};
 use super::rows::{Listing, PeerDetailRow, PeerRow, SubscriptionRow};
+use super::sorted;
+use crate::reflector::http::Desk;
 use crate::reflector::inspector::Inspector;
 
 pub(super) async fn list(
-    State(inspector): State<Inspector>,
-    asked: Result<Query<Paging>, QueryRejection>,
+    State(desk): State<Desk>,
+    asked: Result<Query<PeersAsked>, QueryRejection>,
 ) -> Result<Json<Listing<PeerRow>>, ApiError> {
-    let (from, limit) = asked?.0.read()?;
-    Ok(Json(Listing::of(inspector.peers(from, limit).await?)))
+    Ok(Json(match asked?.0.read()? {
+        Asked::Placed(from, limit) => Listing::of(desk.inspector.peers(from, limit).await?),
+        Asked::Sorted(wanted, best) => {
+            let _turn = desk.walk().await;
+            Listing::sorted(sorted::peers(&desk.inspector, &wanted, best).await?)
+        }
+    }))
 }
 
 pub(super) async fn detail(
