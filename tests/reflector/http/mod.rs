@@ -4,4 +4,6 @@ mod api;
 mod documentation;
 mod dump;
 mod health;
+mod live;
 mod metrics;
+mod sorted;

@@ -139,6 +139,7 @@ impl Browser {
         // A new document, even when only what follows the # differs.
         self.call("Page.navigate", json!({"url": "about:blank"}));
         self.call("Page.navigate", json!({"url": format!("{origin}{path}")}));
+        self.until("the document", "document.readyState === 'complete'");
     }
 
     /// The value of an expression in the page.
@@ -248,9 +249,10 @@ impl Drop for Browser {
         if let Ok(id) = i32::try_from(self.child.id())
             && let Some(group) = Pid::from_raw(id)
         {
-            drop(kill_process_group(group, Signal::KILL));
+            // It may have ended by itself.
+            kill_process_group(group, Signal::KILL).ok();
         }
-        drop(self.child.wait());
+        self.child.wait().ok();
         // Children that die with the group may still be at their files.
         let deadline = Instant::now() + Duration::from_secs(5);
         while std::fs::remove_dir_all(&self.profile).is_err() && Instant::now() < deadline {

@@ -61,7 +61,7 @@ fn ten_thousand_routes_are_paged(scene: &mut Scene) {
     let rows = "document.querySelectorAll('.listing tbody tr').length";
     assert_eq!(scene.browser.eval(rows), 100);
     let first = |name: &str| {
-        format!("document.querySelector('.listing tbody tr').cells[0].innerText === '{name}'")
+        format!("document.querySelector('.listing tbody tr')?.cells[0].innerText === '{name}'")
     };
     scene.browser.until("the first", &first("10.0.0.0/32"));
     scene.browser.click(".paging a:nth-child(2)");

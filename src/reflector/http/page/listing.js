@@ -104,7 +104,7 @@ export function listing({ path, usual, columns, id, caption, empty, fields = [],
       : el("input", { type: "search", name, value: filters[name], placeholder, autocomplete: "off", spellcheck: "false", oninput: change });
     return el("label", {}, el("span", {}, label), input);
   });
-  const range = el("span", { class: "range", role: "status" }, "…");
+  const range = el("span", { class: "range", role: "status" }, "Looking…");
   const took = el("span", { class: "note" });
   const fault = el("p", { class: "fault", hidden: true });
   const button = (text, to) => el("a", { class: "button", href: to, "aria-disabled": to ? null : "true" }, text);

@@ -40,7 +40,7 @@ export function plot({ title, kind, lines, isLog = false, isFilled = false }) {
     const end = samples.length ? samples[samples.length - 1].at_seconds : Date.now() / 1000;
     const values = lines.flatMap((line) => samples.map(line.of)).filter((value) => value !== null && (!isLog || value > 0));
     const [least, most] = values.length ? [Math.min(...values), Math.max(...values)] : isLog ? [1e-4, 1e-2] : [0, 1];
-    const ticks = isLog ? logTicks(least, most) : linearTicks(Math.max(most, kind === "cores" ? 0.1 : 1));
+    const ticks = isLog ? logTicks(least, most) : linearTicks(Math.max(most, kind === "cores" ? 0.1 : 3));
     const low = ticks[0], high = ticks[ticks.length - 1];
     const part = (y) => isLog ? Math.log(y / low) / Math.log(high / low) : y / high;
     const level = (y) => height - edge.bottom - Math.max(0, Math.min(1, part(y))) * (height - edge.top - edge.bottom);

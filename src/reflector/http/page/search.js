@@ -37,7 +37,7 @@ export function search(main, { parameters, signal }) {
     }
     const routes = listing({ path: "routes", usual: "vni", fixed, caption: title, empty: "No route.", id: routeId,
       columns: routeColumns({ withVni: true }), fields: [], every: 3000 }, signal);
-    main.append(section(title, null, routes.node));
+    main.append(asked.length > 1 ? el("section", {}, routes.node) : section(title, null, routes.node));
   }
   const found = table({
     caption: "Peers", empty: "No peer.", id: (peer) => peer.id,
