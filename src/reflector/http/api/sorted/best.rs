@@ -96,7 +96,8 @@ impl<T> Ord for Entry<T> {
 mod tests {
     use super::*;
 
-    const NAMES: &[(&str, fn(&u64) -> Key)] = &[("self", |number| Key::default().number(*number))];
+    const NAMES: &super::super::key::Columns<u64> =
+        &[("self", |number| Key::default().number(*number))];
 
     /// All pages of what is offered.
     fn pages(sort: &str, offered: &[u64], limit: usize) -> Vec<Vec<u64>> {

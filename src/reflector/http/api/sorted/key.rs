@@ -85,7 +85,7 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, NoKey> {
         let digits = text.as_bytes();
-        if digits.len() % 2 != 0 || digits.len() > DIGITS_MAX {
+        if !digits.len().is_multiple_of(2) || digits.len() > DIGITS_MAX {
             return Err(NoKey);
         }
         let byte = |pair: &[u8]| match pair {
@@ -100,6 +100,9 @@ fn value(digit: u8) -> Option<u8> {
     u8::try_from(char::from(digit).to_digit(16)?).ok()
 }
 
+/// What rows can be sorted by: names and keys.
+pub(super) type Columns<T> = [(&'static str, fn(&T) -> Key)];
+
 /// What a listing is sorted by, and in which direction.
 #[derive(Debug)]
 pub(in crate::reflector::http::api) struct Sort<T: 'static> {
@@ -109,10 +112,7 @@ pub(in crate::reflector::http::api) struct Sort<T: 'static> {
 
 impl<T> Sort<T> {
     /// By a name, with `-` before it for descending; `None` when there is no such name.
-    pub(super) fn named(
-        names: &'static [(&'static str, fn(&T) -> Key)],
-        text: &str,
-    ) -> Option<Self> {
+    pub(super) fn named(names: &'static Columns<T>, text: &str) -> Option<Self> {
         let (is_descending, name) =
             text.strip_prefix('-').map_or((false, text), |name| (true, name));
         let (_, key) = names.iter().find(|(known, _)| *known == name)?;

@@ -1,6 +1,7 @@
 //! Peers by any of their columns, and searched.
 
 use super::best::Found;
+use super::key::Columns;
 use super::{Best, Key, Sort};
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Cursor, PeerInfo, PeerState, ROWS_MAX};
@@ -14,7 +15,7 @@ pub(in crate::reflector::http::api) struct PeersWanted {
 }
 
 /// What peers are sorted by.
-const KEYS: &[(&str, fn(&PeerInfo) -> Key)] = &[
+const KEYS: &Columns<PeerInfo> = &[
     ("id", |peer| Key::default().number(peer.id.0)),
     ("node", |peer| Key::default().text(&peer.node).number(peer.id.0)),
     ("remote", remote),

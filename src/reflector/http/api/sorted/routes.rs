@@ -1,6 +1,7 @@
 //! Routes by any of their columns, of one VNI or of all.
 
 use super::best::Found;
+use super::key::Columns;
 use super::{Best, Key, Sort};
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Cursor, Lookup, ROWS_MAX, RouteFilter, RouteInfo};
@@ -17,7 +18,7 @@ pub(in crate::reflector::http::api) struct RoutesWanted {
 }
 
 /// What routes are sorted by.
-const KEYS: &[(&str, fn(&RouteInfo) -> Key)] = &[
+const KEYS: &Columns<RouteInfo> = &[
     ("vni", |route| named(Key::default().number(route.vni.0.into()), route)),
     ("destination", |route| named(Key::default(), route)),
     ("next_hop", |route| named(Key::default().next_hop(&route.next_hop), route)),

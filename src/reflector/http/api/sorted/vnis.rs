@@ -1,12 +1,13 @@
 //! VNIs by any of their columns, and by the digits that they begin with.
 
 use super::best::Found;
+use super::key::Columns;
 use super::{Best, Key, Sort};
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Cursor, ROWS_MAX, VniInfo};
 
 /// What VNIs are sorted by.
-const KEYS: &[(&str, fn(&VniInfo) -> Key)] = &[
+const KEYS: &Columns<VniInfo> = &[
     ("vni", |info| Key::default().number(info.vni.0.into())),
     ("routes", |info| Key::default().number(info.routes).number(info.vni.0.into())),
     ("next_hops", |info| Key::default().number(info.next_hops).number(info.vni.0.into())),
