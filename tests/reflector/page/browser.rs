@@ -133,7 +133,7 @@ impl Browser {
         self.complaints.push(complaint);
     }
 
-    /// Goes to a page of a server, for example `http://[::1]:80` and `/#/peers`.
+    /// Goes to a page of a server, for example `http://[::1]:80` and `/#/peers`, or `about:blank`.
     pub(crate) fn visit(&mut self, origin: &str, path: &str) {
         origin.clone_into(&mut self.origin);
         // A new document, even when only what follows the # differs.
