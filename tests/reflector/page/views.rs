@@ -4,7 +4,8 @@ use metalbond::wire::{Capabilities, Extensions, Hello};
 
 use super::{Scene, on_page};
 use crate::harness::client::modern_hello;
-use crate::harness::{Client, prefix, route, routes};
+use crate::harness::http::get_json;
+use crate::harness::{Client, eventually, prefix, route, routes};
 
 on_page!(
     the_overview_counts_what_there_is,
@@ -16,6 +17,7 @@ on_page!(
     a_peer_is_found_by_its_name,
     explanations_are_shown,
     a_hostile_name_stays_text,
+    a_hidden_tab_asks_nothing,
     a_lost_connection_is_said,
     a_draining_reflector_says_so,
     what_is_not_there_is_said,
@@ -164,6 +166,29 @@ fn a_hostile_name_stays_text(scene: &mut Scene) {
     }
     scene.show("/#/search?q=%3Cimg%20src=x%20onerror=alert(1)%3E");
     scene.browser.until_says("For <img src=x onerror=alert(1)> in all VNIs");
+}
+
+fn a_hidden_tab_asks_nothing(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    client.announce(&route(7, 1, 1));
+    scene.show("/#/vni/7");
+    scene.browser.until_says("10.0.0.1/32");
+    let hide = |is_hidden: bool| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{value: {is_hidden}, configurable: true}});
+             document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    scene.browser.eval(&hide(true));
+    client.announce(&route(7, 2, 1));
+    // Longer than between two refreshes, by the reflector's own clock.
+    let samples = || get_json(scene.http, "/api/v1/history")["samples"].as_array().unwrap().len();
+    let before = samples();
+    eventually("some seconds", || samples() >= before + 5);
+    assert_eq!(scene.browser.eval("document.body.innerText.includes('10.0.0.2/32')"), false);
+    scene.browser.eval(&hide(false));
+    scene.browser.until_says("10.0.0.2/32");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
 }
 
 fn a_lost_connection_is_said(scene: &mut Scene) {

@@ -108,16 +108,21 @@ impl PeersAsked {
         };
         let text = self.r#match.as_deref().map(|text| text.trim().to_lowercase());
         let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
-        let is_all = text.is_none() && state.is_none();
-        sorting.read(is_all, PeersWanted { text, state }, "id", Sort::of_peers)
+        if text.is_none() && state.is_none() && !sorting.is_asked() {
+            return Ok(Asked::Placed(sorting.cursor.unwrap_or_default(), sorting.limit));
+        }
+        Ok(Asked::Sorted(PeersWanted { text, state }, sorting.best("id", Sort::of_peers)?))
     }
 }
 
 impl VnisAsked {
     pub(super) fn read(&self) -> Result<Asked<String, VniInfo>, ApiError> {
         let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
-        let digits = self.r#match.as_deref().map(|text| text.trim().to_owned());
-        sorting.read(digits.is_none(), digits.unwrap_or_default(), "vni", Sort::of_vnis)
+        if self.r#match.is_none() && !sorting.is_asked() {
+            return Ok(Asked::Placed(sorting.cursor.unwrap_or_default(), sorting.limit));
+        }
+        let digits = self.r#match.as_deref().unwrap_or_default().trim().to_owned();
+        Ok(Asked::Sorted(digits, sorting.best("vni", Sort::of_vnis)?))
     }
 }
 
@@ -129,20 +134,18 @@ impl RoutesAsked {
     ) -> Result<(RouteFilter, Asked<RoutesWanted, RouteInfo>), ApiError> {
         let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
         let wanted = self.wanted(Some(vni))?;
-        let is_placed = wanted.lookup.is_none();
-        Ok((wanted.filter, sorting.read(is_placed, wanted, "destination", Sort::of_routes)?))
+        let filter = wanted.filter;
+        if wanted.lookup.is_none() && !sorting.is_asked() {
+            let from = sorting.cursor.unwrap_or_default();
+            return Ok((filter, Asked::Placed(from, sorting.limit)));
+        }
+        Ok((filter, Asked::Sorted(wanted, sorting.best("destination", Sort::of_routes)?)))
     }
 
     /// Of all VNIs.
     pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
-        if self.cursor.is_some() {
-            return Err(ApiError::Asked("this listing goes on by after, not by cursor".into()));
-        }
         let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
-        match sorting.read(false, self.wanted(None)?, "vni", Sort::of_routes)? {
-            Asked::Sorted(wanted, best) => Ok((wanted, best)),
-            Asked::Placed(..) => Err(ApiError::NotFound("there is no such page".into())),
-        }
+        Ok((self.wanted(None)?, sorting.best("vni", Sort::of_routes)?))
     }
 
     fn wanted(&self, vni: Option<Vni>) -> Result<RoutesWanted, ApiError> {
@@ -187,17 +190,13 @@ impl<'a> Sorting<'a> {
         Ok(Self { cursor, limit, sort: sort.as_deref(), after })
     }
 
-    /// `is_placed`: it can be answered in the order of places, if no other one is asked for.
-    fn read<W, T>(
-        self,
-        is_placed: bool,
-        wanted: W,
-        usual: &str,
-        named: fn(&str) -> Option<Sort<T>>,
-    ) -> Result<Asked<W, T>, ApiError> {
-        if is_placed && self.sort.is_none() && self.after.is_none() {
-            return Ok(Asked::Placed(self.cursor.unwrap_or_default(), self.limit));
-        }
+    /// Whether an order is asked for.
+    fn is_asked(&self) -> bool {
+        self.sort.is_some() || self.after.is_some()
+    }
+
+    /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
+    fn best<T>(self, usual: &str, named: fn(&str) -> Option<Sort<T>>) -> Result<Best<T>, ApiError> {
         if self.cursor.is_some() {
             return Err(ApiError::Asked(
                 "a listing that is sorted or searched goes on by after, not by cursor".into(),
@@ -205,7 +204,7 @@ impl<'a> Sorting<'a> {
         }
         let name = self.sort.unwrap_or(usual);
         let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
-        Ok(Asked::Sorted(wanted, Best::new(sort, self.after, self.limit)))
+        Ok(Best::new(sort, self.after, self.limit))
     }
 }
 
