@@ -8,6 +8,8 @@ mod harness;
 mod http;
 mod inspect;
 mod limits;
+#[cfg(target_os = "linux")]
+mod page;
 mod quiet;
 mod scale;
 mod semantics;

@@ -35,6 +35,17 @@ impl Histogram {
         self.sum = self.sum.saturating_add(other.sum);
     }
 
+    /// What was counted since it was as another is, an earlier copy of it.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = *self;
+        for (count, less) in since.counts.iter_mut().zip(&earlier.counts) {
+            *count = count.saturating_sub(*less);
+        }
+        since.sum = since.sum.saturating_sub(earlier.sum);
+        since
+    }
+
     /// How many durations were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -108,6 +119,15 @@ mod tests {
         all.merge(&of(&[20, 1_000_000]));
         assert_eq!((all.count(), all.sum()), (4, Duration::from_micros(1_000_041)));
         assert_eq!(all, of(&[1, 20, 20, 1_000_000]));
+    }
+
+    #[test]
+    fn what_is_new_is_the_difference() {
+        let earlier = of(&[1, 20]);
+        let mut later = earlier;
+        later.merge(&of(&[20, 1_000_000]));
+        assert_eq!(later.since(&earlier), of(&[20, 1_000_000]));
+        assert_eq!(later.since(&later), Histogram::default());
     }
 
     #[test]

@@ -5,4 +5,6 @@ mod documentation;
 mod dump;
 mod events;
 mod health;
+mod live;
 mod metrics;
+mod sorted;

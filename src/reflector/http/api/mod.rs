@@ -1,7 +1,7 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
 //! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`,
-//! `shards`, `limits` and `events` answer.
+//! `shards`, `limits` and `events` answer; `sorted` goes through everything for the best rows.
 
 mod counts;
 mod error;
@@ -12,14 +12,15 @@ mod peers;
 mod routes;
 mod rows;
 mod shards;
+mod sorted;
 
 use axum::Router;
 use axum::routing::get;
 
-use crate::reflector::inspector::Inspector;
+use super::{Desk, live};
 pub(in crate::reflector) use error::ApiError;
 
-pub(super) fn router() -> Router<Inspector> {
+pub(super) fn router() -> Router<Desk> {
     let streams = events::Streams::default();
     Router::new()
         .route("/peers", get(peers::list))
@@ -29,6 +30,7 @@ pub(super) fn router() -> Router<Inspector> {
         .route("/vnis", get(routes::vnis))
         .route("/vnis/{vni}", get(routes::vni))
         .route("/vnis/{vni}/routes", get(routes::list))
+        .route("/routes", get(routes::search))
         .route("/routes/lookup", get(routes::lookup))
         .route("/counters", get(shards::counters))
         .route("/shards", get(shards::list))
@@ -37,6 +39,8 @@ pub(super) fn router() -> Router<Inspector> {
             "/events",
             get(async move |state, asked| events::stream(&streams, state, asked).await),
         )
+        .route("/history", get(live::history))
+        .route("/live", get(live::live))
         .fallback(async || ApiError::NotFound("there is no such page".into()))
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
 }

@@ -7,20 +7,22 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::ApiError;
+use super::sorted::{Best, Key, PeersWanted, RoutesWanted, Sort};
 use crate::ids::PeerId;
 use crate::reflector::inspector::{PAGE_MAX, TapFilter};
-use crate::shard::inspect::{Cursor, Lookup, RouteFilter};
+use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
 
-/// Where a listing goes on, and for how long.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Paging {
-    cursor: Option<String>,
-    limit: Option<String>,
+/// How a listing is asked for.
+#[derive(Debug)]
+pub(super) enum Asked<W, T: 'static> {
+    /// From a place on, in the order of places.
+    Placed(Cursor, usize),
+    /// Sorted, or searched by what only a look at everything finds.
+    Sorted(W, Best<T>),
 }
 
 /// Which sessions.
@@ -31,6 +33,10 @@ pub(super) struct PeersAsked {
     limit: Option<String>,
     slow: Option<String>,
     name: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    r#match: Option<String>,
+    state: Option<String>,
 }
 
 /// Which events.
@@ -40,13 +46,28 @@ pub(super) struct EventsAsked {
     vni: Option<String>,
 }
 
-/// Which routes of a VNI.
+/// Which VNIs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VnisAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    r#match: Option<String>,
+}
+
+/// Which routes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoutesAsked {
     cursor: Option<String>,
     limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
     within: Option<String>,
+    address: Option<String>,
+    prefix: Option<String>,
     next_hop: Option<String>,
     announcer: Option<String>,
 }
@@ -83,9 +104,49 @@ pub(super) struct ExplainAsked {
     nat_to: Option<String>,
 }
 
-impl Paging {
-    pub(super) fn read(&self) -> Result<(Cursor, usize), ApiError> {
-        paging(self.cursor.as_deref(), self.limit.as_deref())
+impl PeersAsked {
+    pub(super) fn read(self) -> Result<Peers, ApiError> {
+        let is_slow = optional("slow", "true or false", self.slow.as_deref())?.unwrap_or(false);
+        let page = self.page(is_slow)?;
+        let Some(name) = self.name else { return Ok(page) };
+        let others = [&self.cursor, &self.limit, &self.slow, &self.sort];
+        let more = [&self.after, &self.r#match, &self.state];
+        if others.into_iter().chain(more).all(Option::is_none) {
+            Ok(Peers::Named(name))
+        } else {
+            Err(ApiError::Asked("name must be given alone".into()))
+        }
+    }
+
+    fn page(&self, is_slow: bool) -> Result<Peers, ApiError> {
+        let state = match self.state.as_deref() {
+            None => None,
+            Some("connecting") => Some(PeerState::Connecting),
+            Some("established") => Some(PeerState::Established),
+            Some("closing") => Some(PeerState::Closing),
+            Some(other) => {
+                return Err(wrong("state", "connecting, established or closing", other));
+            }
+        };
+        let text = self.r#match.as_deref().map(|text| text.trim().to_lowercase());
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        if text.is_none() && state.is_none() && !sorting.is_asked() {
+            let (from, limit) = (sorting.cursor.unwrap_or_default(), sorting.limit);
+            return Ok(Peers::Page { is_slow, from, limit });
+        }
+        let wanted = PeersWanted { text, state, is_slow };
+        Ok(Peers::Sorted(wanted, sorting.best("id", Sort::of_peers)?))
+    }
+}
+
+impl VnisAsked {
+    pub(super) fn read(&self) -> Result<Asked<String, VniInfo>, ApiError> {
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        if self.r#match.is_none() && !sorting.is_asked() {
+            return Ok(Asked::Placed(sorting.cursor.unwrap_or_default(), sorting.limit));
+        }
+        let digits = self.r#match.as_deref().unwrap_or_default().trim().to_owned();
+        Ok(Asked::Sorted(digits, sorting.best("vni", Sort::of_vnis)?))
     }
 }
 
@@ -95,22 +156,8 @@ pub(super) enum Peers {
     Named(String),
     /// A page of those that are slow, or of all.
     Page { is_slow: bool, from: Cursor, limit: usize },
-}
-
-impl PeersAsked {
-    pub(super) fn read(self) -> Result<Peers, ApiError> {
-        if let Some(name) = self.name {
-            let others = [&self.cursor, &self.limit, &self.slow];
-            return if others.into_iter().all(Option::is_none) {
-                Ok(Peers::Named(name))
-            } else {
-                Err(ApiError::Asked("name must be given alone".into()))
-            };
-        }
-        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
-        let is_slow = optional("slow", "true or false", self.slow.as_deref())?.unwrap_or(false);
-        Ok(Peers::Page { is_slow, from, limit })
-    }
+    /// Sorted, or searched.
+    Sorted(PeersWanted, Best<PeerInfo>),
 }
 
 impl EventsAsked {
@@ -121,13 +168,84 @@ impl EventsAsked {
 }
 
 impl RoutesAsked {
-    pub(super) fn read(&self) -> Result<(RouteFilter, Cursor, usize), ApiError> {
+    /// Of one VNI.
+    pub(super) fn read(
+        &self,
+        vni: Vni,
+    ) -> Result<(RouteFilter, Asked<RoutesWanted, RouteInfo>), ApiError> {
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let wanted = self.wanted(Some(vni))?;
+        let filter = wanted.filter;
+        if wanted.lookup.is_none() && !sorting.is_asked() {
+            let from = sorting.cursor.unwrap_or_default();
+            return Ok((filter, Asked::Placed(from, sorting.limit)));
+        }
+        Ok((filter, Asked::Sorted(wanted, sorting.best("destination", Sort::of_routes)?)))
+    }
+
+    /// Of all VNIs.
+    pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
+        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        Ok((self.wanted(None)?, sorting.best("vni", Sort::of_routes)?))
+    }
+
+    fn wanted(&self, vni: Option<Vni>) -> Result<RoutesWanted, ApiError> {
         let within = self.within.as_deref().map(|text| destination("within", text)).transpose()?;
         let next_hop = optional("next_hop", "an address", self.next_hop.as_deref())?;
         let announcer =
             self.announcer.as_deref().map(|text| peer("announcer", text)).transpose()?;
-        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
-        Ok((RouteFilter { within, next_hop, announcer }, from, limit))
+        let lookup = match (&self.address, &self.prefix, within) {
+            (None, None, _) => None,
+            (Some(address), None, None) => {
+                Some(Lookup::Longest(parse("address", "an address", address)?))
+            }
+            (None, Some(prefix), None) => Some(Lookup::Exact(destination("prefix", prefix)?)),
+            _ => {
+                let sentence = "only one of address, prefix and within may be given";
+                return Err(ApiError::Asked(sentence.into()));
+            }
+        };
+        Ok(RoutesWanted { vni, filter: RouteFilter { within, next_hop, announcer }, lookup })
+    }
+}
+
+/// How to go on, and in which order.
+struct Sorting<'a> {
+    cursor: Option<Cursor>,
+    limit: usize,
+    sort: Option<&'a str>,
+    after: Option<Key>,
+}
+
+impl<'a> Sorting<'a> {
+    fn of(
+        cursor: &'a Option<String>,
+        limit: &'a Option<String>,
+        sort: &'a Option<String>,
+        after: &'a Option<String>,
+    ) -> Result<Self, ApiError> {
+        let expected = "what an earlier page of the same order said to be next";
+        let after = optional("after", expected, after.as_deref())?;
+        let (from, limit) = paging(cursor.as_deref(), limit.as_deref())?;
+        let cursor = cursor.is_some().then_some(from);
+        Ok(Self { cursor, limit, sort: sort.as_deref(), after })
+    }
+
+    /// Whether an order is asked for.
+    fn is_asked(&self) -> bool {
+        self.sort.is_some() || self.after.is_some()
+    }
+
+    /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
+    fn best<T>(self, usual: &str, named: fn(&str) -> Option<Sort<T>>) -> Result<Best<T>, ApiError> {
+        if self.cursor.is_some() {
+            return Err(ApiError::Asked(
+                "a listing that is sorted or searched goes on by after, not by cursor".into(),
+            ));
+        }
+        let name = self.sort.unwrap_or(usual);
+        let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
+        Ok(Best::new(sort, self.after, self.limit))
     }
 }
 

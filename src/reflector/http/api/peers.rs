@@ -7,22 +7,30 @@ use axum::extract::{Path, Query, State};
 use super::ApiError;
 use super::params::{self, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{Listing, PeerDetailRow, PeerRow, SubscriptionRow};
+use super::sorted;
+use crate::reflector::http::Desk;
 use crate::reflector::inspector::Inspector;
 use crate::shard::inspect::Page;
 
 pub(super) async fn list(
-    State(inspector): State<Inspector>,
+    State(desk): State<Desk>,
     asked: Result<Query<PeersAsked>, QueryRejection>,
 ) -> Result<Json<Listing<PeerRow>>, ApiError> {
-    let page = match asked?.0.read()? {
-        Peers::Named(name) => Page { rows: inspector.find_peer(&name).await?, next: None },
+    let Desk { inspector, .. } = &desk;
+    Ok(Json(match asked?.0.read()? {
+        Peers::Named(name) => {
+            Listing::of(Page { rows: inspector.find_peer(&name).await?, next: None })
+        }
         Peers::Page { is_slow, from, limit } => {
             let mut page = inspector.peers(from, limit).await?;
             page.rows.retain(|peer| !is_slow || peer.is_slow);
-            page
+            Listing::of(page)
         }
-    };
-    Ok(Json(Listing::of(page)))
+        Peers::Sorted(wanted, best) => {
+            let _turn = desk.walk().await;
+            Listing::sorted(sorted::peers(inspector, &wanted, best).await?)
+        }
+    }))
 }
 
 pub(super) async fn detail(

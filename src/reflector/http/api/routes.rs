@@ -6,17 +6,24 @@ use axum::extract::{Path, Query, State};
 use serde::Serialize;
 
 use super::ApiError;
-use super::params::{self, ExplainAsked, LookupAsked, Paging, RoutesAsked};
+use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
 use super::rows::{Listing, RouteRow, VniRow};
+use super::sorted;
+use crate::reflector::http::Desk;
 use crate::reflector::inspector::Inspector;
 use crate::shard::inspect::{Page, Verdict};
 
 pub(super) async fn vnis(
-    State(inspector): State<Inspector>,
-    asked: Result<Query<Paging>, QueryRejection>,
+    State(desk): State<Desk>,
+    asked: Result<Query<VnisAsked>, QueryRejection>,
 ) -> Result<Json<Listing<VniRow>>, ApiError> {
-    let (from, limit) = asked?.0.read()?;
-    Ok(Json(Listing::of(inspector.vnis(from, limit).await?)))
+    Ok(Json(match asked?.0.read()? {
+        Asked::Placed(from, limit) => Listing::of(desk.inspector.vnis(from, limit).await?),
+        Asked::Sorted(digits, best) => {
+            let _turn = desk.walk().await;
+            Listing::sorted(sorted::vnis(&desk.inspector, &digits, best).await?)
+        }
+    }))
 }
 
 pub(super) async fn vni(
@@ -30,13 +37,31 @@ pub(super) async fn vni(
 }
 
 pub(super) async fn list(
-    State(inspector): State<Inspector>,
+    State(desk): State<Desk>,
     Path(vni): Path<String>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Json<Listing<RouteRow>>, ApiError> {
     let vni = params::vni("vni", &vni)?;
-    let (filter, from, limit) = asked?.0.read()?;
-    Ok(Json(Listing::of(inspector.routes(vni, filter, from, limit).await?)))
+    let (filter, asked) = asked?.0.read(vni)?;
+    Ok(Json(match asked {
+        Asked::Placed(from, limit) => {
+            Listing::of(desk.inspector.routes(vni, filter, from, limit).await?)
+        }
+        Asked::Sorted(wanted, best) => {
+            let _turn = desk.walk().await;
+            Listing::sorted(sorted::routes(&desk.inspector, &wanted, best).await?)
+        }
+    }))
+}
+
+/// Routes of all VNIs.
+pub(super) async fn search(
+    State(desk): State<Desk>,
+    asked: Result<Query<RoutesAsked>, QueryRejection>,
+) -> Result<Json<Listing<RouteRow>>, ApiError> {
+    let (wanted, best) = asked?.0.read_all()?;
+    let _turn = desk.walk().await;
+    Ok(Json(Listing::sorted(sorted::routes(&desk.inspector, &wanted, best).await?)))
 }
 
 pub(super) async fn lookup(

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::sorted::Found;
 use crate::shard::inspect::{
     Page, PeerDetail, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
 use crate::wire::{Capabilities, NextHop, NextHopType};
 
-/// A part of a listing. `next` is the cursor to go on with, null at the end.
+/// A part of a listing. `next` is what to go on with, null at the end; `total` how many rows all
+/// parts have, where that is known.
 #[derive(Debug, Serialize)]
 pub(super) struct Listing<T> {
     rows: Vec<T>,
     next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
 }
 
 impl<T> Listing<T> {
@@ -23,7 +27,16 @@ impl<T> Listing<T> {
         T: From<R>,
     {
         let next = page.next.map(|next| next.to_string());
-        Self { rows: page.rows.into_iter().map(T::from).collect(), next }
+        Self { rows: page.rows.into_iter().map(T::from).collect(), next, total: None }
+    }
+
+    pub(super) fn sorted<R>(found: Found<R>) -> Self
+    where
+        T: From<R>,
+    {
+        let next = found.next.map(|next| next.to_string());
+        let rows = found.rows.into_iter().map(T::from).collect();
+        Self { rows, next, total: Some(found.total) }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Peers by any of their columns, and searched.
+
+use super::best::Found;
+use super::key::Columns;
+use super::{Best, Key, Sort};
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::{Cursor, PeerInfo, PeerState, ROWS_MAX};
+
+/// Which peers. Everything that is given must hold.
+#[derive(Debug, Default)]
+pub(in crate::reflector::http::api) struct PeersWanted {
+    /// In its node, agent or address whatever the case, or its number.
+    pub(in crate::reflector::http::api) text: Option<String>,
+    pub(in crate::reflector::http::api) state: Option<PeerState>,
+    /// It is slow.
+    pub(in crate::reflector::http::api) is_slow: bool,
+}
+
+/// What peers are sorted by.
+const KEYS: &Columns<PeerInfo> = &[
+    ("id", |peer| Key::default().number(peer.id.0)),
+    ("node", |peer| Key::default().text(&peer.node).number(peer.id.0)),
+    ("remote", remote),
+    ("agent", |peer| Key::default().text(&peer.agent).number(peer.id.0)),
+    ("state", |peer| Key::default().number(peer.state as u64).number(peer.id.0)),
+    ("shard", |peer| Key::default().number(peer.shard.0.into()).number(peer.id.0)),
+    ("lag", |peer| Key::default().number(peer.behind).number(peer.backlog).number(peer.id.0)),
+    ("backlog", |peer| Key::default().number(peer.backlog).number(peer.id.0)),
+    ("routes", |peer| Key::default().number(peer.routes).number(peer.id.0)),
+    ("subscriptions", |peer| Key::default().number(peer.subscriptions).number(peer.id.0)),
+    // Numbers ascend in the order of connecting, and do not change from page to page as times do.
+    ("uptime", |peer| Key::default().number(!peer.id.0)),
+    ("updates_received", |peer| Key::default().number(peer.updates_received).number(peer.id.0)),
+    ("updates_sent", |peer| {
+        let sent = peer.updates_sent;
+        Key::default().number(sent.adds.saturating_add(sent.removes)).number(peer.id.0)
+    }),
+];
+
+impl Sort<PeerInfo> {
+    /// See [`Sort::named`].
+    pub(in crate::reflector::http::api) fn of_peers(text: &str) -> Option<Self> {
+        Self::named(KEYS, text)
+    }
+}
+
+fn remote(peer: &PeerInfo) -> Key {
+    let (address, port) = peer.remote.map_or((0, 0), |remote| {
+        let address = match remote.ip() {
+            std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
+            std::net::IpAddr::V6(address) => address,
+        };
+        (address.to_bits(), remote.port())
+    });
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    let (high, low) = ((address >> 64) as u64, address as u64);
+    Key::default().number(high).number(low).number(port.into()).number(peer.id.0)
+}
+
+impl PeersWanted {
+    fn has(&self, peer: &PeerInfo) -> bool {
+        let is_in_state = self.state.is_none_or(|state| state == peer.state);
+        let is_in_state = is_in_state && (!self.is_slow || peer.is_slow);
+        is_in_state && self.text.as_ref().is_none_or(|text| is_named(peer, text))
+    }
+}
+
+/// `text` is in small letters.
+fn is_named(peer: &PeerInfo, text: &str) -> bool {
+    let is_in = |name: &str| name.to_lowercase().contains(text);
+    let is_id = text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.id.0);
+    is_id
+        || is_in(&peer.node)
+        || is_in(&peer.agent)
+        || peer.remote.is_some_and(|remote| is_in(&remote.to_string()))
+}
+
+/// Goes through all peers for the best ones.
+pub(in crate::reflector::http::api) async fn peers(
+    inspector: &Inspector,
+    wanted: &PeersWanted,
+    mut best: Best<PeerInfo>,
+) -> Result<Found<PeerInfo>, InspectError> {
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        let page = inspector.peers(cursor, ROWS_MAX).await?;
+        page.rows.into_iter().filter(|peer| wanted.has(peer)).for_each(|peer| best.offer(peer));
+        from = page.next;
+    }
+    Ok(best.finish())
+}

@@ -1,0 +1,42 @@
+//! VNIs by any of their columns, and by the digits that they begin with.
+
+use super::best::Found;
+use super::key::Columns;
+use super::{Best, Key, Sort};
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::{Cursor, ROWS_MAX, VniInfo};
+
+/// What VNIs are sorted by.
+const KEYS: &Columns<VniInfo> = &[
+    ("vni", |info| Key::default().number(info.vni.0.into())),
+    ("routes", |info| Key::default().number(info.routes).number(info.vni.0.into())),
+    ("next_hops", |info| Key::default().number(info.next_hops).number(info.vni.0.into())),
+    ("members", |info| Key::default().number(info.members).number(info.vni.0.into())),
+    ("subscribers", |info| Key::default().number(info.subscribers).number(info.vni.0.into())),
+    ("behind", |info| Key::default().number(info.behind).number(info.vni.0.into())),
+    ("shard", |info| Key::default().number(info.shard.0.into()).number(info.vni.0.into())),
+];
+
+impl Sort<VniInfo> {
+    /// See [`Sort::named`].
+    pub(in crate::reflector::http::api) fn of_vnis(text: &str) -> Option<Self> {
+        Self::named(KEYS, text)
+    }
+}
+
+/// Goes through all VNIs for the best ones of those whose number begins with some digits.
+pub(in crate::reflector::http::api) async fn vnis(
+    inspector: &Inspector,
+    digits: &str,
+    mut best: Best<VniInfo>,
+) -> Result<Found<VniInfo>, InspectError> {
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        let page = inspector.vnis(cursor, ROWS_MAX).await?;
+        let is_meant =
+            |info: &VniInfo| digits.is_empty() || info.vni.to_string().starts_with(digits);
+        page.rows.into_iter().filter(is_meant).for_each(|info| best.offer(info));
+        from = page.next;
+    }
+    Ok(best.finish())
+}

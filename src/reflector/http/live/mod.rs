@@ -1,0 +1,112 @@
+//! The last minutes, second by second, and what comes next: `/api/v1/history` and `/api/v1/live`.
+//!
+//! `recorder` asks for the counters once a second and makes one sample of two answers; `ring` keeps
+//! the last samples, encoded; here they are handed out. A sample is encoded once, however many
+//! read along. A reader that stalls is not waited for: when it reads again it gets what the ring
+//! still has of what it missed.
+
+mod recorder;
+mod ring;
+mod sample;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use self::recorder::Recorder;
+use self::ring::Ring;
+use super::Desk;
+use super::api::ApiError;
+use crate::reflector::inspector::Inspector;
+
+/// Streams at a time.
+const STREAMS: usize = 64;
+
+/// The last minutes, where requests see them.
+#[derive(Clone, Debug)]
+pub(super) struct History {
+    ring: watch::Receiver<Ring>,
+    streams: Arc<Semaphore>,
+}
+
+/// One that writes, to be run, and one to read from.
+pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
+    let (writer, ring) = watch::channel(Ring::default());
+    let streams = Arc::new(Semaphore::new(STREAMS));
+    (Recorder::new(inspector, writer), History { ring, streams })
+}
+
+/// All samples as JSON.
+pub(super) async fn history(State(desk): State<Desk>) -> Response {
+    let text = whole(&desk.history.ring.borrow());
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+/// First all samples, then each as it comes, as server-sent events.
+pub(super) async fn live(State(desk): State<Desk>) -> Result<Response, ApiError> {
+    let History { ring, streams } = desk.history;
+    let permit = streams.try_acquire_owned().map_err(|_| ApiError::Busy(STREAMS))?;
+    let events = Events { ring, sent: None, _permit: permit };
+    let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    let events = stream::unfold(events, Events::next);
+    Ok((head, Body::from_stream(events)).into_response())
+}
+
+/// The names of what a sample holds, and samples.
+fn whole(ring: &Ring) -> String {
+    let mut text = String::from("{\"fields\":");
+    text.push_str(&sample::fields());
+    text.push_str(",\"samples\":[");
+    for (at, sample) in ring.after(0).enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(sample);
+    }
+    text.push_str("]}");
+    text
+}
+
+/// One reader of the stream.
+struct Events {
+    ring: watch::Receiver<Ring>,
+    /// How many samples it has been sent or has missed; `None` before the first event.
+    sent: Option<u64>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Events {
+    /// Everything that is new, once the reader has room for it.
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        let Some(sent) = self.sent else {
+            let ring = self.ring.borrow_and_update();
+            let text = format!("retry: 2000\nevent: history\ndata: {}\n\n", whole(&ring));
+            self.sent = Some(ring.count());
+            drop(ring);
+            return Some((Ok(text.into()), self));
+        };
+        loop {
+            self.ring.changed().await.ok()?;
+            let ring = self.ring.borrow_and_update();
+            let mut text = String::new();
+            for sample in ring.after(sent) {
+                text.push_str("event: sample\ndata: ");
+                text.push_str(sample);
+                text.push_str("\n\n");
+            }
+            self.sent = Some(ring.count());
+            drop(ring);
+            // An empty chunk would be the last.
+            if !text.is_empty() {
+                return Some((Ok(text.into()), self));
+            }
+        }
+    }
+}

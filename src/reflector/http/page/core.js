@@ -1,0 +1,143 @@
+// What all views share: elements, numbers for people, asking the API, and polling.
+// Everything that comes from outside becomes text nodes and attributes, never markup.
+"use strict";
+
+const svgSpace = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+export const el = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
+export const shape = (name, attributes = {}, ...children) => fill(document.createElementNS(svgSpace, name), attributes, children);
+
+// A text that is only touched when it changes, so that a selection survives.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Numbers for people. Nothing known is a dash.
+const grouped = (value, digits = 0) =>
+  value.toLocaleString("en", { minimumFractionDigits: 0, maximumFractionDigits: digits });
+export const count = (value) => value === null || value === undefined ? "–" : grouped(value);
+
+function scaled(value, steps) {
+  const size = Math.abs(value);
+  const [from, unit] = steps.find(([from]) => size >= from * 0.9995) || steps[steps.length - 1];
+  const part = value / from, digits = Math.abs(part) >= 100 || Number.isInteger(part) ? 0 : Math.abs(part) >= 10 ? 1 : 2;
+  return [grouped(part, digits), unit];
+}
+const units = {
+  rate: [[1e6, "M/s"], [1e4, "", 1], [1, "/s"]],
+  bytes: [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],
+  speed: [[1e9, "GB/s"], [1e6, "MB/s"], [1e3, "kB/s"], [1, "B/s"]],
+  time: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]],
+};
+// A value and its unit, apart.
+export function measured(value, kind) {
+  if (value === null || value === undefined) return ["–", ""];
+  if (kind === "count") return [grouped(value), ""];
+  if (kind === "cores") return [grouped(value, 2), ""];
+  if (kind === "rate") {
+    if (value >= 1e6) return scaled(value, units.rate);
+    return [grouped(value, value < 10 ? 1 : 0), "/s"];
+  }
+  if (value === 0) return ["0", kind === "time" ? "s" : units[kind][units[kind].length - 1][1]];
+  return scaled(value, units[kind]);
+}
+export const amount = (value, kind) => measured(value, kind).join(" ").trim();
+
+// A duration in its two largest units.
+export function lasted(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const s = Math.floor(seconds), two = (n) => String(n).padStart(2, "0");
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`;
+  return `${grouped(Math.floor(s / 86400))} d ${two(Math.floor(s / 3600) % 24)} h`;
+}
+// A part of a cell that says how long ago something was, and when.
+export const since = (seconds) => seconds === null || seconds === undefined ? "–"
+  : { text: lasted(seconds), title: `since ${moment(Date.now() / 1000 - seconds)}`, unsigned: true };
+export function moment(seconds) {
+  const date = new Date(Math.round(seconds) * 1000), two = (n) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+// Asks the API. Fails with the sentence that it answers with.
+export async function ask(path, parameters = {}, signal) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  let answer;
+  try {
+    answer = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal, headers: { accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("the reflector does not answer");
+  }
+  const json = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    const error = new Error(json?.error || `the answer has status ${answer.status}`);
+    error.status = answer.status;
+    throw error;
+  }
+  return json;
+}
+
+// Where views are: the part behind #, a path and parameters.
+export function place() {
+  const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
+  return { path: path || "/", parameters: Object.fromEntries(new URLSearchParams(query)) };
+}
+export function href(path, parameters = {}) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  return `#${path}${query.size ? `?${query}` : ""}`;
+}
+
+// Does something again and again until the signal: not while the tab is hidden, and with a pause of
+// several times what it takes, so that what takes long is done less often.
+export function poll(every, work, signal) {
+  let timer = null, isBusy = false;
+  async function turn() {
+    timer = null;
+    if (signal.aborted || isBusy) return;
+    if (document.hidden) return;
+    isBusy = true;
+    const began = performance.now();
+    try {
+      await work();
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    } finally {
+      isBusy = false;
+    }
+    const took = performance.now() - began;
+    if (!signal.aborted) timer = setTimeout(turn, Math.max(every, 4 * took));
+  }
+  const wake = () => {
+    if (!document.hidden) {
+      clearTimeout(timer);
+      turn();
+    }
+  };
+  document.addEventListener("visibilitychange", wake, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  turn();
+  return wake;
+}
+
+// Frequent parts of views.
+export const heading = (title, ...more) => el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, title), ...more);
+export const section = (title, note, ...children) =>
+  el("section", {}, el("div", { class: "title" }, el("h2", {}, title), note && el("p", { class: "note" }, note)), ...children);
+export const badge = (text, kind) => ({ text, kind: `badge ${kind || ""}` });
+export const stateBadge = (peer) => badge(peer.state, peer.state === "established" ? (peer.is_slow ? "warn" : "good") : "soft");
+export const peerName = (peer) => peer.node || peer.remote || `peer ${peer.id}`;
+export const peerLink = (id, text) => ({ text: text ?? `#${id}`, href: href(`/peer/${id}`) });
+export const vniLink = (vni) => ({ text: String(vni), href: href(`/vni/${vni}`) });

@@ -1,0 +1,125 @@
+// The frame around the views: which one is shown, the search box, light and dark, and what is wrong.
+"use strict";
+import { el, href, place, say } from "./core.js";
+import { latest, listen, live, start } from "./live.js";
+import { overview } from "./overview.js";
+import { peer, peers } from "./peers.js";
+import { explain, search } from "./search.js";
+import { vni, vnis } from "./vnis.js";
+
+const views = [
+  [/^\/$/, overview, "Overview"],
+  [/^\/peers$/, peers, "Peers"],
+  [/^\/peer\/(\d+)$/, peer, "Peer"],
+  [/^\/vnis$/, vnis, "VNIs"],
+  [/^\/vni\/(\d+)$/, vni, "VNI"],
+  [/^\/search$/, search, "Search"],
+  [/^\/explain$/, explain, "Explain"],
+];
+const main = document.getElementById("content");
+const find = document.getElementById("find");
+let shown = null, lastPath = null;
+
+function show() {
+  const { path, parameters } = place();
+  const focused = main.contains(document.activeElement) ? document.activeElement.name : null;
+  shown?.abort();
+  shown = new AbortController();
+  const found = views.map(([pattern, view, name]) => [pattern.exec(path), view, name]).find(([match]) => match);
+  main.replaceChildren();
+  if (found) {
+    const [match, view, name] = found;
+    document.title = `${match[1] ? `${name} ${match[1]}` : name} – MetalBond`;
+    view(main, { parameters, signal: shown.signal, argument: match[1] });
+  } else {
+    main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
+  }
+  for (const link of document.querySelectorAll("nav a")) {
+    const to = link.getAttribute("href").slice(1);
+    const isHere = to === "/" ? path === "/" : path.startsWith(to.replace(/s$/, ""));
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (path !== "/search") find.elements.q.value = "";
+  else if (find.elements.q !== document.activeElement) find.elements.q.value = parameters.q || "";
+  const again = focused && main.querySelector(`[name="${focused}"]`);
+  if (again) {
+    again.focus();
+    if (again.type === "search") again.setSelectionRange(again.value.length, again.value.length);
+  } else if (lastPath !== null && lastPath !== path && path !== "/search") {
+    main.querySelector("h1")?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+  lastPath = path;
+}
+
+find.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const q = find.elements.q.value.trim();
+  if (q) location.hash = href("/search", { q });
+});
+document.addEventListener("keydown", (event) => {
+  const isWriting = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (event.key === "/" && !isWriting && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    find.elements.q.focus();
+  }
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
+// Light and dark: as the system wants, unless told otherwise.
+const theme = document.getElementById("theme");
+const names = { auto: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
+const stored = () => {
+  try {
+    return localStorage.getItem("theme") in names ? localStorage.getItem("theme") : "auto";
+  } catch {
+    return "auto";
+  }
+};
+function paint(choice) {
+  if (choice === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
+  const [sign, text] = names[choice];
+  say(theme, sign);
+  theme.setAttribute("aria-label", `Colours: ${text}`);
+  theme.title = `Colours: ${text}`;
+}
+let choice = stored();
+paint(choice);
+theme.addEventListener("click", () => {
+  const all = Object.keys(names);
+  choice = all[(all.indexOf(choice) + 1) % all.length];
+  paint(choice);
+  try {
+    localStorage.setItem("theme", choice);
+  } catch {
+    // It holds until the page is left.
+  }
+});
+
+// What is wrong, above every view.
+const banners = document.getElementById("banners");
+const link = document.getElementById("link");
+listen(() => {
+  const sample = latest();
+  const wrong = [];
+  if (live.isUp === false) wrong.push(["bad", "The connection to the reflector is lost. What is shown is as of then; it is tried again every two seconds."]);
+  else if (sample) {
+    if (sample.stuck_shards > 0) wrong.push(["bad", `${sample.stuck_shards} ${sample.stuck_shards === 1 ? "shard has" : "shards have"} not turned for two seconds: see /livez.`]);
+    if (sample.is_draining) wrong.push(["warn", "The reflector is draining: it takes no new sessions and ends those it has."]);
+  }
+  say(link, live.isUp === null ? "connecting" : live.isUp ? "live" : "lost");
+  link.className = live.isUp === null ? "" : live.isUp ? "up" : "down";
+  const mark = JSON.stringify(wrong);
+  if (banners.mark === mark) return;
+  banners.mark = mark;
+  banners.replaceChildren(...wrong.map(([kind, text]) => el("p", { class: `banner ${kind}` }, text)));
+});
+
+window.addEventListener("hashchange", show);
+start();
+show();

@@ -1,0 +1,129 @@
+// All peers, and one.
+"use strict";
+import { amount, ask, badge, count, el, heading, href, peerLink, peerName, poll, say, section, since, stateBadge, vniLink } from "./core.js";
+import { listing, table } from "./listing.js";
+import { routeColumns, routeId, standing } from "./vnis.js";
+
+// Rates from what was counted at the last refresh and at this one.
+function rates() {
+  let before = new Map(), at = 0;
+  return (rows) => {
+    const now = performance.now(), seconds = (now - at) / 1000;
+    const after = new Map();
+    for (const row of rows) {
+      const sent = row.adds_sent + row.removes_sent, then = before.get(row.id);
+      row.received_rate = then ? (row.updates_received - then[0]) / seconds : null;
+      row.sent_rate = then ? (sent - then[1]) / seconds : null;
+      after.set(row.id, [row.updates_received, sent]);
+    }
+    before = after;
+    at = now;
+  };
+}
+
+const lag = (peer) => [peer.behind ? `${count(peer.behind)} ${peer.behind === 1 ? "VNI" : "VNIs"}` : "–", peer.is_slow ? badge("slow", "warn") : null];
+
+export function peers(main, { signal }) {
+  const rate = rates();
+  const all = listing({
+    path: "peers", usual: "id", caption: "Peers", empty: "No peer matches.", id: (peer) => peer.id,
+    fields: [
+      { name: "match", label: "Find", placeholder: "node, address, agent, number" },
+      { name: "state", label: "State", options: [["", "all"], ["established", "established"], ["connecting", "connecting"], ["closing", "closing"]] },
+    ],
+    onBefore: rate,
+    columns: [
+      { title: "#", sort: "id", isNumber: true, of: (peer) => peerLink(peer.id, String(peer.id)) },
+      { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peer.node) : { text: "not said", kind: "soft" } },
+      { title: "Address", sort: "remote", of: (peer) => ({ text: peer.remote ?? "–", kind: "code" }) },
+      { title: "State", sort: "state", of: (peer) => [stateBadge(peer), peer.is_paced ? badge("paced", "soft") : null] },
+      { title: "Agent", sort: "agent", of: (peer) => peer.agent || { text: "not said", kind: "soft" } },
+      { title: "Shard", sort: "shard", isNumber: true, of: (peer) => peer.shard },
+      { title: "Lag", sort: "lag", isNumber: true, hint: "VNIs in which it lacks something", of: lag },
+      { title: "Backlog", sort: "backlog", isNumber: true, hint: "bytes that wait for it", of: (peer) => amount(peer.backlog_bytes, "bytes") },
+      { title: "Routes", sort: "routes", isNumber: true, hint: "that it announces", of: (peer) => count(peer.routes) },
+      { title: "VNIs", sort: "subscriptions", isNumber: true, hint: "that it subscribes to", of: (peer) => count(peer.subscriptions) },
+      { title: "Received", sort: "updates_received", isNumber: true, hint: "updates per second; sorted by how many in all",
+        of: (peer) => ({ text: amount(peer.received_rate, "rate"), title: `${count(peer.updates_received)} in all`, unsigned: true }) },
+      { title: "Sent", sort: "updates_sent", isNumber: true, hint: "updates per second; sorted by how many in all",
+        of: (peer) => ({ text: amount(peer.sent_rate, "rate"), title: `${count(peer.adds_sent + peer.removes_sent)} in all`, unsigned: true }) },
+      { title: "Uptime", sort: "uptime", isNumber: true, of: (peer) => since(peer.uptime_seconds) },
+    ],
+  }, signal);
+  main.append(heading("Peers"), el("section", {}, all.node));
+}
+
+// The names and values of everything that is known of a peer.
+const facts = [
+  ["Number", (peer) => `#${peer.id}`],
+  ["Address", (peer) => peer.remote ?? "–"],
+  ["Agent", (peer) => peer.agent || "not said"],
+  ["Kind", (peer) => peer.is_server ? "another server" : "leaf"],
+  ["Extensions", (peer) => peer.capabilities.map((name) => name.replaceAll("_", " ")).join(", ") || "none"],
+  ["Shard", (peer) => String(peer.shard)],
+  ["Connected for", (peer) => since(peer.uptime_seconds)],
+  ["Established for", (peer) => since(peer.established_seconds)],
+  ["Keepalive", (peer) => peer.keepalive_seconds === null ? "–" : `${peer.keepalive_seconds} s`],
+  ["Last heard", (peer) => peer.last_heard_seconds === null ? "–" : `${peer.last_heard_seconds.toFixed(1)} s ago`],
+  ["Routes announced", (peer) => count(peer.routes)],
+  ["Subscriptions", (peer) => count(peer.subscriptions)],
+  ["Behind in", (peer) => `${count(peer.behind)} ${peer.behind === 1 ? "VNI" : "VNIs"}`],
+  ["Backlog", (peer) => amount(peer.backlog_bytes, "bytes")],
+  ["Write under way for", (peer) => peer.writing_seconds === null ? "–" : amount(peer.writing_seconds, "time")],
+  ["Updates received", (peer) => `${count(peer.updates_received)} (${amount(peer.received_rate, "rate")})`],
+  ["Updates sent", (peer) => `${count(peer.adds_sent)} added, ${count(peer.removes_sent)} removed (${amount(peer.sent_rate, "rate")})`],
+  ["Bytes", (peer) => `${amount(peer.bytes_received, "bytes")} received, ${amount(peer.bytes_sent, "bytes")} sent`],
+];
+
+export function peer(main, { signal, argument }) {
+  const id = Number(argument), rate = rates();
+  const title = el("h1", { tabindex: "-1" }, `Peer ${id}`);
+  const marks = el("span", { class: "marks" });
+  const gone = el("p", { class: "fault", hidden: true });
+  const values = facts.map(() => el("dd"));
+  const list = el("dl", { class: "facts" }, facts.map(([name], index) => el("div", {}, el("dt", {}, name), values[index])));
+  const parts = table({
+    caption: "VNIs that it takes part in", empty: "It neither announces nor subscribes to anything.", id: (part) => part.vni,
+    columns: [
+      { title: "VNI", isFirst: true, of: (part) => vniLink(part.vni) },
+      { title: "Announces", isNumber: true, of: (part) => count(part.routes) },
+      { title: "Subscription", of: (part) => part.subscription ? standing(part.subscription) : { text: "none", kind: "soft" } },
+    ] });
+  const some = el("p", { class: "note" });
+  const announced = listing({
+    path: "routes", usual: "vni", fixed: { announcer: id }, caption: "Routes that it announces", empty: "It announces nothing.",
+    id: routeId, columns: routeColumns({ withVni: true, explain: id }), every: 3000,
+  }, signal);
+  main.append(
+    el("div", { class: "heading" }, title, marks,
+      el("a", { class: "button", href: href("/explain", { peer: id }) }, "Explain a route")),
+    gone,
+    el("div", { class: "aside" },
+      section("Session", null, list),
+      section("VNIs", null, parts.node, some)),
+    section("Announces", null, announced.node));
+  poll(1500, async () => {
+    try {
+      const peer = await ask(`peers/${id}`, {}, signal);
+      if (signal.aborted) return;
+      rate([peer]);
+      gone.hidden = true;
+      say(title, peerName(peer));
+      document.title = `${peerName(peer)} – MetalBond`;
+      const badges = [stateBadge(peer), peer.is_slow ? badge("slow", "warn") : null, peer.is_paced ? badge("paced", "soft") : null, peer.is_paused ? badge("paused", "soft") : null];
+      marks.replaceChildren(...badges.filter(Boolean).map(({ text, kind }) => el("span", { class: kind }, text)));
+      facts.forEach(([, of], index) => {
+        const value = of(peer);
+        say(values[index], value.text ?? value);
+        if (value.title) values[index].title = value.title;
+      });
+      const SHOWN = 200;
+      parts.show(peer.vnis.slice(0, SHOWN));
+      say(some, peer.vnis.length > SHOWN ? `The first ${SHOWN} of ${count(peer.vnis.length)}.` : "");
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      say(gone, error.status === 404 ? `There is no peer ${id} any more: a peer that comes back has another number.` : error.message);
+      gone.hidden = false;
+    }
+  }, signal);
+}

@@ -1,0 +1,119 @@
+// All VNIs, and one with its routes and subscribers.
+"use strict";
+import { ask, badge, count, el, heading, href, peerLink, poll, say, section, since, vniLink } from "./core.js";
+import { listing, table } from "./listing.js";
+
+// How far a subscription is, as parts of a cell.
+export function standing({ state, behind_entries, behind_places }) {
+  if (state === "in_sync") return badge("in sync", "good");
+  return [badge("behind", "warn"), ` by ${count(behind_entries)} changes, ${count(behind_places)} places`];
+}
+
+// Columns of routes, wherever they are shown.
+export const routeId = (route) => JSON.stringify([route.vni, route.destination, route.next_hop]);
+export function routeColumns({ withVni, explain }) {
+  const kinds = { standard: null, nat: "NAT", lb: "load balancer" };
+  const hop = ({ address, target_vni, type, nat_from, nat_to }) => [
+    { text: address, kind: "code" },
+    kinds[type] ? badge(kinds[type], "soft") : null,
+    type === "nat" ? { text: ` ports ${nat_from}–${nat_to}`, kind: "soft" } : null,
+    target_vni ? { text: ` into VNI ${target_vni}`, kind: "soft" } : null,
+  ];
+  const announcers = (route) => {
+    const shown = route.announcers.slice(0, 3).flatMap((id, index) => index ? [", ", peerLink(id)] : [peerLink(id)]);
+    return route.announcer_count > 3 ? [...shown, ` and ${count(route.announcer_count - 3)} more`] : shown;
+  };
+  return [
+    withVni ? { title: "VNI", sort: "vni", of: (route) => vniLink(route.vni) } : null,
+    { title: "Destination", sort: "destination", isFirst: true, of: (route) => ({ text: route.destination, kind: "code" }) },
+    { title: "Next hop", sort: "next_hop", of: (route) => hop(route.next_hop) },
+    { title: "Announced by", sort: "announcer", of: announcers },
+    { title: "Age", sort: "age", isNumber: true, of: (route) => since(route.age_seconds) },
+    { title: "", isNumber: true, of: (route) => ({ text: "explain", kind: "quiet", href: href("/explain", { vni: route.vni, destination: route.destination, peer: explain }) }) },
+  ].filter(Boolean);
+}
+
+export function vnis(main, { signal }) {
+  const all = listing({
+    path: "vnis", usual: "vni", caption: "VNIs", empty: "No VNI matches.", id: (vni) => vni.vni,
+    fields: [{ name: "match", label: "Find", placeholder: "number begins with" }],
+    columns: [
+      { title: "VNI", sort: "vni", isFirst: true, of: (vni) => vniLink(vni.vni) },
+      { title: "Routes", sort: "routes", isNumber: true, of: (vni) => count(vni.routes) },
+      { title: "Next hops", sort: "next_hops", isNumber: true, of: (vni) => count(vni.next_hops) },
+      { title: "Members", sort: "members", isNumber: true, hint: "peers that subscribe or announce", of: (vni) => count(vni.members) },
+      { title: "Subscribers", sort: "subscribers", isNumber: true, of: (vni) => count(vni.subscribers) },
+      { title: "Behind", sort: "behind", isNumber: true, hint: "subscribers that lack something", of: (vni) => vni.behind ? { text: count(vni.behind), kind: "warn" } : "0" },
+      { title: "Shard", sort: "shard", isNumber: true, of: (vni) => vni.shard },
+    ],
+  }, signal);
+  main.append(heading("VNIs"), el("section", {}, all.node));
+}
+
+export function vni(main, { signal, argument, parameters }) {
+  const number = Number(argument);
+  const names = [["routes", "Routes"], ["subscribers", "Subscribers"], ["members", "Members"], ["behind", "Behind"],
+    ["next_hops", "Next hops"], ["tombstones", "Tombstones"], ["journal", "Journal entries"], ["shard", "Shard"]];
+  const values = names.map(() => el("span"));
+  const gone = el("p", { class: "fault", hidden: true });
+  const isRoutes = parameters.tab !== "subscribers";
+  const tab = (name, text, isHere) => el("a", { href: href(`/vni/${number}`, { tab: name }), "aria-current": isHere ? "page" : null }, text);
+  main.append(heading(`VNI ${number}`), gone,
+    el("div", { class: "cards small" }, names.map(([, name], index) =>
+      el("div", { class: "card" }, el("span", { class: "name" }, name), el("span", { class: "value" }, values[index])))),
+    el("div", { class: "tabs" }, tab("", "Routes", isRoutes), tab("subscribers", "Subscribers", !isRoutes)));
+  poll(2000, async () => {
+    try {
+      const info = await ask(`vnis/${number}`, {}, signal);
+      if (signal.aborted) return;
+      gone.hidden = true;
+      names.forEach(([name], index) => say(values[index], count(info[name])));
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      say(gone, error.status === 404 ? `Nobody takes part in VNI ${number}.` : error.message);
+      gone.hidden = false;
+    }
+  }, signal);
+  if (isRoutes) {
+    const routes = listing({
+      path: `vnis/${number}/routes`, usual: "destination", caption: `Routes of VNI ${number}`, empty: "No route matches.", id: routeId,
+      fields: [
+        { name: "address", label: "Longest match", placeholder: "address" },
+        { name: "within", label: "Within", placeholder: "prefix" },
+        { name: "next_hop", label: "Next hop", placeholder: "underlay address" },
+        { name: "announcer", label: "Announcer", placeholder: "peer's number" },
+      ],
+      columns: routeColumns({ withVni: false }),
+    }, signal);
+    main.append(el("section", {}, routes.node));
+  } else {
+    subscribers(main, number, signal, parameters);
+  }
+}
+
+// Subscribers come in the order of their places, which is what the API lists cheaply.
+function subscribers(main, number, signal, { cursor }) {
+  const grid = table({
+    caption: `Subscribers of VNI ${number}`, empty: "Nobody subscribes.", id: (row) => row.peer,
+    columns: [
+      { title: "Peer", isFirst: true, of: (row) => peerLink(row.peer) },
+      { title: "Shard", isNumber: true, of: (row) => row.shard },
+      { title: "Standing", of: (row) => standing(row) },
+    ] });
+  const more = el("p", { class: "more" });
+  main.append(el("section", {}, grid.node, more));
+  let next = null;
+  poll(2000, async () => {
+    try {
+      const answer = await ask("subscriptions", { vni: number, limit: 100, cursor }, signal);
+      if (signal.aborted) return;
+      grid.show(answer.rows);
+      if (answer.next === next) return;
+      next = answer.next;
+      const to = next && href(`/vni/${number}`, { tab: "subscribers", cursor: next });
+      more.replaceChildren(...(to ? [el("a", { href: to }, "Next 100")] : []));
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+    }
+  }, signal);
+}

@@ -1,0 +1,186 @@
+//! Listings that are sorted and searched.
+
+use std::net::SocketAddr;
+
+use metalbond::wire::{Capabilities, Extensions, Hello};
+use serde_json::Value;
+
+use crate::harness::client::modern_hello;
+use crate::harness::http::{get, get_json, start_with_http};
+use crate::harness::{Client, Config, eventually, on_each_io, prefix, routes};
+
+on_each_io!(
+    peers_are_sorted_and_found,
+    vnis_are_sorted_and_found,
+    sorted_pages_together_are_the_listing_in_order,
+    what_comes_between_two_pages_moves_nothing,
+    routes_of_all_vnis_are_searched,
+    wrong_orders_are_refused,
+);
+
+/// A session of a node.
+fn node(address: SocketAddr, name: &str) -> Client {
+    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+    let extensions = Some(Extensions::new(capabilities, "test", name));
+    Client::connect(address).shake_hands(Hello { extensions, ..modern_hello() })
+}
+
+/// One member of each row of a page.
+fn column(page: &Value, name: &str) -> Vec<Value> {
+    page["rows"].as_array().unwrap().iter().map(|row| row[name].clone()).collect()
+}
+
+/// One member of each row of a listing, page by page.
+fn whole(http: SocketAddr, path: &str, name: &str) -> Vec<Value> {
+    let (mut values, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = get_json(http, &format!("/api/v1/{path}{after}"));
+        values.extend(column(&page, name));
+        let Some(next) = page["next"].as_str() else { return values };
+        after = format!("&after={next}");
+    }
+}
+
+fn expect_routes(http: SocketAddr, vni: u32, count: u64) {
+    eventually("all routes", || {
+        let answer = get(http, &format!("/api/v1/vnis/{vni}"));
+        answer.status == 200 && answer.json()["routes"] == count
+    });
+}
+
+fn peers_are_sorted_and_found(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let mut clients = ["b-1", "a-2", "B-3"].map(|name| node(address, name));
+    clients[2].announce_all(&routes(1, 0..5, 1));
+    clients[0].announce_all(&routes(1, 5..7, 1));
+    expect_routes(http, 1, 7);
+    let ids = |query: &str| column(&get_json(http, &format!("/api/v1/peers?{query}")), "id");
+    for (query, expected) in [
+        ("sort=node", vec![2, 1, 3]),
+        ("sort=-node", vec![3, 1, 2]),
+        ("sort=-routes", vec![3, 1, 2]),
+        ("sort=routes", vec![2, 1, 3]),
+        ("sort=uptime", vec![3, 2, 1]),
+        ("sort=remote&limit=10", ids("sort=remote").iter().filter_map(Value::as_u64).collect()),
+        ("match=B-", vec![1, 3]),
+        ("match=b-&sort=-id", vec![3, 1]),
+        ("match=%232", vec![2]),
+        ("state=established", vec![1, 2, 3]),
+        ("state=closing", vec![]),
+    ] {
+        assert_eq!(ids(query), expected, "{query}");
+    }
+    for name in ["agent", "state", "shard", "lag", "backlog", "subscriptions", "updates_sent"] {
+        assert_eq!(ids(&format!("sort={name}")).len(), 3, "{name}");
+    }
+    let port = clients[1].local_addr().port();
+    assert_eq!(ids(&format!("match=:{port}")), [2]);
+    assert_eq!(get_json(http, "/api/v1/peers?sort=id&limit=1")["total"], 3);
+}
+
+fn vnis_are_sorted_and_found(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let mut client = Client::establish(address);
+    for (vni, count) in [(10, 3), (101, 1), (11, 2)] {
+        client.announce_all(&routes(vni, 0..count, 1));
+        expect_routes(http, vni, count.into());
+    }
+    let vnis = |query: &str| column(&get_json(http, &format!("/api/v1/vnis?{query}")), "vni");
+    assert_eq!(vnis("sort=vni"), [10, 11, 101]);
+    assert_eq!(vnis("sort=-vni"), [101, 11, 10]);
+    assert_eq!(vnis("sort=routes"), [101, 11, 10]);
+    assert_eq!(vnis("match=10"), [10, 101]);
+    for name in ["next_hops", "members", "subscribers", "behind", "shard"] {
+        assert_eq!(vnis(&format!("sort={name}")).len(), 3, "{name}");
+    }
+}
+
+fn sorted_pages_together_are_the_listing_in_order(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
+    two.announce_all(&routes(7, 600..1300, 2));
+    one.announce_all(&routes(7, 0..600, 1));
+    expect_routes(http, 7, 1300);
+    let expected: Vec<_> =
+        routes(7, 0..1300, 1).iter().map(|route| route.destination.to_string()).collect();
+    let found = whole(http, "vnis/7/routes?sort=destination&limit=97", "destination");
+    assert_eq!(found, expected);
+    let mut found = whole(http, "vnis/7/routes?sort=-destination&limit=97", "destination");
+    found.reverse();
+    assert_eq!(found, expected);
+    let hops = whole(http, "vnis/7/routes?sort=next_hop&limit=500", "announcers");
+    assert!(hops[..600].iter().all(|announcers| announcers[0] == 1));
+    assert!(hops[600..].iter().all(|announcers| announcers[0] == 2));
+    for name in ["age", "announcer", "announcer_count", "vni"] {
+        let path = format!("vnis/7/routes?sort={name}&within=10.0.0.0/24&limit=50");
+        assert!(whole(http, &path, "destination").len() >= 256, "{name}");
+    }
+}
+
+/// A page goes on after a row and not at a number: what comes before it shifts nothing.
+fn what_comes_between_two_pages_moves_nothing(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let mut client = Client::establish(address);
+    client.announce_all(&routes(7, 100..110, 1));
+    expect_routes(http, 7, 10);
+    let first = get_json(http, "/api/v1/vnis/7/routes?sort=destination&limit=5");
+    client.announce_all(&routes(7, 0..50, 1));
+    client.withdraw_all(&routes(7, 104..105, 1));
+    expect_routes(http, 7, 59);
+    let after = first["next"].as_str().unwrap();
+    let path = format!("/api/v1/vnis/7/routes?sort=destination&limit=5&after={after}");
+    let second = get_json(http, &path);
+    let expected: Vec<_> =
+        routes(7, 105..110, 1).iter().map(|route| route.destination.to_string()).collect();
+    assert_eq!(column(&second, "destination"), expected);
+    assert_eq!((&second["next"], &second["total"]), (&Value::Null, &Value::from(59)));
+}
+
+fn routes_of_all_vnis_are_searched(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
+    let at = |vni, address: &str, length, hop| prefix(vni, address.parse().unwrap(), length, hop);
+    one.announce_all(&[at(1, "10.0.0.0", 8, 1), at(1, "10.1.0.0", 16, 1), at(2, "::", 0, 1)]);
+    two.announce_all(&[at(2, "10.0.0.0", 8, 2), at(3, "10.1.0.0", 16, 2)]);
+    for (vni, count) in [(1, 2), (2, 2), (3, 1)] {
+        expect_routes(http, vni, count);
+    }
+    let found = |query: &str| {
+        let page = get_json(http, &format!("/api/v1/routes?{query}"));
+        let vnis = column(&page, "vni").into_iter();
+        let names = column(&page, "destination").into_iter();
+        let row = |(vni, name): (Value, Value)| format!("{vni} {}", name.as_str().unwrap());
+        assert_eq!(page["total"], vnis.len());
+        vnis.zip(names).map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(found("address=10.1.2.3"), ["1 10.1.0.0/16", "2 10.0.0.0/8", "3 10.1.0.0/16"]);
+    assert_eq!(found("prefix=10.0.0.0/8"), ["1 10.0.0.0/8", "2 10.0.0.0/8"]);
+    assert_eq!(found("within=10.1.0.0/16"), ["1 10.1.0.0/16", "3 10.1.0.0/16"]);
+    assert_eq!(found("next_hop=2001:db8::2"), ["2 10.0.0.0/8", "3 10.1.0.0/16"]);
+    assert_eq!(found("announcer=1"), ["1 10.0.0.0/8", "1 10.1.0.0/16", "2 ::/0"]);
+    assert_eq!(found("announcer=1&address=10.1.2.3"), ["1 10.1.0.0/16"]);
+    assert!(found("announcer=99").is_empty());
+    assert_eq!(found("sort=-destination")[0], "2 ::/0");
+    assert_eq!(whole(http, "routes?sort=destination&limit=1", "vni"), [1, 2, 1, 3, 2]);
+}
+
+fn wrong_orders_are_refused(config: Config) {
+    let (_reflector, _address, http) = start_with_http(config);
+    let wrong = [
+        ("peers?sort=size", "sort: expected a column's name, found \"size\""),
+        ("peers?sort=id&after=xyz", "after: expected what an earlier page of the same order"),
+        ("peers?sort=id&cursor=0-0-0", "goes on by after, not by cursor"),
+        ("peers?state=asleep", "state: expected connecting, established or closing"),
+        ("vnis?sort=node", "sort: expected a column's name"),
+        ("routes?cursor=0-0-0", "goes on by after, not by cursor"),
+        ("routes?address=::1&prefix=::1", "only one of address, prefix and within may be given"),
+        ("routes?address=10", "address: expected an address, found \"10\""),
+        ("vnis/1/routes?sort=", "sort: expected a column's name, found \"\""),
+    ];
+    for (path, sentence) in wrong {
+        let answer = get(http, &format!("/api/v1/{path}"));
+        assert_eq!(answer.status, 400, "{path}");
+        let json = answer.json();
+        assert!(json["error"].as_str().unwrap().contains(sentence), "{path}: {json}");
+    }
+}

@@ -1,0 +1,281 @@
+//! A headless Chromium, driven through a pipe by the DevTools protocol.
+//!
+//! Whatever a page complains about and whatever it asks of anybody but its own server is kept, and
+//! must be nothing at the end ([`Browser::expect_nothing_wrong`]). The browser and its children are
+//! killed when it is dropped.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+
+/// For how long a page may take to be as it should. Browsers share the machine with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
+    --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
+    --disable-component-update --disable-sync --hide-scrollbars --user-data-dir=\"$1\" \
+    --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    child: Child,
+    profile: PathBuf,
+    input: ChildStdin,
+    answers: Receiver<Value>,
+    asked: u64,
+    session: Option<String>,
+    /// The server whose page it is.
+    origin: String,
+    complaints: Vec<String>,
+}
+
+impl Browser {
+    /// `None` where there is no Chromium.
+    pub(crate) fn open() -> Option<Self> {
+        if Command::new("chromium").arg("--version").output().is_err() {
+            return None;
+        }
+        static OPENED: AtomicU32 = AtomicU32::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("metalbond-browser-{}-{number}", std::process::id());
+        let profile = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&profile).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", START, "sh"]).arg(&profile).env("HOME", &profile);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for message in BufReader::new(output).split(0) {
+                let Ok(message) = message else { return };
+                if sender.send(serde_json::from_slice(&message).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut browser = Self {
+            child,
+            profile,
+            input,
+            answers,
+            asked: 0,
+            session: None,
+            origin: String::new(),
+            complaints: Vec::new(),
+        };
+        browser.attach();
+        Some(browser)
+    }
+
+    fn attach(&mut self) {
+        let target = self.call("Target.createTarget", json!({"url": "about:blank"}));
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let session = self.call("Target.attachToTarget", attach);
+        self.session = Some(session["sessionId"].as_str().unwrap().to_owned());
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+        self.size(1280, 900);
+        self.prefer("light");
+    }
+
+    /// Has the browser do something.
+    #[track_caller]
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+        self.asked += 1;
+        let id = self.asked;
+        let mut message = json!({"id": id, "method": method, "params": params});
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        let mut bytes = message.to_string().into_bytes();
+        bytes.push(0);
+        self.input.write_all(&bytes).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = self.answers.recv_timeout(left);
+            let answer = answer.unwrap_or_else(|error| panic!("{method}: {error}"));
+            if answer["id"] == id {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].clone();
+            }
+            self.note(&answer);
+        }
+    }
+
+    /// Keeps what a page should not have caused.
+    fn note(&mut self, event: &Value) {
+        let params = &event["params"];
+        let complaint = match event["method"].as_str().unwrap_or_default() {
+            "Runtime.exceptionThrown" => params["exceptionDetails"].to_string(),
+            "Runtime.consoleAPICalled" if params["type"] == "error" => params["args"].to_string(),
+            "Log.entryAdded" => params["entry"].to_string(),
+            "Network.requestWillBeSent" => {
+                let url = params["request"]["url"].as_str().unwrap();
+                if url.starts_with(&self.origin) || url == "about:blank" {
+                    return;
+                }
+                format!("asked for {url}")
+            }
+            "Page.javascriptDialogOpening" => "a dialogue".to_owned(),
+            _ => return,
+        };
+        self.complaints.push(complaint);
+    }
+
+    /// Goes to a page of a server, for example `http://[::1]:80` and `/#/peers`, or `about:blank`.
+    pub(crate) fn visit(&mut self, origin: &str, path: &str) {
+        origin.clone_into(&mut self.origin);
+        // A new document, even when only what follows the # differs.
+        self.call("Page.navigate", json!({"url": "about:blank"}));
+        self.call("Page.navigate", json!({"url": format!("{origin}{path}")}));
+        self.until("the document", "document.readyState === 'complete'");
+    }
+
+    /// The value of an expression in the page.
+    #[track_caller]
+    pub(crate) fn eval(&mut self, script: &str) -> Value {
+        let ask = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
+        let answer = self.call("Runtime.evaluate", ask);
+        assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true in the page.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, script: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.eval(&format!("Boolean({script})")) != true {
+            if Instant::now() > deadline {
+                let text = self.eval("document.body.innerText");
+                panic!("not within {PATIENCE:?}: {what}: {script}; the page says {text}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the page says something.
+    #[track_caller]
+    pub(crate) fn until_says(&mut self, text: &str) {
+        let script = format!("document.body.innerText.includes({})", json!(text));
+        self.until(&format!("{text:?}"), &script);
+    }
+
+    /// Waits for an element and clicks in the middle of it.
+    #[track_caller]
+    pub(crate) fn click(&mut self, selector: &str) {
+        let element = format!("document.querySelector({})", json!(selector));
+        self.until(selector, &element);
+        let middle = self.eval(&format!(
+            "{element}.scrollIntoView({{block: 'center'}}), (({{x, y, width, height}}) =>
+             [x + width / 2, y + height / 2])({element}.getBoundingClientRect())"
+        ));
+        for r#type in ["mousePressed", "mouseReleased"] {
+            let (x, y) = (&middle[0], &middle[1]);
+            let event = json!({"type": r#type, "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    /// Types into whatever has the focus.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.call("Input.insertText", json!({"text": text}));
+    }
+
+    /// Presses a key, for example `Enter`.
+    pub(crate) fn press(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Enter" => (13, "\r"),
+            "Tab" => (9, ""),
+            _ => (0, key),
+        };
+        for r#type in ["keyDown", "keyUp"] {
+            let event = json!({
+                "type": r#type, "key": key, "code": key, "windowsVirtualKeyCode": code,
+                "text": if r#type == "keyDown" { text } else { "" },
+            });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// What the system likes: `light` or `dark`.
+    pub(crate) fn prefer(&mut self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.call("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+
+    /// The size of the window in CSS pixels.
+    pub(crate) fn size(&mut self, width: u32, height: u32) {
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    /// A PNG of the page in the folder of the build's temporary files, to be looked at.
+    pub(crate) fn picture(&mut self, name: &str) -> PathBuf {
+        let answer = self.call("Page.captureScreenshot", json!({"format": "png"}));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{name}.png"));
+        std::fs::write(&path, base64(answer["data"].as_str().unwrap())).unwrap();
+        path
+    }
+
+    /// The page has asked nobody else for anything, and nothing has gone wrong in it.
+    #[track_caller]
+    pub(crate) fn expect_nothing_wrong(&mut self) {
+        // Whatever came before this has been noted once it is answered.
+        self.eval("1");
+        assert!(self.complaints.is_empty(), "{:#?}", self.complaints);
+    }
+
+    /// What the page has complained of so far, which is forgiven.
+    pub(crate) fn forgive(&mut self) -> Vec<String> {
+        self.eval("1");
+        std::mem::take(&mut self.complaints)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Ok(id) = i32::try_from(self.child.id())
+            && let Some(group) = Pid::from_raw(id)
+        {
+            // It may have ended by itself.
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        self.child.wait().ok();
+        // Children that die with the group may still be at their files.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while std::fs::remove_dir_all(&self.profile).is_err() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The bytes of a text in base 64.
+fn base64(text: &str) -> Vec<u8> {
+    let value = |digit: u8| match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let digits: Vec<u8> = text.bytes().filter(|digit| *digit != b'=').map(value).collect();
+    let mut bytes = Vec::new();
+    for four in digits.chunks(4) {
+        let bits = four.iter().fold(0_u32, |bits, digit| bits << 6 | u32::from(*digit));
+        let whole = bits << (6 * (4 - four.len()));
+        bytes.extend_from_slice(&whole.to_be_bytes()[1..four.len()]);
+    }
+    bytes
+}

@@ -1,0 +1,113 @@
+//! Light, dark and narrow. Pictures are left among the build's temporary files, to be looked at.
+
+use super::{Scene, on_page};
+use crate::harness::{Client, routes};
+
+on_page!(
+    it_is_light_or_dark_as_the_system_wants,
+    a_choice_of_colours_is_remembered,
+    it_fits_a_narrow_screen,
+    texts_stand_out_from_what_is_behind_them,
+);
+
+const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
+const LIGHT: &str = "rgb(247, 247, 245)";
+const DARK: &str = "rgb(19, 21, 24)";
+const VIEWS: [&str; 7] = [
+    "/#/",
+    "/#/peers",
+    "/#/peer/1",
+    "/#/vnis",
+    "/#/vni/1",
+    "/#/search?q=10.0.0.1",
+    "/#/explain?peer=2&vni=1&destination=10.0.0.1",
+];
+
+/// A publisher and a subscriber of a VNI.
+fn some_peers(scene: &Scene) -> [Client; 2] {
+    let mut clients = [(); 2].map(|()| Client::establish(scene.peers));
+    clients[0].announce_all(&routes(1, 0..250, 1));
+    clients[1].subscribe(1);
+    clients[1].expect_end_of_table(1);
+    clients
+}
+
+fn show_each(scene: &mut Scene, name: &str, mut then: impl FnMut(&mut Scene, &str)) {
+    for (number, view) in VIEWS.iter().enumerate() {
+        scene.show(view);
+        scene.browser.until("the stream", "document.getElementById('link').className === 'up'");
+        let is_full = "document.querySelector('tbody tr, .verdict, .line')";
+        scene.browser.until(view, is_full);
+        scene.browser.picture(&format!("{name}-{number}"));
+        then(scene, view);
+    }
+}
+
+fn it_is_light_or_dark_as_the_system_wants(scene: &mut Scene) {
+    let _clients = some_peers(scene);
+    for (scheme, color) in [("light", LIGHT), ("dark", DARK)] {
+        scene.browser.prefer(scheme);
+        show_each(scene, scheme, |scene, view| {
+            assert_eq!(scene.browser.eval(BACKGROUND), color, "{view}");
+        });
+    }
+}
+
+fn a_choice_of_colours_is_remembered(scene: &mut Scene) {
+    scene.show("/");
+    scene.browser.until("light", &format!("{BACKGROUND} === '{LIGHT}'"));
+    // As the system, light, dark.
+    scene.browser.click("#theme");
+    scene.browser.click("#theme");
+    scene.browser.until("dark", &format!("{BACKGROUND} === '{DARK}'"));
+    scene.show("/");
+    scene.browser.until("still dark", &format!("{BACKGROUND} === '{DARK}'"));
+    scene.browser.prefer("dark");
+    scene.browser.click("#theme");
+    scene.browser.click("#theme");
+    scene.browser.until("light in the dark", &format!("{BACKGROUND} === '{LIGHT}'"));
+}
+
+fn it_fits_a_narrow_screen(scene: &mut Scene) {
+    let _clients = some_peers(scene);
+    scene.browser.size(400, 800);
+    show_each(scene, "narrow", |scene, view| {
+        let width = scene.browser.eval("document.documentElement.scrollWidth");
+        assert_eq!(width, 400, "{view} is wider than the screen");
+    });
+}
+
+/// Every text has the contrast that WCAG asks for.
+const CONTRAST: &str = r#"(() => {
+    const parts = (color) => color.match(/[\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+        .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+    const back = (node) => {
+        for (let at = node; at; at = at.parentElement) {
+            const color = parts(getComputedStyle(at).backgroundColor);
+            if (color.length === 3 || color[3] === 1) return color;
+        }
+    };
+    const wrong = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const isText = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        if (!isText || !node.checkVisibility() || node.closest('svg, [aria-disabled], .unseen')) continue;
+        const [one, two] = [light(parts(getComputedStyle(node).color)), light(back(node))];
+        const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+        if (ratio < 4.5) wrong.push(`${ratio.toFixed(2)}: ${node.innerText}`);
+    }
+    return wrong.join("\n");
+})()"#;
+
+fn texts_stand_out_from_what_is_behind_them(scene: &mut Scene) {
+    let _clients = some_peers(scene);
+    for scheme in ["light", "dark"] {
+        scene.browser.prefer(scheme);
+        for view in VIEWS {
+            scene.show(view);
+            scene.browser.until(view, "document.querySelector('tbody tr, .verdict, .line')");
+            assert_eq!(scene.browser.eval(CONTRAST), "", "{scheme} {view}");
+        }
+    }
+}

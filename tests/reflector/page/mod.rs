@@ -1,0 +1,65 @@
+//! The operator's page, in a real browser.
+
+mod browser;
+mod listings;
+mod looks;
+mod scale;
+mod views;
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use metalbond::io::IoChoice;
+
+use self::browser::Browser;
+use crate::harness::http::start_with_http;
+use crate::harness::{Config, Reflector, run};
+
+/// A reflector, the browser that shows its page, and where peers connect.
+#[derive(Debug)]
+struct Scene {
+    reflector: Option<Reflector>,
+    peers: SocketAddr,
+    http: SocketAddr,
+    browser: Browser,
+}
+
+impl Scene {
+    /// Shows a view.
+    fn show(&mut self, path: &str) {
+        self.browser.visit(&format!("http://{}", self.http), path);
+    }
+}
+
+/// Makes a test of each script.
+macro_rules! on_page {
+    ($($(#[$about:meta])* $script:ident),* $(,)?) => {$(
+        mod $script {
+            #[test]
+            $(#[$about])*
+            fn chromium() {
+                $crate::page::in_browser(super::$script);
+            }
+        }
+    )*};
+}
+use on_page;
+
+/// Runs a script where there is a browser. At its end nothing may have gone wrong in the page.
+fn in_browser(script: impl FnOnce(&mut Scene)) {
+    // One browser at a time: several would only wait for each other.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(browser) = Browser::open() else {
+        let is_strict = std::env::var_os("METALBOND_TEST_STRICT").is_some();
+        assert!(!is_strict, "not to be skipped: chromium is not installed");
+        println!("SKIPPED: chromium is not installed");
+        return;
+    };
+    run(IoChoice::Epoll, |config: Config| {
+        let (reflector, peers, http) = start_with_http(config);
+        let mut scene = Scene { reflector: Some(reflector), peers, http, browser };
+        script(&mut scene);
+        scene.browser.expect_nothing_wrong();
+    });
+}

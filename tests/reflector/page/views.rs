@@ -1,0 +1,222 @@
+//! What the page shows, and that it stays true without a reload.
+
+use metalbond::wire::{Capabilities, Extensions, Hello};
+
+use super::{Scene, on_page};
+use crate::harness::client::modern_hello;
+use crate::harness::http::get_json;
+use crate::harness::{Client, eventually, prefix, route, routes};
+
+on_page!(
+    the_overview_counts_what_there_is,
+    a_new_announcement_appears_without_a_reload,
+    a_peer_that_connects_appears_and_one_that_goes_disappears,
+    a_peer_is_shown_with_its_vnis_and_routes,
+    a_vni_is_shown_with_its_routes_and_subscribers,
+    an_address_finds_its_longest_match_in_every_vni,
+    a_peer_is_found_by_its_name,
+    explanations_are_shown,
+    a_hostile_name_stays_text,
+    a_hidden_tab_asks_nothing,
+    a_lost_connection_is_said,
+    a_draining_reflector_says_so,
+    what_is_not_there_is_said,
+);
+
+/// A session of a node.
+fn node(scene: &Scene, name: &str) -> Client {
+    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+    let extensions = Some(Extensions::new(capabilities, "test/1.0", name));
+    Client::connect(scene.peers).shake_hands(Hello { extensions, ..modern_hello() })
+}
+
+fn the_overview_counts_what_there_is(scene: &mut Scene) {
+    let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(scene.peers));
+    publisher.announce_all(&routes(100, 0..30, 1));
+    publisher.announce_all(&routes(200, 0..12, 1));
+    subscriber.subscribe(100);
+    subscriber.expect_end_of_table(100);
+    scene.show("/");
+    let card = |name: &str, value: &str| {
+        format!(
+            "[...document.querySelectorAll('.card')].some((card) =>
+             card.querySelector('.name').innerText === '{name}'
+             && card.querySelector('.value').innerText === '{value}')"
+        )
+    };
+    for (name, value) in [("Peers", "2"), ("VNIs", "2"), ("Routes", "42"), ("Subscriptions", "1")] {
+        scene.browser.until(name, &card(name, value));
+    }
+    scene.browser.until_says("Largest VNIs");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
+    scene.browser.until("lines", "document.querySelectorAll('.plot .line').length >= 4");
+}
+
+fn a_new_announcement_appears_without_a_reload(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    client.announce(&route(7, 1, 1));
+    scene.show("/#/vni/7");
+    scene.browser.until_says("10.0.0.1/32");
+    scene.browser.eval("window.isSame = true");
+    client.announce(&route(7, 2, 1));
+    scene.browser.until_says("10.0.0.2/32");
+    client.withdraw(&route(7, 1, 1));
+    scene.browser.until("it goes", "!document.body.innerText.includes('10.0.0.1/32')");
+    assert_eq!(scene.browser.eval("window.isSame"), true);
+}
+
+fn a_peer_that_connects_appears_and_one_that_goes_disappears(scene: &mut Scene) {
+    let _first = node(scene, "host-1");
+    scene.show("/#/peers");
+    scene.browser.until_says("host-1");
+    let second = node(scene, "host-2");
+    scene.browser.until_says("host-2");
+    scene.browser.until_says("of 2");
+    drop(second);
+    scene.browser.until("it goes", "!document.body.innerText.includes('host-2')");
+}
+
+fn a_peer_is_shown_with_its_vnis_and_routes(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    client.announce_all(&routes(7, 0..3, 1));
+    client.subscribe(8);
+    client.expect_end_of_table(8);
+    scene.show("/#/peers");
+    scene.browser.until_says("host-1");
+    scene.browser.click("tbody th a");
+    for text in ["test/1.0", "leaf", "stream, end of table", "in sync", "10.0.0.2/32"] {
+        scene.browser.until_says(text);
+    }
+    scene.browser.until("its name", "document.title.startsWith('host-1')");
+    drop(client);
+    scene.browser.until_says("There is no peer 1 any more");
+    // The browser reports every 404.
+    assert!(scene.browser.forgive().iter().all(|one| one.contains("404")));
+}
+
+fn a_vni_is_shown_with_its_routes_and_subscribers(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    client.announce(&route(7, 1, 1));
+    client.subscribe(7);
+    client.expect_end_of_table(7);
+    scene.show("/#/vnis");
+    scene.browser.click("tbody th a");
+    scene.browser.until_says("2001:db8::1");
+    scene.browser.until("a card", "document.querySelector('.card .value')?.innerText === '1'");
+    scene.browser.click(".tabs a:nth-child(2)");
+    scene.browser.until_says("in sync");
+    scene.browser.until("a subscriber", "document.querySelector('tbody a').innerText === '#1'");
+}
+
+fn an_address_finds_its_longest_match_in_every_vni(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    let at = |vni, address: &str, length| prefix(vni, address.parse().unwrap(), length, 1);
+    client.announce_all(&[at(1, "10.0.0.0", 8), at(1, "10.1.0.0", 16), at(2, "10.0.0.0", 8)]);
+    scene.show("/");
+    // Through the box, by keyboard alone.
+    scene.browser.until("the page", "document.querySelector('.card')");
+    scene.browser.press("/");
+    scene.browser.write("10.1.2.3");
+    scene.browser.press("Enter");
+    scene.browser.until_says("1–2 of 2");
+    let rows = "[...document.querySelectorAll('.listing tbody tr')].map((row) =>
+        row.cells[0].innerText + ' ' + row.cells[1].innerText).join()";
+    assert_eq!(scene.browser.eval(rows), "1 10.1.0.0/16,2 10.0.0.0/8");
+    scene.show("/#/search?q=10.0.0.0/8&kind=1");
+    scene.browser.until_says("1–3 of 3");
+}
+
+fn a_peer_is_found_by_its_name(scene: &mut Scene) {
+    let _clients = ["rack-1-a", "rack-1-b", "rack-2-a"].map(|name| node(scene, name));
+    scene.show("/#/search?q=RACK-1");
+    scene.browser.until_says("rack-1-b");
+    assert_eq!(scene.browser.eval("document.body.innerText.includes('rack-2-a')"), false);
+    scene.show("/#/peers");
+    scene.browser.until_says("of 3");
+    scene.browser.click("input[name=match]");
+    scene.browser.write("rack-2");
+    scene.browser.until_says("1–1 of 1");
+    let focused = scene.browser.eval("document.activeElement.name");
+    assert_eq!(focused, "match", "one can go on typing");
+}
+
+fn explanations_are_shown(scene: &mut Scene) {
+    let [mut publisher, mut subscriber] = ["host-1", "host-2"].map(|name| node(scene, name));
+    publisher.announce(&route(7, 1, 1));
+    subscriber.subscribe(7);
+    subscriber.expect_view(&[route(7, 1, 1)]);
+    scene.show("/#/explain?vni=7&destination=10.0.0.1/32");
+    scene.browser.click("input[name=peer]");
+    scene.browser.write("2");
+    scene.browser.press("Enter");
+    scene.browser.until_says("peer 2 is in sync with VNI 7");
+    scene.browser.until("a verdict", "document.querySelector('.verdict.good')");
+}
+
+fn a_hostile_name_stays_text(scene: &mut Scene) {
+    let name = "<img src=x onerror=alert(1)><script>alert(2)</script>";
+    let mut client = node(scene, name);
+    client.announce(&route(7, 1, 1));
+    for view in ["/#/peers", "/#/peer/1", "/#/search?q=img"] {
+        scene.show(view);
+        scene.browser.until_says(name);
+        let images =
+            scene.browser.eval("document.querySelectorAll('main img, main script').length");
+        assert_eq!(images, 0, "{view}");
+    }
+    scene.show("/#/search?q=%3Cimg%20src=x%20onerror=alert(1)%3E");
+    scene.browser.until_says("For <img src=x onerror=alert(1)> in all VNIs");
+}
+
+fn a_hidden_tab_asks_nothing(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    client.announce(&route(7, 1, 1));
+    scene.show("/#/vni/7");
+    scene.browser.until_says("10.0.0.1/32");
+    let hide = |is_hidden: bool| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{value: {is_hidden}, configurable: true}});
+             document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    scene.browser.eval(&hide(true));
+    client.announce(&route(7, 2, 1));
+    // Longer than between two refreshes, by the reflector's own clock.
+    let samples = || get_json(scene.http, "/api/v1/history")["samples"].as_array().unwrap().len();
+    let before = samples();
+    eventually("some seconds", || samples() >= before + 5);
+    assert_eq!(scene.browser.eval("document.body.innerText.includes('10.0.0.2/32')"), false);
+    scene.browser.eval(&hide(false));
+    scene.browser.until_says("10.0.0.2/32");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
+}
+
+fn a_lost_connection_is_said(scene: &mut Scene) {
+    scene.show("/");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
+    scene.browser.expect_nothing_wrong();
+    scene.reflector.take().unwrap().stop();
+    scene.browser.until_says("The connection to the reflector is lost");
+    let complaints = scene.browser.forgive();
+    let is_network = |one: &String| one.contains("net::ERR") || one.contains("INCOMPLETE");
+    assert!(complaints.iter().all(is_network), "{complaints:#?}");
+}
+
+fn a_draining_reflector_says_so(scene: &mut Scene) {
+    scene.show("/");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
+    let inspector = scene.reflector.as_ref().unwrap().inspector();
+    inspector.drain(std::num::NonZeroU32::MIN);
+    scene.browser.until_says("The reflector is draining");
+    inspector.undrain();
+    scene.browser.until("it is over", "!document.querySelector('.banner')");
+}
+
+fn what_is_not_there_is_said(scene: &mut Scene) {
+    scene.show("/#/nonsense");
+    scene.browser.until_says("There is no such view.");
+    scene.show("/#/peers");
+    scene.browser.until_says("No peer matches.");
+    scene.show("/#/");
+    scene.browser.until_says("Nobody takes part in any VNI yet.");
+}
