@@ -1,13 +1,14 @@
 //! Light, dark and narrow. Pictures are left among the build's temporary files, to be looked at.
 
 use super::{Scene, on_page};
-use crate::harness::{Client, routes};
+use crate::harness::{Client, route, routes};
 
 on_page!(
     it_is_light_or_dark_as_the_system_wants,
     a_choice_of_colours_is_remembered,
     it_fits_a_narrow_screen,
     texts_stand_out_from_what_is_behind_them,
+    events_look_like_the_rest,
 );
 
 const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
@@ -109,5 +110,27 @@ fn texts_stand_out_from_what_is_behind_them(scene: &mut Scene) {
             scene.browser.until(view, "document.querySelector('tbody tr, .verdict, .line')");
             assert_eq!(scene.browser.eval(CONTRAST), "", "{scheme} {view}");
         }
+    }
+}
+
+fn events_look_like_the_rest(scene: &mut Scene) {
+    for (scheme, color) in [("light", LIGHT), ("dark", DARK)] {
+        scene.browser.prefer(scheme);
+        scene.browser.size(1280, 900);
+        scene.show("/#/events");
+        scene.browser.until_says("0 so far");
+        let mut client = Client::establish(scene.peers);
+        client.announce_all(&routes(1, 0..10, 1));
+        scene.browser.until_says("10.0.0.9/32");
+        client.withdraw(&route(1, 3, 1));
+        scene.browser.until_says("withdrawn");
+        drop(client);
+        scene.browser.until_says("closed by peer");
+        scene.browser.picture(&format!("events-{scheme}"));
+        assert_eq!(scene.browser.eval(BACKGROUND), color);
+        assert_eq!(scene.browser.eval(CONTRAST), "", "{scheme}");
+        scene.browser.size(400, 800);
+        scene.browser.picture(&format!("events-{scheme}-narrow"));
+        assert_eq!(scene.browser.eval("document.documentElement.scrollWidth"), 400);
     }
 }

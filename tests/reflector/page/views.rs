@@ -16,6 +16,9 @@ on_page!(
     an_address_finds_its_longest_match_in_every_vni,
     a_peer_is_found_by_its_name,
     explanations_are_shown,
+    events_appear_as_they_happen,
+    events_can_be_paused_and_are_of_one_vni,
+    a_flood_of_events_stays_one_page,
     a_hostile_name_stays_text,
     a_hidden_tab_asks_nothing,
     a_lost_connection_is_said,
@@ -151,6 +154,61 @@ fn explanations_are_shown(scene: &mut Scene) {
     scene.browser.press("Enter");
     scene.browser.until_says("peer 2 is in sync with VNI 7");
     scene.browser.until("a verdict", "document.querySelector('.verdict.good')");
+}
+
+/// The rows of the events, newest first, as texts.
+const EVENTS: &str = "[...document.querySelectorAll('tbody tr')].map((row) =>
+    [1, 2, 3, 5].map((at) => row.cells[at].innerText).join(' ')).join('\\n')";
+
+fn listening(scene: &mut Scene, view: &str) {
+    scene.show(view);
+    let range = "document.querySelector('.range')?.innerText";
+    scene.browser.until("the stream of events", &format!("{range} === '0 so far'"));
+}
+
+fn events_appear_as_they_happen(scene: &mut Scene) {
+    listening(scene, "/#/events");
+    let mut client = node(scene, "host-1");
+    scene.browser.until_says("established");
+    client.announce(&route(7, 1, 1));
+    scene.browser.until_says("10.0.0.1/32");
+    client.withdraw(&route(7, 1, 1));
+    scene.browser.until_says("withdrawn");
+    drop(client);
+    scene.browser.until_says("closed by peer");
+    assert_eq!(
+        scene.browser.eval(EVENTS),
+        "closed  #1 host-1 \nwithdrawn 7 10.0.0.1/32 #1\nadded 7 10.0.0.1/32 #1\n\
+         established  #1 host-1 "
+    );
+}
+
+fn events_can_be_paused_and_are_of_one_vni(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    listening(scene, "/#/events?vni=7");
+    client.announce(&route(8, 1, 1));
+    client.announce(&route(7, 1, 1));
+    scene.browser.until_says("10.0.0.1/32");
+    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 #1");
+    scene.browser.click("button[name=pause]");
+    client.announce(&route(7, 2, 1));
+    scene.browser.until_says("Paused, 1 more");
+    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 #1");
+    scene.browser.click("button[name=pause]");
+    scene.browser.until_says("10.0.0.2/32");
+}
+
+fn a_flood_of_events_stays_one_page(scene: &mut Scene) {
+    let mut client = node(scene, "host-1");
+    listening(scene, "/#/events");
+    client.announce_all(&routes(7, 0..2000, 1));
+    // Whatever the stream had to leave out is told of in its place.
+    let seen = "Number(document.querySelector('.range').innerText.replace(/\\D/g, ''))";
+    let missed = "[...document.querySelectorAll('tbody tr')].some((row) =>
+        row.cells[1].innerText === 'missed')";
+    scene.browser.until("all", &format!("{seen} === 2000 || {missed}"));
+    let rows = scene.browser.eval("document.querySelectorAll('tbody tr').length");
+    assert_eq!(rows, 200);
 }
 
 fn a_hostile_name_stays_text(scene: &mut Scene) {

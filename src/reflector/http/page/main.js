@@ -1,6 +1,7 @@
 // The frame around the views: which one is shown, the search box, light and dark, and what is wrong.
 "use strict";
 import { el, href, place, say } from "./core.js";
+import { events } from "./events.js";
 import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
@@ -13,6 +14,7 @@ const views = [
   [/^\/peer\/(\d+)$/, peer, "Peer"],
   [/^\/vnis$/, vnis, "VNIs"],
   [/^\/vni\/(\d+)$/, vni, "VNI"],
+  [/^\/events$/, events, "Events"],
   [/^\/search$/, search, "Search"],
   [/^\/explain$/, explain, "Explain"],
 ];

@@ -35,11 +35,12 @@ const FILES: [File; FILE_COUNT] = [
     ("plot.js", SCRIPT, include_str!("plot.js")),
     ("listing.js", SCRIPT, include_str!("listing.js")),
     ("overview.js", SCRIPT, include_str!("overview.js")),
+    ("events.js", SCRIPT, include_str!("events.js")),
     ("peers.js", SCRIPT, include_str!("peers.js")),
     ("vnis.js", SCRIPT, include_str!("vnis.js")),
     ("search.js", SCRIPT, include_str!("search.js")),
 ];
-const FILE_COUNT: usize = 11;
+const FILE_COUNT: usize = 12;
 
 pub(super) fn router() -> Router<Desk> {
     Router::new()

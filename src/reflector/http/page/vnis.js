@@ -10,15 +10,16 @@ export function standing({ state, behind_entries, behind_places }) {
 }
 
 // Columns of routes, wherever they are shown.
+const kinds = { standard: null, nat: "NAT", lb: "load balancer" };
+// A next hop, as parts of a cell.
+export const hop = ({ address, target_vni, type, nat_from, nat_to }) => [
+  { text: address, kind: "code" },
+  kinds[type] ? badge(kinds[type], "soft") : null,
+  type === "nat" ? { text: ` ports ${nat_from}–${nat_to}`, kind: "soft" } : null,
+  target_vni ? { text: ` into VNI ${target_vni}`, kind: "soft" } : null,
+];
 export const routeId = (route) => JSON.stringify([route.vni, route.destination, route.next_hop]);
 export function routeColumns({ withVni, explain }) {
-  const kinds = { standard: null, nat: "NAT", lb: "load balancer" };
-  const hop = ({ address, target_vni, type, nat_from, nat_to }) => [
-    { text: address, kind: "code" },
-    kinds[type] ? badge(kinds[type], "soft") : null,
-    type === "nat" ? { text: ` ports ${nat_from}–${nat_to}`, kind: "soft" } : null,
-    target_vni ? { text: ` into VNI ${target_vni}`, kind: "soft" } : null,
-  ];
   const announcers = (route) => {
     const shown = route.announcers.slice(0, 3).flatMap((id, index) => index ? [", ", peerLink(id)] : [peerLink(id)]);
     return route.announcer_count > 3 ? [...shown, ` and ${count(route.announcer_count - 3)} more`] : shown;
