@@ -1,9 +1,9 @@
 //! `metalbond ctl`: asks a running reflector over its control socket, and tells it what to do.
 //!
 //! `args` is what can be said; `client` speaks HTTP over the socket, `listing` reads listings page by
-//! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for. `show`, `peer` and `routes` are
-//! about what there is, `monitor` about what happens, `tell` about what is to be done, `dump` writes a
-//! file of everything.
+//! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
+//! `show`, `peer` and `routes` are about what there is, `monitor` about what happens, `tell` about what
+//! is to be done, `dump` writes a file of everything.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 

@@ -196,6 +196,11 @@ fn events_can_be_paused_and_are_of_one_vni(scene: &mut Scene) {
     assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 #1");
     scene.browser.click("button[name=pause]");
     scene.browser.until_says("10.0.0.2/32");
+    // What happens while the tab is hidden is missing, and that is said.
+    scene.browser.eval(&hide(true));
+    client.announce(&route(7, 3, 1));
+    scene.browser.eval(&hide(false));
+    scene.browser.until_says("events before this are missing");
 }
 
 fn a_flood_of_events_stays_one_page(scene: &mut Scene) {
@@ -226,17 +231,19 @@ fn a_hostile_name_stays_text(scene: &mut Scene) {
     scene.browser.until_says("For <img src=x onerror=alert(1)> in all VNIs");
 }
 
+/// Has the tab believe that it is hidden, or seen again.
+fn hide(is_hidden: bool) -> String {
+    format!(
+        "Object.defineProperty(document, 'hidden', {{value: {is_hidden}, configurable: true}});
+         document.dispatchEvent(new Event('visibilitychange'))"
+    )
+}
+
 fn a_hidden_tab_asks_nothing(scene: &mut Scene) {
     let mut client = node(scene, "host-1");
     client.announce(&route(7, 1, 1));
     scene.show("/#/vni/7");
     scene.browser.until_says("10.0.0.1/32");
-    let hide = |is_hidden: bool| {
-        format!(
-            "Object.defineProperty(document, 'hidden', {{value: {is_hidden}, configurable: true}});
-             document.dispatchEvent(new Event('visibilitychange'))"
-        )
-    };
     scene.browser.eval(&hide(true));
     client.announce(&route(7, 2, 1));
     // Longer than between two refreshes, by the reflector's own clock.

@@ -132,6 +132,31 @@ export function poll(every, work, signal) {
   return wake;
 }
 
+// Takes server-sent events until the signal: not while the tab is hidden, and anew two seconds after
+// the stream was lost. on: what is done with each kind of event.
+export function stream(path, { on, lost }, signal) {
+  let source = null, retry = null;
+  function close() {
+    source?.close();
+    source = null;
+    clearTimeout(retry);
+  }
+  function open() {
+    close();
+    if (document.hidden || signal?.aborted) return;
+    source = new EventSource(path);
+    for (const [kind, take] of Object.entries(on)) source.addEventListener(kind, take);
+    source.addEventListener("error", () => {
+      close();
+      lost();
+      retry = setTimeout(open, 2000);
+    });
+  }
+  document.addEventListener("visibilitychange", () => document.hidden ? close() : open(), { signal });
+  signal?.addEventListener("abort", close);
+  open();
+}
+
 // Frequent parts of views.
 export const heading = (title, ...more) => el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, title), ...more);
 export const section = (title, note, ...children) =>

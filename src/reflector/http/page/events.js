@@ -1,6 +1,6 @@
 // Routes and sessions as they come and go, the newest on top.
 "use strict";
-import { badge, count, el, heading, href, moment, peerLink, say, vniLink } from "./core.js";
+import { badge, count, el, heading, href, moment, peerLink, say, stream, vniLink } from "./core.js";
 import { table } from "./listing.js";
 import { hop } from "./vnis.js";
 
@@ -14,7 +14,9 @@ const clock = (at) => ({ text: new Date(at).toTimeString().slice(0, 8), title: m
 // What an event is about, and what else there is to say.
 function about(row) {
   if (isRoute(row)) return { text: row.destination, kind: "code" };
-  if (row.event === "missed") return `${count(row.count)} events were left out: more came than this page could take`;
+  if (row.event === "missed") {
+    return row.count ? `${count(row.count)} events were left out: more came than this page could take` : "the stream was interrupted: events before this are missing";
+  }
   return [peerLink(row.peer), " ", row.node || { text: row.remote, kind: "code" }];
 }
 function details(row) {
@@ -28,7 +30,7 @@ function announcer(row) {
 
 export function events(main, { parameters, signal }) {
   const vni = /^\d+$/.test(parameters.vni || "") ? parameters.vni : "";
-  let rows = [], number = 0, unseen = 0, isPaused = false, source = null, retry = null, timer = null;
+  let rows = [], number = 0, unseen = 0, isPaused = false, isOpen = null, timer = null;
   const grid = table({
     caption: "Events", id: (row) => row.number,
     empty: vni ? `Nothing has happened in VNI ${vni} since this view was opened.` : "Nothing has happened since this view was opened.",
@@ -66,41 +68,33 @@ export function events(main, { parameters, signal }) {
       return;
     }
     unseen = 0;
-    say(range, source?.readyState === EventSource.OPEN ? `${count(number)} so far` : "Listening…");
+    say(range, isOpen ? `${count(number)} so far` : "Listening…");
     grid.show(rows);
   }
   const later = () => {
     timer ??= setTimeout(draw, EVERY);
   };
-  function close() {
-    source?.close();
-    source = null;
-    clearTimeout(retry);
+  function add(event) {
+    number += 1;
+    unseen += 1;
+    rows = [{ ...event, number, at: Date.now() }, ...rows.slice(0, KEPT - 1)];
+    later();
   }
-  // A hidden tab takes nothing, and says so when it is looked at again.
-  function open() {
-    close();
-    if (document.hidden || signal.aborted) return;
-    source = new EventSource(`api/v1/events${vni ? `?vni=${vni}` : ""}`);
-    source.addEventListener("open", later);
-    source.addEventListener("message", ({ data }) => {
-      number += 1;
-      unseen += 1;
-      rows = [{ ...JSON.parse(data), number, at: Date.now() }, ...rows.slice(0, KEPT - 1)];
-      later();
-    });
-    source.addEventListener("error", () => {
-      close();
-      later();
-      retry = setTimeout(open, 2000);
-    });
-  }
-  document.addEventListener("visibilitychange", () => document.hidden ? close() : open(), { signal });
+  // It also opens anew: after a loss, and when the tab was hidden.
+  const open = () => {
+    if (isOpen !== null) add({ event: "missed" });
+    isOpen = true;
+    later();
+  };
+  const lost = () => {
+    isOpen = false;
+    later();
+  };
+  const message = ({ data }) => add(JSON.parse(data));
   signal.addEventListener("abort", () => {
-    close();
     clearTimeout(timer);
     clearTimeout(typing);
   });
   draw();
-  open();
+  stream(`api/v1/events${vni ? `?vni=${vni}` : ""}`, { on: { open, message }, lost }, signal);
 }
