@@ -93,6 +93,9 @@ pub(crate) struct Refusal {
 pub(crate) struct Outbox {
     control: Vec<u8>,
     queue: VecDeque<Item>,
+    /// Bits of the VNIs in the queue, some perhaps of those that were: most batches need no look at
+    /// each of its items.
+    vnis: u64,
     bytes: usize,
     /// Updates taken for writing since last asked.
     taken: Taken,
@@ -307,12 +310,19 @@ impl Outbox {
     ) {
         pieces.reverse();
         self.bytes += pieces.iter().map(Bytes::len).sum::<usize>();
+        if self.queue.is_empty() {
+            self.vnis = 0;
+        }
+        self.vnis |= bit(vni);
         self.queue.push_back(Item { vni, sealed, pieces, started: false, tally });
     }
 
     /// Whether `batch` changes again what an unsent batch of its VNI changes.
     fn must_merge(&self, batch: &Batch) -> bool {
         let Some(latest_prev) = batch.latest_prev else { return false };
+        if self.vnis & bit(batch.vni) == 0 {
+            return false;
+        }
         self.queue
             .iter()
             .filter(|item| item.vni == batch.vni && !item.started)
@@ -369,6 +379,11 @@ impl Outbox {
         self.bytes -= taken.len();
         Some(taken)
     }
+}
+
+/// The bit of a VNI, which it shares with others.
+fn bit(vni: Vni) -> u64 {
+    1 << (vni.0 % u64::BITS)
 }
 
 /// Length of the longest run of whole messages in `limit` bytes, but of at least `least` messages.
