@@ -13,9 +13,10 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::api::ApiError;
+use super::walk::vnis_with_routes;
 use crate::http::date;
 use crate::http::form::{Form, Json, Yaml};
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::Cursor;
 use crate::wire::Vni;
 
@@ -44,25 +45,11 @@ async fn respond<F: Form>(
     let Query(Which { vni }) = which?;
     let vnis = match vni {
         Some(vni) => vec![Vni(vni)],
-        None => vnis(&inspector).await?,
+        None => vnis_with_routes(&inspector).await?,
     };
     let dump = Dump { inspector, form, vnis: vnis.into_iter(), at: At::Start };
     let chunks = stream::try_unfold(dump, Dump::next);
     Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
-}
-
-/// All VNIs with routes, in ascending order.
-async fn vnis(inspector: &Inspector) -> Result<Vec<Vni>, InspectError> {
-    let mut vnis = Vec::new();
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = inspector.vnis(cursor, PAGE_MAX).await?;
-        vnis.extend(page.rows.iter().filter(|vni| vni.routes > 0).map(|vni| vni.vni));
-        from = page.next;
-    }
-    vnis.sort_unstable();
-    vnis.dedup();
-    Ok(vnis)
 }
 
 /// How far a dump has come.

@@ -12,6 +12,7 @@ mod health;
 mod live;
 mod metrics;
 mod page;
+mod walk;
 
 use std::future::pending;
 use std::net::TcpListener;

@@ -1,18 +1,14 @@
 //! What the reflector counts of each peer: a dozen lines for each, so only when asked for.
 
 use crate::http::text::Text;
+use crate::reflector::http::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
-use crate::shard::inspect::{Cursor, PeerInfo};
+use crate::shard::inspect::PeerInfo;
 
 /// Every session.
 pub(super) async fn all(inspector: &Inspector) -> Result<Vec<PeerInfo>, InspectError> {
     let mut peers = Vec::new();
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = inspector.peers(cursor, PAGE_MAX).await?;
-        peers.extend(page.rows);
-        from = page.next;
-    }
+    walk(|from| inspector.peers(from, PAGE_MAX), |peer| peers.push(peer)).await?;
     Ok(peers)
 }
 

@@ -3,8 +3,9 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
+use crate::reflector::http::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector};
-use crate::shard::inspect::{Cursor, PeerInfo, PeerState, ROWS_MAX};
+use crate::shard::inspect::{PeerInfo, PeerState, ROWS_MAX};
 
 /// Which peers. Everything that is given must hold.
 #[derive(Debug, Default)]
@@ -81,11 +82,12 @@ pub(in crate::reflector::http::api) async fn peers(
     wanted: &PeersWanted,
     mut best: Best<PeerInfo>,
 ) -> Result<Found<PeerInfo>, InspectError> {
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = inspector.peers(cursor, ROWS_MAX).await?;
-        page.rows.into_iter().filter(|peer| wanted.has(peer)).for_each(|peer| best.offer(peer));
-        from = page.next;
-    }
+    let list = |from| inspector.peers(from, ROWS_MAX);
+    let offer = |peer| {
+        if wanted.has(&peer) {
+            best.offer(peer);
+        }
+    };
+    walk(list, offer).await?;
     Ok(best.finish())
 }

@@ -3,8 +3,9 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
+use crate::reflector::http::walk::{vnis_with_routes, walk};
 use crate::reflector::inspector::{InspectError, Inspector};
-use crate::shard::inspect::{Cursor, Lookup, ROWS_MAX, RouteFilter, RouteInfo};
+use crate::shard::inspect::{Lookup, ROWS_MAX, RouteFilter, RouteInfo};
 use crate::wire::Vni;
 
 /// Which routes.
@@ -57,12 +58,8 @@ pub(in crate::reflector::http::api) async fn routes(
                 .for_each(|row| best.offer(row));
             continue;
         }
-        let mut from = Some(Cursor::default());
-        while let Some(cursor) = from {
-            let page = inspector.routes(vni, wanted.filter, cursor, ROWS_MAX).await?;
-            page.rows.into_iter().for_each(|row| best.offer(row));
-            from = page.next;
-        }
+        let list = |from| inspector.routes(vni, wanted.filter, from, ROWS_MAX);
+        walk(list, |row| best.offer(row)).await?;
     }
     Ok(best.finish())
 }
@@ -77,14 +74,7 @@ async fn vnis(inspector: &Inspector, wanted: &RoutesWanted) -> Result<Vec<Vni>, 
         let parts = peer.vnis.iter().filter(|part| part.routes > 0);
         return Ok(parts.map(|part| part.vni).collect());
     }
-    let mut vnis = Vec::new();
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = inspector.vnis(cursor, ROWS_MAX).await?;
-        vnis.extend(page.rows.iter().filter(|info| info.routes > 0).map(|info| info.vni));
-        from = page.next;
-    }
-    Ok(vnis)
+    vnis_with_routes(inspector).await
 }
 
 /// What a lookup found has not been filtered yet.

@@ -3,8 +3,9 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
+use crate::reflector::http::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector};
-use crate::shard::inspect::{Cursor, ROWS_MAX, VniInfo};
+use crate::shard::inspect::{ROWS_MAX, VniInfo};
 
 /// What VNIs are sorted by.
 const KEYS: &Columns<VniInfo> = &[
@@ -30,13 +31,12 @@ pub(in crate::reflector::http::api) async fn vnis(
     digits: &str,
     mut best: Best<VniInfo>,
 ) -> Result<Found<VniInfo>, InspectError> {
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = inspector.vnis(cursor, ROWS_MAX).await?;
-        let is_meant =
-            |info: &VniInfo| digits.is_empty() || info.vni.to_string().starts_with(digits);
-        page.rows.into_iter().filter(is_meant).for_each(|info| best.offer(info));
-        from = page.next;
-    }
+    let list = |from| inspector.vnis(from, ROWS_MAX);
+    let offer = |info: VniInfo| {
+        if digits.is_empty() || info.vni.to_string().starts_with(digits) {
+            best.offer(info);
+        }
+    };
+    walk(list, offer).await?;
     Ok(best.finish())
 }
