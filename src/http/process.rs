@@ -20,11 +20,8 @@ pub(crate) fn write(text: &mut Text) {
         ("process_max_fds", "Descriptors allowed.", linux::max_fds()),
         ("process_start_time_seconds", "When it began, since 1970.", linux::start()),
     ];
-    for (name, help, value) in gauges {
-        if let Some(value) = value {
-            text.gauge(name, help).sample(&[], value);
-        }
-    }
+    let known = gauges.into_iter().filter_map(|(name, help, value)| Some((name, help, value?)));
+    text.gauges(known);
 }
 
 #[cfg(target_os = "linux")]

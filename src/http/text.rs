@@ -29,6 +29,26 @@ impl Text {
         self.family(name, help, "gauge")
     }
 
+    /// Families of counters of one sample each: names, helps and values.
+    pub(crate) fn counters<V: Display>(
+        &mut self,
+        all: impl IntoIterator<Item = (&'static str, &'static str, V)>,
+    ) {
+        for (name, help, value) in all {
+            self.counter(name, help).sample(&[], value);
+        }
+    }
+
+    /// Families of gauges of one sample each: names, helps and values.
+    pub(crate) fn gauges<V: Display>(
+        &mut self,
+        all: impl IntoIterator<Item = (&'static str, &'static str, V)>,
+    ) {
+        for (name, help, value) in all {
+            self.gauge(name, help).sample(&[], value);
+        }
+    }
+
     /// Begins a family of histograms of durations. Their names end in `_seconds`.
     pub(crate) fn histogram(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "histogram")

@@ -93,9 +93,7 @@ async fn kernel(text: &mut Text, kernel: &Kernel) {
             status.reconciles,
         ),
     ];
-    for (name, help, value) in counters {
-        text.counter(name, help).sample(&[], value);
-    }
+    text.counters(counters);
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]

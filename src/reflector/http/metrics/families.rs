@@ -77,9 +77,7 @@ fn holdings(text: &mut Text, total: &Metrics) {
             now.backlog,
         ),
     ];
-    for (name, help, value) in gauges {
-        text.gauge(name, help).sample(&[], value);
-    }
+    text.gauges(gauges);
 }
 
 fn sessions(text: &mut Text, counters: &Counters) {
@@ -144,7 +142,5 @@ fn updates(text: &mut Text, total: &Metrics) {
         ),
         ("metalbond_writes_total", "Writes to peers completed.", stats.writes),
     ];
-    for (name, help, value) in counters {
-        text.counter(name, help).sample(&[], value);
-    }
+    text.counters(counters);
 }
