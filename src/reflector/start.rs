@@ -16,7 +16,7 @@ use super::config::{Config, StartError};
 use super::control::Socket;
 use super::driver::{self, Gauge, Order, Seed};
 use super::http;
-use super::inspector::{Inspector, drain};
+use super::inspector::{Control, Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::refused::Refused;
 use super::reload::Reloadable;
@@ -109,7 +109,8 @@ impl Reflector {
         }
         let (news, latest) = watch::channel(Reloadable::from(config));
         let keepalive = config.settings.keepalive;
-        let inspector = Inspector::new(began, backend, handles.clone(), keepalive, latest.clone());
+        let shared = Control::new(began, backend, handles.clone(), keepalive, latest.clone());
+        let inspector = Inspector::new(shared);
         inspector.control.listening(true);
         let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();

@@ -39,7 +39,7 @@ pub(in crate::reflector) struct Control {
 }
 
 impl Control {
-    pub(super) fn new(
+    pub(in crate::reflector) fn new(
         began: Instant,
         backend: Backend,
         shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,

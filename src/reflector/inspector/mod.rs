@@ -12,10 +12,9 @@ mod tap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Instant;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 pub use crate::shard::inspect::TapFilter;
 pub(super) use control::Control;
@@ -23,9 +22,8 @@ pub use limits::InForce;
 pub use log::Detail;
 pub use tap::{Tap, TapEvent};
 
-use super::driver::{Core, Gauge, Order};
+use super::driver::Core;
 use super::refused::Refused;
-use super::reload::Reloadable;
 use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
@@ -81,14 +79,8 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    pub(super) fn new(
-        began: Instant,
-        backend: Backend,
-        shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
-        keepalive: u32,
-        settings: watch::Receiver<Reloadable>,
-    ) -> Self {
-        Self { control: Arc::new(Control::new(began, backend, shards, keepalive, settings)) }
+    pub(super) fn new(control: Control) -> Self {
+        Self { control: Arc::new(control) }
     }
 
     /// Counters and histograms. Cost: a copy per shard.
