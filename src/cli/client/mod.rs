@@ -1,7 +1,7 @@
 //! `metalbond client`.
 
 mod run;
-mod spec;
+pub(super) mod spec;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

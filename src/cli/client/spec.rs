@@ -124,7 +124,8 @@ pub(super) fn excluded(text: &str) -> Result<Excluded, String> {
     Ok(Excluded(types))
 }
 
-fn route_type(text: &str) -> Result<NextHopType, String> {
+/// What follows the next hop.
+pub(in crate::cli) fn route_type(text: &str) -> Result<NextHopType, String> {
     match text {
         "STD" => Ok(NextHopType::Standard),
         "LB" => Ok(NextHopType::LoadBalancerTarget),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+use metalbond::wire::NextHopType;
 
+use crate::cli::client::spec::route_type;
 use crate::cli::log::Level;
 use crate::cli::values::duration;
 
@@ -198,13 +200,11 @@ fn route(text: &str) -> Result<Route, String> {
             .parse()
             .map_err(|_| format!("{address:?} is no next hop, expected an address"))?;
         next_hop.push(("next_hop", address.to_string()));
-        let kind = match rest.first() {
-            None | Some(&"STD") => "standard",
-            Some(&"LB") => "lb",
-            Some(&"NAT") => "nat",
-            Some(other) => {
-                return Err(format!("{other:?} is no route type, expected STD, LB or NAT"));
-            }
+        let kind = rest.first().map_or(Ok(NextHopType::Standard), |kind| route_type(kind))?;
+        let kind = match kind {
+            NextHopType::Standard => "standard",
+            NextHopType::LoadBalancerTarget => "lb",
+            NextHopType::Nat => "nat",
         };
         next_hop.push(("type", kind.to_owned()));
         match rest {
