@@ -1,6 +1,6 @@
 //! Which routes a run is about: numbers, and what they look like on the wire.
 //!
-//! Destination `d` of a plan is in VNI `FIRST_VNI + d % vnis` and is the /32 whose address is
+//! Destination `d` of a plan is in VNI `first_vni + d % vnis` and is the /32 whose address is
 //! `10.0.0.0 + d / vnis`. There are `variants` routes to each: route `d * variants + v` is by next hop
 //! `2001:db8::((d + v) % hops)`. So a received route is a number again after a look at its bytes,
 //! and nothing needs to be searched for.
@@ -17,6 +17,7 @@ const HOP_PREFIX: [u8; 12] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0];
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
+    first_vni: u32,
     /// Number of routes.
     pub(crate) routes: u32,
     /// Number of VNIs that they are spread over.
@@ -30,13 +31,18 @@ pub(crate) struct Plan {
 impl Plan {
     /// Routes with a destination each.
     pub(crate) fn new(routes: u32, vnis: u32, hops: u32) -> Self {
-        Self { routes, vnis, hops, variants: 1 }
+        Self { first_vni: FIRST_VNI, routes, vnis, hops, variants: 1 }
+    }
+
+    /// Routes in one VNI that is none of this plan's.
+    pub(crate) fn elsewhere(&self, routes: u32, hops: u32) -> Self {
+        Self { first_vni: self.first_vni + self.vnis, ..Self::new(routes, 1, hops) }
     }
 
     /// Destinations that can be anywhere: each by every next hop. `None` when these are too many.
     pub(crate) fn movable(destinations: u32, vnis: u32, hops: u32) -> Option<Self> {
         let routes = destinations.checked_mul(hops)?;
-        Some(Self { routes, vnis, hops, variants: hops })
+        Some(Self { variants: hops, ..Self::new(routes, vnis, hops) })
     }
 
     /// The plan, if what so many sessions hold of it fits into memory: a bit for each route, twice.
@@ -54,12 +60,12 @@ impl Plan {
 
     /// The VNIs of the plan.
     pub(crate) fn vnis(&self) -> impl Iterator<Item = Vni> + use<> {
-        (FIRST_VNI..FIRST_VNI + self.vnis).map(Vni)
+        (self.first_vni..self.first_vni + self.vnis).map(Vni)
     }
 
     /// A VNI by its number, from 0.
     pub(crate) fn vni(&self, number: u32) -> Vni {
-        Vni(FIRST_VNI + number)
+        Vni(self.first_vni + number)
     }
 
     /// The number of the VNI that a route is in.
@@ -102,7 +108,7 @@ impl Plan {
         hop[..12].copy_from_slice(&HOP_PREFIX);
         hop[12..].copy_from_slice(&[a, b, c, d]);
         let hop = NextHop::standard(IpAddr::V6(Ipv6Addr::from(hop)));
-        encode_update(out, action, Vni(FIRST_VNI + number % self.vnis), &destination, &hop);
+        encode_update(out, action, self.vni(number % self.vnis), &destination, &hop);
     }
 
     /// The route in the payload of an UPDATE; `None` for the route when it is none of the plan's,
@@ -142,7 +148,7 @@ impl Plan {
 
     #[inline]
     fn number(&self, vni: u32, address: u32, hop: [u8; 16]) -> Option<u32> {
-        let vni = vni.checked_sub(FIRST_VNI).filter(|vni| *vni < self.vnis)?;
+        let vni = vni.checked_sub(self.first_vni).filter(|vni| *vni < self.vnis)?;
         let address = address.checked_sub(FIRST_ADDRESS)?;
         let destination = address.checked_mul(self.vnis)?.checked_add(vni)?;
         let (prefix, last) = hop.split_last_chunk::<4>()?;

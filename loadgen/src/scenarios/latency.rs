@@ -5,12 +5,11 @@
 //! and so on; a route's turn comes again after seconds, so that a pair which coalesces tells of a
 //! subscriber that far behind. Such pairs are legal, and counted.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use metalbond::wire::{Action, Destination, NextHop, encode_update};
+use metalbond::wire::Action;
 
 use super::{Run, Used, ns, progress, seconds};
 use crate::fetch::{Fetched, Fetcher, Url};
@@ -62,6 +61,9 @@ pub(crate) struct Options {
     warm_up: f64,
 }
 
+/// Next hops of the other routes.
+const TABLE_HOPS: u32 = 10_000;
+
 /// The quantiles that are told of how late the publisher was.
 const BEHIND: [(&str, f64); 3] = [
     ("publisher behind schedule, p50", 0.5),
@@ -86,7 +88,8 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let subscribers = options.subscribers as usize;
     let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
     if options.table > 0 {
-        publisher.publish(&table(&plan, options.table))?;
+        let table = plan.elsewhere(options.table, TABLE_HOPS);
+        publisher.publish(&table.frames(Action::Add, 0..options.table))?;
         publisher.barrier(run.common.patience())?;
     }
     let empty = Views::same(RouteSet::new(routes));
@@ -127,19 +130,6 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
     report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
     Ok(())
-}
-
-/// Frames that announce other routes, in the VNI behind those of the plan.
-fn table(plan: &Plan, routes: u32) -> Vec<u8> {
-    let mut frames = Vec::new();
-    for route in 0..routes {
-        let destination = Destination::new(Ipv4Addr::from(0x0a00_0000 + route).into(), 32);
-        let hop = Ipv6Addr::from((0x2001_0db8 << 96) + u128::from(route % 10_000));
-        let hop = NextHop::standard(hop.into());
-        let destination = destination.expect("32 bits");
-        encode_update(&mut frames, Action::Add, plan.vni(plan.vnis), &destination, &hop);
-    }
-    frames
 }
 
 /// What a number stands for: all routes are announced, all are withdrawn, and so on.
