@@ -6,7 +6,7 @@ use metalbond::reflector::{Access, AccessList, Prefix, Refused, Reloadable};
 
 use crate::harness::client::{encode, update};
 use crate::harness::{
-    Client, Config, Reflector, closed_by, eventually, on_each_io, peers, route, routes, start,
+    Client, Config, Reflector, ask, closed_by, eventually, on_each_io, peers, route, routes, start,
 };
 
 on_each_io!(
@@ -96,6 +96,12 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
     watcher.subscribe(1);
     publisher.announce_all(&routes(1, 0..100, 1));
     watcher.expect_view(&routes(1, 0..100, 1));
+    // The shard of the publisher may hear of its routes from the VNI's shard after the watcher.
+    let inspector = reflector.inspector();
+    eventually("a count of the routes", || {
+        let session = publisher.local_addr().to_string();
+        ask(inspector.find_peer(&session)).unwrap()[0].routes == 100
+    });
     let mut new = Reloadable { max_peers: 1, ..Reloadable::from(&config) };
     new.limits.routes_per_peer = 50;
     reflector.reload(&new).unwrap();

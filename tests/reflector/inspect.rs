@@ -1,7 +1,6 @@
 //! What operators see of a reflector and can do to it, while peers talk to it.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use metalbond::wire::{Destination, NextHop, Vni};
 
 use crate::harness::client::{modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, PATIENCE, Reflector, closed_by, eventually, on_each_io, peers, prefix, route,
-    routes, start,
+    Client, Config, PATIENCE, Reflector, ask, closed_by, eventually, on_each_io, peers, prefix,
+    route, routes, start,
 };
 
 on_each_io!(
@@ -37,11 +36,6 @@ on_each_io!(
     a_tap_that_is_not_read_counts_what_it_missed,
     a_stopped_reflector_answers_nothing_more,
 );
-
-/// Waits for an answer.
-fn ask<T>(answer: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(answer)
-}
 
 fn all_peers(inspector: &Inspector) -> Vec<PeerInfo> {
     ask(inspector.peers(Cursor::default(), 1000)).unwrap().rows

@@ -70,6 +70,11 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Waits for an answer of an [`Inspector`](metalbond::reflector::Inspector).
+pub(crate) fn ask<T>(answer: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(answer)
+}
+
 /// Sessions that a reflector holds.
 pub(crate) fn peers(reflector: &Reflector) -> usize {
     reflector.snapshots().iter().map(|snapshot| snapshot.peers).sum()
