@@ -4,6 +4,7 @@
 //! cargo run --example reflector -- '[::1]:4711'
 //! ```
 
+use metalbond::reflector::inspect::Metrics;
 use metalbond::reflector::{Config, Reflector};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -11,8 +12,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reflector = Reflector::start(&Config { listen: listen.parse()?, ..Config::default() })?;
     println!("leaves connect to {}; Enter ends", reflector.listen_addr());
     std::io::stdin().read_line(&mut String::new())?;
-    for snapshot in reflector.snapshots() {
-        println!("{} sessions, {} routes", snapshot.peers, snapshot.routes);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let counters = runtime.block_on(reflector.inspector().counters())?;
+    for Metrics { now, .. } in &counters.shards {
+        println!("{} sessions, {} routes", now.established, now.routes);
     }
     reflector.stop();
     Ok(())

@@ -27,7 +27,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::{Settings, Shard, Slot, Snapshot, Turn};
+use crate::shard::{Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -43,8 +43,6 @@ pub(super) enum Order {
     Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place },
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<Settings>, list: Arc<AccessList> },
-    /// Say what you hold.
-    Report(tokio::sync::oneshot::Sender<Snapshot>),
     /// Let an operator have a look.
     Look(Look),
     /// Read no more, write out what is queued.
@@ -181,7 +179,6 @@ async fn drive(seed: Seed, alarm: Alarm) {
                     serve(&core, backend, peer, remote, socket, place);
                 }
                 Order::Settings { settings, list } => renew(&core, *settings, &list),
-                Order::Report(reply) => drop(reply.send(core.shard.borrow().snapshot())),
                 Order::Look(look) => {
                     let began = core.now();
                     look.run(&core);

@@ -29,7 +29,7 @@ mod taps;
 
 pub use crate::outbox::Bounds as OutboxBounds;
 pub use crate::shard::inspect;
-pub use crate::shard::{Bounds, Limits, Settings, Snapshot, Stats};
+pub use crate::shard::{Bounds, Limits, Settings, Stats};
 pub use crate::table::Bounds as TableBounds;
 pub use access::{Access, AccessList, Prefix, PrefixError};
 pub use config::{Config, StartError};

@@ -22,7 +22,6 @@ use super::refused::Refused;
 use super::reload::Reloadable;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
-use crate::shard::Snapshot;
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -36,7 +35,6 @@ pub struct Reflector {
     listen: SocketAddr,
     http: Option<SocketAddr>,
     backend: Backend,
-    shards: Vec<tokio::sync::mpsc::Sender<Order>>,
     inspector: Inspector,
     news: watch::Sender<Reloadable>,
     /// Dropped to make the control thread drain and stop.
@@ -112,7 +110,6 @@ impl Reflector {
         let shared = Control::new(began, backend, handles.clone(), keepalive, latest.clone());
         let inspector = Inspector::new(shared);
         inspector.control.listening(true);
-        let orders = handles.iter().map(|(orders, _)| orders.clone()).collect();
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
         let (stop_http, http_stopped) = oneshot::channel();
@@ -149,7 +146,6 @@ impl Reflector {
             listen: listen_address,
             http: http_address,
             backend,
-            shards: orders,
             inspector,
             news,
             stop: Some(stop),
@@ -178,7 +174,7 @@ impl Reflector {
     /// Its number of shards.
     #[must_use]
     pub fn shards(&self) -> usize {
-        self.shards.len()
+        self.inspector.control.shards().into()
     }
 
     /// Shards that have not turned their loops for 2 s. Costs a look at a number per shard; no shard
@@ -198,18 +194,6 @@ impl Reflector {
     #[must_use]
     pub fn inspector(&self) -> Inspector {
         self.inspector.clone()
-    }
-
-    /// What each shard holds, in order of the shards. Blocks until all have answered, which takes
-    /// each one a look at its VNIs. Must not be called from inside an async runtime.
-    #[must_use]
-    pub fn snapshots(&self) -> Vec<Snapshot> {
-        let ask = |orders: &tokio::sync::mpsc::Sender<Order>| {
-            let (reply, answer) = oneshot::channel();
-            orders.blocking_send(Order::Report(reply)).ok()?;
-            answer.blocking_recv().ok()
-        };
-        self.shards.iter().filter_map(ask).collect()
     }
 
     /// Goes on by this. Does not wait: connections that come from now on meet it, and shards take it

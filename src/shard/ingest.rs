@@ -81,7 +81,7 @@ impl Shard {
         peer.held = None;
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
-        self.counting.closed(&reason);
+        self.counting.closed(peer, &reason);
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let mut vnis: Vec<_> = peer.vnis.drain().collect();
@@ -231,6 +231,7 @@ impl Shard {
         list.push(Subscriber { slot, id, in_sync: false });
         entry.subscription = Some((place, id));
         peer.subscriptions += 1;
+        self.counting.now.subscriptions += 1;
         peer.next_subscription += 1;
         peer.behind.push_back((vni, id));
         let origin = peer.origin(shard);
@@ -250,6 +251,7 @@ impl Shard {
             return;
         };
         peer.subscriptions -= 1;
+        self.counting.now.subscriptions -= 1;
         // What is listed as behind is passed over when its turn comes, or when too much of it piles up.
         if peer.behind.len() as u64 > 2 * peer.subscriptions + 64 {
             let vnis = &peer.vnis;

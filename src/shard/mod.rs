@@ -36,4 +36,4 @@ mod timers;
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
 pub(crate) use state::{Closed, Flow, Shard, Slot, Turn, Write};
-pub use stats::{Snapshot, Stats};
+pub use stats::Stats;

@@ -1,5 +1,6 @@
 //! What the simulation looks at.
 
+use super::inspect::Holdings;
 use super::{Shard, Slot};
 
 impl Shard {
@@ -21,6 +22,27 @@ impl Shard {
             let (pulls, behind) = (peer.pulls, &peer.behind);
             format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
         })
+    }
+
+    /// What it holds, by a look at each peer and each VNI. What waits for peers changes from look to
+    /// look and is left as it is told.
+    pub(crate) fn held(&self, told: Holdings) -> Holdings {
+        let Holdings { behind, slow_peers, backlog, .. } = told;
+        let mut held = Holdings { behind, slow_peers, backlog, ..Holdings::default() };
+        for peer in self.peers.iter().flatten().filter(|peer| !peer.is_closed) {
+            let is_established = peer.session.is_established();
+            held.established += u64::from(is_established);
+            held.connecting += u64::from(!is_established);
+            held.subscriptions += peer.subscriptions;
+        }
+        for entry in self.owned.iter().flatten() {
+            let size = entry.vnet.size();
+            held.vnis += 1;
+            held.routes += size.routes;
+            held.tombstones += size.tombstones;
+            held.journal += size.journal;
+        }
+        held
     }
 
     /// What is left, as text; empty when every peer has gone and nothing leaks.

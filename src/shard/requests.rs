@@ -32,11 +32,12 @@ impl Shard {
         };
         let Some(&owned) = self.owned_index.get(vni) else { return true };
         let Some(entry) = &mut self.owned[owned as usize] else { return true };
+        if !entry.vnet.has_left(origin.peer) {
+            return true;
+        }
         entry.vnet.clock = self.now;
         let is_gone = entry.vnet.finish_leaving(origin.peer, budget);
-        if !is_gone {
-            self.mark_dirty(owned);
-        }
+        self.mark_dirty(owned);
         is_gone
     }
 

@@ -10,7 +10,7 @@ use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::runs::Runs;
 use super::timers::TICK;
-use super::{Settings, Snapshot, Stats, placement};
+use super::{Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
 use crate::session::{About, CloseReason};
@@ -195,17 +195,6 @@ impl Shard {
             next_tick: now + TICK,
             is_draining: false,
             hasher,
-        }
-    }
-
-    /// What the shard holds now. Cost: one look at each VNI.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            peers: self.by_id.len(),
-            vnis: self.owned_index.len(),
-            routes: self.owned.iter().flatten().map(|owned| owned.vnet.routes()).sum(),
-            closed: self.closed_by.clone(),
-            stats: self.stats,
         }
     }
 

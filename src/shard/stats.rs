@@ -1,22 +1,5 @@
 //! What a shard counts. Plain numbers with one owner; readers get copies.
 
-use std::collections::BTreeMap;
-
-/// What a shard holds at one moment.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Snapshot {
-    /// Sessions that live on the shard.
-    pub peers: usize,
-    /// VNIs whose tables it owns.
-    pub vnis: usize,
-    /// Routes in those tables.
-    pub routes: usize,
-    /// Sessions that ended, by [`CloseReason::name`](crate::CloseReason::name).
-    pub closed: BTreeMap<&'static str, u64>,
-    /// What it has counted besides.
-    pub stats: Stats,
-}
-
 /// Counts since the shard began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {

@@ -100,8 +100,14 @@ impl World {
         Duration::from_millis(2500) * interval
     }
 
-    /// After a turn of a shard: no answer is held back, and the silent are gone.
+    /// After a turn of a shard: it counts what it holds, no answer is held back, and the silent are
+    /// gone.
     pub(super) fn check_turn(&self, shard: usize) -> Result<(), String> {
+        let counted = self.cluster.shards[shard].metrics().now;
+        let held = self.cluster.shards[shard].held(counted);
+        if counted != held {
+            return Err(format!("shard {shard} counts {counted:?} but holds {held:?}"));
+        }
         for client in self.clients.iter().flatten().filter(|client| client.shard == shard) {
             let id = client.id;
             if client.sent_bad || client.expected_end.is_some() {
@@ -153,11 +159,8 @@ impl World {
     pub(super) fn check_empty(&self) -> Result<(), String> {
         for (number, shard) in self.cluster.shards.iter().enumerate() {
             let left = shard.leftovers();
-            if !left.is_empty() || shard.snapshot().routes > 0 {
-                return Err(format!(
-                    "shard {number} keeps {left}{} routes",
-                    shard.snapshot().routes
-                ));
+            if !left.is_empty() {
+                return Err(format!("shard {number} keeps {left}"));
             }
         }
         Ok(())

@@ -167,6 +167,11 @@ impl Vnet {
         member
     }
 
+    /// Whether a peer has left and routes of it may still be here.
+    pub(crate) fn has_left(&self, peer: PeerId) -> bool {
+        self.left.contains_key(&peer)
+    }
+
     /// Withdraws up to `budget` routes that a peer left behind when it left; `true` when none is left
     /// and it may be a member again.
     pub(crate) fn finish_leaving(&mut self, peer: PeerId, budget: usize) -> bool {

@@ -11,13 +11,13 @@ use metalbond::reflector::inspect::{
     ByAction, Cursor, Lookup, PeerInfo, PeerState, Reason, RouteFilter, RouteInfo,
     SubscriptionState, Verdict,
 };
-use metalbond::reflector::inspector::{Counters, InspectError, Tap, TapEvent, TapFilter};
+use metalbond::reflector::inspector::{InspectError, Tap, TapEvent, TapFilter};
 use metalbond::wire::{Destination, NextHop, Vni};
 
 use crate::harness::client::{modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, PATIENCE, Reflector, ask, closed_by, eventually, on_each_io, peers, prefix,
-    route, routes, start,
+    Client, Config, Counters, PATIENCE, Reflector, ask, closed_by, counters, eventually,
+    on_each_io, peers, prefix, route, routes, start,
 };
 
 on_each_io!(
@@ -39,10 +39,6 @@ on_each_io!(
 
 fn all_peers(inspector: &Inspector) -> Vec<PeerInfo> {
     ask(inspector.peers(Cursor::default(), 1000)).unwrap().rows
-}
-
-fn counters(inspector: &Inspector) -> Counters {
-    ask(inspector.counters()).unwrap()
 }
 
 /// The peer that a client is, by its address.
@@ -259,7 +255,7 @@ fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
     let explanation = ask(inspector.explain(id, Vni(1), last.destination, None)).unwrap();
     assert_ne!(explanation.verdict, Verdict::Sent);
     eventually("the counters of it", || {
-        let now = counters(&inspector).total.now;
+        let now = counters(&reflector).total.now;
         now.slow_peers == 1 && now.backlog > 0
     });
     drop(reader);
@@ -268,7 +264,6 @@ fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
 
 fn counters_are_exact_after_a_script(config: Config) {
     let (reflector, address) = start(&config);
-    let inspector = reflector.inspector();
     let mut publisher = Client::establish(address);
     let mut subscribers = [(); 3].map(|()| Client::establish(address));
     for subscriber in &mut subscribers {
@@ -288,7 +283,7 @@ fn counters_are_exact_after_a_script(config: Config) {
     bad.write(&[9; 8]);
     bad.expect_closed();
     eventually("exact counters", || {
-        let Counters { total, shards, .. } = counters(&inspector);
+        let Counters { total, shards, .. } = counters(&reflector);
         shards.len() == 2
             && total.received == (ByAction { adds: 100, removes: 50 })
             && total.sent == (ByAction { adds: 300, removes: 150 })
@@ -299,7 +294,7 @@ fn counters_are_exact_after_a_script(config: Config) {
             && total.propagation.count() == total.stats.batches
             && total.propagation.count() > 0
     });
-    let total = counters(&inspector).total;
+    let total = counters(&reflector).total;
     assert!(total.turns.count() > 0);
     assert!(total.propagation.quantile(0.5).is_some());
     #[cfg(target_os = "linux")]
@@ -333,7 +328,7 @@ fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
     assert_eq!(closed_by(&reflector, "draining"), 6);
     let mut late = Client::connect(address);
     assert!(!late.try_to_shake_hands());
-    assert_eq!(counters(&inspector).refused.draining, 1);
+    assert_eq!(counters(&reflector).refused.draining, 1);
     inspector.undrain();
     assert!(inspector.is_ready());
     Client::connect(address).shake_hands(plain_hello()).keepalive();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::harness::client::{encode, modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, PATIENCE, closed_by, eventually, expect_empty, on_each_io, peers, route,
-    routes, start,
+    Client, Config, PATIENCE, closed_by, eventually, expect_empty, on_each_io, peers,
+    peers_by_shard, route, routes, start,
 };
 use metalbond::wire::{Message, Vni};
 
@@ -36,8 +36,7 @@ fn two_thousand_peers_at_once(config: Config) {
     for client in &mut clients {
         client.until("both dumps", |client| client.ended.len() == 2);
     }
-    let counts: Vec<_> = reflector.snapshots().iter().map(|snapshot| snapshot.peers).collect();
-    assert_eq!(counts, [1000, 1000]);
+    assert_eq!(peers_by_shard(&reflector), [1000, 1000]);
     let mut publisher = Client::establish(address);
     let some = [route(1, 1, 1), route(2, 1, 1), route(2, 2, 1)];
     publisher.announce_all(&some);
@@ -58,7 +57,7 @@ fn peers_spread_evenly_over_shards(config: Config) {
         let mut clients = Vec::new();
         for _ in 0..9 {
             clients.push(Client::establish(address));
-            let counts: Vec<_> = reflector.snapshots().iter().map(|s| s.peers).collect();
+            let counts = peers_by_shard(&reflector);
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
             assert!(most - least <= 1, "{counts:?}");
         }

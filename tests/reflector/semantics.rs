@@ -6,7 +6,8 @@ use metalbond::wire::{Action, Hello, NextHop, NextHopType, Vni};
 
 use crate::harness::client::{encode, modern_hello, plain_hello, update};
 use crate::harness::{
-    Client, Config, Route, eventually, expect_empty, on_each_io, prefix, route, routes, start,
+    Client, Config, Route, counters, eventually, expect_empty, on_each_io, prefix, route, routes,
+    start,
 };
 
 on_each_io!(
@@ -340,9 +341,7 @@ fn repeated_announcements_and_unknown_withdrawals_are_ignored(config: Config) {
     publisher.withdraw(&route(1, 1, 1));
     settle(1, &mut [(&mut publisher, None), (&mut subscriber, Some(&[]))]);
     // Nobody sees what the subscriber itself said, so nothing tells when it was served.
-    eventually("five ignored updates", || {
-        reflector.snapshots().iter().map(|s| s.stats.updates_ignored).sum::<u64>() == 5
-    });
+    eventually("five ignored updates", || counters(&reflector).total.stats.updates_ignored == 5);
 }
 
 fn an_old_next_hop_goes_before_the_new_one_comes(config: Config) {

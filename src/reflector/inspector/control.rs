@@ -72,7 +72,7 @@ impl Control {
         self.is_listening.load(Ordering::Relaxed)
     }
 
-    pub(super) fn shards(&self) -> u16 {
+    pub(in crate::reflector) fn shards(&self) -> u16 {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 

@@ -83,7 +83,8 @@ impl Inspector {
         Self { control: Arc::new(control) }
     }
 
-    /// Counters and histograms. Cost: a copy per shard.
+    /// Counters and histograms. Cost: a copy per shard, and a look at each table that has changes to
+    /// seal.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]

@@ -18,8 +18,11 @@ const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
-    /// Of the peers as of the last tick, of the tables as of their last seal.
+    /// Of the tables as of their last seal, of what waits for peers as of the last tick. How many
+    /// sessions and VNIs there are is known without.
     pub(crate) now: Holdings,
+    /// Sessions that were established and have ended.
+    established_ended: u64,
     invalid: BTreeMap<&'static str, u64>,
     limits: BTreeMap<&'static str, u64>,
     pub(crate) removes_received: u64,
@@ -31,7 +34,9 @@ pub(crate) struct Counting {
 
 impl Counting {
     /// A session has ended.
-    pub(crate) fn closed(&mut self, reason: &CloseReason) {
+    pub(crate) fn closed(&mut self, peer: &Peer, reason: &CloseReason) {
+        self.established_ended += u64::from(peer.session.is_established());
+        self.now.subscriptions -= peer.subscriptions;
         let counts = match reason {
             CloseReason::Invalid(_) => &mut self.invalid,
             CloseReason::MaxRoutes(_) | CloseReason::MaxSubscriptions(_) => &mut self.limits,
@@ -52,25 +57,17 @@ impl Counting {
     pub(crate) fn recount(&mut self, entry: &mut Owned) {
         let after = entry.vnet.size();
         let before = std::mem::replace(&mut entry.counted, after);
-        let moved = |total: u64, of: fn(&Size) -> u64| total + of(&after) - of(&before);
-        self.now.routes = moved(self.now.routes, |size| size.routes);
-        self.now.tombstones = moved(self.now.tombstones, |size| size.tombstones);
-        self.now.journal = moved(self.now.journal, |size| size.journal);
+        self.now.resize(&before, &after);
         self.coalesced += std::mem::take(&mut entry.vnet.coalesced);
     }
 
-    /// Forgets what was known of the peers: a tick is about to look at each.
+    /// Forgets what was known to wait for peers: a tick is about to look at each.
     pub(crate) fn begin_tick(&mut self) {
-        let Holdings { vnis, routes, tombstones, journal, .. } = self.now;
-        self.now = Holdings { vnis, routes, tombstones, journal, ..Holdings::default() };
+        self.now = Holdings { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
     }
 
     /// A tick looks at a peer.
     pub(crate) fn look(&mut self, now: Moment, peer: &mut Peer) {
-        let is_established = peer.session.is_established();
-        self.now.connecting += u64::from(!is_established);
-        self.now.established += u64::from(is_established);
-        self.now.subscriptions += peer.subscriptions;
         self.now.behind += peer.behind_count();
         self.now.slow_peers += u64::from(peer.is_slow(now));
         self.now.backlog += peer.backlog();
@@ -129,23 +126,44 @@ impl Peer {
     }
 }
 
+impl Holdings {
+    /// A table's part in it changes.
+    fn resize(&mut self, before: &Size, after: &Size) {
+        let moved = |total: u64, of: fn(&Size) -> u64| total + of(after) - of(before);
+        self.routes = moved(self.routes, |size| size.routes);
+        self.tombstones = moved(self.tombstones, |size| size.tombstones);
+        self.journal = moved(self.journal, |size| size.journal);
+    }
+}
+
 impl Shard {
     /// A copy of what there is and what was counted. `turns` and `busy` are the driver's to fill in.
+    /// Cost: a look at the VNIs with changes to seal, which have not been counted yet.
     pub(crate) fn metrics(&self) -> Metrics {
-        let Counting { invalid, limits, sent, coalesced, .. } = &self.counting;
+        let Counting { mut now, mut coalesced, .. } = self.counting;
+        for &owned in &self.dirty {
+            if let Some(entry) = &self.owned[owned as usize] {
+                now.resize(&entry.counted, &entry.vnet.size());
+                coalesced += entry.vnet.coalesced;
+            }
+        }
+        now.vnis = self.owned_index.len() as u64;
+        now.established = self.stats.established - self.counting.established_ended;
+        now.connecting = self.by_id.len() as u64 - now.established;
+        let Counting { invalid, limits, sent, .. } = &self.counting;
         let received = ByAction {
             adds: self.stats.updates_received - self.counting.removes_received,
             removes: self.counting.removes_received,
         };
         Metrics {
-            now: Holdings { vnis: self.owned_index.len() as u64, ..self.counting.now },
+            now,
             stats: self.stats,
             closed: self.closed_by.clone(),
             invalid: invalid.clone(),
             limits: limits.clone(),
             received,
             sent: *sent,
-            coalesced: *coalesced,
+            coalesced,
             propagation: self.counting.propagation,
             dumps: self.counting.dumps,
             ..Metrics::default()

@@ -30,8 +30,9 @@ impl std::ops::Sub for ByAction {
     }
 }
 
-/// What there is now, as of the last tick (twice a second) or the last seal, whichever applies.
-/// Every field adds up over shards.
+/// What there is now. Exact when asked, but for what waits for peers (`behind`, `slow_peers` and
+/// `backlog`): that is as of the last tick, of which there are two a second. Every field adds up over
+/// shards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Holdings {
     /// Sessions whose handshake is not complete.

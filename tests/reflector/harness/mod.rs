@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub(crate) use bystanders::Bystanders;
 pub(crate) use client::{Client, PATIENCE, Route, prefix, route, routes};
 use metalbond::io::{self, IoChoice};
+use metalbond::reflector::inspect::{Holdings, Metrics};
+pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
 
 /// Makes two tests of each script, one for each way to drive sockets.
@@ -75,19 +77,31 @@ pub(crate) fn ask<T>(answer: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(answer)
 }
 
+/// What a reflector holds and has counted.
+pub(crate) fn counters(reflector: &Reflector) -> Counters {
+    ask(reflector.inspector().counters()).unwrap()
+}
+
 /// Sessions that a reflector holds.
-pub(crate) fn peers(reflector: &Reflector) -> usize {
-    reflector.snapshots().iter().map(|snapshot| snapshot.peers).sum()
+pub(crate) fn peers(reflector: &Reflector) -> u64 {
+    sessions(&counters(reflector).total)
+}
+
+/// Sessions that each of its shards holds.
+pub(crate) fn peers_by_shard(reflector: &Reflector) -> Vec<u64> {
+    counters(reflector).shards.iter().map(sessions).collect()
+}
+
+fn sessions(Metrics { now, .. }: &Metrics) -> u64 {
+    now.connecting + now.established
 }
 
 /// Sessions that ended for a reason, by its name.
 pub(crate) fn closed_by(reflector: &Reflector, reason: &str) -> u64 {
-    reflector.snapshots().iter().filter_map(|snapshot| snapshot.closed.get(reason)).sum()
+    counters(reflector).total.closed.get(reason).copied().unwrap_or_default()
 }
 
 /// Waits until nothing is left of any session.
 pub(crate) fn expect_empty(reflector: &Reflector) {
-    eventually("an empty reflector", || {
-        reflector.snapshots().iter().all(|s| s.peers == 0 && s.vnis == 0 && s.routes == 0)
-    });
+    eventually("an empty reflector", || counters(reflector).total.now == Holdings::default());
 }

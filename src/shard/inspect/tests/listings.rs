@@ -7,7 +7,7 @@ use super::scene::{Scene, VNI, destination, hop, nowhere};
 use crate::ids::PeerId;
 use crate::session::CloseReason;
 use crate::shard::inspect::{
-    ByAction, Cursor, Lookup, PeerState, RouteFilter, SubscriptionState, TapFilter,
+    ByAction, Cursor, Lookup, Metrics, PeerState, RouteFilter, SubscriptionState, TapFilter,
 };
 use crate::wire::{Action, Destination, Vni};
 
@@ -214,6 +214,26 @@ fn updates_are_counted_for_whom_they_were_sent_to() {
     assert_eq!(metrics.dumps.count(), 3);
     assert_eq!(metrics.propagation.count(), metrics.stats.batches);
     assert_eq!((metrics.now.routes, metrics.now.vnis), (10, 1));
+}
+
+#[test]
+fn what_there_is_is_counted_before_a_turn_has_seen_it() {
+    let mut scene = Scene::new();
+    let (publisher, reader) = (scene.establish(1), scene.establish(2));
+    scene.shard.connect(scene.now, PeerId(3));
+    scene.announce(publisher, &prefix(1));
+    scene.announce(publisher, &prefix(2));
+    scene.withdraw(publisher, &prefix(2));
+    scene.subscribe(reader);
+    let Metrics { now, coalesced, .. } = scene.shard.metrics();
+    assert_eq!((now.connecting, now.established, now.subscriptions), (1, 2, 1));
+    assert_eq!((now.vnis, now.routes, now.tombstones, coalesced), (1, 1, 1, 1));
+    scene.read_all();
+    let Metrics { now, coalesced, .. } = scene.shard.metrics();
+    assert_eq!((now.routes, coalesced), (1, 1), "counted once");
+    scene.shard.close(reader, CloseReason::Reset);
+    let now = scene.shard.metrics().now;
+    assert_eq!((now.connecting, now.established, now.subscriptions), (1, 1, 0));
 }
 
 #[test]
