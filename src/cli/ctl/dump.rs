@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Ctl;
-use super::listing::Pages;
+use super::listing::{Pages, Rows};
 use super::screen::Failed;
 
 /// Listings, by the members that have their rows.
@@ -47,7 +47,7 @@ impl Ctl {
         }
         for (name, path) in LISTINGS {
             write(format!(",\n\"{name}\":[").as_bytes())?;
-            let mut pages = Pages::new(path.to_owned());
+            let mut pages = Pages::new(Rows::Listing(path.to_owned()));
             let mut joint = "\n";
             while let Some(rows) = pages.next(self).await? {
                 for row in rows {

@@ -17,7 +17,15 @@ struct Page {
     next: Option<String>,
 }
 
-/// What is to be shown of listings.
+/// What has rows, by its path.
+pub(super) enum Rows {
+    /// As many as there are, page by page.
+    Listing(String),
+    /// What a look-up finds, all at once: it has the form of a listing and takes no limit.
+    Lookup(String),
+}
+
+/// What is to be shown of rows.
 pub(super) struct View<'a> {
     pub(super) columns: &'a [Column],
     /// What is said instead of a table without rows.
@@ -25,10 +33,10 @@ pub(super) struct View<'a> {
 }
 
 impl Ctl {
-    /// Shows some listings as one.
+    /// Shows the rows of several as one listing.
     pub(super) async fn list(
         &mut self,
-        paths: impl IntoIterator<Item = String>,
+        all: impl IntoIterator<Item = Rows>,
         view: &View<'_>,
     ) -> Result<(), Failed> {
         let mut table = Table::new(view.columns);
@@ -37,8 +45,8 @@ impl Ctl {
         if self.screen.is_json {
             self.screen.write("{\"rows\":[")?;
         }
-        for path in paths {
-            let mut pages = Pages::new(path);
+        for rows in all {
+            let mut pages = Pages::new(rows);
             while let Some(rows) = pages.next(self).await? {
                 if self.screen.is_json {
                     for row in &rows {
@@ -64,9 +72,9 @@ impl Ctl {
         }
     }
 
-    /// All rows of a listing, which must not be a large one.
-    pub(super) async fn rows(&mut self, path: String) -> Result<Vec<Value>, Failed> {
-        let mut pages = Pages::new(path);
+    /// All rows, which must not be many.
+    pub(super) async fn rows(&mut self, rows: Rows) -> Result<Vec<Value>, Failed> {
+        let mut pages = Pages::new(rows);
         let mut all = Vec::new();
         while let Some(rows) = pages.next(self).await? {
             all.append(&mut values(&rows)?);
@@ -75,16 +83,24 @@ impl Ctl {
     }
 }
 
-/// A listing being read.
+/// Rows being read.
 pub(super) struct Pages {
-    path: String,
-    cursor: Option<String>,
-    is_done: bool,
+    /// Where the next page is; `None` at the end.
+    next: Option<String>,
+    /// What a cursor is added to; `None` of what has one page.
+    base: Option<String>,
 }
 
 impl Pages {
-    pub(super) fn new(path: String) -> Self {
-        Self { path, cursor: None, is_done: false }
+    pub(super) fn new(rows: Rows) -> Self {
+        match rows {
+            Rows::Listing(path) => {
+                let joint = if path.contains('?') { '&' } else { '?' };
+                let base = format!("{path}{joint}limit={LIMIT}");
+                Self { next: Some(base.clone()), base: Some(base) }
+            }
+            Rows::Lookup(path) => Self { next: Some(path), base: None },
+        }
     }
 
     /// The rows of the next page, as they came; `None` at the end.
@@ -92,21 +108,10 @@ impl Pages {
         &mut self,
         ctl: &mut Ctl,
     ) -> Result<Option<Vec<Box<RawValue>>>, Failed> {
-        if self.is_done {
-            return Ok(None);
-        }
-        let joint = if self.path.contains('?') { '&' } else { '?' };
-        let mut path = self.path.clone();
-        // A look-up is no listing of pages, although it has the form of one.
-        if !path.starts_with("/api/v1/routes/lookup") && !path.contains("?name=") {
-            path.push_str(&format!("{joint}limit={LIMIT}"));
-        }
-        if let Some(cursor) = &self.cursor {
-            path.push_str(&format!("&cursor={cursor}"));
-        }
+        let Some(path) = self.next.take() else { return Ok(None) };
         let Page { rows, next } = ctl.client.get(&path).await?;
-        self.is_done = next.is_none();
-        self.cursor = next;
+        let after = |(base, cursor): (&String, String)| format!("{base}&cursor={cursor}");
+        self.next = self.base.as_ref().zip(next).map(after);
         Ok(Some(rows))
     }
 }

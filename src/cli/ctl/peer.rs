@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Ctl;
 use super::client::escaped;
-use super::listing::View;
+use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, pairs, text};
 use super::units::{count, said, size, time};
@@ -23,7 +23,8 @@ const PARTS: &[Column] = &[
 impl Ctl {
     /// The number of the one session that a text names.
     pub(super) async fn find(&mut self, name: &str) -> Result<u64, Failed> {
-        let found = self.rows(format!("/api/v1/peers?name={}", escaped(name))).await?;
+        let lookup = Rows::Lookup(format!("/api/v1/peers?name={}", escaped(name)));
+        let found = self.rows(lookup).await?;
         let id = |peer: &Value| peer["id"].as_u64().unwrap_or_default();
         match found.as_slice() {
             [peer] => Ok(id(peer)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Ctl;
 use super::args::{Route, Within};
 use super::client::escaped;
-use super::listing::View;
+use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, text};
 use super::units::{count, said, time};
@@ -32,22 +32,23 @@ impl Ctl {
             Some(vni) => vec![u64::from(vni)],
             None => self.vnis().await?,
         };
-        let paths = vnis.into_iter().map(|vni| match &within {
-            None => format!("/api/v1/vnis/{vni}/routes"),
+        let all = vnis.into_iter().map(|vni| match &within {
+            None => Rows::Listing(format!("/api/v1/vnis/{vni}/routes")),
             Some(Within::Prefix(prefix)) => {
-                format!("/api/v1/vnis/{vni}/routes?within={}", escaped(prefix))
+                let prefix = escaped(prefix);
+                Rows::Listing(format!("/api/v1/vnis/{vni}/routes?within={prefix}"))
             }
             Some(Within::Address(address)) => {
                 let address = escaped(&address.to_string());
-                format!("/api/v1/routes/lookup?vni={vni}&address={address}")
+                Rows::Lookup(format!("/api/v1/routes/lookup?vni={vni}&address={address}"))
             }
         });
-        self.list(paths, &View { columns: ROUTES, nothing: "There is no such route." }).await
+        self.list(all, &View { columns: ROUTES, nothing: "There is no such route." }).await
     }
 
     /// All VNIs with routes, in ascending order.
     async fn vnis(&mut self) -> Result<Vec<u64>, Failed> {
-        let rows = self.rows("/api/v1/vnis".to_owned()).await?;
+        let rows = self.rows(Rows::Listing("/api/v1/vnis".to_owned())).await?;
         let has_routes = |row: &&Value| row["routes"].as_u64().is_some_and(|routes| routes > 0);
         let mut vnis: Vec<_> =
             rows.iter().filter(has_routes).filter_map(|row| row["vni"].as_u64()).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Ctl;
-use super::listing::View;
+use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};
 use super::units::{count, said, size, time};
@@ -86,17 +86,17 @@ const LIMITS: &[Column] = &[
 impl Ctl {
     pub(super) async fn show_peers(&mut self) -> Result<(), Failed> {
         let view = View { columns: PEERS, nothing: "No peer is connected." };
-        self.list(["/api/v1/peers".to_owned()], &view).await
+        self.list([Rows::Listing("/api/v1/peers".to_owned())], &view).await
     }
 
     pub(super) async fn show_slow(&mut self) -> Result<(), Failed> {
         let view = View { columns: SLOW, nothing: "No peer is slow." };
-        self.list(["/api/v1/peers?slow=true".to_owned()], &view).await
+        self.list([Rows::Listing("/api/v1/peers?slow=true".to_owned())], &view).await
     }
 
     pub(super) async fn show_vnis(&mut self) -> Result<(), Failed> {
         let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI." };
-        self.list(["/api/v1/vnis".to_owned()], &view).await
+        self.list([Rows::Listing("/api/v1/vnis".to_owned())], &view).await
     }
 
     pub(super) async fn show_subscriptions(
@@ -107,7 +107,8 @@ impl Ctl {
         let view = View { columns: SUBSCRIPTIONS, nothing: "There is no such subscription." };
         let Some(peer) = peer else {
             let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
-            return self.list([format!("/api/v1/subscriptions{which}")], &view).await;
+            let all = Rows::Listing(format!("/api/v1/subscriptions{which}"));
+            return self.list([all], &view).await;
         };
         // A peer knows its own: no need to look at everybody's.
         let id = self.find(&peer).await?;
