@@ -27,7 +27,7 @@ impl Shard {
     pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
         self.stats.bytes_received += bytes.len() as u64;
         let updates = self.stats.updates_received;
-        self.now = now;
+        self.read_at = now;
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
@@ -235,7 +235,7 @@ impl Shard {
         peer.next_subscription += 1;
         peer.behind.push_back((vni, id));
         let origin = peer.origin(shard);
-        let received = self.now;
+        let received = self.read_at;
         self.request(vni, Request::Subscribe { origin, vni, received });
         self.pull(slot);
         Ok(())
@@ -310,7 +310,7 @@ impl Shard {
         if owner != shard {
             let lanes = &mut self.lanes[owner.index()];
             lanes.request_cost += 1;
-            let request = join(lanes.requests.iter_mut().rev(), origin, update, self.now);
+            let request = join(lanes.requests.iter_mut().rev(), origin, update, self.read_at);
             lanes.requests.extend(request);
             return Ok(());
         }
@@ -323,7 +323,7 @@ impl Shard {
         if !entry.vnet.finish_leaving(origin.peer, 0) {
             return self.later(origin, update);
         }
-        entry.vnet.clock = self.now;
+        entry.vnet.clock = self.read_at;
         let member = entry.vnet.member(origin);
         self.apply_run(slot, run)?; // of another VNI that has the same place
         run.begin(vni, owned, member);
@@ -349,7 +349,7 @@ impl Shard {
     /// Puts an update behind what waits for this shard's tables.
     fn later(&mut self, origin: Origin, update: &Update) -> Result<(), CloseReason> {
         self.inbox_cost += 1;
-        let request = join(self.inbox.iter_mut().rev(), origin, update, self.now);
+        let request = join(self.inbox.iter_mut().rev(), origin, update, self.read_at);
         self.inbox.extend(request);
         Ok(())
     }

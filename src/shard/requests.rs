@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_micros(500);
 impl Shard {
     /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
     /// old routes are gone: those are withdrawn first, some in each turn.
-    pub(super) fn may_serve(&mut self, request: &Request, budget: usize) -> bool {
+    pub(super) fn may_serve(&mut self, now: Moment, request: &Request, budget: usize) -> bool {
         let (Request::Updates { origin, vni, .. } | Request::Subscribe { origin, vni, .. }) =
             request
         else {
@@ -35,7 +35,7 @@ impl Shard {
         if !entry.vnet.has_left(origin.peer) {
             return true;
         }
-        entry.vnet.clock = self.now;
+        entry.vnet.clock = now;
         let is_gone = entry.vnet.finish_leaving(origin.peer, budget);
         self.mark_dirty(owned);
         is_gone
@@ -193,7 +193,7 @@ impl Shard {
             }
             entry.waits = None;
             let share = budget.min(SHARE);
-            entry.vnet.clock = self.now;
+            entry.vnet.clock = now;
             let done = share - entry.vnet.work(share);
             self.gathered += done;
             budget -= done;

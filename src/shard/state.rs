@@ -130,8 +130,8 @@ pub(crate) struct Shard {
     pub(super) lanes: Vec<Lanes>,
 
     // Time.
-    /// As last told.
-    pub(super) now: Moment,
+    /// When the read that is being taken in was made.
+    pub(super) read_at: Moment,
     /// When the last seal, or the last write since, was done.
     pub(super) last_send: Moment,
     /// Since when there has been something to seal, as turns go.
@@ -163,7 +163,7 @@ impl Shard {
             stats: Stats::default(),
             counting: Counting::default(),
             taps: Taps::default(),
-            now,
+            read_at: now,
             closed_by: BTreeMap::new(),
             peers: Vec::new(),
             free: Vec::new(),
@@ -228,13 +228,12 @@ impl Shard {
     /// One loop turn: takes in what other shards asked for, withdraws what departed peers left,
     /// and seals what changed if it is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
-        self.now = now;
         let mut budget = self.settings.bounds.work_per_turn;
         while !self.is_congested()
             && budget > 0
             && let Some(request) = self.inbox.pop_front()
         {
-            if !self.may_serve(&request, budget) {
+            if !self.may_serve(now, &request, budget) {
                 self.inbox.push_front(request);
                 budget = 0;
                 break;
