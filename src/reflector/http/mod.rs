@@ -12,6 +12,7 @@ mod health;
 mod live;
 mod metrics;
 mod page;
+mod streams;
 mod walk;
 
 use std::future::pending;

@@ -108,7 +108,7 @@ fn streams_are_bounded_and_their_places_come_back() {
     let scene = controlled(&[]);
     let mut streams: Vec<_> = (0..64).map(|_| stream(&scene.socket)).collect();
     let (status, body) = scene.http("GET", "/api/v1/events");
-    assert!(status == 503 && body.contains("64 streams of events are open already"), "{body}");
+    assert!(status == 503 && body.contains("64 streams of this kind are open already"), "{body}");
     streams.pop();
     // The place is free when the server has noticed.
     until("a place", || {

@@ -122,7 +122,7 @@ fn streams_are_bounded(config: Config) {
     assert!(streams.iter_mut().all(|stream| stream.status() == 200));
     let answer = get(http, "/api/v1/live");
     assert_eq!(answer.status, 503);
-    let sentence = "64 read along already; close one, or ask /api/v1/history instead";
+    let sentence = "64 streams of this kind are open already; end one of them";
     assert_eq!(answer.json(), json!({"error": sentence}));
     drop(streams);
     eventually("room for another", || Stream::open(http).status() == 200);

@@ -22,10 +22,8 @@ pub(in crate::reflector) enum ApiError {
     OnlyPost,
     #[error("{0}")]
     Refused(String),
-    #[error("{0} streams of events are open already; end one of them")]
+    #[error("{0} streams of this kind are open already; end one of them")]
     TooManyStreams(usize),
-    #[error("{0} read along already; close one, or ask /api/v1/history instead")]
-    Busy(usize),
     #[error(transparent)]
     Inspect(#[from] InspectError),
 }
@@ -48,9 +46,7 @@ impl IntoResponse for ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::ReadOnly | Self::OnlyPost => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) => StatusCode::CONFLICT,
-            Self::Inspect(_) | Self::TooManyStreams(_) | Self::Busy(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Inspect(_) | Self::TooManyStreams(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, Json(Body { error: self.to_string() })).into_response()
     }

@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,31 +15,19 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiError;
 use super::params::EventsAsked;
 use super::rows::NextHopRow;
 use crate::ids::PeerId;
+use crate::reflector::http::streams::{Place, Streams};
 use crate::reflector::inspector::{Inspector, Tap, TapEvent};
 use crate::wire::Update;
 
-/// Streams of one endpoint at a time.
-const STREAMS_MAX: usize = 64;
 /// A comment is sent when nothing has happened for so long, so that both ends know the other is there.
 const ALIVE: Duration = Duration::from_secs(15);
 /// Events sent together, while there are any.
 const TOGETHER_BYTES: usize = 16 * 1024;
-
-/// The places that streams take.
-#[derive(Clone, Debug)]
-pub(super) struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
-    }
-}
 
 pub(super) async fn stream(
     streams: &Streams,
@@ -48,8 +35,7 @@ pub(super) async fn stream(
     asked: Result<Query<EventsAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let filter = asked?.0.read()?;
-    let place = Arc::clone(&streams.0).try_acquire_owned();
-    let place = place.map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))?;
+    let place = streams.enter()?;
     let tap = inspector.tap(filter).await?;
     let chunks = stream::unfold(Reader { tap, _place: place }, |mut reader| async {
         let text = reader.next().await?;
@@ -61,7 +47,7 @@ pub(super) async fn stream(
 
 struct Reader {
     tap: Tap,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Reader {

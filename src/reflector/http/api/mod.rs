@@ -17,11 +17,12 @@ mod sorted;
 use axum::Router;
 use axum::routing::get;
 
+use super::streams::Streams;
 use super::{Desk, live};
 pub(in crate::reflector) use error::ApiError;
 
 pub(super) fn router() -> Router<Desk> {
-    let streams = events::Streams::default();
+    let streams = Streams::default();
     Router::new()
         .route("/peers", get(peers::list))
         .route("/peers/{id}", get(peers::detail))

@@ -10,7 +10,6 @@ mod ring;
 mod sample;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -18,29 +17,26 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use self::recorder::Recorder;
 use self::ring::Ring;
 use super::Desk;
 use super::api::ApiError;
+use super::streams::{Place, Streams};
 use crate::reflector::inspector::Inspector;
-
-/// Streams at a time.
-const STREAMS: usize = 64;
 
 /// The last minutes, where requests see them.
 #[derive(Clone, Debug)]
 pub(super) struct History {
     ring: watch::Receiver<Ring>,
-    streams: Arc<Semaphore>,
+    streams: Streams,
 }
 
 /// One that writes, to be run, and one to read from.
 pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
     let (writer, ring) = watch::channel(Ring::default());
-    let streams = Arc::new(Semaphore::new(STREAMS));
-    (Recorder::new(inspector, writer), History { ring, streams })
+    (Recorder::new(inspector, writer), History { ring, streams: Streams::default() })
 }
 
 /// All samples as JSON.
@@ -52,8 +48,7 @@ pub(super) async fn history(State(desk): State<Desk>) -> Response {
 /// First all samples, then each as it comes, as server-sent events.
 pub(super) async fn live(State(desk): State<Desk>) -> Result<Response, ApiError> {
     let History { ring, streams } = desk.history;
-    let permit = streams.try_acquire_owned().map_err(|_| ApiError::Busy(STREAMS))?;
-    let events = Events { ring, sent: None, _permit: permit };
+    let events = Events { ring, sent: None, _place: streams.enter()? };
     let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     let events = stream::unfold(events, Events::next);
     Ok((head, Body::from_stream(events)).into_response())
@@ -79,7 +74,7 @@ struct Events {
     ring: watch::Receiver<Ring>,
     /// How many samples it has been sent or has missed; `None` before the first event.
     sent: Option<u64>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Events {

@@ -1,0 +1,35 @@
+//! How many answers without end are open at a time.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ApiError;
+
+/// Streams of one kind.
+const STREAMS_MAX: usize = 64;
+
+/// The places that streams of one kind take.
+#[derive(Clone, Debug)]
+pub(super) struct Streams(Arc<Semaphore>);
+
+/// A stream's place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
+    }
+}
+
+impl Streams {
+    /// A place for one more.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyStreams`] when all are taken.
+    pub(super) fn enter(&self) -> Result<Place, ApiError> {
+        let permit = Arc::clone(&self.0).try_acquire_owned();
+        permit.map(Place).map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))
+    }
+}
