@@ -13,9 +13,9 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::api::ApiError;
-use super::walk::vnis_with_routes;
 use crate::http::date;
 use crate::http::form::{Form, Json, Yaml};
+use crate::reflector::inspector::walk::vnis_with_routes;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::Cursor;
 use crate::wire::Vni;

@@ -13,7 +13,6 @@ mod live;
 mod metrics;
 mod page;
 mod streams;
-mod walk;
 
 use std::future::pending;
 use std::net::TcpListener;

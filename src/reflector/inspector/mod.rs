@@ -8,6 +8,7 @@ pub(super) mod drain;
 mod limits;
 mod log;
 mod tap;
+pub(super) mod walk;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -22,6 +23,7 @@ pub use limits::InForce;
 pub use log::Detail;
 pub use tap::{Tap, TapEvent};
 
+use self::walk::walk;
 use super::driver::Core;
 use super::refused::Refused;
 use super::taps::Outlet;
@@ -148,7 +150,7 @@ impl Inspector {
     }
 
     /// Sessions that a text names: by id (`7` or `#7`), by node, by remote address or by remote
-    /// address and port. Cost: a number, one question per shard; else, a look at every session.
+    /// address and port; at most [`PAGE_MAX`]. Cost: a number, one question per shard; else, a look at every session.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -168,12 +170,12 @@ impl Inspector {
             is_remote || (!text.is_empty() && *peer.node == *text)
         };
         let mut found = Vec::new();
-        let mut from = Some(Cursor::default());
-        while let Some(cursor) = from {
-            let page = self.peers(cursor, ROWS_MAX).await?;
-            found.extend(page.rows.into_iter().filter(is_meant));
-            from = page.next.filter(|_| found.len() < PAGE_MAX);
-        }
+        let offer = |peer| {
+            if found.len() < PAGE_MAX && is_meant(&peer) {
+                found.push(peer);
+            }
+        };
+        walk(|from| self.peers(from, ROWS_MAX), offer).await?;
         Ok(found)
     }
 

@@ -1,7 +1,7 @@
 //! What the reflector counts of each peer: a dozen lines for each, so only when asked for.
 
 use crate::http::text::Text;
-use crate::reflector::http::walk::walk;
+use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::PeerInfo;
 

@@ -3,7 +3,7 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
-use crate::reflector::http::walk::{vnis_with_routes, walk};
+use crate::reflector::inspector::walk::{vnis_with_routes, walk};
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Lookup, ROWS_MAX, RouteFilter, RouteInfo};
 use crate::wire::Vni;

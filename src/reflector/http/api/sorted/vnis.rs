@@ -3,7 +3,7 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
-use crate::reflector::http::walk::walk;
+use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{ROWS_MAX, VniInfo};
 

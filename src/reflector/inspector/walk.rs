@@ -2,12 +2,12 @@
 
 use std::future::Future;
 
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use super::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::{Cursor, Page};
 use crate::wire::Vni;
 
 /// Hands over every row of a listing. `list` is asked for the page from a place on.
-pub(super) async fn walk<T, F>(
+pub(in crate::reflector) async fn walk<T, F>(
     list: impl Fn(Cursor) -> F,
     mut each: impl FnMut(T),
 ) -> Result<(), InspectError>
@@ -24,7 +24,9 @@ where
 }
 
 /// All VNIs with routes, in ascending order.
-pub(super) async fn vnis_with_routes(inspector: &Inspector) -> Result<Vec<Vni>, InspectError> {
+pub(in crate::reflector) async fn vnis_with_routes(
+    inspector: &Inspector,
+) -> Result<Vec<Vni>, InspectError> {
     let mut vnis = Vec::new();
     let list = |from| inspector.vnis(from, PAGE_MAX);
     walk(list, |info| vnis.extend((info.routes > 0).then_some(info.vni))).await?;
