@@ -1,7 +1,6 @@
 //! `metalbond check-config`.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -31,7 +30,7 @@ pub(super) fn run(words: Vec<OsString>, own: &ArgMatches) -> Result<(), Wrong> {
     let mut wrong = Vec::new();
     for given in given {
         match given.read().and_then(check) {
-            Ok(options) => print(&options),
+            Ok(options) => print(&options)?,
             Err(of_role) => wrong.extend(of_role.sentences()),
         }
     }
@@ -61,10 +60,9 @@ fn check(options: Options) -> Result<Options, Wrong> {
     Ok(options)
 }
 
-fn print(options: &Options) {
+fn print(options: &Options) -> Result<(), Wrong> {
     for remark in &options.remarks {
-        eprintln!("metalbond: {remark}");
+        super::remark(&format!("metalbond: {remark}\n"));
     }
-    // Whoever closes the pipe has read enough.
-    drop(write!(std::io::stdout(), "{}", options.effective));
+    super::generate::write(options.effective.to_string().as_bytes())
 }

@@ -1,7 +1,7 @@
 //! `metalbond completions` and `metalbond man`: what shells and `man` want to know, from the same
 //! definitions.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -39,7 +39,13 @@ pub(super) fn man(own: &ArgMatches) -> Result<(), Wrong> {
     write(&page)
 }
 
-fn write(text: &[u8]) -> Result<(), Wrong> {
-    let written = std::io::stdout().write_all(text);
-    Ok(written.map_err(|error| format!("cannot write to standard output: {error}"))?)
+/// Writes to standard output. Whoever closes the pipe has read enough.
+pub(super) fn write(text: &[u8]) -> Result<(), Wrong> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}").into())
+        }
+        _ => Ok(()),
+    }
 }

@@ -19,6 +19,7 @@ mod signals;
 mod values;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -95,7 +96,9 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(not(unix))]
         Err(error) => error.exit(),
     };
-    match run(&matches, words) {
+    let result = run(&matches, words);
+    log::flush();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         // As clap itself ends when it does not understand.
         Err(wrong @ Wrong::Usage(_)) => tell(wrong, ExitCode::from(2)),
@@ -122,9 +125,14 @@ fn tell(wrong: Wrong, code: ExitCode) -> ExitCode {
         Wrong::Usage(error) => drop(error.print()),
         Wrong::Sentences(sentences) => {
             for sentence in sentences {
-                eprintln!("metalbond: {sentence}");
+                remark(&format!("metalbond: {sentence}\n"));
             }
         }
     }
     code
+}
+
+/// Writes to standard error what nobody has to read.
+fn remark(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }

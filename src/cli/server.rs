@@ -158,7 +158,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let args: Args = options.args()?;
     let config = args.config();
     config.check().map_err(|error| error.to_string())?;
-    let log = log::start(args.common.log_format, args.common.level());
+    let log = log::start(args.common.log_format, args.common.level())?;
     for remark in &options.remarks {
         warn!("{remark}");
     }
@@ -196,6 +196,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
             _ = stopped => info!("stopped"),
             signal = signals.end(|| {}) => {
                 info!(signal, "stopping at once");
+                log::flush();
                 std::process::exit(1);
             }
         }

@@ -1,9 +1,13 @@
 //! `metalbond server`.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use crate::process::{BINARY, Process, fails, sentence};
 use crate::sessions::{Client, PATIENCE, modern_hello, route, routes};
@@ -75,6 +79,74 @@ fn a_privileged_port_is_one_sentence() {
         Ok(_) => println!("SKIPPED: no port is privileged here"),
         Err(error) => println!("SKIPPED: no setpriv: {error}"),
     }
+}
+
+/// As with a full disk, or after the log's reader has died: the log is lost, sessions are not.
+#[test]
+fn it_outlives_its_log() {
+    for format in ["text", "json"] {
+        let mut command = Command::new(BINARY);
+        command.args(["server", "--listen", "[::1]:0", "--log-format", format]);
+        let mut server = Ended(command.stderr(Stdio::piped()).spawn().unwrap());
+        let log = BufReader::new(server.0.stderr.take().unwrap()).lines();
+        // The pipe is closed as soon as the address is known.
+        let port = log.map_while(Result::ok).find_map(listens).unwrap();
+        let mut client = Client::establish((Ipv6Addr::LOCALHOST, port).into());
+        client.keepalive();
+        assert_eq!(server.0.try_wait().unwrap(), None, "{format}");
+        assert_eq!(server.terminate(), Some(0), "{format}");
+    }
+}
+
+/// As when the collector of logs hangs.
+#[test]
+fn it_does_not_wait_for_the_reader_of_its_log() {
+    let (log, end) = UnixStream::pair().unwrap();
+    // A few lines.
+    SockRef::from(&end).set_send_buffer_size(1).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["server", "--listen", "[::1]:0"]).stderr(OwnedFd::from(end));
+    let mut server = Ended(command.spawn().unwrap());
+    drop(command);
+    let mut lines = BufReader::new(&log).lines().map_while(Result::ok);
+    let port = lines.find_map(listens).unwrap();
+    let connect = |_| Client::establish((Ipv6Addr::LOCALHOST, port).into());
+    let mut clients: Vec<_> = (0..50).map(connect).collect();
+    for client in &mut clients {
+        client.keepalive();
+    }
+    assert_eq!(server.terminate(), Some(0));
+}
+
+/// A server whose log is the test's own, and which ends with it.
+struct Ended(Child);
+
+impl Ended {
+    /// Ends it with SIGTERM; the exit status, if it exited.
+    fn terminate(&mut self) -> Option<i32> {
+        assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "still runs");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The port in a line that says where a server listens.
+fn listens(line: String) -> Option<u16> {
+    let (_, rest) = line.split_once("[::1]:")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[test]

@@ -162,7 +162,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let options = given.read()?;
     let args: Args = options.args()?;
     let installation = args.installation()?;
-    let log = log::start(args.common.log_format, args.common.level());
+    let log = log::start(args.common.log_format, args.common.level())?;
     for remark in &options.remarks {
         warn!("{remark}");
     }

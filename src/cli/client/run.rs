@@ -7,6 +7,7 @@ use metalbond::client::{Config, Http, MetalBond, PeerState, RouteWatch, SyncWatc
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
+use super::super::log;
 use super::super::notify::Manager;
 use super::super::signals::Signals;
 use super::super::values::host_name;
@@ -63,6 +64,7 @@ pub(super) fn run(
             () = leaf.shutdown() => info!("stopped"),
             signal = signals.end(|| {}) => {
                 info!(signal, "stopping at once");
+                log::flush();
                 std::process::exit(1);
             }
         }

@@ -8,6 +8,7 @@ use super::Ctl;
 use super::routes::next_hop;
 use super::screen::Failed;
 use super::units::{count, said};
+use crate::cli::remark;
 
 /// What begins a line with an event.
 const DATA: &[u8] = b"data: ";
@@ -17,7 +18,7 @@ impl Ctl {
     pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
         let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
         let mut stream = self.client.stream(&format!("/api/v1/events{which}")).await?;
-        eprintln!("watching, until interrupted");
+        remark("watching, until interrupted\n");
         let mut rest = Vec::new();
         // Cut short is how a reflector that stops ends it.
         while let Ok(Some(piece)) = stream.next().await {
@@ -30,7 +31,7 @@ impl Ctl {
             rest.drain(..whole);
             self.screen.finish()?;
         }
-        eprintln!("the reflector has ended it");
+        remark("the reflector has ended it\n");
         Ok(())
     }
 

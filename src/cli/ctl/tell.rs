@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Ctl;
 use super::screen::Failed;
 use crate::cli::log::Level;
+use crate::cli::remark;
 
 /// Between two looks at how many are left.
 const LOOK: Duration = Duration::from_millis(100);
@@ -39,14 +40,15 @@ impl Ctl {
             return self
                 .done(&answer, &format!("Draining: no new sessions, {rate} a second are ended."));
         }
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        // One that no clock reaches is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let is_seen = std::io::stderr().is_terminal();
         loop {
             let text = self.client.get_text("/control/v1/drain").await?;
             let now: Draining =
                 serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
             if is_seen {
-                eprint!("\r{} sessions left \x1b[K", now.connections);
+                remark(&format!("\r{} sessions left \x1b[K", now.connections));
             }
             let end = match now {
                 Draining { connections: 0, is_draining: true } => Some(Ok(())),
@@ -64,7 +66,7 @@ impl Ctl {
             };
             if let Some(end) = end {
                 if is_seen {
-                    eprintln!();
+                    remark("\n");
                 }
                 end?;
                 return self.done(&text, "Drained: no session is left.");

@@ -1,11 +1,18 @@
-//! How the log looks and how much of it there is.
+//! How the log looks and how much of it there is. `writer` brings it to standard error.
 
+mod writer;
+
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
 use metalbond::reflector::FOLLOWED;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
+
+use self::writer::Queue;
+pub(super) use self::writer::flush;
 
 /// One line for people or one JSON object for programs, per event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -69,15 +76,27 @@ pub(super) struct Log {
 }
 
 /// Begins logging to standard error. `RUST_LOG` overrides the level.
-pub(super) fn start(format: Format, level: Level) -> Arc<Log> {
+///
+/// # Errors
+/// One sentence, when there can be no thread for it.
+pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
+    let queue = Queue::to_stderr();
+    let queue = queue.map_err(|error| format!("cannot start a thread for the log: {error}"))?;
+    // What led to a panic goes before it.
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        flush();
+        tell(panic);
+    }));
     let from_env = EnvFilter::try_from_default_env().ok();
     let is_overridden = from_env.is_some();
     let filter = from_env.map_or_else(|| level.filter(), with_followed);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
     let replace: Box<dyn Fn(EnvFilter) + Send + Sync> = match format {
         Format::Text => {
-            use std::io::IsTerminal as _;
-            let log = log.with_target(false).with_ansi(std::io::stderr().is_terminal());
+            let no_color = std::env::var_os("NO_COLOR");
+            let is_colored = is_colored(std::io::stderr().is_terminal(), no_color.as_deref());
+            let log = log.with_target(false).with_ansi(is_colored);
             let log = log.with_filter_reloading();
             let handle = log.reload_handle();
             log.init();
@@ -90,7 +109,12 @@ pub(super) fn start(format: Format, level: Level) -> Arc<Log> {
             Box::new(move |filter| drop(handle.reload(filter)))
         }
     };
-    Arc::new(Log { replace, level: Mutex::new(level), is_overridden })
+    Ok(Arc::new(Log { replace, level: Mutex::new(level), is_overridden }))
+}
+
+/// Colours are for terminals, unless `NO_COLOR` says something (<https://no-color.org>).
+fn is_colored(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
 impl Log {
@@ -117,5 +141,22 @@ impl Log {
     fn remember(&self, level: Level) -> Level {
         let mut now = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut now, level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_of_those_who_want_them() {
+        for (is_terminal, no_color, expected) in [
+            (true, None, true),
+            (true, Some(""), true),
+            (true, Some("1"), false),
+            (false, None, false),
+        ] {
+            assert_eq!(is_colored(is_terminal, no_color.map(OsStr::new)), expected, "{no_color:?}");
+        }
     }
 }
