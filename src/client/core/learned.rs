@@ -246,7 +246,7 @@ impl Learned {
 
     /// How long routes stay stale.
     fn patience(&self, now: Moment) -> Duration {
-        if self.is_doubting(now) { self.stale_time * 2 } else { self.stale_time }
+        if self.is_doubting(now) { self.stale_time.saturating_mul(2) } else { self.stale_time }
     }
 
     /// When the VNI is complete although no server has made it so.

@@ -445,3 +445,19 @@ fn nothing_is_due_for_ever() {
         assert!(leaf.deadline().is_none_or(|due| due > moment), "{:?}", leaf.deadline());
     }
 }
+
+#[test]
+fn a_stale_time_without_end_has_no_end() {
+    let mut leaf = Leaf::new(Settings { stale_time: Duration::MAX, routes_per_peer: 1000 });
+    let mut plane = Plane::default();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(1), A);
+    // Doubted, as it may have lost the route: what is stale has twice the time.
+    connect(&mut leaf, at(2), A);
+    leaf.end_of_table(at(2), A, Vni(1));
+    leaf.tick(at(3));
+    plane.expect(&mut leaf, &[route(1, 1, 1)]);
+}
