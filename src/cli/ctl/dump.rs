@@ -26,11 +26,28 @@ impl Ctl {
             self.write_everything(&mut out, &|error| error.into()).await?;
             return Ok(out.flush()?);
         }
+        // A pipe or a device is written to: a file in its place would be no favour. Of a link, it is
+        // the file that is replaced.
+        if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return self.dump_into(file).await;
+        }
+        let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
         let mut part = Part::new(file)?;
         let (path, out) = (part.path.clone(), &mut part.out);
         let failed = |error| cannot_write(&path, &error);
         self.write_everything(out, &failed).await?;
         part.finish(file)
+    }
+
+    async fn dump_into(&mut self, file: &Path) -> Result<(), Failed> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failed::NoReader,
+            _ => cannot_write(file, &error),
+        };
+        let out = OpenOptions::new().write(true).open(file).map_err(failed)?;
+        let mut out = BufWriter::new(out);
+        self.write_everything(&mut out, &failed).await?;
+        out.flush().map_err(failed)
     }
 
     async fn write_everything(

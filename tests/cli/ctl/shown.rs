@@ -1,7 +1,7 @@
 //! What `show`, `explain` and `dump` say.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -245,6 +245,23 @@ fn a_dump_has_everything() {
     assert!(nowhere.contains("/nonexistent/dump.json"), "{nowhere}");
     let left: Vec<_> = std::fs::read_dir(&scene.folder.0).unwrap().collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_dump_takes_no_place_but_a_files() {
+    let (scene, _clients) = scene();
+    let [pipe, link, file] = ["pipe", "link", "file"].map(|name| scene.folder.path(name));
+    symlink("/dev/stdout", &pipe).unwrap();
+    let piped: Value = serde_json::from_str(&scene.ok(&["dump", &pipe])).unwrap();
+    assert_eq!(piped["peers"].as_array().unwrap().len(), 2);
+    std::fs::write(&file, "older").unwrap();
+    symlink(&file, &link).unwrap();
+    scene.ok(&["dump", &link]);
+    let dump: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(dump["peers"].as_array().unwrap().len(), 2);
+    for name in [pipe, link] {
+        assert!(std::fs::symlink_metadata(&name).unwrap().is_symlink(), "{name}");
+    }
 }
 
 #[test]
