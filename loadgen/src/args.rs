@@ -13,7 +13,7 @@ use clap::{
 #[cfg(feature = "peers")]
 use crate::rustbond;
 use crate::scenarios::{self, churn, fanout, idle, latency, mesh, slow, storm, table};
-use crate::{compare, repeater, report};
+use crate::{compare, live, repeater, report};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
@@ -58,7 +58,8 @@ pub(crate) struct Common {
     pub(crate) keepalive: u32,
 
     /// Give up when subscribers have not got what they should after so many seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) timeout: u64,
 
     /// Write the figures to a file too
@@ -133,6 +134,9 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     common.parameters = parameters(&matches);
+    if let Err(sentence) = report::check_files(&common) {
+        return finish(Err(sentence));
+    }
     let result = match &command {
         Command::Repeater(options) => {
             return finish(repeater::run(options).map_err(|error| format!("repeater: {error}")));
@@ -179,7 +183,7 @@ fn finish(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("loadgen: {message}");
+            live::say(&format!("loadgen: {message}"));
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@
 //! the kernel keep anyway, so a sample costs the server nothing and loadgen some microseconds. The
 //! line is shown only on a terminal; elsewhere a run says just where it is.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -99,11 +100,12 @@ pub(crate) fn phase(text: &str) {
     say(&format!("loadgen: {text}"));
 }
 
-/// Says something, without tearing the line apart.
+/// Says something, without tearing the line apart. A run goes on when nobody reads it.
 pub(crate) fn say(text: &str) {
+    let say = || drop(writeln!(std::io::stderr(), "{text}"));
     match LINE.get() {
-        Some(line) => line.suspend(|| eprintln!("{text}")),
-        None => eprintln!("{text}"),
+        Some(line) => line.suspend(say),
+        None => say(),
     }
 }
 

@@ -66,7 +66,12 @@ impl Target {
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+            .map_err(|error| {
+                format!(
+                    "cannot start {}: {error}; build it, or name it with --binary",
+                    program.display()
+                )
+            })?;
         let name = std::iter::once(name).chain(common.server_args.iter().map(String::as_str));
         let mut target = Self {
             address: SocketAddr::from(([0; 4], 0)),

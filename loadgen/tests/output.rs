@@ -110,6 +110,38 @@ fn a_page_needs_nothing_and_takes_no_markup() {
     assert!(!page.contains("loadgen-data"), "the data are in it");
 }
 
+#[test]
+fn a_file_that_cannot_be_written_is_said_before_the_run() {
+    for flag in ["--json", "--report"] {
+        for run in [&["compare", "--against=repeater", "--rounds=1"][..], &["--spawn=repeater"]] {
+            let output = loadgen(&[&[flag, "/nonexistent/file"], run, &BRIEF].concat());
+            assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+            let told = stderr(&output);
+            assert!(told.starts_with("loadgen: cannot write /nonexistent/file"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_file() {
+    let file = File::new("failed.json");
+    let output = loadgen(&["--json", file.name(), "--spawn", "repeater", "table", "-r10"]);
+    assert!(!output.status.success(), "{output:?}");
+    assert!(!file.0.exists());
+}
+
+#[test]
+fn a_reader_that_goes_does_not_stop_a_run() {
+    let file = File::new("unread.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(BRIEF).args(["--spawn", "repeater", "--json", file.name()]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut run = command.spawn().expect("loadgen starts");
+    drop((run.stdout.take(), run.stderr.take()));
+    assert!(run.wait().expect("it ends").success());
+    assert_eq!(file.json()["kind"], "run");
+}
+
 /// On another machine there is no process to look at.
 #[test]
 fn a_server_without_a_process_has_no_figures() {
@@ -168,7 +200,8 @@ fn a_limit_that_is_not_kept_fails() {
 
 #[test]
 fn what_cannot_be_compared_is_said() {
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
+        (&["fanout", "--nonsense"], "unexpected argument '--nonsense'"),
         (&["--expect=speed <= 1"], "there is no figure 'speed'"),
         (&["--expect=speed <= 2 x rustbond"], "names no server of --against"),
         (&["--against=nonsense"], "does not know `nonsense`"),

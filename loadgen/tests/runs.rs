@@ -179,8 +179,13 @@ fn what_a_server_cannot_do_fails() {
 
 #[test]
 fn nonsense_is_refused_in_a_sentence() {
-    let nonsense: [&[&str]; 4] = [
+    let nonsense: [&[&str]; 9] = [
         &["latency", "--duration=-1"],
+        &["latency", "--duration=0"],
+        &["fanout", "-n0"],
+        &["fanout", "--timeout=18446744073709551615"],
+        &["idle", "--warm-up=-1"],
+        &["idle", "--warm-up=NaN"],
         &["storm", "--fraction=NaN"],
         &["churn", "--vms=1000000", "--hypervisors=10000"],
         &["mesh", "-p10000", "-r1000000"],

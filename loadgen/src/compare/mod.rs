@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::args::Common;
 use crate::live;
-use crate::report::{page, write};
+use crate::report::{page, show, write};
 use contender::Contender;
 use expect::Expectation;
 use told::Comparison;
@@ -83,7 +83,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     }
     let outcomes: Vec<_> =
         expectations.iter().map(|expectation| expectation.outcome(&comparison)).collect();
-    print!("{}", comparison.text(&outcomes));
+    show(&comparison.text(&outcomes));
     if common.json.is_some() || common.report.is_some() {
         let json = comparison.json(&outcomes);
         if let Some(file) = &common.json {
@@ -120,8 +120,10 @@ fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Va
     let output = output.map_err(|error| format!("cannot start a run: {error}"))?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
+        // Flags that it does not know are told first, what to do about it last.
+        let of_flags = told.lines().find_map(|line| line.strip_prefix("error: "));
         let last = told.lines().last().map(|line| line.trim_start_matches("loadgen: "));
-        return Err(last.unwrap_or("see above").to_owned());
+        return Err(of_flags.or(last).unwrap_or("see above").to_owned());
     }
     file.read()
 }

@@ -4,7 +4,8 @@ mod json;
 pub(crate) mod page;
 pub(crate) mod text;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use hdrhistogram::Histogram;
@@ -141,7 +142,7 @@ impl Report {
 /// # Errors
 /// One sentence, when a file can't be written or subscribers did not get what they should.
 pub(crate) fn tell(report: &Report, common: &Common) -> Result<(), String> {
-    print!("{}", text::run(report));
+    show(&text::run(report));
     if common.json.is_some() || common.report.is_some() {
         let json = report.json();
         if let Some(file) = &common.json {
@@ -157,10 +158,38 @@ pub(crate) fn tell(report: &Report, common: &Common) -> Result<(), String> {
     Ok(())
 }
 
+/// Shows it on standard output. Files are written also when nobody reads that any more.
+pub(crate) fn show(text: &str) {
+    let mut out = io::stdout();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Looks whether the files that are asked for can be written, before the run and not after it.
+///
+/// # Errors
+/// One sentence, when one of them can't be.
+pub(crate) fn check_files(common: &Common) -> Result<(), String> {
+    for file in [&common.json, &common.report].into_iter().flatten() {
+        let is_there = file.exists();
+        let opened = OpenOptions::new().append(true).create(true).open(file);
+        opened.map_err(|error| cannot_write(file, &error))?;
+        if !is_there {
+            // A run that fails leaves no empty file.
+            drop(fs::remove_file(file));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file.
 ///
 /// # Errors
 /// One sentence, when it can't be written.
 pub(crate) fn write(file: &Path, text: &str) -> Result<(), String> {
-    fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+    fs::write(file, text).map_err(|error| cannot_write(file, &error))
+}
+
+fn cannot_write(file: &Path, error: &io::Error) -> String {
+    let file = file.display();
+    format!("cannot write {file}: {error}; give a file in a folder that you may write to")
 }

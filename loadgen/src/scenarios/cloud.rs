@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::{Action, Message};
 
-use super::{Run, Used, progress, seconds};
+use super::{Run, Used, duration, progress, seconds};
 use crate::args::Spawn;
 use crate::pace::Pace;
 use crate::peer;
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     pub(super) seed: u64,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = seconds)]
+    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = duration)]
     pub(super) duration: f64,
 
     /// Seconds before that

@@ -7,10 +7,11 @@
 
 use std::time::{Duration, Instant};
 
+use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, Used, ns, progress, seconds};
+use super::{Run, Used, duration, ns, progress, seconds};
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::receiver::{Goal, Receivers, histogram};
@@ -20,7 +21,8 @@ use crate::route_set::{RouteSet, Views};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// Sessions that subscribe
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     subscribers: usize,
 
     /// Updates in a window, over all publishers
@@ -44,7 +46,7 @@ pub(crate) struct Options {
     table: u32,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = seconds)]
+    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
     duration: f64,
 
     /// Seconds before that

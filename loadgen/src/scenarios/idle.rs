@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Run, progress, seconds};
+use super::{Run, duration, progress, seconds};
 use crate::peer;
 use crate::plan::Plan;
 use crate::procfs::{self, Usage};
@@ -23,11 +23,11 @@ pub(crate) struct Options {
     subscriptions: u32,
 
     /// Intervals of KEEPALIVEs before that
-    #[arg(long, value_name = "ROUNDS", default_value_t = 6.0)]
+    #[arg(long, value_name = "ROUNDS", default_value_t = 6.0, value_parser = seconds)]
     warm_up: f64,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 20.0, value_parser = seconds)]
+    #[arg(short, long, value_name = "D", default_value_t = 20.0, value_parser = duration)]
     duration: f64,
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, Used, ns, progress, seconds};
+use super::{Run, Used, duration, ns, progress, seconds};
 use crate::fetch::{Fetched, Fetcher, Url};
 use crate::pace::Pace;
 use crate::peer::Publisher;
@@ -53,7 +53,7 @@ pub(crate) struct Options {
     fetch: Option<Url>,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = seconds)]
+    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = duration)]
     duration: f64,
 
     /// Seconds before that

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, Used, ns, progress, seconds};
+use super::{Run, Used, duration, ns, progress, seconds};
 use crate::args::Spawn;
 use crate::peer;
 use crate::plan::Plan;
@@ -46,7 +46,7 @@ pub(crate) struct Options {
     seed: u64,
 
     /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = seconds)]
+    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
     duration: f64,
 
     /// Seconds before that

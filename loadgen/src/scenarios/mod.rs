@@ -239,6 +239,14 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err("from 0 to 1000000".into()) }
 }
 
+/// A stretch of time that something is measured over, in seconds: rates need one.
+pub(crate) fn duration(text: &str) -> Result<f64, String> {
+    seconds(text)
+        .ok()
+        .filter(|seconds| *seconds >= 0.001)
+        .ok_or_else(|| "from 0.001 to 1000000".into())
+}
+
 /// Says where a run is.
 pub(crate) fn progress(text: &str) {
     live::phase(text);
