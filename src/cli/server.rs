@@ -51,7 +51,7 @@ pub(super) struct Args {
     )]
     keepalive: u32,
 
-    /// Where to answer HTTP (/livez); a port alone is on this machine's loopback
+    /// Where to answer HTTP: a page for people, health, metrics, routes; a port alone is on this machine's loopback
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
     http: Option<SocketAddr>,
 

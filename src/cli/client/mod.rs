@@ -73,7 +73,7 @@ pub(super) struct Args {
     )]
     keepalive: u32,
 
-    /// Where to answer HTTP (/livez); a port alone is on this machine's loopback
+    /// Where to answer HTTP: health, metrics, routes; a port alone is on this machine's loopback
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
     http: Option<SocketAddr>,
 
