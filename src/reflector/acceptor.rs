@@ -9,7 +9,7 @@
 //! is with its shard before the new ones are, and none slips through between.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -75,6 +75,7 @@ impl Acceptor {
             }
             match accepted {
                 Ok((socket, remote)) => {
+                    let remote = canonical(remote);
                     serial += 1;
                     let Ok(socket) = socket.into_std() else { continue };
                     match self.admit(&mut rules, remote) {
@@ -153,6 +154,14 @@ impl Rules {
 
 fn load(gauge: &Gauge) -> u64 {
     gauge.connections.load(Ordering::Relaxed).into()
+}
+
+/// IPv4 as such, also where it came by a socket for both families. Other addresses keep their scope.
+fn canonical(remote: SocketAddr) -> SocketAddr {
+    match remote.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, remote.port()).into(),
+        IpAddr::V6(_) => remote,
+    }
 }
 
 /// Whether an error is about one connection that is already gone.

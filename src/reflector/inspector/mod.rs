@@ -160,7 +160,9 @@ impl Inspector {
             return Ok(self.info(PeerId(id)).await?.into_iter().collect());
         }
         let whole: Option<SocketAddr> = text.parse().ok();
-        let address: Option<IpAddr> = text.parse().ok();
+        // As it is shown in front of a port, too.
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let address: Option<IpAddr> = bare.unwrap_or(text).parse().ok();
         let is_meant = |peer: &PeerInfo| {
             let is_remote = peer.remote.is_some_and(|remote| {
                 let ip = remote.ip().to_canonical();

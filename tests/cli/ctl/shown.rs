@@ -1,6 +1,7 @@
 //! What `show`, `explain` and `dump` say.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
@@ -220,6 +221,23 @@ fn words_may_be_shortened_while_they_are_told_apart() {
         let (code, _, err) = ctl(&scene.socket, words);
         assert_eq!(code, 2);
         assert!(candidates.iter().all(|word| err.contains(word)), "{err}");
+    }
+}
+
+#[test]
+fn a_peer_is_called_by_the_address_that_it_is_shown_with() {
+    let scene = controlled(&[]);
+    let port = scene.server.port();
+    // The server listens for both families by one socket.
+    let over_v4 = Client::establish((Ipv4Addr::LOCALHOST, port).into());
+    let over_v6 = Client::establish((Ipv6Addr::LOCALHOST, port).into());
+    for (client, names) in
+        [(&over_v4, ["127.0.0.1", "::ffff:127.0.0.1"]), (&over_v6, ["::1", "[::1]"])]
+    {
+        let remote = client.local_addr().to_string();
+        for name in [&*remote, names[0], names[1]] {
+            assert_eq!(scene.json(&["show", "peer", name])["remote"], remote, "{name}");
+        }
     }
 }
 
