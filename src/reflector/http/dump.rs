@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::api::ApiError;
+use super::{ApiError, params};
 use crate::http::date;
 use crate::http::form::{Form, Json, Yaml};
 use crate::reflector::inspector::walk::vnis_with_routes;
@@ -24,7 +24,7 @@ use crate::wire::Vni;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    vni: Option<u32>,
+    vni: Option<String>,
 }
 
 type Asked = Result<Query<Which>, axum::extract::rejection::QueryRejection>;
@@ -44,7 +44,7 @@ async fn respond<F: Form>(
 ) -> Result<Response, ApiError> {
     let Query(Which { vni }) = which?;
     let vnis = match vni {
-        Some(vni) => vec![Vni(vni)],
+        Some(vni) => vec![params::vni("vni", &vni)?],
         None => vnis_with_routes(&inspector).await?,
     };
     let dump = Dump { inspector, form, vnis: vnis.into_iter(), at: At::Start };

@@ -101,5 +101,6 @@ fn router(desk: Desk) -> Router {
         .route("/routes.yaml", get(dump::yaml))
         .merge(page::router())
         .nest("/api/v1", api::router())
+        .fallback(async || ApiError::NotFound("there is no such page".into()))
         .with_state(desk)
 }

@@ -180,6 +180,7 @@ fn errors_are_sentences(config: Config) {
         (400, "explain?vni=1&destination=10.0.0.1", "peer must be given"),
         (400, "explain?peer=1&vni=1&destination=::&type=nat", "next_hop must be given"),
         (404, "nonsense", "there is no such page"),
+        (404, "", "there is no such page"),
     ];
     for (status, path, sentence) in wrong {
         let answer = get(http, &format!("/api/v1/{path}"));

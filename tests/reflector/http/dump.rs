@@ -75,7 +75,15 @@ fn the_table_is_what_peers_announce(config: Config) {
     let text = get(http, "/routes.json").body;
     let places = ["\n    \"3\": {", "\n    \"20\": {", "\n    \"100\": {"];
     assert!(places.map(|vni| text.find(vni).unwrap()).is_sorted(), "VNIs are ascending");
-    assert_eq!(get(http, "/routes.json?vni=x").status, 400);
+    for (query, sentence) in [
+        ("vni=x", "vni: expected a VNI, found \"x\""),
+        ("vni=4294967296", "vni: expected a VNI, found \"4294967296\""),
+        ("vnis=1", "vnis: unknown field `vnis`, expected `vni`"),
+    ] {
+        let answer = get(http, &format!("/routes.json?{query}"));
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, &body["error"]), (400, &sentence.into()), "{query}");
+    }
     assert_eq!(get(http, "/routes.json?vnis=3").status, 400);
 }
 

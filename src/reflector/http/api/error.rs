@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::reflector::inspector::InspectError;
 
+/// What the parser of queries begins its sentences with, which says nothing to who has asked.
+const PARSER: &str = "Failed to deserialize query string: ";
+
 /// See the module's documentation.
 #[derive(Debug, Error)]
 pub(in crate::reflector) enum ApiError {
@@ -30,7 +33,8 @@ pub(in crate::reflector) enum ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::Asked(rejection.body_text())
+        let text = rejection.body_text();
+        Self::Asked(text.strip_prefix(PARSER).unwrap_or(&text).to_owned())
     }
 }
 

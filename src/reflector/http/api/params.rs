@@ -309,7 +309,7 @@ pub(in crate::reflector) fn peer(name: &str, text: &str) -> Result<PeerId, ApiEr
     digits.parse().map(PeerId).map_err(|_| wrong(name, "a peer's number", text))
 }
 
-pub(super) fn vni(name: &str, text: &str) -> Result<Vni, ApiError> {
+pub(in crate::reflector) fn vni(name: &str, text: &str) -> Result<Vni, ApiError> {
     parse(name, "a VNI", text).map(Vni)
 }
 
