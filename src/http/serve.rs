@@ -3,9 +3,12 @@
 //! Bounds: so many connections at a time, and so long for the head of each request, so that whoever
 //! connects and says nothing does not keep the probes of a supervisor out for long. When all places
 //! are taken, further connections wait in the kernel's queue. An answer takes as long as its reader;
-//! one that has gone is given up when the kernel says so.
+//! one that has gone, or reads nothing, is given up when the kernel says so. Half of the places are for
+//! others than any one source: a reader that hangs again and again does not keep probes out either.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +26,13 @@ use tokio::task::JoinSet;
 struct Bounds {
     /// Connections at a time.
     connections: usize,
+    /// Of these, of one source: an IPv4 address, or an IPv6 /64. Further ones are closed.
+    per_source: usize,
     /// For the head of a request, from the connection's begin or the answer before.
     head: Duration,
 }
 
-const BOUNDS: Bounds = Bounds { connections: 512, head: Duration::from_secs(10) };
+const BOUNDS: Bounds = Bounds { connections: 512, per_source: 256, head: Duration::from_secs(10) };
 /// After an error of the listener's, for example too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 /// For what was sent to be acknowledged.
@@ -38,20 +43,20 @@ const GONE: Duration = Duration::from_secs(30);
 pub(crate) trait Listener {
     type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one.
-    async fn accept(&self) -> io::Result<Self::Socket>;
+    /// The next one, and where it comes from if that is an address.
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)>;
 }
 
 impl Listener for TcpListener {
     type Socket = TcpStream;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
-        let (socket, _) = Self::accept(self).await?;
+    async fn accept(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+        let (socket, remote) = Self::accept(self).await?;
         // Neither is needed to answer.
         socket.set_nodelay(true).ok();
         #[cfg(target_os = "linux")]
         socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
-        Ok(socket)
+        Ok((socket, Some(remote.ip())))
     }
 }
 
@@ -59,8 +64,8 @@ impl Listener for TcpListener {
 impl Listener for tokio::net::UnixListener {
     type Socket = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<Self::Socket> {
-        Ok(Self::accept(self).await?.0)
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)> {
+        Ok((Self::accept(self).await?.0, None))
     }
 }
 
@@ -72,19 +77,45 @@ pub(crate) async fn serve(listener: impl Listener, router: Router) {
 async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let mut connections = JoinSet::new();
+    let mut sources: HashMap<IpAddr, usize> = HashMap::new();
     loop {
         // Nobody closes it.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok(socket) = listener.accept().await else {
+        let Ok((socket, address)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        while connections.try_join_next().is_some() {}
+        while let Some(ended) = connections.try_join_next() {
+            let Ok(Some(source)) = ended else { continue };
+            if let Some(open) = sources.get_mut(&source) {
+                *open -= 1;
+                if *open == 0 {
+                    sources.remove(&source);
+                }
+            }
+        }
+        let source = address.map(source);
+        if let Some(source) = source {
+            let open = sources.entry(source).or_default();
+            if *open >= bounds.per_source {
+                continue;
+            }
+            *open += 1;
+        }
         let router = router.clone();
         connections.spawn(async move {
             converse(bounds, socket, router).await;
             drop(place);
+            source
         });
+    }
+}
+
+/// Who has one address of an IPv6 /64 has them all.
+fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        v4 => v4,
     }
 }
 
@@ -132,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_says_nothing_is_hung_up_on() {
-        let bounds = Bounds { connections: 9, head: Duration::from_millis(50) };
+        let bounds = Bounds { connections: 9, per_source: 9, head: Duration::from_millis(50) };
         let (_server, address) = start(bounds).await;
         let mut silent = TcpStream::connect(address).await.unwrap();
         let mut slow = TcpStream::connect(address).await.unwrap();
@@ -146,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_there_is_room_for_wait() {
-        let bounds = Bounds { connections: 2, head: Duration::from_secs(2) };
+        let bounds = Bounds { connections: 2, per_source: 2, head: Duration::from_secs(2) };
         let (_server, address) = start(bounds).await;
         let _holders = [
             TcpStream::connect(address).await.unwrap(),
@@ -157,5 +188,36 @@ mod tests {
         let read = tokio::time::timeout(Duration::from_millis(100), third.readable());
         assert!(read.await.is_err(), "answered although all places are taken");
         assert!(rest(&mut third).await.contains("answer"));
+    }
+
+    #[tokio::test]
+    async fn no_source_takes_all_places() {
+        let listener = TcpListener::bind(("::", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bounds = Bounds { connections: 8, per_source: 2, head: PATIENCE };
+        let router = Router::new().route("/", get(async || "answer"));
+        let mut server = JoinSet::new();
+        server.spawn(serve_within(bounds, listener, router));
+        let connect = async |address: &str| TcpStream::connect((address, port)).await.unwrap();
+        let (first, second) = (connect("::1").await, connect("::1").await);
+        assert!(rest(&mut connect("::1").await).await.is_empty());
+        let request = [&REQUEST[..REQUEST.len() - 2], b"Connection: close\r\n\r\n"].concat();
+        let mut other = connect("127.0.0.1").await;
+        other.write_all(&request).await.unwrap();
+        assert!(rest(&mut other).await.ends_with("answer"));
+        // Who has gone makes room, as soon as that is seen.
+        drop((first, second));
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let mut again = connect("::1").await;
+            let mut answer = String::new();
+            // A connection that is closed at once may refuse what it is sent.
+            again.write_all(&request).await.ok();
+            again.read_to_string(&mut answer).await.ok();
+            if answer.ends_with("answer") {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no room: {answer:?}");
+        }
     }
 }
