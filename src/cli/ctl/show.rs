@@ -121,7 +121,11 @@ impl Ctl {
             .into_iter()
             .filter(is_meant)
             .map(|part| {
-                let mut row = json!({"peer": id, "shard": peer["shard"], "vni": part["vni"]});
+                let mut row = json!({
+                    "peer": id, "shard": peer["shard"], "vni": part["vni"],
+                    "remote": peer["remote"], "node": peer["node"],
+                    "peer_state": peer["state"], "is_slow": peer["is_slow"],
+                });
                 if let (Some(row), Some(progress)) =
                     (row.as_object_mut(), part["subscription"].as_object())
                 {

@@ -10,6 +10,7 @@ mod log;
 mod tap;
 pub(super) mod walk;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -283,7 +284,8 @@ impl Inspector {
     }
 
     /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
-    /// or [`PAGE_MAX`]. Those of one peer are in [`Inspector::peer`].
+    /// or [`PAGE_MAX`]. Those of one peer are in [`Inspector::peer`]; whose they are, in
+    /// [`Inspector::peers_of`].
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -311,6 +313,34 @@ impl Inspector {
             page.next = slice.next;
         }
         Ok(page)
+    }
+
+    /// The sessions of some subscriptions, by their numbers. Those that have ended meanwhile are left
+    /// out. Cost: one question for every 512 of them on one shard.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn peers_of(
+        &self,
+        subscriptions: &[SubscriptionInfo],
+    ) -> Result<HashMap<PeerId, PeerInfo>, InspectError> {
+        let mut by_shard: BTreeMap<ShardId, BTreeSet<PeerId>> = BTreeMap::new();
+        for subscription in subscriptions {
+            by_shard.entry(subscription.shard).or_default().insert(subscription.peer);
+        }
+        let mut found = HashMap::new();
+        for (shard, ids) in by_shard {
+            let ids: Vec<PeerId> = ids.into_iter().collect();
+            for some in ids.chunks(ROWS_MAX).map(<[_]>::to_vec) {
+                let question = move |core: &Core| {
+                    let remotes = |slot| core.remote(slot);
+                    core.shard.borrow().ask_sessions(core.now(), &some, &remotes)
+                };
+                let peers = self.control.ask(shard.0, question).await?;
+                found.extend(peers.into_iter().map(|peer| (peer.id, peer)));
+            }
+        }
+        Ok(found)
     }
 
     /// Ends a session ([`CloseReason::Reset`]); the peer may come back

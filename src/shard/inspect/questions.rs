@@ -60,6 +60,16 @@ impl Shard {
         Some(self.peer_info(now, peer, remotes(slot)))
     }
 
+    /// Those of some sessions that there are. Cost: a look at each.
+    pub(crate) fn ask_sessions(
+        &self,
+        now: Moment,
+        ids: &[PeerId],
+        remotes: Remotes<'_>,
+    ) -> Vec<PeerInfo> {
+        ids.iter().take(ROWS_MAX).filter_map(|id| self.ask_peer(now, *id, remotes)).collect()
+    }
+
     /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of the
     /// peer's VNIs.
     pub(crate) fn ask_vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {

@@ -67,6 +67,13 @@ pub(crate) fn modern_hello() -> Hello {
     Hello { keepalive_interval: 60, is_server: false, extensions }
 }
 
+/// The HELLO of a node.
+pub(crate) fn hello_of(node: &str) -> Hello {
+    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+    let extensions = Some(Extensions::new(capabilities, "test/1.0", node));
+    Hello { extensions, ..modern_hello() }
+}
+
 /// The HELLO of a deployed peer.
 pub(crate) fn plain_hello() -> Hello {
     Hello { extensions: None, ..modern_hello() }

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 
-use metalbond::wire::{Capabilities, Extensions, Hello};
 use serde_json::Value;
 
-use crate::harness::client::modern_hello;
+use crate::harness::client::hello_of;
 use crate::harness::http::{get, get_json, start_with_http};
 use crate::harness::{Client, Config, eventually, on_each_io, prefix, routes};
 
 on_each_io!(
     peers_are_sorted_and_found,
     vnis_are_sorted_and_found,
+    subscriptions_say_whose_they_are,
     sorted_pages_together_are_the_listing_in_order,
+    pages_lead_back_to_the_first,
     what_comes_between_two_pages_moves_nothing,
     routes_of_all_vnis_are_searched,
     wrong_orders_are_refused,
@@ -20,9 +21,7 @@ on_each_io!(
 
 /// A session of a node.
 fn node(address: SocketAddr, name: &str) -> Client {
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Some(Extensions::new(capabilities, "test", name));
-    Client::connect(address).shake_hands(Hello { extensions, ..modern_hello() })
+    Client::connect(address).shake_hands(hello_of(name))
 }
 
 /// One member of each row of a page.
@@ -92,6 +91,71 @@ fn vnis_are_sorted_and_found(config: Config) {
     assert_eq!(vnis("match=10"), [10, 101]);
     for name in ["next_hops", "members", "subscribers", "behind", "shard"] {
         assert_eq!(vnis(&format!("sort={name}")).len(), 3, "{name}");
+    }
+}
+
+fn subscriptions_say_whose_they_are(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let mut clients = ["b-1", "a-2", "B-3"].map(|name| node(address, name));
+    for client in &mut clients {
+        client.subscribe(7);
+        client.expect_end_of_table(7);
+    }
+    clients[1].subscribe(8);
+    clients[1].expect_end_of_table(8);
+    let page = |query: &str| get_json(http, &format!("/api/v1/subscriptions?{query}"));
+    let of_second = |row: &&Value| row["peer"] == 2 && row["vni"] == 8;
+    for query in ["", "sort=peer", "vni=8", "vni=8&match=A-"] {
+        let page = page(query);
+        let row = page["rows"].as_array().unwrap().iter().find(of_second).unwrap();
+        assert_eq!(row["node"], "a-2", "{query}");
+        assert_eq!(row["remote"], clients[1].local_addr().to_string(), "{query}");
+        assert_eq!(row["peer_state"], "established", "{query}");
+        assert_eq!((&row["is_slow"], &row["state"]), (&false.into(), &"in_sync".into()), "{query}");
+    }
+    for (query, expected) in [
+        ("vni=7&sort=node", vec![2, 1, 3]),
+        ("vni=7&sort=-node", vec![3, 1, 2]),
+        ("vni=7&sort=-peer", vec![3, 2, 1]),
+        ("sort=-vni", vec![2, 3, 2, 1]),
+        ("vni=7&match=B-", vec![1, 3]),
+        ("vni=7&match=%232", vec![2]),
+        ("vni=9&sort=node", vec![]),
+    ] {
+        assert_eq!(column(&page(query), "peer"), expected, "{query}");
+    }
+    for name in ["remote", "peer_state", "lag", "shard"] {
+        assert_eq!(page(&format!("sort={name}"))["total"], 4, "{name}");
+    }
+    let port = clients[2].local_addr().port();
+    assert_eq!(column(&page(&format!("match=:{port}")), "peer"), [3]);
+}
+
+/// From the last page to the first, each shows what it showed on the way there.
+fn pages_lead_back_to_the_first(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let mut client = Client::establish(address);
+    client.announce_all(&routes(7, 0..500, 1));
+    expect_routes(http, 7, 500);
+    for sort in ["destination", "-destination", "next_hop"] {
+        let page = |place: String| {
+            get_json(http, &format!("/api/v1/vnis/7/routes?sort={sort}&limit=97{place}"))
+        };
+        let mut pages = vec![page(String::new())];
+        while let Some(next) = pages[pages.len() - 1]["next"].as_str() {
+            pages.push(page(format!("&after={next}")));
+        }
+        assert_eq!(pages.len(), 6);
+        for (number, pair) in pages.windows(2).enumerate().rev() {
+            assert_eq!(pair[1]["offset"], (number + 1) * 97, "{sort}");
+            let back = page(format!("&before={}", pair[1]["previous"].as_str().unwrap()));
+            let members = |page: &Value| {
+                ["next", "previous", "offset", "total"].map(|name| page[name].clone())
+            };
+            assert_eq!(members(&back), members(&pair[0]), "{sort} {number}");
+            assert_eq!(column(&back, "destination"), column(&pair[0], "destination"), "{sort}");
+        }
+        assert_eq!((&pages[0]["offset"], &pages[0]["previous"]), (&0.into(), &Value::Null));
     }
 }
 
@@ -169,6 +233,9 @@ fn wrong_orders_are_refused(config: Config) {
     let wrong = [
         ("peers?sort=size", "sort: expected a column's name, found \"size\""),
         ("peers?sort=id&after=xyz", "after: expected what an earlier page of the same order"),
+        ("vnis?before=0", "before: expected what a page of the same order said to be previous"),
+        ("peers?after=00&before=00", "only one of after and before may be given"),
+        ("subscriptions?sort=routes", "sort: expected a column's name"),
         ("peers?sort=id&cursor=0-0-0", "goes on by after, not by cursor"),
         ("peers?state=asleep", "state: expected connecting, established or closing"),
         ("vnis?sort=node", "sort: expected a column's name"),

@@ -14,12 +14,14 @@ on_page!(
 const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
 const LIGHT: &str = "rgb(247, 247, 245)";
 const DARK: &str = "rgb(19, 21, 24)";
-const VIEWS: [&str; 7] = [
+const VIEWS: [&str; 9] = [
     "/#/",
     "/#/peers",
     "/#/peer/1",
     "/#/vnis",
     "/#/vni/1",
+    "/#/vni/1?address=10.0.0.1",
+    "/#/vni/1?tab=subscribers",
     "/#/search?q=10.0.0.1",
     "/#/explain?peer=2&vni=1&destination=10.0.0.1",
 ];

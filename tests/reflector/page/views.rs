@@ -1,9 +1,7 @@
 //! What the page shows, and that it stays true without a reload.
 
-use metalbond::wire::{Capabilities, Extensions, Hello};
-
 use super::{Scene, on_page};
-use crate::harness::client::modern_hello;
+use crate::harness::client::hello_of;
 use crate::harness::http::get_json;
 use crate::harness::{Client, eventually, prefix, route, routes};
 
@@ -13,6 +11,7 @@ on_page!(
     a_peer_that_connects_appears_and_one_that_goes_disappears,
     a_peer_is_shown_with_its_vnis_and_routes,
     a_vni_is_shown_with_its_routes_and_subscribers,
+    subscribers_are_shown_by_who_they_are,
     an_address_finds_its_longest_match_in_every_vni,
     a_peer_is_found_by_its_name,
     explanations_are_shown,
@@ -28,9 +27,7 @@ on_page!(
 
 /// A session of a node.
 fn node(scene: &Scene, name: &str) -> Client {
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Some(Extensions::new(capabilities, "test/1.0", name));
-    Client::connect(scene.peers).shake_hands(Hello { extensions, ..modern_hello() })
+    Client::connect(scene.peers).shake_hands(hello_of(name))
 }
 
 fn the_overview_counts_what_there_is(scene: &mut Scene) {
@@ -108,7 +105,41 @@ fn a_vni_is_shown_with_its_routes_and_subscribers(scene: &mut Scene) {
     scene.browser.until("a card", "document.querySelector('.card .value')?.innerText === '1'");
     scene.browser.click(".tabs a:nth-child(2)");
     scene.browser.until_says("in sync");
-    scene.browser.until("a subscriber", "document.querySelector('tbody a').innerText === '#1'");
+    scene.browser.until_says("1–1 of 1");
+}
+
+fn subscribers_are_shown_by_who_they_are(scene: &mut Scene) {
+    let mut clients = ["rack-2", "rack-1", "other"].map(|name| node(scene, name));
+    for client in &mut clients {
+        client.subscribe(7);
+        client.expect_end_of_table(7);
+    }
+    let remote = clients[1].local_addr();
+    scene.show("/#/vni/7?tab=subscribers");
+    scene.browser.until_says("1–3 of 3");
+    let rows = "[...document.querySelectorAll('.listing tbody tr')].map((row) =>
+        [...row.cells].slice(0, 5).map((cell) => cell.innerText).join(' ')).join('\\n')";
+    let texts = scene.browser.eval(rows).as_str().unwrap().to_owned();
+    let expected = format!("2 rack-1 {remote} established in sync");
+    assert!(texts.lines().any(|line| line == expected), "{expected:?} in {texts:?}");
+    // By node, and those that a text finds.
+    let first = "[...document.querySelectorAll('.listing tbody th')].map((cell) =>
+        cell.innerText).join()";
+    scene.browser.click("thead th:nth-child(2) button");
+    scene.browser.until("the order", &format!("{first} === 'other,rack-1,rack-2'"));
+    scene.browser.click("input[name=match]");
+    scene.browser.write("rack");
+    scene.browser.until("the found", &format!("{first} === 'rack-1,rack-2'"));
+    scene.browser.until_says("1–2 of 2");
+    scene.browser.click("tbody th a");
+    scene.browser.until("the peer's page", "document.title.startsWith('rack-1')");
+    // Another tab shows what the address says.
+    scene.show("/#/vni/7?tab=subscribers&sort=-node&match=RACK");
+    scene.browser.until("the same there", &format!("{first} === 'rack-2,rack-1'"));
+    drop(clients);
+    scene.browser.until_says("No subscriber matches.");
+    // The VNI has gone with them, and browsers report every 404.
+    assert!(scene.browser.forgive().iter().all(|one| one.contains("404")));
 }
 
 fn an_address_finds_its_longest_match_in_every_vni(scene: &mut Scene) {

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::ApiError;
-use super::sorted::{Best, Key, PeersWanted, RoutesWanted, Sort};
+use super::sorted::{
+    Best, Key, PeersWanted, Place, RoutesWanted, Sort, Subscriber, SubscribersWanted,
+};
 use crate::ids::PeerId;
 use crate::reflector::inspector::{PAGE_MAX, TapFilter};
 use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
@@ -35,12 +37,13 @@ pub(super) struct PeersAsked {
     name: Option<String>,
     sort: Option<String>,
     after: Option<String>,
+    before: Option<String>,
     r#match: Option<String>,
     state: Option<String>,
 }
 
 /// Which events.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsAsked {
     vni: Option<String>,
@@ -54,6 +57,7 @@ pub(super) struct VnisAsked {
     limit: Option<String>,
     sort: Option<String>,
     after: Option<String>,
+    before: Option<String>,
     r#match: Option<String>,
 }
 
@@ -65,6 +69,7 @@ pub(super) struct RoutesAsked {
     limit: Option<String>,
     sort: Option<String>,
     after: Option<String>,
+    before: Option<String>,
     within: Option<String>,
     address: Option<String>,
     prefix: Option<String>,
@@ -78,7 +83,11 @@ pub(super) struct RoutesAsked {
 pub(super) struct SubscriptionsAsked {
     cursor: Option<String>,
     limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
     vni: Option<String>,
+    r#match: Option<String>,
 }
 
 /// Which routes to look up.
@@ -110,7 +119,7 @@ impl PeersAsked {
         let page = self.page(is_slow)?;
         let Some(name) = self.name else { return Ok(page) };
         let others = [&self.cursor, &self.limit, &self.slow, &self.sort];
-        let more = [&self.after, &self.r#match, &self.state];
+        let more = [&self.after, &self.before, &self.r#match, &self.state];
         if others.into_iter().chain(more).all(Option::is_none) {
             Ok(Peers::Named(name))
         } else {
@@ -128,8 +137,9 @@ impl PeersAsked {
                 return Err(wrong("state", "connecting, established or closing", other));
             }
         };
-        let text = self.r#match.as_deref().map(|text| text.trim().to_lowercase());
-        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let text = small(self.r#match.as_deref());
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
         if text.is_none() && state.is_none() && !sorting.is_asked() {
             let (from, limit) = (sorting.cursor.unwrap_or_default(), sorting.limit);
             return Ok(Peers::Page { is_slow, from, limit });
@@ -141,7 +151,8 @@ impl PeersAsked {
 
 impl VnisAsked {
     pub(super) fn read(&self) -> Result<Asked<String, VniInfo>, ApiError> {
-        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
         if self.r#match.is_none() && !sorting.is_asked() {
             return Ok(Asked::Placed(sorting.cursor.unwrap_or_default(), sorting.limit));
         }
@@ -173,7 +184,8 @@ impl RoutesAsked {
         &self,
         vni: Vni,
     ) -> Result<(RouteFilter, Asked<RoutesWanted, RouteInfo>), ApiError> {
-        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
         let wanted = self.wanted(Some(vni))?;
         let filter = wanted.filter;
         if wanted.lookup.is_none() && !sorting.is_asked() {
@@ -185,7 +197,8 @@ impl RoutesAsked {
 
     /// Of all VNIs.
     pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
-        let sorting = Sorting::of(&self.cursor, &self.limit, &self.sort, &self.after)?;
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
         Ok((self.wanted(None)?, sorting.best("vni", Sort::of_routes)?))
     }
 
@@ -214,7 +227,7 @@ struct Sorting<'a> {
     cursor: Option<Cursor>,
     limit: usize,
     sort: Option<&'a str>,
-    after: Option<Key>,
+    place: Place,
 }
 
 impl<'a> Sorting<'a> {
@@ -222,18 +235,29 @@ impl<'a> Sorting<'a> {
         cursor: &'a Option<String>,
         limit: &'a Option<String>,
         sort: &'a Option<String>,
-        after: &'a Option<String>,
+        [after, before]: [&'a Option<String>; 2],
     ) -> Result<Self, ApiError> {
         let expected = "what an earlier page of the same order said to be next";
-        let after = optional("after", expected, after.as_deref())?;
+        let after: Option<Key> = optional("after", expected, after.as_deref())?;
+        let expected = "what a page of the same order said to be previous";
+        let before = optional("before", expected, before.as_deref())?;
+        let place = match (after, before) {
+            (None, None) => Place::First,
+            (Some(key), None) => Place::After(key),
+            (None, Some(key)) => Place::Before(key),
+            (Some(_), Some(_)) => {
+                let sentence = "only one of after and before may be given";
+                return Err(ApiError::Asked(sentence.into()));
+            }
+        };
         let (from, limit) = paging(cursor.as_deref(), limit.as_deref())?;
         let cursor = cursor.is_some().then_some(from);
-        Ok(Self { cursor, limit, sort: sort.as_deref(), after })
+        Ok(Self { cursor, limit, sort: sort.as_deref(), place })
     }
 
     /// Whether an order is asked for.
     fn is_asked(&self) -> bool {
-        self.sort.is_some() || self.after.is_some()
+        self.sort.is_some() || !matches!(self.place, Place::First)
     }
 
     /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
@@ -245,15 +269,24 @@ impl<'a> Sorting<'a> {
         }
         let name = self.sort.unwrap_or(usual);
         let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
-        Ok(Best::new(sort, self.after, self.limit))
+        Ok(Best::new(sort, self.place, self.limit))
     }
 }
 
 impl SubscriptionsAsked {
-    pub(super) fn read(&self) -> Result<(Option<Vni>, Cursor, usize), ApiError> {
+    pub(super) fn read(
+        &self,
+    ) -> Result<(Option<Vni>, Asked<SubscribersWanted, Subscriber>), ApiError> {
         let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
-        let (from, limit) = paging(self.cursor.as_deref(), self.limit.as_deref())?;
-        Ok((vni, from, limit))
+        let text = small(self.r#match.as_deref());
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        if text.is_none() && !sorting.is_asked() {
+            let from = sorting.cursor.unwrap_or_default();
+            return Ok((vni, Asked::Placed(from, sorting.limit)));
+        }
+        let best = sorting.best("peer", Sort::of_subscribers)?;
+        Ok((vni, Asked::Sorted(SubscribersWanted { vni, text }, best)))
     }
 }
 
@@ -301,6 +334,11 @@ impl ExplainAsked {
         let hop = NextHop::new(address, target_vni, kind, from, to);
         hop.map(Some).map_err(|error| ApiError::Asked(error.to_string()))
     }
+}
+
+/// A text to be looked for whatever the case.
+fn small(text: Option<&str>) -> Option<String> {
+    text.map(|text| text.trim().to_lowercase())
 }
 
 /// A peer by its number, with or without `#`.

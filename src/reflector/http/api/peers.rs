@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 
 use super::ApiError;
-use super::params::{self, Peers, PeersAsked, SubscriptionsAsked};
+use super::params::{self, Asked, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{Listing, PeerDetailRow, PeerRow, SubscriptionRow};
 use super::sorted;
 use crate::reflector::http::Desk;
@@ -44,9 +44,18 @@ pub(super) async fn detail(
 }
 
 pub(super) async fn subscriptions(
-    State(inspector): State<Inspector>,
+    State(desk): State<Desk>,
     asked: Result<Query<SubscriptionsAsked>, QueryRejection>,
 ) -> Result<Json<Listing<SubscriptionRow>>, ApiError> {
-    let (vni, from, limit) = asked?.0.read()?;
-    Ok(Json(Listing::of(inspector.subscriptions(vni, from, limit).await?)))
+    let Desk { inspector, .. } = &desk;
+    let (vni, asked) = asked?.0.read()?;
+    Ok(Json(match asked {
+        Asked::Placed(from, limit) => {
+            Listing::of(sorted::placed(inspector, vni, from, limit).await?)
+        }
+        Asked::Sorted(wanted, best) => {
+            let _turn = desk.walk().await;
+            Listing::sorted(sorted::subscribers(inspector, &wanted, best).await?)
+        }
+    }))
 }

@@ -5,20 +5,28 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::sorted::Found;
+use super::sorted::{Found, Subscriber};
 use crate::shard::inspect::{
     Page, PeerDetail, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
 use crate::wire::{Capabilities, NextHop, NextHopType};
 
-/// A part of a listing. `next` is what to go on with, null at the end; `total` how many rows all
-/// parts have, where that is known.
+/// A part of a listing. `next` is what to go on with, null at the end.
 #[derive(Debug, Serialize)]
 pub(super) struct Listing<T> {
     rows: Vec<T>,
     next: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
+    #[serde(flatten)]
+    sorted: Option<Whereabouts>,
+}
+
+/// Where a part is in a listing that is sorted. `previous` is what to go back with, null at the
+/// beginning; `offset` how many rows come before this part, and `total` how many there are.
+#[derive(Debug, Serialize)]
+struct Whereabouts {
+    previous: Option<String>,
+    offset: u64,
+    total: u64,
 }
 
 impl<T> Listing<T> {
@@ -27,16 +35,17 @@ impl<T> Listing<T> {
         T: From<R>,
     {
         let next = page.next.map(|next| next.to_string());
-        Self { rows: page.rows.into_iter().map(T::from).collect(), next, total: None }
+        Self { rows: page.rows.into_iter().map(T::from).collect(), next, sorted: None }
     }
 
     pub(super) fn sorted<R>(found: Found<R>) -> Self
     where
         T: From<R>,
     {
-        let next = found.next.map(|next| next.to_string());
-        let rows = found.rows.into_iter().map(T::from).collect();
-        Self { rows, next, total: Some(found.total) }
+        let Found { rows, next, previous, offset, total } = found;
+        let [next, previous] = [next, previous].map(|key| key.map(|key| key.to_string()));
+        let rows = rows.into_iter().map(T::from).collect();
+        Self { rows, next, sorted: Some(Whereabouts { previous, offset, total }) }
     }
 }
 
@@ -152,7 +161,7 @@ impl From<SubscriptionState> for Progress {
     }
 }
 
-/// A subscription.
+/// A subscription and whose it is; of that, nothing when the session has just ended.
 #[derive(Debug, Serialize)]
 pub(super) struct SubscriptionRow {
     peer: u64,
@@ -160,12 +169,25 @@ pub(super) struct SubscriptionRow {
     vni: u32,
     #[serde(flatten)]
     progress: Progress,
+    remote: Option<SocketAddr>,
+    node: Option<Box<str>>,
+    peer_state: Option<String>,
+    is_slow: Option<bool>,
 }
 
-impl From<SubscriptionInfo> for SubscriptionRow {
-    fn from(subscription: SubscriptionInfo) -> Self {
+impl From<Subscriber> for SubscriptionRow {
+    fn from(Subscriber { subscription, session }: Subscriber) -> Self {
         let SubscriptionInfo { peer, shard, vni, state } = subscription;
-        Self { peer: peer.0, shard: shard.0, vni: vni.0, progress: state.into() }
+        Self {
+            peer: peer.0,
+            shard: shard.0,
+            vni: vni.0,
+            progress: state.into(),
+            remote: session.as_ref().and_then(|session| session.remote),
+            peer_state: session.as_ref().map(|session| session.state.to_string()),
+            is_slow: session.as_ref().map(|session| session.is_slow),
+            node: session.map(|session| session.node),
+        }
     }
 }
 

@@ -2,9 +2,6 @@
 "use strict";
 import { ask, count, el, href, place, poll, say } from "./core.js";
 
-// What came before each page, as far as this tab has been there.
-const trail = new Map();
-
 // One cell: a text, a part { text, href, title, kind }, or several of them. Rebuilt only when it
 // differs, so that focus and selection survive a refresh.
 function write(cell, parts) {
@@ -71,16 +68,19 @@ export function table({ columns, id, caption, empty, onSort }) {
   };
 }
 
-// A listing that is a view's main part. Where it is — order, page, filters — is in the address.
+// A listing that is a view's main part. Where it is — order, page, filters — is in the address. A page
+// is said by the row that it is beside (after, before) and not by its number or the pages walked: an
+// address of the same short length leads there in any tab, what comes and goes elsewhere moves nothing,
+// and the server, which counts the rows before a page anyway, remembers nothing.
 //   path: of the API; usual: the order unless another is chosen; fields: inputs that filter
 //   [{ name, label, placeholder, options }]; fixed: parameters that are always sent.
 export function listing({ path, usual, columns, id, caption, empty, fields = [], fixed = {}, every = 2000, limit = 100, onBefore }, signal) {
   const here = place();
-  const { after = "", page = "1" } = here.parameters;
+  const { after = "", before = "", ...kept } = here.parameters;
   const sort = here.parameters.sort || usual;
   const filters = Object.fromEntries(fields.map(({ name }) => [name, here.parameters[name] || ""]));
   const go = (changes, replace) => {
-    const { after, page, ...rest } = place().parameters;
+    const { after, before, ...rest } = place().parameters;
     const to = href(here.path, { ...rest, ...changes });
     if (replace) history.replaceState(null, "", to);
     else location.hash = to;
@@ -107,36 +107,42 @@ export function listing({ path, usual, columns, id, caption, empty, fields = [],
   const range = el("span", { class: "range", role: "status" }, "Looking…");
   const took = el("span", { class: "note" });
   const fault = el("p", { class: "fault", hidden: true });
-  const button = (text, to) => el("a", { class: "button", href: to, "aria-disabled": to ? null : "true" }, text);
-  const paging = el("span", { class: "paging" });
+  // They have the focus again on the next page, before it is known where they lead.
+  const button = (name, text) => el("a", { class: "button", name, role: "link", tabindex: "0", "aria-disabled": "true" }, text);
+  const back = button("previous", "Previous"), on = button("next", "Next");
+  const paging = el("span", { class: "paging unknown" }, back, on);
   const tools = el("div", { class: "tools" }, inputs, el("span", { class: "gap" }), range, paging);
   const foot = el("div", { class: "foot" }, took);
 
-  const key = (mark) => JSON.stringify([here.path, sort, filters, mark]);
-  const number = Math.max(1, Number(page) || 1);
-  let shown = null;
-  function pages(next) {
-    const mark = JSON.stringify([next, number]);
-    if (mark === shown) return;
-    shown = mark;
-    const to = (after, page) => href(here.path, { ...filters, sort: here.parameters.sort, after, page });
-    if (next) trail.set(key(next), after);
-    const back = after ? trail.get(key(after)) : undefined;
-    paging.hidden = !after && !next;
-    const previous = !after ? null : back === undefined ? to("", "") : to(back, number > 2 ? number - 1 : "");
-    paging.replaceChildren(button(after && back === undefined ? "First page" : "Previous", previous), button("Next", next && to(next, number + 1)));
+  function lead(button, to) {
+    if (button.getAttribute("href") === to) return;
+    if (to) {
+      button.setAttribute("href", to);
+      button.removeAttribute("aria-disabled");
+    } else {
+      button.removeAttribute("href");
+      button.setAttribute("aria-disabled", "true");
+    }
+  }
+  function pages({ next, previous, offset }) {
+    paging.classList.remove("unknown");
+    paging.hidden = !next && !offset;
+    // What is within one page of the beginning is on the first page, which is a whole one.
+    const isSecond = offset > 0 && (offset <= limit || !previous);
+    lead(back, isSecond ? href(here.path, kept) : previous && href(here.path, { ...kept, before: previous }));
+    lead(on, next && href(here.path, { ...kept, after: next }));
   }
   const wake = poll(every, async () => {
     const began = performance.now();
     try {
-      const answer = await ask(path, { ...fixed, ...filters, sort, after, limit }, signal);
+      const answer = await ask(path, { ...fixed, ...filters, sort, after, before, limit }, signal);
       if (signal.aborted) return;
       fault.hidden = true;
       onBefore?.(answer.rows);
       grid.show(answer.rows);
-      const first = (number - 1) * limit;
-      say(range, answer.rows.length ? `${count(first + 1)}–${count(first + answer.rows.length)} of ${count(answer.total)}` : `0 of ${count(answer.total)}`);
-      pages(answer.next);
+      const { offset, total } = answer, shown = answer.rows.length;
+      say(range, shown ? `${count(offset + 1)}–${count(offset + shown)} of ${count(total)}` : `0 of ${count(total)}`);
+      pages(answer);
       say(took, `Found in ${Math.round(performance.now() - began)} ms`);
     } catch (error) {
       if (error.name === "AbortError") throw error;

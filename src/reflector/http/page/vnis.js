@@ -1,7 +1,7 @@
 // All VNIs, and one with its routes and subscribers.
 "use strict";
-import { ask, badge, count, el, heading, href, peerLink, poll, say, section, since, vniLink } from "./core.js";
-import { listing, table } from "./listing.js";
+import { ask, badge, count, el, heading, href, peerLink, poll, say, since, stateBadge, vniLink } from "./core.js";
+import { listing } from "./listing.js";
 
 // How far a subscription is, as parts of a cell.
 export function standing({ state, behind_entries, behind_places }) {
@@ -88,33 +88,23 @@ export function vni(main, { signal, argument, parameters }) {
     }, signal);
     main.append(el("section", {}, routes.node));
   } else {
-    subscribers(main, number, signal, parameters);
+    subscribers(main, number, signal);
   }
 }
 
-// Subscribers come in the order of their places, which is what the API lists cheaply.
-function subscribers(main, number, signal, { cursor }) {
-  const grid = table({
-    caption: `Subscribers of VNI ${number}`, empty: "Nobody subscribes.", id: (row) => row.peer,
+function subscribers(main, number, signal) {
+  const soft = (text) => ({ text, kind: "soft" });
+  const all = listing({
+    path: "subscriptions", usual: "peer", fixed: { vni: number }, caption: `Subscribers of VNI ${number}`, empty: "No subscriber matches.", id: (row) => row.peer,
+    fields: [{ name: "match", label: "Find", placeholder: "node, address, agent, number" }],
     columns: [
-      { title: "Peer", isFirst: true, of: (row) => peerLink(row.peer) },
-      { title: "Shard", isNumber: true, of: (row) => row.shard },
-      { title: "Standing", of: (row) => standing(row) },
-    ] });
-  const more = el("p", { class: "more" });
-  main.append(el("section", {}, grid.node, more));
-  let next = null;
-  poll(2000, async () => {
-    try {
-      const answer = await ask("subscriptions", { vni: number, limit: 100, cursor }, signal);
-      if (signal.aborted) return;
-      grid.show(answer.rows);
-      if (answer.next === next) return;
-      next = answer.next;
-      const to = next && href(`/vni/${number}`, { tab: "subscribers", cursor: next });
-      more.replaceChildren(...(to ? [el("a", { href: to }, "Next 100")] : []));
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-    }
+      { title: "#", sort: "peer", isNumber: true, of: (row) => peerLink(row.peer, String(row.peer)) },
+      { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.node) : soft(row.peer_state ? "not said" : "has just gone") },
+      { title: "Address", sort: "remote", of: (row) => ({ text: row.remote ?? "–", kind: "code" }) },
+      { title: "State", sort: "peer_state", of: (row) => row.peer_state ? stateBadge({ state: row.peer_state, is_slow: row.is_slow }) : "–" },
+      { title: "Standing", sort: "lag", hint: "how much of this VNI it lacks", of: (row) => standing(row) },
+      { title: "Shard", sort: "shard", isNumber: true, of: (row) => row.shard },
+    ],
   }, signal);
+  main.append(el("section", {}, all.node));
 }

@@ -5,15 +5,29 @@ use std::collections::BinaryHeap;
 
 use super::{Key, Sort};
 
+/// Where a page is: at the beginning, or beside the row that another page ends or begins with.
+#[derive(Debug)]
+pub(in crate::reflector::http::api) enum Place {
+    First,
+    After(Key),
+    Before(Key),
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::reflector::http::api) struct Best<T: 'static> {
     sort: Sort<T>,
+    /// The page begins behind it.
     after: Option<Key>,
+    /// The page before a row is the page after it in the opposite order, from its last row to its
+    /// first.
+    is_backward: bool,
     limit: usize,
     /// The worst of them on top.
     kept: BinaryHeap<Entry<T>>,
     has_more: bool,
+    /// How many are not behind `after`.
+    passed: u64,
     total: u64,
 }
 
@@ -23,6 +37,10 @@ pub(in crate::reflector::http::api) struct Found<T> {
     pub(in crate::reflector::http::api) rows: Vec<T>,
     /// The key to go on after; `None` at the end.
     pub(in crate::reflector::http::api) next: Option<Key>,
+    /// The key to go back before; `None` at the beginning.
+    pub(in crate::reflector::http::api) previous: Option<Key>,
+    /// How many of what was offered come before the first row.
+    pub(in crate::reflector::http::api) offset: u64,
     /// How many were offered.
     pub(in crate::reflector::http::api) total: u64,
 }
@@ -34,14 +52,23 @@ struct Entry<T> {
 }
 
 impl<T> Best<T> {
-    /// The best `limit` rows after a key.
-    pub(in crate::reflector::http::api) fn new(
-        sort: Sort<T>,
-        after: Option<Key>,
-        limit: usize,
-    ) -> Self {
-        let kept = BinaryHeap::new();
-        Self { sort, after, limit: limit.max(1), kept, has_more: false, total: 0 }
+    /// The best `limit` rows at a place.
+    pub(in crate::reflector::http::api) fn new(sort: Sort<T>, place: Place, limit: usize) -> Self {
+        let (sort, after, is_backward) = match place {
+            Place::First => (sort, None, false),
+            Place::After(key) => (sort, Some(key), false),
+            Place::Before(key) => (sort.reversed(), Some(key.reversed()), true),
+        };
+        Self {
+            sort,
+            after,
+            is_backward,
+            limit: limit.max(1),
+            kept: BinaryHeap::new(),
+            has_more: false,
+            passed: 0,
+            total: 0,
+        }
     }
 
     /// Looks at a row, and keeps it if it is one of the best so far.
@@ -49,6 +76,7 @@ impl<T> Best<T> {
         self.total += 1;
         let key = self.sort.key(&row);
         if self.after.as_ref().is_some_and(|after| key <= *after) {
+            self.passed += 1;
             return;
         }
         if self.kept.len() < self.limit {
@@ -65,10 +93,18 @@ impl<T> Best<T> {
 
     /// The rows in order.
     pub(super) fn finish(self) -> Found<T> {
-        let Self { kept, has_more, total, .. } = self;
+        let Self { kept, is_backward, has_more, passed, total, .. } = self;
         let entries = kept.into_sorted_vec();
-        let next = entries.last().filter(|_| has_more).map(|last| last.key.clone());
-        Found { rows: entries.into_iter().map(|entry| entry.row).collect(), next, total }
+        let ahead = entries.last().filter(|_| has_more).map(|last| last.key.clone());
+        let behind = entries.first().filter(|_| passed > 0).map(|first| first.key.clone());
+        let mut rows: Vec<T> = entries.into_iter().map(|entry| entry.row).collect();
+        if !is_backward {
+            return Found { rows, next: ahead, previous: behind, offset: passed, total };
+        }
+        rows.reverse();
+        let [next, previous] = [behind, ahead].map(|key| key.map(Key::reversed));
+        let offset = total - passed - rows.len() as u64;
+        Found { rows, next, previous, offset, total }
     }
 }
 
@@ -99,19 +135,47 @@ mod tests {
     const NAMES: &super::super::key::Columns<u64> =
         &[("self", |number| Key::default().number(*number))];
 
-    /// All pages of what is offered.
+    fn page(sort: &str, offered: &[u64], limit: usize, place: Place) -> Found<u64> {
+        let mut best = Best::new(Sort::named(NAMES, sort).unwrap(), place, limit);
+        offered.iter().for_each(|row| best.offer(*row));
+        assert!(best.kept.len() <= limit);
+        let found = best.finish();
+        assert_eq!(found.total, offered.len() as u64);
+        found
+    }
+
+    /// All pages of what is offered, of which each leads back to the one before it.
     fn pages(sort: &str, offered: &[u64], limit: usize) -> Vec<Vec<u64>> {
-        let (mut pages, mut after) = (Vec::new(), None);
+        let (mut pages, mut place): (Vec<Vec<u64>>, _) = (Vec::new(), Place::First);
         loop {
-            let mut best = Best::new(Sort::named(NAMES, sort).unwrap(), after, limit);
-            offered.iter().for_each(|row| best.offer(*row));
-            assert!(best.kept.len() <= limit);
-            let found = best.finish();
-            assert_eq!(found.total, offered.len() as u64);
+            let found = page(sort, offered, limit, place);
+            let offset: u64 = pages.iter().map(|rows| rows.len() as u64).sum();
+            assert_eq!(found.offset, offset);
+            assert_eq!(found.previous.is_some(), !pages.is_empty());
+            if let (Some(key), Some(last)) = (found.previous, pages.last()) {
+                let back = page(sort, offered, limit, Place::Before(key));
+                assert_eq!(back.rows, *last);
+                assert_eq!(back.offset, found.offset - last.len() as u64);
+                assert_eq!(back.previous.is_some(), pages.len() > 1);
+                let again = page(sort, offered, limit, Place::After(back.next.unwrap()));
+                assert_eq!(again.rows, found.rows);
+            }
             pages.push(found.rows);
             let Some(next) = found.next else { return pages };
-            after = Some(next);
+            place = Place::After(next);
         }
+    }
+
+    #[test]
+    fn a_page_beside_a_row_that_has_gone_is_where_it_was() {
+        let gone = || Key::default().number(5);
+        let before = page("self", &[1, 2, 3, 8, 9], 2, Place::Before(gone()));
+        assert_eq!((before.rows, before.offset), (vec![2, 3], 1));
+        assert!(before.previous.is_some() && before.next.is_some());
+        let after = page("self", &[1, 2, 3, 8, 9], 2, Place::After(gone()));
+        assert_eq!((after.rows, after.offset, after.next), (vec![8, 9], 3, None));
+        let nothing = page("self", &[1, 2, 3], 2, Place::After(gone()));
+        assert_eq!((nothing.rows, nothing.offset, nothing.previous), (vec![], 3, None));
     }
 
     #[test]

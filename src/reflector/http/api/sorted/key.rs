@@ -3,6 +3,7 @@
 //! A key ends with what the row is known by, so that no two are the same. It has a text form, with
 //! which a listing goes on after it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use smallvec::SmallVec;
@@ -34,12 +35,26 @@ impl Key {
         self
     }
 
+    /// Then by an address and a port; IPv4 as what maps it into IPv6.
+    pub(super) fn remote(self, remote: Option<SocketAddr>) -> Self {
+        let (address, port) = remote.map_or((0, 0), |remote| {
+            let address = match remote.ip() {
+                IpAddr::V4(address) => address.to_ipv6_mapped(),
+                IpAddr::V6(address) => address,
+            };
+            (address.to_bits(), remote.port())
+        });
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        let (high, low) = ((address >> 64) as u64, address as u64);
+        self.number(high).number(low).number(port.into())
+    }
+
     /// Then by a prefix: by family, bits and length.
     pub(super) fn destination(mut self, destination: &Destination) -> Self {
         self.0.push(destination.version() as u8);
         match destination.addr() {
-            std::net::IpAddr::V4(address) => self.0.extend_from_slice(&address.octets()),
-            std::net::IpAddr::V6(address) => self.0.extend_from_slice(&address.octets()),
+            IpAddr::V4(address) => self.0.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => self.0.extend_from_slice(&address.octets()),
         }
         self.0.push(destination.prefix_len());
         self
@@ -48,8 +63,8 @@ impl Key {
     /// Then by all of a next hop, its address first.
     pub(super) fn next_hop(mut self, hop: &NextHop) -> Self {
         let (is_v6, address) = match hop.address() {
-            std::net::IpAddr::V4(address) => (0, u128::from(address.to_bits())),
-            std::net::IpAddr::V6(address) => (1, address.to_bits()),
+            IpAddr::V4(address) => (0, u128::from(address.to_bits())),
+            IpAddr::V6(address) => (1, address.to_bits()),
         };
         let (from, to) = hop.nat_ports();
         self.0.push(is_v6);
@@ -62,7 +77,7 @@ impl Key {
     }
 
     /// The same for the opposite order. No key is the beginning of another, so this turns it round.
-    fn reversed(mut self) -> Self {
+    pub(super) fn reversed(mut self) -> Self {
         for byte in &mut self.0 {
             *byte = !*byte;
         }
@@ -117,6 +132,11 @@ impl<T> Sort<T> {
             text.strip_prefix('-').map_or((false, text), |name| (true, name));
         let (_, key) = names.iter().find(|(known, _)| *known == name)?;
         Some(Self { key: *key, is_descending })
+    }
+
+    /// The opposite order.
+    pub(super) fn reversed(self) -> Self {
+        Self { is_descending: !self.is_descending, ..self }
     }
 
     /// The key of a row.

@@ -21,7 +21,7 @@ pub(in crate::reflector::http::api) struct PeersWanted {
 const KEYS: &Columns<PeerInfo> = &[
     ("id", |peer| Key::default().number(peer.id.0)),
     ("node", |peer| Key::default().text(&peer.node).number(peer.id.0)),
-    ("remote", remote),
+    ("remote", |peer| Key::default().remote(peer.remote).number(peer.id.0)),
     ("agent", |peer| Key::default().text(&peer.agent).number(peer.id.0)),
     ("state", |peer| Key::default().number(peer.state as u64).number(peer.id.0)),
     ("shard", |peer| Key::default().number(peer.shard.0.into()).number(peer.id.0)),
@@ -45,19 +45,6 @@ impl Sort<PeerInfo> {
     }
 }
 
-fn remote(peer: &PeerInfo) -> Key {
-    let (address, port) = peer.remote.map_or((0, 0), |remote| {
-        let address = match remote.ip() {
-            std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
-            std::net::IpAddr::V6(address) => address,
-        };
-        (address.to_bits(), remote.port())
-    });
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-    let (high, low) = ((address >> 64) as u64, address as u64);
-    Key::default().number(high).number(low).number(port.into()).number(peer.id.0)
-}
-
 impl PeersWanted {
     fn has(&self, peer: &PeerInfo) -> bool {
         let is_in_state = self.state.is_none_or(|state| state == peer.state);
@@ -67,7 +54,7 @@ impl PeersWanted {
 }
 
 /// `text` is in small letters.
-fn is_named(peer: &PeerInfo, text: &str) -> bool {
+pub(super) fn is_named(peer: &PeerInfo, text: &str) -> bool {
     let is_in = |name: &str| name.to_lowercase().contains(text);
     let is_id = text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.id.0);
     is_id
