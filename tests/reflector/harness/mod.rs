@@ -11,6 +11,7 @@ pub(crate) mod http;
 mod namespace;
 #[path = "../../common/promtool.rs"]
 pub(crate) mod promtool;
+mod standstill;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use metalbond::io::{self, IoChoice};
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
+pub(crate) use standstill::Standstill;
 
 /// Makes two tests of each script, one for each way to drive sockets.
 macro_rules! on_each_io {

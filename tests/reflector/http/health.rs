@@ -3,9 +3,13 @@
 use std::num::NonZeroU32;
 
 use crate::harness::http::{get, request, start_with_http};
-use crate::harness::{Config, on_each_io};
+use crate::harness::{Config, Standstill, eventually, on_each_io};
 
-on_each_io!(a_running_reflector_lives_and_is_ready, one_that_drains_lives_and_is_not_ready);
+on_each_io!(
+    a_running_reflector_lives_and_is_ready,
+    one_that_drains_lives_and_is_not_ready,
+    one_of_which_a_shard_stands_still_does_not_live,
+);
 
 fn a_running_reflector_lives_and_is_ready(config: Config) {
     let (_reflector, _, http) = start_with_http(config);
@@ -27,4 +31,15 @@ fn one_that_drains_lives_and_is_not_ready(config: Config) {
     assert_eq!(get(http, "/livez").status, 200);
     inspector.undrain();
     assert_eq!(get(http, "/readyz").status, 200);
+}
+
+fn one_of_which_a_shard_stands_still_does_not_live(config: Config) {
+    let (reflector, address, http) = start_with_http(config);
+    let standstill = Standstill::begin(address);
+    eventually("it is noticed", || get(http, "/livez").status == 503);
+    let stuck = reflector.inspector().stuck();
+    assert_eq!(get(http, "/livez").body, format!("stuck shards: {}\n", stuck[0].0));
+    assert_eq!(stuck.len(), 1, "the other one goes on");
+    drop(standstill);
+    eventually("it lives again", || get(http, "/livez").status == 200);
 }

@@ -8,3 +8,4 @@ mod health;
 mod live;
 mod metrics;
 mod sorted;
+mod walks;

@@ -3,7 +3,7 @@
 use super::{Scene, on_page};
 use crate::harness::client::hello_of;
 use crate::harness::http::get_json;
-use crate::harness::{Client, eventually, prefix, route, routes};
+use crate::harness::{Client, Standstill, eventually, prefix, route, routes};
 
 on_page!(
     the_overview_counts_what_there_is,
@@ -22,6 +22,7 @@ on_page!(
     a_hidden_tab_asks_nothing,
     a_lost_connection_is_said,
     a_draining_reflector_says_so,
+    a_shard_that_stands_still_is_said,
     what_is_not_there_is_said,
 );
 
@@ -305,6 +306,15 @@ fn a_draining_reflector_says_so(scene: &mut Scene) {
     inspector.drain(std::num::NonZeroU32::MIN);
     scene.browser.until_says("The reflector is draining");
     inspector.undrain();
+    scene.browser.until("it is over", "!document.querySelector('.banner')");
+}
+
+fn a_shard_that_stands_still_is_said(scene: &mut Scene) {
+    scene.show("/");
+    scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
+    let standstill = Standstill::begin(scene.peers);
+    scene.browser.until_says("1 shard has not turned for two seconds");
+    drop(standstill);
     scene.browser.until("it is over", "!document.querySelector('.banner')");
 }
 
