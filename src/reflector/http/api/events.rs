@@ -34,10 +34,21 @@ pub(super) async fn stream(
     State(inspector): State<Inspector>,
     asked: Result<Query<EventsAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let filter = asked?.0.read()?;
+    open(streams, &inspector, asked?.0, ALIVE).await
+}
+
+/// A stream with a comment whenever nothing has happened for so long.
+async fn open(
+    streams: &Streams,
+    inspector: &Inspector,
+    asked: EventsAsked,
+    alive: Duration,
+) -> Result<Response, ApiError> {
+    let filter = asked.read()?;
     let place = streams.enter()?;
     let tap = inspector.tap(filter).await?;
-    let chunks = stream::unfold(Reader { tap, _place: place }, |mut reader| async {
+    let reader = Reader { tap, alive, _place: place };
+    let chunks = stream::unfold(reader, |mut reader| async {
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
     });
@@ -47,13 +58,14 @@ pub(super) async fn stream(
 
 struct Reader {
     tap: Tap,
+    alive: Duration,
     _place: Place,
 }
 
 impl Reader {
     /// The next part of the stream; `None` when the reflector has stopped.
     async fn next(&mut self) -> Option<String> {
-        let Ok(first) = tokio::time::timeout(ALIVE, self.tap.next()).await else {
+        let Ok(first) = tokio::time::timeout(self.alive, self.tap.next()).await else {
             return Some(":\n\n".into());
         };
         let mut text = told(&first?);
@@ -138,4 +150,65 @@ fn told(event: &TapEvent) -> String {
     // Numbers, texts and nothing else: it cannot fail.
     let json = serde_json::to_string(&EventRow::from(event)).unwrap_or_default();
     format!("data: {json}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+    use std::time::Instant;
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+    use crate::reflector::{Config, Reflector};
+    use crate::wire::{Hello, Message};
+
+    #[test]
+    fn comments_are_as_far_apart_as_documented() {
+        let document = include_str!("../../../../docs/http.md");
+        let said = format!("when nothing has happened for {} s.", ALIVE.as_secs());
+        assert!(document.contains(&said), "{said}");
+    }
+
+    /// With a shorter time than that of [`ALIVE`], and real events.
+    #[test]
+    fn a_quiet_stream_says_that_it_is_there() {
+        const QUIET: Duration = Duration::from_millis(50);
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+        let config = Config { listen, shards: Some(1), ..Config::default() };
+        let reflector = Reflector::start(&config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (streams, inspector) = (Streams::default(), reflector.inspector());
+            let asked = EventsAsked::default();
+            let answer = open(&streams, &inspector, asked, QUIET).await.unwrap();
+            let mut chunks = answer.into_body().into_data_stream();
+            let mut next = async || {
+                let chunk = tokio::time::timeout(PATIENCE, chunks.next()).await.unwrap();
+                chunk.unwrap().unwrap()
+            };
+            for _ in 0..2 {
+                let began = Instant::now();
+                assert_eq!(next().await, ":\n\n");
+                assert!(began.elapsed() >= QUIET);
+            }
+            // It goes on with what happens.
+            let mut peer = TcpStream::connect(reflector.listen_addr()).unwrap();
+            let hello = Hello { keepalive_interval: 60, is_server: false, extensions: None };
+            let mut bytes = Vec::new();
+            for message in [Message::Hello(hello), Message::Keepalive] {
+                message.encode_into(&mut bytes);
+            }
+            peer.write_all(&bytes).unwrap();
+            loop {
+                let chunk = next().await;
+                if chunk != ":\n\n" {
+                    assert!(chunk.starts_with(b"data: {\"event\":\"established\""), "{chunk:?}");
+                    break;
+                }
+            }
+        });
+    }
 }
