@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::harness::{controlled, request};
-use crate::sessions::{Client, route};
+use super::harness::{controlled, request, until};
+use crate::sessions::{Client, route, routes};
 
 #[test]
 fn a_reset_ends_that_session_alone() {
@@ -98,6 +98,44 @@ fn a_session_is_followed_in_the_log_and_no_other_one() {
     again.subscribe(9);
     again.expect_end_of_table(9);
     assert!(!log.log()[before..].contains("SUBSCRIBE"), "{}", log.log());
+}
+
+/// Lines about a followed session are 200 a second, and what is left out is counted in the next one.
+#[test]
+fn a_followed_session_that_talks_much_is_cut_short_and_counted() {
+    let scene = controlled(&[]);
+    let mut client = Client::establish(scene.server.address());
+    scene.ok(&["log", "trace", "peer", "1"]);
+    const BURSTS: u32 = 3;
+    const BURST: u32 = 5000;
+    let left_out = |line: &str| {
+        let (_, number) = line.split_once("left_out=")?;
+        number.split(' ').next()?.parse::<u64>().ok()
+    };
+    let is_of_it = |line: &&str| line.contains("the peer: ") || line.contains(" DEBUG ");
+    for n in 0..BURSTS {
+        client.announce_all(&routes(7, n * BURST..(n + 1) * BURST, 1));
+        // The first line of the next second says what this one has left out.
+        until("what was left out", || {
+            client.keepalive();
+            scene.server.log().lines().filter_map(left_out).count() > n as usize
+        });
+    }
+    let log = scene.server.log();
+    let lines: Vec<&str> = log.lines().filter(is_of_it).collect();
+    let uncounted: u64 = lines.iter().copied().filter_map(left_out).sum();
+    assert!(lines.len() as u64 + uncounted >= u64::from(BURSTS * BURST), "{uncounted}");
+    // A group begins with what the one before it has left out, so it is of one second, or of two where
+    // a burst came over their border.
+    let first = lines.iter().position(|line| left_out(line).is_some()).unwrap();
+    let mut groups: Vec<usize> = Vec::new();
+    for line in &lines[first..] {
+        match groups.last_mut() {
+            Some(last) if left_out(line).is_none() => *last += 1,
+            _ => groups.push(1),
+        }
+    }
+    assert!(groups.contains(&200) && groups.iter().all(|lines| *lines < 400), "{groups:?}");
 }
 
 #[test]

@@ -106,20 +106,7 @@ impl Controlled {
 
     /// A run that goes on until the test ends it, and what it says.
     pub(super) fn watch(&self, arguments: &[&str]) -> Watch {
-        let mut command = command(&self.socket, arguments);
-        command.stdout(Stdio::piped());
-        let mut process = Process::spawn(command);
-        let out = BufReader::new(process.child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        process.logged("watching", '\n');
-        Watch { process, lines }
+        Watch::over(&self.socket, arguments)
     }
 
     /// Asks as `curl --unix-socket` would: the status, and the body.
@@ -148,6 +135,24 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The same over any socket.
+    pub(super) fn over(socket: &str, arguments: &[&str]) -> Self {
+        let mut command = command(socket, arguments);
+        command.stdout(Stdio::piped());
+        let mut process = Process::spawn(command);
+        let out = BufReader::new(process.child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        process.logged("watching", '\n');
+        Self { process, lines }
+    }
+
     /// The next line, which must have these parts.
     #[track_caller]
     pub(super) fn expect(&self, parts: &[&str]) -> String {

@@ -3,5 +3,6 @@
 mod commands;
 mod events;
 mod harness;
+mod hung_up;
 mod shown;
 mod socket;
