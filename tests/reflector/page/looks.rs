@@ -1,7 +1,9 @@
 //! Light, dark and narrow. Pictures are left among the build's temporary files, to be looked at.
 
 use super::{Scene, on_page};
-use crate::harness::{Client, route, routes};
+use crate::harness::client::hello_of;
+use crate::harness::http::get_json;
+use crate::harness::{Client, eventually, route, routes};
 
 on_page!(
     it_is_light_or_dark_as_the_system_wants,
@@ -9,6 +11,7 @@ on_page!(
     it_fits_a_narrow_screen,
     texts_stand_out_from_what_is_behind_them,
     events_look_like_the_rest,
+    many_subscribers_look_like_the_rest,
 );
 
 const BACKGROUND: &str = "getComputedStyle(document.body).backgroundColor";
@@ -134,5 +137,47 @@ fn events_look_like_the_rest(scene: &mut Scene) {
         scene.browser.size(400, 800);
         scene.browser.picture(&format!("events-{scheme}-narrow"));
         assert_eq!(scene.browser.eval("document.documentElement.scrollWidth"), 400);
+    }
+}
+
+fn many_subscribers_look_like_the_rest(scene: &mut Scene) {
+    let node = |n: u32| hello_of(&format!("rack-{:02}-host-{n:03}.example", n / 20));
+    let mut publisher = Client::establish(scene.peers);
+    publisher.announce_all(&routes(1, 0..50_000, 1));
+    publisher.keepalive();
+    // Some take nothing, and are behind from then on.
+    let mut stuck: Vec<_> =
+        (0..5).map(|n| Client::connect_narrow(scene.peers, 4096).shake_hands(node(n))).collect();
+    stuck.iter_mut().for_each(|client| client.subscribe(1));
+    let behind = || get_json(scene.http, "/api/v1/vnis/1")["behind"] == 5;
+    eventually("they are behind", behind);
+    // The others get a small table, which needs no reading.
+    publisher.withdraw_all(&routes(1, 250..50_000, 1));
+    publisher.keepalive();
+    let mut clients: Vec<_> =
+        (5..230).map(|n| Client::connect(scene.peers).shake_hands(node(n))).collect();
+    clients.extend((0..20).map(|_| Client::establish_plain(scene.peers)));
+    clients.iter_mut().for_each(|client| client.subscribe(1));
+    for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 400), ("dark", 400)] {
+        scene.browser.prefer(scheme);
+        scene.browser.size(width, 900);
+        for (name, view) in [("first", "tab=subscribers&sort=-lag"), ("last", "tab=subscribers")] {
+            scene.show(&format!("/#/vni/1?{view}"));
+            scene.browser.until_says("1–100 of 250");
+            if name == "last" {
+                for range in ["101–200 of 250", "201–250 of 250"] {
+                    scene.browser.click(".paging a[name=next][href]");
+                    scene.browser.until_says(range);
+                }
+                scene.browser.until_says("not said");
+            } else {
+                scene.browser.until_says("behind by");
+            }
+            scene.browser.eval("window.scrollTo(0, 0)");
+            scene.browser.picture(&format!("subscribers-{name}-{scheme}-{width}"));
+            assert_eq!(scene.browser.eval(CONTRAST), "", "{scheme} {name}");
+            let wide = scene.browser.eval("document.documentElement.scrollWidth");
+            assert_eq!(wide, width, "{name} is wider than the screen");
+        }
     }
 }

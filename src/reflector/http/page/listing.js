@@ -111,7 +111,7 @@ export function listing({ path, usual, columns, id, caption, empty, fields = [],
   const button = (name, text) => el("a", { class: "button", name, role: "link", tabindex: "0", "aria-disabled": "true" }, text);
   const back = button("previous", "Previous"), on = button("next", "Next");
   const paging = el("span", { class: "paging unknown" }, back, on);
-  const tools = el("div", { class: "tools" }, inputs, el("span", { class: "gap" }), range, paging);
+  const tools = el("div", { class: "tools" }, inputs, el("span", { class: "gap" }), el("span", { class: "where" }, range, paging));
   const foot = el("div", { class: "foot" }, took);
 
   function lead(button, to) {

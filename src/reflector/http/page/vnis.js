@@ -101,7 +101,7 @@ function subscribers(main, number, signal) {
       { title: "#", sort: "peer", isNumber: true, of: (row) => peerLink(row.peer, String(row.peer)) },
       { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.node) : soft(row.peer_state ? "not said" : "has just gone") },
       { title: "Address", sort: "remote", of: (row) => ({ text: row.remote ?? "–", kind: "code" }) },
-      { title: "State", sort: "peer_state", of: (row) => row.peer_state ? stateBadge({ state: row.peer_state, is_slow: row.is_slow }) : "–" },
+      { title: "State", sort: "peer_state", of: (row) => row.peer_state ? [stateBadge({ state: row.peer_state, is_slow: row.is_slow }), row.is_slow ? badge("slow", "warn") : null] : "–" },
       { title: "Standing", sort: "lag", hint: "how much of this VNI it lacks", of: (row) => standing(row) },
       { title: "Shard", sort: "shard", isNumber: true, of: (row) => row.shard },
     ],
