@@ -148,9 +148,12 @@ impl Ctl {
         let mut shards: Vec<Value> = self.client.get("/api/v1/shards").await?;
         let took = began.elapsed().as_secs_f64();
         for (shard, before) in shards.iter_mut().zip(before) {
-            let cpu = |shard: &Value| shard["cpu_seconds"].as_f64().unwrap_or_default();
-            let load = (cpu(shard) - cpu(&before)) / took * 100.0;
-            shard["load"] = format!("{:.0} %", load.clamp(0.0, 100.0)).into();
+            // One that stands still says nothing.
+            let cpu = |shard: &Value| shard["cpu_seconds"].as_f64();
+            if let (Some(now), Some(before)) = (cpu(shard), cpu(&before)) {
+                let load = (now - before) / took * 100.0;
+                shard["load"] = format!("{:.0} %", load.clamp(0.0, 100.0)).into();
+            }
         }
         self.show_rows(shards, &View { columns: SHARDS, nothing: "There is no shard." })
     }

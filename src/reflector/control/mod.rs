@@ -14,6 +14,7 @@ mod socket;
 
 use axum::Router;
 
+use super::http::given_up;
 use super::inspector::Inspector;
 
 pub use socket::ControlError;
@@ -21,6 +22,7 @@ pub(super) use socket::Socket;
 
 /// Answers over the socket, for as long as it is polled. `pages` is what HTTP answers as well.
 pub(super) async fn serve(socket: Socket, pages: Router, inspector: Inspector) {
-    let commands = commands::router().with_state(inspector);
+    let commands = commands::router().with_state(inspector.clone());
+    let commands = given_up(commands, inspector);
     socket.serve(pages.nest("/control/v1", commands)).await;
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::ids::ShardId;
 use crate::reflector::inspector::Inspector;
 
 /// 200 while every shard has turned its loop lately, else 503 naming those that have not.
@@ -11,9 +12,14 @@ pub(super) async fn livez(State(inspector): State<Inspector>) -> (StatusCode, St
     if stuck.is_empty() {
         (StatusCode::OK, "ok\n".into())
     } else {
-        let stuck: Vec<_> = stuck.iter().map(ToString::to_string).collect();
-        (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", stuck.join(", ")))
+        (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", numbers(&stuck)))
     }
+}
+
+/// As text.
+pub(super) fn numbers(shards: &[ShardId]) -> String {
+    let numbers: Vec<_> = shards.iter().map(ToString::to_string).collect();
+    numbers.join(", ")
 }
 
 /// 200 while new sessions are taken, else 503 saying why not.

@@ -13,6 +13,7 @@ mod live;
 mod metrics;
 mod page;
 mod streams;
+mod stuck;
 
 use std::future::pending;
 use std::net::TcpListener;
@@ -27,6 +28,7 @@ use super::control;
 use super::inspector::Inspector;
 use crate::http::serve::serve;
 pub(super) use api::{ApiError, params};
+pub(super) use stuck::given_up;
 
 /// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
 /// after the other; more of them wait for their turn.
@@ -91,7 +93,8 @@ pub(super) fn run(
 }
 
 fn router(desk: Desk) -> Router {
-    Router::new()
+    let inspector = desk.inspector.clone();
+    let pages = Router::new()
         .route("/livez", get(health::livez))
         .route("/healthz", get(health::livez))
         .route("/health", get(health::livez))
@@ -102,5 +105,6 @@ fn router(desk: Desk) -> Router {
         .merge(page::router())
         .nest("/api/v1", api::router())
         .fallback(async || ApiError::NotFound("there is no such page".into()))
-        .with_state(desk)
+        .with_state(desk);
+    given_up(pages, inspector)
 }

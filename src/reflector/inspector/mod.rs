@@ -95,7 +95,7 @@ impl Inspector {
         let mut shards = Vec::new();
         let mut total = Metrics::default();
         for shard in 0..self.control.shards() {
-            let metrics = self.control.ask(shard, Core::metrics).await?;
+            let metrics = self.counters_of(ShardId(shard)).await?;
             total.merge(&metrics);
             shards.push(metrics);
         }
@@ -106,6 +106,20 @@ impl Inspector {
             }
         }
         Ok(Counters { total, shards, refused })
+    }
+
+    /// The counters of one shard. Cost: one question.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`], also when there is no such shard.
+    pub async fn counters_of(&self, shard: ShardId) -> Result<Metrics, InspectError> {
+        self.control.ask(shard.0, Core::metrics).await
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.control.shards()
     }
 
     /// Sessions in the order of their places. At most `limit` of them, or [`PAGE_MAX`].

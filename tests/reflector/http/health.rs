@@ -2,13 +2,17 @@
 
 use std::num::NonZeroU32;
 
-use crate::harness::http::{get, request, start_with_http};
+use metalbond::ids::ShardId;
+use serde_json::json;
+
+use crate::harness::http::{get, get_json, request, start_with_http};
 use crate::harness::{Config, Standstill, eventually, on_each_io};
 
 on_each_io!(
     a_running_reflector_lives_and_is_ready,
     one_that_drains_lives_and_is_not_ready,
     one_of_which_a_shard_stands_still_does_not_live,
+    who_asks_a_shard_that_stands_still_is_told_so,
 );
 
 fn a_running_reflector_lives_and_is_ready(config: Config) {
@@ -42,4 +46,22 @@ fn one_of_which_a_shard_stands_still_does_not_live(config: Config) {
     assert_eq!(stuck.len(), 1, "the other one goes on");
     drop(standstill);
     eventually("it lives again", || get(http, "/livez").status == 200);
+}
+
+fn who_asks_a_shard_that_stands_still_is_told_so(config: Config) {
+    let (reflector, address, http) = start_with_http(config);
+    let inspector = reflector.inspector();
+    let standstill = Standstill::begin(address);
+    eventually("it is noticed", || inspector.stuck().len() == 1);
+    let stuck = inspector.stuck()[0];
+    let shards = get_json(http, "/api/v1/shards");
+    for (shard, row) in (0..).map(ShardId).zip(shards.as_array().unwrap()) {
+        assert_eq!(row["is_stuck"], shard == stuck);
+        assert_eq!(row["now"].is_object(), shard != stuck, "{row}");
+    }
+    let answer = get(http, "/metrics");
+    let sentence = format!("no answer, because shards stand still: {stuck}");
+    assert_eq!((answer.status, answer.json()), (503, json!({"error": sentence})));
+    drop(standstill);
+    eventually("it answers again", || get(http, "/metrics").status == 200);
 }

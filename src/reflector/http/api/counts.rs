@@ -29,12 +29,13 @@ pub(super) struct ShardRow {
     shard: u16,
     is_stuck: bool,
     #[serde(flatten)]
-    metrics: MetricsRow,
+    metrics: Option<MetricsRow>,
 }
 
 impl ShardRow {
-    pub(super) fn new(shard: ShardId, is_stuck: bool, metrics: Metrics) -> Self {
-        Self { shard: shard.0, is_stuck, metrics: metrics.into() }
+    /// One that stands still has none.
+    pub(super) fn new(shard: ShardId, metrics: Option<Metrics>) -> Self {
+        Self { shard: shard.0, is_stuck: metrics.is_none(), metrics: metrics.map(Into::into) }
     }
 }
 

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::ids::ShardId;
+use crate::reflector::http::health::numbers;
 use crate::reflector::inspector::InspectError;
 
 /// What the parser of queries begins its sentences with, which says nothing to who has asked.
@@ -27,6 +29,8 @@ pub(in crate::reflector) enum ApiError {
     Refused(String),
     #[error("{0} streams of this kind are open already; end one of them")]
     TooManyStreams(usize),
+    #[error("no answer, because shards stand still: {}", numbers(.0))]
+    Stuck(Vec<ShardId>),
     #[error(transparent)]
     Inspect(#[from] InspectError),
 }
@@ -50,7 +54,9 @@ impl IntoResponse for ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::ReadOnly | Self::OnlyPost => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) => StatusCode::CONFLICT,
-            Self::Inspect(_) | Self::TooManyStreams(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Inspect(_) | Self::TooManyStreams(_) | Self::Stuck(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         (status, Json(Body { error: self.to_string() })).into_response()
     }

@@ -14,11 +14,18 @@ pub(super) async fn counters(
     Ok(Json(inspector.counters().await?.into()))
 }
 
+/// Of one that stands still nothing is known: it would not answer.
 pub(super) async fn list(
     State(inspector): State<Inspector>,
 ) -> Result<Json<Vec<ShardRow>>, ApiError> {
     let stuck = inspector.stuck();
-    let shards = inspector.counters().await?.shards;
-    let row = |(id, metrics)| ShardRow::new(id, stuck.contains(&id), metrics);
-    Ok(Json((0..).map(ShardId).zip(shards).map(row).collect()))
+    let mut rows = Vec::new();
+    for shard in (0..inspector.shards()).map(ShardId) {
+        let metrics = match stuck.contains(&shard) {
+            true => None,
+            false => Some(inspector.counters_of(shard).await?),
+        };
+        rows.push(ShardRow::new(shard, metrics));
+    }
+    Ok(Json(rows))
 }
