@@ -185,7 +185,7 @@ fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
     half.write(&encode([&Message::Hello(plain_hello())])[..3]);
     silent.expect_closed();
     let took = began.elapsed();
-    assert!((Duration::from_secs(10)..Duration::from_secs(12)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(10)..Duration::from_secs(20)).contains(&took), "{took:?}");
     half.expect_closed();
     bystanders.exchange(&[]);
 }
@@ -193,7 +193,7 @@ fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
 fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
     let (_reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
-    let hello = Hello { keepalive_interval: 1, ..modern_hello() };
+    let hello = Hello { keepalive_interval: 2, ..modern_hello() };
     let mut silent = Client::connect(address).shake_hands(hello.clone());
     let began = Instant::now();
     // One that never becomes established is held to the same.
@@ -205,7 +205,7 @@ fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
     silent.announce(&route(1, 1, 1));
     silent.expect_closed();
     let took = began.elapsed();
-    assert!((Duration::from_millis(2300)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(4600)..Duration::from_secs(9)).contains(&took), "{took:?}");
     half.expect_closed();
     bystanders.subscriber.expect_view([]);
     bystanders.exchange(&[]);

@@ -12,7 +12,7 @@ use crate::netlink::{Config, Mode, NetlinkClient, Status};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
 /// How long something may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(super) const DEVICE: &str = "tun0";
 pub(super) const TABLE: u32 = 1100;

@@ -26,7 +26,7 @@ pub(crate) use process::Process;
 pub(crate) use shell::{ip, shell_words};
 
 /// For what must happen; long, because test machines stall.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Says why a test does nothing; with `METALBOND_TEST_STRICT` in the environment it fails instead.
 pub(crate) fn skipped(why: &str) {

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
 /// For how long a page may take to be as it should. Browsers share the machine with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \

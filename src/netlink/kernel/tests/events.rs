@@ -27,7 +27,7 @@ impl Ears {
         let mut events = Vec::new();
         while !events.iter().any(&last) {
             let next =
-                async { tokio::time::timeout(Duration::from_secs(10), self.monitor.next()).await };
+                async { tokio::time::timeout(Duration::from_secs(60), self.monitor.next()).await };
             let more = self.runtime.block_on(next);
             events.extend(more.expect("the event never came").unwrap());
         }
