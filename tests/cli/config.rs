@@ -107,6 +107,31 @@ fn flags_go_first_then_the_environment_then_the_file() {
     assert!(value.starts_with("send-hold = \"3s\" # file: "), "{value}");
 }
 
+/// As a template of a manifest leaves it.
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let file =
+        Scratch::new("[client]\nserver = \"rr1\"\ntun = \"t\"\nrt-proto = 7\nsubscribe = 1\n");
+    for arguments in [&["server"][..], &["--config", file.path(), "client"]] {
+        let expected = effective(arguments, &[]);
+        let keys = expected
+            .lines()
+            .filter_map(|line| line.trim_start_matches("# ").split_once([' ']).map(|(key, _)| key));
+        let names: Vec<_> = keys
+            .chain(["config"])
+            .filter(|key| *key != "exclude-route-type")
+            .map(|key| format!("METALBOND_{}", key.replace('-', "_").to_ascii_uppercase()))
+            .collect();
+        assert!(names.iter().any(|name| name == "METALBOND_HTTP") && names.len() > 15, "{names:?}");
+        let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+        assert_eq!(effective(arguments, &empty), expected);
+    }
+    // What an empty list of types says is something else.
+    let none = [("METALBOND_EXCLUDE_ROUTE_TYPE", "")];
+    let text = effective(&["client", "--server", "rr1"], &none);
+    has_line(&text, "exclude-route-type = \"\" # environment: METALBOND_EXCLUDE_ROUTE_TYPE");
+}
+
 #[test]
 fn unknown_keys_are_told_with_the_nearest() {
     let file =
@@ -115,8 +140,11 @@ fn unknown_keys_are_told_with_the_nearest() {
     let place = format!("metalbond: {}:3: unknown key \"max_peers\" in [server]", file.path());
     assert!(text.contains(&place) && text.contains("the nearest is max-peers"), "{text}");
     assert!(text.contains(":5: unknown key \"tunn\" in [client]; the nearest is tun"), "{text}");
-    let file = Scratch::new("[serve]\n");
-    assert!(wrong(&["server", "--config", file.path()], &[]).contains("the nearest is [server]"));
+    for text in ["[serve]\n", "[[server2]]\n"] {
+        let file = Scratch::new(text);
+        let text = wrong(&["server", "--config", file.path()], &[]);
+        assert!(text.contains("unknown table") && text.contains("nearest is [server]"), "{text}");
+    }
 }
 
 #[test]
@@ -142,6 +170,12 @@ fn malformed_values_are_told_with_their_place() {
 fn what_is_missing_or_mistyped_is_told() {
     let (code, _, err) = run(&["check-config", "client"], &[]);
     assert!(code == 1 && err.contains("--server"), "{err}");
+    for text in ["[client]\n", "[client]\nserver = []\n", "[server]\n"] {
+        let file = Scratch::new(text);
+        let text = wrong(&["client", "--config", file.path()], &[("METALBOND_SERVER", "")]);
+        let told = format!("{}: \"server\" is missing in [client]; say it there, by ", file.path());
+        assert!(sentence(&text).contains(&told) && text.contains("METALBOND_SERVER"), "{text}");
+    }
     let (code, _, err) = run(&["check-config", "server", "--max-peers", "x"], &[]);
     assert!(code == 1 && err.contains("--max-peers"), "{err}");
     let (code, out, err) = run(&["check-config"], &[("METALBOND_MAX_PEER", "1")]);

@@ -233,6 +233,14 @@ fn json_logs_are_json() {
 }
 
 #[test]
+fn an_empty_filter_of_the_log_is_none() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "RUST_LOG= exec \"$0\" \"$@\"", BINARY, "server", "--listen", "[::]:0"]);
+    // Informs, as without one.
+    Process::spawn(command).logged("reflector started", '\n');
+}
+
+#[test]
 fn livez_answers() {
     let server = Process::start(&["--http", "[::1]:0"]);
     let address: SocketAddr = server.logged("http=", ' ').parse().unwrap();

@@ -88,7 +88,9 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
         flush();
         tell(panic);
     }));
-    let from_env = EnvFilter::try_from_default_env().ok();
+    // An empty variable is one that is not set, and no filter that lets errors alone pass.
+    let is_set = std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|value| !value.is_empty());
+    let from_env = EnvFilter::try_from_default_env().ok().filter(|_| is_set);
     let is_overridden = from_env.is_some();
     let filter = from_env.map_or_else(|| level.filter(), with_followed);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);

@@ -1,10 +1,14 @@
 //! The environment: `METALBOND_` and the flag's name in capitals, for every flag.
+//!
+//! An empty variable is one that is not set: templates of manifests and compose files make such.
 
 use std::ffi::OsString;
 
 use super::nearest::distance;
 
 const PREFIX: &str = "METALBOND_";
+/// Flags of which an empty value says something: here, that no type is excluded.
+const EMPTY_SAYS_SOMETHING: &[&str] = &["exclude-route-type"];
 /// Edits up to which another variable is taken for a mistyped one. Others are left alone: whoever
 /// runs services named metalbond may set `METALBOND_PORT` and the like for all of them.
 const MISTYPED: usize = 2;
@@ -12,6 +16,13 @@ const MISTYPED: usize = 2;
 /// The variable of a flag.
 pub(super) fn variable(flag: &str) -> String {
     format!("{PREFIX}{}", flag.replace('-', "_").to_ascii_uppercase())
+}
+
+/// What the environment says of a flag, if anything.
+pub(super) fn value(flag: &str) -> Option<OsString> {
+    let says_something =
+        |value: &OsString| !value.is_empty() || EMPTY_SAYS_SOMETHING.contains(&flag);
+    std::env::var_os(variable(flag)).filter(says_something)
 }
 
 /// Variables that are probably mistyped, each with what was probably meant.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::ROLES;
 use super::nearest::nearest;
 
 /// Tables by name.
@@ -21,6 +22,13 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) line: usize,
     pub(super) values: Vec<String>,
+}
+
+impl Entry {
+    /// Whether it says anything of a flag; an empty list does not.
+    pub(super) fn says(&self, flag: &str) -> bool {
+        self.key == flag && !self.values.is_empty()
+    }
 }
 
 impl File {
@@ -48,10 +56,8 @@ impl File {
             let at = name.span().start;
             let name = name.get_ref();
             let DeValue::Table(table) = value.get_ref() else {
-                wrong.push(format!(
-                    "{}: {name:?} is in no table; put it below [server] or [client]",
-                    place(at)
-                ));
+                let told = if is_tables(value) { told_of_tables(name) } else { told_of_key(name) };
+                wrong.push(format!("{}: {told}", place(at)));
                 continue;
             };
             let mut entries = Vec::new();
@@ -105,6 +111,25 @@ impl File {
         }
         wrong
     }
+}
+
+/// Whether it is written as `[[name]]`.
+fn is_tables(value: &Spanned<DeValue<'_>>) -> bool {
+    let DeValue::Array(values) = value.get_ref() else { return false };
+    values.iter().next().is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+}
+
+fn told_of_tables(name: &str) -> String {
+    let nearest = nearest(name, ROLES).unwrap_or_default();
+    if nearest == name {
+        format!("[[{name}]] begins one of several tables; there is one only, [{name}]")
+    } else {
+        format!("unknown table [[{name}]]; the nearest is [{nearest}]")
+    }
+}
+
+fn told_of_key(name: &str) -> String {
+    format!("{name:?} is in no table; put it below [server] or [client]")
 }
 
 /// What a flag would be given; `None` for what no flag can be given.
@@ -168,6 +193,9 @@ mod tests {
             ("[server]\nkeepalive = 1\nkeepalive = 2\n", "x.toml:3: "),
             ("\nlisten = \":1\"\n", "x.toml:2: \"listen\" is in no table"),
             ("[server]\n\nkeepalive = 1.5\n", "x.toml:3: \"keepalive\" in [server] is neither"),
+            ("x = [1]\n[server]\n", "x.toml:1: \"x\" is in no table"),
+            ("\n[[server2]]\n", "x.toml:2: unknown table [[server2]]; the nearest is [server]"),
+            ("[[client]]\n[[client]]\n", "x.toml:1: [[client]] begins one of several tables"),
             ("[server]\nallow = [[1]]\n", "x.toml:2: \"allow\" in [server] is neither"),
         ] {
             let wrong = parse(text).unwrap_err();

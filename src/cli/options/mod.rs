@@ -10,9 +10,11 @@ mod file;
 mod nearest;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches};
 
@@ -83,14 +85,14 @@ pub(super) fn of_flags(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
     // Help names the variables, so first with them.
     let full = each_role(documented(), &lenient).try_get_matches_from(words);
     full.or_else(|error| {
-        let flags = each_role(command(), &lenient).try_get_matches_from(words);
+        let flags = each_role(without_empty(command()), &lenient).try_get_matches_from(words);
         flags.map_err(|_| error)
     })
 }
 
 /// The command as help, completions and manual pages show it.
 pub(super) fn documented() -> Command {
-    each_role(command(), &with_environment)
+    each_role(command(), &|role| with_environment(role, &|_| true))
 }
 
 fn command() -> Command {
@@ -130,16 +132,28 @@ pub(super) fn file_flag(own: &ArgMatches) -> Option<PathBuf> {
 
 /// The file that the environment names.
 pub(super) fn file_variable() -> Option<PathBuf> {
-    std::env::var_os(environment::variable(CONFIG))
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
+    environment::value(CONFIG).map(PathBuf::from)
 }
 
-fn with_environment(role: Command) -> Command {
-    role.mut_args(|arg| match arg.get_long().map(environment::variable) {
-        Some(variable) => arg.env(variable).hide_env_values(true),
+/// With the variables of those flags.
+fn with_environment(role: Command, of_flag: &dyn Fn(&str) -> bool) -> Command {
+    role.mut_args(|arg| match arg.get_long().filter(|flag| of_flag(flag)) {
+        Some(flag) => {
+            let variable = environment::variable(flag);
+            arg.env(variable).hide_env_values(true)
+        }
         None => arg,
     })
+}
+
+/// Without the variables that definitions of flags name themselves, where these are empty.
+fn without_empty(command: Command) -> Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        })
+        .mut_subcommands(without_empty)
 }
 
 impl Given {
@@ -178,9 +192,17 @@ impl Given {
         if !wrong.is_empty() {
             return Err(Wrong::Sentences(wrong));
         }
-        let defaults = |role: Command| with_environment(with_defaults(role, file.as_ref()));
+        let is_set = |flag: &str| environment::value(flag).is_some();
+        let defaults =
+            |role: Command| with_environment(with_defaults(role, file.as_ref()), &is_set);
         let command = at(command, &self.path, &defaults);
-        let matches = command.try_get_matches_from(&self.words).map_err(Wrong::Usage)?;
+        let matches = command.try_get_matches_from(&self.words);
+        let matches = matches.map_err(|error| match &file {
+            Some(file) if error.kind() == ErrorKind::MissingRequiredArgument => {
+                self.missing(&role, file).unwrap_or(Wrong::Usage(error))
+            }
+            _ => Wrong::Usage(error),
+        })?;
         let own =
             self.path.iter().try_fold(&matches, |matches, name| matches.subcommand_matches(name));
         let own = own.cloned().unwrap_or_default();
@@ -200,11 +222,31 @@ impl Given {
             if self.flags.contains(arg.get_id().as_str()) {
                 return None;
             }
-            let variable = environment::variable(flag);
-            let value = std::env::var_os(&variable)?;
-            check(arg, &[value]).err().map(|sentence| format!("{variable}: {sentence}"))
+            let sentence = check(arg, &[environment::value(flag)?]).err()?;
+            Some(format!("{}: {sentence}", environment::variable(flag)))
         };
         flags(role).filter_map(check).collect()
+    }
+
+    /// What nobody says although it must be said: one sentence for each, if there is a file that
+    /// could.
+    fn missing(&self, role: &Command, file: &File) -> Option<Wrong> {
+        let (table, path) = (role.get_name(), file.path.display());
+        let entries = file.entries(table);
+        let is_missing = |(flag, arg): &(&str, &Arg)| {
+            let is_in_file = || entries.iter().any(|entry| entry.says(flag));
+            let is_flag = self.flags.contains(arg.get_id().as_str());
+            let is_said = is_flag || environment::value(flag).is_some() || is_in_file();
+            arg.is_required_set() && !is_said
+        };
+        let sentence = |(flag, _): (&str, &Arg)| {
+            let variable = environment::variable(flag);
+            format!(
+                "{path}: {flag:?} is missing in [{table}]; say it there, by --{flag} or {variable}"
+            )
+        };
+        let wrong: Vec<_> = flags(role).filter(is_missing).map(sentence).collect();
+        (!wrong.is_empty()).then_some(Wrong::Sentences(wrong))
     }
 }
 

@@ -113,6 +113,12 @@ fn without_a_server_it_is_one_sentence() {
         .output()
         .unwrap();
     assert!(String::from_utf8(by_variable.stderr).unwrap().contains("other.sock"));
+    // An empty variable is none.
+    let by_default =
+        Command::new(BINARY).args(["ctl", "show", "peers"]).env("METALBOND_CONTROL", "").output();
+    let told = String::from_utf8(by_default.unwrap().stderr).unwrap();
+    // Empty where a reflector is installed and runs.
+    assert!(told.is_empty() || told.contains("/run/metalbond/control.sock"), "{told}");
 }
 
 #[test]
