@@ -39,6 +39,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of things, which have a plural in s.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The name of this machine, told to peers that know our extensions; empty if it has none.
 pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
@@ -65,6 +70,12 @@ mod tests {
         for text in ["", "65536", "+80", "[::]"] {
             assert!(local_address(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let told = [0, 1, 2].map(|number| counted(number, "session"));
+        assert_eq!(told, ["0 sessions", "1 session", "2 sessions"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! HTTP over the control socket.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ use super::screen::Failed;
 
 /// For how long an answer may take: a reflector looks at four million places in less.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether there is a socket, or nothing that is not one.
+fn is_socket(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |file| file.file_type().is_socket())
+}
 
 /// One connection, asked one thing after the other.
 pub(super) struct Client {
@@ -46,6 +52,11 @@ impl Client {
             ),
             ErrorKind::PermissionDenied => format!(
                 "the control socket {shown} is for the reflector's user and root only: use sudo"
+            ),
+            // A file or a folder refuses as well.
+            ErrorKind::ConnectionRefused if !is_socket(path) => format!(
+                "{shown} is not a socket: say where the reflector's control socket is (--socket, \
+                 METALBOND_CONTROL)"
             ),
             ErrorKind::ConnectionRefused => format!(
                 "nobody answers on the control socket {shown}: the reflector that made it is gone, \

@@ -1,12 +1,14 @@
 //! What happens, as it happens.
 
+use std::pin::pin;
+
 use serde_json::Value;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use super::Ctl;
 use super::routes::next_hop;
-use super::screen::Failed;
+use super::screen::{Failed, reader_gone};
 use super::units::{count, said};
 use crate::cli::remark;
 
@@ -20,8 +22,14 @@ impl Ctl {
         let mut stream = self.client.stream(&format!("/api/v1/events{which}")).await?;
         remark("watching, until interrupted\n");
         let mut rest = Vec::new();
-        // Cut short is how a reflector that stops ends it.
-        while let Ok(Some(piece)) = stream.next().await {
+        let mut gone = pin!(reader_gone());
+        loop {
+            let piece = tokio::select! {
+                piece = stream.next() => piece,
+                () = &mut gone => return Err(Failed::NoReader),
+            };
+            // Cut short is how a reflector that stops ends it.
+            let Ok(Some(piece)) = piece else { break };
             rest.extend_from_slice(&piece);
             let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
             let lines = rest[..whole].split(|byte| *byte == b'\n');

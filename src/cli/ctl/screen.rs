@@ -1,6 +1,10 @@
 //! Standard output, and how a command fails.
 
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write as _};
+use std::os::fd::AsFd as _;
+
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 /// Why a command has ended early.
 #[derive(Debug)]
@@ -51,6 +55,22 @@ impl Screen {
     pub(super) fn finish(&mut self) -> Result<(), Failed> {
         Ok(self.out.flush()?)
     }
+}
+
+/// Ends when the other end of a pipe that is standard output has been closed, without anything to be
+/// written; never where that cannot be told, as of a file.
+pub(super) async fn reader_gone() {
+    // Nothing is written by this copy, so it may stay as blocking as standard output is.
+    let copy = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    if let Ok(pipe) = copy {
+        // It may also return without a reason.
+        while let Ok(state) = pipe.ready(Interest::ERROR).await {
+            if state.is_error() {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// What others have chosen, such as names of nodes: nothing in it is for the terminal to obey.

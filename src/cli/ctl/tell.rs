@@ -12,6 +12,7 @@ use super::Ctl;
 use super::screen::Failed;
 use crate::cli::log::Level;
 use crate::cli::remark;
+use crate::cli::values::counted;
 
 /// Between two looks at how many are left.
 const LOOK: Duration = Duration::from_millis(100);
@@ -48,7 +49,7 @@ impl Ctl {
             let now: Draining =
                 serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
             if is_seen {
-                remark(&format!("\r{} sessions left \x1b[K", now.connections));
+                remark(&format!("\r{} left \x1b[K", counted(now.connections, "session")));
             }
             let end = match now {
                 Draining { connections: 0, is_draining: true } => Some(Ok(())),
@@ -57,9 +58,11 @@ impl Ctl {
                 }
                 Draining { connections, .. } => {
                     deadline.is_some_and(|deadline| Instant::now() >= deadline).then(|| {
+                        let are = if connections == 1 { "is" } else { "are" };
                         Err(format!(
-                            "{connections} sessions are left when the time is over; it goes on \
-                             draining, raise --rate or --timeout"
+                            "{} {are} left when the time is over; it goes on draining, raise --rate \
+                             or --timeout",
+                            counted(connections, "session")
                         ))
                     })
                 }

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::harness::{controlled, until};
+use super::harness::{command, controlled, until};
+use crate::process::Process;
 use crate::sessions::{Client, PATIENCE, route, routes};
 
 #[test]
@@ -55,6 +57,35 @@ fn it_ends_with_the_server() {
     assert_eq!(scene.server.wait(), Some(0));
     assert_eq!(monitor.process.wait(), Some(0), "{}", monitor.process.log());
     assert!(monitor.process.log().contains("the reflector has ended it"));
+}
+
+/// As `head` does when it has seen enough, whether anything more happens or not.
+#[test]
+fn it_ends_with_its_reader() {
+    let scene = controlled(&[]);
+    let mut monitor = command(&scene.socket, &["monitor"]);
+    monitor.stdout(Stdio::piped());
+    let mut monitor = Process::spawn(monitor);
+    monitor.logged("watching", '\n');
+    assert_eq!(monitor.child.try_wait().unwrap(), None);
+    drop(monitor.child.stdout.take());
+    assert_eq!(monitor.wait(), Some(0), "{}", monitor.log());
+}
+
+/// Of which nobody can be seen to go.
+#[test]
+fn it_goes_on_into_a_file() {
+    let scene = controlled(&[]);
+    let path = scene.folder.path("events");
+    let mut monitor = command(&scene.socket, &["monitor"]);
+    monitor.stdout(std::fs::File::create(&path).unwrap());
+    let mut monitor = Process::spawn(monitor);
+    monitor.logged("watching", '\n');
+    let _client = Client::establish(scene.server.address());
+    until("an event in the file", || {
+        std::fs::read_to_string(&path).unwrap().contains("established")
+    });
+    assert_eq!(monitor.child.try_wait().unwrap(), None);
 }
 
 /// A stream of events whose head has been read and nothing more.

@@ -62,7 +62,7 @@ pub(super) fn ctl(socket: &str, arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("an exit"), out, err)
 }
 
-fn command(socket: &str, arguments: &[&str]) -> Command {
+pub(super) fn command(socket: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.args(["ctl", "--socket", socket]).args(arguments).env_remove("METALBOND_CONTROL");
     command

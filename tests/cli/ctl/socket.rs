@@ -92,6 +92,18 @@ fn what_is_no_socket_is_left_alone() {
 }
 
 #[test]
+fn what_is_no_socket_is_not_asked() {
+    let folder = Folder::new();
+    let file = folder.path("precious");
+    std::fs::write(&file, "precious").unwrap();
+    for path in [file, folder.path("")] {
+        let (code, _, err) = ctl(&path, &["show", "peers"]);
+        let told = format!("{path} is not a socket");
+        assert!(code == 1 && sentence(&err).contains(&told) && !err.contains("gone"), "{err}");
+    }
+}
+
+#[test]
 fn the_successors_socket_outlives_the_server() {
     let Controlled { mut server, socket, folder } = controlled(&[]);
     std::fs::remove_file(&socket).unwrap();
