@@ -52,10 +52,14 @@ fn roles(file: Option<&PathBuf>) -> Result<Vec<&'static str>, Wrong> {
 }
 
 /// What no single option can tell to be wrong.
-fn check(options: Options) -> Result<Options, Wrong> {
+fn check(mut options: Options) -> Result<Options, Wrong> {
     match options.effective.role() {
         "client" => options.args::<client::Args>()?.check()?,
-        _ => options.args::<server::Args>()?.check()?,
+        _ => {
+            let args: server::Args = options.args()?;
+            args.check()?;
+            options.remarks.extend(args.remarks());
+        }
     }
     Ok(options)
 }

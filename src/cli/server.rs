@@ -18,7 +18,7 @@ use super::notify::Manager;
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
 use super::signals::Signals;
-use super::values::{address, duration, host_name, local_address};
+use super::values::{address, counted, duration, host_name, local_address};
 
 /// What a running reflector takes up anew.
 pub(super) const RELOADABLE: &[&str] = &[
@@ -35,6 +35,9 @@ pub(super) const RELOADABLE: &[&str] = &[
     "max-peers-per-source",
     "connect-rate-per-source",
 ];
+
+/// Less is remarked on: a packet that is lost is sent again after 200 ms, and once more after 400.
+const SEND_HOLD_USUAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -67,7 +70,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "auto|uring|epoll", default_value = "auto")]
     io: IoChoice,
 
-    /// For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0)
+    /// For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0; 1s at most)
     #[arg(long, value_name = "TIME", default_value = "500us", value_parser = duration)]
     batch_delay: Duration,
 
@@ -80,7 +83,7 @@ pub(super) struct Args {
     #[arg(long)]
     no_pacing: bool,
 
-    /// Sessions at most
+    /// Sessions at most, from 1 on
     #[arg(long, value_name = "N", default_value_t = Config::default().max_peers)]
     max_peers: u64,
 
@@ -146,6 +149,16 @@ impl Args {
         }
     }
 
+    /// What is allowed and probably a mistake.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let hold = self.send_hold;
+        let told = format!(
+            "--send-hold {hold:?} is less than the network and a busy peer may need to answer: \
+             sessions that are well will be closed; give {SEND_HOLD_USUAL:?} or more"
+        );
+        if hold < SEND_HOLD_USUAL { vec![told] } else { Vec::new() }
+    }
+
     /// What no single option can tell to be wrong.
     pub(super) fn check(&self) -> Result<(), String> {
         self.config().check().map_err(|error| error.to_string())
@@ -159,7 +172,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let config = args.config();
     config.check().map_err(|error| error.to_string())?;
     let log = log::start(args.common.log_format, args.common.level())?;
-    for remark in &options.remarks {
+    for remark in options.remarks.iter().chain(&args.remarks()) {
         warn!("{remark}");
     }
     let mut running = Running::new(given, options.effective, RELOADABLE, Arc::clone(&log));
@@ -209,7 +222,8 @@ fn health(reflector: &Reflector) -> Result<String, String> {
     let stuck = reflector.stuck_shards();
     if stuck.is_empty() {
         let (connections, shards) = (reflector.connections(), reflector.shards());
-        Ok(format!("{connections} connections, {shards} shards on {}", reflector.backend()))
+        let shards = counted(u64::try_from(shards).unwrap_or(u64::MAX), "shard");
+        Ok(format!("{}, {shards} on {}", counted(connections, "connection"), reflector.backend()))
     } else {
         let stuck: Vec<_> = stuck.iter().map(u32::to_string).collect();
         Err(format!("stuck shards: {}", stuck.join(", ")))
@@ -222,5 +236,8 @@ fn apply(options: &Options, reflector: &Reflector) -> Result<Level, Vec<String>>
     let config = args.config();
     let applied = config.check().and_then(|()| reflector.reload(&Reloadable::from(&config)));
     applied.map_err(|error| vec![error.to_string()])?;
+    for remark in args.remarks() {
+        warn!("{remark}");
+    }
     Ok(args.common.level())
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -24,7 +25,7 @@ pub struct Config {
     pub shards: Option<usize>,
     /// How sockets are driven.
     pub io: IoChoice,
-    /// Sessions at most; further connections are closed at once.
+    /// Sessions at most, from 1 on; further connections are closed at once.
     pub max_peers: u64,
     /// Who may connect.
     pub access: Access,
@@ -93,6 +94,18 @@ pub enum StartError {
     /// A send-hold time of 0, which would close whoever is owed anything.
     #[error("--send-hold 0 is not allowed; give a time such as 90s")]
     SendHold,
+    /// A delay that would hold updates up for as long as people notice.
+    #[error(
+        "--batch-delay {0:?} is not allowed, it is at most {max:?}; give a time such as 500us",
+        max = Reloadable::BATCH_DELAY_MAX
+    )]
+    BatchDelay(Duration),
+    /// No sessions at all.
+    #[error(
+        "--max-peers 0 would take no session; give a number from 1 on, and to end all sessions of a \
+         reflector that runs, drain it (metalbond ctl drain)"
+    )]
+    MaxPeers,
     /// A thread or its event loop could not be set up.
     #[error(
         "cannot set up a shard: {0}; the limits on threads, memory or descriptors may be too low"

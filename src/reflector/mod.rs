@@ -14,6 +14,7 @@ mod access;
 mod config;
 mod connection;
 mod control;
+mod descriptors;
 mod driver;
 mod event;
 mod follow;

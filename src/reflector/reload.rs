@@ -17,7 +17,7 @@ pub struct Reloadable {
     pub access: Access,
     /// See [`Settings::limits`]. A peer above a lowered limit stays as it is until it adds one more.
     pub limits: Limits,
-    /// See [`Settings::batch_delay`].
+    /// See [`Settings::batch_delay`]; [`Self::BATCH_DELAY_MAX`] at most.
     pub batch_delay: Duration,
     /// See [`Settings::send_hold`].
     pub send_hold: Duration,
@@ -34,6 +34,10 @@ impl From<&Config> for Reloadable {
 }
 
 impl Reloadable {
+    /// The longest [`Settings::batch_delay`]: what makes sense is a thousandth of it, so more was
+    /// meant to be in another unit.
+    pub const BATCH_DELAY_MAX: Duration = Duration::from_secs(1);
+
     /// The same settings with this part replaced.
     pub(super) fn applied_to(&self, settings: &Settings) -> Settings {
         let Self { limits, batch_delay, send_hold, pacing, .. } = *self;
@@ -42,6 +46,13 @@ impl Reloadable {
 
     /// Checks what can be checked beforehand.
     pub(super) fn check(&self) -> Result<(), StartError> {
-        if self.send_hold.is_zero() { Err(StartError::SendHold) } else { Ok(()) }
+        match self {
+            Self { send_hold: Duration::ZERO, .. } => Err(StartError::SendHold),
+            Self { max_peers: 0, .. } => Err(StartError::MaxPeers),
+            Self { batch_delay, .. } if *batch_delay > Self::BATCH_DELAY_MAX => {
+                Err(StartError::BatchDelay(*batch_delay))
+            }
+            _ => Ok(()),
+        }
     }
 }

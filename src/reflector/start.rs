@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::acceptor::Acceptor;
 use super::config::{Config, StartError};
 use super::control::Socket;
+use super::descriptors;
 use super::driver::{self, Gauge, Order, Seed};
 use super::http;
 use super::inspector::{Control, Inspector, drain};
@@ -59,10 +60,7 @@ impl Reflector {
         if let Some(remark) = remark {
             warn!("{remark}");
         }
-        match io::raise_nofile() {
-            Ok(limit) => info!(limit, "descriptors allowed"),
-            Err(error) => warn!(%error, "cannot raise the limit on descriptors"),
-        }
+        descriptors::allow(config.max_peers, shards);
         let listen = |address, flag| {
             let bound = io::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
             bound.map_err(|source| StartError::Listen { address, flag, source })
@@ -203,6 +201,9 @@ impl Reflector {
     /// [`StartError`], when a start would refuse it. Nothing changes then.
     pub fn reload(&self, new: &Reloadable) -> Result<(), StartError> {
         new.check()?;
+        if new.max_peers > self.news.borrow().max_peers {
+            descriptors::allow(new.max_peers, self.shards());
+        }
         self.news.send_replace(new.clone());
         Ok(())
     }

@@ -9,10 +9,10 @@ use crate::process::{BINARY, Process, sentence};
 use crate::sessions::Client;
 
 /// A file that ends with the test.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("metalbond-config-{}-{n}.toml", std::process::id());
@@ -21,11 +21,11 @@ impl Scratch {
         file
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         std::fs::write(&self.0, text).unwrap();
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -162,8 +162,15 @@ fn malformed_values_are_told_with_their_place() {
     let file = Scratch::new("[server\n");
     let text = wrong(&["server", "--config", file.path()], &[]);
     assert!(sentence(&text).contains(".toml:1: "), "{text}");
-    let text = wrong(&["server", "--send-hold", "0"], &[]);
-    assert!(sentence(&text).contains("--send-hold 0"), "{text}");
+    for (flag, value, told) in [
+        ("--send-hold", "0", "--send-hold 0 is not allowed"),
+        ("--batch-delay", "500s", "--batch-delay 500s is not allowed, it is at most 1s"),
+        ("--max-peers", "0", "--max-peers 0 would take no session"),
+    ] {
+        let text = wrong(&["server", flag, value], &[]);
+        assert!(sentence(&text).contains(told), "{text}");
+    }
+    effective(&["server", "--batch-delay", "1s", "--max-peers", "1", "--send-hold", "1s"], &[]);
 }
 
 #[test]
@@ -181,6 +188,9 @@ fn what_is_missing_or_mistyped_is_told() {
     let (code, out, err) = run(&["check-config"], &[("METALBOND_MAX_PEER", "1")]);
     assert!(code == 0 && err.contains("perhaps METALBOND_MAX_PEERS is meant"), "{err}");
     has_line(&out, "max-peers = 65536 # default");
+    let (code, out, err) = run(&["check-config", "server", "--send-hold", "5ms"], &[]);
+    assert!(code == 0 && err.contains("--send-hold 5ms is less than"), "{err}");
+    has_line(&out, "send-hold = \"5ms\" # flag");
 }
 
 /// A server whose file can be changed.
@@ -212,6 +222,10 @@ fn a_lowered_limit_takes_effect_at_a_signal() {
     server.logged("connection accepted", '\n');
     server.signal("HUP");
     server.logged("nothing has changed", '\n');
+    file.write("[server]\nsend-hold = \"5ms\"\n");
+    server.signal("HUP");
+    server.logged("--send-hold 5ms is less than", '\n');
+    server.logged("reloaded send-hold: 90s -> 5ms", '\n');
 }
 
 #[test]
@@ -238,6 +252,8 @@ fn a_broken_file_changes_nothing() {
         ("[server]\nmax-peers = 1\nsend-holt = \"1s\"\n", "the nearest is send-hold"),
         ("[server]\nmax-peers = 1\ndeny = [\"127.0.0.1/8\"]\n", "is 127.0.0.0/8"),
         ("[server]\nmax-peers = 1\nsend-hold = 0\n", "--send-hold 0 is not allowed"),
+        ("[server]\nmax-peers = 1\nbatch-delay = \"2s\"\n", "--batch-delay 2s is not allowed"),
+        ("[server]\nmax-peers = 0\n", "--max-peers 0 would take no session"),
         ("[server]\nmax-peers = 1\n[", "everything stays as it was"),
     ] {
         file.write(text);

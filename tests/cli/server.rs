@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::config::Scratch;
 use crate::process::{BINARY, Process, fails, sentence};
 use crate::sessions::{Client, PATIENCE, modern_hello, route, routes};
 
@@ -256,12 +257,40 @@ fn livez_answers() {
     assert!(get("/nonsense").starts_with("HTTP/1.1 404 "));
 }
 
-#[test]
-fn running_out_of_descriptors_passes() {
+/// A server that may have no more, however it tries.
+fn with_64_descriptors(arguments: &[&str]) -> Process {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", BINARY, "server"]);
-    command.args(["--listen", "[::]:0", "--shards", "2"]);
-    let mut server = Process::spawn(command);
+    command.args(["--listen", "[::]:0", "--shards", "2"]).args(arguments);
+    Process::spawn(command)
+}
+
+#[test]
+fn too_few_descriptors_are_warned_of() {
+    let server = with_64_descriptors(&["--max-peers", "17"]);
+    server.logged("WARN fewer descriptors allowed than --max-peers needs", '\n');
+    server.logged(
+        "LimitNOFILE of the unit, ulimit -n) or lower --max-peers limit=64 needed=65",
+        '\n',
+    );
+    let server = with_64_descriptors(&["--max-peers", "16"]);
+    server.logged("INFO descriptors allowed limit=64", '\n');
+}
+
+#[test]
+fn a_limit_raised_above_the_descriptors_is_warned_of() {
+    let file = Scratch::new("[server]\nmax-peers = 16\n");
+    let server = with_64_descriptors(&["--config", file.path()]);
+    server.logged("reflector started", '\n');
+    file.write("[server]\nmax-peers = 17\n");
+    server.signal("HUP");
+    server.logged("WARN fewer descriptors allowed", '\n');
+    server.logged("reloaded max-peers: 16 -> 17", '\n');
+}
+
+#[test]
+fn running_out_of_descriptors_passes() {
+    let mut server = with_64_descriptors(&[]);
     let address = server.address();
     let mut first = Client::establish(address);
     // More connections than descriptors: the kernel completes them all.

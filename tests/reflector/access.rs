@@ -1,6 +1,7 @@
 //! Who may connect, and what changes while the reflector runs.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use metalbond::reflector::{Access, AccessList, Prefix, Refused, Reloadable};
 
@@ -121,8 +122,15 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
 
 fn what_a_start_would_refuse_changes_nothing(config: Config) {
     let (reflector, address) = start(&config);
-    let send_hold = std::time::Duration::ZERO;
-    let new = Reloadable { max_peers: 0, send_hold, ..Reloadable::from(&config) };
-    assert!(reflector.reload(&new).is_err());
+    let (none, long) = (Duration::ZERO, Reloadable::BATCH_DELAY_MAX + Duration::from_nanos(1));
+    let now = Reloadable { max_peers: 1, ..Reloadable::from(&config) };
+    for new in [
+        Reloadable { send_hold: none, ..now.clone() },
+        Reloadable { batch_delay: long, ..now.clone() },
+        Reloadable { max_peers: 0, ..now },
+    ] {
+        assert!(reflector.reload(&new).is_err(), "{new:?}");
+    }
+    let _other = Client::establish(address);
     let _session = Client::establish(address);
 }
