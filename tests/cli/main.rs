@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod ctl;
 mod deploy;
+mod manual;
 #[cfg(target_os = "linux")]
 mod notify;
 mod process;

@@ -20,9 +20,13 @@ pub(super) fn variable(flag: &str) -> String {
 
 /// What the environment says of a flag, if anything.
 pub(super) fn value(flag: &str) -> Option<OsString> {
-    let says_something =
-        |value: &OsString| !value.is_empty() || EMPTY_SAYS_SOMETHING.contains(&flag);
-    std::env::var_os(variable(flag)).filter(says_something)
+    let is_set = |value: &OsString| !value.is_empty() || empty_says_something(flag);
+    std::env::var_os(variable(flag)).filter(is_set)
+}
+
+/// Whether a variable of this flag that is empty is not the same as none.
+pub(in crate::cli) fn empty_says_something(flag: &str) -> bool {
+    EMPTY_SAYS_SOMETHING.contains(&flag)
 }
 
 /// Variables that are probably mistyped, each with what was probably meant.

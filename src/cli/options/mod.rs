@@ -19,6 +19,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches};
 
 pub(super) use effective::Effective;
+pub(super) use environment::empty_says_something;
 pub(super) use file::File;
 
 /// The flag that names the file, which is no key in it.

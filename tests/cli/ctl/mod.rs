@@ -6,3 +6,5 @@ mod harness;
 mod hung_up;
 mod shown;
 mod socket;
+
+pub(crate) use harness::Folder;

@@ -1,6 +1,9 @@
 //! `metalbond completions` and `metalbond man`: what shells and `man` want to know, from the same
 //! definitions.
 
+mod man;
+mod sections;
+
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
@@ -17,26 +20,15 @@ pub(super) fn completions(own: &ArgMatches) -> Result<(), Wrong> {
 }
 
 pub(super) fn man(own: &ArgMatches) -> Result<(), Wrong> {
-    let mut command = options::documented();
+    let command = options::documented();
     if let Some(folder) = own.get_one::<PathBuf>("all") {
-        let written = clap_mangen::generate_to(command, folder);
+        let written = man::all(command, folder);
         return Ok(written.map_err(|error| {
             format!("cannot write into {}: {error}; give a folder that is there", folder.display())
         })?);
     }
-    // Gives subcommands their full names.
-    command.build();
-    for page in own.get_many::<String>("page").into_iter().flatten() {
-        command = command.find_subcommand(page).cloned().ok_or_else(|| {
-            let pages: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-            let (name, pages) = (command.get_name(), pages.join(", "));
-            format!("there is no page {page:?} of {name}; there are {pages}")
-        })?;
-    }
-    let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command).render(&mut page);
-    rendered.map_err(|error| format!("cannot make the page: {error}"))?;
-    write(&page)
+    let words: Vec<_> = own.get_many::<String>("page").into_iter().flatten().collect();
+    write(&man::page(command, &words)?)
 }
 
 /// Writes to standard output. Whoever closes the pipe has read enough.

@@ -1,0 +1,212 @@
+//! What manual pages say beside options: how a command ends, and what it goes by from outside.
+//!
+//! Each thing is said once here, for all pages that have it.
+
+use std::borrow::Cow;
+
+use clap::Command;
+
+use crate::cli::options::empty_says_something;
+
+/// A section of a manual page.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    /// What, and what is said of it.
+    pub(super) entries: Vec<Entry>,
+}
+
+type Entry = (Cow<'static, str>, Cow<'static, str>);
+type Entries = &'static [(&'static str, &'static str)];
+
+/// What a page is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Subject {
+    Server,
+    Client,
+    /// As a whole, or `dump`.
+    Ctl,
+    /// Another of its subcommands.
+    CtlOther,
+}
+
+const NOT_UNDERSTOOD: (&str, &str) =
+    ("2", "The command line is not understood, or lacks something.");
+
+const END: (&str, &str) = ("0", "A signal ended it in order.");
+const FAILED: (&str, &str) = (
+    "1",
+    "It could not start, and one sentence on standard error for each thing that is wrong says why; or \
+     a second signal ended it at once.",
+);
+const INTERRUPT: (&str, &str) = ("SIGINT", "The same as SIGTERM.");
+
+const CONTROL_SOCKET: (&str, &str) = (
+    "/run/metalbond/control.sock",
+    "The control socket of the packaged reflector, of mode 0600: for its user and root.",
+);
+
+const DUMPED: (&str, &str) = ("FILE.part", "What dump has written of FILE so far, of mode 0600.");
+
+const CONFIG: (&str, &str) =
+    ("METALBOND_CONFIG", "The file, as --config. As all of these it is not set when it is empty.");
+const LOG: (&str, &str) = (
+    "RUST_LOG",
+    "What is logged, as filters of the crate tracing-subscriber: info,metalbond::reflector=debug. It \
+     overrides --log-level and --verbose.",
+);
+const NO_COLOR: (&str, &str) =
+    ("NO_COLOR", "If it says anything, the log on a terminal has no colours.");
+const NOTIFY: (&str, &str) = (
+    "NOTIFY_SOCKET, WATCHDOG_USEC",
+    "Of the service manager: whom to tell that it is ready, reloading or stopping and how it is, and \
+     how often that it is alive.",
+);
+
+/// The sections of a command's page; none of those that only say something and end.
+pub(super) fn of(command: &Command) -> Vec<Section> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let subject = match name.strip_prefix("metalbond-") {
+        Some("server") => Subject::Server,
+        Some("client") => Subject::Client,
+        Some("ctl" | "ctl-dump") => Subject::Ctl,
+        Some(name) if name.starts_with("ctl-") => Subject::CtlOther,
+        _ => return Vec::new(),
+    };
+    let section = |title, said: Entries| {
+        let entries = said.iter().map(|(what, text)| ((*what).into(), (*text).into())).collect();
+        Section { title, entries }
+    };
+    let mut environment = section("ENVIRONMENT", subject.environment());
+    // What names the file goes first, then all that could be in it.
+    let first = environment.entries.iter().take_while(|(name, _)| name == CONFIG.0).count();
+    environment.entries.splice(first..first, variables(command));
+    vec![
+        section("EXIT STATUS", subject.exit_status()),
+        section("SIGNALS", subject.signals()),
+        section("FILES", subject.files()),
+        environment,
+    ]
+}
+
+/// The variables of a command's flags.
+fn variables(command: &Command) -> Vec<Entry> {
+    let arguments = command.get_arguments();
+    let entry = |argument: &clap::Arg| {
+        let name = argument.get_env()?.to_str()?;
+        let flag = argument.get_long()?;
+        let is_said = name == CONFIG.0;
+        let empty = if empty_says_something(flag) { ", also when it is empty" } else { "" };
+        (!is_said).then(|| (name.to_owned().into(), format!("As --{flag}{empty}.").into()))
+    };
+    arguments.filter_map(entry).collect()
+}
+
+impl Subject {
+    fn exit_status(self) -> Entries {
+        match self {
+            Self::Server | Self::Client => &[END, FAILED, NOT_UNDERSTOOD],
+            Self::Ctl | Self::CtlOther => &[
+                ("0", "It is done, or nobody reads standard output any more."),
+                ("1", "It is not, and one sentence on standard error says why."),
+                NOT_UNDERSTOOD,
+            ],
+        }
+    }
+
+    fn signals(self) -> Entries {
+        match self {
+            Self::Server => &[
+                (
+                    "SIGTERM",
+                    "Ends it in order: it takes no more sessions and reads no more, gives peers up to \
+                     5 seconds to take what is queued for them, and closes all sessions. A second one \
+                     ends it at once.",
+                ),
+                INTERRUPT,
+                (
+                    "SIGHUP",
+                    "Reads the file anew; flags and variables stay what they were. The log says what \
+                     has changed, what of it needs a restart, and what is wrong with a file, which \
+                     then changes nothing.",
+                ),
+            ],
+            Self::Client => &[
+                (
+                    "SIGTERM",
+                    "Ends it in order. Installed routes stay for the next start, unless --cleanup says \
+                     otherwise. A second one ends it at once.",
+                ),
+                INTERRUPT,
+                (
+                    "SIGHUP",
+                    "Reads the file anew; flags and variables stay what they were. The log's level is \
+                     applied, and the log says what else has changed and needs a restart, or what is \
+                     wrong with a file, which then changes nothing.",
+                ),
+            ],
+            Self::Ctl | Self::CtlOther => &[(
+                "SIGINT, SIGTERM, SIGHUP",
+                "End it at once. What the reflector was told to do goes on.",
+            )],
+        }
+    }
+
+    fn files(self) -> Entries {
+        match self {
+            Self::Server => &[
+                (
+                    "/etc/metalbond/server.toml",
+                    "The file of the packaged unit (--config): all options in the table [server], \
+                     named as their flags.",
+                ),
+                CONTROL_SOCKET,
+            ],
+            Self::Client => &[(
+                "/etc/metalbond/client.toml",
+                "The file of the packaged unit (--config): all options in the table [client], named as \
+                 their flags.",
+            )],
+            Self::Ctl => &[CONTROL_SOCKET, DUMPED],
+            Self::CtlOther => &[CONTROL_SOCKET],
+        }
+    }
+
+    fn environment(self) -> Entries {
+        match self {
+            Self::Server | Self::Client => &[CONFIG, LOG, NO_COLOR, NOTIFY],
+            Self::Ctl | Self::CtlOther => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options;
+
+    fn section(page: &str, title: &str) -> Vec<Entry> {
+        let mut command = options::documented();
+        command.build();
+        let command = command.find_subcommand(page).unwrap();
+        let mut sections = of(command).into_iter();
+        sections.find(|section| section.title == title).unwrap().entries
+    }
+
+    #[test]
+    fn every_variable_is_said_once() {
+        for (page, some) in [
+            ("server", "METALBOND_SEND_HOLD"),
+            ("client", "METALBOND_TUN"),
+            ("ctl", "METALBOND_CONTROL"),
+        ] {
+            let mut names: Vec<_> =
+                section(page, "ENVIRONMENT").into_iter().map(|(name, _)| name).collect();
+            assert!(names.iter().any(|name| name == some), "{names:?}");
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{names:?}");
+        }
+    }
+}
