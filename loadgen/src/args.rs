@@ -26,6 +26,7 @@ struct Cli {
 
 /// What every scenario needs.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Server and output")]
 pub(crate) struct Common {
     /// A server that runs already, here or elsewhere
     #[arg(long, global = true, value_name = "ADDR:PORT", conflicts_with = "spawn")]
@@ -159,7 +160,9 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Mesh(options) => scenarios::run(&common, "mesh", |run| mesh::run(run, options)),
         Command::Churn(options) => scenarios::run(&common, "churn", |run| churn::run(run, options)),
-        Command::Slow(options) => scenarios::run(&common, "slow", |run| slow::run(run, options)),
+        Command::Slow(options) => options
+            .check()
+            .and_then(|()| scenarios::run(&common, "slow", |run| slow::run(run, options))),
         Command::Storm(options) => scenarios::run(&common, "storm", |run| storm::run(run, options)),
     };
     finish(result.and_then(|report| report::tell(&report, &common)))

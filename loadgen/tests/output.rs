@@ -69,6 +69,25 @@ fn numbers(list: &Value, name: &str) -> Vec<f64> {
 }
 
 #[test]
+fn flags_of_a_scenario_come_before_those_that_all_have() {
+    for (scenario, own) in
+        [("slow", "--slow-rate"), ("fanout", "--window"), ("compare", "--rounds")]
+    {
+        let output = loadgen(&[scenario, "--help"]);
+        let help = stdout(&output);
+        let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("no {text} in:\n{help}"));
+        let heading = at("\nServer and output:\n");
+        assert!(at("\nOptions:\n") < at(own) && at(own) < heading, "{help}");
+        for common in ["--target", "--spawn", "--json", "--report", "--verbose"] {
+            // Descriptions also name some.
+            let flag = format!("  {common}");
+            let last = help.rfind(&flag).or_else(|| help.rfind(&format!(", {common}")));
+            assert!(last > Some(heading), "{common} in:\n{help}");
+        }
+    }
+}
+
+#[test]
 fn json_has_everything() {
     let file = File::new("all.json");
     let output = loadgen(&[&BRIEF[..], &["--spawn", "repeater", "--json", file.name()]].concat());

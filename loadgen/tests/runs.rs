@@ -198,6 +198,16 @@ fn nonsense_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn readers_that_are_slow_are_no_more_than_the_others() {
+    for (flag, other) in [("--slow", "--stuck=3"), ("--stuck", "--slow=3")] {
+        let output = loadgen(&["slow", "--hypervisors=2", "--observers=1", other, flag, "4"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("loadgen: {flag} 4 is more than the 3 subscribers");
+        assert!(!output.status.success() && told.starts_with(&expected), "{told}");
+    }
+}
+
+#[test]
 fn figures_are_written_as_json() {
     let file = std::env::temp_dir().join(format!("loadgen-{}.json", std::process::id()));
     let name = file.to_str().expect("a plain name");

@@ -44,6 +44,23 @@ pub(crate) struct Options {
     stuck: usize,
 }
 
+impl Options {
+    /// As many readers of a kind as there are others at most: their cost to these is the result.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let CloudOptions { hypervisors, observers, .. } = self.cloud;
+        let most = hypervisors as usize + observers as usize;
+        for (flag, number) in [("--slow", self.slow), ("--stuck", self.stuck)] {
+            if number > most {
+                return Err(format!(
+                    "{flag} {number} is more than the {most} subscribers beside them: give fewer, or \
+                     more --hypervisors or --observers"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let Options { cloud: CloudOptions { warm_up, duration, observers, .. }, .. } = options.clone();
     let mut cloud = Cloud::new(run, &options.cloud)?;
