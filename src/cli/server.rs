@@ -71,7 +71,7 @@ pub(super) struct Args {
     io: IoChoice,
 
     /// For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0; 1s at most)
-    #[arg(long, value_name = "TIME", default_value = "500us", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
     batch_delay: Duration,
 
     /// Close a peer that reads nothing for so long although something waits for it

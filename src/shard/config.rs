@@ -70,7 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             keepalive: 5,
-            batch_delay: Duration::from_micros(500),
+            batch_delay: Duration::from_millis(1),
             send_hold: Duration::from_secs(90),
             pacing: true,
             limits: Limits::default(),

@@ -82,7 +82,7 @@ fn flags_go_first_then_the_environment_then_the_file() {
     has_line(&text, "keepalive = 20 # environment: METALBOND_KEEPALIVE");
     has_line(&text, &format!("send-hold = \"3s\" # {}", at(4)));
     has_line(&text, &format!("allow = [\"::1\"] # {}", at(5)));
-    has_line(&text, "batch-delay = \"500us\" # default");
+    has_line(&text, "batch-delay = \"1ms\" # default");
 
     let environment = [
         ("METALBOND_CONFIG", file.path()),

@@ -33,7 +33,7 @@ fn flags_go_before_the_file_and_the_file_before_defaults() {
         "max-peers = 8 # flag",
         "keepalive = 3 # file: x.toml:3",
         "allow = [\"10.0.0.0/8\", \"::/0\"] # file: x.toml:4",
-        "batch-delay = \"500us\" # default",
+        "batch-delay = \"1ms\" # default",
         "# http is not set",
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} not in:\n{text}");
