@@ -142,7 +142,7 @@ fn level_of(text: &str) -> Result<(Level, &'static str), ApiError> {
         (Level::TRACE, "trace"),
     ];
     let found = known.into_iter().find(|(_, name)| *name == text);
-    found.ok_or_else(|| params::wrong("level", "error, warn, info, debug or trace", text))
+    found.ok_or_else(|| params::wrong("level", "error, warn, info, debug or trace", text).into())
 }
 
 fn no_peer(peer: PeerId) -> ApiError {

@@ -1,18 +1,15 @@
 //! Why there is no answer: one sentence, as JSON.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use thiserror::Error;
 
+use crate::http::answer;
+use crate::http::asked::Wrong;
 use crate::ids::ShardId;
 use crate::reflector::http::health::numbers;
 use crate::reflector::inspector::InspectError;
-
-/// What the parser of queries begins its sentences with, which says nothing to who has asked.
-const PARSER: &str = "Failed to deserialize query string: ";
 
 /// See the module's documentation.
 #[derive(Debug, Error)]
@@ -37,14 +34,14 @@ pub(in crate::reflector) enum ApiError {
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        let text = rejection.body_text();
-        Self::Asked(text.strip_prefix(PARSER).unwrap_or(&text).to_owned())
+        Wrong::from(rejection).into()
     }
 }
 
-#[derive(Serialize)]
-struct Body {
-    error: String,
+impl From<Wrong> for ApiError {
+    fn from(Wrong(sentence): Wrong) -> Self {
+        Self::Asked(sentence)
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -58,6 +55,6 @@ impl IntoResponse for ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        (status, Json(Body { error: self.to_string() })).into_response()
+        answer::refusal(status, &self)
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::EventsAsked;
-use super::rows::NextHopRow;
+use crate::http::answer::NextHopRow;
 use crate::ids::PeerId;
 use crate::reflector::http::streams::{Place, Streams};
 use crate::reflector::inspector::{Inspector, Tap, TapEvent};

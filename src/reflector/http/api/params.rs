@@ -1,15 +1,14 @@
 //! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
 //! said in the same words; one that is not known is an error.
 
-use std::net::IpAddr;
-use std::str::FromStr;
-
 use serde::Deserialize;
 
 use super::ApiError;
 use super::sorted::{
     Best, Key, PeersWanted, Place, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
+use crate::http::asked::{Wrong, destination, parse};
+pub(in crate::reflector) use crate::http::asked::{optional, required, vni, wrong};
 use crate::ids::PeerId;
 use crate::reflector::inspector::{PAGE_MAX, TapFilter};
 use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
@@ -134,7 +133,7 @@ impl PeersAsked {
             Some("established") => Some(PeerState::Established),
             Some("closing") => Some(PeerState::Closing),
             Some(other) => {
-                return Err(wrong("state", "connecting, established or closing", other));
+                return Err(wrong("state", "connecting, established or closing", other).into());
             }
         };
         let text = small(self.r#match.as_deref());
@@ -327,7 +326,7 @@ impl ExplainAsked {
             None | Some("standard") => NextHopType::Standard,
             Some("nat") => NextHopType::Nat,
             Some("lb") => NextHopType::LoadBalancerTarget,
-            Some(other) => return Err(wrong("type", "standard, nat or lb", other)),
+            Some(other) => return Err(wrong("type", "standard, nat or lb", other).into()),
         };
         let target_vni = number("target_vni", &self.target_vni)?;
         let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);
@@ -342,54 +341,13 @@ fn small(text: Option<&str>) -> Option<String> {
 }
 
 /// A peer by its number, with or without `#`.
-pub(in crate::reflector) fn peer(name: &str, text: &str) -> Result<PeerId, ApiError> {
+pub(in crate::reflector) fn peer(name: &str, text: &str) -> Result<PeerId, Wrong> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     digits.parse().map(PeerId).map_err(|_| wrong(name, "a peer's number", text))
-}
-
-pub(in crate::reflector) fn vni(name: &str, text: &str) -> Result<Vni, ApiError> {
-    parse(name, "a VNI", text).map(Vni)
-}
-
-/// A prefix; an address alone is one of full length.
-fn destination(name: &str, text: &str) -> Result<Destination, ApiError> {
-    let read = || {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        Destination::new(address, length.unwrap_or(most)).ok()
-    };
-    read().ok_or_else(|| wrong(name, "a prefix", text))
 }
 
 fn paging(cursor: Option<&str>, limit: Option<&str>) -> Result<(Cursor, usize), ApiError> {
     let cursor = optional("cursor", "what an earlier page said to be next", cursor)?;
     let limit: Option<usize> = optional("limit", "a number", limit)?;
     Ok((cursor.unwrap_or_default(), limit.unwrap_or(LIMIT).clamp(1, PAGE_MAX)))
-}
-
-pub(in crate::reflector) fn required<'a>(
-    name: &str,
-    text: Option<&'a str>,
-) -> Result<&'a str, ApiError> {
-    text.ok_or_else(|| ApiError::Asked(format!("{name} must be given")))
-}
-
-pub(in crate::reflector) fn optional<T: FromStr>(
-    name: &str,
-    expected: &str,
-    text: Option<&str>,
-) -> Result<Option<T>, ApiError> {
-    text.map(|text| parse(name, expected, text)).transpose()
-}
-
-fn parse<T: FromStr>(name: &str, expected: &str, text: &str) -> Result<T, ApiError> {
-    text.parse().map_err(|_| wrong(name, expected, text))
-}
-
-pub(in crate::reflector) fn wrong(name: &str, expected: &str, text: &str) -> ApiError {
-    ApiError::Asked(format!("{name}: expected {expected}, found {text:?}"))
 }

@@ -1,15 +1,16 @@
 //! What peers, VNIs and routes look like in JSON. Durations are seconds and say so in their names.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::sorted::{Found, Subscriber};
+use crate::http::answer::NextHopRow;
 use crate::shard::inspect::{
     Page, PeerDetail, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
-use crate::wire::{Capabilities, NextHop, NextHopType};
+use crate::wire::Capabilities;
 
 /// A part of a listing. `next` is what to go on with, null at the end.
 #[derive(Debug, Serialize)]
@@ -242,27 +243,6 @@ impl From<RouteInfo> for RouteRow {
             announcer_count: route.announcer_count,
             age_seconds: route.age.as_secs_f64(),
         }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct NextHopRow {
-    address: IpAddr,
-    target_vni: u32,
-    r#type: &'static str,
-    nat_from: u32,
-    nat_to: u32,
-}
-
-impl From<NextHop> for NextHopRow {
-    fn from(hop: NextHop) -> Self {
-        let r#type = match hop.kind() {
-            NextHopType::Standard => "standard",
-            NextHopType::Nat => "nat",
-            NextHopType::LoadBalancerTarget => "lb",
-        };
-        let (nat_from, nat_to) = hop.nat_ports();
-        Self { address: hop.address(), target_vni: hop.target_vni(), r#type, nat_from, nat_to }
     }
 }
 

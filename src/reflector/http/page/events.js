@@ -1,8 +1,7 @@
 // Routes and sessions as they come and go, the newest on top.
 "use strict";
-import { badge, count, el, heading, href, moment, peerLink, say, stream, vniLink } from "./core.js";
-import { table } from "./listing.js";
-import { hop } from "./vnis.js";
+import { badge, count, el, heading, hop, href, moment, peerLink, say, stream, vniLink } from "./core.js";
+import { table } from "./table.js";
 
 // Rows that are kept, and how often what has come is drawn: thousands may come in a second.
 const KEPT = 200, EVERY = 250;

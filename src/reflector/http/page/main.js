@@ -1,7 +1,8 @@
-// The frame around the views: which one is shown, the search box, light and dark, and what is wrong.
+// Which view is shown, the search box, and what is wrong.
 "use strict";
-import { el, href, place, say } from "./core.js";
+import { el, href, place } from "./core.js";
 import { events } from "./events.js";
+import { tell } from "./frame.js";
 import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
@@ -67,45 +68,8 @@ document.addEventListener("keydown", (event) => {
     find.elements.q.focus();
   }
 });
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  main.focus();
-});
-
-// Light and dark: as the system wants, unless told otherwise.
-const theme = document.getElementById("theme");
-const names = { auto: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
-const stored = () => {
-  try {
-    return localStorage.getItem("theme") in names ? localStorage.getItem("theme") : "auto";
-  } catch {
-    return "auto";
-  }
-};
-function paint(choice) {
-  if (choice === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = choice;
-  const [sign, text] = names[choice];
-  say(theme, sign);
-  theme.setAttribute("aria-label", `Colours: ${text}`);
-  theme.title = `Colours: ${text}`;
-}
-let choice = stored();
-paint(choice);
-theme.addEventListener("click", () => {
-  const all = Object.keys(names);
-  choice = all[(all.indexOf(choice) + 1) % all.length];
-  paint(choice);
-  try {
-    localStorage.setItem("theme", choice);
-  } catch {
-    // It holds until the page is left.
-  }
-});
 
 // What is wrong, above every view.
-const banners = document.getElementById("banners");
-const link = document.getElementById("link");
 listen(() => {
   const sample = latest();
   const wrong = [];
@@ -114,12 +78,7 @@ listen(() => {
     if (sample.stuck_shards > 0) wrong.push(["bad", `${sample.stuck_shards} ${sample.stuck_shards === 1 ? "shard has" : "shards have"} not turned for two seconds: see /livez.`]);
     if (sample.is_draining) wrong.push(["warn", "The reflector is draining: it takes no new sessions and ends those it has."]);
   }
-  say(link, live.isUp === null ? "connecting" : live.isUp ? "live" : "lost");
-  link.className = live.isUp === null ? "" : live.isUp ? "up" : "down";
-  const mark = JSON.stringify(wrong);
-  if (banners.mark === mark) return;
-  banners.mark = mark;
-  banners.replaceChildren(...wrong.map(([kind, text]) => el("p", { class: `banner ${kind}` }, text)));
+  tell(live.isUp, wrong);
 });
 
 window.addEventListener("hashchange", show);

@@ -2,7 +2,7 @@
 "use strict";
 import { ask, badge, count, el, href, measured, peerLink, peerName, poll, say, section } from "./core.js";
 import { latest, listen, live } from "./live.js";
-import { table } from "./listing.js";
+import { table } from "./table.js";
 import { plot } from "./plot.js";
 
 // Name, kind of number, value, where a click goes, what it means, and when it is a warning.

@@ -1,8 +1,9 @@
 // All peers, and one.
 "use strict";
-import { amount, ask, badge, count, el, heading, href, peerLink, peerName, poll, say, section, since, stateBadge, vniLink } from "./core.js";
-import { listing, table } from "./listing.js";
-import { routeColumns, routeId, standing } from "./vnis.js";
+import { amount, ask, badge, count, el, heading, href, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
+import { listing } from "./listing.js";
+import { table } from "./table.js";
+import { routeColumns, standing } from "./vnis.js";
 
 // Rates from what was counted at the last refresh and at this one.
 function rates() {

@@ -1,8 +1,9 @@
 // One box for everything, and why a peer has a route or lacks it.
 "use strict";
-import { ask, badge, count, el, heading, href, peerLink, peerName, poll, say, section, stateBadge, vniLink } from "./core.js";
-import { listing, table } from "./listing.js";
-import { routeColumns, routeId } from "./vnis.js";
+import { ask, badge, count, el, heading, href, peerLink, peerName, poll, routeId, say, section, stateBadge, vniLink } from "./core.js";
+import { listing } from "./listing.js";
+import { table } from "./table.js";
+import { routeColumns } from "./vnis.js";
 
 const isV4 = (text) => /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split(".").every((part) => Number(part) < 256);
 const isAddress = (text) => isV4(text) || (text.includes(":") && /^[0-9a-f:.]+$/i.test(text) && !/^\[/.test(text));

@@ -1,6 +1,6 @@
 // All VNIs, and one with its routes and subscribers.
 "use strict";
-import { ask, badge, count, el, heading, href, peerLink, poll, say, since, stateBadge, vniLink } from "./core.js";
+import { ask, badge, count, el, heading, hop, href, peerLink, poll, routeId, say, since, stateBadge, vniLink } from "./core.js";
 import { listing } from "./listing.js";
 
 // How far a subscription is, as parts of a cell.
@@ -10,15 +10,6 @@ export function standing({ state, behind_entries, behind_places }) {
 }
 
 // Columns of routes, wherever they are shown.
-const kinds = { standard: null, nat: "NAT", lb: "load balancer" };
-// A next hop, as parts of a cell.
-export const hop = ({ address, target_vni, type, nat_from, nat_to }) => [
-  { text: address, kind: "code" },
-  kinds[type] ? badge(kinds[type], "soft") : null,
-  type === "nat" ? { text: ` ports ${nat_from}–${nat_to}`, kind: "soft" } : null,
-  target_vni ? { text: ` into VNI ${target_vni}`, kind: "soft" } : null,
-];
-export const routeId = (route) => JSON.stringify([route.vni, route.destination, route.next_hop]);
 export function routeColumns({ withVni, explain }) {
   const announcers = (route) => {
     const shown = route.announcers.slice(0, 3).flatMap((id, index) => index ? [", ", peerLink(id)] : [peerLink(id)]);

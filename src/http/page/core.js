@@ -79,7 +79,7 @@ export async function ask(path, parameters = {}, signal) {
     answer = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal, headers: { accept: "application/json" } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("the reflector does not answer");
+    throw new Error("there is no answer");
   }
   const json = await answer.json().catch(() => null);
   if (!answer.ok) {
@@ -166,3 +166,13 @@ export const stateBadge = (peer) => badge(peer.state, peer.state === "establishe
 export const peerName = (peer) => peer.node || peer.remote || `peer ${peer.id}`;
 export const peerLink = (id, text) => ({ text: text ?? `#${id}`, href: href(`/peer/${id}`) });
 export const vniLink = (vni) => ({ text: String(vni), href: href(`/vni/${vni}`) });
+
+const types = { standard: null, nat: "NAT", lb: "load balancer" };
+// A next hop, as parts of a cell.
+export const hop = ({ address, target_vni, type, nat_from, nat_to }) => [
+  { text: address, kind: "code" },
+  types[type] ? badge(types[type], "soft") : null,
+  type === "nat" ? { text: ` ports ${nat_from}–${nat_to}`, kind: "soft" } : null,
+  target_vni ? { text: ` into VNI ${target_vni}`, kind: "soft" } : null,
+];
+export const routeId = (route) => JSON.stringify([route.vni, route.destination, route.next_hop]);

@@ -1,0 +1,43 @@
+//! What answers of both APIs have in common, as JSON.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::wire::{NextHop, NextHopType};
+
+#[derive(Serialize)]
+struct Refusal {
+    error: String,
+}
+
+/// Why there is no answer: one sentence.
+pub(crate) fn refusal(status: StatusCode, sentence: &dyn fmt::Display) -> Response {
+    (status, Json(Refusal { error: sentence.to_string() })).into_response()
+}
+
+/// Where a route leads.
+#[derive(Debug, Serialize)]
+pub(crate) struct NextHopRow {
+    address: IpAddr,
+    target_vni: u32,
+    r#type: &'static str,
+    nat_from: u32,
+    nat_to: u32,
+}
+
+impl From<NextHop> for NextHopRow {
+    fn from(hop: NextHop) -> Self {
+        let r#type = match hop.kind() {
+            NextHopType::Standard => "standard",
+            NextHopType::Nat => "nat",
+            NextHopType::LoadBalancerTarget => "lb",
+        };
+        let (nat_from, nat_to) = hop.nat_ports();
+        Self { address: hop.address(), target_vni: hop.target_vni(), r#type, nat_from, nat_to }
+    }
+}

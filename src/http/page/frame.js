@@ -1,0 +1,52 @@
+// The frame around the views: how it stands with the server, what is wrong, light and dark.
+"use strict";
+import { el, say } from "./core.js";
+
+const banners = document.getElementById("banners");
+const link = document.getElementById("link");
+
+// Says whether the server answers (null: not known yet), and what is wrong: [kind, text] of each.
+export function tell(isUp, wrong) {
+  say(link, isUp === null ? "connecting" : isUp ? "live" : "lost");
+  link.className = isUp === null ? "" : isUp ? "up" : "down";
+  const mark = JSON.stringify(wrong);
+  if (banners.mark === mark) return;
+  banners.mark = mark;
+  banners.replaceChildren(...wrong.map(([kind, text]) => el("p", { class: `banner ${kind}` }, text)));
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("content").focus();
+});
+
+// Light and dark: as the system wants, unless told otherwise.
+const theme = document.getElementById("theme");
+const names = { auto: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"] };
+const stored = () => {
+  try {
+    return localStorage.getItem("theme") in names ? localStorage.getItem("theme") : "auto";
+  } catch {
+    return "auto";
+  }
+};
+function paint(choice) {
+  if (choice === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
+  const [sign, text] = names[choice];
+  say(theme, sign);
+  theme.setAttribute("aria-label", `Colours: ${text}`);
+  theme.title = `Colours: ${text}`;
+}
+let choice = stored();
+paint(choice);
+theme.addEventListener("click", () => {
+  const all = Object.keys(names);
+  choice = all[(all.indexOf(choice) + 1) % all.length];
+  paint(choice);
+  try {
+    localStorage.setItem("theme", choice);
+  } catch {
+    // It holds until the page is left.
+  }
+});
