@@ -12,13 +12,14 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::core::{Leaf, Settings, Slot, TooManyRoutes};
+use super::core::{Leaf, Settings, Slot, TooManyRoutes, VniLook};
 use super::dataplane::{Batch, Driver};
 use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply};
 use super::peer::Peer;
 use super::readers::Readers;
-use super::{Config, Error, PeerState, PeerStatus, SessionError};
+use super::{Config, Error, PeerState, PeerStatus, RouteStatus, SessionError, VniStatus};
 use crate::reflector::Reflector;
+use crate::wire::Vni;
 
 /// Messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
@@ -268,6 +269,16 @@ impl Actor {
             Command::IsAnnounced { route, reply } => answer(reply, self.leaf.is_announced(route)),
             Command::Announcements { vni, reply } => answer(reply, self.leaf.announcements(vni)),
             Command::Routes { vni, reply } => answer(reply, self.leaf.routes(vni)),
+            Command::VniStatuses { after, max, reply } => {
+                answer(reply, self.vni_statuses(after, max));
+            }
+            Command::RouteStatuses { vni, what, after, max, reply } => {
+                let after = after.map(|route| (route.destination, route.next_hop));
+                let found = self.leaf.look_at_routes(vni, what, after, max);
+                let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
+                let rows = found.map(|rows| rows.into_iter().map(row).collect());
+                answer(reply, rows.ok_or(Error::NotSubscribed(vni)));
+            }
             Command::NextHops { vni, destination, reply } => {
                 answer(reply, self.leaf.next_hops(vni, destination));
             }
@@ -292,6 +303,20 @@ impl Actor {
             Command::StartServer { config, reply } => self.start_server(*config, reply),
             Command::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {
+        let status = |look: VniLook| {
+            let VniLook { vni, routes, stale, in_sync } = look;
+            VniStatus { vni, routes, stale, in_sync: self.names(in_sync) }
+        };
+        self.leaf.look_at_vnis(after, max).into_iter().map(status).collect()
+    }
+
+    /// Servers as they were added.
+    fn names(&self, slots: Vec<Slot>) -> Vec<String> {
+        let peers = slots.iter().filter_map(|slot| self.peers.get(slot));
+        peers.map(|peer| peer.address.clone()).collect()
     }
 
     fn find(&self, address: &str) -> Option<(Slot, &PeerEntry)> {

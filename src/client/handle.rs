@@ -10,9 +10,13 @@ use super::core::WatchId;
 use super::dataplane::Driver;
 use super::messages::{COMMANDS_MAX, Command, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
-use super::{Config, Error, NetworkClient, PeerStatus, Route};
+use super::{Config, Error, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
 use crate::reflector;
+use crate::reflector::inspect::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
+
+/// Rows that the actor makes for one question at most.
+const ROWS_MAX: usize = 4096;
 
 /// A leaf: cheap to clone, and to send to other threads.
 ///
@@ -216,6 +220,39 @@ impl MetalBond {
         destination: Destination,
     ) -> Result<Vec<NextHop>, Error> {
         self.ask(|reply| Command::NextHops { vni, destination, reply }).await
+    }
+
+    // How it stands, in parts: what is asked for row by row holds nobody up.
+
+    /// How it stands with VNIs that are subscribed to, in order: the first ones, or those behind one;
+    /// `max` of them, 4096 at most.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn vni_statuses(
+        &self,
+        after: Option<Vni>,
+        max: usize,
+    ) -> Result<Vec<VniStatus>, Error> {
+        let max = max.min(ROWS_MAX);
+        self.ask(|reply| Command::VniStatuses { after, max, reply }).await
+    }
+
+    /// Routes of a VNI and who has them, in order of destination and next hop: all of them or those
+    /// that are looked for; the first ones, or those behind one; `max` of them, 4096 at most. A
+    /// longest match finds prefixes whatever their host bits.
+    ///
+    /// # Errors
+    /// [`Error::NotSubscribed`].
+    pub async fn route_statuses(
+        &self,
+        vni: Vni,
+        what: Option<Lookup>,
+        after: Option<Route>,
+        max: usize,
+    ) -> Result<Vec<RouteStatus>, Error> {
+        let max = max.min(ROWS_MAX);
+        self.ask(|reply| Command::RouteStatuses { vni, what, after, max, reply }).await?
     }
 
     // Watches.

@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 
 use super::core::{Slot, WatchId};
 use super::watch::{PeerChange, RouteBatch, SyncChange};
-use super::{Error, PeerState, PeerStatus, Route, SessionError};
+use super::{Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
+use crate::reflector::inspect::Lookup;
 use crate::reflector::{Config as ServerConfig, Reflector, StartError};
 use crate::wire::{Destination, Hello, Message, NextHop, Update, Vni};
 
@@ -85,6 +86,19 @@ pub(super) enum Command {
     Routes {
         vni: Vni,
         reply: Reply<Vec<Route>>,
+    },
+    /// Answered in parts of `max` rows, so that nobody waits long for the actor.
+    VniStatuses {
+        after: Option<Vni>,
+        max: usize,
+        reply: Reply<Vec<VniStatus>>,
+    },
+    RouteStatuses {
+        vni: Vni,
+        what: Option<Lookup>,
+        after: Option<Route>,
+        max: usize,
+        reply: Reply<Result<Vec<RouteStatus>, Error>>,
     },
     NextHops {
         vni: Vni,

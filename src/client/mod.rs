@@ -59,5 +59,5 @@ pub use http::Http;
 pub use network_client::{NetworkClient, Retry, RouteError};
 pub use recording::{DummyClient, Record, RecordingClient};
 pub use route::Route;
-pub use status::{PeerState, PeerStatus};
+pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
 pub use watch::{PeerChange, PeerWatch, RouteBatch, RouteWatch, SyncChange, SyncWatch};

@@ -1,9 +1,10 @@
-//! What can be asked about a peer.
+//! What can be asked about a peer, a VNI and a route.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::SessionError;
+use super::{Route, SessionError};
+use crate::wire::Vni;
 
 /// How far a peer's session is. Names as the reference has them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -73,4 +74,26 @@ impl PeerStatus {
             sessions: 0,
         }
     }
+}
+
+/// A VNI that is subscribed to, as it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VniStatus {
+    /// Which one.
+    pub vni: Vni,
+    /// Routes that are known, stale ones included.
+    pub routes: usize,
+    /// Those that no server has now, and that are kept for a while.
+    pub stale: usize,
+    /// Servers whose table of it is here whole, as they were added.
+    pub in_sync: Vec<String>,
+}
+
+/// A route that is known, and where from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteStatus {
+    /// Which one.
+    pub route: Route,
+    /// Servers that have it, as they were added; none when it is stale.
+    pub servers: Vec<String>,
 }

@@ -60,7 +60,7 @@ impl Quiet {
 pub(in crate::client) struct Leaf {
     settings: Settings,
     intent: Intent,
-    learned: BTreeMap<Vni, Learned>,
+    pub(super) learned: BTreeMap<Vni, Learned>,
     sessions: BTreeMap<Slot, Session>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
     live: Servers,

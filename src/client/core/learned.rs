@@ -30,6 +30,9 @@ const RETURN: Duration = Duration::from_secs(35);
 /// What became visible or ceased to be.
 pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
 
+/// A route of one VNI; their order is that of all answers.
+pub(super) type Key = (Destination, NextHop);
+
 /// By kind, so that those whose place a new one may take stand together.
 type StaleKey = (Destination, NextHopType, NextHop);
 
@@ -37,7 +40,7 @@ type StaleKey = (Destination, NextHopType, NextHop);
 #[derive(Debug)]
 pub(super) struct Learned {
     /// Who has each; nobody, when it is stale.
-    routes: BTreeMap<(Destination, NextHop), Servers>,
+    routes: BTreeMap<Key, Servers>,
     /// Since when each stale route is.
     stale: BTreeMap<StaleKey, Moment>,
     /// A moment that is no later than any of these.
@@ -92,6 +95,23 @@ impl Learned {
         let rest = self.routes.range((from, Bound::Unbounded));
         rest.take_while(move |((found, _), _)| *found == destination)
             .map(|((_, next_hop), servers)| (*next_hop, *servers))
+    }
+
+    /// Some of the routes, and who has each, in order.
+    pub(super) fn between(
+        &self,
+        keys: (Bound<Key>, Bound<Key>),
+    ) -> impl Iterator<Item = (Key, Servers)> {
+        self.routes.range(keys).map(|(key, servers)| (*key, *servers))
+    }
+
+    /// How many routes there are, and how many of them are stale.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.routes.len(), self.stale.len())
+    }
+
+    pub(super) fn in_sync(&self) -> Servers {
+        self.in_sync
     }
 
     /// How many routes `slot` has. Walks all.

@@ -9,6 +9,7 @@
 //! * `feed`: what one reader has still to be told; coalesces.
 //! * `outgoing`: the same for one server: subscriptions and announcements.
 //! * `leaf`: all of it together.
+//! * `look`: what an operator asks, in bounded parts.
 //!
 //! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
 //! be told by the routes there are or were when it last asked, since opposite changes cancel out.
@@ -17,12 +18,14 @@ mod feed;
 mod intent;
 mod leaf;
 mod learned;
+mod look;
 mod outgoing;
 #[cfg(test)]
 mod tests;
 
 pub(super) use feed::Latest;
 pub(super) use leaf::{Leaf, Settings, TooManyRoutes, WatchId};
+pub(super) use look::VniLook;
 
 /// A server's place among those that are configured; free again once it is removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -56,6 +59,11 @@ impl Servers {
         let had = self.contains(slot);
         self.0 &= !(1 << slot.0);
         had
+    }
+
+    /// All of them, in order.
+    fn slots(self) -> impl Iterator<Item = Slot> {
+        (0..Slot::MAX).map(Slot).filter(move |slot| self.contains(*slot))
     }
 
     fn is_empty(self) -> bool {

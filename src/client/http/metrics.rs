@@ -51,14 +51,16 @@ async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
     for (peer, count) in sessions {
         text.sample(&[("peer", &*peer)], count);
     }
-    let vnis = leaf.subscribed_vnis().await?;
-    let mut routes = 0;
-    for vni in &vnis {
-        routes += leaf.routes(*vni).await?.len();
-    }
-    let behind = vnis.iter().filter(|vni| !sources.synced.has(**vni)).count();
+    let (mut vnis, mut routes, mut behind) = (0, 0, 0);
+    sources
+        .each_vni(|status| {
+            vnis += 1;
+            routes += status.routes;
+            behind += u32::from(status.in_sync.is_empty());
+        })
+        .await?;
     text.gauge("metalbond_routes", "Routes known.").sample(&[], routes);
-    text.gauge("metalbond_subscriptions", "VNIs that are subscribed to.").sample(&[], vnis.len());
+    text.gauge("metalbond_subscriptions", "VNIs that are subscribed to.").sample(&[], vnis);
     text.gauge(
         "metalbond_subscriptions_behind",
         "Of those, the ones whose table is not here whole.",

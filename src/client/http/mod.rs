@@ -1,10 +1,14 @@
-//! The leaf's HTTP endpoint: health, metrics, and its routes in the forms of the reference.
+//! The leaf's HTTP endpoint: a page, health, metrics, its routes in the forms of the reference, and an
+//! API.
 //!
-//! Runs where [`Http::serve`] is awaited and asks the leaf like anybody else. Read-only.
+//! Runs where [`Http::serve`] is awaited and asks the leaf like anybody else. Read-only, and keeps
+//! nothing.
 
+mod api;
 mod dump;
 mod metrics;
-mod sync;
+mod page;
+mod survey;
 
 use std::time::Duration;
 
@@ -14,9 +18,9 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use super::{Error, MetalBond};
+use super::{Error, MetalBond, SyncWatch};
 use crate::http::serve::serve;
-use sync::Synced;
+use api::ApiError;
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -39,7 +43,6 @@ pub struct Http {
 struct Sources {
     leaf: MetalBond,
     kernel: Option<Kernel>,
-    synced: Synced,
 }
 
 impl Http {
@@ -62,7 +65,6 @@ impl Http {
     /// [`Error::Stopped`], when the leaf has ended, as an error of I/O.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let Self { leaf, kernel } = self;
-        let synced = Synced::default();
         let watch = leaf.watch_sync().await.map_err(std::io::Error::other)?;
         let router = Router::new()
             .route("/livez", get(livez))
@@ -72,12 +74,20 @@ impl Http {
             .route("/metrics", get(metrics::metrics))
             .route("/routes.json", get(dump::json))
             .route("/routes.yaml", get(dump::yaml))
-            .with_state(Sources { leaf, kernel, synced: synced.clone() });
+            .merge(page::router())
+            .nest("/api/v1", api::router())
+            .fallback(async || ApiError::NoPage)
+            .with_state(Sources { leaf, kernel });
         tokio::select! {
             () = serve(listener, router) => Ok(()),
-            () = synced.follow(watch) => Err(std::io::Error::other(Error::Stopped)),
+            () = end(watch) => Err(std::io::Error::other(Error::Stopped)),
         }
     }
+}
+
+/// Waits until the leaf ends, which a watch of it tells.
+async fn end(mut watch: SyncWatch) {
+    while watch.next().await.is_some() {}
 }
 
 /// 200 while the leaf answers within [`STUCK`], else 503.

@@ -1,0 +1,93 @@
+//! What an operator asks of the leaf: parts of what is known, in order, each bounded by its asker.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Bound;
+
+use super::learned::{Key, Learned};
+use super::{Leaf, Slot};
+use crate::client::Route;
+use crate::reflector::inspect::Lookup;
+use crate::wire::{Destination, NextHop, Vni};
+
+/// How it stands with a VNI that is subscribed to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::client) struct VniLook {
+    pub(in crate::client) vni: Vni,
+    pub(in crate::client) routes: usize,
+    pub(in crate::client) stale: usize,
+    pub(in crate::client) in_sync: Vec<Slot>,
+}
+
+impl Leaf {
+    /// `max` VNIs that are subscribed to, behind one of them.
+    pub(in crate::client) fn look_at_vnis(&self, after: Option<Vni>, max: usize) -> Vec<VniLook> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let vnis = self.learned.range((from, Bound::Unbounded)).take(max);
+        let look = |(vni, learned): (&Vni, &Learned)| {
+            let (routes, stale) = learned.counts();
+            VniLook { vni: *vni, routes, stale, in_sync: learned.in_sync().slots().collect() }
+        };
+        vnis.map(look).collect()
+    }
+
+    /// `max` routes of a VNI, behind one of them, and which servers have each: none, when it is
+    /// stale. `None` when it is not subscribed to.
+    pub(in crate::client) fn look_at_routes(
+        &self,
+        vni: Vni,
+        what: Option<Lookup>,
+        after: Option<Key>,
+        max: usize,
+    ) -> Option<Vec<(Route, Vec<Slot>)>> {
+        let learned = self.learned.get(&vni)?;
+        let found = match what {
+            None => Some((Destination::FIRST, Destination::LAST)),
+            Some(Lookup::Exact(destination)) => Some((destination, destination)),
+            Some(Lookup::Longest(address)) => longest(learned, address),
+        };
+        let Some((first, last)) = found else { return Some(Vec::new()) };
+        let (first, last) = ((first, NextHop::FIRST), (last, NextHop::LAST));
+        let from = match after {
+            // A range must not end before it begins.
+            Some(after) if after >= last => return Some(Vec::new()),
+            Some(after) if after >= first => Bound::Excluded(after),
+            _ => Bound::Included(first),
+        };
+        let row = |((destination, next_hop), servers): (Key, super::Servers)| {
+            (Route { vni, destination, next_hop }, servers.slots().collect())
+        };
+        Some(learned.between((from, Bound::Included(last))).take(max).map(row).collect())
+    }
+}
+
+/// The first and the last prefix of the greatest length at which there are some that an address lies
+/// in. There may be several, since host bits belong to a route's identity; destinations are ordered
+/// by length before bits, so all between the two are of this length and have the address.
+fn longest(learned: &Learned, address: IpAddr) -> Option<(Destination, Destination)> {
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    (0..=bits).rev().find_map(|length| {
+        let (first, last) = span(address, length);
+        let (first, last) =
+            (Destination::new(first, length).ok()?, Destination::new(last, length).ok()?);
+        let keys = ((first, NextHop::FIRST), (last, NextHop::LAST));
+        let mut found = learned.between((Bound::Included(keys.0), Bound::Included(keys.1)));
+        found.next().map(|_| (first, last))
+    })
+}
+
+/// The first and the last address that begin with as many bits of this one.
+fn span(address: IpAddr, length: u8) -> (IpAddr, IpAddr) {
+    let length = u32::from(length);
+    match address {
+        IpAddr::V4(v4) => {
+            let host = u32::MAX.checked_shr(length).unwrap_or(0);
+            let at = |bits| Ipv4Addr::from_bits(bits).into();
+            (at(v4.to_bits() & !host), at(v4.to_bits() | host))
+        }
+        IpAddr::V6(v6) => {
+            let host = u128::MAX.checked_shr(length).unwrap_or(0);
+            let at = |bits| Ipv6Addr::from_bits(bits).into();
+            (at(v6.to_bits() & !host), at(v6.to_bits() | host))
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `/api/v1/`: how it stands with servers, VNIs, routes and the kernel, as JSON. Read-only.
+//!
+//! What grows with the table is asked of the leaf in parts, so nobody waits long for it, and an
+//! answer is one page.
+
+mod error;
+mod kernel;
+mod params;
+mod routes;
+mod servers;
+mod vnis;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::Sources;
+pub(super) use error::ApiError;
+
+pub(super) fn router() -> Router<Sources> {
+    Router::new()
+        .route("/servers", get(servers::list))
+        .route("/vnis", get(vnis::list))
+        .route("/routes", get(routes::list))
+        .route("/kernel", get(kernel::status))
+        .fallback(async || ApiError::NoPage)
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
+}

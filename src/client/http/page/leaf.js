@@ -1,0 +1,76 @@
+// How it stands with the leaf, asked again and again; which view is shown, and what is wrong.
+"use strict";
+import { ask, count, el, place, poll } from "./core.js";
+import { tell } from "./frame.js";
+import { overview, vni } from "./views.js";
+
+const views = [[/^\/$/, overview, "MetalBond leaf"], [/^\/vni\/(\d+)$/, vni, "VNI"]];
+const main = document.getElementById("content");
+const always = new AbortController().signal;
+// What the leaf said last: servers; counts of all VNIs; the kernel, null where routes are not
+// installed, undefined while that is not known.
+const leaf = { isUp: null, servers: null, vnis: null, kernel: undefined };
+const listeners = new Set();
+let shown = null, lastPath = null;
+
+function listen(hear, signal) {
+  listeners.add(hear);
+  signal.addEventListener("abort", () => listeners.delete(hear));
+  if (leaf.servers) hear(leaf);
+}
+
+function wrong() {
+  if (leaf.isUp === false) return [["bad", "The leaf does not answer. What is shown is as of then; it is tried again every two seconds."]];
+  const found = [], { servers, vnis, kernel } = leaf;
+  if (servers && !servers.some(({ state }) => state === "established")) {
+    found.push(["bad", servers.length ? "No server is connected. Routes that are known stay until their stale time is over." : "There is no server: give one with --server."]);
+  }
+  if (vnis?.not_whole) found.push(["warn", `Of ${count(vnis.total)} VNIs, the tables of ${count(vnis.not_whole)} are not here whole.`]);
+  if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
+  if (kernel?.refused) found.push(["warn", `The kernel refuses ${count(kernel.refused)} routes: its reasons are in the log.`]);
+  if (kernel?.conflicts) found.push(["warn", `${count(kernel.conflicts)} routes cannot be installed: another protocol's are in their way.`]);
+  return found;
+}
+
+function changed(news) {
+  Object.assign(leaf, news);
+  tell(leaf.isUp, wrong());
+  if (leaf.servers) for (const hear of listeners) hear(leaf);
+}
+// Each is asked by itself: the kernel may take its time.
+function follow(question) {
+  poll(2000, async () => {
+    try {
+      changed({ isUp: true, ...await question() });
+    } catch (error) {
+      if (error.status === undefined) changed({ isUp: false });
+    }
+  }, always);
+}
+follow(async () => {
+  const [servers, vnis] = await Promise.all([ask("servers"), ask("vnis", { limit: 1 })]);
+  return { servers: servers.rows, vnis };
+});
+follow(async () => ({ kernel: await ask("kernel") }));
+
+function show() {
+  const { path, parameters } = place();
+  shown?.abort();
+  shown = new AbortController();
+  const found = views.map(([pattern, view, name]) => [pattern.exec(path), view, name]).find(([match]) => match);
+  main.replaceChildren();
+  if (found) {
+    const [match, view, name] = found;
+    document.title = match[1] ? `${name} ${match[1]} – MetalBond leaf` : name;
+    view(main, { parameters, signal: shown.signal, argument: match[1], listen });
+  } else {
+    main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
+  }
+  if (lastPath !== null && lastPath !== path) {
+    main.querySelector("h1")?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+  lastPath = path;
+}
+window.addEventListener("hashchange", show);
+show();
