@@ -4,6 +4,9 @@
 mod dataplane;
 mod harness;
 mod hostile;
+mod http;
 mod intent;
+#[cfg(target_os = "linux")]
+mod page;
 mod servers;
 mod watches;

@@ -1,23 +1,41 @@
-//! What a leaf's metrics say of its routes in the kernel.
+//! What a leaf's metrics and API say of its routes in the kernel.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+
+use serde_json::{Value, json};
 
 use crate::harness::{Lab, Leaf, PATIENCE, TUNNEL, at, table, wait_until};
 
 /// In a namespace of the test's own every port is free.
 const HTTP: &str = "127.0.0.1:9471";
+const DOCUMENT: &str = include_str!("../../docs/http.md");
 
-/// The metrics of the leaf process in a leaf's namespace; empty while it does not answer yet.
-fn metrics(leaf: &Leaf) -> String {
+/// An answer of the leaf process in a leaf's namespace; empty while it does not answer yet.
+fn ask(leaf: &Leaf, path: &str) -> String {
     at(leaf.namespace(), || {
         let Ok(mut socket) = TcpStream::connect(HTTP) else { return String::new() };
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        write!(socket, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         answer
     })
+}
+
+fn metrics(leaf: &Leaf) -> String {
+    ask(leaf, "/metrics")
+}
+
+/// What the API says of the kernel; it has the members that its documentation shows.
+fn kernel(leaf: &Leaf) -> Value {
+    let answer = ask(leaf, "/api/v1/kernel");
+    let real: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let (_, example) = DOCUMENT.split_once("Of a leaf, `GET /api/v1/kernel`\n\n```json\n").unwrap();
+    let example: Value = serde_json::from_str(example.split_once("```").unwrap().0).unwrap();
+    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&real), members(&example));
+    real
 }
 
 fn wait_for_samples(leaf: &Leaf, samples: &[&str]) {
@@ -29,7 +47,7 @@ fn wait_for_samples(leaf: &Leaf, samples: &[&str]) {
 }
 
 #[test]
-fn metrics_tell_how_routes_stand_with_the_kernel() {
+fn metrics_and_api_tell_how_routes_stand_with_the_kernel() {
     let Some(lab) = Lab::new() else { return };
     let (a, b) = (lab.leaf("a"), lab.leaf("b"));
     let (taken, free) = (b.add_guest(100, 2), b.add_guest(100, 3));
@@ -49,6 +67,10 @@ fn metrics_tell_how_routes_stand_with_the_kernel() {
             "metalbond_kernel_repairs_total 0",
         ],
     );
+    let said = kernel(a);
+    let counts = ["desired", "installed", "conflicts", "refused"].map(|name| said[name].clone());
+    assert_eq!(counts, [4, 3, 1, 0].map(|count| json!(count)));
+    assert_eq!(said["device_up"], true);
     a.ip(&format!("-4 route delete {} table {table}", free.v4()));
     a.wait_for_route(100, free.v4(), &[b]);
     wait_for_samples(
@@ -60,4 +82,5 @@ fn metrics_tell_how_routes_stand_with_the_kernel() {
         a,
         &["metalbond_kernel_device_up 0", "metalbond_kernel_routes{state=\"installed\"} 0"],
     );
+    assert_eq!(kernel(a)["device_up"], false);
 }

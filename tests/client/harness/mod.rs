@@ -1,5 +1,7 @@
 //! What the scripts are made of.
 
+#[path = "../../common/http.rs"]
+pub(crate) mod ask;
 pub(crate) mod proxy;
 pub(crate) mod server;
 
@@ -7,10 +9,11 @@ use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use metalbond::client::{Backoff, Config, Error, MetalBond, PeerState, PeerStatus, Route};
+use metalbond::client::{Backoff, Config, Error, Http, MetalBond, PeerState, PeerStatus, Route};
 use metalbond::io::{self, IoChoice};
 use metalbond::reflector::{self, Reflector, Settings};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
+use tokio::net::TcpListener;
 
 /// How long anything may take before a script fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -83,6 +86,14 @@ pub(crate) async fn leaf(address: SocketAddr) -> MetalBond {
     let leaf = MetalBond::start(config());
     leaf.add_peer(address.to_string(), None).await.unwrap();
     leaf
+}
+
+/// Answers HTTP for a leaf, as long as the test runs; where.
+pub(crate) async fn answer_http(leaf: &MetalBond) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(Http::new(leaf.clone()).serve(listener));
+    address
 }
 
 pub(crate) fn route(vni: u32, n: u32, hop: u16) -> Route {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use metalbond::wire::{Hello, Message, Vni, split};
+use metalbond::wire::{Capabilities, Extensions, Hello, Message, Vni, split};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -26,9 +26,19 @@ impl Server {
 
     /// Accepts, and shakes hands as the reference does: no extensions.
     pub(crate) async fn establish(&self) -> Session {
+        self.shake_hands(hello(60)).await
+    }
+
+    /// The same as a server that says when a table is complete.
+    pub(crate) async fn establish_with_end_of_table(&self) -> Session {
+        let extensions = Extensions::new(Capabilities::END_OF_TABLE, String::new(), String::new());
+        self.shake_hands(Hello { extensions: Some(extensions), ..hello(60) }).await
+    }
+
+    async fn shake_hands(&self, hello: Hello) -> Session {
         let mut session = self.accept().await;
         assert!(matches!(session.read().await, Some(Message::Hello(_))));
-        session.write(&[Message::Hello(hello(60)), Message::Keepalive]).await;
+        session.write(&[Message::Hello(hello), Message::Keepalive]).await;
         assert_eq!(session.read().await, Some(Message::Keepalive));
         session
     }

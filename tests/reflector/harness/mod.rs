@@ -1,5 +1,7 @@
 //! What the tests share: a reflector on each I/O, peers to talk to it, and waiting with a deadline.
 
+#[path = "../../common/http.rs"]
+mod ask;
 pub(crate) mod bystanders;
 pub(crate) mod client;
 #[cfg(target_os = "linux")]

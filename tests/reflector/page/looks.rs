@@ -1,5 +1,6 @@
 //! Light, dark and narrow. Pictures are left among the build's temporary files, to be looked at.
 
+use super::browser::CONTRAST;
 use super::{Scene, on_page};
 use crate::harness::client::hello_of;
 use crate::harness::http::get_json;
@@ -82,29 +83,6 @@ fn it_fits_a_narrow_screen(scene: &mut Scene) {
         assert_eq!(width, 400, "{view} is wider than the screen");
     });
 }
-
-/// Every text has the contrast that WCAG asks for.
-const CONTRAST: &str = r#"(() => {
-    const parts = (color) => color.match(/[\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
-        .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
-    const back = (node) => {
-        for (let at = node; at; at = at.parentElement) {
-            const color = parts(getComputedStyle(at).backgroundColor);
-            if (color.length === 3 || color[3] === 1) return color;
-        }
-    };
-    const wrong = [];
-    for (const node of document.querySelectorAll('body *')) {
-        const isText = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-        if (!isText || !node.checkVisibility() || node.closest('svg, [aria-disabled], .unseen')) continue;
-        const [one, two] = [light(parts(getComputedStyle(node).color)), light(back(node))];
-        const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-        if (ratio < 4.5) wrong.push(`${ratio.toFixed(2)}: ${node.innerText}`);
-    }
-    return wrong.join("\n");
-})()"#;
 
 fn texts_stand_out_from_what_is_behind_them(scene: &mut Scene) {
     let _clients = some_peers(scene);

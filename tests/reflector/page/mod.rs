@@ -1,5 +1,6 @@
 //! The operator's page, in a real browser.
 
+#[path = "../../common/browser.rs"]
 mod browser;
 mod listings;
 mod looks;
@@ -7,7 +8,6 @@ mod scale;
 mod views;
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use metalbond::io::IoChoice;
 
@@ -47,15 +47,7 @@ use on_page;
 
 /// Runs a script where there is a browser. At its end nothing may have gone wrong in the page.
 fn in_browser(script: impl FnOnce(&mut Scene)) {
-    // One browser at a time: several would only wait for each other.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(browser) = Browser::open() else {
-        let is_strict = std::env::var_os("METALBOND_TEST_STRICT").is_some();
-        assert!(!is_strict, "not to be skipped: chromium is not installed");
-        println!("SKIPPED: chromium is not installed");
-        return;
-    };
+    let Some((_turn, browser)) = Browser::take_turn() else { return };
     run(IoChoice::Epoll, |config: Config| {
         let (reflector, peers, http) = start_with_http(config);
         let mut scene = Scene { reflector: Some(reflector), peers, http, browser };

@@ -25,10 +25,10 @@ function wrong() {
   if (servers && !servers.some(({ state }) => state === "established")) {
     found.push(["bad", servers.length ? "No server is connected. Routes that are known stay until their stale time is over." : "There is no server: give one with --server."]);
   }
-  if (vnis?.not_whole) found.push(["warn", `Of ${count(vnis.total)} VNIs, the tables of ${count(vnis.not_whole)} are not here whole.`]);
+  if (vnis?.not_whole) found.push(["warn", `VNIs whose table is not here whole: ${count(vnis.not_whole)} of ${count(vnis.total)}.`]);
   if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
-  if (kernel?.refused) found.push(["warn", `The kernel refuses ${count(kernel.refused)} routes: its reasons are in the log.`]);
-  if (kernel?.conflicts) found.push(["warn", `${count(kernel.conflicts)} routes cannot be installed: another protocol's are in their way.`]);
+  if (kernel?.refused) found.push(["warn", `Routes that the kernel refuses: ${count(kernel.refused)}. Its reasons are in the log.`]);
+  if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because another protocol's are in their way: ${count(kernel.conflicts)}.`]);
   return found;
 }
 

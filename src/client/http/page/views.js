@@ -14,6 +14,7 @@ function paged({ path, fixed = {}, hear, ...about }, signal) {
   const fault = el("p", { class: "fault", hidden: true });
   const first = el("a", { class: "button", name: "first", href: href(here.path, kept), hidden: !after }, "First page");
   const on = el("a", { class: "button", name: "next", hidden: true }, "Next page");
+  const foot = el("div", { class: "foot", hidden: true }, el("span", { class: "paging" }, first, on));
   poll(2000, async () => {
     try {
       const answer = await ask(path, { ...fixed, after, limit: 100 }, signal);
@@ -21,6 +22,7 @@ function paged({ path, fixed = {}, hear, ...about }, signal) {
       fault.hidden = true;
       grid.show(answer.rows);
       on.hidden = !answer.next;
+      foot.hidden = !after && !answer.next;
       if (answer.next) on.setAttribute("href", href(here.path, { ...kept, after: answer.next }));
       hear?.(answer);
     } catch (error) {
@@ -29,19 +31,20 @@ function paged({ path, fixed = {}, hear, ...about }, signal) {
       fault.hidden = false;
     }
   }, signal);
-  return el("div", {}, fault, grid.node, el("div", { class: "foot" }, el("span", { class: "paging" }, first, on)));
+  return el("div", {}, fault, grid.node, foot);
 }
 
 // Asks for an address or a prefix in a VNI.
 function lookUp(vni, find) {
   const field = (name, label, placeholder, value, more) => el("label", {}, el("span", {}, label),
     el("input", { name, placeholder, value, autocomplete: "off", spellcheck: "false", ...more }));
-  return el("form", { class: "form", role: "search", onsubmit: (event) => {
+  const form = el("form", { class: "form", role: "search", onsubmit: (event) => {
     event.preventDefault();
     const value = (name) => event.target.elements[name].value.trim();
     location.hash = href(`/vni/${value("vni")}`, { find: value("find") });
   } }, field("vni", "VNI", "number", vni, { required: true, pattern: "\\d+", inputmode: "numeric" }),
   field("find", "Address or prefix", "10.0.0.1 or 10.0.0.0/24", find), el("button", { type: "submit" }, "Look up"));
+  return section("Routes of an address", "longest match, or exactly a prefix; nothing: all routes", form);
 }
 
 const states = { established: "good", retry: "warn" };
@@ -107,8 +110,8 @@ export function overview(main, { parameters, signal, listen }) {
   main.append(
     el("h1", { class: "unseen", tabindex: "-1" }, "Overview"),
     el("div", { class: "cards" }, drawn.map((card) => card.node)),
+    lookUp("", ""),
     section("Servers", null, servers.node),
-    section("Routes of an address", "longest match, or exactly a prefix; nothing: all routes", lookUp("", "")),
     section("VNIs", null, el("div", { class: "tabs" }, tab("", "All", isAll), tab("false", "Not whole", !isAll)), vnis),
     section("Kernel", null, list, none));
   listen((leaf) => {
@@ -132,13 +135,13 @@ export function vni(main, { argument, parameters, signal }) {
       { title: "From", of: (route) => route.is_stale ? badge("stale: no server has it now", "warn") : listed(route.servers) },
     ] }, signal);
   main.append(heading(`VNI ${argument}`, el("a", { class: "button", href: "#/" }, "Overview")), standing,
-    el("section", {}, lookUp(argument, find)), el("section", {}, routes));
+    lookUp(argument, find), el("section", {}, routes));
   poll(2000, async () => {
     try {
       const { rows } = await ask("vnis", { vni: argument, limit: 1 }, signal);
       if (signal.aborted) return;
       const row = rows.find(({ vni }) => vni === number);
-      say(standing, row ? `${count(row.routes)} routes, ${row.stale ? `${count(row.stale)} of them stale, ` : ""}`
+      say(standing, row ? `Routes: ${count(row.routes)}, ${row.stale ? `${count(row.stale)} of them stale, ` : ""}`
         + (row.is_whole ? `whole from ${row.in_sync.join(" and ")}` : `not whole: ${row.missing}`)
         : "The leaf does not subscribe to this VNI.");
     } catch (error) {

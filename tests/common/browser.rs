@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -22,6 +23,29 @@ const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
     --disable-component-update --disable-sync --hide-scrollbars --user-data-dir=\"$1\" \
     --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
+
+/// What the texts are that lack the contrast that WCAG asks for; empty, when all have it.
+pub(crate) const CONTRAST: &str = r#"(() => {
+    const parts = (color) => color.match(/[\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
+        .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+    const back = (node) => {
+        for (let at = node; at; at = at.parentElement) {
+            const color = parts(getComputedStyle(at).backgroundColor);
+            if (color.length === 3 || color[3] === 1) return color;
+        }
+    };
+    const wrong = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const isText = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        if (!isText || !node.checkVisibility() || node.closest('svg, [aria-disabled], .unseen')) continue;
+        const [one, two] = [light(parts(getComputedStyle(node).color)), light(back(node))];
+        const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+        if (ratio < 4.5) wrong.push(`${ratio.toFixed(2)}: ${node.innerText}`);
+    }
+    return wrong.join("\n");
+})()"#;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -38,8 +62,22 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    /// A browser for as long as the first of the two is kept: one at a time, several would only wait
+    /// for each other. Says SKIPPED where there is no Chromium.
+    pub(crate) fn take_turn() -> Option<(MutexGuard<'static, ()>, Self)> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(browser) = Self::open() else {
+            let is_strict = std::env::var_os("METALBOND_TEST_STRICT").is_some();
+            assert!(!is_strict, "not to be skipped: chromium is not installed");
+            println!("SKIPPED: chromium is not installed");
+            return None;
+        };
+        Some((turn, browser))
+    }
+
     /// `None` where there is no Chromium.
-    pub(crate) fn open() -> Option<Self> {
+    fn open() -> Option<Self> {
         if Command::new("chromium").arg("--version").output().is_err() {
             return None;
         }
