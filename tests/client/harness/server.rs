@@ -63,9 +63,10 @@ impl Session {
                 self.unread.drain(..length);
                 return Some(message);
             }
-            let mut bytes = [0; 65_535];
-            match self.stream.read(&mut bytes).await {
-                Ok(count) if count > 0 => self.unread.extend_from_slice(&bytes[..count]),
+            // Not into an array: that would be a part of every future that awaits this one.
+            self.unread.reserve(65_535);
+            match self.stream.read_buf(&mut self.unread).await {
+                Ok(count) if count > 0 => {}
                 _ => return None,
             }
         }
