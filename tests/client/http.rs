@@ -72,9 +72,11 @@ async fn servers_say_how_it_stands_with_them(io: IoChoice) {
     assert!(!down["last_error"].as_str().unwrap().is_empty());
     // Lost, and back.
     proxy.set(Mode::Cut);
-    let is_lost = |answer: &Value| up(answer)["state"] != "established";
+    // What is whole is asked before how the sessions are: one may end in between.
+    let is_lost =
+        |answer: &Value| up(answer)["state"] != "established" && up(answer)["whole_count"] == 0;
     let lost = up(&until(http, "/api/v1/servers", is_lost));
-    assert_eq!((&lost["whole"], &lost["whole_count"]), (&json!([]), &json!(0)));
+    assert_eq!(lost["whole"], json!([]));
     assert!(lost["last_error"].is_string(), "{lost}");
     proxy.set(Mode::To(address));
     let is_back = |answer: &Value| up(answer)["whole_count"] == 2;
