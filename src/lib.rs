@@ -44,6 +44,7 @@ mod session;
 mod shard;
 #[cfg(test)]
 mod simulation;
+mod sources;
 mod table;
 pub mod wire;
 

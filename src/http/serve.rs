@@ -6,9 +6,8 @@
 //! one that has gone, or reads nothing, is given up when the kernel says so. Half of the places are for
 //! others than any one source: a reader that hangs again and again does not keep probes out either.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +20,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::sources::{Counts, Source};
+
 /// What is bounded.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     /// Connections at a time.
     connections: usize,
-    /// Of these, of one source: an IPv4 address, or an IPv6 /64. Further ones are closed.
-    per_source: usize,
+    /// Of these, of one [`Source`]. Further ones are closed.
+    per_source: u64,
     /// For the head of a request, from the connection's begin or the answer before.
     head: Duration,
 }
@@ -77,7 +78,7 @@ pub(crate) async fn serve(listener: impl Listener, router: Router) {
 async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let mut connections = JoinSet::new();
-    let mut sources: HashMap<IpAddr, usize> = HashMap::new();
+    let mut held = Counts::default();
     loop {
         // Nobody closes it.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -85,37 +86,17 @@ async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        while let Some(ended) = connections.try_join_next() {
-            let Ok(Some(source)) = ended else { continue };
-            if let Some(open) = sources.get_mut(&source) {
-                *open -= 1;
-                if *open == 0 {
-                    sources.remove(&source);
-                }
-            }
+        while connections.try_join_next().is_some() {}
+        let source = address.map(Source::of);
+        if source.is_some_and(|source| held.of(source) >= bounds.per_source) {
+            continue;
         }
-        let source = address.map(source);
-        if let Some(source) = source {
-            let open = sources.entry(source).or_default();
-            if *open >= bounds.per_source {
-                continue;
-            }
-            *open += 1;
-        }
+        let taken = (place, source.map(|source| held.add(source)));
         let router = router.clone();
         connections.spawn(async move {
             converse(bounds, socket, router).await;
-            drop(place);
-            source
+            drop(taken);
         });
-    }
-}
-
-/// Who has one address of an IPv6 /64 has them all.
-fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        v4 => v4,
     }
 }
 

@@ -3,11 +3,9 @@
 //! Pure: addresses and the time go in, verdicts come out. The acceptor asks for each connection, and
 //! the shards ask for the sessions that they hold when the lists change.
 
-mod counts;
 mod list;
 mod prefix;
 mod rate;
-mod source;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,12 +13,10 @@ use std::time::Duration;
 pub use list::AccessList;
 pub use prefix::{Prefix, PrefixError};
 
-pub(super) use counts::Place;
-
-use self::counts::Counts;
 use self::rate::Rates;
-use self::source::Source;
 use crate::session::CloseReason;
+pub(super) use crate::sources::Place;
+use crate::sources::{Counts, Source};
 
 /// Who may connect. The default is everybody, as often as they like.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

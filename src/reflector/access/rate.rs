@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::source::Source;
+use crate::sources::Source;
 
 /// Sources remembered at most. Past that the bucket is forgotten that is nearest to full, of which
 /// least is lost.

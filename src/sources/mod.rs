@@ -1,16 +1,22 @@
-//! What counts as one source of connections.
+//! What counts as one source of connections, and how many each holds (`counts`).
+//!
+//! For sessions and for readers of HTTP alike.
+
+mod counts;
 
 use std::net::IpAddr;
 
+pub(crate) use counts::{Counts, Place};
+
 /// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     V4(u32),
     V6(u64),
 }
 
 impl Source {
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
             IpAddr::V6(address) => {

@@ -1,36 +1,36 @@
-//! How many sessions each source holds.
+//! How many connections each source holds.
 //!
-//! The acceptor counts up, and the sessions end on other threads. So a session holds a share of its
-//! source's entry, and the shares are the count: whoever drops the connection has counted down.
+//! Who accepts counts up, and connections end elsewhere, sessions on other threads. So a connection holds
+//! a share of its source's entry, and the shares are the count: whoever drops it has counted down.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::source::Source;
+use super::Source;
 
-/// Entries without sessions that are kept before they are looked for.
+/// Entries without connections that are kept before they are looked for.
 const SLACK: usize = 1024;
 
-/// A session's place among those of its source; dropped with the connection.
+/// A connection's place among those of its source; dropped with it.
 #[derive(Debug)]
 #[must_use]
-pub(in crate::reflector) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<()>);
+pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<()>);
 
-/// Entries of sources that hold sessions, and of some that did.
+/// Entries of sources that hold connections, and of some that did.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     held: HashMap<Source, Arc<()>>,
-    /// How many to have before those without sessions are looked for.
+    /// How many to have before those without connections are looked for.
     sweep_at: usize,
 }
 
 impl Counts {
-    /// Sessions of a source.
-    pub(super) fn of(&self, source: Source) -> u64 {
+    /// Connections of a source.
+    pub(crate) fn of(&self, source: Source) -> u64 {
         self.held.get(&source).map_or(0, |share| Arc::strong_count(share) as u64 - 1)
     }
 
-    pub(super) fn add(&mut self, source: Source) -> Place {
+    pub(crate) fn add(&mut self, source: Source) -> Place {
         if self.held.len() > self.sweep_at {
             self.held.retain(|_, share| Arc::strong_count(share) > 1);
             // As many again must come before the next look, so each costs its share only.
