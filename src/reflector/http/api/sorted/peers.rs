@@ -3,6 +3,7 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
+use crate::ids::PeerId;
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{PeerInfo, PeerState, ROWS_MAX};
@@ -56,11 +57,15 @@ impl PeersWanted {
 /// `text` is in small letters.
 pub(super) fn is_named(peer: &PeerInfo, text: &str) -> bool {
     let is_in = |name: &str| name.to_lowercase().contains(text);
-    let is_id = text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.id.0);
-    is_id
+    is_number(peer.id, text)
         || is_in(&peer.node)
         || is_in(&peer.agent)
         || peer.remote.is_some_and(|remote| is_in(&remote.to_string()))
+}
+
+/// Whether a text is the number of a peer, as it is or as it is shown.
+pub(super) fn is_number(peer: PeerId, text: &str) -> bool {
+    text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.0)
 }
 
 /// Goes through all peers for the best ones.

@@ -2,7 +2,7 @@
 
 use super::best::Found;
 use super::key::Columns;
-use super::peers::is_named;
+use super::peers::{is_named, is_number};
 use super::{Best, Key, Sort};
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
@@ -70,7 +70,7 @@ impl Subscriber {
     fn is_named(&self, text: &str) -> bool {
         match &self.session {
             Some(peer) => is_named(peer, text),
-            None => text.strip_prefix('#').unwrap_or(text).parse() == Ok(self.subscription.peer.0),
+            None => is_number(self.subscription.peer, text),
         }
     }
 }
