@@ -41,8 +41,12 @@ impl Form for Json {
             self.vni = Some(vni);
         }
         let (family, prefix) = (family(&row.destination), row.destination);
-        let key = format_args!("{{\\\"IPVersion\\\":{family},\\\"Prefix\\\":\\\"{prefix}\\\"}}");
-        put(out, format_args!("\n      \"{key}\": ["));
+        put(
+            out,
+            format_args!(
+                "\n      \"{{\\\"IPVersion\\\":{family},\\\"Prefix\\\":\\\"{prefix}\\\"}}\": ["
+            ),
+        );
         sort(&mut row.next_hops);
         for (place, hop) in row.next_hops.iter().enumerate() {
             let (from, to) = hop.nat_ports();
@@ -86,8 +90,7 @@ impl Form for Yaml {
             self.vni = Some(vni);
         }
         let (family, prefix) = (family(&row.destination), row.destination);
-        let key = format_args!("'{{\"IPVersion\":{family},\"Prefix\":\"{prefix}\"}}'");
-        put(out, format_args!("\n    {key}:"));
+        put(out, format_args!("\n    '{{\"IPVersion\":{family},\"Prefix\":\"{prefix}\"}}':"));
         sort(&mut row.next_hops);
         for hop in &row.next_hops {
             let (from, to) = hop.nat_ports();
