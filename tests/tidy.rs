@@ -1,5 +1,6 @@
 //! The rules of the source tree that no lint knows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,36 @@ fn files_stay_small() {
         }
     }
     assert!(found.is_empty(), "files to cut up:\n{}", found.join("\n"));
+}
+
+/// One way to skip a test, so that each is counted, and fails where none may be skipped.
+#[test]
+fn tests_are_skipped_by_the_macro_alone() {
+    let mut found = Vec::new();
+    for folder in ["src", "tests", "loadgen"] {
+        for file in sources(&root().join(folder)) {
+            if file.starts_with(root().join("tests/support")) || file.ends_with("tests/tidy.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap().to_lowercase();
+            for (number, line) in (1..).zip(text.lines()) {
+                let says_so = line.contains("print") && line.contains("skipped");
+                if says_so || line.contains("metalbond_test_strict") {
+                    found.push(format!("{}:{number}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "tests to skip with support::skip!:\n{}", found.join("\n"));
+}
+
+#[test]
+fn the_packages_that_tests_need_are_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let command = readme.split("apt-get install ").nth(1).unwrap().split("```").next().unwrap();
+    let named: BTreeSet<_> = command.split_whitespace().filter(|word| *word != "\\").collect();
+    let needed: BTreeSet<_> = support::packages().map(|(_, package)| package).collect();
+    assert_eq!(named, needed);
 }
 
 fn root() -> PathBuf {

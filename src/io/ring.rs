@@ -145,15 +145,15 @@ fn open_rings() -> BTreeSet<RawFd> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::choice::Unavailable;
     use super::super::probe::available;
     use super::*;
     use std::rc::Rc;
 
     #[test]
     fn impossible_sizes_are_an_error_and_no_panic() {
-        if available().is_err() {
-            println!("skipped: no io_uring here");
-            return;
+        if let Err(Unavailable { reason, .. }) = available() {
+            support::skip!(format!("no io_uring: {reason}"));
         }
         let error = UringRuntime::with_sizes(1 << 30, 16).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
@@ -161,9 +161,8 @@ mod tests {
 
     #[test]
     fn each_runtime_knows_its_own_ring() {
-        if available().is_err() {
-            println!("skipped: no io_uring here");
-            return;
+        if let Err(Unavailable { reason, .. }) = available() {
+            support::skip!(format!("no io_uring: {reason}"));
         }
         let threads: Vec<_> = (0..8)
             .map(|_| {
@@ -184,9 +183,8 @@ mod tests {
     #[test]
     fn an_overflown_completion_queue_loses_nothing() {
         use super::super::{Backend, OutBuf, Stream};
-        if available().is_err() {
-            println!("skipped: no io_uring here");
-            return;
+        if let Err(Unavailable { reason, .. }) = available() {
+            support::skip!(format!("no io_uring: {reason}"));
         }
         let runtime = UringRuntime::with_sizes(8, 16).unwrap();
         runtime.block_on(async {

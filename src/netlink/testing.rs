@@ -8,19 +8,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there
-/// can't be one, says so and runs nothing.
+/// can't be one, the test is skipped.
 ///
 /// Sockets opened in `test` are in that namespace; so are a runtime's when it is made there and has
 /// no other threads.
 pub(crate) fn in_namespace(test: impl FnOnce(&Namespace) + Send) {
     let Some(namespace) = Namespace::new() else { return };
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        // With the name of the test, which it says when it fails.
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn_scoped(scope, || {
             let file = File::open(format!("/run/netns/{}", namespace.name)).unwrap();
             move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
             test(&namespace);
         });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        thread.unwrap().join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 
@@ -35,16 +37,15 @@ impl Namespace {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = format!("metalbond-{}-{serial}-leaf", std::process::id());
+        if let Some(missing) = support::missing(&["ip"]) {
+            support::skip!(missing);
+        }
         if !rustix::process::geteuid().is_root() {
-            println!("SKIPPED: a network namespace needs root");
-            return None;
+            support::skip!("a network namespace needs root");
         }
         match Command::new("ip").args(["netns", "add", &name]).output() {
             Ok(output) if output.status.success() => {}
-            failed => {
-                println!("SKIPPED: ip netns add {name}: {failed:?}");
-                return None;
-            }
+            failed => support::skip!(format!("ip netns add: {failed:?}")),
         }
         Some(Self { name })
     }

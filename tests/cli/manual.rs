@@ -77,18 +77,15 @@ fn they_have_all_subcommands_and_nothing_that_man_warns_of() {
     for name in ["metalbond", "metalbond-check-config-client", "metalbond-ctl-show-routes"] {
         assert!(files.contains(&folder.0.join(format!("{name}.1"))), "no {name} in {files:?}");
     }
+    if let Some(missing) = support::missing(&["man"]) {
+        support::skip!(missing);
+    }
     for file in &files {
-        match warnings(file) {
-            Ok(warnings) => assert_eq!(warnings, "", "{}", file.display()),
-            Err(error) => {
-                println!("SKIPPED: no man: {error}");
-                return;
-            }
-        }
+        assert_eq!(warnings(file), "", "{}", file.display());
     }
 }
 
-fn warnings(page: &Path) -> std::io::Result<String> {
-    let output = Command::new("man").args(["--warnings", "--local-file"]).arg(page).output()?;
-    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+fn warnings(page: &Path) -> String {
+    let output = Command::new("man").args(["--warnings", "--local-file"]).arg(page).output();
+    String::from_utf8_lossy(&output.unwrap().stderr).into_owned()
 }

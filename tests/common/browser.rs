@@ -15,9 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-
-/// For how long a page may take to be as it should. Browsers share the machine with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+use support::PATIENCE;
 
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
@@ -63,24 +61,17 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// A browser for as long as the first of the two is kept: one at a time, several would only wait
-    /// for each other. Says SKIPPED where there is no Chromium.
+    /// for each other. `None`, and the test is skipped, where there is no Chromium.
     pub(crate) fn take_turn() -> Option<(MutexGuard<'static, ()>, Self)> {
+        if let Some(missing) = support::missing(&["chromium"]) {
+            support::skip!(missing);
+        }
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(browser) = Self::open() else {
-            let is_strict = std::env::var_os("METALBOND_TEST_STRICT").is_some();
-            assert!(!is_strict, "not to be skipped: chromium is not installed");
-            println!("SKIPPED: chromium is not installed");
-            return None;
-        };
-        Some((turn, browser))
+        Some((turn, Self::open()))
     }
 
-    /// `None` where there is no Chromium.
-    fn open() -> Option<Self> {
-        if Command::new("chromium").arg("--version").output().is_err() {
-            return None;
-        }
+    fn open() -> Self {
         static OPENED: AtomicU32 = AtomicU32::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
         let name = format!("metalbond-browser-{}-{number}", std::process::id());
@@ -111,7 +102,7 @@ impl Browser {
             complaints: Vec::new(),
         };
         browser.attach();
-        Some(browser)
+        browser
     }
 
     fn attach(&mut self) {

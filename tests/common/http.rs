@@ -2,12 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::Value;
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::PATIENCE;
 
 /// An answer.
 #[derive(Debug)]

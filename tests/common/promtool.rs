@@ -3,15 +3,16 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// Where Prometheus' own checker is installed, it must find nothing.
+/// Where Prometheus' own checker is installed, it must find nothing. Elsewhere the rest of the test
+/// goes on.
 pub(crate) fn has_no_complaints(metrics: &str) {
+    if let Some(missing) = support::missing(&["promtool"]) {
+        support::skip!(missing);
+    }
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        println!("SKIPPED: promtool is not installed");
-        return;
-    };
+    let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

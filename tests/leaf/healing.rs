@@ -1,6 +1,6 @@
 //! The kernel's routes are changed by others than the leaf.
 
-use crate::harness::{Guest, Lab, Process, TUNNEL, skipped, table};
+use crate::harness::{Guest, Lab, Process, TUNNEL, table};
 
 /// Leaf `a` has installed the routes to a guest of leaf `b`.
 fn learned(lab: &Lab) -> (Guest, [Process; 3]) {
@@ -83,11 +83,10 @@ fn a_route_of_somebody_else_is_left_alone_and_reported() {
 
 #[test]
 fn missing_rights_are_one_sentence() {
-    let Some(lab) = Lab::new() else { return };
-    if std::process::Command::new("setpriv").arg("--version").output().is_err() {
-        skipped("no setpriv");
-        return;
+    if let Some(missing) = support::missing(&["setpriv"]) {
+        support::skip!(missing);
     }
+    let Some(lab) = Lab::new() else { return };
     let a = lab.leaf("a");
     // Without it in the bounding set, root does not have it either.
     let arguments = format!(

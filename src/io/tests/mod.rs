@@ -1,5 +1,4 @@
-//! Both backends through the same tests. A backend this machine doesn't have is skipped with a
-//! printed word.
+//! Both backends through the same tests. They skip a backend that this machine doesn't have.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,7 +18,7 @@ fn backends() -> Vec<Backend> {
     match choose(IoChoice::Uring) {
         Ok(_) => vec![Backend::Epoll, Backend::Uring],
         Err(error) => {
-            println!("skipped on the ring: {error}");
+            support::skipped(error.to_string());
             vec![Backend::Epoll]
         }
     }

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use support::PATIENCE;
 use tokio::runtime::Runtime;
 
 use crate::client::{NetworkClient as _, Route, RouteError};
 use crate::netlink::testing::{Namespace, in_namespace};
 use crate::netlink::{Config, Mode, NetlinkClient, Status};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
-
-/// How long something may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(super) const DEVICE: &str = "tun0";
 pub(super) const TABLE: u32 = 1100;
@@ -136,7 +134,7 @@ impl<'a> Leaf<'a> {
     }
 
     pub(super) fn until(&mut self, what: &str, holds: impl Fn(&mut Self) -> bool) {
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + PATIENCE;
         while !holds(self) {
             if Instant::now() > end {
                 panic!(

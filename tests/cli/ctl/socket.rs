@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::harness::{Controlled, Folder, controlled, ctl};
 use crate::process::{BINARY, Process, fails, sentence};
@@ -28,6 +28,9 @@ fn it_is_for_its_user_alone_and_goes_with_the_server() {
 
 #[test]
 fn others_may_not_ask() {
+    if let Some(missing) = support::missing(&["setpriv"]) {
+        support::skip!(missing);
+    }
     let scene = controlled(&[]);
     // A folder that everybody may look into, so that it is the socket that keeps them out.
     let open = std::fs::Permissions::from_mode(0o755);
@@ -38,18 +41,13 @@ fn others_may_not_ask() {
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
         .args([&binary, "ctl", "--socket", &scene.socket, "show", "peers"])
         .output();
-    match output {
-        Ok(output) => {
-            let text = String::from_utf8(output.stderr).unwrap();
-            if text.starts_with("setpriv") {
-                println!("SKIPPED: {text}");
-                return;
-            }
-            assert_eq!(output.status.code(), Some(1), "{text}");
-            assert!(sentence(&text).contains("sudo"), "{text}");
-        }
-        Err(error) => println!("SKIPPED: no setpriv: {error}"),
+    let Output { status, stderr, .. } = output.unwrap();
+    let text = String::from_utf8(stderr).unwrap();
+    if text.starts_with("setpriv: ") {
+        support::skip!(text);
     }
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(sentence(&text).contains("sudo"), "{text}");
 }
 
 #[test]

@@ -13,10 +13,8 @@ use metalbond::client::{Backoff, Config, Error, Http, MetalBond, PeerState, Peer
 use metalbond::io::{self, IoChoice};
 use metalbond::reflector::{self, Reflector, Settings};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
+pub(crate) use support::PATIENCE;
 use tokio::net::TcpListener;
-
-/// How long anything may take before a script fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Makes two tests of each script: one per I/O back end of the reflector.
 macro_rules! on_each_io {
@@ -39,8 +37,7 @@ pub(crate) use on_each_io;
 /// Runs a script where that I/O can be had.
 pub(crate) fn run<F: Future<Output = ()>>(io: IoChoice, script: impl FnOnce(IoChoice) -> F) {
     if let Err(error) = io::choose(io) {
-        println!("SKIPPED: {error}");
-        return;
+        support::skip!(error.to_string());
     }
     alone(script(io));
 }

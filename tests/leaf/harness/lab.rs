@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::shell::{batch, try_ip};
@@ -44,18 +43,18 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Leaves `a`, `b` and `c`. `None`, and a word why, where they can't be had.
+    /// Leaves `a`, `b` and `c`. `None`, and the test is skipped, where they can't be had.
     pub(crate) fn new() -> Option<Self> {
+        if let Some(missing) = support::missing(&["ip", "ping"]) {
+            support::skip!(missing);
+        }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let mut lab =
             Self { prefix: format!("mb{}-{serial}", std::process::id()), leaves: Vec::new() };
         let hub = lab.hub();
-        let ping =
-            Command::new("ping").arg("-V").output().map_err(|error| format!("ping: {error}"));
-        if let Err(why) = ping.map(drop).and_then(|()| try_ip(&format!("netns add {hub}"))) {
-            super::skipped(&why);
-            return None;
+        if let Err(why) = try_ip(&format!("netns add {hub}")) {
+            support::skip!(why);
         }
         batch(
             &hub,

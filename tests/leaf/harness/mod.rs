@@ -24,15 +24,7 @@ pub(crate) use namespace::at;
 pub(crate) use ping::Flood;
 pub(crate) use process::Process;
 pub(crate) use shell::{ip, shell_words};
-
-/// For what must happen; long, because test machines stall.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Says why a test does nothing; with `METALBOND_TEST_STRICT` in the environment it fails instead.
-pub(crate) fn skipped(why: &str) {
-    assert!(std::env::var_os("METALBOND_TEST_STRICT").is_none(), "not to be skipped: {why}");
-    println!("SKIPPED: {why}");
-}
+pub(crate) use support::PATIENCE;
 
 /// Waits until `is_so`; panics with `what` was expected and the `state` found when it never is.
 pub(crate) fn wait_until(what: &str, state: impl Fn() -> String, is_so: impl Fn() -> bool) {

@@ -6,15 +6,13 @@
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metalbond::wire::{
     Action, Capabilities, Destination, Extensions, HEADER_LEN, Hello, Message, NextHop, Update,
     Vni, split,
 };
-
-/// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) use support::PATIENCE;
 
 /// A route, by its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

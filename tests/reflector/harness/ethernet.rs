@@ -18,8 +18,11 @@ pub(crate) struct Ethernet {
 }
 
 impl Ethernet {
-    /// `None`, and a word why, where it can't be had.
+    /// `None`, and the test is skipped, where it can't be had.
     pub(crate) fn new() -> Option<Self> {
+        if let Some(missing) = support::missing(&["ip"]) {
+            support::skip!(missing);
+        }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = |end| format!("metalbond-{}-{serial}-{end}", std::process::id());
@@ -38,10 +41,7 @@ impl Ethernet {
         for step in steps {
             match Command::new("ip").args(step.split(' ')).output() {
                 Ok(output) if output.status.success() => {}
-                failed => {
-                    println!("SKIPPED: ip {step}: {failed:?}");
-                    return None;
-                }
+                failed => support::skip!(format!("ip {step}: {failed:?}")),
             }
         }
         Some(this)

@@ -47,8 +47,7 @@ pub(crate) use on_each_io;
 /// Runs a script where that I/O can be had.
 pub(crate) fn run(io: IoChoice, script: impl FnOnce(Config)) {
     if let Err(error) = io::choose(io) {
-        println!("SKIPPED: {error}");
-        return;
+        support::skip!(error.to_string());
     }
     script(Config {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),

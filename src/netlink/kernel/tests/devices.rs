@@ -26,7 +26,7 @@ fn a_tunnel_that_carries_the_vni_serves() {
 fn an_ip6tnl_of_the_kernel_serves_and_takes_routes() {
     in_namespace(|ns| {
         if !ns.try_ip("link add overlay-tun type ip6tnl external").status.success() {
-            println!("SKIPPED: the kernel has no ip6tnl");
+            support::vm::run_tests("an_ip6tnl_of_the_kernel", &[], &[]);
             return;
         }
         ns.ip("link set overlay-tun up");
