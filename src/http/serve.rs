@@ -117,12 +117,12 @@ async fn converse(
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use support::PATIENCE;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
-    const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A server within these bounds, and where it listens.
     async fn start(bounds: Bounds) -> (JoinSet<()>, std::net::SocketAddr) {
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_says_nothing_is_hung_up_on() {
-        let bounds = Bounds { connections: 9, per_source: 9, head: Duration::from_millis(50) };
+        let bounds = Bounds { connections: 9, per_source: 9, head: Duration::from_secs(2) };
         let (_server, address) = start(bounds).await;
         let mut silent = TcpStream::connect(address).await.unwrap();
         let mut slow = TcpStream::connect(address).await.unwrap();
@@ -158,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_there_is_room_for_wait() {
-        let bounds = Bounds { connections: 2, per_source: 2, head: Duration::from_secs(2) };
+        let bounds = Bounds { connections: 2, per_source: 2, head: Duration::from_secs(5) };
         let (_server, address) = start(bounds).await;
         let _holders = [
             TcpStream::connect(address).await.unwrap(),

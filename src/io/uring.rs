@@ -213,10 +213,15 @@ struct Message {
 impl Message {
     fn new(buffer: &OutBuf, from: usize) -> Box<Self> {
         let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        // Not field by field: with musl there are private ones, which fill its pairs of 32 bits up.
-        #[expect(unsafe_code, reason = "nothing safe makes a whole one")]
-        // SAFETY: a header is numbers and raw pointers, for which zeroes are zero and null.
-        let header = unsafe { std::mem::zeroed::<libc::msghdr>() };
+        let header = libc::msghdr {
+            msg_name: ptr::null_mut(),
+            msg_namelen: 0,
+            msg_iov: ptr::null_mut(),
+            msg_iovlen: 0,
+            msg_control: ptr::null_mut(),
+            msg_controllen: 0,
+            msg_flags: 0,
+        };
         let mut message = Box::new(Self { header, slices: [none; SLICES_MAX] });
         for (place, slice) in message.slices.iter_mut().zip(buffer.slices(from)) {
             *place =

@@ -12,7 +12,7 @@ fn the_lab_itself_forwards_by_routes_written_by_hand() {
     let Some(lab) = Lab::new() else { return };
     let (a, b) = (lab.leaf("a"), lab.leaf("b"));
     let (here, there) = (a.add_guest(100, 1), b.add_guest(100, 2));
-    assert!(!here.can_ping(there.v4()) && !here.can_ping(there.v6()));
+    assert!(here.cannot_ping(there.v4()) && here.cannot_ping(there.v6()));
     let write = |on: &Leaf, to: &Guest, at: &Leaf| {
         for (family, prefix) in
             [("-4", format!("{}/32", to.v4())), ("-6", format!("{}/128", to.v6()))]
@@ -85,7 +85,7 @@ fn two_vnis_with_the_same_prefix_stay_apart() {
     red_announcer.kill();
     for address in red_peer.addresses() {
         a.wait_for_no_route(100, address);
-        assert!(!red.can_ping(address), "{address}");
+        assert!(red.cannot_ping(address), "{address}");
         assert!(blue.can_ping(address), "{address}");
     }
     assert_eq!((red_peer.pings_received(), blue_peer.pings_received()), (6, 12));

@@ -97,7 +97,7 @@ fn routes_go_when_all_servers_are_gone_for_the_stale_time() {
     server.kill();
     for address in pair.there.addresses() {
         a.wait_for_no_route(100, address);
-        assert!(!pair.here.can_ping(address), "{address}");
+        assert!(pair.here.cannot_ping(address), "{address}");
     }
     // And come back with them.
     let _server = lab.start_server();

@@ -6,7 +6,9 @@ use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, Vni, proto};
 use prost::Message as _;
 
 use crate::harness::client::{encode, frame, modern_hello, plain_hello, update};
-use crate::harness::{Bystanders, Client, Config, eventually, on_each_io, peers, route, start};
+use crate::harness::{
+    Bystanders, Client, Config, Reflector, closed_by, eventually, on_each_io, peers, route, start,
+};
 
 on_each_io!(
     a_bad_message_ends_its_session_and_withdraws_its_routes,
@@ -19,8 +21,12 @@ on_each_io!(
     a_bad_message_behind_good_ones_leaves_nothing_behind,
 );
 
-/// Far less than any timeout that could close a session instead.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// It is bad input that has closed sessions, and no timeout.
+fn expect_no_timeout(reflector: &Reflector) {
+    for reason in ["hello_timeout", "hold_time", "send_hold"] {
+        assert_eq!(closed_by(reflector, reason), 0, "{reason}");
+    }
+}
 
 fn good_update() -> proto::Update {
     proto::Update {
@@ -118,14 +124,13 @@ fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
         offender.subscribe(1);
         offender.announce_all(&its);
         bystanders.exchange(&its);
-        let began = Instant::now();
         offender.write(&bytes);
         offender.expect_closed();
-        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
         bystanders.subscriber.expect_view([]);
         bystanders.exchange(&[]);
     }
     eventually("only the bystanders are left", || peers(&reflector) == 2);
+    expect_no_timeout(&reflector);
 }
 
 fn a_bad_beginning_ends_the_connection(config: Config) {
@@ -158,13 +163,12 @@ fn a_bad_beginning_ends_the_connection(config: Config) {
     for (what, bytes) in beginnings {
         println!("{what}");
         let mut offender = Client::connect(address);
-        let began = Instant::now();
         offender.write(&bytes);
         offender.expect_closed();
-        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
         bystanders.exchange(&[]);
     }
     eventually("only the bystanders are left", || peers(&reflector) == 2);
+    expect_no_timeout(&reflector);
 }
 
 fn half_a_bad_header_is_enough(config: Config) {
@@ -184,8 +188,7 @@ fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
     let mut half = Client::connect(address);
     half.write(&encode([&Message::Hello(plain_hello())])[..3]);
     silent.expect_closed();
-    let took = began.elapsed();
-    assert!((Duration::from_secs(10)..Duration::from_secs(20)).contains(&took), "{took:?}");
+    assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());
     half.expect_closed();
     bystanders.exchange(&[]);
 }
@@ -204,22 +207,21 @@ fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
     // Updates are no proof of life.
     silent.announce(&route(1, 1, 1));
     silent.expect_closed();
-    let took = began.elapsed();
-    assert!((Duration::from_millis(4600)..Duration::from_secs(9)).contains(&took), "{took:?}");
+    assert!(began.elapsed() >= Duration::from_millis(4600), "{:?}", began.elapsed());
     half.expect_closed();
     bystanders.subscriber.expect_view([]);
     bystanders.exchange(&[]);
 }
 
 fn a_peer_that_keeps_talking_is_kept(mut config: Config) {
-    config.settings.keepalive = 1;
+    config.settings.keepalive = 4;
     let (reflector, address) = start(&config);
     let mut client = Client::establish(address);
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(4) {
+    while began.elapsed() < Duration::from_secs(12) {
         client.keepalive();
         // The pace of the protocol itself, not a wait for anything.
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_secs(1));
     }
     assert_eq!(peers(&reflector), 1);
 }

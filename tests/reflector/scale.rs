@@ -167,8 +167,7 @@ fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: Config)
         }
         closed_by(&reflector, "send_hold") == 1
     });
-    let took = began.elapsed();
-    assert!((2.0..8.0).contains(&took.as_secs_f64()), "{took:?}");
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 /// The reader's updates wait as a cursor: a route that came and went leaves no trace.

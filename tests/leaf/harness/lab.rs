@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::shell::{batch, try_ip};
-use super::{Process, ip, wait_until};
+use super::{PATIENCE, Process, ip, wait_until};
 
 /// The tunnel device of every leaf.
 pub(crate) const TUNNEL: &str = "overlay-tun";
@@ -81,9 +82,10 @@ impl Lab {
         self.leaves.iter().find(|leaf| leaf.name == name).unwrap()
     }
 
-    /// A reflector that listens.
+    /// A reflector that listens. A process that stalls keeps its sessions: no test
+    /// waits for a hold time to pass.
     pub(crate) fn start_server(&self) -> Process {
-        let arguments = format!("server --listen {REFLECTOR} --shards 2 --keepalive 1");
+        let arguments = format!("server --listen {REFLECTOR} --shards 2 --keepalive 60");
         let server = Process::start(&self.hub(), &binary(), &arguments);
         server.wait_for_log("listen=");
         server
@@ -227,7 +229,7 @@ impl Leaf {
 
     /// `metalbond client`, connected to the lab's reflector.
     pub(crate) fn client(&self, flags: &str) -> Process {
-        let arguments = format!("client --server {REFLECTOR} --keepalive 1 {flags}");
+        let arguments = format!("client --server {REFLECTOR} --keepalive 60 {flags}");
         Process::start(&self.namespace, &binary(), &arguments)
     }
 
@@ -311,14 +313,19 @@ impl Guest {
         [self.v4(), self.v6()]
     }
 
-    /// Whether each of three packets is answered.
+    /// Whether each of three packets is answered, however late.
     pub(crate) fn can_ping(&self, to: IpAddr) -> bool {
-        // The deadline of each answer is for those that never come.
-        let line = format!("netns exec {} ping -n -c 3 -i 0.05 -W 1 {to}", self.namespace);
-        match try_ip(&line) {
-            Ok(said) => said.contains(" 3 received"),
-            Err(_) => false,
-        }
+        (0..3).all(|_| self.ping(to, PATIENCE))
+    }
+
+    /// Whether no answer comes to a packet within a second.
+    pub(crate) fn cannot_ping(&self, to: IpAddr) -> bool {
+        !self.ping(to, Duration::from_secs(1))
+    }
+
+    fn ping(&self, to: IpAddr, patience: Duration) -> bool {
+        let (namespace, patience) = (&self.namespace, patience.as_secs());
+        try_ip(&format!("netns exec {namespace} ping -n -c 1 -W {patience} {to}")).is_ok()
     }
 
     /// How many echo requests it has got.

@@ -159,6 +159,7 @@ mod tests {
     use std::time::Instant;
 
     use futures_util::StreamExt as _;
+    use support::PATIENCE;
 
     use super::*;
     use crate::reflector::{Config, Reflector};
@@ -175,7 +176,6 @@ mod tests {
     #[test]
     fn a_quiet_stream_says_that_it_is_there() {
         const QUIET: Duration = Duration::from_millis(50);
-        const PATIENCE: Duration = Duration::from_secs(30);
         let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
         let config = Config { listen, shards: Some(1), ..Config::default() };
         let reflector = Reflector::start(&config).unwrap();
