@@ -112,6 +112,19 @@ fn the_packages_that_tests_need_are_in_the_readme() {
     assert_eq!(named, needed);
 }
 
+#[test]
+fn the_oldest_compiler_is_the_same_everywhere() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    for (path, claim) in [
+        ("README.md", format!("Rust {oldest} or newer")),
+        ("docs/operations.md", format!("Rust {oldest} or newer")),
+        ("deploy/docker/Dockerfile", format!("RUST_VERSION={oldest}\n")),
+    ] {
+        assert!(read(path).contains(&claim), "{path} doesn't say {claim:?}");
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

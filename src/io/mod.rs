@@ -4,8 +4,8 @@
 //! [`Alarm`], never a descriptor, a ring or a type of the runtimes underneath. Two backends
 //! stand behind them, chosen once at start by [`choose`]:
 //!
-//! * [`Backend::Uring`]: io_uring (Linux, feature `uring`); sends and readiness polls go
-//!   through a ring and are submitted in batches.
+//! * [`Backend::Uring`]: io_uring (Linux, feature `uring`, not with musl); sends and readiness polls
+//!   go through a ring and are submitted in batches.
 //! * [`Backend::Epoll`]: tokio's readiness, everywhere.
 //!
 //! This is the only folder with `unsafe`, and the only one that may hand memory to the kernel
@@ -27,14 +27,14 @@ mod runtime;
 mod stream;
 mod thread_time;
 
-#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+#[cfg(metalbond_uring)]
 mod probe;
-#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+#[cfg(metalbond_uring)]
 mod ring;
-#[cfg(all(target_os = "linux", feature = "uring", not(metalbond_portable)))]
+#[cfg(metalbond_uring)]
 mod uring;
 
-#[cfg(not(all(target_os = "linux", feature = "uring", not(metalbond_portable))))]
+#[cfg(not(metalbond_uring))]
 #[path = "uring_absent.rs"]
 mod uring;
 

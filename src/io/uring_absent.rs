@@ -8,15 +8,20 @@ use super::OutBuf;
 use super::choice::Unavailable;
 
 pub(super) fn available() -> Result<(), Unavailable> {
-    Err(if cfg!(all(target_os = "linux", not(metalbond_portable))) {
-        Unavailable {
-            reason: "this binary was built without the feature `uring`".into(),
-            remedy: "rebuild with it, or choose epoll",
-        }
-    } else {
+    Err(if cfg!(any(not(target_os = "linux"), metalbond_portable)) {
         Unavailable {
             reason: "io_uring exists on Linux only".into(),
             remedy: "choose epoll, which here means this system's own readiness",
+        }
+    } else if cfg!(target_env = "musl") {
+        Unavailable {
+            reason: "this binary was built with musl, where io_uring is not supported".into(),
+            remedy: "use a binary built with glibc, or choose epoll",
+        }
+    } else {
+        Unavailable {
+            reason: "this binary was built without the feature `uring`".into(),
+            remedy: "rebuild with it, or choose epoll",
         }
     })
 }
