@@ -24,9 +24,10 @@ fn a_tunnel_that_carries_the_vni_serves() {
 
 #[test]
 fn an_ip6tnl_of_the_kernel_serves_and_takes_routes() {
+    let mut is_missing = false;
     in_namespace(|ns| {
-        if !ns.try_ip("link add overlay-tun type ip6tnl external").status.success() {
-            support::vm::run_tests("an_ip6tnl_of_the_kernel", &[], &[]);
+        is_missing = !ns.try_ip("link add overlay-tun type ip6tnl external").status.success();
+        if is_missing {
             return;
         }
         ns.ip("link set overlay-tun up");
@@ -45,6 +46,10 @@ fn an_ip6tnl_of_the_kernel_serves_and_takes_routes() {
         let fixed = kernel.device("fixed").unwrap().unwrap().kind.unwrap_err();
         assert!(fixed.contains("`ip link add fixed type ip6tnl mode any external`"), "{fixed}");
     });
+    // Outside the namespace, which has no network to fetch the virtual machine from.
+    if is_missing {
+        support::vm::run_tests("an_ip6tnl_of_the_kernel", &[], &[]);
+    }
 }
 
 #[test]
