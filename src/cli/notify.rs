@@ -2,9 +2,14 @@
 //! stopping, how it is, and that it is still alive.
 //!
 //! Nothing of it happens where the manager has not named a socket (`NOTIFY_SOCKET`), or on other
-//! systems than Linux. A message that cannot be sent is left out: the manager will notice.
+//! systems than Linux. The queue of that socket is short and shared by all services: while it is full,
+//! states are kept, in their order, and what else there is to say is said later.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use tracing::warn;
 
 use self::socket::Socket;
 
@@ -12,12 +17,16 @@ use self::socket::Socket;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the manager is told how it is.
 const STATUS: Duration = Duration::from_secs(10);
+/// Between two attempts to send what found no room.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Who started this process and wants to hear of it.
 pub(super) struct Manager {
     socket: Option<Socket>,
     /// It ends the process that has said nothing for so long.
     watchdog: Option<Duration>,
+    /// States that found no room yet.
+    kept: RefCell<VecDeque<String>>,
 }
 
 impl Manager {
@@ -31,22 +40,27 @@ impl Manager {
                 variable("WATCHDOG_PID").as_deref(),
                 std::process::id(),
             ),
+            kept: RefCell::default(),
         }
     }
 
     /// It serves.
     pub(super) fn ready(&self) {
-        self.send("READY=1");
+        self.state("READY=1".to_owned());
     }
 
     /// It reads its configuration anew, until it is [`Manager::ready`] again.
     pub(super) fn reloading(&self) {
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", socket::monotonic().as_micros()));
+        // What has not been heard of an earlier time is said by this one as well.
+        self.kept.borrow_mut().clear();
+        let now = socket::monotonic().as_micros();
+        self.state(format!("RELOADING=1\nMONOTONIC_USEC={now}"));
     }
 
     /// It ends.
     pub(super) fn stopping(&self) {
-        self.send("STOPPING=1\nSTATUS=stopping");
+        self.kept.borrow_mut().clear();
+        self.state("STOPPING=1\nSTATUS=stopping".to_owned());
     }
 
     /// Tells how it is, and feeds the watchdog while it is well, for as long as it is polled.
@@ -57,17 +71,54 @@ impl Manager {
         }
         let mut teller = Teller::new(self.watchdog, Instant::now());
         loop {
-            if let Some(message) = teller.message(&health().await, Instant::now()) {
-                self.send(&message);
+            let mut pause = teller.pause();
+            let had_room = self.send_kept()
+                && match teller.message(&health().await, Instant::now()) {
+                    Some(message) => self.send(&message),
+                    None => true,
+                };
+            if !had_room {
+                teller.unheard();
+                pause = pause.min(AGAIN);
             }
-            tokio::time::sleep(teller.pause()).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    fn send(&self, message: &str) {
-        if let Some(socket) = &self.socket {
-            socket.send(message);
+    /// Sends what is kept as soon as there is room, for as long as it is polled.
+    pub(super) async fn deliver(&self) {
+        while !self.send_kept() {
+            tokio::time::sleep(AGAIN).await;
         }
+        std::future::pending().await
+    }
+
+    /// Says a state, after those before it.
+    fn state(&self, state: String) {
+        if self.socket.is_none() {
+            return;
+        }
+        self.kept.borrow_mut().push_back(state);
+        if !self.send_kept() {
+            warn!("the service manager takes no messages for now; it is told as soon as it does");
+        }
+    }
+
+    /// Whether none is left.
+    fn send_kept(&self) -> bool {
+        let mut kept = self.kept.borrow_mut();
+        while let Some(state) = kept.front() {
+            if !self.send(state) {
+                return false;
+            }
+            kept.pop_front();
+        }
+        true
+    }
+
+    /// False if there was no room. A manager that is gone is told nothing.
+    fn send(&self, message: &str) -> bool {
+        self.socket.as_ref().is_none_or(|socket| socket.send(message))
     }
 }
 
@@ -101,6 +152,12 @@ impl Teller {
         self.feeds_every.map_or(LOOK, |every| (every / 4).min(LOOK))
     }
 
+    /// The last message was not sent: what it says is due again.
+    fn unheard(&mut self) {
+        self.fed = None;
+        self.told.clear();
+    }
+
     fn message(&mut self, health: &Result<String, String>, now: Instant) -> Option<String> {
         let mut lines = Vec::new();
         let is_due = |every| self.fed.is_none_or(|fed| now - fed >= every);
@@ -121,6 +178,7 @@ impl Teller {
 
 #[cfg(target_os = "linux")]
 mod socket {
+    use std::io::ErrorKind;
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -153,8 +211,14 @@ mod socket {
                 .ok()
         }
 
-        pub(super) fn send(&self, message: &str) {
-            drop(self.own.send_to_addr(message.as_bytes(), &self.manager));
+        /// False if there was no room for it.
+        pub(super) fn send(&self, message: &str) -> bool {
+            let sent = self.own.send_to_addr(message.as_bytes(), &self.manager);
+            let is_full = |error: &std::io::Error| {
+                error.kind() == ErrorKind::WouldBlock
+                    || error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
+            };
+            !sent.is_err_and(|error| is_full(&error))
         }
     }
 
@@ -177,7 +241,7 @@ mod socket {
             None
         }
 
-        pub(super) fn send(&self, _: &str) {
+        pub(super) fn send(&self, _: &str) -> bool {
             match *self {}
         }
     }

@@ -17,7 +17,7 @@ use super::log::{self, Level};
 use super::notify::Manager;
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
-use super::signals::Signals;
+use super::signals::{Signals, stop_at_once};
 use super::values::{address, counted, duration, host_name, local_address};
 
 /// What a running reflector takes up anew.
@@ -175,46 +175,57 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     for remark in options.remarks.iter().chain(&args.remarks()) {
         warn!("{remark}");
     }
-    let mut running = Running::new(given, options.effective, RELOADABLE, Arc::clone(&log));
+    let running = Running::new(given, options.effective, RELOADABLE, Arc::clone(&log));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot set up signal handling: {error}"))?;
-    // Handlers first, so that a signal during the start is not lost.
-    let mut signals = {
-        let _guard = runtime.enter();
-        Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?
-    };
-    let manager = Manager::from_environment();
-    let reflector = Reflector::start(&config).map_err(|error| error.to_string())?;
-    reflector.inspector().on_log_level(move |level| {
-        log.replace(level.into());
+    let result = runtime.block_on(async {
+        // Handlers first, so that a signal during the start is not lost.
+        let mut signals =
+            Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+        let manager = Manager::from_environment();
+        let starting = tokio::task::spawn_blocking(move || Reflector::start(&config));
+        let reflector = tokio::select! {
+            started = starting => started.map_err(|error| error.to_string())?,
+            signal = signals.end(|| {}) => {
+                info!(signal, "stopped before it had started");
+                return Ok(());
+            }
+        };
+        let reflector = reflector.map_err(|error| error.to_string())?;
+        reflector.inspector().on_log_level(move |level| {
+            log.replace(level.into());
+            Ok(())
+        });
+        serve(reflector, running, signals, manager).await;
         Ok(())
     });
+    // What still blocks, such as a start that was given up, holds up nobody.
+    runtime.shutdown_background();
+    result
+}
+
+/// Until a signal ends it.
+async fn serve(reflector: Reflector, mut running: Running, mut signals: Signals, manager: Manager) {
     manager.ready();
-    runtime.block_on(async {
-        let reload = || {
-            manager.reloading();
-            running.reload(|options| apply(options, &reflector));
-            manager.ready();
-        };
-        let signal = tokio::select! {
-            signal = signals.end(reload) => signal,
-            () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
-        };
-        manager.stopping();
-        info!(signal, "stopping: flushing what is queued; a second signal stops at once");
-        let stopped = tokio::task::spawn_blocking(|| reflector.stop());
-        tokio::select! {
-            _ = stopped => info!("stopped"),
-            signal = signals.end(|| {}) => {
-                info!(signal, "stopping at once");
-                log::flush();
-                std::process::exit(1);
-            }
-        }
-    });
-    Ok(())
+    let reload = || {
+        manager.reloading();
+        running.reload(|options| apply(options, &reflector));
+        manager.ready();
+    };
+    let signal = tokio::select! {
+        signal = signals.end(reload) => signal,
+        () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
+    };
+    manager.stopping();
+    info!(signal, "stopping: flushing what is queued");
+    let stopped = tokio::task::spawn_blocking(|| reflector.stop());
+    tokio::select! {
+        _ = stopped => info!("stopped"),
+        signal = signals.at_once() => stop_at_once(signal),
+        () = manager.deliver() => unreachable!("it goes on"),
+    }
 }
 
 /// A sentence for the service manager. The watchdog is not fed while it is an error.

@@ -1,4 +1,16 @@
 //! The signals that ask the process to end, or to read its configuration anew.
+//!
+//! Supervisors send SIGTERM, some of them more than once, to the process and to its group. So only a
+//! person at a terminal can say by a further signal that the process shall end at once.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+/// What a terminal sends.
+const INTERRUPT: &str = if cfg!(unix) { "SIGINT" } else { "Ctrl-C" };
 
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,31 +22,44 @@ pub(super) enum Signal {
     Reload,
 }
 
+/// Between the first signal to end and one that means: at once. A terminal and a supervisor that
+/// stands between may both pass on what was typed once.
+const TWICE: Duration = Duration::from_millis(500);
+
 #[cfg(unix)]
 pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    /// They mean nothing here, and would end the process if nobody took them.
+    user: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes them over from here on. Must be called within a runtime.
+    /// Takes them over from here on; SIGPIPE is ignored from the start of the process. Must be called
+    /// within a runtime.
     pub(super) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
         })
     }
 
     /// Waits for the next one.
     pub(super) async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::End("SIGINT"),
-            _ = self.terminate.recv() => Signal::End("SIGTERM"),
-            _ = self.hangup.recv() => Signal::Reload,
+        let [user1, user2] = &mut self.user;
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return Signal::End(INTERRUPT),
+                _ = self.terminate.recv() => return Signal::End("SIGTERM"),
+                _ = self.hangup.recv() => return Signal::Reload,
+                _ = user1.recv() => debug!("SIGUSR1 means nothing here"),
+                _ = user2.recv() => debug!("SIGUSR2 means nothing here"),
+            }
         }
     }
 }
@@ -52,7 +77,7 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        Signal::End("Ctrl-C")
+        Signal::End(INTERRUPT)
     }
 }
 
@@ -66,4 +91,24 @@ impl Signals {
             }
         }
     }
+    /// Waits until a person at a terminal asks once more to end, which means: at once. Any other
+    /// signal, and any without a terminal, changes nothing. To be called when the first has come.
+    pub(super) async fn at_once(&mut self) -> &'static str {
+        let from = Instant::now() + TWICE;
+        let is_typed = std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
+        loop {
+            match self.next().await {
+                Signal::End(INTERRUPT) if is_typed && Instant::now() >= from => return INTERRUPT,
+                Signal::End(name) => info!(signal = name, "stopping already"),
+                Signal::Reload => {}
+            }
+        }
+    }
+}
+
+/// Ends the process with status 1, whatever is still to be done.
+pub(super) fn stop_at_once(signal: &str) -> ! {
+    info!(signal, "stopping at once");
+    super::log::flush();
+    std::process::exit(1)
 }

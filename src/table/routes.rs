@@ -1,7 +1,7 @@
 //! The routes of one VNI: destinations, the routes of each, and who announces them.
 //!
 //! State: a slab of destinations indexed by prefix, a slab of routes chained per destination, and
-//! per route its *primary* announcer, with further announcers (rare) beside it. The routes
+//! per route its *primary* announcer, with further announcers (rare) in a side table. The routes
 //! of a primary announcer form a list through the routes themselves, so that a dead peer's routes
 //! are found without a search. A route nobody announces stays as a *tombstone* while the journal
 //! still mentions it. Resident cost: about 80 bytes a route with a destination of its own.
@@ -9,7 +9,6 @@
 use ahash::{AHashMap, RandomState};
 use smallvec::SmallVec;
 
-use super::announcers::Announcers;
 use super::apply::Announcement;
 use super::index::Index;
 use super::journal::View;
@@ -84,7 +83,8 @@ pub(crate) struct Routes {
     pub(crate) hops: NextHops,
     index: Index,
     crowded: AHashMap<(u32, u32), u32>,
-    further: Announcers,
+    /// Announcers beside the primary one.
+    extras: AHashMap<u32, SmallVec<[u32; 4]>>,
     /// Default routes that a dump begins with, tombstones included. A route is one of them for life.
     firsts: SmallVec<[u32; 4]>,
     announced: usize,
@@ -98,8 +98,8 @@ impl Routes {
             routes: Slab::new(),
             hops: NextHops::new(hasher.clone()),
             index: Index::new(),
-            crowded: AHashMap::with_hasher(hasher.clone()),
-            further: Announcers::new(hasher.clone()),
+            crowded: AHashMap::new(),
+            extras: AHashMap::new(),
             firsts: SmallVec::new(),
             announced: 0,
             hasher,
@@ -272,18 +272,11 @@ impl Routes {
         self.routes.remove(route);
     }
 
-    /// Adds `member` to the announcers; `further` is where its list of routes begins that it announces
-    /// beside another. `false` when it is one already.
+    /// Adds `member` to the announcers. `false` when it is one already.
     ///
     /// The caller links the route into the member's list when it becomes the primary announcer,
     /// which is the case exactly when the route was a tombstone.
-    pub(crate) fn add_announcer(
-        &mut self,
-        route: u32,
-        member: u32,
-        is_server: bool,
-        further: &mut u32,
-    ) -> bool {
+    pub(crate) fn add_announcer(&mut self, route: u32, member: u32) -> bool {
         let entry = &mut self.routes[route];
         if entry.primary == member {
             return false;
@@ -293,38 +286,59 @@ impl Routes {
             self.announced += 1;
             return true;
         }
-        self.further.add(route, member, !is_server, further)
-    }
-
-    /// Takes a member that is not the primary one from the announcers; `further` is where its list of
-    /// such routes begins. `false` when it is none.
-    pub(crate) fn remove_further(&mut self, route: u32, member: u32, further: &mut u32) -> bool {
-        self.further.remove(route, member, further)
-    }
-
-    /// The primary announcer goes and another takes its place, or `NONE`.
-    pub(crate) fn replace_primary(&mut self, route: u32, successor: u32) {
-        self.routes[route].primary = successor;
-        if successor == NONE {
-            self.announced -= 1;
+        let extras = self.extras.entry(route).or_default();
+        if extras.contains(&member) {
+            return false;
         }
+        extras.push(member);
+        true
     }
 
-    /// Announcers beside the primary one.
-    pub(super) fn further(&self) -> &Announcers {
-        &self.further
+    /// Takes `member` from the announcers. `false` when it is none.
+    ///
+    /// When the primary announcer goes and another is left, that one becomes primary; the caller
+    /// moves the route between their lists.
+    pub(crate) fn remove_announcer(&mut self, route: u32, member: u32) -> bool {
+        let is_primary = self.routes[route].primary == member;
+        let mut successor = NONE;
+        if let Some(extras) = self.extras.get_mut(&route) {
+            let found = if is_primary { Some(0) } else { extras.iter().position(|m| *m == member) };
+            let Some(found) = found else { return false };
+            successor = extras.remove(found);
+            if extras.is_empty() {
+                self.extras.remove(&route);
+            }
+        } else if !is_primary {
+            return false;
+        }
+        if is_primary {
+            self.routes[route].primary = successor;
+            if successor == NONE {
+                self.announced -= 1;
+            }
+        }
+        true
     }
 
-    /// What subscribers see of a route. Costs the same for any number of announcers.
+    /// Announcers beside the primary one, oldest first.
+    pub(crate) fn extras(&self, route: u32) -> &[u32] {
+        self.extras.get(&route).map_or(&[], |extras| extras)
+    }
+
+    /// What subscribers see of a route.
     pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
         let primary = self.routes[route].primary;
         if primary == NONE {
             return View::NOBODY;
         }
-        if self.further.count(route) == 0 {
+        if self.extras.is_empty() {
             return View::sole(primary, is_server(primary));
         }
-        View::many(!is_server(primary) || self.further.clients(route) > 0)
+        let extras = self.extras(route);
+        if extras.is_empty() {
+            return View::sole(primary, is_server(primary));
+        }
+        View::many(!is_server(primary) || extras.iter().any(|m| !is_server(*m)))
     }
 
     /// The routes of a destination, tombstones included, the newest first.

@@ -310,22 +310,19 @@ impl Vnet {
     /// Takes a member from a route's announcers; `false` when it is none.
     pub(super) fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
-        if self.routes.route(route).primary == member {
+        let was_primary = self.routes.route(route).primary == member;
+        if !self.routes.remove_announcer(route, member) {
+            return false;
+        }
+        if was_primary {
             self.unlink(route, member);
-            let successor = self.routes.further().oldest(route).unwrap_or(NONE);
+            let successor = self.routes.route(route).primary;
             if successor != NONE {
-                let list = &mut self.members[successor as usize].further;
-                self.routes.remove_further(route, successor, list);
-            }
-            self.routes.replace_primary(route, successor);
-            if successor != NONE {
+                self.members[successor as usize].extras.remove(&route);
                 self.link(route, successor);
             }
         } else {
-            let list = &mut self.members[member as usize].further;
-            if !self.routes.remove_further(route, member, list) {
-                return false;
-            }
+            self.members[member as usize].extras.remove(&route);
         }
         let entry = &mut self.members[member as usize];
         entry.routes -= 1;
@@ -341,8 +338,10 @@ impl Vnet {
         while budget > 0 {
             let entry = &self.members[member as usize];
             let route = match entry.first {
-                NONE if entry.further == NONE => break,
-                NONE => self.routes.further().route_of(entry.further),
+                NONE => match entry.extras.first() {
+                    Some(&route) => route,
+                    None => break,
+                },
                 first => first,
             };
             self.withdraw(route, member);

@@ -11,7 +11,10 @@ mod notify;
 mod process;
 #[path = "../common/promtool.rs"]
 mod promtool;
+#[cfg(target_os = "linux")]
+mod resolver;
 mod server;
 #[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]
 #[path = "../reflector/harness/client.rs"]
 mod sessions;
+mod signals;

@@ -85,6 +85,31 @@ fn the_manager_hears_of_a_servers_life() {
     assert!(is_told.iter().any(|told| statuses[0].starts_with(told)), "{statuses:?}");
 }
 
+/// As while another service floods it.
+#[test]
+fn states_wait_for_room_in_the_managers_queue() {
+    let mut manager = Manager::new();
+    let flood = UnixDatagram::unbound().unwrap();
+    flood.set_nonblocking(true).unwrap();
+    let address = SocketAddr::from_abstract_name(&manager.name[1..]).unwrap();
+    let fill = || while flood.send_to_addr(b"X", &address).is_ok() {};
+    let no_room = "the service manager takes no messages for now";
+    fill();
+    let mut server = manager.start(Some("2000000"), &SERVER);
+    server.logged(no_room, '\n');
+    manager.hear("READY=1");
+    manager.hear("WATCHDOG=1");
+    fill();
+    server.signal("HUP");
+    server.logged("nothing has changed", '\n');
+    manager.hear("RELOADING=1");
+    manager.hear("READY=1");
+    assert!(server.log().matches(no_room).count() >= 2, "{}", server.log());
+    server.signal("TERM");
+    manager.hear("STOPPING=1");
+    assert_eq!(server.wait(), Some(0), "{}", server.log());
+}
+
 #[test]
 fn without_a_watchdog_nothing_is_fed() {
     // At a path, this time.

@@ -197,26 +197,6 @@ fn a_signal_lets_readers_have_what_is_queued() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
-    let mut server = Process::start(&[]);
-    let address = server.address();
-    // A reader that takes nothing keeps the first signal's flush waiting.
-    let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
-    stuck.subscribe(1);
-    stuck.expect_end_of_table(1);
-    let mut publisher = Client::establish(address);
-    publisher.announce_all(&routes(1, 0..100_000, 1));
-    publisher.keepalive();
-    let began = Instant::now();
-    server.signal("TERM");
-    server.logged("stopping: ", ' ');
-    assert_eq!(server.child.try_wait().unwrap(), None);
-    server.signal("TERM");
-    assert_eq!(server.wait(), Some(1));
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-}
-
-#[test]
 fn json_logs_are_json() {
     let mut server = Process::start(&["--log-format", "json"]);
     let port = server.logged("\"listen\":\"[::]:", '"').parse().unwrap();

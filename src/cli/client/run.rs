@@ -7,9 +7,8 @@ use metalbond::client::{Config, Http, MetalBond, PeerState, RouteWatch, SyncWatc
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
-use super::super::log;
 use super::super::notify::Manager;
-use super::super::signals::Signals;
+use super::super::signals::{Signals, stop_at_once};
 use super::super::values::host_name;
 use super::{Args, Installation};
 
@@ -29,7 +28,7 @@ pub(super) fn run(
         .enable_all()
         .build()
         .map_err(|error| format!("cannot set up the event loop: {error}"))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         // Handlers first, so that a signal during the start is not lost.
         let mut signals =
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
@@ -59,17 +58,17 @@ pub(super) fn run(
             () = manager.keep_telling(async || health(&leaf).await) => unreachable!("it goes on"),
         };
         manager.stopping();
-        info!(signal, "stopping; a second signal stops at once");
+        info!(signal, "stopping");
         tokio::select! {
             () = leaf.shutdown() => info!("stopped"),
-            signal = signals.end(|| {}) => {
-                info!(signal, "stopping at once");
-                log::flush();
-                std::process::exit(1);
-            }
+            signal = signals.at_once() => stop_at_once(signal),
+            () = manager.deliver() => unreachable!("it goes on"),
         }
         Ok(())
-    })
+    });
+    // What still blocks holds up nobody.
+    runtime.shutdown_background();
+    result
 }
 
 /// A sentence for the service manager. The watchdog is not fed while it is an error; servers that

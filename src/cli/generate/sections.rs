@@ -37,9 +37,14 @@ const END: (&str, &str) = ("0", "A signal ended it in order.");
 const FAILED: (&str, &str) = (
     "1",
     "It could not start, and one sentence on standard error for each thing that is wrong says why; or \
-     a second signal ended it at once.",
+     a second SIGINT from a terminal ended it at once.",
 );
-const INTERRUPT: (&str, &str) = ("SIGINT", "The same as SIGTERM.");
+const INTERRUPT: (&str, &str) = (
+    "SIGINT",
+    "The same as SIGTERM. A second one, half a second later or more, ends it at once where standard input \
+     or standard error is a terminal.",
+);
+const USER: (&str, &str) = ("SIGUSR1, SIGUSR2, SIGPIPE", "Change nothing.");
 
 const CONTROL_SOCKET: (&str, &str) = (
     "/run/metalbond/control.sock",
@@ -121,7 +126,7 @@ impl Subject {
                     "SIGTERM",
                     "Ends it in order: it takes no more sessions and reads no more, gives peers up to \
                      5 seconds to take what is queued for them, and closes all sessions. A second one \
-                     ends it at once.",
+                     changes nothing.",
                 ),
                 INTERRUPT,
                 (
@@ -130,12 +135,13 @@ impl Subject {
                      has changed, what of it needs a restart, and what is wrong with a file, which \
                      then changes nothing.",
                 ),
+                USER,
             ],
             Self::Client => &[
                 (
                     "SIGTERM",
                     "Ends it in order. Installed routes stay for the next start, unless --cleanup says \
-                     otherwise. A second one ends it at once.",
+                     otherwise. A second one changes nothing.",
                 ),
                 INTERRUPT,
                 (
@@ -144,6 +150,7 @@ impl Subject {
                      applied, and the log says what else has changed and needs a restart, or what is \
                      wrong with a file, which then changes nothing.",
                 ),
+                USER,
             ],
             Self::Ctl | Self::CtlOther => &[(
                 "SIGINT, SIGTERM, SIGHUP",

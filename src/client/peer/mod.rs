@@ -3,17 +3,18 @@
 //! State: the connection and the pauses between attempts. It knows nothing of routes: what it reads
 //! goes to the actor, what the actor orders goes out. It runs on any thread, one task per server, so
 //! that a dead server holds up nobody. `connection` is one session's I/O, `session` its protocol,
-//! `output` what is to be written and how fast, `backoff` the pauses.
+//! `output` what is to be written and how fast, `backoff` the pauses, `names` looks up where it is.
 
 mod backoff;
 mod connection;
+mod names;
 mod output;
 mod session;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
@@ -149,11 +150,11 @@ async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
 /// Connects to the first address of the name that answers. Each has an equal share of the time, so
 /// that one which swallows packets does not keep the others from being tried.
 async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, SessionError> {
-    let addresses = timeout(CONNECT_TIME, lookup_host(&address)).await;
+    let addresses = timeout(CONNECT_TIME, names::look_up(&address)).await;
     let addresses = addresses.map_err(|_| SessionError::Resolve("no answer".into()))?;
-    let addresses = addresses.map_err(|error| SessionError::Resolve(error.to_string()))?;
+    let addresses = addresses.map_err(SessionError::Resolve)?;
     let fits = |a: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == a.is_ipv4());
-    let addresses: Vec<_> = addresses.filter(fits).collect();
+    let addresses: Vec<_> = addresses.into_iter().filter(fits).collect();
     let share = CONNECT_TIME / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut failed = SessionError::Resolve("no address of the right family".into());
     for address in addresses {
