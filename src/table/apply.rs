@@ -89,12 +89,12 @@ impl Vnet {
             self.routes.find_or_insert(found.hash(), destination, hop, fresh)
         });
         let before = self.view(route);
-        if !self.routes.add_announcer(route, member) {
+        let entry = &mut self.members[member as usize];
+        let is_server = entry.origin.is_server;
+        if !self.routes.add_announcer(route, member, is_server, &mut entry.further) {
             return Outcome::Ignored;
         }
-        if before.is_announced() {
-            self.members[member as usize].extras.insert(route);
-        } else {
+        if !before.is_announced() {
             self.link(route, member);
         }
         self.members[member as usize].routes += 1;

@@ -132,7 +132,7 @@ impl Vnet {
             }
             if let Some(member) = announcer
                 && route.primary != member
-                && !self.routes.extras(place).contains(&member)
+                && !self.routes.further().contains(place, member)
             {
                 return None;
             }
@@ -260,7 +260,7 @@ impl Vnet {
             destination: *self.routes.destination_of(place),
             next_hop: *self.routes.next_hop_of(place),
             announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
-            announcer_count: 1 + self.routes.extras(place).len() as u64,
+            announcer_count: 1 + u64::from(self.routes.further().count(place)),
             age: now.since(self.changed_by(place).unwrap_or(now)),
         }
     }
@@ -277,7 +277,7 @@ impl Vnet {
 
     fn announcers(&self, place: u32) -> impl Iterator<Item = PeerId> + '_ {
         let primary = self.routes.route(place).primary;
-        let all = std::iter::once(&primary).chain(self.routes.extras(place)).copied();
+        let all = std::iter::once(primary).chain(self.routes.further().of(place));
         let all: smallvec::SmallVec<[u32; 4]> = all.take(CHAIN_MAX).collect();
         all.into_iter().map(|member| self.members[member as usize].origin.peer)
     }

@@ -1,7 +1,5 @@
 //! Who takes part in a VNI: subscribers and announcers.
 
-use std::collections::BTreeSet;
-
 use super::batch::Audience;
 use super::catch_up::Cursor;
 use super::slab::NONE;
@@ -47,9 +45,8 @@ pub(crate) struct Member {
     pub(crate) behind_at: usize,
     /// Head of the list of routes whose primary announcer this is.
     pub(crate) first: u32,
-    /// Routes that it announces beside their primary announcer. Ordered, so that taking them out
-    /// one by one costs little however many there are, and always goes the same way.
-    pub(crate) extras: BTreeSet<u32>,
+    /// Head of the list of routes that it announces beside their primary announcer.
+    pub(crate) further: u32,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
 }
@@ -63,7 +60,7 @@ impl Member {
             subscribed: Moment::default(),
             behind_at: 0,
             first: NONE,
-            extras: BTreeSet::new(),
+            further: NONE,
             routes: 0,
         }
     }

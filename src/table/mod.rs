@@ -16,6 +16,7 @@
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 
 mod ages;
+mod announcers;
 mod apply;
 mod batch;
 mod bounds;

@@ -1,7 +1,7 @@
 //! The routes of one VNI: destinations, the routes of each, and who announces them.
 //!
 //! State: a slab of destinations indexed by prefix, a slab of routes chained per destination, and
-//! per route its *primary* announcer, with further announcers (rare) in a side table. The routes
+//! per route its *primary* announcer, with further announcers (rare) beside it. The routes
 //! of a primary announcer form a list through the routes themselves, so that a dead peer's routes
 //! are found without a search. A route nobody announces stays as a *tombstone* while the journal
 //! still mentions it. Resident cost: about 80 bytes a route with a destination of its own.
@@ -9,6 +9,7 @@
 use ahash::{AHashMap, RandomState};
 use smallvec::SmallVec;
 
+use super::announcers::Announcers;
 use super::apply::Announcement;
 use super::index::Index;
 use super::journal::View;
@@ -83,8 +84,7 @@ pub(crate) struct Routes {
     pub(crate) hops: NextHops,
     index: Index,
     crowded: AHashMap<(u32, u32), u32>,
-    /// Announcers beside the primary one.
-    extras: AHashMap<u32, SmallVec<[u32; 4]>>,
+    further: Announcers,
     /// Default routes that a dump begins with, tombstones included. A route is one of them for life.
     firsts: SmallVec<[u32; 4]>,
     announced: usize,
@@ -98,8 +98,8 @@ impl Routes {
             routes: Slab::new(),
             hops: NextHops::new(hasher.clone()),
             index: Index::new(),
-            crowded: AHashMap::new(),
-            extras: AHashMap::new(),
+            crowded: AHashMap::with_hasher(hasher.clone()),
+            further: Announcers::new(hasher.clone()),
             firsts: SmallVec::new(),
             announced: 0,
             hasher,
@@ -272,11 +272,18 @@ impl Routes {
         self.routes.remove(route);
     }
 
-    /// Adds `member` to the announcers. `false` when it is one already.
+    /// Adds `member` to the announcers; `further` is where its list of routes begins that it announces
+    /// beside another. `false` when it is one already.
     ///
     /// The caller links the route into the member's list when it becomes the primary announcer,
     /// which is the case exactly when the route was a tombstone.
-    pub(crate) fn add_announcer(&mut self, route: u32, member: u32) -> bool {
+    pub(crate) fn add_announcer(
+        &mut self,
+        route: u32,
+        member: u32,
+        is_server: bool,
+        further: &mut u32,
+    ) -> bool {
         let entry = &mut self.routes[route];
         if entry.primary == member {
             return false;
@@ -286,59 +293,38 @@ impl Routes {
             self.announced += 1;
             return true;
         }
-        let extras = self.extras.entry(route).or_default();
-        if extras.contains(&member) {
-            return false;
-        }
-        extras.push(member);
-        true
+        self.further.add(route, member, !is_server, further)
     }
 
-    /// Takes `member` from the announcers. `false` when it is none.
-    ///
-    /// When the primary announcer goes and another is left, that one becomes primary; the caller
-    /// moves the route between their lists.
-    pub(crate) fn remove_announcer(&mut self, route: u32, member: u32) -> bool {
-        let is_primary = self.routes[route].primary == member;
-        let mut successor = NONE;
-        if let Some(extras) = self.extras.get_mut(&route) {
-            let found = if is_primary { Some(0) } else { extras.iter().position(|m| *m == member) };
-            let Some(found) = found else { return false };
-            successor = extras.remove(found);
-            if extras.is_empty() {
-                self.extras.remove(&route);
-            }
-        } else if !is_primary {
-            return false;
-        }
-        if is_primary {
-            self.routes[route].primary = successor;
-            if successor == NONE {
-                self.announced -= 1;
-            }
-        }
-        true
+    /// Takes a member that is not the primary one from the announcers; `further` is where its list of
+    /// such routes begins. `false` when it is none.
+    pub(crate) fn remove_further(&mut self, route: u32, member: u32, further: &mut u32) -> bool {
+        self.further.remove(route, member, further)
     }
 
-    /// Announcers beside the primary one, oldest first.
-    pub(crate) fn extras(&self, route: u32) -> &[u32] {
-        self.extras.get(&route).map_or(&[], |extras| extras)
+    /// The primary announcer goes and another takes its place, or `NONE`.
+    pub(crate) fn replace_primary(&mut self, route: u32, successor: u32) {
+        self.routes[route].primary = successor;
+        if successor == NONE {
+            self.announced -= 1;
+        }
     }
 
-    /// What subscribers see of a route.
+    /// Announcers beside the primary one.
+    pub(super) fn further(&self) -> &Announcers {
+        &self.further
+    }
+
+    /// What subscribers see of a route. Costs the same for any number of announcers.
     pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
         let primary = self.routes[route].primary;
         if primary == NONE {
             return View::NOBODY;
         }
-        if self.extras.is_empty() {
+        if self.further.count(route) == 0 {
             return View::sole(primary, is_server(primary));
         }
-        let extras = self.extras(route);
-        if extras.is_empty() {
-            return View::sole(primary, is_server(primary));
-        }
-        View::many(!is_server(primary) || extras.iter().any(|m| !is_server(*m)))
+        View::many(!is_server(primary) || self.further.clients(route) > 0)
     }
 
     /// The routes of a destination, tombstones included, the newest first.

@@ -310,19 +310,22 @@ impl Vnet {
     /// Takes a member from a route's announcers; `false` when it is none.
     pub(super) fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
-        let was_primary = self.routes.route(route).primary == member;
-        if !self.routes.remove_announcer(route, member) {
-            return false;
-        }
-        if was_primary {
+        if self.routes.route(route).primary == member {
             self.unlink(route, member);
-            let successor = self.routes.route(route).primary;
+            let successor = self.routes.further().oldest(route).unwrap_or(NONE);
             if successor != NONE {
-                self.members[successor as usize].extras.remove(&route);
+                let list = &mut self.members[successor as usize].further;
+                self.routes.remove_further(route, successor, list);
+            }
+            self.routes.replace_primary(route, successor);
+            if successor != NONE {
                 self.link(route, successor);
             }
         } else {
-            self.members[member as usize].extras.remove(&route);
+            let list = &mut self.members[member as usize].further;
+            if !self.routes.remove_further(route, member, list) {
+                return false;
+            }
         }
         let entry = &mut self.members[member as usize];
         entry.routes -= 1;
@@ -338,10 +341,8 @@ impl Vnet {
         while budget > 0 {
             let entry = &self.members[member as usize];
             let route = match entry.first {
-                NONE => match entry.extras.first() {
-                    Some(&route) => route,
-                    None => break,
-                },
+                NONE if entry.further == NONE => break,
+                NONE => self.routes.further().route_of(entry.further),
                 first => first,
             };
             self.withdraw(route, member);

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod catch_up;
+#[cfg(test)]
+mod cost;
 mod harness;
 pub(crate) mod ops;
 #[cfg(test)]
