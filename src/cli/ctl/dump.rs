@@ -26,12 +26,11 @@ impl Ctl {
             self.write_everything(&mut out, &|error| error.into()).await?;
             return Ok(out.flush()?);
         }
-        // A pipe or a device is written to: a file in its place would be no favour. Of a link, it is
-        // the file that is replaced.
-        if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        if is_written_into(file) {
             return self.dump_into(file).await;
         }
-        let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        // What is renamed takes the place of a link too: root would otherwise write wherever a link
+        // leads that somebody has put into a folder for everybody.
         let mut part = Part::new(file)?;
         let (path, out) = (part.path.clone(), &mut part.out);
         let failed = |error| cannot_write(&path, &error);
@@ -44,7 +43,15 @@ impl Ctl {
             io::ErrorKind::BrokenPipe => Failed::NoReader,
             _ => cannot_write(file, &error),
         };
-        let out = OpenOptions::new().write(true).open(file).map_err(failed)?;
+        // The kernel protects folders for everybody from pipes and links of others, if the open could
+        // make a file.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let out = options.open(file).map_err(failed)?;
+        // A pipe may have become a link to a file since it was looked at.
+        if out.metadata().map_err(failed)?.is_file() && !is_in_system_folder(file) {
+            return Err(failed(io::Error::other("it has just been replaced")));
+        }
         let mut out = BufWriter::new(out);
         self.write_everything(&mut out, &failed).await?;
         out.flush().map_err(failed)
@@ -83,6 +90,19 @@ impl Ctl {
         }
         write(b"}\n")
     }
+}
+
+/// Whether nothing is to take its place: a pipe, a device, or a name of an open file such as
+/// /dev/stdout.
+fn is_written_into(file: &Path) -> bool {
+    let is_other = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+    fs::metadata(file).is_ok_and(is_other) || (is_in_system_folder(file) && file.exists())
+}
+
+/// Whether it is in a folder whose links are the system's own.
+fn is_in_system_folder(file: &Path) -> bool {
+    let folder = file.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    folder.is_some_and(|folder| folder == Path::new("/dev") || folder.starts_with("/proc"))
 }
 
 /// The file while it is not whole. Removed unless it is finished.

@@ -1,29 +1,37 @@
 //! The file of the control socket, from its making to its end.
 //!
-//! There is no moment at which others could connect: it is made in a folder of mode 0700, gets its own
-//! mode 0600 there, and is then renamed to its place. (The umask would be shorter, but belongs to the
-//! whole process, whose threads make files too.) The rename also takes the place of what a process that
-//! was killed has left behind. A socket that somebody answers on, and what is no socket, stay.
+//! It is bound in its place and under its full name: by that name `ss -xl` shows it, and
+//! systemd-tmpfiles knows that it is in use. There is no moment at which others could connect: it is
+//! made with mode 0600, and listens only after that was seen to. (The umask would be shorter, but
+//! belongs to the whole process, whose threads make files too.) What a process that was killed has left
+//! behind is replaced. A socket that somebody answers on, and what is no socket, stay. If the file
+//! vanishes it is made anew, by a look at it once a second.
 
-use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
-};
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use socket2::{Domain, SockAddr, Type};
 use thiserror::Error;
-use tracing::warn;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
 
-use crate::http::serve::serve;
+use crate::http::serve::{Listener, serve};
 
 /// The user of the reflector, and nobody else.
 const MODE: u32 = 0o600;
-/// Names to try for the folder that the socket is made in.
-const ATTEMPTS: u32 = 100;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+/// Between two looks at whether the file is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the control socket could not be opened.
 #[derive(Debug, Error)]
@@ -41,6 +49,12 @@ pub enum ControlError {
         "the folder of the control socket {0} (--control) is not there: create it or give another path"
     )]
     NoFolder(PathBuf),
+    /// A socket that nobody answers on, and that cannot be replaced.
+    #[error(
+        "the control socket {0} (--control) is a mount point and cannot be replaced: mount its folder \
+         instead of the socket"
+    )]
+    Mounted(PathBuf),
     /// Anything else.
     #[error(
         "cannot open the control socket {path} (--control): {source}; give a path of less than 100 \
@@ -58,37 +72,53 @@ pub enum ControlError {
 #[derive(Debug)]
 pub(in crate::reflector) struct Socket {
     listener: Option<UnixListener>,
+    /// As it was given.
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    /// In full, where that is not too long.
+    name: PathBuf,
+    identity: Identity,
 }
 
 impl Socket {
     /// Makes it. What a process that is gone has left at the path is replaced.
     pub(in crate::reflector) fn open(path: &Path) -> Result<Self, ControlError> {
-        let failed = |source| ControlError::Io { path: path.to_owned(), source };
-        // Of its own place, which nobody could connect to were it too long.
-        SockAddr::unix(path).map_err(failed)?;
-        check_place(path)?;
-        let folder = Folder::beside(path).map_err(|error| match error.kind() {
+        let failed = |source: io::Error| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 ControlError::NoFolder(path.to_owned())
             }
-            _ => failed(error),
-        })?;
-        let made = folder.0.join("s");
-        let open = || {
-            let listener = UnixListener::bind(&made)?;
-            listener.set_nonblocking(true)?;
-            fs::set_permissions(&made, Permissions::from_mode(MODE))?;
-            let identity = identity(&fs::symlink_metadata(&made)?);
-            fs::rename(&made, path)?;
-            Ok(Self { listener: Some(listener), path: path.to_owned(), identity })
+            // Taken since it was looked at.
+            ErrorKind::AddrInUse => ControlError::InUse(path.to_owned()),
+            ErrorKind::ResourceBusy => ControlError::Mounted(path.to_owned()),
+            _ => ControlError::Io { path: path.to_owned(), source },
         };
-        open().map_err(|error| {
-            drop(fs::remove_file(&made));
-            failed(error)
-        })
+        let name = full_name(path).map_err(failed)?;
+        let address = SockAddr::unix(&name).map_err(failed)?;
+        if is_left_over(path, &name)? {
+            fs::remove_file(&name).map_err(failed)?;
+        }
+        let socket = of_mode().and_then(|socket| socket.bind(&address).map(|()| socket));
+        let socket = socket.map_err(failed)?;
+        let listen = || {
+            let mut made = fs::symlink_metadata(&name)?;
+            // Where the system doesn't go by the mode of what is bound.
+            if made.permissions().mode() & 0o777 != MODE {
+                fs::set_permissions(&name, Permissions::from_mode(MODE))?;
+                made = fs::symlink_metadata(&name)?;
+            }
+            socket.set_nonblocking(true)?;
+            socket.listen(BACKLOG)?;
+            Ok(identity(&made))
+        };
+        match listen() {
+            Ok(identity) => {
+                let listener = Some(OwnedFd::from(socket).into());
+                Ok(Self { listener, path: path.to_owned(), name, identity })
+            }
+            Err(error) => {
+                drop(fs::remove_file(&name));
+                Err(failed(error))
+            }
+        }
     }
 
     /// Where it is.
@@ -98,51 +128,127 @@ impl Socket {
 
     /// Answers for as long as it is polled. Must be called within a runtime.
     pub(super) async fn serve(mut self, router: Router) {
-        let listener = self.listener.take().map(tokio::net::UnixListener::from_std);
-        match listener {
-            Some(Ok(listener)) => serve(listener, router).await,
-            Some(Err(error)) => warn!(%error, "the control socket cannot be served"),
-            None => {}
+        match self.take_listener() {
+            Ok(listener) => serve(Kept::new(listener, self), router).await,
+            Err(error) => warn!(%error, "the control socket cannot be served"),
         }
         // Without it the reflector goes on.
         std::future::pending::<()>().await;
+    }
+
+    fn take_listener(&mut self) -> io::Result<Rc<tokio::net::UnixListener>> {
+        let listener = self.listener.take().ok_or(ErrorKind::NotConnected)?;
+        Ok(Rc::new(tokio::net::UnixListener::from_std(listener)?))
+    }
+
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.name)
+            .is_ok_and(|found| found.file_type().is_socket() && identity(&found) == self.identity)
+    }
+}
+
+/// The socket while it is served: made anew when its file has vanished.
+struct Kept {
+    listener: RefCell<Rc<tokio::net::UnixListener>>,
+    socket: RefCell<Socket>,
+    next_look: Cell<Instant>,
+    /// That it cannot be made anew has been said.
+    is_told: Cell<bool>,
+}
+
+impl Kept {
+    fn new(listener: Rc<tokio::net::UnixListener>, socket: Socket) -> Self {
+        Self {
+            listener: RefCell::new(listener),
+            socket: RefCell::new(socket),
+            next_look: Cell::new(Instant::now() + LOOK),
+            is_told: Cell::new(false),
+        }
+    }
+
+    /// Makes it anew if it is not there. What is connected already stays connected.
+    fn look(&self) {
+        self.next_look.set(Instant::now() + LOOK);
+        if self.socket.borrow().is_there() {
+            return;
+        }
+        let path = self.socket.borrow().path.clone();
+        let made = Socket::open(&path).map_err(|error| error.to_string()).and_then(|mut socket| {
+            let listener = socket.take_listener().map_err(|error| error.to_string())?;
+            Ok((listener, socket))
+        });
+        match made {
+            Ok((listener, socket)) => {
+                self.listener.replace(listener);
+                self.socket.replace(socket);
+                self.is_told.set(false);
+                info!(path = %path.display(), "the control socket had vanished and is made anew");
+            }
+            Err(error) if !self.is_told.replace(true) => {
+                warn!(%error, "the control socket has vanished and cannot be made anew for now");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Listener for Kept {
+    type Socket = tokio::net::UnixStream;
+
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)> {
+        loop {
+            let listener = Rc::clone(&self.listener.borrow());
+            tokio::select! {
+                accepted = listener.accept() => return Ok((accepted?.0, None)),
+                () = sleep_until(self.next_look.get()) => self.look(),
+            }
+        }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let is_own = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.file_type().is_socket() && identity(&found) == self.identity);
-        if is_own {
-            drop(fs::remove_file(&self.path));
+        if self.is_there() {
+            drop(fs::remove_file(&self.name));
         }
     }
 }
 
-/// Whether the place is free, or has what may be replaced.
-fn check_place(path: &Path) -> Result<(), ControlError> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(source) if source.kind() != ErrorKind::NotADirectory => {
-            Err(ControlError::Io { path: path.to_owned(), source })
-        }
-        Err(_) => Err(ControlError::NoFolder(path.to_owned())),
-        Ok(found) if !found.file_type().is_socket() => {
-            Err(ControlError::NotASocket(path.to_owned()))
-        }
-        Ok(_) => match connect(path) {
-            // Nobody listens any more, or it has gone just now.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) =>
-            {
-                Ok(())
-            }
+/// The path without links to folders, by which others know it too; as it is where that is too long.
+fn full_name(path: &Path) -> io::Result<PathBuf> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = fs::canonicalize(folder)?.join(path.file_name().ok_or(ErrorKind::InvalidInput)?);
+    Ok(if SockAddr::unix(&name).is_ok() { name } else { path.to_owned() })
+}
+
+/// A socket whose file will be of [`MODE`]: Linux goes by the mode of the socket.
+fn of_mode() -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let file = File::from(OwnedFd::from(socket));
+    // Refused where it has no meaning.
+    file.set_permissions(Permissions::from_mode(MODE)).ok();
+    Ok(OwnedFd::from(file).into())
+}
+
+/// Whether there is a socket at the place that nobody answers on. An error for what has to stay.
+fn is_left_over(path: &Path, name: &Path) -> Result<bool, ControlError> {
+    let (path, io) = (path.to_owned(), |path, source| ControlError::Io { path, source });
+    match fs::symlink_metadata(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(ControlError::NoFolder(path)),
+        Err(error) => Err(io(path, error)),
+        Ok(found) if !found.file_type().is_socket() => Err(ControlError::NotASocket(path)),
+        Ok(_) => match connect(name) {
+            // It may have gone just now, too.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             // Also when it is asked by too many to answer.
-            Ok(()) => Err(ControlError::InUse(path.to_owned())),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                Err(ControlError::InUse(path.to_owned()))
-            }
-            Err(source) => Err(ControlError::Io { path: path.to_owned(), source }),
+            Ok(()) => Err(ControlError::InUse(path)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(ControlError::InUse(path)),
+            Err(error) => Err(io(path, error)),
         },
     }
 }
@@ -154,34 +260,9 @@ fn connect(path: &Path) -> io::Result<()> {
     socket.connect(&SockAddr::unix(path)?)
 }
 
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
-}
+/// Device, inode and time of birth: a new file may get the inode of one that was just removed.
+type Identity = (u64, u64, Option<SystemTime>);
 
-/// A new folder that only this user may look into. Ends with this value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let own = std::process::id();
-        for attempt in 0..ATTEMPTS {
-            // Short: the path of a socket may have about 100 bytes.
-            let folder = parent.join(format!(".mb{own:x}.{attempt}"));
-            match DirBuilder::new().mode(0o700).create(&folder) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                result => return result.map(|()| Self(folder)),
-            }
-        }
-        Err(ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir(&self.0));
-    }
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino(), file.created().ok())
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::harness::{Controlled, controlled, ctl, until};
+use super::harness::{Controlled, command, controlled, ctl, until};
 use crate::process::{BINARY, Process};
 use crate::sessions::{Client, modern_hello, prefix, route, routes};
 
@@ -268,18 +268,42 @@ fn a_dump_has_everything() {
 #[test]
 fn a_dump_takes_no_place_but_a_files() {
     let (scene, _clients) = scene();
-    let [pipe, link, file] = ["pipe", "link", "file"].map(|name| scene.folder.path(name));
+    let [pipe, out] = ["pipe", "out"].map(|name| scene.folder.path(name));
     symlink("/dev/stdout", &pipe).unwrap();
     let piped: Value = serde_json::from_str(&scene.ok(&["dump", &pipe])).unwrap();
     assert_eq!(piped["peers"].as_array().unwrap().len(), 2);
-    std::fs::write(&file, "older").unwrap();
-    symlink(&file, &link).unwrap();
-    scene.ok(&["dump", &link]);
-    let dump: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(dump["peers"].as_array().unwrap().len(), 2);
-    for name in [pipe, link] {
-        assert!(std::fs::symlink_metadata(&name).unwrap().is_symlink(), "{name}");
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().is_symlink());
+    // Also where standard output is a file.
+    for name in ["/dev/stdout", "/proc/self/fd/1"] {
+        let mut command = command(&scene.socket, &["dump", name]);
+        command.stdout(std::fs::File::create(&out).unwrap());
+        assert!(command.status().unwrap().success());
+        let dump: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+        assert_eq!(dump["peers"].as_array().unwrap().len(), 2);
     }
+    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink());
+}
+
+/// As a link of somebody else in /tmp.
+#[test]
+fn a_dump_follows_no_link() {
+    let (scene, _clients) = scene();
+    let [file, link, chain] = ["file", "link", "chain"].map(|name| scene.folder.path(name));
+    std::fs::write(&file, "precious").unwrap();
+    for (name, target) in [(&link, &file), (&chain, &link)] {
+        symlink(target, name).unwrap();
+        scene.ok(&["dump", name]);
+        assert!(std::fs::symlink_metadata(name).unwrap().is_file(), "{name}");
+        let dump: Value = serde_json::from_str(&std::fs::read_to_string(name).unwrap()).unwrap();
+        assert_eq!(dump["peers"].as_array().unwrap().len(), 2);
+        // Nor one in the place of what is not whole yet.
+        std::fs::remove_file(name).unwrap();
+        symlink(&file, format!("{name}.part")).unwrap();
+        scene.ok(&["dump", name]);
+        std::fs::remove_file(name).unwrap();
+        symlink(&file, name).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
 }
 
 #[test]

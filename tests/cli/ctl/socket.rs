@@ -1,11 +1,12 @@
 //! The socket itself: who may connect, what is replaced, what is left.
 
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 
-use super::harness::{Controlled, Folder, controlled, ctl};
+use super::harness::{Controlled, Folder, controlled, ctl, until};
 use crate::process::{BINARY, Process, fails, sentence};
+use crate::sessions::Client;
 
 /// A second server at the socket of another.
 fn second(socket: &str) -> String {
@@ -55,14 +56,15 @@ fn what_a_killed_server_has_left_is_replaced() {
     let Controlled { mut server, socket, folder } = controlled(&[]);
     server.signal("KILL");
     server.wait();
-    let left = std::fs::symlink_metadata(&socket).unwrap().ino();
+    let left = std::fs::symlink_metadata(&socket).unwrap().created().ok();
     let (code, _, err) = ctl(&socket, &["show", "peers"]);
     assert!(code == 1 && err.contains("nobody answers"), "{err}");
     let server = Process::start(&["--control", &socket]);
     server.logged("reflector started", '\n');
     let scene = Controlled { server, socket, folder };
     scene.ok(&["show", "peers"]);
-    assert_ne!(std::fs::symlink_metadata(&scene.socket).unwrap().ino(), left);
+    let now = std::fs::symlink_metadata(&scene.socket).unwrap().created().ok();
+    assert!(left.is_none() || now != left);
 }
 
 #[test]
@@ -87,6 +89,70 @@ fn what_is_no_socket_is_left_alone() {
     assert!(second(&folder.path("none/control.sock")).contains("is not there"));
     assert!(second(&folder.path(&"x".repeat(120))).contains("less than 100 bytes"));
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 2);
+}
+
+/// By it `ss -xl` and systemd-tmpfiles know that it is in use.
+#[test]
+#[cfg(target_os = "linux")]
+fn it_is_bound_under_its_full_name() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("real")).unwrap();
+    std::os::unix::fs::symlink("real", folder.path("link")).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["server", "--listen", "[::1]:0", "--control", "link/control.sock"]);
+    let server = Process::spawn({
+        command.current_dir(&folder.0);
+        command
+    });
+    server.logged("reflector started", '\n');
+    let name = std::fs::canonicalize(&folder.0).unwrap().join("real/control.sock");
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let bound = sockets.lines().filter_map(|line| line.split_once(" /"));
+    assert!(bound.clone().any(|(_, bound)| name == format!("/{bound}")), "{sockets}");
+}
+
+#[test]
+fn one_that_vanishes_is_made_anew() {
+    let scene = controlled(&[]);
+    let monitor = scene.watch(&["monitor"]);
+    for _ in 0..2 {
+        std::fs::remove_file(&scene.socket).unwrap();
+        until("a new socket", || ctl(&scene.socket, &["show", "peers"]).0 == 0);
+        let file = std::fs::symlink_metadata(&scene.socket).unwrap();
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+    // Who was connected still is.
+    let mut client = Client::establish(scene.server.address());
+    monitor.expect(&["established", "#1"]);
+    client.keepalive();
+    // With its folder, as a package that is removed takes it along: it waits for another one.
+    let away = scene.folder.0.with_extension("away");
+    std::fs::rename(&scene.folder.0, &away).unwrap();
+    scene.server.logged("cannot be made anew for now", '\n');
+    std::fs::create_dir(&scene.folder.0).unwrap();
+    until("a new socket", || ctl(&scene.socket, &["show", "peers"]).0 == 0);
+    std::fs::remove_dir_all(&away).unwrap();
+}
+
+#[test]
+fn one_that_is_mounted_is_told_apart() {
+    if let Some(missing) = support::missing(&["unshare"]) {
+        support::skip!(missing);
+    }
+    let folder = Folder::new();
+    let [outside, inside] = ["outside.sock", "inside.sock"].map(|name| folder.path(name));
+    drop(UnixListener::bind(&outside).unwrap());
+    drop(UnixListener::bind(&inside).unwrap());
+    let script =
+        "mount --bind \"$1\" \"$2\" && exec \"$0\" server --listen [::1]:0 --control \"$2\"";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, BINARY, &outside, &inside])
+        .output();
+    let text = String::from_utf8(output.unwrap().stderr).unwrap();
+    if text.starts_with("unshare: ") || text.starts_with("mount: ") {
+        support::skip!(text);
+    }
+    assert!(sentence(&text).contains("mount its folder instead"), "{text}");
 }
 
 #[test]
