@@ -13,3 +13,8 @@ pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod serve;
 pub(crate) mod text;
+
+/// Whether a path asks about health.
+pub(crate) fn is_health(path: &str) -> bool {
+    ["/livez", "/healthz", "/health", "/readyz"].contains(&path)
+}

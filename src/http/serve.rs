@@ -1,10 +1,19 @@
 //! Takes connections and answers on them.
 //!
-//! Bounds: so many connections at a time, and so long for the head of each request, so that whoever
-//! connects and says nothing does not keep the probes of a supervisor out for long. When all places
-//! are taken, further connections wait in the kernel's queue. An answer takes as long as its reader;
-//! one that has gone, or reads nothing, is given up when the kernel says so. Half of the places are for
-//! others than any one source: a reader that hangs again and again does not keep probes out either.
+//! A connection is one of two things. It waits, for its first request or the next one, or it is being
+//! answered. `hall` bounds both numbers: when too many wait, the oldest of the source with the most of
+//! them is closed, and a request beyond the bound of answers is refused. Questions about health need no
+//! place: they are short, each ends its connection, and it counts as waiting until then. So neither
+//! silent connections nor readers that hang keep a supervisor's probes out, whoever makes them and how
+//! many.
+//!
+//! An answer takes as long as its reader; one that has gone, or reads nothing, is given up when the
+//! kernel says so. When the process has no descriptors left, one that is kept for this moment (`spare`)
+//! or that of a waiting connection is used to answer about health.
+
+mod guest;
+mod hall;
+mod spare;
 
 use std::io;
 use std::net::IpAddr;
@@ -13,29 +22,44 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use crate::sources::{Counts, Source};
+use self::guest::Guest;
+use self::hall::Hall;
+use self::spare::Spares;
+use crate::sources::Source;
 
 /// What is bounded.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
-    /// Connections at a time.
-    connections: usize,
-    /// Of these, of one [`Source`]. Further ones are closed.
-    per_source: u64,
+    /// Connections that wait for a request or are asked about health.
+    waiting: usize,
+    /// Answers at a time, other than about health.
+    answers: usize,
+    /// Of these, to one [`Source`].
+    answers_per_source: u64,
     /// For the head of a request, from the connection's begin or the answer before.
     head: Duration,
+    /// What time it is, in seconds since 1970.
+    clock: fn() -> u64,
 }
 
-const BOUNDS: Bounds = Bounds { connections: 512, per_source: 256, head: Duration::from_secs(10) };
-/// After an error of the listener's, for example too many open files.
+const BOUNDS: Bounds = Bounds {
+    waiting: 256,
+    answers: 512,
+    answers_per_source: 256,
+    head: Duration::from_secs(10),
+    clock: super::date::seconds,
+};
+/// After an error of the listener's.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Bytes that hyper gathers of one connection, in each direction.
+const BUFFER_MAX: usize = 32 * 1024;
 /// For what was sent to be acknowledged.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_secs(30);
@@ -44,7 +68,7 @@ const GONE: Duration = Duration::from_secs(30);
 pub(crate) trait Listener {
     type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one, and where it comes from if that is an address.
+    /// The next one, and where it comes from if that is an address. Dropping the future loses none.
     async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)>;
 }
 
@@ -76,129 +100,74 @@ pub(crate) async fn serve(listener: impl Listener, router: Router) {
 }
 
 async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
+    let hall = Arc::new(Hall::new(bounds.waiting, bounds.answers, bounds.answers_per_source));
     let mut connections = JoinSet::new();
-    let mut held = Counts::default();
+    let mut spares = Spares::default();
     loop {
-        // Nobody closes it.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((socket, address)) = listener.accept().await else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
+        spares.fill();
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
         };
-        while connections.try_join_next().is_some() {}
-        let source = address.map(Source::of);
-        if source.is_some_and(|source| held.of(source) >= bounds.per_source) {
-            continue;
-        }
-        let taken = (place, source.map(|source| held.add(source)));
-        let router = router.clone();
-        connections.spawn(async move {
-            converse(bounds, socket, router).await;
-            drop(taken);
-        });
+        let (socket, address, is_short) = match accepted {
+            Ok((socket, address)) => (socket, address, false),
+            Err(error) if is_passing(error.kind()) => continue,
+            Err(_) => match with_a_spare(&listener, &mut spares, &hall).await {
+                Some((socket, address)) => (socket, address, true),
+                None => {
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let guest = Guest::new(Arc::clone(&hall), address.map(Source::of), is_short);
+        connections.spawn(converse(bounds, socket, guest, router.clone()));
     }
+}
+
+/// The next connection, when there is no descriptor for it: with a spare one, or that of a connection
+/// that waits.
+async fn with_a_spare<L: Listener>(
+    listener: &L,
+    spares: &mut Spares,
+    hall: &Hall,
+) -> Option<(L::Socket, Option<IpAddr>)> {
+    if !spares.give_up_one() {
+        if !hall.close_one() {
+            return None;
+        }
+        // It ends when its task has run.
+        tokio::task::yield_now().await;
+    }
+    timeout(PAUSE, listener.accept()).await.ok()?.ok()
+}
+
+/// Whether an error is about one connection that is already gone.
+fn is_passing(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(kind, ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 async fn converse(
     bounds: Bounds,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    guest: Arc<Guest>,
     router: Router,
 ) {
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(|request| Guest::answer(&guest, bounds.clock, &router, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)
+        .max_buf_size(BUFFER_MAX)
+        // Its own is kept for a second, however the clock was set meanwhile.
+        .auto_date_header(false)
         .serve_connection(TokioIo::new(socket), service);
-    // An error is the other side's, and is told to it where that makes sense.
-    connection.await.ok();
+    tokio::select! {
+        // An error is the other side's, and is told to it where that makes sense.
+        _ = connection => {}
+        () = guest.sent_away() => {}
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::routing::get;
-    use support::PATIENCE;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
-
-    /// A server within these bounds, and where it listens.
-    async fn start(bounds: Bounds) -> (JoinSet<()>, std::net::SocketAddr) {
-        let listener = TcpListener::bind(("::1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(async || "answer"));
-        let mut server = JoinSet::new();
-        server.spawn(serve_within(bounds, listener, router));
-        (server, address)
-    }
-
-    /// All that is read until the end of the connection.
-    async fn rest(socket: &mut TcpStream) -> String {
-        let mut text = String::new();
-        let read = tokio::time::timeout(PATIENCE, socket.read_to_string(&mut text));
-        read.await.expect("the connection ends").unwrap();
-        text
-    }
-
-    #[tokio::test]
-    async fn who_says_nothing_is_hung_up_on() {
-        let bounds = Bounds { connections: 9, per_source: 9, head: Duration::from_secs(2) };
-        let (_server, address) = start(bounds).await;
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        let mut slow = TcpStream::connect(address).await.unwrap();
-        slow.write_all(&REQUEST[..10]).await.unwrap();
-        let mut idle = TcpStream::connect(address).await.unwrap();
-        idle.write_all(REQUEST).await.unwrap();
-        assert!(rest(&mut silent).await.is_empty());
-        assert!(!rest(&mut slow).await.contains("answer"));
-        assert!(rest(&mut idle).await.ends_with("answer"));
-    }
-
-    #[tokio::test]
-    async fn more_than_there_is_room_for_wait() {
-        let bounds = Bounds { connections: 2, per_source: 2, head: Duration::from_secs(5) };
-        let (_server, address) = start(bounds).await;
-        let _holders = [
-            TcpStream::connect(address).await.unwrap(),
-            TcpStream::connect(address).await.unwrap(),
-        ];
-        let mut third = TcpStream::connect(address).await.unwrap();
-        third.write_all(REQUEST).await.unwrap();
-        let read = tokio::time::timeout(Duration::from_millis(100), third.readable());
-        assert!(read.await.is_err(), "answered although all places are taken");
-        assert!(rest(&mut third).await.contains("answer"));
-    }
-
-    #[tokio::test]
-    async fn no_source_takes_all_places() {
-        let listener = TcpListener::bind(("::", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let bounds = Bounds { connections: 8, per_source: 2, head: PATIENCE };
-        let router = Router::new().route("/", get(async || "answer"));
-        let mut server = JoinSet::new();
-        server.spawn(serve_within(bounds, listener, router));
-        let connect = async |address: &str| TcpStream::connect((address, port)).await.unwrap();
-        let (first, second) = (connect("::1").await, connect("::1").await);
-        assert!(rest(&mut connect("::1").await).await.is_empty());
-        let request = [&REQUEST[..REQUEST.len() - 2], b"Connection: close\r\n\r\n"].concat();
-        let mut other = connect("127.0.0.1").await;
-        other.write_all(&request).await.unwrap();
-        assert!(rest(&mut other).await.ends_with("answer"));
-        // Who has gone makes room, as soon as that is seen.
-        drop((first, second));
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let mut again = connect("::1").await;
-            let mut answer = String::new();
-            // A connection that is closed at once may refuse what it is sent.
-            again.write_all(&request).await.ok();
-            again.read_to_string(&mut answer).await.ok();
-            if answer.ends_with("answer") {
-                break;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "no room: {answer:?}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The process's limit on open files. Called once at start.
+//! The process's limit on open files.
 
 use std::io;
 
@@ -29,6 +29,26 @@ pub fn raise_nofile() -> io::Result<u64> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "raise the limit on open files with ulimit -n"))
 }
 
+/// Whether the next descriptor would be among the last `kept` that the process may have open. Costs
+/// three system calls.
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+pub fn is_short_of_files(any: &impl std::os::fd::AsFd, kept: u64) -> bool {
+    use std::os::fd::AsRawFd as _;
+
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // The lowest free number is given out.
+    rustix::io::dup(any).map_or(true, |next| {
+        u64::try_from(next.as_raw_fd()).is_ok_and(|next| next >= limit.saturating_sub(kept))
+    })
+}
+
+/// Not known here: what has run out is noticed when something can't be opened.
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+pub fn is_short_of_files<F>(_any: &F, _kept: u64) -> bool {
+    false
+}
+
 #[cfg(all(test, target_os = "linux", not(metalbond_portable)))]
 mod tests {
     use rustix::process::{Resource, getrlimit};
@@ -39,5 +59,12 @@ mod tests {
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
         assert_eq!(raised, limit.maximum.unwrap_or(u64::MAX));
+    }
+
+    #[test]
+    fn only_the_last_descriptors_are_kept() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(!super::is_short_of_files(&file, 0));
+        assert!(super::is_short_of_files(&file, u64::MAX));
     }
 }

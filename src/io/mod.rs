@@ -49,7 +49,7 @@ pub(crate) use epoll::try_send;
 pub use error::IoError;
 pub use facts::TcpFacts;
 pub(crate) use facts::read as tcp_facts;
-pub use limits::raise_nofile;
+pub use limits::{is_short_of_files, raise_nofile};
 pub use listener::bind;
 pub use runtime::{LocalRuntime, yield_turn};
 pub use stream::Stream;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -25,11 +25,14 @@ use super::inspector::Control;
 use super::reload::Reloadable;
 use super::report::Limiter;
 use crate::ids::PeerId;
+use crate::io;
 use crate::session::CloseReason;
 use crate::shard::Settings;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// Descriptors that no session takes: for those who ask what is the matter.
+const KEPT: u64 = 16;
 
 /// What an acceptor starts from.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl Acceptor {
                     self.renew(&mut rules).await;
                     continue;
                 }
-                accepted = self.listener.accept() => accepted,
+                accepted = accept(&self.listener) => accepted,
             };
             // What came after the new settings meets them.
             if self.news.has_changed().unwrap_or(false) {
@@ -150,6 +153,14 @@ impl Rules {
             warn!(%peer, %remote, %reason, left_out, "connection refused");
         }
     }
+}
+
+/// The next connection, or an error when the descriptors left are not for sessions.
+async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
+    if io::is_short_of_files(listener, KEPT) {
+        return Err(std::io::Error::other("the last descriptors are kept for operators"));
+    }
+    listener.accept().await
 }
 
 fn load(gauge: &Gauge) -> u64 {

@@ -220,20 +220,57 @@ fn an_empty_filter_of_the_log_is_none() {
     Process::spawn(command).logged("reflector started", '\n');
 }
 
+/// Asks over HTTP, by a connection of its own.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn livez_answers() {
     let server = Process::start(&["--http", "[::1]:0"]);
     let address: SocketAddr = server.logged("http=", ' ').parse().unwrap();
-    let get = |path: &str| {
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    assert!(get("/livez").starts_with("HTTP/1.1 200 "), "{}", get("/livez"));
-    assert!(get("/nonsense").starts_with("HTTP/1.1 404 "));
+    let livez = get(address, "/livez");
+    assert!(livez.starts_with("HTTP/1.1 200 "), "{livez}");
+    assert!(get(address, "/nonsense").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn sessions_leave_descriptors_for_those_who_ask() {
+    let server = with_64_descriptors(&["--http", "[::1]:0"]);
+    let address: SocketAddr = server.logged("http=", ' ').parse().unwrap();
+    let _sessions: Vec<_> = (0..100).map(|_| Client::connect(server.address())).collect();
+    server.logged("cannot accept connections", ' ');
+    for path in ["/livez", "/metrics", "/api/v1/peers"] {
+        let answer = get(address, path);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn livez_answers_without_a_descriptor_left() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let server = Process::start(&["--http", "[::1]:0"]);
+    let address: SocketAddr = server.logged("http=", ' ').parse().unwrap();
+    assert!(get(address, "/livez").starts_with("HTTP/1.1 200 "));
+    // As many as it has open: every further one fails, whoever asks for it.
+    let folder = format!("/proc/{}/fd", server.child.id());
+    let open = std::fs::read_dir(folder).unwrap().count() as u64;
+    let limit = Rlimit { current: Some(open), maximum: Some(open) };
+    prlimit(Some(Pid::from_child(&server.child)), Resource::Nofile, limit).unwrap();
+    let _sessions: Vec<_> = (0..20).map(|_| Client::connect(server.address())).collect();
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(address).unwrap());
+        let livez = get(address, "/livez");
+        assert!(livez.starts_with("HTTP/1.1 200 "), "{livez}");
+    }
+    assert!(get(address, "/metrics").starts_with("HTTP/1.1 503 "));
 }
 
 /// A server that may have no more, however it tries.
