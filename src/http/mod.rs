@@ -2,13 +2,14 @@
 //!
 //! `text` is Prometheus' form, `process` what the system says of the process in it; `form` is the
 //! reference's forms of a table, in JSON and YAML, `date` the date in them; `asked` reads parameters
-//! and `answer` is how the APIs answer; `page` has what the pages share; `serve` takes connections and
+//! `answer` is how the APIs answer and `listing` how they list; `page` has what the pages share; `serve` takes connections and
 //! bounds them. Pure but for `date`, `process` and `serve`.
 
 pub(crate) mod answer;
 pub(crate) mod asked;
 pub(crate) mod date;
 pub(crate) mod form;
+pub(crate) mod listing;
 pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod serve;

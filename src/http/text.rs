@@ -19,6 +19,11 @@ pub(crate) struct Text {
 }
 
 impl Text {
+    /// A further part of a text: samples of a family whose heading is in an earlier one.
+    pub(crate) fn within(family: &'static str) -> Self {
+        Self { out: String::new(), family }
+    }
+
     /// Begins a family of counters. Their names end in `_total`.
     pub(crate) fn counter(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "counter")

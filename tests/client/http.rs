@@ -18,6 +18,7 @@ on_each_io!(
     servers_say_how_it_stands_with_them,
     a_vni_says_from_whom_it_is_whole,
     routes_are_paged_in_order,
+    the_whole_table_comes_in_the_forms_of_the_reference,
     an_address_finds_the_longest_prefix,
     all_of_a_next_hop_is_said,
     what_is_asked_wrongly_is_answered_by_a_sentence,
@@ -179,6 +180,44 @@ async fn routes_are_paged_in_order(io: IoChoice) {
     assert_eq!(usual["rows"][0]["servers"], json!([address.to_string()]));
 }
 
+async fn the_whole_table_comes_in_the_forms_of_the_reference(io: IoChoice) {
+    let (_reflector, address) = reflector(io);
+    let (publisher, leaf) = (leaf(address).await, leaf(address).await);
+    let http = answer_http(&leaf).await;
+    assert_eq!(get_json(http, "/routes.json")["vnet"], json!({}));
+    // More destinations than the leaf is asked for at once, and more next hops of one; a VNI has none.
+    let mut all = routes(7, 0..1300, 1);
+    all.extend((2..1000).map(|hop| route(7, 600, hop)));
+    let (seven, nine) = (all.clone(), routes(9, 0..3, 1));
+    all.extend(nine.clone());
+    for vni in [7, 8, 9] {
+        leaf.subscribe(Vni(vni)).await.unwrap();
+    }
+    announce_all(&publisher, &all).await;
+    expect_routes(&leaf, 7, &seven).await;
+    expect_routes(&leaf, 9, &nine).await;
+    let vnet = get_json(http, "/routes.json?format=json")["vnet"].clone();
+    let counts = |vni: &str| -> Vec<usize> {
+        let rows = vnet[vni].as_object().unwrap().values();
+        let mut counts: Vec<_> = rows.map(|row| row.as_array().unwrap().len()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!(vnet.as_object().unwrap().len(), 2);
+    assert_eq!((counts("7").len(), counts("7")[1298], counts("7")[1299]), (1300, 1, 999));
+    assert_eq!(counts("9"), [1, 1, 1]);
+    assert_eq!(get_json(http, "/routes.json?vni=9")["vnet"], json!({"9": vnet["9"]}));
+    for none in ["0", "8", "10"] {
+        assert_eq!(get_json(http, &format!("/routes.json?vni={none}"))["vnet"], json!({}));
+    }
+    let yaml = get(http, "/routes.yaml").body;
+    assert_eq!(yaml.matches("targetaddress: ").count(), all.len());
+    // The listing of VNIs comes in parts as well.
+    let vnis = get_json(http, "/api/v1/vnis?limit=2");
+    assert_eq!((&vnis["rows"][1]["vni"], &vnis["next"]), (&json!(8), &json!("8")));
+    assert_eq!((&vnis["total"], &vnis["routes"]), (&json!(3), &json!(all.len())));
+}
+
 async fn an_address_finds_the_longest_prefix(io: IoChoice) {
     let (_reflector, address) = reflector(io);
     let (publisher, leaf) = (leaf(address).await, leaf(address).await);
@@ -274,15 +313,22 @@ async fn what_is_asked_wrongly_is_answered_by_a_sentence(io: IoChoice) {
         (400, "/api/v1/kernel?x=1", "x: unknown field `x`"),
         (404, "/api/v1/peers", "there is no such page"),
         (404, "/nothing", "there is no such page"),
+        (404, "/page/nothing", "there is no such file"),
+        (404, "/page/%ff", "there is no such file"),
+        (400, "/routes.json?vni=x", "vni: expected a VNI, found \"x\""),
+        (400, "/routes.yaml?vni=4294967296", "vni: expected a VNI"),
     ] {
         let answer = get(http, path);
         let error = answer.json()["error"].as_str().unwrap().to_owned();
         assert_eq!(answer.status, status, "{path}: {error}");
         assert!(error.starts_with(sentence), "{path}: {error}");
     }
-    let answer = request(http, "POST", "/api/v1/servers");
-    assert_eq!(answer.status, 405);
-    assert_eq!(answer.json()["error"], "only GET and HEAD are allowed");
+    for path in ["/api/v1/servers", "/metrics", "/routes.json", "/livez", "/"] {
+        let answer = request(http, "POST", path);
+        assert_eq!(answer.status, 405);
+        assert_eq!(answer.json()["error"], "only GET and HEAD are allowed");
+    }
+    assert_eq!(get(http, "/metrics?format=prometheus").status, 200);
     // Routes are not installed here.
     assert_eq!(get_json(http, "/api/v1/kernel"), Value::Null);
 }

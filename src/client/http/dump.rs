@@ -1,87 +1,152 @@
-//! The routes that the leaf knows, in the forms of the reference: VNI by VNI, each sent before the
-//! next is asked for.
+//! The routes that the leaf knows, in the forms of the reference: some of them at a time, each part sent
+//! before the next is asked for.
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::Sources;
-use crate::client::{Error, MetalBond};
+use super::{ApiError, Sources};
+use crate::client::{Error, MetalBond, Route};
+use crate::http::asked;
 use crate::http::date;
 use crate::http::form::{Form, Json, Yaml};
 use crate::shard::inspect::DestinationInfo;
 use crate::wire::Vni;
 
-/// What may be asked.
+/// Routes that the leaf is asked for at once.
+const PART: usize = 512;
+/// Next hops of one destination that are shown at most.
+const NEXT_HOPS_MAX: usize = 4096;
+
+/// What may be asked. Other parameters are ignored, as the reference ignores them.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    vni: Option<u32>,
+    vni: Option<String>,
 }
 
-pub(super) async fn json(sources: State<Sources>, which: Query<Which>) -> Response {
+type Asked = Result<Query<Which>, QueryRejection>;
+
+pub(super) async fn json(sources: State<Sources>, which: Asked) -> Result<Response, ApiError> {
     respond(sources, which, Json::default()).await
 }
 
-pub(super) async fn yaml(sources: State<Sources>, which: Query<Which>) -> Response {
+pub(super) async fn yaml(sources: State<Sources>, which: Asked) -> Result<Response, ApiError> {
     respond(sources, which, Yaml::default()).await
 }
 
 async fn respond<F: Form>(
-    State(sources): State<Sources>,
-    Query(which): Query<Which>,
+    State(Sources { leaf, .. }): State<Sources>,
+    which: Asked,
     form: F,
-) -> Response {
-    let Ok(mut vnis) = sources.leaf.subscribed_vnis().await else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the leaf has ended\n").into_response();
-    };
-    vnis.retain(|vni| which.vni.is_none_or(|wanted| wanted == vni.0));
-    let dump = Dump { leaf: sources.leaf, form, vnis: Some(vnis.into_iter()), has_begun: false };
-    let chunks = stream::try_unfold(dump, Dump::next);
-    ([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response()
+) -> Result<Response, ApiError> {
+    let only = which?.0.vni.map(|text| asked::vni("vni", &text)).transpose()?;
+    let mut dump = Dump { leaf, form, only, group: None, at: At::Start };
+    // What is wrong at the beginning is the answer.
+    let first = dump.part().await?;
+    let chunks = stream::try_unfold((first, dump), |(first, mut dump)| async {
+        let text = match first {
+            Some(text) => Some(text),
+            None => dump.part().await?,
+        };
+        Ok::<_, Error>(text.map(|text| (text, (None, dump))))
+    });
+    Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
+}
+
+/// How far a dump has come.
+#[derive(Debug)]
+enum At {
+    Start,
+    /// The routes of a VNI behind one.
+    Vni(Vni, Option<Route>),
+    End,
 }
 
 #[derive(Debug)]
 struct Dump<F> {
     leaf: MetalBond,
     form: F,
-    /// Those that are still to come; `None` at the end.
-    vnis: Option<std::vec::IntoIter<Vni>>,
-    has_begun: bool,
+    /// Of this VNI alone.
+    only: Option<Vni>,
+    /// The last destination read, which may have more next hops.
+    group: Option<DestinationInfo>,
+    at: At,
 }
 
 impl<F: Form> Dump<F> {
-    /// The next part of the text.
-    async fn next(mut self) -> Result<Option<(String, Self)>, Error> {
+    /// The next part of the text; `None` at the end.
+    async fn part(&mut self) -> Result<Option<String>, Error> {
         let mut text = String::new();
-        if !std::mem::replace(&mut self.has_begun, true) {
-            self.form.begin(&mut text, &date::now());
-        }
         // Some VNIs have no routes, and an empty part would be the last.
         while text.is_empty() {
-            let Some(vnis) = &mut self.vnis else { return Ok(None) };
-            match vnis.next() {
-                Some(vni) => self.vni(&mut text, vni).await?,
-                None => {
-                    self.vnis = None;
-                    self.form.end(&mut text);
+            match self.at {
+                At::End => return Ok(None),
+                At::Start => {
+                    self.form.begin(&mut text, &date::now());
+                    self.at = self.vni_behind(None).await?;
+                }
+                At::Vni(vni, after) => self.routes(&mut text, vni, after).await?,
+            }
+            if matches!(self.at, At::End) {
+                self.form.end(&mut text);
+            }
+        }
+        Ok(Some(text))
+    }
+
+    async fn vni_behind(&mut self, last: Option<Vni>) -> Result<At, Error> {
+        let after = match (self.only, last) {
+            (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),
+            (Some(Vni(0)), None) => None,
+            (Some(only), None) => Some(Vni(only.0 - 1)),
+            (None, last) => last,
+        };
+        let next = self.leaf.vni_statuses(after, 1).await?;
+        let next = next.first().map(|status| status.vni);
+        let next = next.filter(|next| self.only.is_none_or(|only| only == *next));
+        Ok(next.map_or(At::End, |vni| At::Vni(vni, None)))
+    }
+
+    async fn routes(
+        &mut self,
+        text: &mut String,
+        vni: Vni,
+        after: Option<Route>,
+    ) -> Result<(), Error> {
+        let part = match self.leaf.route_statuses(vni, None, after, PART).await {
+            // It has been left meanwhile.
+            Err(Error::NotSubscribed(_)) => Vec::new(),
+            part => part?,
+        };
+        let is_last = part.len() < PART;
+        let last = part.last().map(|row| row.route);
+        for Route { destination, next_hop, .. } in part.into_iter().map(|row| row.route) {
+            match &mut self.group {
+                Some(group) if group.destination == destination => {
+                    if group.next_hops.len() < NEXT_HOPS_MAX {
+                        group.next_hops.push(next_hop);
+                    }
+                }
+                group => {
+                    let next = DestinationInfo { destination, next_hops: vec![next_hop] };
+                    if let Some(mut whole) = group.replace(next) {
+                        self.form.destination(text, vni, &mut whole);
+                    }
                 }
             }
         }
-        Ok(Some((text, self)))
-    }
-
-    async fn vni(&mut self, text: &mut String, vni: Vni) -> Result<(), Error> {
-        let routes = self.leaf.routes(vni).await?;
-        for group in routes.chunk_by(|one, next| one.destination == next.destination) {
-            let next_hops = group.iter().map(|route| route.next_hop).collect();
-            let mut row = DestinationInfo { destination: group[0].destination, next_hops };
-            self.form.destination(text, vni, &mut row);
+        if !is_last {
+            self.at = At::Vni(vni, last);
+            return Ok(());
         }
+        if let Some(mut whole) = self.group.take() {
+            self.form.destination(text, vni, &mut whole);
+        }
+        self.at = self.vni_behind(Some(vni)).await?;
         Ok(())
     }
 }

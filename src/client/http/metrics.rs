@@ -3,25 +3,22 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 
-use super::{Kernel, Sources};
+use super::{ApiError, Kernel, Sources};
 use crate::client::{Error, PeerState};
 use crate::http::process;
 use crate::http::text::{CONTENT_TYPE as TEXT, Text};
 
-pub(super) async fn metrics(State(sources): State<Sources>) -> Response {
+pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoResponse, ApiError> {
     let mut text = Text::default();
-    if leaf(&mut text, &sources).await.is_err() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the leaf has ended\n").into_response();
-    }
+    leaf(&mut text, &sources).await?;
     if let Some(status) = &sources.kernel {
         kernel(&mut text, status).await;
     }
     process::write(&mut text);
-    ([(CONTENT_TYPE, TEXT)], text.finish()).into_response()
+    Ok(([(CONTENT_TYPE, TEXT)], text.finish()))
 }
 
 async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {

@@ -75,6 +75,7 @@ impl Http {
             .route("/routes.json", get(dump::json))
             .route("/routes.yaml", get(dump::yaml))
             .merge(page::router())
+            .method_not_allowed_fallback(async || ApiError::ReadOnly)
             .nest("/api/v1", api::router())
             .fallback(async || ApiError::NoPage)
             .with_state(Sources { leaf, kernel });

@@ -7,6 +7,7 @@
 
 use axum::Router;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -14,6 +15,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+
+use crate::http::answer;
 
 /// Everything from where the page came from, and nothing inline: a name that comes from the
 /// network could not run even if it became markup.
@@ -55,8 +58,9 @@ pub(crate) fn router<S>(html: &'static File, own: &'static [File]) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let file = async |Path(name): Path<String>, headers: HeaderMap| {
-        let found = own.iter().chain(&SHARED).find(|file| file.name == name);
+    let file = async |name: Result<Path<String>, PathRejection>, headers: HeaderMap| {
+        let is_it = |file: &&File| name.as_ref().is_ok_and(|Path(name)| file.name == *name);
+        let found = own.iter().chain(&SHARED).find(is_it);
         found.map_or_else(missing, |file| serve(file, &headers))
     };
     Router::new()
@@ -65,7 +69,7 @@ where
 }
 
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, "there is no such file\n").into_response()
+    answer::refusal(StatusCode::NOT_FOUND, &"there is no such file")
 }
 
 fn serve(file: &File, headers: &HeaderMap) -> Response {

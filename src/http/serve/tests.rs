@@ -62,14 +62,14 @@ async fn until(socket: &mut TcpStream, text: &str) -> String {
             read.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("an answer");
+    timeout(PATIENCE, wait).await.expect("an answer");
     read
 }
 
 /// All that is read until the end of the connection.
 async fn rest(socket: &mut TcpStream) -> String {
     let mut text = String::new();
-    let read = tokio::time::timeout(PATIENCE, socket.read_to_string(&mut text));
+    let read = timeout(PATIENCE, socket.read_to_string(&mut text));
     read.await.expect("the connection ends").ok();
     text
 }

@@ -15,14 +15,16 @@ use serde::Deserialize;
 use super::{ApiError, params};
 use crate::http::date;
 use crate::http::form::{Form, Json, Yaml};
-use crate::reflector::inspector::walk::vnis_with_routes;
+use crate::reflector::inspector::walk::first_vnis_with_routes;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::Cursor;
 use crate::wire::Vni;
 
-/// What may be asked.
+/// VNIs whose turn is next: so many are found by one listing of all VNIs, and held by a reader.
+const VNIS: usize = 16_384;
+
+/// What may be asked. Other parameters are ignored, as the reference ignores them.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     vni: Option<String>,
 }
@@ -43,11 +45,15 @@ async fn respond<F: Form>(
     form: F,
 ) -> Result<Response, ApiError> {
     let Query(Which { vni }) = which?;
-    let vnis = match vni {
-        Some(vni) => vec![params::vni("vni", &vni)?],
-        None => vnis_with_routes(&inspector).await?,
+    let (vnis, has_more) = match vni {
+        Some(vni) => (vec![params::vni("vni", &vni)?], false),
+        None => {
+            let vnis = first_vnis_with_routes(&inspector, None, VNIS).await?;
+            let has_more = vnis.len() == VNIS;
+            (vnis, has_more)
+        }
     };
-    let dump = Dump { inspector, form, vnis: vnis.into_iter(), at: At::Start };
+    let dump = Dump { inspector, form, vnis: vnis.into_iter(), has_more, at: At::Start };
     let chunks = stream::try_unfold(dump, Dump::next);
     Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
 }
@@ -65,6 +71,8 @@ struct Dump<F> {
     inspector: Inspector,
     form: F,
     vnis: std::vec::IntoIter<Vni>,
+    /// There may be further ones.
+    has_more: bool,
     at: At,
 }
 
@@ -78,7 +86,7 @@ impl<F: Form> Dump<F> {
                 At::End => return Ok(None),
                 At::Start => {
                     self.form.begin(&mut text, &date::now());
-                    self.at = self.next_vni();
+                    self.at = self.next_vni(None).await?;
                 }
                 At::Vni(vni, from) => {
                     let page = self.inspector.destinations(vni, from).await?;
@@ -87,7 +95,7 @@ impl<F: Form> Dump<F> {
                     }
                     self.at = match page.next {
                         Some(next) => At::Vni(vni, next),
-                        None => self.next_vni(),
+                        None => self.next_vni(Some(vni)).await?,
                     };
                 }
             }
@@ -98,7 +106,12 @@ impl<F: Form> Dump<F> {
         Ok(Some((text, self)))
     }
 
-    fn next_vni(&mut self) -> At {
-        self.vnis.next().map_or(At::End, |vni| At::Vni(vni, Cursor::default()))
+    async fn next_vni(&mut self, last: Option<Vni>) -> Result<At, InspectError> {
+        if self.vnis.as_slice().is_empty() && self.has_more {
+            let vnis = first_vnis_with_routes(&self.inspector, last, VNIS).await?;
+            self.has_more = vnis.len() == VNIS;
+            self.vnis = vnis.into_iter();
+        }
+        Ok(self.vnis.next().map_or(At::End, |vni| At::Vni(vni, Cursor::default())))
     }
 }

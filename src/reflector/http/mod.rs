@@ -103,6 +103,7 @@ fn router(desk: Desk) -> Router {
         .route("/routes.json", get(dump::json))
         .route("/routes.yaml", get(dump::yaml))
         .merge(page::router())
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
         .nest("/api/v1", api::router())
         .fallback(async || ApiError::NotFound("there is no such page".into()))
         .with_state(desk);

@@ -41,6 +41,8 @@ use crate::wire::{Destination, NextHop, Vni};
 /// Rows of one page at most, whatever was asked for.
 pub const PAGE_MAX: usize = 10_000;
 
+/// Sessions that one text may name.
+const NAMED_MAX: usize = 1000;
 /// Slices that one page of filtered routes is put together from: four million places.
 const SLICES_MAX: usize = 1024;
 /// Parcels that wait for one tap at most: an event, or up to 2048 updates of one batch.
@@ -139,40 +141,69 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn peer(&self, id: PeerId) -> Result<Option<PeerDetail>, InspectError> {
-        let Some(info) = self.info(id).await? else { return Ok(None) };
-        let shard = info.shard.0;
+        let Some(info) = self.peer_info(id).await? else { return Ok(None) };
         let mut vnis: Vec<PeerVni> = Vec::new();
         let mut from = Some(Vni(0));
         while let Some(first) = from {
-            let question = move |core: &Core| core.shard.borrow().ask_vnis_of(id, first, ROWS_MAX);
-            let slice = self.control.ask(shard, question).await?;
-            from = match slice.last() {
-                Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
-                _ => None,
-            };
-            for owner in 0..self.control.shards() {
-                let is_owned = |vni: &Vni| self.owner(*vni) == owner;
-                let owned: Vec<Vni> = slice.iter().copied().filter(is_owned).collect();
-                if owned.is_empty() {
-                    continue;
-                }
-                let question = move |core: &Core| core.shard.borrow().ask_parts(id, &owned);
-                vnis.append(&mut self.control.ask(owner, question).await?);
-            }
+            let (mut parts, next) = self.parts_of(&info, first).await?;
+            vnis.append(&mut parts);
+            from = next;
         }
-        vnis.sort_unstable_by_key(|part| part.vni);
         Ok(Some(PeerDetail { info, vnis }))
     }
 
+    /// One session; `None` when there is none of that name. Cost: at most one question per shard.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn peer_info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
+        let question = move |core: &Core| {
+            let remotes = |slot| core.remote(slot);
+            core.shard.borrow().ask_peer(core.now(), id, &remotes)
+        };
+        self.control.find(question).await
+    }
+
+    /// A session's part in some hundred VNIs, in ascending order from one on, and where to go on.
+    /// Cost: a question to its shard and one to each owner.
+    ///
+    /// # Errors
+    /// [`InspectError::Stopped`]
+    pub async fn parts_of(
+        &self,
+        peer: &PeerInfo,
+        from: Vni,
+    ) -> Result<(Vec<PeerVni>, Option<Vni>), InspectError> {
+        let id = peer.id;
+        let question = move |core: &Core| core.shard.borrow().ask_vnis_of(id, from, ROWS_MAX);
+        let slice = self.control.ask(peer.shard.0, question).await?;
+        let next = match slice.last() {
+            Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
+            _ => None,
+        };
+        let mut parts = Vec::new();
+        for owner in 0..self.control.shards() {
+            let is_owned = |vni: &Vni| self.owner(*vni) == owner;
+            let owned: Vec<Vni> = slice.iter().copied().filter(is_owned).collect();
+            if owned.is_empty() {
+                continue;
+            }
+            let question = move |core: &Core| core.shard.borrow().ask_parts(id, &owned);
+            parts.append(&mut self.control.ask(owner, question).await?);
+        }
+        parts.sort_unstable_by_key(|part| part.vni);
+        Ok((parts, next))
+    }
+
     /// Sessions that a text names: by id (`7` or `#7`), by node, by remote address or by remote
-    /// address and port; at most [`PAGE_MAX`]. Cost: a number, one question per shard; else, a look at every session.
+    /// address and port; at most 1,000. Cost: a number, one question per shard; else, a look at every session.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn find_peer(&self, text: &str) -> Result<Vec<PeerInfo>, InspectError> {
         let text = text.trim();
         if let Ok(id) = text.strip_prefix('#').unwrap_or(text).parse() {
-            return Ok(self.info(PeerId(id)).await?.into_iter().collect());
+            return Ok(self.peer_info(PeerId(id)).await?.into_iter().collect());
         }
         let whole: Option<SocketAddr> = text.parse().ok();
         // As it is shown in front of a port, too.
@@ -188,7 +219,7 @@ impl Inspector {
         };
         let mut found = Vec::new();
         let offer = |peer| {
-            if found.len() < PAGE_MAX && is_meant(&peer) {
+            if found.len() < NAMED_MAX && is_meant(&peer) {
                 found.push(peer);
             }
         };
@@ -414,14 +445,6 @@ impl Inspector {
             self.control.ask(shard, move |core| core.tap(outlet)).await?;
         }
         Ok(Tap::new(parcels))
-    }
-
-    async fn info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
-        let question = move |core: &Core| {
-            let remotes = |slot| core.remote(slot);
-            core.shard.borrow().ask_peer(core.now(), id, &remotes)
-        };
-        self.control.find(question).await
     }
 
     fn owner(&self, vni: Vni) -> u16 {

@@ -1,9 +1,10 @@
 //! Listings from their first page to their last.
 
+use std::collections::BinaryHeap;
 use std::future::Future;
 
-use super::{InspectError, Inspector, PAGE_MAX};
-use crate::shard::inspect::{Cursor, Page};
+use super::{InspectError, Inspector};
+use crate::shard::inspect::{Cursor, Page, ROWS_MAX, VniInfo};
 use crate::wire::Vni;
 
 /// Hands over every row of a listing. `list` is asked for the page from a place on.
@@ -23,12 +24,35 @@ where
     Ok(())
 }
 
+/// The first `most` VNIs with routes behind one, or of all, in ascending order. Cost: a listing of all
+/// VNIs.
+pub(in crate::reflector) async fn first_vnis_with_routes(
+    inspector: &Inspector,
+    after: Option<Vni>,
+    most: usize,
+) -> Result<Vec<Vni>, InspectError> {
+    // The last of them on top.
+    let mut first = BinaryHeap::new();
+    let offer = |info: VniInfo| {
+        if info.routes > 0 && after.is_none_or(|after| info.vni > after) {
+            first.push(info.vni);
+            if first.len() > most {
+                first.pop();
+            }
+        }
+    };
+    walk(|from| inspector.vnis(from, ROWS_MAX), offer).await?;
+    let mut vnis = first.into_sorted_vec();
+    vnis.dedup();
+    Ok(vnis)
+}
+
 /// All VNIs with routes, in ascending order.
 pub(in crate::reflector) async fn vnis_with_routes(
     inspector: &Inspector,
 ) -> Result<Vec<Vni>, InspectError> {
     let mut vnis = Vec::new();
-    let list = |from| inspector.vnis(from, PAGE_MAX);
+    let list = |from| inspector.vnis(from, ROWS_MAX);
     walk(list, |info| vnis.extend((info.routes > 0).then_some(info.vni))).await?;
     vnis.sort_unstable();
     vnis.dedup();

@@ -181,15 +181,22 @@ fn errors_are_sentences(config: Config) {
         (400, "explain?peer=1&vni=1&destination=::&type=nat", "next_hop must be given"),
         (404, "nonsense", "there is no such page"),
         (404, "", "there is no such page"),
+        (404, "../../page/nothing", "there is no such file"),
+        (404, "../../page/%ff", "there is no such file"),
+        (400, "peers/%ff", "UTF-8"),
+        (400, "vnis/%ff/routes", "UTF-8"),
     ];
     for (status, path, sentence) in wrong {
-        let answer = get(http, &format!("/api/v1/{path}"));
+        let path = path.strip_prefix("../..").map_or(format!("/api/v1/{path}"), str::to_owned);
+        let answer = get(http, &path);
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         let json = answer.json();
         assert!(json["error"].as_str().unwrap().contains(sentence), "{path}: {json}");
     }
-    let answer = request(http, "DELETE", "/api/v1/peers/1");
-    assert_eq!(answer.status, 405);
-    assert_eq!(answer.json(), json!({"error": "only GET and HEAD are allowed"}));
+    for path in ["/api/v1/peers/1", "/metrics", "/routes.json", "/livez", "/"] {
+        let answer = request(http, "DELETE", path);
+        assert_eq!(answer.status, 405);
+        assert_eq!(answer.json(), json!({"error": "only GET and HEAD are allowed"}));
+    }
     assert_eq!(get_json(http, "/api/v1/peers/1")["state"], "established");
 }

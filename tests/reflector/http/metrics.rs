@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use metalbond::wire::{Extensions, Hello};
 
 use crate::harness::client::modern_hello;
-use crate::harness::http::{get, start_with_http};
+use crate::harness::http::{get, get_json, start_with_http};
 use crate::harness::promtool;
 use crate::harness::{Client, Config, eventually, on_each_io, routes};
 
 on_each_io!(
     metrics_are_exact_after_a_script,
     peers_are_told_apart_when_asked_for,
+    families_stay_together_however_many_peers,
     promtool_has_no_complaints,
 );
 
@@ -116,7 +117,35 @@ fn peers_are_told_apart_when_asked_for(config: Config) {
     let text = get(http, "/metrics?peers=1").body;
     assert!(text.contains(r#"peer="1",node="a\"b\\c\nd",agent="{}=,",remote="#), "{text}");
     assert_eq!(get(http, "/metrics?peers=yes").status, 400);
-    assert_eq!(get(http, "/metrics?peer=1").status, 400);
+    assert_eq!(get(http, "/metrics?format=prometheus&peers=0").status, 200);
+}
+
+fn families_stay_together_however_many_peers(config: Config) {
+    let (_reflector, address, http) = start_with_http(config);
+    let clients: Vec<_> = (0..300).map(|_| Client::establish(address)).collect();
+    let text = get(http, "/metrics?peers=1").body;
+    let mut names: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("metalbond_peer_"))
+        .map(|line| line.split(['{', ' ']).next().unwrap())
+        .collect();
+    names.dedup();
+    let headings = text.lines().filter(|line| line.starts_with("# TYPE metalbond_peer_"));
+    let headings: Vec<_> = headings.map(|line| line.split(' ').nth(2).unwrap()).collect();
+    assert_eq!(names, headings);
+    for name in names {
+        let samples = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        let each = if name == "metalbond_peer_updates_sent_total" { 2 } else { 1 };
+        assert_eq!(samples.count(), each * clients.len(), "{name}");
+    }
+    // Listings come in parts as well.
+    for (limit, rows, is_last) in
+        [(1, 1, false), (64, 64, false), (299, 299, false), (9999, 300, true)]
+    {
+        let page = get_json(http, &format!("/api/v1/peers?limit={limit}"));
+        assert_eq!(page["rows"].as_array().unwrap().len(), rows, "{limit}");
+        assert_eq!(page["next"].is_null(), is_last, "{limit}");
+    }
 }
 
 fn promtool_has_no_complaints(config: Config) {

@@ -1,23 +1,21 @@
 //! The routes of a VNI.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::response::Response;
+use futures_util::stream;
 use serde::Serialize;
 
 use super::ApiError;
 use super::params::{Place, Routes, RoutesAsked};
-use crate::client::RouteStatus;
 use crate::client::http::Sources;
+use crate::client::{Error as LeafError, RouteStatus};
 use crate::http::answer::NextHopRow;
+use crate::http::listing::{self, PART, Piece};
 
-/// Rows that the leaf is asked for at once.
-const PART: usize = 512;
-
-/// A page of routes. `next` is what to give as `after`, null at the end.
+/// Behind the rows of a page. `next` is what to give as `after`, null at the end.
 #[derive(Debug, Serialize)]
-pub(super) struct Listing {
-    rows: Vec<RouteRow>,
+struct End {
     next: Option<String>,
 }
 
@@ -44,26 +42,29 @@ impl From<RouteStatus> for RouteRow {
 }
 
 pub(super) async fn list(
-    State(sources): State<Sources>,
+    State(Sources { leaf, .. }): State<Sources>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
-) -> Result<Json<Listing>, ApiError> {
+) -> Result<Response, ApiError> {
     let Routes { vni, what, limit, after } = asked?.0.read()?;
-    let mut after = after.map(|place| place.route(vni));
-    let mut found = Vec::new();
-    // One more than wanted tells whether there is a further page.
-    while found.len() <= limit {
-        let room = PART.min(limit + 1 - found.len());
-        let part = sources.leaf.route_statuses(vni, what, after, room).await?;
-        let is_last = part.len() < room;
-        found.extend(part);
-        after = found.last().map(|row| row.route);
-        if is_last {
-            break;
-        }
-    }
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|row| Place::of(&row.route).to_string());
-    Ok(Json(Listing { rows: found.into_iter().map(RouteRow::from).collect(), next }))
+    let after = after.map(|place| place.route(vni));
+    let begin = Some((after, limit));
+    let pieces = stream::try_unfold((leaf, begin, None), move |(leaf, at, next)| async move {
+        let Some((after, left)) = at else {
+            let end = next.map(|next| Piece::End(End { next }));
+            return Ok(end.map(|end| (end, (leaf, None, None))));
+        };
+        // One more than wanted tells whether there is a further page.
+        let asked = left.min(PART);
+        let mut part = leaf.route_statuses(vni, what, after, asked + 1).await?;
+        let has_more = part.len() > asked;
+        part.truncate(asked);
+        let last = part.last().map(|row| row.route);
+        let (at, next) = match last.filter(|_| has_more) {
+            Some(last) if left > asked => (Some((Some(last), left - asked)), None),
+            last => (None, Some(last.map(|last| Place::of(&last).to_string()))),
+        };
+        let rows = part.into_iter().map(RouteRow::from).collect();
+        Ok::<_, LeafError>(Some((Piece::Rows(rows), (leaf, at, next))))
+    });
+    Ok(listing::respond(pieces).await?)
 }

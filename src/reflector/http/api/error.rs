@@ -1,6 +1,6 @@
 //! Why there is no answer: one sentence, as JSON.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use thiserror::Error;
@@ -35,6 +35,12 @@ pub(in crate::reflector) enum ApiError {
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
         Wrong::from(rejection).into()
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Asked(rejection.body_text())
     }
 }
 

@@ -16,6 +16,8 @@ use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
+/// Rows of a page at most that has to be held whole, because it is sorted.
+const SORTED_MAX: usize = 1000;
 
 /// How a listing is asked for.
 #[derive(Debug)]
@@ -268,7 +270,7 @@ impl<'a> Sorting<'a> {
         }
         let name = self.sort.unwrap_or(usual);
         let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
-        Ok(Best::new(sort, self.place, self.limit))
+        Ok(Best::new(sort, self.place, self.limit.min(SORTED_MAX)))
     }
 }
 

@@ -1,36 +1,45 @@
 //! VNIs, their routes, and why a peer has one.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use serde::Serialize;
 
 use super::ApiError;
 use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
-use super::rows::{Listing, RouteRow, VniRow};
-use super::sorted;
+use super::rows::{self, RouteRow, Short, VniRow};
+use super::sorted::{self, Best, RoutesWanted};
 use crate::reflector::http::Desk;
 use crate::reflector::inspector::Inspector;
-use crate::shard::inspect::{Page, Verdict};
+use crate::shard::inspect::{RouteInfo, Verdict};
 
 pub(super) async fn vnis(
     State(desk): State<Desk>,
     asked: Result<Query<VnisAsked>, QueryRejection>,
-) -> Result<Json<Listing<VniRow>>, ApiError> {
-    Ok(Json(match asked?.0.read()? {
-        Asked::Placed(from, limit) => Listing::of(desk.inspector.vnis(from, limit).await?),
-        Asked::Sorted(digits, best) => {
-            let _turn = desk.walk().await;
-            Listing::sorted(sorted::vnis(&desk.inspector, &digits, best).await?)
+) -> Result<Response, ApiError> {
+    match asked?.0.read()? {
+        Asked::Placed(from, limit) => {
+            let list = move |from, limit| {
+                let inspector = desk.inspector.clone();
+                async move { inspector.vnis(from, limit).await }
+            };
+            rows::placed::<VniRow, _, _>(list, from, limit, Short::GoesOn).await
         }
-    }))
+        Asked::Sorted(digits, best) => {
+            let turn = desk.walk().await;
+            let found = sorted::vnis(&desk.inspector, &digits, best).await?;
+            drop(turn);
+            rows::sorted::<VniRow, _>(found).await
+        }
+    }
 }
 
 pub(super) async fn vni(
     State(inspector): State<Inspector>,
-    Path(vni): Path<String>,
+    vni: Result<Path<String>, PathRejection>,
 ) -> Result<Json<VniRow>, ApiError> {
-    let vni = params::vni("vni", &vni)?;
+    let vni = params::vni("vni", &vni?)?;
     let info = inspector.vni(vni).await?;
     let info = info.ok_or_else(|| ApiError::NotFound(format!("nobody takes part in VNI {vni}")))?;
     Ok(Json(info.into()))
@@ -38,39 +47,49 @@ pub(super) async fn vni(
 
 pub(super) async fn list(
     State(desk): State<Desk>,
-    Path(vni): Path<String>,
+    vni: Result<Path<String>, PathRejection>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
-) -> Result<Json<Listing<RouteRow>>, ApiError> {
-    let vni = params::vni("vni", &vni)?;
+) -> Result<Response, ApiError> {
+    let vni = params::vni("vni", &vni?)?;
     let (filter, asked) = asked?.0.read(vni)?;
-    Ok(Json(match asked {
+    match asked {
         Asked::Placed(from, limit) => {
-            Listing::of(desk.inspector.routes(vni, filter, from, limit).await?)
+            let list = move |from, limit| {
+                let inspector = desk.inspector.clone();
+                async move { inspector.routes(vni, filter, from, limit).await }
+            };
+            rows::placed::<RouteRow, _, _>(list, from, limit, Short::Ends).await
         }
-        Asked::Sorted(wanted, best) => {
-            let _turn = desk.walk().await;
-            Listing::sorted(sorted::routes(&desk.inspector, &wanted, best).await?)
-        }
-    }))
+        Asked::Sorted(wanted, best) => sorted(&desk, &wanted, best).await,
+    }
 }
 
 /// Routes of all VNIs.
 pub(super) async fn search(
     State(desk): State<Desk>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
-) -> Result<Json<Listing<RouteRow>>, ApiError> {
+) -> Result<Response, ApiError> {
     let (wanted, best) = asked?.0.read_all()?;
-    let _turn = desk.walk().await;
-    Ok(Json(Listing::sorted(sorted::routes(&desk.inspector, &wanted, best).await?)))
+    sorted(&desk, &wanted, best).await
+}
+
+async fn sorted(
+    desk: &Desk,
+    wanted: &RoutesWanted,
+    best: Best<RouteInfo>,
+) -> Result<Response, ApiError> {
+    let turn = desk.walk().await;
+    let found = sorted::routes(&desk.inspector, wanted, best).await?;
+    drop(turn);
+    rows::sorted::<RouteRow, _>(found).await
 }
 
 pub(super) async fn lookup(
     State(inspector): State<Inspector>,
     asked: Result<Query<LookupAsked>, QueryRejection>,
-) -> Result<Json<Listing<RouteRow>>, ApiError> {
+) -> Result<Response, ApiError> {
     let (vni, what) = asked?.0.read()?;
-    let rows = inspector.lookup(vni, what).await?;
-    Ok(Json(Listing::of(Page { rows, next: None })))
+    rows::all::<RouteRow, _>(inspector.lookup(vni, what).await?).await
 }
 
 /// Whether a peer has a route, and the sentences that say why.

@@ -1,21 +1,27 @@
 //! What peers, VNIs and routes look like in JSON. Durations are seconds and say so in their names.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::response::Response;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use serde::Serialize;
 
+use super::ApiError;
 use super::sorted::{Found, Subscriber};
 use crate::http::answer::NextHopRow;
+use crate::http::listing::{self, PART, Piece};
+use crate::reflector::inspector::InspectError;
 use crate::shard::inspect::{
-    Page, PeerDetail, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
+    Cursor, Page, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
 use crate::wire::Capabilities;
 
-/// A part of a listing. `next` is what to go on with, null at the end.
+/// What is behind the rows of a listing. `next` is what to go on with, null at the end.
 #[derive(Debug, Serialize)]
-pub(super) struct Listing<T> {
-    rows: Vec<T>,
+pub(super) struct End {
     next: Option<String>,
     #[serde(flatten)]
     sorted: Option<Whereabouts>,
@@ -30,24 +36,98 @@ struct Whereabouts {
     total: u64,
 }
 
-impl<T> Listing<T> {
-    pub(super) fn of<R>(page: Page<R>) -> Self
-    where
-        T: From<R>,
-    {
-        let next = page.next.map(|next| next.to_string());
-        Self { rows: page.rows.into_iter().map(T::from).collect(), next, sorted: None }
-    }
+/// Rows as they are read, from a place on: a part for every [`PART`] of `limit`. `list` is asked for a
+/// part with at most so many rows. One that has fewer than it may have ends the answer with
+/// `Short::Ends`, because then it took long.
+pub(super) async fn placed<T, R, F>(
+    list: impl Fn(Cursor, usize) -> F + Send + 'static,
+    from: Cursor,
+    limit: usize,
+    short: Short,
+) -> Result<Response, ApiError>
+where
+    T: From<R> + Serialize + Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = Result<Page<R>, InspectError>> + Send + 'static,
+{
+    let begin = At::Place(from, limit);
+    let pieces = stream::try_unfold(begin, move |at| {
+        let page = match at {
+            At::Place(from, left) => Ok((list(from, left.min(PART)), left)),
+            At::End(next) => Err(Some(next)),
+            At::Over => Err(None),
+        };
+        async move {
+            let (page, left) = match page {
+                Ok(page) => page,
+                Err(Some(next)) => {
+                    let end = End { next: next.map(|next| next.to_string()), sorted: None };
+                    return Ok(Some((Piece::End(end), At::Over)));
+                }
+                Err(None) => return Ok(None),
+            };
+            let Page { rows, next } = page.await?;
+            let asked = left.min(PART);
+            let goes_on = left > asked && (short == Short::GoesOn || rows.len() == asked);
+            let at = match next {
+                Some(next) if goes_on => At::Place(next, left - asked),
+                next => At::End(next),
+            };
+            let rows = rows.into_iter().map(T::from).collect();
+            Ok::<_, InspectError>(Some((Piece::Rows(rows), at)))
+        }
+    });
+    Ok(listing::respond(pieces).await?)
+}
 
-    pub(super) fn sorted<R>(found: Found<R>) -> Self
-    where
-        T: From<R>,
-    {
-        let Found { rows, next, previous, offset, total } = found;
-        let [next, previous] = [next, previous].map(|key| key.map(|key| key.to_string()));
-        let rows = rows.into_iter().map(T::from).collect();
-        Self { rows, next, sorted: Some(Whereabouts { previous, offset, total }) }
-    }
+/// What a part with fewer rows than it may have means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Short {
+    GoesOn,
+    Ends,
+}
+
+/// How far an answer of [`placed`] has come.
+#[derive(Debug)]
+enum At {
+    /// From here on, for so many rows.
+    Place(Cursor, usize),
+    /// All rows are written; where the asker may go on.
+    End(Option<Cursor>),
+    Over,
+}
+
+/// Rows that were found and sorted.
+pub(super) async fn sorted<T, R>(found: Found<R>) -> Result<Response, ApiError>
+where
+    T: From<R> + Serialize + Send + 'static,
+    R: Send + 'static,
+{
+    let Found { rows, next, previous, offset, total } = found;
+    let [next, previous] = [next, previous].map(|key| key.map(|key| key.to_string()));
+    of::<T, R>(rows, End { next, sorted: Some(Whereabouts { previous, offset, total }) }).await
+}
+
+/// All rows that there are.
+pub(super) async fn all<T, R>(rows: Vec<R>) -> Result<Response, ApiError>
+where
+    T: From<R> + Serialize + Send + 'static,
+    R: Send + 'static,
+{
+    of::<T, R>(rows, End { next: None, sorted: None }).await
+}
+
+/// Made into what is written only when it is.
+async fn of<T, R>(rows: Vec<R>, end: End) -> Result<Response, ApiError>
+where
+    T: From<R> + Serialize + Send + 'static,
+    R: Send + 'static,
+{
+    let pieces = listing::of::<R, End, InspectError>(rows, end).map_ok(|piece| match piece {
+        Piece::Rows(rows) => Piece::Rows(rows.into_iter().map(T::from).collect()),
+        Piece::End(end) => Piece::End(end),
+    });
+    Ok(listing::respond(pieces).await?)
 }
 
 /// A session.
@@ -115,23 +195,9 @@ impl From<PeerInfo> for PeerRow {
     }
 }
 
-/// A session with its part in every VNI.
+/// A peer's part in a VNI.
 #[derive(Debug, Serialize)]
-pub(super) struct PeerDetailRow {
-    #[serde(flatten)]
-    peer: PeerRow,
-    vnis: Vec<PeerVniRow>,
-}
-
-impl From<PeerDetail> for PeerDetailRow {
-    fn from(detail: PeerDetail) -> Self {
-        let vnis = detail.vnis.into_iter().map(PeerVniRow::from).collect();
-        Self { peer: detail.info.into(), vnis }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct PeerVniRow {
+pub(super) struct PeerVniRow {
     vni: u32,
     routes: u64,
     subscription: Option<Progress>,

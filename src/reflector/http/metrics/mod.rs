@@ -7,10 +7,12 @@
 mod families;
 mod peers;
 
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
 use serde::Deserialize;
 
 use super::api::ApiError;
@@ -18,9 +20,8 @@ use crate::http::process;
 use crate::http::text::{self, Text};
 use crate::reflector::inspector::Inspector;
 
-/// What may be asked.
+/// What may be asked. Scrapers add parameters of their own, which are ignored.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     peers: Option<String>,
 }
@@ -28,7 +29,7 @@ pub(super) struct Which {
 pub(super) async fn metrics(
     State(inspector): State<Inspector>,
     which: Result<Query<Which>, QueryRejection>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let with_peers = match which?.0.peers.as_deref() {
         None | Some("0") => false,
         Some("1") => true,
@@ -36,9 +37,11 @@ pub(super) async fn metrics(
     };
     let mut text = Text::default();
     families::write(&mut text, &inspector.counters().await?, inspector.backend());
-    if with_peers {
-        peers::write(&mut text, &peers::all(&inspector).await?);
-    }
     process::write(&mut text);
-    Ok(([(CONTENT_TYPE, text::CONTENT_TYPE)], text.finish()))
+    let (head, text) = ([(CONTENT_TYPE, text::CONTENT_TYPE)], text.finish());
+    if !with_peers {
+        return Ok((head, text).into_response());
+    }
+    let parts = stream::iter([Ok(text)]).chain(peers::text(inspector));
+    Ok((head, Body::from_stream(parts)).into_response())
 }

@@ -1,54 +1,166 @@
 //! What the reflector counts of each peer: a dozen lines for each, so only when asked for.
+//!
+//! Samples of one family must be together, so peers are listed once for each family, part by part as the
+//! reader takes them: nothing is held but one part. A peer that comes or goes meanwhile may be in some
+//! families only.
+
+use futures_util::stream::{self, Stream};
 
 use crate::http::text::Text;
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
-use crate::shard::inspect::PeerInfo;
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::{Cursor, PeerInfo};
 
-/// Every session.
-pub(super) async fn all(inspector: &Inspector) -> Result<Vec<PeerInfo>, InspectError> {
-    let mut peers = Vec::new();
-    walk(|from| inspector.peers(from, PAGE_MAX), |peer| peers.push(peer)).await?;
-    Ok(peers)
+/// Peers of one part: some 20 KiB of text.
+const PART: usize = 128;
+
+/// What is counted of each peer under one name.
+#[derive(Debug)]
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    samples: Samples,
 }
 
-pub(super) fn write(text: &mut Text, peers: &[PeerInfo]) {
-    let ids: Vec<_> = peers.iter().map(|peer| peer.id.0.to_string()).collect();
-    text.gauge("metalbond_peer_info", "Always 1; what a peer is.");
-    for (id, peer) in ids.iter().zip(peers) {
-        let remote = peer.remote.map(|remote| remote.to_string()).unwrap_or_default();
-        let (shard, state) = (peer.shard.to_string(), peer.state.to_string());
-        let labels = [
-            ("peer", &**id),
-            ("node", &*peer.node),
-            ("agent", &*peer.agent),
-            ("remote", &*remote),
-            ("shard", &*shard),
-            ("state", &*state),
-        ];
-        text.sample(&labels, 1);
-    }
-    let mut gauge = |name, help, value: fn(&PeerInfo) -> u64| {
-        text.gauge(name, help);
-        for (id, peer) in ids.iter().zip(peers) {
-            text.sample(&[("peer", id)], value(peer));
-        }
-    };
-    gauge("metalbond_peer_routes", "Routes that a peer announces.", |peer| peer.routes);
-    gauge("metalbond_peer_subscriptions", "VNIs a peer subscribes to.", |peer| peer.subscriptions);
-    gauge("metalbond_peer_behind", "VNIs that a peer is behind in.", |peer| peer.behind);
-    gauge("metalbond_peer_slow", "1 while a peer is slow.", |peer| u64::from(peer.is_slow));
-    gauge("metalbond_peer_tx_backlog_bytes", "Bytes that wait for a peer.", |peer| peer.backlog);
+#[derive(Debug)]
+enum Samples {
+    Gauge(fn(&PeerInfo) -> u64),
+    /// With a text for each label that is added to the peer's number.
+    Labelled(fn(&mut Text, &str, &PeerInfo)),
+    Counter(fn(&PeerInfo) -> u64),
+    /// ADDs and REMOVEs.
+    ByAction(fn(&PeerInfo) -> [u64; 2]),
+}
+
+const fn gauge(name: &'static str, help: &'static str, value: fn(&PeerInfo) -> u64) -> Family {
+    Family { name, help, samples: Samples::Gauge(value) }
+}
+
+static FAMILIES: [Family; 9] = [
+    Family {
+        name: "metalbond_peer_info",
+        help: "Always 1; what a peer is.",
+        samples: Samples::Labelled(info),
+    },
+    gauge("metalbond_peer_routes", "Routes that a peer announces.", |peer| peer.routes),
+    gauge("metalbond_peer_subscriptions", "VNIs a peer subscribes to.", |peer| peer.subscriptions),
+    gauge("metalbond_peer_behind", "VNIs that a peer is behind in.", |peer| peer.behind),
+    gauge("metalbond_peer_slow", "1 while a peer is slow.", |peer| u64::from(peer.is_slow)),
+    gauge("metalbond_peer_tx_backlog_bytes", "Bytes that wait for a peer.", |peer| peer.backlog),
     gauge("metalbond_peer_uptime_seconds", "Time since a peer connected.", |peer| {
         peer.uptime.as_secs()
-    });
-    text.counter("metalbond_peer_updates_received_total", "UPDATEs received from a peer.");
-    for (id, peer) in ids.iter().zip(peers) {
-        text.sample(&[("peer", id)], peer.updates_received);
+    }),
+    Family {
+        name: "metalbond_peer_updates_received_total",
+        help: "UPDATEs received from a peer.",
+        samples: Samples::Counter(|peer| peer.updates_received),
+    },
+    Family {
+        name: "metalbond_peer_updates_sent_total",
+        help: "UPDATEs handed to a peer's socket.",
+        samples: Samples::ByAction(|peer| [peer.updates_sent.adds, peer.updates_sent.removes]),
+    },
+];
+
+fn info(text: &mut Text, id: &str, peer: &PeerInfo) {
+    let remote = peer.remote.map(|remote| remote.to_string()).unwrap_or_default();
+    let (shard, state) = (peer.shard.to_string(), peer.state.to_string());
+    let labels = [
+        ("peer", id),
+        ("node", &*peer.node),
+        ("agent", &*peer.agent),
+        ("remote", &*remote),
+        ("shard", &*shard),
+        ("state", &*state),
+    ];
+    text.sample(&labels, 1);
+}
+
+impl Family {
+    /// A text that begins with its heading.
+    fn begin(&self) -> Text {
+        let mut text = Text::default();
+        match self.samples {
+            Samples::Gauge(_) | Samples::Labelled(_) => text.gauge(self.name, self.help),
+            Samples::Counter(_) | Samples::ByAction(_) => text.counter(self.name, self.help),
+        };
+        text
     }
-    text.counter("metalbond_peer_updates_sent_total", "UPDATEs handed to a peer's socket.");
-    for (id, peer) in ids.iter().zip(peers) {
-        text.sample(&[("peer", id), ("action", "add")], peer.updates_sent.adds)
-            .sample(&[("peer", id), ("action", "remove")], peer.updates_sent.removes);
+
+    fn write(&self, text: &mut Text, peer: &PeerInfo) {
+        let id = peer.id.0.to_string();
+        match self.samples {
+            Samples::Gauge(value) | Samples::Counter(value) => {
+                text.sample(&[("peer", &id)], value(peer));
+            }
+            Samples::Labelled(write) => write(text, &id, peer),
+            Samples::ByAction(values) => {
+                let [adds, removes] = values(peer);
+                text.sample(&[("peer", &id), ("action", "add")], adds)
+                    .sample(&[("peer", &id), ("action", "remove")], removes);
+            }
+        }
+    }
+}
+
+/// The text, part by part. Cost: nine listings of all sessions.
+pub(super) fn text(
+    inspector: Inspector,
+) -> impl Stream<Item = Result<String, InspectError>> + Send + 'static {
+    let begin = Some((0, None));
+    stream::try_unfold(begin, move |at| {
+        let inspector = inspector.clone();
+        async move {
+            let Some((number, from)) = at else { return Ok(None) };
+            let Some(family) = FAMILIES.get(number) else { return Ok(None) };
+            let mut text = match from {
+                None => family.begin(),
+                Some(_) => Text::within(family.name),
+            };
+            let page = inspector.peers(from.unwrap_or_default(), PART).await?;
+            page.rows.iter().for_each(|peer| family.write(&mut text, peer));
+            let next: (usize, Option<Cursor>) = match page.next {
+                Some(next) => (number, Some(next)),
+                None => (number + 1, None),
+            };
+            Ok(Some((text.finish(), Some(next))))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+    use std::pin::pin;
+    use std::time::{Duration, Instant};
+
+    use futures_util::StreamExt as _;
+    use support::PATIENCE;
+
+    use super::*;
+    use crate::reflector::{Config, Reflector};
+
+    #[test]
+    fn a_part_has_some_peers_however_many_there_are() {
+        let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+        let config = Config { listen, shards: Some(1), ..Config::default() };
+        let reflector = Reflector::start(&config).unwrap();
+        let connect = |_| TcpStream::connect(reflector.listen_addr()).unwrap();
+        let peers: Vec<_> = (0..2 * PART + 1).map(connect).collect();
+        let deadline = Instant::now() + PATIENCE;
+        while reflector.connections() < peers.len() as u64 {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut parts = pin!(text(reflector.inspector()));
+            let mut count = 0;
+            while let Some(part) = parts.next().await {
+                let lines = part.unwrap().lines().count();
+                assert!((1..=2 * PART + 2).contains(&lines), "{lines}");
+                count += 1;
+            }
+            assert_eq!(count, 3 * FAMILIES.len());
+        });
     }
 }
