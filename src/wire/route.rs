@@ -106,6 +106,30 @@ impl Destination {
         self.prefix_len
     }
 
+    /// The same prefix with all bits below its length zero: prefixes that share it lead the same
+    /// packets.
+    #[must_use]
+    pub fn network(&self) -> Self {
+        Self { addr: self.host_bits(|byte, host| byte & !host), ..*self }
+    }
+
+    /// The last, in their order, of all prefixes with the same [`Self::network`].
+    pub(crate) fn last_of_network(&self) -> Self {
+        Self { addr: self.host_bits(|byte, host| byte | host), ..*self }
+    }
+
+    /// The address after `change` of each byte, which is told which of its bits are host bits.
+    fn host_bits(&self, change: impl Fn(u8, u8) -> u8) -> [u8; 16] {
+        let mut addr = self.addr;
+        let bytes = self.prefix().len();
+        let mut length = u32::from(self.prefix_len);
+        for byte in &mut addr[..bytes] {
+            *byte = change(*byte, u8::MAX.checked_shr(length).unwrap_or(0));
+            length = length.saturating_sub(8);
+        }
+        addr
+    }
+
     /// Whether this is a default route (`/0`), which a dump sends first.
     #[must_use]
     pub fn is_default(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What the application wants, whatever servers there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::ops::RangeInclusive;
 
 use crate::client::Route;
 use crate::wire::{Destination, NextHop, Vni};
@@ -53,12 +53,10 @@ impl Intent {
         vni.is_some_and(|vni| vni.contains(&(route.destination, route.next_hop)))
     }
 
-    /// Whether `destination` is announced here with any next hop.
+    /// Whether the network of `destination` is announced here, with any host bits and next hop.
     pub(super) fn announces(&self, vni: Vni, destination: Destination) -> bool {
         let Some(announced) = self.announcements.get(&vni) else { return false };
-        let from = Bound::Included((destination, NextHop::FIRST));
-        let first = announced.range((from, Bound::Unbounded)).next();
-        first.is_some_and(|(found, _)| *found == destination)
+        announced.range(of_network(destination)).next().is_some()
     }
 
     /// The announcements in `vni`, in order.
@@ -75,4 +73,10 @@ impl Intent {
     pub(super) fn all_announcements(&self) -> impl Iterator<Item = Route> {
         self.announcements.keys().flat_map(|vni| self.announcements(*vni))
     }
+}
+
+/// All routes to a network, whatever their host bits.
+pub(super) fn of_network(destination: Destination) -> RangeInclusive<(Destination, NextHop)> {
+    let last = (destination.last_of_network(), NextHop::LAST);
+    (destination.network(), NextHop::FIRST)..=last
 }

@@ -459,16 +459,21 @@ impl Leaf {
     }
 
     /// What this node announces itself is not for its own dataplane: traffic would leave it and come
-    /// back. Targets of load balancers and NAT ranges on other nodes are.
+    /// back. That is so whatever the host bits, which a dataplane does not have. Targets of load
+    /// balancers and NAT ranges on other nodes are.
     fn is_hidden(&self, route: &Route) -> bool {
         route.next_hop.kind() == NextHopType::Standard
             && self.intent.announces(route.vni, route.destination)
     }
 
-    /// A destination began or ceased to be announced here.
+    /// A network began or ceased to be announced here.
     fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
-        for next_hop in self.next_hops(vni, destination) {
-            if self.has_dataplane && next_hop.kind() == NextHopType::Standard {
+        if !self.has_dataplane {
+            return;
+        }
+        let hidden = self.learned.get(&vni).into_iter();
+        for (destination, next_hop) in hidden.flat_map(|of_vni| of_vni.of_network(destination)) {
+            if next_hop.kind() == NextHopType::Standard {
                 self.dataplane.push(action, Route { vni, destination, next_hop });
             }
         }

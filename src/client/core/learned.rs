@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
+use super::intent::of_network;
 use super::{Servers, Slot};
 use crate::client::Route;
 use crate::ids::Moment;
@@ -88,6 +89,11 @@ impl Learned {
     /// The next hops of one destination, in order.
     pub(super) fn next_hops(&self, destination: Destination) -> impl Iterator<Item = NextHop> {
         self.of(destination).map(|(next_hop, _)| next_hop)
+    }
+
+    /// The routes to the network of a destination, whatever their host bits, in order.
+    pub(super) fn of_network(&self, destination: Destination) -> impl Iterator<Item = Key> {
+        self.routes.range(of_network(destination)).map(|(key, _)| *key)
     }
 
     fn of(&self, destination: Destination) -> impl Iterator<Item = (NextHop, Servers)> {

@@ -3,14 +3,14 @@
 //! State: the configuration, fixed for a writer's life. Called for every change that is handed over.
 //! It knows nothing of what is installed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
 
 use crate::netlink::kernel::{Hop, RouteKey, TunnelKind};
-use crate::wire::{Destination, IpVersion, NextHopType, Update, Vni};
+use crate::wire::{IpVersion, NextHopType, Update, Vni};
 
 /// The metric that IPv6 routes get when none is given.
 const IPV6_METRIC: u32 = 1024;
@@ -91,23 +91,7 @@ impl Settings {
             IpVersion::V6 if self.metric == 0 => IPV6_METRIC,
             _ => self.metric,
         };
-        let key = RouteKey { table, destination: masked(change.destination), metric };
+        let key = RouteKey { table, destination: change.destination.network(), metric };
         Meaning::Route(key, Target { underlay, vni })
     }
-}
-
-/// A destination without its host bits.
-fn masked(destination: Destination) -> Destination {
-    let length = destination.prefix_len();
-    let address = match destination.addr() {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
-        }
-    };
-    Destination::new(address, length).unwrap_or(destination)
 }

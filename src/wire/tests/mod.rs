@@ -3,5 +3,6 @@
 mod agreement;
 mod examples;
 mod malformed;
+mod networks;
 mod strategy;
 mod stream;

@@ -106,6 +106,31 @@ fn own_destinations_are_kept_from_the_dataplane_but_not_their_load_balancer_targ
 }
 
 #[test]
+fn own_destinations_are_kept_from_the_dataplane_whatever_their_host_bits() {
+    let within = |prefix: [u8; 4], length, host| {
+        let destination = Destination::new(prefix.into(), length).unwrap();
+        Route { destination, ..route(1, 1, host) }
+    };
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    let host_bits = within([10, 1, 0, 5], 16, 1);
+    let others = [within([10, 1, 0, 0], 17, 1), within([10, 2, 0, 5], 16, 1)];
+    add(&mut leaf, at(0), A, &[host_bits, others[0], others[1]]);
+    plane.expect(&mut leaf, &[host_bits, others[0], others[1]]);
+    let own = [within([10, 1, 0, 0], 16, 9), within([10, 1, 255, 255], 16, 9)];
+    leaf.announce(own[0]);
+    plane.expect(&mut leaf, &others);
+    leaf.announce(own[1]);
+    leaf.withdraw(own[0]);
+    add(&mut leaf, at(1), A, &[within([10, 1, 7, 7], 16, 1)]);
+    plane.expect(&mut leaf, &others);
+    leaf.withdraw(own[1]);
+    let all = [host_bits, within([10, 1, 7, 7], 16, 1), others[0], others[1]];
+    plane.expect(&mut leaf, &all);
+}
+
+#[test]
 fn one_server_that_takes_nothing_does_not_keep_the_other_from_being_told() {
     let mut leaf = leaf();
     for slot in [A, B] {
