@@ -54,7 +54,11 @@ fn roles(file: Option<&PathBuf>) -> Result<Vec<&'static str>, Wrong> {
 /// What no single option can tell to be wrong.
 fn check(mut options: Options) -> Result<Options, Wrong> {
     match options.effective.role() {
-        "client" => options.args::<client::Args>()?.check()?,
+        "client" => {
+            let args: client::Args = options.args()?;
+            args.check()?;
+            options.remarks.extend(args.remarks());
+        }
         _ => {
             let args: server::Args = options.args()?;
             args.check()?;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
-use super::{NetworkClient, Retry, Route};
+use super::{NetworkClient, Retry, Route, RouteError};
 use crate::wire::{Action, Update, Vni};
 
 /// A refused change is offered again after this, then after twice as long each time.
@@ -21,8 +21,9 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 const CALL_TIME: Duration = Duration::from_secs(10);
 /// How long the client's own end may take: it may have a million routes to remove.
 const STOP_TIME: Duration = Duration::from_secs(60);
-/// Refusals logged of one batch; of the others only the number.
+/// Refusals logged in so long a time; of the others only the number.
 const LOGGED_MAX: usize = 3;
+const LOGGED_TIME: Duration = Duration::from_secs(10);
 
 /// What the dataplane is handed at once.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ async fn run(
     ending: oneshot::Sender<()>,
 ) {
     let mut refused: BTreeMap<Route, Refused> = BTreeMap::new();
+    let mut lines = Lines::default();
     'asking: loop {
         let (question, mut answer) = oneshot::channel();
         if questions.send(question).await.is_err() {
@@ -101,24 +103,78 @@ async fn run(
                     Ok(batch) => break batch,
                     Err(_) => break 'asking,
                 },
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = until(due) => {
                     let again = due_again(&refused);
-                    offer(&mut client, &again, &mut refused).await;
+                    offer(&mut client, &again, &mut refused, &mut lines).await;
                 }
+                () = until(lines.due()) => lines.end(),
             }
         };
         for change in &batch.changes {
             refused.remove(&Route::from(*change));
         }
         if !batch.changes.is_empty() {
-            offer(&mut client, &batch.changes, &mut refused).await;
+            offer(&mut client, &batch.changes, &mut refused, &mut lines).await;
         }
         for vni in batch.complete {
             client.complete(vni).await;
         }
     }
+    lines.end();
     drop(ending);
     client.stop().await;
+}
+
+/// Never, without a moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Refusals that the log has got lately: one route that comes and goes must not fill it.
+#[derive(Debug, Default)]
+struct Lines {
+    /// When the first of them was logged; none since long.
+    since: Option<Instant>,
+    count: usize,
+}
+
+impl Lines {
+    fn add(&mut self, route: &Route, action: Action, error: &RouteError) {
+        let now = Instant::now();
+        if self.due().is_some_and(|due| due <= now) {
+            self.end();
+        }
+        if self.admits(now) {
+            warn!(%route, ?action, %error, "a route was refused");
+        }
+    }
+
+    /// Counts one more; whether it may be logged.
+    fn admits(&mut self, now: Instant) -> bool {
+        self.since.get_or_insert(now);
+        self.count += 1;
+        self.count <= LOGGED_MAX
+    }
+
+    /// When the number of the others is to be told.
+    fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + LOGGED_TIME)
+    }
+
+    fn end(&mut self) {
+        match self.take_others() {
+            0 => {}
+            more => warn!(more, "more routes were refused"),
+        }
+    }
+
+    /// Those that were not logged; begins anew.
+    fn take_others(&mut self) -> usize {
+        std::mem::take(self).count.saturating_sub(LOGGED_MAX)
+    }
 }
 
 fn due_again(refused: &BTreeMap<Route, Refused>) -> Vec<Update> {
@@ -135,19 +191,16 @@ async fn offer(
     client: &mut impl NetworkClient,
     changes: &[Update],
     refused: &mut BTreeMap<Route, Refused>,
+    lines: &mut Lines,
 ) {
     let mut results = client.apply(changes).await.into_iter();
-    let mut failed = 0;
     for change in changes {
         let route = Route::from(*change);
         let before = refused.remove(&route);
         let Some(Err(error)) = results.next() else { continue };
         // Who retries by itself also tells by itself.
         if error.retry != Retry::Own {
-            failed += 1;
-            if failed <= LOGGED_MAX {
-                warn!(%route, action = ?change.action, %error, "a route was refused");
-            }
+            lines.add(&route, change.action, &error);
         }
         if error.retry == Retry::Offer {
             let pause = before.map_or(RETRY_MIN, |before| (before.pause * 2).min(RETRY_MAX));
@@ -155,7 +208,22 @@ async fn offer(
             refused.insert(route, Refused { action: change.action, at, pause });
         }
     }
-    if failed > LOGGED_MAX {
-        warn!(more = failed - LOGGED_MAX, "more routes were refused");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_without_end_are_a_few_lines_and_a_number() {
+        let mut lines = Lines::default();
+        let start = Instant::now();
+        let logged = (0..1000).filter(|_| lines.admits(start)).count();
+        assert_eq!(logged, LOGGED_MAX);
+        assert_eq!(lines.due(), Some(start + LOGGED_TIME));
+        assert_eq!(lines.take_others(), 1000 - LOGGED_MAX);
+        assert_eq!(lines.due(), None);
+        assert!(lines.admits(start + LOGGED_TIME));
+        assert_eq!(lines.take_others(), 0);
     }
 }

@@ -49,7 +49,7 @@ pub struct RouteError {
 pub enum Retry {
     /// It should be offered again after a while.
     Offer,
-    /// The dataplane tries again by itself.
+    /// The dataplane sees to it by itself, and tells the log what there is to tell.
     Own,
     /// It can't ever be made.
     Never,

@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::config::{Config, Mode, StartError};
-use super::fib::Summary;
+use super::fib::{Summary, UNUSABLE_KINDS};
 use super::writer::{self, COMMANDS, Command};
 use crate::client::{NetworkClient, Retry, RouteError};
 use crate::wire::{Update, Vni};
@@ -49,6 +49,9 @@ pub struct Status {
     pub refused: usize,
     /// Routes that can't be installed now because another protocol's are in the way.
     pub conflicts: usize,
+    /// Routes that are announced and can't be installed because of their next hop, by why: one word
+    /// each, such as `ipv4`, and how many. None of them is among the others here.
+    pub unusable: [(&'static str, usize); UNUSABLE_KINDS],
     /// Requests made of the kernel since the start.
     pub requests: u64,
     /// Requests that it refused.
@@ -69,6 +72,7 @@ impl Status {
             objects: summary.objects,
             refused: summary.refused,
             conflicts: summary.conflicts,
+            unusable: summary.unusable,
             requests: summary.counts.requests,
             refusals: summary.counts.refusals,
             repairs: summary.counts.repairs,

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use thiserror::Error;
 
-use super::fib::Settings;
+use super::fib::{Settings, VNI_MAX};
 use crate::wire::{NextHopType, Vni};
 
 /// How many ids from [`Config::nexthop_base`] on are used.
@@ -85,6 +85,9 @@ pub enum StartError {
         /// Its table.
         table: u32,
     },
+    /// A VNI that packets have no room for.
+    #[error("VNI {0} can't be installed: packets have 24 bits for it; choose one up to {VNI_MAX}")]
+    Vni(Vni),
     /// Two VNIs have the same table.
     #[error("VNIs {first} and {second} both have table {table}; give each its own")]
     SharedTable {
@@ -133,6 +136,9 @@ impl Config {
     pub fn check(&self) -> Result<(), StartError> {
         let mut seen = BTreeMap::new();
         for (&vni, &table) in &self.tables {
+            if vni.0 > VNI_MAX {
+                return Err(StartError::Vni(vni));
+            }
             if matches!(table, 0 | 253..=255) {
                 return Err(StartError::Table { vni, table });
             }

@@ -250,6 +250,10 @@ impl Writer {
                 let device = self.kernel.device(&self.config.device)?;
                 self.fib.saw_device(device, self.now());
             }
+            Look::OwnAddresses => {
+                let own = self.kernel.own_addresses()?;
+                self.fib.saw_own(own);
+            }
             Look::Objects => {
                 let dump = if self.objects { self.kernel.objects()? } else { Vec::new() };
                 self.fib.saw_objects(dump, self.now());
@@ -306,7 +310,7 @@ impl Writer {
         for (kind, line) in self.fib.lines(now) {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
-                Kind::Conflict | Kind::Repair | Kind::Down => warn!("{line}"),
+                Kind::Conflict | Kind::Repair | Kind::Down | Kind::Unusable => warn!("{line}"),
                 Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
             }
         }

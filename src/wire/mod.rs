@@ -9,12 +9,14 @@
 //! * `message`: one message of any type; `hello` the handshake's.
 //! * `update`: the hot path, written by hand over `protobuf`, held to prost's behaviour by tests.
 //! * `route`: the values; valid by construction, so nobody behind this folder checks them again.
+//! * `flaw`: next hops that are well-formed and can't work.
 //! * `error`: everything that can be wrong with received bytes.
 //!
 //! Nothing that a peer sends makes this code panic, allocate beyond a frame, or recurse without
 //! bound. Any [`WireError`] ends the session it came from.
 
 mod error;
+mod flaw;
 mod frame;
 mod hello;
 mod message;
@@ -25,6 +27,7 @@ mod tests;
 mod update;
 
 pub use error::WireError;
+pub use flaw::Flaw;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
 pub use hello::{Capabilities, Extensions, Hello};
 pub use message::Message;

@@ -44,6 +44,19 @@ fn flags_of_the_client_that_do_not_go_together_are_one_sentence() {
 }
 
 #[test]
+fn an_announcement_that_no_leaf_can_install_is_remarked_on() {
+    let server = Process::start(&[]);
+    let announce = "23#10.0.23.0/24#192.0.2.1,23#10.0.24.0/24#fe80::1,23#10.0.25.0/24#2001:db8::1";
+    let leaf = server.client(&["--announce", announce]);
+    leaf.logged("session established", '\n');
+    let log = leaf.log();
+    let remarks: Vec<_> = log.lines().filter(|line| line.contains("WARN --announce:")).collect();
+    assert_eq!(remarks.len(), 2, "{log}");
+    assert!(remarks[0].contains("10.0.23.0/24 via 192.0.2.1, because the next hop is an IPv4"));
+    assert!(remarks[1].contains("10.0.24.0/24 via fe80::1, because the next hop is a link-local"));
+}
+
+#[test]
 fn what_one_leaf_announces_another_logs() {
     let server = Process::start(&[]);
     let watcher = server.client(&["--subscribe", "23"]);

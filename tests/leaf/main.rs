@@ -7,4 +7,5 @@ mod harness;
 mod healing;
 mod ip6tnl;
 mod metrics;
+mod next_hops;
 mod restarts;

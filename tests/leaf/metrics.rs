@@ -55,6 +55,10 @@ fn metrics_and_api_tell_how_routes_stand_with_the_kernel() {
     a.ip(&format!("-4 route add {} table {table} proto static dev {TUNNEL}", taken.v4()));
     let _server = lab.start_server();
     let _announcer = b.announce(&[&taken, &free]);
+    let _unusable = b.client(&format!(
+        "--announce 100#10.1.0.0/16#192.0.2.1,100#10.2.0.0/16#192.0.2.1,100#10.2.0.0/16#{}",
+        a.underlay()
+    ));
     let _installer = a.install(&[100], &format!("--http {HTTP}"));
     wait_for_samples(
         a,
@@ -63,6 +67,9 @@ fn metrics_and_api_tell_how_routes_stand_with_the_kernel() {
             "metalbond_kernel_routes{state=\"installed\"} 3",
             "metalbond_kernel_routes{state=\"conflict\"} 1",
             "metalbond_kernel_routes{state=\"refused\"} 0",
+            "metalbond_kernel_unusable_routes{reason=\"ipv4\"} 2",
+            "metalbond_kernel_unusable_routes{reason=\"own_address\"} 1",
+            "metalbond_kernel_unusable_routes{reason=\"link_local\"} 0",
             "metalbond_kernel_device_up 1",
             "metalbond_kernel_repairs_total 0",
         ],
@@ -71,6 +78,10 @@ fn metrics_and_api_tell_how_routes_stand_with_the_kernel() {
     let counts = ["desired", "installed", "conflicts", "refused"].map(|name| said[name].clone());
     assert_eq!(counts, [4, 3, 1, 0].map(|count| json!(count)));
     assert_eq!(said["device_up"], true);
+    assert_eq!(
+        (&said["unusable"]["ipv4"], &said["unusable"]["own_address"]),
+        (&json!(2), &json!(1))
+    );
     a.ip(&format!("-4 route delete {} table {table}", free.v4()));
     a.wait_for_route(100, free.v4(), &[b]);
     wait_for_samples(

@@ -4,7 +4,7 @@ mod run;
 pub(super) mod spec;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -142,6 +142,22 @@ impl Args {
         self.installation().map(|_| ())
     }
 
+    /// What is allowed and probably a mistake.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let remark = |route: &Route| {
+            let why = match (route.next_hop.flaw(), route.next_hop.address()) {
+                (Some(flaw), _) => flaw.to_string(),
+                (None, IpAddr::V4(_)) => "the next hop is an IPv4 address".to_owned(),
+                (None, IpAddr::V6(_)) => return None,
+            };
+            Some(format!(
+                "--announce: no leaf can install the route {route}, because {why}; give this \
+                 host's IPv6 underlay address"
+            ))
+        };
+        self.announce.iter().filter_map(remark).collect()
+    }
+
     fn installation(&self) -> Result<Option<Installation>, String> {
         installation(&self.install_routes, self.tun.as_deref())
     }
@@ -163,7 +179,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let args: Args = options.args()?;
     let installation = args.installation()?;
     let log = log::start(args.common.log_format, args.common.level())?;
-    for remark in &options.remarks {
+    for remark in options.remarks.iter().chain(&args.remarks()) {
         warn!("{remark}");
     }
     let mut running = Running::new(given, options.effective, RELOADABLE, log);

@@ -74,6 +74,13 @@ async fn kernel(text: &mut Text, kernel: &Kernel) {
         .sample(&[("state", "installed")], status.installed)
         .sample(&[("state", "refused")], status.refused)
         .sample(&[("state", "conflict")], status.conflicts);
+    text.gauge(
+        "metalbond_kernel_unusable_routes",
+        "Routes that are announced and can't be installed because of their next hop.",
+    );
+    for (reason, count) in status.unusable {
+        text.sample(&[("reason", reason)], count);
+    }
     text.gauge("metalbond_kernel_nexthop_objects", "Nexthop objects in the kernel.")
         .sample(&[], status.objects);
     text.gauge("metalbond_kernel_device_up", "1 while the tunnel device is there and up.")

@@ -9,7 +9,7 @@ use super::retry::Why;
 use super::routes::Actual;
 use super::{Fib, Look};
 use crate::ids::Moment;
-use crate::netlink::kernel::{Event, RouteKey, TunnelKind};
+use crate::netlink::kernel::{Event, OWN_ADDRESSES, RouteKey, TunnelKind};
 
 /// The tunnel device.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +49,11 @@ impl Fib {
     /// Takes in an event.
     pub(crate) fn event(&mut self, event: &Event, now: Moment) {
         match event {
+            Event::RouteSet { key, .. } | Event::RouteDeleted { key, .. }
+                if key.table == OWN_ADDRESSES =>
+            {
+                self.looks.ask(Look::OwnAddresses, now);
+            }
             Event::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
             Event::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
             Event::ObjectSet { id, .. } => {

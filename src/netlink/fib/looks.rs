@@ -20,6 +20,8 @@ const SPREAD: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Look {
     Device,
+    /// The addresses that this host takes packets for.
+    OwnAddresses,
     Objects,
     /// A table's routes, whoever installed them.
     Routes(u32),
@@ -29,6 +31,7 @@ impl fmt::Display for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device => f.write_str("the tunnel device"),
+            Self::OwnAddresses => f.write_str("this host's own addresses"),
             Self::Objects => f.write_str("the nexthop objects"),
             Self::Routes(table) => write!(f, "the routes of table {table}"),
         }
@@ -72,6 +75,7 @@ impl Looks {
         }
         self.periodic = now + PERIOD;
         self.at(Look::Device, now);
+        self.at(Look::OwnAddresses, now);
         self.at(Look::Objects, now);
         let mut moment = now;
         for table in tables {

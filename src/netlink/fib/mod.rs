@@ -14,6 +14,7 @@
 //! * `objects`: nexthop objects, told by what they are.
 //! * `plan`: from routes that need work to requests in a safe order, and results back.
 //! * `adopt`: what dumps show.
+//! * `unusable`: routes that lead nowhere, and the host's own addresses.
 //! * `drift`: what others do to our routes, and the device.
 //! * `retry`, `looks`, `notes`: when to try again, to look, to log.
 
@@ -28,6 +29,7 @@ mod routes;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unusable;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -36,7 +38,8 @@ use ahash::RandomState;
 pub(crate) use self::drift::Link;
 pub(crate) use self::looks::Look;
 pub(crate) use self::notes::Kind;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Settings, VNI_MAX};
+pub(crate) use self::unusable::KINDS as UNUSABLE_KINDS;
 
 use self::looks::Looks;
 use self::notes::Notes;
@@ -45,6 +48,7 @@ use self::plan::Work;
 use self::retry::{Troubles, Why};
 use self::routes::{Actual, Routes, WANTED_MAX};
 use self::settings::Meaning;
+use self::unusable::{Refusals, Unusable};
 use crate::client::{Retry, RouteError};
 use crate::ids::Moment;
 use crate::netlink::kernel::Request;
@@ -59,6 +63,7 @@ pub(crate) struct Fib {
     routes: Routes,
     objects: Objects,
     troubles: Troubles,
+    refusals: Refusals,
     looks: Looks,
     notes: Notes,
     /// Routes to be examined.
@@ -94,6 +99,8 @@ pub(crate) struct Summary {
     pub(crate) objects: usize,
     pub(crate) refused: usize,
     pub(crate) conflicts: usize,
+    /// Routes whose next hop can't be used, by why.
+    pub(crate) unusable: [(&'static str, usize); UNUSABLE_KINDS],
     pub(crate) device_up: bool,
     pub(crate) counts: Counts,
 }
@@ -104,7 +111,7 @@ pub(crate) enum Ticket {
     /// Nothing had to be done.
     Done,
     /// It can't be done.
-    Impossible(&'static str),
+    Unusable(Unusable),
     /// It can't be done before others of its destination are withdrawn.
     Crowded,
     /// It is done when this route is.
@@ -121,6 +128,7 @@ impl Fib {
             routes: Routes::new(hasher),
             objects: Objects::new(settings.protocol, settings.ids.clone(), hasher),
             troubles: Troubles::new(hasher),
+            refusals: Refusals::default(),
             looks: Looks::new(),
             notes: Notes::default(),
             dirty: VecDeque::new(),
@@ -145,14 +153,16 @@ impl Fib {
     pub(crate) fn apply(&mut self, change: &Update) -> Ticket {
         let (key, target) = match self.settings.read(change) {
             Meaning::Ignored => return Ticket::Done,
-            Meaning::Impossible(why) => {
-                return match change.action {
-                    Action::Add => Ticket::Impossible(why),
-                    Action::Remove => Ticket::Done,
-                };
-            }
+            Meaning::Unusable(why) => return self.refuse_or_forget(change, why),
             Meaning::Route(key, target) => (key, target),
         };
+        let leads_here = match change.action {
+            Action::Add => self.refusals.hold(key, target),
+            Action::Remove => self.refusals.let_go(key, target),
+        };
+        if leads_here {
+            return self.refuse_or_forget(change, Unusable::OwnAddress);
+        }
         let id = match change.action {
             Action::Add => {
                 let id = self.routes.find_or_insert(&key);
@@ -177,8 +187,8 @@ impl Fib {
     pub(crate) fn answer(&self, ticket: Ticket) -> Result<(), RouteError> {
         let id = match ticket {
             Ticket::Done => return Ok(()),
-            Ticket::Impossible(why) => {
-                return Err(RouteError { reason: why.to_owned(), retry: Retry::Never });
+            Ticket::Unusable(why) => {
+                return Err(RouteError { reason: why.to_string(), retry: Retry::Own });
             }
             Ticket::Crowded => {
                 let reason = format!("its destination has {WANTED_MAX} next hops already");
@@ -266,6 +276,7 @@ impl Fib {
     /// Everything must be looked at.
     pub(crate) fn look_at_all(&mut self, now: Moment) {
         self.looks.at(Look::Device, now);
+        self.looks.at(Look::OwnAddresses, now);
         self.looks.at(Look::Objects, now);
         for &table in &self.tables {
             self.looks.at(Look::Routes(table), now);
@@ -296,6 +307,7 @@ impl Fib {
             objects: self.objects.len(),
             device_up: matches!(self.link, Link::Up { .. }),
             counts: self.counts,
+            unusable: self.refusals.counts(),
             ..Summary::default()
         };
         for (_, why) in self.troubles.iter() {

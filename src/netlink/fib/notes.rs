@@ -29,12 +29,14 @@ pub(crate) enum Kind {
     Down,
     /// The device can be used again. Of both only the last is told: what was before is no news.
     Up,
+    /// A route can't be installed because of its next hop: once for each reason.
+    Unusable,
     /// Whatever happens seldom.
     Other,
 }
 
 /// Kinds that are counted apart.
-const TALLIES: usize = 6;
+const TALLIES: usize = 7;
 
 impl Kind {
     /// Where it is counted: the device's ups and downs together, so that they are told in order.
@@ -45,7 +47,8 @@ impl Kind {
             Self::Resolved => 2,
             Self::Repair => 3,
             Self::Down | Self::Up => 4,
-            Self::Other => 5,
+            Self::Unusable => 5,
+            Self::Other => 6,
         }
     }
 }
@@ -77,7 +80,8 @@ impl Notes {
         if matches!(kind, Kind::Down | Kind::Up) {
             tally.first.clear();
         }
-        if tally.first.len() < SHOWN {
+        // What is told once must not be cut off.
+        if tally.first.len() < SHOWN || kind == Kind::Unusable {
             tally.first.push((kind, remark.to_string()));
         }
     }

@@ -9,14 +9,15 @@ use std::ops::Range;
 use ahash::RandomState;
 use hashbrown::HashMap;
 
+use super::unusable::Unusable;
 use crate::netlink::kernel::{Hop, RouteKey, TunnelKind};
 use crate::wire::{IpVersion, NextHopType, Update, Vni};
 
 /// The metric that IPv6 routes get when none is given.
 const IPV6_METRIC: u32 = 1024;
 
-/// Why an IPv4 underlay address can't be used.
-const UNDERLAY: &str = "the next hop is an IPv4 address, and encap ip6 carries IPv6 addresses only";
+/// The greatest VNI that packets can carry: VXLAN has 24 bits for it, and the kernel cuts off the others.
+pub(crate) const VNI_MAX: u32 = (1 << 24) - 1;
 
 /// The configuration as the state machine needs it; checked already.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// Where a destination is reached, whatever the device is at the moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Target {
     pub(crate) underlay: Ipv6Addr,
     /// The VNI that the tunnel should carry.
@@ -62,8 +63,8 @@ impl Target {
 pub(crate) enum Meaning {
     /// Not for this kernel.
     Ignored,
-    /// Can't be installed, with one sentence why.
-    Impossible(&'static str),
+    /// Can't be installed.
+    Unusable(Unusable),
     /// One hop of a route.
     Route(RouteKey, Target),
 }
@@ -80,13 +81,19 @@ impl Settings {
         if self.excluded.contains(&next_hop.kind()) {
             return Meaning::Ignored;
         }
+        if let Some(flaw) = next_hop.flaw() {
+            return Meaning::Unusable(Unusable::Flaw(flaw));
+        }
         let IpAddr::V6(underlay) = next_hop.address() else {
-            return Meaning::Impossible(UNDERLAY);
+            return Meaning::Unusable(Unusable::Ipv4);
         };
         let vni = match next_hop.target_vni() {
             0 => change.vni.0,
             other => other,
         };
+        if vni > VNI_MAX {
+            return Meaning::Unusable(Unusable::TargetVni);
+        }
         let metric = match version {
             IpVersion::V6 if self.metric == 0 => IPV6_METRIC,
             _ => self.metric,

@@ -10,6 +10,7 @@ use std::net::Ipv6Addr;
 
 use smallvec::SmallVec;
 
+use super::dump::OWN_ADDRESSES;
 use super::encode::IPV6_GATEWAY;
 use super::message::{Attributes, take, text, u16_at, u32_at};
 use super::model::{Hop, KernelRoute, Object, ObjectBody, RouteKey, Via};
@@ -73,6 +74,14 @@ pub(super) fn route(payload: &[u8]) -> Option<KernelRoute> {
         None => hops().map_or(Via::Foreign, Via::Hops),
     };
     Some(KernelRoute { key, protocol, via })
+}
+
+/// What the host takes packets for, by a route of its table `local`.
+pub(super) fn own_address(payload: &[u8]) -> Option<Destination> {
+    let [.., kind] = take::<8>(payload, 0)?;
+    let key = route(payload)?.key;
+    let own = matches!(kind, libc::RTN_LOCAL | libc::RTN_ANYCAST) && key.table == OWN_ADDRESSES;
+    own.then_some(key.destination)
 }
 
 fn destination(version: IpVersion, bytes: &[u8], length: u8) -> Option<Destination> {

@@ -18,7 +18,10 @@ use super::model::{KernelRoute, Object, Via};
 use super::requests::Kernel;
 use super::socket::Dump;
 use super::uapi::{RTM_GETNEXTHOP, RTM_GETROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
-use crate::wire::IpVersion;
+use crate::wire::{Destination, IpVersion};
+
+/// The table of the addresses that the host takes packets for (`ip -6 route show table local`).
+pub(crate) const OWN_ADDRESSES: u32 = libc::RT_TABLE_LOCAL as u32;
 
 /// How often a list is read that changes meanwhile.
 const TRIES: usize = 5;
@@ -51,6 +54,12 @@ impl Kernel {
             }
         }
         Ok(once_each(routes))
+    }
+
+    /// The IPv6 addresses and prefixes that this host takes packets for.
+    pub(crate) fn own_addresses(&mut self) -> io::Result<Vec<Destination>> {
+        let body = routes_of(IpVersion::V6, OWN_ADDRESSES, 0);
+        self.list(RTM_GETROUTE, &body, |message| decode::own_address(message.payload))
     }
 
     /// The nexthop objects that routes of other tables than these use.

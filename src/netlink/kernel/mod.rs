@@ -31,6 +31,7 @@ mod socket;
 mod tests;
 mod uapi;
 
+pub(crate) use dump::OWN_ADDRESSES;
 pub(crate) use model::{
     Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,

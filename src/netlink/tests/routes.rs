@@ -1,8 +1,9 @@
 //! Routes of both families, in both modes.
 
-use super::harness::{TABLE, config, inline, leaf, route};
+use super::harness::{Leaf, TABLE, config, inline, leaf, route};
 use crate::client::Retry;
 use crate::netlink::{Config, Mode};
+use crate::wire::Vni;
 
 const A: &str = "10.0.0.0/24";
 const B: &str = "2001:db8:1::/48";
@@ -154,4 +155,34 @@ fn a_group_may_have_as_many_hops_as_are_used() {
         leaf.complete();
         assert_eq!(leaf.status().requests, 0);
     });
+}
+
+#[test]
+fn a_next_hop_at_an_own_address_is_installed_only_while_it_is_another_hosts() {
+    leaf(config(), |leaf| {
+        leaf.namespace.ip("link set lo up");
+        leaf.namespace.ip("address add 2001:db8::1/128 dev lo nodad");
+        leaf.namespace.ip("route add local 2001:db8::200/120 dev lo");
+        let own = |leaf: &mut Leaf<'_>| {
+            let counts = leaf.status().unusable;
+            counts.into_iter().find(|(why, _)| *why == "own_address").unwrap().1
+        };
+        leaf.try_add(&[route(A, 1), route(B, 0x2ff), route("10.9.0.0/16", 2)]);
+        leaf.until("known", |leaf| own(leaf) == 2 && leaf.routes().len() == 1);
+        assert!(leaf.routes()[0].contains("10.9.0.0/16"), "{:?}", leaf.routes());
+        leaf.namespace.ip("address delete 2001:db8::1/128 dev lo");
+        leaf.until("installed", |leaf| leaf.routes().len() == 2);
+        leaf.namespace.ip("address add 2001:db8::2/128 dev lo nodad");
+        leaf.until("removed", |leaf| leaf.routes().len() == 1);
+        assert_eq!(leaf.status().refusals, 0);
+    });
+}
+
+#[test]
+fn a_vni_that_packets_have_no_room_for_is_refused_at_the_start() {
+    let tables = [(Vni((1 << 24) - 1), 7)].into();
+    assert!(Config { tables, ..config() }.check().is_ok());
+    let tables = [(Vni(1 << 24), 7)].into();
+    let error = Config { tables, ..config() }.check().unwrap_err();
+    assert!(error.to_string().contains("VNI 16777216"), "{error}");
 }

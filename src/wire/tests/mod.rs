@@ -2,6 +2,7 @@
 
 mod agreement;
 mod examples;
+mod flaws;
 mod malformed;
 mod networks;
 mod strategy;

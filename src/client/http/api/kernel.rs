@@ -1,5 +1,7 @@
 //! How it stands with the routes in the kernel.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -17,6 +19,7 @@ pub(super) struct KernelRow {
     installed: usize,
     refused: usize,
     conflicts: usize,
+    unusable: BTreeMap<&'static str, usize>,
     nexthop_objects: usize,
     requests: u64,
     refusals: u64,
@@ -45,6 +48,7 @@ async fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
         installed: status.installed,
         refused: status.refused,
         conflicts: status.conflicts,
+        unusable: status.unusable.into(),
         nexthop_objects: status.objects,
         requests: status.requests,
         refusals: status.refusals,

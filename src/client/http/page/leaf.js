@@ -2,7 +2,7 @@
 "use strict";
 import { ask, count, el, place, poll } from "./core.js";
 import { tell } from "./frame.js";
-import { overview, vni } from "./views.js";
+import { overview, unusableRoutes, vni } from "./views.js";
 
 const views = [[/^\/$/, overview, "MetalBond leaf"], [/^\/vni\/(\d+)$/, vni, "VNI"]];
 const main = document.getElementById("content");
@@ -29,6 +29,8 @@ function wrong() {
   if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
   if (kernel?.refused) found.push(["warn", `Routes that the kernel refuses: ${count(kernel.refused)}. Its reasons are in the log.`]);
   if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because another protocol's are in their way: ${count(kernel.conflicts)}.`]);
+  const unusable = unusableRoutes(kernel);
+  if (unusable.length) found.push(["warn", `Routes that cannot be installed because of their next hop: ${unusable.join(", ")}.`]);
   return found;
 }
 

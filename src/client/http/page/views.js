@@ -71,6 +71,10 @@ const vniColumns = [
   { title: "Awaited", hint: "connected servers whose table is not here whole", of: (vni) => vni.awaited.length ? listed(vni.awaited) : "–" },
 ];
 
+// Routes that cannot be installed because of their next hop: how many and why, for each reason.
+export const unusableRoutes = (kernel) => Object.entries(kernel?.unusable || {}).filter(([, routes]) => routes)
+  .map(([reason, routes]) => `${count(routes)} ${reason.replaceAll("_", " ")}`);
+
 // Name, text, and when it is a warning.
 const cards = [
   ["Servers connected", ({ servers }) => `${servers.filter(({ state }) => state === "established").length} of ${servers.length}`,
@@ -85,6 +89,7 @@ const facts = [
   ["Device", ({ device_up }) => device_up ? "up" : "missing or down"],
   ["Desired", ({ desired }) => count(desired)], ["Installed", ({ installed }) => count(installed)],
   ["Refused", ({ refused }) => count(refused)], ["In conflict", ({ conflicts }) => count(conflicts)],
+  ["Unusable next hop", (kernel) => unusableRoutes(kernel).join(", ") || "0"],
   ["Nexthop objects", ({ nexthop_objects }) => count(nexthop_objects)], ["Repairs", ({ repairs }) => count(repairs)],
   ["Requests", ({ requests }) => count(requests)], ["Refusals", ({ refusals }) => count(refusals)],
   ["Comparisons", ({ reconciles }) => count(reconciles)],

@@ -3,4 +3,5 @@
 mod model;
 mod random;
 mod scripts;
+mod unusable;
 mod world;

@@ -6,7 +6,7 @@ use crate::netlink::kernel::{
     Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,
 };
-use crate::wire::IpVersion;
+use crate::wire::{Destination, IpVersion};
 
 /// See the module's documentation.
 #[derive(Clone, Default, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Model {
     pub(super) refuse: (usize, usize),
     /// Whether the device is one that carries no VNI.
     pub(super) ip6tnl: bool,
+    /// The addresses and prefixes that the host takes packets for.
+    pub(super) own: Vec<Destination>,
     /// What a monitor tells.
     pub(super) events: Vec<Event>,
     /// Requests so far.

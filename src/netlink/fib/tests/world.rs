@@ -188,6 +188,7 @@ impl World {
             if let Some(look) = self.fib.look(self.now) {
                 match look {
                     Look::Device => self.fib.saw_device(self.kernel.device(), self.now),
+                    Look::OwnAddresses => self.fib.saw_own(self.kernel.own.clone()),
                     Look::Objects => self.fib.saw_objects(self.kernel.dump_objects(), self.now),
                     Look::Routes(table) => {
                         self.fib.saw_routes(table, self.kernel.dump(table), self.now);
@@ -227,11 +228,18 @@ impl World {
                 _ => route.destination.to_string(),
             };
             let IpAddr::V6(underlay) = route.next_hop.address() else { continue };
+            let own = self.kernel.own.iter().any(|own| own.addr() == route.next_hop.address());
+            if own || route.next_hop.flaw().is_some() {
+                continue;
+            }
             let encap_id = match route.next_hop.target_vni() {
                 0 => u64::from(route.vni.0),
                 other => u64::from(other),
             };
             let device = self.kernel.device.map_or(0, |(index, _)| index);
+            if encap_id >= 1 << 24 {
+                continue;
+            }
             let hops = wanted.entry(key(*table, &text)).or_default();
             hops.push(Hop { underlay, encap_id, device });
         }

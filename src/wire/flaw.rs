@@ -1,0 +1,80 @@
+//! Addresses that no packet can be sent to.
+//!
+//! Such a next hop is well-formed, and so it is reflected unless the reflector is told otherwise. A
+//! leaf that installs it has a route that looks well and loses every packet.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::NextHop;
+
+/// Why an address can't be the underlay address of another host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Flaw {
+    /// `::` or an address of 0.0.0.0/8: no address at all.
+    Unspecified,
+    /// Multicast, or the broadcast address: not one host.
+    Multicast,
+    /// `::1` or an address of 127.0.0.0/8: the host that looks at it.
+    Loopback,
+    /// An IPv4 address in the form of an IPv6 address (`::ffff:192.0.2.1`), which is for sockets and never
+    /// stands in a packet.
+    Mapped,
+    /// An address of fe80::/10 or 169.254.0.0/16, which means something else on each link.
+    LinkLocal,
+}
+
+impl Flaw {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Unspecified, Self::Multicast, Self::Loopback, Self::Mapped, Self::LinkLocal];
+
+    /// One word, for labels of metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Multicast => "multicast",
+            Self::Loopback => "loopback",
+            Self::Mapped => "ipv4_mapped",
+            Self::LinkLocal => "link_local",
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    /// What the next hop is, in a few words: `the next hop is a multicast address`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unspecified => "the next hop is the unspecified address",
+            Self::Multicast => "the next hop is a multicast or broadcast address",
+            Self::Loopback => "the next hop is a loopback address",
+            Self::Mapped => "the next hop is an IPv4-mapped address",
+            Self::LinkLocal => "the next hop is a link-local address",
+        })
+    }
+}
+
+impl NextHop {
+    /// What is wrong with the address, if no packet can be sent to it from another host.
+    #[must_use]
+    pub fn flaw(&self) -> Option<Flaw> {
+        match self.address() {
+            IpAddr::V4(address) => match address.octets() {
+                [0, ..] => Some(Flaw::Unspecified),
+                [127, ..] => Some(Flaw::Loopback),
+                [169, 254, ..] => Some(Flaw::LinkLocal),
+                [224..=239, ..] | [255, 255, 255, 255] => Some(Flaw::Multicast),
+                _ => None,
+            },
+            IpAddr::V6(address) => match address.segments() {
+                [0, 0, 0, 0, 0, 0, 0, 0] => Some(Flaw::Unspecified),
+                [0, 0, 0, 0, 0, 0, 0, 1] => Some(Flaw::Loopback),
+                [0, 0, 0, 0, 0, 0xffff, ..] => Some(Flaw::Mapped),
+                [0xfe80..=0xfebf, ..] => Some(Flaw::LinkLocal),
+                [0xff00..=0xffff, ..] => Some(Flaw::Multicast),
+                _ => None,
+            },
+        }
+    }
+}
