@@ -3,7 +3,7 @@
 //! One turn: take what has come, let the time act, then hand every reader that waits what is due for
 //! it. It never waits for a reader, a server or the dataplane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -214,6 +214,11 @@ impl Actor {
                     order(&peer.orders, Order::End { session, error });
                 }
             }
+            PeerEvent::Skipped(counts) => {
+                for (reason, count) in counts {
+                    *status.skipped.entry(reason).or_default() += count;
+                }
+            }
             PeerEvent::EndOfTable(vni) => self.leaf.end_of_table(now, slot, vni),
             PeerEvent::Ended(error) => {
                 status.state = PeerState::Retry;
@@ -345,6 +350,7 @@ impl Actor {
             events: self.event_sender.clone(),
             orders: receiver,
             established: None,
+            skipped: BTreeSet::new(),
         };
         let status = PeerStatus::new(Instant::now());
         self.readers.peer_changed(&address, Some(status.clone()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// The keepalive interval to ask for, in seconds; 0 is taken for 1. A session uses the lower of both
-    /// sides'. A server is dead that sends no KEEPALIVE for two and a half of these.
+    /// sides'. A server is dead that sends nothing for two and a half of these.
     pub keepalive: u32,
     /// How long routes stay when no server is left that has them. Zero: they go at once.
     pub stale_time: Duration,

@@ -67,20 +67,17 @@ pub enum SessionError {
     /// Bytes that are no valid message.
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
-    /// The first message was another one than HELLO.
+    /// The first message was another one than HELLO (an UNSUBSCRIBE before it is ignored).
     #[error("first message is {0:?}, not HELLO")]
     NotHello(MessageType),
-    /// A second HELLO.
-    #[error("second HELLO")]
+    /// A second HELLO that says something else than the first.
+    #[error("second HELLO, which differs from the first")]
     SecondHello,
     /// A message that only an established session may carry.
     #[error("{0:?} before the session was established")]
     NotEstablished(MessageType),
-    /// A message that only a leaf may send.
-    #[error("{0:?} is not for a leaf")]
-    Unexpected(MessageType),
-    /// No KEEPALIVE within two and a half intervals.
-    #[error("no KEEPALIVE within {0:?}")]
+    /// No message within two and a half intervals.
+    #[error("no message within {0:?}")]
     HoldTime(Duration),
     /// More routes than `routes_per_peer`.
     #[error("the server announces more than {0} routes")]

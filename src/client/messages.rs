@@ -11,6 +11,7 @@
 //! changes cancel out, until the reader asks; a peer task asks by [`PeerEvent::Ready`] and has one
 //! batch at most. So no queue here grows with the load, however slow a reader is.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Weak;
 
@@ -172,6 +173,8 @@ pub(super) enum PeerEvent {
     Ready,
     Updates(Vec<Update>),
     EndOfTable(Vni),
+    /// So many messages were skipped, by reason.
+    Skipped(BTreeMap<&'static str, u64>),
     /// The session, or the attempt at one, is over.
     Ended(SessionError),
 }

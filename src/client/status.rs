@@ -1,5 +1,6 @@
 //! What can be asked about a peer, a VNI and a route.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,9 @@ pub struct PeerStatus {
     pub last_error: Option<SessionError>,
     /// Sessions that became established so far.
     pub sessions: u64,
+    /// Messages of the server's that make no sense and were skipped, over all sessions, by a short name
+    /// of the reason.
+    pub skipped: BTreeMap<&'static str, u64>,
 }
 
 impl PeerStatus {
@@ -72,6 +76,7 @@ impl PeerStatus {
             node: String::new(),
             last_error: None,
             sessions: 0,
+            skipped: BTreeMap::new(),
         }
     }
 }

@@ -264,6 +264,11 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     let mut shard = core.shard.borrow_mut();
     let mut outlets = core.outlets.borrow_mut();
     outlets.sealed(&mut shard);
+    for (slot, peer, node, skipped) in shard.take_skipped() {
+        if let Some(connection) = core.connection(slot) {
+            core.reporter.skipped(peer, connection.remote, &node, skipped);
+        }
+    }
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
             outlets.closed(&closed, connection.remote);

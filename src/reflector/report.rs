@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use crate::ids::{PeerId, ShardId};
-use crate::session::CloseReason;
+use crate::session::{CloseReason, Skipped};
 
 /// Lines let through in one period.
 const LINES: u32 = 20;
@@ -98,6 +98,19 @@ impl Reporter {
         } else {
             warn!(%peer, %remote, node, %shard, %reason, "session closed");
         }
+    }
+
+    /// The first message of a session that was skipped for this reason.
+    pub(super) fn skipped(&self, peer: PeerId, remote: SocketAddr, node: &str, skipped: Skipped) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        let (shard, reason) = (self.shard, skipped.name());
+        if left_out > 0 {
+            warn!(%shard, left_out, "session events left out of the log");
+        }
+        warn!(
+            %peer, %remote, node, %shard, reason,
+            "skipped a message that makes no sense ({skipped}); further ones of this session are only counted"
+        );
     }
 
     /// A session is up.

@@ -10,23 +10,20 @@ pub enum CloseReason {
     /// Bytes that are no valid message.
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
-    /// The first message was another one than HELLO.
+    /// The first message was another one than HELLO (an UNSUBSCRIBE before it is ignored).
     #[error("first message is {0:?}, not HELLO")]
     NotHello(MessageType),
-    /// A second HELLO.
-    #[error("second HELLO")]
+    /// A second HELLO that says something else than the first.
+    #[error("second HELLO, which differs from the first")]
     SecondHello,
     /// A message that only an established session may carry.
     #[error("{0:?} before the session was established")]
     NotEstablished(MessageType),
-    /// A message that only a reflector may send.
-    #[error("{0:?} is not for a reflector")]
-    Unexpected(MessageType),
     /// No HELLO in time.
     #[error("no HELLO within 10 s")]
     HelloTimeout,
-    /// No KEEPALIVE within two and a half intervals.
-    #[error("no KEEPALIVE within {0:?}")]
+    /// No message within two and a half intervals.
+    #[error("no message within {0:?}")]
     HoldTime(std::time::Duration),
     /// The peer has read nothing for the send-hold time while there was something to read.
     #[error("peer read nothing for {0:?}")]
@@ -71,12 +68,11 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Names of what may end a session that has begun, bad messages aside, which are
-    /// [`WireError::NAMES`].
-    pub(crate) const NAMES: [&'static str; 16] = [
+    /// [`WireError::ENDS`].
+    pub(crate) const NAMES: [&'static str; 15] = [
         "not_hello",
         "second_hello",
         "not_established",
-        "unexpected",
         "hello_timeout",
         "hold_time",
         "send_hold",
@@ -99,7 +95,6 @@ impl CloseReason {
             Self::NotHello(_) => "not_hello",
             Self::SecondHello => "second_hello",
             Self::NotEstablished(_) => "not_established",
-            Self::Unexpected(_) => "unexpected",
             Self::HelloTimeout => "hello_timeout",
             Self::HoldTime(_) => "hold_time",
             Self::SendHold(_) => "send_hold",
@@ -137,7 +132,6 @@ mod tests {
             CloseReason::NotHello(MessageType::Keepalive),
             CloseReason::SecondHello,
             CloseReason::NotEstablished(MessageType::Update),
-            CloseReason::Unexpected(MessageType::Hello),
             CloseReason::HelloTimeout,
             CloseReason::HoldTime(Duration::ZERO),
             CloseReason::SendHold(Duration::ZERO),

@@ -1,13 +1,16 @@
 //! The handshake and keepalive machine of a reflector's side (protocol.md, section 2).
 //!
-//! State: how far the handshake is and until when the peer must speak. Messages and the time go
-//! in, [`Event`]s come out; every message that does not fit ends the session.
+//! State: how far the handshake is and until when the peer must speak, which any message is good
+//! for. Messages and the time go in, [`Event`]s come out. What breaks the stream or the handshake
+//! ends the session; a message that is merely not understood is skipped.
 
 use std::time::Duration;
 
-use super::CloseReason;
+use super::{CloseReason, Skipped};
 use crate::ids::Moment;
-use crate::wire::{Capabilities, Frame, Hello, Message, MessageType, Update, Vni, decode_update};
+use crate::wire::{
+    Capabilities, Extensions, Frame, Hello, Message, MessageType, Update, Vni, decode_update,
+};
 
 /// How long a peer may take for its HELLO.
 const HELLO_TIME: Duration = Duration::from_secs(10);
@@ -30,6 +33,15 @@ pub(crate) struct About {
     pub(crate) node: Box<str>,
 }
 
+impl About {
+    fn of(hello: Hello) -> Self {
+        let extended = hello.extensions.is_some();
+        let Extensions { capabilities, agent, node } = hello.extensions.unwrap_or_default();
+        let (agent, node) = (agent.into(), node.into());
+        Self { is_server: hello.is_server, capabilities, extended, agent, node }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     AwaitingHello,
@@ -49,6 +61,10 @@ pub(crate) enum Event {
     Subscribe(Vni),
     Unsubscribe(Vni),
     Update(Update),
+    /// It says nothing: this is nobody's fault.
+    Nothing,
+    /// It has no effect, and should have had one.
+    Skipped(Skipped),
 }
 
 /// See the module's documentation.
@@ -57,6 +73,8 @@ pub(crate) struct Session {
     state: State,
     deadline: Moment,
     hold: Duration,
+    /// The interval in the peer's HELLO, in seconds.
+    wish: u32,
     peer: About,
 }
 
@@ -66,6 +84,7 @@ impl Session {
             state: State::AwaitingHello,
             deadline: now + HELLO_TIME,
             hold: HELLO_TIME,
+            wish: 0,
             peer: About::default(),
         }
     }
@@ -93,31 +112,59 @@ impl Session {
         timing: Timing,
         frame: &Frame<'_>,
     ) -> Result<Event, CloseReason> {
-        if self.state == State::Established && frame.kind == MessageType::Update {
-            return Ok(Event::Update(decode_update(frame.payload)?));
+        if self.state == State::Established {
+            self.deadline = now + self.hold;
+            if frame.kind == MessageType::Update {
+                return Ok(match decode_update(frame.payload) {
+                    Ok(update) => Event::Update(update),
+                    Err(error) => Event::Skipped(Skipped::Invalid(frame.kind, error)),
+                });
+            }
         }
-        if self.state == State::AwaitingHello && frame.kind != MessageType::Hello {
-            return Err(CloseReason::NotHello(frame.kind));
+        self.receive_other(now, timing, frame)
+    }
+
+    /// [`Self::receive`] of anything but an UPDATE in an established session.
+    fn receive_other(
+        &mut self,
+        now: Moment,
+        timing: Timing,
+        frame: &Frame<'_>,
+    ) -> Result<Event, CloseReason> {
+        use MessageType::{EndOfTable, Hello, Subscribe, Unsubscribe, Update};
+        match (self.state, frame.kind) {
+            (State::AwaitingHello, Hello | Unsubscribe) => {}
+            (State::AwaitingHello, kind) => return Err(CloseReason::NotHello(kind)),
+            (State::AwaitingKeepalive, Subscribe | Update) => {
+                return Err(CloseReason::NotEstablished(frame.kind));
+            }
+            (State::AwaitingKeepalive, _) => self.deadline = now + self.hold,
+            (State::Established, _) => {}
+        }
+        if frame.kind == EndOfTable {
+            return Ok(Event::Skipped(Skipped::Unexpected(frame.kind)));
         }
         match Message::decode(frame)? {
-            Message::Hello(_) if self.state != State::AwaitingHello => {
-                Err(CloseReason::SecondHello)
-            }
-            Message::Hello(hello) => {
+            Message::Hello(hello) if self.state == State::AwaitingHello => {
                 self.hello(now, timing, hello);
                 Ok(Event::Hello)
+            }
+            Message::Hello(hello) => {
+                let is_same =
+                    hello.keepalive_interval == self.wish && About::of(hello) == self.peer;
+                if is_same { Ok(Event::Nothing) } else { Err(CloseReason::SecondHello) }
             }
             Message::Keepalive => {
                 let established = self.state == State::AwaitingKeepalive;
                 self.state = State::Established;
-                self.deadline = now + self.hold;
                 Ok(Event::Keepalive { established })
             }
-            Message::EndOfTable(_) => Err(CloseReason::Unexpected(frame.kind)),
-            _ if self.state != State::Established => Err(CloseReason::NotEstablished(frame.kind)),
             Message::Subscribe(vni) => Ok(Event::Subscribe(vni)),
+            // The reference sends one when Unsubscribe() is called while it connects.
+            Message::Unsubscribe(_) if self.state != State::Established => Ok(Event::Nothing),
             Message::Unsubscribe(vni) => Ok(Event::Unsubscribe(vni)),
             Message::Update(update) => Ok(Event::Update(update)),
+            Message::EndOfTable(_) => Ok(Event::Nothing), // seen to above
         }
     }
 
@@ -148,12 +195,7 @@ impl Session {
         self.hold = Duration::from_millis(u64::from(interval) * 2500);
         self.deadline = now + self.hold;
         self.state = State::AwaitingKeepalive;
-        self.peer.is_server = hello.is_server;
-        if let Some(extensions) = hello.extensions {
-            self.peer.extended = true;
-            self.peer.capabilities = extensions.capabilities;
-            self.peer.agent = extensions.agent.into();
-            self.peer.node = extensions.node.into();
-        }
+        self.wish = hello.keepalive_interval;
+        self.peer = About::of(hello);
     }
 }

@@ -4,8 +4,10 @@ mod close;
 mod machine;
 mod pacing;
 mod quiet;
+mod skipped;
 
 pub use close::CloseReason;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub(crate) use pacing::{Allowance, Pacer, Sight};
 pub(crate) use quiet::{LOW_WATER, Quiet};
+pub(crate) use skipped::Skipped;

@@ -189,6 +189,16 @@ impl Shard {
                 runs.clear();
                 self.unsubscribe(slot, vni);
             }
+            Event::Nothing => {}
+            Event::Skipped(skipped) => {
+                let reason = skipped.name();
+                *self.counting.skipped.entry(reason).or_default() += 1;
+                let count = peer.counts.skipped.entry(reason).or_default();
+                *count += 1;
+                if *count == 1 {
+                    self.skipped.push((slot, skipped));
+                }
+            }
         }
         Ok(())
     }

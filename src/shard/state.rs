@@ -13,7 +13,7 @@ use super::timers::TICK;
 use super::{Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
-use crate::session::{About, CloseReason};
+use crate::session::{About, CloseReason, Skipped};
 use crate::table::{Size, Vnet};
 use crate::wire::Vni;
 
@@ -105,6 +105,8 @@ pub(crate) struct Shard {
     pub(super) paused: Vec<Slot>,
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
+    /// The first message of each peer that was skipped for each reason.
+    pub(super) skipped: Vec<(Slot, Skipped)>,
     pub(super) buffers: Vec<Gather>,
     /// Lent to the read that is being taken in.
     pub(super) runs: Runs,
@@ -173,6 +175,7 @@ impl Shard {
             paused: Vec::new(),
             established: Vec::new(),
             closed: Vec::new(),
+            skipped: Vec::new(),
             buffers: Vec::new(),
             runs: Runs::default(),
             held: BinaryHeap::new(),
@@ -308,6 +311,17 @@ impl Shard {
     /// Sessions that ended since the last call.
     pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
         std::mem::take(&mut self.closed)
+    }
+
+    /// Messages that were skipped since the last call: of each session the first for each reason. The
+    /// node of their peers is told as well.
+    pub(crate) fn take_skipped(&mut self) -> Vec<(Slot, PeerId, Box<str>, Skipped)> {
+        let skipped = std::mem::take(&mut self.skipped);
+        let whose = |(slot, skipped): (Slot, Skipped)| {
+            let peer = self.peers[slot as usize].as_ref()?;
+            Some((slot, peer.id, peer.session.peer().node.clone(), skipped))
+        };
+        skipped.into_iter().filter_map(whose).collect()
     }
 
     /// Peers whose reading may go on.

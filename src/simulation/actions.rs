@@ -273,15 +273,16 @@ impl World {
 
     fn misbehave(&mut self, place: usize) {
         let Some(client) = &mut self.clients[place] else { return };
-        let bytes: &[u8] = match self.rng.below(7) {
-            0 => &[1, 0, 4, 1, 8, 5, 16, 0],        // a second HELLO
-            1 => &[2, 0, 0, 2],                     // version 2
-            2 => &[1, 0xFF, 0, 5],                  // too long
-            3 => &[1, 0, 0, 9],                     // no such type
-            4 => &[1, 0, 1, 3, 0xFF],               // not protobuf
-            5 => &[1, 0, 2, 6, 8, 1],               // END_OF_TABLE
-            _ => &[1, 0, 6, 5, 8, 0, 16, 1, 26, 0], // UPDATE without a destination
+        let (bytes, what): (&[u8], _) = match self.rng.below(8) {
+            0 => (&[1, 0, 4, 1, 8, 6, 16, 0], Sent::Bad), // a second HELLO, which differs
+            1 => (&[2, 0, 0, 2], Sent::Bad),              // version 2
+            2 => (&[1, 0xFF, 0, 5], Sent::Bad),           // too long
+            3 => (&[1, 0, 0, 9], Sent::Bad),              // no such type
+            4 => (&[1, 0, 1, 3, 0xFF], Sent::Bad),        // not protobuf
+            5 => (&[1, 0, 2, 6, 8, 1], Sent::Skipped),    // END_OF_TABLE
+            6 => (&[1, 0, 1, 5, 0xFF], Sent::Skipped),    // an UPDATE that is not protobuf
+            _ => (&[1, 0, 6, 5, 8, 0, 16, 1, 26, 0], Sent::Skipped), // and one without destination
         };
-        client.send_raw(bytes, Sent::Bad);
+        client.send_raw(bytes, what);
     }
 }

@@ -63,6 +63,8 @@ pub(super) enum Sent {
     Subscribe(u32),
     Unsubscribe(u32),
     Update(Action, Key),
+    /// What makes no sense, and what ends the session.
+    Skipped,
     Bad,
 }
 
@@ -182,7 +184,7 @@ impl Client {
                 is_server: self.profile.is_server,
                 extensions: self.profile.extensions.map(|c| Extensions::new(c, "sim", "")),
             }),
-            Sent::Keepalive | Sent::Bad => Message::Keepalive,
+            Sent::Keepalive | Sent::Skipped | Sent::Bad => Message::Keepalive,
             Sent::Subscribe(place) => Message::Subscribe(vni(place)),
             Sent::Unsubscribe(place) => Message::Unsubscribe(vni(place)),
             Sent::Update(action, (place, dest, hop)) => Message::Update(Update {
@@ -223,7 +225,7 @@ impl Client {
         self.script.pop_front().map(|(_, what)| what)
     }
 
-    /// The shard has taken in a HELLO or a KEEPALIVE.
+    /// The shard has taken in a message.
     pub(super) fn hear(&mut self, now: Moment) {
         (self.heard, self.unread_until) = (now, now);
     }

@@ -132,7 +132,7 @@ impl Plan {
             Sent::Update(action, key) => format!("{action:?} {}", self.show(key)),
             Sent::Subscribe(vni) => format!("Subscribe {:?}", self.vnis[vni as usize]),
             Sent::Unsubscribe(vni) => format!("Unsubscribe {:?}", self.vnis[vni as usize]),
-            Sent::Hello | Sent::Keepalive | Sent::Bad => format!("{what:?}"),
+            Sent::Hello | Sent::Keepalive | Sent::Skipped | Sent::Bad => format!("{what:?}"),
         }
     }
 

@@ -53,13 +53,13 @@ impl World {
             if self.plan.is_verbose {
                 println!("{:>10} {id}: {}", now.0, self.plan.show_sent(what));
             }
+            if !client.sent_bad && !matches!(what, Sent::Bad) {
+                client.hear(now);
+            }
             match what {
                 _ if client.sent_bad => {}
-                Sent::Hello => client.hear(now),
-                Sent::Keepalive => {
-                    client.hear(now);
-                    client.unanswered += 1;
-                }
+                Sent::Hello | Sent::Skipped => {}
+                Sent::Keepalive => client.unanswered += 1,
                 Sent::Bad => client.sent_bad = true,
                 Sent::Subscribe(vni) => {
                     client.subscribed(vni, self.model.settled_view(id, is_server, vni));

@@ -4,7 +4,10 @@ use thiserror::Error;
 
 use super::IpVersion;
 
-/// Why bytes are not a MetalBond message. Every one of these ends the session that sent them.
+/// Why bytes are not a MetalBond message.
+///
+/// In an UPDATE it costs that route alone: a session skips the message and goes on. Anywhere else it
+/// ends the session that sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum WireError {
     /// Byte 0 is not 1.
@@ -70,13 +73,13 @@ pub enum WireError {
 }
 
 impl WireError {
-    /// What [`WireError::name`] can be.
-    pub(crate) const NAMES: [&str; 14] = [
-        "version",
-        "length",
-        "message_type",
+    /// What [`WireError::name`] can be where it ends a session.
+    pub(crate) const ENDS: [&str; 5] =
+        ["version", "length", "message_type", "protobuf", "keepalive_interval"];
+
+    /// What [`WireError::name`] can be of an UPDATE, which is skipped.
+    pub(crate) const SKIPS: [&str; 10] = [
         "protobuf",
-        "keepalive_interval",
         "missing_destination",
         "missing_next_hop",
         "action",

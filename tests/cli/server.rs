@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use crate::config::Scratch;
 use crate::process::{BINARY, Process, fails, sentence};
-use crate::sessions::{Client, PATIENCE, modern_hello, route, routes};
+use crate::sessions::{Client, PATIENCE, frame, modern_hello, route, routes};
 
 #[test]
 fn a_bad_flag_or_value_is_named() {
@@ -322,4 +322,33 @@ fn running_out_of_descriptors_passes() {
     first.announce(&route(1, 1, 1));
     new.expect_view([&route(1, 1, 1)]);
     assert_eq!(server.child.try_wait().unwrap(), None);
+}
+
+#[test]
+fn a_skipped_message_is_logged_once_for_each_session_and_reason() {
+    let server = Process::start(&[]);
+    for session in 1..=2 {
+        let mut client = Client::establish(server.address());
+        for _ in 0..10 {
+            client.write(&frame(5, &[]));
+            client.write(&frame(5, &[0xff]));
+            client.keepalive();
+        }
+        let began = Instant::now();
+        let lines = || server.log().matches("skipped a message that makes no sense").count();
+        while lines() < 2 * session {
+            assert!(began.elapsed() < PATIENCE, "{}", server.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // What comes later in the log has been said.
+        drop(client);
+        while server.log().matches("session closed").count() < session {
+            assert!(began.elapsed() < PATIENCE, "{}", server.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(lines(), 2 * session, "{}", server.log());
+    }
+    let log = server.log();
+    assert!(log.contains("reason=\"missing_destination\""), "{log}");
+    assert!(log.contains("reason=\"protobuf\""), "{log}");
 }

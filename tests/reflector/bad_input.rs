@@ -1,17 +1,21 @@
-//! What a peer gets for bad input (its session ends, at once), and that nobody else notices.
+//! What a peer gets for bad input, and that nobody else notices: what breaks the stream ends the session
+//! at once, what is merely not understood is skipped.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, Vni, proto};
 use prost::Message as _;
 
-use crate::harness::client::{encode, frame, modern_hello, plain_hello, update};
+use crate::harness::client::{encode, frame, hello_of, modern_hello, plain_hello, update};
 use crate::harness::{
-    Bystanders, Client, Config, Reflector, closed_by, eventually, on_each_io, peers, route, start,
+    Bystanders, Client, Config, Reflector, ask, closed_by, counters, eventually, on_each_io, peers,
+    route, start,
 };
 
 on_each_io!(
     a_bad_message_ends_its_session_and_withdraws_its_routes,
+    an_update_that_makes_no_sense_costs_nothing_but_itself,
     a_bad_beginning_ends_the_connection,
     half_a_bad_header_is_enough,
     a_peer_without_hello_is_closed_after_ten_seconds,
@@ -71,6 +75,7 @@ fn nat(from: u32, to: u32) -> Vec<u8> {
 
 /// What no established session may say.
 fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
+    let other = Hello { keepalive_interval: 59, ..modern_hello() };
     vec![
         ("version 0", vec![0, 0, 0, 2]),
         ("version 2", vec![2, 0, 0, 2]),
@@ -79,39 +84,87 @@ fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
         ("type 0", frame(0, &[])),
         ("type 7", frame(7, &[])),
         ("type 255", frame(255, &[])),
-        ("END_OF_TABLE", encode([&Message::EndOfTable(Vni(1))])),
-        ("an undecodable UPDATE", frame(5, &[0xff; 20])),
         ("an undecodable SUBSCRIBE", frame(3, &[0x08])),
         ("an undecodable UNSUBSCRIBE", frame(4, &[0x08, 0xff])),
-        ("a second HELLO", encode([&Message::Hello(modern_hello())])),
-        ("an empty UPDATE", frame(5, &[])),
-        ("no destination", bad_update(|update| update.destination = None)),
-        ("no next hop", bad_update(|update| update.next_hop = None)),
-        ("action 2", bad_update(|update| update.action = 2)),
-        ("action -1", bad_update(|update| update.action = -1)),
-        ("IP version 2", bad_destination(|to| to.ip_version = 2)),
-        ("an empty prefix", bad_destination(|to| to.prefix.clear())),
-        ("a prefix of 5 bytes", bad_destination(|to| to.prefix = vec![1; 5])),
-        ("a prefix of 1000 bytes", bad_destination(|to| to.prefix = vec![1; 1000])),
-        ("an IPv6 prefix for IPv4", bad_destination(|to| to.prefix = vec![1; 16])),
-        ("an IPv4 prefix for IPv6", bad_destination(|to| to.ip_version = 1)),
-        ("IPv4 prefix length 33", bad_destination(|to| to.prefix_length = 33)),
-        ("prefix length 2^32 - 1", bad_destination(|to| to.prefix_length = u32::MAX)),
+        ("another interval in a second HELLO", encode([&Message::Hello(other)])),
+        ("a second HELLO without extensions", encode([&Message::Hello(plain_hello())])),
+        ("another name in a second HELLO", encode([&Message::Hello(hello_of("other"))])),
+        ("an empty second HELLO", frame(1, &[])),
+    ]
+}
+
+/// What costs nothing but itself, and the reason under which it is counted.
+fn skipped_messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    vec![
+        ("END_OF_TABLE", "unexpected", encode([&Message::EndOfTable(Vni(1))])),
+        ("an undecodable UPDATE", "protobuf", frame(5, &[0xff; 20])),
+        ("an empty UPDATE", "missing_destination", frame(5, &[])),
+        ("no destination", "missing_destination", bad_update(|update| update.destination = None)),
+        ("no next hop", "missing_next_hop", bad_update(|update| update.next_hop = None)),
+        ("action 2", "action", bad_update(|update| update.action = 2)),
+        ("action -1", "action", bad_update(|update| update.action = -1)),
+        ("IP version 2", "ip_version", bad_destination(|to| to.ip_version = 2)),
+        ("an empty prefix", "prefix", bad_destination(|to| to.prefix.clear())),
+        ("a prefix of 5 bytes", "prefix", bad_destination(|to| to.prefix = vec![1; 5])),
+        ("a prefix of 1000 bytes", "prefix", bad_destination(|to| to.prefix = vec![1; 1000])),
+        ("an IPv6 prefix for IPv4", "prefix", bad_destination(|to| to.prefix = vec![1; 16])),
+        ("an IPv4 prefix for IPv6", "prefix", bad_destination(|to| to.ip_version = 1)),
+        ("IPv4 prefix length 33", "prefix_length", bad_destination(|to| to.prefix_length = 33)),
+        (
+            "prefix length 2^32 - 1",
+            "prefix_length",
+            bad_destination(|to| to.prefix_length = u32::MAX),
+        ),
         (
             "IPv6 prefix length 129",
+            "prefix_length",
             bad_destination(|to| {
                 to.ip_version = 1;
                 to.prefix = vec![1; 16];
                 to.prefix_length = 129;
             }),
         ),
-        ("an empty next hop", bad_next_hop(|hop| hop.target_address.clear())),
-        ("a next hop of 8 bytes", bad_next_hop(|hop| hop.target_address = vec![1; 8])),
-        ("next hop type 3", bad_next_hop(|hop| hop.r#type = 3)),
-        ("next hop type -1", bad_next_hop(|hop| hop.r#type = -1)),
-        ("NAT ports 2 to 1", nat(2, 1)),
-        ("NAT ports 1 to 65536", nat(1, 65_536)),
+        ("an empty next hop", "next_hop_address", bad_next_hop(|hop| hop.target_address.clear())),
+        (
+            "a next hop of 8 bytes",
+            "next_hop_address",
+            bad_next_hop(|hop| hop.target_address = vec![1; 8]),
+        ),
+        ("next hop type 3", "next_hop_type", bad_next_hop(|hop| hop.r#type = 3)),
+        ("next hop type -1", "next_hop_type", bad_next_hop(|hop| hop.r#type = -1)),
+        ("NAT ports 2 to 1", "nat_ports", nat(2, 1)),
+        ("NAT ports 1 to 65536", "nat_ports", nat(1, 65_536)),
     ]
+}
+
+fn an_update_that_makes_no_sense_costs_nothing_but_itself(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let mut publisher = Client::establish(address);
+    let mut its = Vec::new();
+    let mut expected = BTreeMap::new();
+    for (n, (what, reason, bytes)) in (0..).zip(skipped_messages()) {
+        println!("{what}");
+        *expected.entry(reason).or_insert(0) += 2;
+        // In one read with good ones, and alone.
+        let good = [route(1, 2 * n, 1), route(1, 2 * n + 1, 1)];
+        let [before, after] = good.each_ref().map(|good| encode([&update(Action::Add, good)]));
+        publisher.write(&[&before[..], &bytes, &after].concat());
+        publisher.keepalive();
+        publisher.write(&bytes);
+        publisher.keepalive();
+        its.extend(good);
+        bystanders.subscriber.expect_view(&its);
+    }
+    bystanders.exchange(&its);
+    let counted = counters(&reflector).total.skipped;
+    assert_eq!(counted, expected);
+    let peer = ask(reflector.inspector().find_peer("test-node")).unwrap();
+    assert!(peer.iter().any(|peer| peer.skipped == expected), "{peer:?}");
+    assert_eq!(peers(&reflector), 3, "sessions have ended");
+    // The routes are those of a session like any other.
+    drop(publisher);
+    bystanders.subscriber.expect_view([]);
 }
 
 fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
@@ -147,18 +200,17 @@ fn a_bad_beginning_ends_the_connection(config: Config) {
         ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
         ("KEEPALIVE", encode([&Message::Keepalive])),
         ("SUBSCRIBE", encode([&Message::Subscribe(Vni(1))])),
-        ("UNSUBSCRIBE", encode([&Message::Unsubscribe(Vni(1))])),
+        ("an undecodable UNSUBSCRIBE", frame(4, &[0x08])),
         ("UPDATE", encode([&update(Action::Add, &route(1, 1, 1))])),
         ("END_OF_TABLE", encode([&Message::EndOfTable(Vni(1))])),
         ("an empty HELLO", frame(1, &[])),
         ("interval 0", hello(0)),
         ("an undecodable HELLO", frame(1, &[0x08])),
         ("a HELLO with an agent that is no text", frame(1, &[0x08, 5, 0x8a, 1, 1, 0xff])),
-        ("a second HELLO at once", and(hello(5), Message::Hello(plain_hello()))),
+        ("another HELLO at once", and(hello(5), Message::Hello(plain_hello()))),
         ("SUBSCRIBE before KEEPALIVE", and(hello(5), Message::Subscribe(Vni(1)))),
-        ("UNSUBSCRIBE before KEEPALIVE", and(hello(5), Message::Unsubscribe(Vni(1)))),
         ("UPDATE before KEEPALIVE", and(hello(5), update(Action::Add, &route(1, 1, 1)))),
-        ("END_OF_TABLE before KEEPALIVE", and(hello(5), Message::EndOfTable(Vni(1)))),
+        ("an UPDATE that makes no sense before KEEPALIVE", [hello(5), frame(5, &[])].concat()),
     ];
     for (what, bytes) in beginnings {
         println!("{what}");
@@ -204,8 +256,6 @@ fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
     half.say_hello(hello);
     silent.announce(&route(1, 1, 1));
     bystanders.exchange(&[route(1, 1, 1)]);
-    // Updates are no proof of life.
-    silent.announce(&route(1, 1, 1));
     silent.expect_closed();
     assert!(began.elapsed() >= Duration::from_millis(4600), "{:?}", began.elapsed());
     half.expect_closed();
@@ -217,13 +267,18 @@ fn a_peer_that_keeps_talking_is_kept(mut config: Config) {
     config.settings.keepalive = 4;
     let (reflector, address) = start(&config);
     let mut client = Client::establish(address);
+    // Whatever a peer says shows that it lives, also what makes no sense.
+    let [mut publisher, mut subscriber, mut talker] = [(); 3].map(|()| Client::establish(address));
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(12) {
         client.keepalive();
+        publisher.announce(&route(1, 1, 1));
+        subscriber.subscribe(1);
+        talker.write(&bad_update(|update| update.next_hop = None));
         // The pace of the protocol itself, not a wait for anything.
         std::thread::sleep(Duration::from_secs(1));
     }
-    assert_eq!(peers(&reflector), 1);
+    assert_eq!(peers(&reflector), 4);
 }
 
 fn a_peer_that_closes_its_side_is_closed(config: Config) {

@@ -13,6 +13,8 @@ on_each_io!(
     a_session_may_arrive_in_one_write,
     a_session_may_arrive_byte_by_byte,
     a_session_may_be_cut_anywhere,
+    an_unsubscribe_during_the_handshake_is_ignored,
+    a_hello_that_is_repeated_is_ignored,
 );
 
 fn the_server_says_who_it_is(mut config: Config) {
@@ -127,5 +129,40 @@ fn a_session_may_be_cut_anywhere(config: Config) {
         expect_script(&mut client, &mut watcher, 1);
         drop(client);
         watcher.expect_view([]);
+    }
+}
+
+fn an_unsubscribe_during_the_handshake_is_ignored(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut publisher = Client::establish(address);
+    publisher.announce(&route(1, 1, 1));
+    let mut client = Client::connect(address);
+    client.unsubscribe(1);
+    client.unsubscribe(0);
+    client.say_hello(modern_hello());
+    client.unsubscribe(1);
+    client.until("HELLO", |client| client.hello.is_some());
+    client.unsubscribe(2);
+    client.send(&Message::Keepalive);
+    client.subscribe(1);
+    client.announce(&route(1, 2, 1));
+    client.expect_view([&route(1, 1, 1)]);
+    publisher.subscribe(1);
+    publisher.expect_view([&route(1, 2, 1)]);
+}
+
+fn a_hello_that_is_repeated_is_ignored(config: Config) {
+    let (_reflector, address) = start(&config);
+    let mut publisher = Client::establish(address);
+    publisher.announce(&route(1, 1, 1));
+    for hello in [modern_hello(), plain_hello()] {
+        let mut client = Client::connect(address);
+        client.say_hello(hello.clone());
+        client.send(&Message::Hello(hello.clone()));
+        client.send(&Message::Keepalive);
+        client.send(&Message::Hello(hello));
+        client.subscribe(1);
+        // The client fails when it gets a second HELLO.
+        client.expect_view([&route(1, 1, 1)]);
     }
 }

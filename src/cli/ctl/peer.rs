@@ -84,6 +84,7 @@ impl Ctl {
                 let (updates, bytes) = (count(&peer["updates_received"]), &peer["bytes_received"]);
                 format!("{updates} updates, {}", size(bytes))
             }),
+            ("skipped", skipped(&peer)),
             ("sent", {
                 let (adds, removes) = (count(&peer["adds_sent"]), count(&peer["removes_sent"]));
                 format!("{adds} adds, {removes} removes, {}", size(&peer["bytes_sent"]))
@@ -94,4 +95,16 @@ impl Ctl {
         let parts = peer["vnis"].as_array().cloned().unwrap_or_default();
         self.show_rows(parts, &View { columns: PARTS, nothing: "It takes part in no VNI." })
     }
+}
+
+/// How many messages were skipped, and why.
+fn skipped(peer: &Value) -> String {
+    let all = peer["messages_skipped"].as_object();
+    let number = |(_, number): (_, &Value)| number.as_u64().unwrap_or_default();
+    let total: u64 = all.into_iter().flatten().map(number).sum();
+    let reason =
+        |(why, number): (&String, _)| format!("{} {}", count(number), why.replace('_', " "));
+    let reasons: Vec<_> = all.into_iter().flatten().map(reason).collect();
+    let sign = if reasons.is_empty() { "" } else { ": " };
+    format!("{} messages{sign}{}", count(&total.into()), reasons.join(", "))
 }

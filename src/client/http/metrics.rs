@@ -32,8 +32,12 @@ async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
     ];
     let mut by_state: BTreeMap<_, u64> = states.map(|state| (state, 0)).into();
     let mut sessions = Vec::new();
+    let mut skipped = Vec::new();
     for (address, peer) in leaf.peers().await? {
         *by_state.entry(peer.state).or_default() += 1;
+        for (reason, count) in &peer.skipped {
+            skipped.push((address.clone(), *reason, *count));
+        }
         sessions.push((address, peer.sessions));
     }
     text.gauge("metalbond_build_info", "Always 1; the version that runs.")
@@ -47,6 +51,15 @@ async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
     }
     for (peer, count) in sessions {
         text.sample(&[("peer", &*peer)], count);
+    }
+    if !skipped.is_empty() {
+        text.counter(
+            "metalbond_messages_skipped_total",
+            "Messages of a server that make no sense and were skipped.",
+        );
+    }
+    for (peer, why, count) in skipped {
+        text.sample(&[("peer", &*peer), ("why", why)], count);
     }
     let (mut vnis, mut routes, mut behind) = (0, 0, 0);
     sources

@@ -1,5 +1,6 @@
 //! One session's bytes: from connected to closed.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 
@@ -73,7 +74,13 @@ impl<'a> Connection<'a> {
                 }
                 () = sleep_until(self.peer.clock.instant(due)) => {}
             }
-            if self.session.tick(self.peer.clock.now())? == Due::Keepalive {
+            let mut now = self.peer.clock.now();
+            if self.session.is_overdue(now) {
+                // What came while this task or the whole machine stood still has not been looked at.
+                self.read().await?;
+                now = self.peer.clock.now();
+            }
+            if self.session.tick(now)? == Due::Keepalive {
                 self.keepalive().await?;
             }
         }
@@ -143,6 +150,7 @@ impl<'a> Connection<'a> {
     async fn frames(&mut self, input: &[u8]) -> Result<usize, End> {
         let now = self.peer.clock.now();
         let mut updates = Vec::new();
+        let mut skipped = BTreeMap::new();
         let mut used = 0;
         let result = loop {
             let frame = match split(&input[used..]) {
@@ -153,6 +161,10 @@ impl<'a> Connection<'a> {
             used += frame.len();
             match self.session.receive(now, &frame) {
                 Ok(Event::Update(update)) => updates.push(update),
+                Ok(Event::Skipped(what)) => {
+                    *skipped.entry(what.name()).or_default() += 1;
+                    self.peer.skipped(what);
+                }
                 Ok(event) => {
                     self.tell_updates(&mut updates).await?;
                     self.event(event).await?;
@@ -161,6 +173,13 @@ impl<'a> Connection<'a> {
             }
         };
         self.tell_updates(&mut updates).await?;
+        if !skipped.is_empty() {
+            self.peer.tell(PeerEvent::Skipped(skipped)).await?;
+        }
+        if used > 0 {
+            // While the actor was busy nobody listened to the server.
+            self.session.heard(self.peer.clock.now());
+        }
         result
     }
 
@@ -197,6 +216,7 @@ impl<'a> Connection<'a> {
             }
             Event::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
             Event::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
+            Event::Nothing | Event::Skipped(_) => Ok(()),
         }
     }
 }

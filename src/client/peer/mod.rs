@@ -11,6 +11,7 @@ mod names;
 mod output;
 mod session;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use super::clock::Clock;
 use super::core::Slot;
 use super::messages::{Event, Order, PeerEvent};
 use super::{Config, PeerState, SessionError};
+use crate::session::Skipped;
 
 /// How long a name may take to be resolved, and a connection to be made over all of its addresses.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -46,6 +48,8 @@ pub(super) struct Peer {
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     /// When the session that is under way, or was last, became established.
     pub(super) established: Option<Instant>,
+    /// Why messages of this server were skipped, as far as the log says so.
+    pub(super) skipped: BTreeSet<&'static str>,
 }
 
 /// Why a session, or the whole task, is over.
@@ -128,6 +132,19 @@ impl Peer {
         let (slot, serial) = (self.slot, self.serial);
         let sent = self.events.send(Event::Peer { slot, serial, event }).await;
         sent.map_err(|_| End::Task)
+    }
+
+    /// A message of the server's was skipped. It is likely to send the same in each session, so the log
+    /// has each reason once.
+    fn skipped(&mut self, skipped: Skipped) {
+        let reason = skipped.name();
+        if self.skipped.insert(reason) {
+            warn!(
+                peer = self.address,
+                reason,
+                "skipped a message that makes no sense ({skipped}); further ones are only counted"
+            );
+        }
     }
 
     fn established(&mut self, node: &str) {

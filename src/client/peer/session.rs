@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::client::SessionError;
 use crate::ids::Moment;
-use crate::wire::{Frame, Hello, Message, MessageType, Update, Vni, decode_update};
+use crate::session::Skipped;
+use crate::wire::{Frame, Hello, Message, MessageType, Update, Vni};
 
 /// How long a server may take for its HELLO.
 const HELLO_TIME: Duration = Duration::from_secs(10);
@@ -31,6 +32,10 @@ pub(super) enum Event {
     },
     Update(Update),
     EndOfTable(Vni),
+    /// It says nothing: this is nobody's fault.
+    Nothing,
+    /// It has no effect, and should have had one.
+    Skipped(Skipped),
 }
 
 /// What the time asks for.
@@ -46,8 +51,10 @@ pub(super) struct Session {
     state: State,
     interval: Duration,
     hold: Duration,
-    /// Until when the server must speak.
+    /// Until when the server must speak, whatever it says.
     deadline: Moment,
+    /// The server's HELLO.
+    said: Option<Hello>,
     /// When the next KEEPALIVE is to be sent; none before the server's HELLO.
     keepalive: Option<Moment>,
 }
@@ -60,6 +67,7 @@ impl Session {
             interval: Duration::from_secs(u64::from(keepalive)),
             hold: HELLO_TIME,
             deadline: now + HELLO_TIME,
+            said: None,
             keepalive: None,
         }
     }
@@ -78,38 +86,71 @@ impl Session {
         now: Moment,
         frame: &Frame<'_>,
     ) -> Result<Event, SessionError> {
-        if self.state == State::Established && frame.kind == MessageType::Update {
-            return Ok(Event::Update(decode_update(frame.payload)?));
-        }
-        if self.state == State::AwaitingHello && frame.kind != MessageType::Hello {
-            return Err(SessionError::NotHello(frame.kind));
-        }
-        match Message::decode(frame)? {
-            Message::Hello(_) if self.state != State::AwaitingHello => {
-                Err(SessionError::SecondHello)
+        use MessageType::{EndOfTable, Hello, Unsubscribe, Update};
+        match (self.state, frame.kind) {
+            (State::AwaitingHello, Hello | Unsubscribe) => {}
+            (State::AwaitingHello, kind) => return Err(SessionError::NotHello(kind)),
+            (State::AwaitingKeepalive, Update) => {
+                return Err(SessionError::NotEstablished(frame.kind));
             }
-            Message::Hello(hello) => {
-                let seconds = Duration::from_secs(u64::from(hello.keepalive_interval));
-                self.interval = self.interval.min(seconds);
-                self.hold = self.interval * 5 / 2;
-                self.deadline = now + self.hold;
-                self.keepalive = Some(now + self.interval);
-                self.state = State::AwaitingKeepalive;
-                Ok(Event::Hello(hello))
+            _ => self.heard(now),
+        }
+        match Message::decode(frame) {
+            Ok(message) => self.message(now, message),
+            Err(error) if matches!(frame.kind, Update | EndOfTable) => {
+                Ok(Event::Skipped(Skipped::Invalid(frame.kind, error)))
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn message(&mut self, now: Moment, message: Message) -> Result<Event, SessionError> {
+        match message {
+            Message::Update(update) => Ok(Event::Update(update)),
+            Message::Hello(hello) => match &self.said {
+                None => {
+                    self.hello(now, &hello);
+                    Ok(Event::Hello(hello))
+                }
+                Some(said) if *said == hello => Ok(Event::Nothing),
+                Some(_) => Err(SessionError::SecondHello),
+            },
             Message::Keepalive => {
                 let established = self.state == State::AwaitingKeepalive;
                 self.state = State::Established;
-                self.deadline = now + self.hold;
                 Ok(Event::Keepalive { established })
             }
-            Message::Subscribe(_) | Message::Unsubscribe(_) => {
-                Err(SessionError::Unexpected(frame.kind))
+            Message::EndOfTable(vni) if self.state == State::Established => {
+                Ok(Event::EndOfTable(vni))
             }
-            _ if self.state != State::Established => Err(SessionError::NotEstablished(frame.kind)),
-            Message::Update(update) => Ok(Event::Update(update)),
-            Message::EndOfTable(vni) => Ok(Event::EndOfTable(vni)),
+            Message::Unsubscribe(_) if self.state == State::AwaitingHello => Ok(Event::Nothing),
+            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::EndOfTable(_) => {
+                Ok(Event::Skipped(Skipped::Unexpected(message.kind())))
+            }
         }
+    }
+
+    fn hello(&mut self, now: Moment, hello: &Hello) {
+        let seconds = Duration::from_secs(u64::from(hello.keepalive_interval));
+        self.interval = self.interval.min(seconds);
+        self.hold = self.interval * 5 / 2;
+        self.deadline = now + self.hold;
+        self.keepalive = Some(now + self.interval);
+        self.state = State::AwaitingKeepalive;
+        self.said = Some(hello.clone());
+    }
+
+    /// The server has been heard, or was not listened to until now: it has the whole time again.
+    /// For its HELLO there is no more than ten seconds.
+    pub(super) fn heard(&mut self, now: Moment) {
+        if self.state != State::AwaitingHello {
+            self.deadline = now + self.hold;
+        }
+    }
+
+    /// Whether the server has been silent for too long.
+    pub(super) fn is_overdue(&self, now: Moment) -> bool {
+        now >= self.deadline
     }
 
     /// When [`Self::tick`] is due.
@@ -122,7 +163,7 @@ impl Session {
     /// # Errors
     /// Why the session must end.
     pub(super) fn tick(&mut self, now: Moment) -> Result<Due, SessionError> {
-        if now >= self.deadline {
+        if self.is_overdue(now) {
             return Err(SessionError::HoldTime(self.hold));
         }
         match self.keepalive {
@@ -154,6 +195,10 @@ mod tests {
         let destination = Destination::new([10, 0, 0, 0].into(), 8).unwrap();
         let next_hop = NextHop::standard([192, 0, 2, 1].into());
         Message::Update(Update { action: Action::Add, vni: Vni(1), destination, next_hop })
+    }
+
+    fn frame(kind: MessageType, payload: &[u8]) -> Frame<'_> {
+        Frame { kind, payload }
     }
 
     fn receive(
@@ -189,12 +234,45 @@ mod tests {
     }
 
     #[test]
-    fn a_keepalive_gives_the_whole_time_again_and_an_update_does_not() {
+    fn whatever_a_server_says_gives_it_the_whole_time_again() {
+        let end_of_table = Message::EndOfTable(Vni(1));
+        for message in [Message::Keepalive, update(), hello(2), end_of_table] {
+            let mut session = established(2, 2);
+            receive(&mut session, seconds(4.0), &message).unwrap();
+            assert!(session.tick(seconds(8.9)).is_ok(), "{message:?}");
+            assert!(session.tick(seconds(9.0)).is_err(), "{message:?}");
+        }
         let mut session = established(2, 2);
-        receive(&mut session, seconds(4.0), &Message::Keepalive).unwrap();
+        let event = session.receive(seconds(4.0), &frame(MessageType::Update, b"\x08\x02"));
+        assert!(matches!(event, Ok(Event::Skipped(_))), "{event:?}");
         assert!(session.tick(seconds(8.9)).is_ok());
-        receive(&mut session, seconds(8.9), &update()).unwrap();
-        assert!(session.tick(seconds(9.0)).is_err());
+    }
+
+    #[test]
+    fn what_comes_before_hello_leaves_a_server_no_more_time_for_it() {
+        let mut session = Session::new(START, 1);
+        let early = receive(&mut session, seconds(9.0), &Message::Unsubscribe(Vni(1)));
+        assert_eq!(early, Ok(Event::Nothing));
+        assert!(session.tick(seconds(10.0)).is_err());
+    }
+
+    #[test]
+    fn a_message_without_meaning_costs_nothing_but_itself() {
+        use MessageType::{EndOfTable, Subscribe, Unsubscribe, Update};
+        let mut session = established(5, 5);
+        let mut skipped = |kind, payload: &[u8]| match session.receive(START, &frame(kind, payload))
+        {
+            Ok(Event::Skipped(skipped)) => Ok(skipped.name()),
+            Ok(event) => panic!("{event:?}"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(skipped(Update, b"\xff"), Ok("protobuf"));
+        assert_eq!(skipped(Update, b""), Ok("missing_destination"));
+        assert_eq!(skipped(EndOfTable, b"\xff"), Ok("protobuf"));
+        assert_eq!(skipped(Subscribe, b""), Ok("unexpected"));
+        assert_eq!(skipped(Unsubscribe, b""), Ok("unexpected"));
+        let invalid = Err(SessionError::Invalid(crate::wire::WireError::Protobuf));
+        assert_eq!(skipped(Subscribe, b"\xff"), invalid);
     }
 
     #[test]
@@ -214,10 +292,8 @@ mod tests {
         let early = receive(&mut fresh, START, &update());
         assert_eq!(early, Err(SessionError::NotEstablished(MessageType::Update)));
         let mut session = established(5, 5);
-        assert_eq!(receive(&mut session, START, &hello(5)), Err(SessionError::SecondHello));
-        let mut session = established(5, 5);
-        let subscribe = receive(&mut session, START, &Message::Subscribe(Vni(1)));
-        assert_eq!(subscribe, Err(SessionError::Unexpected(MessageType::Subscribe)));
+        assert_eq!(receive(&mut session, START, &hello(5)), Ok(Event::Nothing));
+        assert_eq!(receive(&mut session, START, &hello(6)), Err(SessionError::SecondHello));
         let zero = receive(&mut Session::new(START, 5), START, &hello(0));
         assert_eq!(zero, Err(SessionError::Invalid(crate::wire::WireError::KeepaliveInterval)));
     }

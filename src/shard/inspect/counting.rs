@@ -25,6 +25,8 @@ pub(crate) struct Counting {
     established_ended: u64,
     invalid: BTreeMap<&'static str, u64>,
     limits: BTreeMap<&'static str, u64>,
+    /// Messages that were skipped, by reason.
+    pub(crate) skipped: BTreeMap<&'static str, u64>,
     pub(crate) removes_received: u64,
     sent: ByAction,
     coalesced: u64,
@@ -89,6 +91,8 @@ pub(crate) struct PeerCounts {
     pub(crate) updates_sent: ByAction,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
+    /// Messages that were skipped, by reason; there are few reasons.
+    pub(crate) skipped: BTreeMap<&'static str, u64>,
     /// Bytes of the write in flight.
     pub(crate) in_flight: usize,
 }
@@ -103,6 +107,7 @@ impl PeerCounts {
             updates_sent: ByAction::default(),
             bytes_received: 0,
             bytes_sent: 0,
+            skipped: BTreeMap::new(),
             in_flight: 0,
         }
     }
@@ -150,7 +155,7 @@ impl Shard {
         now.vnis = self.owned_index.len() as u64;
         now.established = self.stats.established - self.counting.established_ended;
         now.connecting = self.by_id.len() as u64 - now.established;
-        let Counting { invalid, limits, sent, .. } = &self.counting;
+        let Counting { invalid, limits, skipped, sent, .. } = &self.counting;
         let received = ByAction {
             adds: self.stats.updates_received - self.counting.removes_received,
             removes: self.counting.removes_received,
@@ -161,6 +166,7 @@ impl Shard {
             closed: self.closed_by.clone(),
             invalid: invalid.clone(),
             limits: limits.clone(),
+            skipped: skipped.clone(),
             received,
             sent: *sent,
             coalesced,

@@ -66,11 +66,13 @@ pub struct Metrics {
     pub stats: Stats,
     /// Sessions that ended, by [`CloseReason::name`](crate::CloseReason::name).
     pub closed: BTreeMap<&'static str, u64>,
-    /// Messages that were no valid message, by [`WireError::name`](crate::wire::WireError::name).
+    /// Messages that ended their session because they were no valid message, by [`WireError::name`](crate::wire::WireError::name).
     pub invalid: BTreeMap<&'static str, u64>,
     /// Times a limit ended a session or refused one, by the reason's name.
     pub limits: BTreeMap<&'static str, u64>,
-    /// UPDATEs received.
+    /// Messages that make no sense and were skipped, by a short name of the reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// UPDATEs received, without those that were skipped.
     pub received: ByAction,
     /// UPDATEs handed to sockets, one count per subscriber.
     pub sent: ByAction,
@@ -92,12 +94,15 @@ pub struct Metrics {
 impl Metrics {
     /// Adds what another shard holds and has counted.
     pub fn merge(&mut self, other: &Self) {
-        let Self { now, stats, closed, invalid, limits, received, sent, .. } = self;
+        let Self { now, stats, closed, invalid, limits, skipped, received, sent, .. } = self;
         now.merge(&other.now);
         stats.merge(&other.stats);
-        for (mine, theirs) in
-            [(closed, &other.closed), (invalid, &other.invalid), (limits, &other.limits)]
-        {
+        for (mine, theirs) in [
+            (closed, &other.closed),
+            (invalid, &other.invalid),
+            (limits, &other.limits),
+            (skipped, &other.skipped),
+        ] {
             for (name, count) in theirs {
                 *mine.entry(name).or_default() += count;
             }

@@ -259,6 +259,7 @@ impl Shard {
             writing_for: peer.writing.then(|| now.since(peer.began)),
             is_slow: peer.is_slow(now),
             updates_received: counts.updates_received,
+            skipped: counts.skipped.clone(),
             updates_sent: counts.updates_sent,
             bytes_received: counts.bytes_received,
             bytes_sent: counts.bytes_sent,

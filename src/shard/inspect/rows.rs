@@ -1,6 +1,7 @@
 //! What questions are answered with: one row per peer or subscription. Those about
 //! VNIs and routes are `table`'s.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::ParseIntError;
@@ -119,8 +120,10 @@ pub struct PeerInfo {
     pub writing_for: Option<Duration>,
     /// Whether it is behind anywhere or a write has hung for more than a second.
     pub is_slow: bool,
-    /// UPDATEs received from it.
+    /// UPDATEs received from it, without those that were skipped.
     pub updates_received: u64,
+    /// Messages of its that make no sense and were skipped, by a short name of the reason.
+    pub skipped: BTreeMap<&'static str, u64>,
     /// UPDATEs handed to its socket.
     pub updates_sent: ByAction,
     /// Bytes received.

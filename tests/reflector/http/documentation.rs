@@ -36,7 +36,7 @@ fn scene(config: Config) -> (Reflector, SocketAddr, [Client; 2]) {
 }
 
 /// Members whose own members are names of what has happened so far.
-const COUNTS: [&str; 3] = ["sessions_closed", "invalid_messages", "limit_hits"];
+const COUNTS: [&str; 4] = ["sessions_closed", "invalid_messages", "messages_skipped", "limit_hits"];
 
 /// Paths and the JSON that follows them.
 fn examples() -> Vec<(&'static str, Value)> {

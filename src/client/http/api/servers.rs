@@ -34,6 +34,7 @@ struct ServerRow {
     last_keepalive_seconds: Option<f64>,
     sessions: u64,
     last_error: Option<String>,
+    messages_skipped: BTreeMap<&'static str, u64>,
     whole: Vec<u32>,
     whole_count: usize,
 }
@@ -51,6 +52,7 @@ impl ServerRow {
             last_keepalive_seconds: status.keepalive_received.map(since),
             sessions: status.sessions,
             last_error: status.last_error.map(|error| error.to_string()),
+            messages_skipped: status.skipped,
             whole,
             whole_count,
         }

@@ -1,5 +1,6 @@
 //! What peers, VNIs and routes look like in JSON. Durations are seconds and say so in their names.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -154,6 +155,7 @@ pub(super) struct PeerRow {
     backlog_bytes: u64,
     writing_seconds: Option<f64>,
     updates_received: u64,
+    messages_skipped: BTreeMap<&'static str, u64>,
     adds_sent: u64,
     removes_sent: u64,
     bytes_received: u64,
@@ -187,6 +189,7 @@ impl From<PeerInfo> for PeerRow {
             backlog_bytes: peer.backlog,
             writing_seconds: seconds(peer.writing_for),
             updates_received: peer.updates_received,
+            messages_skipped: peer.skipped,
             adds_sent: peer.updates_sent.adds,
             removes_sent: peer.updates_sent.removes,
             bytes_received: peer.bytes_received,

@@ -6,6 +6,7 @@ use crate::CloseReason;
 use crate::http::text::Text;
 use crate::io::Backend;
 use crate::reflector::inspector::Counters;
+use crate::session::Skipped;
 use crate::shard::inspect::{ByAction, Metrics};
 use crate::wire::WireError;
 
@@ -85,7 +86,7 @@ fn sessions(text: &mut Text, counters: &Counters) {
     text.counter("metalbond_sessions_total", "Sessions by what happened to them, and why.")
         .sample(&[("event", "opened")], total.stats.sessions)
         .sample(&[("event", "established")], total.stats.established);
-    let names = CloseReason::NAMES.iter().chain(&WireError::NAMES);
+    let names = CloseReason::NAMES.iter().chain(&WireError::ENDS);
     let mut closed: BTreeMap<_, _> = names.map(|name| (*name, 0)).collect();
     closed.extend(&total.closed);
     for (reason, count) in closed {
@@ -103,9 +104,18 @@ fn sessions(text: &mut Text, counters: &Counters) {
         text.sample(&[("limit", limit)], count);
     }
     text.counter("metalbond_invalid_messages_total", "Messages that ended their session.");
-    let mut invalid: BTreeMap<_, _> = WireError::NAMES.map(|name| (name, 0)).into();
+    let mut invalid: BTreeMap<_, _> = WireError::ENDS.map(|name| (name, 0)).into();
     invalid.extend(&total.invalid);
     for (why, count) in invalid {
+        text.sample(&[("why", why)], count);
+    }
+    text.counter(
+        "metalbond_messages_skipped_total",
+        "Messages that make no sense and were skipped; their sessions went on.",
+    );
+    let mut skipped: BTreeMap<_, _> = Skipped::names().map(|name| (name, 0)).collect();
+    skipped.extend(&total.skipped);
+    for (why, count) in skipped {
         text.sample(&[("why", why)], count);
     }
 }

@@ -35,7 +35,7 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&PeerInfo) -> u
     Family { name, help, samples: Samples::Gauge(value) }
 }
 
-static FAMILIES: [Family; 9] = [
+static FAMILIES: [Family; 10] = [
     Family {
         name: "metalbond_peer_info",
         help: "Always 1; what a peer is.",
@@ -53,6 +53,11 @@ static FAMILIES: [Family; 9] = [
         name: "metalbond_peer_updates_received_total",
         help: "UPDATEs received from a peer.",
         samples: Samples::Counter(|peer| peer.updates_received),
+    },
+    Family {
+        name: "metalbond_peer_messages_skipped_total",
+        help: "Messages of a peer that were skipped.",
+        samples: Samples::Counter(|peer| peer.skipped.values().sum()),
     },
     Family {
         name: "metalbond_peer_updates_sent_total",
@@ -102,7 +107,7 @@ impl Family {
     }
 }
 
-/// The text, part by part. Cost: nine listings of all sessions.
+/// The text, part by part. Cost: ten listings of all sessions.
 pub(super) fn text(
     inspector: Inspector,
 ) -> impl Stream<Item = Result<String, InspectError>> + Send + 'static {

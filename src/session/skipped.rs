@@ -1,0 +1,60 @@
+//! Why a message is skipped although the session goes on.
+
+use thiserror::Error;
+
+use crate::wire::{MessageType, WireError};
+
+/// A well-framed message without effect: what RFC 7606 does with a BGP UPDATE that can't be understood.
+/// It costs what that message would have said, and not everything that its sender says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub(crate) enum Skipped {
+    /// Its payload can't be understood.
+    #[error("{0:?}: {1}")]
+    Invalid(MessageType, WireError),
+    /// The other side is not one to send such a message.
+    #[error("{0:?} is not for this side")]
+    Unexpected(MessageType),
+}
+
+impl Skipped {
+    /// What [`Skipped::name`] can be, besides [`WireError::SKIPS`].
+    pub(crate) const UNEXPECTED: &'static str = "unexpected";
+
+    /// A short, stable name, fit for a metric's label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Invalid(_, error) => error.name(),
+            Self::Unexpected(_) => Self::UNEXPECTED,
+        }
+    }
+
+    /// Every name.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        WireError::SKIPS.into_iter().chain([Self::UNEXPECTED])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::IpVersion::V4;
+
+    #[test]
+    fn every_reason_to_skip_a_message_is_listed_under_its_name() {
+        let errors = [
+            WireError::Protobuf,
+            WireError::MissingDestination,
+            WireError::MissingNextHop,
+            WireError::Action(2),
+            WireError::IpVersion(2),
+            WireError::Prefix { bytes: 5, version: V4 },
+            WireError::PrefixLength { length: 33, version: V4 },
+            WireError::NextHopAddress { bytes: 0 },
+            WireError::NextHopType(3),
+            WireError::NatPorts { from: 2, to: 1 },
+        ];
+        let invalid = errors.map(|error| Skipped::Invalid(MessageType::Update, error));
+        let all = invalid.into_iter().chain([Skipped::Unexpected(MessageType::EndOfTable)]);
+        assert!(all.map(Skipped::name).eq(Skipped::names()));
+    }
+}
