@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::options::{self, File, Given, Options, ROLES, Wrong};
-use super::{client, server};
+use super::{client, log, server};
 
 /// The subcommand.
 pub(super) const NAME: &str = "check-config";
@@ -53,6 +53,7 @@ fn roles(file: Option<&PathBuf>) -> Result<Vec<&'static str>, Wrong> {
 
 /// What no single option can tell to be wrong.
 fn check(mut options: Options) -> Result<Options, Wrong> {
+    options.remarks.extend(log::of_environment().err());
     match options.effective.role() {
         "client" => {
             let args: client::Args = options.args()?;

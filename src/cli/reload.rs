@@ -32,6 +32,10 @@ impl Running {
     /// returns the log level.
     pub(super) fn reload(&mut self, apply: impl FnOnce(&Options) -> Result<Level, Vec<String>>) {
         let result = self.given.read().map_err(super::Wrong::sentences).and_then(|options| {
+            // It would set everything back to its default, access lists included.
+            if let Some(sentence) = options.lacking {
+                return Err(vec![sentence]);
+            }
             let level = apply(&options)?;
             Ok((options.effective, level))
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
-use metalbond::io::IoChoice;
+use metalbond::io::{IoChoice, Pin};
 use metalbond::reflector::{
     Access, AccessList, Config, Limits, Prefix, Reflector, Reloadable, Settings,
 };
@@ -62,9 +62,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
 
-    /// Number of shards, each a thread of its own [default: one per core that may be used]
+    /// Number of shards, each a thread of its own [default: one per core that may be used, or that --pin names]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     shards: Option<usize>,
+
+    /// The cores that shards sit on: auto gives each its own if there are as many shards as cores that may
+    /// be used, and else leaves them to the scheduler as off does; or a list such as 0-3,8
+    #[arg(long, value_name = "auto|off|LIST", default_value = "auto")]
+    pin: Pin,
 
     /// How to drive sockets: auto takes io_uring where the kernel grants it, else epoll
     #[arg(long, value_name = "auto|uring|epoll", default_value = "auto")]
@@ -127,6 +132,7 @@ impl Args {
             http: self.http,
             control: self.control.clone(),
             shards: self.shards,
+            pin: self.pin.clone(),
             io: self.io,
             max_peers: self.max_peers,
             access: Access {

@@ -24,10 +24,10 @@ pub fn cpu_quota() -> Option<f64> {
     sys::quota()
 }
 
-/// One shard per core, but no more than the quota feeds.
+/// One shard for each of so many cores, but no more than the quota feeds.
 #[must_use]
-pub fn default_shards() -> usize {
-    shards(allowed_cpus().len(), cpu_quota())
+pub fn shards_for(cpus: usize) -> usize {
+    shards(cpus, cpu_quota())
 }
 
 fn shards(cpus: usize, quota: Option<f64>) -> usize {
@@ -216,7 +216,7 @@ mod tests {
     fn this_machine_has_a_core_to_pin_to() {
         let cpus = allowed_cpus();
         assert!(cpus.is_sorted() && !cpus.is_empty());
-        assert!((1..=cpus.len()).contains(&default_shards()));
+        assert!((1..=cpus.len()).contains(&shards_for(cpus.len())));
     }
 
     #[cfg(all(target_os = "linux", not(metalbond_portable)))]

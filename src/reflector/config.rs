@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::access::Access;
 use super::control::ControlError;
 use super::reload::Reloadable;
-use crate::io::{IoChoice, IoError};
+use crate::io::{IoChoice, IoError, Pin, PinError};
 use crate::shard::Settings;
 
 /// How to run a reflector. The default is a working dual-stack reflector.
@@ -21,8 +21,11 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Where the control socket is, if there is one. Its folder must be there. Unix only.
     pub control: Option<PathBuf>,
-    /// Number of shards; `None` for one per core that the process may use.
+    /// Number of shards; `None` for one per core that the process may use, or per core that
+    /// [`Config::pin`] names.
     pub shards: Option<usize>,
+    /// On which cores shards sit.
+    pub pin: Pin,
     /// How sockets are driven.
     pub io: IoChoice,
     /// Sessions at most, from 1 on; further connections are closed at once.
@@ -40,6 +43,7 @@ impl Default for Config {
             http: None,
             control: None,
             shards: None,
+            pin: Pin::Auto,
             io: IoChoice::Auto,
             max_peers: 65_536,
             access: Access::default(),
@@ -85,6 +89,9 @@ pub enum StartError {
     /// The I/O that was asked for by name can't be had.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// Shards can't sit on the cores that were asked for.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// More shards than a shard's number can say, or none.
     #[error("--shards {0} is not between 1 and 1024")]
     Shards(usize),

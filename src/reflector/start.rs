@@ -51,11 +51,13 @@ impl Reflector {
     /// can't be had, or a thread can't be set up. Nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.check()?;
-        let cpus = io::allowed_cpus();
-        let shards = config.shards.unwrap_or_else(io::default_shards);
+        let allowed = io::allowed_cpus();
+        let cpus = config.pin.cpus(&allowed).len();
+        let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
         if !(1..=1024).contains(&shards) {
             return Err(StartError::Shards(shards));
         }
+        let places = config.pin.places(shards, &allowed)?;
         let (backend, remark) = io::choose(config.io)?;
         if let Some(remark) = remark {
             warn!("{remark}");
@@ -89,7 +91,7 @@ impl Reflector {
                 gauge: Arc::clone(&gauge),
             };
             handles.push((orders, gauge));
-            let cpu = cpus.get(usize::from(id) % cpus.len().max(1)).copied();
+            let cpu = places.as_ref().and_then(|places| places.get(usize::from(id)).copied());
             let ready = ready.clone();
             let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
                 if let Some(Err(error)) = cpu.map(io::pin_to) {
@@ -138,6 +140,7 @@ impl Reflector {
             control = control_path.as_deref().map(|path| tracing::field::display(path.display())),
             shards,
             io = %backend,
+            cpus = places.as_deref().map(|places| tracing::field::display(io::Cpus(places))),
             "reflector started"
         );
         Ok(Self {

@@ -243,6 +243,29 @@ fn a_new_list_closes_sessions_at_a_signal() {
     server.logged("connection refused", '\n');
 }
 
+/// As a full disk or an editor that truncates leaves it.
+#[test]
+fn a_file_without_its_table_changes_nothing() {
+    let file = Scratch::new("[server]\nallow = \"127.0.0.1\"\n");
+    let server = start(&file.0);
+    server.logged("reflector started", '\n');
+    for text in ["", "# nothing\n", "[client]\nserver = \"rr1\"\n"] {
+        file.write(text);
+        server.signal("HUP");
+        server.logged("not reloaded, everything stays as it was", '\n');
+        server.logged(&format!("{} has no table [server]", file.path()), '\n');
+        Client::connect((Ipv6Addr::LOCALHOST, server.port()).into()).expect_closed();
+    }
+    file.write("[server]\n");
+    server.signal("HUP");
+    server.logged("reloaded allow: 127.0.0.1 -> nothing", '\n');
+    Client::establish((Ipv6Addr::LOCALHOST, server.port()).into());
+    file.write("");
+    let server = start(&file.0);
+    server.logged("WARN", '\n');
+    server.logged(&format!("{} has no table [server]", file.path()), '\n');
+}
+
 #[test]
 fn a_broken_file_changes_nothing() {
     let file = Scratch::new("[server]\nmax-peers = 2\n");

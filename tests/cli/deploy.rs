@@ -104,6 +104,41 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
     }
 }
 
+/// As root in namespaces of its own, where the user exists and has a process.
+#[test]
+fn the_package_is_purged_while_a_process_of_its_user_runs() {
+    if let Some(missing) = support::missing(&["setpriv", "unshare", "userdel"]) {
+        support::skip!(missing);
+    }
+    let folder = Folder::new("purge");
+    let users = folder.write("passwd", "root:x:0:0::/:/bin/sh\nmetalbond:x:4711:4711::/:/bin/sh\n");
+    let groups = folder.write("group", "root:x:0:\nmetalbond:x:4711:\n");
+    let script = "set -e
+mount -t tmpfs none /run
+for file in passwd group; do mount --bind \"$1/$file\" /etc/$file; done
+setpriv --reuid=4711 --regid=4711 --clear-groups sleep 1000 &
+until grep -q '^Uid:.4711' /proc/$!/status; do sleep 0.01; done
+mkdir /run/metalbond
+code=0
+sh \"$0\" purge || code=$?
+kill $!
+[ ! -e /run/metalbond ] || echo left >&2
+exit $code";
+    assert!(users.parent() == groups.parent());
+    let postrm = shipped("debian/postrm");
+    let output = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script])
+        .args([&postrm, &folder.0])
+        .output();
+    let Output { status, stderr, .. } = output.unwrap();
+    let told = String::from_utf8(stderr).unwrap();
+    if ["unshare: ", "mount: ", "setpriv: "].iter().any(|program| told.starts_with(program)) {
+        support::skip!(told);
+    }
+    assert!(status.success() && !told.contains("left"), "{status} {told}");
+    assert!(told.contains("the user metalbond stays"), "{told}");
+}
+
 #[test]
 fn units_are_taken_by_systemd() {
     let folder = Folder::new("units");

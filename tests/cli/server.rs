@@ -25,6 +25,7 @@ fn a_bad_flag_or_value_is_named() {
         ["--shards", "0"],
         ["--shards", "1025"],
         ["--io", "kqueue"],
+        ["--pin", "3-1"],
         ["--batch-delay", "5"],
         ["--send-hold", "soon"],
         ["--max-peers", "many"],
@@ -231,6 +232,22 @@ fn get(address: SocketAddr, path: &str) -> String {
 }
 
 #[test]
+fn a_filter_of_the_log_that_is_none_is_told_and_not_used() {
+    for (value, told) in [
+        ("warning", "\"warning\" has no level and no module of metalbond"),
+        ("error;info", "\"error;info\" has no level"),
+        ("metalbond=loud", "\"metalbond=loud\" is no filter"),
+    ] {
+        let mut command = Command::new("sh");
+        let script = format!("RUST_LOG='{value}' exec \"$0\" \"$@\"");
+        command.args(["-c", &script, BINARY, "server", "--listen", "[::]:0"]);
+        let server = Process::spawn(command);
+        server.logged(&format!("WARN RUST_LOG is not used: {told}"), '\n');
+        server.logged("reflector started", '\n');
+    }
+}
+
+#[test]
 fn livez_answers() {
     let server = Process::start(&["--http", "[::1]:0"]);
     let address: SocketAddr = server.logged("http=", ' ').parse().unwrap();
@@ -271,6 +288,56 @@ fn livez_answers_without_a_descriptor_left() {
         assert!(livez.starts_with("HTTP/1.1 200 "), "{livez}");
     }
     assert!(get(address, "/metrics").starts_with("HTTP/1.1 503 "));
+}
+
+/// The cores that each shard may use, as the kernel tells them.
+#[cfg(target_os = "linux")]
+fn cores_of_shards(server: &Process) -> Vec<String> {
+    server.logged("reflector started", '\n');
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap();
+    let mut shards: Vec<_> = tasks
+        .filter_map(|task| {
+            let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let name = status.lines().find_map(|line| line.strip_prefix("Name:\tshard-"))?;
+            let cores =
+                status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t"))?;
+            Some((name.to_owned(), cores.to_owned()))
+        })
+        .collect();
+    shards.sort();
+    shards.into_iter().map(|(_, cores)| cores).collect()
+}
+
+/// Several reflectors on one machine know nothing of each other.
+#[test]
+#[cfg(target_os = "linux")]
+fn shards_sit_on_cores_only_when_they_fill_them_or_are_told_to() {
+    let cores = metalbond::io::allowed_cpus();
+    let (all, last) = (cores.len(), cores[cores.len() - 1].to_string());
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["server", "--listen", "[::]:0"]).args(arguments);
+        Process::spawn(command)
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let any = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t")).unwrap();
+    let each: Vec<_> = cores.iter().map(usize::to_string).collect();
+    assert_eq!(cores_of_shards(&start(&["--shards", &all.to_string()])), each);
+    let more = all + 1;
+    if all > 1 {
+        assert_eq!(cores_of_shards(&start(&["--shards", "1"])), [any]);
+        assert_eq!(cores_of_shards(&start(&["--shards", &more.to_string()])), vec![any; more]);
+    }
+    assert_eq!(cores_of_shards(&start(&["--shards", "2", "--pin", "off"])), [any; 2]);
+    assert_eq!(cores_of_shards(&start(&["--pin", &last])), [&*last]);
+    let server = start(&["--shards", "2", "--pin", &last]);
+    assert_eq!(cores_of_shards(&server), [&*last; 2]);
+    server.logged(&format!("cpus={last},{last}"), '\n');
+    let text = fails(&["server", "--listen", "[::1]:0", "--pin", "8000"]);
+    assert!(
+        sentence(&text).contains("--pin 8000 is not a core that this process may use"),
+        "{text}"
+    );
 }
 
 /// A server that may have no more, however it tries.

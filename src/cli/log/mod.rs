@@ -1,5 +1,7 @@
-//! How the log looks and how much of it there is. `writer` brings it to standard error.
+//! How the log looks and how much of it there is. `filter` reads `RUST_LOG`, `writer` brings lines to
+//! standard error.
 
+mod filter;
 mod writer;
 
 use std::ffi::OsStr;
@@ -11,6 +13,7 @@ use metalbond::reflector::FOLLOWED;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
+pub(super) use self::filter::of_environment;
 use self::writer::Queue;
 pub(super) use self::writer::flush;
 
@@ -75,7 +78,7 @@ pub(super) struct Log {
     is_overridden: bool,
 }
 
-/// Begins logging to standard error. `RUST_LOG` overrides the level.
+/// Begins logging to standard error. `RUST_LOG` overrides the level; one that is no filter is warned of.
 ///
 /// # Errors
 /// One sentence, when there can be no thread for it.
@@ -88,9 +91,10 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
         flush();
         tell(panic);
     }));
-    // An empty variable is one that is not set, and no filter that lets errors alone pass.
-    let is_set = std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|value| !value.is_empty());
-    let from_env = EnvFilter::try_from_default_env().ok().filter(|_| is_set);
+    let (from_env, wrong) = match of_environment() {
+        Ok(filter) => (filter, None),
+        Err(sentence) => (None, Some(sentence)),
+    };
     let is_overridden = from_env.is_some();
     let filter = from_env.map_or_else(|| level.filter(), with_followed);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
@@ -111,6 +115,9 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
             Box::new(move |filter| drop(handle.reload(filter)))
         }
     };
+    if let Some(sentence) = wrong {
+        warn!("{sentence}");
+    }
     Ok(Arc::new(Log { replace, level: Mutex::new(level), is_overridden }))
 }
 

@@ -91,6 +91,14 @@ impl File {
         self.tables.contains_key(table)
     }
 
+    /// A sentence, if there is no such table. A file that was cut short has none, and neither has one
+    /// that was written to a full disk.
+    pub(super) fn lacking(&self, table: &str) -> Option<String> {
+        let path = self.path.display();
+        (!self.has(table))
+            .then(|| format!("{path} has no table [{table}]; write [{table}] above its options"))
+    }
+
     /// One sentence for each table or key that nobody knows; `known` has the keys of each table.
     pub(super) fn unknown(&self, known: &BTreeMap<&str, Vec<String>>) -> Vec<String> {
         let path = self.path.display();

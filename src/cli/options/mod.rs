@@ -71,6 +71,8 @@ pub(super) struct Options {
     pub(super) effective: Effective,
     /// What is probably a mistake although it can't be told for sure.
     pub(super) remarks: Vec<String>,
+    /// A sentence about a file without a table for this subcommand.
+    pub(super) lacking: Option<String>,
 }
 
 impl Options {
@@ -210,11 +212,12 @@ impl Given {
         let effective = Effective::new(&role, &own, file.as_ref());
         let set = std::env::vars_os().map(|(name, _)| name);
         let flags = known.values().flatten().map(String::as_str).chain([CONFIG]);
-        let remarks = environment::mistyped(set, flags)
+        let lacking = file.as_ref().and_then(|file| file.lacking(self.role()));
+        let mistyped = environment::mistyped(set, flags)
             .into_iter()
-            .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"))
-            .collect();
-        Ok(Options { matches: own, effective, remarks })
+            .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"));
+        let remarks = mistyped.chain(lacking.clone()).collect();
+        Ok(Options { matches: own, effective, remarks, lacking })
     }
 
     /// Values of variables that no flag overrides.

@@ -1,0 +1,163 @@
+//! On which cores shards sit.
+//!
+//! A shard that has a core of its own keeps its caches warm. Two that sit on one core while another idles
+//! wait for each other, and neither process knows of the other: so shards are left to the scheduler unless
+//! there are as many as cores, when no better place is left.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The highest number that a core may have: far above what kernels count to.
+const CPU_MAX: usize = 8191;
+
+/// What an operator says of the cores that shards sit on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Pin {
+    /// One shard on each core that the process may use, if there are as many shards; else as `Off`.
+    #[default]
+    Auto,
+    /// Wherever the scheduler puts them.
+    Off,
+    /// One after the other on these cores, from the start again when there are more shards.
+    Cpus(Vec<usize>),
+}
+
+/// Why [`Pin`] can't be had.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum PinError {
+    /// Not a way to say it.
+    #[error("expected auto, off, or cores such as 0-3,8")]
+    Syntax,
+    /// A core that there is not, or that the process may not use.
+    #[error(
+        "--pin {cpu} is not a core that this process may use, which are {}; give one of these, or \
+         change what it may use (taskset, cpuset)",
+        Cpus(allowed)
+    )]
+    NotAllowed {
+        /// The core.
+        cpu: usize,
+        /// Those that it may use.
+        allowed: Vec<usize>,
+    },
+}
+
+/// Cores as `0-3,8`.
+#[derive(Debug)]
+pub(crate) struct Cpus<'a>(pub(crate) &'a [usize]);
+
+impl Pin {
+    /// The core of each shard, if each has one, by the cores that the process may use.
+    ///
+    /// # Errors
+    /// [`PinError::NotAllowed`]
+    pub fn places(&self, shards: usize, allowed: &[usize]) -> Result<Option<Vec<usize>>, PinError> {
+        let cpus = match self {
+            Self::Off => return Ok(None),
+            // One more than cores would sit on another's while it is free to move.
+            Self::Auto if !shards.is_multiple_of(allowed.len().max(1)) => return Ok(None),
+            Self::Auto => allowed,
+            Self::Cpus(cpus) => cpus,
+        };
+        if let Some(&cpu) = cpus.iter().find(|cpu| !allowed.contains(cpu)) {
+            return Err(PinError::NotAllowed { cpu, allowed: allowed.to_vec() });
+        }
+        Ok(Some(cpus.iter().copied().cycle().take(shards).collect()))
+    }
+
+    /// The cores of which one each is for a shard: those that are named, or all that are allowed.
+    #[must_use]
+    pub fn cpus<'a>(&'a self, allowed: &'a [usize]) -> &'a [usize] {
+        match self {
+            Self::Auto | Self::Off => allowed,
+            Self::Cpus(cpus) => cpus,
+        }
+    }
+}
+
+impl FromStr for Pin {
+    type Err = PinError;
+
+    fn from_str(text: &str) -> Result<Self, PinError> {
+        match text {
+            "auto" => return Ok(Self::Auto),
+            "off" => return Ok(Self::Off),
+            _ => {}
+        }
+        let mut cpus = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let [first, last] = [first, last].map(|number| number.trim().parse::<usize>());
+            let (Ok(first), Ok(last)) = (first, last) else { return Err(PinError::Syntax) };
+            if first > last || last > CPU_MAX {
+                return Err(PinError::Syntax);
+            }
+            let new: Vec<_> = (first..=last).filter(|cpu| !cpus.contains(cpu)).collect();
+            cpus.extend(new);
+        }
+        Ok(Self::Cpus(cpus))
+    }
+}
+
+impl fmt::Display for Cpus<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let runs = self.0.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+        for (n, run) in runs.enumerate() {
+            let comma = if n > 0 { "," } else { "" };
+            match run {
+                [] => {}
+                [only] => write!(f, "{comma}{only}")?,
+                [first, .., last] => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_told_as_the_kernel_tells_them() {
+        for (text, expected) in [
+            ("auto", Ok(Pin::Auto)),
+            ("off", Ok(Pin::Off)),
+            ("3", Ok(Pin::Cpus(vec![3]))),
+            ("0-2,8", Ok(Pin::Cpus(vec![0, 1, 2, 8]))),
+            ("4,0-1,1", Ok(Pin::Cpus(vec![4, 0, 1]))),
+            ("", Err(PinError::Syntax)),
+            ("on", Err(PinError::Syntax)),
+            ("1,", Err(PinError::Syntax)),
+            ("3-1", Err(PinError::Syntax)),
+            ("-1", Err(PinError::Syntax)),
+            ("0-18446744073709551615", Err(PinError::Syntax)),
+        ] {
+            assert_eq!(text.parse(), expected, "{text:?}");
+        }
+        assert_eq!(Cpus(&[0, 1, 2, 8, 4, 5]).to_string(), "0-2,8,4-5");
+    }
+
+    #[test]
+    fn shards_are_pinned_when_they_fill_the_cores() {
+        let allowed = [2, 3, 5];
+        for (shards, expected) in [
+            (1, None),
+            (2, None),
+            (3, Some(vec![2, 3, 5])),
+            (4, None),
+            (6, Some(vec![2, 3, 5, 2, 3, 5])),
+        ] {
+            assert_eq!(Pin::Auto.places(shards, &allowed), Ok(expected), "{shards}");
+        }
+        assert_eq!(Pin::Off.places(3, &allowed), Ok(None));
+        let named = Pin::Cpus(vec![5, 2]);
+        assert_eq!(named.places(1, &allowed), Ok(Some(vec![5])));
+        assert_eq!(named.places(3, &allowed), Ok(Some(vec![5, 2, 5])));
+        let error = Pin::Cpus(vec![2, 4]).places(1, &allowed).unwrap_err();
+        assert!(error.to_string().contains("--pin 4 is not a core"), "{error}");
+        assert!(error.to_string().contains("which are 2-3,5;"), "{error}");
+    }
+}
