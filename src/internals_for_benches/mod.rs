@@ -10,6 +10,7 @@
 //! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.
 
 mod fan_out;
+mod fleet;
 mod hop;
 mod shards;
 mod table;
@@ -17,6 +18,7 @@ mod table;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use fan_out::FanOut;
+pub use fleet::{Fleet, Shape};
 pub use hop::hops;
 pub use table::Table;
 
@@ -31,9 +33,19 @@ const HOPS: u32 = 1000;
 /// So many different routes: IPv4 hosts, over a thousand next hops.
 #[must_use]
 pub fn routes(count: u32) -> Vec<Route> {
+    routes_over(count, HOPS)
+}
+
+/// So many different routes, each with a next hop of its own, as IronCore's interfaces have.
+#[must_use]
+pub fn own_routes(count: u32) -> Vec<Route> {
+    routes_over(count, u32::MAX)
+}
+
+fn routes_over(count: u32, hops: u32) -> Vec<Route> {
     let route = |number: u32| {
         let address = Ipv4Addr::from_bits(0x0a00_0000 + number);
-        let hop = Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(number % HOPS + 1));
+        let hop = Ipv6Addr::from_bits((0x2001_0db8 << 96) + u128::from(number % hops + 1));
         let destination = Destination::new(address.into(), 32);
         (destination.unwrap_or(Destination::FIRST), NextHop::standard(hop.into()))
     };

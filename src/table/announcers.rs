@@ -7,7 +7,7 @@
 
 use ahash::{AHashMap, RandomState};
 
-use super::index::Index;
+use super::rib::Index;
 use super::slab::{NONE, Slab};
 
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 //! a few times, and those that do not depend on each other wait together.
 
 use super::journal::Journal;
-use super::routes::Found;
+use super::rib::Found;
 use super::vnet::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop};
 

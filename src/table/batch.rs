@@ -122,7 +122,7 @@ pub(crate) struct BatchBuilder {
 /// A route and the change of its view, as a builder takes it.
 pub(crate) struct Change<'a> {
     pub(crate) destination: &'a Destination,
-    pub(crate) next_hop: &'a NextHop,
+    pub(crate) next_hop: NextHop,
     pub(crate) before: View,
     pub(crate) after: View,
 }
@@ -199,7 +199,7 @@ impl BatchBuilder {
     #[inline]
     fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
         let start = offset(&self.bytes);
-        encode_update(&mut self.bytes, action, self.vni, change.destination, change.next_hop);
+        encode_update(&mut self.bytes, action, self.vni, change.destination, &change.next_hop);
         let end = offset(&self.bytes);
         let one = Tally::one(action);
         self.tally += one;
@@ -217,7 +217,7 @@ impl BatchBuilder {
 
     fn only(&mut self, action: Action, change: &Change<'_>, peer: PeerId) {
         let start = offset(&self.private);
-        encode_update(&mut self.private, action, self.vni, change.destination, change.next_hop);
+        encode_update(&mut self.private, action, self.vni, change.destination, &change.next_hop);
         let private = start..offset(&self.private);
         let tally = Tally::one(action);
         self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));

@@ -295,7 +295,7 @@ impl Vnet {
             let route = cursor.dumped;
             cursor.dumped += 1;
             // A free place, or a tombstone.
-            let is_announced = self.routes.route(route).primary != NONE;
+            let is_announced = self.routes.route(route).is_announced();
             if is_announced && !self.routes.is_first(route) {
                 let change = self.change(route, View::NOBODY);
                 builder.announce(&change, |m| self.peer_of(m));

@@ -78,11 +78,9 @@ impl Vnet {
         let begin = end - kept.len() as u64;
         self.journal = Journal::beginning_at(begin);
         for entry in kept.iter().map(|kept| kept.entry).chain(rest) {
-            let dest = self.routes.route(entry.route).dest;
-            let prev = self.last_change(dest);
+            let prev = self.last_change(entry.route);
             let position = self.journal.push(entry.route, entry.before, prev);
-            self.routes.dest_mut(dest).last = Journal::stamp(position);
-            self.routes.route_mut(entry.route).changed = Journal::stamp(position);
+            self.routes.set_changed(entry.route, Journal::stamp(position));
         }
         self.free_unmentioned(dropped);
     }

@@ -77,7 +77,6 @@ impl Vnet {
             shard,
             routes,
             tombstones,
-            next_hops: self.routes.hops.len() as u64,
             members: self.by_peer.len() as u64,
             subscribers: in_sync + behind,
             behind,
@@ -127,7 +126,7 @@ impl Vnet {
         };
         slice(from, self.routes.end(), rows, places, |place| {
             let route = self.routes.route(place);
-            if route.dest == NONE || route.primary == NONE {
+            if !route.is_announced() {
                 return None;
             }
             if let Some(member) = announcer
@@ -137,7 +136,7 @@ impl Vnet {
                 return None;
             }
             let within = filter.within.as_ref();
-            if within.is_some_and(|within| !contains(within, self.routes.destination_of(place))) {
+            if within.is_some_and(|within| !contains(within, route.destination())) {
                 return None;
             }
             let address = self.routes.next_hop_of(place).address();
@@ -156,21 +155,19 @@ impl Vnet {
         rows: usize,
         places: u32,
     ) -> Slice<DestinationInfo> {
-        let end = self.routes.dest_end();
+        let end = self.routes.end();
         let last = end.min(from.saturating_add(places.max(1)));
         let (mut found, mut hops, mut place) = (Vec::new(), 0, from);
         while place < last && hops < rows.max(1) {
-            let next_hops: Vec<_> = self
-                .routes
-                .of_dest(place)
-                .filter(|route| self.routes.route(*route).primary != NONE)
-                .take(NEXT_HOPS_MAX)
-                .map(|route| *self.routes.next_hop_of(route))
-                .collect();
-            if !next_hops.is_empty() {
-                hops += next_hops.len();
-                let destination = self.routes.dest(place).destination;
-                found.push(DestinationInfo { destination, next_hops });
+            if let Some((destination, routes)) = self.routes.destination_at(place) {
+                let announced = routes.filter(|route| self.routes.route(*route).is_announced());
+                let next_hops = announced.take(NEXT_HOPS_MAX);
+                let next_hops: Vec<_> =
+                    next_hops.map(|route| self.routes.next_hop_of(route)).collect();
+                if !next_hops.is_empty() {
+                    hops += next_hops.len();
+                    found.push(DestinationInfo { destination: *destination, next_hops });
+                }
             }
             place += 1;
         }
@@ -210,8 +207,8 @@ impl Vnet {
     ) -> Standing {
         let member = self.find_member(peer).map(|member| (member, &self.members[member as usize]));
         let is_wanted = |place: &u32| {
-            let is_announced = self.routes.route(*place).primary != NONE;
-            is_announced && next_hop.is_none_or(|hop| hop == self.routes.next_hop_of(*place))
+            let is_announced = self.routes.route(*place).is_announced();
+            is_announced && next_hop.is_none_or(|hop| *hop == self.routes.next_hop_of(*place))
         };
         let route = |place: u32| {
             let view = self.view(place);
@@ -225,7 +222,7 @@ impl Vnet {
                 _ => false,
             };
             RouteStanding {
-                next_hop: *self.routes.next_hop_of(place),
+                next_hop: self.routes.next_hop_of(place),
                 announcers: self.announcers(place).collect(),
                 is_only_own: member.is_some_and(|(m, _)| view.sole_member() == Some(m)),
                 is_only_servers: is_server && !view.has_client(),
@@ -237,7 +234,7 @@ impl Vnet {
             subscription: member.and_then(|(_, member)| self.progress(&member.subscription)),
             routes: self
                 .routes
-                .chain(destination)
+                .of_destination(destination)
                 .filter(is_wanted)
                 .take(CHAIN_MAX)
                 .map(route)
@@ -247,8 +244,8 @@ impl Vnet {
 
     fn announced_at(&self, now: Moment, destination: &Destination) -> Vec<RouteInfo> {
         self.routes
-            .chain(destination)
-            .filter(|place| self.routes.route(*place).primary != NONE)
+            .of_destination(destination)
+            .filter(|place| self.routes.route(*place).is_announced())
             .take(CHAIN_MAX)
             .map(|place| self.row(now, place))
             .collect()
@@ -257,8 +254,8 @@ impl Vnet {
     fn row(&self, now: Moment, place: u32) -> RouteInfo {
         RouteInfo {
             vni: self.vni,
-            destination: *self.routes.destination_of(place),
-            next_hop: *self.routes.next_hop_of(place),
+            destination: *self.routes.route(place).destination(),
+            next_hop: self.routes.next_hop_of(place),
             announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
             announcer_count: 1 + u64::from(self.routes.further().count(place)),
             age: now.since(self.changed_by(place).unwrap_or(now)),

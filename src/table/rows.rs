@@ -43,8 +43,6 @@ pub struct VniInfo {
     pub routes: u64,
     /// Routes that nobody announces any more but somebody may still have to be told of.
     pub tombstones: u64,
-    /// Different next hops.
-    pub next_hops: u64,
     /// Peers that subscribe or announce.
     pub members: u64,
     /// Peers that subscribe.

@@ -71,7 +71,7 @@ impl Vnet {
     /// A route whose view was `before`, as it is now.
     pub(super) fn change(&self, route: u32, before: View) -> Change<'_> {
         Change {
-            destination: self.routes.destination_of(route),
+            destination: self.routes.route(route).destination(),
             next_hop: self.routes.next_hop_of(route),
             before,
             after: self.view(route),

@@ -1,24 +1,24 @@
-//! A slab whose pages double and never move.
+//! A slab whose pages never move once they are full.
 //!
 //! State: the values and a list of free places. A `Vec` that grows to a million routes copies tens
 //! of megabytes at once, and every peer of the core waits for it; here growth allocates one page
-//! and touches nothing else. Small tables stay small: the first page holds sixteen values.
+//! and touches nothing else. Only the first page grows, so that small tables stay small.
 
 /// Marks the absence of an index wherever one is stored in 32 bits.
 pub(crate) const NONE: u32 = u32::MAX;
 
-const FIRST_PAGE: usize = 16;
+/// Values in a page.
+const PAGE: usize = 4096;
 
 /// Values of one kind addressed by a 32-bit index that stays valid until [`Slab::remove`].
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    /// Page `p` holds `FIRST_PAGE << p` values.
     pages: Vec<Vec<T>>,
     free: Vec<u32>,
     end: u32,
 }
 
-impl<T: Copy> Slab<T> {
+impl<T> Slab<T> {
     pub(crate) fn new() -> Self {
         Self { pages: Vec::new(), free: Vec::new(), end: 0 }
     }
@@ -44,7 +44,7 @@ impl<T: Copy> Slab<T> {
         assert!(index < NONE, "a slab holds fewer than 2^32 - 1 values");
         let (page, _) = place(index);
         if page == self.pages.len() {
-            self.pages.push(Vec::with_capacity(FIRST_PAGE << page));
+            self.pages.push(if page == 0 { Vec::new() } else { Vec::with_capacity(PAGE) });
         }
         self.pages[page].push(value);
         self.end += 1;
@@ -58,12 +58,10 @@ impl<T: Copy> Slab<T> {
     }
 }
 
-/// Page and offset of an index. Counted from `FIRST_PAGE` on, each page ends at a power of two.
+/// Page and offset of an index.
 #[inline]
 fn place(index: u32) -> (usize, usize) {
-    let i = index as usize + FIRST_PAGE;
-    let log = i.ilog2();
-    ((log - FIRST_PAGE.ilog2()) as usize, i - (1 << log))
+    (index as usize / PAGE, index as usize % PAGE)
 }
 
 impl<T> std::ops::Index<u32> for Slab<T> {

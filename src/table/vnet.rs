@@ -11,7 +11,7 @@ use super::bounds::Bounds;
 use super::catch_up::{Cache, Cursor};
 use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
-use super::routes::Routes;
+use super::rib::LocRib;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
@@ -53,7 +53,7 @@ pub(super) struct Pin {
 pub(crate) struct Vnet {
     pub(crate) vni: Vni,
     pub(super) bounds: Bounds,
-    pub(super) routes: Routes,
+    pub(super) routes: LocRib,
     pub(super) journal: Journal,
     /// Where the open batch begins.
     pub(super) open: u64,
@@ -95,7 +95,7 @@ impl Vnet {
         Self {
             vni,
             bounds,
-            routes: Routes::new(hasher),
+            routes: LocRib::new(hasher),
             journal: Journal::default(),
             open: 0,
             latest_prev: None,
@@ -398,10 +398,12 @@ impl Vnet {
         }
     }
 
-    /// The newest change of a destination, if the journal holds it.
-    pub(super) fn last_change(&self, dest: u32) -> Option<u64> {
-        let position = self.journal.position(self.routes.dest(dest).last)?;
-        (self.routes.route(self.journal.at(position).route).dest == dest).then_some(position)
+    /// The newest change of a route's destination, if the journal holds it.
+    #[inline]
+    pub(super) fn last_change(&self, route: u32) -> Option<u64> {
+        let position = self.journal.position(self.routes.last_change(route))?;
+        let changed = self.journal.at(position).route;
+        self.routes.share_destination(changed, route).then_some(position)
     }
 
     /// Notes that a route's view was `before` and may be another now.
@@ -412,13 +414,13 @@ impl Vnet {
         if self.routes.is_first(route) {
             self.cache.forget_first();
         }
-        let entry = *self.routes.route(route);
-        let own = self.journal.position(entry.changed).filter(|&p| p >= self.open);
+        let own =
+            self.journal.position(self.routes.route(route).changed).filter(|&p| p >= self.open);
         if own.is_some_and(|p| self.journal.at(p).route == route) {
             self.coalesced += 1;
             return; // the open batch has it already, with what it was before all of this
         }
-        let prev = self.last_change(entry.dest);
+        let prev = self.last_change(route);
         if self.journal.head() == self.open {
             self.open_since = self.clock;
         }
@@ -427,8 +429,7 @@ impl Vnet {
             self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
         }
         let stamp = Journal::stamp(position);
-        self.routes.dest_mut(entry.dest).last = stamp;
-        self.routes.route_mut(route).changed = stamp;
+        self.routes.set_changed(route, stamp);
         if self.journal.head() - self.open >= self.bounds.seal_at {
             self.seal();
         }

@@ -31,6 +31,7 @@ pub use flaw::Flaw;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
 pub use hello::{Capabilities, Extensions, Hello};
 pub use message::Message;
+pub(crate) use route::HopFields;
 pub use route::{Action, Destination, IpVersion, NextHop, NextHopType, Update, Vni};
 pub use update::{MAX_UPDATE_FRAME, decode_update, encode_update, update_frame_len};
 

@@ -183,34 +183,47 @@ pub enum NextHopType {
     LoadBalancerTarget = 2,
 }
 
-/// The underlay side of a route. All five fields are part of a route's identity.
+/// The underlay side of a route. All five fields are part of a route's identity. Thirty-two bytes, no
+/// allocation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NextHop {
-    address: IpAddr,
+    version: IpVersion,
+    /// IPv4 addresses occupy the first four bytes; the rest is zero.
+    address: [u8; 16],
+    fields: HopFields,
+}
+
+/// What a next hop says beside its address. Nearly every one has [`HopFields::PLAIN`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct HopFields {
     target_vni: u32,
     kind: NextHopType,
     nat_from: u32,
     nat_to: u32,
 }
 
-impl NextHop {
-    /// The first of all next hops in their order.
-    pub(crate) const FIRST: Self = Self {
-        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        target_vni: 0,
-        kind: NextHopType::Standard,
-        nat_from: 0,
-        nat_to: 0,
-    };
+impl HopFields {
+    /// A plain route in the same VNI.
+    pub(crate) const PLAIN: Self =
+        Self { target_vni: 0, kind: NextHopType::Standard, nat_from: 0, nat_to: 0 };
 
-    /// The last of them.
-    pub(crate) const LAST: Self = Self {
-        address: IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)),
+    /// The highest in their order.
+    const LAST: Self = Self {
         target_vni: u32::MAX,
         kind: NextHopType::LoadBalancerTarget,
         nat_from: u32::MAX,
         nat_to: u32::MAX,
     };
+}
+
+impl NextHop {
+    /// The first of all next hops in their order.
+    pub(crate) const FIRST: Self =
+        Self { version: IpVersion::V4, address: [0; 16], fields: HopFields::PLAIN };
+
+    /// The last of them.
+    pub(crate) const LAST: Self =
+        Self { version: IpVersion::V6, address: [255; 16], fields: HopFields::LAST };
 
     /// A next hop from typed parts; ports are only checked for [`NextHopType::Nat`].
     ///
@@ -227,14 +240,23 @@ impl NextHop {
         if kind == NextHopType::Nat && !(nat_from <= nat_to && nat_to <= u32::from(u16::MAX)) {
             return Err(WireError::NatPorts { from: nat_from, to: nat_to });
         }
-        Ok(Self { address, target_vni, kind, nat_from, nat_to })
+        let fields = HopFields { target_vni, kind, nat_from, nat_to };
+        Ok(Self { fields, ..Self::standard(address) })
     }
 
     /// A plain next hop in the same VNI.
     #[inline]
     #[must_use]
     pub fn standard(address: IpAddr) -> Self {
-        Self { address, target_vni: 0, kind: NextHopType::Standard, nat_from: 0, nat_to: 0 }
+        let (version, address) = match address {
+            IpAddr::V4(v4) => {
+                let mut address = [0; 16];
+                address[..4].copy_from_slice(&v4.octets());
+                (IpVersion::V4, address)
+            }
+            IpAddr::V6(v6) => (IpVersion::V6, v6.octets()),
+        };
+        Self { version, address, fields: HopFields::PLAIN }
     }
 
     /// A next hop from its wire fields.
@@ -265,43 +287,63 @@ impl NextHop {
         Self::new(address, target_vni, kind, nat_from, nat_to)
     }
 
+    /// A next hop from what [`Self::parts`] gave.
+    #[inline]
+    pub(crate) fn from_parts(version: IpVersion, address: [u8; 16], fields: HopFields) -> Self {
+        Self { version, address, fields }
+    }
+
+    /// The address, padded with zeros, and everything else.
+    #[inline]
+    pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], HopFields) {
+        (self.version, self.address, self.fields)
+    }
+
     /// The underlay address.
     #[inline]
     #[must_use]
     pub fn address(&self) -> IpAddr {
-        self.address
+        match (self.version, self.address) {
+            (IpVersion::V4, [a, b, c, d, ..]) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            (IpVersion::V6, address) => IpAddr::V6(Ipv6Addr::from(address)),
+        }
     }
 
     /// The VNI to use at the target, 0 for the route's own.
     #[inline]
     #[must_use]
     pub fn target_vni(&self) -> u32 {
-        self.target_vni
+        self.fields.target_vni
     }
 
     /// What the next hop is for.
     #[inline]
     #[must_use]
     pub fn kind(&self) -> NextHopType {
-        self.kind
+        self.fields.kind
     }
 
     /// First and last port of a NAT range; as sent, and without meaning, for other types.
     #[inline]
     #[must_use]
     pub fn nat_ports(&self) -> (u32, u32) {
-        (self.nat_from, self.nat_to)
+        (self.fields.nat_from, self.fields.nat_to)
     }
 }
 
-/// Three words for the hasher; see [`Destination`].
+/// Few words for the hasher; see [`Destination`].
 impl Hash for NextHop {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self.address {
-            IpAddr::V4(address) => state.write_u32(address.to_bits()),
-            IpAddr::V6(address) => state.write_u128(address.to_bits()),
-        }
+        state.write_u128(u128::from_ne_bytes(self.address));
+        self.fields.hash(state);
+        state.write_u8(self.version as u8);
+    }
+}
+
+impl Hash for HopFields {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(u64::from(self.nat_from) << 32 | u64::from(self.nat_to));
         state.write_u64(u64::from(self.target_vni) << 8 | self.kind as u64);
     }
@@ -309,13 +351,14 @@ impl Hash for NextHop {
 
 impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)?;
-        if self.target_vni != 0 {
-            write!(f, " target vni {}", self.target_vni)?;
+        self.address().fmt(f)?;
+        let HopFields { target_vni, kind, nat_from, nat_to } = self.fields;
+        if target_vni != 0 {
+            write!(f, " target vni {target_vni}")?;
         }
-        match self.kind {
+        match kind {
             NextHopType::Standard => Ok(()),
-            NextHopType::Nat => write!(f, " nat {}-{}", self.nat_from, self.nat_to),
+            NextHopType::Nat => write!(f, " nat {nat_from}-{nat_to}"),
             NextHopType::LoadBalancerTarget => f.write_str(" lb"),
         }
     }

@@ -45,7 +45,6 @@ const VNIS: &[Column] = &[
     number("VNI", |row| count(&row["vni"])),
     number("SHARD", |row| count(&row["shard"])),
     number("ROUTES", |row| count(&row["routes"])),
-    number("NEXT HOPS", |row| count(&row["next_hops"])),
     number("MEMBERS", |row| count(&row["members"])),
     number("SUBSCRIBERS", |row| count(&row["subscribers"])),
     number("BEHIND", |row| count(&row["behind"])),

@@ -32,7 +32,6 @@ export function vnis(main, { signal }) {
     columns: [
       { title: "VNI", sort: "vni", isFirst: true, of: (vni) => vniLink(vni.vni) },
       { title: "Routes", sort: "routes", isNumber: true, of: (vni) => count(vni.routes) },
-      { title: "Next hops", sort: "next_hops", isNumber: true, of: (vni) => count(vni.next_hops) },
       { title: "Members", sort: "members", isNumber: true, hint: "peers that subscribe or announce", of: (vni) => count(vni.members) },
       { title: "Subscribers", sort: "subscribers", isNumber: true, of: (vni) => count(vni.subscribers) },
       { title: "Behind", sort: "behind", isNumber: true, hint: "subscribers that lack something", of: (vni) => vni.behind ? { text: count(vni.behind), kind: "warn" } : "0" },
@@ -45,7 +44,7 @@ export function vnis(main, { signal }) {
 export function vni(main, { signal, argument, parameters }) {
   const number = Number(argument);
   const names = [["routes", "Routes"], ["subscribers", "Subscribers"], ["members", "Members"], ["behind", "Behind"],
-    ["next_hops", "Next hops"], ["tombstones", "Tombstones"], ["journal", "Journal entries"], ["shard", "Shard"]];
+    ["tombstones", "Tombstones"], ["journal", "Journal entries"], ["shard", "Shard"]];
   const values = names.map(() => el("span"));
   const gone = el("p", { class: "fault", hidden: true });
   const isRoutes = parameters.tab !== "subscribers";

@@ -11,7 +11,6 @@ use crate::shard::inspect::{ROWS_MAX, VniInfo};
 const KEYS: &Columns<VniInfo> = &[
     ("vni", |info| Key::default().number(info.vni.0.into())),
     ("routes", |info| Key::default().number(info.routes).number(info.vni.0.into())),
-    ("next_hops", |info| Key::default().number(info.next_hops).number(info.vni.0.into())),
     ("members", |info| Key::default().number(info.members).number(info.vni.0.into())),
     ("subscribers", |info| Key::default().number(info.subscribers).number(info.vni.0.into())),
     ("behind", |info| Key::default().number(info.behind).number(info.vni.0.into())),

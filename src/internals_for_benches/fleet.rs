@@ -1,0 +1,114 @@
+//! A shard of a fleet: many VNIs with few subscribers each, and a next hop of its own for each route.
+
+use super::shards::{NOW, connect, take_writes};
+use super::{Route, own_routes, window};
+use crate::ids::ShardId;
+use crate::shard::{Settings, Shard, Slot};
+use crate::wire::{Action, Message, Vni};
+
+/// What a [`Fleet`] consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// VNIs, each with a publisher of its own.
+    pub vnis: u32,
+    /// Subscribers of each VNI.
+    pub subscribers: u32,
+    /// Routes of each VNI.
+    pub routes: u32,
+    /// Updates of one read of a publisher.
+    pub updates: u32,
+    /// Whether updates are of routes all over the table, which no cache holds if it is large.
+    pub is_scattered: bool,
+}
+
+/// One shard with all its peers, and what publishers send it in turn.
+#[derive(Debug)]
+pub struct Fleet {
+    shard: Shard,
+    publishers: Vec<Slot>,
+    /// For each VNI, what withdraws or announces some of its routes, each once.
+    reads: Vec<Vec<Vec<u8>>>,
+    next: usize,
+    shape: Shape,
+    ready: Vec<Slot>,
+}
+
+impl Fleet {
+    /// A fleet whose subscribers are in sync.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
+        let settings = Settings { batch_delay: std::time::Duration::ZERO, ..Settings::default() };
+        let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
+        let (mut ready, mut publishers, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+        let routes = own_routes(shape.routes);
+        for number in 0..shape.vnis {
+            let vni = Vni(number + 1);
+            let first = u64::from(number * (shape.subscribers + 1));
+            let publisher = connect(&mut shard, first);
+            publishers.push(publisher);
+            for peer in 1..=u64::from(shape.subscribers) {
+                let slot = connect(&mut shard, first + peer);
+                let mut subscribe = Vec::new();
+                Message::Subscribe(vni).encode_into(&mut subscribe);
+                shard.received(NOW, slot, &subscribe);
+            }
+            let order = order(&routes, shape.is_scattered);
+            for part in order.chunks(1000) {
+                shard.received(NOW, publisher, &window(vni, Action::Add, part));
+                settle(&mut shard, &mut ready);
+            }
+            reads.push(flaps(vni, &order, shape.updates));
+        }
+        settle(&mut shard, &mut ready);
+        Self { shard, publishers, reads, next: 0, shape, ready }
+    }
+
+    /// One read of every VNI's publisher, to the last write. Returns the updates taken in.
+    pub fn round(&mut self) -> u64 {
+        for (publisher, reads) in self.publishers.iter().zip(&self.reads) {
+            self.shard.received(NOW, *publisher, &reads[self.next % reads.len()]);
+        }
+        settle(&mut self.shard, &mut self.ready);
+        self.next += 1;
+        u64::from(self.shape.updates) * u64::from(self.shape.vnis)
+    }
+
+    /// Rounds after which every route has changed twice.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.reads.first().map_or(0, Vec::len)
+    }
+}
+
+/// Reads that withdraw each route and announce each, in parts: first the withdrawals of a part, then its
+/// announcements.
+fn flaps(vni: Vni, routes: &[Route], updates: u32) -> Vec<Vec<u8>> {
+    let parts = routes.chunks_exact(updates as usize);
+    parts
+        .flat_map(|part| [Action::Remove, Action::Add].map(|action| window(vni, action, part)))
+        .collect()
+}
+
+/// The routes in their order, or in one that has neighbours far apart.
+fn order(routes: &[Route], is_scattered: bool) -> Vec<Route> {
+    if !is_scattered {
+        return routes.to_vec();
+    }
+    let count = routes.len();
+    // A step without a common divisor takes in every route once.
+    let step = (count * 5 / 8..).find(|step| divisor(*step, count) == 1).unwrap_or(1);
+    (0..count).map(|at| routes[at * step % count]).collect()
+}
+
+fn divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { divisor(b, a % b) }
+}
+
+fn settle(shard: &mut Shard, ready: &mut Vec<Slot>) {
+    loop {
+        shard.turn(NOW);
+        if take_writes(shard, ready) == 0 && !shard.has_ready() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! One route in one cache line.
+
+use crate::table::slab::NONE;
+use crate::wire::{Destination, IpVersion};
+
+/// A route with all that an update of it reads or changes: 64 bytes, so that one wait for memory brings
+/// it. A large table's routes are in no cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Entry {
+    pub(super) destination: Destination,
+    pub(super) hop_version: IpVersion,
+    pub(super) state: State,
+    pub(super) hop_address: [u8; 16],
+    /// What the next hop says beside its address, by number; see `HopTable`.
+    pub(super) hop_fields: u32,
+    /// The group of its destination's routes; `NONE` while the route is alone.
+    pub(super) group: u32,
+    /// Its place in that group.
+    pub(super) place: u32,
+    /// The announcer whose list this route is in; `NONE` for a tombstone.
+    pub(crate) primary: u32,
+    /// Neighbours in that announcer's list.
+    pub(crate) list_next: u32,
+    pub(crate) list_prev: u32,
+    /// Stamp of this route's newest journal entry.
+    pub(crate) changed: u32,
+}
+
+/// Whether a place holds a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum State {
+    /// No route is here.
+    Free,
+    /// A route, or the tombstone of one.
+    Held,
+    /// A tombstone that would be free if it did not mark the place of a destination whose other routes
+    /// are held.
+    Mark,
+}
+
+impl Entry {
+    /// Whether nothing is here.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state == State::Free
+    }
+
+    /// Whether somebody announces the route that is here.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.primary != NONE
+    }
+
+    /// The prefix.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Whether both are routes of one destination.
+    #[inline]
+    pub(super) fn shares_destination(&self, other: &Self) -> bool {
+        self.group != NONE && self.group == other.group
+    }
+}
+
+const _: () = assert!(size_of::<Entry>() == 64);

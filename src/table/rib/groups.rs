@@ -1,0 +1,26 @@
+//! The routes of a destination that has several.
+
+/// Up to this many routes of a destination are looked through one by one.
+pub(super) const FEW: usize = 8;
+
+/// The routes of one destination; two at least, tombstones included. A destination with one route has no
+/// group.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The route through which the destination is found and listed. It stays the same while the
+    /// destination has routes.
+    pub(super) mark: u32,
+    /// In no order; each route knows its place.
+    pub(super) routes: Vec<u32>,
+    /// Stamp of the newest journal entry of any of them.
+    pub(super) last: u32,
+    /// Whether an index by next hop has the routes, because they are many.
+    pub(super) is_indexed: bool,
+}
+
+impl Group {
+    /// A group that has one route so far.
+    pub(super) fn of(mark: u32, last: u32) -> Self {
+        Self { mark, routes: vec![mark], last, is_indexed: false }
+    }
+}

@@ -1,0 +1,182 @@
+//! Looking up the routes of updates, and making those that are not there.
+
+use smallvec::SmallVec;
+
+use super::entry::{Entry, State};
+use super::{FEW, FIRSTS_MAX, Group, LocRib};
+use crate::table::apply::Announcement;
+use crate::table::slab::NONE;
+use crate::wire::{Destination, NextHop};
+
+/// What a lookup has found. Holds until a route is freed; what was not there may have come meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    hash: u64,
+    route: u32,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { hash: 0, route: NONE }
+    }
+}
+
+impl Found {
+    /// The hash of the destination.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The route, if it was there.
+    pub(crate) fn route(&self) -> Option<u32> {
+        (self.route != NONE).then_some(self.route)
+    }
+}
+
+impl LocRib {
+    /// Looks up as many routes as there are. Each loop takes one step of every lookup, so that their
+    /// waits for memory overlap. `found` has room for all.
+    pub(crate) fn find_all(&self, updates: &[Announcement], found: &mut [Found]) {
+        for (update, found) in updates.iter().zip(found.iter_mut()) {
+            found.hash = self.hasher.hash_one(update.destination);
+        }
+        for found in found.iter_mut().take(updates.len()) {
+            found.route = self.index.candidate(found.hash).unwrap_or(NONE);
+        }
+        for (update, found) in updates.iter().zip(found.iter_mut()) {
+            if found.route == NONE || self.is_route(found.route, update) {
+                continue;
+            }
+            // Another destination has the same half of the hash, or this one has several routes.
+            let Announcement { destination, next_hop, .. } = update;
+            found.route = self.find_hashed(found.hash, destination, next_hop).unwrap_or(NONE);
+        }
+    }
+
+    /// The route with this identity.
+    pub(crate) fn find(&self, destination: &Destination, hop: &NextHop) -> Option<u32> {
+        self.find_hashed(self.hasher.hash_one(destination), destination, hop)
+    }
+
+    /// The route with this identity, made as a tombstone if there is none. `hash` is what a lookup of
+    /// the destination found; `fresh` is the stamp of a route that has never changed.
+    pub(crate) fn find_or_insert(
+        &mut self,
+        hash: u64,
+        destination: &Destination,
+        hop: &NextHop,
+        fresh: u32,
+    ) -> u32 {
+        let other = self.find_destination(hash, destination);
+        if let Some(other) = other
+            && let Some(route) = self.find_beside(other, hop)
+        {
+            if self.entries[route].state == State::Mark {
+                let entry = &mut self.entries[route];
+                (entry.state, entry.changed) = (State::Held, fresh);
+                self.note_first(destination, route);
+            }
+            return route;
+        }
+        let (hop_version, hop_address, fields) = hop.parts();
+        let route = self.entries.insert(Entry {
+            destination: *destination,
+            hop_version,
+            state: State::Held,
+            hop_address,
+            hop_fields: self.hops.acquire(&fields),
+            group: NONE,
+            place: 0,
+            primary: NONE,
+            list_next: NONE,
+            list_prev: NONE,
+            changed: fresh,
+        });
+        match other {
+            None => self.index.insert(hash, route),
+            Some(other) => self.join_group(route, other),
+        }
+        self.note_first(destination, route);
+        route
+    }
+
+    /// A route of this destination: its only one, or the mark of its group.
+    #[inline]
+    pub(super) fn find_destination(&self, hash: u64, destination: &Destination) -> Option<u32> {
+        self.index.find(hash, |route| self.entries[route].destination == *destination)
+    }
+
+    fn find_hashed(&self, hash: u64, destination: &Destination, hop: &NextHop) -> Option<u32> {
+        let other = self.find_destination(hash, destination)?;
+        let route = self.find_beside(other, hop)?;
+        (self.entries[route].state == State::Held).then_some(route)
+    }
+
+    /// The route with a next hop that has the destination of another route.
+    fn find_beside(&self, other: u32, hop: &NextHop) -> Option<u32> {
+        let entry = &self.entries[other];
+        if entry.group == NONE {
+            return self.has_hop(other, hop).then_some(other);
+        }
+        let group = &self.groups[entry.group];
+        if !group.is_indexed {
+            return group.routes.iter().copied().find(|&route| self.has_hop(route, hop));
+        }
+        let hash = self.hash_in_group(entry.group, hop);
+        self.crowded.find(hash, |route| {
+            self.entries[route].group == entry.group && self.has_hop(route, hop)
+        })
+    }
+
+    /// Whether a place holds the route of an update.
+    #[inline]
+    fn is_route(&self, route: u32, update: &Announcement) -> bool {
+        let entry = &self.entries[route];
+        // A mark is brought back by its insertion.
+        entry.destination == update.destination
+            && entry.state == State::Held
+            && self.has_hop(route, &update.next_hop)
+    }
+
+    #[inline]
+    fn has_hop(&self, route: u32, hop: &NextHop) -> bool {
+        let entry = &self.entries[route];
+        let (version, address, fields) = hop.parts();
+        entry.hop_address == address
+            && entry.hop_version == version
+            && self.hops.get(entry.hop_fields) == fields
+    }
+
+    /// Puts a route into the group of another one of its destination, which may have none yet.
+    fn join_group(&mut self, route: u32, other: u32) {
+        if self.entries[other].group == NONE {
+            let group = Group::of(other, self.entries[other].changed);
+            let number = self.groups.insert(group);
+            (self.entries[other].group, self.entries[other].place) = (number, 0);
+        }
+        let number = self.entries[other].group;
+        let group = &mut self.groups[number];
+        let place = u32::try_from(group.routes.len()).unwrap_or(NONE);
+        group.routes.push(route);
+        (self.entries[route].group, self.entries[route].place) = (number, place);
+        let is_indexed = group.is_indexed;
+        let added: SmallVec<[u32; FEW]> = if is_indexed {
+            std::iter::once(route).collect()
+        } else if group.routes.len() > FEW {
+            group.is_indexed = true;
+            group.routes.iter().copied().collect()
+        } else {
+            return;
+        };
+        for route in added {
+            let hash = self.hash_in_group(number, &self.next_hop_of(route));
+            self.crowded.insert(hash, route);
+        }
+    }
+
+    fn note_first(&mut self, destination: &Destination, route: u32) {
+        if destination.is_default() && self.firsts.len() < FIRSTS_MAX {
+            self.firsts.push(route);
+        }
+    }
+}
