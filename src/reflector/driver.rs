@@ -271,8 +271,10 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     }
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
-            outlets.closed(&closed, connection.remote);
-            core.reporter.closed(closed.peer, connection.remote, &closed.node, &closed.reason);
+            if closed.had_begun {
+                outlets.closed(&closed, connection.remote);
+            }
+            core.reporter.closed(&closed, connection.remote);
             core.follows_no_more(&connection, &closed.reason);
             connection.shut_down();
         }

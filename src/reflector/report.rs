@@ -11,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use crate::ids::{PeerId, ShardId};
 use crate::session::{CloseReason, Skipped};
+use crate::shard::Closed;
 
 /// Lines let through in one period.
 const LINES: u32 = 20;
@@ -81,19 +82,20 @@ impl Reporter {
         }
     }
 
-    pub(super) fn closed(
-        &self,
-        peer: PeerId,
-        remote: SocketAddr,
-        node: &str,
-        reason: &CloseReason,
-    ) {
+    /// A session has ended, or a connection that was none yet.
+    pub(super) fn closed(&self, closed: &Closed, remote: SocketAddr) {
+        let Closed { peer, reason, node, had_begun, .. } = closed;
+        if !had_begun && !is_wrong(reason) {
+            return self.gone(*peer, remote, reason);
+        }
         let Some(left_out) = self.limiter.allow() else { return };
         let shard = self.shard;
         if left_out > 0 {
             warn!(%shard, left_out, "session events left out of the log");
         }
-        if reason.is_ordinary() {
+        if !had_begun {
+            warn!(%peer, %remote, %shard, %reason, "connection closed before HELLO");
+        } else if reason.is_ordinary() {
             info!(%peer, %remote, node, %shard, %reason, "session closed");
         } else {
             warn!(%peer, %remote, node, %shard, %reason, "session closed");
@@ -113,6 +115,16 @@ impl Reporter {
         );
     }
 
+    /// A connection has ended on which nothing was said: most are checks of health.
+    fn gone(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
+        if tracing::enabled!(tracing::Level::DEBUG)
+            && let Some(left_out) = self.debug.allow()
+        {
+            let shard = self.shard;
+            debug!(%peer, %remote, %shard, %reason, left_out, "connection closed without HELLO");
+        }
+    }
+
     /// A session is up.
     pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
         let Some(left_out) = self.limiter.allow() else { return };
@@ -122,4 +134,9 @@ impl Reporter {
         }
         info!(%peer, %remote, node, agent, %shard, "session established");
     }
+}
+
+/// Whether something other than a HELLO was said.
+fn is_wrong(reason: &CloseReason) -> bool {
+    matches!(reason, CloseReason::Invalid(_) | CloseReason::NotHello(_))
 }

@@ -67,18 +67,27 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Names of what may end a session that has begun, bad messages aside, which are
-    /// [`WireError::ENDS`].
-    pub(crate) const NAMES: [&'static str; 15] = [
-        "not_hello",
+    /// Names of what may end a session, bad messages aside, which are [`WireError::ENDS`].
+    pub(crate) const NAMES: [&'static str; 13] = [
         "second_hello",
         "not_established",
-        "hello_timeout",
         "hold_time",
         "send_hold",
         "too_far_behind",
         "max_routes_per_peer",
         "max_subscriptions_per_peer",
+        "denied",
+        "peer_closed",
+        "connection",
+        "reset",
+        "draining",
+        "stopping",
+    ];
+
+    /// Names of what may end a connection before its HELLO, bad messages aside.
+    pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 8] = [
+        "not_hello",
+        "hello_timeout",
         "denied",
         "peer_closed",
         "connection",
@@ -129,10 +138,8 @@ mod tests {
     #[test]
     fn every_end_of_a_session_is_listed_once_under_its_name() {
         let ends = [
-            CloseReason::NotHello(MessageType::Keepalive),
             CloseReason::SecondHello,
             CloseReason::NotEstablished(MessageType::Update),
-            CloseReason::HelloTimeout,
             CloseReason::HoldTime(Duration::ZERO),
             CloseReason::SendHold(Duration::ZERO),
             CloseReason::TooFarBehind,
@@ -146,5 +153,16 @@ mod tests {
             CloseReason::Stopping,
         ];
         assert_eq!(ends.map(|end| end.name()), CloseReason::NAMES);
+        let ends = [
+            CloseReason::NotHello(MessageType::Keepalive),
+            CloseReason::HelloTimeout,
+            CloseReason::Denied,
+            CloseReason::PeerClosed,
+            CloseReason::Connection(std::io::ErrorKind::ConnectionReset),
+            CloseReason::Reset,
+            CloseReason::Draining,
+            CloseReason::Stopping,
+        ];
+        assert_eq!(ends.map(|end| end.name()), CloseReason::NAMES_BEFORE_HELLO);
     }
 }

@@ -93,9 +93,14 @@ impl Session {
         self.state == State::Established
     }
 
+    /// Whether the peer's HELLO has come: before it, a connection is no session.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::AwaitingHello
+    }
+
     /// The keepalive interval that both sides agreed on; `None` before the HELLO.
     pub(crate) fn agreed_interval(&self) -> Option<Duration> {
-        (self.state != State::AwaitingHello).then(|| self.interval())
+        self.has_begun().then(|| self.interval())
     }
 
     pub(crate) fn peer(&self) -> &About {

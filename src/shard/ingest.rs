@@ -84,20 +84,22 @@ impl Shard {
         self.counting.closed(peer, &reason);
         let id = peer.id;
         let node = peer.session.peer().node.clone();
+        let had_begun = peer.session.has_begun();
         let mut vnis: Vec<_> = peer.vnis.drain().collect();
         vnis.sort_unstable_by_key(|(vni, _)| *vni); // the order must not depend on hashes
         peer.outbox = crate::outbox::Outbox::default();
         peer.partial = Vec::new();
         peer.behind = std::collections::VecDeque::new();
         self.by_id.remove(&id);
-        *self.closed_by.entry(reason.name()).or_default() += 1;
+        let closed = if had_begun { &mut self.closed_by } else { &mut self.without_hello };
+        *closed.entry(reason.name()).or_default() += 1;
         for (vni, entry) in vnis {
             if let Some((place, _)) = entry.subscription {
                 self.remove_subscriber(vni, place);
             }
             self.request(vni, Request::Leave { peer: id, vni });
         }
-        self.closed.push(Closed { slot, peer: id, reason, node });
+        self.closed.push(Closed { slot, peer: id, reason, node, had_begun });
     }
 
     /// The rest of a message, then whole ones. The rest is joined byte-wise up to one message.
@@ -204,6 +206,7 @@ impl Shard {
     }
 
     fn hello(&mut self, now: Moment, slot: Slot) {
+        self.stats.sessions += 1;
         let Some(peer) = &mut self.peers[slot as usize] else { return };
         if self.settings.pacing && !peer.has(Capabilities::STREAM) {
             peer.pacer = Some(Box::new(Pacer::new(now)));

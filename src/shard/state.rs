@@ -52,6 +52,8 @@ pub(crate) struct Closed {
     pub(crate) peer: PeerId,
     pub(crate) reason: CloseReason,
     pub(crate) node: Box<str>,
+    /// Whether it was one: before the HELLO there is only a connection.
+    pub(crate) had_begun: bool,
 }
 
 /// Whether to go on reading a peer's socket.
@@ -95,6 +97,8 @@ pub(crate) struct Shard {
     pub(super) taps: Taps,
     /// Ended sessions by the reason's name.
     pub(super) closed_by: BTreeMap<&'static str, u64>,
+    /// Connections that ended without a HELLO by the reason's name.
+    pub(super) without_hello: BTreeMap<&'static str, u64>,
 
     // Connections.
     pub(super) peers: Vec<Option<Box<Peer>>>,
@@ -167,6 +171,7 @@ impl Shard {
             taps: Taps::default(),
             read_at: now,
             closed_by: BTreeMap::new(),
+            without_hello: BTreeMap::new(),
             peers: Vec::new(),
             free: Vec::new(),
             by_id: AHashMap::new(),
@@ -207,10 +212,9 @@ impl Shard {
         self.settings = settings;
     }
 
-    /// Begins a session on a fresh connection.
+    /// Awaits the HELLO of a fresh connection.
     pub(crate) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
         let peer = Some(Box::new(Peer::new(id, now, self.hasher.clone())));
-        self.stats.sessions += 1;
         let slot = if let Some(slot) = self.free.pop() {
             self.peers[slot as usize] = peer;
             slot

@@ -3,7 +3,7 @@
 /// Counts since the shard began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
-    /// Sessions begun.
+    /// Sessions begun: HELLOs received.
     pub sessions: u64,
     /// Sessions that reached ESTABLISHED.
     pub established: u64,

@@ -214,6 +214,16 @@ fn json_logs_are_json() {
 }
 
 #[test]
+fn a_check_of_the_port_is_logged_at_debug_level_only() {
+    let server = Process::start(&["--log-level", "debug"]);
+    drop(TcpStream::connect(server.address()).unwrap());
+    let line = server.logged("connection closed without HELLO", '\n');
+    assert!(line.contains("reason=closed by peer"), "{line}");
+    assert!(server.log().contains("DEBUG connection closed without HELLO"), "{}", server.log());
+    assert!(!server.log().contains("session closed"), "{}", server.log());
+}
+
+#[test]
 fn an_empty_filter_of_the_log_is_none() {
     let mut command = Command::new("sh");
     command.args(["-c", "RUST_LOG= exec \"$0\" \"$@\"", BINARY, "server", "--listen", "[::]:0"]);

@@ -9,8 +9,8 @@ use prost::Message as _;
 
 use crate::harness::client::{encode, frame, hello_of, modern_hello, plain_hello, update};
 use crate::harness::{
-    Bystanders, Client, Config, Reflector, ask, closed_by, counters, eventually, on_each_io, peers,
-    route, start,
+    Bystanders, Client, Config, Reflector, ask, closed_by, counters, eventually, gone_by,
+    on_each_io, peers, route, start,
 };
 
 on_each_io!(
@@ -19,6 +19,7 @@ on_each_io!(
     a_bad_beginning_ends_the_connection,
     half_a_bad_header_is_enough,
     a_peer_without_hello_is_closed_after_ten_seconds,
+    a_connection_without_hello_is_no_session,
     a_silent_peer_is_closed_after_two_and_a_half_intervals,
     a_peer_that_keeps_talking_is_kept,
     a_peer_that_closes_its_side_is_closed,
@@ -233,9 +234,10 @@ fn half_a_bad_header_is_enough(config: Config) {
 }
 
 fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
-    let (_reflector, address) = start(&config);
+    let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let began = Instant::now();
+    assert_eq!(gone_by(&reflector, "hello_timeout"), 0);
     let mut silent = Client::connect(address);
     let mut half = Client::connect(address);
     half.write(&encode([&Message::Hello(plain_hello())])[..3]);
@@ -243,6 +245,26 @@ fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
     assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());
     half.expect_closed();
     bystanders.exchange(&[]);
+    assert_eq!(gone_by(&reflector, "hello_timeout"), 2);
+    assert_eq!(closed_by(&reflector, "hello_timeout"), 0);
+}
+
+fn a_connection_without_hello_is_no_session(config: Config) {
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    for _ in 0..20 {
+        drop(Client::connect(address));
+    }
+    for _ in 0..3 {
+        let mut stranger = Client::connect(address);
+        stranger.write(b"GET / HTTP/1.1\r\n\r\n");
+        stranger.expect_closed();
+    }
+    let gone = || counters(&reflector).total.without_hello.values().sum::<u64>();
+    eventually("all of them are counted", || gone() == 23);
+    bystanders.exchange(&[]);
+    let total = counters(&reflector).total;
+    assert_eq!((total.stats.sessions, total.closed.len(), total.invalid.len()), (2, 0, 0));
 }
 
 fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {

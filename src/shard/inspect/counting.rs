@@ -40,7 +40,7 @@ impl Counting {
         self.established_ended += u64::from(peer.session.is_established());
         self.now.subscriptions -= peer.subscriptions;
         let counts = match reason {
-            CloseReason::Invalid(_) => &mut self.invalid,
+            CloseReason::Invalid(_) if peer.session.has_begun() => &mut self.invalid,
             CloseReason::MaxRoutes(_) | CloseReason::MaxSubscriptions(_) => &mut self.limits,
             _ => return,
         };
@@ -164,6 +164,7 @@ impl Shard {
             now,
             stats: self.stats,
             closed: self.closed_by.clone(),
+            without_hello: self.without_hello.clone(),
             invalid: invalid.clone(),
             limits: limits.clone(),
             skipped: skipped.clone(),

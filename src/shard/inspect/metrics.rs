@@ -35,7 +35,7 @@ impl std::ops::Sub for ByAction {
 /// shards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Holdings {
-    /// Sessions whose handshake is not complete.
+    /// Connections whose handshake is not complete, those without a HELLO included.
     pub connecting: u64,
     /// Sessions that are established.
     pub established: u64,
@@ -66,7 +66,9 @@ pub struct Metrics {
     pub stats: Stats,
     /// Sessions that ended, by [`CloseReason::name`](crate::CloseReason::name).
     pub closed: BTreeMap<&'static str, u64>,
-    /// Messages that ended their session because they were no valid message, by [`WireError::name`](crate::wire::WireError::name).
+    /// Connections that ended before their HELLO, by the same names: they are no sessions.
+    pub without_hello: BTreeMap<&'static str, u64>,
+    /// Messages that ended a session because they were no valid message, by [`WireError::name`](crate::wire::WireError::name).
     pub invalid: BTreeMap<&'static str, u64>,
     /// Times a limit ended a session or refused one, by the reason's name.
     pub limits: BTreeMap<&'static str, u64>,
@@ -94,11 +96,23 @@ pub struct Metrics {
 impl Metrics {
     /// Adds what another shard holds and has counted.
     pub fn merge(&mut self, other: &Self) {
-        let Self { now, stats, closed, invalid, limits, skipped, received, sent, .. } = self;
+        let Self {
+            now,
+            stats,
+            closed,
+            without_hello,
+            invalid,
+            limits,
+            skipped,
+            received,
+            sent,
+            ..
+        } = self;
         now.merge(&other.now);
         stats.merge(&other.stats);
         for (mine, theirs) in [
             (closed, &other.closed),
+            (without_hello, &other.without_hello),
             (invalid, &other.invalid),
             (limits, &other.limits),
             (skipped, &other.skipped),

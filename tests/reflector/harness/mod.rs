@@ -104,6 +104,11 @@ pub(crate) fn closed_by(reflector: &Reflector, reason: &str) -> u64 {
     counters(reflector).total.closed.get(reason).copied().unwrap_or_default()
 }
 
+/// Connections that ended before their HELLO for a reason, by its name.
+pub(crate) fn gone_by(reflector: &Reflector, reason: &str) -> u64 {
+    counters(reflector).total.without_hello.get(reason).copied().unwrap_or_default()
+}
+
 /// Waits until nothing is left of any session.
 pub(crate) fn expect_empty(reflector: &Reflector) {
     eventually("an empty reflector", || counters(reflector).total.now == Holdings::default());

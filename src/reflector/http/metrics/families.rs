@@ -86,14 +86,18 @@ fn sessions(text: &mut Text, counters: &Counters) {
     text.counter("metalbond_sessions_total", "Sessions by what happened to them, and why.")
         .sample(&[("event", "opened")], total.stats.sessions)
         .sample(&[("event", "established")], total.stats.established);
-    let names = CloseReason::NAMES.iter().chain(&WireError::ENDS);
-    let mut closed: BTreeMap<_, _> = names.map(|name| (*name, 0)).collect();
-    closed.extend(&total.closed);
-    for (reason, count) in closed {
+    for (reason, count) in with_zeros(&CloseReason::NAMES, &total.closed) {
         text.sample(&[("event", "closed"), ("reason", reason)], count);
     }
     for (reason, count) in refused.reasons() {
         text.sample(&[("event", "refused"), ("reason", reason)], count);
+    }
+    text.counter(
+        "metalbond_connections_without_hello_total",
+        "Connections that ended before their HELLO, which makes a session of them, and why.",
+    );
+    for (reason, count) in with_zeros(&CloseReason::NAMES_BEFORE_HELLO, &total.without_hello) {
+        text.sample(&[("reason", reason)], count);
     }
     text.counter("metalbond_limit_hits_total", "Times a limit ended a session or refused one.");
     let limits = [CloseReason::MaxRoutes(0), CloseReason::MaxSubscriptions(0)];
@@ -118,6 +122,17 @@ fn sessions(text: &mut Text, counters: &Counters) {
     for (why, count) in skipped {
         text.sample(&[("why", why)], count);
     }
+}
+
+/// Counts by reason; those that did not happen yet are there as well.
+fn with_zeros(
+    reasons: &[&'static str],
+    counts: &BTreeMap<&'static str, u64>,
+) -> BTreeMap<&'static str, u64> {
+    let names = reasons.iter().chain(&WireError::ENDS);
+    let mut all: BTreeMap<_, _> = names.map(|name| (*name, 0)).collect();
+    all.extend(counts);
+    all
 }
 
 fn updates(text: &mut Text, total: &Metrics) {
