@@ -108,7 +108,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     deny: Vec<Prefix>,
 
-    /// Sessions of one source (an IPv4 address, an IPv6 /64) at most; 0 is any number
+    /// Sessions of one source (an IPv4 address, an IPv6 /64, a link-local address) at most; 0 is any number
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_peers_per_source: u64,
 

@@ -3,9 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-/// An address as the reference takes it: `[::]:4711`, `:4711`, `host:4711`.
+use metalbond::io::zoned;
+
+/// An address as the reference takes it: `[::]:4711`, `:4711`, `host:4711`; and `[fe80::1%eth0]:4711`.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
+    if let Some(address) = zoned(&full) {
+        return address.map_err(|error| error.to_string());
+    }
     let mut found = full
         .to_socket_addrs()
         .map_err(|_| "expected ADDRESS:PORT, such as [::]:4711 or 192.0.2.1:4711".to_owned())?;
@@ -17,6 +22,9 @@ pub(super) fn local_address(text: &str) -> Result<SocketAddr, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let port = text.parse().map_err(|_| "expected a port from 0 to 65535".to_owned())?;
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if let Some(Err(error)) = zoned(text) {
+        return Err(error.to_string());
     }
     address(text).map_err(|_| {
         "expected PORT for this machine alone, or ADDRESS:PORT, such as 8080 or [::]:8080"
@@ -58,6 +66,9 @@ mod tests {
     fn addresses_are_taken_as_the_reference_takes_them() {
         assert_eq!(address(":4711"), Ok(SocketAddr::from(([0u16; 8], 4711))));
         assert_eq!(address("127.0.0.1:80"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(address("[fe80::1%7]:80"), Ok("[fe80::1%7]:80".parse().unwrap()));
+        assert!(address("[fe80::1%none-such]:80").unwrap_err().contains("none-such"));
+        assert!(local_address("[fe80::1]:80").unwrap_err().contains("fe80::1%eth0"));
         assert!(address("nonsense").is_err());
         assert!(address("[::]").is_err());
     }

@@ -16,7 +16,7 @@ mod hall;
 mod spare;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,19 +69,19 @@ pub(crate) trait Listener {
     type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next one, and where it comes from if that is an address. Dropping the future loses none.
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)>;
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)>;
 }
 
 impl Listener for TcpListener {
     type Socket = TcpStream;
 
-    async fn accept(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
+    async fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
         let (socket, remote) = Self::accept(self).await?;
         // Neither is needed to answer.
         socket.set_nodelay(true).ok();
         #[cfg(target_os = "linux")]
         socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
-        Ok((socket, Some(remote.ip())))
+        Ok((socket, Some(remote)))
     }
 }
 
@@ -89,7 +89,7 @@ impl Listener for TcpListener {
 impl Listener for tokio::net::UnixListener {
     type Socket = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)> {
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
         Ok((Self::accept(self).await?.0, None))
     }
 }
@@ -131,7 +131,7 @@ async fn with_a_spare<L: Listener>(
     listener: &L,
     spares: &mut Spares,
     hall: &Hall,
-) -> Option<(L::Socket, Option<IpAddr>)> {
+) -> Option<(L::Socket, Option<SocketAddr>)> {
     if !spares.give_up_one() {
         if !hall.close_one() {
             return None;

@@ -27,6 +27,7 @@ mod pin;
 mod runtime;
 mod stream;
 mod thread_time;
+mod zone;
 
 #[cfg(metalbond_uring)]
 mod probe;
@@ -57,3 +58,4 @@ pub use pin::{Pin, PinError};
 pub use runtime::{LocalRuntime, yield_turn};
 pub use stream::Stream;
 pub(crate) use thread_time::thread_time;
+pub use zone::{ZoneError, split_zone, zoned};

@@ -131,7 +131,7 @@ impl Acceptor {
         if total >= rules.max_peers {
             return Err(CloseReason::MaxPeers(rules.max_peers));
         }
-        rules.gate.admit(rules.began.elapsed(), remote.ip())
+        rules.gate.admit(rules.began.elapsed(), remote)
     }
 
     /// `false` when there is no shard left to take it.

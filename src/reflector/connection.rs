@@ -97,17 +97,16 @@ impl Connection {
         }
     }
 
-    /// Takes in the KEEPALIVE that has waited. Unless it comes from a peer that may be held again,
-    /// whatever comes next wakes the thread.
+    /// Takes in the KEEPALIVE that has waited. Whatever comes next wakes the thread.
     pub(super) fn let_go(&self, core: &Core) {
-        let fetched = {
-            let mut buffer = core.buffer.borrow_mut();
-            let fetched = self.stream.fetch(&mut buffer);
-            fetched.map(|n| self.received(core, &buffer[..n]))
-        };
+        let mut buffer = core.buffer.borrow_mut();
         // The end of the stream and errors wake the reader, who tells of them.
-        if !core.shard.borrow().is_held(self.slot) || fetched.is_err() {
-            self.is_held.set(false);
+        if let Ok(n) = self.stream.fetch(&mut buffer) {
+            self.received(core, &buffer[..n]);
+        }
+        drop(buffer);
+        core.shard.borrow_mut().fetched(self.slot);
+        if self.is_held.replace(false) {
             self.stream.set_low_water(1).ok();
         }
     }

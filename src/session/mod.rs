@@ -9,5 +9,5 @@ mod skipped;
 pub use close::CloseReason;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub(crate) use pacing::{Allowance, Pacer, Sight};
-pub(crate) use quiet::{LOW_WATER, Quiet};
+pub(crate) use quiet::{Hold, LOW_WATER, Quiet};
 pub(crate) use skipped::Skipped;

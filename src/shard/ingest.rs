@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use super::mesh::Request;
-use super::peer::{PeerVni, is_current};
+use super::peer::{Peer, PeerVni, is_current};
 use super::runs::{Run, Runs};
 use super::state::{Closed, Flow, Shard, Slot, Subscriber};
 use crate::ids::Moment;
@@ -32,10 +32,7 @@ impl Shard {
             return Flow::Closed;
         };
         if bytes.len() > HEADER_LEN {
-            peer.quiet.disturb();
-            if peer.held.take().is_some() {
-                self.holds.push((slot, false));
-            }
+            Self::disturb(&mut self.holds, slot, peer);
         }
         peer.counts.heard = now;
         peer.counts.bytes_received += bytes.len() as u64;
@@ -78,7 +75,7 @@ impl Shard {
             return;
         };
         peer.is_closed = true;
-        peer.held = None;
+        (peer.hold, peer.is_held) = (None, false);
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
@@ -170,10 +167,12 @@ impl Shard {
             Event::Keepalive { established } => {
                 peer.outbox.control(&Message::Keepalive);
                 Self::mark_ready(&mut self.ready, slot, peer);
-                if let Some(until) = peer.quiet.keepalive(now, peer.session.interval()) {
-                    peer.held = Some(until);
-                    self.held.push(Reverse((until, slot)));
-                    self.holds.push((slot, true));
+                if std::mem::take(&mut peer.is_held) {
+                    self.holds.push((slot, false));
+                }
+                peer.hold = peer.quiet.keepalive(now, peer.session.interval());
+                if let Some(hold) = peer.hold {
+                    self.held.push(Reverse((hold.from, slot)));
                 }
                 if established {
                     peer.counts.established = Some(now);
@@ -182,11 +181,13 @@ impl Shard {
                 }
             }
             Event::Subscribe(vni) => {
+                Self::disturb(&mut self.holds, slot, peer);
                 self.apply_runs(slot, runs)?;
                 runs.clear();
                 self.subscribe(slot, vni)?;
             }
             Event::Unsubscribe(vni) => {
+                Self::disturb(&mut self.holds, slot, peer);
                 self.apply_runs(slot, runs)?;
                 runs.clear();
                 self.unsubscribe(slot, vni);
@@ -203,6 +204,15 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// A peer has sent something else than a KEEPALIVE when it was due.
+    fn disturb(holds: &mut Vec<(Slot, bool)>, slot: Slot, peer: &mut Peer) {
+        peer.quiet.disturb();
+        peer.hold = None;
+        if std::mem::take(&mut peer.is_held) {
+            holds.push((slot, false));
+        }
     }
 
     fn hello(&mut self, now: Moment, slot: Slot) {

@@ -7,7 +7,7 @@ use ahash::{AHashMap, RandomState};
 use super::inspect::PeerCounts;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::session::{Pacer, Quiet, Session};
+use crate::session::{Hold, Pacer, Quiet, Session};
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Vni};
 
@@ -39,9 +39,10 @@ pub(crate) struct Peer {
     pub(super) pulls: u32,
     /// Routes that it announces, as the owners of the VNIs count them.
     pub(super) routes: i64,
-    /// Its rhythm, and until when its KEEPALIVEs wake nobody.
+    /// Its rhythm, when its KEEPALIVEs are to wake nobody, and whether they do so now.
     pub(super) quiet: Quiet,
-    pub(super) held: Option<Moment>,
+    pub(super) hold: Option<Hold>,
+    pub(super) is_held: bool,
     /// `None` for a peer that may be sent to at any pace.
     pub(super) pacer: Option<Box<Pacer>>,
     /// Whether a write is in flight.
@@ -76,7 +77,8 @@ impl Peer {
             pulls: 0,
             routes: 0,
             quiet: Quiet::default(),
-            held: None,
+            hold: None,
+            is_held: false,
             pacer: None,
             writing: false,
             progress: now,

@@ -114,7 +114,7 @@ pub(crate) struct Shard {
     pub(super) buffers: Vec<Gather>,
     /// Lent to the read that is being taken in.
     pub(super) runs: Runs,
-    /// When peers that are held are to be let go. May mention some that are no longer held.
+    /// When peers are to be held, and let go. May mention some for which that is off.
     pub(super) held: BinaryHeap<Reverse<(Moment, Slot)>>,
     /// Peers to hold (`true`) or to let go.
     pub(super) holds: Vec<(Slot, bool)>,
@@ -261,7 +261,8 @@ impl Shard {
             self.tick(now, now.since(self.next_tick) > TICK);
             self.next_tick = now + TICK;
         }
-        let mut next = self.let_go(now).map_or(self.next_tick, |then| then.min(self.next_tick));
+        let mut next =
+            self.see_to_holds(now).map_or(self.next_tick, |then| then.min(self.next_tick));
         if let Some(seal_at) = seal_at.filter(|_| !self.dirty.is_empty()) {
             next = next.min(seal_at);
         }
@@ -296,9 +297,11 @@ impl Shard {
         holds.append(&mut self.holds);
     }
 
-    /// Whether a peer's KEEPALIVEs need wake nobody.
-    pub(crate) fn is_held(&self, slot: Slot) -> bool {
-        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.held.is_some())
+    /// What had waited for the end of a peer's hold has been read.
+    pub(crate) fn fetched(&mut self, slot: Slot) {
+        if let Some(peer) = &mut self.peers[slot as usize] {
+            peer.quiet.fetched();
+        }
     }
 
     /// Sessions that became established since the last call, and what their peers said of

@@ -40,18 +40,23 @@ impl Shard {
         self.trim_lingering(now);
     }
 
-    /// Ends the holds that are over; when the next one is.
-    pub(super) fn let_go(&mut self, now: Moment) -> Option<Moment> {
-        while let Some(&Reverse((until, slot))) = self.held.peek() {
-            if until > now {
-                return Some(until);
+    /// Begins the holds that are due and ends those that are over; when the next one is.
+    pub(super) fn see_to_holds(&mut self, now: Moment) -> Option<Moment> {
+        while let Some(&Reverse((due, slot))) = self.held.peek() {
+            if due > now {
+                return Some(due);
             }
             self.held.pop();
-            if let Some(peer) = &mut self.peers[slot as usize]
-                && peer.held == Some(until)
-            {
-                peer.held = None;
+            let Some(peer) = &mut self.peers[slot as usize] else { continue };
+            let Some(hold) = peer.hold else { continue };
+            if peer.is_held && hold.until == due {
+                (peer.hold, peer.is_held) = (None, false);
+                peer.quiet.let_go();
                 self.holds.push((slot, false));
+            } else if !peer.is_held && hold.from == due {
+                peer.is_held = true;
+                self.held.push(Reverse((hold.until, slot)));
+                self.holds.push((slot, true));
             }
         }
         None

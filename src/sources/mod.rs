@@ -4,21 +4,30 @@
 
 mod counts;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use counts::{Counts, Place};
 
-/// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all.
+/// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all. Of link-local
+/// addresses, whose network is the same everywhere, the whole address and the interface that it is on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Source {
     V4(u32),
     V6(u64),
+    LinkLocal { address: u128, zone: u32 },
 }
 
 impl Source {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
+    pub(crate) fn of(remote: SocketAddr) -> Self {
+        match remote.ip().to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) if address.is_unicast_link_local() => {
+                let zone = match remote {
+                    SocketAddr::V6(remote) => remote.scope_id(),
+                    SocketAddr::V4(_) => 0,
+                };
+                Self::LinkLocal { address: address.to_bits(), zone }
+            }
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments().map(u64::from);
                 Self::V6(a << 48 | b << 32 | c << 16 | d)
@@ -32,15 +41,24 @@ mod tests {
     use super::*;
 
     fn is_same(one: &str, other: &str) -> bool {
-        Source::of(one.parse().unwrap()) == Source::of(other.parse().unwrap())
+        let source = |address: &str| Source::of(format!("{address}:47").parse().unwrap());
+        source(one) == source(other)
     }
 
     #[test]
     fn an_ipv6_source_is_a_network_and_an_ipv4_source_an_address() {
-        assert!(is_same("2001:db8::1", "2001:db8::ffff:0:0:1"));
-        assert!(!is_same("2001:db8::1", "2001:db8:0:1::1"));
-        assert!(is_same("192.0.2.1", "::ffff:192.0.2.1"));
+        assert!(is_same("[2001:db8::1]", "[2001:db8::ffff:0:0:1]"));
+        assert!(!is_same("[2001:db8::1]", "[2001:db8:0:1::1]"));
+        assert!(is_same("192.0.2.1", "[::ffff:192.0.2.1]"));
         assert!(!is_same("192.0.2.1", "192.0.2.2"));
-        assert!(!is_same("::", "0.0.0.0"));
+        assert!(!is_same("[::]", "0.0.0.0"));
+    }
+
+    #[test]
+    fn a_link_local_source_is_an_address_on_an_interface() {
+        assert!(is_same("[fe80::1%2]", "[fe80::1%2]"));
+        assert!(!is_same("[fe80::1%2]", "[fe80::2%2]"));
+        assert!(!is_same("[fe80::1%2]", "[fe80::1%3]"));
+        assert!(!is_same("[fe80::1%2]", "[2001:db8::1]"));
     }
 }

@@ -43,15 +43,15 @@ impl Hello {
         })
     }
 
-    /// The message to encode, its strings clipped whoever filled them in.
+    /// The message to encode, its strings made fit whoever filled them in.
     pub(super) fn to_proto(&self) -> proto::Hello {
         let Extensions { capabilities, agent, node } = self.extensions.clone().unwrap_or_default();
         proto::Hello {
             keepalive_interval: self.keepalive_interval,
             is_server: self.is_server,
             capabilities: capabilities.0,
-            agent: clipped(agent),
-            node: clipped(node),
+            agent: name(agent),
+            node: name(node),
         }
     }
 }
@@ -72,25 +72,43 @@ impl Extensions {
     /// The longest `agent` and `node`, in bytes.
     pub const MAX_STRING: usize = 255;
 
-    /// Extensions with `agent` and `node` cut, at a character, to [`Self::MAX_STRING`] bytes.
+    /// Extensions with `agent` and `node` made fit to be shown anywhere: without characters that act on
+    /// a terminal or hide what stands there (Unicode's categories Cc and Cf, and its line and paragraph
+    /// separators), each replaced by U+FFFD; and cut, at a character, to [`Self::MAX_STRING`] bytes.
     #[must_use]
     pub fn new(
         capabilities: Capabilities,
         agent: impl Into<String>,
         node: impl Into<String>,
     ) -> Self {
-        Self { capabilities, agent: clipped(agent.into()), node: clipped(node.into()) }
+        Self { capabilities, agent: name(agent.into()), node: name(node.into()) }
     }
 }
 
-/// `text` without the characters that reach beyond [`Extensions::MAX_STRING`] bytes.
-fn clipped(mut text: String) -> String {
+/// What [`Extensions::new`] makes of a text.
+fn name(mut text: String) -> String {
+    if text.contains(acts) {
+        text = text.replace(acts, "\u{fffd}");
+    }
     let mut end = Extensions::MAX_STRING.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     text.truncate(end);
     text
+}
+
+/// Whether a character does something where it is shown instead of being seen: controls (Cc), format
+/// characters (Cf, as of Unicode 16), and separators of lines and paragraphs (Zl, Zp).
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
 /// A set of things that a peer understands. Unknown bits are kept.

@@ -1,13 +1,15 @@
 //! `metalbond client`.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use metalbond::wire::{Hello, Message};
+
 use crate::process::{BINARY, Process, fails, sentence};
 use crate::promtool;
-use crate::sessions::{Client, PATIENCE};
+use crate::sessions::{Client, PATIENCE, encode, frame, plain_hello};
 
 #[test]
 fn a_bad_flag_or_value_of_the_client_is_named() {
@@ -72,7 +74,7 @@ fn what_one_leaf_announces_another_logs() {
 
 #[test]
 fn it_waits_for_its_servers_without_end_and_complains_once() {
-    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let listener = TcpListener::bind("[::1]:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let mut command = Command::new(BINARY);
@@ -162,4 +164,33 @@ fn a_leaf_without_its_server_lives_and_is_not_ready() {
     let leaf = Process::spawn(command);
     assert_eq!(get(&leaf, "/readyz"), ("503".to_owned(), "no server is connected\n".to_owned()));
     assert_eq!(get(&leaf, "/livez").0, "200");
+}
+
+#[test]
+fn a_skipped_message_of_a_server_is_logged_once_for_its_reason() {
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut command = Command::new(BINARY);
+    command.args(["client", "--server", &address, "--subscribe", "1"]);
+    let mut client = Process::spawn(command);
+    let bad = [frame(5, &[]), frame(5, &[0xff]), frame(5, &[])].concat();
+    let hello = encode([&Message::Hello(Hello { is_server: true, ..plain_hello() })]);
+    let bytes = [hello, frame(2, &[]), bad].concat();
+    // The same in each session, as a server does that reflects what it got.
+    for _ in 0..2 {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(&bytes).unwrap();
+        // It reads until the client has subscribed, and so has taken in what was sent.
+        let mut read = Vec::new();
+        while !read.windows(4).any(|bytes| bytes == [1, 0, 2, 3]) {
+            let mut buffer = [0; 1000];
+            let count = socket.read(&mut buffer).unwrap();
+            assert!(count > 0, "{}", client.log());
+            read.extend_from_slice(&buffer[..count]);
+        }
+    }
+    client.signal("TERM");
+    client.wait();
+    let log = client.log();
+    assert_eq!(log.matches("skipped a message that makes no sense").count(), 2, "{log}");
 }

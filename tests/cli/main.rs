@@ -18,3 +18,4 @@ mod server;
 #[path = "../reflector/harness/client.rs"]
 mod sessions;
 mod signals;
+mod zone;

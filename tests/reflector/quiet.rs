@@ -7,6 +7,7 @@ use crate::harness::{Client, Config, on_each_io, route, start};
 on_each_io!(
     regular_keepalives_are_answered_in_time,
     a_client_that_breaks_its_silence_is_heard_at_once,
+    what_is_as_short_as_a_keepalive_is_heard_at_once,
     the_end_of_a_silent_client_is_noticed_at_once,
 );
 
@@ -60,6 +61,26 @@ fn a_client_that_breaks_its_silence_is_heard_at_once(config: Config) {
         quiet.announce(&route(1, 2, 1));
         subscriber.expect_view([&route(1, 1, 1), &route(1, 2, 1)]);
         assert!(announced.elapsed() < AT_ONCE, "{:?}", announced.elapsed());
+    });
+}
+
+/// A SUBSCRIBE or an UNSUBSCRIBE of VNI 0 has no payload.
+fn what_is_as_short_as_a_keepalive_is_heard_at_once(config: Config) {
+    quiet_client(config, |quiet, other| {
+        other.announce(&route(0, 1, 2));
+        let asked = Instant::now();
+        quiet.subscribe(0);
+        quiet.expect_view([&route(0, 1, 2)]);
+        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+        quiet.announce(&route(0, 2, 1));
+        other.subscribe(0);
+        other.expect_view([&route(1, 1, 1), &route(0, 2, 1)]);
+        keep_alive(quiet, 6);
+        let left = Instant::now();
+        // It withdraws what was announced there.
+        quiet.unsubscribe(0);
+        other.expect_view([&route(1, 1, 1)]);
+        assert!(left.elapsed() < AT_ONCE, "{:?}", left.elapsed());
     });
 }
 

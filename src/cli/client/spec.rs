@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use metalbond::client::Route;
+use metalbond::io::{ZoneError, split_zone};
 use metalbond::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Where servers listen when nothing else is said.
@@ -29,8 +30,8 @@ pub(super) struct Excluded(pub(super) Vec<NextHopType>);
 pub(super) fn server(text: &str) -> Result<String, String> {
     let expected =
         || "expected HOST:PORT, such as [2001:db8::1]:4711 or rr1.example:4711".to_owned();
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
-        return Ok(format!("[{address}]:{PORT}"));
+    if let Some((address, zone)) = split_zone(text) {
+        return with_zone(address, zone, PORT);
     }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => {
@@ -38,21 +39,30 @@ pub(super) fn server(text: &str) -> Result<String, String> {
         }
         _ => (text, PORT),
     };
-    let is_bracketed = match host.strip_prefix('[') {
-        Some(rest) => {
-            let inner = rest.strip_suffix(']').ok_or_else(expected)?;
-            inner.parse::<Ipv6Addr>().map_err(|_| expected())?;
-            true
-        }
-        None => false,
-    };
+    if let Some(rest) = host.strip_prefix('[') {
+        let inner = rest.strip_suffix(']').ok_or_else(expected)?;
+        let (address, zone) = split_zone(inner).ok_or_else(expected)?;
+        return with_zone(address, zone, port);
+    }
     let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     match host {
         // As the reference connects: to this machine.
         "" if !text.is_empty() => Ok(format!("localhost:{port}")),
         "" => Err(expected()),
-        _ if is_bracketed || is_name => Ok(format!("{host}:{port}")),
+        _ if is_name => Ok(format!("{host}:{port}")),
         _ => Err(expected()),
+    }
+}
+
+/// An address that is given as such. The interface may come later, but it must be named.
+fn with_zone(address: Ipv6Addr, zone: Option<&str>, port: u16) -> Result<String, String> {
+    match zone {
+        None if address.is_unicast_link_local() => Err(ZoneError::Missing(address).to_string()),
+        None => Ok(format!("[{address}]:{port}")),
+        Some(_) if !address.is_unicast_link_local() => {
+            Err(ZoneError::NotLinkLocal(address).to_string())
+        }
+        Some(zone) => Ok(format!("[{address}%{zone}]:{port}")),
     }
 }
 
@@ -196,12 +206,20 @@ mod tests {
             ("rr1.example:4712", "rr1.example:4712"),
             ("rr1.example", "rr1.example:4711"),
             (":4711", "localhost:4711"),
+            ("[fe80::1%eth0]:4712", "[fe80::1%eth0]:4712"),
+            ("[fe80::1%2]", "[fe80::1%2]:4711"),
+            ("fe80::1%eth0.7", "[fe80::1%eth0.7]:4711"),
         ] {
             assert_eq!(server(text).as_deref(), Ok(expected), "{text}");
         }
         for text in ["", "rr1:", "rr1:x", "rr1:65536", "rr1:0", "[::1", "[x]:1", "a:b:1", "a b:1"] {
             refused(server(text), "HOST:PORT");
         }
+        for text in ["[fe80::1%]:1", "[fe80::1%a%b]:1", "rr1%eth0:1", "[192.0.2.1%eth0]:1"] {
+            refused(server(text), "HOST:PORT");
+        }
+        refused(server("[fe80::1]:4711"), "[fe80::1%eth0]");
+        refused(server("2001:db8::1%eth0"), "takes no zone");
     }
 
     #[test]

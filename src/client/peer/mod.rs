@@ -187,10 +187,52 @@ async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, Se
 async fn connect_to(address: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if let Some(local) = local {
-        socket.bind(SocketAddr::new(local, 0))?;
+        let mut from = SocketAddr::new(local, 0);
+        if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (&mut from, address)
+            && from.ip().is_unicast_link_local()
+        {
+            from.set_scope_id(to.scope_id()); // it is of the interface that leads there
+        }
+        socket.bind(from)?;
     }
+    open(socket, address).await
+}
+
+async fn open(socket: TcpSocket, address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = socket.connect(address).await?;
+    let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
+    if (local.ip(), local.port()) == (remote.ip(), remote.port()) {
+        // Nobody listens, and the kernel has chosen the very port as ours: both ends are this socket.
+        // Reset, so that the server gets its port at once.
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+        return Err(std::io::Error::other(
+            "nothing listens there, and the connection has met itself (the port is one that this \
+             machine gives to outgoing connections, see net.ipv4.ip_local_port_range)",
+        ));
+    }
     // Messages are gathered here; waiting for more in the kernel only delays them.
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_has_met_itself_is_refused() {
+        for local in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let socket = socket.unwrap();
+            // As the kernel does by chance when the server's port is among those that it gives out.
+            socket.bind(SocketAddr::new(local, 0)).unwrap();
+            let address = socket.local_addr().unwrap();
+            let error = open(socket, address).await.unwrap_err();
+            assert!(error.to_string().contains("has met itself"), "{error}");
+            // Its port is free at once.
+            std::net::TcpListener::bind(address).unwrap();
+        }
+    }
 }

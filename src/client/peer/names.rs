@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::io::zoned;
+
 /// For so long an answer that nobody waited for is good for who asks next: about the longest pause
 /// between two attempts. Without it a resolver that needs longer than an attempt would be of no use.
 const FRESH: Duration = Duration::from_secs(30);
@@ -37,6 +39,9 @@ enum LookUp {
 /// The addresses of `HOST:PORT`. Waits for as long as the resolver takes. Who stops waiting and asks
 /// again waits for the same look-up.
 pub(super) async fn look_up(address: &str) -> Answer {
+    if let Some(address) = zoned(address) {
+        return address.map(|address| vec![address]).map_err(|error| error.to_string());
+    }
     if let Ok(address) = address.parse() {
         return Ok(vec![address]);
     }

@@ -7,7 +7,7 @@ mod list;
 mod prefix;
 mod rate;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use list::AccessList;
@@ -51,9 +51,13 @@ impl Gate {
     /// since any fixed moment.
     ///
     /// The rate is asked last: what is refused for another reason does not use it up.
-    pub(super) fn admit(&mut self, now: Duration, remote: IpAddr) -> Result<Place, CloseReason> {
+    pub(super) fn admit(
+        &mut self,
+        now: Duration,
+        remote: SocketAddr,
+    ) -> Result<Place, CloseReason> {
         let Access { list, max_peers_per_source, connect_rate_per_source } = &self.access;
-        if !list.allows(remote) {
+        if !list.allows(remote.ip()) {
             return Err(CloseReason::Denied);
         }
         let source = Source::of(remote);
@@ -74,7 +78,7 @@ mod tests {
     use super::*;
 
     fn admit(gate: &mut Gate, second: u64, source: &str) -> Result<Place, &'static str> {
-        let remote = source.parse().unwrap();
+        let remote = SocketAddr::new(source.parse().unwrap(), 47);
         gate.admit(Duration::from_secs(second), remote).map_err(|reason| reason.name())
     }
 

@@ -10,7 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
@@ -195,7 +195,7 @@ impl Kept {
 impl Listener for Kept {
     type Socket = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<IpAddr>)> {
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
         loop {
             let listener = Rc::clone(&self.listener.borrow());
             tokio::select! {

@@ -1,8 +1,10 @@
 //! Bad input, and the error that each gets.
 
+use prost::Message as _;
+
 use crate::wire::{
-    Capabilities, Extensions, Frame, Hello, IpVersion, MAX_PAYLOAD, Message, MessageType, Update,
-    WireError, decode_update, split,
+    Capabilities, Extensions, Frame, HEADER_LEN, Hello, IpVersion, MAX_PAYLOAD, Message,
+    MessageType, Update, WireError, decode_update, proto, split,
 };
 
 #[test]
@@ -169,6 +171,57 @@ fn long_strings_are_clipped_at_a_character() {
         panic!("refused");
     };
     assert_eq!(extensions.agent, "é".repeat(127));
+}
+
+#[test]
+fn names_have_no_characters_that_act() {
+    let bad = [
+        "\u{1b}",
+        "\0",
+        "\n",
+        "\u{7f}",
+        "\u{9b}",
+        "\u{ad}",
+        "\u{61c}",
+        "\u{200b}",
+        "\u{200e}",
+        "\u{2028}",
+        "\u{2029}",
+        "\u{202e}",
+        "\u{2060}",
+        "\u{2066}",
+        "\u{206f}",
+        "\u{feff}",
+        "\u{fffb}",
+        "\u{1d173}",
+        "\u{e0001}",
+        "\u{e007f}",
+    ];
+    for bad in bad {
+        let said = format!("a{bad}[31mé漢 b{bad}");
+        let shown = "a\u{fffd}[31mé漢 b\u{fffd}";
+        let payload = proto::Hello {
+            keepalive_interval: 5,
+            agent: said.clone(),
+            node: said.clone(),
+            ..proto::Hello::default()
+        };
+        let Ok(Message::Hello(Hello { extensions: Some(heard), .. })) =
+            decode(MessageType::Hello, &payload.encode_to_vec())
+        else {
+            panic!("refused");
+        };
+        assert_eq!((&*heard.agent, &*heard.node), (shown, shown), "{}", bad.escape_unicode());
+        // What we send is as fit, also when it was put together by hand.
+        let extensions = Extensions { agent: said.clone(), node: said, ..Extensions::default() };
+        let hello = Hello { keepalive_interval: 5, is_server: false, extensions: Some(extensions) };
+        let mut bytes = Vec::new();
+        Message::Hello(hello).encode_into(&mut bytes);
+        let hello = proto::Hello::decode(&bytes[HEADER_LEN..]).unwrap();
+        assert_eq!((&*hello.agent, &*hello.node), (shown, shown));
+    }
+    // They grow by what takes their place, and are cut all the same.
+    assert_eq!(Extensions::new(Capabilities::default(), "\0".repeat(255), "").agent.len(), 255);
 }
 
 #[test]
