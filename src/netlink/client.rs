@@ -1,10 +1,13 @@
 //! The handle that the leaf holds: [`NetlinkClient`].
 
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::board::Board;
 use super::config::{Config, Mode, StartError};
 use super::fib::{Summary, UNUSABLE_KINDS};
 use super::writer::{self, COMMANDS, Command};
@@ -22,13 +25,14 @@ use crate::wire::{Update, Vni};
 #[derive(Debug)]
 pub struct NetlinkClient {
     commands: mpsc::Sender<Command>,
+    board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Asks a [`NetlinkClient`] how things stand, from anywhere.
+/// Tells how things stand with a [`NetlinkClient`], from anywhere.
 #[derive(Clone, Debug)]
 pub struct NetlinkStatus {
-    commands: mpsc::WeakSender<Command>,
+    board: Arc<Board>,
 }
 
 /// How things stand with the routes in the kernel.
@@ -60,6 +64,9 @@ pub struct Status {
     pub repairs: u64,
     /// Times that everything was compared with the kernel.
     pub reconciles: u64,
+    /// For how long the kernel has not answered the request that is under way; zero while there is
+    /// none. All other numbers are as old as this.
+    pub silent: Duration,
 }
 
 impl Status {
@@ -77,6 +84,7 @@ impl Status {
             refusals: summary.counts.refusals,
             repairs: summary.counts.repairs,
             reconciles: summary.counts.reconciles,
+            silent: Duration::ZERO,
         }
     }
 }
@@ -93,44 +101,41 @@ impl NetlinkClient {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
         let (ready, started) = channel();
+        let board = Board::new();
+        let shown = board.clone();
         let thread = Builder::new()
             .name("netlink".to_owned())
-            .spawn(move || writer::run(config, inlet, ready))
+            .spawn(move || writer::run(config, inlet, ready, shown))
             .map_err(StartError::Thread)?;
         // A thread that ends without a word has panicked, and said so.
         started
             .recv()
             .unwrap_or_else(|gone| Err(StartError::Thread(std::io::Error::other(gone))))?;
-        Ok(Self { commands, thread: Some(thread) })
+        Ok(Self { commands, board, thread: Some(thread) })
     }
 
     /// A handle that asks how things stand.
     #[must_use]
     pub fn status(&self) -> NetlinkStatus {
-        NetlinkStatus { commands: self.commands.downgrade() }
+        NetlinkStatus { board: self.board.clone() }
     }
 
     /// Hands a command to the thread and waits for its answer. `None` when it has ended.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
-        ask(&self.commands, command).await
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.ok()?;
+        answered.await.ok()
     }
 }
 
-async fn ask<T>(
-    commands: &mpsc::Sender<Command>,
-    command: impl FnOnce(oneshot::Sender<T>) -> Command,
-) -> Option<T> {
-    let (answer, answered) = oneshot::channel();
-    commands.send(command(answer)).await.ok()?;
-    answered.await.ok()
-}
-
 impl NetlinkStatus {
-    /// How things stand now; `None` when the client has stopped. Waits for a flush under way.
+    /// How things stand; `None` when the client has stopped.
     ///
-    /// May be dropped while it waits.
-    pub async fn get(&self) -> Option<Status> {
-        ask(&self.commands.upgrade()?, Command::Status).await
+    /// Never waits: while a request is under way these are the numbers from before it, and
+    /// [`Status::silent`] says how old they are.
+    #[must_use]
+    pub fn get(&self) -> Option<Status> {
+        self.board.read()
     }
 }
 

@@ -8,9 +8,11 @@
 //!
 //! * [`NetlinkClient`]: the handle; a [`crate::client::NetworkClient`].
 //! * `writer`: the one thread that owns both sockets.
+//! * `board`: the last numbers, which anybody may read while the kernel is silent.
 //! * `fib`: what is wanted and what is there, and what must be asked; pure.
 //! * `kernel`: sockets, encoding and decoding.
 
+mod board;
 mod client;
 mod config;
 mod fib;

@@ -5,8 +5,10 @@
 //! looks and writes until all is as it should be. Bounds: [`COMMANDS`] commands wait; the one who
 //! hands over more waits for its turn. Decides nothing: that is the state machine's.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
+use super::board::{Board, Ending};
 use super::client::Status;
 use super::config::{Config, Mode, StartError};
 use super::fib::{Fib, Kind, Look};
@@ -38,7 +41,6 @@ pub(super) type Results = Vec<Result<(), RouteError>>;
 pub(super) enum Command {
     Apply(Vec<Update>, oneshot::Sender<Results>),
     Complete(Vni, oneshot::Sender<()>),
-    Status(oneshot::Sender<Status>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -48,13 +50,15 @@ pub(super) fn run(
     config: Config,
     mut commands: mpsc::Receiver<Command>,
     ready: Sender<Result<(), StartError>>,
+    board: Arc<Board>,
 ) {
+    let _ending = Ending(board.clone());
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(ready.send(Err(StartError::Thread(error)))),
     };
     runtime.block_on(async {
-        match Writer::open(config) {
+        match Writer::open(config, board) {
             Ok(mut writer) => {
                 drop(ready.send(Ok(())));
                 drop(ready);
@@ -74,6 +78,7 @@ struct Writer {
     /// `None` while there is none.
     monitor: Option<Monitor>,
     fib: Fib,
+    board: Arc<Board>,
     began: Instant,
     /// When sockets may be opened anew.
     reopen: Instant,
@@ -87,7 +92,7 @@ enum Input {
 
 impl Writer {
     /// Checks everything, listens, and takes in what an earlier run left.
-    fn open(config: Config) -> Result<Self, StartError> {
+    fn open(config: Config, board: Arc<Board>) -> Result<Self, StartError> {
         let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
         let device = kernel.device(&config.device).map_err(StartError::Kernel)?;
         let device = device.ok_or_else(|| StartError::NoDevice(config.device.clone()))?;
@@ -117,11 +122,13 @@ impl Writer {
         }
         let began = Instant::now();
         let monitor = Some(monitor);
-        let mut this = Self { config, mode, objects, kernel, monitor, fib, began, reopen: began };
+        let mut this =
+            Self { config, mode, objects, kernel, monitor, fib, board, began, reopen: began };
         this.fib.saw_device(Some(device), this.now());
         while let Some(look) = this.fib.look(this.now()) {
             this.take(look).map_err(StartError::Kernel)?;
         }
+        this.show();
         let found = this.fib.summary();
         let (routes, nexthops) = (found.installed, found.objects);
         info!(device = this.config.device, ?mode, routes, nexthops, "writing routes");
@@ -214,9 +221,6 @@ impl Writer {
                 self.flush();
                 answer.send(()).ok();
             }
-            Command::Status(answer) => {
-                answer.send(Status::new(self.mode, &self.fib.summary())).ok();
-            }
             Command::Stop(answer) => {
                 answer.send(()).ok();
             }
@@ -232,38 +236,64 @@ impl Writer {
                     self.fib.look_failed(look, &error.to_string(), now);
                 }
             } else if self.fib.plan(now) {
-                let results = self.kernel.apply(self.fib.requests());
+                let (kernel, requests) = (&mut self.kernel, self.fib.requests());
+                let results = self.board.waiting(|| kernel.apply(requests));
                 if let Err(error) = &results {
                     warn!(%error, "cannot write to the kernel: trying again");
                     self.lose_sockets();
                 }
                 self.fib.settle(results, self.now());
             } else {
+                self.show();
                 return;
             }
+            self.show();
         }
+    }
+
+    fn show(&self) {
+        self.board.show(Status::new(self.mode, &self.fib.summary()));
     }
 
     fn take(&mut self, look: Look) -> io::Result<()> {
         match look {
             Look::Device => {
-                let device = self.kernel.device(&self.config.device)?;
+                let (kernel, name) = (&mut self.kernel, &self.config.device);
+                let device = self.board.waiting(|| kernel.device(name))?;
                 self.fib.saw_device(device, self.now());
             }
             Look::OwnAddresses => {
-                let own = self.kernel.own_addresses()?;
+                let own = self.board.waiting(|| self.kernel.own_addresses())?;
                 self.fib.saw_own(own);
             }
             Look::Objects => {
-                let dump = if self.objects { self.kernel.objects()? } else { Vec::new() };
+                let dump = match self.objects {
+                    true => self.board.waiting(|| self.kernel.objects())?,
+                    false => Vec::new(),
+                };
                 self.fib.saw_objects(dump, self.now());
             }
+            Look::Lost => {
+                let (kernel, ids) = (&mut self.kernel, self.fib.lost());
+                let found = self.board.waiting(|| kernel.objects_by_id(&ids))?;
+                self.fib.saw_lost(&found, self.now());
+            }
+            Look::Users => {
+                let used = self.users()?;
+                self.fib.saw_users(used, self.now());
+            }
             Look::Routes(table) => {
-                let dump = self.kernel.routes(table, None)?;
+                let dump = self.board.waiting(|| self.kernel.routes(table, None))?;
                 self.fib.saw_routes(table, dump, self.now());
             }
         }
         Ok(())
+    }
+
+    /// The nexthop objects that routes of any table use.
+    fn users(&mut self) -> io::Result<BTreeSet<u32>> {
+        let none = BTreeSet::new();
+        self.board.waiting(|| self.kernel.objects_used_beside(&none))
     }
 
     /// The request socket may be of no use any more: both are opened anew, because each knows the
@@ -297,8 +327,17 @@ impl Writer {
             // Whatever is there of ours goes, known or not.
             self.fib.look_at_all(self.now());
             self.flush();
+            // Routes first: an object that goes takes all routes along that use it, and for each
+            // the kernel looks through the whole table.
             self.fib.clear();
             self.flush();
+            match self.users() {
+                Ok(used) => {
+                    self.fib.spare(used, self.now());
+                    self.flush();
+                }
+                Err(error) => warn!(%error, "cannot tell who uses the nexthop objects: they stay"),
+            }
         }
         self.log();
         let left = self.fib.summary();
@@ -310,7 +349,9 @@ impl Writer {
         for (kind, line) in self.fib.lines(now) {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
-                Kind::Conflict | Kind::Repair | Kind::Down | Kind::Unusable => warn!("{line}"),
+                Kind::Conflict | Kind::Repair | Kind::Deleter | Kind::Down | Kind::Unusable => {
+                    warn!("{line}")
+                }
                 Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
             }
         }

@@ -215,6 +215,8 @@ fn what_the_kernel_lacks_is_said() {
         scene.browser.until("the device", &card("Tunnel device", "up"));
         scene.browser.until_says("because another protocol's are in their way: 1.");
         scene.browser.picture("leaf-kernel");
+        scene.browser.eval(&answer("silent_seconds: 61.5"));
+        scene.browser.until_says("The kernel has not answered for 61 s.");
         scene.browser.eval(&answer("device_up: false, installed: 0, refused: 4, conflicts: 0"));
         scene.browser.until_says("The tunnel device is missing or down");
         scene.browser.until_says("Routes that the kernel refuses: 4. Its reasons are in the log.");

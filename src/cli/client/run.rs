@@ -14,6 +14,12 @@ use super::{Args, Installation};
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
+/// How long the kernel may take to answer before that is worth a line.
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+const SILENT: Duration = Duration::from_secs(5);
+/// Between looks for that.
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+const LOOK: Duration = Duration::from_secs(1);
 /// Changes told of one batch; of the others only the number.
 const TOLD_MAX: usize = 20;
 
@@ -137,8 +143,31 @@ async fn install(
         client.complete(vni).await;
     }
     let kernel = client.status();
+    tokio::spawn(tell_silence(kernel.clone()));
     let leaf = MetalBond::with_network_client(config, client);
     Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel)))
+}
+
+/// Logs that the kernel does not answer, which who waits for it cannot say.
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+async fn tell_silence(kernel: metalbond::netlink::NetlinkStatus) {
+    let mut told = Duration::ZERO;
+    while let Some(status) = kernel.get() {
+        let (seconds, before) = (status.silent.as_secs(), told.as_secs());
+        if status.silent < told {
+            info!(seconds = before, "the kernel answers again");
+            told = Duration::ZERO;
+        } else if status.silent >= SILENT && (told.is_zero() || status.silent >= told * 2) {
+            warn!(
+                seconds,
+                "the kernel does not answer: no route is written meanwhile; another program may hold \
+                 the kernel's lock of networking, or a device with many nexthop objects may be going \
+                 away (see docs/leaf.md)"
+            );
+            told = status.silent;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]

@@ -5,23 +5,32 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use tokio::time::timeout;
 
-use super::{ApiError, Kernel, Sources};
+use super::{ApiError, Kernel, STUCK, Sources};
 use crate::client::{Error, PeerState};
 use crate::http::process;
 use crate::http::text::{CONTENT_TYPE as TEXT, Text};
 
 pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoResponse, ApiError> {
-    let mut text = Text::default();
-    leaf(&mut text, &sources).await?;
+    // What can be told without the leaf is told even when it does not answer.
+    let (mut text, answers) = match timeout(STUCK, leaf(&sources)).await {
+        Ok(text) => (text?, 1),
+        Err(_) => (Text::default(), 0),
+    };
+    text.gauge("metalbond_build_info", "Always 1; the version that runs.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.gauge("metalbond_leaf_answers", "1 while the leaf answers; else what it knows is absent.")
+        .sample(&[], answers);
     if let Some(status) = &sources.kernel {
-        kernel(&mut text, status).await;
+        kernel(&mut text, status);
     }
     process::write(&mut text);
     Ok(([(CONTENT_TYPE, TEXT)], text.finish()))
 }
 
-async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
+async fn leaf(sources: &Sources) -> Result<Text, Error> {
+    let mut text = Text::default();
     let leaf = &sources.leaf;
     let states = [
         PeerState::Connecting,
@@ -40,8 +49,6 @@ async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
         }
         sessions.push((address, peer.sessions));
     }
-    text.gauge("metalbond_build_info", "Always 1; the version that runs.")
-        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.gauge("metalbond_peers", "Servers by the state of their session.");
     for (state, count) in by_state {
         text.sample(&[("state", &*state.to_string().to_lowercase())], count);
@@ -76,12 +83,12 @@ async fn leaf(text: &mut Text, sources: &Sources) -> Result<(), Error> {
         "Of those, the ones whose table is not here whole.",
     )
     .sample(&[], behind);
-    Ok(())
+    Ok(text)
 }
 
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-async fn kernel(text: &mut Text, kernel: &Kernel) {
-    let Some(status) = kernel.get().await else { return };
+fn kernel(text: &mut Text, kernel: &Kernel) {
+    let Some(status) = kernel.get() else { return };
     text.gauge("metalbond_kernel_routes", "Routes by how they stand with the kernel.")
         .sample(&[("state", "desired")], status.desired)
         .sample(&[("state", "installed")], status.installed)
@@ -98,6 +105,11 @@ async fn kernel(text: &mut Text, kernel: &Kernel) {
         .sample(&[], status.objects);
     text.gauge("metalbond_kernel_device_up", "1 while the tunnel device is there and up.")
         .sample(&[], u8::from(status.device_up));
+    text.gauge(
+        "metalbond_kernel_silent_seconds",
+        "How long the kernel has not answered the request that is under way.",
+    )
+    .sample(&[], status.silent.as_secs_f64());
     let counters = [
         ("metalbond_kernel_requests_total", "Requests made of the kernel.", status.requests),
         ("metalbond_kernel_refusals_total", "Requests that it refused.", status.refusals),
@@ -116,6 +128,6 @@ async fn kernel(text: &mut Text, kernel: &Kernel) {
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn kernel(_: &mut Text, kernel: &Kernel) {
+fn kernel(_: &mut Text, kernel: &Kernel) {
     match *kernel {}
 }

@@ -3,11 +3,12 @@
 //! Called with whole dumps, taken while no request is under way. At start this adopts what an
 //! earlier run left; later it finds what events did not tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::drift::Link;
 use super::notes::Kind;
-use super::retry::Why;
+use super::objects::Lost;
+use super::retry::{Drift, Why};
 use super::routes::Actual;
 use super::{Fib, conflict};
 use crate::ids::Moment;
@@ -20,15 +21,25 @@ impl Fib {
             None => Link::Gone,
             Some(Device { kind: Err(why), .. }) => Link::Unfit(why),
             Some(Device { up: false, index, .. }) => Link::Down { index },
-            Some(Device { kind: Ok(kind), index, .. }) => Link::Up { index, kind },
+            Some(Device { kind: Ok(kind), index, abilities, .. }) => {
+                Link::Up { index, kind, abilities }
+            }
         };
         self.set_link(link, now);
     }
 
     /// Takes in all nexthop objects.
     pub(crate) fn saw_objects(&mut self, dump: Vec<Object>, now: Moment) {
+        self.lost.clear();
         let lost = self.objects.saw(dump);
         self.mend(&lost, now);
+    }
+
+    /// Takes in which objects routes of any table use.
+    pub(crate) fn saw_users(&mut self, used: BTreeSet<u32>, now: Moment) {
+        if self.objects.take_unused(used) {
+            self.mend(&Lost::default(), now);
+        }
     }
 
     /// Takes in all routes of a table, whoever installed them.
@@ -68,7 +79,7 @@ impl Fib {
                 .collect();
             for id in missing {
                 self.set_actual(id, Actual::Absent);
-                self.drift(id, now);
+                self.drift(id, Drift::Deleted, now);
             }
         }
         self.judge(table, &foreign, now);
@@ -83,7 +94,7 @@ impl Fib {
             let wanted = !self.routes[id].wanted.is_empty();
             self.set_actual(id, actual);
             if wanted && was {
-                self.drift(id, now);
+                self.drift(id, Drift::Changed, now);
             } else if wanted {
                 // It came while somebody announced it: whether it is right will be seen.
                 self.touch(id);

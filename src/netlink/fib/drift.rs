@@ -3,13 +3,23 @@
 //! Events are hints: what they say of a route of ours is believed, what can't be known from them is
 //! looked at. Nothing is repaired here; routes are only put on the list of those to be examined.
 
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
 use super::notes::Kind;
 use super::objects::Lost;
-use super::retry::Why;
+use super::retry::{Drift, Why};
 use super::routes::Actual;
 use super::{Fib, Look};
 use crate::ids::Moment;
-use crate::netlink::kernel::{Event, OWN_ADDRESSES, RouteKey, TunnelKind};
+use crate::netlink::kernel::{Abilities, Event, OWN_ADDRESSES, Object, RouteKey, TunnelKind};
+use crate::wire::Destination;
+
+/// Between two hints at who may delete routes.
+const HINTS: Duration = Duration::from_secs(600);
+/// The MTU below which Linux has no IPv6 on a device.
+const IPV6_MTU: u32 = 1280;
+const IPV6_MULTICAST: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0));
 
 /// The tunnel device.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +33,7 @@ pub(crate) enum Link {
     Up {
         index: u32,
         kind: TunnelKind,
+        abilities: Abilities,
     },
 }
 
@@ -33,8 +44,31 @@ impl Link {
             Self::Gone => format!("there is no device {name}"),
             Self::Down { .. } => format!("the tunnel device {name} is down"),
             Self::Unfit(why) => why.clone(),
-            Self::Up { .. } => format!("the tunnel device {name} is up"),
+            Self::Up { .. } => match self.no_ipv6(name) {
+                None => format!("the tunnel device {name} is up"),
+                Some(why) => format!(
+                    "the tunnel device {name} is up without IPv6: IPv4 routes are installed, IPv6 \
+                     routes wait until that changes; {why}"
+                ),
+            },
         }
+    }
+
+    /// Why the kernel takes no IPv6 route, and what would help; `None` when it does, or takes none
+    /// at all.
+    pub(crate) fn no_ipv6(&self, name: &str) -> Option<String> {
+        let Self::Up { abilities: Abilities { mtu, ipv6: false }, .. } = self else { return None };
+        Some(if *mtu < IPV6_MTU {
+            format!(
+                "the tunnel device {name} has an MTU of {mtu}, and IPv6 needs {IPV6_MTU}: `ip link \
+                 set {name} mtu {IPV6_MTU}`"
+            )
+        } else {
+            format!(
+                "IPv6 is disabled on the tunnel device {name}: `sysctl \
+                 net.ipv6.conf.{name}.disable_ipv6=0`"
+            )
+        })
     }
 
     fn index(&self) -> Option<u32> {
@@ -53,6 +87,9 @@ impl Fib {
                 if key.table == OWN_ADDRESSES =>
             {
                 self.looks.ask(Look::OwnAddresses, now);
+                if tells_of_ipv6(key) {
+                    self.looks.ask(Look::Device, now);
+                }
             }
             Event::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
             Event::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
@@ -66,7 +103,9 @@ impl Fib {
                     self.lost.insert(*id);
                 }
             }
-            Event::DeviceSet { index, name, up } => self.device_set(*index, name, *up, now),
+            Event::DeviceSet { index, name, up, abilities } => {
+                self.device_set(*index, name, *up, *abilities, now);
+            }
             Event::DeviceDeleted { index, name } => {
                 if self.link.index() == Some(*index) || *name == self.settings.device {
                     self.set_link(Link::Gone, now);
@@ -111,18 +150,20 @@ impl Fib {
             }
         } else if self.routes[id].actual != Actual::Absent {
             self.set_actual(id, Actual::Absent);
-            self.drift(id, now);
+            self.drift(id, Drift::Deleted, now);
         }
     }
 
-    fn device_set(&mut self, index: u32, name: &str, up: bool, now: Moment) {
+    fn device_set(&mut self, index: u32, name: &str, up: bool, abilities: Abilities, now: Moment) {
         let known = self.link.index() == Some(index);
         let named = name == self.settings.device;
         if known && !up {
             // The kernel drops everything on it, mostly without a word.
             self.set_link(Link::Down { index }, now);
         }
-        let same = known && named && up && matches!(self.link, Link::Up { .. });
+        let same = named
+            && up
+            && matches!(self.link, Link::Up { index: i, abilities: a, .. } if i == index && a == abilities);
         if (known || named) && !same {
             self.looks.at(Look::Device, now);
         }
@@ -135,7 +176,13 @@ impl Fib {
             return;
         }
         let up = matches!(link, Link::Up { .. });
-        let kind = if up { Kind::Up } else { Kind::Down };
+        if same_but_for_mtu(&self.link, &link) {
+            self.link = link;
+            self.retry_refused();
+            return;
+        }
+        let lacks = link.no_ipv6(&self.settings.device).is_some() && !self.settings.ipv4_only;
+        let kind = if up && !lacks { Kind::Up } else { Kind::Down };
         self.notes.add(kind, link.describe(&self.settings.device));
         self.link = link;
         self.look_at_all(now);
@@ -148,12 +195,26 @@ impl Fib {
         }
     }
 
-    /// Sees to objects that events say are deleted.
-    pub(super) fn heal(&mut self, now: Moment) {
-        if !self.lost.is_empty() {
-            let lost = self.objects.lose(&std::mem::take(&mut self.lost));
-            self.mend(&lost, now);
+    /// The device has changed: what the kernel refused it may take now.
+    fn retry_refused(&mut self) {
+        let refused = self.troubles.iter().filter(|(_, why)| matches!(why, Why::Refused(_)));
+        let ids: Vec<_> = refused.map(|(id, _)| id).collect();
+        for id in ids {
+            self.touch(id);
         }
+    }
+
+    /// Takes in those of the objects of [`Look::Lost`] that the kernel has. An event may be older
+    /// than an object of ours that has got the same id since.
+    pub(crate) fn saw_lost(&mut self, found: &[Object], now: Moment) {
+        let mut ids = std::mem::take(&mut self.lost);
+        for object in found {
+            if self.objects.confirm(object) {
+                ids.remove(&object.id);
+            }
+        }
+        let lost = self.objects.lose(&ids);
+        self.mend(&lost, now);
     }
 
     /// Finds the routes that lost their objects, and counts the users of all others.
@@ -165,9 +226,10 @@ impl Fib {
                 if lost.gone.contains(&object) {
                     // The kernel deletes IPv4 routes together with their object, silently.
                     self.set_actual(id, Actual::Absent);
-                    self.drift(id, now);
+                    self.drift(id, Drift::Deleted, now);
                 } else if lost.changed.contains(&object) {
-                    self.drift(id, now);
+                    // A group that a member was deleted of, mostly.
+                    self.drift(id, Drift::Deleted, now);
                 }
             }
         }
@@ -179,7 +241,7 @@ impl Fib {
     }
 
     /// The kernel's state of a route is not what was installed.
-    pub(super) fn drift(&mut self, id: u32, now: Moment) {
+    pub(super) fn drift(&mut self, id: u32, drift: Drift, now: Moment) {
         let slot = &mut self.routes[id];
         if slot.wanted.is_empty() {
             if slot.actual == Actual::Absent {
@@ -198,10 +260,32 @@ impl Fib {
         }
         self.counts.repairs += 1;
         let key = slot.key;
-        self.notes.add(Kind::Repair, format_args!("{key} was changed by others"));
-        if self.troubles.repair(id, now).is_none() {
+        let what = match drift {
+            Drift::Deleted => "deleted",
+            Drift::Changed => "changed",
+        };
+        self.notes.add(Kind::Repair, format_args!("{key} was {what} by others"));
+        let verdict = self.troubles.repair(id, drift, now);
+        if verdict.at_once {
             self.touch(id);
         }
+        if verdict.again {
+            self.hint_at_networkd(now);
+        }
+    }
+
+    /// Names who is known to delete routes again and again, every now and then.
+    fn hint_at_networkd(&mut self, now: Moment) {
+        if self.hinted.is_some_and(|at| now.since(at) < HINTS) {
+            return;
+        }
+        self.hinted = Some(now);
+        self.notes.add(
+            Kind::Deleter,
+            "another program deletes these routes or their nexthop objects again and again; they are \
+             put back each time. If it is systemd-networkd, set ManageForeignNextHops=no and \
+             ManageForeignRoutes=no under [Network] in networkd.conf",
+        );
     }
 
     /// A route that was in the way is gone.
@@ -212,5 +296,23 @@ impl Fib {
         }
         self.troubles.clear(id);
         self.touch(id);
+    }
+}
+
+/// Whether the change of a route of the table `local` says that some device has got or lost IPv6,
+/// which the kernel tells
+/// in no other way when `disable_ipv6` is written: the device's route for multicast.
+fn tells_of_ipv6(key: &RouteKey) -> bool {
+    let is_multicast = |to: Destination| to.prefix_len() == 8 && to.addr() == IPV6_MULTICAST;
+    is_multicast(key.destination)
+}
+
+fn same_but_for_mtu(one: &Link, other: &Link) -> bool {
+    match (one, other) {
+        (
+            Link::Up { index, kind, abilities },
+            Link::Up { index: other_index, kind: other_kind, abilities: others },
+        ) => index == other_index && kind == other_kind && abilities.ipv6 == others.ipv6,
+        _ => false,
     }
 }

@@ -23,8 +23,12 @@ pub(crate) enum Look {
     /// The addresses that this host takes packets for.
     OwnAddresses,
     Objects,
+    /// Own objects that events say are deleted: their ids may be in use again.
+    Lost,
     /// A table's routes, whoever installed them.
     Routes(u32),
+    /// The objects that routes of any table use.
+    Users,
 }
 
 impl fmt::Display for Look {
@@ -33,6 +37,8 @@ impl fmt::Display for Look {
             Self::Device => f.write_str("the tunnel device"),
             Self::OwnAddresses => f.write_str("this host's own addresses"),
             Self::Objects => f.write_str("the nexthop objects"),
+            Self::Lost => f.write_str("nexthop objects that were deleted"),
+            Self::Users => f.write_str("the routes that use nexthop objects"),
             Self::Routes(table) => write!(f, "the routes of table {table}"),
         }
     }

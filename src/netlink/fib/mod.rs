@@ -12,6 +12,7 @@
 //! * `settings`: what an announcement means for the kernel.
 //! * `routes`: slots: per route what is wanted and what is there.
 //! * `objects`: nexthop objects, told by what they are.
+//! * `strangers`: objects that other leaves have, or have left.
 //! * `plan`: from routes that need work to requests in a safe order, and results back.
 //! * `adopt`: what dumps show.
 //! * `unusable`: routes that lead nowhere, and the host's own addresses.
@@ -27,6 +28,7 @@ mod plan;
 mod retry;
 mod routes;
 mod settings;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod unusable;
@@ -43,7 +45,7 @@ pub(crate) use self::unusable::KINDS as UNUSABLE_KINDS;
 
 use self::looks::Looks;
 use self::notes::Notes;
-use self::objects::Objects;
+use self::objects::{Lost, Objects};
 use self::plan::Work;
 use self::retry::{Troubles, Why};
 use self::routes::{Actual, Routes, WANTED_MAX};
@@ -74,9 +76,13 @@ pub(crate) struct Fib {
     adopted: BTreeMap<u32, Vec<u32>>,
     /// Tables of VNIs that are complete.
     complete: BTreeSet<u32>,
-    /// Objects that somebody deleted and that were not seen to yet.
+    /// Own objects that somebody deleted, by an event that may be old: to be looked at.
     lost: BTreeSet<u32>,
+    /// Whether objects that nobody uses may be deleted now.
+    sweeps: bool,
     work: Work,
+    /// When the log named who may delete routes.
+    hinted: Option<Moment>,
     /// Whether a set of hops was cut off already, which is said once.
     cut: bool,
     counts: Counts,
@@ -136,8 +142,10 @@ impl Fib {
             adopted: BTreeMap::new(),
             complete: BTreeSet::new(),
             lost: BTreeSet::new(),
+            sweeps: true,
             work: Work::default(),
             cut: false,
+            hinted: None,
             counts: Counts::default(),
             settings,
         }
@@ -237,7 +245,8 @@ impl Fib {
         }
     }
 
-    /// Nothing is wanted any more: the next flush deletes all that is there.
+    /// Nothing is wanted any more: the next flush deletes all routes that are there. Objects go in
+    /// the flush after [`Self::spare`].
     pub(crate) fn clear(&mut self) {
         self.routes.withdraw_all();
         self.complete = self.tables.clone();
@@ -248,6 +257,15 @@ impl Fib {
             self.touch(id);
         }
         self.objects.complete();
+        self.sweeps = false;
+    }
+
+    /// Routes use these objects, whoever installed them: after [`Self::clear`], what another leaf
+    /// has put in its place meanwhile. They stay; the next flush deletes the others.
+    pub(crate) fn spare(&mut self, used: BTreeSet<u32>, now: Moment) {
+        self.objects.spare(used);
+        self.mend(&Lost::default(), now);
+        self.sweeps = true;
     }
 
     /// The time has come to this.
@@ -259,6 +277,9 @@ impl Fib {
             self.counts.reconciles += 1;
             self.troubles.tidy(now);
             self.objects.sweep();
+            if self.objects.has_strangers() {
+                self.looks.at(Look::Users, now);
+            }
         }
     }
 
@@ -270,7 +291,13 @@ impl Fib {
 
     /// What is to be looked at next, if anything is due. Not while a plan is under way.
     pub(crate) fn look(&mut self, now: Moment) -> Option<Look> {
-        if self.work.is_idle() { self.looks.take(now) } else { None }
+        if !self.work.is_idle() {
+            return None;
+        }
+        if !self.lost.is_empty() {
+            return Some(Look::Lost);
+        }
+        self.looks.take(now)
     }
 
     /// Everything must be looked at.
@@ -286,7 +313,19 @@ impl Fib {
     /// A look could not be taken.
     pub(crate) fn look_failed(&mut self, look: Look, words: &str, now: Moment) {
         self.notes.add(Kind::Other, format_args!("cannot read {look}: {words}"));
-        self.looks.ask(look, now);
+        let again = match look {
+            Look::Lost => {
+                self.lost.clear();
+                Look::Objects
+            }
+            other => other,
+        };
+        self.looks.ask(again, now);
+    }
+
+    /// The objects of [`Look::Lost`].
+    pub(crate) fn lost(&self) -> Vec<u32> {
+        self.lost.iter().copied().collect()
     }
 
     /// Requests to be carried out, in order, after [`Self::plan`].

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Resolved,
     /// Others changed what was installed.
     Repair,
+    /// Who may be behind repairs that never end.
+    Deleter,
     /// The device can't be used.
     Down,
     /// The device can be used again. Of both only the last is told: what was before is no news.
@@ -36,7 +38,7 @@ pub(crate) enum Kind {
 }
 
 /// Kinds that are counted apart.
-const TALLIES: usize = 7;
+const TALLIES: usize = 8;
 
 impl Kind {
     /// Where it is counted: the device's ups and downs together, so that they are told in order.
@@ -49,6 +51,7 @@ impl Kind {
             Self::Down | Self::Up => 4,
             Self::Unusable => 5,
             Self::Other => 6,
+            Self::Deleter => 7,
         }
     }
 }

@@ -12,7 +12,9 @@ use ahash::RandomState;
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
+use super::strangers::Strangers;
 use crate::netlink::kernel::{Hop, Object, ObjectBody, Request};
+use crate::wire::IpVersion;
 
 #[derive(Debug)]
 struct Entry {
@@ -63,6 +65,8 @@ pub(crate) struct Objects {
     /// Until the first look: objects that routes outside of our tables use. What else is found then
     /// is from an earlier run; what appears later under our name is another leaf's.
     elsewhere: Option<BTreeSet<u32>>,
+    /// Objects that say they are ours and are not known: another leaf's, or what one has left.
+    strangers: Strangers,
     /// Ids of objects that may have been made although the kernel's answer did not say so.
     doubtful: BTreeSet<u32>,
 }
@@ -80,6 +84,7 @@ impl Objects {
             idle: Vec::new(),
             complete: false,
             elsewhere: Some(BTreeSet::new()),
+            strangers: Strangers::default(),
             doubtful: BTreeSet::new(),
         }
     }
@@ -99,14 +104,15 @@ impl Objects {
         self.by_id.contains_key(&id)
     }
 
-    /// The object of a sorted set of hops, which is to be made when there is none yet.
-    pub(crate) fn need(&mut self, hops: &[Hop]) -> Result<u32, Exhausted> {
+    /// The object of a sorted set of hops, which is to be made when there is none yet. `version`:
+    /// that of the objects, of which those of IPv6 serve routes of both.
+    pub(crate) fn need(&mut self, hops: &[Hop], version: IpVersion) -> Result<u32, Exhausted> {
         if let [hop] = hops {
-            return self.find_or_add(ObjectBody::Hop(*hop));
+            return self.find_or_add(ObjectBody::Hop(*hop, version));
         }
         let mut members = SmallVec::new();
         for hop in hops {
-            members.push(self.find_or_add(ObjectBody::Hop(*hop))?);
+            members.push(self.find_or_add(ObjectBody::Hop(*hop, version))?);
         }
         members.sort_unstable();
         self.find_or_add(ObjectBody::Group(members))
@@ -161,11 +167,11 @@ impl Objects {
     pub(crate) fn hops(&self, id: u32) -> SmallVec<[Hop; 4]> {
         let mut hops = SmallVec::new();
         let hop = |id: &u32| match self.by_id.get(id).map(|entry| &entry.body) {
-            Some(ObjectBody::Hop(hop)) => Some(*hop),
+            Some(ObjectBody::Hop(hop, _)) => Some(*hop),
             _ => None,
         };
         match self.by_id.get(&id).map(|entry| &entry.body) {
-            Some(ObjectBody::Hop(hop)) => hops.push(*hop),
+            Some(ObjectBody::Hop(hop, _)) => hops.push(*hop),
             Some(ObjectBody::Group(members)) => hops.extend(members.iter().filter_map(hop)),
             Some(ObjectBody::Foreign) | None => {}
         }
@@ -316,6 +322,7 @@ impl Objects {
         dump.retain(|object| self.ids.contains(&object.id));
         dump.sort_unstable_by_key(|object| object.id);
         self.taken.clear();
+        self.strangers.begin();
         let mut elsewhere = self.elsewhere.take();
         if let Some(elsewhere) = &mut elsewhere {
             for object in &dump {
@@ -345,6 +352,9 @@ impl Objects {
                 self.insert_found(object.id, object.body, adopted);
             } else {
                 self.taken.insert(object.id);
+                if object.protocol == self.protocol {
+                    self.strangers.add(object);
+                }
             }
         }
         let missing = |id: &&u32| seen.binary_search(id).is_err();
@@ -354,6 +364,51 @@ impl Objects {
             lost.gone.insert(id);
         }
         lost
+    }
+
+    /// Whether the kernel has an own object as it was made. Another's in its place keeps the id.
+    pub(crate) fn confirm(&mut self, object: &Object) -> bool {
+        let ours = object.protocol == self.protocol;
+        let is_known = self.by_id.get(&object.id).is_some_and(|entry| entry.body == object.body);
+        if !(ours && is_known) {
+            self.taken.insert(object.id);
+        }
+        ours && is_known
+    }
+
+    /// Whether there are objects that say they are ours and are not known.
+    pub(crate) fn has_strangers(&self) -> bool {
+        !self.strangers.is_empty()
+    }
+
+    /// Takes over strangers that no route uses, at the second look, so that they go like all that
+    /// nobody uses. `used`: what routes use. Returns whether there were any; users must be counted
+    /// anew then.
+    pub(crate) fn take_unused(&mut self, mut used: BTreeSet<u32>) -> bool {
+        self.add_members(&mut used);
+        let unused = self.strangers.unused_again(used);
+        for object in &unused {
+            self.taken.remove(&object.id);
+            self.insert_found(object.id, object.body.clone(), false);
+        }
+        !unused.is_empty()
+    }
+
+    /// Gives up the objects that routes use by now which are not ours. Users must be counted anew
+    /// afterwards.
+    pub(crate) fn spare(&mut self, mut used: BTreeSet<u32>) {
+        self.add_members(&mut used);
+        for id in used {
+            if self.remove(id).is_some() {
+                self.taken.insert(id);
+            }
+        }
+    }
+
+    /// Adds the members of own groups.
+    fn add_members(&self, used: &mut BTreeSet<u32>) {
+        let members: Vec<_> = used.iter().flat_map(|&id| self.members(id)).copied().collect();
+        used.extend(members);
     }
 
     fn remove(&mut self, id: u32) -> Option<Entry> {

@@ -14,6 +14,7 @@ use super::routes::{Actual, Slot};
 use super::{Fib, Link, Look};
 use crate::ids::Moment;
 use crate::netlink::kernel::{Hop, KernelError, Request, Via};
+use crate::wire::IpVersion;
 
 /// Routes of one round: bounds memory, and how long other work waits.
 pub(crate) const ROUND: usize = 4096;
@@ -24,6 +25,7 @@ pub(crate) const HOPS: usize = 128;
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const EIO: i32 = 5;
+const EACCES: i32 = 13;
 const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
@@ -59,7 +61,6 @@ impl Fib {
     /// Makes the next requests. False when all that can be done now is done.
     pub(crate) fn plan(&mut self, now: Moment) -> bool {
         if self.work.routes.is_empty() {
-            self.heal(now);
             while self.work.routes.len() < ROUND
                 && let Some(id) = self.dirty.pop_front()
             {
@@ -74,7 +75,7 @@ impl Fib {
             std::mem::swap(&mut work.requests, &mut work.routes);
             std::mem::swap(&mut work.about, &mut work.routes_about);
         }
-        if work.requests.is_empty() {
+        if work.requests.is_empty() && self.sweeps {
             work.stage = Stage::Sweep;
             self.objects.deletions(&mut work.requests, &mut work.about);
         }
@@ -96,7 +97,7 @@ impl Fib {
             return;
         }
         // Without a device nothing can be done; all routes are examined again when it comes.
-        let Link::Up { index, kind } = self.link else { return };
+        let Link::Up { index, kind, abilities } = self.link else { return };
         let trouble = self.troubles.get(id).map(|trouble| (&trouble.why, trouble.until));
         let conflict = matches!(trouble, Some((Why::Conflict(_), _)));
         let taken = matches!(trouble, Some((Why::Taken, _)));
@@ -106,6 +107,16 @@ impl Fib {
             _ => taken,
         };
         if waits {
+            return;
+        }
+        let is_ipv6 = slot.key.destination.version() == IpVersion::V6;
+        if is_ipv6
+            && slot.actual == Actual::Absent
+            && let Some(words) = self.link.no_ipv6(&self.settings.device)
+        {
+            // No event tells for sure that it has come.
+            self.looks.ask(Look::Device, now);
+            self.refuse(id, &words, now);
             return;
         }
         let mut hops: SmallVec<[Hop; 4]> =
@@ -128,8 +139,20 @@ impl Fib {
             self.routes[id].done = true;
             return;
         }
+        if self.settings.objects
+            && let Actual::Object(object) = slot.actual
+            && self.objects.hops(object)[..] == hops[..]
+        {
+            // Of whatever IP version the objects are.
+            self.settle_done(id, conflict);
+            return;
+        }
         let via = if self.settings.objects {
-            match self.objects.need(&hops) {
+            let version = match is_ipv6 || abilities.ipv6 {
+                true => IpVersion::V6,
+                false => IpVersion::V4,
+            };
+            match self.objects.need(&hops, version) {
                 Ok(object) => Via::Object(object),
                 Err(_) => {
                     self.refuse(id, "all ids reserved for nexthop objects are in use", now);
@@ -141,10 +164,7 @@ impl Fib {
         };
         let slot = &mut self.routes[id];
         if slot.actual.is(&via) {
-            slot.done = true;
-            if !conflict {
-                self.troubles.clear(id);
-            }
+            self.settle_done(id, conflict);
             return;
         }
         let replace = slot.actual != Actual::Absent;
@@ -159,6 +179,14 @@ impl Fib {
         let (key, protocol) = (slot.key, self.settings.protocol);
         self.work.routes.push(Request::SetRoute { key, protocol, via, replace });
         self.work.routes_about.push(id);
+    }
+
+    /// The kernel has what is wanted of a route.
+    fn settle_done(&mut self, id: u32, conflict: bool) {
+        self.routes[id].done = true;
+        if !conflict {
+            self.troubles.clear(id);
+        }
     }
 
     /// Whether an installed route has all these hops already.
@@ -336,7 +364,7 @@ impl Fib {
     /// Looks at what a refusal says is not as it was thought to be.
     fn look_after(&mut self, error: &KernelError, now: Moment) {
         match error.errno {
-            ENODEV | ENETDOWN => self.looks.ask(Look::Device, now),
+            ENODEV | ENETDOWN | EACCES => self.looks.ask(Look::Device, now),
             EINVAL | ENOENT if self.settings.objects => self.looks.ask(Look::Objects, now),
             _ => {}
         }

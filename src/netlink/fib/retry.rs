@@ -1,8 +1,9 @@
 //! Routes that could not be installed, and when each is tried again.
 //!
 //! State: what is wrong with each such route, and a queue of moments. Delays double from one second
-//! to a minute. Also notes which routes others keep taking away, so that two programs that disagree
-//! do not do so a thousand times a second.
+//! to a minute. Also notes which routes others keep taking away or changing. What was merely deleted
+//! is put back once a second for as long as that goes on; what others keep changing is repaired later
+//! and later, so that two programs that disagree do not do so a thousand times a second.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,10 +16,21 @@ use crate::ids::Moment;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_secs(60);
-/// Repairs of one route that are made at once.
+/// Repairs of one changed route that are made at once.
 const REPAIRS: u8 = 3;
+/// Between two repairs of a route that was deleted.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Without a repair for so long a route counts as left in peace.
 const PEACE: Duration = Duration::from_secs(120);
+
+/// What others did to a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Drift {
+    /// Nothing of ours has its key any more, or its nexthop object is gone.
+    Deleted,
+    /// It leads elsewhere.
+    Changed,
+}
 
 /// What is wrong with a route.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +55,18 @@ pub(crate) struct Trouble {
 #[derive(Clone, Copy, Debug)]
 struct Repair {
     last: Moment,
+    /// Of changes only.
     times: u8,
+    /// Whether it was deleted, ever.
+    was_deleted: bool,
+}
+
+/// When a repair may be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) at_once: bool,
+    /// Whether it was deleted, and not for the first time.
+    pub(crate) again: bool,
 }
 
 /// See the module's documentation.
@@ -105,19 +128,36 @@ impl Troubles {
         }
     }
 
-    /// The kernel's state differs from what was installed. `None`: repair it now; else later.
-    pub(crate) fn repair(&mut self, route: u32, now: Moment) -> Option<Moment> {
-        let repair = self.repaired.entry(route).or_insert(Repair { last: now, times: 0 });
-        if now.since(repair.last) > PEACE {
-            repair.times = 0;
+    /// The kernel's state differs from what was installed: says whether to repair it now. If not,
+    /// its time will come.
+    pub(crate) fn repair(&mut self, route: u32, drift: Drift, now: Moment) -> Verdict {
+        let known = self.repaired.get(&route).filter(|repair| now.since(repair.last) <= PEACE);
+        let mut repair =
+            known.copied().unwrap_or(Repair { last: Moment(0), times: 0, was_deleted: false });
+        let (mut until, mut failures, mut again) = (now, 0, false);
+        match drift {
+            Drift::Deleted => {
+                again = std::mem::replace(&mut repair.was_deleted, true);
+                if known.is_some() {
+                    // One that is to come is not put off.
+                    let due = if repair.last > now { repair.last } else { repair.last + PAUSE };
+                    until = until.max(due);
+                }
+            }
+            Drift::Changed => {
+                repair.times = repair.times.saturating_add(1);
+                if let Some(extra) = repair.times.checked_sub(REPAIRS + 1) {
+                    (until, failures) = (now + delay(extra), extra);
+                }
+            }
         }
-        repair.times = repair.times.saturating_add(1);
-        repair.last = now;
-        let extra = repair.times.checked_sub(REPAIRS + 1)?;
-        let until = now + delay(extra);
-        self.troubles.insert(route, Trouble { why: Why::Fight, failures: extra, until });
-        self.queue.push(Reverse((until, route)));
-        Some(until)
+        repair.last = until;
+        self.repaired.insert(route, repair);
+        if until > now {
+            self.troubles.insert(route, Trouble { why: Why::Fight, failures, until });
+            self.queue.push(Reverse((until, route)));
+        }
+        Verdict { at_once: until == now, again }
     }
 
     /// Forgets repairs that are long past.

@@ -13,11 +13,11 @@ use smallvec::SmallVec;
 use super::dump::OWN_ADDRESSES;
 use super::encode::IPV6_GATEWAY;
 use super::message::{Attributes, take, text, u16_at, u32_at};
-use super::model::{Hop, KernelRoute, Object, ObjectBody, RouteKey, Via};
+use super::model::{Abilities, Hop, KernelRoute, Object, ObjectBody, RouteKey, Via};
 use super::uapi::{
-    AF_INET, AF_INET6, AF_UNSPEC, LWTUNNEL_ENCAP_IP6, LWTUNNEL_IP6_DST, LWTUNNEL_IP6_ID, NHA_ENCAP,
-    NHA_ENCAP_TYPE, NHA_GROUP, NHA_GROUP_TYPE, NHA_ID, NHA_OIF, NHA_OP_FLAGS, RTA_ENCAP,
-    RTA_ENCAP_TYPE, RTA_NH_ID, RTA_PREF, RTNH_F_ONLINK,
+    AF_INET, AF_INET6, AF_UNSPEC, DEVCONF_DISABLE_IPV6, IFLA_INET6_CONF, LWTUNNEL_ENCAP_IP6,
+    LWTUNNEL_IP6_DST, LWTUNNEL_IP6_ID, NHA_ENCAP, NHA_ENCAP_TYPE, NHA_GROUP, NHA_GROUP_TYPE,
+    NHA_ID, NHA_OIF, NHA_OP_FLAGS, RTA_ENCAP, RTA_ENCAP_TYPE, RTA_NH_ID, RTA_PREF, RTNH_F_ONLINK,
 };
 use crate::wire::{Destination, IpVersion};
 
@@ -156,7 +156,8 @@ impl Way<'_> {
 
 /// A nexthop object (`nhmsg`).
 pub(super) fn object(payload: &[u8]) -> Option<Object> {
-    let [_family, _scope, protocol, _reserved] = take(payload, 0)?;
+    let [family, _scope, protocol, _reserved] = take(payload, 0)?;
+    let version = if family == AF_INET { IpVersion::V4 } else { IpVersion::V6 };
     let (mut id, mut group, mut foreign) = (None, None, false);
     let mut way = Way::default();
     for (kind, value) in Attributes(payload.get(8..)?) {
@@ -174,7 +175,7 @@ pub(super) fn object(payload: &[u8]) -> Option<Object> {
     let body = match group {
         _ if foreign => None,
         Some(group) => members(group).map(ObjectBody::Group),
-        None => way.hop().map(ObjectBody::Hop),
+        None => way.hop().map(|hop| ObjectBody::Hop(hop, version)),
     };
     Some(Object { id: id?, protocol, body: body.unwrap_or(ObjectBody::Foreign) })
 }
@@ -199,6 +200,7 @@ pub(super) struct Link<'a> {
     pub(super) index: u32,
     pub(super) name: &'a str,
     pub(super) up: bool,
+    pub(super) abilities: Abilities,
     /// What kind of virtual device it is; empty for others.
     pub(super) kind: &'a str,
     /// Attributes that depend on the kind.
@@ -216,12 +218,15 @@ pub(super) fn link(payload: &[u8]) -> Option<Link<'_>> {
         index: u32_at(payload, 4)?,
         name: "",
         up: flags & libc::IFF_UP.unsigned_abs() != 0,
+        abilities: Abilities { mtu: 0, ipv6: false },
         kind: "",
         data: &[],
     };
     for (kind, value) in Attributes(payload.get(16..)?) {
         match kind {
             libc::IFLA_IFNAME => link.name = text(value)?,
+            libc::IFLA_MTU => link.abilities.mtu = u32_at(value, 0)?,
+            libc::IFLA_AF_SPEC => link.abilities.ipv6 = has_ipv6(value),
             libc::IFLA_LINKINFO => {
                 let info = Attributes(value);
                 link.kind = info.clone().find(libc::IFLA_INFO_KIND).and_then(text).unwrap_or("");
@@ -231,4 +236,12 @@ pub(super) fn link(payload: &[u8]) -> Option<Link<'_>> {
         }
     }
     Some(link)
+}
+
+/// Whether a device has IPv6 (`IFLA_AF_SPEC`): it is there for IPv6, and IPv6 is not disabled on it.
+fn has_ipv6(families: &[u8]) -> bool {
+    let settings = Attributes(families)
+        .find(u16::from(AF_INET6))
+        .and_then(|ipv6| Attributes(ipv6).find(IFLA_INET6_CONF));
+    settings.is_some_and(|settings| u32_at(settings, 4 * DEVCONF_DISABLE_IPV6) == Some(0))
 }

@@ -30,6 +30,7 @@ impl Kernel {
                 name: link.name.to_owned(),
                 up: link.up,
                 kind: judge(&link),
+                abilities: link.abilities,
             })
         });
         match answer {

@@ -92,6 +92,22 @@ impl Kernel {
         Ok(objects)
     }
 
+    /// Those of these nexthop objects that exist.
+    pub(crate) fn objects_by_id(&mut self, ids: &[u32]) -> io::Result<Vec<Object>> {
+        let mut objects = Vec::new();
+        for &id in ids {
+            let found = self.socket.ask(RTM_GETNEXTHOP, &NexthopMessage::by_id(id), |message| {
+                decode::object(message.payload)
+            });
+            match found {
+                Ok(object) => objects.extend(object),
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(objects)
+    }
+
     /// Whether the kernel has nexthop objects: 5.3 is the first that does.
     pub(crate) fn supports_objects(&mut self) -> io::Result<bool> {
         match self.socket.ask(RTM_GETNEXTHOP, &NexthopMessage::by_id(u32::MAX), |_| ()) {

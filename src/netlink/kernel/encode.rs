@@ -19,8 +19,8 @@ use rtnetlink::{RouteMessageBuilder, RouteNextHopBuilder};
 use super::message::HEADER;
 use super::model::{Hop, KernelError, Object, ObjectBody, Request, RouteKey, Via};
 use super::uapi::{
-    AF_INET6, AF_UNSPEC, LWTUNNEL_ENCAP_IP6, NHA_ENCAP, NHA_ENCAP_TYPE, NHA_GROUP, NHA_ID, NHA_OIF,
-    RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE,
+    AF_INET, AF_INET6, AF_UNSPEC, LWTUNNEL_ENCAP_IP6, NHA_ENCAP, NHA_ENCAP_TYPE, NHA_GROUP, NHA_ID,
+    NHA_OIF, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
 use crate::wire::IpVersion;
 
@@ -166,9 +166,11 @@ fn add_object(object: &Object) -> Result<NexthopMessage, KernelError> {
     let mut message = NexthopMessage::by_id(object.id);
     message.protocol = object.protocol;
     match &object.body {
-        ObjectBody::Hop(hop) => {
-            // An IPv6 object serves routes of both families.
-            message.family = AF_INET6;
+        ObjectBody::Hop(hop, version) => {
+            message.family = match version {
+                IpVersion::V4 => AF_INET,
+                IpVersion::V6 => AF_INET6,
+            };
             let tunnel = tunnel(hop);
             let mut encap = vec![0; tunnel.as_slice().buffer_len()];
             tunnel.as_slice().emit(&mut encap);

@@ -33,7 +33,7 @@ mod uapi;
 
 pub(crate) use dump::OWN_ADDRESSES;
 pub(crate) use model::{
-    Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
+    Abilities, Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,
 };
 pub(crate) use monitor::Monitor;

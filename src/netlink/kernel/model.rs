@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use smallvec::SmallVec;
 
-use crate::wire::Destination;
+use crate::wire::{Destination, IpVersion};
 
 /// Where a packet goes that is encapsulated: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -59,7 +59,9 @@ pub(crate) struct Object {
 /// What a nexthop object is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum ObjectBody {
-    Hop(Hop),
+    /// A hop, as an object of an IP version. One of IPv6 serves routes of both versions, and the
+    /// kernel wants IPv6 on the device for it; one of IPv4 serves IPv4 routes only.
+    Hop(Hop, IpVersion),
     /// Members of equal weight, in the order of their ids.
     Group(SmallVec<[u32; 4]>),
     /// Anything that this program never writes.
@@ -109,6 +111,16 @@ pub(crate) struct Device {
     pub(crate) up: bool,
     /// `Err` says in one sentence why it can't serve, and what would.
     pub(crate) kind: Result<TunnelKind, String>,
+    pub(crate) abilities: Abilities,
+}
+
+/// What a device can take, which may change while it is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Abilities {
+    pub(crate) mtu: u32,
+    /// Whether the kernel installs IPv6 routes on it: not where `disable_ipv6` is set, or where the
+    /// MTU is below 1280.
+    pub(crate) ipv6: bool,
 }
 
 /// What the kernel tells without being asked. Own changes are left out.
@@ -123,7 +135,7 @@ pub(crate) enum Event {
     /// A nexthop object was deleted by somebody else or the kernel.
     ObjectDeleted { id: u32 },
     /// A device was made or changed.
-    DeviceSet { index: u32, name: String, up: bool },
+    DeviceSet { index: u32, name: String, up: bool, abilities: Abilities },
     /// A device is gone.
     DeviceDeleted { index: u32, name: String },
     /// Events were lost: everything must be looked at again.

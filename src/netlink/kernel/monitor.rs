@@ -109,7 +109,9 @@ fn event(message: Message<'_>, own_port: u32) -> Option<Event> {
         _ if message.port == own_port => None,
         RTM_NEWLINK => {
             let link = decode::link(payload)?;
-            Some(Event::DeviceSet { index: link.index, name: link.name.to_owned(), up: link.up })
+            let name = link.name.to_owned();
+            let (index, up, abilities) = (link.index, link.up, link.abilities);
+            Some(Event::DeviceSet { index, name, up, abilities })
         }
         RTM_DELLINK => {
             let link = decode::link(payload)?;

@@ -39,7 +39,10 @@ pub(super) const LWTUNNEL_ENCAP_IP6: u16 = 4;
 pub(super) const LWTUNNEL_IP6_ID: u16 = 1;
 pub(super) const LWTUNNEL_IP6_DST: u16 = 2;
 
-// linux/if_link.h, linux/if_tunnel.h
+// linux/if_link.h, linux/if_tunnel.h, linux/ipv6.h
+pub(super) const IFLA_INET6_CONF: u16 = 2;
+/// The index of `disable_ipv6` in the array of [`IFLA_INET6_CONF`].
+pub(super) const DEVCONF_DISABLE_IPV6: usize = 26;
 pub(super) const IFLA_VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
 pub(super) const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
 pub(super) const IFLA_VXLAN_GPE: u16 = 27;

@@ -1,7 +1,8 @@
 //! What others do to routes, objects and the device.
 
-use super::harness::{DEVICE, TABLE, config, inline, leaf, route};
+use super::harness::{DEVICE, Leaf, TABLE, config, inline, leaf, route};
 use crate::netlink::Mode;
+use crate::netlink::testing::in_namespace;
 
 const A: &str = "10.0.0.0/24";
 const B: &str = "2001:db8:1::/48";
@@ -101,5 +102,43 @@ fn a_device_of_the_wrong_sort_is_not_used() {
                 .is_err_and(|error| !error.reason.contains("no device"))
         });
         assert_eq!(leaf.routes().len(), 0);
+    });
+}
+
+#[test]
+fn ipv4_routes_are_installed_while_the_device_has_no_ipv6() {
+    for config in [config(), inline()] {
+        in_namespace(|namespace| {
+            std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+            namespace.tunnel(DEVICE);
+            let mut leaf = Leaf::new(namespace, config);
+            leaf.add(&[route(A, 1), route("10.1.0.0/16", 1), route("10.1.0.0/16", 2)]);
+            let error = leaf.try_add(&[route(B, 1), route(B, 2)])[0].clone().unwrap_err();
+            assert!(error.reason.contains("IPv6 is disabled on the tunnel device"), "{error}");
+            assert_eq!(leaf.routes().len(), 2);
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{DEVICE}/disable_ipv6"), "0").unwrap();
+            leaf.until("all there", |leaf| leaf.routes().len() == 3 && leaf.status().refused == 0);
+        });
+    }
+}
+
+#[test]
+fn ipv6_routes_come_as_soon_as_the_mtu_allows_them() {
+    in_namespace(|namespace| {
+        namespace.tunnel(DEVICE);
+        let mut leaf = Leaf::new(namespace, config());
+        leaf.add(&[route(A, 1)]);
+        for number in 1..5 {
+            namespace.ip(&format!("link set {DEVICE} mtu 1279"));
+            let new = [route(&format!("2001:db8:{number}::/48"), number)];
+            leaf.until("noticed", |leaf| {
+                let result = leaf.try_add(&new)[0].clone();
+                leaf.remove(&new);
+                result.is_err_and(|error| error.reason.contains("has an MTU of 1279"))
+            });
+            assert!(leaf.try_add(&new)[0].is_err());
+            namespace.ip(&format!("link set {DEVICE} mtu 1280"));
+            leaf.until("there", |leaf| leaf.routes().len() == 1 + usize::from(number));
+        }
     });
 }

@@ -111,9 +111,8 @@ impl<'a> Leaf<'a> {
     }
 
     pub(super) fn status(&mut self) -> Status {
-        let (runtime, client) = self.client();
-        let status = client.status();
-        runtime.block_on(status.get()).unwrap()
+        let (_, client) = self.client();
+        client.status().get().unwrap()
     }
 
     /// Own routes of VNI 100 as `ip` shows them, both families; destinations first.

@@ -149,3 +149,29 @@ fn leaves_with_tables_of_their_own_leave_each_other_alone() {
         assert_eq!((a.status().repairs, a.nexthops().len()), (0, 3));
     });
 }
+
+#[test]
+fn a_leaf_that_cleans_up_beside_a_new_one_of_its_tables_leaves_that_one_whole() {
+    leaf(Config { cleanup: true, ..config() }, |old| {
+        let nth =
+            |n: u16| [route(&format!("10.0.{n}.0/24"), n), route(&format!("fd00:{n:x}::/32"), n)];
+        let routes: Vec<_> = (1..=150).flat_map(nth).collect();
+        let (early, late) = routes.split_at(200);
+        old.add(early);
+        old.complete();
+        let mut new = Leaf::new(old.namespace, config());
+        new.add(early);
+        new.complete();
+        // By objects that the other does not know.
+        old.add(late);
+        new.add(late);
+        old.stop();
+        new.until("whole", |new| {
+            let status = new.status();
+            (new.routes().len(), status.installed, status.refused) == (300, 300, 0)
+        });
+        let end = new.status().repairs;
+        new.add(&[route("192.0.2.0/24", 1)]);
+        assert_eq!((new.routes().len(), new.status().repairs), (301, end));
+    });
+}

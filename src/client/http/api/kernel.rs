@@ -25,6 +25,7 @@ pub(super) struct KernelRow {
     refusals: u64,
     repairs: u64,
     reconciles: u64,
+    silent_seconds: f64,
 }
 
 /// Null, where routes are not installed.
@@ -35,13 +36,13 @@ pub(super) async fn status(
     asked?;
     match &sources.kernel {
         None => Ok(Json(None)),
-        Some(kernel) => row(kernel).await.map(|row| Json(Some(row))),
+        Some(kernel) => row(kernel).map(|row| Json(Some(row))),
     }
 }
 
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-async fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
-    let status = kernel.get().await.ok_or(ApiError::KernelWriter)?;
+fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
+    let status = kernel.get().ok_or(ApiError::KernelWriter)?;
     Ok(KernelRow {
         device_up: status.device_up,
         desired: status.desired,
@@ -54,10 +55,11 @@ async fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
         refusals: status.refusals,
         repairs: status.repairs,
         reconciles: status.reconciles,
+        silent_seconds: status.silent.as_secs_f64(),
     })
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
+fn row(kernel: &Kernel) -> Result<KernelRow, ApiError> {
     match *kernel {}
 }

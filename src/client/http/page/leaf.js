@@ -26,6 +26,7 @@ function wrong() {
     found.push(["bad", servers.length ? "No server is connected. Routes that are known stay until their stale time is over." : "There is no server: give one with --server."]);
   }
   if (vnis?.not_whole) found.push(["warn", `VNIs whose table is not here whole: ${count(vnis.not_whole)} of ${count(vnis.total)}.`]);
+  if (kernel?.silent_seconds >= 5) found.push(["bad", `The kernel has not answered for ${count(Math.floor(kernel.silent_seconds))} s. What is shown of it is from before.`]);
   if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
   if (kernel?.refused) found.push(["warn", `Routes that the kernel refuses: ${count(kernel.refused)}. Its reasons are in the log.`]);
   if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because another protocol's are in their way: ${count(kernel.conflicts)}.`]);
@@ -39,7 +40,7 @@ function changed(news) {
   tell(leaf.isUp, wrong());
   if (leaf.servers) for (const hear of listeners) hear(leaf);
 }
-// Each is asked by itself: the kernel may take its time.
+// Each is asked by itself: none waits for another's answer.
 function follow(question) {
   poll(2000, async () => {
     try {

@@ -1,9 +1,10 @@
 //! The kernel as far as it is documented: routes, nexthop objects and one device, slow and simple.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::world::key;
 use crate::netlink::kernel::{
-    Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
+    Abilities, Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
     TunnelKind, Via,
 };
 use crate::wire::{Destination, IpVersion};
@@ -22,6 +23,10 @@ pub(super) struct Model {
     pub(super) ip6tnl: bool,
     /// The addresses and prefixes that the host takes packets for.
     pub(super) own: Vec<Destination>,
+    /// Whether the device has no IPv6.
+    pub(super) no_ipv6: bool,
+    /// By how much its MTU is not 1400.
+    pub(super) more_mtu: u32,
     /// What a monitor tells.
     pub(super) events: Vec<Event>,
     /// Requests so far.
@@ -38,8 +43,52 @@ impl Model {
             index,
             name: "tun".to_owned(),
             up,
+            abilities: self.abilities(),
             kind: Ok(if self.ip6tnl { TunnelKind::Ip6Tnl } else { TunnelKind::VxlanGpe }),
         })
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { mtu: 1400 + self.more_mtu, ipv6: !self.no_ipv6 }
+    }
+
+    /// Whether the device can serve an IP version.
+    fn carries(&self, version: IpVersion) -> Result<(), KernelError> {
+        match version {
+            IpVersion::V6 if self.no_ipv6 => refused(13, "IPv6 is disabled on nexthop device"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an object serves IPv4 routes only.
+    fn is_ipv4_only(&self, id: u32) -> bool {
+        match self.objects.get(&id).map(|object| &object.body) {
+            Some(ObjectBody::Hop(_, version)) => *version == IpVersion::V4,
+            Some(ObjectBody::Group(members)) => {
+                members.iter().any(|member| self.is_ipv4_only(*member))
+            }
+            _ => false,
+        }
+    }
+
+    /// IPv6 comes to the device, or leaves it: routes and objects stay.
+    pub(super) fn set_ipv6(&mut self, has_it: bool) {
+        self.no_ipv6 = !has_it;
+        let key = key(255, "ff00::/8");
+        let event = if has_it {
+            Event::RouteSet { key, protocol: 2 }
+        } else {
+            Event::RouteDeleted { key, protocol: 2 }
+        };
+        self.events.push(event);
+    }
+
+    /// The device's MTU changes.
+    pub(super) fn set_mtu(&mut self, more: u32) {
+        self.more_mtu = more;
+        if let Some((index, up)) = self.device {
+            self.set_device(index, up);
+        }
     }
 
     pub(super) fn dump(&self, table: u32) -> Vec<KernelRoute> {
@@ -56,13 +105,22 @@ impl Model {
         self.objects.values().cloned().collect()
     }
 
+    /// The objects that routes use.
+    pub(super) fn used(&self) -> BTreeSet<u32> {
+        let by_routes = self.routes.values().filter_map(|(_, via)| match via {
+            Via::Object(id) => Some(*id),
+            _ => None,
+        });
+        by_routes.collect()
+    }
+
     /// The hops that a route leads to, sorted.
     pub(super) fn resolve(&self, via: &Via) -> Vec<Hop> {
         let mut hops = match via {
             Via::Hops(hops) => hops.to_vec(),
             Via::Foreign => Vec::new(),
             Via::Object(id) => match self.objects.get(id).map(|object| &object.body) {
-                Some(ObjectBody::Hop(hop)) => vec![*hop],
+                Some(ObjectBody::Hop(hop, _)) => vec![*hop],
                 Some(ObjectBody::Group(members)) => {
                     members.iter().flat_map(|member| self.resolve(&Via::Object(*member))).collect()
                 }
@@ -135,7 +193,15 @@ impl Model {
             Via::Object(id) if !self.objects.contains_key(id) => {
                 return refused(22, "Nexthop id does not exist");
             }
-            Via::Hops(hops) => hops.iter().try_for_each(|hop| self.usable(hop))?,
+            Via::Object(id) if key.destination.version() == IpVersion::V6 => {
+                if self.is_ipv4_only(*id) {
+                    return refused(22, "IPv6 routes can not use an IPv4 nexthop");
+                }
+            }
+            Via::Hops(hops) => {
+                self.carries(key.destination.version())?;
+                hops.iter().try_for_each(|hop| self.usable(hop))?;
+            }
             _ => {}
         }
         if let Some((other, _)) = self.routes.get(&key) {
@@ -153,7 +219,10 @@ impl Model {
             return refused(17, "File exists");
         }
         match &object.body {
-            ObjectBody::Hop(hop) => self.usable(hop)?,
+            ObjectBody::Hop(hop, version) => {
+                self.carries(*version)?;
+                self.usable(hop)?;
+            }
             ObjectBody::Group(members) => {
                 assert!(members.len() > 1 && members.is_sorted());
                 if !members.iter().all(|member| self.objects.contains_key(member)) {
@@ -228,7 +297,7 @@ impl Model {
             && (old != index || !up)
         {
             self.objects.retain(|_, object| match &object.body {
-                ObjectBody::Hop(hop) => hop.device != old,
+                ObjectBody::Hop(hop, _) => hop.device != old,
                 _ => false,
             });
             let over = self.routes.iter().filter(|(_, (_, via))| *via != Via::Foreign);
@@ -245,7 +314,8 @@ impl Model {
         }
         self.device = (index != 0).then_some((index, up));
         if index != 0 {
-            self.events.push(Event::DeviceSet { index, name: name(), up });
+            let (name, abilities) = (name(), self.abilities());
+            self.events.push(Event::DeviceSet { index, name, up, abilities });
         }
     }
 }

@@ -32,6 +32,8 @@ enum Op {
     Down,
     Up,
     Recreate(u32),
+    Ipv6(bool),
+    Mtu(u32),
     Pass(u64),
     Restart,
 }
@@ -57,6 +59,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Down),
         2 => Just(Op::Up),
         1 => (DEVICE..DEVICE + 3).prop_map(Op::Recreate),
+        1 => any::<bool>().prop_map(Op::Ipv6),
+        1 => (0..3u32).prop_map(Op::Mtu),
         2 => (1..90_000u64).prop_map(Op::Pass),
         1 => Just(Op::Restart),
     ]
@@ -80,6 +84,7 @@ fn run(objects: bool, ops: Vec<Op>) {
         step(&mut world, op);
     }
     world.kernel.refuse = (0, 0);
+    world.kernel.set_ipv6(true);
     let (index, _) = world.kernel.device.unwrap_or((DEVICE + 9, false));
     world.kernel.set_device(index, true);
     world.pass(Duration::from_secs(400));
@@ -97,9 +102,7 @@ fn run(objects: bool, ops: Vec<Op>) {
     let conflicts = world.fib.summary().conflicts;
     assert!(asked <= 2 * conflicts, "it comes to rest");
     assert!(conflicts > 0 || world.kernel.log.is_empty(), "it comes to rest");
-    world.fib.clear();
-    world.announced.clear();
-    world.flush();
+    world.clean_up();
     assert_eq!(world.installed(), 0);
     assert!(world.kernel.objects.values().all(|object| object.protocol != OURS));
 }
@@ -163,6 +166,8 @@ fn step(world: &mut World, op: Op) {
             world.kernel.set_device(0, false);
             world.kernel.set_device(index, true);
         }
+        Op::Ipv6(has_it) => world.kernel.set_ipv6(has_it),
+        Op::Mtu(more) => world.kernel.set_mtu(more),
         Op::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Op::Restart => {
             let again: Vec<_> = world.announced.iter().copied().collect();

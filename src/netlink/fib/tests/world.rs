@@ -168,6 +168,15 @@ impl World {
         self.now = end.max(self.now);
     }
 
+    /// Everything goes, as at a stop with `--cleanup`.
+    pub(super) fn clean_up(&mut self) {
+        self.fib.clear();
+        self.announced.clear();
+        self.flush();
+        self.fib.spare(self.kernel.used(), self.now);
+        self.flush();
+    }
+
     /// As the writer does it, with checks after each request.
     pub(super) fn flush(&mut self) {
         let wanted = self.wanted();
@@ -190,6 +199,13 @@ impl World {
                     Look::Device => self.fib.saw_device(self.kernel.device(), self.now),
                     Look::OwnAddresses => self.fib.saw_own(self.kernel.own.clone()),
                     Look::Objects => self.fib.saw_objects(self.kernel.dump_objects(), self.now),
+                    Look::Lost => {
+                        let ids = self.fib.lost();
+                        let found = self.kernel.dump_objects().into_iter();
+                        let found: Vec<_> = found.filter(|it| ids.contains(&it.id)).collect();
+                        self.fib.saw_lost(&found, self.now);
+                    }
+                    Look::Users => self.fib.saw_users(self.kernel.used(), self.now),
                     Look::Routes(table) => {
                         self.fib.saw_routes(table, self.kernel.dump(table), self.now);
                     }

@@ -4,7 +4,7 @@ use netlink_packet_core::{DefaultNla, Emitable as _};
 
 use super::super::decode::Link;
 use super::super::device::judge;
-use super::super::{Device, TunnelKind};
+use super::super::{Abilities, Device, TunnelKind};
 use super::*;
 use crate::netlink::testing::in_namespace;
 
@@ -15,7 +15,8 @@ fn a_tunnel_that_carries_the_vni_serves() {
         let mut kernel = Kernel::open().unwrap();
         let name = "vx0".to_owned();
         let kind = Ok(TunnelKind::VxlanGpe);
-        let up = Device { index, name, up: true, kind };
+        let abilities = Abilities { mtu: 1500, ipv6: true };
+        let up = Device { index, name, up: true, kind, abilities };
         assert_eq!(kernel.device("vx0").unwrap(), Some(up.clone()));
         ns.ip("link set vx0 down");
         assert_eq!(kernel.device("vx0").unwrap(), Some(Device { up: false, ..up }));
@@ -118,7 +119,14 @@ fn an_ip6tnl_serves_when_its_far_end_is_the_route_s_and_it_carries_both_versions
         let attributes: Vec<_> = attributes.iter().map(new).collect();
         let mut data = vec![0; attributes.as_slice().buffer_len()];
         attributes.as_slice().emit(&mut data);
-        judge(&Link { index: 3, name: "overlay-tun", up: true, kind: "ip6tnl", data: &data })
+        judge(&Link {
+            index: 3,
+            name: "overlay-tun",
+            up: true,
+            abilities: Abilities { mtu: 1452, ipv6: true },
+            kind: "ip6tnl",
+            data: &data,
+        })
     };
     let serves = "`ip link add overlay-tun type ip6tnl mode any external`";
     assert_eq!(with(&[(protocol, &[0]), (external, &[])]), Ok(TunnelKind::Ip6Tnl));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::Abilities;
 use super::super::{Event, Monitor};
 use super::*;
 use crate::netlink::testing::{Namespace, in_namespace};
@@ -96,7 +97,10 @@ fn own_changes_are_not_told_and_take_no_room() {
 #[test]
 fn a_device_that_goes_down_up_and_away_is_told() {
     with_tunnel(|ns, device, mut ears| {
-        let state = |up| Event::DeviceSet { index: device, name: "vx0".to_owned(), up };
+        let state = |up| {
+            let (name, abilities) = ("vx0".to_owned(), Abilities { mtu: 1500, ipv6: true });
+            Event::DeviceSet { index: device, name, up, abilities }
+        };
         ns.ip("link set vx0 down");
         ears.until(|event| *event == state(false));
         ns.ip("link set vx0 up");

@@ -11,7 +11,7 @@ mod routes;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Hop, Kernel, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey, Via};
-use crate::wire::Destination;
+use crate::wire::{Destination, IpVersion};
 
 /// The protocol of the leaf in these tests.
 const OWN: u8 = 254;
@@ -54,7 +54,7 @@ fn delete(key: RouteKey) -> Request {
 }
 
 fn object(id: u32, hop: Hop) -> Object {
-    Object { id, protocol: OWN, body: ObjectBody::Hop(hop) }
+    Object { id, protocol: OWN, body: ObjectBody::Hop(hop, IpVersion::V6) }
 }
 
 fn group(id: u32, members: &[u32]) -> Object {

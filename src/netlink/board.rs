@@ -1,0 +1,92 @@
+//! How things stand, for whoever asks.
+//!
+//! State: the numbers that the writer showed last, and since when it waits for the kernel. The writer
+//! thread writes here, and readers never ask that thread: while the kernel answers nothing, they get
+//! the last numbers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::client::Status;
+
+/// What [`super::NetlinkStatus`] reads.
+#[derive(Debug)]
+pub(super) struct Board(Mutex<Shown>);
+
+#[derive(Debug)]
+struct Shown {
+    /// `None` before the first numbers and after the writer's end.
+    status: Option<Status>,
+    /// When the request that is under way was made.
+    asked: Option<Instant>,
+}
+
+impl Board {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Shown { status: None, asked: None })))
+    }
+
+    /// The numbers as they are now.
+    pub(super) fn show(&self, status: Status) {
+        self.lock().status = Some(status);
+    }
+
+    /// Marks the time in which `ask` waits for the kernel.
+    pub(super) fn waiting<T>(&self, ask: impl FnOnce() -> T) -> T {
+        self.lock().asked = Some(Instant::now());
+        let answer = ask();
+        self.lock().asked = None;
+        answer
+    }
+
+    /// The last numbers; `None` when the writer has ended.
+    pub(super) fn read(&self) -> Option<Status> {
+        let shown = self.lock();
+        let silent = shown.asked.map(|asked| asked.elapsed()).unwrap_or_default();
+        shown.status.map(|status| Status { silent, ..status })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        // Nothing that is done under the lock can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer's end, however it comes.
+#[derive(Debug)]
+pub(super) struct Ending(pub(super) Arc<Board>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let mut shown = self.0.lock();
+        (shown.status, shown.asked) = (None, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::Mode;
+    use crate::netlink::fib::Summary;
+
+    #[test]
+    fn the_last_numbers_are_told_while_the_kernel_is_silent() {
+        let board = Board::new();
+        assert_eq!(board.read(), None);
+        let summary = Summary { wanted: 7, ..Summary::default() };
+        board.show(Status::new(Mode::Objects, &summary));
+        assert!(board.read().unwrap().silent.is_zero());
+        let there = board.clone();
+        board.waiting(move || {
+            let before = there.read().unwrap().silent;
+            let end = Instant::now() + support::PATIENCE;
+            while there.read().unwrap().silent <= before {
+                assert!(Instant::now() < end, "the silence grows");
+            }
+            assert_eq!(there.read().unwrap().desired, 7);
+        });
+        assert!(board.read().unwrap().silent.is_zero());
+        drop(Ending(board.clone()));
+        assert_eq!(board.read(), None);
+    }
+}

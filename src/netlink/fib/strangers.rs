@@ -1,0 +1,49 @@
+//! Nexthop objects that say they are ours and that this process neither made nor took over.
+//!
+//! State: those of the last look, and which of them no route used at the look before. They are
+//! another leaf's of the same protocol, which may be about to use them, or what one has left: two
+//! leaves that overlap don't know each other's. What nobody uses at two looks in a row is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::netlink::kernel::{Object, ObjectBody};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers {
+    objects: BTreeMap<u32, Object>,
+    /// Not used at the last look.
+    unused: BTreeSet<u32>,
+}
+
+impl Strangers {
+    /// A look at all objects begins.
+    pub(crate) fn begin(&mut self) {
+        self.objects.clear();
+    }
+
+    /// There is one.
+    pub(crate) fn add(&mut self, object: Object) {
+        self.objects.insert(object.id, object);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Those that nobody uses now and nobody used at the last look; they are forgotten here.
+    /// `used`: what routes use, and the members of groups that are no strangers.
+    pub(crate) fn unused_again(&mut self, mut used: BTreeSet<u32>) -> Vec<Object> {
+        let groups: Vec<_> = used.iter().copied().collect();
+        for id in groups {
+            if let Some(ObjectBody::Group(members)) = self.objects.get(&id).map(|it| &it.body) {
+                used.extend(members);
+            }
+        }
+        let unused: BTreeSet<_> =
+            self.objects.keys().copied().filter(|id| !used.contains(id)).collect();
+        let again: Vec<_> = unused.intersection(&self.unused).copied().collect();
+        self.unused = unused;
+        again.iter().filter_map(|id| self.objects.remove(id)).collect()
+    }
+}
