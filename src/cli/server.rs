@@ -88,7 +88,7 @@ pub(super) struct Args {
     #[arg(long)]
     no_pacing: bool,
 
-    /// Sessions at most, from 1 on
+    /// Sessions at most, from 1 on; the default becomes what the descriptors allow, if that is less
     #[arg(long, value_name = "N", default_value_t = Config::default().max_peers)]
     max_peers: u64,
 

@@ -26,6 +26,7 @@ mod low_water;
 mod pin;
 mod runtime;
 mod stream;
+mod tentative;
 mod thread_time;
 mod zone;
 
@@ -57,5 +58,6 @@ pub(crate) use pin::Cpus;
 pub use pin::{Pin, PinError};
 pub use runtime::{LocalRuntime, yield_turn};
 pub use stream::Stream;
+pub use tentative::{Unready, bind_when_ready};
 pub(crate) use thread_time::thread_time;
 pub use zone::{ZoneError, split_zone, zoned};

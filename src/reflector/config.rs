@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::access::Access;
 use super::control::ControlError;
 use super::reload::Reloadable;
-use crate::io::{IoChoice, IoError, Pin, PinError};
+use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::Settings;
 
 /// How to run a reflector. The default is a working dual-stack reflector.
@@ -28,7 +28,8 @@ pub struct Config {
     pub pin: Pin,
     /// How sockets are driven.
     pub io: IoChoice,
-    /// Sessions at most, from 1 on; further connections are closed at once.
+    /// Sessions at most, from 1 on; further connections are closed at once. [`Config::MAX_PEERS`], the
+    /// default, becomes what the descriptors of the process allow, if that is less.
     pub max_peers: u64,
     /// Who may connect.
     pub access: Access,
@@ -45,7 +46,7 @@ impl Default for Config {
             shards: None,
             pin: Pin::Auto,
             io: IoChoice::Auto,
-            max_peers: 65_536,
+            max_peers: Self::MAX_PEERS,
             access: Access::default(),
             settings: Settings::default(),
         }
@@ -53,6 +54,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Sessions at most when nothing is said.
+    pub const MAX_PEERS: u64 = 65_536;
+
     /// Checks what can be checked without starting.
     ///
     /// # Errors
@@ -127,6 +131,10 @@ fn remedy(error: &std::io::Error) -> &'static str {
         }
         std::io::ErrorKind::PermissionDenied => {
             "ports below 1024 need CAP_NET_BIND_SERVICE: grant it or choose a higher port"
+        }
+        _ if Unready::of(error).is_some() => {
+            "ip -6 address show says what has become of it: see that the interface is up and that nobody \
+             else has the address"
         }
         std::io::ErrorKind::AddrNotAvailable => {
             "no interface of this machine has that address (ip address shows which do)"

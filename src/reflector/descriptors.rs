@@ -2,6 +2,7 @@
 
 use tracing::{info, warn};
 
+use super::config::Config;
 use crate::io;
 
 /// What the process has open beside sessions: its log, listeners, event loops of its own.
@@ -9,18 +10,41 @@ const OWN: u64 = 32;
 /// What a shard has open: its event loop, rings, and ways to wake it.
 const PER_SHARD: u64 = 8;
 
-/// Raises the limit as far as it goes and says what it is; as a warning, when sessions would be
-/// refused before there are `max_peers`.
-pub(super) fn allow(max_peers: u64, shards: usize) {
+/// Raises the limit as far as it goes and says what it is. Returns how many sessions there may be: of the
+/// default as many as there are descriptors for, and else as many as were asked for, with a warning when
+/// further ones would be refused before.
+pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
     match io::raise_nofile() {
-        Ok(limit) => tell(limit, max_peers, shards),
-        Err(error) => warn!(%error, "cannot raise the limit on descriptors"),
+        Ok(limit) => {
+            let allowed = allowed(limit, max_peers, shards);
+            tell(limit, max_peers, allowed, shards);
+            allowed
+        }
+        Err(error) => {
+            warn!(%error, "cannot raise the limit on descriptors");
+            max_peers
+        }
     }
 }
 
-fn tell(limit: u64, max_peers: u64, shards: usize) {
+fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
+    if max_peers == Config::MAX_PEERS {
+        limit.saturating_sub(needed(0, shards)).clamp(1, max_peers)
+    } else {
+        max_peers
+    }
+}
+
+fn tell(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
     let needed = needed(max_peers, shards);
-    if limit < needed {
+    if allowed < max_peers {
+        info!(
+            limit,
+            max_peers = allowed,
+            "descriptors allowed, by which the number of peers goes; for more of them raise the limit \
+             (LimitNOFILE of the unit, ulimit -n)"
+        );
+    } else if limit < needed {
         warn!(
             limit,
             needed,
@@ -42,11 +66,27 @@ fn needed(max_peers: u64, shards: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::needed;
+    use super::*;
 
     #[test]
     fn each_session_takes_one_and_any_number_may_be_asked_for() {
         assert_eq!(needed(65_537, 2) - needed(65_536, 2), 1);
         assert_eq!(needed(u64::MAX, usize::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn the_default_goes_by_the_limit_and_what_was_asked_for_stays() {
+        let default = Config::MAX_PEERS;
+        for (limit, max_peers, expected) in [
+            (64, default, 16),
+            (1024, default, 976),
+            (1 << 20, default, default),
+            (u64::MAX, default, default),
+            (0, default, 1),
+            (64, 17, 17),
+            (64, 100_000, 100_000),
+        ] {
+            assert_eq!(allowed(limit, max_peers, 2), expected, "{limit} {max_peers}");
+        }
     }
 }

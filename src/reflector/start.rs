@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -38,13 +38,16 @@ pub struct Reflector {
     backend: Backend,
     inspector: Inspector,
     news: watch::Sender<Reloadable>,
+    /// The last [`Reloadable::max_peers`] that was asked for, which may be more than is in force.
+    asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Reflector {
-    /// Starts a reflector's threads and listens. Returns when connections are accepted.
+    /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
+    /// 5 s while an address that is to be listened on is under duplicate address detection.
     ///
     /// # Errors
     /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
@@ -62,9 +65,11 @@ impl Reflector {
         if let Some(remark) = remark {
             warn!("{remark}");
         }
-        descriptors::allow(config.max_peers, shards);
+        let mut first = Reloadable::from(config);
+        first.max_peers = descriptors::allow(config.max_peers, shards);
         let listen = |address, flag| {
-            let bound = io::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+            let bound =
+                io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
             bound.map_err(|source| StartError::Listen { address, flag, source })
         };
         let (listen_address, listener) = listen(config.listen, "--listen")?;
@@ -105,7 +110,7 @@ impl Reflector {
         for result in started.iter().take(shards) {
             result.map_err(StartError::Shard)?;
         }
-        let (news, latest) = watch::channel(Reloadable::from(config));
+        let (news, latest) = watch::channel(first);
         let keepalive = config.settings.keepalive;
         let shared = Control::new(began, backend, handles.clone(), keepalive, latest.clone());
         let inspector = Inspector::new(shared);
@@ -149,6 +154,7 @@ impl Reflector {
             backend,
             inspector,
             news,
+            asked_peers: AtomicU64::new(config.max_peers),
             stop: Some(stop),
             threads,
         })
@@ -204,10 +210,14 @@ impl Reflector {
     /// [`StartError`], when a start would refuse it. Nothing changes then.
     pub fn reload(&self, new: &Reloadable) -> Result<(), StartError> {
         new.check()?;
-        if new.max_peers > self.news.borrow().max_peers {
-            descriptors::allow(new.max_peers, self.shards());
+        let mut new = new.clone();
+        if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
+            // It has been said what comes of it.
+            new.max_peers = self.news.borrow().max_peers;
+        } else if new.max_peers > self.news.borrow().max_peers {
+            new.max_peers = descriptors::allow(new.max_peers, self.shards());
         }
-        self.news.send_replace(new.clone());
+        self.news.send_replace(new);
         Ok(())
     }
 

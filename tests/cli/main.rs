@@ -5,6 +5,8 @@ mod client;
 mod config;
 mod ctl;
 mod deploy;
+#[cfg(target_os = "linux")]
+mod detection;
 mod manual;
 #[cfg(target_os = "linux")]
 mod notify;

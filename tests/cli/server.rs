@@ -370,6 +370,31 @@ fn too_few_descriptors_are_warned_of() {
     server.logged("INFO descriptors allowed limit=64", '\n');
 }
 
+/// As on an ordinary machine, where nobody has said anything.
+#[test]
+fn without_a_number_of_peers_it_goes_by_the_descriptors() {
+    let file = Scratch::new("[server]\n");
+    let server = with_64_descriptors(&["--config", file.path()]);
+    server.logged("reflector started", '\n');
+    server.logged("INFO descriptors allowed, by which the number of peers goes", '\n');
+    assert!(server.log().contains("limit=64 max_peers=16"), "{}", server.log());
+    let _sessions: Vec<_> = (0..16).map(|_| Client::establish(server.address())).collect();
+    Client::connect(server.address()).expect_closed();
+    server.logged("limit max-peers (16) reached", '\n');
+    // A reload says nothing more of it.
+    server.signal("HUP");
+    server.logged("nothing has changed", '\n');
+    Client::connect(server.address()).expect_closed();
+    let log = server.log();
+    assert!(
+        !log.contains("WARN fewer") && log.matches("descriptors allowed").count() == 1,
+        "{log}"
+    );
+    file.write("[server]\nmax-peers = 17\n");
+    server.signal("HUP");
+    server.logged("WARN fewer descriptors allowed", '\n');
+}
+
 #[test]
 fn a_limit_raised_above_the_descriptors_is_warned_of() {
     let file = Scratch::new("[server]\nmax-peers = 16\n");
@@ -383,7 +408,7 @@ fn a_limit_raised_above_the_descriptors_is_warned_of() {
 
 #[test]
 fn running_out_of_descriptors_passes() {
-    let mut server = with_64_descriptors(&[]);
+    let mut server = with_64_descriptors(&["--max-peers", "200"]);
     let address = server.address();
     let mut first = Client::establish(address);
     // More connections than descriptors: the kernel completes them all.

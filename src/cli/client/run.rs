@@ -1,9 +1,11 @@
 //! A leaf that runs until it is told to stop.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use metalbond::client::{Config, Http, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
@@ -39,7 +41,13 @@ pub(super) fn run(
         let mut signals =
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
         let http = match args.http {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => tokio::select! {
+                listener = listen(address) => Some(listener?),
+                signal = signals.end(|| {}) => {
+                    info!(signal, "stopped before it had started");
+                    return Ok(());
+                }
+            },
             None => None,
         };
         let manager = Manager::from_environment();
@@ -224,7 +232,9 @@ async fn tell_sync(mut watch: SyncWatch) {
 }
 
 async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, String> {
-    let listener = tokio::net::TcpListener::bind(address).await;
+    let bound = tokio::task::spawn_blocking(move || bind_when_ready(address)).await;
+    let listener = bound.map_err(io::Error::from).flatten();
+    let listener = listener.and_then(tokio::net::TcpListener::from_std);
     listener.map_err(|error| format!("cannot listen on {address} for HTTP: {error}"))
 }
 

@@ -40,6 +40,10 @@ pub(in crate::cli) struct Args {
     #[arg(short, long, global = true)]
     pub(super) json: bool,
 
+    /// End after so long at most (90s, 500ms) [default: 30s for each answer]
+    #[arg(long, value_name = "TIME", global = true, value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -81,9 +85,6 @@ pub(super) enum Command {
         /// Return when no session is left
         #[arg(long)]
         wait: bool,
-        /// Wait for so long at most (90s, 500ms)
-        #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait")]
-        timeout: Option<Duration>,
     },
     /// Take sessions again, and end no more.
     Undrain,

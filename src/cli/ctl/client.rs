@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -14,10 +13,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::patience::Patience;
 use super::screen::Failed;
-
-/// For how long an answer may take: a reflector looks at four million places in less.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether there is a socket, or nothing that is not one.
 fn is_socket(path: &Path) -> bool {
@@ -28,6 +25,7 @@ fn is_socket(path: &Path) -> bool {
 pub(super) struct Client {
     sender: SendRequest<Empty<Bytes>>,
     path: PathBuf,
+    pub(super) patience: Patience,
 }
 
 /// What went wrong, as the reflector says it.
@@ -37,10 +35,10 @@ struct Refusal {
 }
 
 impl Client {
-    pub(super) async fn connect(path: &Path) -> Result<Self, Failed> {
+    pub(super) async fn connect(path: &Path, patience: Patience) -> Result<Self, Failed> {
         let path = path.to_owned();
-        let sender = Self::open(&path).await?;
-        Ok(Self { sender, path })
+        let sender = patience.wait(&path, "a connection", Self::open(&path)).await?;
+        Ok(Self { sender, path, patience })
     }
 
     async fn open(path: &Path) -> Result<SendRequest<Empty<Bytes>>, Failed> {
@@ -61,6 +59,11 @@ impl Client {
             ErrorKind::ConnectionRefused => format!(
                 "nobody answers on the control socket {shown}: the reflector that made it is gone, \
                  start it again"
+            ),
+            // The queue of its socket is full.
+            ErrorKind::WouldBlock => format!(
+                "the reflector accepts no connections on its control socket {shown}: its thread \"http\" \
+                 hangs or its process is stopped; see its log"
             ),
             _ => format!("cannot connect to the control socket {shown}: {error}"),
         })?;
@@ -91,32 +94,43 @@ impl Client {
 
     /// Asks for something without end, or of any size.
     pub(super) async fn stream(&mut self, path: &str) -> Result<Stream, Failed> {
-        let answer = self.send(Method::GET, path).await?;
-        Ok(Stream { body: answer.into_body(), path: self.path.clone() })
+        let (patience, own) = (self.patience, self.path.clone());
+        let answer = patience.wait(&own, path, self.send(Method::GET, path)).await?;
+        Ok(Stream { body: answer.into_body(), path: own, what: path.to_owned(), patience })
+    }
+
+    /// What /livez says, and whether that is good.
+    pub(super) async fn health(&mut self) -> Result<(bool, String), Failed> {
+        let answer = self.exchange(Self::request(&Method::GET, "/livez")?).await;
+        let answer = answer.map_err(|error| lost(&self.path, &error))?;
+        let is_good = answer.status().is_success();
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| lost(&self.path, &error))?.to_bytes();
+        Ok((is_good, String::from_utf8_lossy(&body).into_owned()))
     }
 
     async fn ask(&mut self, method: Method, path: &str) -> Result<Bytes, Failed> {
+        let (patience, own) = (self.patience, self.path.clone());
         let asked = async {
             let answer = self.send(method, path).await?;
             let body = answer.into_body().collect().await;
-            Ok(body.map_err(|error| lost(&self.path, &error))?.to_bytes())
+            Ok(body.map_err(|error| lost(&own, &error))?.to_bytes())
         };
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Failed::Sentence(format!(
-                "the reflector has not answered for {PATIENCE:?}: see its log, and /livez"
-            ))),
-        }
+        patience.wait(&own, path, asked).await
+    }
+
+    fn request(method: &Method, path: &str) -> Result<Request<Empty<Bytes>>, Failed> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "metalbond")
+            .body(Empty::new());
+        request.map_err(|error| format!("cannot ask for {path}: {error}").into())
     }
 
     /// Sends a request; the head of the answer, if it is a good one.
     async fn send(&mut self, method: Method, path: &str) -> Result<Response<Incoming>, Failed> {
-        let request = Request::builder()
-            .method(&method)
-            .uri(path)
-            .header("host", "metalbond")
-            .body(Empty::new())
-            .map_err(|error| format!("cannot ask for {path}: {error}"))?;
+        let request = Self::request(&method, path)?;
         let answer = match self.exchange(request.clone()).await {
             // Hung up on: whoever reads what is shown here has taken a long pause.
             Err(_) if method == Method::GET => {
@@ -158,18 +172,24 @@ impl Client {
 pub(super) struct Stream {
     body: Incoming,
     path: PathBuf,
+    what: String,
+    patience: Patience,
 }
 
 impl Stream {
     /// The next piece; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failed> {
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| lost(&self.path, &error))?;
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
+        let Self { body, path, what, patience } = self;
+        let piece = async {
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| lost(path, &error))?;
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        };
+        patience.wait(path, what, piece).await
     }
 }
 

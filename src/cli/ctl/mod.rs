@@ -1,6 +1,6 @@
 //! `metalbond ctl`: asks a running reflector over its control socket, and tells it what to do.
 //!
-//! `args` is what can be said; `client` speaks HTTP over the socket, `listing` reads listings page by
+//! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
 //! `show`, `peer` and `routes` are about what there is, `monitor` about what happens, `tell` about what
 //! is to be done, `dump` writes a file of everything.
@@ -12,6 +12,7 @@ mod client;
 mod dump;
 mod listing;
 mod monitor;
+mod patience;
 mod peer;
 mod routes;
 mod screen;
@@ -26,6 +27,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 pub(super) use self::args::Args;
 use self::args::{Command, Reset, Show};
 use self::client::Client;
+use self::patience::Patience;
 use self::screen::{Failed, Screen};
 pub(super) use self::words::explained;
 use super::options::Wrong;
@@ -43,12 +45,12 @@ pub(super) fn run(own: &ArgMatches) -> Result<(), Wrong> {
     match runtime.block_on(run_command(args)) {
         // Whoever reads standard output has read enough.
         Ok(()) | Err(Failed::NoReader) => Ok(()),
-        Err(Failed::Sentence(sentence)) => Err(sentence.into()),
+        Err(Failed::Sentence(sentence) | Failed::Hung(sentence)) => Err(sentence.into()),
     }
 }
 
-async fn run_command(Args { socket, json, command }: Args) -> Result<(), Failed> {
-    let client = Client::connect(&socket).await?;
+async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<(), Failed> {
+    let client = Client::connect(&socket, Patience::new(timeout)).await?;
     let mut ctl = Ctl { client, screen: Screen::new(json) };
     match command {
         Command::Show { what } => match what {
@@ -64,7 +66,7 @@ async fn run_command(Args { socket, json, command }: Args) -> Result<(), Failed>
         Command::Explain { peer, route } => ctl.explain(&peer, &route).await,
         Command::Monitor { vni } => ctl.monitor(vni).await,
         Command::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
-        Command::Drain { rate, wait, timeout } => ctl.drain(rate, wait, timeout).await,
+        Command::Drain { rate, wait } => ctl.drain(rate, wait).await,
         Command::Undrain => ctl.undrain().await,
         Command::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
         Command::Dump { file } => ctl.dump(&file).await,

@@ -1,8 +1,10 @@
 //! What happens, as it happens.
 
+use std::future::pending;
 use std::pin::pin;
 
 use serde_json::Value;
+use tokio::time::sleep_until;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
@@ -16,20 +18,37 @@ use crate::cli::remark;
 const DATA: &[u8] = b"data: ";
 
 impl Ctl {
-    /// Until the reflector ends, or this process is interrupted.
+    /// Until the reflector ends, the time is over, or this process is interrupted.
     pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
         let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
         let mut stream = self.client.stream(&format!("/api/v1/events{which}")).await?;
         remark("watching, until interrupted\n");
         let mut rest = Vec::new();
         let mut gone = pin!(reader_gone());
+        let end = self.client.patience.end;
+        let mut over = pin!(async {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => pending().await,
+            }
+        });
         loop {
             let piece = tokio::select! {
-                piece = stream.next() => piece,
+                biased;
                 () = &mut gone => return Err(Failed::NoReader),
+                () = &mut over => {
+                    remark("the time is over\n");
+                    return Ok(());
+                }
+                // A sign of life comes every 15 s.
+                piece = stream.next() => piece,
             };
-            // Cut short is how a reflector that stops ends it.
-            let Ok(Some(piece)) = piece else { break };
+            let piece = match piece {
+                Ok(Some(piece)) => piece,
+                Err(hung @ Failed::Hung(_)) => return Err(hung),
+                // Cut short is how a reflector that stops ends it.
+                Ok(None) | Err(_) => break,
+            };
             rest.extend_from_slice(&piece);
             let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
             let lines = rest[..whole].split(|byte| *byte == b'\n');

@@ -11,6 +11,8 @@ use tokio::net::unix::pipe::Sender;
 pub(super) enum Failed {
     /// Nobody reads standard output any more.
     NoReader,
+    /// The reflector doesn't answer.
+    Hung(String),
     /// Anything else.
     Sentence(String),
 }

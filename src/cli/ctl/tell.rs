@@ -30,19 +30,15 @@ impl Ctl {
         self.done(&answer, &format!("The session of peer #{id} is ended."))
     }
 
-    pub(super) async fn drain(
-        &mut self,
-        rate: NonZeroU32,
-        wait: bool,
-        timeout: Option<Duration>,
-    ) -> Result<(), Failed> {
+    pub(super) async fn drain(&mut self, rate: NonZeroU32, wait: bool) -> Result<(), Failed> {
         let answer = self.client.post(&format!("/control/v1/drain?rate={rate}")).await?;
         if !wait {
             return self
                 .done(&answer, &format!("Draining: no new sessions, {rate} a second are ended."));
         }
-        // One that no clock reaches is none.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        // Before the time is over for one more question.
+        let is_over = |end: Instant| Instant::now() + 2 * LOOK >= end;
+        let deadline = self.client.patience.end;
         let is_seen = std::io::stderr().is_terminal();
         loop {
             let text = self.client.get_text("/control/v1/drain").await?;
@@ -56,16 +52,14 @@ impl Ctl {
                 Draining { is_draining: false, .. } => {
                     Some(Err("draining was ended by somebody else (undrain)".to_owned()))
                 }
-                Draining { connections, .. } => {
-                    deadline.is_some_and(|deadline| Instant::now() >= deadline).then(|| {
-                        let are = if connections == 1 { "is" } else { "are" };
-                        Err(format!(
-                            "{} {are} left when the time is over; it goes on draining, raise --rate \
+                Draining { connections, .. } => deadline.is_some_and(is_over).then(|| {
+                    let are = if connections == 1 { "is" } else { "are" };
+                    Err(format!(
+                        "{} {are} left when the time is over; it goes on draining, raise --rate \
                              or --timeout",
-                            counted(connections, "session")
-                        ))
-                    })
-                }
+                        counted(connections, "session")
+                    ))
+                }),
             };
             if let Some(end) = end {
                 if is_seen {

@@ -3,6 +3,8 @@
 mod commands;
 mod events;
 mod harness;
+#[cfg(target_os = "linux")]
+mod hung;
 mod hung_up;
 mod shown;
 mod socket;

@@ -159,8 +159,12 @@ fn shards_and_limits_are_shown() {
     assert_eq!((rows.len(), rows[1][0], rows[2][0], rows[1][1]), (3, "0", "1", "ok"));
     assert_eq!(scene.json(&["show", "shards"]).as_array().unwrap().len(), 2);
     let text = scene.ok(&["show", "limits"]);
-    assert!(table(&text).contains(&vec!["max-peers", "65536", "2", "0"]), "{text}");
-    assert!(table(&text).contains(&vec!["max-peers-per-source", "any", "-", "0"]), "{text}");
+    // As many as the machine has descriptors for.
+    let rows = table(&text);
+    let max_peers = rows.iter().find(|row| row[0] == "max-peers").unwrap();
+    assert!(max_peers[1].parse::<u64>().unwrap() <= 65_536, "{text}");
+    assert_eq!(max_peers[2..], ["2", "0"]);
+    assert!(rows.contains(&vec!["max-peers-per-source", "any", "-", "0"]), "{text}");
     let json = scene.json(&["show", "limits"]);
     assert_eq!(json["send_hold"]["seconds"], 90.0);
     assert_eq!(json["max_peers_per_source"]["limit"], Value::Null);

@@ -1,0 +1,120 @@
+//! Addresses that a machine has and may not use yet.
+//!
+//! Before IPv6 uses an address it asks the network whether somebody else has it, for a second or two.
+//! Until then nobody can listen on it, and the error is the one of an address that there is not. Right
+//! after the boot that is what a program meets which was told of its address.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tracing::info;
+
+use super::listener::bind;
+
+/// For the network to answer. Twice what it takes by default.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why an address of this machine can't be used. In the `std::io::Error` of [`bind_when_ready`].
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Unready {
+    /// It is still asked for.
+    #[error(
+        "duplicate address detection of it has not ended on {0} within {PATIENCE:?} (it is tentative)"
+    )]
+    Tentative(String),
+    /// Somebody answered.
+    #[error("another machine on {0} has it (duplicate address detection has failed)")]
+    Duplicate(String),
+}
+
+impl Unready {
+    /// The one in an error.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+/// As [`bind`], but waits up to 5 s for duplicate address detection. Blocks for as long.
+///
+/// # Errors
+/// As [`bind`], and [`Unready`].
+pub fn bind_when_ready(address: SocketAddr) -> io::Result<TcpListener> {
+    let until = Instant::now() + PATIENCE;
+    let mut is_told = false;
+    loop {
+        let error = match bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => error,
+            result => return result,
+        };
+        match detection(address.ip()) {
+            Some(Unready::Tentative(interface)) if Instant::now() < until => {
+                if !is_told {
+                    is_told = true;
+                    info!(%address, interface, "waiting for the end of duplicate address detection");
+                }
+                std::thread::sleep(LOOK);
+            }
+            Some(unready) => return Err(io::Error::new(error.kind(), unready)),
+            // It may have become ready since.
+            None => return bind(address),
+        }
+    }
+}
+
+/// What an address of this machine waits for.
+fn detection(address: IpAddr) -> Option<Unready> {
+    let IpAddr::V6(address) = address else { return None };
+    state(&std::fs::read_to_string("/proc/net/if_inet6").ok()?, address)
+}
+
+/// By the lines of that file: address, index, prefix length, scope, flags and interface.
+fn state(text: &str, address: Ipv6Addr) -> Option<Unready> {
+    /// Of linux/if_addr.h.
+    const FAILED: u8 = 0x08;
+    const TENTATIVE: u8 = 0x40;
+    let digits = format!("{:032x}", address.to_bits());
+    let mut found = None;
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        if words.next() != Some(&digits) {
+            continue;
+        }
+        let flags = words.nth(3).and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        let (Some(flags), Some(interface)) = (flags, words.next()) else { continue };
+        match flags {
+            flags if flags & FAILED != 0 => found = Some(Unready::Duplicate(interface.to_owned())),
+            flags if flags & TENTATIVE != 0 => {
+                return Some(Unready::Tentative(interface.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_list_is_read() {
+        let text = "00000000000000000000000000000001 01 80 10 80       lo\n\
+                    fd000000000000000000000000000001 02 40 00 c0     eth0\n\
+                    fd000000000000000000000000000002 02 40 00 c8     eth0\n\
+                    fe800000000000000000000000000001 02 40 20 80     eth0\n\
+                    fe800000000000000000000000000001 03 40 20 40     eth1\n\
+                    cut short\n";
+        for (address, expected) in [
+            ("::1", None),
+            ("fd00::1", Some(Unready::Tentative("eth0".into()))),
+            ("fd00::2", Some(Unready::Duplicate("eth0".into()))),
+            ("fd00::3", None),
+            ("fe80::1", Some(Unready::Tentative("eth1".into()))),
+        ] {
+            assert_eq!(state(text, address.parse().unwrap()), expected, "{address}");
+        }
+    }
+}
