@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use super::access::{Gate, Place};
 use super::driver::{Gauge, Order};
 use super::inspector::Control;
+use super::lobby::Queue;
 use super::reload::Reloadable;
 use super::report::Limiter;
 use crate::ids::PeerId;
@@ -49,8 +50,8 @@ pub(super) struct Acceptor {
 /// What it decides by.
 #[derive(Debug)]
 struct Rules {
-    max_peers: u64,
     gate: Gate,
+    queue: Queue,
     began: Instant,
     limiter: Limiter,
 }
@@ -59,9 +60,10 @@ impl Acceptor {
     /// Accepts until dropped, or until the shards are gone.
     pub(super) async fn run(mut self) {
         let Reloadable { max_peers, access, .. } = self.news.borrow_and_update().clone();
-        let limiter = Limiter::new();
-        let mut rules =
-            Rules { max_peers, gate: Gate::new(access), began: Instant::now(), limiter };
+        let lobby = Arc::clone(&self.control.lobby);
+        lobby.set_max(max_peers);
+        let (gate, queue) = (Gate::new(access), Queue::new(lobby));
+        let mut rules = Rules { gate, queue, began: Instant::now(), limiter: Limiter::new() };
         let mut serial = 0;
         loop {
             let accepted = tokio::select! {
@@ -83,11 +85,15 @@ impl Acceptor {
                     let Ok(socket) = socket.into_std() else { continue };
                     match self.admit(&mut rules, remote) {
                         Ok(place) => {
-                            let order =
-                                Order::Serve { peer: PeerId(serial), remote, socket, place };
-                            if !self.hand_over(order).await {
+                            let peer = PeerId(serial);
+                            let Some(shard) = self.least_loaded() else { return };
+                            let seat = rules.queue.enter(peer, shard);
+                            let order = Order::Serve { peer, remote, socket, place, seat };
+                            if !self.hand_over(shard, order).await {
                                 return;
                             }
+                            let surplus = rules.queue.take_surplus();
+                            self.make_room(surplus);
                         }
                         Err(reason) => {
                             self.control.refused.count(&reason);
@@ -104,6 +110,8 @@ impl Acceptor {
                             "cannot accept connections for now; raise LimitNOFILE if descriptors are short"
                         );
                     }
+                    // Who says nothing holds what others need.
+                    (0..KEPT).for_each(|_| self.make_room(rules.queue.take_oldest()));
                     tokio::time::sleep(EXHAUSTED).await;
                 }
             }
@@ -115,7 +123,7 @@ impl Acceptor {
         let new = self.news.borrow_and_update().clone();
         let settings = new.applied_to(&self.settings);
         let list = Arc::new(new.access.list.clone());
-        rules.max_peers = new.max_peers;
+        self.control.lobby.set_max(new.max_peers);
         rules.gate.set(new.access);
         for (shard, _) in &self.shards {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
@@ -127,20 +135,28 @@ impl Acceptor {
         if self.control.is_draining() {
             return Err(CloseReason::Draining);
         }
-        let total: u64 = self.shards.iter().map(|(_, gauge)| load(gauge)).sum();
-        if total >= rules.max_peers {
-            return Err(CloseReason::MaxPeers(rules.max_peers));
-        }
+        self.control.lobby.check()?;
         rules.gate.admit(rules.began.elapsed(), remote)
     }
 
+    fn least_loaded(&self) -> Option<usize> {
+        let loads = self.shards.iter().map(|(_, gauge)| load(gauge)).enumerate();
+        loads.min_by_key(|(_, load)| *load).map(|(shard, _)| shard)
+    }
+
     /// `false` when there is no shard left to take it.
-    async fn hand_over(&self, order: Order) -> bool {
-        let Some((shard, gauge)) = self.shards.iter().min_by_key(|(_, gauge)| load(gauge)) else {
-            return false;
-        };
+    async fn hand_over(&self, shard: usize, order: Order) -> bool {
+        let (orders, gauge) = &self.shards[shard];
         gauge.connections.fetch_add(1, Ordering::Relaxed);
-        shard.send(order).await.is_ok()
+        orders.send(order).await.is_ok()
+    }
+
+    /// Ends a connection that waits for its HELLO. Where the shard has too many orders already, it is
+    /// left to its timeout.
+    fn make_room(&self, oldest: Option<(PeerId, usize)>) {
+        if let Some((peer, shard)) = oldest {
+            self.shards[shard].0.try_send(Order::MakeRoom(peer)).ok();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::access::Place;
 use super::driver::Core;
 use super::event::Event;
 use super::follow::Follower;
+use super::lobby::Seat;
 use crate::io::{OutBuf, Stream, yield_turn};
 use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, Slot, Write};
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     stream: Stream,
     /// Counts for its source for as long as this lives.
     _place: Place,
+    /// Among those that wait for a HELLO, or the sessions.
+    pub(super) seat: Seat,
     is_closed: Cell<bool>,
     /// Whether a KEEPALIVE wakes nobody.
     is_held: Cell<bool>,
@@ -57,12 +60,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(slot: Slot, remote: SocketAddr, stream: Stream, place: Place) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        remote: SocketAddr,
+        stream: Stream,
+        place: Place,
+        seat: Seat,
+    ) -> Self {
         Self {
             slot,
             remote,
             stream,
             _place: place,
+            seat,
             is_closed: Cell::new(false),
             is_held: Cell::new(false),
             resume: Event::default(),

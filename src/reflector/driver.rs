@@ -19,6 +19,7 @@ use super::access::{AccessList, Place};
 use super::connection::{Connection, READ_MAX};
 use super::event::Event;
 use super::follow::Followed;
+use super::lobby::Seat;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::report::Reporter;
@@ -40,7 +41,9 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum Order {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place, seat: Seat },
+    /// End this connection, unless its HELLO has come.
+    MakeRoom(PeerId),
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Let an operator have a look.
@@ -175,9 +178,10 @@ async fn drive(seed: Seed, alarm: Alarm) {
         let mut has_looked = false;
         while let Some(order) = orders.take() {
             match order {
-                Order::Serve { peer, remote, socket, place } => {
-                    serve(&core, backend, peer, remote, socket, place);
+                Order::Serve { peer, remote, socket, place, seat } => {
+                    serve(&core, backend, peer, remote, socket, (place, seat));
                 }
+                Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
                 Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Look(look) => {
                     let began = core.now();
@@ -238,6 +242,12 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
         && let Some(parcel) = port.requests.take()
     {
         shard.requests(parcel);
+    }
+    for slot in shard.take_begun() {
+        let begun = core.connection(slot).map_or(Ok(()), |connection| connection.seat.begin());
+        if let Err(reason) = begun {
+            shard.close(slot, reason);
+        }
     }
     let turn = shard.turn(now);
     port.flush(&mut shard);
@@ -340,7 +350,7 @@ fn serve(
     peer: PeerId,
     remote: SocketAddr,
     socket: TcpStream,
-    place: Place,
+    (place, seat): (Place, Seat),
 ) {
     let stream = match Stream::from_std(backend, socket) {
         Ok(stream) => stream,
@@ -352,7 +362,7 @@ fn serve(
     };
     let slot = core.shard.borrow_mut().connect(core.now(), peer);
     core.reporter.connected(peer, remote);
-    let connection = Rc::new(Connection::new(slot, remote, stream, place));
+    let connection = Rc::new(Connection::new(slot, remote, stream, place, seat));
     let mut connections = core.connections.borrow_mut();
     if connections.len() <= slot as usize {
         connections.resize(slot as usize + 1, None);

@@ -5,7 +5,7 @@
 //! accepts connections and hands each to the shard with the fewest.
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
-//! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect,
+//! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect, `lobby` how many,
 //! `report` says what happened, `follow` all that happens to one session; `inspector`, `http` and
 //! `control` are for operators.
 
@@ -20,6 +20,7 @@ mod event;
 mod follow;
 mod http;
 pub mod inspector;
+mod lobby;
 mod looks;
 pub(crate) mod mesh;
 mod refused;

@@ -22,6 +22,9 @@ pub enum CloseReason {
     /// No HELLO in time.
     #[error("no HELLO within 10 s")]
     HelloTimeout,
+    /// No HELLO, while more connections wait for theirs than there is room for.
+    #[error("no HELLO before its place was needed")]
+    NoRoom,
     /// No message within two and a half intervals.
     #[error("no message within {0:?}")]
     HoldTime(std::time::Duration),
@@ -68,7 +71,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Names of what may end a session, bad messages aside, which are [`WireError::ENDS`].
-    pub(crate) const NAMES: [&'static str; 13] = [
+    pub(crate) const NAMES: [&'static str; 14] = [
         "second_hello",
         "not_established",
         "hold_time",
@@ -76,6 +79,7 @@ impl CloseReason {
         "too_far_behind",
         "max_routes_per_peer",
         "max_subscriptions_per_peer",
+        "max_peers",
         "denied",
         "peer_closed",
         "connection",
@@ -85,9 +89,10 @@ impl CloseReason {
     ];
 
     /// Names of what may end a connection before its HELLO, bad messages aside.
-    pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 8] = [
+    pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 9] = [
         "not_hello",
         "hello_timeout",
+        "no_room",
         "denied",
         "peer_closed",
         "connection",
@@ -105,6 +110,7 @@ impl CloseReason {
             Self::SecondHello => "second_hello",
             Self::NotEstablished(_) => "not_established",
             Self::HelloTimeout => "hello_timeout",
+            Self::NoRoom => "no_room",
             Self::HoldTime(_) => "hold_time",
             Self::SendHold(_) => "send_hold",
             Self::TooFarBehind => "too_far_behind",
@@ -145,6 +151,7 @@ mod tests {
             CloseReason::TooFarBehind,
             CloseReason::MaxRoutes(0),
             CloseReason::MaxSubscriptions(0),
+            CloseReason::MaxPeers(0),
             CloseReason::Denied,
             CloseReason::PeerClosed,
             CloseReason::Connection(std::io::ErrorKind::ConnectionReset),
@@ -156,6 +163,7 @@ mod tests {
         let ends = [
             CloseReason::NotHello(MessageType::Keepalive),
             CloseReason::HelloTimeout,
+            CloseReason::NoRoom,
             CloseReason::Denied,
             CloseReason::PeerClosed,
             CloseReason::Connection(std::io::ErrorKind::ConnectionReset),

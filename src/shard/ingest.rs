@@ -217,6 +217,7 @@ impl Shard {
 
     fn hello(&mut self, now: Moment, slot: Slot) {
         self.stats.sessions += 1;
+        self.begun.push(slot);
         let Some(peer) = &mut self.peers[slot as usize] else { return };
         if self.settings.pacing && !peer.has(Capabilities::STREAM) {
             peer.pacer = Some(Box::new(Pacer::new(now)));

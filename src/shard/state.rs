@@ -107,6 +107,7 @@ pub(crate) struct Shard {
     pub(super) subscribers: AHashMap<Vni, Vec<Subscriber>>,
     pub(super) ready: Vec<Slot>,
     pub(super) paused: Vec<Slot>,
+    pub(super) begun: Vec<Slot>,
     pub(super) established: Vec<Slot>,
     pub(super) closed: Vec<Closed>,
     /// The first message of each peer that was skipped for each reason.
@@ -178,6 +179,7 @@ impl Shard {
             subscribers: AHashMap::with_hasher(hasher.clone()),
             ready: Vec::new(),
             paused: Vec::new(),
+            begun: Vec::new(),
             established: Vec::new(),
             closed: Vec::new(),
             skipped: Vec::new(),
@@ -301,6 +303,20 @@ impl Shard {
     pub(crate) fn fetched(&mut self, slot: Slot) {
         if let Some(peer) = &mut self.peers[slot as usize] {
             peer.quiet.fetched();
+        }
+    }
+
+    /// Connections whose HELLO has come since the last call: they are sessions now.
+    pub(crate) fn take_begun(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// Ends a connection to make room for others, unless its HELLO has come.
+    pub(crate) fn make_room(&mut self, id: PeerId) {
+        let slot = self.by_id.get(&id).copied();
+        let peer = slot.and_then(|slot| self.peers[slot as usize].as_ref());
+        if let Some(slot) = slot.filter(|_| peer.is_some_and(|peer| !peer.session.has_begun())) {
+            self.close(slot, CloseReason::NoRoom);
         }
     }
 

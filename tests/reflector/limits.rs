@@ -1,12 +1,14 @@
 //! Limits end the session that reaches them, and no other.
 
 use crate::harness::{
-    Bystanders, Client, Config, Limits, closed_by, eventually, on_each_io, peers, route, routes,
-    start,
+    Bystanders, Client, Config, Limits, ask, closed_by, eventually, gone_by, on_each_io, peers,
+    route, routes, start,
 };
 
 on_each_io!(
     one_peer_too_many_is_closed,
+    silent_connections_keep_no_leaf_out,
+    a_place_is_taken_with_the_hello,
     one_route_too_many_ends_the_session,
     one_subscription_too_many_ends_the_session,
 );
@@ -28,6 +30,36 @@ fn one_peer_too_many_is_closed(mut config: Config) {
         client.try_to_shake_hands()
     });
     bystanders.exchange(&[]);
+}
+
+fn silent_connections_keep_no_leaf_out(mut config: Config) {
+    config.max_peers = 60;
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let silent: Vec<_> = (0..80).map(|_| Client::connect(address)).collect();
+    let leaves: Vec<_> = (0..58).map(|_| Client::establish(address)).collect();
+    bystanders.exchange(&[]);
+    // The oldest made room.
+    eventually("the lobby has room", || gone_by(&reflector, "no_room") >= 16);
+    let mut silent = silent.into_iter();
+    silent.by_ref().take(16).for_each(|mut oldest| oldest.expect_closed());
+    let mut last = silent.next_back().unwrap();
+    // All places are taken, and with a HELLO that comes now there would be one session too many.
+    assert!(!last.try_to_shake_hands());
+    assert_eq!(closed_by(&reflector, "max_peers"), 1);
+    assert_eq!(leaves.len() + 2, 60);
+}
+
+/// Of those that come at once, so many become sessions as there are places.
+fn a_place_is_taken_with_the_hello(mut config: Config) {
+    config.max_peers = 5;
+    let (reflector, address) = start(&config);
+    let mut clients: Vec<_> = (0..20).map(|_| Client::connect(address)).collect();
+    let established = clients.iter_mut().map(Client::try_to_shake_hands).filter(|is_up| *is_up);
+    assert_eq!(established.count(), 5);
+    assert_eq!(ask(reflector.inspector().counters()).unwrap().total.now.established, 5);
+    drop(clients);
+    eventually("a new session", || Client::connect(address).try_to_shake_hands());
 }
 
 fn one_route_too_many_ends_the_session(mut config: Config) {

@@ -13,6 +13,7 @@ use super::log::LogLevel;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::driver::{Core, Gauge, Order};
+use crate::reflector::lobby::Lobby;
 use crate::reflector::looks::Look;
 use crate::reflector::refused;
 use crate::reflector::reload::Reloadable;
@@ -34,6 +35,8 @@ pub(in crate::reflector) struct Control {
     /// What is in force.
     pub(super) settings: watch::Receiver<Reloadable>,
     pub(super) log_level: LogLevel,
+    /// How many sessions there are and may be.
+    pub(in crate::reflector) lobby: Arc<Lobby>,
     /// Counts connections that were not taken.
     pub(in crate::reflector) refused: refused::Counters,
 }
@@ -46,6 +49,7 @@ impl Control {
         keepalive: u32,
         settings: watch::Receiver<Reloadable>,
     ) -> Self {
+        let lobby = Lobby::new(settings.borrow().max_peers);
         Self {
             began,
             backend,
@@ -54,6 +58,7 @@ impl Control {
             is_listening: AtomicBool::new(false),
             keepalive,
             settings,
+            lobby: Arc::new(lobby),
             log_level: LogLevel::default(),
             refused: refused::Counters::default(),
         }

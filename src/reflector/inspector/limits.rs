@@ -12,8 +12,9 @@ pub struct InForce {
     pub settings: Reloadable,
     /// The keepalive interval of our HELLO.
     pub keepalive: Duration,
-    /// Connections held, those that have not shaken hands yet included: what
-    /// [`Reloadable::max_peers`] limits.
+    /// Sessions whose HELLO has come: what [`Reloadable::max_peers`] limits.
+    pub sessions: u64,
+    /// Connections held, those without a HELLO included.
     pub connections: u64,
 }
 
@@ -25,6 +26,7 @@ impl Inspector {
         InForce {
             settings: self.control.settings.borrow().clone(),
             keepalive: Duration::from_secs(self.control.keepalive.into()),
+            sessions: self.control.lobby.sessions(),
             connections: self.connections(),
         }
     }

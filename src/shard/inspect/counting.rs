@@ -41,7 +41,9 @@ impl Counting {
         self.now.subscriptions -= peer.subscriptions;
         let counts = match reason {
             CloseReason::Invalid(_) if peer.session.has_begun() => &mut self.invalid,
-            CloseReason::MaxRoutes(_) | CloseReason::MaxSubscriptions(_) => &mut self.limits,
+            CloseReason::MaxRoutes(_)
+            | CloseReason::MaxSubscriptions(_)
+            | CloseReason::MaxPeers(_) => &mut self.limits,
             _ => return,
         };
         *counts.entry(reason.name()).or_default() += 1;

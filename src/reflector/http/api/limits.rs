@@ -47,7 +47,7 @@ pub(super) struct LimitsRow {
 }
 
 impl LimitsRow {
-    fn new(InForce { settings, keepalive, connections }: &InForce, counters: &Counters) -> Self {
+    fn new(InForce { settings, keepalive, sessions, .. }: &InForce, counters: &Counters) -> Self {
         let count = |reason: &CloseReason| {
             counters.total.limits.get(reason.name()).copied().unwrap_or_default()
         };
@@ -64,7 +64,7 @@ impl LimitsRow {
         let (allowed_prefixes, denied_prefixes) = settings.access.list.sizes();
         Self {
             max_peers: Limit {
-                used: Some(*connections),
+                used: Some(*sessions),
                 ..limit(settings.max_peers, CloseReason::MaxPeers(0))
             },
             max_routes_per_peer: limit(settings.limits.routes_per_peer, CloseReason::MaxRoutes(0)),

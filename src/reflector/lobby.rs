@@ -1,0 +1,197 @@
+//! Connections before their HELLO, and how many sessions there are.
+//!
+//! Before its HELLO a connection is no session: it has a place in the lobby and takes none of
+//! `--max-peers`. A peer says HELLO at once, so only who says nothing stays in the lobby; when it is full,
+//! the oldest there has to go. The acceptor lets connections in, and shards take them out, by numbers that
+//! they share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::ids::PeerId;
+use crate::session::CloseReason;
+
+/// Places in the lobby at least and at most, and between as many as there may be sessions: all leaves
+/// may come at once.
+const ROOM: std::ops::RangeInclusive<u64> = 64..=4096;
+
+/// What a connection is.
+const WAITING: u8 = 0;
+const SESSION: u8 = 1;
+const GONE: u8 = 2;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Lobby {
+    waiting: AtomicU64,
+    sessions: AtomicU64,
+    max_sessions: AtomicU64,
+}
+
+impl Lobby {
+    pub(super) fn new(max_sessions: u64) -> Self {
+        Self {
+            waiting: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+            max_sessions: AtomicU64::new(max_sessions),
+        }
+    }
+
+    /// From now on so many sessions; those that there are stay.
+    pub(super) fn set_max(&self, max_sessions: u64) {
+        self.max_sessions.store(max_sessions, Ordering::Relaxed);
+    }
+
+    /// Connections that have said HELLO.
+    pub(super) fn sessions(&self) -> u64 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Whether there may be another session.
+    ///
+    /// # Errors
+    /// [`CloseReason::MaxPeers`]
+    pub(super) fn check(&self) -> Result<(), CloseReason> {
+        let max = self.max_sessions.load(Ordering::Relaxed);
+        if self.sessions() < max { Ok(()) } else { Err(CloseReason::MaxPeers(max)) }
+    }
+
+    fn is_overfull(&self) -> bool {
+        let max = self.max_sessions.load(Ordering::Relaxed);
+        self.waiting.load(Ordering::Relaxed) > max.clamp(*ROOM.start(), *ROOM.end())
+    }
+}
+
+/// A connection's place, in the lobby and then among the sessions, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    lobby: Arc<Lobby>,
+    state: Arc<AtomicU8>,
+}
+
+impl Seat {
+    /// The HELLO has come: it is a session from now on.
+    ///
+    /// # Errors
+    /// [`CloseReason::MaxPeers`], when there are too many of them already.
+    pub(super) fn begin(&self) -> Result<(), CloseReason> {
+        let max = self.lobby.max_sessions.load(Ordering::Relaxed);
+        let more = |sessions| (sessions < max).then_some(sessions + 1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if self.lobby.sessions.fetch_update(set, fetch, more).is_err() {
+            return Err(CloseReason::MaxPeers(max));
+        }
+        self.state.store(SESSION, Ordering::Relaxed);
+        self.lobby.waiting.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let count = match self.state.swap(GONE, Ordering::Relaxed) {
+            WAITING => &self.lobby.waiting,
+            _ => &self.lobby.sessions,
+        };
+        count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Who waits in the lobby, the oldest first, as the acceptor knows it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    lobby: Arc<Lobby>,
+    /// Connections, the shards that hold them, and what they are. Some wait no more.
+    entries: VecDeque<(PeerId, usize, Arc<AtomicU8>)>,
+    /// How many to have before those that wait no more are looked for.
+    sweep_at: usize,
+}
+
+impl Queue {
+    pub(super) fn new(lobby: Arc<Lobby>) -> Self {
+        Self { lobby, entries: VecDeque::new(), sweep_at: 0 }
+    }
+
+    /// Lets a connection in, which this shard will hold.
+    pub(super) fn enter(&mut self, peer: PeerId, shard: usize) -> Seat {
+        if self.entries.len() > self.sweep_at {
+            self.entries.retain(|(_, _, state)| is_waiting(state));
+            // As many again must come before the next look, so each costs its share only.
+            self.sweep_at = 2 * self.entries.len() + 64;
+        }
+        let state = Arc::new(AtomicU8::new(WAITING));
+        self.entries.push_back((peer, shard, Arc::clone(&state)));
+        self.lobby.waiting.fetch_add(1, Ordering::Relaxed);
+        Seat { lobby: Arc::clone(&self.lobby), state }
+    }
+
+    /// When more wait than there is room for: takes out the one that has waited longest, and its shard.
+    pub(super) fn take_surplus(&mut self) -> Option<(PeerId, usize)> {
+        if self.lobby.is_overfull() { self.take_oldest() } else { None }
+    }
+
+    /// Takes out the one that has waited longest, and its shard.
+    pub(super) fn take_oldest(&mut self) -> Option<(PeerId, usize)> {
+        while let Some((peer, shard, state)) = self.entries.pop_front() {
+            if is_waiting(&state) {
+                return Some((peer, shard));
+            }
+        }
+        None
+    }
+}
+
+fn is_waiting(state: &AtomicU8) -> bool {
+    state.load(Ordering::Relaxed) == WAITING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(max_sessions: u64) -> (Arc<Lobby>, Queue) {
+        let lobby = Arc::new(Lobby::new(max_sessions));
+        (Arc::clone(&lobby), Queue::new(lobby))
+    }
+
+    #[test]
+    fn the_oldest_that_waits_goes_when_there_is_no_room() {
+        let (lobby, mut queue) = queue(100);
+        let mut seats: Vec<_> = (0..100).map(|n| queue.enter(PeerId(n), 0)).collect();
+        assert_eq!(queue.take_surplus(), None);
+        // One has become a session and one has gone.
+        seats[0].begin().unwrap();
+        drop(seats.remove(1));
+        seats.extend((100..102).map(|n| queue.enter(PeerId(n), 1)));
+        assert_eq!((queue.take_surplus(), lobby.sessions()), (None, 1));
+        seats.push(queue.enter(PeerId(102), 1));
+        assert_eq!(queue.take_surplus(), Some((PeerId(2), 0)));
+        drop(seats);
+        assert_eq!((queue.take_oldest(), lobby.sessions()), (None, 0));
+        assert_eq!(lobby.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn there_are_never_more_sessions_than_there_may_be() {
+        let (lobby, mut queue) = queue(2);
+        let seats: Vec<_> = (0..3).map(|n| queue.enter(PeerId(n), 0)).collect();
+        assert_eq!(lobby.check(), Ok(()));
+        assert_eq!(seats[0].begin().and(seats[1].begin()), Ok(()));
+        assert_eq!(seats[2].begin(), Err(CloseReason::MaxPeers(2)));
+        assert_eq!(lobby.check(), Err(CloseReason::MaxPeers(2)));
+        lobby.set_max(3);
+        assert_eq!(seats[2].begin(), Ok(()));
+    }
+
+    #[test]
+    fn memory_is_bounded_by_those_that_wait() {
+        let (_, mut queue) = queue(100);
+        let _waits = queue.enter(PeerId(0), 0);
+        for n in 1..100_000 {
+            drop(queue.enter(PeerId(n), 0));
+        }
+        assert!(queue.entries.len() < 200, "{}", queue.entries.len());
+        assert_eq!(queue.take_oldest(), Some((PeerId(0), 0)));
+    }
+}
