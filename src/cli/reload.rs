@@ -29,9 +29,16 @@ impl Running {
     }
 
     /// Reads it anew and hands it to `apply`, all or nothing, with a line for each change. `apply`
-    /// returns the log level.
-    pub(super) fn reload(&mut self, apply: impl FnOnce(&Options) -> Result<Level, Vec<String>>) {
-        let result = self.given.read().map_err(super::Wrong::sentences).and_then(|options| {
+    /// returns the log level. Names among it may take the resolver long, so they are read on a thread
+    /// of their own.
+    pub(super) async fn reload(
+        &mut self,
+        apply: impl FnOnce(&Options) -> Result<Level, Vec<String>>,
+    ) {
+        let given = self.given.clone();
+        let read = tokio::task::spawn_blocking(move || given.read()).await;
+        let read = read.unwrap_or_else(|error| Err(error.to_string().into()));
+        let result = read.map_err(super::Wrong::sentences).and_then(|options| {
             // It would set everything back to its default, access lists included.
             if let Some(sentence) = options.lacking {
                 return Err(vec![sentence]);

@@ -194,7 +194,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         let starting = tokio::task::spawn_blocking(move || Reflector::start(&config));
         let reflector = tokio::select! {
             started = starting => started.map_err(|error| error.to_string())?,
-            signal = signals.end(|| {}) => {
+            signal = signals.end(async || {}) => {
                 info!(signal, "stopped before it had started");
                 return Ok(());
             }
@@ -215,9 +215,9 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
 /// Until a signal ends it.
 async fn serve(reflector: Reflector, mut running: Running, mut signals: Signals, manager: Manager) {
     manager.ready();
-    let reload = || {
+    let reload = async || {
         manager.reloading();
-        running.reload(|options| apply(options, &reflector));
+        running.reload(|options| apply(options, &reflector)).await;
         manager.ready();
     };
     let signal = tokio::select! {

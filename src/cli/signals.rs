@@ -4,6 +4,7 @@
 //! person at a terminal can say by a further signal that the process shall end at once.
 
 use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -82,12 +83,25 @@ impl Signals {
 }
 
 impl Signals {
-    /// Waits until one asks to end; its name. `reload` is called for each of the others.
-    pub(super) async fn end(&mut self, mut reload: impl FnMut()) -> &'static str {
+    /// Waits until one asks to end; its name. `reload` is called for the others: again when one has come
+    /// meanwhile, and not waited for at the end.
+    pub(super) async fn end(&mut self, mut reload: impl AsyncFnMut()) -> &'static str {
+        let mut is_asked = false;
         loop {
-            match self.next().await {
-                Signal::End(name) => return name,
-                Signal::Reload => reload(),
+            if !std::mem::take(&mut is_asked)
+                && let Signal::End(name) = self.next().await
+            {
+                return name;
+            }
+            let mut reloading = pin!(reload());
+            loop {
+                tokio::select! {
+                    () = &mut reloading => break,
+                    signal = self.next() => match signal {
+                        Signal::End(name) => return name,
+                        Signal::Reload => is_asked = true,
+                    },
+                }
             }
         }
     }

@@ -1,12 +1,13 @@
-//! A leaf whose name server doesn't answer.
+//! A name server that doesn't answer.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::config::Scratch;
 use crate::process::{BINARY, Process};
+use crate::sessions::PATIENCE;
 
-/// Runs a leaf where packets to the only name server are swallowed. Longer than the test is patient.
+/// Runs a program where packets to the only name server are swallowed. Longer than the test is patient.
 const SILENT: &str = "set -e
 ip link set lo up
 ip link add silent type veth peer name other
@@ -27,27 +28,56 @@ fn look_ups(leaf: &Process) -> usize {
     tasks.filter_map(name).filter(|name| name.trim() == "resolver").count()
 }
 
-#[test]
-fn a_leaf_ends_while_its_resolver_hangs() {
+/// A program there, and the files that it is told of the name server by. `None` where it can't be had, and
+/// the test is skipped.
+fn start(arguments: &[&str]) -> Option<(Process, [Scratch; 2])> {
     if let Some(missing) = support::missing(&["ip", "unshare"]) {
         support::skip!(missing);
     }
     let resolv = Scratch::new("nameserver 192.0.2.53\noptions timeout:30 attempts:4\n");
     let nsswitch = Scratch::new("hosts: dns\n");
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--net", "sh", "-c", SILENT, BINARY, "client", "-v"]);
-    // Each is asked for on its own, although they are one name.
-    command.args(["--server", "rr.example.net:4711,rr.example.net:4712"]);
+    command.args(["--mount", "--net", "sh", "-c", SILENT, BINARY]).args(arguments);
     command.env("RESOLV", resolv.path()).env("NSSWITCH", nsswitch.path());
-    let mut leaf = Process::spawn(command);
+    Some((Process::spawn(command), [resolv, nsswitch]))
+}
+
+/// Ends it, which must not take as long as the resolver.
+fn ends(mut process: Process) {
+    let began = Instant::now();
+    process.signal("TERM");
+    assert_eq!(process.wait(), Some(0), "{}", process.log());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_leaf_ends_while_its_resolver_hangs() {
+    // Each is asked for on its own, although they are one name.
+    let servers = "rr.example.net:4711,rr.example.net:4712";
+    let Some((leaf, _files)) = start(&["client", "-v", "--server", servers]) else { return };
     for port in ["4711", "4712"] {
         leaf.logged(&format!("no session; trying again peer=\"rr.example.net:{port}\""), '\n');
         // The next attempt as well.
         leaf.logged(&format!("DEBUG no session peer=\"rr.example.net:{port}\""), '\n');
     }
     assert_eq!(look_ups(&leaf), 1);
-    let began = Instant::now();
-    leaf.signal("TERM");
-    assert_eq!(leaf.wait(), Some(0), "{}", leaf.log());
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    ends(leaf);
+}
+
+#[test]
+fn a_server_ends_while_a_reload_waits_for_the_resolver() {
+    let file = Scratch::new("[server]\n");
+    let arguments = ["server", "--listen", "[::1]:0", "--shards", "1", "--config", file.path()];
+    let Some((server, _files)) = start(&arguments) else { return };
+    server.logged("reflector started", '\n');
+    file.write("[server]\nhttp = \"rr.example.net:80\"\n");
+    server.signal("HUP");
+    // As the kernel lists a socket that asks 192.0.2.53, port 53.
+    let sockets = format!("/proc/{}/net/udp", server.child.id());
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&sockets).unwrap().contains("350200C0:0035") {
+        assert!(Instant::now() < deadline, "no look-up: {}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    ends(server);
 }

@@ -15,7 +15,7 @@ use tracing::warn;
 use self::spec::{Excluded, TableOfVni};
 use super::common::Common;
 use super::log;
-use super::options::{Given, Wrong};
+use super::options::{Given, Options, Wrong};
 use super::reload::Running;
 use super::values::{duration, local_address};
 
@@ -183,12 +183,13 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         warn!("{remark}");
     }
     let mut running = Running::new(given, options.effective, RELOADABLE, log);
-    let reload = || {
-        running.reload(|options| {
+    let reload = async || {
+        let check = |options: &Options| {
             let args: Args = options.args().map_err(Wrong::sentences)?;
             args.check().map_err(|sentence| vec![sentence])?;
             Ok(args.common.level())
-        });
+        };
+        running.reload(check).await;
     };
     Ok(run::run(args, installation, reload)?)
 }

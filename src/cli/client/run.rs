@@ -30,7 +30,7 @@ const TOLD_MAX: usize = 20;
 pub(super) fn run(
     args: Args,
     installation: Option<Installation>,
-    mut reload: impl FnMut(),
+    mut reload: impl AsyncFnMut(),
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -43,7 +43,7 @@ pub(super) fn run(
         let http = match args.http {
             Some(address) => tokio::select! {
                 listener = listen(address) => Some(listener?),
-                signal = signals.end(|| {}) => {
+                signal = signals.end(async || {}) => {
                     info!(signal, "stopped before it had started");
                     return Ok(());
                 }
@@ -62,9 +62,9 @@ pub(super) fn run(
             tokio::spawn(tell_sync(sync));
         }
         manager.ready();
-        let reload = || {
+        let reload = async || {
             manager.reloading();
-            reload();
+            reload().await;
             manager.ready();
         };
         let signal = tokio::select! {

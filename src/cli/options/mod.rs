@@ -53,7 +53,7 @@ impl Wrong {
 }
 
 /// What the process was given at its start; the file is read anew each time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Given {
     words: Vec<OsString>,
     /// The subcommands among them; the last is one of [`ROLES`].
