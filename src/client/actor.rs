@@ -196,11 +196,11 @@ impl Actor {
             }
             PeerEvent::KeepaliveSent => status.keepalive_sent = Some(at),
             PeerEvent::KeepaliveReceived => status.keepalive_received = Some(at),
-            PeerEvent::Established { session, end_of_table } => {
+            PeerEvent::Established { session, end_of_table, serving } => {
                 status.state = PeerState::Established;
                 status.sessions += 1;
                 (peer.session, peer.ready) = (session, true);
-                self.leaf.established(slot, end_of_table);
+                self.leaf.established(now, slot, end_of_table, serving);
             }
             PeerEvent::Ready => {
                 peer.ready = true;

@@ -168,6 +168,8 @@ pub(super) enum PeerEvent {
     Established {
         session: u64,
         end_of_table: bool,
+        /// For how long the server has had sessions, if it says so; else zero.
+        serving: std::time::Duration,
     },
     /// What was ordered has been written.
     Ready,

@@ -22,8 +22,10 @@ pub trait NetworkClient: Send + 'static {
     /// The routes of `vni` handed over so far are all there are: whatever else the dataplane holds
     /// of it, for example from before a restart, nobody announces any more.
     ///
-    /// Comes once for each time a VNI is subscribed to: when its servers have sent their tables, or
-    /// when the stale time is over without that.
+    /// Comes once for each time a VNI is subscribed to: when its servers have sent their tables and
+    /// one of them must know all routes, or when the stale time is over without that. A server must
+    /// know them once it has had sessions for 35 s, in which every announcer has come back to it: it
+    /// may have been restarted together with this leaf.
     fn complete(&mut self, vni: Vni) -> impl Future<Output = ()> + Send {
         let _ = vni;
         async {}

@@ -28,7 +28,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::{Settings, Shard, Slot, Turn};
+use crate::shard::{Service, Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -71,6 +71,7 @@ pub(super) struct Seed {
     pub(super) id: ShardId,
     pub(super) shards: usize,
     pub(super) settings: Settings,
+    pub(super) service: Arc<Service>,
     pub(super) hash_seeds: [u64; 4],
     pub(super) backend: Backend,
     pub(super) began: Instant,
@@ -155,11 +156,11 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 }
 
 async fn drive(seed: Seed, alarm: Alarm) {
-    let Seed { id, shards, settings, hash_seeds, backend, began, mut port, mut orders, gauge } =
-        seed;
+    let Seed { id, shards, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
+    let Seed { mut port, mut orders, .. } = seed;
     let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
     let core = Rc::new(Core {
-        shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
+        shard: RefCell::new(Shard::new(id, shards, settings, service, hash_seeds, now)),
         connections: RefCell::default(),
         wake: Event::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),

@@ -80,6 +80,7 @@ impl Reflector {
         let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
         let mut threads = Vec::new();
         let mut handles = Vec::new();
+        let service = Arc::default();
         let (ready, started) = mpsc::channel();
         for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
             let (orders, inlet) = channel(ORDERS);
@@ -88,6 +89,7 @@ impl Reflector {
                 id: ShardId(id),
                 shards,
                 settings: config.settings.clone(),
+                service: Arc::clone(&service),
                 hash_seeds,
                 backend,
                 began,

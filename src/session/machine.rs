@@ -36,7 +36,7 @@ pub(crate) struct About {
 impl About {
     fn of(hello: Hello) -> Self {
         let extended = hello.extensions.is_some();
-        let Extensions { capabilities, agent, node } = hello.extensions.unwrap_or_default();
+        let Extensions { capabilities, agent, node, .. } = hello.extensions.unwrap_or_default();
         let (agent, node) = (agent.into(), node.into());
         Self { is_server: hello.is_server, capabilities, extended, agent, node }
     }

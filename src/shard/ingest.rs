@@ -79,6 +79,9 @@ impl Shard {
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
+        if peer.session.is_established() {
+            self.service.ended();
+        }
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let had_begun = peer.session.has_begun();
@@ -177,6 +180,7 @@ impl Shard {
                 if established {
                     peer.counts.established = Some(now);
                     self.stats.established += 1;
+                    self.service.began(now);
                     self.established.push(slot);
                 }
             }
@@ -224,11 +228,11 @@ impl Shard {
         }
         let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
-        let extensions = peer
-            .session
-            .peer()
-            .extended
-            .then(|| Extensions::new(capabilities, agent, &self.settings.node));
+        let serving = self.service.seconds(now);
+        let extensions =
+            peer.session.peer().extended.then(|| {
+                Extensions::new(capabilities, agent, &self.settings.node).serving(serving)
+            });
         let keepalive_interval = self.settings.keepalive;
         peer.outbox.control(&Message::Hello(Hello {
             keepalive_interval,

@@ -29,11 +29,13 @@ pub(crate) mod placement;
 mod probe;
 mod requests;
 mod runs;
+mod service;
 mod state;
 mod stats;
 mod timers;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use mesh::{Delivery, PARCELS, Request};
+pub(crate) use service::Service;
 pub(crate) use state::{Closed, Flow, Shard, Slot, Turn, Write};
 pub use stats::Stats;

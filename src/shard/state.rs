@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
 
@@ -10,7 +11,7 @@ use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::runs::Runs;
 use super::timers::TICK;
-use super::{Settings, Stats, placement};
+use super::{Service, Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
 use crate::session::{About, CloseReason, Skipped};
@@ -91,6 +92,7 @@ pub(crate) struct Shard {
     pub(super) id: ShardId,
     pub(super) shards: usize,
     pub(super) settings: Settings,
+    pub(super) service: Arc<Service>,
     pub(super) hasher: RandomState,
     pub(super) stats: Stats,
     pub(super) counting: Counting,
@@ -158,6 +160,7 @@ impl Shard {
         id: ShardId,
         shards: usize,
         settings: Settings,
+        service: Arc<Service>,
         seeds: [u64; 4],
         now: Moment,
     ) -> Self {
@@ -167,6 +170,7 @@ impl Shard {
             id,
             shards,
             settings,
+            service,
             stats: Stats::default(),
             counting: Counting::default(),
             taps: Taps::default(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   1 keepaliveInterval   2 isServer                   every peer
-//!   16 capabilities       17 agent       18 node       extensions
+//!   16 capabilities   17 agent   18 node   19 servingSeconds   extensions
 //! ```
 //!
 //! Deployed peers know fields 1 and 2 and skip the others. A side that sends any of the others is
@@ -35,7 +35,8 @@ impl Hello {
         if hello.keepalive_interval == 0 {
             return Err(WireError::KeepaliveInterval);
         }
-        let extensions = Extensions::new(Capabilities(hello.capabilities), hello.agent, hello.node);
+        let extensions = Extensions::new(Capabilities(hello.capabilities), hello.agent, hello.node)
+            .serving(hello.serving_seconds);
         Ok(Self {
             keepalive_interval: hello.keepalive_interval,
             is_server: hello.is_server,
@@ -45,13 +46,15 @@ impl Hello {
 
     /// The message to encode, its strings made fit whoever filled them in.
     pub(super) fn to_proto(&self) -> proto::Hello {
-        let Extensions { capabilities, agent, node } = self.extensions.clone().unwrap_or_default();
+        let Extensions { capabilities, agent, node, serving_seconds } =
+            self.extensions.clone().unwrap_or_default();
         proto::Hello {
             keepalive_interval: self.keepalive_interval,
             is_server: self.is_server,
             capabilities: capabilities.0,
             agent: name(agent),
             node: name(node),
+            serving_seconds,
         }
     }
 }
@@ -66,6 +69,10 @@ pub struct Extensions {
     pub agent: String,
     /// A stable name of its host, for people and for recognising it after a restart.
     pub node: String,
+    /// Of a reflector: for how many seconds it has had sessions, without a moment that had none. What
+    /// it has in its tables is all there is once every announcer has had the time to come to it. 0
+    /// where that is not known, and of leaves.
+    pub serving_seconds: u32,
 }
 
 impl Extensions {
@@ -81,7 +88,14 @@ impl Extensions {
         agent: impl Into<String>,
         node: impl Into<String>,
     ) -> Self {
-        Self { capabilities, agent: name(agent.into()), node: name(node.into()) }
+        let (agent, node) = (name(agent.into()), name(node.into()));
+        Self { capabilities, agent, node, serving_seconds: 0 }
+    }
+
+    /// The same of a reflector that has had sessions for so many seconds.
+    #[must_use]
+    pub fn serving(self, serving_seconds: u32) -> Self {
+        Self { serving_seconds, ..self }
     }
 }
 

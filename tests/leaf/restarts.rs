@@ -53,7 +53,8 @@ fn a_leaf_that_is_killed_and_started_again_loses_no_packet() {
     for flood in &floods {
         flood.wait_for(5);
     }
-    let _again = a.install(&[100], "");
+    // The server has had sessions for seconds only, and is believed when the stale time is over.
+    let _again = a.install(&[100], "--stale-time 2s");
     // It has compared the kernel's routes with the servers' when that one goes.
     a.wait_for_no_route(100, gone.v4());
     // And goes on with what changes.
@@ -84,6 +85,39 @@ fn a_reflector_that_is_killed_and_started_again_loses_no_packet() {
     b.wait_for_route(100, near.v4(), &[a]);
     for flood in floods {
         flood.wait_for(25);
+        flood.expect_no_loss();
+    }
+}
+
+#[test]
+fn a_leaf_and_its_reflector_that_are_started_again_together_lose_no_packet() {
+    let Some(lab) = Lab::new() else { return };
+    let (a, b) = (lab.leaf("a"), lab.leaf("b"));
+    let (here, there) = (a.add_guest(100, 1), b.add_guest(100, 2));
+    let server = lab.start_server();
+    let installer = a.install(&[100], "");
+    let _other = [b.install(&[100], ""), a.announce(&[&here])];
+    let announcer = b.announce(&[&there]);
+    for address in there.addresses() {
+        a.wait_for_route(100, address, &[b]);
+        b.wait_for_route(100, here.addresses()[0], &[a]);
+    }
+    let floods = there.addresses().map(|address| Flood::start(&here, address));
+    installer.kill();
+    server.kill();
+    // As one whose pause before the next attempt is a long one.
+    announcer.kill();
+    let _server = lab.start_server();
+    let again = a.install(&[100], "-v");
+    again.wait_for_log("in_sync=true");
+    for flood in &floods {
+        flood.wait_for(25);
+    }
+    let _announcer = b.announce(&[&there]);
+    for address in there.addresses() {
+        a.wait_for_route(100, address, &[b]);
+    }
+    for flood in floods {
         flood.expect_no_loss();
     }
 }

@@ -1,12 +1,15 @@
 //! How a session begins, however its bytes arrive.
 
+use std::time::Instant;
+
 use metalbond::wire::{Action, Capabilities, Extensions, Hello, Message, Vni};
 
-use crate::harness::client::{encode, modern_hello, plain_hello, update};
+use crate::harness::client::{PATIENCE, encode, modern_hello, plain_hello, update};
 use crate::harness::{Client, Config, on_each_io, route, start};
 
 on_each_io!(
     the_server_says_who_it_is,
+    it_says_for_how_long_it_has_had_sessions,
     extensions_go_only_to_peers_that_sent_some,
     keepalives_are_answered_one_for_one,
     a_client_need_not_wait_for_the_first_answer,
@@ -29,6 +32,27 @@ fn the_server_says_who_it_is(mut config: Config) {
     assert_eq!(extensions.node, "reflector-1");
     assert!(extensions.agent.starts_with("metalbond/"));
     assert!(extensions.capabilities.contains(Capabilities::STREAM));
+}
+
+fn it_says_for_how_long_it_has_had_sessions(config: Config) {
+    let (_reflector, address) = start(&config);
+    let serving = || {
+        let client = Client::establish(address);
+        client.hello.as_ref().unwrap().extensions.as_ref().unwrap().serving_seconds
+    };
+    assert_eq!(serving(), 0);
+    let first = Client::establish(address);
+    let deadline = Instant::now() + PATIENCE;
+    while serving() < 1 {
+        assert!(Instant::now() < deadline, "it does not count");
+    }
+    // Nor does a deployed peer learn of it: the client checks that.
+    Client::establish_plain(address);
+    // Without any session it knows no more than a new one.
+    drop(first);
+    while serving() > 0 {
+        assert!(Instant::now() < deadline, "it still counts");
+    }
 }
 
 fn extensions_go_only_to_peers_that_sent_some(config: Config) {

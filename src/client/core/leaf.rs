@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::feed::RouteFeed;
 use super::intent::Intent;
-use super::learned::{Changes, Learned, of_vni};
+use super::learned::{Changes, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
 use super::{Servers, Slot};
 use crate::client::Route;
@@ -36,6 +36,8 @@ struct Session {
     outgoing: Outgoing,
     /// Whether it says when a table is complete.
     end_of_table: bool,
+    /// From when on its tables are all there is: the announcers have had the time to come to it.
+    trusted: Moment,
     /// VNIs whose table is on its way, of a server that does not say when it is complete.
     awaited: BTreeMap<Vni, Quiet>,
     /// Routes that it announces here.
@@ -214,12 +216,19 @@ impl Leaf {
         self.live.insert(slot);
     }
 
-    /// A session is established.
-    pub(in crate::client) fn established(&mut self, slot: Slot, end_of_table: bool) {
+    /// A session is established with a server that has had sessions for as long as `serving`.
+    pub(in crate::client) fn established(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        end_of_table: bool,
+        serving: Duration,
+    ) {
         self.live.insert(slot);
+        let trusted = now + RETURN.saturating_sub(serving);
         let outgoing = Outgoing::replay(&self.intent);
         let awaited = BTreeMap::new();
-        self.sessions.insert(slot, Session { outgoing, end_of_table, awaited, routes: 0 });
+        self.sessions.insert(slot, Session { outgoing, end_of_table, trusted, awaited, routes: 0 });
     }
 
     /// A session, or an attempt at one, has ended.
@@ -309,8 +318,10 @@ impl Leaf {
             return;
         }
         self.sync.push((slot, vni, true));
+        // Without that message a table that pauses looks like one that has ended.
+        let trusted = if session.end_of_table { session.trusted } else { now + RETURN };
         let mut changes = Changes::new();
-        let complete = learned.synced(now, slot, self.live, &mut changes);
+        let complete = learned.synced(now, slot, trusted, self.live, &mut changes);
         self.finish(vni, changes, complete);
     }
 

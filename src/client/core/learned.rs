@@ -9,6 +9,10 @@
 //! * A server that came back may have lost everything, and is in sync before the announcers have
 //!   come back to it. So it is *doubted* for [`RETURN`]: what it does not have means nothing until
 //!   then.
+//! * The first session with a server is no better: this leaf may have begun anew together with it,
+//!   over a dataplane that has the routes of before. So a server is doubted for [`RETURN`] from its
+//!   session on, unless it says that it has served for that long; and for as long when it does not
+//!   tell when its table is complete.
 //! * With no server at all they stay for the stale time. A server that came back and is doubted
 //!   gives them more, but no more than twice that.
 //! * Another next hop of the same kind takes a stale one's place: traffic to the latter may be lost,
@@ -24,9 +28,9 @@ use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
-/// How long announcers are given to come back to a server that restarted: the longest pause between
+/// How long announcers are given to come to a server that began or came back: the longest pause between
 /// two attempts to connect, and a little.
-const RETURN: Duration = Duration::from_secs(35);
+pub(super) const RETURN: Duration = Duration::from_secs(35);
 
 /// What became visible or ceased to be.
 pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
@@ -53,7 +57,7 @@ pub(super) struct Learned {
     in_sync: Servers,
     /// Servers that had a session before.
     returning: Servers,
-    /// Servers in sync that came back, and until when they are doubted.
+    /// Servers in sync that may not have all routes yet, and until when they are doubted.
     doubted: BTreeMap<Slot, Moment>,
     /// Whether the routes were all there were at least once, or nothing more is waited for.
     complete: bool,
@@ -182,18 +186,22 @@ impl Learned {
         true
     }
 
-    /// The table of `slot` has come whole. `live` are the servers whose tables are waited for.
+    /// The table of `slot` has come whole, and is all there is from `trusted` on. `live` are the servers whose tables are waited for.
     /// Returns whether the VNI became complete.
     pub(super) fn synced(
         &mut self,
         now: Moment,
         slot: Slot,
+        trusted: Moment,
         live: Servers,
         changes: &mut Changes,
     ) -> bool {
         self.in_sync.insert(slot);
-        if self.returning.contains(slot) {
-            self.doubted.insert(slot, now + RETURN.min(self.stale_time));
+        let returned = if self.returning.contains(slot) { now + RETURN } else { now };
+        // Nothing outlives the last server that had it for longer than the stale time.
+        let until = trusted.max(returned).min(now + self.stale_time);
+        if now < until {
+            self.doubted.insert(slot, until);
         }
         self.replace_all(changes);
         self.settle(now, live, changes)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::sleep_until;
@@ -34,6 +35,7 @@ pub(super) struct Connection<'a> {
     /// How much of `input` is filled: a message that is not all there yet.
     filled: usize,
     end_of_table: bool,
+    serving: Duration,
     node: String,
 }
 
@@ -49,6 +51,7 @@ impl<'a> Connection<'a> {
             input: vec![0; READ_MAX].into_boxed_slice(),
             filled: 0,
             end_of_table: false,
+            serving: Duration::ZERO,
             node: String::new(),
             peer,
         }
@@ -199,6 +202,8 @@ impl<'a> Connection<'a> {
                     self.output.unpaced();
                 }
                 self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
+                let serving = said.map(|said| said.serving_seconds).unwrap_or_default();
+                self.serving = Duration::from_secs(u64::from(serving));
                 self.node = said.map(|said| said.node.clone()).unwrap_or_default();
                 let interval = self.session.interval();
                 self.peer.tell(PeerEvent::Hello { hello, interval }).await?;
@@ -209,8 +214,9 @@ impl<'a> Connection<'a> {
                 self.peer.tell(PeerEvent::KeepaliveReceived).await?;
                 if established {
                     self.peer.established(&self.node);
-                    let (session, end_of_table) = (self.number, self.end_of_table);
-                    self.peer.tell(PeerEvent::Established { session, end_of_table }).await?;
+                    let Self { number: session, end_of_table, serving, .. } = *self;
+                    let established = PeerEvent::Established { session, end_of_table, serving };
+                    self.peer.tell(established).await?;
                 }
                 Ok(())
             }

@@ -40,6 +40,10 @@ fn examples() -> Vec<(Vec<u8>, Message)> {
             b"\x01\x00\x05\x01\x08\x05\x80\x01\x01".to_vec(),
             hello(5, false, Some(Extensions::new(Capabilities::STREAM, "", ""))),
         ),
+        (
+            b"\x01\x00\x07\x01\x08\x05\x10\x01\x98\x01\x23".to_vec(),
+            hello(5, true, Some(Extensions::new(Capabilities::default(), "", "").serving(35))),
+        ),
         (b"\x01\x00\x00\x02".to_vec(), Message::Keepalive),
         (b"\x01\x00\x00\x03".to_vec(), Message::Subscribe(Vni(0))),
         (b"\x01\x00\x02\x03\x08\x64".to_vec(), Message::Subscribe(Vni(100))),

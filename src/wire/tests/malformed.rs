@@ -149,8 +149,12 @@ fn long_strings_are_clipped_at_a_character() {
     assert_eq!(clipped(&"é".repeat(128)), "é".repeat(127));
 
     let long = "é".repeat(1000);
-    let extensions =
-        Extensions { capabilities: Capabilities(u32::MAX), agent: long.clone(), node: long };
+    let extensions = Extensions {
+        capabilities: Capabilities(u32::MAX),
+        agent: long.clone(),
+        node: long,
+        serving_seconds: u32::MAX,
+    };
     let hello =
         Hello { keepalive_interval: u32::MAX, is_server: true, extensions: Some(extensions) };
     let mut bytes = Vec::new();

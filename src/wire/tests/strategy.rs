@@ -51,15 +51,17 @@ pub(super) fn update() -> impl Strategy<Value = Update> {
 }
 
 pub(super) fn message() -> impl Strategy<Value = Message> {
-    let hello = (1_u32.., any::<bool>(), number(), ".{0,300}", ".{0,300}").prop_map(
-        |(keepalive_interval, is_server, capabilities, agent, node): (
+    let hello = (1_u32.., any::<bool>(), number(), ".{0,300}", ".{0,300}", number()).prop_map(
+        |(keepalive_interval, is_server, capabilities, agent, node, serving): (
             u32,
             _,
             _,
             String,
             String,
+            _,
         )| {
-            let extensions = Extensions::new(Capabilities(capabilities), agent, node);
+            let extensions =
+                Extensions::new(Capabilities(capabilities), agent, node).serving(serving);
             let extensions = (extensions != Extensions::default()).then_some(extensions);
             Message::Hello(Hello { keepalive_interval, is_server, extensions })
         },

@@ -29,9 +29,9 @@ impl Server {
         self.shake_hands(hello(60)).await
     }
 
-    /// The same as a server that says when a table is complete.
+    /// The same as a server that says when a table is complete, and that has served for an hour.
     pub(crate) async fn establish_with_end_of_table(&self) -> Session {
-        let extensions = Extensions::new(Capabilities::END_OF_TABLE, String::new(), String::new());
+        let extensions = Extensions::new(Capabilities::END_OF_TABLE, "", "").serving(3600);
         self.shake_hands(Hello { extensions: Some(extensions), ..hello(60) }).await
     }
 

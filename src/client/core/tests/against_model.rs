@@ -100,7 +100,7 @@ impl World {
             }
             Step::Connect(slot) => {
                 self.servers.entry(slot).or_insert_with(|| {
-                    leaf.established(slot, true);
+                    leaf.established(now, slot, true, LONG);
                     Server::default()
                 });
             }

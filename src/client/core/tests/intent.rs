@@ -15,7 +15,7 @@ fn a_new_session_is_told_subscriptions_then_announcements() {
     assert!(!leaf.subscribe(at(0), Vni(2)));
     let all = ["subscribe 2", "add vni 1 10.1.0.0/16 via 192.0.2.1"];
     for session in 0..2 {
-        leaf.established(A, true);
+        leaf.established(at(0), A, true, LONG);
         assert_eq!(told(&mut leaf, session), all);
         assert_eq!(told(&mut leaf, session), [""; 0]);
         leaf.ended(at(session), A);
@@ -26,7 +26,7 @@ fn a_new_session_is_told_subscriptions_then_announcements() {
 #[test]
 fn what_is_taken_back_before_it_was_said_is_never_said() {
     let mut leaf = leaf();
-    leaf.established(A, true);
+    leaf.established(at(0), A, true, LONG);
     leaf.announce(route(1, 1, 1));
     leaf.subscribe(at(0), Vni(2));
     assert!(leaf.withdraw(route(1, 1, 1)));
@@ -39,7 +39,7 @@ fn what_is_taken_back_before_it_was_said_is_never_said() {
 #[test]
 fn the_old_next_hop_is_withdrawn_before_the_new_one_is_announced() {
     let mut leaf = leaf();
-    leaf.established(A, true);
+    leaf.established(at(0), A, true, LONG);
     leaf.announce(route(1, 1, 1));
     told(&mut leaf, 0);
     leaf.announce(route(1, 1, 2));
@@ -52,7 +52,7 @@ fn the_old_next_hop_is_withdrawn_before_the_new_one_is_announced() {
 #[test]
 fn an_unsubscribe_does_not_cost_the_announcements_of_that_vni() {
     let mut leaf = leaf();
-    leaf.established(A, true);
+    leaf.established(at(0), A, true, LONG);
     leaf.subscribe(at(0), Vni(1));
     leaf.announce(route(1, 1, 1));
     leaf.announce(route(2, 1, 1));
@@ -134,7 +134,7 @@ fn own_destinations_are_kept_from_the_dataplane_whatever_their_host_bits() {
 fn one_server_that_takes_nothing_does_not_keep_the_other_from_being_told() {
     let mut leaf = leaf();
     for slot in [A, B] {
-        leaf.established(slot, true);
+        leaf.established(at(0), slot, true, LONG);
     }
     leaf.announce(route(1, 1, 1));
     assert_eq!(leaf.take_messages(at(0), B, 10).len(), 1);
@@ -162,7 +162,7 @@ fn a_stream_that_never_runs_dry_is_waited_for_five_seconds() {
 #[test]
 fn a_destination_that_changes_all_the_time_does_not_hold_up_others() {
     let mut leaf = leaf();
-    leaf.established(A, true);
+    leaf.established(at(0), A, true, LONG);
     leaf.announce(route(1, 1, 1));
     leaf.announce(route(1, 2, 1));
     assert_eq!(names(&leaf.take_messages(at(0), A, 1)), ["add vni 1 10.1.0.0/16 via 192.0.2.1"]);

@@ -3,6 +3,7 @@
 mod against_model;
 mod hostile;
 mod intent;
+mod restarts;
 mod servers;
 
 use std::collections::BTreeSet;
@@ -36,10 +37,18 @@ pub(super) fn target(vni: u32, net: u8, host: u8) -> Route {
     Route { next_hop, ..route(vni, net, host) }
 }
 
+/// For how long most servers here have had sessions.
+pub(super) const LONG: Duration = Duration::from_secs(3600);
+
 /// A session with `slot` is established and all its SUBSCRIBEs are written.
 pub(super) fn connect(leaf: &mut Leaf, now: Moment, slot: Slot) {
+    connect_to(leaf, now, slot, LONG);
+}
+
+/// The same with a server that has had sessions for so long.
+pub(super) fn connect_to(leaf: &mut Leaf, now: Moment, slot: Slot, serving: Duration) {
     leaf.added(slot);
-    leaf.established(slot, true);
+    leaf.established(now, slot, true, serving);
     leaf.take_messages(now, slot, usize::MAX);
 }
 

@@ -283,7 +283,7 @@ fn a_vni_is_complete_also_where_something_of_it_always_waits() {
 fn a_server_is_not_quiet_before_it_was_asked() {
     let mut leaf = leaf();
     leaf.subscribe(at(0), Vni(1));
-    leaf.established(A, false);
+    leaf.established(at(0), A, false, LONG);
     leaf.take_messages(at(0), A, 10);
     leaf.written(at(5), A);
     leaf.tick(at(6));
@@ -308,7 +308,7 @@ fn a_server_is_not_quiet_before_it_was_asked() {
 fn a_server_without_end_of_table_is_in_sync_after_two_quiet_seconds() {
     let mut leaf = leaf();
     leaf.subscribe(at(0), Vni(1));
-    leaf.established(A, false);
+    leaf.established(at(0), A, false, LONG);
     leaf.take_messages(at(0), A, 10);
     assert_eq!(leaf.deadline(), Some(at(2)));
     add(&mut leaf, at(1), A, &[route(1, 1, 1)]);
@@ -416,7 +416,7 @@ fn what_a_server_took_back_or_was_not_wanted_any_more_counts_no_longer() {
 fn a_vni_that_is_not_wanted_any_more_is_not_said_to_be_complete() {
     let mut leaf = leaf();
     leaf.subscribe(at(0), Vni(1));
-    leaf.established(A, false);
+    leaf.established(at(0), A, false, LONG);
     leaf.take_messages(at(0), A, 10);
     add(&mut leaf, at(0), A, &[route(1, 1, 1)]);
     leaf.end_of_table(at(0), A, Vni(1));
@@ -436,7 +436,7 @@ fn a_vni_that_is_not_wanted_any_more_is_not_said_to_be_complete() {
 fn nothing_is_due_for_ever() {
     let mut leaf = leaf();
     leaf.subscribe(at(0), Vni(1));
-    leaf.established(A, false);
+    leaf.established(at(0), A, false, LONG);
     leaf.take_messages(at(0), A, 10);
     leaf.unsubscribe(Vni(1));
     leaf.take_messages(at(1), A, 10);
