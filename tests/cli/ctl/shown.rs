@@ -73,7 +73,7 @@ fn a_peer_is_shown_by_whatever_it_is_called() {
 fn vnis_and_subscriptions_are_shown() {
     let (scene, _clients) = scene();
     let text = scene.ok(&["show", "vnis"]);
-    assert!(table(&text).iter().any(|row| row[0] == "100" && row[2] == "1" && row[5] == "1"));
+    assert!(table(&text).iter().any(|row| row[0] == "100" && row[2] == "1" && row[4] == "1"));
     assert_eq!(scene.rows(&["show", "vnis"]).len(), 2);
     let text = scene.ok(&["show", "subscriptions"]);
     assert_eq!(table(&text)[1], ["2", "100", "in", "sync", "0", "0"]);
