@@ -17,6 +17,7 @@ mod reload;
 mod server;
 mod signals;
 mod values;
+mod withdraw;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -46,6 +47,8 @@ enum Command {
     Server(server::Args),
     /// Run the leaf: announce routes, and install those of others in the kernel.
     Client(client::Args),
+    /// Remove a tunnel device's routes from the kernel, before the device is deleted.
+    Withdraw(withdraw::Args),
     /// Ask a running reflector, and tell it what to do.
     #[cfg(unix)]
     Ctl(ctl::Args),
@@ -110,6 +113,7 @@ fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
     match matches.subcommand() {
         Some(("server", own)) => server::run(Given::new(words, &["server"], own)),
         Some(("client", own)) => client::run(Given::new(words, &["client"], own)),
+        Some(("withdraw", own)) => withdraw::run(own),
         #[cfg(unix)]
         Some(("ctl", own)) => ctl::run(own),
         Some((check::NAME, own)) => check::run(words, own),

@@ -16,6 +16,9 @@ pub const NEXTHOP_IDS: u32 = 1 << 24;
 /// Protocols up to this are the kernel's own, and `ip route`'s.
 const PROTOCOL_RESERVED: u8 = 4;
 
+/// What the kernel answers who lacks CAP_NET_ADMIN.
+pub(super) const EPERM: i32 = 1;
+
 /// How routes lead to their next hops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {

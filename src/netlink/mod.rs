@@ -10,6 +10,7 @@
 //! * `writer`: the one thread that owns both sockets.
 //! * `board`: the last numbers, which anybody may read while the kernel is silent.
 //! * `fib`: what is wanted and what is there, and what must be asked; pure.
+//! * `withdraw`: takes a device's routes out before the device goes; needs no writer.
 //! * `kernel`: sockets, encoding and decoding.
 
 mod board;
@@ -21,7 +22,9 @@ mod kernel;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod withdraw;
 mod writer;
 
 pub use client::{NetlinkClient, NetlinkStatus, Status};
 pub use config::{Config, Mode, NEXTHOP_IDS, StartError};
+pub use withdraw::{Withdrawn, withdraw};

@@ -5,6 +5,7 @@ use std::os::fd::AsFd as _;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::kernel::{Kernel, ObjectBody, Request};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there
@@ -20,10 +21,38 @@ pub(crate) fn in_namespace(test: impl FnOnce(&Namespace) + Send) {
         let thread = std::thread::Builder::new().name(name).spawn_scoped(scope, || {
             let file = File::open(format!("/run/netns/{}", namespace.name)).unwrap();
             move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            let _emptied = Emptied;
             test(&namespace);
         });
         thread.unwrap().join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
+}
+
+/// Withdraws routes before their namespace goes: with many nexthop objects the kernel would hold the
+/// lock of all networking for long.
+struct Emptied;
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        // Whatever there is of it; without rights or routes there is nothing to withdraw.
+        drop(empty());
+    }
+}
+
+fn empty() -> std::io::Result<()> {
+    const OWN: u8 = 254;
+    let mut kernel = Kernel::open()?;
+    let routes = kernel.routes_of_all_tables(OWN)?.into_iter();
+    let routes: Vec<_> =
+        routes.map(|route| Request::DeleteRoute { key: route.key, protocol: OWN }).collect();
+    kernel.apply(&routes)?;
+    let (groups, hops): (Vec<_>, Vec<_>) = kernel
+        .objects()?
+        .into_iter()
+        .partition(|object| matches!(object.body, ObjectBody::Group(_)));
+    let objects = groups.into_iter().chain(hops).filter(|object| object.protocol == OWN);
+    let objects: Vec<_> = objects.map(|it| Request::DeleteObject { id: it.id }).collect();
+    kernel.apply(&objects).map(drop)
 }
 
 /// See [`in_namespace`].
@@ -65,7 +94,12 @@ impl Namespace {
 
     /// Makes a tunnel device that serves, up; its index.
     pub(crate) fn tunnel(&self, name: &str) -> u32 {
-        self.ip(&format!("link add {name} type vxlan external dstport 4790 gpe udp6zerocsumrx"));
+        self.tunnel_at(name, 4790)
+    }
+
+    /// The same, on a UDP port of its own.
+    pub(crate) fn tunnel_at(&self, name: &str, port: u16) -> u32 {
+        self.ip(&format!("link add {name} type vxlan external dstport {port} gpe udp6zerocsumrx"));
         self.ip(&format!("link set {name} up"));
         self.index(name)
     }

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::board::{Board, Ending};
 use super::client::Status;
-use super::config::{Config, Mode, StartError};
+use super::config::{Config, EPERM, Mode, StartError};
 use super::fib::{Fib, Kind, Look};
 use super::kernel::{Event, Kernel, Monitor, Request};
 use crate::client::RouteError;
@@ -30,8 +30,6 @@ use crate::wire::{Update, Vni};
 pub(super) const COMMANDS: usize = 16;
 /// Between tries to open sockets anew.
 const REOPEN: Duration = Duration::from_secs(1);
-
-const EPERM: i32 = 1;
 
 /// What became of changes, one result each.
 pub(super) type Results = Vec<Result<(), RouteError>>;

@@ -104,6 +104,25 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
     }
 }
 
+/// A device with thousands of nexthop objects would take long to go.
+#[test]
+fn the_unit_of_the_tunnel_withdraws_routes_before_it_deletes_the_device() {
+    let unit = read("systemd/metalbond-tunnel.service");
+    let stops: Vec<_> = unit.lines().filter_map(|line| line.strip_prefix("ExecStop=-")).collect();
+    let [withdraw, delete] = stops[..] else { panic!("{stops:?}") };
+    assert!(delete.starts_with("/sbin/ip link delete "), "{delete}");
+    let words = withdraw.replace("$TUNNEL_DEVICE", "no-device").replace("$ROUTE_PROTOCOL", "254");
+    let mut words = words.split(' ');
+    assert_eq!(words.next(), Some("/usr/bin/metalbond"));
+    let output = Command::new(BINARY).args(words).output().unwrap();
+    // The command is understood; 2 would say that it is not.
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // A leaf that still runs would put back what is withdrawn.
+    assert!(
+        read("systemd/metalbond-client.service").contains("\nPartOf=metalbond-tunnel.service\n")
+    );
+}
+
 /// As root in namespaces of its own, where the user exists and has a process.
 #[test]
 fn the_package_is_purged_while_a_process_of_its_user_runs() {

@@ -164,3 +164,20 @@ fn a_signal_leaves_routes_where_they_are_unless_told_to_clean_up() {
     }
     assert_eq!(a.nexthops(), "", "{log}");
 }
+
+#[test]
+fn routes_are_withdrawn_before_their_device_goes() {
+    let Some(lab) = Lab::new() else { return };
+    let a = lab.leaf("a");
+    let _server = lab.start_server();
+    let pair = Pair::start(&lab, "");
+    let (status, log) = pair.installer.terminate();
+    assert_eq!(status, Some(0), "{log}");
+    assert_eq!(a.withdraw().unwrap(), "2 routes and 1 nexthop objects removed\n");
+    for address in pair.there.addresses() {
+        assert_eq!(a.route(100, address), "");
+    }
+    assert_eq!(a.nexthops(), "");
+    a.ip(&format!("link delete {TUNNEL}"));
+    assert!(a.withdraw().unwrap_err().contains("there is no device overlay-tun"));
+}

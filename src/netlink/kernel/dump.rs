@@ -62,6 +62,19 @@ impl Kernel {
         self.list(RTM_GETROUTE, &body, |message| decode::own_address(message.payload))
     }
 
+    /// The routes of a protocol, whatever their tables.
+    pub(crate) fn routes_of_all_tables(&mut self, protocol: u8) -> io::Result<Vec<KernelRoute>> {
+        let mut routes = Vec::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let body = routes_of(version, 0, protocol);
+            routes.extend(self.list(RTM_GETROUTE, &body, |message| {
+                let route = decode::route(message.payload)?;
+                (message.kind == RTM_NEWROUTE && route.protocol == protocol).then_some(route)
+            })?);
+        }
+        Ok(once_each(routes))
+    }
+
     /// The nexthop objects that routes of other tables than these use.
     pub(crate) fn objects_used_beside(
         &mut self,

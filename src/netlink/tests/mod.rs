@@ -5,3 +5,4 @@ mod harness;
 mod routes;
 mod scale;
 mod start;
+mod withdraw;

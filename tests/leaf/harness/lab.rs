@@ -94,6 +94,10 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        for leaf in &self.leaves {
+            // Else the kernel would do so, object by object, with the lock of all networking.
+            drop(leaf.withdraw());
+        }
         let Ok(names) = try_ip("netns list") else { return };
         for line in names.lines() {
             // A line may go on with an id.
@@ -231,6 +235,12 @@ impl Leaf {
     pub(crate) fn client(&self, flags: &str) -> Process {
         let arguments = format!("client --server {REFLECTOR} --keepalive 60 {flags}");
         Process::start(&self.namespace, &binary(), &arguments)
+    }
+
+    /// `metalbond withdraw` for the tunnel; what it prints, or complains of.
+    pub(crate) fn withdraw(&self) -> Result<String, String> {
+        let (namespace, binary) = (&self.namespace, binary());
+        try_ip(&format!("netns exec {namespace} {binary} withdraw --tun {TUNNEL}"))
     }
 
     /// What the table of `vni` holds for exactly `address`.

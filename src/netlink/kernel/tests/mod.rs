@@ -3,6 +3,7 @@
 mod bytes;
 mod devices;
 mod events;
+mod layouts;
 mod objects;
 mod rate;
 mod refusals;
