@@ -79,6 +79,12 @@ pub enum SessionError {
     /// No message within two and a half intervals.
     #[error("no message within {0:?}")]
     HoldTime(Duration),
+    /// The session ended when nothing of what was sent after the handshake had been acknowledged.
+    #[error(
+        "{0}; large packets do not reach the server: nothing that was sent after the handshake was \
+         acknowledged; compare the MTU of all links of the path, for example by ping -M do -s 1400"
+    )]
+    LargePacketsLost(Box<Self>),
     /// More routes than `routes_per_peer`.
     #[error("the server announces more than {0} routes")]
     TooManyRoutes(usize),

@@ -33,7 +33,7 @@ impl From<TcpFacts> for Sight {
 }
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
-pub(crate) use linux::read;
+pub(crate) use linux::{heard, read};
 
 /// Other systems don't say; their peers are paced by time.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
@@ -41,14 +41,23 @@ pub(crate) fn read<S>(_socket: &S) -> Option<TcpFacts> {
     None
 }
 
+/// Nor do they say when they heard of a peer.
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+pub(crate) fn heard<S>(_socket: &S) -> Option<std::time::Duration> {
+    None
+}
+
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod linux {
     use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+    use std::time::Duration;
 
     use super::TcpFacts;
 
     /// Offsets into `struct tcp_info` of `linux/tcp.h`. It only ever grows at its end.
     const SND_MSS: usize = 16;
+    const LAST_DATA_RECEIVED: usize = 52;
+    const LAST_ACK_RECEIVED: usize = 56;
     const BYTES_ACKED: usize = 120;
     const SND_WND: usize = 228;
     /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
@@ -58,6 +67,18 @@ mod linux {
         let mut info = [0; LENGTH];
         let length = tcp_info(socket.as_fd(), &mut info)?;
         parse(info.get(..length)?, unacked(socket.as_fd())?)
+    }
+
+    /// How long ago the peer's kernel was heard: data or an acknowledgement has come.
+    pub(crate) fn heard(socket: &impl AsFd) -> Option<Duration> {
+        let mut info = [0; LENGTH];
+        let length = tcp_info(socket.as_fd(), &mut info)?;
+        let millis = |at: usize| {
+            let bytes: &[u8; 4] = info[..length].get(at..)?.first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes))
+        };
+        let latest = millis(LAST_DATA_RECEIVED)?.min(millis(LAST_ACK_RECEIVED)?);
+        Some(Duration::from_millis(latest.into()))
     }
 
     fn parse(info: &[u8], unacked_bytes: u64) -> Option<TcpFacts> {

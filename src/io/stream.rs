@@ -129,6 +129,15 @@ impl Stream {
         }
     }
 
+    /// How long ago the peer's kernel was heard; `None` where this one doesn't say.
+    #[must_use]
+    pub fn heard(&self) -> Option<std::time::Duration> {
+        match &self.0 {
+            Inner::Epoll(stream) => facts::heard(stream.socket()),
+            Inner::Uring(stream) => facts::heard(stream.socket()),
+        }
+    }
+
     /// Reads what is there without having waited for it, however little; a wait that is under way
     /// may find nothing afterwards.
     ///

@@ -99,6 +99,11 @@ impl Connection {
         self.stream.facts().map(Sight::from)
     }
 
+    /// How long ago the peer's kernel was heard.
+    pub(super) fn heard(&self) -> Option<Duration> {
+        self.stream.heard()
+    }
+
     /// Lets the peer's KEEPALIVEs wait.
     pub(super) fn hold(&self) {
         if !self.is_held.get() {

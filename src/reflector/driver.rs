@@ -204,6 +204,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         let now = core.now();
         if now >= stall_check {
             check_stalled(&core, now);
+            check_paths(&core, now);
             core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
             stall_check = now + Duration::from_secs(1);
         }
@@ -390,6 +391,19 @@ fn check_stalled(core: &Core, now: Moment) {
     for slot in stalled {
         if let Some(sight) = core.connection(slot).and_then(|connection| connection.sight()) {
             core.shard.borrow_mut().acknowledged(now, slot, sight.acked);
+        }
+    }
+}
+
+/// Asks the kernel about peers that large packets may not reach.
+fn check_paths(core: &Core, now: Moment) {
+    let unproven = core.shard.borrow().unproven_paths();
+    for slot in unproven {
+        let Some(connection) = core.connection(slot) else { continue };
+        let (Some(sight), Some(heard)) = (connection.sight(), connection.heard()) else { continue };
+        let found = core.shard.borrow_mut().looked_at_path(now, slot, &sight, heard);
+        if let Some((peer, node)) = found {
+            core.reporter.swallowed(peer, connection.remote, &node);
         }
     }
 }

@@ -125,6 +125,19 @@ impl Reporter {
         }
     }
 
+    /// Large packets do not reach a peer.
+    pub(super) fn swallowed(&self, peer: PeerId, remote: SocketAddr, node: &str) {
+        if let Some(left_out) = self.limiter.allow() {
+            let shard = self.shard;
+            warn!(
+                %peer, %remote, node, %shard, left_out,
+                "large packets do not reach this peer: nothing of its table has been acknowledged, \
+                 although packets come from it; compare the MTU of all links of the path, for example \
+                 by ping -M do -s 1400"
+            );
+        }
+    }
+
     /// A session is up.
     pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
         let Some(left_out) = self.limiter.allow() else { return };

@@ -3,11 +3,13 @@
 mod close;
 mod machine;
 mod pacing;
+mod path;
 mod quiet;
 mod skipped;
 
 pub use close::CloseReason;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub(crate) use pacing::{Allowance, Pacer, Sight};
+pub(crate) use path::Path;
 pub(crate) use quiet::{Hold, LOW_WATER, Quiet};
 pub(crate) use skipped::Skipped;

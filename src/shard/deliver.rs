@@ -95,6 +95,7 @@ impl Shard {
         }
         let Some(peer) = &mut self.peers[slot as usize] else { return };
         peer.counts.bytes_sent += len;
+        peer.path.written(now, peer.counts.bytes_sent, usize::try_from(len).unwrap_or(usize::MAX));
         let propagation = &mut self.counting.propagation;
         peer.outbox.finished(|received| propagation.record(now.since(received)));
         peer.writing = false;

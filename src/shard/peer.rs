@@ -7,7 +7,7 @@ use ahash::{AHashMap, RandomState};
 use super::inspect::PeerCounts;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::session::{Hold, Pacer, Quiet, Session};
+use crate::session::{Hold, Pacer, Path, Quiet, Session};
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Vni};
 
@@ -53,6 +53,8 @@ pub(crate) struct Peer {
     pub(super) began: Moment,
     /// When nothing waited for it last, or a write that had hung went through.
     pub(super) idle: Moment,
+    /// Whether large packets reach it.
+    pub(super) path: Path,
     /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
     pub(super) acked: Option<u64>,
     /// Whether it is listed as having something to write.
@@ -84,6 +86,7 @@ impl Peer {
             progress: now,
             began: now,
             idle: now,
+            path: Path::default(),
             acked: None,
             is_ready: false,
             is_paused: false,

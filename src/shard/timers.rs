@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::state::{Shard, Slot};
-use crate::ids::Moment;
-use crate::session::CloseReason;
+use crate::ids::{Moment, PeerId};
+use crate::session::{CloseReason, Sight};
 
 /// How often every peer is looked at. Sessions end at most this much late.
 pub(super) const TICK: Duration = Duration::from_millis(500);
@@ -73,6 +73,27 @@ impl Shard {
             .filter(|(_, peer)| peer.is_owed() && now.since(peer.progress) > patience)
             .map(|(slot, _)| slot)
             .collect()
+    }
+
+    /// Peers of which it is not known yet whether large packets reach them: ask the kernel, and say so
+    /// by [`Shard::looked_at_path`].
+    pub(crate) fn unproven_paths(&self) -> Vec<Slot> {
+        let peers = (0..).zip(&self.peers).filter_map(|(slot, peer)| Some((slot, peer.as_ref()?)));
+        peers.filter(|(_, peer)| !peer.is_closed && peer.path.is_open()).map(|it| it.0).collect()
+    }
+
+    /// What the kernel says of a path. Returns who the peer is when it has just become clear that large
+    /// packets do not reach it.
+    pub(crate) fn looked_at_path(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        sight: &Sight,
+        heard: Duration,
+    ) -> Option<(PeerId, Box<str>)> {
+        let peer = self.peers[slot as usize].as_mut()?;
+        let is_new = peer.path.look(now, sight, Some(heard));
+        is_new.then(|| (peer.id, peer.session.peer().node.clone()))
     }
 
     /// So many bytes of a connection have been acknowledged in all.

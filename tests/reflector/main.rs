@@ -2,6 +2,8 @@
 
 mod access;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod black_hole;
 mod deployed_clients;
 mod handshake;
 mod harness;

@@ -228,6 +228,9 @@ fn state(row: &Value) -> String {
 /// Why a peer is slow.
 fn why(row: &Value) -> String {
     let mut why = Vec::new();
+    if row["loses_large_packets"] == true {
+        why.push("large packets do not reach it (MTU of the path)");
+    }
     if row["writing_seconds"].as_f64().is_some_and(|seconds| seconds > 1.0) {
         why.push("takes nothing");
     }
@@ -238,4 +241,20 @@ fn why(row: &Value) -> String {
         why.push("is being sent what it lacks");
     }
     why.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_reasons_of_slowness_are_named() {
+        let row = json!({
+            "loses_large_packets": true, "writing_seconds": 2.5, "is_paced": true, "behind": 1
+        });
+        let expected = "large packets do not reach it (MTU of the path), takes nothing, paced, \
+                        is being sent what it lacks";
+        assert_eq!(why(&row), expected);
+        assert_eq!(why(&json!({"loses_large_packets": false})), "");
+    }
 }

@@ -59,6 +59,17 @@ impl<'a> Connection<'a> {
 
     /// Until the session or the task is over.
     pub(super) async fn run(mut self) -> Result<Infallible, End> {
+        match self.talk().await {
+            Err(End::Session(error))
+                if self.output.is_swallowed(self.peer.clock.now(), &self.stream) =>
+            {
+                Err(SessionError::LargePacketsLost(Box::new(error)).into())
+            }
+            end => end,
+        }
+    }
+
+    async fn talk(&mut self) -> Result<Infallible, End> {
         self.output.push(&Message::Hello(self.hello()));
         self.peer.tell(PeerEvent::State(PeerState::HelloSent)).await?;
         loop {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::ids::Moment;
 use crate::io::{tcp_facts, try_send};
-use crate::session::{Allowance, Pacer, Sight};
+use crate::session::{Allowance, Pacer, Path, Sight};
 use crate::wire::{Message, split};
 
 /// Bytes that wait, and the pace at which they go.
@@ -24,12 +24,24 @@ pub(super) struct Output {
     pacer: Option<Pacer>,
     /// Nothing is written before this.
     wait: Option<Moment>,
+    /// Bytes written in all. The SYN counts as one, as it does where they are acknowledged.
+    total: u64,
+    /// Whether large packets reach the server.
+    path: Path,
 }
 
 impl Output {
     /// Paced from now on, until it is known how the server reads.
     pub(super) fn new(now: Moment) -> Self {
-        Self { bytes: Vec::new(), written: 0, granted: 0, pacer: Some(Pacer::new(now)), wait: None }
+        Self {
+            bytes: Vec::new(),
+            written: 0,
+            granted: 0,
+            pacer: Some(Pacer::new(now)),
+            wait: None,
+            total: 1,
+            path: Path::default(),
+        }
     }
 
     /// The server reads a byte stream: as fast as it takes it.
@@ -61,6 +73,8 @@ impl Output {
             match try_send(socket, piece, self.pacer.is_some()) {
                 Ok(count) => {
                     self.written += count;
+                    self.total += count as u64;
+                    self.path.written(now, self.total, count);
                     if let Some(pacer) = &mut self.pacer {
                         pacer.sent(count);
                     }
@@ -73,6 +87,15 @@ impl Output {
         self.bytes.clear();
         (self.written, self.granted) = (0, 0);
         Ok(())
+    }
+
+    /// Whether large packets do not reach the server: nothing of what was sent since the handshake has
+    /// been acknowledged for a while.
+    pub(super) fn is_swallowed(&mut self, now: Moment, socket: &TcpStream) -> bool {
+        if let Some(facts) = tcp_facts(socket).filter(|_| self.path.is_open()) {
+            self.path.look(now, &facts.into(), None);
+        }
+        self.path.swallows()
     }
 
     /// Extends what may be written; `false` when nothing may before [`Self::wait`].

@@ -123,7 +123,9 @@ impl Peer {
     }
 
     pub(super) fn is_slow(&self, now: Moment) -> bool {
-        self.behind_count() > 0 || (self.writing && now.since(self.began) > SLOW_WRITE)
+        self.behind_count() > 0
+            || self.path.swallows()
+            || (self.writing && now.since(self.began) > SLOW_WRITE)
     }
 
     /// Bytes that wait or are being written.

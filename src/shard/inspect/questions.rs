@@ -258,6 +258,7 @@ impl Shard {
             backlog: peer.backlog(),
             writing_for: peer.writing.then(|| now.since(peer.began)),
             is_slow: peer.is_slow(now),
+            loses_large_packets: peer.path.swallows(),
             updates_received: counts.updates_received,
             skipped: counts.skipped.clone(),
             updates_sent: counts.updates_sent,

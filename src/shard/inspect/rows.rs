@@ -118,8 +118,12 @@ pub struct PeerInfo {
     pub backlog: u64,
     /// For how long the write in flight has been; `None` when none is.
     pub writing_for: Option<Duration>,
-    /// Whether it is behind anywhere or a write has hung for more than a second.
+    /// Whether it is behind anywhere, a write has hung for more than a second, or large packets do not
+    /// reach it.
     pub is_slow: bool,
+    /// Whether large packets do not reach it although small ones come from it: the path's MTU is less
+    /// than both ends believe.
+    pub loses_large_packets: bool,
     /// UPDATEs received from it, without those that were skipped.
     pub updates_received: u64,
     /// Messages of its that make no sense and were skipped, by a short name of the reason.

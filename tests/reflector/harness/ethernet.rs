@@ -57,6 +57,17 @@ impl Ethernet {
         at(&self.client, work)
     }
 
+    /// From now on large packets to the client vanish, and nobody says so; `None` where that can't be
+    /// done.
+    pub(crate) fn swallow_at_client(&self) -> Option<BlackHole> {
+        BlackHole::at(&self.client)
+    }
+
+    /// The same with packets to the reflector.
+    pub(crate) fn swallow_at_reflector(&self) -> Option<BlackHole> {
+        BlackHole::at(&self.reflector)
+    }
+
     /// Where the reflector is to listen.
     pub(crate) fn listen() -> SocketAddr {
         (REFLECTOR, 0).into()
@@ -69,4 +80,33 @@ impl Drop for Ethernet {
             drop(Command::new("ip").args(["netns", "delete", name]).output());
         }
     }
+}
+
+/// Swallows large packets until it is dropped.
+#[derive(Debug)]
+pub(crate) struct BlackHole(String);
+
+impl BlackHole {
+    fn at(namespace: &str) -> Option<Self> {
+        if let Some(missing) = support::missing(&["nft"]) {
+            support::skip!(missing);
+        }
+        let rules = "table netdev hole { chain large { type filter hook ingress device eth0 \
+                     priority 0; meta length > 600 drop; }; }";
+        let added = nft(namespace, rules);
+        if !added.status.success() {
+            support::skip!(format!("nft: {}", String::from_utf8_lossy(&added.stderr)));
+        }
+        Some(Self(namespace.to_owned()))
+    }
+}
+
+impl Drop for BlackHole {
+    fn drop(&mut self) {
+        nft(&self.0, "delete table netdev hole");
+    }
+}
+
+fn nft(namespace: &str, rules: &str) -> std::process::Output {
+    Command::new("ip").args(["netns", "exec", namespace, "nft", rules]).output().unwrap()
 }

@@ -1,0 +1,124 @@
+//! Whether large packets reach the peer.
+//!
+//! Where the path takes smaller packets than both ends believe, and nobody says so (a black hole of the
+//! path's MTU), a session is established, since its handshake is small, and ends when the first table is
+//! sent, again and again. What can be seen: of the first large write nothing is acknowledged, although
+//! the peer's window has room and packets come from it. Once something of it is acknowledged, large
+//! packets get through, and the path is not looked at again.
+//!
+//! Pure: what was written and what the kernel says go in.
+
+use std::time::Duration;
+
+use super::Sight;
+use crate::ids::Moment;
+
+/// A write of so many bytes fills a packet that a black hole swallows.
+const LARGE: usize = 1000;
+/// For how long nothing must have been acknowledged: retransmissions have failed several times.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How much later than the write something must have been heard from the peer.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// What is known of the path to one peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Path {
+    /// Nothing large was written yet.
+    #[default]
+    Untried,
+    /// Behind so many bytes something large was written, at this moment.
+    Tried { behind: u64, at: Moment },
+    /// Nothing of it is acknowledged, though it should be.
+    Swallows { behind: u64, at: Moment },
+    /// Large packets get through.
+    Passes,
+}
+
+impl Path {
+    /// So many bytes have been written in all, the last `length` of them at once.
+    pub(crate) fn written(&mut self, now: Moment, total: u64, length: usize) {
+        if *self == Self::Untried && length >= LARGE {
+            *self = Self::Tried { behind: total.saturating_sub(length as u64), at: now };
+        }
+    }
+
+    /// Whether the kernel should be asked, for [`Self::look`].
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Tried { .. } | Self::Swallows { .. })
+    }
+
+    /// Whether large packets are swallowed, as far as is known.
+    pub(crate) fn swallows(&self) -> bool {
+        matches!(self, Self::Swallows { .. })
+    }
+
+    /// What the kernel says, and how long ago it received anything from the peer, if that counts. `true`
+    /// when it has just become clear that large packets are swallowed.
+    pub(crate) fn look(&mut self, now: Moment, sight: &Sight, heard: Option<Duration>) -> bool {
+        let (Self::Tried { behind, at } | Self::Swallows { behind, at }) = *self else {
+            return false;
+        };
+        if sight.acked > behind {
+            *self = Self::Passes;
+            return false;
+        }
+        let waited = now.since(at);
+        // A peer that reads nothing has no room; that is another matter.
+        let has_room = sight.window.is_none_or(|window| window >= sight.mss);
+        let is_heard = heard.is_none_or(|heard| heard + AFTER <= waited);
+        let is_swallowed = waited >= PATIENCE && sight.unacked > 0 && has_room && is_heard;
+        if self.swallows() || !is_swallowed {
+            return false;
+        }
+        *self = Self::Swallows { behind, at };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn sight(acked: u64, window: u32) -> Sight {
+        Sight { mss: 1448, window: Some(window), unacked: 5000, acked }
+    }
+
+    /// A path on which 5000 bytes were written behind 60, in second 10.
+    fn tried() -> Path {
+        let mut path = Path::default();
+        path.written(Moment(SECOND), 60, 60);
+        assert!(!path.is_open());
+        path.written(Moment(10 * SECOND), 5060, 5000);
+        path.written(Moment(11 * SECOND), 7060, 2000);
+        path
+    }
+
+    fn look(path: &mut Path, second: u64, sight: &Sight, heard: u64) -> bool {
+        path.look(Moment(second * SECOND), sight, Some(Duration::from_secs(heard)))
+    }
+
+    #[test]
+    fn large_writes_of_which_nothing_is_acknowledged_are_swallowed() {
+        let mut path = tried();
+        assert!(!look(&mut path, 12, &sight(60, 64_000), 0), "too early");
+        assert!(!look(&mut path, 14, &sight(60, 64_000), 4), "not heard since");
+        assert!(!look(&mut path, 14, &sight(60, 0), 0), "it reads nothing");
+        assert!(look(&mut path, 15, &sight(60, 64_000), 0));
+        assert!(!look(&mut path, 16, &sight(60, 64_000), 0), "said once");
+        assert!(path.swallows());
+        // The path was mended.
+        assert!(!look(&mut path, 17, &sight(1508, 64_000), 0));
+        assert_eq!(path, Path::Passes);
+    }
+
+    #[test]
+    fn what_is_acknowledged_once_gets_through() {
+        let mut path = tried();
+        assert!(!look(&mut path, 14, &sight(61, 64_000), 0));
+        path.written(Moment(20 * SECOND), 20_000, 5000);
+        assert!(!path.is_open());
+        assert!(!look(&mut path, 30, &sight(61, 64_000), 0));
+    }
+}
