@@ -3,6 +3,7 @@
 use tracing::{info, warn};
 
 use super::config::Config;
+use super::lobby::Lobby;
 use crate::io;
 
 /// What the process has open beside sessions: its log, listeners, event loops of its own.
@@ -29,7 +30,9 @@ pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
 
 fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
     if max_peers == Config::MAX_PEERS {
-        limit.saturating_sub(needed(0, shards)).clamp(1, max_peers)
+        // Connections before their HELLO have places of their own, as many as sessions up to a number.
+        let left = limit.saturating_sub(needed(0, shards));
+        (left / 2).max(left.saturating_sub(Lobby::ROOM_MAX)).clamp(1, max_peers)
     } else {
         max_peers
     }
@@ -78,8 +81,9 @@ mod tests {
     fn the_default_goes_by_the_limit_and_what_was_asked_for_stays() {
         let default = Config::MAX_PEERS;
         for (limit, max_peers, expected) in [
-            (64, default, 16),
-            (1024, default, 976),
+            (64, default, 8),
+            (1024, default, 488),
+            (20_000, default, 15_856),
             (1 << 20, default, default),
             (u64::MAX, default, default),
             (0, default, 1),

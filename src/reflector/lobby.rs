@@ -14,7 +14,7 @@ use crate::session::CloseReason;
 
 /// Places in the lobby at least and at most, and between as many as there may be sessions: all leaves
 /// may come at once.
-const ROOM: std::ops::RangeInclusive<u64> = 64..=4096;
+const ROOM: std::ops::RangeInclusive<u64> = 64..=Lobby::ROOM_MAX;
 
 /// What a connection is.
 const WAITING: u8 = 0;
@@ -30,6 +30,9 @@ pub(super) struct Lobby {
 }
 
 impl Lobby {
+    /// Places in the lobby at most.
+    pub(super) const ROOM_MAX: u64 = 4096;
+
     pub(super) fn new(max_sessions: u64) -> Self {
         Self {
             waiting: AtomicU64::new(0),

@@ -377,10 +377,10 @@ fn without_a_number_of_peers_it_goes_by_the_descriptors() {
     let server = with_64_descriptors(&["--config", file.path()]);
     server.logged("reflector started", '\n');
     server.logged("INFO descriptors allowed, by which the number of peers goes", '\n');
-    assert!(server.log().contains("limit=64 max_peers=16"), "{}", server.log());
-    let _sessions: Vec<_> = (0..16).map(|_| Client::establish(server.address())).collect();
+    assert!(server.log().contains("limit=64 max_peers=8"), "{}", server.log());
+    let _sessions: Vec<_> = (0..8).map(|_| Client::establish(server.address())).collect();
     Client::connect(server.address()).expect_closed();
-    server.logged("limit max-peers (16) reached", '\n');
+    server.logged("limit max-peers (8) reached", '\n');
     // A reload says nothing more of it.
     server.signal("HUP");
     server.logged("nothing has changed", '\n');
