@@ -88,6 +88,11 @@ pub(super) struct Args {
     #[arg(long)]
     no_pacing: bool,
 
+    /// Don't reflect routes whose next hop nobody can send to: unspecified, multicast, loopback,
+    /// IPv4-mapped and link-local addresses
+    #[arg(long)]
+    skip_unusable_next_hops: bool,
+
     /// Sessions at most, from 1 on; the default becomes what the descriptors allow, if that is less
     #[arg(long, value_name = "N", default_value_t = Config::default().max_peers)]
     max_peers: u64,
@@ -145,6 +150,7 @@ impl Args {
                 batch_delay: self.batch_delay,
                 send_hold: self.send_hold,
                 pacing: !self.no_pacing,
+                skip_unusable_next_hops: self.skip_unusable_next_hops,
                 limits: Limits {
                     routes_per_peer: self.max_routes_per_peer,
                     subscriptions_per_peer: self.max_subscriptions_per_peer,

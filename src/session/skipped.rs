@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::wire::{MessageType, WireError};
+use crate::wire::{Flaw, MessageType, WireError};
 
 /// A well-framed message without effect: what RFC 7606 does with a BGP UPDATE that can't be understood.
 /// It costs what that message would have said, and not everything that its sender says.
@@ -14,6 +14,9 @@ pub(crate) enum Skipped {
     /// The other side is not one to send such a message.
     #[error("{0:?} is not for this side")]
     Unexpected(MessageType),
+    /// No packet can be sent to the next hop, and such announcements are not to be reflected.
+    #[error("Update: {0}")]
+    NextHop(Flaw),
 }
 
 impl Skipped {
@@ -25,12 +28,14 @@ impl Skipped {
         match self {
             Self::Invalid(_, error) => error.name(),
             Self::Unexpected(_) => Self::UNEXPECTED,
+            Self::NextHop(flaw) => flaw.name(),
         }
     }
 
     /// Every name.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        WireError::SKIPS.into_iter().chain([Self::UNEXPECTED])
+        let flaws = Flaw::ALL.into_iter().map(Flaw::name);
+        WireError::SKIPS.into_iter().chain([Self::UNEXPECTED]).chain(flaws)
     }
 }
 
@@ -55,6 +60,7 @@ mod tests {
         ];
         let invalid = errors.map(|error| Skipped::Invalid(MessageType::Update, error));
         let all = invalid.into_iter().chain([Skipped::Unexpected(MessageType::EndOfTable)]);
+        let all = all.chain(Flaw::ALL.map(Skipped::NextHop));
         assert!(all.map(Skipped::name).eq(Skipped::names()));
     }
 }

@@ -58,6 +58,9 @@ pub struct Settings {
     pub send_hold: Duration,
     /// Whether peers that do not advertise STREAM are paced (protocol.md, section 5).
     pub pacing: bool,
+    /// Whether announcements are skipped whose next hop has a [`crate::wire::Flaw`]. Not by default: what
+    /// a next hop means is between the peers, and leaves of this project refuse it by themselves.
+    pub skip_unusable_next_hops: bool,
     /// See [`Limits`].
     pub limits: Limits,
     /// See [`Bounds`].
@@ -73,6 +76,7 @@ impl Default for Settings {
             batch_delay: Duration::from_millis(1),
             send_hold: Duration::from_secs(90),
             pacing: true,
+            skip_unusable_next_hops: false,
             limits: Limits::default(),
             bounds: Bounds::default(),
             node: String::new(),

@@ -9,7 +9,7 @@ use super::peer::{Peer, PeerVni, is_current};
 use super::runs::{Run, Runs};
 use super::state::{Closed, Flow, Shard, Slot, Subscriber};
 use crate::ids::Moment;
-use crate::session::{CloseReason, Event, Pacer, Timing};
+use crate::session::{CloseReason, Event, Pacer, Skipped, Timing};
 use crate::table::{Announcement, Origin};
 use crate::wire::{
     Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, Vni,
@@ -164,7 +164,14 @@ impl Shard {
     ) -> Result<(), CloseReason> {
         let timing = Timing { keepalive: self.settings.keepalive };
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
-        match peer.session.receive(now, timing, frame)? {
+        let mut event = peer.session.receive(now, timing, frame)?;
+        if self.settings.skip_unusable_next_hops
+            && let Event::Update(Update { action: Action::Add, next_hop, .. }) = &event
+            && let Some(flaw) = next_hop.flaw()
+        {
+            event = Event::Skipped(Skipped::NextHop(flaw));
+        }
+        match event {
             Event::Update(update) => self.update(slot, &update, runs)?,
             Event::Hello => self.hello(now, slot),
             Event::Keepalive { established } => {

@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, Vni, proto};
+use metalbond::reflector::Settings;
+use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, NextHop, Vni, proto};
 use prost::Message as _;
 
-use crate::harness::client::{encode, frame, hello_of, modern_hello, plain_hello, update};
+use crate::harness::client::{Route, encode, frame, hello_of, modern_hello, plain_hello, update};
 use crate::harness::{
     Bystanders, Client, Config, Reflector, ask, closed_by, counters, eventually, gone_by,
     on_each_io, peers, route, start,
 };
 
 on_each_io!(
+    next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to,
     a_bad_message_ends_its_session_and_withdraws_its_routes,
     an_update_that_makes_no_sense_costs_nothing_but_itself,
     a_bad_beginning_ends_the_connection,
@@ -166,6 +168,33 @@ fn an_update_that_makes_no_sense_costs_nothing_but_itself(config: Config) {
     // The routes are those of a session like any other.
     drop(publisher);
     bystanders.subscriber.expect_view([]);
+}
+
+fn next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to(config: Config) {
+    let addresses = ["::", "ff02::1", "::1", "::ffff:192.0.2.1", "fe80::1", "127.0.0.1"];
+    let unusable = addresses.map(|address| Route {
+        next_hop: NextHop::standard(address.parse().unwrap()),
+        ..route(1, 1, 1)
+    });
+    let good = route(1, 2, 1);
+    for skip_unusable_next_hops in [false, true] {
+        let settings = Settings { skip_unusable_next_hops, ..config.settings.clone() };
+        let (reflector, address) = start(&Config { settings, ..config.clone() });
+        let mut watcher = Client::establish(address);
+        watcher.subscribe(1);
+        let mut publisher = Client::establish(address);
+        publisher.announce_all(&unusable);
+        publisher.announce(&good);
+        let all: Vec<_> = unusable.into_iter().chain([good]).collect();
+        watcher.expect_view(if skip_unusable_next_hops { &all[6..] } else { &all });
+        let skipped = |why| counters(&reflector).total.skipped.get(why).copied().unwrap_or(0);
+        let counts =
+            ["unspecified", "multicast", "loopback", "ipv4_mapped", "link_local"].map(skipped);
+        assert_eq!(counts, if skip_unusable_next_hops { [1, 1, 2, 1, 1] } else { [0; 5] });
+        // The session lives, and a withdrawal of what was skipped is harmless.
+        publisher.withdraw_all(&unusable);
+        watcher.expect_view(&[good]);
+    }
 }
 
 fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
