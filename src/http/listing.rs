@@ -63,9 +63,12 @@ pub(crate) fn of<T, N, E>(rows: Vec<T>, end: N) -> impl Stream<Item = Result<Pie
     }))
 }
 
+/// What a listing consists of, as it comes.
+type Pieces<T, N, E> = Pin<Box<dyn Stream<Item = Result<Piece<T, N>, E>> + Send>>;
+
 /// What is being written.
 struct Text<T, N, E> {
-    pieces: Pin<Box<dyn Stream<Item = Result<Piece<T, N>, E>> + Send>>,
+    pieces: Pieces<T, N, E>,
     rows: u64,
     is_begun: bool,
     is_over: bool,

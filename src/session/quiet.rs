@@ -85,9 +85,9 @@ mod tests {
     /// KEEPALIVEs at these times in milliseconds; from when until when each time the peer is held.
     fn holds(times: &[u64]) -> Vec<Option<(u64, u64)>> {
         let mut quiet = Quiet::default();
-        let mut hold = |ms: &u64| quiet.keepalive(Moment(ms * 1000), INTERVAL);
+        let hold = |ms: &u64| quiet.keepalive(Moment(ms * 1000), INTERVAL);
         let ms = |hold: Hold| (hold.from.0 / 1000, hold.until.0 / 1000);
-        times.iter().map(|ms| hold(ms)).map(|hold| hold.map(ms)).collect()
+        times.iter().map(hold).map(|hold| hold.map(ms)).collect()
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl<F: Form> Dump<F> {
         Ok(Some(text))
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "shared, its future could not be sent")]
     async fn vni_behind(&mut self, last: Option<Vni>) -> Result<At, Error> {
         let after = match (self.only, last) {
             (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),

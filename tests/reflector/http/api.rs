@@ -187,7 +187,8 @@ fn errors_are_sentences(config: Config) {
         (400, "vnis/%ff/routes", "UTF-8"),
     ];
     for (status, path, sentence) in wrong {
-        let path = path.strip_prefix("../..").map_or(format!("/api/v1/{path}"), str::to_owned);
+        let path =
+            path.strip_prefix("../..").map_or_else(|| format!("/api/v1/{path}"), str::to_owned);
         let answer = get(http, &path);
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         let json = answer.json();

@@ -193,10 +193,10 @@ impl Model {
             Via::Object(id) if !self.objects.contains_key(id) => {
                 return refused(22, "Nexthop id does not exist");
             }
-            Via::Object(id) if key.destination.version() == IpVersion::V6 => {
-                if self.is_ipv4_only(*id) {
-                    return refused(22, "IPv6 routes can not use an IPv4 nexthop");
-                }
+            Via::Object(id)
+                if key.destination.version() == IpVersion::V6 && self.is_ipv4_only(*id) =>
+            {
+                return refused(22, "IPv6 routes can not use an IPv4 nexthop");
             }
             Via::Hops(hops) => {
                 self.carries(key.destination.version())?;

@@ -20,6 +20,9 @@ fn host6(number: u32) -> RouteKey {
     key(&format!("{}/128", Ipv6Addr::from(0xfd_u128 << 120 | u128::from(number))))
 }
 
+/// The destination with a number.
+type To = fn(u32) -> RouteKey;
+
 #[test]
 #[ignore = "a measurement"]
 fn layouts_of_a_hundred_thousand_routes() {
@@ -42,8 +45,8 @@ fn layouts_of_a_hundred_thousand_routes() {
         let gone = |first: u32| -> Vec<_> {
             all().map(|n| Request::DeleteObject { id: first + n }).collect()
         };
-        let to: [(&str, fn(u32) -> RouteKey); 2] = [("IPv4", host), ("IPv6", host6)];
-        for (version, to) in to {
+        let versions: [(&str, To); 2] = [("IPv4", host), ("IPv6", host6)];
+        for (version, to) in versions {
             let by = |first: u32| move |n: u32| Via::Object(first + n);
             timed(&mut kernel, &format!("{version}, objects made"), &objects(old));
             let routes: Vec<_> = all().map(|n| set(to(n), by(old)(n))).collect();
