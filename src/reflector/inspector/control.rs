@@ -1,9 +1,10 @@
 //! What operators have told the reflector, where the control thread and all askers see it. No part
 //! of the data path: no shard looks at it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,6 +18,7 @@ use crate::reflector::lobby::Lobby;
 use crate::reflector::looks::Look;
 use crate::reflector::refused;
 use crate::reflector::reload::Reloadable;
+use crate::shard::inspect::Metrics;
 
 /// A shard that has not turned its loop for so long is stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -37,6 +39,8 @@ pub(in crate::reflector) struct Control {
     pub(super) log_level: LogLevel,
     /// How many sessions there are and may be.
     pub(in crate::reflector) lobby: Arc<Lobby>,
+    /// What each shard counted when it was asked last, for when it does not answer.
+    last: Mutex<BTreeMap<ShardId, Metrics>>,
     /// Counts connections that were not taken.
     pub(in crate::reflector) refused: refused::Counters,
 }
@@ -60,6 +64,7 @@ impl Control {
             settings,
             lobby: Arc::new(lobby),
             log_level: LogLevel::default(),
+            last: Mutex::default(),
             refused: refused::Counters::default(),
         }
     }
@@ -92,6 +97,17 @@ impl Control {
             })
             .map(|(shard, _)| shard)
             .collect()
+    }
+
+    /// What a shard counted when it was asked last; nothing when it never was.
+    pub(super) fn last_counters(&self, shard: ShardId) -> Metrics {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.get(&shard).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn keep_counters(&self, shard: ShardId, metrics: &Metrics) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.insert(shard, metrics.clone());
     }
 
     /// Connections held, those that have not shaken hands yet included.

@@ -59,9 +59,15 @@ fn who_asks_a_shard_that_stands_still_is_told_so(config: Config) {
         assert_eq!(row["is_stuck"], shard == stuck);
         assert_eq!(row["now"].is_object(), shard != stuck, "{row}");
     }
-    let answer = get(http, "/metrics");
+    // What needs the other shards only is told, and what this one counted is not forgotten.
+    let stands = format!("\nmetalbond_shard_stuck{{shard=\"{}\"}} 1\n", stuck.0);
+    let metrics = get(http, "/metrics");
+    assert!(metrics.status == 200 && metrics.body.contains(&stands), "{}", metrics.body);
+    let answer = get(http, "/api/v1/limits");
     let sentence = format!("no answer, because shards stand still: {stuck}");
     assert_eq!((answer.status, answer.json()), (503, json!({"error": sentence})));
     drop(standstill);
-    eventually("it answers again", || get(http, "/metrics").status == 200);
+    eventually("it answers again", || get(http, "/api/v1/limits").status == 200);
+    let goes = stands.replace(" 1\n", " 0\n");
+    eventually("it turns again", || get(http, "/metrics").body.contains(&goes));
 }

@@ -4,18 +4,26 @@ use std::collections::BTreeMap;
 
 use crate::CloseReason;
 use crate::http::text::Text;
+use crate::ids::ShardId;
 use crate::io::Backend;
 use crate::reflector::inspector::Counters;
 use crate::session::Skipped;
 use crate::shard::inspect::{ByAction, Metrics};
 use crate::wire::WireError;
 
-pub(super) fn write(text: &mut Text, counters: &Counters, backend: Backend) {
+pub(super) fn write(text: &mut Text, counters: &Counters, stuck: &[ShardId], backend: Backend) {
     let Counters { total, shards, .. } = counters;
     text.gauge("metalbond_build_info", "Always 1; the version that runs.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.gauge("metalbond_shards", "Shards, by how they drive sockets.")
         .sample(&[("io", &*backend.to_string())], shards.len());
+    text.gauge(
+        "metalbond_shard_stuck",
+        "1 while a shard stands still; what it has counted is as of then.",
+    );
+    for shard in (0..).map(ShardId).take(shards.len()) {
+        text.sample(&[("shard", &*shard.to_string())], u8::from(stuck.contains(&shard)));
+    }
     holdings(text, total);
     sessions(text, counters);
     updates(text, total);

@@ -7,6 +7,9 @@
 mod families;
 mod peers;
 
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -14,11 +17,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::api::ApiError;
 use crate::http::process;
 use crate::http::text::{self, Text};
-use crate::reflector::inspector::Inspector;
+use crate::ids::ShardId;
+use crate::reflector::inspector::{Counters, InspectError, Inspector};
+
+/// Between looks for shards that stand still while one is waited for.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What may be asked. Scrapers add parameters of their own, which are ignored.
 #[derive(Debug, Deserialize)]
@@ -36,7 +44,8 @@ pub(super) async fn metrics(
         Some(_) => return Err(ApiError::Asked("peers: expected 0 or 1".into())),
     };
     let mut text = Text::default();
-    families::write(&mut text, &inspector.counters().await?, inspector.backend());
+    let (counters, stuck) = counters(&inspector).await?;
+    families::write(&mut text, &counters, &stuck, inspector.backend());
     process::write(&mut text);
     let (head, text) = ([(CONTENT_TYPE, text::CONTENT_TYPE)], text.finish());
     if !with_peers {
@@ -44,4 +53,20 @@ pub(super) async fn metrics(
     }
     let parts = stream::iter([Ok(text)]).chain(peers::text(inspector));
     Ok((head, Body::from_stream(parts)).into_response())
+}
+
+/// The counters, and the shards that stand still: these count with what they said last, so that they
+/// keep nobody from hearing of the others.
+async fn counters(inspector: &Inspector) -> Result<(Counters, Vec<ShardId>), InspectError> {
+    loop {
+        let stuck = inspector.stuck();
+        let mut question = pin!(inspector.counters_without(&stuck));
+        loop {
+            match timeout(LOOK, &mut question).await {
+                Ok(counters) => return Ok((counters?, stuck.clone())),
+                Err(_) if inspector.stuck() != stuck => break,
+                Err(_) => {}
+            }
+        }
+    }
 }
