@@ -51,6 +51,23 @@ fn pure_folders_stay_pure() {
     assert!(found.is_empty(), "impure code in a pure folder:\n{}", found.join("\n"));
 }
 
+/// Without its feature `runtime-rng` ahash has the same keys in every process, so whoever chooses what a map
+/// holds can choose what collides. Maps get a hasher with random seeds, and the simulator its own.
+#[test]
+fn maps_have_random_keys() {
+    let fixed = ["AHashMap::new", "AHashMap::default", "AHashMap::with_capacity(", "AHashSet::new"];
+    let fixed =
+        [&fixed[..], &["AHashSet::default", "ahash::RandomState::new", "RandomState::default"]];
+    let mut found = Vec::new();
+    for file in sources(&root().join("src")) {
+        for (number, line) in code(&file) {
+            let words = fixed.concat().into_iter().filter(|word| line.contains(word));
+            found.extend(words.map(|word| format!("{}:{number}: {word}", file.display())));
+        }
+    }
+    assert!(found.is_empty(), "hash maps with known keys:\n{}", found.join("\n"));
+}
+
 #[test]
 fn unsafe_stays_in_the_io_folder() {
     let io = root().join("src/io");

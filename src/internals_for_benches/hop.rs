@@ -124,12 +124,12 @@ async fn exchange(shard: &mut Shard, port: &mut Port, ready: &mut Vec<Slot>, byt
 /// One turn, as `reflector::driver` does it.
 fn turn(shard: &mut Shard, port: &mut Port) {
     while let Some(parcel) = port.deliveries.take() {
-        shard.deliveries(NOW, parcel);
+        shard.deliveries(NOW, parcel.open());
     }
     while shard.takes_requests()
         && let Some(parcel) = port.requests.take()
     {
-        shard.requests(parcel);
+        shard.requests(parcel.open());
     }
     shard.turn(NOW);
     port.flush(shard);

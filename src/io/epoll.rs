@@ -32,7 +32,11 @@ impl EpollStream {
     }
 
     pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        if ready.is_error() {
+            return self.socket.take_error()?.map_or(Ok(()), Err);
+        }
+        Ok(())
     }
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {

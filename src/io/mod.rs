@@ -31,6 +31,8 @@ mod thread_time;
 mod zone;
 
 #[cfg(metalbond_uring)]
+mod mark;
+#[cfg(metalbond_uring)]
 mod probe;
 #[cfg(metalbond_uring)]
 mod ring;

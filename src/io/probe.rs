@@ -9,7 +9,6 @@ use std::io;
 use io_uring::{IoUring, opcode};
 
 use super::choice::Unavailable;
-use super::ring::alone;
 
 /// Entries a shard queues before they go out even though it is still busy.
 pub(super) const SUBMISSIONS: u32 = 1024;
@@ -32,13 +31,13 @@ fn rings(completions: u32) -> [io_uring::Builder; 2] {
 /// The best flags this kernel takes. EINVAL means it is older than the flags (5.19, 6.0).
 pub(super) fn accepted(submissions: u32, completions: u32) -> io::Result<io_uring::Builder> {
     let [fast, plain] = rings(completions);
-    alone(|| match try_out(&fast, submissions) {
+    match try_out(&fast, submissions) {
         Ok(()) => Ok(fast),
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
             try_out(&plain, submissions).map(|()| plain)
         }
         Err(error) => Err(error),
-    })
+    }
 }
 
 /// Sets a ring up and sends a no-op round: a filter may allow the one call and not the other.

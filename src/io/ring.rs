@@ -8,18 +8,16 @@
 //! full), and tokio doesn't park while a task is ready: under load, sends would sit in the queue
 //! for as long as there is other work. So at the start of each turn, if operations were queued
 //! and tokio hasn't parked since, they are submitted here. That needs the descriptor of the ring,
-//! which tokio-uring keeps to itself; it is the one that appears while the runtime is made.
-//! Without `/proc` it can't be found and the valve stays shut.
+//! which tokio-uring keeps to itself ([`mark`] finds it). Without `/proc`, or with a kernel that
+//! does not show there how many entries a ring was given, the valve stays shut.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::RawFd;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
 
+use super::mark;
 use super::probe::{COMPLETIONS, SUBMISSIONS, accepted};
 
 thread_local! {
@@ -32,20 +30,9 @@ pub(super) fn note_queued() {
     QUEUED.set(QUEUED.get().saturating_add(1));
 }
 
-/// Held while rings come and go, so that exactly one appears for whoever looks. Everything in
-/// this crate that makes a ring takes it.
-static RINGS: Mutex<()> = Mutex::new(());
-
-/// Runs `change` while no other ring comes or goes.
-pub(super) fn alone<T>(change: impl FnOnce() -> T) -> T {
-    let _guard = RINGS.lock().unwrap_or_else(PoisonError::into_inner);
-    change()
-}
-
 /// A shard's event loop with a ring in it.
 pub(super) struct UringRuntime {
-    /// Taken when dropped.
-    runtime: Option<tokio_uring::Runtime>,
+    runtime: tokio_uring::Runtime,
     /// The ring's descriptor: open for as long as `runtime` is there.
     ring: Option<RawFd>,
 }
@@ -59,21 +46,13 @@ impl UringRuntime {
         let ring = accepted(submissions, completions)?;
         let mut builder = tokio_uring::builder();
         builder.entries(submissions).uring_builder(&ring);
-        alone(|| {
-            let before = open_rings();
-            let runtime = tokio_uring::Runtime::new(&builder)?;
-            let after = open_rings();
-            let mut new = after.difference(&before).copied();
-            let ring = new.next().filter(|_| new.next().is_none());
-            Ok(Self { runtime: Some(runtime), ring })
-        })
+        let runtime = tokio_uring::Runtime::new(&builder)?;
+        let ring = mark::find(&runtime);
+        Ok(Self { runtime, ring })
     }
 
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let Some(runtime) = &self.runtime else {
-            unreachable!("only a dropped runtime has none");
-        };
-        runtime.block_on(async {
+        self.runtime.block_on(async {
             let metrics = tokio::runtime::Handle::current().metrics();
             let mut parked = metrics.worker_park_count(0);
             let mut future = pin!(future);
@@ -118,29 +97,10 @@ impl UringRuntime {
     }
 }
 
-impl Drop for UringRuntime {
-    fn drop(&mut self) {
-        alone(|| drop(self.runtime.take()));
-    }
-}
-
 impl std::fmt::Debug for UringRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UringRuntime").field("ring", &self.ring).finish_non_exhaustive()
     }
-}
-
-/// The descriptors of all rings of this process.
-fn open_rings() -> BTreeSet<RawFd> {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
-        return BTreeSet::new();
-    };
-    let ring = |entry: fs::DirEntry| {
-        let target = fs::read_link(entry.path()).ok()?;
-        let is_ring = target.as_os_str() == "anon_inode:[io_uring]";
-        is_ring.then(|| entry.file_name().to_str()?.parse().ok())?
-    };
-    entries.flatten().filter_map(ring).collect()
 }
 
 #[cfg(test)]
@@ -148,7 +108,9 @@ mod tests {
     use super::super::choice::Unavailable;
     use super::super::probe::available;
     use super::*;
+    use std::collections::VecDeque;
     use std::rc::Rc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn impossible_sizes_are_an_error_and_no_panic() {
@@ -177,6 +139,35 @@ mod tests {
         }
         let (a, b) = (UringRuntime::new().unwrap(), UringRuntime::new().unwrap());
         assert_ne!(a.ring, b.ring);
+    }
+
+    /// The library may run in a program that has rings of its own, which come and go at any time.
+    #[test]
+    fn no_ring_of_the_program_is_taken_for_the_runtimes() {
+        if let Err(Unavailable { reason, .. }) = available() {
+            support::skip!(format!("no io_uring: {reason}"));
+        }
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Each closes a low number and opens another: numbers are used again and again.
+                let mut rings = VecDeque::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    rings.extend(io_uring::IoUring::new(8));
+                    if rings.len() > 4 {
+                        rings.pop_front();
+                    }
+                }
+            });
+            for _ in 0..50 {
+                let runtime = UringRuntime::with_sizes(8, 16).unwrap();
+                let ring = runtime.ring.expect("its ring is found");
+                let before = mark::given(ring).unwrap();
+                runtime.block_on(mark::no_ops(3));
+                assert_eq!(mark::given(ring).unwrap().wrapping_sub(before), 3, "a foreign ring");
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     }
 
     /// More completions at once than the queue holds: the kernel keeps the rest.

@@ -61,12 +61,25 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// When the wait itself fails. A broken connection is not an error here: `try_read` tells.
+    /// When the wait itself fails, or the connection is broken: what came before it broke stays unread.
     pub async fn readable(&self) -> io::Result<()> {
         match &self.0 {
             Inner::Epoll(stream) => stream.readable().await,
             Inner::Uring(stream) => stream.readable().await,
         }
+    }
+
+    /// Whether the connection is broken, for a read that is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// What broke it, once.
+    pub fn check(&self) -> io::Result<()> {
+        let error = match &self.0 {
+            Inner::Epoll(stream) => stream.socket().take_error(),
+            Inner::Uring(stream) => stream.socket().take_error(),
+        };
+        error?.map_or(Ok(()), Err)
     }
 
     /// Reads what is there; 0 is the end of the stream (or an empty `buffer`).

@@ -45,6 +45,7 @@ use super::{OutBuf, SLICES_MAX};
 /// are, POLLRDHUP is one when asked for.
 const READABLE: i16 = libc::POLLIN | libc::POLLRDHUP;
 const WRITABLE: i16 = libc::POLLOUT;
+const ERROR: usize = libc::POLLERR.cast_unsigned() as usize;
 
 pub(super) struct UringStream {
     socket: Rc<TcpStream>,
@@ -159,12 +160,12 @@ impl OneshotOutputTransform for PollDone {
     type Output = io::Result<()>;
     type StoredData = Rc<TcpStream>;
 
-    fn transform_oneshot_output(
-        self,
-        _socket: Rc<TcpStream>,
-        entry: cqueue::Entry,
-    ) -> Self::Output {
-        outcome(&entry).map(drop)
+    fn transform_oneshot_output(self, socket: Rc<TcpStream>, entry: cqueue::Entry) -> Self::Output {
+        let events = outcome(&entry)?;
+        if events & ERROR != 0 {
+            return socket.take_error()?.map_or(Ok(()), Err);
+        }
+        Ok(())
     }
 }
 

@@ -22,9 +22,9 @@ use tracing::{info, warn};
 use super::access::{Gate, Place};
 use super::driver::{Gauge, Order};
 use super::inspector::Control;
+use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::Queue;
 use super::reload::Reloadable;
-use super::report::Limiter;
 use crate::ids::PeerId;
 use crate::io;
 use crate::session::CloseReason;
@@ -53,6 +53,8 @@ struct Rules {
     gate: Gate,
     queue: Queue,
     began: Instant,
+    /// For refused connections, and for those that the system can't give.
+    refused: SourceLimiter,
     limiter: Limiter,
 }
 
@@ -62,8 +64,13 @@ impl Acceptor {
         let Reloadable { max_peers, access, .. } = self.news.borrow_and_update().clone();
         let lobby = Arc::clone(&self.control.lobby);
         lobby.set_max(max_peers);
-        let (gate, queue) = (Gate::new(access), Queue::new(lobby));
-        let mut rules = Rules { gate, queue, began: Instant::now(), limiter: Limiter::new() };
+        let mut rules = Rules {
+            gate: Gate::new(access),
+            queue: Queue::new(lobby),
+            began: Instant::now(),
+            refused: SourceLimiter::new(),
+            limiter: Limiter::new(),
+        };
         let mut serial = 0;
         loop {
             let accepted = tokio::select! {
@@ -162,11 +169,16 @@ impl Acceptor {
 
 impl Rules {
     fn log(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
-        let Some(left_out) = self.limiter.allow() else { return };
+        if let Some(LeftOut { lines, sources, most }) = self.refused.left_out() {
+            warn!(left_out = lines, sources, most_of = %most, "refused connections left out of the log");
+        }
+        if !self.refused.allows(remote) {
+            return;
+        }
         if reason.is_ordinary() {
-            info!(%peer, %remote, %reason, left_out, "connection refused");
+            info!(%peer, %remote, %reason, "connection refused");
         } else {
-            warn!(%peer, %remote, %reason, left_out, "connection refused");
+            warn!(%peer, %remote, %reason, "connection refused");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One connection: a task that reads and a task that writes, around one socket.
 //!
-//! Both borrow the shard only between awaits. The reader reads at most [`READ_MAX`] bytes per turn,
+//! Both borrow the shard only between awaits. The reader reads at most [`READ_MAX`](crate::shard::READ_MAX) bytes per turn,
 //! which is a connection's budget: a publisher that always has more takes its turns with the others.
 //! The writer has one write in flight; where the kernel can be asked without waiting, the turn
 //! itself writes ([`Connection::kick`]) and the task only steps in when the socket is full.
@@ -24,10 +24,7 @@ use super::follow::Follower;
 use super::lobby::Seat;
 use crate::io::{OutBuf, Stream, yield_turn};
 use crate::session::{CloseReason, LOW_WATER, Sight};
-use crate::shard::{Flow, Slot, Write};
-
-/// Bytes read at once, into a buffer that the connections of a shard share.
-pub(super) const READ_MAX: usize = 64 * 1024;
+use crate::shard::{Flow, READ_MIN, Slot, Write};
 
 /// A write that the socket has not taken whole.
 #[derive(Debug)]
@@ -176,28 +173,44 @@ impl Connection {
     }
 
     async fn read(&self, core: &Core) {
+        // Whether there is likely more, which needs no waiting.
+        let mut has_more = false;
         while !self.is_closed.get() {
-            if let Err(error) = self.stream.readable().await {
+            let ready = match has_more {
+                true => self.stream.check(),
+                false => self.stream.readable().await,
+            };
+            if let Err(error) = ready {
                 return self.fail(core, CloseReason::Connection(error.kind()));
             }
             if self.is_closed.get() {
                 continue;
             }
-            match self.read_once(core) {
+            has_more = match self.read_once(core) {
                 Err(reason) => return self.fail(core, reason),
                 Ok((_, Flow::Closed)) => return,
-                Ok((_, Flow::Pause)) => self.resume.wait().await,
-                Ok((0, Flow::Continue)) => {}
+                Ok((_, Flow::Pause)) => {
+                    self.resume.wait().await;
+                    true
+                }
+                Ok((0, Flow::Continue)) => false,
                 // There may be more: let the others have their turn first.
-                Ok((_, Flow::Continue)) => yield_turn().await,
-            }
+                Ok((n, Flow::Continue)) => {
+                    yield_turn().await;
+                    n >= READ_MIN
+                }
+            };
         }
     }
 
     /// Reads what is there, up to the budget.
     fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
+        let room = core.shard.borrow_mut().read_room(self.slot);
+        if room == 0 {
+            return Ok((0, Flow::Pause));
+        }
         let mut buffer = core.buffer.borrow_mut();
-        match self.stream.try_read(&mut buffer) {
+        match self.stream.try_read(&mut buffer[..room]) {
             Ok(0) => Err(CloseReason::PeerClosed),
             Ok(n) => Ok((n, self.received(core, &buffer[..n]))),
             Err(error) => match error.kind() {

@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::access::{AccessList, Place};
-use super::connection::{Connection, READ_MAX};
+use super::connection::Connection;
 use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
@@ -25,10 +25,10 @@ use super::mesh::{Inlet, Port};
 use super::report::Reporter;
 use super::taps::Outlets;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::io::{Alarm, Backend, LocalRuntime, Stream};
+use crate::io::{Alarm, Backend, LocalRuntime, Stream, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::{Service, Settings, Shard, Slot, Turn};
+use crate::shard::{READ_MAX, Service, Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -175,6 +175,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
     });
     let mut lists = Lists::default();
     let mut stall_check = now;
+    let mut cpu = thread_time();
     loop {
         let mut has_looked = false;
         while let Some(order) = orders.take() {
@@ -206,9 +207,16 @@ async fn drive(seed: Seed, alarm: Alarm) {
             check_stalled(&core, now);
             check_paths(&core, now);
             core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
+            core.reporter.tick();
             stall_check = now + Duration::from_secs(1);
         }
         let turn = turn(&core, &mut port, &mut lists, now);
+        if let Some(late) = core.shard.borrow_mut().take_late() {
+            core.reporter.late(late, thread_time().saturating_sub(cpu));
+        }
+        if now + Duration::from_secs(1) == stall_check {
+            cpu = thread_time();
+        }
         let end = core.now();
         core.turns.borrow_mut().record(end.since(now));
         core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
@@ -238,12 +246,12 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     let Lists { ready, holds } = lists;
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
-        shard.deliveries(now, parcel);
+        shard.deliveries(now, parcel.open());
     }
     while shard.takes_requests()
         && let Some(parcel) = port.requests.take()
     {
-        shard.requests(parcel);
+        shard.requests(parcel.open());
     }
     for slot in shard.take_begun() {
         let begun = core.connection(slot).map_or(Ok(()), |connection| connection.seat.begin());
@@ -354,7 +362,9 @@ fn serve(
     socket: TcpStream,
     (place, seat): (Place, Seat),
 ) {
-    let stream = match Stream::from_std(backend, socket) {
+    // A peer that has reset it already gets no session.
+    let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));
+    let stream = match taken.and_then(|socket| Stream::from_std(backend, socket)) {
         Ok(stream) => stream,
         Err(error) => {
             core.reporter.lost(peer, remote, &error);

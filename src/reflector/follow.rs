@@ -13,7 +13,7 @@ use tracing::{debug, info, trace};
 use super::connection::Connection;
 use super::driver::Core;
 use super::inspector::Detail;
-use super::report::Limiter;
+use super::limiter::Limiter;
 use crate::ids::PeerId;
 use crate::session::CloseReason;
 use crate::shard::inspect::PeerInfo;
@@ -23,20 +23,13 @@ use crate::wire::{Action, MAX_FRAME, Message, split};
 /// pass: it is only said of sessions that were asked about ([`super::Inspector::follow`]).
 pub const FOLLOWED: &str = "metalbond::followed";
 
-/// Lines per second and shard.
+/// Lines per second and session.
 const LINES: u32 = 200;
 
 /// The followed sessions of one shard.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Followed {
     connections: RefCell<Vec<Rc<Connection>>>,
-    limiter: Rc<Limiter>,
-}
-
-impl Default for Followed {
-    fn default() -> Self {
-        Self { connections: RefCell::default(), limiter: Rc::new(Limiter::of(LINES)) }
-    }
 }
 
 /// Reads one session along.
@@ -47,7 +40,7 @@ pub(super) struct Follower {
     received: Half,
     sent: Half,
     standing: Standing,
-    limiter: Rc<Limiter>,
+    limiter: Limiter,
 }
 
 /// Bytes of a message that has not gone by whole.
@@ -89,7 +82,7 @@ impl Core {
                 received: Half::default(),
                 sent: Half::default(),
                 standing: Standing::default(),
-                limiter: Rc::clone(&self.followed.limiter),
+                limiter: Limiter::of(LINES),
             })
         });
         if follower.is_none() {

@@ -1,24 +1,78 @@
 //! The channels between shards; what goes through them and why is in `shard::mesh`.
 //!
-//! Each shard has one bounded channel per lane, into which every other shard sends. One parcel per
+//! Each shard has one bounded channel per lane, into which every other shard sends, each up to a share of
+//! its own. One parcel per
 //! turn and receiver means one wake, however many messages it holds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::ids::ShardId;
-use crate::shard::{Delivery, PARCELS, Request, Shard};
+use crate::shard::{Delivery, PARCELS, REQUESTS_UNDER_WAY, Request, Shard};
 
 /// One shard's ends of all channels.
 #[derive(Debug)]
 pub(crate) struct Port {
     id: ShardId,
-    requests_to: Vec<Sender<Vec<Request>>>,
-    deliveries_to: Vec<Sender<Vec<Delivery>>>,
-    pub(crate) requests: Inlet<Vec<Request>>,
-    pub(crate) deliveries: Inlet<Vec<Delivery>>,
+    requests_to: Vec<Outlet<Vec<Request>>>,
+    deliveries_to: Vec<Outlet<Vec<Delivery>>>,
+    pub(crate) requests: Inlet<Parcel<Vec<Request>>>,
+    pub(crate) deliveries: Inlet<Parcel<Vec<Delivery>>>,
+}
+
+/// What one shard sends another at once.
+#[derive(Debug)]
+pub(crate) struct Parcel<T> {
+    content: T,
+    weight: usize,
+    /// The weight of the sender's parcels that the receiver has not taken, this one included until it is
+    /// opened.
+    under_way: Arc<AtomicUsize>,
+}
+
+impl<T> Parcel<T> {
+    /// Takes the content out. The sender has that much more room.
+    pub(crate) fn open(self) -> T {
+        self.under_way.fetch_sub(self.weight, Ordering::Relaxed);
+        self.content
+    }
+}
+
+/// One sender's end of a channel. Each has a share of the channel's places, so that one which sends as
+/// much as it can takes none from the others.
+#[derive(Debug)]
+struct Outlet<T> {
+    channel: Sender<Parcel<T>>,
+    under_way: Arc<AtomicUsize>,
+    /// It sends no more at this weight; no parcel weighs less than a share of it.
+    most: usize,
+}
+
+impl<T> Outlet<T> {
+    /// Sends a parcel if there is room, drops it if there is nobody to receive it.
+    fn send(&self, content: impl FnOnce() -> Option<T>, weigh: impl FnOnce(&T) -> usize) {
+        if self.under_way.load(Ordering::Relaxed) >= self.most {
+            if self.channel.is_closed() {
+                drop(content());
+            }
+            return;
+        }
+        match self.channel.try_reserve() {
+            Ok(permit) => {
+                if let Some(content) = content() {
+                    let weight = weigh(&content).max(self.most / PARCELS);
+                    self.under_way.fetch_add(weight, Ordering::Relaxed);
+                    permit.send(Parcel { content, weight, under_way: Arc::clone(&self.under_way) });
+                }
+            }
+            Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Closed(())) => drop(content()),
+        }
+    }
 }
 
 /// The receiving end of a channel, which can be waited for without being emptied.
@@ -57,22 +111,32 @@ impl<T> Inlet<T> {
 
 /// The ports of a reflector of so many shards.
 pub(crate) fn ports(shards: usize) -> Vec<Port> {
-    let (requests_to, requests): (Vec<_>, Vec<_>) =
-        (0..shards).map(|_| channel(PARCELS * shards)).unzip();
-    let (deliveries_to, deliveries): (Vec<_>, Vec<_>) =
-        (0..shards).map(|_| channel(PARCELS * shards)).unzip();
-    requests
-        .into_iter()
-        .zip(deliveries)
-        .zip(0..)
-        .map(|((requests, deliveries), id)| Port {
+    let (requests_to, requests) = lanes(shards, REQUESTS_UNDER_WAY);
+    let (deliveries_to, deliveries) = lanes(shards, PARCELS);
+    (0..)
+        .zip(requests_to.into_iter().zip(deliveries_to))
+        .zip(requests.into_iter().zip(deliveries))
+        .map(|((id, (requests_to, deliveries_to)), (requests, deliveries))| Port {
             id: ShardId(id),
-            requests_to: requests_to.clone(),
-            deliveries_to: deliveries_to.clone(),
-            requests: Inlet::new(requests),
-            deliveries: Inlet::new(deliveries),
+            requests_to,
+            deliveries_to,
+            requests,
+            deliveries,
         })
         .collect()
+}
+
+/// Both ends of the lanes of all shards.
+type Ends<T> = (Vec<Vec<Outlet<T>>>, Vec<Inlet<Parcel<T>>>);
+
+/// For each shard its ends towards all shards, and the end where it receives.
+fn lanes<T>(shards: usize, most: usize) -> Ends<T> {
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..shards).map(|_| channel(PARCELS * shards)).unzip();
+    let outlet =
+        |channel: &Sender<_>| Outlet { channel: channel.clone(), under_way: Arc::default(), most };
+    let outlets = (0..shards).map(|_| senders.iter().map(outlet).collect()).collect();
+    (outlets, receivers.into_iter().map(Inlet::new).collect())
 }
 
 impl Port {
@@ -83,21 +147,11 @@ impl Port {
             if to == self.id {
                 continue;
             }
-            send(&self.requests_to[to.index()], || shard.take_requests(to));
-            send(&self.deliveries_to[to.index()], || shard.take_deliveries(to));
+            self.requests_to[to.index()].send(
+                || shard.take_requests(to),
+                |requests| requests.iter().map(Request::cost).sum(),
+            );
+            self.deliveries_to[to.index()].send(|| shard.take_deliveries(to), |_| 1);
         }
-    }
-}
-
-/// Sends a parcel if the channel has room, drops it if there is nobody to receive it.
-fn send<T>(channel: &Sender<T>, parcel: impl FnOnce() -> Option<T>) {
-    match channel.try_reserve() {
-        Ok(permit) => {
-            if let Some(parcel) = parcel() {
-                permit.send(parcel);
-            }
-        }
-        Err(TrySendError::Full(())) => {}
-        Err(TrySendError::Closed(())) => drop(parcel()),
     }
 }

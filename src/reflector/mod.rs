@@ -20,6 +20,7 @@ mod event;
 mod follow;
 mod http;
 pub mod inspector;
+mod limiter;
 mod lobby;
 mod looks;
 pub(crate) mod mesh;

@@ -1,84 +1,62 @@
-//! What is said about sessions, and how often.
-//!
-//! A peer can cause any number of session events, so lines about them are limited per shard; what
-//! was left out is counted and said with the next line that is let through.
+//! What is said about sessions, a bounded number of lines per source and second.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use super::limiter::{LeftOut, SourceLimiter};
 use crate::ids::{PeerId, ShardId};
 use crate::session::{CloseReason, Skipped};
 use crate::shard::Closed;
-
-/// Lines let through in one period.
-const LINES: u32 = 20;
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// Lets so many lines through in each second.
-#[derive(Debug)]
-pub(super) struct Limiter {
-    most: u32,
-    began: Cell<Instant>,
-    lines: Cell<u32>,
-    left_out: Cell<u64>,
-}
-
-impl Limiter {
-    pub(super) fn new() -> Self {
-        Self::of(LINES)
-    }
-
-    /// One that lets so many lines through.
-    pub(super) fn of(most: u32) -> Self {
-        let (lines, left_out) = (Cell::new(0), Cell::new(0));
-        Self { most, began: Cell::new(Instant::now()), lines, left_out }
-    }
-
-    /// `Some` when a line may be written: with how many were left out before it.
-    pub(super) fn allow(&self) -> Option<u64> {
-        let now = Instant::now();
-        if now - self.began.get() > PERIOD {
-            self.began.set(now);
-            self.lines.set(0);
-        }
-        if self.lines.get() >= self.most {
-            self.left_out.set(self.left_out.get() + 1);
-            return None;
-        }
-        self.lines.set(self.lines.get() + 1);
-        Some(self.left_out.take())
-    }
-}
 
 /// Says what happens to the sessions of one shard.
 #[derive(Debug)]
 pub(super) struct Reporter {
     shard: ShardId,
-    limiter: Limiter,
+    limiter: SourceLimiter,
     /// For what is only said when asked for.
-    debug: Limiter,
+    debug: SourceLimiter,
 }
 
 impl Reporter {
     pub(super) fn new(shard: ShardId) -> Self {
-        Self { shard, limiter: Limiter::new(), debug: Limiter::new() }
+        Self { shard, limiter: SourceLimiter::new(), debug: SourceLimiter::new() }
+    }
+
+    /// Now and then: says how many lines were left out.
+    pub(super) fn tick(&self) {
+        let shard = self.shard;
+        if let Some(LeftOut { lines, sources, most }) = self.limiter.left_out() {
+            warn!(%shard, left_out = lines, sources, most_of = %most, "session events left out of the log");
+        }
+        if let Some(LeftOut { lines, sources, most }) = self.debug.left_out() {
+            debug!(%shard, left_out = lines, sources, most_of = %most, "connections left out of the log");
+        }
+    }
+
+    /// The loop came round late: by so much, in which its thread had a processor for so long.
+    pub(super) fn late(&self, late: Duration, ran: Duration) {
+        let (late_seconds, ran_seconds) = (late.as_secs_f64(), ran.as_secs_f64());
+        warn!(
+            shard = %self.shard,
+            late_seconds,
+            ran_seconds,
+            "shard was late; if it ran for less than it was late, see what else runs on its core, \
+             or what stopped the process"
+        );
     }
 
     pub(super) fn connected(&self, peer: PeerId, remote: SocketAddr) {
-        if tracing::enabled!(tracing::Level::DEBUG)
-            && let Some(left_out) = self.debug.allow()
-        {
-            debug!(%peer, %remote, shard = %self.shard, left_out, "connection accepted");
+        if tracing::enabled!(tracing::Level::DEBUG) && self.debug.allows(remote) {
+            debug!(%peer, %remote, shard = %self.shard, "connection accepted");
         }
     }
 
     /// A connection could not be taken over: mostly, its peer has reset it already.
     pub(super) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
-        if let Some(left_out) = self.limiter.allow() {
-            warn!(%peer, %remote, shard = %self.shard, %error, left_out, "connection lost at once");
+        if self.limiter.allows(remote) {
+            warn!(%peer, %remote, shard = %self.shard, %error, "connection lost at once");
         }
     }
 
@@ -88,11 +66,10 @@ impl Reporter {
         if !had_begun && !is_wrong(reason) {
             return self.gone(*peer, remote, reason);
         }
-        let Some(left_out) = self.limiter.allow() else { return };
-        let shard = self.shard;
-        if left_out > 0 {
-            warn!(%shard, left_out, "session events left out of the log");
+        if !self.limiter.allows(remote) {
+            return;
         }
+        let shard = self.shard;
         if !had_begun {
             warn!(%peer, %remote, %shard, %reason, "connection closed before HELLO");
         } else if reason.is_ordinary() {
@@ -104,11 +81,10 @@ impl Reporter {
 
     /// The first message of a session that was skipped for this reason.
     pub(super) fn skipped(&self, peer: PeerId, remote: SocketAddr, node: &str, skipped: Skipped) {
-        let Some(left_out) = self.limiter.allow() else { return };
-        let (shard, reason) = (self.shard, skipped.name());
-        if left_out > 0 {
-            warn!(%shard, left_out, "session events left out of the log");
+        if !self.limiter.allows(remote) {
+            return;
         }
+        let (shard, reason) = (self.shard, skipped.name());
         warn!(
             %peer, %remote, node, %shard, reason,
             "skipped a message that makes no sense ({skipped}); further ones of this session are only counted"
@@ -117,20 +93,18 @@ impl Reporter {
 
     /// A connection has ended on which nothing was said: most are checks of health.
     fn gone(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
-        if tracing::enabled!(tracing::Level::DEBUG)
-            && let Some(left_out) = self.debug.allow()
-        {
+        if tracing::enabled!(tracing::Level::DEBUG) && self.debug.allows(remote) {
             let shard = self.shard;
-            debug!(%peer, %remote, %shard, %reason, left_out, "connection closed without HELLO");
+            debug!(%peer, %remote, %shard, %reason, "connection closed without HELLO");
         }
     }
 
     /// Large packets do not reach a peer.
     pub(super) fn swallowed(&self, peer: PeerId, remote: SocketAddr, node: &str) {
-        if let Some(left_out) = self.limiter.allow() {
+        if self.limiter.allows(remote) {
             let shard = self.shard;
             warn!(
-                %peer, %remote, node, %shard, left_out,
+                %peer, %remote, node, %shard,
                 "large packets do not reach this peer: nothing of its table has been acknowledged, \
                  although packets come from it; compare the MTU of all links of the path, for example \
                  by ping -M do -s 1400"
@@ -140,12 +114,9 @@ impl Reporter {
 
     /// A session is up.
     pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
-        let Some(left_out) = self.limiter.allow() else { return };
-        let shard = self.shard;
-        if left_out > 0 {
-            warn!(%shard, left_out, "session events left out of the log");
+        if self.limiter.allows(remote) {
+            info!(%peer, %remote, node, agent, shard = %self.shard, "session established");
         }
-        info!(%peer, %remote, node, agent, %shard, "session established");
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Bounds {
     pub delivery_room: usize,
     /// Request cost taken in during one turn, and routes of departed peers withdrawn in one.
     pub work_per_turn: usize,
+    /// Bytes of all peers that are read between two turns, and what one read adds.
+    pub read_per_turn: usize,
+    /// VNIs that a peer no longer announces in and that it is kept a place in: it may come back.
+    pub unused_vnis: usize,
 }
 
 impl Default for Bounds {
@@ -40,9 +44,11 @@ impl Default for Bounds {
         Self {
             table: table::Bounds::default(),
             outbox: outbox::Bounds::default(),
-            request_room: 8192,
+            request_room: 2048,
             delivery_room: 1024,
             work_per_turn: 16_384,
+            read_per_turn: 128 * 1024,
+            unused_vnis: 64,
         }
     }
 }

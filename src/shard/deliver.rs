@@ -29,11 +29,19 @@ impl Shard {
             Delivery::Chunk { peer, vni, subscription, chunk } => {
                 self.catch_up(now, peer, vni, subscription, &chunk);
             }
-            Delivery::Announced { peer, change } => {
+            Delivery::Announced { peer, vni, change, routes } => {
                 if let Some(&slot) = self.by_id.get(&peer)
-                    && let Err(reason) = self.count_routes(slot, change)
+                    && let Err(reason) = self.count_routes(slot, vni, change, routes)
                 {
                     self.close(slot, reason);
+                }
+            }
+            Delivery::Forgotten { peer, vni, version } => {
+                if let Some(&slot) = self.by_id.get(&peer)
+                    && let Some(peer) = &mut self.peers[slot as usize]
+                {
+                    peer.left(vni, version);
+                    self.forget_unused(slot);
                 }
             }
             Delivery::TooFarBehind { peer } => {

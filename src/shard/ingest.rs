@@ -4,10 +4,12 @@
 
 use std::cmp::Reverse;
 
+use super::flow::Flow;
+use super::inbox::Side;
 use super::mesh::Request;
-use super::peer::{Peer, PeerVni, is_current};
+use super::peer::{Peer, is_current};
 use super::runs::{Run, Runs};
-use super::state::{Closed, Flow, Shard, Slot, Subscriber};
+use super::state::{Closed, Shard, Slot, Subscriber};
 use crate::ids::Moment;
 use crate::session::{CloseReason, Event, Pacer, Skipped, Timing};
 use crate::table::{Announcement, Origin};
@@ -26,6 +28,7 @@ impl Shard {
     /// at a time, which is the budget of a connection in one turn.
     pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
         self.stats.bytes_received += bytes.len() as u64;
+        self.read = self.read.saturating_add(bytes.len());
         let updates = self.stats.updates_received;
         self.read_at = now;
         let Some(peer) = self.peers[slot as usize].as_mut().filter(|peer| !peer.is_closed) else {
@@ -56,12 +59,7 @@ impl Shard {
                 Flow::Closed
             }
             Ok(()) if self.is_backed_up() => {
-                if let Some(peer) = &mut self.peers[slot as usize]
-                    && !peer.is_paused
-                {
-                    peer.is_paused = true;
-                    self.paused.push(slot);
-                }
+                self.pause(slot);
                 Flow::Pause
             }
             Ok(()) => Flow::Continue,
@@ -91,6 +89,7 @@ impl Shard {
         peer.partial = Vec::new();
         peer.behind = std::collections::VecDeque::new();
         self.by_id.remove(&id);
+        self.lanes.iter_mut().for_each(|lanes| lanes.has_moot = true);
         let closed = if had_begun { &mut self.closed_by } else { &mut self.without_hello };
         *closed.entry(reason.name()).or_default() += 1;
         for (vni, entry) in vnis {
@@ -253,19 +252,13 @@ impl Shard {
         let shard = self.id;
         let max = self.settings.limits.subscriptions_per_peer;
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
-        if !peer.vnis.contains_key(&vni) && peer.vnis.len() as u64 >= max {
-            return Err(CloseReason::MaxSubscriptions(max));
-        }
-        let entry = peer.vnis.entry(vni).or_default();
-        if entry.subscription.is_some() {
+        let id = peer.next_subscription;
+        let others = self.subscribers.get(&vni).map_or(0, Vec::len);
+        let place = u32::try_from(others).unwrap_or(u32::MAX);
+        if !peer.subscribe(vni, (place, id), max)? {
             return Ok(());
         }
-        let id = peer.next_subscription;
-        let list = self.subscribers.entry(vni).or_default();
-        let place = u32::try_from(list.len()).unwrap_or(u32::MAX);
-        list.push(Subscriber { slot, id, in_sync: false });
-        entry.subscription = Some((place, id));
-        peer.subscriptions += 1;
+        self.subscribers.entry(vni).or_default().push(Subscriber { slot, id, in_sync: false });
         self.counting.now.subscriptions += 1;
         peer.next_subscription += 1;
         peer.behind.push_back((vni, id));
@@ -278,14 +271,7 @@ impl Shard {
 
     fn unsubscribe(&mut self, slot: Slot, vni: Vni) {
         let Some(peer) = &mut self.peers[slot as usize] else { return };
-        let is_subscribed = peer.vnis.get(&vni).is_some_and(|entry| entry.subscription.is_some());
-        if !is_subscribed {
-            return;
-        }
-        let Some(PeerVni { subscription: Some((place, _)) }) = peer.vnis.remove(&vni) else {
-            return;
-        };
-        peer.subscriptions -= 1;
+        let Some(place) = peer.unsubscribe(vni) else { return };
         self.counting.now.subscriptions -= 1;
         // What is listed as behind is passed over when its turn comes, or when too much of it piles up.
         if peer.behind.len() as u64 > 2 * peer.subscriptions + 64 {
@@ -327,19 +313,15 @@ impl Shard {
             run.updates.push(announcement);
             return if run.is_full() { self.apply_run(slot, run) } else { Ok(()) };
         }
+        // Before this update is on its way, not between: its VNI is of use.
+        self.forget_unused(slot);
         let shard = self.id;
         let max = self.settings.limits.subscriptions_per_peer;
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
         let origin = peer.origin(shard);
-        if !peer.vnis.contains_key(&vni) {
-            if action == Action::Remove {
-                self.stats.updates_ignored += 1; // it announces nothing there
-                return Ok(());
-            }
-            if peer.vnis.len() as u64 >= max {
-                return Err(CloseReason::MaxSubscriptions(max));
-            }
-            peer.vnis.insert(vni, PeerVni::default());
+        if !peer.touch(vni, action == Action::Add, max)? {
+            self.stats.updates_ignored += 1; // it announces nothing there
+            return Ok(());
         }
         let owner = self.owner(vni);
         if owner != shard {
@@ -349,7 +331,7 @@ impl Shard {
             lanes.requests.extend(request);
             return Ok(());
         }
-        if !self.inbox.is_empty() {
+        if !self.inbox.has_none_of(Side::Own) {
             // Something of this peer may wait there, an UNSUBSCRIBE say: stay behind it.
             return self.later(origin, update);
         }
@@ -376,28 +358,53 @@ impl Shard {
         if run.updates.is_empty() {
             return Ok(());
         }
-        let change = self.apply(run.owned, run.member, &run.updates);
+        let Some(vni) = run.vni() else { return Ok(()) };
+        let (change, routes) = self.apply(run.owned, run.member, &run.updates);
         run.updates.clear();
-        self.count_routes(slot, change)
+        self.count_routes(slot, vni, change, routes)
     }
 
     /// Puts an update behind what waits for this shard's tables.
     fn later(&mut self, origin: Origin, update: &Update) -> Result<(), CloseReason> {
-        self.inbox_cost += 1;
-        let request = join(self.inbox.iter_mut().rev(), origin, update, self.read_at);
-        self.inbox.extend(request);
+        let received = self.read_at;
+        self.inbox.join_own(|latest| join(latest, origin, update, received));
         Ok(())
     }
 
-    /// Keeps count of what a peer announces.
-    pub(super) fn count_routes(&mut self, slot: Slot, change: i64) -> Result<(), CloseReason> {
-        let max = self.settings.limits.routes_per_peer;
+    /// Keeps count of what a peer announces: in a VNI it is `routes` now.
+    pub(super) fn count_routes(
+        &mut self,
+        slot: Slot,
+        vni: Vni,
+        change: i64,
+        routes: u32,
+    ) -> Result<(), CloseReason> {
+        let limits = &self.settings.limits;
+        let (max, max_vnis) = (limits.routes_per_peer, limits.subscriptions_per_peer);
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
         peer.routes += change;
+        peer.counted(vni, routes);
         if change > 0 && peer.routes > i64::try_from(max).unwrap_or(i64::MAX) {
             return Err(CloseReason::MaxRoutes(max));
         }
+        // What was on its way when the limit was reached: the owner counts.
+        if change > 0 && peer.used_vnis() > max_vnis {
+            return Err(CloseReason::MaxSubscriptions(max_vnis));
+        }
+        self.forget_unused(slot);
         Ok(())
+    }
+
+    /// Asks whether a peer may be forgotten where it has left VNIs. A few are kept: most who withdraw
+    /// their last route announce another soon.
+    pub(super) fn forget_unused(&mut self, slot: Slot) {
+        let (kept, shard) = (self.settings.bounds.unused_vnis, self.id);
+        while let Some(peer) = &mut self.peers[slot as usize]
+            && let Some((vni, version)) = peer.next_unused(kept)
+        {
+            let origin = peer.origin(shard);
+            self.request(vni, Request::Forget { origin, vni, version });
+        }
     }
 }
 

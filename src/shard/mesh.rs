@@ -32,6 +32,9 @@ pub(crate) enum Request {
     Subscribe { origin: Origin, vni: Vni, received: Moment },
     /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
     Leave { peer: PeerId, vni: Vni },
+    /// A peer that says it takes part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
+    /// `version` comes back with the answer.
+    Forget { origin: Origin, vni: Vni, version: u32 },
     /// A subscriber could not take `from` or anything after it.
     FellBehind { peer: PeerId, vni: Vni, from: Arc<Batch> },
     /// A subscriber that is behind has room for a chunk. At most
@@ -40,6 +43,14 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Whom it is of, if it is of no use once that session has ended: the end asks to withdraw it anyway.
+    pub(crate) fn moot_without(&self) -> Option<PeerId> {
+        match self {
+            Self::Updates { origin, .. } | Self::Subscribe { origin, .. } => Some(origin.peer),
+            _ => None,
+        }
+    }
+
     /// What it counts for against `request_room`.
     pub(crate) fn cost(&self) -> usize {
         match self {
@@ -59,19 +70,26 @@ pub(crate) enum Delivery {
     Batch { audience: Audience, batch: Arc<Batch> },
     /// Answers one [`Request::Pull`].
     Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
-    /// A peer announces so many routes more (or fewer) than before.
-    Announced { peer: PeerId, change: i64 },
+    /// A peer announces so many routes more (or fewer) than before, and `routes` in that VNI now.
+    Announced { peer: PeerId, vni: Vni, change: i64, routes: u32 },
+    /// A peer neither announces nor subscribes in a VNI, as of its [`Request::Forget`].
+    Forgotten { peer: PeerId, vni: Vni, version: u32 },
     /// What the peer lacks can't be derived any more: close it.
     TooFarBehind { peer: PeerId },
 }
 
-/// Parcels in one channel.
+/// Parcels on their way from one shard to another in one lane.
 pub(crate) const PARCELS: usize = 16;
+/// The request cost on its way from one shard to another, and what the last parcel adds. Little: it waits
+/// at the owner in the order in which it came, whoever of the sender's peers caused it.
+pub(crate) const REQUESTS_UNDER_WAY: usize = 4096;
 
 /// What waits to be sent to one other shard.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     pub(crate) requests: Vec<Request>,
     pub(crate) request_cost: usize,
+    /// Whether requests of sessions that have ended may be among them.
+    pub(crate) has_moot: bool,
     pub(crate) deliveries: Vec<Delivery>,
 }

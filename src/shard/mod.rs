@@ -20,6 +20,8 @@
 
 mod config;
 mod deliver;
+mod flow;
+mod inbox;
 mod ingest;
 pub mod inspect;
 mod mesh;
@@ -35,7 +37,8 @@ mod stats;
 mod timers;
 
 pub use config::{Bounds, Limits, Settings};
-pub(crate) use mesh::{Delivery, PARCELS, Request};
+pub(crate) use flow::{Flow, READ_MAX, READ_MIN};
+pub(crate) use mesh::{Delivery, PARCELS, REQUESTS_UNDER_WAY, Request};
 pub(crate) use service::Service;
-pub(crate) use state::{Closed, Flow, Shard, Slot, Turn, Write};
+pub(crate) use state::{Closed, Shard, Slot, Turn, Write};
 pub use stats::Stats;

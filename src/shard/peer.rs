@@ -7,7 +7,7 @@ use ahash::{AHashMap, RandomState};
 use super::inspect::PeerCounts;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::session::{Hold, Pacer, Path, Quiet, Session};
+use crate::session::{CloseReason, Hold, Pacer, Path, Quiet, Session};
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Vni};
 
@@ -19,6 +19,19 @@ pub(crate) const PULLS_MAX: u32 = 2;
 pub(super) struct PeerVni {
     /// Place in the VNI's list of local subscribers, and the subscription's number.
     pub(super) subscription: Option<(u32, u32)>,
+    /// Routes that the peer announces there, as the owner said last.
+    routes: u32,
+    /// A number that no other entry and no earlier update of this one had.
+    version: u32,
+    /// Whether it is among [`Peer::unused`].
+    is_listed: bool,
+}
+
+impl PeerVni {
+    /// Whether the peer takes part, as far as its shard knows.
+    fn is_used(&self) -> bool {
+        self.subscription.is_some() || self.routes > 0
+    }
 }
 
 /// See the module's documentation.
@@ -31,6 +44,12 @@ pub(crate) struct Peer {
     pub(super) partial: Vec<u8>,
     /// Every VNI that the peer subscribed to or announced in.
     pub(super) vnis: AHashMap<Vni, PeerVni>,
+    /// Those that it takes part in, as far as is known: what the limit is about.
+    used: u64,
+    /// Those that it may have left, some of them no longer there.
+    unused: VecDeque<Vni>,
+    /// Numbers what changes in `vnis`.
+    version: u32,
     pub(super) subscriptions: u64,
     /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
     pub(super) next_subscription: u32,
@@ -73,6 +92,9 @@ impl Peer {
             outbox: Outbox::default(),
             partial: Vec::new(),
             vnis: AHashMap::with_hasher(hasher),
+            used: 0,
+            unused: VecDeque::new(),
+            version: 0,
             subscriptions: 0,
             next_subscription: 0,
             behind: VecDeque::new(),
@@ -119,8 +141,101 @@ impl Peer {
         !self.is_closed && (self.writing || !self.outbox.is_empty())
     }
 
+    /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
+    pub(super) fn touch(&mut self, vni: Vni, adds: bool, max: u64) -> Result<bool, CloseReason> {
+        if !self.vnis.contains_key(&vni) {
+            if !adds {
+                return Ok(false);
+            }
+            if self.used >= max {
+                return Err(CloseReason::MaxSubscriptions(max));
+            }
+        }
+        self.version = self.version.wrapping_add(1);
+        let entry = self.vnis.entry(vni).or_default();
+        entry.version = self.version;
+        list_unused(&mut self.unused, vni, entry);
+        Ok(true)
+    }
+
+    /// The peer's new subscription; `false` when it has one.
+    pub(super) fn subscribe(
+        &mut self,
+        vni: Vni,
+        subscription: (u32, u32),
+        max: u64,
+    ) -> Result<bool, CloseReason> {
+        let is_used = self.vnis.get(&vni).is_some_and(PeerVni::is_used);
+        if !is_used && self.used >= max {
+            return Err(CloseReason::MaxSubscriptions(max));
+        }
+        let entry = self.vnis.entry(vni).or_default();
+        if entry.subscription.is_some() {
+            return Ok(false);
+        }
+        entry.subscription = Some(subscription);
+        self.used += u64::from(!is_used);
+        self.subscriptions += 1;
+        Ok(true)
+    }
+
+    /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
+    pub(super) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
+        let (place, _) = self.vnis.get(&vni)?.subscription?;
+        self.vnis.remove(&vni);
+        self.used -= 1;
+        self.subscriptions -= 1;
+        Some(place)
+    }
+
+    /// The owner of a VNI has counted what the peer announces there.
+    pub(super) fn counted(&mut self, vni: Vni, routes: u32) {
+        let Some(entry) = self.vnis.get_mut(&vni) else { return };
+        let was_used = entry.is_used();
+        entry.routes = routes;
+        self.used = self.used + u64::from(entry.is_used()) - u64::from(was_used);
+        list_unused(&mut self.unused, vni, entry);
+    }
+
+    /// In how many VNIs it takes part, as far as is known.
+    pub(super) fn used_vnis(&self) -> u64 {
+        self.used
+    }
+
+    /// A VNI that it may have left, and its version, if more than so many are kept.
+    pub(super) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
+        while self.unused.len() > kept {
+            let vni = self.unused.pop_front()?;
+            if let Some(entry) = self.vnis.get_mut(&vni) {
+                entry.is_listed = false;
+                if !entry.is_used() {
+                    return Some((vni, entry.version));
+                }
+            }
+        }
+        None
+    }
+
+    /// The owner knows nothing of the peer any more, as of a version.
+    pub(super) fn left(&mut self, vni: Vni, version: u32) {
+        let Some(entry) = self.vnis.get_mut(&vni) else { return };
+        if entry.version == version && !entry.is_used() {
+            self.vnis.remove(&vni);
+        } else {
+            list_unused(&mut self.unused, vni, entry); // there were updates under way
+        }
+    }
+
     pub(super) fn has(&self, capability: Capabilities) -> bool {
         self.session.peer().capabilities.contains(capability)
+    }
+}
+
+/// Lists an entry that may be of no use any more.
+fn list_unused(unused: &mut VecDeque<Vni>, vni: Vni, entry: &mut PeerVni) {
+    if !entry.is_used() && !entry.is_listed {
+        entry.is_listed = true;
+        unused.push_back(vni);
     }
 }
 

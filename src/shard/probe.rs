@@ -1,5 +1,6 @@
 //! What the simulation looks at.
 
+use super::inbox::Side;
 use super::inspect::Holdings;
 use super::{Shard, Slot};
 
@@ -64,7 +65,7 @@ impl Shard {
         note("dirty VNIs", self.dirty.len());
         note("lingering VNIs", self.lingering.len());
         note("requests", self.inbox.len());
-        note("request cost", self.inbox_cost);
+        note("request cost", self.inbox.cost(Side::Own) + self.inbox.cost(Side::Others));
         for lanes in &self.lanes {
             note("outgoing requests", lanes.requests.len());
             note("outgoing request cost", lanes.request_cost);

@@ -50,9 +50,9 @@ impl Shard {
                 let Some(entry) = &mut self.owned[owned as usize] else { return };
                 entry.vnet.clock = received;
                 let member = entry.vnet.member(origin);
-                let change = self.apply(owned, member, &updates);
+                let (change, routes) = self.apply(owned, member, &updates);
                 if change != 0 {
-                    let delivery = Delivery::Announced { peer: origin.peer, change };
+                    let delivery = Delivery::Announced { peer: origin.peer, vni, change, routes };
                     self.send(now, origin.shard, delivery);
                 }
             }
@@ -69,13 +69,27 @@ impl Shard {
                 if let Some(left) = entry.vnet.leave(peer) {
                     if left.routes > 0 {
                         let change = -i64::from(left.routes);
-                        self.send(now, left.shard, Delivery::Announced { peer, change });
+                        let delivery = Delivery::Announced { peer, vni, change, routes: 0 };
+                        self.send(now, left.shard, delivery);
                     }
                     if left.routes > 0 {
                         self.departed.push_back(owned);
                     }
                     self.mark_lingering(owned);
                 }
+            }
+            Request::Forget { origin, vni, version } => {
+                if let Some(&owned) = self.owned_index.get(&vni)
+                    && let Some(entry) = &mut self.owned[owned as usize]
+                {
+                    if entry.vnet.takes_part(origin.peer) {
+                        return; // what it announced meanwhile is on its way to be counted
+                    }
+                    entry.vnet.leave(origin.peer);
+                    self.mark_lingering(owned);
+                }
+                let delivery = Delivery::Forgotten { peer: origin.peer, vni, version };
+                self.send(now, origin.shard, delivery);
             }
             Request::FellBehind { peer, vni, from } => {
                 let Some(owned) = self.owned_index.get(&vni).copied() else { return };
@@ -130,14 +144,20 @@ impl Shard {
         owned
     }
 
-    /// Applies updates of one VNI; returns by how many the member's routes changed.
-    pub(super) fn apply(&mut self, owned: u32, member: u32, updates: &[Announcement]) -> i64 {
-        let Some(entry) = &mut self.owned[owned as usize] else { return 0 };
+    /// Applies updates of one VNI; returns by how many the member's routes changed, and how many they are.
+    pub(super) fn apply(
+        &mut self,
+        owned: u32,
+        member: u32,
+        updates: &[Announcement],
+    ) -> (i64, u32) {
+        let Some(entry) = &mut self.owned[owned as usize] else { return (0, 0) };
         let applied = entry.vnet.update_all(member, updates);
+        let routes = entry.vnet.announced_by(member);
         self.gathered += updates.len();
         self.stats.updates_ignored += applied.ignored;
         self.mark_dirty(owned);
-        applied.change
+        (applied.change, routes)
     }
 
     /// When to seal what has changed, if anything has.

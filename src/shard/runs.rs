@@ -29,6 +29,11 @@ impl Run {
         self.vni == Some(vni)
     }
 
+    /// Whose it is.
+    pub(super) fn vni(&self) -> Option<Vni> {
+        self.vni
+    }
+
     /// Whether what waits should go.
     pub(super) fn is_full(&self) -> bool {
         self.updates.len() >= TOGETHER

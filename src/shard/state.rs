@@ -3,14 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
 
+use super::inbox::{Inbox, Side};
 use super::inspect::{Counting, Taps};
 use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::runs::Runs;
-use super::timers::TICK;
+use super::timers::{TICK, TOO_LATE};
 use super::{Service, Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
@@ -55,16 +57,6 @@ pub(crate) struct Closed {
     pub(crate) node: Box<str>,
     /// Whether it was one: before the HELLO there is only a connection.
     pub(crate) had_begun: bool,
-}
-
-/// Whether to go on reading a peer's socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Flow {
-    Continue,
-    /// Not before the peer is among [`Shard::take_resumed`].
-    Pause,
-    /// The session has ended.
-    Closed,
 }
 
 /// What a peer's socket should be given.
@@ -134,13 +126,16 @@ pub(crate) struct Shard {
     pub(super) departed_until: Moment,
 
     // Between shards.
-    pub(super) inbox: VecDeque<Request>,
-    pub(super) inbox_cost: usize,
+    pub(super) inbox: Inbox,
     pub(super) lanes: Vec<Lanes>,
 
     // Time.
     /// When the read that is being taken in was made.
     pub(super) read_at: Moment,
+    /// Bytes taken in since the last turn.
+    pub(super) read: usize,
+    /// Peers that were resumed together last.
+    pub(super) resumed: usize,
     /// When the last seal, or the last write since, was done.
     pub(super) last_send: Moment,
     /// Since when there has been something to seal, as turns go.
@@ -151,6 +146,8 @@ pub(crate) struct Shard {
     pub(super) sends: u32,
     pub(super) remote_sends: u32,
     pub(super) next_tick: Moment,
+    /// By how much the latest tick was too late, until that is told.
+    pub(super) late: Option<Duration>,
     pub(super) is_draining: bool,
 }
 
@@ -175,11 +172,13 @@ impl Shard {
             counting: Counting::default(),
             taps: Taps::default(),
             read_at: now,
+            read: 0,
+            resumed: 0,
             closed_by: BTreeMap::new(),
             without_hello: BTreeMap::new(),
             peers: Vec::new(),
             free: Vec::new(),
-            by_id: AHashMap::new(),
+            by_id: AHashMap::with_hasher(hasher.clone()),
             subscribers: AHashMap::with_hasher(hasher.clone()),
             ready: Vec::new(),
             paused: Vec::new(),
@@ -198,8 +197,7 @@ impl Shard {
             lingering: Vec::new(),
             departed: VecDeque::new(),
             departed_until: now,
-            inbox: VecDeque::new(),
-            inbox_cost: 0,
+            inbox: Inbox::default(),
             lanes: (0..shards).map(|_| Lanes::default()).collect(),
             last_send: now,
             dirty_since: None,
@@ -207,6 +205,7 @@ impl Shard {
             sends: 0,
             remote_sends: 0,
             next_tick: now + TICK,
+            late: None,
             is_draining: false,
             hasher,
         }
@@ -241,21 +240,29 @@ impl Shard {
     /// One loop turn: takes in what other shards asked for, withdraws what departed peers left,
     /// and seals what changed if it is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
+        self.read = 0;
         let mut budget = self.settings.bounds.work_per_turn;
         while !self.is_congested()
             && budget > 0
-            && let Some(request) = self.inbox.pop_front()
+            && let Some((side, request)) = self.inbox.take()
         {
-            if !self.may_serve(now, &request, budget) {
-                self.inbox.push_front(request);
-                budget = 0;
-                break;
+            if side == Side::Own && is_moot(&self.by_id, &request) {
+                self.inbox.charge(1);
+                budget -= 1;
+                continue;
             }
-            let cost = request.cost();
-            self.inbox_cost -= cost;
-            let is_pull = matches!(request, Request::Pull { .. });
-            self.serve(now, request);
-            budget = budget.saturating_sub(if is_pull { CHUNK_COST } else { cost });
+            let portion = self.inbox.portion().min(budget);
+            let cost = if self.may_serve(now, &request, portion) {
+                let is_pull = matches!(request, Request::Pull { .. });
+                let cost = if is_pull { CHUNK_COST } else { request.cost() };
+                self.serve(now, request);
+                cost
+            } else {
+                self.inbox.put_back(side, request);
+                portion
+            };
+            self.inbox.charge(cost);
+            budget = budget.saturating_sub(cost);
         }
         let most = self.settings.bounds.work_per_turn / 2;
         self.withdraw_departed(now, budget.max(most / 2).min(most).max(1));
@@ -264,7 +271,12 @@ impl Shard {
             self.seal_dirty(now);
         }
         if now >= self.next_tick {
-            self.tick(now, now.since(self.next_tick) > TICK);
+            let late = now.since(self.next_tick);
+            if late > TOO_LATE {
+                self.stats.late_ticks += 1;
+                self.late = Some(late);
+            }
+            self.tick(now, late > TICK);
             self.next_tick = now + TICK;
         }
         let mut next =
@@ -280,6 +292,11 @@ impl Shard {
             }
         }
         Turn { next }
+    }
+
+    /// By how much the clock tick of the latest turn came too late: for so long nobody was served.
+    pub(crate) fn take_late(&mut self) -> Option<Duration> {
+        self.late.take()
     }
 
     /// Peers that have something to write and no write in flight.
@@ -351,24 +368,14 @@ impl Shard {
         skipped.into_iter().filter_map(whose).collect()
     }
 
-    /// Peers whose reading may go on.
-    pub(crate) fn take_resumed(&mut self) -> Vec<Slot> {
-        if self.paused.is_empty() || self.is_backed_up() {
-            return Vec::new();
-        }
-        let resumed = std::mem::take(&mut self.paused);
-        for &slot in &resumed {
-            if let Some(peer) = &mut self.peers[slot as usize] {
-                peer.is_paused = false;
-            }
-        }
-        resumed
-    }
-
     /// Requests for another shard, in order. Call only when its channel has room for one parcel.
     pub(crate) fn take_requests(&mut self, to: ShardId) -> Option<Vec<Request>> {
-        let lanes = &mut self.lanes[to.index()];
+        let Self { lanes, by_id, .. } = self;
+        let lanes = &mut lanes[to.index()];
         lanes.request_cost = 0;
+        if std::mem::take(&mut lanes.has_moot) {
+            lanes.requests.retain(|request| !is_moot(by_id, request));
+        }
         (!lanes.requests.is_empty()).then(|| std::mem::take(&mut lanes.requests))
     }
 
@@ -376,17 +383,6 @@ impl Shard {
     pub(crate) fn take_deliveries(&mut self, to: ShardId) -> Option<Vec<Delivery>> {
         let lanes = &mut self.lanes[to.index()];
         (!lanes.deliveries.is_empty()).then(|| std::mem::take(&mut lanes.deliveries))
-    }
-
-    /// Whether requests from other shards may be handed to [`Shard::requests`].
-    pub(crate) fn takes_requests(&self) -> bool {
-        !self.is_congested() && self.inbox_cost < 2 * self.settings.bounds.request_room
-    }
-
-    /// Requests of another shard.
-    pub(crate) fn requests(&mut self, parcel: Vec<Request>) {
-        self.inbox_cost += parcel.iter().map(Request::cost).sum::<usize>();
-        self.inbox.extend(parcel);
     }
 
     /// Whether something came up, outside of [`Shard::turn`], that a turn should see to at once.
@@ -425,8 +421,7 @@ impl Shard {
     pub(super) fn request(&mut self, vni: Vni, request: Request) {
         let owner = self.owner(vni);
         if owner == self.id {
-            self.inbox_cost += request.cost();
-            self.inbox.push_back(request);
+            self.inbox.push(Side::Own, request);
         } else {
             let lanes = &mut self.lanes[owner.index()];
             lanes.request_cost += request.cost();
@@ -442,20 +437,13 @@ impl Shard {
         }
     }
 
-    /// Whether deliveries pile up: no more work that makes deliveries.
-    fn is_congested(&self) -> bool {
-        self.lanes.iter().any(|lanes| lanes.deliveries.len() > self.settings.bounds.delivery_room)
-    }
-
-    /// Whether requests pile up: no more reading.
-    pub(super) fn is_backed_up(&self) -> bool {
-        self.is_congested()
-            || self.inbox_cost > 2 * self.settings.bounds.request_room
-            || self.lanes.iter().any(|lanes| lanes.request_cost > self.settings.bounds.request_room)
-    }
-
     /// Whether something waits for another shard.
     pub(crate) fn has_outgoing(&self) -> bool {
         self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
     }
+}
+
+/// Whether a request of a peer of this shard is of no use any more, because its session has ended.
+fn is_moot(by_id: &AHashMap<PeerId, Slot>, request: &Request) -> bool {
+    request.moot_without().is_some_and(|peer| !by_id.contains_key(&peer))
 }

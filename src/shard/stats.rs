@@ -25,4 +25,6 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// Writes completed.
     pub writes: u64,
+    /// Times that the shard's clock tick was more than a second late.
+    pub late_ticks: u64,
 }

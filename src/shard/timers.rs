@@ -10,6 +10,9 @@ use crate::session::{CloseReason, Sight};
 /// How often every peer is looked at. Sessions end at most this much late.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
+/// A tick that is later by more than this is told of.
+pub(super) const TOO_LATE: Duration = Duration::from_secs(1);
+
 impl Shard {
     /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
     /// so nobody is called silent this time.

@@ -181,6 +181,8 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
             request_room: rng.bound(tiny, tiny + 30, 8192),
             delivery_room: rng.bound(1, 10, 1024),
             work_per_turn: rng.bound(tiny, tiny + 50, 16_384),
+            read_per_turn: rng.bound(500, 4_000, 512 * 1024),
+            unused_vnis: rng.bound(0, 2, 64),
         },
         // As long as can be in some runs, so that HELLO is at its longest.
         node: "n".repeat(rng.bound(0, 5, 255)),

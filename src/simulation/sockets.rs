@@ -15,7 +15,12 @@ impl World {
         if client.is_paused || !client.has_news() || client.expected_end.is_some() {
             return Ok(());
         }
-        let all = client.outgoing.len();
+        let room = cluster.shards[client.shard].read_room(client.slot);
+        if room == 0 {
+            client.is_paused = true;
+            return Ok(());
+        }
+        let all = client.outgoing.len().min(room);
         let len = match rng.below(4) {
             _ if *is_calm || now.since(client.heard) > LATE_READ => all,
             0 => rng.between(1, all.min(8)),

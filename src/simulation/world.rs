@@ -243,11 +243,9 @@ impl World {
             self.release();
             self.now = self.now + Duration::from_millis(1);
             let idle = |client: &Client| {
-                client.is_frozen
-                    || (!client.has_news()
-                        && client.pipe.is_empty()
-                        && client.in_flight.is_none()
-                        && !client.is_paused)
+                let is_heard = !client.has_news() && !client.is_paused;
+                let is_served = client.pipe.is_empty() && client.in_flight.is_none();
+                is_heard && (client.is_frozen || is_served)
             };
             let frozen = self.clients.iter().flatten().any(|client| client.is_frozen);
             let flushed =

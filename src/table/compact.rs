@@ -33,7 +33,7 @@ impl Vnet {
         let mut dropped = Vec::new();
         // From the newest stretch to the oldest: then what a route's view is after a stretch is what
         // it is before the route's next change, or what it is now.
-        let mut after: AHashMap<u32, View> = AHashMap::new();
+        let mut after: AHashMap<u32, View> = AHashMap::with_hasher(self.routes.hasher());
         for at in end..head {
             let entry = self.journal.at(at);
             after.entry(entry.route).or_insert(entry.before);
@@ -41,7 +41,7 @@ impl Vnet {
         for stretch in marks.windows(2).rev() {
             let (from, to) = (stretch[0], stretch[1]);
             let must_stay = walked.iter().any(|(low, high)| (*low..*high).contains(&from));
-            let mut firsts: AHashMap<u32, u64> = AHashMap::new();
+            let mut firsts: AHashMap<u32, u64> = AHashMap::with_hasher(self.routes.hasher());
             for at in from..to {
                 firsts.entry(self.journal.at(at).route).or_insert(at);
             }

@@ -95,15 +95,15 @@ impl Vnet {
         Self {
             vni,
             bounds,
-            routes: LocRib::new(hasher),
+            routes: LocRib::new(hasher.clone()),
             journal: Journal::default(),
             open: 0,
             latest_prev: None,
             members: Vec::new(),
             free: VecDeque::new(),
-            by_peer: AHashMap::new(),
+            by_peer: AHashMap::with_hasher(hasher.clone()),
             leaving: Vec::new(),
-            left: AHashMap::new(),
+            left: AHashMap::with_hasher(hasher),
             idle: Vec::new(),
             behind: Vec::new(),
             in_sync: Vec::new(),
@@ -165,6 +165,19 @@ impl Vnet {
         };
         self.by_peer.insert(origin.peer, member);
         member
+    }
+
+    /// Routes that a member announces.
+    pub(crate) fn announced_by(&self, member: u32) -> u32 {
+        self.members[member as usize].routes
+    }
+
+    /// Whether a peer announces or subscribes here. What it left behind when it left does not count.
+    pub(crate) fn takes_part(&self, peer: PeerId) -> bool {
+        self.find_member(peer).is_some_and(|member| {
+            let entry = &self.members[member as usize];
+            entry.routes > 0 || !matches!(entry.subscription, Subscription::None)
+        })
     }
 
     /// Whether a peer has left and routes of it may still be here.

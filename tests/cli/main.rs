@@ -7,6 +7,8 @@ mod ctl;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod detection;
+#[cfg(target_os = "linux")]
+mod flood;
 mod manual;
 #[cfg(target_os = "linux")]
 mod notify;

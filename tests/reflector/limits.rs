@@ -11,6 +11,7 @@ on_each_io!(
     a_place_is_taken_with_the_hello,
     one_route_too_many_ends_the_session,
     one_subscription_too_many_ends_the_session,
+    vnis_that_a_peer_has_left_do_not_count,
 );
 
 fn one_peer_too_many_is_closed(mut config: Config) {
@@ -104,4 +105,37 @@ fn one_subscription_too_many_ends_the_session(mut config: Config) {
     offender.expect_closed();
     bystanders.subscriber.until("nothing of it", |subscriber| subscriber.view.is_empty());
     bystanders.exchange(&[]);
+}
+
+fn vnis_that_a_peer_has_left_do_not_count(mut config: Config) {
+    config.settings.limits = Limits { subscriptions_per_peer: 10, ..Limits::default() };
+    let (reflector, address) = start(&config);
+    let mut bystanders = Bystanders::new(address, 1);
+    let mut mover = Client::establish(address);
+    // Of both shards, one by one and many in one read.
+    for vni in 1..300 {
+        mover.announce(&route(vni, 1, 1));
+        mover.withdraw(&route(vni, 1, 1));
+        if vni % 50 == 0 {
+            mover.keepalive();
+        }
+    }
+    for vni in 1..300 {
+        mover.subscribe(vni);
+        mover.announce(&route(vni, 1, 1));
+        mover.unsubscribe(vni);
+    }
+    mover.keepalive();
+    bystanders.exchange(&[]);
+    // It has its ten, wherever it has been before.
+    let ten: Vec<_> = (1..11).map(|vni| route(vni, 2, 1)).collect();
+    mover.announce_all(&ten);
+    bystanders.exchange(&ten[..1]);
+    mover.keepalive();
+    assert_eq!(closed_by(&reflector, "max_subscriptions_per_peer"), 0);
+    mover.announce(&route(11, 2, 1));
+    mover.expect_closed();
+    bystanders.subscriber.until("nothing of it", |subscriber| subscriber.view.is_empty());
+    bystanders.exchange(&[]);
+    assert_eq!(closed_by(&reflector, "max_subscriptions_per_peer"), 1);
 }

@@ -1,6 +1,7 @@
 //! A reflector under test through its sockets: real threads, real TCP, both kinds of I/O.
 
 mod access;
+mod attacks;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod black_hole;

@@ -73,6 +73,7 @@ const SHARDS: &[Column] = &[
     number("STALL P50", |row| time(&row["loop_stalls"]["p50_seconds"])),
     number("P99", |row| time(&row["loop_stalls"]["p99_seconds"])),
     number("P999", |row| time(&row["loop_stalls"]["p999_seconds"])),
+    number("LATE", |row| count(&row["late_ticks"])),
 ];
 
 const LIMITS: &[Column] = &[

@@ -161,5 +161,6 @@ impl Stats {
         self.chunks += other.chunks;
         self.bytes_sent += other.bytes_sent;
         self.writes += other.writes;
+        self.late_ticks += other.late_ticks;
     }
 }

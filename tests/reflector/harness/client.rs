@@ -58,6 +58,12 @@ pub(crate) fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec
     bytes
 }
 
+/// The frames that announce routes.
+pub(crate) fn announcements(routes: &[Route]) -> Vec<u8> {
+    let messages: Vec<_> = routes.iter().map(|route| update(Action::Add, route)).collect();
+    encode(&messages)
+}
+
 /// The HELLO of a peer of this implementation.
 pub(crate) fn modern_hello() -> Hello {
     let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
@@ -212,8 +218,7 @@ impl Client {
     }
 
     pub(crate) fn announce_all(&mut self, routes: &[Route]) {
-        let messages: Vec<_> = routes.iter().map(|route| update(Action::Add, route)).collect();
-        self.write(&encode(&messages));
+        self.write(&announcements(routes));
     }
 
     pub(crate) fn withdraw_all(&mut self, routes: &[Route]) {

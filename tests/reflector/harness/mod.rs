@@ -2,10 +2,12 @@
 
 #[path = "../../common/http.rs"]
 mod ask;
+pub(crate) mod bystander;
 pub(crate) mod bystanders;
 pub(crate) mod client;
 #[cfg(target_os = "linux")]
 pub(crate) mod ethernet;
+pub(crate) mod flood;
 pub(crate) mod go_client;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
@@ -19,7 +21,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
-pub(crate) use client::{Client, PATIENCE, Route, prefix, route, routes};
+pub(crate) use client::{Client, PATIENCE, Received, Route, prefix, route, routes};
 use metalbond::io::{self, IoChoice};
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use metalbond::ids::ShardId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::http::{get, get_json, request, start_with_http};
 use crate::harness::{Config, Standstill, eventually, on_each_io};
@@ -13,6 +13,7 @@ on_each_io!(
     one_that_drains_lives_and_is_not_ready,
     one_of_which_a_shard_stands_still_does_not_live,
     who_asks_a_shard_that_stands_still_is_told_so,
+    a_shard_that_was_late_says_so_afterwards,
 );
 
 fn a_running_reflector_lives_and_is_ready(config: Config) {
@@ -70,4 +71,23 @@ fn who_asks_a_shard_that_stands_still_is_told_so(config: Config) {
     eventually("it answers again", || get(http, "/api/v1/limits").status == 200);
     let goes = stands.replace(" 1\n", " 0\n");
     eventually("it turns again", || get(http, "/metrics").body.contains(&goes));
+}
+
+fn a_shard_that_was_late_says_so_afterwards(config: Config) {
+    let (reflector, address, http) = start_with_http(config);
+    let inspector = reflector.inspector();
+    let standstill = Standstill::begin(address);
+    // After two seconds: its tick is late by one and a half.
+    eventually("it is noticed", || inspector.stuck().len() == 1);
+    let late = usize::from(inspector.stuck()[0].0);
+    drop(standstill);
+    let ticks = |shards: &Value| shards[late]["late_ticks"].as_u64();
+    eventually("it is counted", || {
+        let shards = get_json(http, "/api/v1/shards");
+        ticks(&shards).is_some_and(|ticks| ticks >= 1)
+    });
+    let metric = format!("metalbond_shard_late_ticks_total{{shard=\"{late}\"}} ");
+    let metrics = get(http, "/metrics").body;
+    let (_, count) = metrics.split_once(&metric).unwrap();
+    assert!(!count.starts_with('0'), "{metrics}");
 }

@@ -49,6 +49,13 @@ pub(super) fn write(text: &mut Text, counters: &Counters, stuck: &[ShardId], bac
     for (shard, metrics) in shards.iter().enumerate() {
         text.buckets(&[("shard", &*shard.to_string())], &metrics.turns);
     }
+    text.counter(
+        "metalbond_shard_late_ticks_total",
+        "Times that a shard was more than a second late: for so long its peers were not served.",
+    );
+    for (shard, metrics) in shards.iter().enumerate() {
+        text.sample(&[("shard", &*shard.to_string())], metrics.stats.late_ticks);
+    }
     text.counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread.");
     for (shard, metrics) in shards.iter().enumerate() {
         text.sample(&[("shard", &*shard.to_string())], metrics.busy.as_secs_f64());

@@ -1,0 +1,73 @@
+//! Finds the ring of a runtime among all rings of the process.
+//!
+//! Other rings may come and go meanwhile: the library may run inside a program that has its own. So
+//! nothing is concluded from which descriptors are new. The runtime is given no-ops instead, and the
+//! ring is the one of which the kernel says that it was given exactly as many, twice, with numbers
+//! that nobody else knows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::os::fd::RawFd;
+
+use io_uring::{cqueue, opcode};
+use tokio_uring::{OneshotOutputTransform, UnsubmittedOneshot};
+
+/// The descriptor of a runtime's ring, if the kernel tells. It is open for as long as the runtime is.
+pub(super) fn find(runtime: &tokio_uring::Runtime) -> Option<RawFd> {
+    let random = RandomState::new();
+    let [first, second] = [0, 1].map(|n| 16 + u32::try_from(random.hash_one(n) % 240).unwrap_or(0));
+    let begin = rings();
+    runtime.block_on(no_ops(first));
+    let middle = rings();
+    runtime.block_on(no_ops(second));
+    let end = rings();
+    let is_marked = |ring: &RawFd| {
+        let of = |all: &BTreeMap<RawFd, u32>| all.get(ring).copied();
+        let (Some(begin), Some(middle), Some(end)) = (of(&begin), of(&middle), of(&end)) else {
+            return false;
+        };
+        middle.wrapping_sub(begin) == first && end.wrapping_sub(middle) == second
+    };
+    let mut marked = end.keys().copied().filter(is_marked);
+    marked.next().filter(|_| marked.next().is_none())
+}
+
+/// Gives the ring of the present runtime so many entries that do nothing, and waits for them.
+pub(super) async fn no_ops(count: u32) {
+    for _ in 0..count {
+        UnsubmittedOneshot::new((), Done, opcode::Nop::new().build()).submit().await;
+    }
+}
+
+struct Done;
+
+impl OneshotOutputTransform for Done {
+    type Output = ();
+    type StoredData = ();
+
+    fn transform_oneshot_output(self, _data: (), _entry: cqueue::Entry) {}
+}
+
+/// How many entries each ring of this process was given.
+fn rings() -> BTreeMap<RawFd, u32> {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return BTreeMap::new();
+    };
+    let ring = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).ok()?;
+        if target.as_os_str() != "anon_inode:[io_uring]" {
+            return None;
+        }
+        let ring = entry.file_name().to_str()?.parse().ok()?;
+        Some((ring, given(ring)?))
+    };
+    entries.flatten().filter_map(ring).collect()
+}
+
+/// How many entries a ring was given, as far as its counter goes.
+pub(super) fn given(ring: RawFd) -> Option<u32> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).ok()?;
+    let tail = info.lines().find_map(|line| line.strip_prefix("SqTail:"))?;
+    tail.trim().parse().ok()
+}

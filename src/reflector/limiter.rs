@@ -1,0 +1,161 @@
+//! How much is logged about what peers cause.
+//!
+//! A peer can cause any number of events. So each source of connections has so many lines per second,
+//! and one that floods hides only its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::sources::Source;
+
+/// Lines of one source that are let through in one period.
+const LINES: u32 = 20;
+const PERIOD: Duration = Duration::from_secs(1);
+/// Sources that are told apart in one period; all others share the lines of one.
+const SOURCES_MAX: usize = 4096;
+
+/// Lets so many lines through in each second.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    most: u32,
+    began: Cell<Instant>,
+    lines: Cell<u32>,
+    left_out: Cell<u64>,
+}
+
+impl Limiter {
+    pub(super) fn new() -> Self {
+        Self::of(LINES)
+    }
+
+    /// One that lets so many lines through.
+    pub(super) fn of(most: u32) -> Self {
+        let (lines, left_out) = (Cell::new(0), Cell::new(0));
+        Self { most, began: Cell::new(Instant::now()), lines, left_out }
+    }
+
+    /// `Some` when a line may be written: with how many were left out before it.
+    pub(super) fn allow(&self) -> Option<u64> {
+        let now = Instant::now();
+        if now - self.began.get() > PERIOD {
+            self.began.set(now);
+            self.lines.set(0);
+        }
+        if self.lines.get() >= self.most {
+            self.left_out.set(self.left_out.get() + 1);
+            return None;
+        }
+        self.lines.set(self.lines.get() + 1);
+        Some(self.left_out.take())
+    }
+}
+
+/// Lets so many lines of each source through in each second.
+#[derive(Debug)]
+pub(super) struct SourceLimiter {
+    began: Cell<Instant>,
+    sources: RefCell<HashMap<Source, Lines>>,
+    others: Cell<Lines>,
+}
+
+/// Those of one source, or of several.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lines {
+    written: u32,
+    left_out: u64,
+    /// The latest address for which one was left out.
+    address: Option<IpAddr>,
+}
+
+/// Lines that were left out in a period.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LeftOut {
+    pub(super) lines: u64,
+    /// Of how many sources they were; those beyond [`SOURCES_MAX`] count as one.
+    pub(super) sources: u64,
+    /// An address of the source that most of them were about.
+    pub(super) most: IpAddr,
+}
+
+impl SourceLimiter {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Cell::new(Instant::now()),
+            sources: RefCell::default(),
+            others: Cell::default(),
+        }
+    }
+
+    /// Whether a line about a connection may be written.
+    pub(super) fn allows(&self, remote: SocketAddr) -> bool {
+        let mut sources = self.sources.borrow_mut();
+        let (source, address) = (Source::of(remote), remote.ip());
+        if sources.len() >= SOURCES_MAX && !sources.contains_key(&source) {
+            let mut others = self.others.get();
+            let is_allowed = others.allows(address);
+            self.others.set(others);
+            return is_allowed;
+        }
+        sources.entry(source).or_default().allows(address)
+    }
+
+    /// What has been left out, if a period is over and something was. Ask before each line and now and
+    /// then: a source that floods and then says nothing more is told of as well.
+    pub(super) fn left_out(&self) -> Option<LeftOut> {
+        if self.began.get().elapsed() < PERIOD {
+            return None;
+        }
+        self.began.set(Instant::now());
+        let sources = std::mem::take(&mut *self.sources.borrow_mut());
+        let lines = sources.into_values().chain([self.others.take()]);
+        let left_out: Vec<_> = lines.filter(|lines| lines.left_out > 0).collect();
+        let most = left_out.iter().max_by_key(|lines| lines.left_out)?.address?;
+        let lines = left_out.iter().map(|lines| lines.left_out).sum();
+        Some(LeftOut { lines, sources: left_out.len() as u64, most })
+    }
+}
+
+impl Lines {
+    fn allows(&mut self, address: IpAddr) -> bool {
+        if self.written < LINES {
+            self.written += 1;
+            return true;
+        }
+        self.left_out += 1;
+        self.address = Some(address);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(n: u32) -> SocketAddr {
+        (n.to_be_bytes(), 4711).into()
+    }
+
+    #[test]
+    fn a_source_that_floods_hides_only_its_own_lines() {
+        let limiter = SourceLimiter::new();
+        let let_through = (0..1000).filter(|_| limiter.allows(address(1))).count();
+        assert_eq!(let_through, LINES as usize);
+        assert!(limiter.allows(address(2)));
+        assert!(limiter.allows("[2001:db8::1]:4711".parse().unwrap()));
+        limiter.began.set(Instant::now() - 2 * PERIOD);
+        let left_out = LeftOut { lines: 980, sources: 1, most: address(1).ip() };
+        assert_eq!(limiter.left_out(), Some(left_out));
+        assert_eq!(limiter.left_out(), None);
+        assert!(limiter.allows(address(1)));
+    }
+
+    #[test]
+    fn any_number_of_sources_takes_bounded_memory_and_lines() {
+        let limiter = SourceLimiter::new();
+        let let_through = (0..100_000).filter(|n| limiter.allows(address(*n))).count();
+        assert_eq!(let_through, SOURCES_MAX + LINES as usize);
+        assert_eq!(limiter.sources.borrow().len(), SOURCES_MAX);
+    }
+}

@@ -1,0 +1,111 @@
+//! A pair of well-behaved peers in a VNI of their own, while others misbehave: one announces a route
+//! every 20 ms, the other notes when it comes.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{Client, PATIENCE, Received, route};
+
+/// Between two updates.
+const PERIOD: Duration = Duration::from_millis(20);
+/// What no update may take, beyond what the machine itself stood still.
+const PROMPT: Duration = Duration::from_secs(1);
+/// The route that ends the test.
+const LAST: u32 = 0xFF_FFFF;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Bystander {
+    vni: u32,
+    is_over: Arc<AtomicBool>,
+    publisher: JoinHandle<Sent>,
+    subscriber: JoinHandle<Vec<Instant>>,
+}
+
+/// What was announced.
+#[derive(Debug)]
+struct Sent {
+    at: Vec<Instant>,
+    /// By how much the machine woke the publisher late at most.
+    late: Duration,
+    /// Its routes are there for as long as it is.
+    _publisher: Client,
+}
+
+impl Bystander {
+    /// Connects a subscriber, then a publisher, and begins.
+    pub(crate) fn start(address: SocketAddr, vni: u32) -> Self {
+        let mut subscriber = Client::establish(address);
+        subscriber.subscribe(vni);
+        subscriber.expect_end_of_table(vni);
+        let publisher = Client::establish(address);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        Self {
+            vni,
+            is_over,
+            publisher: std::thread::spawn(move || publish(publisher, vni, &until)),
+            subscriber: std::thread::spawn(move || receive(subscriber, vni)),
+        }
+    }
+
+    /// Ends after the attack, and fails unless each update came within a second.
+    pub(crate) fn expect_prompt(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let Sent { at: sent, late, _publisher } = self.publisher.join().unwrap();
+        let came = self.subscriber.join().unwrap();
+        let mut took: Vec<_> = sent.iter().zip(&came).map(|(sent, came)| *came - *sent).collect();
+        assert_eq!(took.len(), sent.len());
+        took.sort_unstable();
+        let [median, worst] = [took[took.len() / 2], took[took.len() - 1]];
+        let vni = self.vni;
+        println!("bystander in VNI {vni}: {median:?}, at most {worst:?}; woken {late:?} late");
+        assert!(worst < PROMPT + 5 * late, "a bystander's update took {worst:?}");
+    }
+}
+
+/// Only one attack at a time: attacks must disturb the bystander, not each other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ATTACK: Mutex<()> = Mutex::new(());
+    ATTACK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn publish(mut publisher: Client, vni: u32, is_over: &AtomicBool) -> Sent {
+    let (mut at, mut late) = (Vec::new(), Duration::ZERO);
+    let mut due = Instant::now();
+    for n in 0..LAST {
+        // The rate is the point here; nothing is waited for.
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        late = late.max(now - due);
+        due = now + PERIOD;
+        let is_last = is_over.load(Ordering::Relaxed);
+        at.push(now);
+        publisher.announce(&route(vni, if is_last { LAST } else { n }, 0xb));
+        if is_last {
+            break;
+        }
+    }
+    Sent { at, late, _publisher: publisher }
+}
+
+/// When each update came. They come in the order in which they were sent.
+fn receive(mut subscriber: Client, vni: u32) -> Vec<Instant> {
+    let mut came = Vec::new();
+    let last = route(vni, LAST, 0xb);
+    let mut deadline = Instant::now() + PATIENCE;
+    while !subscriber.view.contains(&last) {
+        let before = subscriber.updates.len();
+        match subscriber.receive(deadline) {
+            Received::Message(_) => {}
+            end => panic!("{end:?} instead of the bystander's updates"),
+        }
+        let now = Instant::now();
+        came.extend((before..subscriber.updates.len()).map(|_| now));
+        deadline = now + PATIENCE;
+    }
+    came
+}
