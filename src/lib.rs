@@ -48,4 +48,4 @@ mod sources;
 mod table;
 pub mod wire;
 
-pub use session::CloseReason;
+pub use session::{CloseReason, NoEvidence};

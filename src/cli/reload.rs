@@ -8,7 +8,7 @@ use super::log::{Level, Log};
 use super::options::{Effective, Given, Options};
 
 /// What sessions that are there already keep as it was.
-const FOR_NEW_SESSIONS: &[&str] = &["no-pacing"];
+const FOR_NEW_SESSIONS: &[&str] = &["no-pacing", "pace"];
 
 /// A configuration in use.
 pub(super) struct Running {

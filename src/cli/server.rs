@@ -27,6 +27,7 @@ pub(super) const RELOADABLE: &[&str] = &[
     "batch-delay",
     "send-hold",
     "no-pacing",
+    "pace",
     "max-peers",
     "max-routes-per-peer",
     "max-subscriptions-per-peer",
@@ -87,6 +88,15 @@ pub(super) struct Args {
     /// client loses its session then
     #[arg(long)]
     no_pacing: bool,
+
+    /// Send this many bytes per second to a Go client whose TCP window does not show whether it reads
+    #[arg(
+        long,
+        value_name = "BYTES/s",
+        default_value_t = Settings::default().pace,
+        value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000)
+    )]
+    pace: u64,
 
     /// Don't reflect routes whose next hop nobody can send to: unspecified, multicast, loopback,
     /// IPv4-mapped and link-local addresses
@@ -150,6 +160,7 @@ impl Args {
                 batch_delay: self.batch_delay,
                 send_hold: self.send_hold,
                 pacing: !self.no_pacing,
+                pace: self.pace,
                 skip_unusable_next_hops: self.skip_unusable_next_hops,
                 limits: Limits {
                     routes_per_peer: self.max_routes_per_peer,

@@ -13,6 +13,9 @@ pub struct TcpFacts {
     /// Bytes the peer is ready to take beyond what it has acknowledged (`tcpi_snd_wnd`); `None`
     /// before Linux 5.4.
     pub window: Option<u32>,
+    /// The power of two by which the peer scales its window (`tcpi_snd_wscale`); `None` when the
+    /// connection has no window scale option.
+    pub scale: Option<u8>,
     /// Bytes written here that the peer's kernel has not yet acknowledged, sent or not
     /// (`SIOCOUTQ`).
     pub unacked_bytes: u64,
@@ -26,6 +29,7 @@ impl From<TcpFacts> for Sight {
         Self {
             mss: facts.mss,
             window: facts.window,
+            scale: facts.scale,
             unacked: facts.unacked_bytes,
             acked: facts.acked_bytes,
         }
@@ -55,18 +59,24 @@ mod linux {
     use super::TcpFacts;
 
     /// Offsets into `struct tcp_info` of `linux/tcp.h`. It only ever grows at its end.
+    const OPTIONS: usize = 5;
+    const WSCALE: usize = 6;
     const SND_MSS: usize = 16;
     const LAST_DATA_RECEIVED: usize = 52;
     const LAST_ACK_RECEIVED: usize = 56;
     const BYTES_ACKED: usize = 120;
     const SND_WND: usize = 228;
+    /// `TCPI_OPT_WSCALE` of `tcpi_options`.
+    const OPT_WSCALE: u8 = 4;
     /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
     const LENGTH: usize = SND_WND + 4;
 
     pub(crate) fn read(socket: &impl AsFd) -> Option<TcpFacts> {
         let mut info = [0; LENGTH];
+        // In this order: what is acknowledged meanwhile counts twice rather than not at all.
+        let unacked = unacked(socket.as_fd())?;
         let length = tcp_info(socket.as_fd(), &mut info)?;
-        parse(info.get(..length)?, unacked(socket.as_fd())?)
+        parse(info.get(..length)?, unacked)
     }
 
     /// How long ago the peer's kernel was heard: data or an acknowledgement has come.
@@ -82,7 +92,11 @@ mod linux {
     }
 
     fn parse(info: &[u8], unacked_bytes: u64) -> Option<TcpFacts> {
+        // Two bit fields of four bits: that of the peer's scale comes first.
+        let scales = *info.get(WSCALE)?;
+        let scale = if cfg!(target_endian = "big") { scales >> 4 } else { scales & 15 };
         Some(TcpFacts {
+            scale: (info.get(OPTIONS)? & OPT_WSCALE != 0).then_some(scale),
             mss: u32::from_ne_bytes(*info.get(SND_MSS..)?.first_chunk()?),
             window: info
                 .get(SND_WND..)
@@ -135,12 +149,15 @@ mod linux {
         #[test]
         fn a_shorter_struct_of_an_older_kernel_has_no_window() {
             let mut info = [0; LENGTH];
+            info[OPTIONS] = OPT_WSCALE;
+            info[WSCALE] = if cfg!(target_endian = "big") { 0x7a } else { 0xa7 };
             info[SND_MSS..][..4].copy_from_slice(&1448_u32.to_ne_bytes());
             info[BYTES_ACKED..][..8].copy_from_slice(&(5_u64 << 32).to_ne_bytes());
             info[SND_WND..].copy_from_slice(&65_535_u32.to_ne_bytes());
             let full = TcpFacts {
                 mss: 1448,
                 window: Some(65_535),
+                scale: Some(7),
                 unacked_bytes: 7,
                 acked_bytes: 5 << 32,
             };
@@ -148,6 +165,8 @@ mod linux {
             let old = TcpFacts { window: None, ..full };
             assert_eq!(parse(&info[..SND_WND], 7), Some(old));
             assert_eq!(parse(&info[..BYTES_ACKED], 7), None);
+            info[OPTIONS] = 0;
+            assert_eq!(parse(&info, 7), Some(TcpFacts { scale: None, ..full }));
         }
     }
 }

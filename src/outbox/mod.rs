@@ -23,6 +23,7 @@ use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
 use crate::ids::{Moment, PeerId};
+use crate::session::Cut;
 use crate::table::{Batch, Tally};
 use crate::wire::{HEADER_LEN, Message, Vni};
 
@@ -227,32 +228,35 @@ impl Outbox {
         Some(OutBuf::Gathered(out))
     }
 
-    /// The next write of at most `limit` bytes of whole messages; at least one message, or only
-    /// control messages when `limit` is 0.
+    /// The next write of whole messages, as long as `cut` says; only control messages without it.
     pub(crate) fn next_record(
         &mut self,
-        limit: usize,
+        cut: Option<Cut>,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
-        if self.control.is_empty() && (limit == 0 || self.queue.is_empty()) {
+        if self.control.is_empty() && (cut.is_none() || self.queue.is_empty()) {
             return None;
         }
         let mut out = buffer();
         self.take_control(&mut out);
-        while out.len() < limit {
-            let room = limit - out.len();
-            let must = if out.is_empty() { 1 } else { 0 };
-            let Some(piece) = self.queue.front().and_then(|item| item.pieces.last()) else {
-                break;
-            };
-            let whole = whole_messages(piece, room, must);
-            if whole == 0 {
-                break;
-            }
-            let Some(piece) = self.next_piece(whole) else { break };
+        let length = cut.map_or(0, |cut| cut.choose(self.ends(out.len())));
+        while out.len() < length
+            && let Some(piece) = self.next_piece(length - out.len())
+        {
             out.copy(&piece);
         }
         Some(OutBuf::Gathered(out))
+    }
+
+    /// Where the messages that wait end, behind so many bytes, if there are any, that go first.
+    fn ends(&self, first: usize) -> impl Iterator<Item = usize> {
+        let mut end = first;
+        let pieces = self.queue.iter().flat_map(|item| item.pieces.iter().rev());
+        let frames = pieces.flat_map(|piece| frame_lengths(piece)).map(move |length| {
+            end += length;
+            end
+        });
+        (first > 0).then_some(first).into_iter().chain(frames)
     }
 
     /// Updates taken for writing since the last call.
@@ -386,16 +390,12 @@ fn bit(vni: Vni) -> u64 {
     1 << (vni.0 % u64::BITS)
 }
 
-/// Length of the longest run of whole messages in `limit` bytes, but of at least `least` messages.
-fn whole_messages(piece: &[u8], limit: usize, least: usize) -> usize {
-    let (mut len, mut count) = (0, 0);
-    while let Some(header) = piece.get(len..len + HEADER_LEN) {
-        let frame = HEADER_LEN + usize::from(u16::from_be_bytes([header[1], header[2]]));
-        if len + frame > limit && count >= least {
-            break;
-        }
-        len += frame;
-        count += 1;
-    }
-    len
+/// The lengths of the messages in whole ones.
+fn frame_lengths(mut piece: &[u8]) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let header = piece.get(..HEADER_LEN)?;
+        let length = HEADER_LEN + usize::from(u16::from_be_bytes([header[1], header[2]]));
+        piece = piece.get(length..)?;
+        Some(length)
+    })
 }

@@ -289,6 +289,11 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
             core.reporter.skipped(peer, connection.remote, &node, skipped);
         }
     }
+    for (slot, peer, node, why) in shard.take_unproven() {
+        if let Some(connection) = core.connection(slot) {
+            core.reporter.unproven(peer, connection.remote, &node, why);
+        }
+    }
     for closed in shard.take_closed() {
         if let Some(connection) = core.connection(closed.slot) {
             if closed.had_begun {

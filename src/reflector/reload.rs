@@ -23,13 +23,15 @@ pub struct Reloadable {
     pub send_hold: Duration,
     /// See [`Settings::pacing`]. Holds for sessions that begin from now on.
     pub pacing: bool,
+    /// See [`Settings::pace`]. Holds for sessions that begin from now on.
+    pub pace: u64,
 }
 
 impl From<&Config> for Reloadable {
     fn from(config: &Config) -> Self {
-        let Settings { limits, batch_delay, send_hold, pacing, .. } = config.settings;
+        let Settings { limits, batch_delay, send_hold, pacing, pace, .. } = config.settings;
         let (max_peers, access) = (config.max_peers, config.access.clone());
-        Self { max_peers, access, limits, batch_delay, send_hold, pacing }
+        Self { max_peers, access, limits, batch_delay, send_hold, pacing, pace }
     }
 }
 
@@ -40,8 +42,8 @@ impl Reloadable {
 
     /// The same settings with this part replaced.
     pub(super) fn applied_to(&self, settings: &Settings) -> Settings {
-        let Self { limits, batch_delay, send_hold, pacing, .. } = *self;
-        Settings { limits, batch_delay, send_hold, pacing, ..settings.clone() }
+        let Self { limits, batch_delay, send_hold, pacing, pace, .. } = *self;
+        Settings { limits, batch_delay, send_hold, pacing, pace, ..settings.clone() }
     }
 
     /// Checks what can be checked beforehand.

@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::limiter::{LeftOut, SourceLimiter};
 use crate::ids::{PeerId, ShardId};
-use crate::session::{CloseReason, Skipped};
+use crate::session::{CloseReason, NoEvidence, Skipped};
 use crate::shard::Closed;
 
 /// Says what happens to the sessions of one shard.
@@ -110,6 +110,20 @@ impl Reporter {
                  by ping -M do -s 1400"
             );
         }
+    }
+
+    /// A peer's window does not show whether it reads.
+    pub(super) fn unproven(&self, peer: PeerId, remote: SocketAddr, node: &str, why: NoEvidence) {
+        let Some(left_out) = self.limiter.allow() else { return };
+        let shard = self.shard;
+        if left_out > 0 {
+            warn!(%shard, left_out, "session events left out of the log");
+        }
+        warn!(
+            %peer, %remote, node, %shard,
+            "the peer's TCP window does not show whether it reads: {}; it is sent to at the fixed rate of --pace",
+            why.reason()
+        );
     }
 
     /// A session is up.

@@ -9,7 +9,8 @@ mod skipped;
 
 pub use close::CloseReason;
 pub(crate) use machine::{About, Event, Session, Timing};
-pub(crate) use pacing::{Allowance, Pacer, Sight};
+pub use pacing::NoEvidence;
+pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer, Sight};
 pub(crate) use path::Path;
 pub(crate) use quiet::{Hold, LOW_WATER, Quiet};
 pub(crate) use skipped::Skipped;

@@ -2,65 +2,78 @@
 //!
 //! The reference client takes each read for a run of whole messages and dies when one read returns
 //! 65,535 bytes. So a peer that does not say it reads a stream gets whole messages, one segment at
-//! a time, and few KiB that it has not been seen to have read. Where its window can't be seen, a
-//! fixed pace is the floor that is safe.
+//! a time, and no more than it can be seen to read. What shows that it reads is the window of its
+//! connection ([`evidence`]).
 //!
-//! What can be seen is the right edge of its window: bytes acknowledged plus the window advertised.
-//! While the window is what the receive buffer has room for, the edge rises only when the client
-//! reads, and a client that reads takes all there is. So an edge that has risen since an earlier
-//! look proves that all that was acknowledged then has been read. All that was sent since is taken
-//! for unread.
+//! Up to [`UNREAD`] bytes that are not proven to be read go at full speed, further ones ever more
+//! slowly, and from [`UNREAD_MAX`] on only one message a second: a client says that it has read only
+//! when it acknowledges something later, and its window may have shrunk, which hides what it reads.
+//! After [`Limits::trial`] without any proof the peer is taken to read at a pace by the clock: either
+//! the edge of its window moves on soon, or its buffer becomes full, which proves that it reads nothing.
 //!
-//! While the window is less than there is room for, the edge proves nothing: Linux raises the window
-//! by two segment sizes for each segment that comes, whatever its length, read or not, until it has
-//! told all the room. That is so at first, and each time the buffer has grown, which it does, by any
-//! amount, when its owner reads much at once. So a window that is larger than ever is coaxed up by
-//! small segments, which make it grow by ten times their length, then tried with whole ones, and not
-//! relied on before it no longer grows. All that is sent meanwhile counts as unread, and the more
-//! that is, the slower it goes.
+//! Where the window can prove nothing at all, the pace is by the clock from the first byte ([`timed`]).
 //!
-//! What remains: a buffer that grows by more than about 400 KiB at once, where 250 KiB in all were
-//! seen, makes even a client that reads wait for seconds, and is not safe when it then stops for long.
+//! What remains: a client that reads nothing for longer than that, although its window was not small,
+//! may be sent more than it survives. It would be closed for it soon.
 //!
-//! A client that reads says so only in its next acknowledgement. So when nothing moves, single
-//! messages are sent as probes, ever more rarely.
-//!
-//! Cost: the kernel is asked ([`Sight`]) only once in [`ROUND`], but for each send while the window
-//! grows.
+//! Cost: the kernel is asked ([`Sight`]) once in [`ROUND`] bytes, and for each send while the window
+//! grows or nothing is proven.
+
+mod cut;
+mod evidence;
+mod timed;
 
 use std::time::Duration;
+
+pub(crate) use cut::Cut;
+use evidence::{Evidence, Seen};
+pub(crate) use timed::PACE;
+use timed::Timed;
 
 use crate::ids::Moment;
 use crate::wire::MAX_FRAME;
 
-/// Bytes that a peer may have unread as far as is known, before it gets no more than probes.
-const UNREAD_MAX: u64 = 2 * ROUND;
-/// Bytes after which to look; as much is sent while the last round is not yet proven to be read.
-const ROUND: u64 = 8 * 1024;
-/// The window no longer grows when so many bytes were acknowledged and it has not grown.
-const SETTLED: u64 = 6 * 1024;
-/// How far the edge may rise without a read: one last growth and the rounding of windows.
-const EDGE_SLACK: u64 = 3 * 1024;
-/// Bytes in a segment that is to make the window grow; Linux ignores those shorter than 128.
-const COAX_BYTES: usize = 256;
-/// Such segments at once, and whole ones: a single one is acknowledged late.
-const COAXING: u32 = 4;
-const TRYING: u32 = 2;
-/// Bytes in one send, besides the segment size: small, so that an estimate is rarely far off.
-const CHUNK_MAX: u64 = 8 * 1024;
-/// Where the window is not known: so many bytes each so often.
-const BLIND_BYTES: u64 = 1400;
-const BLIND_EVERY: Duration = Duration::from_millis(2);
-/// The pause while the window grows; twice as long for each [`GROW_STEP`] above [`UNREAD_MAX`].
-const GROW_EVERY: Duration = Duration::from_millis(1);
-const GROW_STEP: u64 = 4 * 1024;
-const GROW_DOUBLINGS: u64 = 7;
+/// Bytes that a peer may have unread as far as is known, before it gets more only slowly.
+const UNREAD: u64 = 32 * 1024;
+/// Further steps: up to so many bytes unread, one segment so often.
+const SLOWER: [(u64, Duration); 3] = [
+    (40 * 1024, Duration::from_millis(160)),
+    (48 * 1024, Duration::from_millis(500)),
+    (UNREAD_MAX, Duration::from_secs(1)),
+];
+/// Where nothing has been proven since the window grew, and it is not much smaller either: a whole
+/// segment so often, which is 3.4 KB/s. A peer that stops reading then for 6 s survives.
+const GROWING: Duration = Duration::from_millis(400);
+const DIP_FRESH: u64 = 12 * 1024;
+/// From here on single messages go, one in a second.
+const UNREAD_MAX: u64 = 54 * 1024;
+/// For so long; then ever more rarely, so that even years of them are no read full of bytes.
+const PROBED: u32 = 60;
+/// Bytes after which to look again.
+const ROUND: u64 = 4 * 1024;
+/// Segments on their way at once. A receiver that gets more than ten in a round trip lets its buffer
+/// grow, after which its window proves nothing for a while.
+const FLIGHT: u64 = 9;
+/// The most bytes in a segment.
+const SEGMENT_MAX: usize = 1400;
+/// Bytes on their way while the window grows, or while nothing is proven.
+const ON_THE_WAY: u64 = 4 * 1024;
+/// A peer that is taken to read at a pace by the clock, but has shown nothing of it, gets a fraction.
+const TRIAL_SLOWER: u64 = 4;
+/// Bytes of a long message: whole segments are that much shorter than the longest.
+const MESSAGE: u64 = 64;
 /// How soon to look again whether a peer has read; grows while it has not.
 const LOOK_MIN: Duration = Duration::from_millis(1);
 const LOOK_MAX: Duration = Duration::from_millis(20);
-/// After so long without room one message finds out whether the peer has read. It doubles each
-/// time, so that a client which really reads nothing is never sent too much.
+/// After so long without room one message finds out whether the peer has read; the next waits twice
+/// as long, until segments go.
 const PROBE_AFTER: Duration = Duration::from_millis(4);
+const PROBES: u32 = 5;
+/// Windows seen while the pace is by the clock: so much below the largest of late, the pace is
+/// divided by [`SLOWED`], for a peer whose buffer fills must be taken for one that does not read.
+const DIP: u64 = 16 * 1024;
+const SLOWED: u64 = 16;
+const OF_LATE: Duration = Duration::from_secs(10);
 
 /// What the kernel says of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +82,9 @@ pub(crate) struct Sight {
     pub(crate) mss: u32,
     /// The window the peer advertises now, in bytes, if the kernel tells.
     pub(crate) window: Option<u32>,
+    /// The window counts units of two to the power of this many bytes; `None` if the peers have not
+    /// agreed on a scale.
+    pub(crate) scale: Option<u8>,
     /// Bytes written but not acknowledged.
     pub(crate) unacked: u64,
     /// Bytes acknowledged so far.
@@ -78,51 +94,113 @@ pub(crate) struct Sight {
 /// What may be sent now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Allowance {
-    /// At most so many bytes, whole messages only, as one record; in any case one message.
-    Send(usize),
+    /// One record, as long as this says.
+    Send(Cut),
     /// Nothing before this moment.
     WaitUntil(Moment),
+}
+
+/// Why a peer's window is no evidence that it reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoEvidence {
+    /// The kernel here does not tell the window, or tells nothing at all.
+    Untold,
+    /// No window scale was agreed on: the window stays at 65,535 whatever the peer reads.
+    NoScale,
+    /// The window is the largest that can be told.
+    Largest,
+    /// The window is 0 although the peer acknowledges bytes.
+    Zero,
+    /// The window moves in steps longer than a segment.
+    Coarse,
+}
+
+impl NoEvidence {
+    /// The reason in one sentence, with what to look for.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Untold => "the kernel of the reflector does not tell the window (TCP_INFO)",
+            Self::NoScale => {
+                "no window scale option (net.ipv4.tcp_window_scaling=0, SYN cookies, or a middlebox)"
+            }
+            Self::Largest => "the window is the largest that TCP can express",
+            Self::Zero => "the window is 0 although bytes are acknowledged (a sandbox or a proxy)",
+            Self::Coarse => "the window scale is too coarse (net.core.rmem_max of the client)",
+        }
+    }
+}
+
+/// The times and rates of pacing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    /// The pace by the clock, in bytes per second.
+    pub(crate) pace: u64,
+    /// After so long without proof that it reads, a peer is taken to read at that pace.
+    pub(crate) trial: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pace: PACE, trial: Duration::from_secs(20) }
+    }
 }
 
 /// The pace of one peer.
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    /// Upper bound of what the peer has not read.
-    unread: u64,
-    /// The edge at an earlier look, and how much of what was sent was not acknowledged at it: once
-    /// the edge has risen, no more than that is unread.
-    edge: u64,
-    since: u64,
-    /// Largest window it ever advertised, and bytes sent since it grew last.
-    window_max: u64,
-    steady: u64,
-    settled: bool,
-    /// Segments of so many bytes that may follow at once.
-    follow: (u32, usize),
-    /// Zero while the window is not known.
-    mss: u64,
-    /// When the peer was last seen to have read, or had room.
+    limits: Limits,
+    evidence: Evidence,
+    timed: Timed,
+    /// Why the pace is by the clock, if it is.
+    unproven: Option<NoEvidence>,
+    is_by_the_clock: bool,
+    /// The largest segment, zero before the first look; how long the first whole one was.
+    mss: usize,
+    whole: Option<usize>,
+    /// How long the last segment was, if the receiver was to measure it.
+    last: Option<usize>,
+    /// Bytes sent since the last look, and those not acknowledged then.
+    looked: u64,
+    unacked: u64,
+    /// Whether the last that was acknowledged has made the window grow.
+    coaxes: bool,
+    /// When the peer was last proven to have read, or had room, and how much had been sent then.
     taken: Moment,
-    /// When something was last sent or proven.
-    progress: Moment,
-    probe_after: Duration,
+    sent_then: u64,
+    /// How often something was sent since, and when it was last.
+    probes: u32,
+    probed: Moment,
+    /// Whether its buffer is full, or so much was sent without effect that it must be.
+    is_full: bool,
+    /// Looks at a window of 0 in a row, and what was acknowledged at the first.
+    zeros: (u32, u64),
+    /// The largest windows of late, and when the second one began.
+    peaks: (u64, u64, Moment),
     next: Moment,
 }
 
 impl Pacer {
-    pub(crate) fn new(now: Moment) -> Self {
+    pub(crate) fn new(now: Moment, limits: Limits) -> Self {
         Self {
-            unread: 0,
-            edge: 0,
-            since: 0,
-            window_max: 0,
-            steady: 0,
-            settled: false,
-            follow: (0, 0),
+            limits,
+            evidence: Evidence::default(),
+            timed: Timed::new(limits.pace, now),
+            unproven: None,
+            is_by_the_clock: false,
             mss: 0,
+            whole: None,
+            last: None,
+            looked: 0,
+            unacked: 0,
+            coaxes: false,
             taken: now,
-            progress: now,
-            probe_after: PROBE_AFTER,
+            sent_then: 0,
+            probes: 0,
+            probed: now,
+            is_full: false,
+            zeros: (0, 0),
+            peaks: (0, 0, now),
             next: now,
         }
     }
@@ -136,128 +214,212 @@ impl Pacer {
         if self.next > now {
             return Allowance::WaitUntil(self.next);
         }
-        if self.follow.0 > 0 {
-            self.follow.0 -= 1;
-            if self.follow.0 == 0 {
-                self.next = now + self.pause();
-            }
-            return Allowance::Send(self.follow.1);
-        }
-        if self.mss > 0 && self.room() >= MAX_FRAME as u64 {
-            return self.send_round(now);
+        if self.unproven.is_none() && self.mss > 0 && self.has_room() && self.looked < ROUND {
+            return self.send(now);
         }
         let sight = look();
-        let mss = sight.map_or(BLIND_BYTES, |sight| sight.mss.into());
-        let Some((sight, window)) = sight.and_then(|sight| Some((sight, sight.window?))) else {
-            self.mss = 0;
-            self.next = now + BLIND_EVERY;
-            return send(BLIND_BYTES.min(mss));
+        self.looked = 0;
+        if self.unproven.is_none() {
+            self.unproven = self.doubt(sight);
+        }
+        self.is_by_the_clock = self.unproven.is_some();
+        let Some(sight) = sight.filter(|sight| sight.window.is_some()) else {
+            return self.by_the_clock(now, 0, 1);
         };
-        let grew = self.update(now, sight, window.into());
-        if !self.settled {
-            return self.allow_growing(now, sight.unacked, grew);
+        let window = u64::from(sight.window.unwrap_or(0));
+        if self.unproven.is_some() {
+            let slower = if self.dips(now, window) { SLOWED } else { 1 };
+            return self.by_the_clock(now, sight.unacked, slower);
         }
-        if self.room() >= MAX_FRAME as u64 {
-            return self.send_round(now);
+        let seen = self.evidence.update(sight, window, unit(sight));
+        let Seen { unacked, has_moved, grew, is_proof } = seen;
+        self.unacked = unacked;
+        if has_moved {
+            self.coaxes = grew && !self.evidence.is_settled();
         }
-        let stalled = now.since(self.progress);
-        if stalled >= self.probe_after {
-            self.probe_after *= 2;
-            return Allowance::Send(1);
+        if is_proof {
+            self.note_progress(now);
         }
-        self.look_again(now, self.probe_after - stalled)
-    }
-
-    fn send_round(&mut self, now: Moment) -> Allowance {
-        (self.progress, self.taken) = (now, now);
-        self.probe_after = PROBE_AFTER;
-        send(self.room().min(self.mss).min(CHUNK_MAX))
-    }
-
-    /// The same while the window grows: little, and slower the more may be unread.
-    fn allow_growing(&mut self, now: Moment, unacked: u64, grew: bool) -> Allowance {
-        if unacked > 0 && self.unread >= MAX_FRAME as u64 {
-            return self.look_again(now, LOOK_MAX); // how it took the last one is not known yet
+        self.is_full = unacked > 0 && window < self.segment() as u64;
+        if self.is_full {
+            return self.look_again(now, LOOK_MAX);
         }
-        if self.unread < UNREAD_MAX {
-            self.taken = now;
+        if (!self.evidence.is_settled() && unacked >= ON_THE_WAY) || self.is_far_ahead() {
+            return self.look_again(now, LOOK_MAX);
         }
-        self.progress = now;
-        let (count, bytes) = if grew {
-            (COAXING, COAX_BYTES)
-        } else {
-            (TRYING, to_usize(BLIND_BYTES.min(self.mss)))
-        };
-        if self.unread < UNREAD_MAX {
-            self.follow = (count - 1, bytes);
-        } else {
-            self.next = now + self.pause();
-        }
-        Allowance::Send(bytes)
-    }
-
-    fn pause(&self) -> Duration {
-        let doublings = (self.unread.saturating_sub(UNREAD_MAX) / GROW_STEP).min(GROW_DOUBLINGS);
-        GROW_EVERY * (1 << doublings)
-    }
-
-    fn look_again(&mut self, now: Moment, most: Duration) -> Allowance {
-        let stalled = now.since(self.progress);
-        self.next = now + (stalled / 8).clamp(LOOK_MIN, LOOK_MAX).min(most).max(LOOK_MIN);
-        Allowance::WaitUntil(self.next)
+        if self.has_room() { self.send(now) } else { self.send_slowly(now, unacked, window) }
     }
 
     /// Notes what was sent, control messages included.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.unread += bytes as u64;
-        self.since += bytes as u64;
-        self.steady += bytes as u64;
+        let length = bytes as u64;
+        self.looked += length;
+        if self.is_by_the_clock {
+            self.timed.sent(length);
+        }
+        if self.unproven.is_none() {
+            self.evidence.sent(length);
+        }
+        self.last = (bytes > cut::PART).then_some(bytes);
+        if self.last > self.whole {
+            self.whole = self.last;
+        }
     }
 
-    /// When the peer was last seen to have read something, or could be sent more; `None` while its
-    /// window is not known.
-    pub(crate) fn last_taken(&self) -> Option<Moment> {
-        (self.window_max > 0).then_some(self.taken)
+    /// Why the pace is by the clock because the window is no evidence, if it is.
+    pub(crate) fn unproven(&self) -> Option<NoEvidence> {
+        self.unproven
     }
 
-    /// What may be sent before the next look.
-    fn room(&self) -> u64 {
-        let room = UNREAD_MAX.saturating_sub(self.unread).min(ROUND.saturating_sub(self.since));
-        if self.settled { room } else { 0 }
+    /// Since when it is proven that the peer reads nothing; `None` if it is not.
+    pub(crate) fn stuck_since(&self) -> Option<Moment> {
+        (self.unproven.is_none() && self.is_full).then_some(self.taken)
     }
 
-    /// Takes in a look; `true` if the window is larger than ever.
-    fn update(&mut self, now: Moment, sight: Sight, window: u64) -> bool {
-        self.mss = u64::from(sight.mss).max(MAX_FRAME as u64);
-        let edge = sight.acked + window;
-        let grew = window >= self.window_max + self.mss.min(BLIND_BYTES);
-        if grew {
-            (self.steady, self.settled) = (0, false);
+    /// Why a look at the window proves nothing and never will.
+    fn doubt(&mut self, sight: Option<Sight>) -> Option<NoEvidence> {
+        let Some((sight, window)) = sight.and_then(|sight| Some((sight, sight.window?))) else {
+            return Some(NoEvidence::Untold);
+        };
+        if sight.mss == 0 {
+            return Some(NoEvidence::Untold);
         }
-        self.window_max = self.window_max.max(window);
-        self.settled |= self.steady.saturating_sub(sight.unacked) >= SETTLED;
-        let slack = EDGE_SLACK.min(self.window_max / 4);
-        let has_read = self.settled && edge > self.edge + slack;
-        if has_read {
-            // The second says the same of a peer which reads a little at a time.
-            let unread = self.since.max(self.window_max - window + sight.unacked);
-            self.unread = self.unread.min(unread);
-            (self.progress, self.taken) = (now, now);
-            self.probe_after = PROBE_AFTER;
+        let Some(scale) = sight.scale else { return Some(NoEvidence::NoScale) };
+        self.mss = usize::try_from(sight.mss).unwrap_or(MAX_FRAME);
+        if self.whole.is_some_and(|whole| whole > self.mss) {
+            self.whole = None;
         }
-        if has_read || grew || edge <= self.edge {
-            (self.edge, self.since) = (edge, sight.unacked);
+        let unit = unit(sight);
+        if u64::from(window) + unit > 65_535 << scale.min(14) {
+            return Some(NoEvidence::Largest);
         }
-        grew
+        if unit + MESSAGE > self.segment() as u64 {
+            return Some(NoEvidence::Coarse);
+        }
+        let confirmed = (self.evidence.sent_in_all() + 1).saturating_sub(sight.unacked);
+        match (window, self.zeros) {
+            (0, (0, _)) => self.zeros = (1, confirmed),
+            (0, (looks, first)) => {
+                self.zeros = (looks.saturating_add(1), first);
+                if looks >= 3 && confirmed > first {
+                    return Some(NoEvidence::Zero);
+                }
+            }
+            _ => self.zeros = (0, 0),
+        }
+        None
+    }
+
+    /// The length of a whole segment.
+    fn segment(&self) -> usize {
+        self.whole.unwrap_or(SEGMENT_MAX).min(self.mss)
+    }
+
+    fn has_room(&self) -> bool {
+        let is_settled = self.evidence.is_settled() || self.looked == 0;
+        let segment = self.segment() as u64;
+        is_settled && self.evidence.unread() + segment <= UNREAD && !self.is_far_ahead()
+    }
+
+    /// Whether enough is on its way.
+    fn is_far_ahead(&self) -> bool {
+        self.unacked + self.looked >= FLIGHT * self.segment() as u64
+    }
+
+    fn note_progress(&mut self, now: Moment) {
+        (self.taken, self.probed) = (now, now);
+        self.sent_then = self.evidence.sent_in_all();
+        self.probes = 0;
+    }
+
+    fn send(&mut self, now: Moment) -> Allowance {
+        self.note_progress(now);
+        Allowance::Send(self.cut())
+    }
+
+    /// What makes a window grow that still grows; else what finds out whether it does.
+    fn cut(&self) -> Cut {
+        if self.coaxes {
+            return Cut::Coax;
+        }
+        Cut::Segment { whole: self.whole, last: self.last, max: SEGMENT_MAX.min(self.mss) }
+    }
+
+    /// When more may be unread than goes at full speed.
+    fn send_slowly(&mut self, now: Moment, unacked: u64, window: u64) -> Allowance {
+        let stalled = now.since(self.taken);
+        let dip = self.evidence.largest_window().saturating_sub(window);
+        if stalled >= self.limits.trial {
+            let without_effect = self.evidence.sent_in_all() - self.sent_then;
+            let largest = self.evidence.largest_window();
+            let most = (largest * 3 / 4).min(1 << 20) + 64 * 1024;
+            self.is_full = without_effect >= most && dip >= without_effect.min(largest) / 8;
+            if !self.is_full {
+                self.is_by_the_clock = true;
+                return match self.by_the_clock(now, unacked, TRIAL_SLOWER) {
+                    Allowance::Send(_) => Allowance::Send(self.cut()),
+                    wait @ Allowance::WaitUntil(_) => wait,
+                };
+            }
+        }
+        let unread = self.evidence.unread();
+        let step = SLOWER.iter().find(|(most, _)| unread < *most).map(|(_, every)| *every);
+        let first = PROBE_AFTER * (1 << self.probes.min(PROBES));
+        let cut = self.cut();
+        let is_fresh = self.evidence.is_fresh() && dip < DIP_FRESH;
+        let every = match (step, cut) {
+            (_, Cut::Coax) if is_fresh => GROWING / 8,
+            _ if is_fresh => GROWING,
+            (Some(every), _) => every,
+            (None, _) => Duration::from_secs(1).max(stalled / PROBED),
+        };
+        let every = if self.probes < PROBES { first.min(every) } else { every };
+        let due = self.probed + every;
+        if now < due {
+            return self.look_again(now, due.since(now));
+        }
+        if unacked >= ON_THE_WAY {
+            return self.look_again(now, LOOK_MAX);
+        }
+        self.probes = self.probes.saturating_add(1);
+        self.probed = now;
+        let is_probe = !is_fresh && (step.is_none() || self.probes <= PROBES);
+        Allowance::Send(if is_probe { Cut::One } else { cut })
+    }
+
+    fn by_the_clock(&mut self, now: Moment, unacked: u64, slower: u64) -> Allowance {
+        if unacked > self.timed.in_flight_max() {
+            return self.look_again(now, LOOK_MAX);
+        }
+        match self.timed.allow(now, slower) {
+            Ok(bytes) => Allowance::Send(Cut::Most(bytes)),
+            Err(then) => {
+                self.next = then;
+                Allowance::WaitUntil(then)
+            }
+        }
+    }
+
+    /// Whether a window is much smaller than it was of late.
+    fn dips(&mut self, now: Moment, window: u64) -> bool {
+        let (before, present, began) = &mut self.peaks;
+        if now.since(*began) >= OF_LATE {
+            (*before, *present, *began) = (*present, 0, now);
+        }
+        *present = window.max(*present);
+        window + DIP < *present.max(before)
+    }
+
+    fn look_again(&mut self, now: Moment, most: Duration) -> Allowance {
+        let waited = now.since(self.probed);
+        self.next = now + (waited / 8).clamp(LOOK_MIN, LOOK_MAX).min(most).max(LOOK_MIN);
+        Allowance::WaitUntil(self.next)
     }
 }
 
-fn send(bytes: u64) -> Allowance {
-    Allowance::Send(to_usize(bytes.max(MAX_FRAME as u64)))
-}
-
-fn to_usize(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(MAX_FRAME)
+/// The step in which the window moves, in bytes.
+fn unit(sight: Sight) -> u64 {
+    1 << sight.scale.unwrap_or(0).min(14)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
 
 /// Limits that protect the reflector from one peer; hitting one ends that peer's session.
@@ -64,6 +65,8 @@ pub struct Settings {
     pub send_hold: Duration,
     /// Whether peers that do not advertise STREAM are paced (protocol.md, section 5).
     pub pacing: bool,
+    /// Bytes per second to a paced peer whose window doesn't show whether it reads.
+    pub pace: u64,
     /// Whether announcements are skipped whose next hop has a [`crate::wire::Flaw`]. Not by default: what
     /// a next hop means is between the peers, and leaves of this project refuse it by themselves.
     pub skip_unusable_next_hops: bool,
@@ -75,6 +78,14 @@ pub struct Settings {
     pub node: String,
 }
 
+impl Settings {
+    /// The times and rates of pacing.
+    pub(super) fn pacing_limits(&self) -> Pacing {
+        let trial = Pacing::default().trial.min(self.send_hold / 4);
+        Pacing { pace: self.pace, trial }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -82,6 +93,7 @@ impl Default for Settings {
             batch_delay: Duration::from_millis(1),
             send_hold: Duration::from_secs(90),
             pacing: true,
+            pace: PACE,
             skip_unusable_next_hops: false,
             limits: Limits::default(),
             bounds: Bounds::default(),

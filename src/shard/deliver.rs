@@ -60,7 +60,7 @@ impl Shard {
         slot: Slot,
         look: &mut dyn FnMut() -> Option<Sight>,
     ) -> Write {
-        let Self { peers, buffers, settings, counting, .. } = self;
+        let Self { peers, buffers, settings, counting, unproven, .. } = self;
         let Some(peer) = &mut peers[slot as usize] else { return Write::Nothing };
         if peer.writing || peer.is_closed || peer.outbox.is_empty() {
             return Write::Nothing;
@@ -70,12 +70,17 @@ impl Shard {
             None => peer.outbox.next_write(&settings.bounds.outbox, buffer),
             Some(pacer) => {
                 let has_control = peer.outbox.has_control();
-                let limit = match pacer.allow(now, look) {
-                    Allowance::Send(limit) => limit,
-                    Allowance::WaitUntil(_) if has_control => 0,
+                let was_proven = pacer.unproven().is_none();
+                let allowance = pacer.allow(now, look);
+                if was_proven {
+                    unproven.extend(pacer.unproven().map(|why| (slot, why)));
+                }
+                let cut = match allowance {
+                    Allowance::Send(cut) => Some(cut),
+                    Allowance::WaitUntil(_) if has_control => None,
                     Allowance::WaitUntil(then) => return Write::WaitUntil(then),
                 };
-                let bytes = peer.outbox.next_record(limit, buffer);
+                let bytes = peer.outbox.next_record(cut, buffer);
                 pacer.sent(bytes.as_ref().map_or(0, OutBuf::len));
                 bytes
             }

@@ -230,7 +230,7 @@ impl Shard {
         self.begun.push(slot);
         let Some(peer) = &mut self.peers[slot as usize] else { return };
         if self.settings.pacing && !peer.has(Capabilities::STREAM) {
-            peer.pacer = Some(Box::new(Pacer::new(now)));
+            peer.pacer = Some(Box::new(Pacer::new(now, self.settings.pacing_limits())));
         }
         let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));

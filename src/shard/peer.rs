@@ -125,10 +125,11 @@ impl Peer {
         Origin { peer: self.id, shard, is_server: self.session.peer().is_server }
     }
 
-    /// When the peer last took something or had nothing to take. Of one that is paced, only what its
-    /// window says counts: its kernel takes and acknowledges what the program never reads.
+    /// When the peer last took something or had nothing to take. The kernel of a peer takes and
+    /// acknowledges what the program never reads: of one that is paced, that counts only until its
+    /// pacer has proof that the program reads nothing.
     pub(super) fn last_taken(&self) -> Moment {
-        match self.pacer.as_ref().and_then(|pacer| pacer.last_taken()) {
+        match self.pacer.as_ref().and_then(|pacer| pacer.stuck_since()) {
             // While a write hangs, the pacer is not asked and learns nothing.
             Some(taken) if self.writing => taken.max(self.progress),
             Some(taken) => taken.max(self.idle),

@@ -16,7 +16,7 @@ use super::timers::{TICK, TOO_LATE};
 use super::{Service, Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
-use crate::session::{About, CloseReason, Skipped};
+use crate::session::{About, CloseReason, NoEvidence, Skipped};
 use crate::table::{Size, Vnet};
 use crate::wire::Vni;
 
@@ -106,6 +106,8 @@ pub(crate) struct Shard {
     pub(super) closed: Vec<Closed>,
     /// The first message of each peer that was skipped for each reason.
     pub(super) skipped: Vec<(Slot, Skipped)>,
+    /// Peers that began to be paced by the clock, and why.
+    pub(super) unproven: Vec<(Slot, NoEvidence)>,
     pub(super) buffers: Vec<Gather>,
     /// Lent to the read that is being taken in.
     pub(super) runs: Runs,
@@ -186,6 +188,7 @@ impl Shard {
             established: Vec::new(),
             closed: Vec::new(),
             skipped: Vec::new(),
+            unproven: Vec::new(),
             buffers: Vec::new(),
             runs: Runs::default(),
             held: BinaryHeap::new(),
@@ -366,6 +369,16 @@ impl Shard {
             Some((slot, peer.id, peer.session.peer().node.clone(), skipped))
         };
         skipped.into_iter().filter_map(whose).collect()
+    }
+
+    /// Peers that began to be paced by the clock since the last call, with their node, and why.
+    pub(crate) fn take_unproven(&mut self) -> Vec<(Slot, PeerId, Box<str>, NoEvidence)> {
+        let unproven = std::mem::take(&mut self.unproven);
+        let whose = |(slot, why): (Slot, NoEvidence)| {
+            let peer = self.peers[slot as usize].as_ref()?;
+            Some((slot, peer.id, peer.session.peer().node.clone(), why))
+        };
+        unproven.into_iter().filter_map(whose).collect()
     }
 
     /// Requests for another shard, in order. Call only when its channel has room for one parcel.

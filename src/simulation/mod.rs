@@ -30,6 +30,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use rng::Rng;
 use world::World;
 
 /// Runs one seed. Returns the hash of everything that happened.

@@ -156,6 +156,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
         batch_delay: Duration::from_micros(if rng.chance(500) { 0 } else { 500 }),
         send_hold: Duration::from_secs(if rng.chance(200) { 3 } else { 3600 }),
         pacing: rng.chance(700),
+        pace: *rng.pick(&[28_000, 1_000_000]),
         skip_unusable_next_hops: false,
         limits: Limits {
             routes_per_peer: if rng.chance(100) { 20 } else { 4_000_000 },

@@ -2,14 +2,14 @@
 
 /// A source of random numbers; all of a run comes from one.
 #[derive(Debug)]
-pub(super) struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0xD129_0A1B_4C3F_5E27) ^ 0x5851_F42D_4C95_7F2D)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -18,31 +18,31 @@ impl Rng {
     }
 
     /// A number in `0..end`; 0 when `end` is.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         if end == 0 { 0 } else { (self.next() >> 8) as usize % end }
     }
 
     /// A number in `low..=high`.
-    pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
+    pub(crate) fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high - low + 1)
     }
 
     /// True so many times in a thousand.
-    pub(super) fn chance(&mut self, per_mille: usize) -> bool {
+    pub(crate) fn chance(&mut self, per_mille: usize) -> bool {
         self.below(1000) < per_mille
     }
 
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
     /// The rate of a fault in one run: half of all runs do without it.
-    pub(super) fn rate(&mut self, most: usize) -> usize {
+    pub(crate) fn rate(&mut self, most: usize) -> usize {
         if self.chance(500) { 0 } else { self.between(1, most) }
     }
 
     /// A bound: tiny, small or as large as `large`.
-    pub(super) fn bound(&mut self, tiny: usize, small: usize, large: usize) -> usize {
+    pub(crate) fn bound(&mut self, tiny: usize, small: usize, large: usize) -> usize {
         match self.below(4) {
             0 => tiny,
             1 => self.between(tiny, small),

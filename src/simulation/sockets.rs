@@ -100,6 +100,7 @@ impl World {
         let sight = client.profile.mss.map(|mss| Sight {
             mss,
             window: Some(window),
+            scale: Some(1),
             unacked: unacked as u64,
             acked,
         });

@@ -17,6 +17,7 @@ on_each_io!(
 on_each_io!(
     a_deployed_client_survives_behind_ethernet,
     a_deployed_client_that_stops_reading_survives,
+    a_deployed_client_without_window_scaling_survives,
 );
 
 /// The config for each loopback: their addresses differ in more than their length, since IPv4 has
@@ -145,6 +146,39 @@ fn a_deployed_client_that_stops_reading_survives(config: Config) {
                     println!("stop at {stop}: {took:?}, longest read {}", client.longest_read);
                 });
             }
+        });
+    });
+}
+
+/// Its window stays at 65,535 whatever it has read, so it is sent to by the clock.
+#[cfg(target_os = "linux")]
+fn a_deployed_client_without_window_scaling_survives(config: Config) {
+    use metalbond::NoEvidence;
+    use metalbond::reflector::inspect::Cursor;
+
+    use crate::harness::ethernet::Ethernet;
+    use crate::harness::{ask, eventually};
+
+    let Some(ethernet) = Ethernet::new() else { return };
+    ethernet.at_client(|| {
+        std::fs::write("/proc/sys/net/ipv4/tcp_window_scaling", "0").unwrap();
+    });
+    let config = Config { listen: Ethernet::listen(), ..config };
+    let (reflector, address) = ethernet.at_reflector(|| start(&config));
+    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
+    let all = routes(1, 0..5_000, 1);
+    publisher.announce_all(&all);
+    publisher.keepalive();
+    ethernet.at_client(|| {
+        let mut client = GoClient::establish(address, 1);
+        client.per_route = Duration::from_millis(1);
+        let began = std::time::Instant::now();
+        client.expect_view(&all);
+        println!("no scaling: {:?}, longest read {}", began.elapsed(), client.longest_read);
+        eventually("it is told why the pace is fixed", || {
+            let peers = ask(reflector.inspector().peers(Cursor::default(), 10)).unwrap().rows;
+            let why: Vec<_> = peers.iter().filter_map(|peer| peer.unproven).collect();
+            why == [NoEvidence::NoScale]
         });
     });
 }

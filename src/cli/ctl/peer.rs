@@ -73,7 +73,13 @@ impl Ctl {
             ("reflector", is("is_server")),
             ("extensions", if knows.is_empty() { "none".into() } else { knows.join(", ") }),
             ("slow", is("is_slow")),
-            ("paced", is("is_paced")),
+            (
+                "paced",
+                match peer["fixed_pace_reason"].as_str() {
+                    Some(reason) => format!("yes, at a fixed rate: {reason}"),
+                    None => is("is_paced"),
+                },
+            ),
             ("paused", is("is_paused")),
             ("routes", count(&peer["routes"])),
             ("subscriptions", count(&peer["subscriptions"])),

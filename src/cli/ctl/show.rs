@@ -181,6 +181,7 @@ impl Ctl {
             count(&access["denied_prefixes"])
         );
         let pacing = if limits["is_pacing"] == true { "on" } else { "off" };
+        let pace = format!("{} B/s", count(&limits["pace_bytes_per_second"]));
         let none = Value::Null;
         let rows = vec![
             limit("max-peers"),
@@ -193,6 +194,7 @@ impl Ctl {
             patience("keepalive"),
             row("batch-delay", time(&limits["batch_delay_seconds"]), &none),
             row("pacing", pacing.to_owned(), &none),
+            row("pace", pace, &none),
         ];
         self.show_rows(rows, &View { columns: LIMITS, nothing: "" })
     }
@@ -235,7 +237,9 @@ fn why(row: &Value) -> String {
     if row["writing_seconds"].as_f64().is_some_and(|seconds| seconds > 1.0) {
         why.push("takes nothing");
     }
-    if row["is_paced"] == true {
+    if row["fixed_pace_reason"].is_string() {
+        why.push("paced at a fixed rate");
+    } else if row["is_paced"] == true {
         why.push("paced");
     }
     if row["behind"].as_u64().is_some_and(|behind| behind > 0) {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::ids::Moment;
 use crate::io::{tcp_facts, try_send};
-use crate::session::{Allowance, Pacer, Path, Sight};
+use crate::session::{Allowance, Pacer, Pacing, Path, Sight};
 use crate::wire::{Message, split};
 
 /// Bytes that wait, and the pace at which they go.
@@ -37,7 +37,7 @@ impl Output {
             bytes: Vec::new(),
             written: 0,
             granted: 0,
-            pacer: Some(Pacer::new(now)),
+            pacer: Some(Pacer::new(now, Pacing::default())),
             wait: None,
             total: 1,
             path: Path::default(),
@@ -105,8 +105,8 @@ impl Output {
             return true;
         };
         match pacer.allow(now, &mut || tcp_facts(socket).map(Sight::from)) {
-            Allowance::Send(bytes) => {
-                self.granted += whole_messages(&self.bytes[self.written..], bytes);
+            Allowance::Send(cut) => {
+                self.granted += cut.choose(ends(&self.bytes[self.written..]));
                 true
             }
             Allowance::WaitUntil(moment) => {
@@ -117,15 +117,13 @@ impl Output {
     }
 }
 
-/// The length of as many whole messages as fit into `max` bytes, one at least.
-fn whole_messages(bytes: &[u8], max: usize) -> usize {
-    let mut length = 0;
-    while let Ok(Some(frame)) = split(&bytes[length..])
-        && (length == 0 || length + frame.len() <= max)
-    {
-        length += frame.len();
-    }
-    length
+/// Where the whole messages in `bytes` end.
+fn ends(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        end += split(&bytes[end..]).ok()??.len();
+        Some(end)
+    })
 }
 
 #[cfg(test)]
@@ -134,14 +132,13 @@ mod tests {
     use crate::wire::Vni;
 
     #[test]
-    fn a_piece_is_whole_messages_and_at_least_one() {
+    fn pieces_end_where_messages_do() {
         let mut bytes = Vec::new();
         for vni in 1..4 {
             Message::Subscribe(Vni(vni)).encode_into(&mut bytes);
         }
         let one = bytes.len() / 3;
-        assert_eq!(whole_messages(&bytes, 1), one);
-        assert_eq!(whole_messages(&bytes, 3 * one - 1), 2 * one);
-        assert_eq!(whole_messages(&bytes, 1000), 3 * one);
+        assert!(ends(&bytes).eq([one, 2 * one, 3 * one]));
+        assert!(ends(&bytes[..3 * one - 1]).eq([one, 2 * one]));
     }
 }

@@ -162,6 +162,9 @@ export const heading = (title, ...more) => el("div", { class: "heading" }, el("h
 export const section = (title, note, ...children) =>
   el("section", {}, el("div", { class: "title" }, el("h2", {}, title), note && el("p", { class: "note" }, note)), ...children);
 export const badge = (text, kind) => ({ text, kind: `badge ${kind || ""}` });
+export const pacedBadge = (peer) => peer.fixed_pace_reason
+  ? { ...badge("fixed pace", "warn"), title: peer.fixed_pace_reason }
+  : peer.is_paced ? badge("paced", "soft") : null;
 export const stateBadge = (peer) => badge(peer.state, peer.state === "established" ? (peer.is_slow ? "warn" : "good") : "soft");
 export const peerName = (peer) => peer.node || peer.remote || `peer ${peer.id}`;
 export const peerLink = (id, text) => ({ text: text ?? `#${id}`, href: href(`/peer/${id}`) });

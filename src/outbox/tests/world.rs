@@ -7,6 +7,7 @@ use ahash::RandomState;
 use super::ops::Bounds;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
+use crate::session::Cut;
 use crate::table::tests::ops::{Model, forget, owed};
 use crate::table::{Audience, Origin, Vnet};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
@@ -198,7 +199,9 @@ impl World {
         let peer = self.peer(id);
         let before = peer.outbox.bytes();
         let has_something = !peer.control.is_empty() || (limit > 0 && before > 0);
-        let Some(write) = peer.outbox.next_record(limit, Gather::default) else {
+        let Some(write) =
+            peer.outbox.next_record((limit > 0).then_some(Cut::Most(limit)), Gather::default)
+        else {
             assert!(!has_something, "nothing to write");
             return false;
         };

@@ -6,6 +6,7 @@ use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Bounds, Gather, Outbox};
+use crate::session::Cut;
 use crate::table::{self, Batch, Origin, Vnet};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Vni, split,
@@ -186,7 +187,7 @@ fn other_vnis_stay_when_one_is_refused_or_forgotten() {
 fn what_has_begun_is_forgotten_with_its_subscription() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
     assert!(outbox.offer(&BOUNDS, READER, &source.add(0..50)).is_ok());
-    assert!(outbox.next_record(400, Gather::default).is_some());
+    assert!(outbox.next_record(Some(Cut::Most(400)), Gather::default).is_some());
     outbox.forget(Vni(1));
     assert!(outbox.is_empty() && outbox.bytes() == 0);
 }
@@ -195,13 +196,13 @@ fn what_has_begun_is_forgotten_with_its_subscription() {
 fn records_hold_whole_messages_and_at_least_one() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
     assert!(outbox.offer(&BOUNDS, READER, &source.add(0..20)).is_ok());
-    assert!(outbox.next_record(0, Gather::default).is_none());
-    let one = outbox.next_record(1, Gather::default).expect("a record");
+    assert!(outbox.next_record(None, Gather::default).is_none());
+    let one = outbox.next_record(Some(Cut::One), Gather::default).expect("a record");
     assert_eq!(messages(&one.to_vec()).len(), 1);
-    let more = outbox.next_record(200, Gather::default).expect("a record");
+    let more = outbox.next_record(Some(Cut::Most(200)), Gather::default).expect("a record");
     assert!(more.len() <= 200 && messages(&more.to_vec()).len() > 1);
     outbox.control(&Message::Keepalive);
-    let control = outbox.next_record(0, Gather::default).expect("a record");
+    let control = outbox.next_record(None, Gather::default).expect("a record");
     assert_eq!(messages(&control.to_vec()), [Message::Keepalive]);
 }
 

@@ -247,6 +247,7 @@ impl Shard {
             is_server: about.is_server,
             capabilities: about.capabilities,
             is_paced: peer.pacer.is_some(),
+            unproven: peer.pacer.as_ref().and_then(|pacer| pacer.unproven()),
             is_paused: peer.is_paused,
             uptime: now.since(counts.accepted),
             established_for: counts.established.map(|then| now.since(then)),

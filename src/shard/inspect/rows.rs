@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::metrics::ByAction;
 use crate::ids::{PeerId, ShardId};
+use crate::session::NoEvidence;
 use crate::table::{PeerVni, SubscriptionState};
 use crate::wire::{Capabilities, Vni};
 
@@ -98,6 +99,8 @@ pub struct PeerInfo {
     pub capabilities: Capabilities,
     /// Whether it is sent to at the pace of its reading, because it reads badly.
     pub is_paced: bool,
+    /// Why it is sent to at a fixed rate, if it is: its window does not show whether it reads.
+    pub unproven: Option<NoEvidence>,
     /// Whether it is not read from for now, because what it said before is still being worked on.
     pub is_paused: bool,
     /// Time since the connection was accepted.

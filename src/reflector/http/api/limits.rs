@@ -44,6 +44,7 @@ pub(super) struct LimitsRow {
     keepalive: Patience,
     batch_delay_seconds: f64,
     is_pacing: bool,
+    pace_bytes_per_second: u64,
 }
 
 impl LimitsRow {
@@ -92,6 +93,7 @@ impl LimitsRow {
             },
             batch_delay_seconds: settings.batch_delay.as_secs_f64(),
             is_pacing: settings.pacing,
+            pace_bytes_per_second: settings.pace,
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::sorted::{Found, Subscriber};
+use crate::NoEvidence;
 use crate::http::answer::NextHopRow;
 use crate::http::listing::{self, PART, Piece};
 use crate::reflector::inspector::InspectError;
@@ -143,6 +144,7 @@ pub(super) struct PeerRow {
     is_server: bool,
     capabilities: Vec<&'static str>,
     is_paced: bool,
+    fixed_pace_reason: Option<&'static str>,
     is_paused: bool,
     is_slow: bool,
     loses_large_packets: bool,
@@ -178,6 +180,7 @@ impl From<PeerInfo> for PeerRow {
             is_server: peer.is_server,
             capabilities: known.map(|(_, name)| name).collect(),
             is_paced: peer.is_paced,
+            fixed_pace_reason: peer.unproven.map(NoEvidence::reason),
             is_paused: peer.is_paused,
             is_slow: peer.is_slow,
             loses_large_packets: peer.loses_large_packets,

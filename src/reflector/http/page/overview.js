@@ -1,6 +1,6 @@
 // The reflector at a glance.
 "use strict";
-import { ask, badge, count, el, href, measured, peerLink, peerName, poll, say, section } from "./core.js";
+import { ask, badge, count, el, href, measured, pacedBadge, peerLink, peerName, poll, say, section } from "./core.js";
 import { latest, listen, live } from "./live.js";
 import { table } from "./table.js";
 import { plot } from "./plot.js";
@@ -53,7 +53,7 @@ export function overview(main, { signal }) {
       { title: "Behind in", isNumber: true, of: (peer) => `${count(peer.behind)} ${peer.behind === 1 ? "VNI" : "VNIs"}` },
       { title: "Backlog", isNumber: true, of: (peer) => measured(peer.backlog_bytes, "bytes").join(" ") },
       { title: "Write hangs for", isNumber: true, of: (peer) => peer.writing_seconds === null ? "–" : measured(peer.writing_seconds, "time").join(" ") },
-      { title: "", of: (peer) => [peer.is_slow ? badge("slow", "warn") : null, peer.is_paced ? badge("paced", "soft") : null, peer.is_paused ? badge("paused", "soft") : null] },
+      { title: "", of: (peer) => [peer.is_slow ? badge("slow", "warn") : null, pacedBadge(peer), peer.is_paused ? badge("paused", "soft") : null] },
     ] });
   const largest = table({
     caption: "Largest VNIs", empty: "Nobody takes part in any VNI yet.", id: (vni) => vni.vni,

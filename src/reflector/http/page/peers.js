@@ -1,6 +1,6 @@
 // All peers, and one.
 "use strict";
-import { amount, ask, badge, count, el, heading, href, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
+import { amount, ask, badge, count, el, heading, href, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
 import { listing } from "./listing.js";
 import { table } from "./table.js";
 import { routeColumns, standing } from "./vnis.js";
@@ -37,7 +37,7 @@ export function peers(main, { signal }) {
       { title: "#", sort: "id", isNumber: true, of: (peer) => peerLink(peer.id, String(peer.id)) },
       { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peer.node) : { text: "not said", kind: "soft" } },
       { title: "Address", sort: "remote", of: (peer) => ({ text: peer.remote ?? "–", kind: "code" }) },
-      { title: "State", sort: "state", of: (peer) => [stateBadge(peer), peer.is_paced ? badge("paced", "soft") : null] },
+      { title: "State", sort: "state", of: (peer) => [stateBadge(peer), pacedBadge(peer)] },
       { title: "Agent", sort: "agent", of: (peer) => peer.agent || { text: "not said", kind: "soft" } },
       { title: "Shard", sort: "shard", isNumber: true, of: (peer) => peer.shard },
       { title: "Lag", sort: "lag", isNumber: true, hint: "VNIs in which it lacks something", of: lag },
@@ -69,6 +69,7 @@ const facts = [
   ["Routes announced", (peer) => count(peer.routes)],
   ["Subscriptions", (peer) => count(peer.subscriptions)],
   ["Behind in", (peer) => `${count(peer.behind)} ${peer.behind === 1 ? "VNI" : "VNIs"}`],
+  ["Pace", (peer) => peer.fixed_pace_reason ? `fixed rate: ${peer.fixed_pace_reason}` : peer.is_paced ? "as it reads" : "any"],
   ["Backlog", (peer) => amount(peer.backlog_bytes, "bytes")],
   ["Write under way for", (peer) => peer.writing_seconds === null ? "–" : amount(peer.writing_seconds, "time")],
   ["Updates received", (peer) => `${count(peer.updates_received)} (${amount(peer.received_rate, "rate")})`],
@@ -111,8 +112,8 @@ export function peer(main, { signal, argument }) {
       gone.hidden = true;
       say(title, peerName(peer));
       document.title = `${peerName(peer)} – MetalBond`;
-      const badges = [stateBadge(peer), peer.is_slow ? badge("slow", "warn") : null, peer.is_paced ? badge("paced", "soft") : null, peer.is_paused ? badge("paused", "soft") : null];
-      marks.replaceChildren(...badges.filter(Boolean).map(({ text, kind }) => el("span", { class: kind }, text)));
+      const badges = [stateBadge(peer), peer.is_slow ? badge("slow", "warn") : null, pacedBadge(peer), peer.is_paused ? badge("paused", "soft") : null];
+      marks.replaceChildren(...badges.filter(Boolean).map(({ text, kind, title }) => el("span", title ? { class: kind, title } : { class: kind }, text)));
       facts.forEach(([, of], index) => {
         const value = of(peer);
         say(values[index], value.text ?? value);

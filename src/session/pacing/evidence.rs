@@ -1,0 +1,231 @@
+//! What a peer's window proves about what it has not read.
+//!
+//! The right edge of the window is what was acknowledged plus the window. Of a peer that reads
+//! nothing the edge still moves, by less than what is sent: the buffer may take less room for some
+//! bytes than the window counts for them (a quarter of the length is the least that is assumed), and
+//! windows are rounded up, so that each segment can move the edge by what it has beyond a multiple of
+//! the window's unit. What the edge moves beyond that, the *surplus*, has been read: a client that
+//! reads takes all there is. So all that was acknowledged before the surplus began has been read, and
+//! what was sent since is taken for unread.
+//!
+//! While the window is less than the buffer has room for, the edge proves nothing: Linux raises it by
+//! two segment sizes for each segment of 128 bytes or more. That is so at first, and each time the
+//! buffer has grown. A window that is larger than ever is therefore not relied on before
+//! [`SETTLED`] bytes have not made it larger.
+//!
+//! A window as large as it has been is not that of a peer with much unread; but the largest must have
+//! been seen while little was unread, and the window's share of the buffer must not have shrunk.
+
+use std::collections::VecDeque;
+
+use super::Sight;
+use super::cut::COAX;
+
+/// A window that so many bytes have not made larger has no more room to grow into.
+const SETTLED: u64 = 3 * 1024;
+/// If more may be unread when the window settles, it has more room once that is read.
+const CROWDED: u64 = 12 * 1024;
+/// What the edge may move beyond what is expected, besides the window's unit.
+const SLACK: u64 = 1024;
+/// A window that was settled may grow by this much besides its unit: the largest was not seen at the
+/// moment when everything had been read.
+const CREEP: u64 = 2 * 1024;
+/// Under memory pressure the window is a few segments, read or not: below this share of a window
+/// that was larger than [`LARGE`] nothing is proven.
+const PRESSED: u64 = 8;
+const LARGE: u64 = 48 * 1024;
+/// The window has shrunk for good if it stays so much below the largest, so often in a row.
+const SHRUNK: u64 = 8 * 1024;
+const SHRUNK_TIMES: u32 = 3;
+
+/// A segment that is not acknowledged yet.
+#[derive(Debug)]
+struct Segment {
+    /// Where it ends in all that was sent.
+    end: u64,
+    length: u64,
+}
+
+/// What a look says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seen {
+    /// Bytes that are not acknowledged.
+    pub(super) unacked: u64,
+    /// Whether something more is, and made the window larger than ever.
+    pub(super) has_moved: bool,
+    pub(super) grew: bool,
+    /// Whether the edge proves that the peer has read.
+    pub(super) is_proof: bool,
+}
+
+/// One look at the window.
+#[derive(Clone, Copy, Default, Debug)]
+struct Look {
+    edge: u64,
+    /// Bytes acknowledged of what was sent.
+    acked: u64,
+    /// Of these, bytes in segments shorter than the window's unit.
+    short: u64,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Upper bound of what the peer has not read.
+    unread: u64,
+    /// Bytes sent in all, those in segments shorter than the unit, and what is not acknowledged.
+    sent: u64,
+    short: u64,
+    flight: VecDeque<Segment>,
+    /// What the kernel has counted as acknowledged before the first byte that was sent here.
+    offset: Option<u64>,
+    last: Look,
+    /// See the module's documentation, and the last look before it began.
+    surplus: u64,
+    begin: Look,
+    /// The largest window; whether it was seen while next to nothing was unread; the largest since
+    /// something was proven last; and how often in a row that was much less.
+    full: u64,
+    crept: u64,
+    is_sure: bool,
+    recent: u64,
+    shrunk: u32,
+    /// Bytes that came in segments which can make the window grow, since it grew last.
+    tested: u64,
+    is_settled: bool,
+    is_fresh: bool,
+    /// Whether much may have been unread when it settled.
+    is_crowded: bool,
+    /// Bytes in segments shorter than the unit that are known to be read.
+    short_read: u64,
+    unit: u64,
+}
+
+impl Evidence {
+    pub(super) fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    pub(super) fn sent_in_all(&self) -> u64 {
+        self.sent
+    }
+
+    pub(super) fn largest_window(&self) -> u64 {
+        self.full
+    }
+
+    /// Whether nothing has been proven since the window grew.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Whether the window has stopped to grow.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    pub(super) fn sent(&mut self, bytes: u64) {
+        self.unread += bytes;
+        self.sent += bytes;
+        if bytes < self.unit {
+            self.short += bytes;
+        }
+        if bytes > 0 {
+            self.flight.push_back(Segment { end: self.sent, length: bytes });
+        }
+    }
+
+    /// Takes in a look at a window in steps of `unit` bytes.
+    pub(super) fn update(&mut self, sight: Sight, window: u64, unit: u64) -> Seen {
+        self.unit = unit;
+        let is_first = self.offset.is_none();
+        let before = (sight.acked + sight.unacked).saturating_sub(self.sent);
+        let mut is_proof = false;
+        let offset = *self.offset.get_or_insert(before);
+        let acked = sight.acked.saturating_sub(offset).min(self.sent).max(self.last.acked);
+        let unacked = self.sent - acked;
+        let (expected, short) = self.acknowledged(acked);
+        let look = Look {
+            edge: sight.acked + window.min(self.full),
+            acked,
+            short: self.last.short + short,
+        };
+        let has_moved = acked > self.last.acked;
+        let larger = window.saturating_sub(self.full);
+        self.crept += larger;
+        if is_first || (larger > 0 && !self.is_settled) || self.crept > CREEP + unit {
+            if self.is_settled {
+                // There was no more room, so the peer has read since the last look.
+                self.unread = self.unread.min(self.sent - self.last.acked);
+            }
+            // The first is that of a peer which has been sent nothing.
+            (self.full, self.is_sure) = (window, is_first);
+            (self.is_settled, self.is_fresh, self.tested, self.crept) = (false, true, 0, 0);
+        } else if !self.is_settled && self.tested >= SETTLED {
+            (self.is_settled, self.surplus, self.recent) = (true, 0, 0);
+            self.is_crowded = self.unread > CROWDED;
+        } else if self.is_settled {
+            is_proof = self.judge(look, window - larger, expected, unacked);
+        }
+        self.full = self.full.max(window);
+        self.last = look;
+        Seen { unacked, has_moved, grew: larger > 0 && !is_first, is_proof }
+    }
+
+    /// Forgets the segments that have been acknowledged. Returns how far they move the edge of a
+    /// peer that reads nothing, at most, and the bytes of the short ones.
+    fn acknowledged(&mut self, acked: u64) -> (u64, u64) {
+        let (mut expected, mut short) = (0, 0);
+        while let Some(segment) = self.flight.pop_front_if(|segment| segment.end <= acked) {
+            let length = segment.length;
+            expected += (length - length / 4).max(length % self.unit);
+            short += if length < self.unit { length } else { 0 };
+            self.tested += if length >= COAX as u64 { length } else { 0 };
+        }
+        (expected, short)
+    }
+
+    fn judge(&mut self, look: Look, window: u64, expected: u64, unacked: u64) -> bool {
+        if self.full > LARGE && window < self.full / PRESSED {
+            self.surplus = 0;
+            return false;
+        }
+        self.recent = self.recent.max(window);
+        if self.surplus == 0 {
+            self.begin = self.last;
+        }
+        let moved = look.edge.checked_sub(self.last.edge);
+        self.surplus = moved.map_or(0, |moved| (self.surplus + moved).saturating_sub(expected));
+        let is_proof = self.surplus > SLACK + self.unit + self.full / 512;
+        if is_proof {
+            self.unread = self.unread.min(self.sent - self.begin.acked);
+            self.short_read = self.begin.short;
+            self.surplus = 0;
+            self.is_sure |= window + self.unit + CREEP >= self.full;
+            (self.crept, self.is_fresh) = (0, false);
+            if self.is_crowded {
+                (self.is_settled, self.is_sure, self.tested) = (false, false, 0);
+                self.is_fresh = true;
+            }
+            self.note_shrinking();
+        }
+        if self.is_sure {
+            let dip = 4 * (self.full.saturating_sub(window) + self.unit);
+            self.unread = self.unread.min(dip + (self.short - self.short_read) + unacked);
+        }
+        is_proof
+    }
+
+    /// Something has been read, so the window was, for a moment, as large as it gets.
+    fn note_shrinking(&mut self) {
+        if self.recent + SHRUNK >= self.full {
+            self.shrunk = 0;
+        } else {
+            self.shrunk += 1;
+            if self.shrunk >= SHRUNK_TIMES {
+                (self.full, self.is_sure, self.shrunk) = (self.recent, false, 0);
+            }
+        }
+        self.recent = 0;
+    }
+}
