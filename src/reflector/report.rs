@@ -114,11 +114,10 @@ impl Reporter {
 
     /// A peer's window does not show whether it reads.
     pub(super) fn unproven(&self, peer: PeerId, remote: SocketAddr, node: &str, why: NoEvidence) {
-        let Some(left_out) = self.limiter.allow() else { return };
-        let shard = self.shard;
-        if left_out > 0 {
-            warn!(%shard, left_out, "session events left out of the log");
+        if !self.limiter.allows(remote) {
+            return;
         }
+        let shard = self.shard;
         warn!(
             %peer, %remote, node, %shard,
             "the peer's TCP window does not show whether it reads: {}; it is sent to at the fixed rate of --pace",
