@@ -32,6 +32,8 @@ use crate::shard::Settings;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How long a shard may take to close a connection that makes room.
+const MAKES_ROOM: Duration = Duration::from_millis(10);
 /// Descriptors that no session takes: for those who ask what is the matter.
 const KEPT: u64 = 16;
 
@@ -117,9 +119,12 @@ impl Acceptor {
                             "cannot accept connections for now; raise LimitNOFILE if descriptors are short"
                         );
                     }
-                    // Who says nothing holds what others need.
-                    (0..KEPT).for_each(|_| self.make_room(rules.queue.take_oldest()));
-                    tokio::time::sleep(EXHAUSTED).await;
+                    // Who says nothing holds what others need; one at a time, because one that has just
+                    // come is about to say HELLO.
+                    let oldest = rules.queue.take_oldest();
+                    self.make_room(oldest);
+                    let pause = if oldest.is_some() { MAKES_ROOM } else { EXHAUSTED };
+                    tokio::time::sleep(pause).await;
                 }
             }
         }
