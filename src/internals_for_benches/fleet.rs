@@ -1,7 +1,5 @@
 //! A shard of a fleet: many VNIs with few subscribers each, and a next hop of its own for each route.
 
-use std::sync::Arc;
-
 use super::shards::{NOW, connect, take_writes};
 use super::{Route, own_routes, window};
 use crate::ids::ShardId;
@@ -40,7 +38,7 @@ impl Fleet {
     #[must_use]
     pub fn new(shape: Shape) -> Self {
         let settings = Settings { batch_delay: std::time::Duration::ZERO, ..Settings::default() };
-        let mut shard = Shard::new(ShardId(0), 1, settings, Arc::default(), [1, 2, 3, 4], NOW);
+        let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
         let (mut ready, mut publishers, mut reads) = (Vec::new(), Vec::new(), Vec::new());
         let routes = own_routes(shape.routes);
         for number in 0..shape.vnis {

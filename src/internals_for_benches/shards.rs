@@ -1,6 +1,5 @@
 //! What drivers of whole shards share: shards, peers on them, and their writes taken at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
@@ -19,7 +18,7 @@ pub(super) const VNI: Vni = Vni(1);
 /// One of two shards. It seals in each turn.
 pub(super) fn shard(id: ShardId) -> Shard {
     let settings = Settings { batch_delay: Duration::ZERO, ..Settings::default() };
-    Shard::new(id, 2, settings, Arc::default(), [1, 2, 3, 4], NOW)
+    Shard::new(id, 2, settings, [1, 2, 3, 4], NOW)
 }
 
 /// A peer that has shaken hands.

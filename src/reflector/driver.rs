@@ -23,12 +23,13 @@ use super::lobby::Seat;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::report::Reporter;
+use super::service::Service;
 use super::taps::Outlets;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::{READ_MAX, Service, Settings, Shard, Slot, Turn};
+use crate::shard::{READ_MAX, Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -94,6 +95,7 @@ pub(super) struct Core {
     pub(super) writes_inline: bool,
     began: Instant,
     gauge: Arc<Gauge>,
+    service: Arc<Service>,
     reporter: Reporter,
     /// Who watches.
     pub(super) outlets: RefCell<Outlets>,
@@ -160,7 +162,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
     let Seed { mut port, mut orders, .. } = seed;
     let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
     let core = Rc::new(Core {
-        shard: RefCell::new(Shard::new(id, shards, settings, service, hash_seeds, now)),
+        shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
         connections: RefCell::default(),
         wake: Event::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
@@ -168,6 +170,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         writes_inline: backend == Backend::Epoll,
         began,
         gauge,
+        service,
         reporter: Reporter::new(id),
         outlets: RefCell::new(Outlets::new(id)),
         followed: Followed::default(),
@@ -259,6 +262,9 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
             shard.close(slot, reason);
         }
     }
+    let (established, ended) = shard.take_sessions();
+    core.service.count(now, established, ended);
+    shard.set_serving(core.service.seconds(now));
     let turn = shard.turn(now);
     port.flush(&mut shard);
     shard.take_holds(holds);

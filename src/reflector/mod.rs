@@ -27,6 +27,7 @@ pub(crate) mod mesh;
 mod refused;
 mod reload;
 mod report;
+mod service;
 mod start;
 mod taps;
 

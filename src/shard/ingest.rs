@@ -78,7 +78,7 @@ impl Shard {
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
         if peer.session.is_established() {
-            self.service.ended();
+            self.sessions.1 += 1;
         }
         let id = peer.id;
         let node = peer.session.peer().node.clone();
@@ -186,7 +186,7 @@ impl Shard {
                 if established {
                     peer.counts.established = Some(now);
                     self.stats.established += 1;
-                    self.service.began(now);
+                    self.sessions.0 += 1;
                     self.established.push(slot);
                 }
             }
@@ -234,7 +234,7 @@ impl Shard {
         }
         let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
-        let serving = self.service.seconds(now);
+        let serving = self.serving;
         let extensions =
             peer.session.peer().extended.then(|| {
                 Extensions::new(capabilities, agent, &self.settings.node).serving(serving)

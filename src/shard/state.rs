@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
@@ -13,7 +12,7 @@ use super::mesh::{Delivery, Lanes, Request};
 use super::peer::Peer;
 use super::runs::Runs;
 use super::timers::{TICK, TOO_LATE};
-use super::{Service, Settings, Stats, placement};
+use super::{Settings, Stats, placement};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, OutBuf};
 use crate::session::{About, CloseReason, NoEvidence, Skipped};
@@ -84,7 +83,10 @@ pub(crate) struct Shard {
     pub(super) id: ShardId,
     pub(super) shards: usize,
     pub(super) settings: Settings,
-    pub(super) service: Arc<Service>,
+    /// For how many seconds the reflector has had sessions, which its HELLO tells.
+    pub(super) serving: u32,
+    /// Sessions that were established, and those of them that ended, since the last question.
+    pub(super) sessions: (u32, u32),
     pub(super) hasher: RandomState,
     pub(super) stats: Stats,
     pub(super) counting: Counting,
@@ -159,7 +161,6 @@ impl Shard {
         id: ShardId,
         shards: usize,
         settings: Settings,
-        service: Arc<Service>,
         seeds: [u64; 4],
         now: Moment,
     ) -> Self {
@@ -169,7 +170,8 @@ impl Shard {
             id,
             shards,
             settings,
-            service,
+            serving: 0,
+            sessions: (0, 0),
             stats: Stats::default(),
             counting: Counting::default(),
             taps: Taps::default(),
@@ -218,6 +220,16 @@ impl Shard {
     /// above a lowered limit stays until it adds one more.
     pub(crate) fn set_settings(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// For how many seconds the reflector has had sessions; told before the HELLOs that are to say so.
+    pub(crate) fn set_serving(&mut self, seconds: u32) {
+        self.serving = seconds;
+    }
+
+    /// How many sessions were established since the last call, and how many that were have ended.
+    pub(crate) fn take_sessions(&mut self) -> (u32, u32) {
+        std::mem::take(&mut self.sessions)
     }
 
     /// Awaits the HELLO of a fresh connection.

@@ -1,7 +1,6 @@
 //! Shards and the bounded channels between them, driven like the real ones.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::plan::Plan;
 use super::rng::Rng;
@@ -27,9 +26,7 @@ pub(super) struct Cluster {
 impl Cluster {
     pub(super) fn new(plan: &Plan, seeds: [u64; 4], now: Moment) -> Self {
         let n = plan.shards;
-        let service = Arc::default();
-        let shard =
-            |i| Shard::new(id(i), n, plan.settings.clone(), Arc::clone(&service), seeds, now);
+        let shard = |i| Shard::new(id(i), n, plan.settings.clone(), seeds, now);
         let channels = || (0..n).map(|_| Channel::default()).collect();
         Self {
             shards: (0..n).map(shard).collect(),

@@ -1,7 +1,6 @@
 //! One shard with peers that say what a script has them say, and read only when told to.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
@@ -29,7 +28,7 @@ impl Scene {
     }
 
     pub(super) fn with(settings: Settings) -> Self {
-        let shard = Shard::new(ShardId(0), 1, settings, Arc::default(), [1, 2, 3, 4], Moment(0));
+        let shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], Moment(0));
         Self { shard, now: Moment(0), hanging: Vec::new() }
     }
 
