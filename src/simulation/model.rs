@@ -71,6 +71,11 @@ impl Model {
         keys
     }
 
+    /// Routes of a VNI that were ever announced and of which `is` holds.
+    pub(super) fn ever(&self, vni: u32, is: impl Fn(u32) -> bool) -> usize {
+        self.ever.keys().filter(|(place, dest, _)| *place == vni && is(*dest)).count()
+    }
+
     /// Whether a peer, and nobody else, announces a route.
     pub(super) fn is_alone(&self, peer: PeerId, key: Key) -> bool {
         self.routes.get(&key).is_some_and(|by| by.len() == 1 && by.contains_key(&peer))

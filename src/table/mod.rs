@@ -41,6 +41,8 @@ pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
 pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
+#[cfg(test)]
+pub(crate) use rib::FIRSTS_MAX;
 pub use rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Deserialize)]
 struct Draining {
     is_draining: bool,
-    connections: u64,
+    sessions: u64,
 }
 
 impl Ctl {
@@ -45,19 +45,19 @@ impl Ctl {
             let now: Draining =
                 serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
             if is_seen {
-                remark(&format!("\r{} left \x1b[K", counted(now.connections, "session")));
+                remark(&format!("\r{} left \x1b[K", counted(now.sessions, "session")));
             }
             let end = match now {
-                Draining { connections: 0, is_draining: true } => Some(Ok(())),
+                Draining { sessions: 0, is_draining: true } => Some(Ok(())),
                 Draining { is_draining: false, .. } => {
                     Some(Err("draining was ended by somebody else (undrain)".to_owned()))
                 }
-                Draining { connections, .. } => deadline.is_some_and(is_over).then(|| {
-                    let are = if connections == 1 { "is" } else { "are" };
+                Draining { sessions, .. } => deadline.is_some_and(is_over).then(|| {
+                    let are = if sessions == 1 { "is" } else { "are" };
                     Err(format!(
                         "{} {are} left when the time is over; it goes on draining, raise --rate \
                              or --timeout",
-                        counted(connections, "session")
+                        counted(sessions, "session")
                     ))
                 }),
             };

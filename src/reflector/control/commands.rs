@@ -14,7 +14,7 @@ use tracing::{Level, info};
 
 use crate::ids::PeerId;
 use crate::reflector::http::{ApiError, params};
-use crate::reflector::inspector::{Detail, Inspector};
+use crate::reflector::inspector::{Detail, InForce, Inspector};
 
 /// Sessions ended per second when nothing is said.
 const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
@@ -60,17 +60,18 @@ struct DrainAsked {
     rate: Option<String>,
 }
 
-/// Connections are those held, also those that have not shaken hands yet or are being shut down.
+/// Connections are all that are held, sessions those of them that have begun with a HELLO.
 #[derive(Debug, Serialize)]
 struct Draining {
     is_draining: bool,
+    sessions: u64,
     connections: u64,
 }
 
 impl Draining {
     fn of(inspector: &Inspector) -> Json<Self> {
-        let (is_draining, connections) = (inspector.is_draining(), inspector.connections());
-        Json(Self { is_draining, connections })
+        let InForce { sessions, connections, .. } = inspector.in_force();
+        Json(Self { is_draining: inspector.is_draining(), sessions, connections })
     }
 }
 

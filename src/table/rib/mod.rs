@@ -32,7 +32,7 @@ use crate::wire::{Destination, NextHop};
 
 /// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer
 /// may announce any number of default routes; so many are looked at for every dump.
-const FIRSTS_MAX: usize = 64;
+pub(crate) const FIRSTS_MAX: usize = 64;
 
 /// See the module's documentation.
 #[derive(Debug)]
