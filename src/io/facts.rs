@@ -3,6 +3,8 @@
 //! Stateless; asked by the pacing of peers that lose their session when they are sent more than
 //! they read. Two system calls without waiting. It reports and doesn't judge.
 
+use std::time::Duration;
+
 use crate::session::Sight;
 
 /// The state of a connection's sending side.
@@ -16,6 +18,8 @@ pub struct TcpFacts {
     /// The power of two by which the peer scales its window (`tcpi_snd_wscale`); `None` when the
     /// connection has no window scale option.
     pub scale: Option<u8>,
+    /// The shortest round trip of the last minutes (`tcpi_min_rtt`); `None` before Linux 4.6.
+    pub round_trip: Option<Duration>,
     /// Bytes written here that the peer's kernel has not yet acknowledged, sent or not
     /// (`SIOCOUTQ`).
     pub unacked_bytes: u64,
@@ -30,6 +34,7 @@ impl From<TcpFacts> for Sight {
             mss: facts.mss,
             window: facts.window,
             scale: facts.scale,
+            round_trip: facts.round_trip,
             unacked: facts.unacked_bytes,
             acked: facts.acked_bytes,
         }
@@ -65,6 +70,7 @@ mod linux {
     const LAST_DATA_RECEIVED: usize = 52;
     const LAST_ACK_RECEIVED: usize = 56;
     const BYTES_ACKED: usize = 120;
+    const MIN_RTT: usize = 148;
     const SND_WND: usize = 228;
     /// `TCPI_OPT_WSCALE` of `tcpi_options`.
     const OPT_WSCALE: u8 = 4;
@@ -95,7 +101,13 @@ mod linux {
         // Two bit fields of four bits: that of the peer's scale comes first.
         let scales = *info.get(WSCALE)?;
         let scale = if cfg!(target_endian = "big") { scales >> 4 } else { scales & 15 };
+        let micros = info.get(MIN_RTT..).and_then(<[u8]>::first_chunk);
+        let round_trip = micros.map(|bytes| u32::from_ne_bytes(*bytes));
         Some(TcpFacts {
+            // All bits are set before the first.
+            round_trip: round_trip
+                .filter(|micros| (1..u32::MAX).contains(micros))
+                .map(|micros| Duration::from_micros(micros.into())),
             scale: (info.get(OPTIONS)? & OPT_WSCALE != 0).then_some(scale),
             mss: u32::from_ne_bytes(*info.get(SND_MSS..)?.first_chunk()?),
             window: info
@@ -150,6 +162,7 @@ mod linux {
         fn a_shorter_struct_of_an_older_kernel_has_no_window() {
             let mut info = [0; LENGTH];
             info[OPTIONS] = OPT_WSCALE;
+            info[MIN_RTT..][..4].copy_from_slice(&1500_u32.to_ne_bytes());
             info[WSCALE] = if cfg!(target_endian = "big") { 0x7a } else { 0xa7 };
             info[SND_MSS..][..4].copy_from_slice(&1448_u32.to_ne_bytes());
             info[BYTES_ACKED..][..8].copy_from_slice(&(5_u64 << 32).to_ne_bytes());
@@ -158,6 +171,7 @@ mod linux {
                 mss: 1448,
                 window: Some(65_535),
                 scale: Some(7),
+                round_trip: Some(Duration::from_micros(1500)),
                 unacked_bytes: 7,
                 acked_bytes: 5 << 32,
             };

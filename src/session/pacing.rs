@@ -13,6 +13,8 @@
 //!
 //! Where the window can prove nothing at all, the pace is by the clock from the first byte ([`timed`]).
 //!
+//! Beside the window, the time of acknowledgements proves that all was read ([`echo`]).
+//!
 //! What remains: a client that reads nothing for longer than that, although its window was not small,
 //! may be sent more than it survives. It would be closed for it soon.
 //!
@@ -20,12 +22,15 @@
 //! grows or nothing is proven.
 
 mod cut;
+mod echo;
 mod evidence;
 mod timed;
 
 use std::time::Duration;
 
+use cut::COAX;
 pub(crate) use cut::Cut;
+use echo::{Echo, Next};
 use evidence::{Evidence, Seen};
 pub(crate) use timed::PACE;
 use timed::Timed;
@@ -60,6 +65,8 @@ const SEGMENT_MAX: usize = 1400;
 const ON_THE_WAY: u64 = 4 * 1024;
 /// A peer that is taken to read at a pace by the clock, but has shown nothing of it, gets a fraction.
 const TRIAL_SLOWER: u64 = 4;
+/// From this round trip on a probe has several messages: there are few of them in a second.
+const FAR: Duration = Duration::from_millis(10);
 /// Bytes of a long message: whole segments are that much shorter than the longest.
 const MESSAGE: u64 = 64;
 /// How soon to look again whether a peer has read; grows while it has not.
@@ -89,6 +96,8 @@ pub(crate) struct Sight {
     pub(crate) unacked: u64,
     /// Bytes acknowledged so far.
     pub(crate) acked: u64,
+    /// The shortest round trip of late, if the kernel tells.
+    pub(crate) round_trip: Option<Duration>,
 }
 
 /// What may be sent now.
@@ -151,6 +160,7 @@ impl Default for Limits {
 pub(crate) struct Pacer {
     limits: Limits,
     evidence: Evidence,
+    echo: Echo,
     timed: Timed,
     /// Why the pace is by the clock, if it is.
     unproven: Option<NoEvidence>,
@@ -185,6 +195,7 @@ impl Pacer {
         Self {
             limits,
             evidence: Evidence::default(),
+            echo: Echo::new(now),
             timed: Timed::new(limits.pace, now),
             unproven: None,
             is_by_the_clock: false,
@@ -246,6 +257,23 @@ impl Pacer {
         }
         if (!self.evidence.is_settled() && unacked >= ON_THE_WAY) || self.is_far_ahead() {
             return self.look_again(now, LOOK_MAX);
+        }
+        if !self.has_room()
+            && let Some(round_trip) = sight.round_trip
+        {
+            match self.echo.next(now, unacked, round_trip) {
+                Next::Send => {
+                    self.probed = now;
+                    let is_far = round_trip >= FAR;
+                    return Allowance::Send(if is_far { Cut::Most(COAX - 1) } else { Cut::One });
+                }
+                Next::Wait => return self.look_again(now, LOOK_MAX),
+                Next::Proof => {
+                    self.evidence.all_is_read();
+                    self.note_progress(now);
+                }
+                Next::Nothing => {}
+            }
         }
         if self.has_room() { self.send(now) } else { self.send_slowly(now, unacked, window) }
     }
@@ -330,6 +358,7 @@ impl Pacer {
         (self.taken, self.probed) = (now, now);
         self.sent_then = self.evidence.sent_in_all();
         self.probes = 0;
+        self.echo.reset(now);
     }
 
     fn send(&mut self, now: Moment) -> Allowance {
@@ -369,7 +398,7 @@ impl Pacer {
         let is_fresh = self.evidence.is_fresh() && dip < DIP_FRESH;
         let every = match (step, cut) {
             (_, Cut::Coax) if is_fresh => GROWING / 8,
-            _ if is_fresh => GROWING,
+            _ if is_fresh => step.map_or(GROWING, |every| GROWING.min(every)),
             (Some(every), _) => every,
             (None, _) => Duration::from_secs(1).max(stalled / PROBED),
         };

@@ -82,7 +82,14 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn sight(acked: u64, window: u32) -> Sight {
-        Sight { mss: 1448, window: Some(window), scale: Some(7), unacked: 5000, acked }
+        Sight {
+            mss: 1448,
+            window: Some(window),
+            scale: Some(7),
+            round_trip: None,
+            unacked: 5000,
+            acked,
+        }
     }
 
     /// A path on which 5000 bytes were written behind 60, in second 10.

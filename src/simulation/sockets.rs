@@ -101,6 +101,7 @@ impl World {
             mss,
             window: Some(window),
             scale: Some(1),
+            round_trip: None,
             unacked: unacked as u64,
             acked,
         });

@@ -26,7 +26,7 @@ const SETTLED: u64 = 3 * 1024;
 /// If more may be unread when the window settles, it has more room once that is read.
 const CROWDED: u64 = 12 * 1024;
 /// What the edge may move beyond what is expected, besides the window's unit.
-const SLACK: u64 = 1024;
+const SLACK: u64 = 512;
 /// A window that was settled may grow by this much besides its unit: the largest was not seen at the
 /// moment when everything had been read.
 const CREEP: u64 = 2 * 1024;
@@ -135,6 +135,12 @@ impl Evidence {
         }
     }
 
+    /// Everything that was sent has been read.
+    pub(super) fn all_is_read(&mut self) {
+        self.unread = 0;
+        (self.surplus, self.short_read) = (0, self.short);
+    }
+
     /// Takes in a look at a window in steps of `unit` bytes.
     pub(super) fn update(&mut self, sight: Sight, window: u64, unit: u64) -> Seen {
         self.unit = unit;
@@ -196,7 +202,7 @@ impl Evidence {
         }
         let moved = look.edge.checked_sub(self.last.edge);
         self.surplus = moved.map_or(0, |moved| (self.surplus + moved).saturating_sub(expected));
-        let is_proof = self.surplus > SLACK + self.unit + self.full / 512;
+        let is_proof = self.surplus > SLACK + self.unit;
         if is_proof {
             self.unread = self.unread.min(self.sent - self.begin.acked);
             self.short_read = self.begin.short;

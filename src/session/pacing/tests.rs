@@ -179,7 +179,14 @@ fn sent_to_nobody(traits: Traits, seconds: u64, trial: Duration) -> (u64, Option
     while now < Moment(seconds * 1_000_000) {
         let window = Some(u32::try_from(known.window).unwrap());
         let acked = known.acked;
-        let sight = Sight { mss: 1448, window, scale: Some(7), unacked: sent - acked, acked };
+        let sight = Sight {
+            mss: 1448,
+            window,
+            scale: Some(7),
+            unacked: sent - acked,
+            acked,
+            round_trip: None,
+        };
         match pacer.allow(now, &mut || Some(sight)) {
             Allowance::WaitUntil(then) => now = then,
             Allowance::Send(cut) => {

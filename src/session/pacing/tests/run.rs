@@ -151,6 +151,7 @@ impl<'a> World<'a> {
             scale,
             unacked: self.sent - self.known.acked,
             acked: self.known.acked,
+            round_trip: Some(Duration::from_micros(2 * self.script.one_way)),
         };
         let nothing = Sight { mss: 0, window: Some(0), scale: None, acked: 0, ..sight };
         let mut look = || Some(if is_blind { nothing } else { sight });
