@@ -9,9 +9,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use io_uring::{cqueue, opcode};
 use tokio_uring::{OneshotOutputTransform, UnsubmittedOneshot};
+
+/// How often a ring's counter is asked for, and how long to wait in between.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// The descriptor of a runtime's ring, if the kernel tells. It is open for as long as the runtime is.
 pub(super) fn find(runtime: &tokio_uring::Runtime) -> Option<RawFd> {
@@ -66,8 +71,21 @@ fn rings() -> BTreeMap<RawFd, u32> {
 }
 
 /// How many entries a ring was given, as far as its counter goes.
+///
+/// The kernel leaves the counter out while the ring is in use, if only by another shard that looks for its
+/// own ring at the same time. So it is asked again, for 10 ms or more; some kernels never tell.
 pub(super) fn given(ring: RawFd) -> Option<u32> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).ok()?;
-    let tail = info.lines().find_map(|line| line.strip_prefix("SqTail:"))?;
-    tail.trim().parse().ok()
+    let tail = || {
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).ok()?;
+        let tail = info.lines().find_map(|line| line.strip_prefix("SqTail:"));
+        Some(tail.and_then(|tail| tail.trim().parse().ok()))
+    };
+    for _ in 0..ATTEMPTS {
+        // The outer nothing: the ring is gone.
+        match tail()? {
+            Some(tail) => return Some(tail),
+            None => std::thread::sleep(PAUSE),
+        }
+    }
+    None
 }
