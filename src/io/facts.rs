@@ -52,7 +52,7 @@ pub(crate) fn read<S>(_socket: &S) -> Option<TcpFacts> {
 
 /// Nor do they say when they heard of a peer.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
-pub(crate) fn heard<S>(_socket: &S) -> Option<std::time::Duration> {
+pub(crate) fn heard<S>(_socket: &S) -> Option<Duration> {
     None
 }
 
