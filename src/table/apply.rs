@@ -3,7 +3,7 @@
 //! Several are looked up before the first is carried out: in a large table a lookup waits for memory
 //! a few times, and those that do not depend on each other wait together.
 
-use super::journal::Journal;
+use super::journal::{Journal, View};
 use super::rib::Found;
 use super::vnet::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop};
@@ -94,11 +94,14 @@ impl Vnet {
         if !self.routes.add_announcer(route, member, is_server, &mut entry.further) {
             return Outcome::Ignored;
         }
-        if !before.is_announced() {
+        let after = if before.is_announced() {
+            View::many(before.has_client() || !is_server)
+        } else {
             self.link(route, member);
-        }
+            View::sole(member, is_server)
+        };
         self.members[member as usize].routes += 1;
-        self.changed(route, before);
+        self.changed(route, before, after);
         Outcome::Added
     }
 }

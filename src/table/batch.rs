@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::journal::View;
 use super::tally::Tally;
 use crate::ids::{Moment, PeerId};
-use crate::wire::{Action, Destination, NextHop, Vni, encode_update};
+use crate::wire::{Action, Destination, NextHop, UpdateEncoder, Vni};
 
 /// About the length of a frame, in bytes: what room is made for.
 pub(super) const FRAME: usize = 48;
@@ -112,6 +112,7 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct BatchBuilder {
     vni: Vni,
+    encoder: UpdateEncoder,
     audience: Audience,
     bytes: Vec<u8>,
     private: Vec<u8>,
@@ -132,6 +133,7 @@ impl BatchBuilder {
         let bytes = Vec::with_capacity(capacity);
         Self {
             vni,
+            encoder: UpdateEncoder::new(vni),
             audience,
             bytes,
             private: Vec::new(),
@@ -199,7 +201,7 @@ impl BatchBuilder {
     #[inline]
     fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
         let start = offset(&self.bytes);
-        encode_update(&mut self.bytes, action, self.vni, change.destination, &change.next_hop);
+        self.encoder.encode(&mut self.bytes, action, change.destination, &change.next_hop);
         let end = offset(&self.bytes);
         let one = Tally::one(action);
         self.tally += one;
@@ -217,7 +219,7 @@ impl BatchBuilder {
 
     fn only(&mut self, action: Action, change: &Change<'_>, peer: PeerId) {
         let start = offset(&self.private);
-        encode_update(&mut self.private, action, self.vni, change.destination, &change.next_hop);
+        self.encoder.encode(&mut self.private, action, change.destination, &change.next_hop);
         let private = start..offset(&self.private);
         let tally = Tally::one(action);
         self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));

@@ -323,29 +323,41 @@ impl Vnet {
     /// Takes a member from a route's announcers; `false` when it is none.
     pub(super) fn withdraw(&mut self, route: u32, member: u32) -> bool {
         let before = self.view(route);
-        if self.routes.route(route).primary == member {
+        let mut after = View::NOBODY;
+        if before.sole_member() == Some(member) {
             self.unlink(route, member);
-            let successor = self.routes.further().oldest(route).unwrap_or(NONE);
-            if successor != NONE {
-                let list = &mut self.members[successor as usize].further;
-                self.routes.remove_further(route, successor, list);
-            }
-            self.routes.replace_primary(route, successor);
-            if successor != NONE {
-                self.link(route, successor);
-            }
+            self.routes.replace_primary(route, NONE);
         } else {
-            let list = &mut self.members[member as usize].further;
-            if !self.routes.remove_further(route, member, list) {
+            if !self.withdraw_one_of_several(route, member) {
                 return false;
             }
+            after = self.view(route);
         }
         let entry = &mut self.members[member as usize];
         entry.routes -= 1;
         if entry.routes == 0 && matches!(entry.subscription, Subscription::None) {
             self.idle.push(member);
         }
-        self.changed(route, before);
+        self.changed(route, before, after);
+        true
+    }
+
+    /// Takes a member from the announcers of a route that others announce as well, or others only.
+    fn withdraw_one_of_several(&mut self, route: u32, member: u32) -> bool {
+        if self.routes.route(route).primary != member {
+            let list = &mut self.members[member as usize].further;
+            return self.routes.remove_further(route, member, list);
+        }
+        self.unlink(route, member);
+        let successor = self.routes.further().oldest(route).unwrap_or(NONE);
+        if successor != NONE {
+            let list = &mut self.members[successor as usize].further;
+            self.routes.remove_further(route, successor, list);
+        }
+        self.routes.replace_primary(route, successor);
+        if successor != NONE {
+            self.link(route, successor);
+        }
         true
     }
 
@@ -419,9 +431,10 @@ impl Vnet {
         self.routes.share_destination(changed, route).then_some(position)
     }
 
-    /// Notes that a route's view was `before` and may be another now.
-    pub(super) fn changed(&mut self, route: u32, before: View) {
-        if self.view(route) == before {
+    /// Notes that a route's view was `before` and is `after` now.
+    #[inline]
+    pub(super) fn changed(&mut self, route: u32, before: View, after: View) {
+        if after == before {
             return;
         }
         if self.routes.is_first(route) {

@@ -145,6 +145,11 @@ impl<const N: usize> Writer<N> {
         Self { buf: [0; N], len: 0 }
     }
 
+    /// What was written.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.buf[..self.len]
+    }
+
     /// Appends what was written. By a copy of a length that the compiler knows, cut off behind it:
     /// that is no call.
     #[inline]

@@ -82,6 +82,12 @@ impl Destination {
         Ok(Self { version, prefix_len, addr })
     }
 
+    /// The address family, the address padded with zeros, and the prefix length.
+    #[inline]
+    pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], u8) {
+        (self.version, self.addr, self.prefix_len)
+    }
+
     /// The address family.
     #[inline]
     #[must_use]

@@ -18,6 +18,7 @@ use std::net::IpAddr;
 
 use super::{Action, Destination, NextHop, Update, Vni, WireError};
 
+pub(crate) use encode::UpdateEncoder;
 pub use encode::{MAX_UPDATE_FRAME, encode_update, update_frame_len};
 use raw::decode_any;
 
