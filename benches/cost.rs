@@ -15,6 +15,8 @@ use metalbond::internals_for_benches::{Fleet, Shape};
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What a core has of a last cache that it shares: 4 MiB. The machine's own would make counts differ.
+const LAST_CACHE: &str = "--LL=4194304,16,64";
 /// Updates that are counted, at least.
 const UPDATES: u64 = 100_000;
 
@@ -82,7 +84,7 @@ fn counted_rounds(fleet: &mut Fleet) -> u64 {
 /// Instructions and misses of the last cache per update of a workload.
 fn count(workload: usize) -> (f64, f64) {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--collect-atstart=no", "--cache-sim=yes"])
+        .args(["--tool=callgrind", "--collect-atstart=no", "--cache-sim=yes", LAST_CACHE])
         .args(["--toggle-collect=*counted_rounds*", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().expect("a name of this program"))
         .args(["--count", &workload.to_string()])
