@@ -72,20 +72,19 @@ fn rings() -> BTreeMap<RawFd, u32> {
 
 /// How many entries a ring was given, as far as its counter goes.
 ///
-/// The kernel leaves the counter out while the ring is in use, if only by another shard that looks for its
-/// own ring at the same time. So it is asked again, for 10 ms or more; some kernels never tell.
+/// A kernel that shows the counter shows nothing of a ring that is in use, if only because another shard
+/// looks for its own ring at the same time. So it is asked again, for 10 ms or more. Kernels that never show
+/// the counter show other lines of the ring, and are asked once.
 pub(super) fn given(ring: RawFd) -> Option<u32> {
-    let tail = || {
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).ok()?;
-        let tail = info.lines().find_map(|line| line.strip_prefix("SqTail:"));
-        Some(tail.and_then(|tail| tail.trim().parse().ok()))
-    };
     for _ in 0..ATTEMPTS {
-        // The outer nothing: the ring is gone.
-        match tail()? {
-            Some(tail) => return Some(tail),
-            None => std::thread::sleep(PAUSE),
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).ok()?;
+        if let Some(tail) = info.lines().find_map(|line| line.strip_prefix("SqTail:")) {
+            return tail.trim().parse().ok();
         }
+        if info.contains("\nSq") {
+            return None;
+        }
+        std::thread::sleep(PAUSE);
     }
     None
 }
