@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::log::{Format, Level};
 
+/// The protocol number of routes that the leaf installs, unless it is told another.
+pub(super) const RT_PROTO: u8 = 254;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// A TOML file that says what flags and the environment don't

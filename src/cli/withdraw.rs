@@ -1,5 +1,7 @@
 //! `metalbond withdraw`.
 
+use super::common::RT_PROTO;
+
 /// What is to be withdrawn.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -11,7 +13,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "NUMBER",
-        default_value_t = 254,
+        default_value_t = RT_PROTO,
         value_parser = clap::value_parser!(u8).range(5..)
     )]
     rt_proto: u8,

@@ -376,21 +376,22 @@ impl Shard {
     /// node of their peers is told as well.
     pub(crate) fn take_skipped(&mut self) -> Vec<(Slot, PeerId, Box<str>, Skipped)> {
         let skipped = std::mem::take(&mut self.skipped);
-        let whose = |(slot, skipped): (Slot, Skipped)| {
-            let peer = self.peers[slot as usize].as_ref()?;
-            Some((slot, peer.id, peer.session.peer().node.clone(), skipped))
-        };
-        skipped.into_iter().filter_map(whose).collect()
+        self.with_peers(skipped)
     }
 
     /// Peers that began to be paced by the clock since the last call, with their node, and why.
     pub(crate) fn take_unproven(&mut self) -> Vec<(Slot, PeerId, Box<str>, NoEvidence)> {
         let unproven = std::mem::take(&mut self.unproven);
-        let whose = |(slot, why): (Slot, NoEvidence)| {
+        self.with_peers(unproven)
+    }
+
+    /// What happened to sessions, each with its peer and that peer's node, as far as they are held.
+    fn with_peers<T>(&self, what: Vec<(Slot, T)>) -> Vec<(Slot, PeerId, Box<str>, T)> {
+        let with_peer = |(slot, what): (Slot, T)| {
             let peer = self.peers[slot as usize].as_ref()?;
-            Some((slot, peer.id, peer.session.peer().node.clone(), why))
+            Some((slot, peer.id, peer.session.peer().node.clone(), what))
         };
-        unproven.into_iter().filter_map(whose).collect()
+        what.into_iter().filter_map(with_peer).collect()
     }
 
     /// Requests for another shard, in order. Call only when its channel has room for one parcel.

@@ -349,13 +349,11 @@ impl Vnet {
             return self.routes.remove_further(route, member, list);
         }
         self.unlink(route, member);
-        let successor = self.routes.further().oldest(route).unwrap_or(NONE);
-        if successor != NONE {
+        let successor = self.routes.further().oldest(route);
+        self.routes.replace_primary(route, successor.unwrap_or(NONE));
+        if let Some(successor) = successor {
             let list = &mut self.members[successor as usize].further;
             self.routes.remove_further(route, successor, list);
-        }
-        self.routes.replace_primary(route, successor);
-        if successor != NONE {
             self.link(route, successor);
         }
         true

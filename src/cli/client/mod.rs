@@ -13,7 +13,7 @@ use metalbond::wire::Vni;
 use tracing::warn;
 
 use self::spec::{Excluded, TableOfVni};
-use super::common::Common;
+use super::common::{Common, RT_PROTO};
 use super::log;
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
@@ -94,7 +94,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "NUMBER",
-        default_value_t = 254,
+        default_value_t = RT_PROTO,
         value_parser = clap::value_parser!(u8).range(5..)
     )]
     rt_proto: u8,

@@ -256,11 +256,11 @@ impl LocRib {
     /// Takes a route out of its group, where others are left.
     fn leave_group(&mut self, route: u32) {
         let Entry { group: number, place, .. } = self.entries[route];
-        let hash = self.hash_in_group(number, &self.next_hop_of(route));
-        let group = &mut self.groups[number];
-        if group.is_indexed {
+        if self.groups[number].is_indexed {
+            let hash = self.hash_in_group(number, &self.next_hop_of(route));
             self.crowded.remove(hash, route);
         }
+        let group = &mut self.groups[number];
         group.routes.swap_remove(place as usize);
         if let Some(&moved) = group.routes.get(place as usize) {
             self.entries[moved].place = place;
