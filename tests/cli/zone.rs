@@ -10,9 +10,6 @@ struct Space(String);
 impl Space {
     /// `None`, and the test is skipped, where it can't be had.
     fn new() -> Option<Self> {
-        if let Some(missing) = support::missing(&["ip"]) {
-            support::skip!(missing);
-        }
         let this = Self(format!("metalbond-zone-{}", std::process::id()));
         let name = &this.0;
         let steps = [
@@ -23,11 +20,8 @@ impl Space {
             format!("-n {name} link set zone0 up"),
             format!("-n {name} address add fe80::1/64 dev zone0 nodad"),
         ];
-        for step in steps {
-            match Command::new("ip").args(step.split(' ')).output() {
-                Ok(output) if output.status.success() => {}
-                failed => support::skip!(format!("ip {step}: {failed:?}")),
-            }
+        if let Some(reason) = support::ip(&steps) {
+            support::skip!(reason);
         }
         Some(this)
     }

@@ -7,7 +7,7 @@ use metalbond::reflector::inspect::PeerInfo;
 use metalbond::wire::Message;
 
 use crate::harness::ethernet::Ethernet;
-use crate::harness::{Client, Config, Reflector, ask, eventually, on_each_io, routes, start};
+use crate::harness::{Client, Config, Reflector, ask, eventually, on_each_io, routes};
 
 on_each_io!(a_reflector_says_that_large_packets_do_not_arrive, a_leaf_says_so_too);
 
@@ -18,12 +18,8 @@ fn peer(reflector: &Reflector, client: &Client) -> PeerInfo {
 
 fn a_reflector_says_that_large_packets_do_not_arrive(config: Config) {
     let Some(ethernet) = Ethernet::new() else { return };
-    let config = Config { listen: Ethernet::listen(), ..config };
-    let (reflector, address) = ethernet.at_reflector(|| start(&config));
-    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
-    let all = routes(1, 0..1000, 1);
-    publisher.announce_all(&all);
-    publisher.keepalive();
+    let (reflector, address) = ethernet.start(config);
+    let (mut publisher, all) = ethernet.publish(address, 1000);
     let Some(hole) = ethernet.swallow_at_client() else { return };
     let mut far = ethernet.at_client(|| Client::establish(address));
     far.subscribe(1);
@@ -43,8 +39,7 @@ fn a_reflector_says_that_large_packets_do_not_arrive(config: Config) {
 
 fn a_leaf_says_so_too(config: Config) {
     let Some(ethernet) = Ethernet::new() else { return };
-    let config = Config { listen: Ethernet::listen(), ..config };
-    let (_reflector, address) = ethernet.at_reflector(|| start(&config));
+    let (_reflector, address) = ethernet.start(config);
     let Some(_hole) = ethernet.swallow_at_reflector() else { return };
     let error = ethernet.at_client(|| {
         ask(async {

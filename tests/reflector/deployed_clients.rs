@@ -92,12 +92,8 @@ fn a_deployed_client_survives_behind_ethernet(config: Config) {
     use crate::harness::ethernet::Ethernet;
 
     let Some(ethernet) = Ethernet::new() else { return };
-    let config = Config { listen: Ethernet::listen(), ..config };
-    let (_reflector, address) = ethernet.at_reflector(|| start(&config));
-    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
-    let all = routes(1, 0..50_000, 1);
-    publisher.announce_all(&all);
-    publisher.keepalive();
+    let (_reflector, address) = ethernet.start(config);
+    let (mut publisher, all) = ethernet.publish(address, 50_000);
     ethernet.at_client(|| {
         let mut client = GoClient::establish(address, 1);
         let began = std::time::Instant::now();
@@ -126,12 +122,8 @@ fn a_deployed_client_that_stops_reading_survives(config: Config) {
     use crate::harness::ethernet::Ethernet;
 
     let Some(ethernet) = Ethernet::new() else { return };
-    let config = Config { listen: Ethernet::listen(), ..config };
-    let (_reflector, address) = ethernet.at_reflector(|| start(&config));
-    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
-    let all = routes(1, 0..30_000, 1);
-    publisher.announce_all(&all);
-    publisher.keepalive();
+    let (_reflector, address) = ethernet.start(config);
+    let (_publisher, all) = ethernet.publish(address, 30_000);
     ethernet.at_client(|| {
         std::thread::scope(|scope| {
             for (stop, seconds) in [
@@ -172,12 +164,8 @@ fn a_deployed_client_without_window_scaling_survives(config: Config) {
     ethernet.at_client(|| {
         std::fs::write("/proc/sys/net/ipv4/tcp_window_scaling", "0").unwrap();
     });
-    let config = Config { listen: Ethernet::listen(), ..config };
-    let (reflector, address) = ethernet.at_reflector(|| start(&config));
-    let mut publisher = ethernet.at_reflector(|| Client::establish(address));
-    let all = routes(1, 0..5_000, 1);
-    publisher.announce_all(&all);
-    publisher.keepalive();
+    let (reflector, address) = ethernet.start(config);
+    let (_publisher, all) = ethernet.publish(address, 5_000);
     ethernet.at_client(|| {
         let mut client = GoClient::establish(address, 1);
         client.per_route = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Client, PATIENCE, Received, route};
+use super::{Bystanders, Client, PATIENCE, Received, route};
 
 /// Between two updates.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -39,10 +39,7 @@ struct Sent {
 impl Bystander {
     /// Connects a subscriber, then a publisher, and begins.
     pub(crate) fn start(address: SocketAddr, vni: u32) -> Self {
-        let mut subscriber = Client::establish(address);
-        subscriber.subscribe(vni);
-        subscriber.expect_end_of_table(vni);
-        let publisher = Client::establish(address);
+        let Bystanders { publisher, subscriber, .. } = Bystanders::new(address, vni);
         let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);
         Self {

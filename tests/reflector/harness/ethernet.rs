@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::namespace::at;
+use super::{Client, Config, Reflector, Route, routes, start};
 
 /// The address of the reflector's end.
 pub(crate) const REFLECTOR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -20,9 +21,6 @@ pub(crate) struct Ethernet {
 impl Ethernet {
     /// `None`, and the test is skipped, where it can't be had.
     pub(crate) fn new() -> Option<Self> {
-        if let Some(missing) = support::missing(&["ip"]) {
-            support::skip!(missing);
-        }
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = |end| format!("metalbond-{}-{serial}-{end}", std::process::id());
@@ -38,11 +36,8 @@ impl Ethernet {
             format!("-n {r} link set eth0 up"),
             format!("-n {c} link set eth0 up"),
         ];
-        for step in steps {
-            match Command::new("ip").args(step.split(' ')).output() {
-                Ok(output) if output.status.success() => {}
-                failed => support::skip!(format!("ip {step}: {failed:?}")),
-            }
+        if let Some(reason) = support::ip(&steps) {
+            support::skip!(reason);
         }
         Some(this)
     }
@@ -68,9 +63,19 @@ impl Ethernet {
         BlackHole::at(&self.reflector)
     }
 
-    /// Where the reflector is to listen.
-    pub(crate) fn listen() -> SocketAddr {
-        (REFLECTOR, 0).into()
+    /// Starts a reflector at its end.
+    pub(crate) fn start(&self, config: Config) -> (Reflector, SocketAddr) {
+        let config = Config { listen: (REFLECTOR, 0).into(), ..config };
+        self.at_reflector(|| start(&config))
+    }
+
+    /// A publisher at the reflector's end, and so many routes of VNI 1 that it has announced.
+    pub(crate) fn publish(&self, address: SocketAddr, count: u32) -> (Client, Vec<Route>) {
+        let mut publisher = self.at_reflector(|| Client::establish(address));
+        let all = routes(1, 0..count, 1);
+        publisher.announce_all(&all);
+        publisher.keepalive();
+        (publisher, all)
     }
 }
 

@@ -11,7 +11,7 @@ pub mod vm;
 
 use std::time::Duration;
 
-pub use programs::{missing, packages};
+pub use programs::{ip, missing, packages};
 pub use run::Run;
 pub use skip::{Reason, Skip, skipped};
 pub use summary::summary;

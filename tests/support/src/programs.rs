@@ -1,6 +1,7 @@
 //! The programs that tests run.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::Reason;
 
@@ -32,6 +33,19 @@ pub fn missing(programs: &[&str]) -> Option<Reason> {
         }
     }
     (!texts.is_empty()).then(|| Reason { text: texts.join(", "), packages: lacking })
+}
+
+/// Runs `ip` once for each line of words; the reason to skip a test that needs all of it. `None` where
+/// everything succeeded.
+#[track_caller]
+pub fn ip(steps: &[String]) -> Option<Reason> {
+    if let Some(missing) = missing(&["ip"]) {
+        return Some(missing);
+    }
+    steps.iter().find_map(|step| match Command::new("ip").args(step.split(' ')).output() {
+        Ok(output) if output.status.success() => None,
+        failed => Some(format!("ip {step}: {failed:?}").into()),
+    })
 }
 
 fn is_installed(program: &str) -> bool {
