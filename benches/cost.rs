@@ -77,7 +77,7 @@ fn name(shape: &Shape) -> String {
     format!("{cache}/{vnis}/{subscribers}/{updates}")
 }
 
-/// What valgrind counts. Its name is what it is told to count.
+/// The rounds that valgrind counts. `count` tells valgrind this function's name.
 #[inline(never)]
 fn counted_rounds(fleet: &mut Fleet) -> u64 {
     let mut updates = 0;

@@ -98,8 +98,8 @@ pub(super) struct Args {
     )]
     pace: u64,
 
-    /// Don't reflect routes whose next hop nobody can send to: unspecified, multicast, loopback,
-    /// IPv4-mapped and link-local addresses
+    /// Don't reflect routes with an unusable next hop: an unspecified, multicast, loopback,
+    /// IPv4-mapped or link-local address
     #[arg(long)]
     skip_unusable_next_hops: bool,
 
