@@ -259,6 +259,16 @@ impl Outbox {
         (first > 0).then_some(first).into_iter().chain(frames)
     }
 
+    /// Gives back memory that is of use only while something waits.
+    pub(crate) fn rest(&mut self) {
+        if self.queue.is_empty() && self.queue.capacity() > 0 {
+            self.queue = VecDeque::new();
+        }
+        if self.control.is_empty() && self.control.capacity() > 0 {
+            self.control = Vec::new();
+        }
+    }
+
     /// Updates taken for writing since the last call.
     pub(crate) fn take_taken(&mut self) -> Taken {
         std::mem::take(&mut self.taken)

@@ -186,7 +186,7 @@ impl Shard {
         peer.pulls -= 1;
         let place = peer
             .vnis
-            .get(&vni)
+            .get(vni)
             .and_then(|entry| entry.subscription)
             .filter(|(_, id)| *id == subscription);
         if let Some((place, _)) = place {

@@ -83,8 +83,7 @@ impl Shard {
         let id = peer.id;
         let node = peer.session.peer().node.clone();
         let had_begun = peer.session.has_begun();
-        let mut vnis: Vec<_> = peer.vnis.drain().collect();
-        vnis.sort_unstable_by_key(|(vni, _)| *vni); // the order must not depend on hashes
+        let vnis = peer.vnis.take();
         peer.outbox = crate::outbox::Outbox::default();
         peer.partial = Vec::new();
         peer.behind = std::collections::VecDeque::new();
@@ -253,7 +252,7 @@ impl Shard {
         let max = self.settings.limits.subscriptions_per_peer;
         let Some(peer) = &mut self.peers[slot as usize] else { return Ok(()) };
         let id = peer.next_subscription;
-        let others = self.subscribers.get(&vni).map_or(0, Vec::len);
+        let others = self.subscribers.get(&vni).map_or(0, |list| list.len());
         let place = u32::try_from(others).unwrap_or(u32::MAX);
         if !peer.subscribe(vni, (place, id), max)? {
             return Ok(());
@@ -296,7 +295,7 @@ impl Shard {
         }
         if let Some(slot) = moved
             && let Some(peer) = &mut self.peers[slot as usize]
-            && let Some(entry) = peer.vnis.get_mut(&vni)
+            && let Some(entry) = peer.vnis.get_mut(vni)
             && let Some((at, _)) = &mut entry.subscription
         {
             *at = place;

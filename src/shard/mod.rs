@@ -34,6 +34,7 @@ mod runs;
 mod state;
 mod stats;
 mod timers;
+mod vni_map;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use flow::{Flow, READ_MAX, READ_MIN};

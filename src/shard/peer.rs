@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use ahash::{AHashMap, RandomState};
-
 use super::inspect::PeerCounts;
+use super::vni_map::VniMap;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
 use crate::session::{CloseReason, Hold, Pacer, Path, Quiet, Session};
@@ -43,7 +42,7 @@ pub(crate) struct Peer {
     /// Bytes of a message that has not arrived whole; empty between messages.
     pub(super) partial: Vec<u8>,
     /// Every VNI that the peer subscribed to or announced in.
-    pub(super) vnis: AHashMap<Vni, PeerVni>,
+    pub(super) vnis: VniMap<PeerVni>,
     /// Those that it takes part in, as far as is known: what the limit is about.
     used: u64,
     /// Those that it may have left, some of them no longer there.
@@ -85,13 +84,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(id: PeerId, now: Moment, hasher: RandomState) -> Self {
+    pub(super) fn new(id: PeerId, now: Moment) -> Self {
         Self {
             id,
             session: Session::new(now),
             outbox: Outbox::default(),
             partial: Vec::new(),
-            vnis: AHashMap::with_hasher(hasher),
+            vnis: VniMap::default(),
             used: 0,
             unused: VecDeque::new(),
             version: 0,
@@ -144,7 +143,7 @@ impl Peer {
 
     /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
     pub(super) fn touch(&mut self, vni: Vni, adds: bool, max: u64) -> Result<bool, CloseReason> {
-        if !self.vnis.contains_key(&vni) {
+        if self.vnis.get(vni).is_none() {
             if !adds {
                 return Ok(false);
             }
@@ -153,7 +152,7 @@ impl Peer {
             }
         }
         self.version = self.version.wrapping_add(1);
-        let entry = self.vnis.entry(vni).or_default();
+        let entry = self.vnis.or_default(vni);
         entry.version = self.version;
         list_unused(&mut self.unused, vni, entry);
         Ok(true)
@@ -166,11 +165,11 @@ impl Peer {
         subscription: (u32, u32),
         max: u64,
     ) -> Result<bool, CloseReason> {
-        let is_used = self.vnis.get(&vni).is_some_and(PeerVni::is_used);
+        let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
         if !is_used && self.used >= max {
             return Err(CloseReason::MaxSubscriptions(max));
         }
-        let entry = self.vnis.entry(vni).or_default();
+        let entry = self.vnis.or_default(vni);
         if entry.subscription.is_some() {
             return Ok(false);
         }
@@ -182,8 +181,8 @@ impl Peer {
 
     /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
     pub(super) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
-        let (place, _) = self.vnis.get(&vni)?.subscription?;
-        self.vnis.remove(&vni);
+        let (place, _) = self.vnis.get(vni)?.subscription?;
+        self.vnis.remove(vni);
         self.used -= 1;
         self.subscriptions -= 1;
         Some(place)
@@ -191,7 +190,7 @@ impl Peer {
 
     /// The owner of a VNI has counted what the peer announces there.
     pub(super) fn counted(&mut self, vni: Vni, routes: u32) {
-        let Some(entry) = self.vnis.get_mut(&vni) else { return };
+        let Some(entry) = self.vnis.get_mut(vni) else { return };
         let was_used = entry.is_used();
         entry.routes = routes;
         self.used = self.used + u64::from(entry.is_used()) - u64::from(was_used);
@@ -207,7 +206,7 @@ impl Peer {
     pub(super) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
         while self.unused.len() > kept {
             let vni = self.unused.pop_front()?;
-            if let Some(entry) = self.vnis.get_mut(&vni) {
+            if let Some(entry) = self.vnis.get_mut(vni) {
                 entry.is_listed = false;
                 if !entry.is_used() {
                     return Some((vni, entry.version));
@@ -219,11 +218,19 @@ impl Peer {
 
     /// The owner knows nothing of the peer any more, as of a version.
     pub(super) fn left(&mut self, vni: Vni, version: u32) {
-        let Some(entry) = self.vnis.get_mut(&vni) else { return };
+        let Some(entry) = self.vnis.get_mut(vni) else { return };
         if entry.version == version && !entry.is_used() {
-            self.vnis.remove(&vni);
+            self.vnis.remove(vni);
         } else {
             list_unused(&mut self.unused, vni, entry); // there were updates under way
+        }
+    }
+
+    /// Gives back memory that only a busy peer needs, if it is not busy now.
+    pub(super) fn rest(&mut self) {
+        self.outbox.rest();
+        if self.behind.is_empty() {
+            self.behind = VecDeque::new();
         }
     }
 
@@ -241,7 +248,7 @@ fn list_unused(unused: &mut VecDeque<Vni>, vni: Vni, entry: &mut PeerVni) {
 }
 
 /// Whether a subscription's number is that of the present subscription.
-pub(super) fn is_current(vnis: &AHashMap<Vni, PeerVni>, vni: Vni, id: u32) -> bool {
-    let current = vnis.get(&vni).and_then(|entry| entry.subscription);
+pub(super) fn is_current(vnis: &VniMap<PeerVni>, vni: Vni, id: u32) -> bool {
+    let current = vnis.get(vni).and_then(|entry| entry.subscription);
     current.is_some_and(|(_, current)| current == id)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use ahash::{AHashMap, RandomState};
+use smallvec::SmallVec;
 
 use super::inbox::{Inbox, Side};
 use super::inspect::{Counting, Taps};
@@ -100,7 +101,7 @@ pub(crate) struct Shard {
     pub(super) peers: Vec<Option<Box<Peer>>>,
     pub(super) free: Vec<Slot>,
     pub(super) by_id: AHashMap<PeerId, Slot>,
-    pub(super) subscribers: AHashMap<Vni, Vec<Subscriber>>,
+    pub(super) subscribers: AHashMap<Vni, SmallVec<[Subscriber; 1]>>,
     pub(super) ready: Vec<Slot>,
     pub(super) paused: Vec<Slot>,
     pub(super) begun: Vec<Slot>,
@@ -234,7 +235,7 @@ impl Shard {
 
     /// Awaits the HELLO of a fresh connection.
     pub(crate) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
-        let peer = Some(Box::new(Peer::new(id, now, self.hasher.clone())));
+        let peer = Some(Box::new(Peer::new(id, now)));
         let slot = if let Some(slot) = self.free.pop() {
             self.peers[slot as usize] = peer;
             slot

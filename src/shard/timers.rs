@@ -24,6 +24,7 @@ impl Shard {
                 continue;
             }
             self.counting.look(now, peer);
+            peer.rest();
             if !peer.is_owed() {
                 (peer.progress, peer.idle) = (now, now);
             }

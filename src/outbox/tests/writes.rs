@@ -69,6 +69,18 @@ fn messages(mut bytes: &[u8]) -> Vec<Message> {
 }
 
 #[test]
+fn at_rest_it_keeps_no_memory_but_what_waits() {
+    let mut source = Source::new(1);
+    let mut outbox = Outbox::default();
+    outbox.control(&Message::Keepalive);
+    outbox.offer(&BOUNDS, READER, &source.add(0..3)).expect("room");
+    outbox.rest();
+    assert_eq!(written(&mut outbox).len(), 1, "what waits is kept");
+    outbox.rest();
+    assert_eq!((outbox.queue.capacity(), outbox.control.capacity()), (0, 0));
+}
+
+#[test]
 fn small_batches_go_out_in_one_write() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
     for i in 0..5 {

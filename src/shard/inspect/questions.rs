@@ -70,19 +70,12 @@ impl Shard {
         ids.iter().take(ROWS_MAX).filter_map(|id| self.ask_peer(now, *id, remotes)).collect()
     }
 
-    /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of the
-    /// peer's VNIs.
+    /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of
+    /// these.
     pub(crate) fn ask_vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
         let peer = self.by_id.get(&id).and_then(|&slot| self.peers[slot as usize].as_ref());
         let Some(peer) = peer else { return Vec::new() };
-        let mut vnis: Vec<Vni> = peer.vnis.keys().copied().filter(|vni| *vni >= from).collect();
-        let rows = rows.clamp(1, ROWS_MAX);
-        if vnis.len() > rows {
-            vnis.select_nth_unstable(rows);
-            vnis.truncate(rows);
-        }
-        vnis.sort_unstable();
-        vnis
+        peer.vnis.keys_from(from).take(rows.clamp(1, ROWS_MAX)).collect()
     }
 
     /// A peer's part in some of the VNIs that this shard owns; those it has no part in are left out.
@@ -187,7 +180,7 @@ impl Shard {
         let peer = self.peers[slot as usize].as_ref()?;
         Some(ConnectionFacts {
             info: self.peer_info(now, peer, remotes(slot)),
-            is_subscribed: peer.vnis.get(&vni).is_some_and(|entry| entry.subscription.is_some()),
+            is_subscribed: peer.vnis.get(vni).is_some_and(|entry| entry.subscription.is_some()),
             queued: peer.outbox.waiting(vni),
             in_flight: if peer.writing { peer.counts.in_flight as u64 } else { 0 },
         })
