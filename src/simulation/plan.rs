@@ -164,6 +164,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
         },
         bounds: Bounds {
             table: table::Bounds {
+                next_hops: 4096,
                 seal_at: rng.bound(1, 8, 2048) as u64,
                 trim_at: rng.bound(1, 50, 4096),
                 compact_at: rng.bound(1, 50, 4096),

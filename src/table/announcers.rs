@@ -1,20 +1,28 @@
 //! Announcers beside the primary one, of the routes that have several.
 //!
-//! State: a place for each route and member, in two lists: that of the route, the oldest first, and that
-//! of the member, the newest first. An index finds a place by route and member. Adding, removing and
-//! counting cost the same however many announcers a route has and however many routes a member shares:
-//! peers choose both numbers. Resident cost: about 40 bytes for each of them.
+//! State: a place of 24 bytes for each route and member, in two lists: that of the route, the oldest first,
+//! and that of the member, the newest first. A route keeps one number: where its list begins, or, when many
+//! announce it, the number of a [`Crowd`], whose places an index finds. Adding, removing and counting cost
+//! the same however many announcers a route has and however many routes a member shares: peers choose both
+//! numbers.
 
-use ahash::{AHashMap, RandomState};
+use ahash::RandomState;
 
 use super::rib::Index;
-use super::slab::{NONE, Slab};
+use super::slab::{NONE, Slab, Vacancy};
+
+/// Up to this many further announcers of a route are looked through one by one.
+const FEW: u32 = 8;
+
+/// In a member's number: it is no server. In what a route keeps: it is the number of a crowd. Both
+/// numbers are far below.
+const FLAG: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
     route: u32,
+    /// With [`FLAG`].
     member: u32,
-    is_client: bool,
     /// Neighbours in the route's list.
     older: u32,
     newer: u32,
@@ -23,9 +31,29 @@ struct Place {
     prev: u32,
 }
 
-/// The further announcers of one route; there is at least one.
+impl Place {
+    fn member(&self) -> u32 {
+        self.member & !FLAG
+    }
+
+    fn is_client(&self) -> bool {
+        self.member & FLAG != 0
+    }
+}
+
+impl Vacancy for Place {
+    fn vacate(&mut self, next: u32) {
+        self.next = next;
+    }
+
+    fn next_vacant(&self) -> u32 {
+        self.next
+    }
+}
+
+/// The further announcers of one route, if they are many.
 #[derive(Clone, Copy, Debug)]
-struct Group {
+struct Crowd {
     oldest: u32,
     newest: u32,
     count: u32,
@@ -33,9 +61,13 @@ struct Group {
     clients: u32,
 }
 
-impl Default for Group {
-    fn default() -> Self {
-        Self { oldest: NONE, newest: NONE, count: 0, clients: 0 }
+impl Vacancy for Crowd {
+    fn vacate(&mut self, next: u32) {
+        self.oldest = next;
+    }
+
+    fn next_vacant(&self) -> u32 {
+        self.oldest
     }
 }
 
@@ -43,88 +75,116 @@ impl Default for Group {
 #[derive(Debug)]
 pub(super) struct Announcers {
     places: Slab<Place>,
+    crowds: Slab<Crowd>,
+    /// The places of crowds, by route and member.
     index: Index,
-    groups: AHashMap<u32, Group>,
     hasher: RandomState,
+}
+
+/// What a route keeps: who announces it beside its primary announcer. [`Further::default`] is nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Further(u32);
+
+impl Default for Further {
+    fn default() -> Self {
+        Self(NONE)
+    }
+}
+
+impl Further {
+    /// Whether anybody does.
+    #[inline]
+    pub(super) fn is_anybody(self) -> bool {
+        self.0 != NONE
+    }
+
+    fn crowd(self) -> Option<u32> {
+        (self.0 != NONE && self.0 & FLAG != 0).then_some(self.0 & !FLAG)
+    }
 }
 
 impl Announcers {
     pub(super) fn new(hasher: RandomState) -> Self {
-        let groups = AHashMap::with_hasher(hasher.clone());
-        Self { places: Slab::new(), index: Index::new(), groups, hasher }
+        Self { places: Slab::new(), crowds: Slab::new(), index: Index::new(), hasher }
     }
 
-    /// How many further announcers a route has.
-    #[inline]
-    pub(super) fn count(&self, route: u32) -> u32 {
-        // Most tables have no route with two announcers.
-        if self.groups.is_empty() {
-            return 0;
+    /// How many they are.
+    pub(super) fn count(&self, further: Further) -> u32 {
+        match further.crowd() {
+            Some(crowd) => self.crowds[crowd].count,
+            None => self.list(further).map(|_| 1).sum(),
         }
-        self.groups.get(&route).map_or(0, |group| group.count)
     }
 
-    /// How many of them are no servers.
-    pub(super) fn clients(&self, route: u32) -> u32 {
-        self.groups.get(&route).map_or(0, |group| group.clients)
+    /// Whether some of them are no servers.
+    pub(super) fn has_client(&self, further: Further) -> bool {
+        match further.crowd() {
+            Some(crowd) => self.crowds[crowd].clients > 0,
+            None => self.list(further).any(|place| self.places[place].is_client()),
+        }
     }
 
     /// Whether a member is one of them.
-    pub(super) fn contains(&self, route: u32, member: u32) -> bool {
-        self.count(route) > 0 && self.find(route, member).is_some()
+    pub(super) fn contains(&self, further: Further, route: u32, member: u32) -> bool {
+        self.find(further, route, member).is_some()
     }
 
     /// The members, the oldest announcer first.
-    pub(super) fn of(&self, route: u32) -> impl Iterator<Item = u32> + '_ {
-        let exists = |place: &u32| *place != NONE;
-        let oldest = self.groups.get(&route).map(|group| group.oldest);
-        let places = std::iter::successors(oldest, move |&place| {
-            Some(self.places[place].newer).filter(exists)
-        });
-        places.map(|place| self.places[place].member)
+    pub(super) fn of(&self, further: Further) -> impl Iterator<Item = u32> + '_ {
+        self.list(further).map(|place| self.places[place].member())
     }
 
     /// Adds a member, whose list begins at `first`. `false` when it is there.
     pub(super) fn add(
         &mut self,
+        further: &mut Further,
         route: u32,
         member: u32,
         is_client: bool,
         first: &mut u32,
     ) -> bool {
-        if self.contains(route, member) {
+        if self.contains(*further, route, member) {
             return false;
         }
-        let group = self.groups.entry(route).or_default();
-        let older = group.newest;
-        let next = *first;
-        let (newer, prev) = (NONE, NONE);
-        let place =
-            self.places.insert(Place { route, member, is_client, older, newer, next, prev });
-        group.newest = place;
-        group.count += 1;
-        group.clients += u32::from(is_client);
-        if older == NONE {
-            group.oldest = place;
-        } else {
-            self.places[older].newer = place;
-        }
+        let older = self.newest(*further);
+        let flagged = if is_client { member | FLAG } else { member };
+        let (newer, next, prev) = (NONE, *first, NONE);
+        let place = self.places.insert(Place { route, member: flagged, older, newer, next, prev });
         if next != NONE {
             self.places[next].prev = place;
         }
         *first = place;
-        self.index.insert(self.hash(route, member), place);
+        if older != NONE {
+            self.places[older].newer = place;
+        }
+        if let Some(crowd) = further.crowd() {
+            let crowd = &mut self.crowds[crowd];
+            crowd.newest = place;
+            crowd.count += 1;
+            crowd.clients += u32::from(is_client);
+            self.index.insert(self.hash(route, member), place);
+            return true;
+        }
+        if older == NONE {
+            *further = Further(place);
+        }
+        if self.count(*further) > FEW {
+            self.crowd(further);
+        }
         true
     }
 
     /// Takes out a member, whose list begins at `first`. `false` when it is not there.
-    pub(super) fn remove(&mut self, route: u32, member: u32, first: &mut u32) -> bool {
-        if self.count(route) == 0 {
-            return false;
-        }
-        let Some(place) = self.find(route, member) else { return false };
-        let Place { is_client, older, newer, next, prev, .. } = self.places[place];
-        self.index.remove(self.hash(route, member), place);
+    pub(super) fn remove(
+        &mut self,
+        further: &mut Further,
+        route: u32,
+        member: u32,
+        first: &mut u32,
+    ) -> bool {
+        let Some(place) = self.find(*further, route, member) else { return false };
+        let removed = self.places[place];
+        let Place { older, newer, next, prev, .. } = removed;
         if older != NONE {
             self.places[older].newer = newer;
         }
@@ -139,25 +199,26 @@ impl Announcers {
         } else {
             self.places[prev].next = next;
         }
+        if let Some(number) = further.crowd() {
+            self.index.remove(self.hash(route, member), place);
+            let crowd = &mut self.crowds[number];
+            crowd.count -= 1;
+            crowd.clients -= u32::from(removed.is_client());
+            if older == NONE {
+                crowd.oldest = newer;
+            }
+            if newer == NONE {
+                crowd.newest = older;
+            }
+            // Far below where it began, or one announcer more and fewer would cost this each time.
+            if crowd.count < FEW / 2 {
+                self.scatter(further, number);
+            }
+        } else if older == NONE {
+            *further = Further(newer);
+        }
         self.places.remove(place);
-        let group = self.groups.entry(route).or_default();
-        group.count -= 1;
-        group.clients -= u32::from(is_client);
-        if older == NONE {
-            group.oldest = newer;
-        }
-        if newer == NONE {
-            group.newest = older;
-        }
-        if group.count == 0 {
-            self.groups.remove(&route);
-        }
         true
-    }
-
-    /// The member that has announced a route for the longest time, without the primary announcer.
-    pub(super) fn oldest(&self, route: u32) -> Option<u32> {
-        self.groups.get(&route).map(|group| self.places[group.oldest].member)
     }
 
     /// The route of a place, which a member's list begins with.
@@ -165,10 +226,56 @@ impl Announcers {
         self.places[place].route
     }
 
-    fn find(&self, route: u32, member: u32) -> Option<u32> {
+    /// Gives a route that few announced a crowd.
+    fn crowd(&mut self, further: &mut Further) {
+        let mut crowd = Crowd { oldest: further.0, newest: NONE, count: 0, clients: 0 };
+        let mut place = crowd.oldest;
+        while place != NONE {
+            let Place { route, newer, .. } = self.places[place];
+            crowd.count += 1;
+            crowd.clients += u32::from(self.places[place].is_client());
+            crowd.newest = place;
+            self.index.insert(self.hash(route, self.places[place].member()), place);
+            place = newer;
+        }
+        *further = Further(self.crowds.insert(crowd) | FLAG);
+    }
+
+    /// Takes the crowd of a route away that few announce by now.
+    fn scatter(&mut self, further: &mut Further, crowd: u32) {
+        *further = Further(self.crowds[crowd].oldest);
+        self.crowds.remove(crowd);
+        let mut place = further.0;
+        while place != NONE {
+            let Place { route, newer, .. } = self.places[place];
+            self.index.remove(self.hash(route, self.places[place].member()), place);
+            place = newer;
+        }
+    }
+
+    /// The places of a route, the oldest first.
+    fn list(&self, further: Further) -> impl Iterator<Item = u32> + '_ {
+        let oldest = further.crowd().map_or(further.0, |crowd| self.crowds[crowd].oldest);
+        let exists = |place: &u32| *place != NONE;
+        std::iter::successors(Some(oldest).filter(exists), move |&place| {
+            Some(self.places[place].newer).filter(exists)
+        })
+    }
+
+    fn newest(&self, further: Further) -> u32 {
+        match further.crowd() {
+            Some(crowd) => self.crowds[crowd].newest,
+            None => self.list(further).last().unwrap_or(NONE),
+        }
+    }
+
+    fn find(&self, further: Further, route: u32, member: u32) -> Option<u32> {
+        if further.crowd().is_none() {
+            return self.list(further).find(|&place| self.places[place].member() == member);
+        }
         self.index.find(self.hash(route, member), |place| {
             let place = &self.places[place];
-            place.route == route && place.member == member
+            place.route == route && place.member() == member
         })
     }
 
@@ -181,32 +288,49 @@ impl Announcers {
 mod tests {
     use super::*;
 
-    #[test]
-    fn members_leave_in_any_order_and_the_oldest_is_known() {
+    /// In the order of `joining`, then of `leaving`, members announce route 7 and no longer.
+    fn come_and_go(joining: &[u32], leaving: &[u32]) {
         let mut announcers = Announcers::new(RandomState::with_seeds(1, 2, 3, 4));
-        let mut lists = [NONE; 5];
-        for member in [2, 0, 4, 1, 3] {
+        let mut lists = vec![NONE; joining.len()];
+        let [mut seven, mut eight] = [Further::default(); 2];
+        let mut held = Vec::new();
+        for &member in joining {
             let first = &mut lists[member as usize];
-            assert!(announcers.add(7, member, member % 2 == 0, first));
-            assert!(announcers.add(8, member, true, first));
-            assert!(!announcers.add(7, member, true, first), "it is there");
+            assert!(announcers.add(&mut seven, 7, member, member % 2 == 0, first));
+            assert!(announcers.add(&mut eight, 8, member, true, first));
+            assert!(!announcers.add(&mut seven, 7, member, true, first), "it is there");
+            held.push(member);
+            assert_eq!(announcers.of(seven).collect::<Vec<_>>(), held);
         }
-        assert_eq!(announcers.of(7).collect::<Vec<_>>(), [2, 0, 4, 1, 3]);
-        assert_eq!((announcers.count(7), announcers.clients(7)), (5, 3));
-        for (member, oldest) in [(4, Some(2)), (2, Some(0)), (3, Some(0)), (0, Some(1)), (1, None)]
-        {
+        for &member in leaving {
             let first = &mut lists[member as usize];
             assert_eq!(announcers.route_of(*first), 8, "the newest comes first");
-            assert!(announcers.remove(7, member, first));
-            assert!(!announcers.remove(7, member, first));
-            assert_eq!(announcers.oldest(7), oldest);
-            assert!(announcers.contains(8, member));
+            assert!(announcers.remove(&mut seven, 7, member, first));
+            assert!(!announcers.remove(&mut seven, 7, member, first));
+            held.retain(|other| *other != member);
+            assert_eq!(announcers.of(seven).collect::<Vec<_>>(), held);
+            assert_eq!(announcers.of(seven).next(), held.first().copied());
+            assert_eq!(announcers.count(seven) as usize, held.len());
+            assert_eq!(seven.is_anybody(), !held.is_empty());
+            assert_eq!(announcers.has_client(seven), held.iter().any(|member| member % 2 == 0));
+            assert!(announcers.contains(eight, 8, member));
         }
-        assert_eq!((announcers.count(7), announcers.clients(7)), (0, 0));
         for (member, first) in (0..).zip(&mut lists) {
-            assert!(announcers.remove(8, member, first));
+            assert!(announcers.remove(&mut eight, 8, member, first));
             assert_eq!(*first, NONE);
         }
-        assert!(announcers.groups.is_empty() && announcers.places.len() == 0);
+        assert_eq!((announcers.places.len(), announcers.crowds.len()), (0, 0));
+    }
+
+    #[test]
+    fn members_leave_in_any_order_and_the_oldest_is_known() {
+        come_and_go(&[2, 0, 4, 1, 3], &[4, 2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn many_announce_a_route_and_no_longer() {
+        let joining: Vec<_> = (0..40).map(|i| i * 7 % 40).collect();
+        let leaving: Vec<_> = (0..40).map(|i| i * 11 % 40).collect();
+        come_and_go(&joining, &leaving);
     }
 }

@@ -84,10 +84,12 @@ impl Vnet {
         hop: &NextHop,
         found: &Found,
     ) -> Outcome {
-        let route = found.route().unwrap_or_else(|| {
+        let Some(route) = found.route().or_else(|| {
             let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
             self.routes.find_or_insert(found.hash(), destination, hop, fresh)
-        });
+        }) else {
+            return Outcome::Ignored;
+        };
         let before = self.view(route);
         let entry = &mut self.members[member as usize];
         let is_server = entry.origin.is_server;

@@ -4,6 +4,8 @@
 /// them: the simulation draws them down to 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
+    /// Next hops that one destination may have at a time; further ones are ignored.
+    pub next_hops: u32,
     /// Changes at which the open batch is sealed without waiting for the end of the turn: about
     /// 80 KB of frames, where a send costs what its bytes cost and no longer what the call costs.
     pub seal_at: u64,
@@ -27,6 +29,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
+            next_hops: 4096,
             seal_at: 2048,
             trim_at: 4096,
             compact_at: 32_768,

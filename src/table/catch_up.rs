@@ -22,6 +22,7 @@ use smallvec::SmallVec;
 use super::batch::{Audience, Batch, BatchBuilder, FRAME};
 use super::journal::View;
 use super::member::Subscription;
+use super::rib::Entry;
 use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
@@ -295,7 +296,7 @@ impl Vnet {
             let route = cursor.dumped;
             cursor.dumped += 1;
             // A free place, or a tombstone.
-            let is_announced = self.routes.route(route).is_announced();
+            let is_announced = self.routes.at(route).is_some_and(Entry::is_announced);
             if is_announced && !self.routes.is_first(route) {
                 let change = self.change(route, View::NOBODY);
                 builder.announce(&change, |m| self.peer_of(m));

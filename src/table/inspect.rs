@@ -125,13 +125,13 @@ impl Vnet {
             Some(None) => return Slice { rows: Vec::new(), next: None },
         };
         slice(from, self.routes.end(), rows, places, |place| {
-            let route = self.routes.route(place);
+            let route = self.routes.at(place)?;
             if !route.is_announced() {
                 return None;
             }
             if let Some(member) = announcer
                 && route.primary != member
-                && !self.routes.further().contains(place, member)
+                && !self.routes.is_further(place, member)
             {
                 return None;
             }
@@ -257,7 +257,7 @@ impl Vnet {
             destination: *self.routes.route(place).destination(),
             next_hop: self.routes.next_hop_of(place),
             announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
-            announcer_count: 1 + u64::from(self.routes.further().count(place)),
+            announcer_count: 1 + u64::from(self.routes.further_count(place)),
             age: now.since(self.changed_by(place).unwrap_or(now)),
         }
     }
@@ -274,7 +274,7 @@ impl Vnet {
 
     fn announcers(&self, place: u32) -> impl Iterator<Item = PeerId> + '_ {
         let primary = self.routes.route(place).primary;
-        let all = std::iter::once(primary).chain(self.routes.further().of(place));
+        let all = std::iter::once(primary).chain(self.routes.further_of(place));
         let all: smallvec::SmallVec<[u32; 4]> = all.take(CHAIN_MAX).collect();
         all.into_iter().map(|member| self.members[member as usize].origin.peer)
     }

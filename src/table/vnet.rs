@@ -23,7 +23,8 @@ pub(crate) enum Outcome {
     Added,
     /// It announces one route fewer.
     Removed,
-    /// A repeated ADD, or a REMOVE of what it does not announce.
+    /// A repeated ADD, a REMOVE of what it does not announce, or an ADD for a destination that has as
+    /// many next hops as it may have ([`Bounds::next_hops`]).
     Ignored,
 }
 
@@ -95,7 +96,7 @@ impl Vnet {
         Self {
             vni,
             bounds,
-            routes: LocRib::new(hasher.clone()),
+            routes: LocRib::new(bounds.next_hops, hasher.clone()),
             journal: Journal::default(),
             open: 0,
             latest_prev: None,
@@ -349,7 +350,7 @@ impl Vnet {
             return self.routes.remove_further(route, member, list);
         }
         self.unlink(route, member);
-        let successor = self.routes.further().oldest(route);
+        let successor = self.routes.further_of(route).next();
         self.routes.replace_primary(route, successor.unwrap_or(NONE));
         if let Some(successor) = successor {
             let list = &mut self.members[successor as usize].further;
@@ -365,7 +366,7 @@ impl Vnet {
             let entry = &self.members[member as usize];
             let route = match entry.first {
                 NONE if entry.further == NONE => break,
-                NONE => self.routes.further().route_of(entry.further),
+                NONE => self.routes.first_further(entry.further),
                 first => first,
             };
             self.withdraw(route, member);

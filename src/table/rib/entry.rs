@@ -1,6 +1,7 @@
 //! One route in one cache line.
 
-use crate::table::slab::NONE;
+use crate::table::announcers::Further;
+use crate::table::slab::{NONE, Vacancy};
 use crate::wire::{Destination, IpVersion};
 
 /// A route with all that an update of it reads or changes: 64 bytes, so that one wait for memory brings
@@ -16,8 +17,8 @@ pub(crate) struct Entry {
     pub(super) hop_fields: u32,
     /// The group of its destination's routes; `NONE` while the route is alone.
     pub(super) group: u32,
-    /// Its place in that group.
-    pub(super) place: u32,
+    /// Who announces it beside its primary announcer.
+    pub(super) further: Further,
     /// The announcer whose list this route is in; `NONE` for a tombstone.
     pub(crate) primary: u32,
     /// Neighbours in that announcer's list.
@@ -51,6 +52,12 @@ impl Entry {
         self.primary != NONE
     }
 
+    /// Whether it has several announcers.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.further.is_anybody()
+    }
+
     /// The prefix.
     pub(crate) fn destination(&self) -> &Destination {
         &self.destination
@@ -60,6 +67,17 @@ impl Entry {
     #[inline]
     pub(super) fn shares_destination(&self, other: &Self) -> bool {
         self.group != NONE && self.group == other.group
+    }
+}
+
+impl Vacancy for Entry {
+    fn vacate(&mut self, next: u32) {
+        self.state = State::Free;
+        self.list_next = next;
+    }
+
+    fn next_vacant(&self) -> u32 {
+        self.list_next
     }
 }
 

@@ -1,5 +1,7 @@
 //! The routes of a destination that has several.
 
+use crate::table::slab::Vacancy;
+
 /// Up to this many routes of a destination are looked through one by one.
 pub(super) const FEW: usize = 8;
 
@@ -10,17 +12,31 @@ pub(super) struct Group {
     /// The route through which the destination is found and listed. It stays the same while the
     /// destination has routes.
     pub(super) mark: u32,
-    /// In no order; each route knows its place.
+    /// In no order.
     pub(super) routes: Vec<u32>,
+    /// How many of them somebody announces.
+    pub(super) announced: u32,
     /// Stamp of the newest journal entry of any of them.
     pub(super) last: u32,
-    /// Whether an index by next hop has the routes, because they are many.
+    /// Whether an index by next hop has the routes' places, because they are many.
     pub(super) is_indexed: bool,
 }
 
 impl Group {
     /// A group that has one route so far.
-    pub(super) fn of(mark: u32, last: u32) -> Self {
-        Self { mark, routes: vec![mark], last, is_indexed: false }
+    pub(super) fn of(mark: u32, last: u32, is_announced: bool) -> Self {
+        let announced = u32::from(is_announced);
+        Self { mark, routes: vec![mark], announced, last, is_indexed: false }
+    }
+}
+
+impl Vacancy for Group {
+    fn vacate(&mut self, next: u32) {
+        self.routes = Vec::new();
+        self.mark = next;
+    }
+
+    fn next_vacant(&self) -> u32 {
+        self.mark
     }
 }

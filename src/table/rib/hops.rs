@@ -6,7 +6,7 @@
 use ahash::RandomState;
 
 use super::index::Index;
-use crate::table::slab::Slab;
+use crate::table::slab::{Slab, Vacancy};
 use crate::wire::HopFields;
 
 /// The number of plain next hops.
@@ -16,6 +16,16 @@ pub(super) const PLAIN: u32 = 0;
 struct Shared {
     fields: HopFields,
     routes: u32,
+}
+
+impl Vacancy for Shared {
+    fn vacate(&mut self, next: u32) {
+        self.routes = next;
+    }
+
+    fn next_vacant(&self) -> u32 {
+        self.routes
+    }
 }
 
 /// See the module's documentation.

@@ -2,15 +2,18 @@
 //!
 //! State: per value its number and half of its hash, in segments of at most [`SLOTS_MAX`] slots. A lookup
 //! reads one segment from the slot that the hash selects until the value or a free slot: one cache line,
-//! nearly always. A table that needs more slots splits one segment in two and leaves the others alone, so
-//! no insertion moves more than one segment, however large the table is.
+//! nearly always. A table that needs more slots makes one segment larger by a quarter, or splits it in two,
+//! and leaves the others alone; one that needs fewer gives them back the same way. So no change moves more
+//! than one segment, however large the table is.
 //!
-//! Resident cost: 10 to 21 bytes a value; 64 bytes for a table with few.
+//! Resident cost: 10 to 13 bytes a value. An index of nothing has allocated nothing.
 
-/// Slots of a segment, at most: 32 KiB are split within some 10 microseconds.
+/// Slots of a segment, at most: 32 KiB are moved within some 10 microseconds.
 const SLOTS_MAX: usize = 4096;
 /// Slots of the first segment at first.
-const SLOTS_MIN: usize = 8;
+const SLOTS_MIN: usize = 4;
+/// From so many slots on a segment grows by a quarter: sizes that allocators have, too.
+const QUARTERS: usize = 32;
 /// Bits of a hash that select the segment, at most. The others must tell slots apart.
 const DEPTH_MAX: u32 = 20;
 /// A slot that holds nothing. No value has the number [`u32::MAX`].
@@ -27,37 +30,37 @@ pub(in crate::table) struct Index {
 
 #[derive(Debug, Default)]
 struct Segment {
-    /// A power of two of them: the half of the hash above the number. Neighbours of the slot that the
-    /// hash's lowest bits select take what finds it occupied.
-    slots: Vec<u64>,
-    used: usize,
+    /// The half of the hash above the number, or [`EMPTY`]. The slot that a hash selects is so far from the
+    /// beginning as the hash is in the segment's share of all hashes; those behind it take what finds it
+    /// occupied.
+    slots: Box<[u64]>,
+    used: u32,
     /// How many of the highest bits are the same for all its values.
     depth: u32,
 }
 
 impl Index {
-    /// An index of nothing, which allocates a few words only.
-    pub(in crate::table) fn new() -> Self {
-        let first = Segment { slots: Vec::new(), used: 0, depth: 0 };
-        Self { directory: vec![0], depth: 0, segments: vec![first] }
+    /// An index of nothing.
+    pub(in crate::table) const fn new() -> Self {
+        Self { directory: Vec::new(), depth: 0, segments: Vec::new() }
     }
 
     /// The number with this hash that `is` says it is.
     #[inline]
     pub(in crate::table) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let half = half(hash);
-        let segment = &self.segments[self.segment(half)];
-        let mask = segment.slots.len().checked_sub(1)?;
-        let mut at = half as usize & mask;
+        let segment = self.segments.get(self.segment(half))?;
+        let mut at = segment.home(half);
         loop {
-            let slot = segment.slots[at];
+            // Nothing at all in an empty segment; else there is a free slot somewhere.
+            let slot = *segment.slots.get(at)?;
             if slot == EMPTY {
                 return None;
             }
             if high(slot) == half && is(low(slot)) {
                 return Some(low(slot));
             }
-            at = (at + 1) & mask;
+            at = segment.after(at);
         }
     }
 
@@ -69,18 +72,22 @@ impl Index {
 
     /// Adds a number that is not there yet.
     pub(in crate::table) fn insert(&mut self, hash: u64, number: u32) {
+        if self.segments.is_empty() {
+            self.directory.push(0);
+            self.segments.push(Segment::default());
+        }
         let half = half(hash);
         loop {
-            let segment = self.segment(half);
-            let Segment { slots, used, depth } = &self.segments[segment];
-            if 4 * (used + 1) <= 3 * slots.len() {
-                self.segments[segment].put(slot(half, number));
+            let at = self.segment(half);
+            let segment = &mut self.segments[at];
+            if segment.has_room() {
+                segment.put(slot(half, number));
                 return;
             }
-            if slots.len() < SLOTS_MAX || *depth >= DEPTH_MAX {
-                self.segments[segment].grow();
+            if segment.slots.len() < SLOTS_MAX || segment.depth >= DEPTH_MAX {
+                segment.resize(larger(segment.slots.len()));
             } else {
-                self.split(segment);
+                self.split(at);
             }
         }
     }
@@ -88,15 +95,21 @@ impl Index {
     /// Takes a number out; nothing happens when it is not there.
     pub(in crate::table) fn remove(&mut self, hash: u64, number: u32) {
         let half = half(hash);
-        let segment = self.segment(half);
-        self.segments[segment].take(slot(half, number));
+        let at = self.segment(half);
+        let Some(segment) = self.segments.get_mut(at) else { return };
+        segment.take(slot(half, number));
+        let used = segment.used as usize;
+        if 4 * used < segment.slots.len() && (used == 0 || segment.slots.len() > SLOTS_MIN) {
+            segment.resize(size_for(used));
+        }
     }
 
     #[inline]
     fn segment(&self, half: u32) -> usize {
         // In 64 bits, where a shift by 32 is one.
         let at = u64::from(half) >> (32 - self.depth);
-        self.directory[usize::try_from(at).unwrap_or(0)] as usize
+        let segment = self.directory.get(usize::try_from(at).unwrap_or(0));
+        segment.map_or(usize::MAX, |&segment| segment as usize)
     }
 
     /// Moves the values of a segment whose next bit is set into a segment of their own.
@@ -107,35 +120,60 @@ impl Index {
             self.depth += 1;
         }
         let old = std::mem::take(&mut self.segments[segment].slots);
-        self.segments[segment] = Segment::with_slots(old.len(), depth + 1);
-        let upper = self.segments.len();
-        self.segments.push(Segment::with_slots(old.len(), depth + 1));
         let bit = 1 << (31 - depth);
-        for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
-            let to = if high(slot) & bit == 0 { segment } else { upper };
-            self.segments[to].put(slot);
-        }
-        let number = u32::try_from(segment).unwrap_or(u32::MAX);
+        let is_upper = |slot: &u64| high(*slot) & bit != 0;
+        let (upper, lower): (Vec<u64>, Vec<u64>) =
+            old.into_iter().filter(|slot| *slot != EMPTY).partition(is_upper);
+        self.segments[segment] = Segment::of(&lower, depth + 1);
+        let number = self.segments.len();
+        self.segments.push(Segment::of(&upper, depth + 1));
         let bit = 1 << (self.depth - depth - 1);
+        let (old, new) = (to_u32(segment), to_u32(number));
         for (at, entry) in self.directory.iter_mut().enumerate() {
-            if *entry == number && at & bit != 0 {
-                *entry = u32::try_from(upper).unwrap_or(u32::MAX);
+            if *entry == old && at & bit != 0 {
+                *entry = new;
             }
         }
     }
 }
 
 impl Segment {
-    fn with_slots(slots: usize, depth: u32) -> Self {
-        Self { slots: vec![EMPTY; slots], used: 0, depth }
+    /// A segment of these slots' contents.
+    fn of(contents: &[u64], depth: u32) -> Self {
+        let slots = vec![EMPTY; size_for(contents.len())].into();
+        let mut segment = Self { slots, used: 0, depth };
+        contents.iter().for_each(|&slot| segment.put(slot));
+        segment
+    }
+
+    /// Whether a value more leaves a fifth of the slots free.
+    #[inline]
+    fn has_room(&self) -> bool {
+        5 * (self.used as usize + 1) <= 4 * self.slots.len()
+    }
+
+    /// The slot that a hash selects.
+    #[inline]
+    fn home(&self, half: u32) -> usize {
+        let share = u64::from(half << self.depth);
+        usize::try_from((share * self.slots.len() as u64) >> 32).unwrap_or(0)
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
+    /// How far a slot is behind another one.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.slots.len() - from }
     }
 
     /// Adds a slot's content; there is a free slot.
     fn put(&mut self, slot: u64) {
-        let mask = self.slots.len() - 1;
-        let mut at = high(slot) as usize & mask;
+        let mut at = self.home(high(slot));
         while self.slots[at] != EMPTY {
-            at = (at + 1) & mask;
+            at = self.after(at);
         }
         self.slots[at] = slot;
         self.used += 1;
@@ -143,25 +181,26 @@ impl Segment {
 
     /// Takes a slot's content out, and moves those behind it up that would not be found any more.
     fn take(&mut self, slot: u64) {
-        let Some(mask) = self.slots.len().checked_sub(1) else { return };
-        let mut at = high(slot) as usize & mask;
+        if self.used == 0 {
+            return;
+        }
+        let mut at = self.home(high(slot));
         while self.slots[at] != slot {
             if self.slots[at] == EMPTY {
                 return;
             }
-            at = (at + 1) & mask;
+            at = self.after(at);
         }
         self.used -= 1;
         let mut hole = at;
         loop {
-            at = (at + 1) & mask;
+            at = self.after(at);
             let next = self.slots[at];
             if next == EMPTY {
                 break;
             }
-            let home = high(next) as usize & mask;
-            // How far it is from its home, and how far it would be from there to the hole.
-            if at.wrapping_sub(home) & mask >= at.wrapping_sub(hole) & mask {
+            let home = self.home(high(next));
+            if self.distance(home, at) >= self.distance(hole, at) {
                 self.slots[hole] = next;
                 hole = at;
             }
@@ -169,14 +208,31 @@ impl Segment {
         self.slots[hole] = EMPTY;
     }
 
-    fn grow(&mut self) {
-        let slots = (2 * self.slots.len()).max(SLOTS_MIN);
-        let old = std::mem::take(self);
-        *self = Self::with_slots(slots, old.depth);
+    fn resize(&mut self, slots: usize) {
+        let slots = vec![EMPTY; slots].into();
+        let old = std::mem::replace(self, Self { slots, used: 0, depth: self.depth });
         for slot in old.slots.into_iter().filter(|slot| *slot != EMPTY) {
             self.put(slot);
         }
     }
+}
+
+/// The next size of a segment.
+fn larger(slots: usize) -> usize {
+    if slots < QUARTERS { (2 * slots).max(SLOTS_MIN) } else { slots + (1 << slots.ilog2()) / 4 }
+}
+
+/// The smallest size for so many values and some more.
+fn size_for(values: usize) -> usize {
+    let mut slots = 0;
+    while 3 * slots < 4 * values {
+        slots = larger(slots);
+    }
+    slots
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The half of a hash that is kept.
@@ -231,6 +287,24 @@ mod tests {
             assert_eq!(index.find(hash(number), |n| n == number), expected);
         }
         assert!((0..count).all(|number| index.candidate(hash(number)) != Some(u32::MAX)));
+        for number in 0..count {
+            index.remove(hash(number), number);
+        }
+        assert!(index.segments.iter().all(|segment| segment.slots.is_empty()), "slots are left");
+    }
+
+    /// The memory of a value must not depend on how many there are.
+    #[test]
+    fn slots_are_few_at_any_number_of_values() {
+        let mut index = Index::new();
+        for number in 0..500_000u32 {
+            index.insert(hash(number), number);
+            let values = number as usize + 1;
+            if values >= 1000 && values.is_multiple_of(997) {
+                let slots: usize = index.segments.iter().map(|segment| segment.slots.len()).sum();
+                assert!(10 * slots <= 17 * values, "{slots} slots for {values} values");
+            }
+        }
     }
 
     #[test]

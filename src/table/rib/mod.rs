@@ -6,8 +6,8 @@
 //! Destinations with several routes have a [`Group`]. A route nobody announces stays as a *tombstone* while
 //! the journal still mentions it.
 //!
-//! Looking up a route waits for memory twice: for the index and for the entry. Resident cost: 74 to 85 bytes
-//! a route with a destination of its own.
+//! Looking up a route waits for memory twice: for the index and for the entry. Resident cost: 74 to 78 bytes
+//! a route with a destination of its own, and 24 for each further announcer.
 
 mod entry;
 mod groups;
@@ -25,7 +25,7 @@ use hops::HopTable;
 pub(super) use index::Index;
 pub(crate) use updates::Found;
 
-use super::announcers::Announcers;
+use super::announcers::{Announcers, Further};
 use super::journal::View;
 use super::slab::{NONE, Slab};
 use crate::wire::{Destination, NextHop};
@@ -41,18 +41,21 @@ pub(crate) struct LocRib {
     /// From destinations to their only route, or to the mark of their group.
     index: Index,
     groups: Slab<Group>,
-    /// From groups and next hops to routes, of the groups that have many.
+    /// From groups and next hops to routes' places in their groups, of the groups that have many.
     crowded: Index,
     hops: HopTable,
     further: Announcers,
     /// Default routes that a dump begins with, tombstones included. A route is one of them for life.
     firsts: SmallVec<[u32; 4]>,
     announced: usize,
+    /// How many of a destination's routes may be announced.
+    next_hops: u32,
     hasher: RandomState,
 }
 
 impl LocRib {
-    pub(crate) fn new(hasher: RandomState) -> Self {
+    /// No routes; of each destination at most so many may be announced.
+    pub(crate) fn new(next_hops: u32, hasher: RandomState) -> Self {
         Self {
             entries: Slab::new(),
             index: Index::new(),
@@ -62,6 +65,7 @@ impl LocRib {
             further: Announcers::new(hasher.clone()),
             firsts: SmallVec::new(),
             announced: 0,
+            next_hops,
             hasher,
         }
     }
@@ -84,6 +88,12 @@ impl LocRib {
     /// One past the highest place a route has ever had.
     pub(crate) fn end(&self) -> u32 {
         self.entries.end()
+    }
+
+    /// The route at a place, or what is left of one. `None` when nothing is anywhere near.
+    #[inline]
+    pub(crate) fn at(&self, place: u32) -> Option<&Entry> {
+        self.entries.get(place)
     }
 
     #[inline]
@@ -158,7 +168,6 @@ impl LocRib {
         if routes.len() == 1 {
             let mark = *mark;
             self.leave_group(mark);
-            self.groups[group].routes = Vec::new();
             self.groups.remove(group);
             if self.entries[mark].state == State::Mark {
                 self.vacate(mark);
@@ -167,7 +176,8 @@ impl LocRib {
     }
 
     /// Adds `member` to the announcers; `further` is where its list of routes begins that it announces
-    /// beside another. `false` when it is one already.
+    /// beside another. `false` when it is one already, and when its destination has as many next hops as
+    /// it may have without this one.
     ///
     /// The caller links the route into the member's list when it becomes the primary announcer,
     /// which is the case exactly when the route was a tombstone.
@@ -183,43 +193,71 @@ impl LocRib {
             return false;
         }
         if entry.primary == NONE {
+            if entry.group != NONE {
+                let group = &mut self.groups[entry.group];
+                if group.announced >= self.next_hops {
+                    return false;
+                }
+                group.announced += 1;
+            }
             entry.primary = member;
             self.announced += 1;
             return true;
         }
-        self.further.add(route, member, !is_server, further)
+        self.further.add(&mut entry.further, route, member, !is_server, further)
     }
 
     /// Takes a member that is not the primary one from the announcers; `further` is where its list of
     /// such routes begins. `false` when it is none.
     pub(crate) fn remove_further(&mut self, route: u32, member: u32, further: &mut u32) -> bool {
-        self.further.remove(route, member, further)
+        let entry = &mut self.entries[route];
+        self.further.remove(&mut entry.further, route, member, further)
     }
 
     /// The primary announcer goes and another takes its place, or `NONE`.
     pub(crate) fn replace_primary(&mut self, route: u32, successor: u32) {
-        self.entries[route].primary = successor;
+        let entry = &mut self.entries[route];
+        entry.primary = successor;
         if successor == NONE {
             self.announced -= 1;
+            if entry.group != NONE {
+                self.groups[entry.group].announced -= 1;
+            }
         }
     }
 
-    /// Announcers beside the primary one.
-    pub(super) fn further(&self) -> &Announcers {
-        &self.further
+    /// The announcers of a route beside the primary one, the oldest first.
+    pub(crate) fn further_of(&self, route: u32) -> impl Iterator<Item = u32> + '_ {
+        self.further.of(self.entries[route].further)
+    }
+
+    /// How many they are.
+    pub(crate) fn further_count(&self, route: u32) -> u32 {
+        self.further.count(self.entries[route].further)
+    }
+
+    /// Whether a member is one of them.
+    pub(crate) fn is_further(&self, route: u32, member: u32) -> bool {
+        self.further.contains(self.entries[route].further, route, member)
+    }
+
+    /// The first route of a member's list of those that it announces beside another.
+    pub(crate) fn first_further(&self, list: u32) -> u32 {
+        self.further.route_of(list)
     }
 
     /// What subscribers see of a route. Costs the same for any number of announcers.
     #[inline]
     pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
-        let primary = self.entries[route].primary;
+        let entry = &self.entries[route];
+        let primary = entry.primary;
         if primary == NONE {
             return View::NOBODY;
         }
-        if self.further.count(route) == 0 {
+        if !entry.is_shared() {
             return View::sole(primary, is_server(primary));
         }
-        View::many(!is_server(primary) || self.further.clients(route) > 0)
+        View::many(!is_server(primary) || self.further.has_client(entry.further))
     }
 
     /// The routes of a destination, tombstones included.
@@ -238,7 +276,7 @@ impl LocRib {
         &self,
         place: u32,
     ) -> Option<(&Destination, impl Iterator<Item = u32> + '_)> {
-        let entry = &self.entries[place];
+        let entry = self.entries.get(place)?;
         let is_listed =
             !entry.is_free() && (entry.group == NONE || self.groups[entry.group].mark == place);
         is_listed.then(|| (&entry.destination, self.with_same_destination(place)))
@@ -255,18 +293,29 @@ impl LocRib {
 
     /// Takes a route out of its group, where others are left.
     fn leave_group(&mut self, route: u32) {
-        let Entry { group: number, place, .. } = self.entries[route];
-        if self.groups[number].is_indexed {
+        let number = self.entries[route].group;
+        let place = if self.groups[number].is_indexed {
             let hash = self.hash_in_group(number, &self.next_hop_of(route));
-            self.crowded.remove(hash, route);
-        }
+            let routes = &self.groups[number].routes;
+            let is = |place: u32| routes.get(place as usize) == Some(&route);
+            let place = self.crowded.find(hash, is);
+            place.inspect(|&place| self.crowded.remove(hash, place))
+        } else {
+            let mut routes = (0..).zip(&self.groups[number].routes);
+            routes.find(|(_, other)| **other == route).map(|(place, _)| place)
+        };
+        self.entries[route].group = NONE;
+        let Some(place) = place else { return };
         let group = &mut self.groups[number];
         group.routes.swap_remove(place as usize);
-        if let Some(&moved) = group.routes.get(place as usize) {
-            self.entries[moved].place = place;
+        if group.is_indexed
+            && let Some(&moved) = group.routes.get(place as usize)
+        {
+            let was = to_place(group.routes.len());
+            let hash = self.hash_in_group(number, &self.next_hop_of(moved));
+            self.crowded.remove(hash, was);
+            self.crowded.insert(hash, place);
         }
-        let entry = &mut self.entries[route];
-        (entry.group, entry.place) = (NONE, 0);
     }
 
     /// Makes the place of a destination's last route free.
@@ -278,13 +327,16 @@ impl LocRib {
 
     /// Makes the place of a route free whose destination has others.
     fn vacate_grouped(&mut self, route: u32) {
-        let entry = &mut self.entries[route];
-        entry.state = State::Free;
-        self.hops.release(entry.hop_fields);
+        self.hops.release(self.entries[route].hop_fields);
         self.entries.remove(route);
     }
 
     fn hash_in_group(&self, group: u32, hop: &NextHop) -> u64 {
         self.hasher.hash_one((group, hop))
     }
+}
+
+/// A place in a group, which has fewer routes than the table.
+fn to_place(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NONE)
 }

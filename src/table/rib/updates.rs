@@ -1,9 +1,7 @@
 //! Looking up the routes of updates, and making those that are not there.
 
-use smallvec::SmallVec;
-
 use super::entry::{Entry, State};
-use super::{FEW, FIRSTS_MAX, Group, LocRib};
+use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
 use crate::table::apply::Announcement;
 use crate::table::slab::NONE;
 use crate::wire::{Destination, NextHop};
@@ -58,25 +56,30 @@ impl LocRib {
         self.find_hashed(self.hasher.hash_one(destination), destination, hop)
     }
 
-    /// The route with this identity, made as a tombstone if there is none. `hash` is what a lookup of
-    /// the destination found; `fresh` is the stamp of a route that has never changed.
+    /// The route with this identity, made as a tombstone if there is none. `None` when its destination
+    /// has as many next hops as it may have. `hash` is what a lookup of the destination found; `fresh` is
+    /// the stamp of a route that has never changed.
     pub(crate) fn find_or_insert(
         &mut self,
         hash: u64,
         destination: &Destination,
         hop: &NextHop,
         fresh: u32,
-    ) -> u32 {
+    ) -> Option<u32> {
         let other = self.find_destination(hash, destination);
-        if let Some(other) = other
-            && let Some(route) = self.find_beside(other, hop)
-        {
-            if self.entries[route].state == State::Mark {
-                let entry = &mut self.entries[route];
-                (entry.state, entry.changed) = (State::Held, fresh);
-                self.note_first(destination, route);
-            }
-            return route;
+        let route = other.and_then(|other| self.find_beside(other, hop));
+        if let Some(route) = route.filter(|&route| self.entries[route].state == State::Held) {
+            return Some(route);
+        }
+        // What is made here and not announced would never be freed: the journal does not know it.
+        if other.is_some_and(|other| self.is_full(other)) {
+            return None;
+        }
+        if let Some(route) = route {
+            let entry = &mut self.entries[route];
+            (entry.state, entry.changed) = (State::Held, fresh);
+            self.note_first(destination, route);
+            return Some(route);
         }
         let (hop_version, hop_address, fields) = hop.parts();
         let route = self.entries.insert(Entry {
@@ -86,7 +89,7 @@ impl LocRib {
             hop_address,
             hop_fields: self.hops.acquire(&fields),
             group: NONE,
-            place: 0,
+            further: Further::default(),
             primary: NONE,
             list_next: NONE,
             list_prev: NONE,
@@ -97,7 +100,17 @@ impl LocRib {
             Some(other) => self.join_group(route, other),
         }
         self.note_first(destination, route);
-        route
+        Some(route)
+    }
+
+    /// Whether no further route of a route's destination may be announced.
+    fn is_full(&self, route: u32) -> bool {
+        let entry = &self.entries[route];
+        let announced = match entry.group {
+            NONE => u32::from(entry.is_announced()),
+            group => self.groups[group].announced,
+        };
+        announced >= self.next_hops
     }
 
     /// A route of this destination: its only one, or the mark of its group.
@@ -123,9 +136,9 @@ impl LocRib {
             return group.routes.iter().copied().find(|&route| self.has_hop(route, hop));
         }
         let hash = self.hash_in_group(entry.group, hop);
-        self.crowded.find(hash, |route| {
-            self.entries[route].group == entry.group && self.has_hop(route, hop)
-        })
+        let at = |place: u32| group.routes.get(place as usize).copied();
+        let is = |place| at(place).is_some_and(|route| self.has_hop(route, hop));
+        self.crowded.find(hash, is).and_then(at)
     }
 
     /// Whether a place holds the route of an update.
@@ -150,27 +163,27 @@ impl LocRib {
     /// Puts a route into the group of another one of its destination, which may have none yet.
     fn join_group(&mut self, route: u32, other: u32) {
         if self.entries[other].group == NONE {
-            let group = Group::of(other, self.entries[other].changed);
-            let number = self.groups.insert(group);
-            (self.entries[other].group, self.entries[other].place) = (number, 0);
+            let Entry { changed, .. } = self.entries[other];
+            let group = Group::of(other, changed, self.entries[other].is_announced());
+            self.entries[other].group = self.groups.insert(group);
         }
         let number = self.entries[other].group;
         let group = &mut self.groups[number];
-        let place = u32::try_from(group.routes.len()).unwrap_or(NONE);
+        let place = to_place(group.routes.len());
         group.routes.push(route);
-        (self.entries[route].group, self.entries[route].place) = (number, place);
-        let is_indexed = group.is_indexed;
-        let added: SmallVec<[u32; FEW]> = if is_indexed {
-            std::iter::once(route).collect()
+        self.entries[route].group = number;
+        let added = if group.is_indexed {
+            place..place + 1
         } else if group.routes.len() > FEW {
             group.is_indexed = true;
-            group.routes.iter().copied().collect()
+            0..place + 1
         } else {
             return;
         };
-        for route in added {
+        for place in added {
+            let route = self.groups[number].routes[place as usize];
             let hash = self.hash_in_group(number, &self.next_hop_of(route));
-            self.crowded.insert(hash, route);
+            self.crowded.insert(hash, place);
         }
     }
 

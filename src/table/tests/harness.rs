@@ -9,7 +9,7 @@ use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::table::vnet::Outcome;
-use crate::table::{Audience, Batch, Bounds, Chunk, Origin, Vnet};
+use crate::table::{Audience, Batch, Bounds, Chunk, Lookup, Origin, Vnet};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
 /// Bytes asked for in one chunk unless a test says otherwise.
@@ -32,6 +32,9 @@ pub(super) struct Reader {
 pub(super) struct Table {
     pub(super) vnet: Vnet,
     pub(super) now: Moment,
+    bounds: Bounds,
+    /// Whether the latest update would have been one next hop too many.
+    pub(super) was_full: bool,
     readers: BTreeMap<u64, Reader>,
 }
 
@@ -42,7 +45,7 @@ impl Table {
 
     pub(super) fn with(bounds: Bounds) -> Self {
         let vnet = Vnet::new(Vni(9), bounds, RandomState::with_seeds(1, 2, 3, 4));
-        Self { vnet, now: Moment(0), readers: BTreeMap::new() }
+        Self { vnet, now: Moment(0), bounds, was_full: false, readers: BTreeMap::new() }
     }
 
     fn origin(peer: u64) -> Origin {
@@ -63,6 +66,9 @@ impl Table {
         let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
         let destination = Destination::new(addr, len).expect("a prefix");
         let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
+        let others = self.vnet.lookup(self.now, Lookup::Exact(destination));
+        self.was_full = others.len() >= self.bounds.next_hops as usize
+            && !others.iter().any(|route| route.next_hop == next_hop);
         self.vnet.update(member, action, &destination, &next_hop)
     }
 

@@ -43,9 +43,10 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
 }
 
 /// Bounds that make everything happen with few routes.
-pub(crate) fn bounds([seal, trim, compact, places, entries, cached, ..]: Head) -> Bounds {
+pub(crate) fn bounds([seal, trim, compact, places, entries, cached, hops, ..]: Head) -> Bounds {
     let size = |byte| pick(&[1u32, 2, 3, 8, 1000], byte);
     Bounds {
+        next_hops: pick(&[1, 2, 4096], hops),
         seal_at: size(seal).into(),
         trim_at: size(trim) as usize,
         compact_at: pick(&[1, 2, 4, 8, 16, 32_768], compact),
@@ -82,8 +83,9 @@ fn prefix(dest: u8) -> String {
 fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
     match *op {
         Op::Announce(peer, dest, hop) => {
-            let is_new = model.entry(format!("{} {hop}", prefix(dest))).or_default().insert(peer);
             let outcome = table.announce(peer, &prefix(dest), hop);
+            let by = model.entry(format!("{} {hop}", prefix(dest))).or_default();
+            let is_new = !table.was_full && by.insert(peer);
             assert_eq!(outcome == Outcome::Added, is_new);
         }
         Op::Withdraw(peer, dest, hop) => {

@@ -1,7 +1,8 @@
 //! Who gets what when routes come and go: protocol.md, section 3.
 
 use super::harness::Table;
-use crate::ids::PeerId;
+use crate::ids::{Moment, PeerId};
+use crate::table::Bounds;
 use crate::table::vnet::Outcome;
 
 const A: u64 = 1;
@@ -235,4 +236,52 @@ fn a_crowded_destination_works_like_any_other() {
     assert_eq!(got.len(), 901);
     assert_eq!(got[900], "+10.0.0.0/8 1000");
     assert_eq!(table.reader(C).view.len(), 101);
+}
+
+#[test]
+fn a_destination_has_so_many_next_hops_and_no_more() {
+    let mut table = Table::with(Bounds { next_hops: 3, ..Bounds::default() });
+    table.subscribe(B);
+    for hop in 1..=3 {
+        assert_eq!(table.announce(A, NET, hop), Outcome::Added);
+    }
+    assert_eq!(table.announce(A, NET, 4), Outcome::Ignored);
+    assert_eq!(table.announce(C, NET, 3), Outcome::Added, "it has this one");
+    assert_eq!(table.announce(A, "10.0.0.0/16", 4), Outcome::Added, "another one has room");
+    assert_eq!(table.withdraw(A, NET, 4), Outcome::Ignored);
+    // The tombstone of the first does not count.
+    assert_eq!(table.withdraw(A, NET, 1), Outcome::Removed);
+    assert_eq!(table.announce(A, NET, 4), Outcome::Added);
+    table.flush();
+    assert_eq!(table.reader(B).view.len(), 4);
+    assert!(!table.reader(B).view.contains("10.0.0.0/8 1"));
+}
+
+/// Enough for the ways in which few and many are kept.
+#[test]
+fn announcers_and_next_hops_come_and_go_by_the_dozen() {
+    let mut table = Table::new();
+    table.subscribe(1000);
+    for round in 0..3 {
+        for peer in 1..40 {
+            for hop in 0..40 {
+                table.announce((peer * 7 + round) % 40 + 1, NET, (hop * 11 + 3) % 40);
+            }
+        }
+        table.flush();
+        assert_eq!(table.reader(1000).view.len(), 40);
+        for hop in 0..40 {
+            for peer in 1..=40 {
+                table.withdraw((peer * 3) % 40 + 1, NET, (hop * 7) % 40);
+            }
+        }
+        table.flush();
+        assert!(table.reader(1000).view.is_empty());
+        if round == 1 {
+            table.vnet.trim(true);
+        }
+    }
+    table.vnet.expire(Moment(10_000_000));
+    table.vnet.trim(true);
+    assert_eq!(table.vnet.held(), (0, 0));
 }
