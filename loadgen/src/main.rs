@@ -10,6 +10,7 @@
 //!   `rustbond`: the published crate of that name, with the feature `peers`.
 //! * `plan`: which routes there are, as numbers; `route_set`: some of them; `ledger`: which of them one
 //!   subscriber holds.
+//! * `audience`: who is in which VNIs.
 //! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
 //!   `writers`: the other halves of sessions that do both.
@@ -21,6 +22,8 @@
 
 #[cfg(target_os = "linux")]
 mod args;
+#[cfg(target_os = "linux")]
+mod audience;
 #[cfg(target_os = "linux")]
 mod compare;
 #[cfg(target_os = "linux")]

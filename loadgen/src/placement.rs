@@ -3,6 +3,7 @@
 //! VM `v` belongs to tenant `v % tenants`. A hypervisor announces its VMs and is subscribed to the
 //! VNIs of their tenants, as long as it has one. All is random but follows from the seed.
 
+use crate::audience::deal;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::route_set::RouteSet;
@@ -29,6 +30,8 @@ pub(crate) struct Size {
     /// the server sent before it knew should be gone by then: on the wire nothing tells it from
     /// what answers the next SUBSCRIBE.
     pub(crate) absence: u64,
+    /// Tenants of which a hypervisor may have VMs; all, when it is as many.
+    pub(crate) tenants_per_host: u32,
 }
 
 /// See the module's documentation.
@@ -39,6 +42,8 @@ pub(crate) struct Placement {
     /// VMs, those that run first.
     order: Vec<u32>,
     running: usize,
+    /// The hypervisors of each tenant, where it may not be on all.
+    places: Option<Vec<Vec<u32>>>,
     /// Where each VM runs, or ran last.
     host: Vec<u32>,
     /// VMs of each tenant on each hypervisor.
@@ -49,17 +54,26 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Nothing runs.
+    /// Nothing runs. Every tenant needs a hypervisor.
     pub(crate) fn new(size: Size, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut order: Vec<u32> = (0..size.vms).collect();
         rng.shuffle(&mut order);
         let pairs = size.hosts as usize * size.tenants as usize;
+        let places = (size.tenants_per_host < size.tenants).then(|| {
+            let mut places = vec![Vec::new(); size.tenants as usize];
+            let hands = deal(size.hosts, size.tenants, size.tenants_per_host, &mut rng);
+            for (host, tenants) in (0..).zip(hands) {
+                tenants.iter().for_each(|tenant| places[*tenant as usize].push(host));
+            }
+            places
+        });
         Self {
             size,
             rng,
             order,
             running: 0,
+            places,
             host: vec![0; size.vms as usize],
             counts: vec![0; pairs],
             left: vec![0; pairs],
@@ -115,7 +129,14 @@ impl Placement {
     /// A hypervisor for a VM.
     fn choose(&mut self, vm: u32, other_than: Option<u32>) -> Option<u32> {
         for _ in 0..16 {
-            let host = self.rng.below(self.size.hosts);
+            let host = match &self.places {
+                None => self.rng.below(self.size.hosts),
+                Some(places) => {
+                    let places = &places[(vm % self.size.tenants) as usize];
+                    let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                    places[self.rng.below(count) as usize]
+                }
+            };
             let left = self.left[self.pair(vm, host)];
             let is_gone = left == 0 || self.events - left >= self.size.absence;
             if other_than != Some(host) && is_gone {
@@ -169,7 +190,20 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    const SIZE: Size = Size { hosts: 9, tenants: 4, vms: 60, absence: 7 };
+    const SIZE: Size = Size { hosts: 9, tenants: 4, vms: 60, absence: 7, tenants_per_host: 4 };
+
+    #[test]
+    fn a_hypervisor_has_vms_of_its_tenants_only() {
+        let mut placement = Placement::new(Size { tenants_per_host: 2, ..SIZE }, 3);
+        let mut tenants_of = vec![std::collections::BTreeSet::new(); SIZE.hosts as usize];
+        for _ in 0..5000 {
+            let event = placement.next();
+            if let Some(Event::Start { vm, host, .. } | Event::Move { vm, to: host, .. }) = event {
+                tenants_of[host as usize].insert(vm % SIZE.tenants);
+            }
+        }
+        assert!(tenants_of.iter().all(|tenants| tenants.len() == 2), "{tenants_of:?}");
+    }
 
     #[test]
     fn a_seed_means_the_same_run() {
@@ -184,7 +218,7 @@ mod tests {
     /// Follows the events alone and comes to the same views.
     #[test]
     fn views_follow_from_events() {
-        let plan = Plan::movable(SIZE.vms, SIZE.tenants, SIZE.hosts).unwrap();
+        let plan = Plan::movable(SIZE.vms, SIZE.tenants, SIZE.hosts, true).unwrap();
         let mut placement = Placement::new(SIZE, 3);
         let mut at = HashMap::new();
         let mut subscribed = HashMap::new();

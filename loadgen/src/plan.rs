@@ -1,9 +1,10 @@
 //! Which routes a run is about: numbers, and what they look like on the wire.
 //!
 //! Destination `d` of a plan is in VNI `first_vni + d % vnis` and is the /32 whose address is
-//! `10.0.0.0 + d / vnis`. There are `variants` routes to each: route `d * variants + v` is by next hop
-//! `2001:db8::((d + v) % hops)`. So a received route is a number again after a look at its bytes,
-//! and nothing needs to be searched for.
+//! `10.0.0.0 + d / vnis`. There are `variants` routes to each. Where next hops are shared, route
+//! `d * variants + v` is by next hop `2001:db8::((d + v) % hops)`; where each route has its own, route `r`
+//! is by `2001:db8::r`. So a received route is a number again after a look at its bytes, and nothing needs
+//! to be searched for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,16 +23,29 @@ pub(crate) struct Plan {
     pub(crate) routes: u32,
     /// Number of VNIs that they are spread over.
     pub(crate) vnis: u32,
-    /// Number of next hops.
-    hops: u32,
+    hops: Hops,
     /// Number of routes to one destination.
     variants: u32,
 }
 
+/// Who the next hops of routes are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hops {
+    /// Each route has its own.
+    Own,
+    /// So many are spread over all.
+    Shared(u32),
+}
+
 impl Plan {
-    /// Routes with a destination each.
+    /// Routes with a destination each, over so many next hops.
     pub(crate) fn new(routes: u32, vnis: u32, hops: u32) -> Self {
-        Self { first_vni: FIRST_VNI, routes, vnis, hops, variants: 1 }
+        Self { first_vni: FIRST_VNI, routes, vnis, hops: Hops::Shared(hops), variants: 1 }
+    }
+
+    /// Routes with a destination and a next hop each.
+    pub(crate) fn own_hops(routes: u32, vnis: u32) -> Self {
+        Self { hops: Hops::Own, ..Self::new(routes, vnis, 1) }
     }
 
     /// Routes in one VNI that is none of this plan's.
@@ -39,10 +53,17 @@ impl Plan {
         Self { first_vni: self.first_vni + self.vnis, ..Self::new(routes, 1, hops) }
     }
 
-    /// Destinations that can be anywhere: each by every next hop. `None` when these are too many.
-    pub(crate) fn movable(destinations: u32, vnis: u32, hops: u32) -> Option<Self> {
-        let routes = destinations.checked_mul(hops)?;
-        Some(Self { variants: hops, ..Self::new(routes, vnis, hops) })
+    /// Destinations that can be at any of some places: each by the next hop of the place, or by one of
+    /// its own there. `None` when these are too many.
+    pub(crate) fn movable(
+        destinations: u32,
+        vnis: u32,
+        places: u32,
+        shares_hops: bool,
+    ) -> Option<Self> {
+        let routes = destinations.checked_mul(places)?;
+        let hops = if shares_hops { Hops::Shared(places) } else { Hops::Own };
+        Some(Self { variants: places, hops, ..Self::new(routes, vnis, 1) })
     }
 
     /// The plan, if what so many sessions hold of it fits into memory: a bit for each route, twice.
@@ -73,10 +94,12 @@ impl Plan {
         route / self.variants % self.vnis
     }
 
-    /// The route to a destination by a next hop. For plans made by [`Plan::movable`].
-    pub(crate) fn route(&self, destination: u32, hop: u32) -> u32 {
-        let base = destination % self.hops;
-        let variant = if hop >= base { hop - base } else { hop + self.hops - base };
+    /// The route to a destination at a place. For plans made by [`Plan::movable`].
+    pub(crate) fn route(&self, destination: u32, place: u32) -> u32 {
+        let variant = match self.hops {
+            Hops::Own => place,
+            Hops::Shared(hops) => variant(destination, place, hops),
+        };
         destination * self.variants + variant
     }
 
@@ -102,7 +125,10 @@ impl Plan {
         let address = Ipv4Addr::from(FIRST_ADDRESS + number / self.vnis);
         let destination = Destination::new(IpAddr::V4(address), 32).expect("32 bits");
         let variant = u64::from(route % self.variants);
-        let hop = (u64::from(number) + variant) % u64::from(self.hops);
+        let hop = match self.hops {
+            Hops::Own => u64::from(route),
+            Hops::Shared(hops) => (u64::from(number) + variant) % u64::from(hops),
+        };
         let [.., a, b, c, d] = hop.to_be_bytes();
         let mut hop = [0; 16];
         hop[..12].copy_from_slice(&HOP_PREFIX);
@@ -153,17 +179,35 @@ impl Plan {
         let destination = address.checked_mul(self.vnis)?.checked_add(vni)?;
         let (prefix, last) = hop.split_last_chunk::<4>()?;
         let hop = u32::from_be_bytes(*last);
-        if *prefix != HOP_PREFIX || hop >= self.hops {
+        if *prefix != HOP_PREFIX {
             return None;
         }
-        let base = destination % self.hops;
-        if self.variants == 1 {
-            return (hop == base && destination < self.routes).then_some(destination);
+        let hops = match self.hops {
+            Hops::Own => {
+                // No division where none is needed.
+                let number = if self.variants == 1 { hop } else { hop / self.variants };
+                return (number == destination && hop < self.routes).then_some(hop);
+            }
+            Hops::Shared(hops) => hops,
+        };
+        if hop >= hops {
+            return None;
         }
-        let variant = if hop >= base { hop - base } else { hop + self.hops - base };
+        if self.variants == 1 {
+            let is_right = hop == destination % hops && destination < self.routes;
+            return is_right.then_some(destination);
+        }
+        let variant = variant(destination, hop, hops);
         let route = destination.checked_mul(self.variants)?.checked_add(variant)?;
         (variant < self.variants && route < self.routes).then_some(route)
     }
+}
+
+/// Which of a destination's routes is by one of so many shared next hops.
+#[inline]
+fn variant(destination: u32, hop: u32, hops: u32) -> u32 {
+    let base = destination % hops;
+    if hop >= base { hop - base } else { hop + hops - base }
 }
 
 #[cfg(test)]
@@ -173,8 +217,10 @@ mod tests {
 
     #[test]
     fn a_route_on_the_wire_is_its_number_again() {
-        let plan = Plan::new(1000, 7, 13);
-        for action in [Action::Add, Action::Remove] {
+        let plans = [Plan::new(1000, 7, 13), Plan::new(1000, 7, 1), Plan::own_hops(1000, 7)];
+        for (plan, action) in
+            plans.iter().flat_map(|plan| [Action::Add, Action::Remove].map(|action| (plan, action)))
+        {
             let bytes = plan.frames(action, 0..1001);
             let mut rest = &bytes[..];
             let mut numbers = Vec::new();
@@ -197,30 +243,49 @@ mod tests {
         let frame = split(&bytes).unwrap().unwrap();
         let other = Plan::new(10, 1, 2);
         assert_eq!(other.recognise(frame.payload), Some((Action::Add, None)));
+        let own = Plan::own_hops(10, 1);
+        assert_eq!(own.recognise(frame.payload), Some((Action::Add, None)));
     }
 
     #[test]
-    fn a_destination_has_a_route_by_every_next_hop() {
-        let plan = Plan::movable(30, 4, 7).unwrap();
-        assert_eq!(plan.routes, 210);
-        let mut seen = Vec::new();
-        for (destination, hop) in (0..30).flat_map(|d| (0..7).map(move |hop| (d, hop))) {
-            let route = plan.route(destination, hop);
-            let bytes = plan.frames(Action::Add, [route]);
-            let frame = split(&bytes).unwrap().unwrap();
-            assert_eq!(plan.recognise(frame.payload), Some((Action::Add, Some(route))));
-            let Ok(update) = decode_update(frame.payload) else { panic!("no update") };
-            assert_eq!(update.vni, plan.vni(destination % 4));
-            assert_eq!(plan.vni_of(route), destination % 4);
-            assert!(
-                update.next_hop.address().to_string().ends_with(&format!("::{hop:x}")) || hop == 0
-            );
-            seen.push(route);
+    fn every_route_has_its_own_next_hop() {
+        for plan in [Plan::own_hops(500, 7), Plan::movable(50, 7, 10, false).unwrap()] {
+            let bytes = plan.frames(Action::Add, 0..500);
+            let mut rest = &bytes[..];
+            let mut hops = std::collections::HashSet::new();
+            while let Ok(Some(frame)) = split(rest) {
+                let Ok(update) = decode_update(frame.payload) else { panic!("no update") };
+                assert!(hops.insert(update.next_hop.address()));
+                rest = &rest[frame.len()..];
+            }
+            assert_eq!(hops.len(), 500);
         }
-        seen.sort_unstable();
-        assert!(seen.iter().copied().eq(0..210));
-        let mut by_vni: Vec<_> = (0..4).flat_map(|vni| plan.routes_in(vni)).collect();
-        by_vni.sort_unstable();
-        assert_eq!(by_vni, seen);
+    }
+
+    #[test]
+    fn a_destination_has_a_route_at_every_place() {
+        for shares_hops in [true, false] {
+            let plan = Plan::movable(30, 4, 7, shares_hops).unwrap();
+            assert_eq!(plan.routes, 210);
+            let mut seen = Vec::new();
+            for (destination, place) in (0..30).flat_map(|d| (0..7).map(move |place| (d, place))) {
+                let route = plan.route(destination, place);
+                let bytes = plan.frames(Action::Add, [route]);
+                let frame = split(&bytes).unwrap().unwrap();
+                assert_eq!(plan.recognise(frame.payload), Some((Action::Add, Some(route))));
+                let Ok(update) = decode_update(frame.payload) else { panic!("no update") };
+                assert_eq!(update.vni, plan.vni(destination % 4));
+                assert_eq!(plan.vni_of(route), destination % 4);
+                let IpAddr::V6(hop) = update.next_hop.address() else { panic!("no IPv6") };
+                let expected = if shares_hops { place } else { route };
+                assert_eq!(hop.to_bits() & 0xffff_ffff, expected.into());
+                seen.push(route);
+            }
+            seen.sort_unstable();
+            assert!(seen.iter().copied().eq(0..210));
+            let mut by_vni: Vec<_> = (0..4).flat_map(|vni| plan.routes_in(vni)).collect();
+            by_vni.sort_unstable();
+            assert_eq!(by_vni, seen);
+        }
     }
 }

@@ -1,19 +1,75 @@
 //! Sets of a plan's routes, and what each session should hold.
 
+use std::iter::Sum;
+use std::ops::{Add, Sub};
 use std::sync::Arc;
+
+/// What a set of routes comes to. Different sets have different digests, but for a chance of 1 in 2^64.
+///
+/// Digests of disjoint sets add up to that of their union, so that a large set which changes a little
+/// needs no look at the rest of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Digest {
+    len: u64,
+    sum: u64,
+}
+
+impl Digest {
+    /// That of one route.
+    #[inline]
+    fn of(route: u32) -> Self {
+        // A sum of anything linear would be the same for many sets.
+        let mixed = (u64::from(route) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { len: 1, sum: (mixed ^ mixed >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93) }
+    }
+
+    /// Number of routes.
+    pub(crate) fn len(self) -> u64 {
+        self.len
+    }
+
+    /// Adds a route that is not in the set.
+    #[inline]
+    pub(crate) fn insert(&mut self, route: u32) {
+        *self = *self + Self::of(route);
+    }
+}
+
+impl Add for Digest {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        Self { len: self.len + other.len, sum: self.sum.wrapping_add(other.sum) }
+    }
+}
+
+impl Sub for Digest {
+    type Output = Self;
+
+    #[inline]
+    fn sub(self, other: Self) -> Self {
+        Self { len: self.len - other.len, sum: self.sum.wrapping_sub(other.sum) }
+    }
+}
+
+impl Sum for Digest {
+    fn sum<I: Iterator<Item = Self>>(digests: I) -> Self {
+        digests.fold(Self::default(), Add::add)
+    }
+}
 
 /// Some of a plan's routes: one bit for each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RouteSet {
     bits: Vec<u64>,
-    /// Number of bits set.
-    len: u32,
+    digest: Digest,
 }
 
 impl RouteSet {
     /// None of `routes` routes.
     pub(crate) fn new(routes: u32) -> Self {
-        Self { bits: vec![0; (routes as usize).div_ceil(64)], len: 0 }
+        Self { bits: vec![0; (routes as usize).div_ceil(64)], digest: Digest::default() }
     }
 
     /// Some of `routes` routes.
@@ -25,8 +81,12 @@ impl RouteSet {
         set
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        self.len
+    pub(crate) fn len(&self) -> u64 {
+        self.digest.len
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// False when it was there already.
@@ -36,7 +96,9 @@ impl RouteSet {
         let bit = 1 << (route % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
-        self.len += u32::from(is_new);
+        if is_new {
+            self.digest = self.digest + Digest::of(route);
+        }
         is_new
     }
 
@@ -47,7 +109,9 @@ impl RouteSet {
         let bit = 1 << (route % 64);
         let was_there = *word & bit != 0;
         *word &= !bit;
-        self.len -= u32::from(was_there);
+        if was_there {
+            self.digest = self.digest - Digest::of(route);
+        }
         was_there
     }
 
@@ -86,9 +150,32 @@ impl Views {
         }
     }
 
-    /// How many routes `peers` peers should hold together.
-    pub(crate) fn total(&self, peers: usize) -> u64 {
-        (0..peers).map(|peer| u64::from(self.of(peer).len())).sum()
+    /// What each comes to.
+    pub(crate) fn digests(&self) -> Digests {
+        match self {
+            Self::Same(set) => Digests::Same(set.digest()),
+            Self::Each(sets) => Digests::Each(sets.iter().map(RouteSet::digest).collect()),
+        }
+    }
+}
+
+/// What sessions should come to: [`Views`] without the routes.
+#[derive(Clone, Debug)]
+pub(crate) enum Digests {
+    /// All of them to the same.
+    Same(Digest),
+    /// Each peer, by its number, to what is its own.
+    Each(Arc<[Digest]>),
+}
+
+impl Digests {
+    /// What one peer should come to.
+    #[inline]
+    pub(crate) fn of(&self, peer: usize) -> Digest {
+        match self {
+            Self::Same(digest) => *digest,
+            Self::Each(digests) => digests[peer],
+        }
     }
 }
 
@@ -104,5 +191,20 @@ mod tests {
         let other = RouteSet::of(130, [63, 64, 65]);
         assert_eq!((set.without(&other), other.without(&set)), (1, 1));
         assert_eq!(set, RouteSet::of(130, [129, 64, 63]));
+    }
+
+    #[test]
+    fn digests_add_up_and_tell_sets_apart() {
+        let digest = |routes: &[u32]| RouteSet::of(100, routes.iter().copied()).digest();
+        assert_eq!(digest(&[1, 2]) + digest(&[50]), digest(&[50, 2, 1]));
+        assert_eq!(digest(&[1, 2, 50]) - digest(&[2]), digest(&[1, 50]));
+        let mut set = RouteSet::of(100, 0..100);
+        (3..100).for_each(|route| assert!(set.remove(route)));
+        assert_eq!(set.digest(), digest(&[0, 1, 2]));
+        let mut pairs: Vec<_> =
+            (0..100).flat_map(|a| (0..a).map(move |b| digest(&[a, b]).sum)).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        assert_eq!(pairs.len(), 4950);
     }
 }

@@ -22,7 +22,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::ledger::Faults;
 use crate::plan::Plan;
-use crate::route_set::Views;
+use crate::route_set::{Digests, Views};
 pub(crate) use interest::Interest;
 pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
 pub(crate) use timing::{Timing, histogram};
@@ -31,10 +31,17 @@ use worker::{Estate, Worker};
 /// What every session should come to hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
-    /// Routes held.
-    pub(crate) views: Views,
+    /// Routes held. That they are exactly the right ones is verified at the end.
+    pub(crate) views: Digests,
     /// END_OF_TABLEs received, or `None` when that does not matter.
     pub(crate) tables: Option<u32>,
+}
+
+impl Goal {
+    /// To hold these routes, whatever is said of tables.
+    pub(crate) fn of(views: &Views) -> Self {
+        Self { views: views.digests(), tables: None }
+    }
 }
 
 /// A session to receive on. It may be written to elsewhere.

@@ -31,12 +31,21 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(super) hypervisors: u32,
 
-    /// Tenants, each a VNI
-    #[arg(long, value_name = "T", default_value_t = 20,
+    /// VNIs, each a tenant's
+    #[arg(long, visible_alias = "tenants", value_name = "V", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) tenants: u32,
+    pub(super) vnis: u32,
 
-    /// Virtual machines, each a route; about half of them run
+    /// VNIs of which a hypervisor has VMs; it is subscribed to those of which it has some [default: all]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) vnis_per_peer: Option<u32>,
+
+    /// All routes of a hypervisor have one next hop, instead of one of their own each
+    #[arg(long)]
+    pub(super) shared_next_hop: bool,
+
+    /// Virtual machines, each a route; about half of them run. What happens next happens to any of
+    /// them: many are a large table
     #[arg(long, value_name = "M", default_value_t = 2000,
           value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(super) vms: u32,
@@ -99,14 +108,21 @@ impl Cloud {
     /// Everybody is connected, and half of the VMs run.
     pub(super) fn new(run: &Run<'_>, options: &Options) -> Result<Self, String> {
         if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
-            return Err("the repeater takes one publisher only: choose another scenario".into());
+            return Err("the repeater holds no table: choose another scenario".into());
         }
-        let Options { hypervisors: hosts, tenants, vms, rate, observers, .. } = *options;
-        let plan = Plan::movable(vms, tenants, hosts);
+        let Options { hypervisors: hosts, vnis: tenants, vms, rate, observers, .. } = *options;
+        let tenants_per_host = options.vnis_per_peer.unwrap_or(tenants).min(tenants);
+        if u64::from(hosts) * u64::from(tenants_per_host) < 2 * u64::from(tenants) {
+            return Err(format!(
+                "there are not two hypervisors for each VNI: give more --hypervisors than {hosts}, \
+                 more --vnis-per-peer than {tenants_per_host}, or fewer --vnis"
+            ));
+        }
+        let plan = Plan::movable(vms, tenants, hosts, options.shared_next_hop);
         let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
         let plan = plan.fits(hosts.saturating_add(observers))?;
         let absence = ABSENCE_SECONDS * u64::from(rate);
-        let size = Size { hosts, tenants, vms, absence };
+        let size = Size { hosts, tenants, vms, absence, tenants_per_host };
         let timing = Timing::new(&plan);
         let mut cloud = Self {
             plan,
@@ -162,7 +178,7 @@ impl Cloud {
 
     /// Waits until everybody has exactly what they should.
     pub(super) fn settle(&mut self, run: &Run<'_>) -> Result<(), String> {
-        let goal = Goal { views: self.views(), tables: None };
+        let goal = Goal::of(&self.views());
         self.receivers.check_goal(goal, self.hosts as usize + self.observers as usize)?;
         let Self { receivers, writers, .. } = self;
         run.stay(receivers, || writers.tick())?;

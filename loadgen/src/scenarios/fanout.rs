@@ -1,20 +1,14 @@
-//! Fan-out: publishers announce and withdraw, and everybody is told.
+//! Fan-out: publishers announce and withdraw, and all subscribers of a VNI are told.
 //!
-//! A closed loop: a window of ADDs, then the same routes as REMOVEs, and so on. The next window goes
-//! out when every subscriber has the whole last one, so nothing can coalesce and every update is
-//! delivered to every subscriber exactly once: what a delivery costs is the server's CPU time
-//! divided by a number that is known.
+//! A closed loop ([`super::rounds`]) of windows of updates. Everything is delivered to everybody exactly
+//! once: what a delivery costs is the server's CPU time divided by a number that is known.
 
-use std::time::{Duration, Instant};
-
-use clap::builder::RangedU64ValueParser;
-use hdrhistogram::Histogram;
-use metalbond::wire::Action;
-
-use super::{Run, Used, duration, ns, progress, seconds};
+use super::rounds::{Rounds, Taker};
+use super::{Run, duration, progress, seconds};
+use crate::audience::Audience;
 use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::receiver::{Goal, Receivers, histogram};
+use crate::receiver::histogram;
 use crate::route_set::{RouteSet, Views};
 
 /// Flags of `fanout`.
@@ -22,28 +16,42 @@ use crate::route_set::{RouteSet, Views};
 pub(crate) struct Options {
     /// Sessions that subscribe
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
-          value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
-    subscribers: usize,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    subscribers: u32,
 
     /// Updates in a window, over all publishers
     #[arg(short, long, value_name = "W", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     window: u32,
 
-    /// VNIs that a window is spread over; every subscriber takes all of them
+    /// VNIs that the routes are spread over, one after another
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis: u32,
+
+    /// VNIs that each subscriber is in
+    #[arg(long, value_name = "K", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    vnis_per_peer: u32,
 
     /// Sessions that publish, each its part of a window
     #[arg(short, long, value_name = "P", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     publishers: u32,
 
-    /// Routes that are in the tables all the while, announced by a publisher of their own
+    /// A standing table of so many routes: each round withdraws and announces another window of it,
+    /// spread over the whole table. Without it a round announces and withdraws the same window
     #[arg(long, value_name = "R", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     table: u32,
+
+    /// All routes have one next hop, instead of one of their own each
+    #[arg(long)]
+    shared_next_hop: bool,
+
+    /// Which subscriber is in which VNIs
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
 
     /// Seconds to measure
     #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
@@ -54,77 +62,64 @@ pub(crate) struct Options {
     warm_up: f64,
 }
 
-/// A publisher and its part of each window.
-struct Source {
-    publisher: Publisher,
-    adds: Vec<u8>,
-    removes: Vec<u8>,
+impl Options {
+    fn plan(&self) -> Result<Plan, String> {
+        let Self { window, table, vnis, subscribers, .. } = *self;
+        if table > 0 && table < window {
+            return Err(format!("--table {table} is less than --window {window}, a part of it"));
+        }
+        let routes = if table > 0 { table } else { window };
+        let plan = Plan::new(routes, vnis, 1);
+        if self.shared_next_hop { plan } else { Plan::own_hops(routes, vnis) }.fits(subscribers)
+    }
 }
 
-/// What happened in a stretch of time.
-struct Stretch {
-    windows: u64,
-    elapsed: Duration,
-    used: Used,
+/// Divides things between some, as evenly as it goes: the first of each part, and the end.
+fn parts(count: u32, between: u32) -> Vec<u32> {
+    let first = |number: u32| u64::from(count) * u64::from(number) / u64::from(between);
+    (0..=between).map(|number| u32::try_from(first(number)).unwrap_or(count)).collect()
 }
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let plan = Plan::new(options.table + options.window, options.vnis, 100);
+    let Options { subscribers, window, vnis, vnis_per_peer, publishers, seed, .. } = *options;
+    let plan = options.plan()?;
+    let audience = Audience::dealt(subscribers, vnis, vnis_per_peer, seed)?;
+    let routes = parts(plan.routes, publishers);
+    let routes = routes.windows(2).map(|ends| (ends[0]..ends[1]).collect()).collect();
+    let windows = parts(window, publishers);
+    let windows: Vec<_> = windows.windows(2).map(|ends| (ends[1] - ends[0]) as usize).collect();
+    let taker =
+        |(vnis, sessions): (&[u32], u64)| Taker { vnis: vnis.to_vec(), own: None, sessions };
+    let takers = audience.groups().map(taker).collect();
+    let standing = (options.table > 0).then_some(&windows[..]);
+    let mut rounds = Rounds::new(plan, routes, standing, takers);
+
     let mut receivers = run.receivers(plan, None)?;
     let mut sources = Vec::new();
-    if options.table > 0 {
-        let frames = plan.frames(Action::Add, 0..options.table);
-        let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "table")?;
-        publisher.publish(&frames)?;
-        publisher.barrier(run.common.patience())?;
-        sources.push(Source { publisher, adds: Vec::new(), removes: Vec::new() });
+    for _ in 0..publishers {
+        let publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher");
+        sources.push(publisher?);
     }
-    let mut from = options.table;
-    for number in 1..=options.publishers {
-        let to = u64::from(options.window) * u64::from(number) / u64::from(options.publishers);
-        let to = options.table + u32::try_from(to).unwrap_or(options.window);
-        sources.push(Source {
-            publisher: Publisher::connect(run.target.address, run.common.keepalive, "publisher")?,
-            adds: plan.frames(Action::Add, from..to),
-            removes: plan.frames(Action::Remove, from..to),
-        });
-        from = to;
-    }
-    let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
-    let empty = Views::same(RouteSet::of(plan.routes, 0..options.table));
-    run.subscribe(&mut receivers, &plan, options.subscribers, empty.clone(), || Ok(()))?;
-    progress(&format!("{} subscribers, windows of {}", options.subscribers, options.window));
+    let empty = Views::same(RouteSet::new(plan.routes));
+    run.subscribe(&mut receivers, &plan, &audience, empty, || Ok(()))?;
+    // With the subscribers there, so that those of a server without tables know the routes too.
+    rounds.fill(run, &receivers, &mut sources)?;
+    progress(&format!("{subscribers} subscribers, windows of {window}, seed {seed}"));
 
     let mut times = histogram();
-    let mut stretch = |seconds| {
-        times.reset();
-        windows(
-            run,
-            options,
-            &receivers,
-            &mut sources,
-            [&full, &empty],
-            Duration::from_secs_f64(seconds),
-            &mut times,
-        )
-    };
+    let mut stretch = |seconds| rounds.stretch(run, &receivers, &mut sources, seconds, &mut times);
     let warm_up = stretch(options.warm_up)?;
     let measured = stretch(options.duration)?;
-    let outcome = run.verify(receivers, &empty)?;
+    let outcome = run.verify(receivers, &rounds.views())?;
 
-    let each_window = u64::from(options.window) * options.subscribers as u64;
-    let dumps = u64::from(options.table) * options.subscribers as u64;
-    let expected = (warm_up.windows + measured.windows) * each_window + dumps;
-    if outcome.updates != expected && !outcome.faults.any() {
-        return Err(format!("{} updates delivered, not {expected}", outcome.updates));
+    if outcome.updates != rounds.deliveries && !outcome.faults.any() {
+        return Err(format!("{} updates delivered, not {}", outcome.updates, rounds.deliveries));
     }
-    let delivered = (measured.windows * each_window) as f64;
-    let seconds = measured.elapsed.as_secs_f64();
     let server = measured.used.server;
     let report = &mut run.report;
-    measured.used.tell(report, delivered.max(1.0), seconds);
+    measured.tell(report);
     let all_windows = (warm_up.windows + measured.windows) as f64;
-    let reads = outcome.reads as f64 / (all_windows * options.subscribers as f64);
+    let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
     report.add("reads per subscriber and window", reads, "");
     let windows = measured.windows as f64;
     report.add("server sleeps per window", server.voluntary as f64 / windows, "");
@@ -134,39 +129,13 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Sends pairs of windows, ADDs and REMOVEs, for some time.
-fn windows(
-    run: &Run<'_>,
-    options: &Options,
-    receivers: &Receivers,
-    sources: &mut [Source],
-    views: [&Views; 2],
-    duration: Duration,
-    times: &mut Histogram<u64>,
-) -> Result<Stretch, String> {
-    let before = Used::by(run.target.pid)?;
-    let began = Instant::now();
-    let mut windows = 0;
-    while began.elapsed() < duration {
-        for (action, views) in [Action::Add, Action::Remove].into_iter().zip(views) {
-            let sent = Instant::now();
-            let goal = Goal { views: views.clone(), tables: None };
-            receivers.set_goal(goal, options.subscribers);
-            for source in sources.iter_mut() {
-                let frames = match action {
-                    Action::Add => &source.adds,
-                    Action::Remove => &source.removes,
-                };
-                source.publisher.publish(frames)?;
-            }
-            receivers.wait(run.common.patience(), || Ok(()))?;
-            times.saturating_record(ns(sent.elapsed()));
-            windows += 1;
-        }
-        for source in sources.iter_mut() {
-            source.publisher.tick()?;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_even() {
+        assert_eq!(parts(10, 3), [0, 3, 6, 10]);
+        assert_eq!(parts(1, 2), [0, 0, 1]);
     }
-    let elapsed = began.elapsed();
-    Ok(Stretch { windows, elapsed, used: Used::by(run.target.pid)?.since(before) })
 }

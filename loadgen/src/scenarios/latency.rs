@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
 use super::{Run, Used, duration, ns, progress, seconds};
+use crate::audience::Audience;
 use crate::fetch::{Fetched, Fetcher, Url};
 use crate::pace::Pace;
 use crate::peer::Publisher;
@@ -93,14 +94,15 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         publisher.barrier(run.common.patience())?;
     }
     let empty = Views::same(RouteSet::new(routes));
-    run.subscribe(&mut receivers, &plan, subscribers, empty, || publisher.tick())?;
+    let audience = Audience::whole(subscribers, plan.vnis);
+    run.subscribe(&mut receivers, &plan, &audience, empty, || publisher.tick())?;
     progress(&format!("{subscribers} subscribers, {} updates per second", options.rate));
 
     let fetcher = options.fetch.clone().map(Fetcher::start);
     let sent = send(run, options, &plan, &timing, &receivers, &mut publisher)?;
     let fetched = fetcher.map(Fetcher::finish).transpose()?;
     let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
-    let goal = Goal { views: views.clone(), tables: run.tables(plan.vnis) };
+    let goal = Goal { tables: run.tables(plan.vnis), ..Goal::of(&views) };
     receivers.check_goal(goal, subscribers)?;
     run.stay(&receivers, || publisher.tick())?;
     let outcome = run.verify(receivers, &views)?;

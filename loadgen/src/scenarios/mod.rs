@@ -6,6 +6,7 @@ pub(crate) mod fanout;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod mesh;
+mod rounds;
 pub(crate) mod slow;
 pub(crate) mod storm;
 pub(crate) mod table;
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::args::Common;
+use crate::audience::Audience;
 use crate::live::{self, Watch};
 use crate::peer;
 use crate::plan::Plan;
@@ -97,32 +99,35 @@ impl Run<'_> {
         peer::connect(self.target.address, self.common.keepalive, node)
     }
 
-    /// Connects sessions, subscribes them to all VNIs of the plan, and waits until each has its view
-    /// and has been told that its tables are complete.
+    /// Connects sessions, subscribes them, and waits until each has the view of its group and has been
+    /// told that its tables are complete.
     ///
     /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
     pub(crate) fn subscribe(
         &self,
         receivers: &mut Receivers,
         plan: &Plan,
-        sessions: usize,
+        audience: &Audience,
         views: Views,
         meanwhile: impl FnMut() -> Result<(), String>,
     ) -> Result<(), String> {
         let mut streams = Vec::new();
-        for _ in 0..sessions {
+        for _ in 0..audience.len() {
             streams.push(self.connect("subscriber")?);
         }
         // With routes to come, having them all shows that a session is subscribed.
-        let is_silent = !self.tells_tables && views.total(sessions) == 0;
-        receivers.set_goal(Goal { views, tables: self.tables(plan.vnis) }, sessions);
-        for (peer, mut stream) in streams.into_iter().enumerate() {
+        let is_silent =
+            !self.tells_tables && audience.sessions().all(|(group, _)| views.of(group).len() == 0);
+        let tables = self.tables(audience.each());
+        receivers.set_goal(Goal { tables, ..Goal::of(&views) }, audience.len());
+        for ((group, vnis), mut stream) in audience.sessions().zip(streams) {
             let told = |error| format!("subscriber: {error}");
-            peer::subscribe(&mut stream, plan.vnis()).map_err(told)?;
+            let vnis = vnis.iter().map(|vni| plan.vni(*vni));
+            peer::subscribe(&mut stream, vnis).map_err(told)?;
             if is_silent {
                 peer::barrier(&mut stream, self.common.patience()).map_err(told)?;
             }
-            receivers.add(Subscriber { is_timed: true, ..Subscriber::new(stream, peer) })?;
+            receivers.add(Subscriber { is_timed: true, ..Subscriber::new(stream, group) })?;
         }
         if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }

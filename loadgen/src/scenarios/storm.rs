@@ -94,7 +94,7 @@ impl Layout {
 
 pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
-        return Err("the repeater takes one publisher only: choose another scenario".into());
+        return Err("the repeater holds no table: choose another scenario".into());
     }
     if !(0.0..=1.0).contains(&options.fraction) {
         return Err("--fraction is from 0 to 1".into());
@@ -102,7 +102,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
     let layout = Layout::new(options)?;
     let views = layout.views();
     let peers = layout.peers as usize;
-    let goal = || Goal { views: views.clone(), tables: None };
+    let goal = || Goal::of(&views);
     let mut receivers = run.receivers(layout.plan, None)?;
     let resident_before = procfs::resident(run.target.pid)?;
     let began = Instant::now();
@@ -211,6 +211,9 @@ mod tests {
             assert_eq!(*views.of(peer as usize), view);
             assert!(layout.routes(peer).all(|route| plan.vni_of(route) == peer % 3));
         }
-        assert_eq!(views.total(10), 2 * (4 * 3 + 3 * 2 + 3 * 2));
+        assert_eq!(
+            (0..10).map(|peer| views.of(peer).len()).sum::<u64>(),
+            2 * (4 * 3 + 3 * 2 + 3 * 2)
+        );
     }
 }

@@ -10,6 +10,7 @@ use metalbond::wire::Action;
 
 use super::{Run, progress, seconds};
 use crate::args::Spawn;
+use crate::audience::Audience;
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::procfs;
@@ -70,14 +71,15 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
 
     progress(&format!("{} joiners", options.joiners));
     let (before, began) = (run.used()?, Instant::now());
-    run.subscribe(&mut receivers, &plan, options.joiners, full, || publisher.tick())?;
+    let audience = Audience::whole(options.joiners, plan.vnis);
+    run.subscribe(&mut receivers, &plan, &audience, full, || publisher.tick())?;
     let dump_time = began.elapsed().as_secs_f64();
     let dump = run.used()? - before;
     let resident_joined = procfs::resident(run.target.pid)?;
 
     progress("the publisher dies");
     let (before, began) = (run.used()?, Instant::now());
-    receivers.set_goal(Goal { views: empty.clone(), tables: None }, options.joiners);
+    receivers.set_goal(Goal::of(&empty), options.joiners);
     drop(publisher);
     receivers.wait(patience, || Ok(()))?;
     let withdraw_time = began.elapsed().as_secs_f64();
