@@ -107,6 +107,16 @@ impl Session {
         &self.peer
     }
 
+    /// Whether UPDATEs are taken; then this counts as hearing from the peer.
+    #[inline]
+    pub(crate) fn hears_updates(&mut self, now: Moment) -> bool {
+        let is_established = self.is_established();
+        if is_established {
+            self.deadline = now + self.hold;
+        }
+        is_established
+    }
+
     /// Takes one frame.
     ///
     /// # Errors
@@ -117,14 +127,11 @@ impl Session {
         timing: Timing,
         frame: &Frame<'_>,
     ) -> Result<Event, CloseReason> {
-        if self.state == State::Established {
-            self.deadline = now + self.hold;
-            if frame.kind == MessageType::Update {
-                return Ok(match decode_update(frame.payload) {
-                    Ok(update) => Event::Update(update),
-                    Err(error) => Event::Skipped(Skipped::Invalid(frame.kind, error)),
-                });
-            }
+        if self.hears_updates(now) && frame.kind == MessageType::Update {
+            return Ok(match decode_update(frame.payload) {
+                Ok(update) => Event::Update(update),
+                Err(error) => Event::Skipped(Skipped::Invalid(frame.kind, error)),
+            });
         }
         self.receive_other(now, timing, frame)
     }

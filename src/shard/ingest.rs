@@ -135,7 +135,9 @@ impl Shard {
         mut bytes: &[u8],
         runs: &mut Runs,
     ) -> Result<(), CloseReason> {
-        while let Some(frame) = split(bytes)? {
+        loop {
+            bytes = self.usual_updates(now, slot, bytes, runs)?;
+            let Some(frame) = split(bytes)? else { break };
             bytes = &bytes[frame.len()..];
             self.frame(now, slot, &frame, runs)?;
         }
@@ -302,7 +304,12 @@ impl Shard {
         }
     }
 
-    fn update(&mut self, slot: Slot, update: &Update, runs: &mut Runs) -> Result<(), CloseReason> {
+    pub(super) fn update(
+        &mut self,
+        slot: Slot,
+        update: &Update,
+        runs: &mut Runs,
+    ) -> Result<(), CloseReason> {
         self.stats.updates_received += 1;
         let Update { action, vni, destination, next_hop } = *update;
         self.counting.removes_received += u64::from(action == Action::Remove);
@@ -353,7 +360,7 @@ impl Shard {
     }
 
     /// Applies what waits of one VNI.
-    fn apply_run(&mut self, slot: Slot, run: &mut Run) -> Result<(), CloseReason> {
+    pub(super) fn apply_run(&mut self, slot: Slot, run: &mut Run) -> Result<(), CloseReason> {
         if run.updates.is_empty() {
             return Ok(());
         }

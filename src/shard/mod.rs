@@ -34,6 +34,7 @@ mod runs;
 mod state;
 mod stats;
 mod timers;
+mod usual;
 mod vni_map;
 
 pub use config::{Bounds, Limits, Settings};

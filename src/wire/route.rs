@@ -82,6 +82,13 @@ impl Destination {
         Ok(Self { version, prefix_len, addr })
     }
 
+    /// A destination from what [`Self::parts`] gives: all of it is valid.
+    #[inline]
+    pub(crate) fn from_parts(version: IpVersion, addr: [u8; 16], prefix_len: u8) -> Self {
+        debug_assert!(prefix_len <= if version == IpVersion::V4 { 32 } else { 128 });
+        Self { version, prefix_len, addr }
+    }
+
     /// The address family, the address padded with zeros, and the prefix length.
     #[inline]
     pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], u8) {
