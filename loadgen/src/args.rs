@@ -118,6 +118,8 @@ enum Command {
     Storm(storm::Options),
     /// One scenario against several servers in turn
     Compare(compare::Options),
+    /// All workloads that the reflector's cost is judged by, against the repeater and an older reflector
+    Suite(compare::suite::Options),
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
@@ -138,6 +140,7 @@ pub(crate) fn main() -> ExitCode {
     if let Err(sentence) = report::check_files(&common) {
         return finish(Err(sentence));
     }
+    let names_spawn = matches.value_source("spawn") == Some(ValueSource::CommandLine);
     let result = match &command {
         Command::Repeater(options) => {
             return finish(repeater::run(options).map_err(|error| format!("repeater: {error}")));
@@ -146,9 +149,15 @@ pub(crate) fn main() -> ExitCode {
         Command::Rustbond(options) => {
             return finish(rustbond::run(options).map_err(|error| format!("rustbond: {error}")));
         }
-        Command::Compare(_) if matches.value_source("spawn") == Some(ValueSource::CommandLine) => {
+        Command::Compare(_) if names_spawn => {
             return finish(Err("compare takes servers by --against, not by --spawn".into()));
         }
+        Command::Suite(_) if names_spawn => {
+            return finish(Err(
+                "suite takes reflectors by --binary and --old, not by --spawn".into()
+            ));
+        }
+        Command::Suite(options) => return finish(compare::suite::run(&common, options)),
         Command::Compare(options) => return finish(compare::run(&common, options)),
         Command::Fanout(options) => {
             scenarios::run(&common, "fanout", |run| fanout::run(run, options))

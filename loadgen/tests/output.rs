@@ -206,6 +206,60 @@ fn servers_take_turns_and_are_divided() {
     assert!(page.text().contains(r#""kind":"compare""#));
 }
 
+/// A program that takes the flags of a reflector and is the repeater.
+fn stand_in() -> File {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = File::new("stand-in");
+    let own = env!("CARGO_BIN_EXE_loadgen");
+    let script = format!("#!/bin/sh\nexec '{own}' repeater --listen 127.0.0.1:0\n");
+    std::fs::write(&file.0, script).expect("a script");
+    let may_run = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&file.0, may_run).expect("it may run");
+    file
+}
+
+const SUITE: [&str; 4] = ["suite", "--rounds=1", "--duration=0.2", "--warm-up=0.1"];
+
+#[test]
+fn a_suite_tells_new_and_old_beside_the_limit() {
+    let (json, reflector) = (File::new("suite.json"), stand_in());
+    let only = ["--only=64 over 16 x 100", "--only=updates/s", "--json", json.name()];
+    let binaries = ["--binary", reflector.name(), "--old", reflector.name()];
+    let output = loadgen(&[&SUITE[..], &only, &binaries].concat());
+    assert!(output.status.success(), "{output:?}");
+    let told = stdout(&output);
+    assert!(told.contains("old, 2 shards") && told.contains("16 shards"), "{told}");
+    let json = json.json();
+    let workloads = json["workloads"].as_array().expect("a list");
+    let names: Vec<_> = workloads.iter().map(|workload| &workload["name"]).collect();
+    assert_eq!(names, ["64 over 16 x 100", "50 over 1, 1,000 updates/s"]);
+    let measure = &workloads[0]["measures"][0];
+    let servers = measure["servers"].as_array().expect("a list");
+    let names: Vec<_> = servers.iter().map(|server| &server["name"]).collect();
+    let expected = ["repeater", "1 shard", "2 shards", "old, 1 shard", "old, 2 shards"];
+    assert_eq!(names, expected);
+    assert!(servers[3]["limit"].is_null() && servers[1]["limit"] == 1.6, "{servers:?}");
+    let medians = numbers(&measure["servers"], "median");
+    let ratios = numbers(&measure["servers"], "ratio");
+    assert!((ratios[4] * medians[0] / medians[4] - 1.0).abs() < 1e-9, "{servers:?}");
+    let figures = workloads[1]["measures"].as_array().expect("a list");
+    let figures: Vec<_> = figures.iter().map(|measure| &measure["figure"]).collect();
+    let switches = "server context switches per update";
+    assert_eq!(figures, ["server CPU used", switches, "latency, p99"]);
+}
+
+#[test]
+fn a_suite_that_fails_tells_what_it_has() {
+    let json = File::new("suite-failed.json");
+    let flags = ["--binary=/nonexistent/metalbond", "--json", json.name()];
+    let output = loadgen(&[&SUITE[..], &flags].concat());
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("1 shard failed in round 1: cannot start"), "{output:?}");
+    assert_eq!(json.json()["verified"], false);
+    let output = loadgen(&[&SUITE[..], &["--only=nonsense"]].concat());
+    assert!(stderr(&output).contains("--only means none of '50 over 1"), "{output:?}");
+}
+
 #[test]
 fn a_limit_that_is_not_kept_fails() {
     let file = File::new("limit.json");

@@ -2,11 +2,13 @@
 //!
 //! Whatever slows the machine down for a while hits all of them so, and medians of many rounds can be
 //! divided by each other. Every run is a loadgen of its own, which starts its server anew: nothing
-//! that one run leaves behind is there in the next.
+//! that one run leaves behind is there in the next. [`suite`] does so with a list of scenarios.
 
 mod contender;
 mod expect;
+pub(crate) mod suite;
 mod told;
+mod workloads;
 
 use std::fs;
 use std::io::IsTerminal as _;

@@ -62,6 +62,12 @@ impl<'a> Comparison<'a> {
         self.spread(index, name).map(|spread| spread.median)
     }
 
+    /// The unit of a figure that some server has.
+    pub(super) fn unit(&self, name: &str) -> Option<String> {
+        let figure = self.figures().into_iter().find(|figure| figure["name"] == name)?;
+        figure["unit"].as_str().map(str::to_owned)
+    }
+
     fn spread(&self, index: usize, name: &str) -> Option<Spread> {
         let value = |report: &Value| {
             let figures = report["figures"].as_array()?;
@@ -211,7 +217,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// A ratio in 14 columns, with three digits that say something.
-fn ratio(ratio: f64) -> String {
+pub(super) fn ratio(ratio: f64) -> String {
     let digits = match ratio {
         100.0.. => 0,
         10.0.. => 1,

@@ -17,6 +17,7 @@ use crate::fetch::{Fetched, Fetcher, Url};
 use crate::pace::Pace;
 use crate::peer::Publisher;
 use crate::plan::Plan;
+use crate::procfs::Usage;
 use crate::receiver::{Goal, Receivers, Timing, histogram};
 use crate::route_set::{RouteSet, Views};
 
@@ -121,6 +122,11 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
     }
     sent.used.tell(report, delivered.max(1.0), seconds);
+    let updates = (f64::from(options.rate) * seconds).max(1.0);
+    let Usage { voluntary, involuntary, .. } = sent.used.server;
+    let switches = (voluntary + involuntary) as f64 / updates;
+    report.add("server context switches per update", switches, "");
+    report.add("server sleeps per update", voluntary as f64 / updates, "");
     if let Some(Fetched { pages, bytes }) = fetched {
         report.add("pages fetched", pages as f64, "");
         report.add("bytes fetched", bytes as f64, "");

@@ -1,0 +1,300 @@
+//! All workloads that the reflector's cost is judged by, one after another, in one command.
+//!
+//! Each is a comparison as that of `compare`: the repeater, the reflector with two numbers of shards and,
+//! if one is given, an older reflector with the same, in turn.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::contender::Contender;
+use super::one;
+use super::told::{self, Comparison};
+use super::workloads::{self, Base, Measure, Workload};
+use crate::args::Common;
+use crate::live;
+use crate::report::{show, text, write};
+use crate::scenarios::{duration, seconds};
+
+/// Flags of `suite`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// An older reflector to compare with the one of --binary
+    #[arg(long, value_name = "FILE")]
+    old: Option<PathBuf>,
+
+    /// Workloads whose name contains this; may be repeated [default: all]
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+
+    /// How often each server has its turn at each workload
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+
+    /// Seconds to measure in each run
+    #[arg(short, long, value_name = "D", default_value_t = 3.0, value_parser = duration)]
+    duration: f64,
+
+    /// Seconds before that
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    warm_up: f64,
+
+    /// Fail when a ratio is above its limit
+    #[arg(long)]
+    check: bool,
+}
+
+/// A workload that has run.
+#[derive(Debug)]
+struct Done {
+    name: &'static str,
+    json: Value,
+    rows: Vec<Row>,
+}
+
+/// What became of one figure.
+#[derive(Debug)]
+struct Row {
+    measure: Measure,
+    unit: String,
+    cells: Vec<Cell>,
+}
+
+/// That of one server.
+#[derive(Debug)]
+struct Cell {
+    server: String,
+    median: f64,
+    ratio: Option<f64>,
+    limit: Option<f64>,
+}
+
+impl Cell {
+    fn holds(&self) -> Option<bool> {
+        self.limit.map(|limit| self.ratio.is_some_and(|ratio| ratio <= limit))
+    }
+}
+
+/// Runs the workloads and tells what they cost.
+///
+/// # Errors
+/// One sentence, when no workload is meant, a run fails, the file can't be written, or a limit is to be
+/// checked and does not hold. What was measured before a run that fails is told all the same.
+pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
+    if common.target.is_some() {
+        return Err("suite starts its servers: name them with --binary and --old".into());
+    }
+    if common.report.is_some() {
+        return Err("suite writes no page: write --json, or use compare for one workload".into());
+    }
+    let mut meant = workloads::all();
+    let is_meant = |name: &str| options.only.iter().any(|text| name.contains(text.as_str()));
+    meant.retain(|workload| options.only.is_empty() || is_meant(workload.name));
+    if meant.is_empty() {
+        let names: Vec<_> = workloads::all().iter().map(|workload| workload.name).collect();
+        return Err(format!("--only means none of '{}'", names.join("', '")));
+    }
+    let mut done = Vec::new();
+    let mut failure = None;
+    for workload in meant {
+        match measure(common, options, &workload) {
+            Ok(one) => done.push(one),
+            Err(error) => {
+                failure = Some(format!("{}: {error}", workload.name));
+                break;
+            }
+        }
+    }
+    show(&as_text(&done, options.rounds));
+    if let Some(file) = &common.json {
+        write(file, &format!("{:#}\n", as_json(&done, options.rounds, failure.is_none())))?;
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let cells = done.iter().flat_map(|done| &done.rows).flat_map(|row| &row.cells);
+    let above = cells.filter(|cell| cell.holds() == Some(false)).count();
+    match above {
+        1.. if options.check => Err(format!("{above} figures are above their limits")),
+        _ => Ok(()),
+    }
+}
+
+/// The servers of a workload: the repeater, then what is judged, then what is older.
+fn servers(common: &Common, options: &Options, workload: &Workload) -> Vec<Contender> {
+    let arguments = vec!["--spawn=repeater".to_owned()];
+    let mut servers = vec![Contender { name: "repeater".to_owned(), arguments }];
+    let old = options.old.as_ref().map(|old| ("old, ", Some(old)));
+    for (prefix, binary) in std::iter::once(("", common.binary.as_ref())).chain(old) {
+        for shards in workload.shards {
+            let mut arguments = vec!["--spawn=reflector".to_owned()];
+            arguments.extend(binary.map(|path| format!("--binary={}", path.display())));
+            arguments.extend(["--server-arg=--shards".into(), format!("--server-arg={shards}")]);
+            arguments.extend(common.server_args.iter().map(|each| format!("--server-arg={each}")));
+            let plural = if shards == 1 { "" } else { "s" };
+            servers.push(Contender { name: format!("{prefix}{shards} shard{plural}"), arguments });
+        }
+    }
+    servers
+}
+
+/// Runs one workload against its servers in turn.
+fn measure(common: &Common, options: &Options, workload: &Workload) -> Result<Done, String> {
+    let servers = servers(common, options, workload);
+    let mut scenario = workload.scenario();
+    scenario.push(format!("--duration={}", options.duration));
+    scenario.push(format!("--warm-up={}", options.warm_up));
+    let mut seen = Comparison::new(&scenario, &servers);
+    for round in 1..=options.rounds {
+        for (index, server) in servers.iter().enumerate() {
+            let Workload { name, .. } = workload;
+            live::say(&format!("{name}: round {round} of {}: {}", options.rounds, server.name));
+            let result = one(common, &scenario, server)
+                .map_err(|error| format!("{} failed in round {round}: {error}", server.name))?;
+            seen.add(index, result);
+        }
+    }
+    let rows = workload.measures.iter().map(|measure| row(&seen, &servers, *measure));
+    let rows = rows.collect::<Result<_, _>>()?;
+    Ok(Done { name: workload.name, json: seen.json(&[]), rows })
+}
+
+/// What became of a figure. Servers stand as [`servers`] has them: the repeater, then pairs.
+fn row(seen: &Comparison<'_>, servers: &[Contender], measure: Measure) -> Result<Row, String> {
+    let unit =
+        seen.unit(measure.figure).ok_or_else(|| format!("no run has '{}'", measure.figure))?;
+    let median = |index| seen.median(index, measure.figure);
+    let cell = |(index, server): (usize, &Contender)| {
+        let own = median(index)?;
+        // Both of a pair are divided by the first of it.
+        let (pair, place) = (index.saturating_sub(1) / 2, index.saturating_sub(1) % 2);
+        let base = match measure.base {
+            Base::Repeater => median(0),
+            Base::OneShard if index > 0 => median(1 + 2 * pair),
+            Base::One if index > 0 => Some(1.0),
+            Base::OneShard | Base::One => None,
+        };
+        let is_judged = index > 0 && pair == 0;
+        Some(Cell {
+            server: server.name.clone(),
+            median: own,
+            ratio: base.map(|base| own / base),
+            limit: measure.limits[place].filter(|_| is_judged),
+        })
+    };
+    Ok(Row { measure, unit, cells: servers.iter().enumerate().filter_map(cell).collect() })
+}
+
+/// For people: a table for each set of servers.
+fn as_text(done: &[Done], rounds: u16) -> String {
+    let mut out = format!(
+        "\nmedians of {rounds} interleaved rounds; behind each the ratio to the repeater's or, below, \
+         to that with one shard; ! is above the limit\n"
+    );
+    let mut before: Vec<&str> = Vec::new();
+    for (done, row) in done.iter().flat_map(|done| done.rows.iter().map(move |row| (done, row))) {
+        let servers: Vec<_> = row.cells.iter().map(|cell| cell.server.as_str()).collect();
+        if servers != before {
+            out += &format!("\n{:<78}", "");
+            servers.iter().for_each(|server| out += &format!("{server:>17}"));
+            out += "  at most\n";
+            before = servers;
+        }
+        let label = format!("{}: {}, {}", done.name, row.measure.figure, row.unit);
+        out += &format!("{:<78}", label.trim_end_matches(", "));
+        for cell in &row.cells {
+            let ratio = cell.ratio.filter(|_| row.measure.base != Base::One);
+            let ratio = ratio.map_or_else(String::new, told::ratio);
+            let ratio = ratio.trim();
+            let mark = if cell.holds() == Some(false) { "!" } else { " " };
+            out += &format!("{:>10}{ratio:>6}{mark}", text::number(cell.median).trim());
+        }
+        let limits = row.measure.limits.iter().flatten().map(f64::to_string);
+        out += &format!("  {}\n", limits.collect::<Vec<_>>().join(", "));
+    }
+    out
+}
+
+/// For programs; README.md describes it.
+fn as_json(done: &[Done], rounds: u16, verified: bool) -> Value {
+    let workload = |done: &Done| {
+        let measures = done.rows.iter().map(|row| {
+            let servers = row.cells.iter().map(|cell| {
+                json!({
+                    "name": cell.server,
+                    "median": cell.median,
+                    "ratio": cell.ratio,
+                    "limit": cell.limit,
+                    "holds": cell.holds(),
+                })
+            });
+            let base = match row.measure.base {
+                Base::Repeater => "repeater",
+                Base::OneShard => "one shard",
+                Base::One => "",
+            };
+            json!({
+                "figure": row.measure.figure,
+                "unit": row.unit,
+                "base": base,
+                "servers": servers.collect::<Vec<_>>(),
+            })
+        });
+        json!({
+            "name": done.name,
+            "measures": measures.collect::<Vec<_>>(),
+            "comparison": done.json,
+        })
+    };
+    json!({
+        "kind": "suite",
+        "arguments": std::env::args().skip(1).collect::<Vec<_>>(),
+        "rounds": rounds,
+        "machine": crate::machine::describe(),
+        "workloads": done.iter().map(workload).collect::<Vec<_>>(),
+        "verified": verified,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row_of(values: [f64; 5], base: Base) -> Row {
+        let server = |number: usize| Contender { name: number.to_string(), arguments: Vec::new() };
+        let servers: Vec<_> = (0..values.len()).map(server).collect();
+        let mut seen = Comparison::new(&[], &servers);
+        for (index, value) in values.into_iter().enumerate() {
+            seen.add(index, json!({ "figures": [{ "name": "f", "value": value, "unit": "ns" }] }));
+        }
+        row(&seen, &servers, Measure { figure: "f", base, limits: [Some(1.5), Some(2.0)] }).unwrap()
+    }
+
+    fn ratios(row: &Row) -> Vec<Option<f64>> {
+        row.cells.iter().map(|cell| cell.ratio).collect()
+    }
+
+    #[test]
+    fn only_what_is_new_is_judged() {
+        let row = row_of([10.0, 15.0, 21.0, 100.0, 200.0], Base::Repeater);
+        let holds: Vec<_> = row.cells.iter().map(Cell::holds).collect();
+        assert_eq!(holds, [None, Some(true), Some(false), None, None]);
+        assert_eq!(ratios(&row), [1.0, 1.5, 2.1, 10.0, 20.0].map(Some));
+    }
+
+    #[test]
+    fn many_shards_are_divided_by_one_shard_of_the_same_binary() {
+        let row = row_of([10.0, 15.0, 45.0, 100.0, 300.0], Base::OneShard);
+        assert_eq!(ratios(&row), [None, Some(1.0), Some(3.0), Some(1.0), Some(3.0)]);
+        assert_eq!(row.cells[2].holds(), Some(false));
+    }
+
+    #[test]
+    fn workloads_are_told_apart() {
+        let mut names: Vec<_> = workloads::all().iter().map(|workload| workload.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), workloads::all().len());
+    }
+}
