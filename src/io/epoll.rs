@@ -7,13 +7,16 @@
 use std::io::{self, IoSlice, Read as _};
 use std::marker::PhantomData;
 use std::net::Shutdown;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
 
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::{OutBuf, SLICES_MAX};
+use super::sending::State;
+use super::{OutBuf, SLICES_MAX, Sending};
 
 #[derive(Debug)]
 pub(super) struct EpollStream {
@@ -31,12 +34,17 @@ impl EpollStream {
         &self.socket
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        if ready.is_error() {
-            return self.socket.take_error()?.map_or(Ok(()), Err);
+    /// What breaks a connection makes it readable as well.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.socket.poll_read_ready(cx))?;
+        // It is ready, so this waits for nothing: it only tells for what.
+        let ready = pin!(self.socket.ready(Interest::READABLE | Interest::ERROR));
+        if let Poll::Ready(ready) = ready.poll(&mut Context::from_waker(Waker::noop()))
+            && ready?.is_error()
+        {
+            return Poll::Ready(self.socket.take_error()?.map_or(Ok(()), Err));
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -48,7 +56,7 @@ impl EpollStream {
         (&*SockRef::from(&self.socket)).read(buffer)
     }
 
-    pub(super) fn try_send(&self, buffer: &OutBuf, from: usize, eor: bool) -> io::Result<usize> {
+    fn try_send(&self, buffer: &OutBuf, from: usize, eor: bool) -> io::Result<usize> {
         if let OutBuf::Shared(bytes) = buffer {
             return try_send(&self.socket, bytes.get(from..).unwrap_or_default(), eor);
         }
@@ -64,17 +72,28 @@ impl EpollStream {
         self.socket.try_io(Interest::WRITABLE, send)
     }
 
-    pub(super) async fn send(&self, buffer: &OutBuf, from: usize, eor: bool) -> io::Result<usize> {
-        if from >= buffer.len() {
-            return Ok(0);
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        sending: &mut Sending,
+    ) -> Poll<io::Result<usize>> {
+        let Sending { state: State::Here(buffer), from, eor } = sending else {
+            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // it is of the ring
+        };
+        if *from >= buffer.len() {
+            return Poll::Ready(Ok(0));
         }
         loop {
-            match self.try_send(buffer, from, eor) {
+            match self.try_send(buffer, *from, *eor) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.socket.writable().await?;
+                    ready!(self.socket.poll_write_ready(cx))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(n) => {
+                    *from += n;
+                    return Poll::Ready(Ok(n));
+                }
             }
         }
     }

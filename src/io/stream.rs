@@ -1,17 +1,18 @@
 //! A TCP connection of one shard, the same on both backends.
 //!
-//! Owns the descriptor. A session's reader and writer share it by reference: **one task waits
-//! for bytes and one task sends, never two of a kind at once** (the second would take the
-//! first's place in the queue of one). Bounds: at most two operations in flight, no memory
-//! beyond the buffer being sent.
+//! Owns the descriptor. **One task waits for bytes and one task sends**, which may be the same,
+//! **never two of a kind at once** (the second would take the first's place in the queue of one).
+//! Bounds: at most two operations in flight, no memory beyond the buffer being sent.
 //!
 //! It holds back nothing, splits and joins nothing and knows no deadline. To end what is pending,
 //! call [`Stream::shutdown`]; to give up a connection, drop it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::TcpStream;
+use std::task::{Context, Poll};
 
-use super::{Backend, OutBuf, TcpFacts, epoll, facts, low_water, uring};
+use super::{Backend, OutBuf, Sending, TcpFacts, epoll, facts, low_water, uring};
 
 /// How many bytes the kernel takes before it says "not now", beyond those in flight.
 ///
@@ -63,9 +64,18 @@ impl Stream {
     ///
     /// When the wait itself fails, or the connection is broken: what came before it broke stays unread.
     pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// [`Self::readable`] for a task that waits for other things as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::readable`].
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.0 {
-            Inner::Epoll(stream) => stream.readable().await,
-            Inner::Uring(stream) => stream.readable().await,
+            Inner::Epoll(stream) => stream.poll_readable(cx),
+            Inner::Uring(stream) => stream.poll_readable(cx),
         }
     }
 
@@ -94,22 +104,6 @@ impl Stream {
         }
     }
 
-    /// Sends at once what the kernel takes, if this backend sends by system call; the ring
-    /// doesn't: a send there costs less together with others.
-    ///
-    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
-    /// all (`MSG_EOR`, Linux).
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock`, also on a stream whose readiness isn't known yet: use [`Self::send`]. Else what broke the connection.
-    pub fn try_send(&self, buffer: &OutBuf, eor: bool) -> io::Result<usize> {
-        match &self.0 {
-            Inner::Epoll(stream) => stream.try_send(buffer, 0, eor),
-            Inner::Uring(_) => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
     /// Sends `buffer[from..]` with one operation: the kernel may take only a part, and says how
     /// much. Waits while it takes nothing. The buffer comes back in any case.
     ///
@@ -124,12 +118,29 @@ impl Stream {
         from: usize,
         eor: bool,
     ) -> (io::Result<usize>, OutBuf) {
+        let mut sending = Sending::new(buffer, from, eor);
+        let result = poll_fn(|cx| self.poll_send(cx, &mut sending)).await;
+        (result, sending.into_buffer().unwrap_or_else(|| Vec::new().into()))
+    }
+
+    /// One operation of a write: sends what the kernel takes, once it takes anything, and says how
+    /// much. The rest needs another one. 0 when there was nothing left.
+    ///
+    /// By system call the operation is over at once if the kernel has room. On the ring it goes out
+    /// with others, and `cx` is woken when it is over. A `Sending` with an operation in flight may be
+    /// dropped, as the future of [`Self::send`] may.
+    ///
+    /// # Errors
+    ///
+    /// What broke the connection.
+    pub fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        sending: &mut Sending,
+    ) -> Poll<io::Result<usize>> {
         match &self.0 {
-            Inner::Epoll(stream) => {
-                let result = stream.send(&buffer, from, eor).await;
-                (result, buffer)
-            }
-            Inner::Uring(stream) => stream.send(buffer, from, eor).await,
+            Inner::Epoll(stream) => stream.poll_send(cx, sending),
+            Inner::Uring(stream) => stream.poll_send(cx, sending),
         }
     }
 

@@ -23,14 +23,13 @@
 //!   kernel holds the open file itself.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io::{self, Read as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use io_uring::{cqueue, opcode, squeue, types};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
@@ -39,7 +38,8 @@ use super::epoll::send_flags;
 pub(super) use super::probe::available;
 pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
-use super::{OutBuf, SLICES_MAX};
+use super::sending::State;
+use super::{OutBuf, SLICES_MAX, Sending};
 
 /// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
 /// are, POLLRDHUP is one when asked for.
@@ -50,7 +50,17 @@ const ERROR: usize = libc::POLLERR.cast_unsigned() as usize;
 pub(super) struct UringStream {
     socket: Rc<TcpStream>,
     readable: PollSlot,
-    writable: PollSlot,
+    /// Rarely one.
+    writable: RefCell<Option<Box<PollSlot>>>,
+}
+
+/// A SEND or SENDMSG in flight.
+pub(super) struct Operation(InFlightOneshot<SendData, SendDone>);
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operation").finish_non_exhaustive()
+    }
 }
 
 impl UringStream {
@@ -59,7 +69,7 @@ impl UringStream {
         Ok(Self {
             socket: Rc::new(socket),
             readable: PollSlot::default(),
-            writable: PollSlot::default(),
+            writable: RefCell::default(),
         })
     }
 
@@ -67,35 +77,53 @@ impl UringStream {
         &self.socket
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.readable.poll(&self.socket, READABLE, cx)).await
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.readable.poll(&self.socket, READABLE, cx)
     }
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self.socket).read(buffer)
     }
 
-    pub(super) async fn send(
+    pub(super) fn poll_send(
         &self,
-        mut buffer: OutBuf,
-        from: usize,
-        eor: bool,
-    ) -> (io::Result<usize>, OutBuf) {
-        if from >= buffer.len() {
-            return (Ok(0), buffer);
-        }
+        cx: &mut Context<'_>,
+        sending: &mut Sending,
+    ) -> Poll<io::Result<usize>> {
+        let Sending { state, from, eor } = sending;
         loop {
-            let result;
-            (result, buffer) = submit_send(&self.socket, buffer, from, eor).await;
+            let mut writable = self.writable.borrow_mut();
+            if let Some(waits) = &*writable {
+                let ready = ready!(waits.poll(&self.socket, WRITABLE, cx));
+                *writable = None;
+                ready?;
+            }
+            drop(writable);
+            *state = match std::mem::replace(state, State::Changing) {
+                State::Here(buffer) if *from >= buffer.len() => {
+                    *state = State::Here(buffer);
+                    return Poll::Ready(Ok(0));
+                }
+                State::Here(buffer) => {
+                    State::InFlight(Operation(submit_send(&self.socket, buffer, *from, *eor)))
+                }
+                other => other,
+            };
+            let State::InFlight(Operation(operation)) = state else {
+                return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // never left so
+            };
+            let (result, buffer) = ready!(Pin::new(operation).poll(cx));
+            *state = State::Here(buffer);
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let ready = poll_fn(|cx| self.writable.poll(&self.socket, WRITABLE, cx)).await;
-                    if let Err(error) = ready {
-                        return (Err(error), buffer);
-                    }
+                    *self.writable.borrow_mut() = Some(Box::default());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return (result, buffer),
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(n) => {
+                    *from += n;
+                    return Poll::Ready(Ok(n));
+                }
             }
         }
     }

@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpStream;
+use std::task::{Context, Poll};
 
-use super::OutBuf;
+use super::Sending;
 use super::choice::Unavailable;
 
 pub(super) fn available() -> Result<(), Unavailable> {
@@ -33,6 +34,9 @@ pub(super) fn unsupported() -> io::Error {
 #[derive(Debug)]
 pub(super) struct UringStream(Infallible);
 
+#[derive(Debug)]
+pub(super) struct Operation(#[expect(dead_code, reason = "there is none")] Infallible);
+
 impl UringStream {
     pub(super) fn new(_socket: TcpStream) -> io::Result<Self> {
         Err(unsupported())
@@ -42,8 +46,7 @@ impl UringStream {
         match self.0 {}
     }
 
-    #[expect(clippy::unused_async, reason = "the twin of an async method")]
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(super) fn poll_readable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.0 {}
     }
 
@@ -51,13 +54,11 @@ impl UringStream {
         match self.0 {}
     }
 
-    #[expect(clippy::unused_async, reason = "the twin of an async method")]
-    pub(super) async fn send(
+    pub(super) fn poll_send(
         &self,
-        _buffer: OutBuf,
-        _from: usize,
-        _eor: bool,
-    ) -> (io::Result<usize>, OutBuf) {
+        _cx: &mut Context<'_>,
+        _sending: &mut Sending,
+    ) -> Poll<io::Result<usize>> {
         match self.0 {}
     }
 

@@ -1,59 +1,183 @@
-//! One connection: a task that reads and a task that writes, around one socket.
+//! One connection: a task that reads and writes, around one socket.
 //!
-//! Both borrow the shard only between awaits. The reader reads at most [`READ_MAX`](crate::shard::READ_MAX) bytes per turn,
-//! which is a connection's budget: a publisher that always has more takes its turns with the others.
-//! The writer has one write in flight; where the kernel can be asked without waiting, the turn
-//! itself writes ([`Connection::kick`]) and the task only steps in when the socket is full.
+//! It borrows the shard only between awaits. A read takes at most [`READ_MAX`](crate::shard::READ_MAX) bytes
+//! per turn, which is a connection's budget: a publisher that always has more takes its turns with the
+//! others. One write is in flight at a time. The turn itself begins it ([`Connection::kick`]), and the
+//! task only steps in when the kernel does not take it at once.
+//!
+//! An idle connection holds no buffer and no timer, and its task nothing but references.
 //!
 //! A connection ends in one way only: the shard lists it as closed, the driver shuts the socket
-//! down, which ends whatever either task waits for, and both return.
+//! down, and the task ends.
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use tokio::time::Sleep;
 
 use super::access::Place;
 use super::driver::Core;
-use super::event::Event;
 use super::follow::Follower;
 use super::lobby::Seat;
-use crate::io::{OutBuf, Stream, yield_turn};
+use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
-
-/// A write that the socket has not taken whole.
-#[derive(Debug)]
-struct Pending {
-    bytes: OutBuf,
-    from: usize,
-    record: bool,
-}
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) slot: Slot,
+    is_closed: Cell<bool>,
+    /// Whether a KEEPALIVE wakes nobody.
+    is_held: Cell<bool>,
+    /// Whether the shard reads on, after a pause.
+    is_resumed: Cell<bool>,
+    /// Whether there may be something to write.
+    may_write: Cell<bool>,
     pub(super) remote: SocketAddr,
     stream: Stream,
     /// Counts for its source for as long as this lives.
     _place: Place,
     /// Among those that wait for a HELLO, or the sessions.
     pub(super) seat: Seat,
-    is_closed: Cell<bool>,
-    /// Whether a KEEPALIVE wakes nobody.
-    is_held: Cell<bool>,
-    /// Tells the reader that it may read again.
-    pub(super) resume: Event,
-    /// Tells the writer that there is something to do.
-    write: Event,
-    pending: RefCell<Option<Pending>>,
+    /// The task's; none before it has begun.
+    waker: OnceCell<Waker>,
+    /// The write in flight.
+    sending: RefCell<Option<Sending>>,
     /// Reads along, if somebody follows the session.
     pub(super) follower: RefCell<Option<Box<Follower>>>,
+}
+
+/// What a connection's task does next about reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reading {
+    /// Waits for bytes.
+    Waits,
+    /// Reads: there is likely more.
+    HasMore,
+    /// Waits for the shard to take more.
+    IsPaused,
+    HasEnded,
+}
+
+/// Serves a connection until it has been closed.
+#[derive(Debug)]
+pub(super) struct Task {
+    connection: Rc<Connection>,
+    core: Rc<Core>,
+    reading: Reading,
+    /// Nothing more can be written.
+    is_broken: bool,
+    /// The pause before the next write of a peer that is paced.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Task {
+    pub(super) fn new(connection: Rc<Connection>, core: Rc<Core>) -> Self {
+        Self { connection, core, reading: Reading::Waits, is_broken: false, pause: None }
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // It stays the same for a task's life.
+        self.connection.waker.get_or_init(|| cx.waker().clone());
+        self.read(cx);
+        self.write(cx);
+        // Only the driver's word that it knows frees the slot: what it still has to say about this
+        // session must not be said about the next one.
+        if !self.connection.is_closed.get() {
+            return Poll::Pending;
+        }
+        self.core.released(self.connection.slot);
+        Poll::Ready(())
+    }
+}
+
+impl Task {
+    /// Reads once, if there is something.
+    fn read(&mut self, cx: &mut Context<'_>) {
+        let Self { connection, core, reading, .. } = self;
+        loop {
+            if connection.is_closed.get() {
+                *reading = Reading::HasEnded;
+            }
+            let ready = match reading {
+                Reading::HasEnded => return,
+                Reading::IsPaused if !connection.is_resumed.take() => return,
+                Reading::IsPaused | Reading::HasMore => connection.stream.check(),
+                Reading::Waits => match connection.stream.poll_readable(cx) {
+                    Poll::Ready(ready) => ready,
+                    Poll::Pending => return,
+                },
+            };
+            let ready = ready.map_err(|error| CloseReason::Connection(error.kind()));
+            *reading = match ready.and_then(|()| connection.read_once(core)) {
+                Err(reason) => {
+                    connection.fail(core, reason);
+                    Reading::HasEnded
+                }
+                Ok((_, Flow::Closed)) => Reading::HasEnded,
+                Ok((_, Flow::Pause)) => Reading::IsPaused,
+                Ok((0, Flow::Continue)) => Reading::Waits,
+                // There may be more: let the others have their turn first.
+                Ok((n, Flow::Continue)) => {
+                    cx.waker().wake_by_ref();
+                    *reading = if n >= READ_MIN { Reading::HasMore } else { Reading::Waits };
+                    return;
+                }
+            };
+        }
+    }
+
+    /// Writes for as long as the socket takes it and there is something to write.
+    fn write(&mut self, cx: &mut Context<'_>) {
+        let Self { connection, core, is_broken, pause, .. } = self;
+        while !connection.is_closed.get() && !*is_broken {
+            match connection.poll_sending(core, cx) {
+                Poll::Pending => return,
+                Poll::Ready(Err(reason)) => {
+                    connection.fail(core, reason);
+                    *is_broken = true;
+                    return;
+                }
+                Poll::Ready(Ok(is_done)) => {
+                    if is_done {
+                        connection.may_write.set(true);
+                        let shard = core.shard.borrow();
+                        if shard.wants_turn() || shard.awaits_writes() || shard.has_outgoing() {
+                            core.wake.set();
+                        }
+                    }
+                }
+            }
+            if let Some(sleep) = pause {
+                // News may be what goes out of turn.
+                if !connection.may_write.get() && sleep.as_mut().poll(cx).is_pending() {
+                    return;
+                }
+                *pause = None;
+            } else if !connection.may_write.get() {
+                return;
+            }
+            connection.may_write.set(false);
+            match connection.next_write(core) {
+                Write::Nothing => return,
+                Write::Bytes { bytes, record } => connection.begin(bytes, record),
+                Write::WaitUntil(then) => {
+                    let wait = then.since(core.now()).max(Duration::from_millis(1));
+                    *pause = Some(Box::pin(tokio::time::sleep(wait)));
+                }
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -66,15 +190,16 @@ impl Connection {
     ) -> Self {
         Self {
             slot,
+            is_closed: Cell::new(false),
+            is_held: Cell::new(false),
+            is_resumed: Cell::new(false),
+            may_write: Cell::new(false),
             remote,
             stream,
             _place: place,
             seat,
-            is_closed: Cell::new(false),
-            is_held: Cell::new(false),
-            resume: Event::default(),
-            write: Event::default(),
-            pending: RefCell::new(None),
+            waker: OnceCell::new(),
+            sending: RefCell::new(None),
             follower: RefCell::new(None),
         }
     }
@@ -83,12 +208,24 @@ impl Connection {
         self.is_closed.get()
     }
 
-    /// Ends both tasks.
+    fn wake(&self) {
+        // A task that has not begun looks at everything when it does.
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Ends the task.
     pub(super) fn shut_down(&self) {
         self.is_closed.set(true);
         self.stream.shutdown();
-        self.resume.set();
-        self.write.set();
+        self.wake();
+    }
+
+    /// The shard takes more from this peer.
+    pub(super) fn resume(&self) {
+        self.is_resumed.set(true);
+        self.wake();
     }
 
     /// What the kernel says about the connection.
@@ -123,84 +260,33 @@ impl Connection {
         }
     }
 
-    /// Writes what the shard has for this peer, as far as that needs no waiting.
+    /// Begins to write what the shard has for this peer.
     pub(super) fn kick(&self, core: &Core) {
-        if !core.writes_inline || self.pending.borrow().is_some() {
-            self.write.set();
+        let is_free = self.sending.borrow().is_none();
+        let Some(waker) = self.waker.get().filter(|_| is_free) else {
+            // The task goes on when it has begun, or when what is in flight is done.
+            self.may_write.set(true);
             return;
-        }
-        let now = core.now();
-        let mut shard = core.shard.borrow_mut();
-        match shard.next_write(now, self.slot, &mut || self.sight()) {
+        };
+        match self.next_write(core) {
             Write::Nothing => {}
-            Write::WaitUntil(_) => self.write.set(),
+            Write::WaitUntil(_) => {
+                self.may_write.set(true); // the task has the clock
+                waker.wake_by_ref();
+            }
             Write::Bytes { bytes, record } => {
-                self.is_sent(&bytes);
-                let sent = self.stream.try_send(&bytes, record).unwrap_or(0);
-                if sent == bytes.len() {
-                    shard.written(now, self.slot, bytes);
-                } else {
-                    // An error shows again when the task sends the rest.
-                    *self.pending.borrow_mut() = Some(Pending { bytes, from: sent, record });
-                    self.write.set();
+                self.begin(bytes, record);
+                let done = self.poll_sending(core, &mut Context::from_waker(waker));
+                if let Poll::Ready(Err(reason)) = done {
+                    self.fail(core, reason);
                 }
             }
         }
-    }
-
-    /// Serves the connection until it has been closed.
-    pub(super) async fn run(self: Rc<Self>, core: Rc<Core>) {
-        let mut read = pin!(self.read(&core));
-        let mut write = pin!(self.write(&core));
-        let (mut reads, mut writes) = (true, true);
-        poll_fn(|cx| {
-            reads = reads && read.as_mut().poll(cx).is_pending();
-            writes = writes && write.as_mut().poll(cx).is_pending();
-            if reads || writes { Poll::Pending } else { Poll::Ready(()) }
-        })
-        .await;
-        // Only the driver's word that it knows frees the slot: what it still has to say about this
-        // session must not be said about the next one.
-        while !self.is_closed.get() {
-            self.write.wait().await;
-        }
-        core.released(self.slot);
     }
 
     fn fail(&self, core: &Core, reason: CloseReason) {
         core.shard.borrow_mut().close(self.slot, reason);
         core.wake.set();
-    }
-
-    async fn read(&self, core: &Core) {
-        // Whether there is likely more, which needs no waiting.
-        let mut has_more = false;
-        while !self.is_closed.get() {
-            let ready = match has_more {
-                true => self.stream.check(),
-                false => self.stream.readable().await,
-            };
-            if let Err(error) = ready {
-                return self.fail(core, CloseReason::Connection(error.kind()));
-            }
-            if self.is_closed.get() {
-                continue;
-            }
-            has_more = match self.read_once(core) {
-                Err(reason) => return self.fail(core, reason),
-                Ok((_, Flow::Closed)) => return,
-                Ok((_, Flow::Pause)) => {
-                    self.resume.wait().await;
-                    true
-                }
-                Ok((0, Flow::Continue)) => false,
-                // There may be more: let the others have their turn first.
-                Ok((n, Flow::Continue)) => {
-                    yield_turn().await;
-                    n >= READ_MIN
-                }
-            };
-        }
     }
 
     /// Reads what is there, up to the budget.
@@ -234,37 +320,6 @@ impl Connection {
         core.shard.borrow_mut().received(core.now(), self.slot, bytes)
     }
 
-    async fn write(&self, core: &Core) {
-        loop {
-            self.write.wait().await;
-            loop {
-                if self.is_closed.get() {
-                    return;
-                }
-                let pending = self.pending.borrow_mut().take();
-                let pending = match pending {
-                    Some(pending) => pending,
-                    None => match self.next_write(core) {
-                        Write::Bytes { bytes, record } => Pending { bytes, from: 0, record },
-                        Write::Nothing => break,
-                        Write::WaitUntil(then) => {
-                            let wait = then.since(core.now()).max(Duration::from_millis(1));
-                            let sleep = tokio::time::sleep(wait);
-                            tokio::select! {
-                                () = sleep => {}
-                                () = self.write.wait() => {}
-                            }
-                            continue;
-                        }
-                    },
-                };
-                if let Err(error) = self.send(core, pending).await {
-                    return self.fail(core, CloseReason::Connection(error.kind()));
-                }
-            }
-        }
-    }
-
     fn next_write(&self, core: &Core) -> Write {
         let now = core.now();
         let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.sight());
@@ -281,23 +336,25 @@ impl Connection {
         }
     }
 
-    async fn send(&self, core: &Core, pending: Pending) -> std::io::Result<()> {
-        let Pending { mut bytes, mut from, record } = pending;
-        while from < bytes.len() {
-            let (result, given_back) = self.stream.send(bytes, from, record).await;
-            bytes = given_back;
-            match result {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => from += n,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    fn begin(&self, bytes: OutBuf, record: bool) {
+        *self.sending.borrow_mut() = Some(Sending::new(bytes, 0, record));
+    }
+
+    /// Ready when nothing is in flight any more, with whether anything was. `cx` must be the task's.
+    fn poll_sending(&self, core: &Core, cx: &mut Context<'_>) -> Poll<Result<bool, CloseReason>> {
+        let mut place = self.sending.borrow_mut();
+        let Some(sending) = &mut *place else { return Poll::Ready(Ok(false)) };
+        while !sending.is_done() {
+            let kind = match ready!(self.stream.poll_send(cx, sending)) {
+                Ok(0) => ErrorKind::WriteZero,
+                Ok(_) => continue,
+                Err(error) => error.kind(),
+            };
+            return Poll::Ready(Err(CloseReason::Connection(kind)));
         }
-        let mut shard = core.shard.borrow_mut();
-        shard.written(core.now(), self.slot, bytes);
-        if shard.wants_turn() || shard.awaits_writes() || shard.has_outgoing() {
-            core.wake.set();
+        if let Some(bytes) = place.take().and_then(Sending::into_buffer) {
+            core.shard.borrow_mut().written(core.now(), self.slot, bytes);
         }
-        Ok(())
+        Poll::Ready(Ok(true))
     }
 }

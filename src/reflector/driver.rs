@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::access::{AccessList, Place};
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
@@ -91,8 +91,6 @@ pub(super) struct Core {
     /// What connections read into.
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
-    /// Whether sends need not go through a task.
-    pub(super) writes_inline: bool,
     began: Instant,
     gauge: Arc<Gauge>,
     service: Arc<Service>,
@@ -167,7 +165,6 @@ async fn drive(seed: Seed, alarm: Alarm) {
         wake: Event::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
-        writes_inline: backend == Backend::Epoll,
         began,
         gauge,
         service,
@@ -318,7 +315,7 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     }
     for slot in shard.take_resumed() {
         if let Some(connection) = core.connection(slot) {
-            connection.resume.set();
+            connection.resume();
         }
     }
     port.flush(&mut shard);
@@ -392,7 +389,7 @@ fn serve(
     }
     connections[slot as usize] = Some(Rc::clone(&connection));
     drop(connections);
-    tokio::task::spawn_local(connection.run(Rc::clone(core)));
+    tokio::task::spawn_local(connection::Task::new(connection, Rc::clone(core)));
 }
 
 /// The next turn tells the connections that are closed here.

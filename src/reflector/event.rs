@@ -1,7 +1,6 @@
 //! A flag that one task sets and another waits for, both on the same thread.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 /// Set any number of times, it wakes its one waiter once. Setting it costs nothing while it is
@@ -32,10 +31,5 @@ impl Event {
             *waiter = Some(cx.waker().clone());
         }
         Poll::Pending
-    }
-
-    /// Waits until it is set, and clears it.
-    pub(super) async fn wait(&self) {
-        poll_fn(|cx| self.poll(cx)).await;
     }
 }

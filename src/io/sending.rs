@@ -1,0 +1,52 @@
+//! A write that takes as many operations as the kernel needs to take its bytes.
+//!
+//! Owns the buffer, and the operation on the ring while one is in flight, so that whoever sends keeps
+//! one value from the first attempt to the last. Moved on by [`Stream::poll_send`](super::Stream::poll_send).
+//! Allocates nothing.
+
+use super::{OutBuf, uring};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Sending {
+    pub(super) state: State,
+    /// Bytes that the kernel has taken.
+    pub(super) from: usize,
+    /// Whether no later byte shares a segment with the last of these.
+    pub(super) eor: bool,
+}
+
+/// Who has the buffer.
+#[derive(Debug)]
+pub(super) enum State {
+    Here(OutBuf),
+    InFlight(uring::Operation),
+    /// Only while one of the others is made of the other.
+    Changing,
+}
+
+impl Sending {
+    /// A write of `buffer[from..]`.
+    ///
+    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
+    /// all (`MSG_EOR`, Linux).
+    #[must_use]
+    pub fn new(buffer: OutBuf, from: usize, eor: bool) -> Self {
+        Self { state: State::Here(buffer), from, eor }
+    }
+
+    /// Whether the kernel has taken everything.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(&self.state, State::Here(buffer) if self.from >= buffer.len())
+    }
+
+    /// The buffer; `None` while an operation is in flight.
+    #[must_use]
+    pub fn into_buffer(self) -> Option<OutBuf> {
+        match self.state {
+            State::Here(buffer) => Some(buffer),
+            State::InFlight(_) | State::Changing => None,
+        }
+    }
+}
