@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shards::{FAR, NEAR, NOW, VNI, connect, shard, subscribe, take_writes};
 use super::{routes, window};
-use crate::shard::{Delivery, Shard, Slot};
+use crate::shard::{Delivery, Shard};
 use crate::table::{Audience, Batch};
 use crate::wire::Action;
 
@@ -13,7 +13,6 @@ use crate::wire::Action;
 pub struct FanOut {
     shard: Shard,
     batch: Arc<Batch>,
-    ready: Vec<Slot>,
 }
 
 impl FanOut {
@@ -24,10 +23,9 @@ impl FanOut {
     #[must_use]
     pub fn new(subscribers: u64, updates: u32) -> Self {
         let (mut near, mut far) = (shard(NEAR), shard(FAR));
-        let mut ready = Vec::new();
         for peer in 0..subscribers {
             subscribe(&mut near, peer);
-            settle(&mut near, &mut far, &mut ready);
+            settle(&mut near, &mut far);
         }
         let publisher = connect(&mut far, subscribers);
         far.received(NOW, publisher, &window(VNI, Action::Add, &routes(updates)));
@@ -36,21 +34,21 @@ impl FanOut {
             let Delivery::Batch { batch, .. } = delivery else { return None };
             Some(batch)
         });
-        Self { shard: near, batch: batch.expect("a batch for the subscribers"), ready }
+        Self { shard: near, batch: batch.expect("a batch for the subscribers") }
     }
 
     /// Gives the batch to every subscriber, and takes all writes. Returns the bytes.
     pub fn round(&mut self) -> usize {
         let batch = Arc::clone(&self.batch);
         self.shard.deliveries(NOW, vec![Delivery::Batch { audience: Audience::Clients, batch }]);
-        take_writes(&mut self.shard, &mut self.ready)
+        take_writes(&mut self.shard)
     }
 }
 
 /// Carries parcels until both shards have nothing to say.
-fn settle(near: &mut Shard, far: &mut Shard, ready: &mut Vec<Slot>) {
+fn settle(near: &mut Shard, far: &mut Shard) {
     loop {
-        take_writes(near, ready);
+        take_writes(near);
         near.turn(NOW);
         let Some(requests) = near.take_requests(FAR) else { return };
         far.requests(requests);

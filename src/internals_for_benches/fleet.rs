@@ -30,7 +30,6 @@ pub struct Fleet {
     reads: Vec<Vec<Vec<u8>>>,
     next: usize,
     shape: Shape,
-    ready: Vec<Slot>,
 }
 
 impl Fleet {
@@ -39,7 +38,7 @@ impl Fleet {
     pub fn new(shape: Shape) -> Self {
         let settings = Settings { batch_delay: std::time::Duration::ZERO, ..Settings::default() };
         let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
-        let (mut ready, mut publishers, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut publishers, mut reads) = (Vec::new(), Vec::new());
         let routes = own_routes(shape.routes);
         for number in 0..shape.vnis {
             let vni = Vni(number + 1);
@@ -55,12 +54,12 @@ impl Fleet {
             let order = order(&routes, shape.is_scattered);
             for part in order.chunks(1000) {
                 shard.received(NOW, publisher, &window(vni, Action::Add, part));
-                settle(&mut shard, &mut ready);
+                settle(&mut shard);
             }
             reads.push(flaps(vni, &order, shape.updates));
         }
-        settle(&mut shard, &mut ready);
-        Self { shard, publishers, reads, next: 0, shape, ready }
+        settle(&mut shard);
+        Self { shard, publishers, reads, next: 0, shape }
     }
 
     /// One read of every VNI's publisher, to the last write. Returns the updates taken in.
@@ -68,7 +67,7 @@ impl Fleet {
         for (publisher, reads) in self.publishers.iter().zip(&self.reads) {
             self.shard.received(NOW, *publisher, &reads[self.next % reads.len()]);
         }
-        settle(&mut self.shard, &mut self.ready);
+        settle(&mut self.shard);
         self.next += 1;
         u64::from(self.shape.updates) * u64::from(self.shape.vnis)
     }
@@ -104,10 +103,10 @@ fn divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { divisor(b, a % b) }
 }
 
-fn settle(shard: &mut Shard, ready: &mut Vec<Slot>) {
+fn settle(shard: &mut Shard) {
     loop {
         shard.turn(NOW);
-        if take_writes(shard, ready) == 0 && !shard.has_ready() {
+        if take_writes(shard) == 0 {
             return;
         }
     }

@@ -13,7 +13,7 @@ use super::shards::{FAR, NEAR, NOW, VNI, connect, shard, subscribe, take_writes}
 use super::{routes, window};
 use crate::io::{Backend, LocalRuntime, allowed_cpus, pin_to, yield_turn};
 use crate::reflector::mesh::{Port, ports};
-use crate::shard::{Shard, Slot};
+use crate::shard::Shard;
 use crate::wire::Action;
 
 /// How long so many hops from one shard to the other take, rounded up to whole round trips.
@@ -85,27 +85,26 @@ async fn serve(mut port: Port, mut stopped: oneshot::Receiver<()>) {
 /// The shard of publisher and subscriber.
 async fn drive(mut port: Port, updates: u32, trips: u64) -> Duration {
     let mut shard = shard(NEAR);
-    let mut ready = Vec::new();
     subscribe(&mut shard, 1);
     let publisher = connect(&mut shard, 2);
     let routes = routes(updates);
     let windows = [Action::Add, Action::Remove].map(|action| window(VNI, action, &routes));
-    take_writes(&mut shard, &mut ready); // what was said in the handshakes
-    exchange(&mut shard, &mut port, &mut ready, 1).await; // the end of an empty table
+    take_writes(&mut shard); // what was said in the handshakes
+    exchange(&mut shard, &mut port, 1).await; // the end of an empty table
     let began = Instant::now();
     for window in windows.iter().cycle().take(usize::try_from(trips).unwrap_or(usize::MAX)) {
         shard.received(NOW, publisher, window);
-        exchange(&mut shard, &mut port, &mut ready, window.len()).await;
+        exchange(&mut shard, &mut port, window.len()).await;
     }
     began.elapsed()
 }
 
 /// Turns until the subscriber has been sent so many bytes.
-async fn exchange(shard: &mut Shard, port: &mut Port, ready: &mut Vec<Slot>, bytes: usize) {
+async fn exchange(shard: &mut Shard, port: &mut Port, bytes: usize) {
     let mut taken = 0;
     loop {
         turn(shard, port);
-        taken += take_writes(shard, ready);
+        taken += take_writes(shard);
         if taken >= bytes {
             return;
         }

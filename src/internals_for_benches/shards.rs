@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::shard::{Settings, Shard, Slot, Write};
+use crate::shard::{Output, Settings, Shard, Slot, Write};
 use crate::wire::{Capabilities, Extensions, Hello, Message, Vni};
 
 /// The one moment there is.
@@ -46,12 +46,13 @@ fn receive(shard: &mut Shard, slot: Slot, messages: &[Message]) {
 }
 
 /// Takes what peers should be sent, as sockets that take everything. Returns the bytes.
-pub(super) fn take_writes(shard: &mut Shard, ready: &mut Vec<Slot>) -> usize {
+pub(super) fn take_writes(shard: &mut Shard) -> usize {
     let mut taken = 0;
-    while shard.has_ready() {
-        shard.take_ready(ready);
-        for slot in ready.drain(..) {
-            if let Write::Bytes { bytes, .. } = shard.next_write(NOW, slot, &mut || None) {
+    while shard.outputs() > 0 {
+        while let Some(output) = shard.poll() {
+            if let Output::Ready(slot) = output
+                && let Write::Bytes { bytes, .. } = shard.next_write(NOW, slot, &mut || None)
+            {
                 taken += bytes.len();
                 shard.written(NOW, slot, bytes);
             }

@@ -152,7 +152,7 @@ impl Task {
                     if is_done {
                         connection.may_write.set(true);
                         let shard = core.shard.borrow();
-                        if shard.wants_turn() || shard.awaits_writes() || shard.has_outgoing() {
+                        if shard.awaits_writes() {
                             core.wake.set();
                         }
                     }

@@ -29,7 +29,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, Stream, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::{READ_MAX, Settings, Shard, Slot, Turn};
+use crate::shard::{Output, READ_MAX, Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -109,16 +109,16 @@ impl Core {
     }
 
     pub(super) fn remote(&self, slot: Slot) -> Option<SocketAddr> {
-        Some(self.connections.borrow().get(slot as usize)?.as_ref()?.remote)
+        Some(self.connections.borrow().get(slot.index())?.as_ref()?.remote)
     }
 
     pub(super) fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
-        self.connections.borrow().get(slot as usize)?.clone()
+        self.connections.borrow().get(slot.index())?.clone()
     }
 
     /// A connection's tasks have ended.
     pub(super) fn released(&self, slot: Slot) {
-        self.connections.borrow_mut()[slot as usize] = None;
+        self.connections.borrow_mut()[slot.index()] = None;
         self.shard.borrow_mut().release(slot);
         self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -173,7 +173,6 @@ async fn drive(seed: Seed, alarm: Alarm) {
         followed: Followed::default(),
         turns: RefCell::default(),
     });
-    let mut lists = Lists::default();
     let mut stall_check = now;
     let mut cpu = thread_time();
     loop {
@@ -210,7 +209,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
             core.reporter.tick();
             stall_check = now + Duration::from_secs(1);
         }
-        let turn = turn(&core, &mut port, &mut lists, now);
+        let turn = turn(&core, &mut port, now);
         if let Some(late) = core.shard.borrow_mut().take_late() {
             core.reporter.late(late, thread_time().saturating_sub(cpu));
         }
@@ -234,16 +233,8 @@ async fn drive(seed: Seed, alarm: Alarm) {
     }
 }
 
-/// What a turn takes from the shard, and leaves empty.
-#[derive(Debug, Default)]
-struct Lists {
-    ready: Vec<Slot>,
-    holds: Vec<(Slot, bool)>,
-}
-
 /// One turn: takes in parcels, lets the shard work, writes, and sends parcels.
-fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
-    let Lists { ready, holds } = lists;
+fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
         shard.deliveries(now, parcel.open());
@@ -253,80 +244,88 @@ fn turn(core: &Core, port: &mut Port, lists: &mut Lists, now: Moment) -> Turn {
     {
         shard.requests(parcel.open());
     }
-    for slot in shard.take_begun() {
-        let begun = core.connection(slot).map_or(Ok(()), |connection| connection.seat.begin());
-        if let Err(reason) = begun {
-            shard.close(slot, reason);
-        }
-    }
-    let (established, ended) = shard.take_sessions();
-    core.service.count(now, established, ended);
     shard.set_serving(core.service.seconds(now));
     let turn = shard.turn(now);
     port.flush(&mut shard);
-    shard.take_holds(holds);
     drop(shard);
-    for (slot, hold) in holds.drain(..) {
-        match core.connection(slot) {
-            Some(connection) if hold => connection.hold(),
-            Some(connection) => connection.let_go(core),
-            None => {}
-        }
-    }
     for _ in 0..ROUNDS {
-        core.shard.borrow_mut().take_ready(ready);
-        if ready.is_empty() {
+        let outputs = core.shard.borrow_mut().outputs();
+        if outputs == 0 {
             break;
         }
-        for slot in ready.drain(..) {
-            if let Some(connection) = core.connection(slot) {
-                connection.kick(core);
-            }
+        for _ in 0..outputs {
+            let output = core.shard.borrow_mut().poll();
+            output.into_iter().for_each(|output| act(core, now, output));
         }
     }
     let mut shard = core.shard.borrow_mut();
-    let mut outlets = core.outlets.borrow_mut();
-    outlets.sealed(&mut shard);
-    for (slot, peer, node, skipped) in shard.take_skipped() {
-        if let Some(connection) = core.connection(slot) {
-            core.reporter.skipped(peer, connection.remote, &node, skipped);
-        }
-    }
-    for (slot, peer, node, why) in shard.take_unproven() {
-        if let Some(connection) = core.connection(slot) {
-            core.reporter.unproven(peer, connection.remote, &node, why);
-        }
-    }
-    for closed in shard.take_closed() {
-        if let Some(connection) = core.connection(closed.slot) {
-            if closed.had_begun {
-                outlets.closed(&closed, connection.remote);
-            }
-            core.reporter.closed(&closed, connection.remote);
-            core.follows_no_more(&connection, &closed.reason);
-            connection.shut_down();
-        }
-    }
-    for (slot, peer, about) in shard.take_established() {
-        if let Some(connection) = core.connection(slot) {
-            outlets.established(peer, connection.remote, &about.node);
-            core.reporter.established(peer, connection.remote, &about.node, &about.agent);
-        }
-    }
-    for slot in shard.take_resumed() {
-        if let Some(connection) = core.connection(slot) {
-            connection.resume();
-        }
-    }
+    core.outlets.borrow_mut().sealed(&mut shard);
     port.flush(&mut shard);
     let mut next = turn.next;
     if shard.has_outgoing() {
         next = next.min(now + CHANNEL_RETRY);
     }
-    if shard.wants_turn() || shard.has_ready() {
+    if shard.wants_turn() {
         next = now;
     }
     Turn { next }
+}
+
+/// Does what the shard asks for.
+fn act(core: &Core, now: Moment, output: Output) {
+    match output {
+        Output::Ready(slot) => {
+            if let Some(connection) = core.connection(slot) {
+                connection.kick(core);
+            }
+        }
+        Output::Resumed(slot) => {
+            if let Some(connection) = core.connection(slot) {
+                connection.resume();
+            }
+        }
+        Output::Hold(slot, hold) => match core.connection(slot) {
+            Some(connection) if hold => connection.hold(),
+            Some(connection) => connection.let_go(core),
+            None => {}
+        },
+        Output::Begun(slot) => {
+            let begun = core.connection(slot).map_or(Ok(()), |connection| connection.seat.begin());
+            if let Err(reason) = begun {
+                core.shard.borrow_mut().close(slot, reason);
+            }
+        }
+        Output::Established(slot, peer, about) => {
+            core.service.began(now);
+            if let Some(remote) = core.remote(slot) {
+                core.outlets.borrow_mut().established(peer, remote, &about.node);
+                core.reporter.established(peer, remote, &about.node, &about.agent);
+            }
+        }
+        Output::Skipped(slot, peer, node, skipped) => {
+            if let Some(remote) = core.remote(slot) {
+                core.reporter.skipped(peer, remote, &node, skipped);
+            }
+        }
+        Output::Unproven(slot, peer, node, why) => {
+            if let Some(remote) = core.remote(slot) {
+                core.reporter.unproven(peer, remote, &node, why);
+            }
+        }
+        Output::Closed(closed) => {
+            if closed.was_established {
+                core.service.ended();
+            }
+            if let Some(connection) = core.connection(closed.slot) {
+                if closed.had_begun {
+                    core.outlets.borrow_mut().closed(&closed, connection.remote);
+                }
+                core.reporter.closed(&closed, connection.remote);
+                core.follows_no_more(&connection, &closed.reason);
+                connection.shut_down();
+            }
+        }
+    }
 }
 
 /// Waits for news or for the moment that the shard asked for.
@@ -384,10 +383,10 @@ fn serve(
     core.reporter.connected(peer, remote);
     let connection = Rc::new(Connection::new(slot, remote, stream, place, seat));
     let mut connections = core.connections.borrow_mut();
-    if connections.len() <= slot as usize {
-        connections.resize(slot as usize + 1, None);
+    if connections.len() <= slot.index() {
+        connections.resize(slot.index() + 1, None);
     }
-    connections[slot as usize] = Some(Rc::clone(&connection));
+    connections[slot.index()] = Some(Rc::clone(&connection));
     drop(connections);
     tokio::task::spawn_local(connection::Task::new(connection, Rc::clone(core)));
 }

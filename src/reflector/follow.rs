@@ -69,7 +69,7 @@ struct Tally {
 impl Core {
     /// Logs more about a session, or no more; `None` when there is none of that name.
     pub(super) fn follow(&self, id: PeerId, detail: Option<Detail>) -> Option<()> {
-        let slot = self.shard.borrow().slot_of(id)?;
+        let slot = self.shard.borrow().inspect().slot_of(id)?;
         let connection = self.connection(slot)?;
         let mut followed = self.followed.connections.borrow_mut();
         followed.retain(|other| other.slot != slot);
@@ -98,7 +98,7 @@ impl Core {
             let mut follower = connection.follower.borrow_mut();
             let Some(follower) = &mut *follower else { continue };
             let remotes = |_| Some(connection.remote);
-            let info = self.shard.borrow().ask_peer(self.now(), follower.peer, &remotes);
+            let info = self.shard.borrow().inspect().peer(self.now(), follower.peer, &remotes);
             if let Some(info) = info {
                 follower.compare(&info);
             }

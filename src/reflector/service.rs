@@ -22,20 +22,14 @@ fn second(moment: Moment) -> u32 {
 }
 
 impl Service {
-    /// So many sessions were established, and so many ended that were.
-    pub(super) fn count(&self, now: Moment, established: u32, ended: u32) {
-        (0..established).for_each(|_| self.began(now));
-        (0..ended).for_each(|_| self.ended());
-    }
-
     /// A session is established.
-    fn began(&self, now: Moment) {
+    pub(super) fn began(&self, now: Moment) {
         let first = SESSION | u64::from(second(now));
         self.change(|state| if state < SESSION { first } else { state + SESSION });
     }
 
     /// A session that was established has ended.
-    fn ended(&self) {
+    pub(super) fn ended(&self) {
         self.change(|state| state.saturating_sub(SESSION));
     }
 

@@ -28,7 +28,9 @@ pub struct Bounds {
     pub table: table::Bounds,
     /// Of each peer's outbox.
     pub outbox: outbox::Bounds,
-    /// Request cost that may wait with its sender for one other shard.
+    /// Request cost of all peers together that may wait for one shard's tables, here or there, before
+    /// no peer at all is read. One peer is not read long before that: ten thousand peers may have a read
+    /// each waiting.
     pub request_room: usize,
     /// Deliveries that may wait with the owner for one other shard.
     pub delivery_room: usize,
@@ -45,7 +47,7 @@ impl Default for Bounds {
         Self {
             table: table::Bounds::default(),
             outbox: outbox::Bounds::default(),
-            request_room: 2048,
+            request_room: 1 << 20,
             delivery_room: 1024,
             work_per_turn: 16_384,
             read_per_turn: 128 * 1024,

@@ -1,95 +1,151 @@
-//! Everything that crosses from one shard to another.
+//! [`Mesh`]: which shard owns which VNI, and what waits to be sent to each shard.
 //!
-//! Each shard has two bounded channels that all others send into, one a [`Request`] lane towards the
-//! owner of a VNI, one a [`Delivery`] lane from it. A shard collects messages during a loop turn and sends
-//! each lane's as one parcel, with one wake. A full channel leaves the parcel with its sender.
+//! A shard has two lanes to every shard, itself included: [`Request`]s towards the owner of a VNI, and
+//! [`Delivery`]s from it. It collects messages during a loop turn and sends each lane's as one parcel, with
+//! one wake. A full channel leaves the messages with their sender.
 //!
-//! Two lanes, because they may wait for different things and so can't wait for each other:
+//! Two lanes, because they wait for different things and so can't wait for each other:
 //!
 //! * Deliveries are always taken in: that only moves references into outboxes, whose bounds turn
 //!   into cursors instead of waiting. So a delivery lane always drains.
-//! * Requests are taken in only while the taker's own delivery lanes have room. A full request
-//!   lane stops the sender from *reading its publishers' sockets*, and TCP slows them down.
+//! * Requests are served only while the server's own delivery lanes have room. A peer whose requests wait,
+//!   here or with their owner, is not read, and TCP slows it down.
 //!
-//! Order: within a lane, as sent. Nothing relies on an order between lanes.
+//! Order: deliveries as sent; requests as sent by each peer. Nothing relies on any other order.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use crate::ids::{Moment, PeerId};
-use crate::table::{Announcement, Audience, Batch, Chunk, Origin};
+use ahash::RandomState;
+
+use super::fair::FairQueue;
+use super::message::{Delivery, Request};
+use super::placement;
+use crate::ids::ShardId;
 use crate::wire::Vni;
-
-/// From the shard where a peer's connection lives to the owner of a VNI.
-///
-/// When the lane is full, messages stay with the sender, in order; past `request_room` the
-/// sender reads no further from the peers that caused them.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
-    /// message. `received` is when the first was.
-    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, received: Moment },
-    /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
-    Subscribe { origin: Origin, vni: Vni, received: Moment },
-    /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
-    Leave { peer: PeerId, vni: Vni },
-    /// A peer that says it takes part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
-    /// `version` comes back with the answer.
-    Forget { origin: Origin, vni: Vni, version: u32 },
-    /// A subscriber could not take `from` or anything after it.
-    FellBehind { peer: PeerId, vni: Vni, from: Arc<Batch> },
-    /// A subscriber that is behind has room for a chunk. At most
-    /// [`PULLS_MAX`](super::peer::PULLS_MAX) are under way for one peer.
-    Pull { peer: PeerId, vni: Vni, subscription: u32 },
-}
-
-impl Request {
-    /// Whom it is of, if it is of no use once that session has ended: the end asks to withdraw it anyway.
-    pub(crate) fn moot_without(&self) -> Option<PeerId> {
-        match self {
-            Self::Updates { origin, .. } | Self::Subscribe { origin, .. } => Some(origin.peer),
-            _ => None,
-        }
-    }
-
-    /// What it counts for against `request_room`.
-    pub(crate) fn cost(&self) -> usize {
-        match self {
-            Self::Updates { updates, .. } => updates.len(),
-            _ => 1,
-        }
-    }
-}
-
-/// From the owner of a VNI to a shard where subscribers' connections live.
-///
-/// When the lane is full, messages stay with the owner, in order; past `delivery_room` the owner
-/// takes in no further requests and reads no further from its own peers.
-#[derive(Debug)]
-pub(crate) enum Delivery {
-    /// For every subscriber there that is in sync.
-    Batch { audience: Audience, batch: Arc<Batch> },
-    /// Answers one [`Request::Pull`].
-    Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
-    /// A peer announces so many routes more (or fewer) than before, and `routes` in that VNI now.
-    Announced { peer: PeerId, vni: Vni, change: i64, routes: u32 },
-    /// A peer neither announces nor subscribes in a VNI, as of its [`Request::Forget`].
-    Forgotten { peer: PeerId, vni: Vni, version: u32 },
-    /// What the peer lacks can't be derived any more: close it.
-    TooFarBehind { peer: PeerId },
-}
 
 /// Parcels on their way from one shard to another in one lane.
 pub(crate) const PARCELS: usize = 16;
-/// The request cost on its way from one shard to another, and what the last parcel adds. Little: it waits
-/// at the owner in the order in which it came, whoever of the sender's peers caused it.
+/// The request cost on its way from one shard to another, and what the last parcel adds.
 pub(crate) const REQUESTS_UNDER_WAY: usize = 4096;
+/// The request cost of one parcel. Peers take turns for their places in it.
+const PARCEL: usize = 1024;
 
-/// What waits to be sent to one other shard.
-#[derive(Debug, Default)]
-pub(crate) struct Lanes {
-    pub(crate) requests: Vec<Request>,
-    pub(crate) request_cost: usize,
-    /// Whether requests of sessions that have ended may be among them.
-    pub(crate) has_moot: bool,
-    pub(crate) deliveries: Vec<Delivery>,
+/// What waits to be sent to one shard.
+#[derive(Debug)]
+struct Lanes {
+    requests: FairQueue,
+    deliveries: VecDeque<Delivery>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    id: ShardId,
+    lanes: Vec<Lanes>,
+    /// Deliveries of this shard's tables to its own connections.
+    own: VecDeque<Delivery>,
+    /// See [`super::Bounds`].
+    delivery_room: usize,
+    request_room: usize,
+}
+
+impl Mesh {
+    pub(super) fn new(
+        id: ShardId,
+        shards: usize,
+        bounds: &super::Bounds,
+        hash: &RandomState,
+    ) -> Self {
+        let lanes =
+            || Lanes { requests: FairQueue::new(hash.clone()), deliveries: VecDeque::new() };
+        Self {
+            id,
+            lanes: (0..shards).map(|_| lanes()).collect(),
+            own: VecDeque::new(),
+            delivery_room: bounds.delivery_room,
+            request_room: bounds.request_room,
+        }
+    }
+
+    pub(super) fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// All shards.
+    pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..u16::try_from(self.lanes.len()).unwrap_or(u16::MAX)).map(ShardId)
+    }
+
+    /// The owner of a VNI.
+    pub(super) fn owner(&self, vni: Vni) -> ShardId {
+        placement::owner(vni, self.lanes.len())
+    }
+
+    /// Puts a request into the lane to another shard.
+    pub(super) fn request(&mut self, to: ShardId, request: Request) {
+        self.lanes[to.index()].requests.push(request);
+    }
+
+    /// Puts a delivery into the lane to a shard, which may be this one.
+    pub(super) fn deliver(&mut self, to: ShardId, delivery: Delivery) {
+        if to == self.id {
+            self.own.push_back(delivery);
+        } else {
+            self.lanes[to.index()].deliveries.push_back(delivery);
+        }
+    }
+
+    /// The next delivery to this shard's own connections.
+    pub(super) fn take_own(&mut self) -> Option<Delivery> {
+        self.own.pop_front()
+    }
+
+    /// The requests of one parcel to another shard.
+    pub(super) fn take_requests(&mut self, to: ShardId) -> Option<Vec<Request>> {
+        let lane = &mut self.lanes[to.index()].requests;
+        let (mut requests, mut cost) = (Vec::new(), 0);
+        while cost < PARCEL
+            && let Some(request) = lane.take()
+        {
+            lane.charge(request.peer(), request.cost());
+            cost += request.cost();
+            requests.push(request);
+        }
+        (!requests.is_empty()).then_some(requests)
+    }
+
+    /// The deliveries of one parcel to another shard.
+    pub(super) fn take_deliveries(&mut self, to: ShardId) -> Option<Vec<Delivery>> {
+        let lane = &mut self.lanes[to.index()].deliveries;
+        (!lane.is_empty()).then(|| std::mem::take(lane).into())
+    }
+
+    /// Requests of peers that wait here to be sent.
+    pub(super) fn queues(&mut self) -> impl Iterator<Item = &mut FairQueue> {
+        self.lanes.iter_mut().map(|lanes| &mut lanes.requests)
+    }
+
+    /// Whether deliveries pile up: no more work that makes deliveries.
+    pub(super) fn is_congested(&self) -> bool {
+        self.lanes.iter().any(|lanes| lanes.deliveries.len() > self.delivery_room)
+    }
+
+    /// Whether requests pile up, of however many peers: no more reading.
+    pub(super) fn is_backed_up(&self) -> bool {
+        self.is_congested()
+            || self.lanes.iter().any(|lanes| lanes.requests.cost() >= self.request_room)
+    }
+
+    /// Whether something waits for another shard.
+    pub(super) fn has_outgoing(&self) -> bool {
+        self.lanes.iter().any(|lanes| !lanes.requests.is_empty() || !lanes.deliveries.is_empty())
+    }
+
+    /// Requests that wait to be sent, and deliveries.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        self.lanes.iter().fold((0, 0), |(requests, deliveries), lanes| {
+            (requests + lanes.requests.len(), deliveries + lanes.deliveries.len())
+        })
+    }
 }

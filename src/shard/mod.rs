@@ -1,44 +1,47 @@
-//! What one core owns: its connections' sessions and outboxes, and the tables of its VNIs.
+//! What one core owns: its connections, and the tables of its VNIs.
 //!
-//! State: [`Shard`] is plain data, driven from outside with bytes, messages and the time. The real
-//! driver (`reflector::driver`) and the simulation call the same functions, in this order per loop
-//! turn:
+//! [`Shard`] is plain data, driven from outside with bytes, messages and the time. It has two parts,
+//! which know each other by two kinds of message only: [`Connections`](connections::Connections) make
+//! [`Request`]s to the owners of VNIs, [`Tables`](tables::Tables) answer with [`Delivery`]s.
+//!
+//! The real driver (`reflector::driver`) and the simulation call the same functions, in this order per
+//! loop turn:
 //!
 //! 1. [`Shard::received`] for whatever sockets have, [`Shard::requests`] and
 //!    [`Shard::deliveries`] for whatever other shards sent;
 //! 2. [`Shard::turn`] once;
-//! 3. for each peer in [`Shard::take_ready`]: [`Shard::next_write`], then [`Shard::written`] when
-//!    that write is done;
+//! 3. [`Shard::poll`] until it has no more: for each [`Output::Ready`], [`Shard::next_write`], then
+//!    [`Shard::written`] when that write is done;
 //! 4. [`Shard::take_requests`] and [`Shard::take_deliveries`] for each other shard whose channels
-//!    have room; [`Shard::take_closed`]; [`Shard::take_resumed`].
+//!    have room.
 //!
 //! A connection lives on one shard for life; a VNI belongs to one shard ([`placement`]). The path
-//! of an update: `ingest` decodes it where its publisher's connection lives, `requests` applies it
-//! where its VNI lives, `deliver` hands the sealed batch to the outboxes where subscribers live.
+//! of an update: `connections::intake` decodes it where its publisher's connection lives,
+//! `tables::serve` carries it out where its VNI lives, `connections::deliver` hands the sealed batch to
+//! the outboxes where subscribers live.
 //!
 //! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
 
 mod config;
-mod deliver;
-mod flow;
-mod inbox;
-mod ingest;
+pub(crate) mod connections;
+mod fair;
 pub mod inspect;
 mod mesh;
-mod peer;
+mod message;
+mod output;
+mod owners;
 pub(crate) mod placement;
 #[cfg(test)]
 mod probe;
-mod requests;
-mod runs;
+pub(crate) mod slab;
 mod state;
 mod stats;
-mod timers;
-mod usual;
-mod vni_map;
+mod tables;
 
 pub use config::{Bounds, Limits, Settings};
-pub(crate) use flow::{Flow, READ_MAX, READ_MIN};
-pub(crate) use mesh::{Delivery, PARCELS, REQUESTS_UNDER_WAY, Request};
-pub(crate) use state::{Closed, Shard, Slot, Turn, Write};
+pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot};
+pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
+pub(crate) use message::{Delivery, Request};
+pub(crate) use output::{Closed, Output, Write};
+pub(crate) use state::{Shard, Turn};
 pub use stats::Stats;

@@ -1,28 +1,36 @@
 //! What the simulation looks at.
 
-use super::inbox::Side;
 use super::inspect::Holdings;
 use super::{Shard, Slot};
 
 impl Shard {
     /// Whether requests wait here, to be served to the end or to be sent.
     pub(crate) fn has_requests(&self) -> bool {
-        !self.inbox.is_empty()
-            || !self.departed.is_empty()
-            || self.lanes.iter().any(|lanes| !lanes.requests.is_empty())
+        !self.tables.is_idle() || self.tables.has_departed() || self.mesh.waiting().0 > 0
     }
 
     /// Whether a peer's outbox holds what must go in the order in which it came.
     pub(crate) fn is_mixed(&self, slot: Slot) -> bool {
-        self.peers[slot as usize].as_ref().is_some_and(|peer| peer.outbox.is_mixed())
+        self.connections.peers()[slot].outbox.is_mixed()
+    }
+
+    /// Peers that have not been sent what there is for them.
+    pub(crate) fn unflushed(&self) -> String {
+        let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);
+        let waits = peers.filter(|(_, peer)| peer.writing || peer.pulls > 0 || peer.backlog() > 0);
+        let text = waits.map(|(slot, peer)| {
+            let (writing, ready, behind) = (peer.writing, peer.is_ready, &peer.behind);
+            let id = peer.id;
+            format!("{id}: {}, writing {writing}, ready {ready}, {behind:?}; ", self.describe(slot))
+        });
+        text.collect()
     }
 
     /// What a shard knows of a peer.
     pub(crate) fn describe(&self, slot: Slot) -> String {
-        self.peers[slot as usize].as_ref().map_or_else(String::new, |peer| {
-            let (pulls, behind) = (peer.pulls, &peer.behind);
-            format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
-        })
+        let peer = &self.connections.peers()[slot];
+        let (pulls, behind) = (peer.pulls, &peer.behind);
+        format!("{pulls} pulls, behind {behind:?}, {} bytes waiting", peer.outbox.bytes())
     }
 
     /// What it holds, by a look at each peer and each VNI. What waits for peers changes from look to
@@ -30,13 +38,13 @@ impl Shard {
     pub(crate) fn held(&self, told: Holdings) -> Holdings {
         let Holdings { behind, slow_peers, backlog, .. } = told;
         let mut held = Holdings { behind, slow_peers, backlog, ..Holdings::default() };
-        for peer in self.peers.iter().flatten().filter(|peer| !peer.is_closed) {
+        for (_, peer) in self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed) {
             let is_established = peer.session.is_established();
             held.established += u64::from(is_established);
             held.connecting += u64::from(!is_established);
             held.subscriptions += peer.subscriptions;
         }
-        for entry in self.owned.iter().flatten() {
+        for (_, entry) in self.tables.owned().iter() {
             let size = entry.vnet.size();
             held.vnis += 1;
             held.routes += size.routes;
@@ -48,29 +56,10 @@ impl Shard {
 
     /// What is left, as text; empty when every peer has gone and nothing leaks.
     pub(crate) fn leftovers(&self) -> String {
-        let mut left = String::new();
-        let mut note = |name: &str, count: usize| {
-            if count > 0 {
-                left.push_str(&format!("{count} {name}; "));
-            }
-        };
-        note("peers", self.peers.iter().flatten().count());
-        note("peer names", self.by_id.len());
-        note("subscriber lists", self.subscribers.len());
-        note("ready peers", self.ready.len());
-        note("paused peers", self.paused.len());
-        note("ended sessions", self.closed.len());
-        note("VNIs", self.owned.iter().flatten().count());
-        note("VNI names", self.owned_index.len());
-        note("dirty VNIs", self.dirty.len());
-        note("lingering VNIs", self.lingering.len());
-        note("requests", self.inbox.len());
-        note("request cost", self.inbox.cost(Side::Own) + self.inbox.cost(Side::Others));
-        for lanes in &self.lanes {
-            note("outgoing requests", lanes.requests.len());
-            note("outgoing request cost", lanes.request_cost);
-            note("outgoing deliveries", lanes.deliveries.len());
-        }
-        left
+        let (requests, deliveries) = self.mesh.waiting();
+        let mesh = [("outgoing requests", requests), ("outgoing deliveries", deliveries)];
+        let left = self.connections.leftovers().into_iter().chain(self.tables.leftovers());
+        let left = left.chain(mesh).filter(|(_, count)| *count > 0);
+        left.map(|(name, count)| format!("{count} {name}; ")).collect()
     }
 }

@@ -21,7 +21,7 @@ impl World {
             let mut from = Some(0);
             while let Some(place) = from {
                 let filter = RouteFilter::default();
-                let page = shard.ask_routes(self.now, *vni, &filter, place, ROWS);
+                let page = shard.inspect().routes(self.now, *vni, &filter, place, ROWS);
                 for row in page.rows {
                     let key = self.plan.key_of(*vni, &row.destination, &row.next_hop);
                     let Some((_, dest, hop)) = key else { return Err(format!("unknown {row:?}")) };
@@ -39,7 +39,7 @@ impl World {
                 return Err(format!("VNI {vni} is listed as {listed:?} but is {owed:?}"));
             }
             for (dest, destination) in (0..).zip(&self.plan.destinations) {
-                let found = shard.ask_lookup(self.now, *vni, Lookup::Exact(*destination));
+                let found = shard.inspect().lookup(self.now, *vni, Lookup::Exact(*destination));
                 let expected = owed.keys().filter(|(d, _)| *d == dest).count();
                 if found.len() != expected {
                     return Err(format!("{destination} has {expected} routes, found {found:?}"));

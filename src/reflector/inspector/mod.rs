@@ -145,7 +145,7 @@ impl Inspector {
     pub async fn peers(&self, from: Cursor, limit: usize) -> Result<Page<PeerInfo>, InspectError> {
         self.gather(from, limit, |core, from, rows| {
             let remotes = |slot| core.remote(slot);
-            core.shard.borrow().ask_peers(core.now(), from.place, rows, &remotes)
+            core.shard.borrow().inspect().peers(core.now(), from.place, rows, &remotes)
         })
         .await
     }
@@ -173,7 +173,7 @@ impl Inspector {
     pub async fn peer_info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
         let question = move |core: &Core| {
             let remotes = |slot| core.remote(slot);
-            core.shard.borrow().ask_peer(core.now(), id, &remotes)
+            core.shard.borrow().inspect().peer(core.now(), id, &remotes)
         };
         self.control.find(question).await
     }
@@ -189,7 +189,7 @@ impl Inspector {
         from: Vni,
     ) -> Result<(Vec<PeerVni>, Option<Vni>), InspectError> {
         let id = peer.id;
-        let question = move |core: &Core| core.shard.borrow().ask_vnis_of(id, from, ROWS_MAX);
+        let question = move |core: &Core| core.shard.borrow().inspect().vnis_of(id, from, ROWS_MAX);
         let slice = self.control.ask(peer.shard.0, question).await?;
         let next = match slice.last() {
             Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
@@ -202,7 +202,7 @@ impl Inspector {
             if owned.is_empty() {
                 continue;
             }
-            let question = move |core: &Core| core.shard.borrow().ask_parts(id, &owned);
+            let question = move |core: &Core| core.shard.borrow().inspect().parts(id, &owned);
             parts.append(&mut self.control.ask(owner, question).await?);
         }
         parts.sort_unstable_by_key(|part| part.vni);
@@ -246,8 +246,10 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn vnis(&self, from: Cursor, limit: usize) -> Result<Page<VniInfo>, InspectError> {
-        self.gather(from, limit, |core, from, rows| core.shard.borrow().ask_vnis(from.place, rows))
-            .await
+        self.gather(from, limit, |core, from, rows| {
+            core.shard.borrow().inspect().vnis(from.place, rows)
+        })
+        .await
     }
 
     /// One VNI; `None` when nobody takes part in it.
@@ -255,7 +257,7 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn vni(&self, vni: Vni) -> Result<Option<VniInfo>, InspectError> {
-        self.ask_owner(vni, move |core| core.shard.borrow().ask_vni(vni)).await
+        self.ask_owner(vni, move |core| core.shard.borrow().inspect().vni(vni)).await
     }
 
     /// Routes of a VNI in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
@@ -281,7 +283,7 @@ impl Inspector {
             slices += 1;
             let rows = limit - page.rows.len();
             let question = move |core: &Core| {
-                core.shard.borrow().ask_routes(core.now(), vni, &filter, from.place, rows)
+                core.shard.borrow().inspect().routes(core.now(), vni, &filter, from.place, rows)
             };
             let slice = self.ask_owner(vni, question).await?;
             page.rows.extend(slice.rows);
@@ -300,8 +302,9 @@ impl Inspector {
         vni: Vni,
         from: Cursor,
     ) -> Result<Page<DestinationInfo>, InspectError> {
-        let question =
-            move |core: &Core| core.shard.borrow().ask_destinations(vni, from.place, ROWS_MAX);
+        let question = move |core: &Core| {
+            core.shard.borrow().inspect().destinations(vni, from.place, ROWS_MAX)
+        };
         self.ask_owner(vni, question).await
     }
 
@@ -311,7 +314,8 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn lookup(&self, vni: Vni, what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
-        let question = move |core: &Core| core.shard.borrow().ask_lookup(core.now(), vni, what);
+        let question =
+            move |core: &Core| core.shard.borrow().inspect().lookup(core.now(), vni, what);
         self.ask_owner(vni, question).await
     }
 
@@ -331,11 +335,11 @@ impl Inspector {
             .control
             .find(move |core| {
                 let remotes = |slot| core.remote(slot);
-                core.shard.borrow().ask_connection(core.now(), peer, vni, &remotes)
+                core.shard.borrow().inspect().connection(core.now(), peer, vni, &remotes)
             })
             .await?;
         let question = move |core: &Core| {
-            core.shard.borrow().ask_standing(peer, vni, &destination, next_hop.as_ref())
+            core.shard.borrow().inspect().standing(peer, vni, &destination, next_hop.as_ref())
         };
         let standing = self.ask_owner(vni, question).await?;
         let asked = Asked { peer, vni, destination, next_hop };
@@ -355,8 +359,9 @@ impl Inspector {
         limit: usize,
     ) -> Result<Page<SubscriptionInfo>, InspectError> {
         let Some(vni) = vni else {
-            let all =
-                |core: &Core, from, rows| core.shard.borrow().ask_subscriptions(None, from, rows);
+            let all = |core: &Core, from, rows| {
+                core.shard.borrow().inspect().subscriptions(None, from, rows)
+            };
             return self.gather(from, limit, all).await;
         };
         let limit = limit.clamp(1, PAGE_MAX);
@@ -365,8 +370,9 @@ impl Inspector {
             && page.rows.len() < limit
         {
             let rows = limit - page.rows.len();
-            let question =
-                move |core: &Core| core.shard.borrow().ask_subscriptions(Some(vni), from, rows);
+            let question = move |core: &Core| {
+                core.shard.borrow().inspect().subscriptions(Some(vni), from, rows)
+            };
             let slice = self.ask_owner(vni, question).await?;
             page.rows.extend(slice.rows);
             page.next = slice.next;
@@ -393,7 +399,7 @@ impl Inspector {
             for some in ids.chunks(ROWS_MAX).map(<[_]>::to_vec) {
                 let question = move |core: &Core| {
                     let remotes = |slot| core.remote(slot);
-                    core.shard.borrow().ask_sessions(core.now(), &some, &remotes)
+                    core.shard.borrow().inspect().sessions(core.now(), &some, &remotes)
                 };
                 let peers = self.control.ask(shard.0, question).await?;
                 found.extend(peers.into_iter().map(|peer| (peer.id, peer)));

@@ -132,7 +132,7 @@ impl Metrics {
 }
 
 impl Holdings {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         let Self { connecting, established, vnis, routes, tombstones, journal, .. } = other;
         self.connecting += connecting;
         self.established += established;

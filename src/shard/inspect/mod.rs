@@ -8,7 +8,6 @@
 //!
 //! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
 
-mod counting;
 mod explain;
 mod histogram;
 mod judge;
@@ -23,12 +22,11 @@ pub use crate::table::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-pub(crate) use counting::{Counting, PeerCounts};
 pub use explain::{Explanation, Reason, Verdict};
 pub use histogram::Histogram;
 pub(crate) use judge::{Asked, judge};
 pub use metrics::{ByAction, Holdings, Metrics};
-pub(crate) use questions::ROWS_MAX;
+pub(crate) use questions::{Inspection, ROWS_MAX};
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
 pub use tap::TapFilter;
 pub(crate) use tap::{Tapped, Taps};

@@ -1,15 +1,14 @@
-//! The questions. Each is one bounded look at what there is now; none changes anything, except for
-//! [`Shard::reset`].
+//! The questions. Each is one bounded look at what there is now; none changes anything.
 
 use std::net::SocketAddr;
 
 use super::{Cursor, Page, PeerInfo, PeerState, SubscriptionInfo};
-use crate::ids::{Moment, PeerId};
-use crate::session::CloseReason;
-use crate::shard::peer::Peer;
-use crate::shard::state::{Shard, Slot};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::shard::connections::{Connections, Peer, Slot};
+use crate::shard::slab::Handle as _;
+use crate::shard::tables::{TableId, Tables};
 use crate::table::{
-    DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice,
+    DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, Vnet, VniInfo, slice,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -32,73 +31,83 @@ pub(crate) struct ConnectionFacts {
     pub(crate) in_flight: u64,
 }
 
-impl Shard {
+/// Looks into one shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inspection<'a> {
+    shard: ShardId,
+    connections: &'a Connections,
+    tables: &'a Tables,
+}
+
+impl<'a> Inspection<'a> {
+    pub(in crate::shard) fn new(
+        shard: ShardId,
+        connections: &'a Connections,
+        tables: &'a Tables,
+    ) -> Self {
+        Self { shard, connections, tables }
+    }
+
     /// Sessions from a place on.
-    pub(crate) fn ask_peers(
+    pub(crate) fn peers(
         &self,
         now: Moment,
         from: u32,
         rows: usize,
         remotes: Remotes<'_>,
     ) -> Page<PeerInfo> {
-        let end = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-        self.page(slice(from, end, rows.min(ROWS_MAX), PLACES_MAX, |slot| {
-            let peer = self.peers[slot as usize].as_ref()?;
+        let peers = self.connections.peers();
+        self.page(slice(from, peers.end(), rows.min(ROWS_MAX), PLACES_MAX, |place| {
+            let slot = Slot::at(place);
+            let peer = peers.get(slot)?;
             Some(self.peer_info(now, peer, remotes(slot)))
         }))
     }
 
     /// One session.
-    pub(crate) fn ask_peer(
-        &self,
-        now: Moment,
-        id: PeerId,
-        remotes: Remotes<'_>,
-    ) -> Option<PeerInfo> {
-        let &slot = self.by_id.get(&id)?;
-        let peer = self.peers[slot as usize].as_ref()?;
+    pub(crate) fn peer(&self, now: Moment, id: PeerId, remotes: Remotes<'_>) -> Option<PeerInfo> {
+        let (slot, peer) = self.connections.peer(id)?;
         Some(self.peer_info(now, peer, remotes(slot)))
     }
 
     /// Those of some sessions that there are. Cost: a look at each.
-    pub(crate) fn ask_sessions(
+    pub(crate) fn sessions(
         &self,
         now: Moment,
         ids: &[PeerId],
         remotes: Remotes<'_>,
     ) -> Vec<PeerInfo> {
-        ids.iter().take(ROWS_MAX).filter_map(|id| self.ask_peer(now, *id, remotes)).collect()
+        ids.iter().take(ROWS_MAX).filter_map(|id| self.peer(now, *id, remotes)).collect()
     }
 
     /// VNIs that a peer takes part in, in ascending order from one on. Cost: a look at each of
     /// these.
-    pub(crate) fn ask_vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
-        let peer = self.by_id.get(&id).and_then(|&slot| self.peers[slot as usize].as_ref());
-        let Some(peer) = peer else { return Vec::new() };
+    pub(crate) fn vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
+        let Some((_, peer)) = self.connections.peer(id) else { return Vec::new() };
         peer.vnis.keys_from(from).take(rows.clamp(1, ROWS_MAX)).collect()
     }
 
     /// A peer's part in some of the VNIs that this shard owns; those it has no part in are left out.
-    pub(crate) fn ask_parts(&self, peer: PeerId, vnis: &[Vni]) -> Vec<PeerVni> {
+    pub(crate) fn parts(&self, peer: PeerId, vnis: &[Vni]) -> Vec<PeerVni> {
         let part = |vni: &Vni| self.table(*vni)?.part(peer);
         vnis.iter().take(ROWS_MAX).filter_map(part).collect()
     }
 
     /// VNIs owned, from a place on.
-    pub(crate) fn ask_vnis(&self, from: u32, rows: usize) -> Page<VniInfo> {
-        let end = u32::try_from(self.owned.len()).unwrap_or(u32::MAX);
-        self.page(slice(from, end, rows.min(ROWS_MAX), PLACES_MAX, |owned| {
-            Some(self.owned[owned as usize].as_ref()?.vnet.info(self.id))
+    pub(crate) fn vnis(&self, from: u32, rows: usize) -> Page<VniInfo> {
+        let owned = self.tables.owned();
+        self.page(slice(from, owned.end(), rows.min(ROWS_MAX), PLACES_MAX, |place| {
+            Some(owned.get(TableId::at(place))?.vnet.info(self.shard))
         }))
     }
 
     /// One VNI.
-    pub(crate) fn ask_vni(&self, vni: Vni) -> Option<VniInfo> {
-        Some(self.table(vni)?.info(self.id))
+    pub(crate) fn vni(&self, vni: Vni) -> Option<VniInfo> {
+        Some(self.table(vni)?.info(self.shard))
     }
 
     /// Routes of a VNI from a place on.
-    pub(crate) fn ask_routes(
+    pub(crate) fn routes(
         &self,
         now: Moment,
         vni: Vni,
@@ -111,23 +120,18 @@ impl Shard {
     }
 
     /// Destinations of a VNI with all their next hops, from a place on.
-    pub(crate) fn ask_destinations(
-        &self,
-        vni: Vni,
-        from: u32,
-        rows: usize,
-    ) -> Page<DestinationInfo> {
+    pub(crate) fn destinations(&self, vni: Vni, from: u32, rows: usize) -> Page<DestinationInfo> {
         let Some(vnet) = self.table(vni) else { return Page::default() };
         self.page(vnet.destinations(from, rows.min(ROWS_MAX), PLACES_MAX))
     }
 
     /// Routes of one destination.
-    pub(crate) fn ask_lookup(&self, now: Moment, vni: Vni, what: Lookup) -> Vec<RouteInfo> {
+    pub(crate) fn lookup(&self, now: Moment, vni: Vni, what: Lookup) -> Vec<RouteInfo> {
         self.table(vni).map_or_else(Vec::new, |vnet| vnet.lookup(now, what))
     }
 
     /// Subscriptions of one VNI, or of all that this shard owns, from a place on.
-    pub(crate) fn ask_subscriptions(
+    pub(crate) fn subscriptions(
         &self,
         vni: Option<Vni>,
         from: Cursor,
@@ -135,20 +139,21 @@ impl Shard {
     ) -> Page<SubscriptionInfo> {
         let mut page = Page::default();
         let rows = rows.clamp(1, ROWS_MAX);
-        let (first, end) = match vni.map(|vni| self.owned_index.get(&vni)) {
-            None => (from.place, u32::try_from(self.owned.len()).unwrap_or(u32::MAX)),
-            Some(Some(&owned)) => (owned, owned + 1),
+        let owned = self.tables.owned();
+        let (first, end) = match vni.map(|vni| self.tables.find(vni)) {
+            None => (from.place, owned.end()),
+            Some(Some((id, _))) => (id.place(), id.place() + 1),
             Some(None) => return page,
         };
         let mut looked = 0;
         let mut inner = from.inner;
         for place in first..end {
             if looked >= PLACES_MAX || page.rows.len() >= rows {
-                page.next = Some(Cursor { shard: self.id.0, place, inner });
+                page.next = Some(Cursor { shard: self.shard.0, place, inner });
                 break;
             }
             looked += 1;
-            if let Some(entry) = &self.owned[place as usize] {
+            if let Some(entry) = owned.get(TableId::at(place)) {
                 let most = rows - page.rows.len();
                 let slice = entry.vnet.subscribers(inner, most, PLACES_MAX - looked + 1);
                 looked = looked.saturating_add(slice.next.unwrap_or(inner).saturating_sub(inner));
@@ -159,7 +164,7 @@ impl Shard {
                     state,
                 }));
                 if let Some(next) = slice.next {
-                    page.next = Some(Cursor { shard: self.id.0, place, inner: next });
+                    page.next = Some(Cursor { shard: self.shard.0, place, inner: next });
                     break;
                 }
             }
@@ -169,15 +174,14 @@ impl Shard {
     }
 
     /// What this shard knows about one of its peers and a VNI.
-    pub(crate) fn ask_connection(
+    pub(crate) fn connection(
         &self,
         now: Moment,
         id: PeerId,
         vni: Vni,
         remotes: Remotes<'_>,
     ) -> Option<ConnectionFacts> {
-        let &slot = self.by_id.get(&id)?;
-        let peer = self.peers[slot as usize].as_ref()?;
+        let (slot, peer) = self.connections.peer(id)?;
         Some(ConnectionFacts {
             info: self.peer_info(now, peer, remotes(slot)),
             is_subscribed: peer.vnis.get(vni).is_some_and(|entry| entry.subscription.is_some()),
@@ -187,7 +191,7 @@ impl Shard {
     }
 
     /// What the owner of a VNI knows about a peer and a destination.
-    pub(crate) fn ask_standing(
+    pub(crate) fn standing(
         &self,
         peer: PeerId,
         vni: Vni,
@@ -200,25 +204,15 @@ impl Shard {
 
     /// Where a session is, if there is one of that name.
     pub(crate) fn slot_of(&self, id: PeerId) -> Option<Slot> {
-        self.by_id.get(&id).copied()
+        self.connections.slot_of(id)
     }
 
-    /// Ends a session because an operator wants it. `false` when there is none of that name.
-    pub(crate) fn reset(&mut self, id: PeerId, reason: CloseReason) -> bool {
-        let slot = self.slot_of(id);
-        if let Some(slot) = slot {
-            self.close(slot, reason);
-        }
-        slot.is_some()
-    }
-
-    fn table(&self, vni: Vni) -> Option<&crate::table::Vnet> {
-        let &owned = self.owned_index.get(&vni)?;
-        self.owned[owned as usize].as_ref().map(|entry| &entry.vnet)
+    fn table(&self, vni: Vni) -> Option<&'a Vnet> {
+        self.tables.find(vni).map(|(_, vnet)| vnet)
     }
 
     fn page<T>(&self, slice: Slice<T>) -> Page<T> {
-        let next = slice.next.map(|place| Cursor { shard: self.id.0, place, inner: 0 });
+        let next = slice.next.map(|place| Cursor { shard: self.shard.0, place, inner: 0 });
         Page { rows: slice.rows, next }
     }
 
@@ -232,7 +226,7 @@ impl Shard {
         let counts = &peer.counts;
         PeerInfo {
             id: peer.id,
-            shard: self.id,
+            shard: self.shard,
             remote,
             node: about.node.clone(),
             agent: about.agent.clone(),

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::ids::PeerId;
-use crate::shard::state::Shard;
 use crate::table::Batch;
 use crate::wire::Vni;
 
@@ -68,32 +67,24 @@ impl Taps {
             });
         }
     }
-}
 
-impl Shard {
-    /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
-    pub(crate) fn tap(&mut self, filter: TapFilter) {
+    /// Somebody begins to watch.
+    pub(in crate::shard) fn add(&mut self, filter: TapFilter) {
         match filter {
-            TapFilter::All => self.taps.all += 1,
-            TapFilter::Vni(vni) => *self.taps.vnis.entry(vni).or_default() += 1,
-        }
-        // Others are marked when they change next.
-        for &owned in &self.dirty {
-            if let Some(entry) = &mut self.owned[owned as usize] {
-                entry.vnet.is_tapped = self.taps.covers(entry.vnet.vni);
-            }
+            TapFilter::All => self.all += 1,
+            TapFilter::Vni(vni) => *self.vnis.entry(vni).or_default() += 1,
         }
     }
 
     /// Somebody watches no more.
-    pub(crate) fn untap(&mut self, filter: TapFilter) {
+    pub(in crate::shard) fn remove(&mut self, filter: TapFilter) {
         match filter {
-            TapFilter::All => self.taps.all = self.taps.all.saturating_sub(1),
+            TapFilter::All => self.all = self.all.saturating_sub(1),
             TapFilter::Vni(vni) => {
-                if let Some(count) = self.taps.vnis.get_mut(&vni) {
+                if let Some(count) = self.vnis.get_mut(&vni) {
                     *count = count.saturating_sub(1);
                     if *count == 0 {
-                        self.taps.vnis.remove(&vni);
+                        self.vnis.remove(&vni);
                     }
                 }
             }
@@ -101,7 +92,7 @@ impl Shard {
     }
 
     /// What watched VNIs have sealed since the last call.
-    pub(crate) fn take_tapped(&mut self) -> Vec<Tapped> {
-        std::mem::take(&mut self.taps.sealed)
+    pub(in crate::shard) fn take(&mut self) -> Vec<Tapped> {
+        std::mem::take(&mut self.sealed)
     }
 }

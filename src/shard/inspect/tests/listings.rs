@@ -18,7 +18,7 @@ fn prefix(n: u32) -> String {
 
 fn longest(scene: &Scene, address: &str) -> Vec<String> {
     let what = Lookup::Longest(address.parse().unwrap());
-    let found = scene.shard.ask_lookup(scene.now, VNI, what);
+    let found = scene.shard.inspect().lookup(scene.now, VNI, what);
     found.iter().map(|row| row.destination.to_string()).collect()
 }
 
@@ -51,7 +51,7 @@ fn list_amid_changes(page: impl Fn(&Scene, u32) -> (Vec<Destination>, Option<u32
 #[test]
 fn routes_that_stay_are_listed_once_while_others_come_and_go() {
     list_amid_changes(|scene, place| {
-        let page = scene.shard.ask_routes(scene.now, VNI, &RouteFilter::default(), place, 7);
+        let page = scene.shard.inspect().routes(scene.now, VNI, &RouteFilter::default(), place, 7);
         let rows = page.rows.iter().map(|row| row.destination).collect();
         (rows, page.next.map(|next| next.place))
     });
@@ -60,7 +60,7 @@ fn routes_that_stay_are_listed_once_while_others_come_and_go() {
 #[test]
 fn destinations_are_listed_with_what_is_announced_while_others_come_and_go() {
     list_amid_changes(|scene, place| {
-        let page = scene.shard.ask_destinations(VNI, place, 7);
+        let page = scene.shard.inspect().destinations(VNI, place, 7);
         assert!(page.rows.iter().all(|row| row.next_hops.len() == 1), "no tombstones");
         let rows = page.rows.iter().map(|row| row.destination).collect();
         (rows, page.next.map(|next| next.place))
@@ -77,7 +77,7 @@ fn filters_leave_out_what_does_not_match() {
     scene.announce(two, &prefix(2));
     scene.read_all();
     let list = |filter| {
-        let page = scene.shard.ask_routes(scene.now, VNI, &filter, 0, 100);
+        let page = scene.shard.inspect().routes(scene.now, VNI, &filter, 0, 100);
         page.rows.iter().map(|row| row.destination.to_string()).collect::<Vec<_>>()
     };
     let within = Some(destination("10.0.0.0/16"));
@@ -116,7 +116,9 @@ fn a_route_lists_its_announcers_with_the_primary_first() {
     scene.announce(one, "10.0.0.1/32");
     scene.read_all();
     let what = Lookup::Exact(destination("10.0.0.1/32"));
-    let [row] = &scene.shard.ask_lookup(scene.now, VNI, what)[..] else { panic!("one route") };
+    let [row] = &scene.shard.inspect().lookup(scene.now, VNI, what)[..] else {
+        panic!("one route")
+    };
     assert_eq!((row.announcers.as_slice(), row.announcer_count), (&[PeerId(2), PeerId(1)][..], 2));
 }
 
@@ -132,7 +134,7 @@ fn the_age_of_a_route_is_known_to_the_second() {
     scene.read_all();
     let age = |prefix: &str| {
         let what = Lookup::Exact(destination(prefix));
-        scene.shard.ask_lookup(scene.now, VNI, what)[0].age.as_millis()
+        scene.shard.inspect().lookup(scene.now, VNI, what)[0].age.as_millis()
     };
     assert!((4200..5300).contains(&age("10.0.0.1/32")), "{}", age("10.0.0.1/32"));
     assert!(age("10.0.0.2/32") < 200, "{}", age("10.0.0.2/32"));
@@ -145,7 +147,7 @@ fn peers_are_described_by_what_they_said_and_did() {
     scene.subscribe(reader);
     scene.announce(publisher, "10.0.0.1/32");
     scene.read_all();
-    let peer = |id| scene.shard.ask_peer(scene.now, PeerId(id), &nowhere).unwrap();
+    let peer = |id| scene.shard.inspect().peer(scene.now, PeerId(id), &nowhere).unwrap();
     let (reader, publisher) = (peer(7), peer(8));
     assert_eq!(reader.state, PeerState::Established);
     assert_eq!((&*reader.node, &*reader.agent), ("node-7", "test"));
@@ -154,8 +156,8 @@ fn peers_are_described_by_what_they_said_and_did() {
     assert_eq!(reader.updates_sent, ByAction { adds: 1, removes: 0 });
     assert_eq!((publisher.routes, publisher.updates_received), (1, 1));
     assert_eq!((reader.backlog, reader.writing_for), (0, None));
-    assert!(scene.shard.ask_peer(scene.now, PeerId(9), &nowhere).is_none());
-    let page = scene.shard.ask_peers(scene.now, 0, 1, &nowhere);
+    assert!(scene.shard.inspect().peer(scene.now, PeerId(9), &nowhere).is_none());
+    let page = scene.shard.inspect().peers(scene.now, 0, 1, &nowhere);
     assert_eq!((page.rows.len(), page.next.map(|next| next.place)), (1, Some(1)));
 }
 
@@ -171,21 +173,26 @@ fn parts_and_subscriptions_are_listed_slice_by_slice() {
         scene.update(publisher, Action::Add, Vni(vni), "10.0.0.1/32");
     }
     scene.read_all();
-    let first = scene.shard.ask_vnis_of(PeerId(1), Vni(0), 4);
+    let first = scene.shard.inspect().vnis_of(PeerId(1), Vni(0), 4);
     assert_eq!(first, [20, 21, 22, 23].map(Vni));
-    assert_eq!(scene.shard.ask_vnis_of(PeerId(1), Vni(24), 10).len(), 6);
-    let parts = scene.shard.ask_parts(PeerId(1), &first);
+    assert_eq!(scene.shard.inspect().vnis_of(PeerId(1), Vni(24), 10).len(), 6);
+    let parts = scene.shard.inspect().parts(PeerId(1), &first);
     assert!(parts.iter().all(|part| part.routes == 1 && part.subscription.is_none()));
     let (mut peers, mut from) = (BTreeSet::new(), Some(Cursor::default()));
     while let Some(cursor) = from {
-        let page = scene.shard.ask_subscriptions(None, cursor, 3);
+        let page = scene.shard.inspect().subscriptions(None, cursor, 3);
         assert!(page.rows.iter().all(|row| row.state == SubscriptionState::InSync));
         assert!(page.rows.iter().all(|row| peers.insert(row.peer)), "listed once");
         from = page.next;
     }
     assert_eq!(peers.len(), 10);
-    assert_eq!(scene.shard.ask_subscriptions(Some(VNI), Cursor::default(), 100).rows.len(), 10);
-    assert!(scene.shard.ask_subscriptions(Some(Vni(99)), Cursor::default(), 9).rows.is_empty());
+    assert_eq!(
+        scene.shard.inspect().subscriptions(Some(VNI), Cursor::default(), 100).rows.len(),
+        10
+    );
+    assert!(
+        scene.shard.inspect().subscriptions(Some(Vni(99)), Cursor::default(), 9).rows.is_empty()
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::shard::inspect::{Asked, Explanation, judge};
-use crate::shard::{Settings, Shard, Slot, Write};
+use crate::shard::{Output, Settings, Shard, Slot, Write};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
 };
@@ -20,6 +20,8 @@ pub(super) struct Scene {
     pub(super) now: Moment,
     /// Writes in flight.
     hanging: Vec<(Slot, OutBuf)>,
+    /// Peers that have something to write and were left out.
+    left_out: Vec<Slot>,
 }
 
 impl Scene {
@@ -29,7 +31,7 @@ impl Scene {
 
     pub(super) fn with(settings: Settings) -> Self {
         let shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], Moment(0));
-        Self { shard, now: Moment(0), hanging: Vec::new() }
+        Self { shard, now: Moment(0), hanging: Vec::new(), left_out: Vec::new() }
     }
 
     /// A session that is established.
@@ -83,6 +85,7 @@ impl Scene {
             for (slot, bytes) in std::mem::take(&mut self.hanging) {
                 self.shard.written(self.now, slot, bytes);
             }
+            std::mem::take(&mut self.left_out).into_iter().for_each(|slot| self.begin_write(slot));
             self.begin_writes(&[]);
         }
     }
@@ -95,13 +98,19 @@ impl Scene {
     }
 
     fn begin_writes(&mut self, left_out: &[Slot]) {
-        let mut ready = Vec::new();
-        self.shard.take_ready(&mut ready);
-        for slot in ready.into_iter().filter(|slot| !left_out.contains(slot)) {
-            if let Write::Bytes { bytes, .. } = self.shard.next_write(self.now, slot, &mut || None)
-            {
-                self.hanging.push((slot, bytes));
+        self.shard.outputs();
+        while let Some(output) = self.shard.poll() {
+            match output {
+                Output::Ready(slot) if left_out.contains(&slot) => self.left_out.push(slot),
+                Output::Ready(slot) => self.begin_write(slot),
+                _ => {}
             }
+        }
+    }
+
+    fn begin_write(&mut self, slot: Slot) {
+        if let Write::Bytes { bytes, .. } = self.shard.next_write(self.now, slot, &mut || None) {
+            self.hanging.push((slot, bytes));
         }
     }
 
@@ -113,8 +122,8 @@ impl Scene {
             next_hop: None,
         };
         let Asked { peer, vni, destination, .. } = asked;
-        let connection = self.shard.ask_connection(self.now, peer, vni, &nowhere);
-        let standing = self.shard.ask_standing(peer, vni, &destination, None);
+        let connection = self.shard.inspect().connection(self.now, peer, vni, &nowhere);
+        let standing = self.shard.inspect().standing(peer, vni, &destination, None);
         judge(&asked, connection.as_ref(), &standing)
     }
 }

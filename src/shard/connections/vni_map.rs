@@ -15,7 +15,7 @@ const FEW: usize = 8;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct VniMap<V> {
+pub(in crate::shard) struct VniMap<V> {
     /// In order; empty when there are many.
     few: SmallVec<[(Vni, V); 1]>,
     #[expect(clippy::box_collection, reason = "few maps have it, and each has room for it")]
@@ -29,21 +29,21 @@ impl<V> Default for VniMap<V> {
 }
 
 impl<V> VniMap<V> {
-    pub(super) fn get(&self, vni: Vni) -> Option<&V> {
+    pub(in crate::shard) fn get(&self, vni: Vni) -> Option<&V> {
         match &self.many {
             None => self.few.iter().find(|entry| entry.0 == vni).map(|entry| &entry.1),
             Some(many) => many.get(&vni),
         }
     }
 
-    pub(super) fn get_mut(&mut self, vni: Vni) -> Option<&mut V> {
+    pub(in crate::shard) fn get_mut(&mut self, vni: Vni) -> Option<&mut V> {
         match &mut self.many {
             None => self.few.iter_mut().find(|entry| entry.0 == vni).map(|entry| &mut entry.1),
             Some(many) => many.get_mut(&vni),
         }
     }
 
-    pub(super) fn remove(&mut self, vni: Vni) -> Option<V> {
+    pub(in crate::shard) fn remove(&mut self, vni: Vni) -> Option<V> {
         let Some(many) = &mut self.many else {
             let place = self.few.iter().position(|entry| entry.0 == vni)?;
             return Some(self.few.remove(place).1);
@@ -56,14 +56,14 @@ impl<V> VniMap<V> {
     }
 
     /// VNIs from one on, in ascending order.
-    pub(super) fn keys_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
+    pub(in crate::shard) fn keys_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
         let few = self.few.iter().map(|entry| entry.0).filter(move |vni| *vni >= from);
         let many = self.many.iter().flat_map(move |many| many.range(from..));
         few.chain(many.map(|entry| *entry.0))
     }
 
     /// Empties it; the entries in ascending order of their VNIs.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = (Vni, V)> + use<V> {
+    pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, V)> + use<V> {
         let Self { few, many } = std::mem::take(self);
         few.into_iter().chain(many.into_iter().flat_map(|many| *many))
     }
@@ -71,7 +71,7 @@ impl<V> VniMap<V> {
 
 impl<V: Default> VniMap<V> {
     /// The entry of a VNI, which is made if there is none.
-    pub(super) fn or_default(&mut self, vni: Vni) -> &mut V {
+    pub(in crate::shard) fn or_default(&mut self, vni: Vni) -> &mut V {
         if self.many.is_none() {
             let place = self.few.partition_point(|entry| entry.0 < vni);
             let is_there = self.few.get(place).is_some_and(|entry| entry.0 == vni);

@@ -1,8 +1,8 @@
-//! One peer as the shard that holds its connection knows it.
+//! One peer as the shard of its connection knows it.
 
 use std::collections::VecDeque;
 
-use super::inspect::PeerCounts;
+use super::PeerCounts;
 use super::vni_map::VniMap;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
@@ -15,9 +15,9 @@ pub(crate) const PULLS_MAX: u32 = 2;
 
 /// A peer's part in one VNI.
 #[derive(Debug, Default)]
-pub(super) struct PeerVni {
+pub(in crate::shard) struct PeerVni {
     /// Place in the VNI's list of local subscribers, and the subscription's number.
-    pub(super) subscription: Option<(u32, u32)>,
+    pub(in crate::shard) subscription: Option<(u32, u32)>,
     /// Routes that the peer announces there, as the owner said last.
     routes: u32,
     /// A number that no other entry and no earlier update of this one had.
@@ -36,55 +36,55 @@ impl PeerVni {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(super) id: PeerId,
-    pub(super) session: Session,
-    pub(super) outbox: Outbox,
+    pub(in crate::shard) id: PeerId,
+    pub(in crate::shard) session: Session,
+    pub(in crate::shard) outbox: Outbox,
     /// Bytes of a message that has not arrived whole; empty between messages.
-    pub(super) partial: Vec<u8>,
+    pub(in crate::shard) partial: Vec<u8>,
     /// Every VNI that the peer subscribed to or announced in.
-    pub(super) vnis: VniMap<PeerVni>,
+    pub(in crate::shard) vnis: VniMap<PeerVni>,
     /// Those that it takes part in, as far as is known: what the limit is about.
     used: u64,
     /// Those that it may have left, some of them no longer there.
     unused: VecDeque<Vni>,
     /// Numbers what changes in `vnis`.
     version: u32,
-    pub(super) subscriptions: u64,
+    pub(in crate::shard) subscriptions: u64,
     /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
-    pub(super) next_subscription: u32,
+    pub(in crate::shard) next_subscription: u32,
     /// Subscriptions that are behind and have no pull under way.
-    pub(super) behind: VecDeque<(Vni, u32)>,
-    pub(super) pulls: u32,
+    pub(in crate::shard) behind: VecDeque<(Vni, u32)>,
+    pub(in crate::shard) pulls: u32,
     /// Routes that it announces, as the owners of the VNIs count them.
-    pub(super) routes: i64,
+    pub(in crate::shard) routes: i64,
     /// Its rhythm, when its KEEPALIVEs are to wake nobody, and whether they do so now.
-    pub(super) quiet: Quiet,
-    pub(super) hold: Option<Hold>,
-    pub(super) is_held: bool,
+    pub(in crate::shard) quiet: Quiet,
+    pub(in crate::shard) hold: Option<Hold>,
+    pub(in crate::shard) is_held: bool,
     /// `None` for a peer that may be sent to at any pace.
-    pub(super) pacer: Option<Box<Pacer>>,
+    pub(in crate::shard) pacer: Option<Box<Pacer>>,
     /// Whether a write is in flight.
-    pub(super) writing: bool,
+    pub(in crate::shard) writing: bool,
     /// When the peer last took something, or had nothing to take.
-    pub(super) progress: Moment,
+    pub(in crate::shard) progress: Moment,
     /// When the write in flight began.
-    pub(super) began: Moment,
+    pub(in crate::shard) began: Moment,
     /// When nothing waited for it last, or a write that had hung went through.
-    pub(super) idle: Moment,
+    pub(in crate::shard) idle: Moment,
     /// Whether large packets reach it.
-    pub(super) path: Path,
+    pub(in crate::shard) path: Path,
     /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
-    pub(super) acked: Option<u64>,
+    pub(in crate::shard) acked: Option<u64>,
     /// Whether it is listed as having something to write.
-    pub(super) is_ready: bool,
+    pub(in crate::shard) is_ready: bool,
     /// Whether its reading is suspended.
-    pub(super) is_paused: bool,
-    pub(super) is_closed: bool,
-    pub(super) counts: PeerCounts,
+    pub(in crate::shard) is_paused: bool,
+    pub(in crate::shard) is_closed: bool,
+    pub(in crate::shard) counts: PeerCounts,
 }
 
 impl Peer {
-    pub(super) fn new(id: PeerId, now: Moment) -> Self {
+    pub(in crate::shard) fn new(id: PeerId, now: Moment) -> Self {
         Self {
             id,
             session: Session::new(now),
@@ -116,18 +116,18 @@ impl Peer {
         }
     }
 
-    pub(super) fn audience(&self) -> Audience {
+    pub(in crate::shard) fn audience(&self) -> Audience {
         if self.session.peer().is_server { Audience::Servers } else { Audience::Clients }
     }
 
-    pub(super) fn origin(&self, shard: ShardId) -> Origin {
+    pub(in crate::shard) fn origin(&self, shard: ShardId) -> Origin {
         Origin { peer: self.id, shard, is_server: self.session.peer().is_server }
     }
 
     /// When the peer last took something or had nothing to take. The kernel of a peer takes and
     /// acknowledges what the program never reads: of one that is paced, that counts only until its
     /// pacer has proof that the program reads nothing.
-    pub(super) fn last_taken(&self) -> Moment {
+    pub(in crate::shard) fn last_taken(&self) -> Moment {
         match self.pacer.as_ref().and_then(|pacer| pacer.stuck_since()) {
             // While a write hangs, the pacer is not asked and learns nothing.
             Some(taken) if self.writing => taken.max(self.progress),
@@ -137,12 +137,17 @@ impl Peer {
     }
 
     /// Whether something waits for the peer to take it.
-    pub(super) fn is_owed(&self) -> bool {
+    pub(in crate::shard) fn is_owed(&self) -> bool {
         !self.is_closed && (self.writing || !self.outbox.is_empty())
     }
 
     /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
-    pub(super) fn touch(&mut self, vni: Vni, adds: bool, max: u64) -> Result<bool, CloseReason> {
+    pub(in crate::shard) fn touch(
+        &mut self,
+        vni: Vni,
+        adds: bool,
+        max: u64,
+    ) -> Result<bool, CloseReason> {
         if self.vnis.get(vni).is_none() {
             if !adds {
                 return Ok(false);
@@ -159,7 +164,7 @@ impl Peer {
     }
 
     /// The peer's new subscription; `false` when it has one.
-    pub(super) fn subscribe(
+    pub(in crate::shard) fn subscribe(
         &mut self,
         vni: Vni,
         subscription: (u32, u32),
@@ -180,7 +185,7 @@ impl Peer {
     }
 
     /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
-    pub(super) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
+    pub(in crate::shard) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
         let (place, _) = self.vnis.get(vni)?.subscription?;
         self.vnis.remove(vni);
         self.used -= 1;
@@ -189,7 +194,7 @@ impl Peer {
     }
 
     /// The owner of a VNI has counted what the peer announces there.
-    pub(super) fn counted(&mut self, vni: Vni, routes: u32) {
+    pub(in crate::shard) fn counted(&mut self, vni: Vni, routes: u32) {
         let Some(entry) = self.vnis.get_mut(vni) else { return };
         let was_used = entry.is_used();
         entry.routes = routes;
@@ -198,12 +203,12 @@ impl Peer {
     }
 
     /// In how many VNIs it takes part, as far as is known.
-    pub(super) fn used_vnis(&self) -> u64 {
+    pub(in crate::shard) fn used_vnis(&self) -> u64 {
         self.used
     }
 
     /// A VNI that it may have left, and its version, if more than so many are kept.
-    pub(super) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
+    pub(in crate::shard) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
         while self.unused.len() > kept {
             let vni = self.unused.pop_front()?;
             if let Some(entry) = self.vnis.get_mut(vni) {
@@ -217,7 +222,7 @@ impl Peer {
     }
 
     /// The owner knows nothing of the peer any more, as of a version.
-    pub(super) fn left(&mut self, vni: Vni, version: u32) {
+    pub(in crate::shard) fn left(&mut self, vni: Vni, version: u32) {
         let Some(entry) = self.vnis.get_mut(vni) else { return };
         if entry.version == version && !entry.is_used() {
             self.vnis.remove(vni);
@@ -227,14 +232,14 @@ impl Peer {
     }
 
     /// Gives back memory that only a busy peer needs, if it is not busy now.
-    pub(super) fn rest(&mut self) {
+    pub(in crate::shard) fn rest(&mut self) {
         self.outbox.rest();
         if self.behind.is_empty() {
             self.behind = VecDeque::new();
         }
     }
 
-    pub(super) fn has(&self, capability: Capabilities) -> bool {
+    pub(in crate::shard) fn has(&self, capability: Capabilities) -> bool {
         self.session.peer().capabilities.contains(capability)
     }
 }
@@ -248,7 +253,7 @@ fn list_unused(unused: &mut VecDeque<Vni>, vni: Vni, entry: &mut PeerVni) {
 }
 
 /// Whether a subscription's number is that of the present subscription.
-pub(super) fn is_current(vnis: &VniMap<PeerVni>, vni: Vni, id: u32) -> bool {
+pub(in crate::shard) fn is_current(vnis: &VniMap<PeerVni>, vni: Vni, id: u32) -> bool {
     let current = vnis.get(vni).and_then(|entry| entry.subscription);
     current.is_some_and(|(_, current)| current == id)
 }

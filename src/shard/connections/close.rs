@@ -1,0 +1,60 @@
+//! The end of a session.
+
+use std::collections::VecDeque;
+
+use super::{Connections, Slot};
+use crate::ids::PeerId;
+use crate::outbox::Outbox;
+use crate::session::CloseReason;
+use crate::shard::message::Request;
+use crate::shard::output::{Closed, Output};
+use crate::shard::owners::Owners;
+
+impl Connections {
+    /// Ends a session: its routes are withdrawn and its subscriptions dropped everywhere. Harmless
+    /// when it has ended already.
+    pub(in crate::shard) fn close(
+        &mut self,
+        slot: Slot,
+        reason: CloseReason,
+        owners: &mut Owners<'_>,
+    ) {
+        let Some(peer) = self.peers.get_mut(slot).filter(|peer| !peer.is_closed) else { return };
+        peer.is_closed = true;
+        (peer.hold, peer.is_held) = (None, false);
+        let given_up = peer.outbox.give_up();
+        self.counting.sent(peer, given_up);
+        self.counting.closed(peer, &reason);
+        let id = peer.id;
+        let vnis = peer.vnis.take();
+        peer.outbox = Outbox::default();
+        peer.partial = Vec::new();
+        peer.behind = VecDeque::new();
+        let closed = Closed {
+            slot,
+            peer: id,
+            reason,
+            node: peer.session.peer().node.clone(),
+            had_begun: peer.session.has_begun(),
+            was_established: peer.session.is_established(),
+        };
+        self.by_id.remove(&id);
+        owners.forget(id);
+        for (vni, entry) in vnis {
+            if let Some((place, _)) = entry.subscription {
+                self.remove_subscriber(vni, place);
+            }
+            owners.request(Request::Leave { peer: id, vni });
+        }
+        self.outputs.push(Output::Closed(closed));
+    }
+
+    /// Ends a connection to make room for others, unless its HELLO has come.
+    pub(in crate::shard) fn make_room(&mut self, id: PeerId, owners: &mut Owners<'_>) {
+        if let Some((slot, peer)) = self.peer(id)
+            && !peer.session.has_begun()
+        {
+            self.close(slot, CloseReason::NoRoom, owners);
+        }
+    }
+}

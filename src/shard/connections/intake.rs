@@ -1,0 +1,289 @@
+//! From a socket's bytes to requests.
+
+use super::holds::Holds;
+use super::peer::Peer;
+use super::reading::Flow;
+use super::runs::{Run, Runs};
+use super::{Connections, Slot};
+use crate::ids::Moment;
+use crate::session::{CloseReason, Event, Pacer, Skipped, Timing};
+use crate::shard::fair::QUANTUM;
+use crate::shard::output::Output;
+use crate::shard::owners::Owners;
+use crate::table::{Announcement, TOGETHER};
+use crate::wire::{
+    Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, split,
+};
+
+/// Updates of a run that are sent on together: what a table looks up at once, and what a peer is served
+/// in one turn at most.
+pub(super) const ENOUGH: usize = TOGETHER;
+const _: () = assert!(ENOUGH <= QUANTUM);
+
+impl Connections {
+    /// Takes bytes that a peer sent, cut anywhere. All of them: the caller bounds how many it reads
+    /// at a time, which is the budget of a connection in one turn.
+    pub(in crate::shard) fn received(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        bytes: &[u8],
+        owners: &mut Owners<'_>,
+    ) -> Flow {
+        self.reading.at = now;
+        self.reading.read = self.reading.read.saturating_add(bytes.len());
+        let Self { peers, outputs, .. } = self;
+        let Some(peer) = peers.get_mut(slot).filter(|peer| !peer.is_closed) else {
+            return Flow::Closed;
+        };
+        self.counting.stats.bytes_received += bytes.len() as u64;
+        let updates = self.counting.stats.updates_received;
+        if bytes.len() > HEADER_LEN {
+            Self::disturb(outputs, slot, peer);
+        }
+        peer.counts.heard = now;
+        peer.counts.bytes_received += bytes.len() as u64;
+        let partial = std::mem::take(&mut peer.partial);
+        let runs = std::mem::take(&mut self.runs);
+        let mut intake = Intake { now, slot, runs, connections: self, owners };
+        let result = if partial.is_empty() {
+            intake.frames(bytes)
+        } else {
+            intake.frames_after(partial, bytes)
+        };
+        // What an error leaves behind would only be withdrawn.
+        let result = result.and_then(|()| intake.send_runs());
+        let mut runs = intake.runs;
+        runs.clear();
+        self.runs = runs;
+        let peer = &mut self.peers[slot];
+        peer.counts.updates_received += self.counting.stats.updates_received - updates;
+        let id = peer.id;
+        if result.is_ok() {
+            self.forget_unused(slot, owners);
+        }
+        match result {
+            Err(reason) => {
+                self.close(slot, reason, owners);
+                Flow::Closed
+            }
+            Ok(()) if owners.is_backed_up() || owners.keeps_waiting(id) => {
+                self.pause(slot, owners);
+                Flow::Pause
+            }
+            Ok(()) => Flow::Continue,
+        }
+    }
+}
+
+/// One read of a peer while it is taken in.
+#[derive(Debug)]
+pub(super) struct Intake<'a, 'b> {
+    pub(super) now: Moment,
+    slot: Slot,
+    pub(super) runs: Runs,
+    pub(super) connections: &'a mut Connections,
+    owners: &'a mut Owners<'b>,
+}
+
+impl Intake<'_, '_> {
+    pub(super) fn peer(&mut self) -> &mut Peer {
+        &mut self.connections.peers[self.slot]
+    }
+
+    /// The rest of a message, then whole ones. The rest is joined byte-wise up to one message.
+    fn frames_after(&mut self, mut partial: Vec<u8>, bytes: &[u8]) -> Result<(), CloseReason> {
+        let had = partial.len();
+        let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
+        partial.extend_from_slice(&bytes[..take]);
+        match split(&partial)? {
+            None => {
+                // Fewer bytes than a message: keep them all.
+                self.peer().partial = partial;
+                Ok(())
+            }
+            Some(frame) => {
+                let used = frame.len() - had;
+                self.frame(&frame)?;
+                self.frames(&bytes[used..])
+            }
+        }
+    }
+
+    fn frames(&mut self, mut bytes: &[u8]) -> Result<(), CloseReason> {
+        loop {
+            bytes = self.usual_updates(bytes)?;
+            let Some(frame) = split(bytes)? else { break };
+            bytes = &bytes[frame.len()..];
+            self.frame(&frame)?;
+        }
+        if !bytes.is_empty() {
+            // Room for exactly this message, once its length is known.
+            let len = match bytes {
+                [_, high, low, ..] => HEADER_LEN + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => HEADER_LEN,
+            };
+            let mut partial = Vec::with_capacity(len);
+            partial.extend_from_slice(bytes);
+            self.peer().partial = partial;
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), CloseReason> {
+        let timing = Timing { keepalive: self.connections.settings.keepalive };
+        let now = self.now;
+        let mut event = self.peer().session.receive(now, timing, frame)?;
+        if self.connections.settings.skip_unusable_next_hops
+            && let Event::Update(Update { action: Action::Add, next_hop, .. }) = &event
+            && let Some(flaw) = next_hop.flaw()
+        {
+            event = Event::Skipped(Skipped::NextHop(flaw));
+        }
+        match event {
+            Event::Update(update) => self.update(&update)?,
+            Event::Hello => self.hello(),
+            Event::Keepalive { established } => self.keepalive(established),
+            Event::Subscribe(vni) => {
+                self.before_membership_changes()?;
+                self.connections.subscribe(self.slot, vni, self.owners)?;
+            }
+            Event::Unsubscribe(vni) => {
+                self.before_membership_changes()?;
+                self.connections.unsubscribe(self.slot, vni, self.owners);
+            }
+            Event::Nothing => {}
+            Event::Skipped(skipped) => self.skipped(skipped),
+        }
+        Ok(())
+    }
+
+    /// What the peer sent before goes before.
+    fn before_membership_changes(&mut self) -> Result<(), CloseReason> {
+        let Connections { peers, outputs, .. } = &mut *self.connections;
+        Connections::disturb(outputs, self.slot, &mut peers[self.slot]);
+        self.send_runs()?;
+        self.runs.clear();
+        Ok(())
+    }
+
+    fn keepalive(&mut self, established: bool) {
+        let (now, slot) = (self.now, self.slot);
+        let Connections { peers, outputs, holds, counting, .. } = &mut *self.connections;
+        let peer = &mut peers[slot];
+        peer.outbox.control(&Message::Keepalive);
+        Connections::mark_ready(outputs, slot, peer);
+        if std::mem::take(&mut peer.is_held) {
+            outputs.push(Output::Hold(slot, false));
+        }
+        peer.hold = peer.quiet.keepalive(now, peer.session.interval());
+        if let Some(hold) = peer.hold {
+            Holds::push(holds, hold.from, slot);
+        }
+        if established {
+            peer.counts.established = Some(now);
+            counting.stats.established += 1;
+            let about = Box::new(peer.session.peer().clone());
+            outputs.push(Output::Established(slot, peer.id, about));
+        }
+    }
+
+    fn skipped(&mut self, skipped: Skipped) {
+        let Connections { peers, outputs, counting, .. } = &mut *self.connections;
+        let peer = &mut peers[self.slot];
+        let reason = skipped.name();
+        *counting.skipped.entry(reason).or_default() += 1;
+        let count = peer.counts.skipped.entry(reason).or_default();
+        *count += 1;
+        if *count == 1 {
+            let node = peer.session.peer().node.clone();
+            outputs.push(Output::Skipped(self.slot, peer.id, node, skipped));
+        }
+    }
+
+    fn hello(&mut self) {
+        let Connections { peers, outputs, counting, settings, serving, .. } =
+            &mut *self.connections;
+        let peer = &mut peers[self.slot];
+        counting.stats.sessions += 1;
+        outputs.push(Output::Begun(self.slot));
+        if settings.pacing && !peer.has(Capabilities::STREAM) {
+            peer.pacer = Some(Box::new(Pacer::new(self.now, settings.pacing_limits())));
+        }
+        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
+        let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
+        let extensions = peer
+            .session
+            .peer()
+            .extended
+            .then(|| Extensions::new(capabilities, agent, &settings.node).serving(*serving));
+        let keepalive_interval = settings.keepalive;
+        peer.outbox.control(&Message::Hello(Hello {
+            keepalive_interval,
+            is_server: true,
+            extensions,
+        }));
+        Connections::mark_ready(outputs, self.slot, peer);
+    }
+
+    #[inline]
+    pub(super) fn update(&mut self, update: &Update) -> Result<(), CloseReason> {
+        let Update { action, vni, destination, next_hop } = *update;
+        let counting = &mut self.connections.counting;
+        counting.stats.updates_received += 1;
+        counting.removes_received += u64::from(action == Action::Remove);
+        let announcement = Announcement { action, destination, next_hop };
+        let run = self.runs.place(vni);
+        if run.is_of(vni) {
+            run.updates.push(announcement);
+            if run.updates.len() < ENOUGH {
+                return Ok(());
+            }
+            let mut run = std::mem::take(run);
+            let sent = self.send(&mut run);
+            *self.runs.place(vni) = run;
+            return sent;
+        }
+        self.first_update(update, announcement)
+    }
+
+    /// The first update of a VNI in this read, or after one of another VNI with the same place.
+    fn first_update(
+        &mut self,
+        update: &Update,
+        announcement: Announcement,
+    ) -> Result<(), CloseReason> {
+        let Update { action, vni, .. } = *update;
+        let max = self.connections.settings.limits.subscriptions_per_peer;
+        if !self.peer().touch(vni, action == Action::Add, max)? {
+            self.connections.counting.stats.updates_ignored += 1; // it announces nothing there
+            return Ok(());
+        }
+        let mut run = std::mem::take(self.runs.place(vni));
+        let sent = self.send(&mut run);
+        run.begin(vni);
+        run.updates.push(announcement);
+        *self.runs.place(vni) = run;
+        sent
+    }
+
+    /// Sends what waits of every VNI to its owner.
+    fn send_runs(&mut self) -> Result<(), CloseReason> {
+        let mut runs = std::mem::take(&mut self.runs);
+        let sent = runs.all().try_for_each(|run| self.send(run));
+        self.runs = runs;
+        sent
+    }
+
+    /// Sends what waits of one VNI to its owner.
+    fn send(&mut self, run: &mut Run) -> Result<(), CloseReason> {
+        let Some(vni) = run.vni().filter(|_| !run.updates.is_empty()) else { return Ok(()) };
+        let received = self.connections.reading.at;
+        let shard = self.connections.shard;
+        let origin = self.peer().origin(shard);
+        match self.owners.updates(origin, vni, &mut run.updates, received) {
+            Some(counted) => self.connections.count_routes(self.slot, counted),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The connections of one shard: their sessions, what they said last, and what waits to be written to
+//! them.
+//!
+//! [`Connections`] knows no table. What peers announce and ask for goes to the owners of VNIs as
+//! [`Request`]s; what owners say comes as [`Delivery`](super::Delivery)s. Whether an owner is on this
+//! shard is [`Owners`]' business.
+
+mod close;
+mod counting;
+mod deliver;
+mod holds;
+mod intake;
+mod peer;
+mod reading;
+mod runs;
+mod subscribe;
+mod subscribers;
+mod timers;
+mod usual;
+mod vni_map;
+mod write;
+
+use std::sync::Arc;
+
+use ahash::{AHashMap, RandomState};
+
+use self::counting::Counting;
+pub(crate) use self::counting::PeerCounts;
+use self::holds::Holds;
+#[cfg(doc)]
+pub(crate) use self::peer::PULLS_MAX;
+pub(crate) use self::peer::Peer;
+use self::reading::Reading;
+pub(crate) use self::reading::{Flow, READ_MAX, READ_MIN};
+use self::runs::Runs;
+use self::subscribers::Subscribers;
+pub(super) use self::timers::{TICK, TOO_LATE};
+use self::write::Buffers;
+use super::Settings;
+use super::inspect::Metrics;
+use super::message::Request;
+use super::output::{Output, Outputs};
+use super::owners::{Counted, Owners};
+use super::slab::{Slab, handle};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::session::CloseReason;
+
+handle!(
+    /// A connection's place on its shard, valid from [`Connections::connect`] to [`Connections::release`].
+    Slot
+);
+
+impl Slot {
+    /// As an index into an array of all connections of the shard.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    shard: ShardId,
+    settings: Arc<Settings>,
+    /// For how many seconds the reflector has had sessions, which its HELLO tells.
+    serving: u32,
+    peers: Slab<Slot, Box<Peer>>,
+    by_id: AHashMap<PeerId, Slot>,
+    subscribers: Subscribers,
+    reading: Reading,
+    /// Lent to the read that is being taken in.
+    runs: Runs,
+    buffers: Buffers,
+    holds: Holds,
+    outputs: Outputs,
+    counting: Counting,
+}
+
+impl Connections {
+    pub(super) fn new(
+        shard: ShardId,
+        settings: Arc<Settings>,
+        hasher: RandomState,
+        now: Moment,
+    ) -> Self {
+        Self {
+            shard,
+            settings,
+            serving: 0,
+            peers: Slab::new(),
+            by_id: AHashMap::with_hasher(hasher.clone()),
+            subscribers: Subscribers::new(hasher),
+            reading: Reading::new(now),
+            runs: Runs::default(),
+            buffers: Buffers::default(),
+            holds: Holds::default(),
+            outputs: Outputs::default(),
+            counting: Counting::default(),
+        }
+    }
+
+    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    pub(super) fn set_serving(&mut self, seconds: u32) {
+        self.serving = seconds;
+    }
+
+    /// Awaits the HELLO of a fresh connection.
+    pub(super) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
+        let slot = self.peers.insert(Box::new(Peer::new(id, now)));
+        self.by_id.insert(id, slot);
+        slot
+    }
+
+    /// Forgets a closed connection: the driver's tasks for it have ended.
+    pub(super) fn release(&mut self, slot: Slot) {
+        self.peers.remove(slot);
+    }
+
+    /// Where a session is, if there is one of that name.
+    pub(super) fn slot_of(&self, id: PeerId) -> Option<Slot> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// A session by its name.
+    pub(super) fn peer(&self, id: PeerId) -> Option<(Slot, &Peer)> {
+        let slot = self.slot_of(id)?;
+        Some((slot, self.peers.get(slot)?))
+    }
+
+    /// All connections with their places; those that have ended stay until they are released.
+    pub(super) fn peers(&self) -> &Slab<Slot, Box<Peer>> {
+        &self.peers
+    }
+
+    /// Fills in what connections hold and have counted.
+    pub(super) fn fill(&self, metrics: &mut Metrics) {
+        self.counting.fill(self.by_id.len(), metrics);
+    }
+
+    pub(super) fn outputs(&self) -> &Outputs {
+        &self.outputs
+    }
+
+    /// The next output.
+    pub(super) fn poll(&mut self) -> Option<Output> {
+        let output = self.outputs.pop()?;
+        if let Output::Ready(slot) = output
+            && let Some(peer) = self.peers.get_mut(slot)
+        {
+            peer.is_ready = false;
+        }
+        Some(output)
+    }
+
+    /// Whether every peer has been sent what there is for it.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.peers.iter().all(|(_, peer)| {
+            peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
+        })
+    }
+
+    /// What is left when every peer has gone.
+    #[cfg(test)]
+    pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("peers", self.peers.iter().count()),
+            ("peer names", self.by_id.len()),
+            ("subscriber lists", self.subscribers.len()),
+            ("outputs", self.outputs.len()),
+            ("paused peers", self.reading.paused()),
+        ]
+    }
+
+    /// Keeps count of what a peer announces. What it has left by that is forgotten by
+    /// [`Connections::forget_unused`].
+    fn count_routes(&mut self, slot: Slot, counted: Counted) -> Result<(), CloseReason> {
+        let Counted { vni, change, routes } = counted;
+        let limits = &self.settings.limits;
+        let (max, max_vnis) = (limits.routes_per_peer, limits.subscriptions_per_peer);
+        let peer = &mut self.peers[slot];
+        peer.routes += change;
+        peer.counted(vni, routes);
+        if change > 0 && peer.routes > i64::try_from(max).unwrap_or(i64::MAX) {
+            return Err(CloseReason::MaxRoutes(max));
+        }
+        // What was on its way when the limit was reached: the owner counts.
+        if change > 0 && peer.used_vnis() > max_vnis {
+            return Err(CloseReason::MaxSubscriptions(max_vnis));
+        }
+        Ok(())
+    }
+
+    /// Asks whether a peer may be forgotten where it has left VNIs. A few are kept: most who withdraw
+    /// their last route announce another soon. Not while updates of the peer wait in a run: the question
+    /// must not overtake them.
+    fn forget_unused(&mut self, slot: Slot, owners: &mut Owners<'_>) {
+        let peer = &mut self.peers[slot];
+        while let Some((vni, version)) = peer.next_unused(self.settings.bounds.unused_vnis) {
+            let origin = peer.origin(self.shard);
+            owners.request(Request::Forget { origin, vni, version });
+        }
+    }
+
+    /// Lists a peer as having something to write, unless a write is in flight.
+    fn mark_ready(outputs: &mut Outputs, slot: Slot, peer: &mut Peer) {
+        if !peer.is_ready && !peer.writing && !peer.is_closed {
+            peer.is_ready = true;
+            outputs.push(Output::Ready(slot));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What happens by the clock: silent peers, peers that read nothing, and tidying up.
+
+use std::time::Duration;
+
+use super::{Connections, Slot};
+use crate::ids::{Moment, PeerId};
+use crate::session::{CloseReason, Sight};
+use crate::shard::owners::Owners;
+
+/// How often every peer is looked at. Sessions end at most this much late.
+pub(in crate::shard) const TICK: Duration = Duration::from_millis(500);
+
+/// A tick that is later by more than this is told of.
+pub(in crate::shard) const TOO_LATE: Duration = Duration::from_secs(1);
+
+impl Connections {
+    /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
+    /// so nobody is called silent this time.
+    pub(in crate::shard) fn tick(
+        &mut self,
+        now: Moment,
+        is_late: bool,
+        is_draining: bool,
+        owners: &mut Owners<'_>,
+    ) {
+        self.counting.begin_tick();
+        let send_hold = self.settings.send_hold;
+        let mut ended = Vec::new();
+        for (slot, peer) in self.peers.iter_mut() {
+            if peer.is_closed {
+                continue;
+            }
+            self.counting.look(now, peer);
+            peer.rest();
+            if !peer.is_owed() {
+                (peer.progress, peer.idle) = (now, now);
+            }
+            if peer.is_paused {
+                peer.session.excuse(now);
+            }
+            if !is_late
+                && !is_draining
+                && let Err(reason) = peer.session.check(now)
+            {
+                ended.push((slot, reason));
+            } else if peer.is_owed() && now.since(peer.last_taken()) > send_hold {
+                ended.push((slot, CloseReason::SendHold(send_hold)));
+            }
+        }
+        for (slot, reason) in ended {
+            self.close(slot, reason, owners);
+        }
+    }
+
+    /// Peers that have taken nothing for a while although something waits for them: ask the kernel
+    /// whether they have acknowledged anything and say so by [`Connections::acknowledged`].
+    pub(in crate::shard) fn stalled(&self, now: Moment) -> Vec<Slot> {
+        // Often enough to see when it stopped, not only that it has.
+        let patience = TICK.min(self.settings.send_hold / 4);
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.is_owed() && now.since(peer.progress) > patience)
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+
+    /// Peers of which it is not known yet whether large packets reach them: ask the kernel, and say so
+    /// by [`Connections::looked_at_path`].
+    pub(in crate::shard) fn unproven_paths(&self) -> Vec<Slot> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| !peer.is_closed && peer.path.is_open())
+            .map(|it| it.0)
+            .collect()
+    }
+
+    /// What the kernel says of a path. Returns who the peer is when it has just become clear that large
+    /// packets do not reach it.
+    pub(in crate::shard) fn looked_at_path(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        sight: &Sight,
+        heard: Duration,
+    ) -> Option<(PeerId, Box<str>)> {
+        let peer = self.peers.get_mut(slot)?;
+        let is_new = peer.path.look(now, sight, Some(heard));
+        is_new.then(|| (peer.id, peer.session.peer().node.clone()))
+    }
+
+    /// So many bytes of a connection have been acknowledged in all.
+    pub(in crate::shard) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let before = peer.acked.replace(acked);
+        if before.is_some_and(|before| before != acked) {
+            peer.progress = now;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! From outboxes to sockets.
+
+use super::timers::TICK;
+use super::{Connections, Slot};
+use crate::ids::Moment;
+use crate::outbox::{Gather, OutBuf};
+use crate::session::{Allowance, Sight};
+use crate::shard::output::{Output, Write};
+use crate::shard::owners::Owners;
+
+/// Buffers for writes of several pieces.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Vec<Gather>);
+
+impl Buffers {
+    /// How many are kept.
+    const KEPT: usize = 64;
+
+    fn lend(&mut self) -> Gather {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn give_back(&mut self, bytes: OutBuf) {
+        if let OutBuf::Gathered(mut buffer) = bytes
+            && self.0.len() < Self::KEPT
+        {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
+impl Connections {
+    /// What to write to a peer next. The caller writes it, then calls [`Connections::written`]; until then
+    /// there is nothing more. `look` asks the kernel about the connection.
+    pub(in crate::shard) fn next_write(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        look: &mut dyn FnMut() -> Option<Sight>,
+    ) -> Write {
+        let Self { peers, buffers, settings, counting, outputs, .. } = self;
+        let Some(peer) = peers.get_mut(slot) else { return Write::Nothing };
+        if peer.writing || peer.is_closed || peer.outbox.is_empty() {
+            return Write::Nothing;
+        }
+        let buffer = || buffers.lend();
+        let bytes = match &mut peer.pacer {
+            None => peer.outbox.next_write(&settings.bounds.outbox, buffer),
+            Some(pacer) => {
+                let has_control = peer.outbox.has_control();
+                let was_proven = pacer.unproven().is_none();
+                let allowance = pacer.allow(now, look);
+                if was_proven && let Some(why) = pacer.unproven() {
+                    let node = peer.session.peer().node.clone();
+                    outputs.push(Output::Unproven(slot, peer.id, node, why));
+                }
+                let cut = match allowance {
+                    Allowance::Send(cut) => Some(cut),
+                    Allowance::WaitUntil(_) if has_control => None,
+                    Allowance::WaitUntil(then) => return Write::WaitUntil(then),
+                };
+                let bytes = peer.outbox.next_record(cut, buffer);
+                pacer.sent(bytes.as_ref().map_or(0, OutBuf::len));
+                bytes
+            }
+        };
+        let Some(bytes) = bytes else { return Write::Nothing };
+        (peer.writing, peer.began) = (true, now);
+        peer.counts.in_flight = bytes.len();
+        let taken = peer.outbox.take_taken();
+        counting.sent(peer, taken);
+        Write::Bytes { bytes, record: peer.pacer.is_some() }
+    }
+
+    /// A write is done and `bytes` is given back.
+    pub(in crate::shard) fn written(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        bytes: OutBuf,
+        owners: &mut Owners<'_>,
+    ) {
+        let Self { peers, buffers, counting, outputs, .. } = self;
+        let len = bytes.len();
+        counting.stats.writes += 1;
+        counting.stats.bytes_sent += len as u64;
+        buffers.give_back(bytes);
+        let Some(peer) = peers.get_mut(slot) else { return };
+        peer.counts.bytes_sent += len as u64;
+        peer.path.written(now, peer.counts.bytes_sent, len);
+        peer.outbox.finished(|received| counting.propagation.record(now.since(received)));
+        peer.writing = false;
+        peer.progress = now;
+        if now.since(peer.began) > TICK {
+            peer.idle = now; // its window was shut and has opened
+        }
+        if peer.is_closed {
+            return;
+        }
+        if !peer.outbox.is_empty() {
+            Self::mark_ready(outputs, slot, peer);
+        }
+        if !peer.behind.is_empty() {
+            self.pull(slot, owners);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The two kinds of message between connections and tables, whether they are on one shard or on two.
+
+use std::sync::Arc;
+
+use crate::ids::{Moment, PeerId};
+use crate::table::{Announcement, Audience, Batch, Chunk, Origin};
+use crate::wire::Vni;
+
+/// From the shard where a peer's connection lives to the owner of a VNI.
+///
+/// Requests of one peer are served in the order in which they were made. A peer whose requests wait
+/// is not read.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
+    /// message. `received` is when the first was.
+    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, received: Moment },
+    /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
+    Subscribe { origin: Origin, vni: Vni, received: Moment },
+    /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
+    Leave { peer: PeerId, vni: Vni },
+    /// A peer that says it takes part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
+    /// `version` comes back with the answer.
+    Forget { origin: Origin, vni: Vni, version: u32 },
+    /// A subscriber could not take `from` or anything after it.
+    FellBehind { peer: PeerId, vni: Vni, from: Arc<Batch> },
+    /// A subscriber that is behind has room for a chunk. At most
+    /// [`PULLS_MAX`](super::connections::PULLS_MAX) are under way for one peer.
+    Pull { peer: PeerId, vni: Vni, subscription: u32 },
+}
+
+impl Request {
+    /// Whose it is.
+    pub(crate) fn peer(&self) -> PeerId {
+        match self {
+            Self::Updates { origin, .. }
+            | Self::Subscribe { origin, .. }
+            | Self::Forget { origin, .. } => origin.peer,
+            Self::Leave { peer, .. } | Self::FellBehind { peer, .. } | Self::Pull { peer, .. } => {
+                *peer
+            }
+        }
+    }
+
+    /// What VNI it is about.
+    pub(crate) fn vni(&self) -> Vni {
+        match self {
+            Self::Updates { vni, .. }
+            | Self::Subscribe { vni, .. }
+            | Self::Leave { vni, .. }
+            | Self::Forget { vni, .. }
+            | Self::FellBehind { vni, .. }
+            | Self::Pull { vni, .. } => *vni,
+        }
+    }
+
+    /// Whether it is of no use once its peer's session has ended: the end asks to withdraw what it
+    /// would announce.
+    pub(crate) fn is_moot(&self) -> bool {
+        !matches!(self, Self::Leave { .. })
+    }
+
+    /// Whether it puts its peer among the first.
+    pub(crate) fn comes_first(&self) -> bool {
+        matches!(self, Self::Leave { .. } | Self::Subscribe { .. })
+    }
+
+    /// What waiting for it costs, in updates.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Updates { updates, .. } => updates.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// From the owner of a VNI to a shard where subscribers' connections live.
+///
+/// Deliveries of one owner arrive in the order in which it made them. While more than `delivery_room`
+/// wait for a shard, the owner serves no requests.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// For every subscriber there that is in sync.
+    Batch { audience: Audience, batch: Arc<Batch> },
+    /// Answers one [`Request::Pull`].
+    Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
+    /// A peer announces so many routes more (or fewer) than before, and `routes` in that VNI now.
+    Announced { peer: PeerId, vni: Vni, change: i64, routes: u32 },
+    /// A peer neither announces nor subscribes in a VNI, as of its [`Request::Forget`].
+    Forgotten { peer: PeerId, vni: Vni, version: u32 },
+    /// What the peer lacks can't be derived any more: close it.
+    TooFarBehind { peer: PeerId },
+}

@@ -1,0 +1,152 @@
+//! The tables of the VNIs that one shard owns.
+//!
+//! [`Tables`] knows no connection. Requests of connections come in, wherever those are, and wait until
+//! they are served, peer by peer in turn; sealed batches and answers go out as
+//! [`Delivery`](super::Delivery)s to the shards where the connections are.
+
+mod counting;
+mod departed;
+mod queue;
+mod seal;
+mod serve;
+mod trim;
+
+use std::sync::Arc;
+
+use ahash::{AHashMap, RandomState};
+
+use self::counting::Counting;
+use self::departed::Departed;
+use self::seal::Sealing;
+use super::Settings;
+use super::fair::FairQueue;
+use super::inspect::Taps;
+use super::slab::{Slab, handle};
+use crate::ids::{Moment, ShardId};
+use crate::table::{Size, Vnet};
+use crate::wire::Vni;
+
+handle!(
+    /// A table's place on the shard that owns its VNI.
+    TableId
+);
+
+/// A VNI whose table this shard owns.
+#[derive(Debug)]
+pub(super) struct Owned {
+    pub(super) vnet: Vnet,
+    /// Since when routes of departed members have waited for subscribers to take earlier ones.
+    waits: Option<Moment>,
+    /// Listed as having changes to seal.
+    is_dirty: bool,
+    /// Listed as having something to trim or to withdraw.
+    lingers: bool,
+    /// What of it is among the shard's holdings.
+    counted: Size,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    shard: ShardId,
+    settings: Arc<Settings>,
+    hasher: RandomState,
+    owned: Slab<TableId, Box<Owned>>,
+    index: AHashMap<Vni, TableId>,
+    /// Requests that wait.
+    queue: FairQueue,
+    sealing: Sealing,
+    lingering: Vec<TableId>,
+    departed: Departed,
+    taps: Taps,
+    counting: Counting,
+}
+
+impl Tables {
+    pub(super) fn new(
+        shard: ShardId,
+        settings: Arc<Settings>,
+        hasher: RandomState,
+        now: Moment,
+    ) -> Self {
+        Self {
+            shard,
+            settings,
+            owned: Slab::new(),
+            index: AHashMap::with_hasher(hasher.clone()),
+            queue: FairQueue::new(hasher.clone()),
+            sealing: Sealing::new(now),
+            lingering: Vec::new(),
+            departed: Departed::new(now),
+            taps: Taps::default(),
+            counting: Counting::default(),
+            hasher,
+        }
+    }
+
+    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    /// The table of a VNI, if there is one.
+    pub(super) fn find(&self, vni: Vni) -> Option<(TableId, &Vnet)> {
+        let &id = self.index.get(&vni)?;
+        Some((id, &self.owned[id].vnet))
+    }
+
+    /// All tables with their places.
+    pub(super) fn owned(&self) -> &Slab<TableId, Box<Owned>> {
+        &self.owned
+    }
+
+    /// What is left when every peer has gone.
+    #[cfg(test)]
+    pub(super) fn leftovers(&self) -> Vec<(&'static str, usize)> {
+        vec![
+            ("VNIs", self.owned.iter().count()),
+            ("VNI names", self.index.len()),
+            ("dirty VNIs", self.sealing.dirty.len()),
+            ("lingering VNIs", self.lingering.len()),
+            ("requests", self.queue.len()),
+            ("request cost", self.queue.cost()),
+        ]
+    }
+
+    /// The table of a VNI, made if need be.
+    fn open(&mut self, vni: Vni) -> TableId {
+        if let Some(&id) = self.index.get(&vni) {
+            return id;
+        }
+        let vnet = Vnet::new(vni, self.settings.bounds.table, self.hasher.clone());
+        let id = self.owned.insert(Box::new(Owned {
+            vnet,
+            waits: None,
+            is_dirty: false,
+            lingers: false,
+            counted: Size::default(),
+        }));
+        self.index.insert(vni, id);
+        // Listed from the start, so that one which stays empty is found and dropped.
+        self.mark_lingering(id);
+        id
+    }
+
+    /// Lists a VNI as having changes to seal.
+    fn mark_dirty(&mut self, id: TableId) {
+        let entry = &mut self.owned[id];
+        if !entry.is_dirty {
+            entry.is_dirty = true;
+            entry.vnet.is_tapped = self.taps.covers(entry.vnet.vni);
+            self.sealing.dirty.push(id);
+        }
+    }
+
+    /// Lists a VNI as having something to tidy up at the next tick.
+    fn mark_lingering(&mut self, id: TableId) {
+        let entry = &mut self.owned[id];
+        if !entry.lingers {
+            entry.lingers = true;
+            self.lingering.push(id);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What waits for the tables, and how much of it is served in one turn.
+
+use super::Tables;
+use crate::ids::{Moment, PeerId};
+use crate::shard::fair::FairQueue;
+use crate::shard::mesh::Mesh;
+use crate::shard::message::Request;
+
+/// What building one chunk costs, in updates.
+const CHUNK_COST: usize = 512;
+
+impl Tables {
+    /// Puts a request behind those of its peer.
+    pub(in crate::shard) fn request(&mut self, request: Request) {
+        self.queue.push(request);
+    }
+
+    /// What waits of a peer costs.
+    pub(in crate::shard) fn waiting(&self, peer: PeerId) -> usize {
+        self.queue.cost_of(peer)
+    }
+
+    pub(in crate::shard) fn queue(&mut self) -> &mut FairQueue {
+        &mut self.queue
+    }
+
+    /// Whether nothing waits.
+    pub(in crate::shard) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether so much waits, of however many peers, that no peer should be read.
+    pub(in crate::shard) fn is_backed_up(&self) -> bool {
+        self.queue.cost() >= self.settings.bounds.request_room
+    }
+
+    /// Whether requests of other shards should be taken in. Not more than are served soon: the others
+    /// share the room fairly among their peers, and have more to choose from the later they send.
+    pub(in crate::shard) fn takes_requests(&self) -> bool {
+        self.queue.cost() < self.settings.bounds.work_per_turn
+    }
+
+    /// Serves what waits, up to one turn's budget. Returns what is left of it.
+    pub(in crate::shard) fn serve_waiting(&mut self, now: Moment, mesh: &mut Mesh) -> usize {
+        let mut budget = self.settings.bounds.work_per_turn;
+        while budget > 0
+            && !mesh.is_congested()
+            && let Some(request) = self.queue.take()
+        {
+            let cost = match request {
+                Request::Pull { .. } => CHUNK_COST,
+                _ => request.cost(),
+            };
+            let share = cost.max(crate::shard::fair::QUANTUM).min(budget);
+            if self.may_serve(now, &request, share) {
+                let peer = request.peer();
+                self.serve(now, request, mesh);
+                self.queue.charge(peer, cost);
+                budget = budget.saturating_sub(cost);
+            } else {
+                self.queue.put_back(request, share);
+                budget -= share;
+            }
+        }
+        budget
+    }
+}
