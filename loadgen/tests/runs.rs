@@ -67,7 +67,8 @@ fn subscribers_are_in_some_of_the_vnis() {
 
 #[test]
 fn windows_of_a_standing_table_end_well() {
-    for flags in [&["--table=3000", "-p3"][..], &["--table=200", "--vnis=300"]] {
+    let runs = ["--table=3000", "--vnis=7", "--run-length=9"];
+    for flags in [&["--table=3000", "-p3"][..], &["--table=200", "--vnis=300"], &runs] {
         assert_good(&against_reflector(&[&BRIEF[..], flags].concat()));
     }
     assert_good(&against_reflector(&[&MESH[..], &["--table=3000"]].concat()));

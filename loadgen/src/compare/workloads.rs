@@ -1,6 +1,8 @@
 //! The workloads of `suite`, and what they may cost at most.
 //!
-//! "64 over 16 x 1,000" is 64 subscribers, of which each is in one of 16 VNIs, and windows of 1,000 updates.
+//! "64 over 16 x 1,000" is 64 subscribers, of which each is in one of 16 VNIs, and windows of 1,000 updates for
+//! each VNI, one VNI's behind another's. "Mixed" are windows of 1,000 updates over all VNIs, in turn: as many
+//! sends, each of a sixteenth.
 
 /// What a figure is divided by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,15 +42,21 @@ pub(super) fn all() -> Vec<Workload> {
     let fanouts = [
         ("50 over 1 x 1,000", "-n 50", [1.4, 1.5]),
         ("200 over 1 x 1,000", "-n 200", [1.1, 1.2]),
-        ("64 over 16 x 1,000", "-n 64 --vnis 16", [3.0, 3.5]),
-        ("64 over 16 x 100", "-n 64 --vnis 16 -w 100", [1.6, 1.7]),
+        ("64 over 16 x 1,000", "-n 64 --vnis 16 -w 16000 --run-length 1000", [3.0, 3.5]),
+        ("64 over 16 x 100", "-n 64 --vnis 16 -w 1600 --run-length 100", [1.6, 1.7]),
         ("10 over 1 x 100", "-n 10 -w 100", [1.3, 1.4]),
         ("10 over 1 x 1,000", "-n 10", [2.2, 2.6]),
         ("2 over 1 x 1,000", "-n 2", [4.0, 5.0]),
         ("10 over 1 x 1,000, 500,000 routes", "-n 10 --table 500000", [2.5, 3.0]),
-        ("64 over 16 x 1,000, 480,000 routes", "-n 64 --vnis 16 --table 480000", [4.0, 5.0]),
+        (
+            "64 over 16 x 1,000, 480,000 routes",
+            "-n 64 --vnis 16 -w 16000 --run-length 1000 --table 480000",
+            [4.0, 5.0],
+        ),
         ("50 over 1 x 1,000, 500,000 routes", "-n 50 --table 500000", [1.5, 1.7]),
         ("2 over 1 x 100, 500,000 routes", "-n 2 -w 100 --table 500000", [1.8, 2.2]),
+        ("64 over 16 mixed x 1,000", "-n 64 --vnis 16", [3.0, 3.5]),
+        ("64 over 16 mixed x 1,000, 480,000 routes", "-n 64 --vnis 16 --table 480000", [4.0, 5.0]),
     ];
     let fanouts = fanouts.map(|(name, arguments, limits)| Workload {
         name,

@@ -24,10 +24,15 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     window: u32,
 
-    /// VNIs that the routes are spread over, one after another
+    /// VNIs that the routes are spread over
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis: u32,
+
+    /// Updates of one VNI that follow each other in a window
+    #[arg(long, value_name = "L", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    run_length: u32,
 
     /// VNIs that each subscriber is in
     #[arg(long, value_name = "K", default_value_t = 1,
@@ -92,7 +97,7 @@ pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
         |(vnis, sessions): (&[u32], u64)| Taker { vnis: vnis.to_vec(), own: None, sessions };
     let takers = audience.groups().map(taker).collect();
     let standing = (options.table > 0).then_some(&windows[..]);
-    let mut rounds = Rounds::new(plan, routes, standing, takers);
+    let mut rounds = Rounds::new(plan, routes, standing, takers).in_runs(options.run_length);
 
     let mut receivers = run.receivers(plan, None)?;
     let mut sources = Vec::new();

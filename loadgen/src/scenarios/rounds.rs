@@ -6,6 +6,7 @@
 //! what comes next. Whatever is sent next goes out when everybody has all of what came before: nothing
 //! coalesces, and every update is delivered to every taker exactly once.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -102,6 +103,21 @@ fn stride(routes: usize) -> usize {
     (golden..).find(|stride| gcd(*stride, routes) == 1 || routes == 0).unwrap_or(1)
 }
 
+/// Puts routes into an order in which so many of one VNI follow each other, then so many of the next.
+fn in_runs(plan: &Plan, routes: Vec<u32>, run: usize) -> Vec<u32> {
+    let mut by_vni: BTreeMap<u32, VecDeque<u32>> = BTreeMap::new();
+    for route in &routes {
+        by_vni.entry(plan.vni_of(*route)).or_default().push_back(*route);
+    }
+    let mut ordered = Vec::with_capacity(routes.len());
+    while ordered.len() < routes.len() {
+        for queue in by_vni.values_mut() {
+            ordered.extend(queue.drain(..run.min(queue.len())));
+        }
+    }
+    ordered
+}
+
 /// What is sent at once, and what comes of it.
 #[derive(Debug)]
 struct Window {
@@ -143,6 +159,8 @@ pub(super) struct Rounds {
     sources: Vec<Source>,
     takers: Vec<Taker>,
     is_standing: bool,
+    /// Updates of one VNI that follow each other in a window.
+    run: usize,
     /// What is announced between rounds, in each VNI and by each source.
     home: Whole,
     /// The window that is the same each time.
@@ -202,7 +220,13 @@ impl Rounds {
         };
         let sources = routes.into_iter().enumerate().map(source).collect();
         let is_standing = windows.is_some();
-        Self { plan, sources, takers, is_standing, home, fixed: None, deliveries: 0 }
+        let (fixed, run) = (None, 1);
+        Self { plan, sources, takers, is_standing, run, home, fixed, deliveries: 0 }
+    }
+
+    /// The same with so many updates of one VNI behind each other, where a source has as many in it.
+    pub(super) fn in_runs(self, run: u32) -> Self {
+        Self { run: run as usize, ..self }
     }
 
     /// What everybody holds between rounds, exactly.
@@ -273,7 +297,9 @@ impl Rounds {
     }
 
     fn window(&mut self) -> Window {
-        let routes: Vec<_> = self.sources.iter_mut().map(Source::window).collect();
+        let Self { sources, plan, run, .. } = self;
+        let routes = sources.iter_mut().map(|source| in_runs(plan, source.window(), *run));
+        let routes: Vec<_> = routes.collect();
         let window = Whole::of(&self.plan, &routes);
         let [there, back] = if self.is_standing {
             [Action::Remove, Action::Add]
@@ -362,6 +388,15 @@ mod tests {
             let widest = window.windows(2).map(|pair| pair[1] - pair[0]).max();
             assert!(widest < Some(2000), "{widest:?}");
         }
+    }
+
+    #[test]
+    fn runs_are_of_one_vni() {
+        let plan = Plan::own_hops(14, 2);
+        let ordered = |run| in_runs(&plan, (0..14).collect(), run);
+        assert_eq!(ordered(1), (0..14).collect::<Vec<_>>());
+        assert_eq!(ordered(3), [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11, 12, 13]);
+        assert_eq!(ordered(100), [0, 2, 4, 6, 8, 10, 12, 1, 3, 5, 7, 9, 11, 13]);
     }
 
     fn rounds(is_standing: bool) -> Rounds {
