@@ -142,6 +142,7 @@ impl Shard {
             self.tables.seal_dirty(now, &mut self.mesh);
             self.deliver_own(now);
         }
+        self.tables.tidy();
         if now >= self.clock.next_tick {
             self.tick(now);
         }
@@ -153,7 +154,7 @@ impl Shard {
         ] {
             next = then.map_or(next, |then| next.min(then));
         }
-        if self.has_work() {
+        if self.has_work() || self.tables.is_untidy() {
             next = now;
         }
         Turn { next }

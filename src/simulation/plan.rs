@@ -170,6 +170,8 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
                 compact_at: rng.bound(1, 50, 4096),
                 journal_min: if rng.chance(150) { rng.between(1, 200) } else { 1 << 20 },
                 journal_per_route: 4,
+                journal_span: 1 << 28,
+                portion: rng.bound(1, 20, 2048),
                 chunk_places: u32::try_from(rng.bound(tiny, tiny + 20, 16_384)).unwrap_or(1),
                 chunk_entries: rng.bound(tiny, tiny + 20, 16_384) as u64,
                 cached_chunks: rng.bound(1, 4, 32),

@@ -49,13 +49,6 @@ impl Ages {
         let next = self.samples.partition_point(|sample| sample.before <= position);
         self.samples.get(next).map(|sample| sample.at)
     }
-
-    /// Follows positions from `base` on, which moved.
-    pub(super) fn move_by(&mut self, base: u64, moved: impl Fn(u64) -> u64) {
-        for sample in self.samples.iter_mut().filter(|sample| sample.before >= base) {
-            sample.before = moved(sample.before);
-        }
-    }
 }
 
 #[cfg(test)]

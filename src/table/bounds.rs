@@ -17,6 +17,11 @@ pub struct Bounds {
     pub journal_min: usize,
     /// See `journal_min`.
     pub journal_per_route: usize,
+    /// Positions between the journal's head and a cursor. Most of them may be of entries that were taken out;
+    /// distances between entries are kept in 32 bits.
+    pub journal_span: u64,
+    /// Journal entries forgotten, or looked at to be coalesced, at a time.
+    pub portion: usize,
     /// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
     pub chunk_places: u32,
     /// Journal entries looked at for one chunk.
@@ -35,6 +40,8 @@ impl Default for Bounds {
             compact_at: 32_768,
             journal_min: 1 << 20,
             journal_per_route: 4,
+            journal_span: 1 << 28,
+            portion: 2048,
             chunk_places: 16_384,
             chunk_entries: 16_384,
             cached_chunks: 256,

@@ -90,19 +90,6 @@ impl Cursor {
         (self.synced < self.walked).then_some((self.synced, self.walked))
     }
 
-    /// Follows positions that moved.
-    pub(super) fn move_by(&mut self, moved: impl Fn(u64) -> u64) {
-        self.synced = moved(self.synced);
-        self.walked = moved(self.walked);
-        for (walked, head) in &mut self.horizons {
-            *walked = moved(*walked);
-            *head = moved(*head);
-        }
-        if let Key::At(position) = &mut self.key {
-            *position = moved(*position);
-        }
-    }
-
     /// As of which position the changes before `position` in its destination were sent.
     fn horizon(&self, prev: Option<u64>) -> u64 {
         let Some(prev) = prev.filter(|&p| p >= self.synced) else {
@@ -146,8 +133,9 @@ impl Cache {
         self.chunks.iter().filter_map(|cached| cached.next.needs()).min()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.chunks.clear();
+    /// What those know who got the remembered chunks.
+    pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
+        self.chunks.iter().map(|cached| &cached.next)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -252,11 +240,15 @@ impl Vnet {
     /// Sends what changed, destination by destination, until the head or the limit.
     fn walk(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         let (first, head) = (cursor.walked, self.journal.head());
-        let last = head.min(first + self.bounds.chunk_entries);
+        let mut looked = 0;
         let mut group: Vec<(u32, View)> = Vec::new();
-        while cursor.walked < last && builder.len() < limit {
-            let at = cursor.walked;
-            cursor.walked += 1;
+        while looked < self.bounds.chunk_entries && builder.len() < limit {
+            let Some(at) = self.journal.next_held(cursor.walked) else {
+                cursor.walked = head;
+                break;
+            };
+            cursor.walked = at + 1;
+            looked += 1;
             let prev = self.journal.prev(at);
             if prev.is_some_and(|prev| prev >= first) {
                 continue; // went with an earlier change in this very chunk

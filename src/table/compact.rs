@@ -2,136 +2,166 @@
 //!
 //! Only positions that some cursor knows the view of can be told apart: the journal between two
 //! such positions may hold any number of changes of a route, but what the view was before the first
-//! of them says all there is to say. So each such stretch keeps one entry per route, and none for
-//! a route that came back to what it was.
+//! of them says all there is to say. So each such stretch keeps one entry per route, the newest, which
+//! takes over what the view was before the oldest; and none for a route that came back to what it was.
 //!
-//! Positions move: what is kept is pushed up against the entries that batches in outboxes begin at,
-//! which stay where they are, and cursors are moved along. Cost: once over the journal, when it has
-//! doubled since the last time.
+//! A pass goes from the oldest entry to those that batches in outboxes may refer to, a portion at a time.
+//! It follows the links between changes of a destination, so it needs no memory of its own. Entries that
+//! say nothing are taken out where they are; positions stay what they are, so the journal is valid after
+//! each step. The next pass begins when the journal is twice as long as what the last one left.
 
-use ahash::AHashMap;
-
-use super::journal::{Entry, Journal, View};
+use super::journal::Journal;
 use super::member::Subscription;
 use super::slab::NONE;
 use super::vnet::Vnet;
 
-/// An entry of a stretch, while it is being decided upon.
-struct Kept {
+/// Changes of other routes of a destination that are passed over in search of the same route's. What is
+/// not found stays.
+const LINKS_MAX: usize = 32;
+
+/// Entries that a portion may look at for each of its own, on average.
+const LOOKS: usize = 4;
+
+/// How far a pass has come, and where it ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
     at: u64,
-    entry: Entry,
+    end: u64,
+}
+
+/// What a portion of a pass must know of those who hold positions.
+struct Marks {
+    /// Those in the portion, ascending, and the last before it.
+    positions: Vec<u64>,
+    /// Parts that cursors have walked: there every entry must stay whose view came back, because it tells
+    /// when its destination was sent.
+    walked: Vec<(u64, u64)>,
+}
+
+impl Marks {
+    /// The newest of them that is not beyond a position of the portion.
+    fn before(&self, position: u64) -> u64 {
+        let next = self.positions.partition_point(|mark| *mark <= position);
+        next.checked_sub(1).map_or(0, |last| self.positions[last])
+    }
+
+    fn is_walked(&self, position: u64) -> bool {
+        let part = self.walked.partition_point(|(_, high)| *high <= position);
+        self.walked.get(part).is_some_and(|(low, _)| *low <= position)
+    }
 }
 
 impl Vnet {
-    /// Coalesces the journal before `end`, where nothing but cursors holds positions.
-    pub(super) fn compact(&mut self, end: u64) {
-        self.cache.clear();
-        let (base, head) = (self.journal.base(), self.journal.head());
-        let marks = self.marks(base, end);
-        let walked = self.walked();
-        let mut kept: Vec<Kept> = Vec::new();
-        let mut dropped = Vec::new();
-        // From the newest stretch to the oldest: then what a route's view is after a stretch is what
-        // it is before the route's next change, or what it is now.
-        let mut after: AHashMap<u32, View> = AHashMap::with_hasher(self.routes.hasher());
-        for at in end..head {
-            let entry = self.journal.at(at);
-            after.entry(entry.route).or_insert(entry.before);
+    /// Begins a pass over the entries of which nothing but cursors holds positions, if it is time to.
+    pub(super) fn begin_compaction(&mut self) {
+        if self.journal.len() > self.compact_at && self.pass.is_none() && !self.behind.is_empty() {
+            let end = self.pinned();
+            self.pass = Some(Pass { at: self.journal.base(), end });
         }
-        for stretch in marks.windows(2).rev() {
-            let (from, to) = (stretch[0], stretch[1]);
-            let must_stay = walked.iter().any(|(low, high)| (*low..*high).contains(&from));
-            let mut firsts: AHashMap<u32, u64> = AHashMap::with_hasher(self.routes.hasher());
-            for at in from..to {
-                firsts.entry(self.journal.at(at).route).or_insert(at);
-            }
-            for at in (from..to).rev() {
-                let entry = self.journal.at(at);
-                if firsts.get(&entry.route) != Some(&at) {
-                    continue;
-                }
-                let then = after.insert(entry.route, entry.before);
-                let then = then.unwrap_or_else(|| self.view(entry.route));
-                if then == entry.before && !must_stay {
-                    dropped.push(entry.route);
-                } else {
-                    kept.push(Kept { at, entry });
-                }
-            }
-        }
-        kept.reverse();
-        let moved = |position: u64| {
-            if position >= end {
-                return position;
-            }
-            end - (kept.len() - kept.partition_point(|kept| kept.at < position)) as u64
+    }
+
+    /// Goes on with a pass over so many entries, or fewer if there is much to look at for each.
+    pub(super) fn compact(&mut self, most: usize) {
+        let Some(Pass { at, end }) = self.pass else { return };
+        let first = self.journal.next_held(at).filter(|&first| first < end);
+        let Some(first) = first.filter(|_| !self.behind.is_empty()) else {
+            self.pass = None;
+            // Without what came during the pass: that has not been coalesced.
+            let news = usize::try_from(self.journal.head().saturating_sub(end)).unwrap_or(0);
+            let kept = self.journal.len().saturating_sub(news);
+            self.compact_at = self.bounds.compact_at.max(2 * kept);
+            return;
         };
-        self.ages.move_by(base, moved);
-        self.free.iter_mut().for_each(|(until, _)| *until = moved(*until));
-        for member in &mut self.members {
-            member.dump_to = member.dump_to.map(moved);
-            if let Subscription::Behind(cursor) = &mut member.subscription {
-                cursor.move_by(moved);
+        let next = |&at: &u64| self.journal.next_held(at + 1).filter(|&at| at < end);
+        let entries: Vec<u64> = std::iter::successors(Some(first), next).take(most).collect();
+        let last = entries.last().map_or(first, |last| last + 1);
+        let marks = self.marks(first, last);
+        let (mut at, mut budget) = (first, LOOKS * most);
+        for entry in entries {
+            if budget == 0 {
+                break;
             }
+            let cost = self.compact_one(entry, &marks);
+            budget = budget.saturating_sub(cost);
+            at = entry + 1;
         }
-        let rest: Vec<Entry> = (end..head).map(|at| self.journal.at(at)).collect();
-        let begin = end - kept.len() as u64;
-        self.journal = Journal::beginning_at(begin);
-        for entry in kept.iter().map(|kept| kept.entry).chain(rest) {
-            let prev = self.last_change(entry.route);
-            let position = self.journal.push(entry.route, entry.before, prev);
-            self.routes.set_changed(entry.route, Journal::stamp(position));
-        }
-        self.free_unmentioned(dropped);
+        self.pass = Some(Pass { at, end });
     }
 
-    /// Every position in `base..=end` that a cursor knows the view of, with both ends.
-    fn marks(&self, base: u64, end: u64) -> Vec<u64> {
-        let mut marks = vec![base, end];
-        for &member in &self.behind {
-            if let Subscription::Behind(cursor) = &self.members[member as usize].subscription {
-                cursor.positions(|position| marks.push(position));
+    /// Lets an entry speak for those before it. Returns how many were looked at in vain, and one.
+    fn compact_one(&mut self, at: u64, marks: &Marks) -> usize {
+        let mut cost = 1;
+        let entry = self.journal.at(at);
+        let mut before = entry.before;
+        let mark = marks.before(at);
+        let mut previous = self.journal.prev(at);
+        for _ in 0..LINKS_MAX {
+            let Some(earlier) = previous else { break };
+            previous = self.journal.prev(earlier);
+            let found = self.journal.at(earlier);
+            if found.route != entry.route {
+                cost += 1;
+                continue;
+            }
+            let is_told_apart = earlier < mark;
+            if is_told_apart && (found.before != before || marks.is_walked(earlier)) {
+                break;
+            }
+            before = found.before;
+            self.journal.remove(earlier);
+        }
+        if before != entry.before {
+            self.journal.set_before(at, before);
+            if let Some(member) = before.sole_member() {
+                let mentioned = &mut self.members[member as usize].mentioned;
+                *mentioned = (*mentioned).max(at + 1);
             }
         }
-        marks.retain(|position| (base..=end).contains(position));
-        marks.sort_unstable();
-        marks.dedup();
-        marks
+        let route = self.routes.route(entry.route);
+        let is_newest = route.changed == Journal::stamp(at);
+        if is_newest
+            && self.journal.prev(at).is_none()
+            && !marks.is_walked(at)
+            && self.view(entry.route) == before
+        {
+            let is_tombstone = route.primary == NONE;
+            self.journal.remove(at);
+            if is_tombstone {
+                self.routes.free(entry.route);
+            }
+        }
+        cost
     }
 
-    /// The parts that cursors have walked, merged: there every entry must stay, because it tells when
-    /// its destination was sent.
-    fn walked(&self) -> Vec<(u64, u64)> {
-        let mut parts = Vec::new();
-        for &member in &self.behind {
-            if let Subscription::Behind(cursor) = &self.members[member as usize].subscription {
-                parts.extend(cursor.walked_part());
-            }
+    /// The positions from `first` to `last` that a cursor knows the view of, and the last one before.
+    fn marks(&self, first: u64, last: u64) -> Marks {
+        let (mut positions, mut walked, mut before) = (Vec::new(), Vec::new(), 0);
+        let members = self.behind.iter().map(|&member| &self.members[member as usize]);
+        let cursors = members.filter_map(|member| match &member.subscription {
+            Subscription::Behind(cursor) => Some(&**cursor),
+            _ => None,
+        });
+        for cursor in cursors.chain(self.cache.cursors()) {
+            cursor.positions(|position| {
+                if position <= first {
+                    before = before.max(position);
+                } else if position < last {
+                    positions.push(position);
+                }
+            });
+            walked.extend(cursor.walked_part());
         }
-        parts.sort_unstable();
-        parts.dedup_by(|next, last| {
+        positions.push(before);
+        positions.sort_unstable();
+        positions.dedup();
+        walked.sort_unstable();
+        walked.dedup_by(|next, last| {
             let touches = next.0 <= last.1;
             if touches {
                 last.1 = last.1.max(next.1);
             }
             touches
         });
-        parts
-    }
-
-    /// Frees those of the routes that nobody announces and the journal no longer mentions.
-    fn free_unmentioned(&mut self, mut routes: Vec<u32>) {
-        routes.sort_unstable();
-        routes.dedup();
-        for route in routes {
-            let entry = self.routes.route(route);
-            let is_mentioned = self
-                .journal
-                .position(entry.changed)
-                .is_some_and(|p| self.journal.at(p).route == route);
-            if entry.primary == NONE && !is_mentioned {
-                self.routes.free(route);
-            }
-        }
+        Marks { positions, walked }
     }
 }

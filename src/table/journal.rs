@@ -6,12 +6,14 @@
 //! the state it knows is the state at that position, and what it lacks can be derived exactly.
 //!
 //! Bounds: entries live until no cursor and no queued batch starts before them (see
-//! `Vnet::trim`); a VNI whose peers keep up holds a few batches' worth.
+//! `Vnet::trim`); a VNI whose peers keep up holds a few batches' worth. Entries are in [`Page`]s, which go
+//! one by one, so no change moves more than a page. Entries that say nothing any more are taken out where
+//! they are (see `compact`); positions stay what they are.
 
 use std::collections::VecDeque;
 
-/// Entries for which an empty journal keeps room.
-const KEPT: usize = 4096;
+use super::page::Page;
+use super::slab::NONE;
 
 /// What a route looks like to subscribers: who, if anybody, is its only announcer.
 ///
@@ -65,19 +67,31 @@ pub(crate) struct Entry {
     next: u32,
 }
 
+impl Entry {
+    /// What is where an entry was taken out.
+    pub(super) const NOTHING: Self = Self { route: NONE, before: View::NOBODY, prev: 0, next: 0 };
+
+    /// Whether it was taken out.
+    #[inline]
+    pub(super) fn is_nothing(&self) -> bool {
+        self.route == NONE
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     base: u64,
-    entries: VecDeque<Entry>,
+    head: u64,
+    /// Entries held.
+    len: usize,
+    /// The number of the first page: its positions are those that divided by [`Page::POSITIONS`] give it.
+    first: u64,
+    /// Those that hold `base..head`; none when that is empty.
+    pages: VecDeque<Page>,
 }
 
 impl Journal {
-    /// An empty journal whose first change has this position.
-    pub(crate) fn beginning_at(base: u64) -> Self {
-        Self { base, entries: VecDeque::new() }
-    }
-
     /// The oldest position held.
     pub(crate) fn base(&self) -> u64 {
         self.base
@@ -85,25 +99,52 @@ impl Journal {
 
     /// One past the newest position: the position of the next change.
     pub(crate) fn head(&self) -> u64 {
-        self.base + self.entries.len() as u64
+        self.head
     }
 
+    /// Entries held.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
-    /// The entry at a position in `base..head`.
+    /// The entry at a position, which must be held.
+    #[inline]
     pub(crate) fn at(&self, position: u64) -> Entry {
-        self.entries[self.index(position)]
+        self.get(position).unwrap_or(Entry::NOTHING)
+    }
+
+    /// The entry at a position, if it is held.
+    #[inline]
+    pub(crate) fn get(&self, position: u64) -> Option<Entry> {
+        if position < self.base {
+            return None;
+        }
+        self.pages.get(self.page(position))?.get(Page::offset(position))
+    }
+
+    /// The first position from one on that has an entry.
+    pub(crate) fn next_held(&self, position: u64) -> Option<u64> {
+        let from = position.max(self.base);
+        let first = self.page(from);
+        let mut offset = Page::offset(from);
+        for page in first..self.pages.len() {
+            if let Some(found) = self.pages[page].next_held(offset) {
+                return Some((self.first + page as u64) * Page::POSITIONS + u64::from(found));
+            }
+            offset = 0;
+        }
+        None
     }
 
     /// The previous change of the same destination, if the journal still holds it.
+    #[inline]
     pub(crate) fn prev(&self, position: u64) -> Option<u64> {
         let prev = position.checked_sub(u64::from(self.at(position).prev))?;
         (prev != position && prev >= self.base).then_some(prev)
     }
 
     /// The next change of the same destination, if there was one.
+    #[inline]
     pub(crate) fn next(&self, position: u64) -> Option<u64> {
         let distance = self.at(position).next;
         (distance != 0).then_some(position + u64::from(distance))
@@ -111,36 +152,66 @@ impl Journal {
 
     /// Appends a change whose destination last changed at `prev`.
     pub(crate) fn push(&mut self, route: u32, before: View, prev: Option<u64>) -> u64 {
-        let position = self.head();
-        let distance = prev
-            .filter(|&p| p >= self.base)
-            .and_then(|p| u32::try_from(position - p).ok().map(|distance| (p, distance)));
-        if let Some((p, distance)) = distance {
-            let index = self.index(p);
-            self.entries[index].next = distance;
+        let position = self.head;
+        if self.pages.is_empty() {
+            self.first = position / Page::POSITIONS;
+            self.pages.push_back(Page::beginning_at(Page::offset(position)));
+        } else if Page::offset(position) == 0 {
+            self.pages.push_back(Page::after_another());
         }
-        let prev = distance.map_or(0, |(_, distance)| distance);
-        self.entries.push_back(Entry { route, before, prev, next: 0 });
+        let prev = prev.filter(|&p| p >= self.base).map_or(0, |p| {
+            let distance = distance(p, position);
+            self.edit(p, |entry| entry.next = distance);
+            distance
+        });
+        if let Some(page) = self.pages.back_mut() {
+            page.push(Entry { route, before, prev, next: 0 });
+        }
+        self.head += 1;
+        self.len += 1;
         position
     }
 
-    /// Drops the oldest entry when it lies before `end`.
+    /// Takes an entry out, which must be held, and links its neighbours of the same destination.
+    pub(crate) fn remove(&mut self, position: u64) {
+        let (prev, next) = (self.prev(position), self.next(position));
+        let between = prev.zip(next).map_or(0, |(prev, next)| distance(prev, next));
+        if let Some(prev) = prev {
+            self.edit(prev, |entry| entry.next = between);
+        }
+        if let Some(next) = next {
+            self.edit(next, |entry| entry.prev = between);
+        }
+        let page = self.page(position);
+        if let Some(page) = self.pages.get_mut(page) {
+            page.remove(Page::offset(position));
+        }
+        self.len -= 1;
+    }
+
+    /// Says of an entry what its route's view was before.
+    pub(crate) fn set_before(&mut self, position: u64, before: View) {
+        self.edit(position, |entry| entry.before = before);
+    }
+
+    /// Drops the oldest entry when it lies before `end`, and with it the positions before.
     pub(crate) fn pop_before(&mut self, end: u64) -> Option<(u64, Entry)> {
+        let end = end.min(self.head);
         if self.base >= end {
             return None;
         }
-        let entry = self.entries.pop_front()?;
-        let position = self.base;
-        self.base += 1;
-        Some((position, entry))
-    }
-
-    /// Gives back memory that a burst has left behind. Not after every batch: the next one would
-    /// ask the kernel for it again, page by page.
-    pub(crate) fn shrink(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > KEPT {
-            self.entries = VecDeque::new();
+        let position = self.next_held(self.base).filter(|&position| position < end);
+        let popped = position.map(|position| (position, self.at(position)));
+        self.len -= popped.iter().len();
+        self.base = position.map_or(end, |position| position + 1);
+        if self.base == self.head {
+            self.pages = VecDeque::new();
         }
+        while !self.pages.is_empty() && self.first < self.base / Page::POSITIONS {
+            self.pages.pop_front();
+            self.first += 1;
+        }
+        popped
     }
 
     /// A position as the 32 bits that routes and destinations keep of it.
@@ -150,16 +221,122 @@ impl Journal {
         low
     }
 
-    /// The position that a stamp stands for, if it is one the journal holds. A stamp older than
+    /// The position that a stamp stands for, if it is one from the base on. A stamp older than
     /// 2^32 changes can alias one: the caller checks that the entry there is its own.
+    #[inline]
     pub(crate) fn position(&self, stamp: u32) -> Option<u64> {
-        let head = self.head();
-        let distance = Self::stamp(head).wrapping_sub(stamp);
-        let position = head.checked_sub(u64::from(distance))?;
-        (position >= self.base && position < head).then_some(position)
+        let distance = Self::stamp(self.head).wrapping_sub(stamp);
+        let position = self.head.checked_sub(u64::from(distance))?;
+        (position >= self.base && position < self.head).then_some(position)
     }
 
-    fn index(&self, position: u64) -> usize {
-        usize::try_from(position - self.base).unwrap_or(usize::MAX)
+    /// The place of a position's page.
+    #[inline]
+    fn page(&self, position: u64) -> usize {
+        let page = (position / Page::POSITIONS).wrapping_sub(self.first);
+        usize::try_from(page).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    fn edit(&mut self, position: u64, edit: impl FnOnce(&mut Entry)) {
+        let page = self.page(position);
+        if let Some(page) = self.pages.get_mut(page) {
+            page.edit(Page::offset(position), edit);
+        }
+    }
+}
+
+/// How far apart two positions are; `Bounds::journal_span` keeps that within 32 bits.
+fn distance(from: u64, to: u64) -> u32 {
+    u32::try_from(to - from).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Position, route and the neighbours of the same destination.
+    type Line = (u64, u32, Option<u64>, Option<u64>);
+
+    fn lines(journal: &Journal) -> Vec<Line> {
+        let held = |from: u64| journal.next_held(from);
+        let positions = std::iter::successors(held(0), |&position| held(position + 1));
+        let line = |at: u64| (at, journal.at(at).route, journal.prev(at), journal.next(at));
+        positions.map(line).collect()
+    }
+
+    /// What they should be, of routes that are destinations of their own.
+    fn expected(model: &BTreeMap<u64, u32>) -> Vec<Line> {
+        let line = |(&at, &route): (&u64, &u32)| {
+            let is_same = |(&at, &other): (&u64, &u32)| (other == route).then_some(at);
+            let prev = model.range(..at).rev().find_map(is_same);
+            let next = model.range(at + 1..).find_map(is_same);
+            (at, route, prev, next)
+        };
+        model.iter().map(line).collect()
+    }
+
+    #[test]
+    fn entries_come_at_one_end_and_go_at_the_other_and_between() {
+        let mut seed = 7_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let mut journal = Journal::default();
+        let mut model = BTreeMap::new();
+        for step in 0..4000 {
+            match random(if step % 500 < 400 { 8 } else { 12 }) {
+                0..=4 => {
+                    let route = u32::try_from(random(5)).unwrap();
+                    let prev = model.iter().rev().find(|(_, other)| **other == route);
+                    let prev = prev.map(|(at, _)| *at);
+                    model.insert(journal.push(route, View::NOBODY, prev), route);
+                }
+                5..=7 => {
+                    let at = journal.base() + random(journal.head() - journal.base() + 1);
+                    if journal.get(at).is_some() {
+                        journal.remove(at);
+                    }
+                    model.remove(&at);
+                }
+                _ => {
+                    let end = journal.base() + random(10);
+                    let popped = journal.pop_before(end);
+                    let first = model.first_key_value().map(|(at, _)| *at);
+                    let first = first.filter(|&at| at < end).inspect(|at| {
+                        model.remove(at);
+                    });
+                    assert_eq!(popped.map(|(at, _)| at), first);
+                }
+            }
+            assert_eq!(journal.len(), model.len());
+            if step % 10 == 0 {
+                assert_eq!(lines(&journal), expected(&model));
+            }
+        }
+        while journal.pop_before(u64::MAX).is_some() {}
+        assert_eq!((journal.len(), journal.base()), (0, journal.head()));
+        assert!(journal.pages.is_empty());
+    }
+
+    #[test]
+    fn positions_far_apart_cost_little() {
+        let mut journal = Journal::default();
+        let kept = journal.push(1, View::NOBODY, None);
+        for _ in 0..100_000 {
+            let at = journal.push(2, View::NOBODY, None);
+            journal.remove(at);
+        }
+        let last = journal.push(1, View::NOBODY, Some(kept));
+        assert_eq!((journal.next(kept), journal.prev(last)), (Some(last), Some(kept)));
+        assert_eq!(journal.next_held(kept + 1), Some(last));
+        let room = |page: &Page| match page {
+            Page::Dense { entries, .. } => entries.capacity(),
+            Page::Sparse { entries, .. } => entries.len(),
+        };
+        assert!(journal.pages.iter().map(room).sum::<usize>() <= 3 * 8);
     }
 }

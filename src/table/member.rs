@@ -49,6 +49,8 @@ pub(crate) struct Member {
     pub(crate) further: u32,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
+    /// The journal may mention it before this position, although it may have left before.
+    pub(crate) mentioned: u64,
 }
 
 impl Member {
@@ -62,6 +64,7 @@ impl Member {
             first: NONE,
             further: NONE,
             routes: 0,
+            mentioned: 0,
         }
     }
 }

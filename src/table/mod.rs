@@ -25,6 +25,7 @@ mod compact;
 mod inspect;
 mod journal;
 mod member;
+mod page;
 mod rib;
 mod rows;
 mod seal;

@@ -1,5 +1,7 @@
 //! Forgetting: what the journal no longer has to say, tombstones, members without a part, and, at
 //! the very end, the slowest peer.
+//!
+//! What is to be forgotten is decided at once and done in portions: freeing a million routes is a long turn.
 
 use super::bounds::Bounds;
 use super::journal::Journal;
@@ -9,18 +11,22 @@ use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 
 impl Vnet {
-    /// Forgets what no cursor and no queued batch needs, if there is enough of it or if `all`.
-    /// Returns peers whose cursors can no longer be served: the journal has grown past its bound
-    /// and they are the furthest behind.
+    /// Finds out what no cursor and no queued batch needs, if there may be enough of it or if `all`, and
+    /// forgets a portion of it; [`Vnet::tidy`] forgets the rest.
+    /// Returns a peer whose cursor can no longer be served: the journal has grown past its bound
+    /// and it is the furthest behind.
     pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
         self.retire_idle();
+        // As fast as the journal grows, at least; see `tidy`.
+        let news = usize::try_from(self.journal.head() - self.trimmed_at).unwrap_or(usize::MAX);
+        let portion = news.max(self.bounds.portion);
+        self.trimmed_at = self.journal.head();
+        self.begin_compaction();
         if self.journal.len() < self.trim_at && !all {
+            self.tidy(portion);
             return None;
         }
-        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
-            self.pins.pop_front();
-        }
-        let pinned = self.pins.front().map_or(self.open, |pin| pin.start);
+        let pinned = self.pinned();
         let cached = self.cache.oldest().unwrap_or(u64::MAX);
         let slowest = self
             .behind
@@ -31,30 +37,49 @@ impl Vnet {
             })
             .min();
         let needed = slowest.map_or(u64::MAX, |(needs, _)| needs);
-        let end = self.open.min(pinned).min(cached).min(needed);
-        while let Some((position, entry)) = self.journal.pop_before(end) {
+        self.needless = pinned.min(cached).min(needed);
+        self.tidy(portion);
+        let head = self.journal.head();
+        let kept = usize::try_from(head - self.needless.min(head)).unwrap_or(usize::MAX);
+        let kept = kept.min(self.journal.len());
+        self.trim_at = self.bounds.trim_at.max(kept * 2);
+        let Bounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
+        let bound = journal_min + journal_per_route * self.routes.announced();
+        let is_too_long = |needs: u64| kept > bound || head.saturating_sub(needs) > journal_span;
+        let (_, member) = slowest.filter(|(needs, _)| is_too_long(*needs))?;
+        let Origin { shard, peer, .. } = self.members[member as usize].origin;
+        Some((shard, peer))
+    }
+
+    /// Whether [`Vnet::tidy`] has anything to do.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.journal.base() < self.needless || self.pass.is_some()
+    }
+
+    /// Goes on with what [`Vnet::trim`] began: forgets up to `portion` journal entries, and looks at twice
+    /// as many to coalesce them.
+    pub(crate) fn tidy(&mut self, portion: usize) {
+        for _ in 0..portion {
+            let Some((position, entry)) = self.journal.pop_before(self.needless) else { break };
             let route = self.routes.route(entry.route);
             if route.primary == NONE && route.changed == Journal::stamp(position) {
                 self.routes.free(entry.route);
             }
         }
-        if all {
-            self.journal.shrink();
-        }
-        if self.journal.len() > self.compact_at && !self.behind.is_empty() {
-            self.compact(pinned);
-            self.compact_at = self.bounds.compact_at.max(self.journal.len() * 2);
-        }
-        self.trim_at = self.bounds.trim_at.max(self.journal.len() * 2);
-        let Bounds { journal_min, journal_per_route, .. } = self.bounds;
-        let bound = journal_min + journal_per_route * self.routes.announced();
-        let (_, member) = slowest.filter(|_| self.journal.len() > bound)?;
-        let Origin { shard, peer, .. } = self.members[member as usize].origin;
-        Some((shard, peer))
+        // A journal that grows by one entry for each that is looked at would never be done.
+        self.compact(2 * portion);
     }
 
     /// Forgets what was kept only for a while.
     pub(crate) fn expire(&mut self, now: Moment) {
         self.cache.expire(now);
+    }
+
+    /// The first position that a batch in some outbox begins at, or else the open batch.
+    pub(super) fn pinned(&mut self) -> u64 {
+        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
+            self.pins.pop_front();
+        }
+        self.pins.front().map_or(self.open, |pin| pin.start)
     }
 }

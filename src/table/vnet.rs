@@ -9,6 +9,7 @@ use super::ages::Ages;
 use super::batch::{Audience, Batch};
 use super::bounds::Bounds;
 use super::catch_up::{Cache, Cursor};
+use super::compact::Pass;
 use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
 use super::rib::LocRib;
@@ -76,7 +77,13 @@ pub(crate) struct Vnet {
     pub(super) in_sync: Vec<[u32; 2]>,
     pub(super) pins: VecDeque<Pin>,
     pub(super) trim_at: usize,
+    /// The journal's head when it was trimmed last.
+    pub(super) trimmed_at: u64,
+    /// Nobody needs the journal before this position.
+    pub(super) needless: u64,
     pub(super) compact_at: usize,
+    /// A compaction that is under way.
+    pub(super) pass: Option<Pass>,
     pub(super) cache: Cache,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
     /// When what is being applied was received; set by the caller.
@@ -110,7 +117,10 @@ impl Vnet {
             in_sync: Vec::new(),
             pins: VecDeque::new(),
             trim_at: bounds.trim_at,
+            trimmed_at: 0,
+            needless: 0,
             compact_at: bounds.compact_at,
+            pass: None,
             cache: Cache::default(),
             sealed: Vec::new(),
             clock: Moment::default(),
@@ -155,7 +165,10 @@ impl Vnet {
         }
         // In one go for whoever has not done it in portions.
         self.finish_leaving(origin.peer, usize::MAX);
-        let free = self.free.front().filter(|(until, _)| *until <= self.journal.base()).copied();
+        let is_mentioned = |&&(until, member): &&(u64, u32)| {
+            until.max(self.members[member as usize].mentioned) > self.journal.base()
+        };
+        let free = self.free.front().filter(|free| !is_mentioned(free)).copied();
         let member = if let Some((_, member)) = free {
             self.free.pop_front();
             self.members[member as usize] = Member::new(origin);
@@ -426,7 +439,7 @@ impl Vnet {
     #[inline]
     pub(super) fn last_change(&self, route: u32) -> Option<u64> {
         let position = self.journal.position(self.routes.last_change(route))?;
-        let changed = self.journal.at(position).route;
+        let changed = self.journal.get(position)?.route;
         self.routes.share_destination(changed, route).then_some(position)
     }
 

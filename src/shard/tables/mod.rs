@@ -11,6 +11,7 @@ mod seal;
 mod serve;
 mod trim;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
@@ -41,6 +42,8 @@ pub(super) struct Owned {
     is_dirty: bool,
     /// Listed as having something to trim or to withdraw.
     lingers: bool,
+    /// Listed as having something to forget.
+    is_untidy: bool,
     /// What of it is among the shard's holdings.
     counted: Size,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Tables {
     queue: FairQueue,
     sealing: Sealing,
     lingering: Vec<TableId>,
+    /// VNIs of which a trim has not forgotten all that it could.
+    untidy: VecDeque<TableId>,
     departed: Departed,
     taps: Taps,
     counting: Counting,
@@ -77,6 +82,7 @@ impl Tables {
             queue: FairQueue::new(hasher.clone()),
             sealing: Sealing::new(now),
             lingering: Vec::new(),
+            untidy: VecDeque::new(),
             departed: Departed::new(now),
             taps: Taps::default(),
             counting: Counting::default(),
@@ -107,6 +113,7 @@ impl Tables {
             ("VNI names", self.index.len()),
             ("dirty VNIs", self.sealing.dirty.len()),
             ("lingering VNIs", self.lingering.len()),
+            ("untidy VNIs", self.untidy.len()),
             ("requests", self.queue.len()),
             ("request cost", self.queue.cost()),
         ]
@@ -123,6 +130,7 @@ impl Tables {
             waits: None,
             is_dirty: false,
             lingers: false,
+            is_untidy: false,
             counted: Size::default(),
         }));
         self.index.insert(vni, id);

@@ -95,6 +95,7 @@ impl Tables {
                 mesh.deliver(shard, Delivery::TooFarBehind { peer });
             }
             self.mark_lingering(id);
+            self.mark_untidy(id);
         }
     }
 

@@ -70,11 +70,6 @@ impl LocRib {
         }
     }
 
-    /// How maps of this VNI hash: with keys that nobody outside knows.
-    pub(crate) fn hasher(&self) -> RandomState {
-        self.hasher.clone()
-    }
-
     /// Routes that somebody announces.
     pub(crate) fn announced(&self) -> usize {
         self.announced

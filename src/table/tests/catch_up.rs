@@ -206,7 +206,7 @@ fn tombstones_are_trimmed() {
     assert!(!table.vnet.is_empty());
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.trim(), None);
     assert_eq!(table.vnet.held(), (0, 0));
     for peer in [A, B] {
         table.leave(peer);
@@ -226,12 +226,12 @@ fn what_a_cursor_needs_is_kept() {
     table.flush();
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    table.vnet.trim(true);
+    table.trim();
     assert_eq!(table.vnet.held(), (100, 100));
     table.catch_up(B);
     assert!(table.reader(B).view.is_empty());
     table.vnet.expire(Moment(20_000_000));
-    table.vnet.trim(true);
+    table.trim();
     assert_eq!(table.vnet.held(), (0, 0));
 }
 
@@ -255,7 +255,94 @@ fn the_slowest_is_given_up_when_the_journal_is_full() {
     }
     table.now = Moment(10_000_000);
     table.vnet.expire(table.now);
-    assert_eq!(table.vnet.trim(true), Some((ShardId(0), PeerId(B))));
+    assert_eq!(table.trim(), Some((ShardId(0), PeerId(B))));
     table.catch_up(C);
     assert_eq!(table.reader(C).view.len(), 11);
+}
+
+/// A peer that takes nothing beside churn, and one that takes a little now and then.
+#[test]
+fn a_journal_is_coalesced_in_portions_while_it_grows() {
+    let bounds = Bounds { compact_at: 200, trim_at: 50, portion: 40, ..Bounds::default() };
+    let mut table = Table::with(bounds);
+    fill(&mut table, A, 20);
+    for peer in [B, C] {
+        table.subscribe(peer);
+        table.got(peer);
+    }
+    table.slow_down(B);
+    table.slow_down(C);
+    let mut longest = 0;
+    for round in 0..3000u16 {
+        let (old, new) = (round % 2 + 1, (round + 1) % 2 + 1);
+        for i in 0..20 {
+            table.withdraw(A, &prefix(i), old);
+            table.announce(A, &prefix(i), new);
+        }
+        // One that is never seen again.
+        table.announce(A, &prefix(1000 + usize::from(round)), 1);
+        table.flush();
+        table.withdraw(A, &prefix(1000 + usize::from(round)), 1);
+        table.flush();
+        assert_eq!(table.vnet.trim(false), None);
+        let (routes, journal) = table.vnet.held();
+        longest = longest.max(journal);
+        assert!(routes < 500 && journal < 600, "{routes} routes, {journal} entries");
+        if round % 500 == 0 {
+            table.pull(C, 500);
+        }
+    }
+    // Else what C was sent in the beginning would be good enough for B.
+    table.now = Moment(5_000_000);
+    for peer in [B, C] {
+        table.catch_up(peer);
+        assert_eq!(table.reader(peer).view.len(), 20);
+    }
+    println!("at most {longest} entries");
+    let got = table.got(B);
+    assert!(got.is_empty(), "what came back is no news: {got:?}");
+    table.vnet.expire(Moment(20_000_000));
+    table.trim();
+    assert_eq!(table.vnet.held(), (20, 0));
+}
+
+#[test]
+fn a_cursor_that_stays_too_many_changes_behind_is_given_up() {
+    let bounds = Bounds { compact_at: 10, trim_at: 10, journal_span: 500, ..Bounds::default() };
+    let mut table = Table::with(bounds);
+    fill(&mut table, A, 10);
+    table.subscribe(B);
+    table.slow_down(B);
+    let mut rounds = 0;
+    while table.trim().is_none() {
+        table.withdraw(A, &prefix(3), 1);
+        table.flush();
+        table.announce(A, &prefix(3), 1);
+        table.flush();
+        rounds += 1;
+        assert!(table.vnet.held().1 < 30, "one route changes");
+    }
+    assert!((240..260).contains(&rounds), "{rounds} rounds");
+}
+
+#[test]
+fn much_is_forgotten_in_portions() {
+    let mut table = Table::with(Bounds { portion: 10, ..Bounds::default() });
+    fill(&mut table, A, 1000);
+    table.leave(A);
+    table.vnet.work(usize::MAX);
+    table.flush();
+    table.vnet.trim(false);
+    table.vnet.trim(true);
+    let mut left = table.vnet.held();
+    assert_eq!(left, (1000, 1990));
+    while table.vnet.is_untidy() {
+        table.vnet.tidy(10);
+        let now = table.vnet.held();
+        assert!(left.0 - now.0 <= 10 && left.1 - now.1 <= 10, "{now:?} after {left:?}");
+        left = now;
+    }
+    assert_eq!(left, (0, 0));
+    table.vnet.trim(true);
+    assert!(table.vnet.is_empty() && !table.vnet.lingers());
 }

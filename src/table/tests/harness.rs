@@ -147,6 +147,15 @@ impl Table {
         }
     }
 
+    /// Forgets all that can be forgotten.
+    pub(super) fn trim(&mut self) -> Option<(ShardId, PeerId)> {
+        let given_up = self.vnet.trim(true);
+        while self.vnet.is_untidy() {
+            self.vnet.tidy(1);
+        }
+        given_up
+    }
+
     /// What a subscriber has been sent since the last call.
     pub(super) fn got(&mut self, peer: u64) -> Vec<String> {
         self.readers.get_mut(&peer).map(|reader| std::mem::take(&mut reader.log)).expect("a reader")

@@ -23,6 +23,7 @@ pub(crate) enum Op {
     Flush,
     Work(usize),
     Trim,
+    Tidy(usize),
     Wait,
 }
 
@@ -38,12 +39,15 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
         28..32 => Op::Flush,
         32..34 => Op::Work(usize::from(a % 3) + 1),
         34..36 => Op::Trim,
+        36 if a % 2 == 0 => Op::Tidy(usize::from(b % 5) + 1),
         _ => Op::Wait,
     }
 }
 
 /// Bounds that make everything happen with few routes.
-pub(crate) fn bounds([seal, trim, compact, places, entries, cached, hops, ..]: Head) -> Bounds {
+pub(crate) fn bounds(
+    [seal, trim, compact, places, entries, cached, hops, portion]: Head,
+) -> Bounds {
     let size = |byte| pick(&[1u32, 2, 3, 8, 1000], byte);
     Bounds {
         next_hops: pick(&[1, 2, 4096], hops),
@@ -53,6 +57,7 @@ pub(crate) fn bounds([seal, trim, compact, places, entries, cached, hops, ..]: H
         chunk_places: size(places),
         chunk_entries: size(entries).into(),
         cached_chunks: size(cached) as usize,
+        portion: size(portion) as usize,
         ..Bounds::default()
     }
 }
@@ -107,6 +112,7 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
             table.vnet.work(budget);
         }
         Op::Trim => assert_eq!(table.vnet.trim(false), None),
+        Op::Tidy(budget) => table.vnet.tidy(budget),
         Op::Wait => {
             table.now = Moment(table.now.0 + 2_000_000);
             table.vnet.expire(table.now);
@@ -138,7 +144,7 @@ pub(crate) fn run(bounds: Bounds, ops: impl IntoIterator<Item = Op>) {
     table.vnet.work(usize::MAX);
     table.flush();
     table.vnet.expire(Moment(table.now.0 + 10_000_000));
-    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.trim(), None);
     assert_eq!(table.vnet.held(), (0, 0));
     assert!(table.vnet.is_empty() && !table.vnet.lingers());
 }

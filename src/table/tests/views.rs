@@ -278,10 +278,10 @@ fn announcers_and_next_hops_come_and_go_by_the_dozen() {
         table.flush();
         assert!(table.reader(1000).view.is_empty());
         if round == 1 {
-            table.vnet.trim(true);
+            table.trim();
         }
     }
     table.vnet.expire(Moment(10_000_000));
-    table.vnet.trim(true);
+    table.trim();
     assert_eq!(table.vnet.held(), (0, 0));
 }

@@ -1,0 +1,124 @@
+//! A page of a journal: the entries of so many positions.
+//!
+//! State: one entry for each position, or, once most of a full page have been taken out, only those that
+//! are left, each with its offset.
+
+use super::journal::Entry;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) enum Page {
+    /// Entries from the offset `start` on. One that was taken out is [`Entry::NOTHING`].
+    Dense { start: u16, held: u16, entries: Vec<Entry> },
+    /// Ascending by offset.
+    Sparse { held: u16, entries: Box<[(u16, Entry)]> },
+}
+
+impl Page {
+    /// Positions of a page.
+    pub(super) const POSITIONS: u64 = if cfg!(any(test, fuzzing)) { 8 } else { 1024 };
+
+    /// The first page of a journal: it grows, so that a journal with few entries stays small.
+    pub(super) fn beginning_at(offset: u16) -> Self {
+        Self::Dense { start: offset, held: 0, entries: Vec::new() }
+    }
+
+    /// A page that follows another one.
+    pub(super) fn after_another() -> Self {
+        let capacity = usize::try_from(Self::POSITIONS).unwrap_or(0);
+        Self::Dense { start: 0, held: 0, entries: Vec::with_capacity(capacity) }
+    }
+
+    /// Where a position is in its page.
+    #[inline]
+    pub(super) fn offset(position: u64) -> u16 {
+        u16::try_from(position % Self::POSITIONS).unwrap_or(0)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, offset: u16) -> Option<Entry> {
+        let entry = match self {
+            Self::Dense { start, entries, .. } => {
+                entries.get(usize::from(offset.checked_sub(*start)?))
+            }
+            Self::Sparse { entries, .. } => {
+                let at = entries.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
+                entries.get(at).map(|(_, entry)| entry)
+            }
+        };
+        entry.copied().filter(|entry| !entry.is_nothing())
+    }
+
+    /// Changes an entry, if it is held.
+    #[inline]
+    pub(super) fn edit(&mut self, offset: u16, edit: impl FnOnce(&mut Entry)) {
+        let entry = match self {
+            Self::Dense { start, entries, .. } => {
+                offset.checked_sub(*start).and_then(|at| entries.get_mut(usize::from(at)))
+            }
+            Self::Sparse { entries, .. } => {
+                let at = entries.binary_search_by_key(&offset, |(offset, _)| *offset);
+                at.ok().and_then(|at| entries.get_mut(at)).map(|(_, entry)| entry)
+            }
+        };
+        if let Some(entry) = entry {
+            edit(entry);
+        }
+    }
+
+    /// The first offset from one on that has an entry.
+    pub(super) fn next_held(&self, offset: u16) -> Option<u16> {
+        match self {
+            Self::Dense { start, entries, .. } => {
+                let from = offset.max(*start);
+                let rest = entries.get(usize::from(from - start)..)?;
+                let found = (from..).zip(rest).find(|(_, entry)| !entry.is_nothing());
+                found.map(|(offset, _)| offset)
+            }
+            Self::Sparse { entries, .. } => {
+                let from = entries.partition_point(|(at, _)| *at < offset);
+                let found = entries[from..].iter().find(|(_, entry)| !entry.is_nothing());
+                found.map(|(offset, _)| *offset)
+            }
+        }
+    }
+
+    /// Appends the entry of the next position. The page is not full.
+    #[inline]
+    pub(super) fn push(&mut self, entry: Entry) {
+        if let Self::Dense { held, entries, .. } = self {
+            entries.push(entry);
+            *held += 1;
+        }
+    }
+
+    /// Takes an entry out. When half of those that a full page has room for have gone, so does their room.
+    pub(super) fn remove(&mut self, offset: u16) {
+        self.edit(offset, |entry| *entry = Entry::NOTHING);
+        let (held, room) = match self {
+            Self::Dense { start, held, entries } => {
+                *held = held.saturating_sub(1);
+                let is_full = u64::from(*start) + entries.len() as u64 == Self::POSITIONS;
+                (*held, if is_full { entries.len() } else { 0 })
+            }
+            Self::Sparse { held, entries } => {
+                *held = held.saturating_sub(1);
+                (*held, entries.len())
+            }
+        };
+        if 2 * usize::from(held) <= room && room > 0 {
+            let entries: Box<[_]> = self.entries().collect();
+            *self = Self::Sparse { held, entries };
+        }
+    }
+
+    /// What is held, by offset.
+    fn entries(&self) -> impl Iterator<Item = (u16, Entry)> + '_ {
+        let mut next = self.next_held(0);
+        std::iter::from_fn(move || {
+            let offset = next?;
+            next = offset.checked_add(1).and_then(|offset| self.next_held(offset));
+            Some((offset, self.get(offset)?))
+        })
+    }
+}
