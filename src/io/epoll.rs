@@ -51,6 +51,13 @@ impl EpollStream {
         self.socket.try_read(buffer)
     }
 
+    /// The kernel tells of what comes after a read that emptied the socket, and of its end: the runtime
+    /// keeps that in mind when it is told that there is nothing now.
+    pub(super) fn note_drained(&self) {
+        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        self.socket.try_io(Interest::READABLE, nothing).ok();
+    }
+
     /// Past the readiness that the runtime believes in, which a low-water mark hides.
     pub(super) fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*SockRef::from(&self.socket)).read(buffer)

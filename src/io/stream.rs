@@ -104,6 +104,15 @@ impl Stream {
         }
     }
 
+    /// The last read took less than there was room for, and so everything: the next wait is for what
+    /// comes after it. Without this the wait may return at once, for a read that finds nothing.
+    pub fn note_drained(&self) {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.note_drained(),
+            Inner::Uring(_) => {} // asks the kernel at each wait
+        }
+    }
+
     /// Sends `buffer[from..]` with one operation: the kernel may take only a part, and says how
     /// much. Waits while it takes nothing. The buffer comes back in any case.
     ///

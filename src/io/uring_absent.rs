@@ -35,7 +35,7 @@ pub(super) fn unsupported() -> io::Error {
 pub(super) struct UringStream(Infallible);
 
 #[derive(Debug)]
-pub(super) struct Operation(#[expect(dead_code, reason = "there is none")] Infallible);
+pub(super) struct Operation(Infallible);
 
 impl UringStream {
     pub(super) fn new(_socket: TcpStream) -> io::Result<Self> {

@@ -128,10 +128,14 @@ impl Task {
                 Ok((_, Flow::Pause)) => Reading::IsPaused,
                 Ok((0, Flow::Continue)) => Reading::Waits,
                 // There may be more: let the others have their turn first.
-                Ok((n, Flow::Continue)) => {
+                Ok((READ_MIN.., Flow::Continue)) => {
+                    *reading = Reading::HasMore;
                     cx.waker().wake_by_ref();
-                    *reading = if n >= READ_MIN { Reading::HasMore } else { Reading::Waits };
                     return;
+                }
+                Ok((_, Flow::Continue)) => {
+                    connection.stream.note_drained(); // there is always room for more than that
+                    Reading::Waits
                 }
             };
         }

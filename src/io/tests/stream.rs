@@ -162,6 +162,30 @@ fn nothing_to_read_would_block() {
 }
 
 #[test]
+fn a_wait_after_everything_was_read_is_for_what_comes_then() {
+    on_each_backend(async |backend| {
+        let (near, mut far) = sockets();
+        let near = Stream::from_std(backend, near).unwrap();
+        for _ in 0..100 {
+            far.write_all(b"all of it").unwrap();
+            near.readable().await.unwrap();
+            assert_eq!(near.try_read(&mut [0; 100]).unwrap(), 9);
+            near.note_drained();
+            let pending = within_turns(10, near.readable()).await;
+            assert!(pending.is_none(), "{pending:?}");
+        }
+        // Neither news nor the end of the stream is missed.
+        far.write_all(b"news").unwrap();
+        far.shutdown(Shutdown::Write).unwrap();
+        near.readable().await.unwrap();
+        assert_eq!(near.try_read(&mut [0; 100]).unwrap(), 4);
+        near.note_drained();
+        near.readable().await.unwrap();
+        assert_eq!(near.try_read(&mut [0; 100]).unwrap(), 0);
+    });
+}
+
+#[test]
 fn a_send_is_over_at_once_where_it_is_a_system_call() {
     on_each_backend(async |backend| {
         let (near, far) = pair(backend);
