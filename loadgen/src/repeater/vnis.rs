@@ -1,6 +1,7 @@
 //! Who is in which VNI, and which frames of a read are for each.
 
 use std::io::IoSlice;
+use std::ops::Range;
 
 use metalbond::wire::{WireError, decode_update};
 
@@ -11,16 +12,36 @@ const VNI_END: usize = 1 << 24;
 #[derive(Debug, Default)]
 struct Vni {
     subscribers: Vec<usize>,
-    /// Its frames of the read under way, where they are not one piece of it.
+    /// Where its frames lie in the read under way, while they are one piece of it.
+    piece: Range<usize>,
+    /// The frames themselves, when they are several.
     frames: Vec<u8>,
 }
 
-/// UPDATEs of one VNI that lie behind each other in a read.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    place: usize,
-    start: usize,
-    end: usize,
+impl Vni {
+    /// Whether there is nothing for it so far.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.piece.is_empty() && self.frames.is_empty()
+    }
+
+    /// Takes the next piece of a read.
+    #[inline]
+    fn take(&mut self, read: &[u8], piece: Range<usize>) {
+        if self.is_idle() {
+            self.piece = piece;
+            return;
+        }
+        let before = std::mem::take(&mut self.piece);
+        self.frames.extend_from_slice(&read[before]);
+        self.frames.extend_from_slice(&read[piece]);
+    }
+
+    /// Its frames of a read.
+    #[inline]
+    fn frames<'a>(&'a self, read: &'a [u8]) -> &'a [u8] {
+        if self.frames.is_empty() { &read[self.piece.clone()] } else { &self.frames }
+    }
 }
 
 /// See the module's documentation.
@@ -33,8 +54,8 @@ pub(super) struct Vnis {
     counts: Vec<u32>,
     /// Whether some session ever was in several VNIs.
     has_several: bool,
-    /// The last piece of the read under way.
-    piece: Option<Piece>,
+    /// The last piece of the read under way, and the place of its VNI.
+    piece: Option<(usize, Range<usize>)>,
     /// The VNIs of the pieces before that.
     touched: Vec<usize>,
     /// The sessions that the read is for, and the place of a VNI for which it is.
@@ -110,11 +131,10 @@ impl Vnis {
         // Nobody is in a VNI that there can't be.
         let Some(place) = self.place(vni) else { return };
         match &mut self.piece {
-            Some(piece) if piece.place == place && piece.end == start => piece.end = end,
+            Some((last, piece)) if *last == place && piece.end == start => piece.end = end,
             piece => {
-                let before = piece.replace(Piece { place, start, end });
-                if let Some(before) = before {
-                    self.keep(read, before);
+                if let Some((place, piece)) = piece.replace((place, start..end)) {
+                    self.keep(read, place, piece);
                 }
             }
         }
@@ -122,12 +142,12 @@ impl Vnis {
 
     /// Puts a piece to what else there is for its VNI.
     #[inline]
-    fn keep(&mut self, read: &[u8], piece: Piece) {
-        let frames = &mut self.vnis[piece.place].frames;
-        if frames.is_empty() {
-            self.touched.push(piece.place);
+    fn keep(&mut self, read: &[u8], place: usize, piece: Range<usize>) {
+        let vni = &mut self.vnis[place];
+        if vni.is_idle() {
+            self.touched.push(place);
         }
-        frames.extend_from_slice(&read[piece.start..piece.end]);
+        vni.take(read, piece);
     }
 
     /// Ends a read: calls `send` once for everyone whom UPDATEs in it are for, but for the session that
@@ -138,15 +158,8 @@ impl Vnis {
         from: usize,
         mut send: impl FnMut(usize, &[IoSlice<'_>]),
     ) {
-        let Some(piece) = self.piece.take() else { return };
-        if self.touched.is_empty() {
-            // The read is for one VNI and goes out as it lies there.
-            let slice = [IoSlice::new(&read[piece.start..piece.end])];
-            let subscribers = self.vnis[piece.place].subscribers.iter();
-            subscribers.filter(|to| **to != from).for_each(|to| send(*to, &slice));
-            return;
-        }
-        self.keep(read, piece);
+        let Some((place, piece)) = self.piece.take() else { return };
+        self.keep(read, place, piece);
         let Self { vnis, touched, due, has_several, .. } = self;
         due.clear();
         for place in touched.iter() {
@@ -159,12 +172,13 @@ impl Vnis {
         let mut slices = Vec::new();
         for due in due.chunk_by(|a, b| a.0 == b.0) {
             slices.clear();
-            slices.extend(due.iter().map(|(_, place)| IoSlice::new(&vnis[*place].frames)));
+            slices.extend(due.iter().map(|(_, place)| IoSlice::new(vnis[*place].frames(read))));
             send(due[0].0, &slices);
         }
         drop(slices);
         for place in touched.drain(..) {
             vnis[place].frames.clear();
+            vnis[place].piece = 0..0;
         }
     }
 }
@@ -223,6 +237,9 @@ mod tests {
         assert_eq!(sent(&mut vnis, &read, 9), each);
         assert_eq!(sent(&mut vnis, &read, 4), each[1..], "its own are not sent back");
         assert_eq!(sent(&mut vnis, &frames(1), 9), [(6, frames(1))]);
+        let runs = [frames(1), frames(2), frames(1)].concat();
+        let both = [frames(1), frames(1)].concat();
+        assert_eq!(sent(&mut vnis, &runs, 9), [(6, both), (7, frames(2))]);
         vnis.subscribe(4, plan.vni(2).0);
         vnis.unsubscribe(6, plan.vni(1).0);
         vnis.remove(5);
