@@ -34,10 +34,13 @@ impl Vnet {
     pub(crate) fn update_all(&mut self, member: u32, updates: &[Announcement]) -> Applied {
         let mut applied = Applied::default();
         let mut found = [Found::default(); TOGETHER];
+        let sole = View::sole(member, self.members[member as usize].origin.is_server);
         for updates in updates.chunks(TOGETHER) {
             self.routes.find_all(updates, &mut found);
             for (update, found) in updates.iter().zip(&found) {
-                match self.update_found(member, update, found) {
+                let usual =
+                    found.route().and_then(|route| self.update_usual(member, sole, update, route));
+                match usual.unwrap_or_else(|| self.update_found(member, update, found)) {
                     Outcome::Added => applied.change += 1,
                     Outcome::Removed => applied.change -= 1,
                     Outcome::Ignored => applied.ignored += 1,

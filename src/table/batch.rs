@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::frames::Frames;
 use super::journal::View;
 use super::tally::Tally;
 use crate::ids::{Moment, PeerId};
@@ -114,10 +115,20 @@ pub(crate) struct BatchBuilder {
     vni: Vni,
     encoder: UpdateEncoder,
     audience: Audience,
-    bytes: Vec<u8>,
-    private: Vec<u8>,
+    bytes: Frames,
+    private: Frames,
     tally: Tally,
     cuts: Vec<(PeerId, Cut)>,
+    /// The end of the bytes, if it is about one peer's own routes.
+    own: Option<Own>,
+}
+
+/// What is about one peer's own routes, from an offset on, with what there was before it.
+#[derive(Debug)]
+struct Own {
+    peer: PeerId,
+    start: usize,
+    tally: Tally,
 }
 
 /// A route and the change of its view, as a builder takes it.
@@ -130,15 +141,15 @@ pub(crate) struct Change<'a> {
 
 impl BatchBuilder {
     pub(crate) fn new(vni: Vni, audience: Audience, capacity: usize) -> Self {
-        let bytes = Vec::with_capacity(capacity);
         Self {
             vni,
             encoder: UpdateEncoder::new(vni),
             audience,
-            bytes,
-            private: Vec::new(),
+            bytes: Frames::with_room(capacity),
+            private: Frames::default(),
             tally: Tally::default(),
             cuts: Vec::new(),
+            own: None,
         }
     }
 
@@ -198,38 +209,65 @@ impl BatchBuilder {
         }
     }
 
+    /// Encodes the change of a route that only one peer announces, before or after it, if that is no
+    /// default route and has a plain next hop over IPv6. The peer is told with whether it is no server.
     #[inline]
+    pub(crate) fn usual(
+        &mut self,
+        action: Action,
+        destination: &Destination,
+        hop: &[u8; 16],
+        (peer, is_client): (PeerId, bool),
+    ) {
+        let except = match self.audience {
+            Audience::Servers if !is_client => return,
+            Audience::Servers => None,
+            Audience::Clients => Some(peer),
+        };
+        self.begin_own(except);
+        self.bytes.push_usual(&self.encoder, action, destination, hop);
+        self.tally += Tally::one(action);
+    }
+
     fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
-        let start = offset(&self.bytes);
-        self.encoder.encode(&mut self.bytes, action, change.destination, &change.next_hop);
-        let end = offset(&self.bytes);
-        let one = Tally::one(action);
-        self.tally += one;
-        let Some(peer) = except else { return };
-        if let Some((last, Cut::Skip(range, skipped))) = self.cuts.last_mut()
-            && *last == peer
-            && range.end == start
-        {
-            range.end = end;
-            *skipped += one;
-        } else {
-            self.cuts.push((peer, Cut::Skip(start..end, one)));
-        }
+        self.begin_own(except);
+        self.bytes.push(&self.encoder, action, change.destination, &change.next_hop);
+        self.tally += Tally::one(action);
     }
 
     fn only(&mut self, action: Action, change: &Change<'_>, peer: PeerId) {
+        self.end_own();
         let start = offset(&self.private);
-        self.encoder.encode(&mut self.private, action, change.destination, &change.next_hop);
+        self.private.push(&self.encoder, action, change.destination, &change.next_hop);
         let private = start..offset(&self.private);
         let tally = Tally::one(action);
         self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));
     }
 
+    /// What is encoded next is about a peer's own route.
+    #[inline]
+    fn begin_own(&mut self, peer: Option<PeerId>) {
+        if self.own.as_ref().map(|own| own.peer) != peer {
+            self.end_own();
+            let (start, tally) = (self.bytes.len(), self.tally);
+            self.own = peer.map(|peer| Own { peer, start, tally });
+        }
+    }
+
+    fn end_own(&mut self) {
+        let Some(Own { peer, start, tally }) = self.own.take() else { return };
+        let mut own = self.tally;
+        own -= tally;
+        let range = to_u32(start)..offset(&self.bytes);
+        self.cuts.push((peer, Cut::Skip(range, own)));
+    }
+
     /// Finishes the batch; `None` when no peer is owed anything.
     pub(crate) fn finish(mut self, start: u64, prev: Option<u64>) -> Option<Batch> {
-        if self.bytes.is_empty() && self.private.is_empty() {
+        if self.len() == 0 {
             return None;
         }
+        self.end_own();
         if self.cuts.len() > 1 {
             self.cuts.sort_by_key(|(peer, _)| *peer);
         }
@@ -239,14 +277,18 @@ impl BatchBuilder {
             latest_prev: prev,
             received: Moment::default(),
             tally: self.tally,
-            bytes: self.bytes.into(),
-            private: self.private.into(),
+            bytes: self.bytes.into_bytes(),
+            private: self.private.into_bytes(),
             cuts: self.cuts,
         })
     }
 }
 
 /// The end of a buffer as an offset. Batches are bounded to a few hundred kilobytes.
-fn offset(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+fn offset(frames: &Frames) -> u32 {
+    to_u32(frames.len())
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -136,6 +136,14 @@ impl Journal {
         None
     }
 
+    /// The entry at a position if its destination changed neither before it, back to `since`, nor after.
+    #[inline]
+    pub(crate) fn lone(&self, position: u64, since: u64) -> Option<Entry> {
+        let entry = self.at(position);
+        let goes_back = entry.prev != 0 && position - u64::from(entry.prev) >= since;
+        (entry.next == 0 && !goes_back).then_some(entry)
+    }
+
     /// The previous change of the same destination, if the journal still holds it.
     #[inline]
     pub(crate) fn prev(&self, position: u64) -> Option<u64> {

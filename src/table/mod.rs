@@ -22,6 +22,7 @@ mod batch;
 mod bounds;
 mod catch_up;
 mod compact;
+mod frames;
 mod inspect;
 mod journal;
 mod member;
@@ -34,6 +35,7 @@ mod tally;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 mod trim;
+mod usual;
 mod vnet;
 
 pub(crate) use apply::{Announcement, TOGETHER};

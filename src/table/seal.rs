@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::batch::{Audience, BatchBuilder, Change, FRAME};
 use super::journal::View;
+use super::slab::NONE;
 use super::vnet::{Pin, Vnet};
 use crate::ids::PeerId;
+use crate::wire::Action;
 
 impl Vnet {
     /// Closes the open batch and encodes it for whoever is in sync.
@@ -24,6 +26,11 @@ impl Vnet {
             let mut builder = BatchBuilder::new(self.vni, audience, capacity);
             let mut group = Vec::new();
             for at in start..end {
+                if let Some(entry) = self.journal.lone(at, start)
+                    && self.emit_usual(&mut builder, entry.route, entry.before)
+                {
+                    continue;
+                }
                 if self.journal.prev(at).is_some_and(|prev| prev >= start) {
                     continue; // went with the first change of its destination
                 }
@@ -48,6 +55,21 @@ impl Vnet {
         self.ages.note(end, self.clock);
         self.open = end;
         self.latest_prev = None;
+    }
+
+    /// Encodes the only change of a destination if it is a usual one; see `usual`.
+    #[inline]
+    fn emit_usual(&self, builder: &mut BatchBuilder, route: u32, before: View) -> bool {
+        let entry = self.routes.route(route);
+        let Some(hop) = entry.plain_hop().filter(|_| entry.is_usual()) else { return false };
+        let (action, member) = match (entry.primary, before.sole_member()) {
+            (NONE, Some(member)) => (Action::Remove, member),
+            (member, None) if member != NONE && !before.is_announced() => (Action::Add, member),
+            _ => return false,
+        };
+        let origin = &self.members[member as usize].origin;
+        builder.usual(action, entry.destination(), hop, (origin.peer, !origin.is_server));
+        true
     }
 
     /// Encodes changes of one destination, withdrawals first.

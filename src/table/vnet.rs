@@ -414,25 +414,13 @@ impl Vnet {
 
     /// Puts a route into its primary announcer's list.
     pub(super) fn link(&mut self, route: u32, member: u32) {
-        let first = std::mem::replace(&mut self.members[member as usize].first, route);
-        if first != NONE {
-            self.routes.route_mut(first).list_prev = route;
-        }
-        let entry = self.routes.route_mut(route);
-        entry.list_prev = NONE;
-        entry.list_next = first;
+        self.routes.link(route, &mut self.members[member as usize].first);
     }
 
     fn unlink(&mut self, route: u32, member: u32) {
-        let entry = *self.routes.route(route);
-        if entry.list_next != NONE {
-            self.routes.route_mut(entry.list_next).list_prev = entry.list_prev;
-        }
-        if entry.list_prev == NONE {
-            self.members[member as usize].first = entry.list_next;
-        } else {
-            self.routes.route_mut(entry.list_prev).list_next = entry.list_next;
-        }
+        let entry = self.routes.route(route);
+        let (next, prev) = (entry.list_next, entry.list_prev);
+        self.routes.unlink(next, prev, &mut self.members[member as usize].first);
     }
 
     /// The newest change of a route's destination, if the journal holds it.
@@ -459,17 +447,8 @@ impl Vnet {
             return; // the open batch has it already, with what it was before all of this
         }
         let prev = self.last_change(route);
-        if self.journal.head() == self.open {
-            self.open_since = self.clock;
-        }
-        let position = self.journal.push(route, before, prev);
-        if let Some(prev) = prev.filter(|&p| p < self.open) {
-            self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
-        }
-        let stamp = Journal::stamp(position);
-        self.routes.set_changed(route, stamp);
-        if self.journal.head() - self.open >= self.bounds.seal_at {
-            self.seal();
-        }
+        let position = self.append(route, before, prev);
+        self.routes.set_changed(route, Journal::stamp(position));
+        self.seal_if_full();
     }
 }

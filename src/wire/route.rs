@@ -31,7 +31,7 @@ pub enum IpVersion {
 }
 
 /// An overlay prefix. Eighteen bytes, no allocation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct Destination {
     version: IpVersion,
     prefix_len: u8,
@@ -93,6 +93,17 @@ impl Destination {
     #[inline]
     pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], u8) {
         (self.version, self.addr, self.prefix_len)
+    }
+
+    /// All of it as words: the address, and the rest.
+    #[inline]
+    pub(crate) fn words(&self) -> ([u64; 2], u16) {
+        let half = |at: usize| {
+            let mut half = [0; 8];
+            half.copy_from_slice(&self.addr[at..at + 8]);
+            u64::from_ne_bytes(half)
+        };
+        ([half(0), half(8)], u16::from_ne_bytes([self.version as u8, self.prefix_len]))
     }
 
     /// The address family.
@@ -162,6 +173,14 @@ impl Destination {
     }
 }
 
+/// Compares words: each update's is compared with its route's.
+impl PartialEq for Destination {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
 /// Two words for the hasher where a derived implementation gives it four: each update is looked up
 /// by this.
 impl Hash for Destination {
@@ -219,6 +238,12 @@ impl HopFields {
     /// A plain route in the same VNI.
     pub(crate) const PLAIN: Self =
         Self { target_vni: 0, kind: NextHopType::Standard, nat_from: 0, nat_to: 0 };
+
+    /// Whether they are [`Self::PLAIN`].
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.target_vni | self.nat_from | self.nat_to | self.kind as u32 == 0
+    }
 
     /// The highest in their order.
     const LAST: Self = Self {
@@ -310,6 +335,13 @@ impl NextHop {
     #[inline]
     pub(crate) fn parts(&self) -> (IpVersion, [u8; 16], HopFields) {
         (self.version, self.address, self.fields)
+    }
+
+    /// The address, if it is an IPv6 one and there is nothing else.
+    #[inline]
+    pub(crate) fn plain_v6(&self) -> Option<&[u8; 16]> {
+        let is_plain = self.version == IpVersion::V6 && self.fields.is_plain();
+        is_plain.then_some(&self.address)
     }
 
     /// The underlay address.

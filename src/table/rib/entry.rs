@@ -1,5 +1,6 @@
 //! One route in one cache line.
 
+use super::hops::PLAIN;
 use crate::table::announcers::Further;
 use crate::table::slab::{NONE, Vacancy};
 use crate::wire::{Destination, IpVersion};
@@ -56,6 +57,19 @@ impl Entry {
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         self.further.is_anybody()
+    }
+
+    /// Whether it is its destination's only route, has at most one announcer, and begins no dump.
+    #[inline]
+    pub(crate) fn is_usual(&self) -> bool {
+        self.group == NONE && !self.is_shared() && !self.destination.is_default()
+    }
+
+    /// The address of a plain next hop over IPv6.
+    #[inline]
+    pub(crate) fn plain_hop(&self) -> Option<&[u8; 16]> {
+        let is_plain = self.hop_version == IpVersion::V6 && self.hop_fields == PLAIN;
+        is_plain.then_some(&self.hop_address)
     }
 
     /// The prefix.

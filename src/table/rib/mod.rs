@@ -11,6 +11,7 @@
 
 mod entry;
 mod groups;
+mod hash;
 mod hops;
 mod index;
 mod updates;
@@ -21,6 +22,7 @@ use smallvec::SmallVec;
 pub(crate) use entry::Entry;
 use entry::State;
 use groups::{FEW, Group};
+use hash::DestinationHash;
 use hops::HopTable;
 pub(super) use index::Index;
 pub(crate) use updates::Found;
@@ -50,6 +52,7 @@ pub(crate) struct LocRib {
     announced: usize,
     /// How many of a destination's routes may be announced.
     next_hops: u32,
+    destination_hash: DestinationHash,
     hasher: RandomState,
 }
 
@@ -66,6 +69,7 @@ impl LocRib {
             firsts: SmallVec::new(),
             announced: 0,
             next_hops,
+            destination_hash: DestinationHash::new(&hasher),
             hasher,
         }
     }
@@ -221,6 +225,47 @@ impl LocRib {
         }
     }
 
+    /// The only announcer of a usual route goes (`NONE`), or a tombstone of one has an announcer again,
+    /// whose list begins at `first`.
+    #[inline]
+    pub(crate) fn hand_over(&mut self, route: u32, primary: u32, first: &mut u32) {
+        let entry = &mut self.entries[route];
+        debug_assert!(entry.is_usual() && (entry.primary == NONE) != (primary == NONE));
+        entry.primary = primary;
+        if primary == NONE {
+            self.announced -= 1;
+            let (next, prev) = (entry.list_next, entry.list_prev);
+            self.unlink(next, prev, first);
+        } else {
+            self.announced += 1;
+            self.link(route, first);
+        }
+    }
+
+    /// Puts a route in front of its primary announcer's list, which begins at `first`.
+    #[inline]
+    pub(crate) fn link(&mut self, route: u32, first: &mut u32) {
+        let next = std::mem::replace(first, route);
+        let entry = &mut self.entries[route];
+        (entry.list_next, entry.list_prev) = (next, NONE);
+        if next != NONE {
+            self.entries[next].list_prev = route;
+        }
+    }
+
+    /// Takes what is between two neighbours out of a list that begins at `first`.
+    #[inline]
+    pub(crate) fn unlink(&mut self, next: u32, prev: u32, first: &mut u32) {
+        if next != NONE {
+            self.entries[next].list_prev = prev;
+        }
+        if prev == NONE {
+            *first = next;
+        } else {
+            self.entries[prev].list_next = next;
+        }
+    }
+
     /// The announcers of a route beside the primary one, the oldest first.
     pub(crate) fn further_of(&self, route: u32) -> impl Iterator<Item = u32> + '_ {
         self.further.of(self.entries[route].further)
@@ -260,7 +305,7 @@ impl LocRib {
         &self,
         destination: &Destination,
     ) -> impl Iterator<Item = u32> + '_ {
-        let hash = self.hasher.hash_one(destination);
+        let hash = self.destination_hash.of(destination);
         let found = self.find_destination(hash, destination);
         found.into_iter().flat_map(|route| self.with_same_destination(route))
     }
@@ -315,7 +360,7 @@ impl LocRib {
 
     /// Makes the place of a destination's last route free.
     fn vacate(&mut self, route: u32) {
-        let hash = self.hasher.hash_one(self.entries[route].destination);
+        let hash = self.destination_hash.of(&self.entries[route].destination);
         self.index.remove(hash, route);
         self.vacate_grouped(route);
     }

@@ -1,6 +1,7 @@
 //! Looking up the routes of updates, and making those that are not there.
 
 use super::entry::{Entry, State};
+use super::hops::PLAIN;
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
 use crate::table::apply::Announcement;
 use crate::table::slab::NONE;
@@ -21,11 +22,13 @@ impl Default for Found {
 
 impl Found {
     /// The hash of the destination.
+    #[inline]
     pub(crate) fn hash(&self) -> u64 {
         self.hash
     }
 
     /// The route, if it was there.
+    #[inline]
     pub(crate) fn route(&self) -> Option<u32> {
         (self.route != NONE).then_some(self.route)
     }
@@ -36,24 +39,27 @@ impl LocRib {
     /// waits for memory overlap. `found` has room for all.
     pub(crate) fn find_all(&self, updates: &[Announcement], found: &mut [Found]) {
         for (update, found) in updates.iter().zip(found.iter_mut()) {
-            found.hash = self.hasher.hash_one(update.destination);
-        }
-        for found in found.iter_mut().take(updates.len()) {
+            found.hash = self.destination_hash.of(&update.destination);
             found.route = self.index.candidate(found.hash).unwrap_or(NONE);
         }
         for (update, found) in updates.iter().zip(found.iter_mut()) {
             if found.route == NONE || self.is_route(found.route, update) {
                 continue;
             }
-            // Another destination has the same half of the hash, or this one has several routes.
-            let Announcement { destination, next_hop, .. } = update;
-            found.route = self.find_hashed(found.hash, destination, next_hop).unwrap_or(NONE);
+            found.route = self.find_other(found.hash, update);
         }
+    }
+
+    /// Another destination has the same half of the hash, or this one has several routes.
+    #[cold]
+    fn find_other(&self, hash: u64, update: &Announcement) -> u32 {
+        let Announcement { destination, next_hop, .. } = update;
+        self.find_hashed(hash, destination, next_hop).unwrap_or(NONE)
     }
 
     /// The route with this identity.
     pub(crate) fn find(&self, destination: &Destination, hop: &NextHop) -> Option<u32> {
-        self.find_hashed(self.hasher.hash_one(destination), destination, hop)
+        self.find_hashed(self.destination_hash.of(destination), destination, hop)
     }
 
     /// The route with this identity, made as a tombstone if there is none. `None` when its destination
@@ -148,16 +154,23 @@ impl LocRib {
         // A mark is brought back by its insertion.
         entry.destination == update.destination
             && entry.state == State::Held
-            && self.has_hop(route, &update.next_hop)
+            && self.is_hop(entry, &update.next_hop)
     }
 
     #[inline]
     fn has_hop(&self, route: u32, hop: &NextHop) -> bool {
-        let entry = &self.entries[route];
+        self.is_hop(&self.entries[route], hop)
+    }
+
+    #[inline]
+    fn is_hop(&self, entry: &Entry, hop: &NextHop) -> bool {
         let (version, address, fields) = hop.parts();
-        entry.hop_address == address
-            && entry.hop_version == version
-            && self.hops.get(entry.hop_fields) == fields
+        let is_address = entry.hop_address == address && entry.hop_version == version;
+        is_address
+            && match entry.hop_fields {
+                PLAIN => fields.is_plain(),
+                number => self.hops.get(number) == fields,
+            }
     }
 
     /// Puts a route into the group of another one of its destination, which may have none yet.

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::wire::frame::{self, HEADER_LEN, MessageType};
+use crate::wire::frame::{HEADER_LEN, MessageType, header};
 use crate::wire::protobuf::{Writer, field_len};
-use crate::wire::{Action, Destination, HopFields, IpVersion, NextHop, Vni};
+use crate::wire::{Action, Destination, IpVersion, NextHop, Vni};
 
 /// The longest frame [`encode_update`] writes, to size buffers by.
 ///
@@ -24,12 +24,23 @@ pub fn encode_update(
     destination: &Destination,
     next_hop: &NextHop,
 ) {
+    frame(action, vni, destination, next_hop).append_to(out);
+}
+
+/// The frame of an UPDATE.
+#[inline]
+fn frame(
+    action: Action,
+    vni: Vni,
+    destination: &Destination,
+    next_hop: &NextHop,
+) -> Writer<MAX_UPDATE_FRAME> {
     let payload = payload_len(action, vni, destination, next_hop);
     // Both nested messages are far shorter than 128 bytes: their lengths are one-byte varints.
     let [destination_len, ..] = destination_len(destination).to_le_bytes();
     let [next_hop_len, ..] = next_hop_len(next_hop).to_le_bytes();
     let mut w = Writer::<MAX_UPDATE_FRAME>::new();
-    w.put(frame::header(MessageType::Update, payload));
+    w.put(header(MessageType::Update, payload));
     w.field(0x08, action as u32);
     w.field(0x10, vni.0);
     w.put([0x1a, destination_len]);
@@ -61,68 +72,95 @@ pub fn encode_update(
     w.field(0x18, next_hop.kind() as u32);
     w.field(0x20, nat_from);
     w.field(0x28, nat_to);
-    w.append_to(out);
+    w
 }
 
-/// Encodes updates of one VNI into what [`encode_update`] would append, faster: what all of them have in
+/// Encodes updates of one VNI as [`encode_update`] would, faster: what all of them have in
 /// common is encoded once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateEncoder {
     vni: Vni,
-    /// The header, the action and the VNI, by action. The length in the header is that of none.
+    /// The header, the action and the VNI, by action.
     heads: [Head; 2],
 }
 
+/// What the frames of a VNI begin with. The length in the header is that of a plain route over IPv4.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     bytes: [u8; HEAD],
     len: usize,
 }
 
-/// The longest head: header, action and VNI.
-const HEAD: usize = HEADER_LEN + 2 + 6;
-/// Room for a head, an IPv6 destination and a plain next hop, and for words beyond them.
-const USUAL: usize = 64;
+/// Room for the longest head: header, action and VNI; a power of two.
+const HEAD: usize = 16;
+/// Room for any frame that an [`UpdateEncoder`] writes, and for words beyond it.
+pub(crate) const FRAME_ROOM: usize = 80;
+const _: () = assert!(FRAME_ROOM >= MAX_UPDATE_FRAME);
+/// What comes before an IPv4 prefix, and before the address of a plain next hop over IPv6.
+const V4: u64 = u64::from_le_bytes([0x1a, 8, 0x12, 4, 0, 0, 0, 0]);
+const HOP: [u8; 4] = [0x22, 18, 0x0a, 16];
 
 impl UpdateEncoder {
     pub(crate) fn new(vni: Vni) -> Self {
         let head = |action: Action| {
             let mut writer = Writer::<HEAD>::new();
-            writer.put(frame::header(MessageType::Update, 0));
+            writer.put(header(MessageType::Update, 0));
             writer.field(0x08, action as u32);
             writer.field(0x10, vni.0);
             let mut bytes = [0; HEAD];
-            let written = writer.written();
-            bytes[..written.len()].copy_from_slice(written);
-            Head { bytes, len: written.len() }
+            let len = writer.written().len();
+            bytes[..len].copy_from_slice(writer.written());
+            bytes[2] = length_byte(len + 30);
+            Head { bytes, len }
         };
         Self { vni, heads: [head(Action::Add), head(Action::Remove)] }
     }
 
-    /// Appends the frame of an update. Allocates only when `out` lacks room for [`MAX_UPDATE_FRAME`] bytes.
+    /// Writes the frame of an update. Returns its length; what comes behind it is overwritten as well.
     #[inline]
-    pub(crate) fn encode(
+    pub(crate) fn write(
         &self,
-        out: &mut Vec<u8>,
+        room: &mut [u8; FRAME_ROOM],
         action: Action,
         destination: &Destination,
         next_hop: &NextHop,
-    ) {
-        let (hop_version, hop, fields) = next_hop.parts();
-        let (version, addr, length) = destination.parts();
-        if hop_version != IpVersion::V6 || fields != HopFields::PLAIN || length == 0 {
-            return encode_update(out, action, self.vni, destination, next_hop);
+    ) -> usize {
+        if let Some(hop) = next_hop.plain_v6()
+            && !destination.is_default()
+        {
+            return self.write_usual(room, action, destination, hop);
         }
+        let frame = frame(action, self.vni, destination, next_hop);
+        let frame = frame.written();
+        room[..frame.len()].copy_from_slice(frame);
+        frame.len()
+    }
+
+    /// Writes the frame of an update of no default route, whose next hop is plain and over IPv6. Returns
+    /// its length; what comes behind it is overwritten as well.
+    #[inline]
+    pub(crate) fn write_usual(
+        &self,
+        room: &mut [u8; FRAME_ROOM],
+        action: Action,
+        destination: &Destination,
+        hop: &[u8; 16],
+    ) -> usize {
+        let (version, addr, length) = destination.parts();
         let head = &self.heads[action as usize];
-        let mut frame = [0; USUAL];
-        frame[..HEAD].copy_from_slice(&head.bytes);
-        let mut at = head.len;
-        let mut put = |at: usize, bytes: &[u8]| frame[at..at + bytes.len()].copy_from_slice(bytes);
+        room[..HEAD].copy_from_slice(&head.bytes);
+        // It is less than `HEAD`, which the compiler must know.
+        let at = head.len % HEAD;
+        let mut put = |at: usize, bytes: &[u8]| room[at..at + bytes.len()].copy_from_slice(bytes);
         match version {
             IpVersion::V4 => {
                 let [a, b, c, d, ..] = addr;
-                put(at, &[0x1a, 8, 0x12, 4, a, b, c, d, 0x18, length]);
-                at += 10;
+                let prefix = u32::from_le_bytes([a, b, c, d]);
+                put(at, &(V4 | u64::from(prefix) << 32).to_le_bytes());
+                put(at + 8, &[0x18, length]);
+                put(at + 10, &HOP);
+                put(at + 14, hop);
+                at + 30
             }
             IpVersion::V6 => {
                 // A length of 128 is a varint of two bytes: 0x80 1. The second one is written over
@@ -131,19 +169,20 @@ impl UpdateEncoder {
                 put(at, &[0x1a, 22 + extra, 0x08, 1, 0x12, 16]);
                 put(at + 6, &addr);
                 put(at + 22, &[0x18, length, 1]);
-                at += 24 + usize::from(extra);
+                let at = at + 24 + usize::from(extra);
+                put(at, &HOP);
+                put(at + 4, hop);
+                put(2, &[length_byte(at + 20)]);
+                at + 20
             }
         }
-        put(at, &[0x22, 18, 0x0a, 16]);
-        put(at + 4, &hop);
-        let len = at + 20;
-        // Shorter than 256 bytes, so the length has one byte.
-        let [payload, ..] = (len - HEADER_LEN).to_le_bytes();
-        put(2, &[payload]);
-        let end = out.len() + len;
-        out.extend_from_slice(&frame);
-        out.truncate(end);
     }
+}
+
+/// The length in the header of a frame of this length, which is below 256: the first of two bytes is 0.
+fn length_byte(frame: usize) -> u8 {
+    let [payload, ..] = (frame - HEADER_LEN).to_le_bytes();
+    payload
 }
 
 /// How many bytes [`encode_update`] appends for the same arguments; constant time.
@@ -198,7 +237,7 @@ mod tests {
     use crate::wire::NextHopType;
 
     #[test]
-    fn the_encoder_of_a_vni_appends_the_same_bytes() {
+    fn the_encoder_of_a_vni_writes_the_same_bytes() {
         let v6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0xff, 1]);
         let v4 = IpAddr::from([192, 0, 2, 1]);
         let mut destinations = Vec::new();
@@ -214,13 +253,14 @@ mod tests {
         ];
         for vni in [0, 1, 127, 128, 1 << 24, u32::MAX].map(Vni) {
             let encoder = UpdateEncoder::new(vni);
-            let (mut expected, mut encoded) = (vec![9], vec![9]);
             for action in [Action::Add, Action::Remove] {
                 for destination in &destinations {
                     for hop in &hops {
+                        let (mut expected, mut room) = (Vec::new(), [9; FRAME_ROOM]);
                         encode_update(&mut expected, action, vni, destination, hop);
-                        encoder.encode(&mut encoded, action, destination, hop);
-                        assert_eq!(encoded, expected, "{action:?} {vni} {destination} {hop}");
+                        let length = encoder.write(&mut room, action, destination, hop);
+                        let what = format!("{action:?} {vni} {destination} {hop}");
+                        assert_eq!(room[..length], expected, "{what}");
                     }
                 }
             }

@@ -20,7 +20,7 @@ mod usual;
 
 use super::{Update, WireError};
 
-pub(crate) use encode::UpdateEncoder;
+pub(crate) use encode::{FRAME_ROOM, UpdateEncoder};
 pub use encode::{MAX_UPDATE_FRAME, encode_update, update_frame_len};
 use raw::decode_any;
 pub(crate) use usual::usual_update;

@@ -32,7 +32,8 @@ const HOP: u32 = u32::from_le_bytes([0x22, 18, 0x0a, 16]);
 const TOP_BITS: u64 = 0x80_8080_8080;
 
 /// The UPDATE at the front of what was received, and the length of its frame. Constant time.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as of `read`")]
 pub(crate) fn usual_update(received: &[u8]) -> Option<(Update, usize)> {
     let (header, rest) = received.split_first_chunk::<HEADER_LEN>()?;
     let header = u32::from_le_bytes(*header);
@@ -40,23 +41,33 @@ pub(crate) fn usual_update(received: &[u8]) -> Option<(Update, usize)> {
         return None;
     }
     let length = (header >> 16 & 0xff) as usize;
-    let update = match rest.first_chunk::<WINDOW>() {
-        Some(window) => read(window, length)?,
-        None => usual_payload(rest.get(..length)?)?,
+    let copied;
+    let window = match rest.first_chunk() {
+        Some(window) => window,
+        None => {
+            copied = copy(rest.get(..length)?)?;
+            &copied
+        }
     };
-    Some((update, HEADER_LEN + length))
+    read(window, length).map(|update| (update, HEADER_LEN + length))
 }
 
 /// The UPDATE that is all of a payload.
 #[inline]
 pub(super) fn usual_payload(payload: &[u8]) -> Option<Update> {
+    read(&copy(payload)?, payload.len())
+}
+
+/// A payload with zeros behind it.
+fn copy(payload: &[u8]) -> Option<[u8; WINDOW]> {
     let mut window = [0; WINDOW];
     window.get_mut(..payload.len())?.copy_from_slice(payload);
-    read(&window, payload.len())
+    Some(window)
 }
 
 /// The UPDATE of a payload of this length at the front of a window.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "else what it returns goes through memory twice")]
 fn read(window: &[u8; WINDOW], length: usize) -> Option<Update> {
     let (action, mut at) = match word::<2>(window, 0)? {
         [0x08, 1] => (Action::Remove, 2),
@@ -97,7 +108,10 @@ fn read(window: &[u8; WINDOW], length: usize) -> Option<Update> {
 
 #[inline]
 fn word<const N: usize>(window: &[u8; WINDOW], at: usize) -> Option<[u8; N]> {
-    window.get(at..)?.first_chunk().copied()
+    if at > WINDOW - N {
+        return None;
+    }
+    window[at..at + N].try_into().ok()
 }
 
 /// The low 32 bits of the varint at the low end of a word, if it has five bytes at most, and how many.
