@@ -71,6 +71,18 @@ struct Cell {
 }
 
 impl Cell {
+    /// What it was, what that is of the base, and a mark when that is too much.
+    fn text(&self, base: Base) -> String {
+        let mut text = text::number(self.median).trim().to_owned();
+        if let Some(ratio) = self.ratio.filter(|_| base != Base::One) {
+            text += &format!("; {}", told::ratio(ratio).trim());
+        }
+        if self.holds() == Some(false) {
+            text += " !";
+        }
+        text
+    }
+
     fn holds(&self) -> Option<bool> {
         self.limit.map(|limit| self.ratio.is_some_and(|ratio| ratio <= limit))
     }
@@ -186,32 +198,53 @@ fn row(seen: &Comparison<'_>, servers: &[Contender], measure: Measure) -> Result
     Ok(Row { measure, unit, cells: servers.iter().enumerate().filter_map(cell).collect() })
 }
 
-/// For people: a table for each set of servers.
+/// For people: a table for each set of servers, which is Markdown too.
 fn as_text(done: &[Done], rounds: u16) -> String {
     let mut out = format!(
-        "\nmedians of {rounds} interleaved rounds; behind each the ratio to the repeater's or, below, \
-         to that with one shard; ! is above the limit\n"
+        "\nMedians of {rounds} interleaved rounds. Behind each is the ratio to the repeater or, with many \
+         shards, to one shard of the same binary; `!` is above the limit.\n"
     );
-    let mut before: Vec<&str> = Vec::new();
-    for (done, row) in done.iter().flat_map(|done| done.rows.iter().map(move |row| (done, row))) {
-        let servers: Vec<_> = row.cells.iter().map(|cell| cell.server.as_str()).collect();
-        if servers != before {
-            out += &format!("\n{:<78}", "");
-            servers.iter().for_each(|server| out += &format!("{server:>17}"));
-            out += "  at most\n";
-            before = servers;
+    let rows: Vec<_> =
+        done.iter().flat_map(|done| done.rows.iter().map(move |row| (done.name, row))).collect();
+    let servers = |row: &Row| row.cells.iter().map(|cell| cell.server.clone()).collect::<Vec<_>>();
+    for rows in rows.chunk_by(|(_, a), (_, b)| servers(a) == servers(b)) {
+        let first = rows[0].1;
+        let figure = |row: &Row| match row.unit.as_str() {
+            "" => row.measure.figure.to_owned(),
+            unit => format!("{}, {unit}", row.measure.figure),
+        };
+        let is_same = rows.iter().all(|(_, row)| figure(row) == figure(first));
+        let title = if is_same { figure(first) } else { "workload: figure".to_owned() };
+        let head = std::iter::once(title).chain(servers(first)).chain(["at most".to_owned()]);
+        let mut table = vec![head.collect::<Vec<_>>()];
+        for (name, row) in rows {
+            let label =
+                if is_same { (*name).to_owned() } else { format!("{name}: {}", figure(row)) };
+            let cells = row.cells.iter().map(|cell| cell.text(row.measure.base));
+            let limits = row.measure.limits.iter().flatten().map(f64::to_string);
+            let limits = limits.collect::<Vec<_>>().join(", ");
+            table.push(std::iter::once(label).chain(cells).chain([limits]).collect());
         }
-        let label = format!("{}: {}, {}", done.name, row.measure.figure, row.unit);
-        out += &format!("{:<78}", label.trim_end_matches(", "));
-        for cell in &row.cells {
-            let ratio = cell.ratio.filter(|_| row.measure.base != Base::One);
-            let ratio = ratio.map_or_else(String::new, told::ratio);
-            let ratio = ratio.trim();
-            let mark = if cell.holds() == Some(false) { "!" } else { " " };
-            out += &format!("{:>10}{ratio:>6}{mark}", text::number(cell.median).trim());
+        out += &markdown(&table);
+    }
+    out
+}
+
+/// A table whose first row is its head, with columns below each other.
+fn markdown(table: &[Vec<String>]) -> String {
+    let columns = table.first().map_or(0, Vec::len);
+    let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut out = "\n".to_owned();
+    for (number, row) in table.iter().enumerate() {
+        for (text, width) in row.iter().zip(&widths) {
+            out += &format!("| {text:<width$} ");
         }
-        let limits = row.measure.limits.iter().flatten().map(f64::to_string);
-        out += &format!("  {}\n", limits.collect::<Vec<_>>().join(", "));
+        out += "|\n";
+        if number == 0 {
+            widths.iter().for_each(|width| out += &format!("|{}", "-".repeat(width + 2)));
+            out += "|\n";
+        }
     }
     out
 }
@@ -288,6 +321,21 @@ mod tests {
         let row = row_of([10.0, 15.0, 45.0, 100.0, 300.0], Base::OneShard);
         assert_eq!(ratios(&row), [None, Some(1.0), Some(3.0), Some(1.0), Some(3.0)]);
         assert_eq!(row.cells[2].holds(), Some(false));
+    }
+
+    #[test]
+    fn tables_have_their_columns_below_each_other() {
+        let row = row_of([10.0, 15.0, 45.0, 100.0, 300.0], Base::Repeater);
+        let done = [Done { name: "a workload", json: Value::Null, rows: vec![row] }];
+        let text = as_text(&done, 5);
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{text}");
+        assert!(
+            lines[2].contains("| 15.0; 1.50") && lines[2].contains("| 45.0; 4.50 ! "),
+            "{text}"
+        );
+        assert!(lines[2].contains("| 1.5, 2"), "{text}");
     }
 
     #[test]
