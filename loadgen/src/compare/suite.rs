@@ -111,7 +111,11 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     let mut failure = None;
     for workload in meant {
         match measure(common, options, &workload) {
-            Ok(one) => done.push(one),
+            Ok(one) => {
+                done.push(one);
+                // Who ends a long suite keeps what it has measured.
+                tell_json(common, &done, options.rounds, false)?;
+            }
             Err(error) => {
                 failure = Some(format!("{}: {error}", workload.name));
                 break;
@@ -119,9 +123,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
         }
     }
     show(&as_text(&done, options.rounds));
-    if let Some(file) = &common.json {
-        write(file, &format!("{:#}\n", as_json(&done, options.rounds, failure.is_none())))?;
-    }
+    tell_json(common, &done, options.rounds, failure.is_none())?;
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -131,6 +133,12 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
         1.. if options.check => Err(format!("{above} figures are above their limits")),
         _ => Ok(()),
     }
+}
+
+/// Writes the file that is asked for.
+fn tell_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
+    let Some(file) = &common.json else { return Ok(()) };
+    write(file, &format!("{:#}\n", as_json(done, rounds, verified)))
 }
 
 /// The servers of a workload: the repeater, then what is judged, then what is older.
