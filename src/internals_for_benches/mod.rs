@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub use fan_out::FanOut;
 pub use fleet::{Fleet, Shape};
 pub use hop::hops;
-pub use table::Table;
+pub use table::{Table, Vnis};
 
 use crate::wire::{Action, Destination, Message, NextHop, Update, Vni};
 

@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Announcement, Bounds, Chunk, Origin, Vnet};
+use crate::table::{Announcement, Basis, Bounds, Chunk, Origin, Vnet};
 use crate::wire::{Action, Vni};
 
 /// Changes between two seals: what one full read brings is not much more.
@@ -47,6 +47,38 @@ impl Table {
             self.vnet.update_all(member, &run.iter().map(announcement).collect::<Vec<_>>());
             self.seal();
         }
+    }
+
+    /// A peer announces or withdraws routes, as many as one read brings, in one turn.
+    pub fn update_by(&mut self, peer: u64, action: Action, routes: &[Route]) {
+        let member = self.vnet.member(origin(peer));
+        let announcement =
+            |&(destination, next_hop)| Announcement { action, destination, next_hop };
+        self.vnet.update_all(member, &routes.iter().map(announcement).collect::<Vec<_>>());
+        self.seal();
+        self.vnet.tidy(SHARE);
+    }
+
+    /// The first subscriber takes nothing more.
+    pub fn slow_down(&mut self) {
+        let at = self.vnet.begins_at();
+        self.vnet.fell_behind(PeerId(0), at);
+    }
+
+    /// A peer leaves. Its routes go turn by turn.
+    pub fn leave(&mut self, peer: u64) {
+        self.vnet.leave(PeerId(peer));
+    }
+
+    /// A turn in which no update comes. Returns whether there is more to do.
+    pub fn turn(&mut self) -> bool {
+        self.vnet.work(SHARE);
+        self.vnet.seal();
+        drop(self.vnet.take_sealed());
+        self.vnet.expire(Moment(u64::MAX));
+        self.vnet.trim(true);
+        self.vnet.tidy(SHARE);
+        self.vnet.has_work() || self.vnet.is_untidy()
     }
 
     /// The publisher is gone, and all its routes with it. The next one is another peer.
@@ -93,6 +125,47 @@ impl Table {
         self.vnet.seal();
         drop(self.vnet.take_sealed());
         self.vnet.trim(false);
+    }
+}
+
+/// Many VNIs, each with a subscriber, and with one route of another peer if there is to be one.
+#[derive(Debug)]
+pub struct Vnis {
+    tables: Vec<crate::table::Table>,
+}
+
+impl Vnis {
+    /// So many VNIs, as they are while something happens in them.
+    #[must_use]
+    pub fn new(count: u32, route: Option<Route>) -> Self {
+        let hasher = RandomState::with_seeds(1, 2, 3, 4);
+        let basis = std::sync::Arc::new(Basis { bounds: Bounds::default(), hasher });
+        let table = |vni| {
+            let mut table = crate::table::Table::new(Vni(vni), std::sync::Arc::clone(&basis));
+            let vnet = table.open();
+            if let Some((destination, next_hop)) = route {
+                let member = vnet.member(origin(1));
+                let action = Action::Add;
+                vnet.update_all(member, &[Announcement { action, destination, next_hop }]);
+            }
+            let member = vnet.member(origin(0));
+            vnet.subscribe(member);
+            while vnet.chunk(PeerId(0), CHUNK, Moment(0)).is_some_and(|(_, chunk)| !chunk.in_sync) {
+            }
+            drop(vnet.take_sealed());
+            table
+        };
+        Self { tables: (0..count).map(table).collect() }
+    }
+
+    /// Nothing happens in them any more.
+    pub fn pack(&mut self) {
+        for table in &mut self.tables {
+            let vnet = table.open();
+            vnet.expire(Moment(u64::MAX));
+            vnet.trim(true);
+            table.pack();
+        }
     }
 }
 

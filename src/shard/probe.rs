@@ -45,7 +45,7 @@ impl Shard {
             held.subscriptions += peer.subscriptions;
         }
         for (_, entry) in self.tables.owned().iter() {
-            let size = entry.vnet.size();
+            let size = entry.table.size();
             held.vnis += 1;
             held.routes += size.routes;
             held.tombstones += size.tombstones;

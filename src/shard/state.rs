@@ -142,7 +142,8 @@ impl Shard {
             self.tables.seal_dirty(now, &mut self.mesh);
             self.deliver_own(now);
         }
-        self.tables.tidy();
+        self.tables.tidy(now, &mut self.mesh);
+        self.deliver_own(now);
         if now >= self.clock.next_tick {
             self.tick(now);
         }
@@ -177,7 +178,7 @@ impl Shard {
         let is_draining = self.is_draining;
         let (connections, mut owners) = self.split();
         connections.tick(now, late > TICK, is_draining, &mut owners);
-        self.tables.trim_lingering(now, &mut self.mesh);
+        self.tables.trim_lingering();
         self.deliver_own(now);
         self.clock.next_tick = now + TICK;
     }

@@ -171,6 +171,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
                 journal_min: if rng.chance(150) { rng.between(1, 200) } else { 1 << 20 },
                 journal_per_route: 4,
                 journal_span: 1 << 28,
+                pack_after: u8::try_from(rng.between(0, 8)).unwrap_or(0),
                 portion: rng.bound(1, 20, 2048),
                 chunk_places: u32::try_from(rng.bound(tiny, tiny + 20, 16_384)).unwrap_or(1),
                 chunk_entries: rng.bound(tiny, tiny + 20, 16_384) as u64,

@@ -22,6 +22,8 @@ pub struct Bounds {
     pub journal_span: u64,
     /// Journal entries forgotten, or looked at to be coalesced, at a time.
     pub portion: usize,
+    /// Ticks without a change after which a small VNI is packed.
+    pub pack_after: u8,
     /// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
     pub chunk_places: u32,
     /// Journal entries looked at for one chunk.
@@ -42,6 +44,7 @@ impl Default for Bounds {
             journal_per_route: 4,
             journal_span: 1 << 28,
             portion: 2048,
+            pack_after: 8,
             chunk_places: 16_384,
             chunk_entries: 16_384,
             cached_chunks: 256,

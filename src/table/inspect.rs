@@ -263,7 +263,7 @@ impl Vnet {
     }
 
     /// The moment by which a route's newest change had come; `None` while it is not sealed.
-    fn changed_by(&self, place: u32) -> Option<Moment> {
+    pub(super) fn changed_by(&self, place: u32) -> Option<Moment> {
         // The stamp is the low half of a position before the head. A route that has not changed for
         // 2^32 changes of others looks younger than it is.
         let stamp = self.routes.route(place).changed;

@@ -92,6 +92,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// An empty journal whose first change has this position.
+    pub(crate) fn beginning_at(position: u64) -> Self {
+        Self { base: position, head: position, ..Self::default() }
+    }
+
     /// The oldest position held.
     pub(crate) fn base(&self) -> u64 {
         self.base

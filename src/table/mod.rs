@@ -22,10 +22,12 @@ mod batch;
 mod bounds;
 mod catch_up;
 mod compact;
+mod form;
 mod frames;
 mod inspect;
 mod journal;
 mod member;
+mod packed;
 mod page;
 mod rib;
 mod rows;
@@ -42,8 +44,10 @@ pub(crate) use apply::{Announcement, TOGETHER};
 pub(crate) use batch::{Audience, Batch};
 pub use bounds::Bounds;
 pub(crate) use catch_up::Chunk;
+pub(crate) use form::{Look, Table};
 pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
+pub(crate) use packed::Basis;
 #[cfg(test)]
 pub(crate) use rib::FIRSTS_MAX;
 pub use rows::{

@@ -131,6 +131,17 @@ impl Vnet {
         }
     }
 
+    /// Gives the next change this position, while there has been none.
+    pub(super) fn begin_at(&mut self, position: u64) {
+        self.journal = Journal::beginning_at(position);
+        (self.open, self.trimmed_at, self.needless) = (position, position, position);
+    }
+
+    /// Where the open batch begins: what a subscriber that is in sync knows.
+    pub(crate) fn begins_at(&self) -> u64 {
+        self.open
+    }
+
     /// Routes that somebody announces.
     pub(crate) fn routes(&self) -> usize {
         self.routes.announced()
@@ -311,6 +322,12 @@ impl Vnet {
 
     /// Marks a member that was behind as in sync with the last sealed batch.
     pub(super) fn caught_up(&mut self, member: u32) {
+        self.set_in_sync(member);
+        self.unlist_behind(member);
+    }
+
+    /// Makes a member an in-sync subscriber.
+    pub(super) fn set_in_sync(&mut self, member: u32) {
         let entry = &mut self.members[member as usize];
         entry.subscription = Subscription::InSync;
         let shard = entry.origin.shard.index();
@@ -318,7 +335,6 @@ impl Vnet {
             self.in_sync.resize(shard + 1, [0; 2]);
         }
         self.in_sync[shard][entry.origin.audience() as usize] += 1;
-        self.unlist_behind(member);
     }
 
     fn list_behind(&mut self, member: u32) {

@@ -8,7 +8,7 @@ use crate::shard::connections::{Connections, Peer, Slot};
 use crate::shard::slab::Handle as _;
 use crate::shard::tables::{TableId, Tables};
 use crate::table::{
-    DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, Vnet, VniInfo, slice,
+    DestinationInfo, Look, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -97,13 +97,13 @@ impl<'a> Inspection<'a> {
     pub(crate) fn vnis(&self, from: u32, rows: usize) -> Page<VniInfo> {
         let owned = self.tables.owned();
         self.page(slice(from, owned.end(), rows.min(ROWS_MAX), PLACES_MAX, |place| {
-            Some(owned.get(TableId::at(place))?.vnet.info(self.shard))
+            Some(owned.get(TableId::at(place))?.table.info(self.shard))
         }))
     }
 
     /// One VNI.
     pub(crate) fn vni(&self, vni: Vni) -> Option<VniInfo> {
-        Some(self.table(vni)?.info(self.shard))
+        Some(self.tables.find(vni)?.1.info(self.shard))
     }
 
     /// Routes of a VNI from a place on.
@@ -155,12 +155,12 @@ impl<'a> Inspection<'a> {
             looked += 1;
             if let Some(entry) = owned.get(TableId::at(place)) {
                 let most = rows - page.rows.len();
-                let slice = entry.vnet.subscribers(inner, most, PLACES_MAX - looked + 1);
+                let slice = entry.table.subscribers(inner, most, PLACES_MAX - looked + 1);
                 looked = looked.saturating_add(slice.next.unwrap_or(inner).saturating_sub(inner));
                 page.rows.extend(slice.rows.into_iter().map(|(origin, state)| SubscriptionInfo {
                     peer: origin.peer,
                     shard: origin.shard,
-                    vni: entry.vnet.vni,
+                    vni: entry.table.vni(),
                     state,
                 }));
                 if let Some(next) = slice.next {
@@ -207,8 +207,8 @@ impl<'a> Inspection<'a> {
         self.connections.slot_of(id)
     }
 
-    fn table(&self, vni: Vni) -> Option<&'a Vnet> {
-        self.tables.find(vni).map(|(_, vnet)| vnet)
+    fn table(&self, vni: Vni) -> Option<Look<'a>> {
+        self.tables.find(vni).map(|(_, table)| table.look())
     }
 
     fn page<T>(&self, slice: Slice<T>) -> Page<T> {

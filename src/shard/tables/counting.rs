@@ -35,10 +35,12 @@ impl Counting {
 
     /// A VNI has been sealed or trimmed, or is about to be dropped.
     pub(super) fn recount(&mut self, entry: &mut Owned) {
-        let after = entry.vnet.size();
+        let after = entry.table.size();
         let before = std::mem::replace(&mut entry.counted, after);
         self.now.resize(&before, &after);
-        self.coalesced += std::mem::take(&mut entry.vnet.coalesced);
+        if let Some(vnet) = entry.table.opened() {
+            self.coalesced += std::mem::take(&mut vnet.coalesced);
+        }
     }
 }
 
@@ -59,8 +61,8 @@ impl Tables {
         let Counting { stats, mut now, mut coalesced, dumps } = self.counting;
         for &id in &self.sealing.dirty {
             let entry = &self.owned[id];
-            now.resize(&entry.counted, &entry.vnet.size());
-            coalesced += entry.vnet.coalesced;
+            now.resize(&entry.counted, &entry.table.size());
+            coalesced += entry.table.coalesced();
         }
         now.vnis = self.index.len() as u64;
         metrics.now.merge(&now);
@@ -74,7 +76,7 @@ impl Tables {
         self.taps.add(filter);
         // Others are marked when they change next.
         for &id in &self.sealing.dirty {
-            let vnet = &mut self.owned[id].vnet;
+            let vnet = self.owned[id].table.open();
             vnet.is_tapped = self.taps.covers(vnet.vni);
         }
     }

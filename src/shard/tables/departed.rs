@@ -53,17 +53,18 @@ impl Tables {
             && let Some(id) = self.departed.tables.pop_front()
         {
             let Some(entry) = self.owned.get_mut(id) else { continue };
-            if entry.vnet.is_ahead() && now < *entry.waits.get_or_insert(now) + PATIENCE {
+            let vnet = entry.table.open();
+            if vnet.is_ahead() && now < *entry.waits.get_or_insert(now) + PATIENCE {
                 waiting.push_back(id);
                 continue;
             }
             entry.waits = None;
             let share = budget.min(SHARE);
-            entry.vnet.clock = now;
-            let done = share - entry.vnet.work(share);
+            vnet.clock = now;
+            let done = share - vnet.work(share);
             self.sealing.gathered += done;
             budget -= done;
-            if entry.vnet.has_work() {
+            if vnet.has_work() {
                 self.departed.tables.push_back(id);
             }
             self.mark_dirty(id);

@@ -24,7 +24,7 @@ use super::fair::FairQueue;
 use super::inspect::Taps;
 use super::slab::{Slab, handle};
 use crate::ids::{Moment, ShardId};
-use crate::table::{Size, Vnet};
+use crate::table::{Basis, Size, Table};
 use crate::wire::Vni;
 
 handle!(
@@ -35,7 +35,7 @@ handle!(
 /// A VNI whose table this shard owns.
 #[derive(Debug)]
 pub(super) struct Owned {
-    pub(super) vnet: Vnet,
+    pub(super) table: Table,
     /// Since when routes of departed members have waited for subscribers to take earlier ones.
     waits: Option<Moment>,
     /// Listed as having changes to seal.
@@ -44,6 +44,8 @@ pub(super) struct Owned {
     lingers: bool,
     /// Listed as having something to forget.
     is_untidy: bool,
+    /// Ticks since something happened in it.
+    quiet: u8,
     /// What of it is among the shard's holdings.
     counted: Size,
 }
@@ -53,13 +55,15 @@ pub(super) struct Owned {
 pub(crate) struct Tables {
     shard: ShardId,
     settings: Arc<Settings>,
-    hasher: RandomState,
+    basis: Arc<Basis>,
     owned: Slab<TableId, Box<Owned>>,
     index: AHashMap<Vni, TableId>,
     /// Requests that wait.
     queue: FairQueue,
     sealing: Sealing,
     lingering: Vec<TableId>,
+    /// Those of them that this tick has yet to look at.
+    due: Vec<TableId>,
     /// VNIs of which a trim has not forgotten all that it could.
     untidy: VecDeque<TableId>,
     departed: Departed,
@@ -76,17 +80,18 @@ impl Tables {
     ) -> Self {
         Self {
             shard,
+            basis: Arc::new(Basis { bounds: settings.bounds.table, hasher: hasher.clone() }),
             settings,
             owned: Slab::new(),
             index: AHashMap::with_hasher(hasher.clone()),
-            queue: FairQueue::new(hasher.clone()),
+            queue: FairQueue::new(hasher),
             sealing: Sealing::new(now),
             lingering: Vec::new(),
+            due: Vec::new(),
             untidy: VecDeque::new(),
             departed: Departed::new(now),
             taps: Taps::default(),
             counting: Counting::default(),
-            hasher,
         }
     }
 
@@ -95,9 +100,9 @@ impl Tables {
     }
 
     /// The table of a VNI, if there is one.
-    pub(super) fn find(&self, vni: Vni) -> Option<(TableId, &Vnet)> {
+    pub(super) fn find(&self, vni: Vni) -> Option<(TableId, &Table)> {
         let &id = self.index.get(&vni)?;
-        Some((id, &self.owned[id].vnet))
+        Some((id, &self.owned[id].table))
     }
 
     /// All tables with their places.
@@ -114,23 +119,24 @@ impl Tables {
             ("dirty VNIs", self.sealing.dirty.len()),
             ("lingering VNIs", self.lingering.len()),
             ("untidy VNIs", self.untidy.len()),
+            ("due VNIs", self.due.len()),
             ("requests", self.queue.len()),
             ("request cost", self.queue.cost()),
         ]
     }
 
     /// The table of a VNI, made if need be.
-    fn open(&mut self, vni: Vni) -> TableId {
+    fn made(&mut self, vni: Vni) -> TableId {
         if let Some(&id) = self.index.get(&vni) {
             return id;
         }
-        let vnet = Vnet::new(vni, self.settings.bounds.table, self.hasher.clone());
         let id = self.owned.insert(Box::new(Owned {
-            vnet,
+            table: Table::new(vni, Arc::clone(&self.basis)),
             waits: None,
             is_dirty: false,
             lingers: false,
             is_untidy: false,
+            quiet: 0,
             counted: Size::default(),
         }));
         self.index.insert(vni, id);
@@ -144,7 +150,8 @@ impl Tables {
         let entry = &mut self.owned[id];
         if !entry.is_dirty {
             entry.is_dirty = true;
-            entry.vnet.is_tapped = self.taps.covers(entry.vnet.vni);
+            let is_tapped = self.taps.covers(entry.table.vni());
+            entry.table.open().is_tapped = is_tapped;
             self.sealing.dirty.push(id);
         }
     }
@@ -152,6 +159,7 @@ impl Tables {
     /// Lists a VNI as having something to tidy up at the next tick.
     fn mark_lingering(&mut self, id: TableId) {
         let entry = &mut self.owned[id];
+        entry.quiet = 0;
         if !entry.lingers {
             entry.lingers = true;
             self.lingering.push(id);

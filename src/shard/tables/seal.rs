@@ -87,8 +87,9 @@ impl Tables {
         for id in self.sealing.begin(now) {
             let entry = &mut self.owned[id];
             entry.is_dirty = false;
-            entry.vnet.seal();
-            let given_up = entry.vnet.trim(false);
+            let vnet = entry.table.open();
+            vnet.seal();
+            let given_up = vnet.trim(false);
             self.counting.recount(entry);
             self.send_sealed(id, mesh);
             if let Some((shard, peer)) = given_up {
@@ -101,7 +102,7 @@ impl Tables {
 
     /// Sends what a VNI has sealed to every shard with subscribers in sync.
     pub(super) fn send_sealed(&mut self, id: TableId, mesh: &mut Mesh) {
-        let vnet = &mut self.owned[id].vnet;
+        let vnet = self.owned[id].table.open();
         for (audience, batch) in vnet.take_sealed() {
             self.counting.batch();
             if audience == Audience::Clients {

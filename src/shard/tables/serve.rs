@@ -21,8 +21,8 @@ impl Tables {
         if self.queue.has(origin.peer) {
             return None;
         }
-        let id = self.open(vni);
-        if self.owned[id].vnet.has_left(origin.peer) {
+        let id = self.made(vni);
+        if self.owned[id].table.has_left(origin.peer) {
             return None;
         }
         Some(self.update(id, origin, updates, received))
@@ -37,10 +37,10 @@ impl Tables {
             return true;
         };
         let Some(&id) = self.index.get(vni) else { return true };
-        let vnet = &mut self.owned[id].vnet;
-        if !vnet.has_left(origin.peer) {
+        if !self.owned[id].table.has_left(origin.peer) {
             return true;
         }
+        let vnet = self.owned[id].table.open();
         vnet.clock = now;
         let is_gone = vnet.finish_leaving(origin.peer, budget);
         self.mark_dirty(id);
@@ -51,7 +51,7 @@ impl Tables {
     pub(super) fn serve(&mut self, now: Moment, request: Request, mesh: &mut Mesh) {
         match request {
             Request::Updates { origin, vni, updates, received } => {
-                let id = self.open(vni);
+                let id = self.made(vni);
                 let Counted { change, routes, .. } = self.update(id, origin, &updates, received);
                 if change != 0 {
                     let peer = origin.peer;
@@ -59,15 +59,15 @@ impl Tables {
                 }
             }
             Request::Subscribe { origin, vni, received } => {
-                let id = self.open(vni);
-                let vnet = &mut self.owned[id].vnet;
+                let id = self.made(vni);
+                let vnet = self.owned[id].table.open();
                 vnet.clock = received;
                 let member = vnet.member(origin);
                 vnet.subscribe(member);
             }
             Request::Forget { origin, vni, version } => {
                 if let Some(&id) = self.index.get(&vni) {
-                    let vnet = &mut self.owned[id].vnet;
+                    let vnet = self.owned[id].table.open();
                     if vnet.takes_part(origin.peer) {
                         return; // what it announced meanwhile is on its way to be counted
                     }
@@ -87,10 +87,10 @@ impl Tables {
 
     /// Serves a request that means nothing where there is no table.
     fn serve_member(&mut self, now: Moment, id: TableId, request: Request, mesh: &mut Mesh) {
-        let entry = &mut self.owned[id];
+        let vnet = self.owned[id].table.open();
         match request {
             Request::Leave { peer, vni } => {
-                let Some(left) = entry.vnet.leave(peer) else { return };
+                let Some(left) = vnet.leave(peer) else { return };
                 if left.routes > 0 {
                     let change = -i64::from(left.routes);
                     mesh.deliver(left.shard, Delivery::Announced { peer, vni, change, routes: 0 });
@@ -99,14 +99,14 @@ impl Tables {
                 self.mark_lingering(id);
             }
             Request::FellBehind { peer, from, .. } => {
-                if let Some(shard) = entry.vnet.fell_behind(peer, from.start) {
+                if let Some(shard) = vnet.fell_behind(peer, from.start) {
                     mesh.deliver(shard, Delivery::TooFarBehind { peer });
                 }
             }
             Request::Pull { peer, vni, subscription } => {
                 let limit = self.settings.bounds.outbox.low_water;
-                let Some((shard, chunk)) = entry.vnet.chunk(peer, limit, now) else { return };
-                let since = entry.vnet.subscribed(peer);
+                let Some((shard, chunk)) = vnet.chunk(peer, limit, now) else { return };
+                let since = vnet.subscribed(peer);
                 self.counting.chunk(now, since.filter(|_| chunk.end_of_table));
                 // Building a chunk seals the open batch, which goes first.
                 self.send_sealed(id, mesh);
@@ -125,7 +125,7 @@ impl Tables {
         updates: &[Announcement],
         received: Moment,
     ) -> Counted {
-        let vnet = &mut self.owned[id].vnet;
+        let vnet = self.owned[id].table.open();
         vnet.clock = received;
         let member = vnet.member(origin);
         let applied = vnet.update_all(member, updates);

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::table::packed::Packed;
 use crate::table::vnet::Outcome;
-use crate::table::{Audience, Batch, Bounds, Chunk, Lookup, Origin, Vnet};
+use crate::table::{Audience, Basis, Batch, Bounds, Chunk, Lookup, Origin, Vnet, VniInfo};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
 /// Bytes asked for in one chunk unless a test says otherwise.
@@ -154,6 +155,17 @@ impl Table {
             self.vnet.tidy(1);
         }
         given_up
+    }
+
+    /// Packs and unpacks the VNI, if it is one that would be packed.
+    pub(super) fn repack(&mut self) -> bool {
+        let Some(packed) = Packed::of(&mut self.vnet) else { return false };
+        let basis = Basis { bounds: self.bounds, hasher: RandomState::with_seeds(1, 2, 3, 4) };
+        // The mark of a destination whose other routes are held counts as a tombstone.
+        let open = VniInfo { tombstones: 0, ..self.vnet.info(ShardId(0)) };
+        assert_eq!(packed.info(self.vnet.vni, ShardId(0)), open);
+        self.vnet = packed.unpack(self.vnet.vni, &basis);
+        true
     }
 
     /// What a subscriber has been sent since the last call.

@@ -7,6 +7,8 @@ mod cost;
 mod harness;
 pub(crate) mod ops;
 #[cfg(test)]
+mod packed;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod views;

@@ -24,12 +24,13 @@ pub(crate) enum Op {
     Work(usize),
     Trim,
     Tidy(usize),
+    Repack,
     Wait,
 }
 
 pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
     let peer = pick(&PEERS, peer);
-    match kind % 37 {
+    match kind % 38 {
         0..8 => Op::Announce(peer, a % 6, u16::from(b % 3)),
         8..16 => Op::Withdraw(peer, a % 6, u16::from(b % 3)),
         16..19 => Op::Join(peer),
@@ -40,6 +41,7 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
         32..34 => Op::Work(usize::from(a % 3) + 1),
         34..36 => Op::Trim,
         36 if a % 2 == 0 => Op::Tidy(usize::from(b % 5) + 1),
+        37 => Op::Repack,
         _ => Op::Wait,
     }
 }
@@ -113,6 +115,16 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
         }
         Op::Trim => assert_eq!(table.vnet.trim(false), None),
         Op::Tidy(budget) => table.vnet.tidy(budget),
+        Op::Repack => {
+            let wait = |table: &mut Table| {
+                table.flush();
+                table.now = Moment(table.now.0 + 2_000_000);
+                table.vnet.expire(table.now);
+                table.trim();
+            };
+            wait(table);
+            table.repack();
+        }
         Op::Wait => {
             table.now = Moment(table.now.0 + 2_000_000);
             table.vnet.expire(table.now);

@@ -1,0 +1,136 @@
+//! [`Table`]: a VNI as its shard holds it, packed while nothing happens in it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::member::Origin;
+use super::packed::{Basis, Packed};
+use super::vnet::Vnet;
+use super::{Size, Slice, SubscriptionState, VniInfo};
+use crate::ids::{PeerId, ShardId};
+use crate::wire::Vni;
+
+/// A VNI. See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Table {
+    vni: Vni,
+    basis: Arc<Basis>,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Open(Box<Vnet>),
+    Packed(Packed),
+}
+
+/// A VNI that is looked at; what is packed is unpacked for that.
+#[derive(Debug)]
+pub(crate) enum Look<'a> {
+    Open(&'a Vnet),
+    Unpacked(Box<Vnet>),
+}
+
+impl Deref for Look<'_> {
+    type Target = Vnet;
+
+    fn deref(&self) -> &Vnet {
+        match self {
+            Self::Open(vnet) => vnet,
+            Self::Unpacked(vnet) => vnet,
+        }
+    }
+}
+
+impl Table {
+    /// An empty VNI.
+    pub(crate) fn new(vni: Vni, basis: Arc<Basis>) -> Self {
+        Self { vni, basis, form: Form::Packed(Packed::new()) }
+    }
+
+    pub(crate) fn vni(&self) -> Vni {
+        self.vni
+    }
+
+    /// The VNI for whatever may happen to it. Cost: a microsecond or two if it is packed.
+    #[inline]
+    pub(crate) fn open(&mut self) -> &mut Vnet {
+        if let Form::Packed(packed) = &self.form {
+            self.form = Form::Open(Box::new(packed.unpack(self.vni, &self.basis)));
+        }
+        match &mut self.form {
+            Form::Open(vnet) => vnet,
+            Form::Packed(_) => unreachable!("it has just been unpacked"),
+        }
+    }
+
+    /// The VNI, if it is open: nothing is under way in one that is not.
+    pub(crate) fn opened(&mut self) -> Option<&mut Vnet> {
+        match &mut self.form {
+            Form::Open(vnet) => Some(vnet),
+            Form::Packed(_) => None,
+        }
+    }
+
+    /// The VNI, to look at more of it than this type tells. Costs what [`Table::open`] does.
+    pub(crate) fn look(&self) -> Look<'_> {
+        match &self.form {
+            Form::Open(vnet) => Look::Open(vnet),
+            Form::Packed(packed) => Look::Unpacked(Box::new(packed.unpack(self.vni, &self.basis))),
+        }
+    }
+
+    /// Packs it, if nothing is under way and it is small.
+    pub(crate) fn pack(&mut self) {
+        if let Form::Open(vnet) = &mut self.form
+            && let Some(packed) = Packed::of(vnet)
+        {
+            self.form = Form::Packed(packed);
+        }
+    }
+
+    /// Whether a peer has left and routes of it may still be here.
+    pub(crate) fn has_left(&self, peer: PeerId) -> bool {
+        match &self.form {
+            Form::Open(vnet) => vnet.has_left(peer),
+            Form::Packed(_) => false,
+        }
+    }
+
+    /// How large it is.
+    pub(crate) fn size(&self) -> Size {
+        match &self.form {
+            Form::Open(vnet) => vnet.size(),
+            Form::Packed(packed) => packed.size(),
+        }
+    }
+
+    /// Changes that went with an earlier one of the open batch and have not been counted yet.
+    pub(crate) fn coalesced(&self) -> u64 {
+        match &self.form {
+            Form::Open(vnet) => vnet.coalesced,
+            Form::Packed(_) => 0,
+        }
+    }
+
+    /// The VNI as a row.
+    pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
+        match &self.form {
+            Form::Open(vnet) => vnet.info(shard),
+            Form::Packed(packed) => packed.info(self.vni, shard),
+        }
+    }
+
+    /// See [`Vnet::subscribers`].
+    pub(crate) fn subscribers(
+        &self,
+        from: u32,
+        rows: usize,
+        places: u32,
+    ) -> Slice<(Origin, SubscriptionState)> {
+        match &self.form {
+            Form::Open(vnet) => vnet.subscribers(from, rows, places),
+            Form::Packed(packed) => packed.subscribers(from),
+        }
+    }
+}

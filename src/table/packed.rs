@@ -1,0 +1,199 @@
+//! A VNI with few routes and members in which nothing happens: most of a fleet, most of the time.
+//!
+//! State: who subscribes, and each route with its announcers and when it changed. A [`Vnet`] makes changes
+//! cheap and has a journal, an index, lists and counts for that, some 2 KB before the first route. What is
+//! packed takes about 100 bytes, and 130 more for each route; unpacking costs a microsecond or two.
+
+use smallvec::SmallVec;
+
+use super::apply::Announcement;
+use super::member::{Origin, Subscription};
+use super::rib::Found;
+use super::vnet::Vnet;
+use super::{Bounds, Size, Slice, SubscriptionState, VniInfo};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::wire::{Action, Destination, NextHop, Vni};
+
+/// Members and routes that are packed, at most: packing more would save less and cost a longer moment.
+const MOST: usize = 16;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Packed {
+    /// The journal's: positions never repeat.
+    head: u64,
+    /// In the order of their numbers, which begin at 0.
+    members: SmallVec<[Member; 1]>,
+    routes: Box<[Route]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    peer: PeerId,
+    subscribed: Moment,
+    shard: ShardId,
+    is_server: bool,
+    is_subscriber: bool,
+}
+
+#[derive(Debug)]
+struct Route {
+    destination: Destination,
+    next_hop: NextHop,
+    /// Members by their numbers, the primary announcer first, then the oldest.
+    announcers: SmallVec<[u8; 16]>,
+    changed: Moment,
+}
+
+impl Packed {
+    /// Nothing.
+    pub(super) fn new() -> Self {
+        Self { head: 0, members: SmallVec::new_const(), routes: Box::new([]) }
+    }
+
+    /// What a VNI holds; `None` when it is too much, or something is under way.
+    pub(super) fn of(vnet: &mut Vnet) -> Option<Self> {
+        if !vnet.is_at_rest() || vnet.by_peer.len() > MOST || vnet.routes.announced() > MOST {
+            return None;
+        }
+        let mut numbers: SmallVec<[u32; MOST]> = vnet.by_peer.values().copied().collect();
+        numbers.sort_unstable();
+        let member = |&number: &u32| {
+            let member = &vnet.members[number as usize];
+            Member {
+                peer: member.origin.peer,
+                subscribed: member.subscribed,
+                shard: member.origin.shard,
+                is_server: member.origin.is_server,
+                is_subscriber: matches!(member.subscription, Subscription::InSync),
+            }
+        };
+        let number_of = |member: u32| {
+            let number = numbers.binary_search(&member).unwrap_or(0);
+            u8::try_from(number).unwrap_or(0)
+        };
+        let route = |place: u32| {
+            let route = vnet.routes.at(place).filter(|route| route.is_announced())?;
+            let primary = std::iter::once(route.primary);
+            let announcers = primary.chain(vnet.routes.further_of(place));
+            Some(Route {
+                destination: *route.destination(),
+                next_hop: vnet.routes.next_hop_of(place),
+                announcers: announcers.map(number_of).collect(),
+                changed: vnet.changed_by(place).unwrap_or_default(),
+            })
+        };
+        let mut members = SmallVec::new_const();
+        members.reserve_exact(numbers.len());
+        members.extend(numbers.iter().map(member));
+        let routes = (0..vnet.routes.end()).filter_map(route).collect();
+        Some(Self { head: vnet.journal.head(), members, routes })
+    }
+
+    /// A VNI that holds this.
+    pub(super) fn unpack(&self, vni: Vni, basis: &Basis) -> Vnet {
+        let mut vnet = Vnet::new(vni, basis.bounds, basis.hasher.clone());
+        for member in &self.members {
+            let number = vnet.member(member.origin());
+            vnet.members[number as usize].subscribed = member.subscribed;
+            if member.is_subscriber {
+                vnet.set_in_sync(number);
+            }
+        }
+        // As if each had changed once, in the order in which they did.
+        let head = self.head.max(self.routes.len() as u64);
+        let mut order: SmallVec<[usize; MOST]> = (0..self.routes.len()).collect();
+        order.sort_by_key(|&at| self.routes[at].changed);
+        vnet.begin_at(head);
+        let mut stamps: SmallVec<[u64; MOST]> = SmallVec::from_elem(0, order.len());
+        for (position, at) in (head - order.len() as u64..).zip(order) {
+            vnet.ages.note(position + 1, self.routes[at].changed);
+            stamps[at] = position;
+        }
+        for (route, stamp) in self.routes.iter().zip(stamps) {
+            vnet.take_back(route, stamp);
+        }
+        vnet
+    }
+
+    pub(super) fn size(&self) -> Size {
+        Size { routes: self.routes.len() as u64, tombstones: 0, journal: 0 }
+    }
+
+    pub(super) fn info(&self, vni: Vni, shard: ShardId) -> VniInfo {
+        let subscribers = self.members.iter().filter(|member| member.is_subscriber).count();
+        VniInfo {
+            vni,
+            shard,
+            routes: self.routes.len() as u64,
+            tombstones: 0,
+            members: self.members.len() as u64,
+            subscribers: subscribers as u64,
+            behind: 0,
+            journal: 0,
+        }
+    }
+
+    /// Subscribers from a place on, however many: they are few.
+    pub(super) fn subscribers(&self, from: u32) -> Slice<(Origin, SubscriptionState)> {
+        let members = self.members.iter().skip(from as usize);
+        let subscribers = members.filter(|member| member.is_subscriber);
+        let rows = subscribers.map(|member| (member.origin(), SubscriptionState::InSync));
+        Slice { rows: rows.collect(), next: None }
+    }
+}
+
+impl Member {
+    fn origin(&self) -> Origin {
+        Origin { peer: self.peer, shard: self.shard, is_server: self.is_server }
+    }
+}
+
+impl Vnet {
+    /// Whether nothing is under way: no change that somebody may still have to be told of, no member
+    /// that is behind or leaving, no batch in anybody's queue.
+    fn is_at_rest(&mut self) -> bool {
+        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
+            self.pins.pop_front();
+        }
+        self.retire_idle();
+        !self.lingers()
+            && self.pins.is_empty()
+            && self.behind.is_empty()
+            && self.sealed.is_empty()
+            && self.coalesced == 0
+    }
+
+    /// Puts a route into an empty place as it was when it was packed.
+    fn take_back(&mut self, route: &Route, stamp: u64) {
+        let Route { destination, next_hop, announcers, .. } = route;
+        let (destination, next_hop) = (*destination, *next_hop);
+        let update = Announcement { action: Action::Add, destination, next_hop };
+        let mut found = [Found::default()];
+        self.routes.find_all(&[update], &mut found);
+        let stamp = super::journal::Journal::stamp(stamp);
+        let hash = found[0].hash();
+        let place = self.routes.find_or_insert(hash, &destination, &next_hop, stamp);
+        let Some(place) = place else { return };
+        for &member in announcers {
+            let member = u32::from(member);
+            let is_first = !self.routes.route(place).is_announced();
+            let entry = &mut self.members[member as usize];
+            let is_server = entry.origin.is_server;
+            entry.routes += 1;
+            self.routes.add_announcer(place, member, is_server, &mut entry.further);
+            if is_first {
+                self.link(place, member);
+            }
+        }
+        self.routes.set_changed(place, stamp);
+    }
+}
+
+/// What all VNIs of a shard have in common.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    pub(crate) bounds: Bounds,
+    /// With the process's random seeds: prefixes come from the network.
+    pub(crate) hasher: ahash::RandomState,
+}
