@@ -1,10 +1,11 @@
 //! Sessions with the server: the handshake, and publishers.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use metalbond::wire::{Capabilities, Extensions, Hello, Message, Vni, split};
+use metalbond::wire::{Capabilities, Extensions, Hello, Message, Reassembly, Vni, WireError};
 
 /// How long a server may take to answer one step of the handshake.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, b
     let Opening { mut stream, mut answers, server, tells_tables } =
         Opening::new(server, keepalive, node, None)?.greeted(&[])?;
     answers.keepalive(&mut stream).map_err(|error| told(server, &error))?;
-    if answers.unread.is_empty() {
+    if answers.is_empty() {
         Ok((stream, tells_tables))
     } else {
         Err(format!("{server} sent something that nobody asked for"))
@@ -115,7 +116,7 @@ impl Opening {
     /// # Errors
     /// One sentence, when the server has sent something too early.
     pub(crate) fn into_stream(self) -> Result<TcpStream, String> {
-        if self.answers.unread.is_empty() {
+        if self.answers.is_empty() {
             Ok(self.stream)
         } else {
             Err(format!("{} sent something that nobody asked for", self.server))
@@ -165,7 +166,8 @@ fn send(stream: &mut TcpStream, messages: &[Message]) -> std::io::Result<()> {
 /// Messages of a server, one by one.
 #[derive(Debug, Default)]
 struct Answers {
-    unread: Vec<u8>,
+    input: Reassembly,
+    unread: VecDeque<Message>,
 }
 
 impl Answers {
@@ -181,20 +183,27 @@ impl Answers {
     }
 
     fn next(&mut self, stream: &mut TcpStream) -> std::io::Result<Message> {
-        let invalid = |error| std::io::Error::new(ErrorKind::InvalidData, error);
         loop {
-            if let Some(frame) = split(&self.unread).map_err(invalid)? {
-                let message = Message::decode(&frame).map_err(invalid)?;
-                let len = frame.len();
-                self.unread.drain(..len);
+            if let Some(message) = self.unread.pop_front() {
                 return Ok(message);
             }
             let mut buffer = [0; 4096];
-            match stream.read(&mut buffer)? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                n => self.unread.extend_from_slice(&buffer[..n]),
+            let n = stream.read(&mut buffer)?;
+            if n == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
+            let unread = &mut self.unread;
+            let taken = self.input.feed(&buffer[..n]).messages(|message| {
+                unread.push_back(message);
+                Ok::<_, WireError>(())
+            });
+            taken.map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
         }
+    }
+
+    /// Whether the server has sent nothing that was not asked for here.
+    fn is_empty(&self) -> bool {
+        self.unread.is_empty() && self.input.kept() == 0
     }
 }
 

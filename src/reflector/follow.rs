@@ -17,7 +17,7 @@ use super::limiter::Limiter;
 use crate::ids::PeerId;
 use crate::session::CloseReason;
 use crate::shard::inspect::PeerInfo;
-use crate::wire::{Action, MAX_FRAME, Message, split};
+use crate::wire::{Action, Message, Reassembly};
 
 /// What followed sessions are logged under, down to `trace`. A program's filter should let all of it
 /// pass: it is only said of sessions that were asked about ([`super::Inspector::follow`]).
@@ -37,16 +37,10 @@ pub(super) struct Followed {
 pub(super) struct Follower {
     peer: PeerId,
     detail: Detail,
-    received: Half,
-    sent: Half,
+    received: Reassembly,
+    sent: Reassembly,
     standing: Standing,
     limiter: Limiter,
-}
-
-/// Bytes of a message that has not gone by whole.
-#[derive(Debug, Default)]
-struct Half {
-    partial: Vec<u8>,
 }
 
 /// What is said when it changes.
@@ -79,8 +73,8 @@ impl Core {
             Box::new(Follower {
                 peer: id,
                 detail,
-                received: Half::default(),
-                sent: Half::default(),
+                received: Reassembly::default(),
+                sent: Reassembly::default(),
                 standing: Standing::default(),
                 limiter: Limiter::of(LINES),
             })
@@ -146,7 +140,7 @@ impl Follower {
         let mut tally = Tally::default();
         let says_all = Cell::new(self.detail == Detail::Messages);
         let (peer, limiter) = (self.peer, &self.limiter);
-        half.messages(bytes, |message| {
+        messages(half, bytes, |message| {
             if says_all.get()
                 && let Some(left_out) = allow(limiter)
             {
@@ -201,37 +195,19 @@ enum Direction {
     Out,
 }
 
-impl Half {
-    /// Each message that has gone by whole. One that is not valid ends the session elsewhere; here it
-    /// ends the look at these bytes.
-    fn messages(&mut self, mut bytes: &[u8], mut each: impl FnMut(&Message)) {
-        while !self.partial.is_empty() {
-            let had = self.partial.len();
-            let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
-            self.partial.extend_from_slice(&bytes[..take]);
-            match split(&self.partial) {
-                Ok(Some(frame)) => {
-                    if let Ok(message) = Message::decode(&frame) {
-                        each(&message);
-                    }
-                    bytes = &bytes[frame.len() - had..];
-                    self.partial.clear();
-                }
-                Ok(None) => return,
-                Err(_) => {
-                    self.partial.clear();
-                    return;
+/// Gives each message that has gone by whole to `each`. One that is not valid ends the session elsewhere;
+/// here it ends the look at these bytes.
+fn messages(half: &mut Reassembly, bytes: &[u8], mut each: impl FnMut(&Message)) {
+    let mut frames = half.feed(bytes);
+    loop {
+        match frames.next() {
+            Ok(Some(frame)) => {
+                if let Ok(message) = Message::decode(&frame) {
+                    each(&message);
                 }
             }
-        }
-        while let Ok(Some(frame)) = split(bytes) {
-            if let Ok(message) = Message::decode(&frame) {
-                each(&message);
-            }
-            bytes = &bytes[frame.len()..];
-        }
-        if matches!(split(bytes), Ok(None)) {
-            self.partial.extend_from_slice(bytes);
+            Ok(None) => return,
+            Err(_) => return half.clear(),
         }
     }
 }
@@ -284,9 +260,9 @@ mod tests {
         let mut bytes = Vec::new();
         said.iter().for_each(|message| message.encode_into(&mut bytes));
         for length in 1..=bytes.len() {
-            let (mut half, mut heard) = (Half::default(), Vec::new());
+            let (mut half, mut heard) = (Reassembly::default(), Vec::new());
             for piece in bytes.chunks(length) {
-                half.messages(piece, |message| heard.push(message.clone()));
+                messages(&mut half, piece, |message| heard.push(message.clone()));
             }
             assert_eq!(heard, said, "pieces of {length}");
         }
@@ -294,9 +270,9 @@ mod tests {
 
     #[test]
     fn what_is_no_message_ends_the_look_and_nothing_else() {
-        let (mut half, mut heard) = (Half::default(), 0);
+        let (mut half, mut heard) = (Reassembly::default(), 0);
         for bytes in [&[1, 0, 0][..], &[99, 2, 3], &[9; 2000], &[1, 0, 0, 2]] {
-            half.messages(bytes, |_| heard += 1);
+            messages(&mut half, bytes, |_| heard += 1);
         }
         assert_eq!(heard, 1);
     }

@@ -18,7 +18,7 @@ use crate::session::{CloseReason, LOW_WATER};
 use crate::shard::Slot;
 use crate::table::FIRSTS_MAX;
 use crate::wire::{
-    Action, Capabilities, Extensions, Hello, Message, MessageType, Update, Vni, split,
+    Action, Capabilities, Extensions, Hello, Message, MessageType, Reassembly, Update, Vni,
 };
 
 /// What kind of peer it is; for life.
@@ -103,7 +103,7 @@ pub(super) struct Client {
     /// Bytes that the shard has handed out, and bytes that the peer has read.
     pub(super) handed: u64,
     pub(super) read: u64,
-    partial: Vec<u8>,
+    input: Reassembly,
     pub(super) wake: Option<Moment>,
 
     pub(super) is_paused: bool,
@@ -152,7 +152,7 @@ impl Client {
             pipe: VecDeque::new(),
             handed: 0,
             read: 0,
-            partial: Vec::new(),
+            input: Reassembly::default(),
             wake: None,
             is_paused: false,
             is_held: false,
@@ -259,21 +259,20 @@ impl Client {
 
     /// Reads bytes from the pipe.
     pub(super) fn read(&mut self, plan: &Plan, model: &Model, len: usize) -> Result<(), String> {
-        self.partial.extend(self.pipe.drain(..len));
+        let bytes: Vec<u8> = self.pipe.drain(..len).collect();
+        let mut input = std::mem::take(&mut self.input);
+        let mut at = self.read - input.kept() as u64;
         self.read += len as u64;
-        let bytes = std::mem::take(&mut self.partial);
-        let mut rest = bytes.as_slice();
-        let mut at = self.read - rest.len() as u64;
-        while let Some(frame) = split(rest).map_err(|error| format!("bad stream: {error}"))? {
+        let mut frames = input.feed(&bytes);
+        while let Some(frame) = frames.next().map_err(|error| format!("bad stream: {error}"))? {
             let message = Message::decode(&frame).map_err(|error| format!("bad frame: {error}"))?;
             if plan.is_verbose {
                 println!("{:>10} {} gets {message:?}", "", self.id);
             }
             self.message(plan, model, at, &message)?;
             at += frame.len() as u64;
-            rest = &rest[frame.len()..];
         }
-        self.partial = rest.to_vec();
+        self.input = input;
         Ok(())
     }
 

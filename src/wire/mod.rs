@@ -1,11 +1,11 @@
 //! The wire format: bytes to typed messages and back. Pure: no clock, socket or thread.
 //!
 //! ```text
-//!   bytes --split--> Frame --Message::decode--> Message       in: one pass, borrowed until decoded
-//!   bytes <------------------encode_into------- Message       out: appended to the caller's buffer
+//!   reads --Reassembly::feed--> Frame --Message::decode--> Message    in: one pass, borrowed until decoded
+//!   bytes <------------------------------encode_into------- Message   out: appended to the caller's buffer
 //! ```
 //!
-//! * `frame`: where one message ends and the next begins.
+//! * `frame`: where one message ends and the next begins; `reassembly` where a read has cut one.
 //! * `message`: one message of any type; `hello` the handshake's.
 //! * `update`: the hot path, written by hand over `protobuf`, held to prost's behaviour by tests.
 //! * `route`: the values; valid by construction, so nobody behind this folder checks them again.
@@ -21,6 +21,7 @@ mod frame;
 mod hello;
 mod message;
 mod protobuf;
+mod reassembly;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use flaw::Flaw;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
 pub use hello::{Capabilities, Extensions, Hello};
 pub use message::Message;
+pub use reassembly::{Frames, Reassembly};
 pub(crate) use route::HopFields;
 pub use route::{Action, Destination, IpVersion, NextHop, NextHopType, Update, Vni};
 pub(crate) use update::{FRAME_ROOM, UpdateEncoder, usual_update};

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::Instant;
 
-use metalbond::wire::{HEADER_LEN, MAX_FRAME, MessageType, split};
+use metalbond::wire::{Frames, MessageType, Reassembly};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::interest::Watch;
@@ -22,8 +22,7 @@ pub(super) struct Session {
     pub(super) keeps_alive: bool,
     is_timed: bool,
     watch: Option<Watch>,
-    /// The start of a message of which the rest has not arrived.
-    partial: Vec<u8>,
+    input: Reassembly,
     pub(super) ledger: Ledger,
     tables: u32,
     pub(super) reads: u64,
@@ -52,7 +51,7 @@ impl Session {
             keeps_alive: subscriber.keeps_alive,
             is_timed: subscriber.is_timed,
             watch: subscriber.interest.map(Watch::new),
-            partial: Vec::new(),
+            input: Reassembly::default(),
             ledger: Ledger::new(plan),
             tables: 0,
             reads: 0,
@@ -60,11 +59,6 @@ impl Session {
             reached: 0,
             reached_at: None,
         }
-    }
-
-    /// Bytes that are kept of a message which has not arrived whole.
-    pub(super) fn carried(&self) -> usize {
-        self.partial.len()
     }
 
     /// Reads once, at most what fits into the buffer.
@@ -75,23 +69,22 @@ impl Session {
         stopwatch: Option<&mut Stopwatch>,
     ) -> Read {
         let Some(stream) = &self.stream else { return Read::Updates(0) };
-        let carried = self.partial.len();
-        buffer[..carried].copy_from_slice(&self.partial);
-        let bytes = match recv(stream, &mut buffer[carried..], RecvFlags::DONTWAIT) {
+        let bytes = match recv(stream, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((0, _)) => return Read::Lost,
-            Ok((n, _)) => &buffer[..carried + n],
+            Ok((n, _)) => &buffer[..n],
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Read::Updates(0),
             Err(_) => return Read::Lost,
         };
         self.reads += 1;
-        let Self { ledger, tables, watch, is_timed, .. } = self;
+        let Self { input, ledger, tables, watch, is_timed, .. } = self;
         let before = ledger.updates;
-        let used = match (watch, stopwatch.filter(|_| *is_timed)) {
-            (None, None) => take(bytes, tables, |payload| ledger.update(plan, payload)),
-            (Some(watch), _) => take(bytes, tables, |payload| watch.update(ledger, plan, payload)),
+        let frames = input.feed(bytes);
+        let is_valid = match (watch, stopwatch.filter(|_| *is_timed)) {
+            (None, None) => take(frames, tables, |payload| ledger.update(plan, payload)),
+            (Some(watch), _) => take(frames, tables, |payload| watch.update(ledger, plan, payload)),
             (None, Some(stopwatch)) => {
                 let mut lap = stopwatch.lap();
-                take(bytes, tables, |payload| {
+                take(frames, tables, |payload| {
                     let recognised = plan.recognise(payload);
                     if let Some((action, Some(route))) = recognised {
                         lap.record(action, route);
@@ -101,13 +94,9 @@ impl Session {
             }
         };
         let updates = ledger.updates - before;
-        self.partial.clear();
-        match used {
-            Some(used) => self.partial.extend_from_slice(&bytes[used..]),
-            None => {
-                self.ledger.faults.garbage += 1;
-                return Read::Lost;
-            }
+        if !is_valid {
+            self.ledger.faults.garbage += 1;
+            return Read::Lost;
         }
         Read::Updates(updates)
     }
@@ -130,18 +119,18 @@ impl Session {
     }
 }
 
-/// Takes all whole messages; returns how many bytes they are, `None` when something is none.
+/// Takes all whole messages; `false` when something is none.
 #[inline]
-fn take(bytes: &[u8], tables: &mut u32, mut update: impl FnMut(&[u8]) -> bool) -> Option<usize> {
-    let mut used = 0;
-    while let Some(frame) = split(&bytes[used..]).ok()? {
-        match frame.kind {
-            MessageType::Update if !update(frame.payload) => return None,
-            MessageType::EndOfTable => *tables += 1,
-            _ => {}
+fn take(mut frames: Frames<'_>, tables: &mut u32, mut update: impl FnMut(&[u8]) -> bool) -> bool {
+    loop {
+        match frames.next() {
+            Ok(Some(frame)) => match frame.kind {
+                MessageType::Update if !update(frame.payload) => return false,
+                MessageType::EndOfTable => *tables += 1,
+                _ => {}
+            },
+            Ok(None) => return true,
+            Err(_) => return false,
         }
-        used += HEADER_LEN + frame.payload.len();
     }
-    debug_assert!(bytes.len() - used < MAX_FRAME, "split takes every whole message");
-    Some(used)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use metalbond::wire::{MAX_FRAME, Message};
+use metalbond::wire::Message;
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
@@ -98,14 +98,13 @@ impl Sluggards {
 
 impl Crowd {
     fn dawdle(mut self, is_over: &AtomicBool) -> Self {
-        let mut buffer = vec![0; MAX_FRAME + self.sip];
+        let mut buffer = vec![0; self.sip];
         let mut frame = Vec::new();
         Message::Keepalive.encode_into(&mut frame);
         let mut due = Instant::now() + self.interval;
         while !is_over.load(Ordering::Acquire) {
             for session in &mut self.sessions[..self.slow] {
-                let end = session.carried() + self.sip;
-                if session.read(&self.plan, &mut buffer[..end], None) == Read::Lost {
+                if session.read(&self.plan, &mut buffer, None) == Read::Lost {
                     session.stream = None;
                 }
             }
@@ -121,7 +120,7 @@ impl Crowd {
     fn read_out(mut self, view: &RouteSet, patience: Duration) -> Fate {
         let mut fate = Fate { before: self.updates(), ..Fate::default() };
         let deadline = Instant::now() + patience;
-        let mut buffer = vec![0; MAX_FRAME + READ_MAX];
+        let mut buffer = vec![0; READ_MAX];
         loop {
             let mut is_done = true;
             let mut is_idle = true;

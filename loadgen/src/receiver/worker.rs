@@ -31,7 +31,7 @@ pub(super) struct Worker {
     news: Arc<OwnedFd>,
     orders: mpsc::Receiver<Order>,
     sessions: Vec<Session>,
-    /// What is being read, behind the partial message that was left before.
+    /// What is read into.
     buffer: Vec<u8>,
     stopwatch: Option<Stopwatch>,
     pursuit: Arc<Pursuit>,

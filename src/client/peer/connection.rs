@@ -12,7 +12,7 @@ use super::output::Output;
 use super::session::{Due, Event, Session};
 use super::{End, Order, Peer, PeerEvent};
 use crate::client::{PeerState, SessionError};
-use crate::wire::{Capabilities, Extensions, Hello, Message, split};
+use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 
 /// Bytes read at once; then orders and timers have their turn.
 const READ_MAX: usize = 64 * 1024;
@@ -31,9 +31,9 @@ pub(super) struct Connection<'a> {
     output: Output,
     /// The actor waits to hear that its last order is written.
     owes_ready: bool,
-    input: Box<[u8]>,
-    /// How much of `input` is filled: a message that is not all there yet.
-    filled: usize,
+    /// What is read into.
+    buffer: Box<[u8]>,
+    input: Reassembly,
     end_of_table: bool,
     serving: Duration,
     node: String,
@@ -48,8 +48,8 @@ impl<'a> Connection<'a> {
             session: Session::new(now, peer.config.keepalive),
             output: Output::new(now),
             owes_ready: false,
-            input: vec![0; READ_MAX].into_boxed_slice(),
-            filled: 0,
+            buffer: vec![0; READ_MAX].into_boxed_slice(),
+            input: Reassembly::default(),
             end_of_table: false,
             serving: Duration::ZERO,
             node: String::new(),
@@ -141,38 +141,33 @@ impl<'a> Connection<'a> {
     }
 
     async fn read(&mut self) -> Result<(), End> {
-        match self.stream.try_read(&mut self.input[self.filled..]) {
+        let count = match self.stream.try_read(&mut self.buffer) {
             Ok(0) => return Err(SessionError::Closed.into()),
-            Ok(count) => self.filled += count,
+            Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(failed(error).into()),
-        }
-        // Taken out so that the frames in it can be read while the rest of `self` changes.
+        };
+        // Taken out so that the frames in them can be read while the rest of `self` changes.
+        let buffer = std::mem::take(&mut self.buffer);
         let mut input = std::mem::take(&mut self.input);
-        let used = self.frames(&input[..self.filled]).await;
-        if let Ok(used) = &used {
-            // Less than a message is left, so there is room to read on.
-            input.copy_within(*used..self.filled, 0);
-            self.filled -= used;
-        }
-        self.input = input;
-        used.map(drop)
+        let taken = self.frames(input.feed(&buffer[..count])).await;
+        (self.buffer, self.input) = (buffer, input);
+        taken
     }
 
-    /// Takes all whole frames; returns their length. Updates go to the actor even when what follows
-    /// them ends the session.
-    async fn frames(&mut self, input: &[u8]) -> Result<usize, End> {
+    /// Takes all whole frames. Updates go to the actor even when what follows them ends the session.
+    async fn frames(&mut self, mut frames: Frames<'_>) -> Result<(), End> {
         let now = self.peer.clock.now();
         let mut updates = Vec::new();
         let mut skipped = BTreeMap::new();
-        let mut used = 0;
+        let mut has_heard = false;
         let result = loop {
-            let frame = match split(&input[used..]) {
+            let frame = match frames.next() {
                 Ok(Some(frame)) => frame,
-                Ok(None) => break Ok(used),
+                Ok(None) => break Ok(()),
                 Err(error) => break Err(SessionError::from(error).into()),
             };
-            used += frame.len();
+            has_heard = true;
             match self.session.receive(now, &frame) {
                 Ok(Event::Update(update)) => updates.push(update),
                 Ok(Event::Skipped(what)) => {
@@ -190,7 +185,7 @@ impl<'a> Connection<'a> {
         if !skipped.is_empty() {
             self.peer.tell(PeerEvent::Skipped(skipped)).await?;
         }
-        if used > 0 {
+        if has_heard {
             // While the actor was busy nobody listened to the server.
             self.session.heard(self.peer.clock.now());
         }

@@ -28,7 +28,7 @@ impl Connections {
         let id = peer.id;
         let vnis = peer.vnis.take();
         peer.outbox = Outbox::default();
-        peer.partial = Vec::new();
+        peer.input.clear();
         peer.behind = VecDeque::new();
         let closed = Closed {
             slot,

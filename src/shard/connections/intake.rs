@@ -12,7 +12,7 @@ use crate::shard::output::Output;
 use crate::shard::owners::Owners;
 use crate::table::{Announcement, TOGETHER};
 use crate::wire::{
-    Action, Capabilities, Extensions, Frame, HEADER_LEN, Hello, MAX_FRAME, Message, Update, split,
+    Action, Capabilities, Extensions, Frame, Frames, HEADER_LEN, Hello, Message, Update,
 };
 
 /// Updates of a run that are sent on together: what a table looks up at once, and what a peer is served
@@ -43,20 +43,17 @@ impl Connections {
         }
         peer.counts.heard = now;
         peer.counts.bytes_received += bytes.len() as u64;
-        let partial = std::mem::take(&mut peer.partial);
+        let mut input = std::mem::take(&mut peer.input);
         let runs = std::mem::take(&mut self.runs);
         let mut intake = Intake { now, slot, runs, connections: self, owners };
-        let result = if partial.is_empty() {
-            intake.frames(bytes)
-        } else {
-            intake.frames_after(partial, bytes)
-        };
+        let result = intake.frames(input.feed(bytes));
         // What an error leaves behind would only be withdrawn.
         let result = result.and_then(|()| intake.send_runs());
         let mut runs = intake.runs;
         runs.clear();
         self.runs = runs;
         let peer = &mut self.peers[slot];
+        peer.input = input;
         peer.counts.updates_received += self.counting.stats.updates_received - updates;
         let id = peer.id;
         if result.is_ok() {
@@ -91,43 +88,13 @@ impl Intake<'_, '_> {
         &mut self.connections.peers[self.slot]
     }
 
-    /// The rest of a message, then whole ones. The rest is joined byte-wise up to one message.
-    fn frames_after(&mut self, mut partial: Vec<u8>, bytes: &[u8]) -> Result<(), CloseReason> {
-        let had = partial.len();
-        let take = bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
-        partial.extend_from_slice(&bytes[..take]);
-        match split(&partial)? {
-            None => {
-                // Fewer bytes than a message: keep them all.
-                self.peer().partial = partial;
-                Ok(())
-            }
-            Some(frame) => {
-                let used = frame.len() - had;
-                self.frame(&frame)?;
-                self.frames(&bytes[used..])
-            }
-        }
-    }
-
-    fn frames(&mut self, mut bytes: &[u8]) -> Result<(), CloseReason> {
+    fn frames(&mut self, mut frames: Frames<'_>) -> Result<(), CloseReason> {
         loop {
-            bytes = self.usual_updates(bytes)?;
-            let Some(frame) = split(bytes)? else { break };
-            bytes = &bytes[frame.len()..];
+            let used = self.usual_updates(frames.rest())?;
+            frames.skip(used);
+            let Some(frame) = frames.next()? else { return Ok(()) };
             self.frame(&frame)?;
         }
-        if !bytes.is_empty() {
-            // Room for exactly this message, once its length is known.
-            let len = match bytes {
-                [_, high, low, ..] => HEADER_LEN + usize::from(u16::from_be_bytes([*high, *low])),
-                _ => HEADER_LEN,
-            };
-            let mut partial = Vec::with_capacity(len);
-            partial.extend_from_slice(bytes);
-            self.peer().partial = partial;
-        }
-        Ok(())
     }
 
     fn frame(&mut self, frame: &Frame<'_>) -> Result<(), CloseReason> {

@@ -8,7 +8,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
 use crate::session::{CloseReason, Hold, Pacer, Path, Quiet, Session};
 use crate::table::{Audience, Origin};
-use crate::wire::{Capabilities, Vni};
+use crate::wire::{Capabilities, Reassembly, Vni};
 
 /// Chunks that may be on their way to one peer. Two keep a dump across shards busy.
 pub(crate) const PULLS_MAX: u32 = 2;
@@ -40,7 +40,7 @@ pub(crate) struct Peer {
     pub(in crate::shard) session: Session,
     pub(in crate::shard) outbox: Outbox,
     /// Bytes of a message that has not arrived whole; empty between messages.
-    pub(in crate::shard) partial: Vec<u8>,
+    pub(in crate::shard) input: Reassembly,
     /// Every VNI that the peer subscribed to or announced in.
     pub(in crate::shard) vnis: VniMap<PeerVni>,
     /// Those that it takes part in, as far as is known: what the limit is about.
@@ -89,7 +89,7 @@ impl Peer {
             id,
             session: Session::new(now),
             outbox: Outbox::default(),
-            partial: Vec::new(),
+            input: Reassembly::default(),
             vnis: VniMap::default(),
             used: 0,
             unused: VecDeque::new(),

@@ -9,15 +9,12 @@ use crate::table::Announcement;
 use crate::wire::{Action, HEADER_LEN, Update, usual_update};
 
 impl Intake<'_, '_> {
-    /// Takes in the usual UPDATEs that a read begins with, and returns what comes behind them: nothing,
-    /// part of a message, or one of another form.
-    pub(super) fn usual_updates<'a>(
-        &mut self,
-        mut bytes: &'a [u8],
-    ) -> Result<&'a [u8], CloseReason> {
+    /// Takes in the usual UPDATEs that bytes begin with, and returns how many bytes these are. Behind them
+    /// comes nothing, part of a message, or one of another form.
+    pub(super) fn usual_updates(&mut self, mut bytes: &[u8]) -> Result<usize, CloseReason> {
         // Less than a whole message proves no life.
         if bytes.len() <= HEADER_LEN || !self.peer().session.is_established() {
-            return Ok(bytes);
+            return Ok(0);
         }
         let skips = self.connections.settings.skip_unusable_next_hops;
         let received = bytes.len();
@@ -41,6 +38,6 @@ impl Intake<'_, '_> {
             let now = self.now;
             self.peer().session.hears_updates(now);
         }
-        Ok(bytes)
+        Ok(received - bytes.len())
     }
 }

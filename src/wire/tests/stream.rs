@@ -4,39 +4,28 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::strategy::{accidents, message};
-use crate::wire::{HEADER_LEN, MAX_FRAME, Message, WireError, split};
+use crate::wire::{HEADER_LEN, MAX_FRAME, Message, Reassembly, Vni, WireError, split};
 
 /// Reads a stream as a session would: bytes arrive in pieces, whole messages are taken out.
 #[derive(Default)]
 struct Session {
-    buf: Vec<u8>,
+    reassembly: Reassembly,
     messages: Vec<Message>,
     error: Option<WireError>,
 }
 
 impl Session {
     fn receive(&mut self, piece: &[u8]) {
-        self.buf.extend_from_slice(piece);
         if self.error.is_some() {
             return;
         }
-        let mut rest = &self.buf[..];
-        loop {
-            match split(rest)
-                .and_then(|f| f.map(|f| Ok((f.len(), Message::decode(&f)?))).transpose())
-            {
-                Ok(Some((len, message))) => {
-                    rest = &rest[len..];
-                    self.messages.push(message);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.error = Some(error);
-                    break;
-                }
-            }
-        }
-        self.buf = rest.to_vec();
+        let mut frames = self.reassembly.feed(piece);
+        let taken = frames.messages(|message| {
+            self.messages.push(message);
+            Ok::<_, WireError>(())
+        });
+        self.error = taken.err();
+        assert!(self.error.is_some() || self.reassembly.kept() < MAX_FRAME);
     }
 }
 
@@ -101,4 +90,38 @@ fn the_longest_frame_is_split() {
     let frame = split(&bytes).unwrap().unwrap();
     assert_eq!(frame.len(), MAX_FRAME);
     assert_eq!(frame.payload, &bytes[HEADER_LEN..MAX_FRAME]);
+}
+
+#[test]
+fn what_is_whole_in_a_read_is_not_copied() {
+    let mut bytes = Vec::new();
+    Message::Subscribe(Vni(7)).encode_into(&mut bytes);
+    Message::Subscribe(Vni(8)).encode_into(&mut bytes);
+    let (first, second) = bytes.split_at(bytes.len() - 2);
+    let mut reassembly = Reassembly::default();
+    let mut frames = reassembly.feed(first);
+    let frame = frames.next().unwrap().unwrap();
+    assert!(first.as_ptr_range().contains(&frame.payload.as_ptr()));
+    assert_eq!(frames.next(), Ok(None));
+    assert!(frames.rest().is_empty());
+    assert_eq!(reassembly.kept(), first.len() - bytes.len() / 2);
+    let mut frames = reassembly.feed(second);
+    assert!(frames.rest().is_empty(), "the cut message comes first");
+    let frame = frames.next().unwrap().unwrap();
+    assert_eq!(Message::decode(&frame), Ok(Message::Subscribe(Vni(8))));
+    assert_eq!(frames.next(), Ok(None));
+    assert_eq!(reassembly.kept(), 0);
+}
+
+#[test]
+fn a_read_that_is_given_up_takes_the_message_it_has_joined_with_it() {
+    let mut bytes = Vec::new();
+    Message::Subscribe(Vni(7)).encode_into(&mut bytes);
+    let mut reassembly = Reassembly::default();
+    assert_eq!(reassembly.feed(&bytes[..5]).next(), Ok(None));
+    assert!(reassembly.feed(&bytes[5..]).next().unwrap().is_some());
+    let mut frames = reassembly.feed(&bytes);
+    assert_eq!(frames.rest(), bytes);
+    frames.skip(bytes.len());
+    assert_eq!(frames.next(), Ok(None));
 }

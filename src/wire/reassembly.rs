@@ -1,0 +1,145 @@
+//! From reads that end anywhere to whole frames.
+//!
+//! State: what has come of a message of which the rest is missing, which is less than a frame.
+//! [`Reassembly::feed`] takes the next read. Frames that lie whole in it are borrowed from it; only the one that
+//! the read before has cut is joined in a buffer, which is there only between those two reads.
+//!
+//! ```
+//! # use metalbond::wire::{Message, Reassembly, Vni, WireError};
+//! # let mut sent = Vec::new();
+//! # Message::Keepalive.encode_into(&mut sent);
+//! # Message::Subscribe(Vni(7)).encode_into(&mut sent);
+//! let mut reassembly = Reassembly::default();
+//! let mut messages = Vec::new();
+//! for read in sent.chunks(5) {
+//!     let mut frames = reassembly.feed(read);
+//!     while let Some(frame) = frames.next()? {
+//!         messages.push(Message::decode(&frame)?);
+//!     }
+//! }
+//! assert_eq!(messages, [Message::Keepalive, Message::Subscribe(Vni(7))]);
+//! # Ok::<(), WireError>(())
+//! ```
+
+use super::frame::{Frame, HEADER_LEN, MAX_FRAME, split};
+use super::{Message, WireError};
+
+/// See the module's documentation. Empty, it allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Reassembly {
+    partial: Vec<u8>,
+}
+
+/// One read while its frames are taken. What is not taken of it when this is dropped is lost.
+#[derive(Debug)]
+pub struct Frames<'a> {
+    /// The message that the read before has cut, until it is joined, and at the end what this one cuts.
+    kept: &'a mut Vec<u8>,
+    /// The message that has been joined.
+    joined: Vec<u8>,
+    bytes: &'a [u8],
+}
+
+impl Reassembly {
+    /// Takes the next bytes of the stream: take the frames out of what this returns, until there is no
+    /// more.
+    pub fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> Frames<'a> {
+        Frames { kept: &mut self.partial, joined: Vec::new(), bytes }
+    }
+
+    /// Bytes that are kept of a message which is not there whole: less than
+    /// [`MAX_FRAME`].
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.partial.len()
+    }
+
+    /// Forgets them: the stream begins anew.
+    pub fn clear(&mut self) {
+        self.partial = Vec::new();
+    }
+}
+
+impl<'a> Frames<'a> {
+    /// The next frame, or `None` when the rest is not a whole one, and is kept.
+    ///
+    /// # Errors
+    /// What [`split`] says. The stream has no known boundaries any more.
+    #[inline]
+    #[allow(clippy::should_implement_trait, reason = "a frame borrows from this")]
+    pub fn next(&mut self) -> Result<Option<Frame<'_>>, WireError> {
+        if !self.kept.is_empty() {
+            return self.join();
+        }
+        let Some(frame) = split(self.bytes)? else {
+            self.keep();
+            return Ok(None);
+        };
+        self.bytes = &self.bytes[frame.len()..];
+        Ok(Some(frame))
+    }
+
+    /// What comes behind the frames so far, in place; nothing before the message that the read before
+    /// has cut is joined. Say by [`Frames::skip`] how much of it was taken otherwise.
+    #[inline]
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        if self.kept.is_empty() { self.bytes } else { &[] }
+    }
+
+    /// So many bytes of [`Frames::rest`], which were whole frames, have been taken.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[inline]
+    pub fn skip(&mut self, bytes: usize) {
+        self.bytes = &self.bytes[bytes..];
+    }
+
+    /// Gives each message to `each`, until there is no more.
+    ///
+    /// # Errors
+    /// What is no frame, or no message in one.
+    pub fn messages<E: From<WireError>>(
+        &mut self,
+        mut each: impl FnMut(Message) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(frame) = self.next()? {
+            each(Message::decode(&frame)?)?;
+        }
+        Ok(())
+    }
+
+    /// Joins what was cut. A frame's worth is copied, though it may be more than is missing: how much is
+    /// missing may not be known yet.
+    #[cold]
+    fn join(&mut self) -> Result<Option<Frame<'_>>, WireError> {
+        let had = self.kept.len();
+        let more = self.bytes.len().min(MAX_FRAME - had.min(MAX_FRAME));
+        self.kept.extend_from_slice(&self.bytes[..more]);
+        let Some(length) = split(self.kept)?.map(|frame| frame.len()) else {
+            self.bytes = &[]; // fewer than a frame has: all of them are kept
+            return Ok(None);
+        };
+        self.bytes = &self.bytes[length - had..];
+        self.joined = std::mem::take(self.kept);
+        split(&self.joined)
+    }
+
+    /// Keeps what is left, with room for exactly its message if its length is known.
+    fn keep(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes.is_empty() {
+            return;
+        }
+        let length = match bytes {
+            [_, high, low, ..] => HEADER_LEN + usize::from(u16::from_be_bytes([*high, *low])),
+            _ => HEADER_LEN,
+        };
+        let mut room = std::mem::take(&mut self.joined);
+        room.clear();
+        room.reserve_exact(length);
+        room.extend_from_slice(bytes);
+        *self.kept = room;
+    }
+}
