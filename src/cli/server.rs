@@ -67,6 +67,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     shards: Option<usize>,
 
+    /// Shards that stay awake when there is little to do; the others sleep and wake up with the load
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Config::default().min_shards,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024)
+    )]
+    min_shards: usize,
+
     /// The cores that shards sit on: auto gives each its own if there are as many shards as cores that may
     /// be used, and else leaves them to the scheduler as off does; or a list such as 0-3,8
     #[arg(long, value_name = "auto|off|LIST", default_value = "auto")]
@@ -147,6 +156,7 @@ impl Args {
             http: self.http,
             control: self.control.clone(),
             shards: self.shards,
+            min_shards: self.min_shards,
             pin: self.pin.clone(),
             io: self.io,
             max_peers: self.max_peers,
@@ -169,6 +179,7 @@ impl Args {
                 node: host_name(),
                 ..Settings::default()
             },
+            ..Config::default()
         }
     }
 

@@ -105,6 +105,12 @@ impl EpollStream {
         }
     }
 
+    /// A second descriptor of the connection; the runtime watches the first one only.
+    pub(super) fn detach(&self) -> io::Result<std::net::TcpStream> {
+        let socket = SockRef::from(&self.socket).try_clone()?;
+        Ok(socket.into())
+    }
+
     pub(super) fn shutdown(&self) {
         // An error means that the connection is gone already, which is what was asked for.
         drop(SockRef::from(&self.socket).shutdown(Shutdown::Both));

@@ -63,5 +63,5 @@ pub use runtime::{LocalRuntime, yield_turn};
 pub use sending::Sending;
 pub use stream::Stream;
 pub use tentative::{Unready, bind_when_ready};
-pub(crate) use thread_time::thread_time;
+pub(crate) use thread_time::{ThreadId, ThreadTimes, thread_time, thread_times};
 pub use zone::{ZoneError, split_zone, zoned};

@@ -42,6 +42,22 @@ impl Sending {
         matches!(&self.state, State::Here(buffer) if self.from >= buffer.len())
     }
 
+    /// Whether the kernel may take more of it, or fewer, than is known: an operation is in flight.
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        !matches!(self.state, State::Here(_))
+    }
+
+    /// The bytes that the kernel has not taken, in one piece; none while an operation is in flight.
+    /// Copies them.
+    #[must_use]
+    pub fn rest(&self) -> Vec<u8> {
+        match &self.state {
+            State::Here(buffer) => buffer.slices(self.from).flatten().copied().collect(),
+            State::InFlight(_) | State::Changing => Vec::new(),
+        }
+    }
+
     /// The buffer; `None` while an operation is in flight.
     #[must_use]
     pub fn into_buffer(self) -> Option<OutBuf> {

@@ -197,6 +197,20 @@ impl Stream {
         }
     }
 
+    /// The connection for another thread, which can make a [`Stream`] of it there. From here on this one is
+    /// only to be dropped; that ends what waits here and leaves the connection alone. Call this only when
+    /// no write is in flight.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor left. Nothing has changed then.
+    pub fn detach(&self) -> io::Result<TcpStream> {
+        match &self.0 {
+            Inner::Epoll(stream) => stream.detach(),
+            Inner::Uring(stream) => stream.detach(),
+        }
+    }
+
     /// Closes both directions: what waits ends with an end of stream or an error, and the peer
     /// sees the end after what was sent. The descriptor lives until the stream is dropped.
     pub fn shutdown(&self) {

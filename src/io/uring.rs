@@ -18,11 +18,13 @@
 //!   buffer is ever in the kernel's hands between two calls.** That matters because the driver's
 //!   own drop (tokio-uring 0.5.0) releases what abandoned operations own *before* it cancels
 //!   them; it first submits what is queued, though, and that ends every SEND.
+//! * **ASYNC_CANCEL**, without memory, for a connection that goes to another thread. It owns a handle to the
+//!   socket as well.
 //! * **POLL_ADD**, without memory. It owns a handle to the socket, so that the descriptor can't
 //!   be closed, and its number reused, while the entry waits in the queue. After submission the
 //!   kernel holds the open file itself.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd as _;
@@ -49,6 +51,8 @@ const ERROR: usize = libc::POLLERR.cast_unsigned() as usize;
 
 pub(super) struct UringStream {
     socket: Rc<TcpStream>,
+    /// Another thread has the connection.
+    is_detached: Cell<bool>,
     readable: PollSlot,
     /// Rarely one.
     writable: RefCell<Option<Box<PollSlot>>>,
@@ -68,6 +72,7 @@ impl UringStream {
     pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
         Ok(Self {
             socket: Rc::new(socket),
+            is_detached: Cell::new(false),
             readable: PollSlot::default(),
             writable: RefCell::default(),
         })
@@ -128,6 +133,15 @@ impl UringStream {
         }
     }
 
+    /// A second descriptor of the connection. What waits for the first one on this ring is cancelled;
+    /// kernels before 5.19 can't, and end it with the next news of the connection.
+    pub(super) fn detach(&self) -> io::Result<TcpStream> {
+        let socket = self.socket.try_clone()?;
+        self.is_detached.set(true);
+        drop(submit_cancel(&self.socket));
+        Ok(socket)
+    }
+
     pub(super) fn shutdown(&self) {
         // An error means that the connection is gone already, which is what was asked for.
         drop(self.socket.shutdown(Shutdown::Both));
@@ -138,7 +152,7 @@ impl Drop for UringStream {
     /// Closing a descriptor doesn't end a poll on it: the file would stay open, and the peer
     /// would see no FIN, until the peer says something. A shutdown ends it.
     fn drop(&mut self) {
-        if Rc::strong_count(&self.socket) > 1 {
+        if Rc::strong_count(&self.socket) > 1 && !self.is_detached.get() {
             self.shutdown();
         }
     }
@@ -180,6 +194,23 @@ fn submit_poll(socket: &Rc<TcpStream>, events: i16) -> InFlightOneshot<Rc<TcpStr
     let entry =
         opcode::PollAdd::new(types::Fd(socket.as_raw_fd()), u32::from(events.cast_unsigned()));
     UnsubmittedOneshot::new(Rc::clone(socket), PollDone, entry.build()).submit()
+}
+
+/// Ends everything that waits for a descriptor.
+fn submit_cancel(socket: &Rc<TcpStream>) -> InFlightOneshot<Rc<TcpStream>, CancelDone> {
+    note_queued();
+    let what = types::CancelBuilder::fd(types::Fd(socket.as_raw_fd())).all();
+    let entry = opcode::AsyncCancel2::new(what).build();
+    UnsubmittedOneshot::new(Rc::clone(socket), CancelDone, entry).submit()
+}
+
+struct CancelDone;
+
+impl OneshotOutputTransform for CancelDone {
+    type Output = ();
+    type StoredData = Rc<TcpStream>;
+
+    fn transform_oneshot_output(self, _socket: Rc<TcpStream>, _entry: cqueue::Entry) {}
 }
 
 struct PollDone;

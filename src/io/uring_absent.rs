@@ -62,6 +62,10 @@ impl UringStream {
         match self.0 {}
     }
 
+    pub(super) fn detach(&self) -> io::Result<TcpStream> {
+        match self.0 {}
+    }
+
     pub(super) fn shutdown(&self) {
         match self.0 {}
     }

@@ -92,6 +92,8 @@ pub(crate) struct Refusal {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// The rest of a write that was begun elsewhere. Goes before everything.
+    rest: Option<Box<Bytes>>,
     control: Vec<u8>,
     queue: VecDeque<Item>,
     /// Bits of the VNIs in the queue, some perhaps of those that were: most batches need no look at
@@ -125,7 +127,13 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.queue.is_empty()
+        self.rest.is_none() && self.control.is_empty() && self.queue.is_empty()
+    }
+
+    /// Puts the rest of a write before everything else.
+    pub(crate) fn put_back(&mut self, rest: Bytes) {
+        debug_assert!(self.rest.is_none(), "one write is in flight at a time");
+        self.rest = (!rest.is_empty()).then(|| Box::new(rest));
     }
 
     /// Queues a control message ahead of all updates.
@@ -206,6 +214,9 @@ impl Outbox {
         bounds: &Bounds,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
+        if let Some(rest) = self.rest.take() {
+            return Some(OutBuf::Shared(*rest));
+        }
         if self.control.is_empty() {
             let is_lone = self.queue.len() == 1 && self.queue.front()?.pieces.len() == 1;
             if is_lone || self.queue.is_empty() {
@@ -234,6 +245,9 @@ impl Outbox {
         cut: Option<Cut>,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
+        if let Some(rest) = self.rest.take() {
+            return Some(OutBuf::Shared(*rest));
+        }
         if self.control.is_empty() && (cut.is_none() || self.queue.is_empty()) {
             return None;
         }
@@ -305,7 +319,7 @@ impl Outbox {
 
     /// Whether anything but bulk waits.
     pub(crate) fn has_control(&self) -> bool {
-        !self.control.is_empty()
+        self.rest.is_some() || !self.control.is_empty()
     }
 
     /// Whether answers to a cursor, or the rest of what has begun to be sent, wait beside something
@@ -345,7 +359,7 @@ impl Outbox {
     }
 
     /// Drops the unsent batches of a VNI and returns the first of them.
-    fn drop_sealed(&mut self, vni: Vni) -> Option<Arc<Batch>> {
+    pub(crate) fn drop_sealed(&mut self, vni: Vni) -> Option<Arc<Batch>> {
         let mut first = None;
         let bytes = &mut self.bytes;
         self.queue.retain_mut(|item| {

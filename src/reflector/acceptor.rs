@@ -152,7 +152,8 @@ impl Acceptor {
     }
 
     fn least_loaded(&self) -> Option<usize> {
-        let loads = self.shards.iter().map(|(_, gauge)| load(gauge)).enumerate();
+        let awake = self.shards.iter().take(self.control.awake());
+        let loads = awake.map(|(_, gauge)| load(gauge)).enumerate();
         loads.min_by_key(|(_, load)| *load).map(|(shard, _)| shard)
     }
 

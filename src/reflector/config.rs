@@ -24,6 +24,11 @@ pub struct Config {
     /// Number of shards; `None` for one per core that the process may use, or per core that
     /// [`Config::pin`] names.
     pub shards: Option<usize>,
+    /// Shards that are awake at least, however little there is to do; from 1 on. More than
+    /// [`Config::shards`] counts as that many.
+    pub min_shards: usize,
+    /// For how long after a start all shards are awake: everybody comes back then.
+    pub wake_all_for: Duration,
     /// On which cores shards sit.
     pub pin: Pin,
     /// How sockets are driven.
@@ -44,6 +49,8 @@ impl Default for Config {
             http: None,
             control: None,
             shards: None,
+            min_shards: 1,
+            wake_all_for: Duration::from_secs(30),
             pin: Pin::Auto,
             io: IoChoice::Auto,
             max_peers: Self::MAX_PEERS,

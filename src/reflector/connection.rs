@@ -12,7 +12,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -41,16 +41,26 @@ pub(super) struct Connection {
     may_write: Cell<bool>,
     pub(super) remote: SocketAddr,
     stream: Stream,
-    /// Counts for its source for as long as this lives.
-    _place: Place,
-    /// Among those that wait for a HELLO, or the sessions.
-    pub(super) seat: Seat,
+    /// What it was admitted with; none when it has left for another shard.
+    admission: RefCell<Option<Admission>>,
+    /// Whether it is about to leave for another shard.
+    is_leaving: Cell<bool>,
     /// The task's; none before it has begun.
     waker: OnceCell<Waker>,
     /// The write in flight.
     sending: RefCell<Option<Sending>>,
     /// Reads along, if somebody follows the session.
     pub(super) follower: RefCell<Option<Box<Follower>>>,
+}
+
+/// What a connection was admitted with. It counts for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// Among the connections of its source.
+    #[expect(dead_code, reason = "it counts for as long as it is held")]
+    pub(super) place: Place,
+    /// Among those that wait for a HELLO, or the sessions.
+    pub(super) seat: Seat,
 }
 
 /// What a connection's task does next about reading.
@@ -91,6 +101,9 @@ impl Future for Task {
         self.connection.waker.get_or_init(|| cx.waker().clone());
         self.read(cx);
         self.write(cx);
+        if self.connection.is_leaving.get() && self.depart() {
+            return Poll::Ready(());
+        }
         // Only the driver's word that it knows frees the slot: what it still has to say about this
         // session must not be said about the next one.
         if !self.connection.is_closed.get() {
@@ -141,10 +154,32 @@ impl Task {
         }
     }
 
+    /// Leaves for another shard, unless the kernel has a write in its hands: that is over soon, and wakes
+    /// the task. `false` when it has not left.
+    fn depart(&self) -> bool {
+        let Self { connection, core, .. } = self;
+        let is_in_flight = connection.sending.borrow().as_ref().is_some_and(Sending::is_in_flight);
+        if connection.is_closed.get() || is_in_flight {
+            return false;
+        }
+        connection.is_leaving.set(false);
+        if core.send_away(connection) {
+            return true;
+        }
+        // It stays: what has come up meanwhile goes on.
+        connection.may_write.set(true);
+        connection.wake();
+        false
+    }
+
     /// Writes for as long as the socket takes it and there is something to write.
     fn write(&mut self, cx: &mut Context<'_>) {
         let Self { connection, core, is_broken, pause, .. } = self;
         while !connection.is_closed.get() && !*is_broken {
+            let leaves = connection.is_leaving.get();
+            if leaves && connection.sending.borrow().as_ref().is_none_or(|it| !it.is_in_flight()) {
+                return;
+            }
             match connection.poll_sending(core, cx) {
                 Poll::Pending => return,
                 Poll::Ready(Err(reason)) => {
@@ -189,8 +224,7 @@ impl Connection {
         slot: Slot,
         remote: SocketAddr,
         stream: Stream,
-        place: Place,
-        seat: Seat,
+        admission: Admission,
     ) -> Self {
         Self {
             slot,
@@ -200,8 +234,8 @@ impl Connection {
             may_write: Cell::new(false),
             remote,
             stream,
-            _place: place,
-            seat,
+            admission: RefCell::new(Some(admission)),
+            is_leaving: Cell::new(false),
             waker: OnceCell::new(),
             sending: RefCell::new(None),
             follower: RefCell::new(None),
@@ -224,6 +258,34 @@ impl Connection {
         self.is_closed.set(true);
         self.stream.shutdown();
         self.wake();
+    }
+
+    /// Has the task leave for another shard as soon as no write is in the kernel's hands.
+    pub(super) fn leave(&self) {
+        self.is_leaving.set(true);
+        self.wake();
+    }
+
+    /// Takes what belongs to the connection, for the shard where it goes on: the socket, what it was
+    /// admitted with, and the rest of the write in flight.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left for it.
+    pub(super) fn take_apart(&self) -> std::io::Result<(TcpStream, Option<Admission>, Vec<u8>)> {
+        let socket = self.stream.detach()?;
+        if self.is_held.replace(false) {
+            self.stream.set_low_water(1).ok();
+        }
+        let rest = self.sending.borrow_mut().take().map_or_else(Vec::new, |it| it.rest());
+        Ok((socket, self.admission.take(), rest))
+    }
+
+    /// The HELLO has come.
+    ///
+    /// # Errors
+    /// Why there can't be another session.
+    pub(super) fn begin_session(&self) -> Result<(), CloseReason> {
+        self.admission.borrow().as_ref().map_or(Ok(()), |it| it.seat.begin())
     }
 
     /// The shard takes more from this peer.
@@ -266,7 +328,7 @@ impl Connection {
 
     /// Begins to write what the shard has for this peer.
     pub(super) fn kick(&self, core: &Core) {
-        let is_free = self.sending.borrow().is_none();
+        let is_free = self.sending.borrow().is_none() && !self.is_leaving.get();
         let Some(waker) = self.waker.get().filter(|_| is_free) else {
             // The task goes on when it has begun, or when what is in flight is done.
             self.may_write.set(true);

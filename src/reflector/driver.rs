@@ -10,25 +10,29 @@ use std::future::{Future as _, poll_fn};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::access::{AccessList, Place};
-use super::connection::{self, Connection};
+use super::connection::{self, Admission, Connection};
 use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
+use super::moves::{self, Mover};
 use super::report::Reporter;
 use super::service::Service;
 use super::taps::Outlets;
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::io::{Alarm, Backend, LocalRuntime, Stream, thread_time};
+use crate::io::{Alarm, Backend, LocalRuntime, Stream, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
+use crate::shard::moves::{Answer, Command};
 use crate::shard::{Output, READ_MAX, Settings, Shard, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
@@ -45,6 +49,8 @@ pub(super) enum Order {
     Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place, seat: Seat },
     /// End this connection, unless its HELLO has come.
     MakeRoom(PeerId),
+    /// Take part in a move.
+    Move(Box<Command<Mover>>),
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<Settings>, list: Arc<AccessList> },
     /// Let an operator have a look.
@@ -64,6 +70,12 @@ pub(super) struct Gauge {
     pub(super) ticked: AtomicU64,
     /// Whether everything queued has been written, while draining.
     pub(super) is_flushed: AtomicBool,
+    /// Whether it has nothing to do, not even by the clock.
+    pub(super) is_asleep: AtomicBool,
+    /// Its thread, once that runs.
+    pub(super) thread: OnceLock<ThreadId>,
+    /// Whether the thread is kept on one core.
+    pub(super) is_pinned: AtomicBool,
 }
 
 /// Everything that a shard's thread starts from. `Send`; what it becomes is not.
@@ -79,6 +91,8 @@ pub(super) struct Seed {
     pub(super) port: Port,
     pub(super) orders: Inlet<Order>,
     pub(super) gauge: Arc<Gauge>,
+    /// To the coordinator of moves.
+    pub(super) answers: UnboundedSender<Answer<Mover>>,
 }
 
 /// What the tasks of one shard share. Never leaves its thread.
@@ -92,9 +106,10 @@ pub(super) struct Core {
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
     began: Instant,
-    gauge: Arc<Gauge>,
+    pub(super) gauge: Arc<Gauge>,
+    answers: UnboundedSender<Answer<Mover>>,
     service: Arc<Service>,
-    reporter: Reporter,
+    pub(super) reporter: Reporter,
     /// Who watches.
     pub(super) outlets: RefCell<Outlets>,
     /// Sessions that somebody follows.
@@ -114,6 +129,29 @@ impl Core {
 
     pub(super) fn connection(&self, slot: Slot) -> Option<Rc<Connection>> {
         self.connections.borrow().get(slot.index())?.clone()
+    }
+
+    /// Tells the coordinator of moves. That it is gone means that the reflector stops.
+    pub(super) fn answer(&self, answer: Answer<Mover>) {
+        self.answers.send(answer).ok();
+    }
+
+    /// A connection is served at this place from now on.
+    pub(super) fn enter(self: &Rc<Self>, connection: Rc<Connection>) {
+        let place = connection.slot.index();
+        let mut connections = self.connections.borrow_mut();
+        if connections.len() <= place {
+            connections.resize(place + 1, None);
+        }
+        connections[place] = Some(Rc::clone(&connection));
+        drop(connections);
+        tokio::task::spawn_local(connection::Task::new(connection, Rc::clone(self)));
+    }
+
+    /// A connection has left for another shard.
+    pub(super) fn left(&self, slot: Slot) {
+        self.connections.borrow_mut()[slot.index()] = None;
+        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// A connection's tasks have ended.
@@ -157,7 +195,7 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 
 async fn drive(seed: Seed, alarm: Alarm) {
     let Seed { id, shards, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
-    let Seed { mut port, mut orders, .. } = seed;
+    let Seed { mut port, mut orders, answers, .. } = seed;
     let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
     let core = Rc::new(Core {
         shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
@@ -167,6 +205,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         is_draining: Cell::new(false),
         began,
         gauge,
+        answers,
         service,
         reporter: Reporter::new(id),
         outlets: RefCell::new(Outlets::new(id)),
@@ -183,6 +222,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
                     serve(&core, backend, peer, remote, socket, (place, seat));
                 }
                 Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
+                Order::Move(command) => moves::obey(&core, backend, *command),
                 Order::Settings { settings, list } => renew(&core, *settings, &list),
                 Order::Look(look) => {
                     let began = core.now();
@@ -228,7 +268,10 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if has_looked {
             crate::io::yield_turn().await; // connections too, however many looks wait
         } else {
+            let is_asleep = core.shard.borrow().is_asleep();
+            core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
             idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
+            core.gauge.is_asleep.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -290,7 +333,7 @@ fn act(core: &Core, now: Moment, output: Output) {
             None => {}
         },
         Output::Begun(slot) => {
-            let begun = core.connection(slot).map_or(Ok(()), |connection| connection.seat.begin());
+            let begun = core.connection(slot).map_or(Ok(()), |it| it.begin_session());
             if let Err(reason) = begun {
                 core.shard.borrow_mut().close(slot, reason);
             }
@@ -312,6 +355,12 @@ fn act(core: &Core, now: Moment, output: Output) {
                 core.reporter.unproven(peer, remote, &node, why);
             }
         }
+        Output::Leaves(slot) => {
+            if let Some(connection) = core.connection(slot) {
+                connection.leave();
+            }
+        }
+        Output::Answer(answer) => core.answer(answer.widen()),
         Output::Closed(closed) => {
             if closed.was_established {
                 core.service.ended();
@@ -381,14 +430,8 @@ fn serve(
     };
     let slot = core.shard.borrow_mut().connect(core.now(), peer);
     core.reporter.connected(peer, remote);
-    let connection = Rc::new(Connection::new(slot, remote, stream, place, seat));
-    let mut connections = core.connections.borrow_mut();
-    if connections.len() <= slot.index() {
-        connections.resize(slot.index() + 1, None);
-    }
-    connections[slot.index()] = Some(Rc::clone(&connection));
-    drop(connections);
-    tokio::task::spawn_local(connection::Task::new(connection, Rc::clone(core)));
+    let admission = Admission { place, seat };
+    core.enter(Rc::new(Connection::new(slot, remote, stream, admission)));
 }
 
 /// The next turn tells the connections that are closed here.

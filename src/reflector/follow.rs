@@ -99,6 +99,20 @@ impl Core {
         }
     }
 
+    /// A connection leaves for another shard, and whoever follows it goes with it.
+    pub(super) fn take_follower(&self, connection: &Connection) -> Option<Box<Follower>> {
+        let follower = connection.follower.borrow_mut().take()?;
+        let mut followed = self.followed.connections.borrow_mut();
+        followed.retain(|other| other.slot != connection.slot);
+        Some(follower)
+    }
+
+    /// A connection that is followed has arrived.
+    pub(super) fn go_on_following(&self, connection: &Rc<Connection>, follower: Box<Follower>) {
+        *connection.follower.borrow_mut() = Some(follower);
+        self.followed.connections.borrow_mut().push(Rc::clone(connection));
+    }
+
     /// A session has ended, and with it that it is followed.
     pub(super) fn follows_no_more(&self, connection: &Connection, reason: &CloseReason) {
         if let Some(follower) = connection.follower.borrow_mut().take() {

@@ -11,6 +11,7 @@
 
 mod acceptor;
 mod access;
+mod balance;
 mod config;
 mod connection;
 mod control;
@@ -24,6 +25,7 @@ mod limiter;
 mod lobby;
 mod looks;
 pub(crate) mod mesh;
+mod moves;
 mod refused;
 mod reload;
 mod report;

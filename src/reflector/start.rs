@@ -8,10 +8,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc::channel, oneshot, watch};
+use tokio::sync::mpsc::{channel, unbounded_channel};
+use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use super::acceptor::Acceptor;
+use super::balance::{self, Balancer};
 use super::config::{Config, StartError};
 use super::control::Socket;
 use super::descriptors;
@@ -82,6 +84,7 @@ impl Reflector {
         let mut handles = Vec::new();
         let service = Arc::default();
         let (ready, started) = mpsc::channel();
+        let (answers, answered) = unbounded_channel();
         for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
             let (orders, inlet) = channel(ORDERS);
             let gauge = Arc::new(Gauge::default());
@@ -96,11 +99,14 @@ impl Reflector {
                 port,
                 orders: Inlet::new(inlet),
                 gauge: Arc::clone(&gauge),
+                answers: answers.clone(),
             };
             handles.push((orders, gauge));
             let cpu = places.as_ref().and_then(|places| places.get(usize::from(id)).copied());
             let ready = ready.clone();
+            let gauge = Arc::clone(&seed.gauge);
             let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
+                balance::register(&gauge, cpu.is_some());
                 if let Some(Err(error)) = cpu.map(io::pin_to) {
                     warn!(shard = id, %error, "cannot pin the shard to its core");
                 }
@@ -126,6 +132,14 @@ impl Reflector {
             let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
             move |listener| Acceptor { listener, news: latest, settings, shards, control }
         };
+        let balancer = Balancer {
+            min_shards: config.min_shards,
+            wake_all_for: config.wake_all_for,
+            shards: handles.clone(),
+            answers: answered,
+            control: Arc::clone(&inspector.control),
+            cpus: allowed,
+        };
         let control_path = socket.as_ref().map(|socket| socket.path().to_owned());
         if http.is_some() || socket.is_some() {
             let runtime = runtime()?;
@@ -138,7 +152,15 @@ impl Reflector {
         }
         let control_inspector = inspector.clone();
         threads.push(spawn("control", move || {
-            control(&control_runtime, listener, acceptor, handles, control_inspector, stopped);
+            let balancer = balancer.run();
+            control(
+                &control_runtime,
+                listener,
+                (acceptor, balancer),
+                handles,
+                control_inspector,
+                stopped,
+            );
             drop(stop_http);
         })?);
         info!(
@@ -265,7 +287,10 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 fn control(
     runtime: &tokio::runtime::Runtime,
     listener: std::net::TcpListener,
-    acceptor: impl FnOnce(tokio::net::TcpListener) -> Acceptor,
+    (acceptor, balancer): (
+        impl FnOnce(tokio::net::TcpListener) -> Acceptor,
+        impl Future<Output = ()>,
+    ),
     shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
     inspector: Inspector,
     stopped: oneshot::Receiver<()>,
@@ -275,6 +300,7 @@ fn control(
             let control = Arc::clone(&inspector.control);
             tokio::select! {
                 () = acceptor(listener).run() => {}
+                () = balancer => {}
                 () = drain::run(inspector) => {}
                 _ = stopped => {}
             }

@@ -14,12 +14,13 @@
 //! Order: deliveries as sent; requests as sent by each peer. Nothing relies on any other order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use ahash::RandomState;
 
 use super::fair::FairQueue;
 use super::message::{Delivery, Request};
-use super::placement;
+use super::placement::{PartitionId, Partitions, Placement};
 use crate::ids::ShardId;
 use crate::wire::Vni;
 
@@ -37,10 +38,22 @@ struct Lanes {
     deliveries: VecDeque<Delivery>,
 }
 
+/// Partitions that are on their way, and what is asked of them meanwhile.
+#[derive(Debug)]
+struct Held {
+    partitions: Arc<Partitions>,
+    from: ShardId,
+    epoch: u64,
+    requests: FairQueue,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     id: ShardId,
+    placement: Placement,
+    held: Option<Box<Held>>,
+    hasher: RandomState,
     lanes: Vec<Lanes>,
     /// Deliveries of this shard's tables to its own connections.
     own: VecDeque<Delivery>,
@@ -60,6 +73,9 @@ impl Mesh {
             || Lanes { requests: FairQueue::new(hash.clone()), deliveries: VecDeque::new() };
         Self {
             id,
+            placement: Placement::even(shards),
+            held: None,
+            hasher: hash.clone(),
             lanes: (0..shards).map(|_| lanes()).collect(),
             own: VecDeque::new(),
             delivery_room: bounds.delivery_room,
@@ -78,7 +94,44 @@ impl Mesh {
 
     /// The owner of a VNI.
     pub(super) fn owner(&self, vni: Vni) -> ShardId {
-        placement::owner(vni, self.lanes.len())
+        self.placement.owner(vni)
+    }
+
+    /// Whether requests about a VNI must wait, because it is on its way to another shard.
+    #[inline]
+    pub(super) fn is_moving(&self, vni: Vni) -> bool {
+        self.held.as_ref().is_some_and(|held| held.partitions.contains(PartitionId::of(vni)))
+    }
+
+    /// Keeps a request about a VNI that is on its way.
+    pub(super) fn hold(&mut self, request: Request) {
+        if let Some(held) = &mut self.held {
+            held.requests.push(request);
+        }
+    }
+
+    /// Partitions begin to move: requests about them are to be held.
+    pub(super) fn reassign(
+        &mut self,
+        partitions: Arc<Partitions>,
+        from: ShardId,
+        to: ShardId,
+        epoch: u64,
+    ) {
+        debug_assert!(self.held.is_none(), "one move at a time");
+        self.placement.assign(&partitions, to);
+        let requests = FairQueue::new(self.hasher.clone());
+        self.held = Some(Box::new(Held { partitions, from, epoch, requests }));
+    }
+
+    /// They move no more: what was held, to be sent on. With `back`, they belong to the former owner
+    /// again.
+    pub(super) fn release(&mut self, epoch: u64, back: bool) -> Option<FairQueue> {
+        let held = self.held.take_if(|held| held.epoch == epoch)?;
+        if back {
+            self.placement.assign(&held.partitions, held.from);
+        }
+        Some(held.requests)
     }
 
     /// Puts a request into the lane to another shard.
@@ -107,7 +160,7 @@ impl Mesh {
         while cost < PARCEL
             && let Some(request) = lane.take()
         {
-            lane.charge(request.peer(), request.cost());
+            lane.served(request.peer(), request.cost());
             cost += request.cost();
             requests.push(request);
         }
@@ -122,7 +175,8 @@ impl Mesh {
 
     /// Requests of peers that wait here to be sent.
     pub(super) fn queues(&mut self) -> impl Iterator<Item = &mut FairQueue> {
-        self.lanes.iter_mut().map(|lanes| &mut lanes.requests)
+        let held = self.held.iter_mut().map(|held| &mut held.requests);
+        self.lanes.iter_mut().map(|lanes| &mut lanes.requests).chain(held)
     }
 
     /// Whether deliveries pile up: no more work that makes deliveries.
@@ -144,7 +198,8 @@ impl Mesh {
     /// Requests that wait to be sent, and deliveries.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> (usize, usize) {
-        self.lanes.iter().fold((0, 0), |(requests, deliveries), lanes| {
+        let held = self.held.as_ref().map_or(0, |held| held.requests.len());
+        self.lanes.iter().fold((held, 0), |(requests, deliveries), lanes| {
             (requests + lanes.requests.len(), deliveries + lanes.deliveries.len())
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{Moment, PeerId};
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::table::{Announcement, Audience, Batch, Chunk, Origin};
 use crate::wire::Vni;
 
@@ -27,30 +27,40 @@ pub(crate) enum Request {
     /// A subscriber that is behind has room for a chunk. At most
     /// [`PULLS_MAX`](super::connections::PULLS_MAX) are under way for one peer.
     Pull { peer: PeerId, vni: Vni, subscription: u32 },
+    /// The peer's connection is about to move to another shard: its subscriptions go on from what has been
+    /// sealed. Answered by [`Delivery::Relocated`].
+    Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64 },
+    /// Nothing more will come from this shard for the partitions that move in this epoch.
+    Fence { epoch: u64 },
+    /// The sender has taken in every delivery of the tables that move in this epoch.
+    Confirm { epoch: u64 },
 }
 
 impl Request {
-    /// Whose it is.
-    pub(crate) fn peer(&self) -> PeerId {
+    /// Whose it is, if it is a peer's.
+    pub(crate) fn peer(&self) -> Option<PeerId> {
         match self {
             Self::Updates { origin, .. }
             | Self::Subscribe { origin, .. }
-            | Self::Forget { origin, .. } => origin.peer,
+            | Self::Forget { origin, .. }
+            | Self::Relocate { origin, .. } => Some(origin.peer),
             Self::Leave { peer, .. } | Self::FellBehind { peer, .. } | Self::Pull { peer, .. } => {
-                *peer
+                Some(*peer)
             }
+            Self::Fence { .. } | Self::Confirm { .. } => None,
         }
     }
 
-    /// What VNI it is about.
-    pub(crate) fn vni(&self) -> Vni {
+    /// What VNI it is about, if it is about one.
+    pub(crate) fn vni(&self) -> Option<Vni> {
         match self {
             Self::Updates { vni, .. }
             | Self::Subscribe { vni, .. }
             | Self::Leave { vni, .. }
             | Self::Forget { vni, .. }
             | Self::FellBehind { vni, .. }
-            | Self::Pull { vni, .. } => *vni,
+            | Self::Pull { vni, .. } => Some(*vni),
+            Self::Relocate { .. } | Self::Fence { .. } | Self::Confirm { .. } => None,
         }
     }
 
@@ -90,4 +100,9 @@ pub(crate) enum Delivery {
     Forgotten { peer: PeerId, vni: Vni, version: u32 },
     /// What the peer lacks can't be derived any more: close it.
     TooFarBehind { peer: PeerId },
+    /// Answers a [`Request::Relocate`]: the peer is behind in these VNIs from now on, and nothing more comes
+    /// for it.
+    Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64 },
+    /// Nothing more comes of the tables that move in this epoch: answer by [`Request::Confirm`].
+    Fence { owner: ShardId, epoch: u64 },
 }

@@ -28,6 +28,7 @@ mod fair;
 pub mod inspect;
 mod mesh;
 mod message;
+pub(crate) mod moves;
 mod output;
 mod owners;
 pub(crate) mod placement;
@@ -39,7 +40,7 @@ mod stats;
 mod tables;
 
 pub use config::{Bounds, Limits, Settings};
-pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot};
+pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
 pub(crate) use output::{Closed, Output, Write};

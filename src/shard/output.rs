@@ -1,7 +1,9 @@
 //! What a shard asks of the program around it, and tells it.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
+use super::moves::Answer;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
 use crate::session::{About, CloseReason, NoEvidence, Skipped};
@@ -41,6 +43,11 @@ pub(crate) enum Output {
     Unproven(Slot, PeerId, Box<str>, NoEvidence),
     /// A session has ended.
     Closed(Closed),
+    /// A connection is ready to leave for another shard: end the write in flight, and take it out by
+    /// [`Shard::leave`](super::Shard::leave).
+    Leaves(Slot),
+    /// Tell this to the coordinator.
+    Answer(Answer<Infallible>),
 }
 
 /// What a peer's socket should be given.

@@ -1,10 +1,13 @@
 //! [`Owners`]: where requests of this shard's connections go.
 
+use std::sync::Arc;
+
 use super::fair::QUANTUM;
 use super::mesh::Mesh;
 use super::message::Request;
+use super::placement::Partitions;
 use super::tables::Tables;
-use crate::ids::{Moment, PeerId};
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::table::{Announcement, Origin};
 use crate::wire::Vni;
 
@@ -24,13 +27,22 @@ pub(super) struct Owners<'a> {
 }
 
 impl Owners<'_> {
-    /// Sends a request to the owner of its VNI.
+    /// Sends a request about a VNI to its owner.
     pub(super) fn request(&mut self, request: Request) {
-        let owner = self.mesh.owner(request.vni());
-        if owner == self.mesh.id() {
+        let Some(vni) = request.vni() else { return };
+        if self.mesh.is_moving(vni) {
+            self.mesh.hold(request);
+        } else {
+            self.request_to(self.mesh.owner(vni), request);
+        }
+    }
+
+    /// Sends a request to one shard.
+    pub(super) fn request_to(&mut self, shard: ShardId, request: Request) {
+        if shard == self.mesh.id() {
             self.tables.request(request);
         } else {
-            self.mesh.request(owner, request);
+            self.mesh.request(shard, request);
         }
     }
 
@@ -43,16 +55,15 @@ impl Owners<'_> {
         updates: &mut Vec<Announcement>,
         received: Moment,
     ) -> Option<Counted> {
-        let owner = self.mesh.owner(vni);
-        if owner == self.mesh.id() {
-            if let Some(counted) = self.tables.update_now(origin, vni, updates, received) {
-                updates.clear();
-                return Some(counted);
-            }
-            self.tables.request(Request::updates(origin, vni, updates, received));
-        } else {
-            self.mesh.request(owner, Request::updates(origin, vni, updates, received));
+        if self.mesh.owner(vni) == self.mesh.id()
+            && !self.mesh.is_moving(vni)
+            && let Some(counted) = self.tables.update_now(origin, vni, updates, received)
+        {
+            updates.clear();
+            return Some(counted);
         }
+        let updates = std::mem::take(updates);
+        self.request(Request::Updates { origin, vni, updates, received });
         None
     }
 
@@ -74,6 +85,41 @@ impl Owners<'_> {
         tables.queue().take_drained().or_else(|| mesh.queues().find_map(|q| q.take_drained()))
     }
 
+    /// Has every shard answer a request, each about the VNIs of some that it owns.
+    pub(super) fn relocate(&mut self, origin: Origin, to: ShardId, vnis: &[Vni], number: u64) {
+        for shard in self.mesh.shards() {
+            let own = vnis.iter().copied().filter(|vni| self.mesh.owner(*vni) == shard).collect();
+            self.request_to(shard, Request::Relocate { origin, to, vnis: own, number });
+        }
+    }
+
+    /// Partitions begin to move.
+    pub(super) fn reassign(
+        &mut self,
+        partitions: Arc<Partitions>,
+        (from, to): (ShardId, ShardId),
+        epoch: u64,
+    ) {
+        let id = self.mesh.id();
+        if id == from {
+            self.tables.prepare_to_leave(Arc::clone(&partitions), epoch);
+        }
+        self.mesh.reassign(partitions, from, to, epoch);
+        self.request_to(from, Request::Fence { epoch });
+    }
+
+    /// Partitions move no more.
+    pub(super) fn release(&mut self, epoch: u64, back: bool) {
+        let Some(mut held) = self.mesh.release(epoch, back) else { return };
+        while let Some(request) = held.take() {
+            held.served(request.peer(), request.cost());
+            self.request(request);
+        }
+        while let Some(peer) = held.take_drained() {
+            self.await_drained(peer);
+        }
+    }
+
     /// Drops what is of no use once a peer's session has ended.
     pub(super) fn forget(&mut self, peer: PeerId) {
         self.mesh.queues().for_each(|queue| queue.forget(peer));
@@ -83,16 +129,5 @@ impl Owners<'_> {
     /// Whether no peer at all should be read.
     pub(super) fn is_backed_up(&self) -> bool {
         self.mesh.is_backed_up() || self.tables.is_backed_up()
-    }
-}
-
-impl Request {
-    fn updates(
-        origin: Origin,
-        vni: Vni,
-        updates: &mut Vec<Announcement>,
-        received: Moment,
-    ) -> Self {
-        Self::Updates { origin, vni, updates: std::mem::take(updates), received }
     }
 }

@@ -1,15 +1,105 @@
 //! Which shard owns which VNI.
+//!
+//! VNIs fall into [`PARTITIONS`] partitions by a hash, and a table says which shard owns each. All shards
+//! have the same table, but for the moment in which a move is announced to them. What moves from one
+//! shard to another is a set of partitions: with all VNIs in them, those that don't exist yet included.
 
 use crate::ids::ShardId;
 use crate::wire::Vni;
 
-/// The one shard that owns a VNI's routes. Pure and the same on every core. Operators number VNIs
-/// in runs and in round figures, so the number is mixed before it is cut.
-#[must_use]
-pub(crate) fn owner(vni: Vni, shards: usize) -> ShardId {
-    let mixed = u64::from(vni.0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let index = (mixed * shards as u64) >> 32;
-    ShardId(u16::try_from(index).unwrap_or(0))
+/// How many partitions there are: enough that two heavy VNIs rarely share one.
+pub(crate) const PARTITIONS: usize = 4096;
+
+/// A partition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct PartitionId(u16);
+
+impl PartitionId {
+    /// The partition of a VNI. Operators number VNIs in runs and in round figures, so the number is mixed
+    /// before it is cut.
+    #[inline]
+    pub(crate) fn of(vni: Vni) -> Self {
+        let mixed = u64::from(vni.0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let index = (mixed * PARTITIONS as u64) >> 32;
+        Self(u16::try_from(index).unwrap_or(0))
+    }
+
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..u16::try_from(PARTITIONS).unwrap_or(u16::MAX)).map(Self)
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A set of partitions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Partitions(Box<[u64; PARTITIONS / 64]>);
+
+impl Default for Partitions {
+    fn default() -> Self {
+        Self(Box::new([0; PARTITIONS / 64]))
+    }
+}
+
+impl Partitions {
+    #[inline]
+    pub(crate) fn contains(&self, partition: PartitionId) -> bool {
+        self.0[partition.index() / 64] & (1 << (partition.index() % 64)) != 0
+    }
+
+    pub(crate) fn insert(&mut self, partition: PartitionId) {
+        self.0[partition.index() / 64] |= 1 << (partition.index() % 64);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PartitionId> {
+        PartitionId::all().filter(|partition| self.contains(*partition))
+    }
+}
+
+impl FromIterator<PartitionId> for Partitions {
+    fn from_iter<T: IntoIterator<Item = PartitionId>>(partitions: T) -> Self {
+        let mut set = Self::default();
+        partitions.into_iter().for_each(|partition| set.insert(partition));
+        set
+    }
+}
+
+/// See the module's documentation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Placement(Box<[ShardId]>);
+
+impl Placement {
+    /// The partitions spread evenly over so many shards.
+    pub(crate) fn even(shards: usize) -> Self {
+        let shard = |index: usize| ShardId(u16::try_from(index * shards / PARTITIONS).unwrap_or(0));
+        Self((0..PARTITIONS).map(shard).collect())
+    }
+
+    /// The owner of a VNI.
+    #[inline]
+    pub(crate) fn owner(&self, vni: Vni) -> ShardId {
+        self.owner_of(PartitionId::of(vni))
+    }
+
+    /// The owner of a partition.
+    #[inline]
+    pub(crate) fn owner_of(&self, partition: PartitionId) -> ShardId {
+        self.0[partition.index()]
+    }
+
+    /// The partitions of a shard.
+    pub(crate) fn of(&self, shard: ShardId) -> impl Iterator<Item = PartitionId> {
+        PartitionId::all().filter(move |partition| self.owner_of(*partition) == shard)
+    }
+
+    /// Gives partitions to a shard.
+    pub(crate) fn assign(&mut self, partitions: &Partitions, to: ShardId) {
+        partitions.iter().for_each(|partition| self.0[partition.index()] = to);
+    }
 }
 
 #[cfg(test)]
@@ -18,10 +108,11 @@ mod tests {
 
     #[test]
     fn runs_and_round_numbers_spread_evenly() {
+        let placement = Placement::even(8);
         for step in [1, 2, 16, 100, 256, 1000] {
             let mut counts = [0u32; 8];
             for i in 0..8_000 {
-                counts[owner(Vni(i * step), 8).index()] += 1;
+                counts[placement.owner(Vni(i * step)).index()] += 1;
             }
             assert!(counts.iter().all(|c| (800..1200).contains(c)), "step {step}: {counts:?}");
         }
@@ -29,6 +120,17 @@ mod tests {
 
     #[test]
     fn one_shard_owns_everything() {
-        assert!((0..1000).all(|v| owner(Vni(v * 77), 1) == ShardId(0)));
+        let placement = Placement::even(1);
+        assert!((0..1000).all(|v| placement.owner(Vni(v * 77)) == ShardId(0)));
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_into_it() {
+        let some: Vec<PartitionId> = PartitionId::all().step_by(7).collect();
+        let set: Partitions = some.iter().copied().collect();
+        assert_eq!(set.iter().collect::<Vec<_>>(), some);
+        let mut placement = Placement::even(3);
+        placement.assign(&set, ShardId(9));
+        assert_eq!(placement.of(ShardId(9)).collect::<Vec<_>>(), some);
     }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
+use bytes::Bytes;
 
 use super::Settings;
-use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE};
+use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
 use super::inspect::{Inspection, Metrics, TapFilter, Tapped};
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};
+use super::moves::{Answer, Order};
 use super::output::{Output, Write};
 use super::owners::Owners;
 use super::tables::Tables;
@@ -30,7 +32,12 @@ struct Clock {
     late_ticks: u64,
     /// By how much the latest tick was too late, until that is told.
     late: Option<Duration>,
+    /// Whether there was nothing that time could have changed.
+    slept: bool,
 }
+
+/// For how long a shard with nothing to do sleeps, unless something comes.
+const SLEEP: Duration = Duration::from_secs(3600);
 
 /// See the folder's documentation.
 #[derive(Debug)]
@@ -60,7 +67,7 @@ impl Shard {
             tables: Tables::new(id, Arc::clone(&settings), hasher.clone(), now),
             connections: Connections::new(id, Arc::clone(&settings), hasher, now),
             settings,
-            clock: Clock { next_tick: now + TICK, late_ticks: 0, late: None },
+            clock: Clock { next_tick: now + TICK, late_ticks: 0, late: None, slept: false },
             is_draining: false,
         }
     }
@@ -132,6 +139,9 @@ impl Shard {
     /// One loop turn: serves requests, withdraws what departed peers left, and seals what changed if it
     /// is time to.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
+        if std::mem::take(&mut self.clock.slept) {
+            self.clock.next_tick = now + TICK;
+        }
         self.connections.begin_turn();
         let left = self.tables.serve_waiting(now, &mut self.mesh);
         self.deliver_own(now);
@@ -157,8 +167,16 @@ impl Shard {
         }
         if self.has_work() || self.tables.is_untidy() {
             next = now;
+        } else if self.is_asleep() {
+            self.clock.slept = true;
+            next = now + SLEEP;
         }
         Turn { next }
+    }
+
+    /// Whether there is nothing to do, and nothing that time could change: no connection, and no VNI.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.connections.is_empty() && self.tables.is_empty() && !self.has_outgoing()
     }
 
     /// Carries what the tables have for connections of this shard to them.
@@ -193,12 +211,12 @@ impl Shard {
     pub(crate) fn outputs(&mut self) -> usize {
         let (connections, mut owners) = self.split();
         connections.resume(&mut owners);
-        connections.outputs().len()
+        connections.outputs().len() + usize::from(self.tables.has_answers())
     }
 
     /// The next output, in the order in which they came up.
     pub(crate) fn poll(&mut self) -> Option<Output> {
-        self.connections.poll()
+        self.tables.answer().map(Output::Answer).or_else(|| self.connections.poll())
     }
 
     /// What to write to a peer next. The caller writes it, then calls [`Shard::written`]; until then
@@ -283,6 +301,46 @@ impl Shard {
             && !self.has_outgoing()
             && !self.tables.has_departed()
             && self.connections.is_flushed()
+    }
+
+    /// Does its part in a move. What it says to that comes as [`Output::Answer`].
+    pub(crate) fn order(&mut self, now: Moment, order: Order) {
+        let (connections, mut owners) = self.split();
+        match order {
+            Order::Reassign { partitions, from, to, epoch } => {
+                owners.reassign(partitions, (from, to), epoch);
+            }
+            Order::GiveUp { epoch } => owners.tables.give_up(epoch),
+            Order::Restore { epoch } => owners.release(epoch, true),
+            Order::Take { epoch, tables } => owners.tables.take(epoch, tables),
+            Order::Release { epoch } => owners.release(epoch, false),
+            Order::Relocate { peer, to, number } => {
+                if !connections.relocate(peer, to, number, &mut owners) {
+                    connections.answer(Answer::Gone { number });
+                }
+            }
+            Order::Stay { peer, number } => {
+                let in_time = connections.stay(now, peer, number, &mut owners);
+                connections.answer(Answer::Stays { number, in_time });
+            }
+        }
+    }
+
+    /// Whether a connection of which [`Output::Leaves`] said so is still to leave.
+    pub(crate) fn leaves(&self, slot: Slot) -> bool {
+        self.connections.leaves(slot)
+    }
+
+    /// Takes out a connection of which [`Output::Leaves`] said that it leaves. `rest` is what is left of
+    /// the write in flight. `None` when it stays after all.
+    pub(crate) fn leave(&mut self, now: Moment, slot: Slot, rest: Bytes) -> Option<Traveller> {
+        self.connections.leave(now, slot, rest)
+    }
+
+    /// Takes over a connection from another shard.
+    pub(crate) fn arrive(&mut self, now: Moment, traveller: Traveller) -> Slot {
+        let (connections, mut owners) = self.split();
+        connections.arrive(now, traveller, &mut owners)
     }
 
     /// Looks that change nothing.

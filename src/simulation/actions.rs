@@ -46,6 +46,7 @@ impl World {
         };
         self.now = self.now + Duration::from_micros(leap as u64);
         self.keepalives();
+        self.coordinate();
         for _ in 0..self.rng.between(0, 4) {
             let place = self.rng.below(self.clients.len());
             self.act(place);
@@ -79,6 +80,7 @@ impl World {
         for _ in 0..self.rng.between(1, 60) {
             self.now = self.now + Duration::from_millis(250);
             self.keepalives();
+            self.coordinate();
             for shard in 0..self.plan.shards {
                 for _ in 0..8 {
                     self.turn(shard)?;

@@ -105,6 +105,10 @@ pub(super) struct Client {
     pub(super) read: u64,
     input: Reassembly,
     pub(super) wake: Option<Moment>,
+    /// Bytes of a write that another shard had begun, to come next.
+    pub(super) rest: u64,
+    /// On its way to another shard: no shard has its connection.
+    pub(super) is_travelling: bool,
 
     pub(super) is_paused: bool,
     /// Its socket wakes nobody for a KEEPALIVE.
@@ -154,6 +158,8 @@ impl Client {
             read: 0,
             input: Reassembly::default(),
             wake: None,
+            rest: 0,
+            is_travelling: false,
             is_paused: false,
             is_held: false,
             is_silent: false,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::world::World;
 use crate::ids::PeerId;
 use crate::shard::inspect::Lookup;
-use crate::shard::placement;
 use crate::table::RouteFilter;
 
 /// Rows asked for at a time: few, so that listings take several slices.
@@ -15,7 +14,7 @@ impl World {
     /// When all is quiet: listings and lookups show exactly the model's routes and announcers.
     pub(super) fn check_looks(&self) -> Result<(), String> {
         for (number, vni) in (0..).zip(&self.plan.vnis) {
-            let owner = placement::owner(*vni, self.plan.shards);
+            let owner = self.coordinator.placement().owner(*vni);
             let shard = &self.cluster.shards[owner.index()];
             let mut listed: BTreeMap<(u32, u32), BTreeSet<PeerId>> = BTreeMap::new();
             let mut from = Some(0);

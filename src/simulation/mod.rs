@@ -11,7 +11,8 @@
 //!
 //! What is simulated is `shard` and all below it, byte for byte: the shards are driven as the real
 //! driver does, through pipes that cut anywhere, fill up and break ([`sockets`]), and channels that
-//! are full or slow ([`cluster`]). What is held against it is a model that is too naive to be wrong
+//! are full or slow ([`cluster`]), while VNIs and
+//! connections move from shard to shard ([`moves`]). What is held against it is a model that is too naive to be wrong
 //! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.
 //! `checks` says what must hold otherwise.
@@ -22,6 +23,7 @@ mod client;
 mod cluster;
 mod looks;
 mod model;
+mod moves;
 mod plan;
 mod rng;
 mod sockets;

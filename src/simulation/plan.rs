@@ -29,6 +29,9 @@ pub(super) struct Rates {
     pub(super) reset: usize,
     pub(super) close: usize,
     pub(super) bad: usize,
+    /// In a thousand steps: that something begins to move, and that a move is given up.
+    pub(super) moves: usize,
+    pub(super) give_up: usize,
 }
 
 /// See the module's documentation.
@@ -104,6 +107,8 @@ impl Plan {
                 reset: rng.rate(20),
                 close: rng.rate(20),
                 bad: rng.rate(8),
+                moves: if rng.chance(700) { rng.between(20, 500) } else { 0 },
+                give_up: if rng.chance(500) { rng.between(1, 100) } else { 0 },
             },
             settings: settings(rng, is_big),
             vnis,

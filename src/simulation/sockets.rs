@@ -12,7 +12,11 @@ impl World {
     pub(super) fn receive(&mut self, place: usize) -> Result<(), String> {
         let Self { clients, rng, cluster, now, is_calm, .. } = self;
         let Some(client) = &mut clients[place] else { return Ok(()) };
-        if client.is_paused || !client.has_news() || client.expected_end.is_some() {
+        if client.is_paused
+            || client.is_travelling
+            || !client.has_news()
+            || client.expected_end.is_some()
+        {
             return Ok(());
         }
         let room = cluster.shards[client.shard].read_room(client.slot);

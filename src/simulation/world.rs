@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::client::{Client, Profile, Sent};
 use super::cluster::Cluster;
 use super::model::Model;
+use super::moves::Orders;
 use super::plan::Plan;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
 use crate::session::CloseReason;
+use crate::shard::moves::Coordinator;
 use crate::shard::{Closed, Output, Shard, Slot};
 
 /// A driver comes round to every socket within this time.
@@ -35,6 +37,8 @@ pub(super) struct World {
     pub(super) clients: Vec<Option<Client>>,
     /// Which client a shard's slot belongs to.
     pub(super) slots: Vec<BTreeMap<Slot, usize>>,
+    pub(super) coordinator: Coordinator,
+    pub(super) orders: Orders,
     endings: Vec<Ending>,
     next_id: u64,
     /// Everything moves at once and nobody misbehaves.
@@ -53,6 +57,8 @@ impl World {
             model: Model::default(),
             clients: (0..plan.peers).map(|_| None).collect(),
             slots: vec![BTreeMap::new(); plan.shards],
+            coordinator: Coordinator::new(plan.shards),
+            orders: Orders::new(plan.shards),
             endings: Vec::new(),
             next_id: 0,
             is_calm: false,
@@ -93,6 +99,7 @@ impl World {
     /// shard wants the next at once.
     pub(super) fn turn(&mut self, shard: usize) -> Result<bool, String> {
         let now = self.now;
+        self.take_orders(shard);
         let places: Vec<usize> = self.slots[shard].values().copied().collect();
         for &place in &places {
             let is_late = |client: &Client| now.since(client.heard) > LATE_READ;
@@ -152,6 +159,8 @@ impl World {
                     client.unread_until = now;
                 }
             }
+            Output::Leaves(slot) => self.take_out(shard, slot)?,
+            Output::Answer(answer) => self.orders.answer(answer.widen()),
             Output::Begun(_)
             | Output::Established(..)
             | Output::Skipped(..)
@@ -204,7 +213,9 @@ impl World {
         }
         client.expected_end = Some(reason.clone());
         let (id, shard, slot) = (client.id, client.shard, client.slot);
-        self.cluster.shards[shard].close(slot, reason);
+        if !client.is_travelling {
+            self.cluster.shards[shard].close(slot, reason);
+        }
         self.note(id.0, || format!("{id} hangs up"));
         self.forget(id);
     }
@@ -238,6 +249,7 @@ impl World {
         self.note(0, || "settles".into());
         for round in 0..20_000 {
             self.keepalives();
+            self.coordinate();
             for shard in 0..self.plan.shards {
                 for _ in 0..64 {
                     if !self.turn(shard)? {
@@ -269,6 +281,8 @@ impl World {
                 if frozen { self.cluster.is_settled() } else { self.cluster.is_flushed() };
             if round >= 5
                 && flushed
+                && self.orders.is_empty()
+                && self.coordinator.is_free()
                 && self.clients.iter().flatten().all(idle)
                 && self.endings.is_empty()
             {

@@ -70,6 +70,18 @@ impl Cursor {
         }
     }
 
+    /// Whether it knows the view as of a position and nothing has been asked for since.
+    pub(super) fn is_fresh(&self) -> bool {
+        matches!(self.key, Key::At(_))
+    }
+
+    /// Makes a fresh cursor one that knows the view as of an earlier position, if that is earlier.
+    pub(super) fn lower(&mut self, position: u64) {
+        if position < self.synced {
+            *self = Self::at(position);
+        }
+    }
+
     /// The oldest journal position it needs.
     pub(crate) fn needs(&self) -> Option<u64> {
         (self.dumped > 0).then_some(self.synced)

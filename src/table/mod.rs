@@ -27,6 +27,7 @@ mod frames;
 mod inspect;
 mod journal;
 mod member;
+mod moves;
 mod packed;
 mod page;
 mod rib;

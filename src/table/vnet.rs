@@ -243,17 +243,23 @@ impl Vnet {
     pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
         let &member = self.by_peer.get(&peer)?;
         let entry = &mut self.members[member as usize];
-        if !matches!(entry.subscription, Subscription::InSync) {
-            return None;
-        }
-        if from < self.journal.base() {
-            return Some(entry.origin.shard);
-        }
-        entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
         let Origin { shard, .. } = entry.origin;
-        self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
-        self.list_behind(member);
-        None
+        match &mut entry.subscription {
+            Subscription::InSync if from >= self.journal.base() => {
+                entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
+                self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
+                self.list_behind(member);
+                None
+            }
+            // Its connection moves, and what it was to get here did not go with it.
+            Subscription::Behind(cursor) if cursor.is_fresh() && from >= self.journal.base() => {
+                cursor.lower(from);
+                None
+            }
+            Subscription::Behind(cursor) if !cursor.is_fresh() => None,
+            Subscription::None => None,
+            Subscription::InSync | Subscription::Behind(_) => Some(shard),
+        }
     }
 
     /// Ends a peer's part in this VNI: its subscription at once, its routes by [`Vnet::work`].
@@ -337,7 +343,7 @@ impl Vnet {
         self.in_sync[shard][entry.origin.audience() as usize] += 1;
     }
 
-    fn list_behind(&mut self, member: u32) {
+    pub(super) fn list_behind(&mut self, member: u32) {
         self.members[member as usize].behind_at = self.behind.len();
         self.behind.push(member);
     }

@@ -11,6 +11,7 @@ mod harness;
 mod http;
 mod inspect;
 mod limits;
+mod moves;
 #[cfg(target_os = "linux")]
 mod page;
 mod quiet;

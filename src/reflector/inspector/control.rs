@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use crate::reflector::looks::Look;
 use crate::reflector::refused;
 use crate::reflector::reload::Reloadable;
 use crate::shard::inspect::Metrics;
+use crate::shard::placement::Placement;
+use crate::wire::Vni;
 
 /// A shard that has not turned its loop for so long is stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -43,6 +45,10 @@ pub(in crate::reflector) struct Control {
     last: Mutex<BTreeMap<ShardId, Metrics>>,
     /// Counts connections that were not taken.
     pub(in crate::reflector) refused: refused::Counters,
+    /// Which shard owns which VNI, as of the last move.
+    placement: watch::Sender<Placement>,
+    /// The first so many shards get connections.
+    awake: AtomicUsize,
 }
 
 impl Control {
@@ -55,6 +61,8 @@ impl Control {
     ) -> Self {
         let lobby = Lobby::new(settings.borrow().max_peers);
         Self {
+            placement: watch::Sender::new(Placement::even(shards.len())),
+            awake: AtomicUsize::new(shards.len()),
             began,
             backend,
             shards,
@@ -67,6 +75,25 @@ impl Control {
             last: Mutex::default(),
             refused: refused::Counters::default(),
         }
+    }
+
+    /// Which shard owns a VNI.
+    pub(super) fn owner(&self, vni: Vni) -> ShardId {
+        self.placement.borrow().owner(vni)
+    }
+
+    /// How many shards get connections: the first so many.
+    pub(in crate::reflector) fn awake(&self) -> usize {
+        self.awake.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::reflector) fn set_awake(&self, shards: usize) {
+        self.awake.store(shards, Ordering::Relaxed);
+    }
+
+    /// VNIs have moved.
+    pub(in crate::reflector) fn moved(&self, placement: &Placement) {
+        self.placement.send_replace(placement.clone());
     }
 
     /// Whether connections are accepted.
@@ -86,12 +113,15 @@ impl Control {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn stuck(&self) -> Vec<ShardId> {
+    pub(in crate::reflector) fn stuck(&self) -> Vec<ShardId> {
         let now = self.began.elapsed();
         (0..)
             .map(ShardId)
             .zip(&self.shards)
             .filter(|(_, (_, gauge))| {
+                if gauge.is_asleep.load(Ordering::Relaxed) {
+                    return false;
+                }
                 let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
                 now.saturating_sub(ticked) > STUCK
             })
@@ -119,7 +149,7 @@ impl Control {
     }
 
     /// Has one shard answer.
-    pub(super) async fn ask<T: Send + 'static>(
+    pub(in crate::reflector) async fn ask<T: Send + 'static>(
         &self,
         shard: u16,
         question: impl FnOnce(&Core) -> T + Send + 'static,

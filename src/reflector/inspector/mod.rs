@@ -35,7 +35,6 @@ use crate::shard::inspect::{
     Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
     PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
 };
-use crate::shard::placement;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Rows of one page at most, whatever was asked for.
@@ -468,7 +467,7 @@ impl Inspector {
     }
 
     fn owner(&self, vni: Vni) -> u16 {
-        placement::owner(vni, usize::from(self.control.shards())).0
+        self.control.owner(vni).0
     }
 
     async fn ask_owner<T: Send + 'static>(

@@ -7,6 +7,7 @@ use crate::ids::PeerId;
 use crate::outbox::Outbox;
 use crate::session::CloseReason;
 use crate::shard::message::Request;
+use crate::shard::moves::Answer;
 use crate::shard::output::{Closed, Output};
 use crate::shard::owners::Owners;
 
@@ -22,6 +23,7 @@ impl Connections {
         let Some(peer) = self.peers.get_mut(slot).filter(|peer| !peer.is_closed) else { return };
         peer.is_closed = true;
         (peer.hold, peer.is_held) = (None, false);
+        let departure = peer.departure.take();
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
@@ -47,6 +49,9 @@ impl Connections {
             owners.request(Request::Leave { peer: id, vni });
         }
         self.outputs.push(Output::Closed(closed));
+        if let Some(departure) = departure {
+            self.answer(Answer::Gone { number: departure.number() });
+        }
     }
 
     /// Ends a connection to make room for others, unless its HELLO has come.

@@ -25,8 +25,6 @@ pub(crate) struct Counting {
     closed: BTreeMap<&'static str, u64>,
     /// Connections that ended without a HELLO by the reason's name.
     without_hello: BTreeMap<&'static str, u64>,
-    /// Sessions that were established and have ended.
-    established_ended: u64,
     invalid: BTreeMap<&'static str, u64>,
     limits: BTreeMap<&'static str, u64>,
     /// Messages that were skipped, by reason.
@@ -37,13 +35,30 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
+    /// A session has become established.
+    pub(super) fn established(&mut self) {
+        self.stats.established += 1;
+        self.now.established += 1;
+    }
+
+    /// A session ends here, or goes on elsewhere.
+    pub(super) fn left(&mut self, peer: &Peer) {
+        self.now.established -= u64::from(peer.session.is_established());
+        self.now.subscriptions -= peer.subscriptions;
+    }
+
+    /// A session goes on here.
+    pub(super) fn arrived(&mut self, peer: &Peer) {
+        self.now.established += u64::from(peer.session.is_established());
+        self.now.subscriptions += peer.subscriptions;
+    }
+
     /// A session has ended.
     pub(super) fn closed(&mut self, peer: &Peer, reason: &CloseReason) {
         let has_begun = peer.session.has_begun();
         let closed = if has_begun { &mut self.closed } else { &mut self.without_hello };
         *closed.entry(reason.name()).or_default() += 1;
-        self.established_ended += u64::from(peer.session.is_established());
-        self.now.subscriptions -= peer.subscriptions;
+        self.left(peer);
         let counts = match reason {
             CloseReason::Invalid(_) if has_begun => &mut self.invalid,
             CloseReason::MaxRoutes(_)
@@ -85,9 +100,8 @@ impl Counting {
             adds: self.stats.updates_received - self.removes_received,
             removes: self.removes_received,
         };
-        let established = self.stats.established - self.established_ended;
-        let connecting = connections as u64 - established;
-        metrics.now.merge(&Holdings { established, connecting, ..self.now });
+        let connecting = connections as u64 - self.now.established;
+        metrics.now.merge(&Holdings { connecting, ..self.now });
         metrics.stats.merge(&self.stats);
         metrics.closed.clone_from(&self.closed);
         metrics.without_hello.clone_from(&self.without_hello);

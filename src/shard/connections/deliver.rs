@@ -40,6 +40,14 @@ impl Connections {
                     self.forget_unused(slot, owners);
                 }
             }
+            Delivery::Relocated { peer, owner, vnis, number } => {
+                if let Some(slot) = self.slot_of(peer) {
+                    self.relocated(slot, owner, vnis, number, owners);
+                }
+            }
+            Delivery::Fence { owner, epoch } => {
+                owners.request_to(owner, Request::Confirm { epoch });
+            }
             Delivery::TooFarBehind { peer } => {
                 if let Some(slot) = self.slot_of(peer) {
                     self.close(slot, CloseReason::TooFarBehind, owners);
@@ -51,6 +59,9 @@ impl Connections {
     /// Asks for more for a peer that is behind, if it has room.
     pub(super) fn pull(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
+        if peer.departure.is_some() {
+            return; // its new shard asks
+        }
         while peer.pulls < PULLS_MAX
             && peer.outbox.bytes() < self.settings.bounds.outbox.low_water
             && let Some((vni, subscription)) = peer.behind.pop_front()
@@ -89,7 +100,10 @@ impl Connections {
                 Err(Refusal { from }) => {
                     subscriber.in_sync = false;
                     peer.behind.push_back((batch.vni, subscriber.id));
-                    refused.push((subscriber.slot, peer.id, from));
+                    match &mut peer.departure {
+                        None => refused.push((subscriber.slot, peer.id, from)),
+                        Some(departure) => departure.refuse(from),
+                    }
                 }
             }
         }

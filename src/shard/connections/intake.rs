@@ -36,6 +36,10 @@ impl Connections {
         let Some(peer) = peers.get_mut(slot).filter(|peer| !peer.is_closed) else {
             return Flow::Closed;
         };
+        if let Some(departure) = &mut peer.departure {
+            departure.keep(bytes);
+            return Flow::Pause;
+        }
         self.counting.stats.bytes_received += bytes.len() as u64;
         let updates = self.counting.stats.updates_received;
         if bytes.len() > HEADER_LEN {
@@ -149,7 +153,7 @@ impl Intake<'_, '_> {
         }
         if established {
             peer.counts.established = Some(now);
-            counting.stats.established += 1;
+            counting.established();
             let about = Box::new(peer.session.peer().clone());
             outputs.push(Output::Established(slot, peer.id, about));
         }

@@ -10,6 +10,7 @@ mod counting;
 mod deliver;
 mod holds;
 mod intake;
+mod moves;
 mod peer;
 mod reading;
 mod runs;
@@ -20,6 +21,7 @@ mod usual;
 mod vni_map;
 mod write;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
@@ -27,6 +29,7 @@ use ahash::{AHashMap, RandomState};
 use self::counting::Counting;
 pub(crate) use self::counting::PeerCounts;
 use self::holds::Holds;
+pub(crate) use self::moves::Traveller;
 #[cfg(doc)]
 pub(crate) use self::peer::PULLS_MAX;
 pub(crate) use self::peer::Peer;
@@ -39,6 +42,7 @@ use self::write::Buffers;
 use super::Settings;
 use super::inspect::Metrics;
 use super::message::Request;
+use super::moves::Answer;
 use super::output::{Output, Outputs};
 use super::owners::{Counted, Owners};
 use super::slab::{Slab, handle};
@@ -119,6 +123,11 @@ impl Connections {
         self.peers.remove(slot);
     }
 
+    /// Whether there is no connection, not even one that has ended and is held by the driver.
+    pub(super) fn is_empty(&self) -> bool {
+        self.peers.end() == 0
+    }
+
     /// Where a session is, if there is one of that name.
     pub(super) fn slot_of(&self, id: PeerId) -> Option<Slot> {
         self.by_id.get(&id).copied()
@@ -142,6 +151,11 @@ impl Connections {
 
     pub(super) fn outputs(&self) -> &Outputs {
         &self.outputs
+    }
+
+    /// Has something told to the coordinator.
+    pub(super) fn answer(&mut self, answer: Answer<Infallible>) {
+        self.outputs.push(Output::Answer(answer));
     }
 
     /// The next output.
@@ -198,6 +212,9 @@ impl Connections {
     /// must not overtake them.
     fn forget_unused(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
+        if peer.departure.is_some() {
+            return; // its new shard asks
+        }
         while let Some((vni, version)) = peer.next_unused(self.settings.bounds.unused_vnis) {
             let origin = peer.origin(self.shard);
             owners.request(Request::Forget { origin, vni, version });

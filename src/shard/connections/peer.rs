@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::PeerCounts;
+use super::moves::Departure;
 use super::vni_map::VniMap;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
@@ -80,6 +81,8 @@ pub(crate) struct Peer {
     /// Whether its reading is suspended.
     pub(in crate::shard) is_paused: bool,
     pub(in crate::shard) is_closed: bool,
+    /// Its move to another shard, once that has begun.
+    pub(in crate::shard) departure: Option<Box<Departure>>,
     pub(in crate::shard) counts: PeerCounts,
 }
 
@@ -112,6 +115,7 @@ impl Peer {
             is_ready: false,
             is_paused: false,
             is_closed: false,
+            departure: None,
             counts: PeerCounts::new(now),
         }
     }
@@ -191,6 +195,13 @@ impl Peer {
         self.used -= 1;
         self.subscriptions -= 1;
         Some(place)
+    }
+
+    /// All subscriptions, each with its place in the list of the VNI's local subscribers and its number.
+    pub(in crate::shard) fn subscriptions_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (Vni, &mut (u32, u32))> {
+        self.vnis.iter_mut().filter_map(|(vni, entry)| Some((vni, entry.subscription.as_mut()?)))
     }
 
     /// The owner of a VNI has counted what the peer announces there.

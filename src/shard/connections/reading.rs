@@ -52,6 +52,9 @@ impl Connections {
     /// read.
     pub(in crate::shard) fn read_room(&mut self, slot: Slot, owners: &mut Owners<'_>) -> usize {
         let most = self.settings.bounds.read_per_turn;
+        if self.peers[slot].departure.is_some() {
+            return 0;
+        }
         let peer = self.peers[slot].id;
         if self.reading.read < most && !owners.is_backed_up() && !owners.keeps_waiting(peer) {
             return (most / self.reading.resumed.max(1)).clamp(READ_MIN, READ_MAX);
@@ -82,9 +85,10 @@ impl Connections {
     /// Lists the peers whose reading may go on.
     pub(in crate::shard) fn resume(&mut self, owners: &mut Owners<'_>) {
         while let Some(peer) = owners.take_drained() {
-            if let Some(&slot) = self.by_id.get(&peer)
-                && !owners.keeps_waiting(peer)
-            {
+            let Some(&slot) = self.by_id.get(&peer) else { continue };
+            if owners.keeps_waiting(peer) {
+                owners.await_drained(peer); // it waits elsewhere
+            } else if self.peers[slot].departure.is_none() {
                 self.reading.paused.push(slot);
             }
         }
@@ -94,6 +98,7 @@ impl Connections {
         self.reading.resumed = self.reading.paused.len();
         for slot in self.reading.paused.drain(..) {
             if let Some(peer) = self.peers.get_mut(slot)
+                && peer.departure.is_none()
                 && std::mem::take(&mut peer.is_paused)
                 && !peer.is_closed
             {

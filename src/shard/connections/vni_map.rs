@@ -62,6 +62,13 @@ impl<V> VniMap<V> {
         few.chain(many.map(|entry| *entry.0))
     }
 
+    /// All entries, in ascending order.
+    pub(in crate::shard) fn iter_mut(&mut self) -> impl Iterator<Item = (Vni, &mut V)> {
+        let few = self.few.iter_mut().map(|(vni, value)| (*vni, value));
+        let many = self.many.iter_mut().flat_map(|many| many.iter_mut());
+        few.chain(many.map(|(vni, value)| (*vni, value)))
+    }
+
     /// Empties it; the entries in ascending order of their VNIs.
     pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, V)> + use<V> {
         let Self { few, many } = std::mem::take(self);

@@ -202,6 +202,13 @@ impl<'a> Inspection<'a> {
         vnet.map_or_else(Standing::default, |vnet| vnet.standing(peer, destination, next_hop))
     }
 
+    /// Some of the sessions that can move to another shard.
+    pub(crate) fn movable(&self, most: usize) -> Vec<PeerId> {
+        let peers = self.connections.peers().iter();
+        let movable = peers.filter(|(_, peer)| peer.session.is_established() && !peer.is_closed);
+        movable.take(most).map(|(_, peer)| peer.id).collect()
+    }
+
     /// Where a session is, if there is one of that name.
     pub(crate) fn slot_of(&self, id: PeerId) -> Option<Slot> {
         self.connections.slot_of(id)

@@ -33,11 +33,16 @@ impl Counting {
         }
     }
 
+    /// A table has become larger or smaller, has come or gone.
+    pub(super) fn moved(&mut self, before: &Size, after: &Size) {
+        self.now.resize(before, after);
+    }
+
     /// A VNI has been sealed or trimmed, or is about to be dropped.
     pub(super) fn recount(&mut self, entry: &mut Owned) {
         let after = entry.table.size();
         let before = std::mem::replace(&mut entry.counted, after);
-        self.now.resize(&before, &after);
+        self.moved(&before, &after);
         if let Some(vnet) = entry.table.opened() {
             self.coalesced += std::mem::take(&mut vnet.coalesced);
         }

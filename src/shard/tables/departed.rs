@@ -30,6 +30,11 @@ impl Departed {
     pub(super) fn push(&mut self, id: TableId) {
         self.tables.push_back(id);
     }
+
+    /// Forgets those that are gone.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(TableId) -> bool) {
+        self.tables.retain(|id| keep(*id));
+    }
 }
 
 impl Tables {

@@ -6,22 +6,27 @@
 
 mod counting;
 mod departed;
+mod moves;
 mod queue;
 mod seal;
 mod serve;
 mod trim;
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
 
 use self::counting::Counting;
 use self::departed::Departed;
+use self::moves::Leaving;
+pub(crate) use self::moves::Tenants;
 use self::seal::Sealing;
 use super::Settings;
 use super::fair::FairQueue;
 use super::inspect::Taps;
+use super::moves::Answer;
 use super::slab::{Slab, handle};
 use crate::ids::{Moment, ShardId};
 use crate::table::{Basis, Size, Table};
@@ -67,6 +72,9 @@ pub(crate) struct Tables {
     /// VNIs of which a trim has not forgotten all that it could.
     untidy: VecDeque<TableId>,
     departed: Departed,
+    leaving: Leaving,
+    /// What was done of moves, to be told to the coordinator.
+    answers: VecDeque<Answer<Infallible>>,
     taps: Taps,
     counting: Counting,
 }
@@ -90,6 +98,8 @@ impl Tables {
             due: Vec::new(),
             untidy: VecDeque::new(),
             departed: Departed::new(now),
+            leaving: Leaving::default(),
+            answers: VecDeque::new(),
             taps: Taps::default(),
             counting: Counting::default(),
         }
@@ -99,10 +109,25 @@ impl Tables {
         self.settings = settings;
     }
 
+    /// Whether there is no table, and nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.index.is_empty() && self.queue.is_empty() && self.answers.is_empty()
+    }
+
     /// The table of a VNI, if there is one.
     pub(super) fn find(&self, vni: Vni) -> Option<(TableId, &Table)> {
         let &id = self.index.get(&vni)?;
         Some((id, &self.owned[id].table))
+    }
+
+    /// What was done of moves and is to be told to the coordinator.
+    pub(super) fn answer(&mut self) -> Option<Answer<Infallible>> {
+        self.answers.pop_front()
+    }
+
+    /// Whether there is something to tell.
+    pub(super) fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
     }
 
     /// All tables with their places.

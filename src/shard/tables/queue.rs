@@ -55,7 +55,7 @@ impl Tables {
             if self.may_serve(now, &request, share) {
                 let peer = request.peer();
                 self.serve(now, request, mesh);
-                self.queue.charge(peer, cost);
+                self.queue.served(peer, cost);
                 budget = budget.saturating_sub(cost);
             } else {
                 self.queue.put_back(request, share);

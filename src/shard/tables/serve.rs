@@ -77,8 +77,17 @@ impl Tables {
                 let peer = origin.peer;
                 mesh.deliver(origin.shard, Delivery::Forgotten { peer, vni, version });
             }
-            Request::Leave { .. } | Request::FellBehind { .. } | Request::Pull { .. } => {
-                if let Some(&id) = self.index.get(&request.vni()) {
+            Request::Relocate { origin, to, vnis, number } => {
+                let vnis = self.relocate(origin.peer, to, &vnis, mesh);
+                let (peer, owner) = (origin.peer, self.shard);
+                mesh.deliver(origin.shard, Delivery::Relocated { peer, owner, vnis, number });
+            }
+            Request::Fence { epoch, .. } => self.fence(epoch, mesh),
+            Request::Confirm { epoch } => self.confirmed(epoch, mesh),
+            Request::Leave { vni, .. }
+            | Request::FellBehind { vni, .. }
+            | Request::Pull { vni, .. } => {
+                if let Some(&id) = self.index.get(&vni) {
                     self.serve_member(now, id, request, mesh);
                 }
             }
@@ -113,7 +122,7 @@ impl Tables {
                 mesh.deliver(shard, Delivery::Chunk { peer, vni, subscription, chunk });
                 self.mark_lingering(id);
             }
-            Request::Updates { .. } | Request::Subscribe { .. } | Request::Forget { .. } => {}
+            _ => {}
         }
     }
 

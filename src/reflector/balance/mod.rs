@@ -1,0 +1,224 @@
+//! Which shards are awake, and what is where.
+//!
+//! State: the load of each shard's thread, the number that should be awake, and the move that is under
+//! way. Runs on the control thread; shards see orders and nothing else.
+//!
+//! Ten times a second it looks at the threads. [`Policy`] says how many shards should be awake: the first
+//! so many. Partitions and connections leave the others, one move after the other, and new connections go
+//! to those that are awake. A shard without connections and without VNIs sleeps.
+//!
+//! A move waits for every shard, so a shard that stands still would hold it up: after [`PATIENCE`] it is
+//! given up, and no shard that stands still is asked to move anything. A pinned shard that doesn't get its
+//! core is let go: it may run on any.
+
+mod load;
+mod plan;
+mod policy;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tracing::{debug, info, warn};
+
+use self::load::{Load, Watch};
+use self::plan::{Next, Plan};
+use self::policy::Policy;
+use super::driver::{Core, Gauge, Order};
+use super::inspector::Control;
+use super::moves::Mover;
+use crate::ids::{PeerId, ShardId};
+use crate::io;
+use crate::shard::moves::{Answer, Command, Coordinator};
+
+/// How often it looks.
+const PERIOD: Duration = Duration::from_millis(100);
+/// How long a move may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause after a move, so that few peers notice at a time.
+const PAUSE: Duration = Duration::from_millis(2);
+/// Connections that a shard is asked to name at a time.
+const NAMED: usize = 64;
+/// A shard that waits for its core for so much of the time, for so long, does not get it.
+const STARVED: f64 = 0.9;
+const STARVED_FOR: Duration = Duration::from_secs(2);
+
+/// What a balancer starts from.
+#[derive(Debug)]
+pub(super) struct Balancer {
+    pub(super) min_shards: usize,
+    /// For how long all shards are awake at first.
+    pub(super) wake_all_for: Duration,
+    pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) answers: UnboundedReceiver<Answer<Mover>>,
+    pub(super) control: Arc<Control>,
+    /// The cores that the process may use.
+    pub(super) cpus: Vec<usize>,
+}
+
+/// What it knows.
+#[derive(Debug)]
+struct State {
+    began: Instant,
+    coordinator: Coordinator,
+    policy: Policy,
+    watches: Vec<Option<Watch>>,
+    loads: Vec<Load>,
+    /// Since when each shard has waited for its core.
+    starved: Vec<Option<Duration>>,
+    plan: Plan,
+    /// When the move under way began.
+    moving_since: Option<Duration>,
+}
+
+impl Balancer {
+    /// Balances until dropped, or until the shards are gone.
+    pub(super) async fn run(mut self) {
+        let count = self.shards.len();
+        let thread = |(_, gauge): &(_, Arc<Gauge>)| gauge.thread.get().copied().map(Watch::new);
+        let mut state = State {
+            began: Instant::now(),
+            coordinator: Coordinator::new(count),
+            policy: Policy::new(self.min_shards, count, self.wake_all_for),
+            watches: self.shards.iter().map(thread).collect(),
+            loads: vec![Load::default(); count],
+            starved: vec![None; count],
+            plan: Plan::new(count),
+            moving_since: None,
+        };
+        if count < 2 || state.watches.iter().any(Option::is_none) {
+            return std::future::pending().await; // there is nothing to balance, or nothing to balance by
+        }
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                answer = self.answers.recv() => match answer {
+                    Some(answer) => self.answered(&mut state, answer).await,
+                    None => return,
+                },
+                _ = ticks.tick() => self.look(&mut state).await,
+            }
+            if state.coordinator.is_free() {
+                self.go_on(&mut state).await;
+            }
+        }
+    }
+
+    async fn answered(&self, state: &mut State, answer: Answer<Mover>) {
+        debug!(?answer, "a move goes on");
+        let commands = state.coordinator.answered(answer);
+        self.send(commands).await;
+        if state.coordinator.is_free() {
+            state.moving_since = None;
+            self.control.moved(state.coordinator.placement());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Looks at all threads.
+    async fn look(&self, state: &mut State) {
+        let now = state.began.elapsed();
+        for (watch, load) in state.watches.iter_mut().zip(&mut state.loads) {
+            *load = watch.as_mut().map_or_else(Load::default, |watch| watch.look(now));
+        }
+        let loads: Vec<f64> = state.loads.iter().map(|load| load.wanted()).collect();
+        let awake = state.policy.awake(now, &loads);
+        if awake != state.plan.awake() {
+            info!(awake, of = loads.len(), load = loads.iter().sum::<f64>(), "shards awake");
+            state.plan.set_awake(awake);
+            self.control.set_awake(awake);
+        }
+        self.free_starved(state, now);
+        let is_slow = state.moving_since.is_some_and(|since| now.saturating_sub(since) > PATIENCE);
+        if is_slow {
+            let commands = state.coordinator.give_up();
+            self.send(commands).await;
+        }
+    }
+
+    /// Lets pinned shards go that don't get their cores.
+    fn free_starved(&self, state: &mut State, now: Duration) {
+        for (number, (load, starved)) in state.loads.iter().zip(&mut state.starved).enumerate() {
+            if load.waited < STARVED {
+                *starved = None;
+                continue;
+            }
+            let since = *starved.get_or_insert(now);
+            let gauge = &self.shards[number].1;
+            if now.saturating_sub(since) < STARVED_FOR
+                || !gauge.is_pinned.swap(false, Ordering::Relaxed)
+            {
+                continue;
+            }
+            let freed = gauge.thread.get().map_or(Ok(()), |thread| thread.allow(&self.cpus));
+            match freed {
+                Ok(()) => warn!(
+                    shard = number,
+                    waited = ?now.saturating_sub(since),
+                    "the shard does not get its core, which something else keeps busy; it may run on any \
+                     core from now on"
+                ),
+                Err(error) => {
+                    warn!(shard = number, %error, "cannot let the shard run on other cores")
+                }
+            }
+        }
+    }
+
+    /// Begins the next move, if there is one.
+    async fn go_on(&self, state: &mut State) {
+        let stuck = self.control.stuck();
+        if !stuck.is_empty() {
+            return;
+        }
+        let connections: Vec<u32> = self
+            .shards
+            .iter()
+            .map(|(_, gauge)| gauge.connections.load(Ordering::Relaxed))
+            .collect();
+        let next = state.plan.next(state.coordinator.placement(), &connections);
+        let commands = match next {
+            None => return,
+            Some(Next::Partitions { partitions, from, to }) => {
+                state.coordinator.move_tables(partitions, from, to)
+            }
+            Some(Next::Connection { from, to }) => match self.pick(state, from).await {
+                Some(peer) => state.coordinator.move_connection(peer, from, to),
+                None => return,
+            },
+        };
+        state.moving_since = Some(state.began.elapsed());
+        self.send(commands).await;
+    }
+
+    /// A session of a shard that can move.
+    async fn pick(&self, state: &mut State, from: ShardId) -> Option<PeerId> {
+        if let Some(peer) = state.plan.named(from) {
+            return Some(peer);
+        }
+        let question = |core: &Core| core.shard.borrow().inspect().movable(NAMED);
+        let named = self.control.ask(from.0, question).await.ok()?;
+        state.plan.name(from, named);
+        state.plan.named(from)
+    }
+
+    async fn send(&self, commands: Vec<(ShardId, Command<Mover>)>) {
+        for (shard, command) in commands {
+            let (orders, gauge) = &self.shards[shard.index()];
+            if matches!(command, Command::Adopt { .. }) {
+                gauge.connections.fetch_add(1, Ordering::Relaxed);
+            }
+            drop(orders.send(Order::Move(Box::new(command))).await);
+        }
+    }
+}
+
+/// The number of the calling thread, for the balancer.
+pub(super) fn register(gauge: &Gauge, is_pinned: bool) {
+    gauge.is_pinned.store(is_pinned, Ordering::Relaxed);
+    if let Some(thread) = io::ThreadId::current() {
+        gauge.thread.set(thread).ok();
+    }
+}

@@ -1,0 +1,124 @@
+//! How many shards should be awake. Pure: loads and the time go in, a number comes out.
+
+use std::time::Duration;
+
+/// A shard above this load for so long has others wake up.
+const TOO_MUCH: f64 = 0.6;
+const FOR_LONG: Duration = Duration::from_millis(500);
+/// The load that each awake shard should have.
+const ENOUGH: f64 = 0.5;
+/// When all would fit into one fewer for so long, one falls asleep.
+const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Policy {
+    least: usize,
+    most: usize,
+    awake: usize,
+    /// Until when all are awake.
+    all_until: Duration,
+    /// Since when some shard has had too much, and since when all would fit into one fewer.
+    too_much_since: Option<Duration>,
+    too_little_since: Option<Duration>,
+}
+
+impl Policy {
+    /// Between `least` and `most` shards, and all of them at first. Moments are times since any fixed one.
+    pub(super) fn new(least: usize, most: usize, all_until: Duration) -> Self {
+        Self {
+            least: least.clamp(1, most),
+            most,
+            awake: most,
+            all_until,
+            too_much_since: None,
+            too_little_since: None,
+        }
+    }
+
+    /// How many shards should be awake, given the load of each: the share of the time for which it ran or
+    /// wanted to.
+    pub(super) fn awake(&mut self, now: Duration, loads: &[f64]) -> usize {
+        if now < self.all_until {
+            return self.awake;
+        }
+        let total: f64 = loads.iter().sum();
+        let needed = (1..self.most).find(|shards| total <= ENOUGH * *shards as f64);
+        let needed = needed.unwrap_or(self.most).max(self.least);
+        let has_too_much = loads.iter().any(|load| *load > TOO_MUCH);
+        if lasts(&mut self.too_much_since, now, has_too_much && needed > self.awake, FOR_LONG) {
+            self.awake = needed;
+            self.too_much_since = None;
+        }
+        let has_too_little = needed < self.awake;
+        if lasts(&mut self.too_little_since, now, has_too_little, TOO_LITTLE_FOR) {
+            self.awake -= 1;
+            self.too_little_since = None;
+        }
+        self.awake
+    }
+}
+
+/// Whether something has been so for long enough.
+fn lasts(since: &mut Option<Duration>, now: Duration, is_so: bool, long: Duration) -> bool {
+    if !is_so {
+        *since = None;
+        return false;
+    }
+    now.saturating_sub(*since.get_or_insert(now)) >= long
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECONDS_30: Duration = Duration::from_secs(30);
+
+    /// How many are awake after so many seconds of the same load, looked at ten times a second.
+    fn after(policy: &mut Policy, now: &mut u64, seconds: u64, loads: &[f64]) -> usize {
+        let mut awake = 0;
+        for _ in 0..seconds * 10 {
+            *now += 100;
+            awake = policy.awake(Duration::from_millis(*now), loads);
+        }
+        awake
+    }
+
+    #[test]
+    fn all_are_awake_at_first_and_one_when_there_is_nothing_to_do() {
+        let (mut policy, mut now) = (Policy::new(1, 4, SECONDS_30), 0);
+        assert_eq!(after(&mut policy, &mut now, 29, &[0.0; 4]), 4);
+        assert_eq!(after(&mut policy, &mut now, 12, &[0.0; 4]), 3);
+        assert_eq!(after(&mut policy, &mut now, 60, &[0.0; 4]), 1);
+    }
+
+    #[test]
+    fn a_burst_wakes_what_it_needs_at_once_and_a_short_one_nothing() {
+        let (mut policy, mut now) = (Policy::new(1, 16, SECONDS_30), 0);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.01; 16]), 1);
+        for _ in 0..4 {
+            now += 100;
+            assert_eq!(policy.awake(Duration::from_millis(now), &[0.9]), 1);
+        }
+        now += 100;
+        assert_eq!(policy.awake(Duration::from_millis(now), &[0.1]), 1);
+        assert_eq!(after(&mut policy, &mut now, 1, &[0.95]), 2);
+        assert_eq!(after(&mut policy, &mut now, 1, &[1.0, 0.9]), 4);
+        assert_eq!(after(&mut policy, &mut now, 1, &[0.9, 0.9, 0.9, 0.9]), 8);
+    }
+
+    #[test]
+    fn a_load_between_both_marks_changes_nothing() {
+        let (mut policy, mut now) = (Policy::new(1, 4, SECONDS_30), 0);
+        after(&mut policy, &mut now, 100, &[0.0; 4]);
+        assert_eq!(after(&mut policy, &mut now, 2, &[0.9]), 2);
+        assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.3]), 2);
+        assert_eq!(after(&mut policy, &mut now, 11, &[0.2, 0.2]), 1);
+    }
+
+    #[test]
+    fn the_least_number_is_kept_awake() {
+        let (mut policy, mut now) = (Policy::new(2, 4, SECONDS_30), 0);
+        assert_eq!(after(&mut policy, &mut now, 100, &[0.0; 4]), 2);
+    }
+}

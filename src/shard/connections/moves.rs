@@ -1,0 +1,219 @@
+//! A connection leaves for another shard, and arrives from one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Connections, Peer, Slot};
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::shard::message::Request;
+use crate::shard::output::Output;
+use crate::shard::owners::Owners;
+use crate::table::Batch;
+use crate::wire::Vni;
+
+/// A connection that is about to leave.
+#[derive(Debug)]
+pub(in crate::shard) struct Departure {
+    number: u64,
+    /// Owners that have not answered yet.
+    awaited: Vec<ShardId>,
+    /// The first batch of each VNI that the peer will not have been sent.
+    refused: Vec<(Vni, Arc<Batch>)>,
+    /// What was read after the last turn at which it was read.
+    unread: Vec<u8>,
+}
+
+impl Departure {
+    /// Which move it is.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Keeps bytes for the shard where the connection will be.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+
+    /// The peer could not take a batch.
+    pub(super) fn refuse(&mut self, from: Arc<Batch>) {
+        if !self.refused.iter().any(|(vni, _)| *vni == from.vni) {
+            self.refused.push((from.vni, from));
+        }
+    }
+}
+
+/// A connection on its way from one shard to another.
+#[derive(Debug)]
+pub(crate) struct Traveller {
+    peer: Box<Peer>,
+    refused: Vec<(Vni, Arc<Batch>)>,
+    unread: Vec<u8>,
+}
+
+impl Traveller {
+    /// Whose connection it is.
+    pub(crate) fn peer(&self) -> PeerId {
+        self.peer.id
+    }
+}
+
+impl Connections {
+    /// Prepares a peer's connection to leave. `false` when there is none.
+    pub(in crate::shard) fn relocate(
+        &mut self,
+        id: PeerId,
+        to: ShardId,
+        number: u64,
+        owners: &mut Owners<'_>,
+    ) -> bool {
+        let Some(slot) = self.slot_of(id) else { return false };
+        let awaited = owners.mesh.shards().collect();
+        let peer = &mut self.peers[slot];
+        peer.departure =
+            Some(Box::new(Departure { number, awaited, refused: Vec::new(), unread: Vec::new() }));
+        Self::disturb(&mut self.outputs, slot, peer);
+        peer.is_paused = true;
+        let vnis: Vec<Vni> = peer.vnis.keys_from(Vni(0)).collect();
+        owners.relocate(peer.origin(self.shard), to, &vnis, number);
+        true
+    }
+
+    /// Ends a departure: the connection stays. `false` when it has left.
+    pub(in crate::shard) fn stay(
+        &mut self,
+        now: Moment,
+        id: PeerId,
+        number: u64,
+        owners: &mut Owners<'_>,
+    ) -> bool {
+        let Some(slot) = self.slot_of(id) else { return false };
+        let peer = &mut self.peers[slot];
+        let Some(departure) = peer.departure.take_if(|it| it.number == number) else {
+            return false;
+        };
+        let Departure { refused, unread, .. } = *departure;
+        let vnis: Vec<Vni> = peer.vnis.keys_from(Vni(0)).collect();
+        owners.relocate(peer.origin(self.shard), self.shard, &vnis, number);
+        self.go_on(now, slot, refused, &unread, owners);
+        true
+    }
+
+    /// An owner has noted where the peer's connection will be.
+    pub(super) fn relocated(
+        &mut self,
+        slot: Slot,
+        owner: ShardId,
+        vnis: Vec<Vni>,
+        number: u64,
+        owners: &mut Owners<'_>,
+    ) {
+        let Self { peers, subscribers, outputs, .. } = self;
+        let peer = &mut peers[slot];
+        for vni in vnis {
+            let Some((place, id)) = peer.vnis.get(vni).and_then(|entry| entry.subscription) else {
+                continue;
+            };
+            let subscriber = &mut subscribers.of(vni)[place as usize];
+            if std::mem::take(&mut subscriber.in_sync) {
+                peer.behind.push_back((vni, id));
+            }
+            let Some(from) = peer.outbox.drop_sealed(vni) else { continue };
+            match &mut peer.departure {
+                Some(departure) => departure.refuse(from),
+                None => owners.request(Request::FellBehind { peer: peer.id, vni, from }),
+            }
+        }
+        if let Some(departure) = &mut peer.departure
+            && departure.number == number
+        {
+            departure.awaited.retain(|shard| *shard != owner);
+            if departure.awaited.is_empty() {
+                outputs.push(Output::Leaves(slot));
+            }
+        } else if peer.departure.is_none() {
+            self.pull(slot, owners);
+        }
+    }
+
+    /// Whether a connection is ready to leave.
+    pub(in crate::shard) fn leaves(&self, slot: Slot) -> bool {
+        let peer = self.peers.get(slot).filter(|peer| !peer.is_closed);
+        let departure = peer.and_then(|peer| peer.departure.as_ref());
+        departure.is_some_and(|departure| departure.awaited.is_empty())
+    }
+
+    /// Takes out a connection of which [`Output::Leaves`] said that it leaves. `rest` is what is left of
+    /// the write in flight.
+    pub(in crate::shard) fn leave(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        rest: Bytes,
+    ) -> Option<Traveller> {
+        let peer = self.peers.get_mut(slot).filter(|peer| !peer.is_closed)?;
+        let departure = *peer.departure.take_if(|it| it.awaited.is_empty())?;
+        let Departure { refused, unread, .. } = departure;
+        let mut peer = self.peers.remove(slot)?;
+        self.by_id.remove(&peer.id);
+        for (vni, subscription) in peer.subscriptions_mut() {
+            self.remove_subscriber(vni, subscription.0);
+        }
+        let propagation = &mut self.counting.propagation;
+        peer.outbox.finished(|received| propagation.record(now.since(received)));
+        peer.outbox.put_back(rest);
+        (peer.writing, peer.counts.in_flight) = (false, 0);
+        (peer.is_ready, peer.is_held, peer.hold) = (false, false, None);
+        self.counting.left(&peer);
+        Some(Traveller { peer, refused, unread })
+    }
+
+    /// Takes over a connection.
+    pub(in crate::shard) fn arrive(
+        &mut self,
+        now: Moment,
+        traveller: Traveller,
+        owners: &mut Owners<'_>,
+    ) -> Slot {
+        let Traveller { peer, refused, unread } = traveller;
+        self.counting.arrived(&peer);
+        let id = peer.id;
+        let slot = self.peers.insert(peer);
+        self.by_id.insert(id, slot);
+        let peer = &mut self.peers[slot];
+        for (vni, subscription) in peer.subscriptions_mut() {
+            subscription.0 = self.subscribers.next_place(vni);
+            self.subscribers.add(vni, slot, subscription.1);
+        }
+        if !peer.outbox.is_empty() {
+            Self::mark_ready(&mut self.outputs, slot, peer);
+        }
+        self.go_on(now, slot, refused, &unread, owners);
+        slot
+    }
+
+    /// Serves a connection that was about to leave, here or at its new place.
+    fn go_on(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        refused: Vec<(Vni, Arc<Batch>)>,
+        unread: &[u8],
+        owners: &mut Owners<'_>,
+    ) {
+        let peer = self.peers[slot].id;
+        for (vni, from) in refused {
+            owners.request(Request::FellBehind { peer, vni, from });
+        }
+        self.peers[slot].is_paused = false;
+        if !unread.is_empty() {
+            self.received(now, slot, unread, owners);
+        }
+        if self.peers[slot].is_closed {
+            return;
+        }
+        self.forget_unused(slot, owners);
+        self.pull(slot, owners);
+        self.pause(slot, owners); // the driver waits to be told that it may read
+    }
+}

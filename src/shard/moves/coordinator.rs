@@ -1,0 +1,147 @@
+//! Who may move, and what comes next.
+
+use std::sync::Arc;
+
+use super::{Answer, Order};
+use crate::ids::{PeerId, ShardId};
+use crate::shard::placement::{Partitions, Placement};
+
+/// What is to be sent to a shard.
+#[derive(Debug)]
+pub(crate) enum Command<P> {
+    Order(Order),
+    /// Take over a connection: answer by [`Answer::Arrived`].
+    Adopt {
+        number: u64,
+        connection: P,
+    },
+}
+
+/// A move that has begun.
+#[derive(Debug)]
+enum UnderWay {
+    Tables { partitions: Arc<Partitions>, from: ShardId, to: ShardId, gives_up: bool },
+    Connection { peer: PeerId, from: ShardId, to: ShardId, stays: bool },
+}
+
+/// The one place that decides about moves, and that knows where every VNI is.
+///
+/// State: the placement, and the move that is under way. What it returns goes to the shards, in order.
+#[derive(Debug)]
+pub(crate) struct Coordinator {
+    shards: usize,
+    placement: Placement,
+    /// The latest move, of either kind.
+    number: u64,
+    under_way: Option<UnderWay>,
+}
+
+/// What goes to which shard.
+type Commands<P> = Vec<(ShardId, Command<P>)>;
+
+impl Coordinator {
+    /// Of so many shards, over which the VNIs are spread evenly.
+    pub(crate) fn new(shards: usize) -> Self {
+        Self { shards, placement: Placement::even(shards), number: 0, under_way: None }
+    }
+
+    /// Who owns what, as of the last move that is complete.
+    pub(crate) fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// Whether nothing moves.
+    pub(crate) fn is_free(&self) -> bool {
+        self.under_way.is_none()
+    }
+
+    /// Begins to move partitions, all of which one shard must own.
+    ///
+    /// # Panics
+    /// In debug builds when something moves already, or when another shard owns one of them.
+    pub(crate) fn move_tables<P>(
+        &mut self,
+        partitions: Partitions,
+        from: ShardId,
+        to: ShardId,
+    ) -> Commands<P> {
+        debug_assert!(self.is_free() && from != to);
+        debug_assert!(partitions.iter().all(|it| self.placement.owner_of(it) == from));
+        self.number += 1;
+        let (partitions, epoch) = (Arc::new(partitions), self.number);
+        self.under_way = Some(UnderWay::Tables {
+            partitions: Arc::clone(&partitions),
+            from,
+            to,
+            gives_up: false,
+        });
+        self.to_all(|| Order::Reassign { partitions: Arc::clone(&partitions), from, to, epoch })
+    }
+
+    /// Begins to move a connection.
+    ///
+    /// # Panics
+    /// In debug builds when something moves already.
+    pub(crate) fn move_connection<P>(
+        &mut self,
+        peer: PeerId,
+        from: ShardId,
+        to: ShardId,
+    ) -> Commands<P> {
+        debug_assert!(self.is_free() && from != to);
+        self.number += 1;
+        self.under_way = Some(UnderWay::Connection { peer, from, to, stays: false });
+        vec![(from, Command::Order(Order::Relocate { peer, to, number: self.number }))]
+    }
+
+    /// Tries to end the move that is under way. It goes on if its table or connection has left already.
+    pub(crate) fn give_up<P>(&mut self) -> Commands<P> {
+        let (epoch, number) = (self.number, self.number);
+        match &mut self.under_way {
+            Some(UnderWay::Tables { from, gives_up, .. }) if !*gives_up => {
+                *gives_up = true;
+                vec![(*from, Command::Order(Order::GiveUp { epoch }))]
+            }
+            Some(UnderWay::Connection { peer, from, stays, .. }) if !*stays => {
+                *stays = true;
+                vec![(*from, Command::Order(Order::Stay { peer: *peer, number }))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A shard has done something.
+    pub(crate) fn answered<P>(&mut self, answer: Answer<P>) -> Commands<P> {
+        let number = self.number;
+        match (answer, &self.under_way) {
+            (Answer::Left { epoch, tables }, Some(UnderWay::Tables { to, .. })) => {
+                vec![(*to, Command::Order(Order::Take { epoch, tables }))]
+            }
+            (Answer::Taken { epoch }, Some(UnderWay::Tables { partitions, to, .. })) => {
+                self.placement.assign(partitions, *to);
+                self.under_way = None;
+                self.to_all(|| Order::Release { epoch })
+            }
+            (Answer::GivenUp { epoch, in_time: true }, Some(UnderWay::Tables { .. })) => {
+                self.under_way = None;
+                self.to_all(|| Order::Restore { epoch })
+            }
+            (Answer::Moves { connection, .. }, Some(UnderWay::Connection { to, .. })) => {
+                vec![(*to, Command::Adopt { number, connection })]
+            }
+            (
+                Answer::Arrived { .. } | Answer::Gone { .. } | Answer::Stays { in_time: true, .. },
+                Some(UnderWay::Connection { .. }),
+            ) => {
+                self.under_way = None;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn to_all<P>(&self, order: impl Fn() -> Order) -> Commands<P> {
+        let shards = 0..u16::try_from(self.shards).unwrap_or(u16::MAX);
+        shards.map(|shard| (ShardId(shard), Command::Order(order()))).collect()
+    }
+}

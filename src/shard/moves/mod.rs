@@ -1,0 +1,99 @@
+//! How VNIs and connections move from one shard to another.
+//!
+//! One move at a time: of a set of [partitions](super::placement) with the same source and target, or of
+//! one connection. The [`Coordinator`] says what is to be done, in [`Order`]s to shards, and learns what
+//! has been done from their [`Answer`]s. Both protocols were checked with a random model, in which each
+//! rule here has a counterexample without it.
+//!
+//! **Partitions move from A to B.**
+//!
+//! 1. [`Order::Reassign`] to every shard. Each sends a [`Fence`](super::Request::Fence) down its request
+//!    lane to A, behind everything that it has sent there, and from then on *holds* what its peers ask of
+//!    these VNIs. Peers of which much is held are not read.
+//! 2. A serves the VNIs until it has all fences. It seals their tables, sends the last deliveries, and
+//!    behind them a [`Fence`](super::Delivery::Fence) down each delivery lane. It changes nothing of them
+//!    any more. When every shard has confirmed that it has taken all in, A answers with the tables.
+//! 3. [`Order::Take`] gives them to B, and when B has them [`Order::Release`] lets everybody send to B what
+//!    they have held.
+//!
+//! Until A has answered, [`Order::GiveUp`] ends the move without waiting for anybody: A puts the tables
+//! back, and all release to A. That covers a shard that stands still midway.
+//!
+//! **A connection moves from A to B.**
+//!
+//! 1. A stops reading it and sends a [`Relocate`](super::Request::Relocate) to every shard, in the
+//!    peer's own queue: a request that waits there must not be overtaken by one through B. From then on
+//!    A asks for nothing on its behalf.
+//! 2. Each owner sends what it has sealed, notes B as the peer's shard, makes each subscription that was in
+//!    sync a cursor at the last sealed batch, and says so behind all that it has sent to A before.
+//! 3. A takes the batches of these VNIs that the peer has not begun to be sent out of its queue. The first
+//!    of each travels with the connection: it keeps the journal from forgetting where the cursor must
+//!    begin.
+//! 4. When all owners have answered the connection goes to B, with the rest of what A had begun to write.
+//!    B tells owners of the batches that travelled before it asks for anything, and reads the socket from
+//!    here on.
+//!
+//! Until it goes, [`Order::Stay`] ends the move: A sends a second `Relocate`, to itself.
+
+mod coordinator;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+pub(crate) use self::coordinator::{Command, Coordinator};
+use super::placement::Partitions;
+use super::tables::Tenants;
+use crate::ids::{PeerId, ShardId};
+
+/// What a shard is to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Partitions belong to another shard from this epoch on.
+    Reassign { partitions: Arc<Partitions>, from: ShardId, to: ShardId, epoch: u64 },
+    /// Give up the move of this epoch, if its tables have not left: answer by [`Answer::GivenUp`].
+    GiveUp { epoch: u64 },
+    /// The move of this epoch has been given up: send to the former owner what was held.
+    Restore { epoch: u64 },
+    /// Own these tables: answer by [`Answer::Taken`].
+    Take { epoch: u64, tables: Tenants },
+    /// The tables of this epoch have arrived: send to their new owner what was held.
+    Release { epoch: u64 },
+    /// Prepare a connection for another shard.
+    Relocate { peer: PeerId, to: ShardId, number: u64 },
+    /// Keep a connection, if it has not left: answer by [`Answer::Stays`].
+    Stay { peer: PeerId, number: u64 },
+}
+
+/// What a shard has done. `P` is a connection on its way, with all that belongs to it.
+#[derive(Debug)]
+pub(crate) enum Answer<P> {
+    /// These tables have left.
+    Left { epoch: u64, tables: Tenants },
+    /// The tables have arrived.
+    Taken { epoch: u64 },
+    /// The move was given up in time, or it was too late for that.
+    GivenUp { epoch: u64, in_time: bool },
+    /// This connection has left.
+    Moves { connection: P },
+    /// It has arrived.
+    Arrived { number: u64 },
+    /// Its session ended before it could leave.
+    Gone { number: u64 },
+    /// It was kept in time, or it was too late for that.
+    Stays { number: u64, in_time: bool },
+}
+
+impl Answer<Infallible> {
+    /// The same, among those that are about connections.
+    pub(crate) fn widen<P>(self) -> Answer<P> {
+        match self {
+            Self::Left { epoch, tables } => Answer::Left { epoch, tables },
+            Self::Taken { epoch } => Answer::Taken { epoch },
+            Self::GivenUp { epoch, in_time } => Answer::GivenUp { epoch, in_time },
+            Self::Moves { connection } => match connection {},
+            Self::Arrived { number } => Answer::Arrived { number },
+            Self::Gone { number } => Answer::Gone { number },
+            Self::Stays { number, in_time } => Answer::Stays { number, in_time },
+        }
+    }
+}

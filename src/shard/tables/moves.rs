@@ -1,0 +1,174 @@
+//! Tables leave for another shard, and arrive from one.
+
+use std::sync::Arc;
+
+use super::{Owned, Tables};
+use crate::ids::{PeerId, ShardId};
+use crate::shard::mesh::Mesh;
+use crate::shard::message::Delivery;
+use crate::shard::moves::Answer;
+use crate::shard::placement::{PartitionId, Partitions};
+use crate::shard::slab::Handle as _;
+use crate::table::Size;
+use crate::wire::Vni;
+
+/// Tables on their way from one shard to another.
+#[derive(Debug, Default)]
+pub(crate) struct Tenants(
+    #[expect(clippy::vec_box, reason = "they are in boxes where they come from and where they go")]
+    Vec<Box<Owned>>,
+);
+
+/// A move of tables away from here.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// The latest move.
+    epoch: u64,
+    /// What moves; known when this shard has been told.
+    partitions: Option<Arc<Partitions>>,
+    /// Shards of which nothing more comes.
+    fences: usize,
+    /// Shards that have taken in everything.
+    confirms: usize,
+    /// What has been sealed for the last time.
+    tables: Tenants,
+}
+
+impl Leaving {
+    /// Follows a move; `false` when the move has been given up.
+    fn follow(&mut self, epoch: u64) -> bool {
+        if epoch > self.epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
+        epoch == self.epoch && self.fences < usize::MAX
+    }
+
+    /// Lets nothing more of this move count.
+    fn end(&mut self, epoch: u64) {
+        *self = Self { epoch, fences: usize::MAX, ..Self::default() };
+    }
+}
+
+impl Tables {
+    /// These are to leave when all fences are here. They are served until then.
+    pub(in crate::shard) fn prepare_to_leave(&mut self, partitions: Arc<Partitions>, epoch: u64) {
+        if self.leaving.follow(epoch) {
+            self.leaving.partitions = Some(partitions);
+        }
+    }
+
+    /// Nothing more comes of one shard for what moves.
+    pub(super) fn fence(&mut self, epoch: u64, mesh: &mut Mesh) {
+        if !self.leaving.follow(epoch) {
+            return;
+        }
+        self.leaving.fences += 1;
+        if self.leaving.fences == mesh.shards().count()
+            && let Some(partitions) = self.leaving.partitions.take()
+        {
+            self.seal_for_good(&partitions, mesh);
+            for shard in mesh.shards() {
+                mesh.deliver(shard, Delivery::Fence { owner: self.shard, epoch });
+            }
+        }
+    }
+
+    /// One shard has taken in everything of what moves.
+    pub(super) fn confirmed(&mut self, epoch: u64, mesh: &Mesh) {
+        if !self.leaving.follow(epoch) {
+            return;
+        }
+        self.leaving.confirms += 1;
+        if self.leaving.confirms == mesh.shards().count() {
+            let tables = std::mem::take(&mut self.leaving.tables);
+            self.leaving.end(epoch);
+            self.answers.push_back(Answer::Left { epoch, tables });
+        }
+    }
+
+    /// Ends a move away from here, if the tables have not left.
+    pub(in crate::shard) fn give_up(&mut self, epoch: u64) {
+        let in_time = self.leaving.follow(epoch);
+        if in_time {
+            let tables = std::mem::take(&mut self.leaving.tables);
+            self.leaving.end(epoch);
+            self.put(tables);
+        }
+        self.answers.push_back(Answer::GivenUp { epoch, in_time });
+    }
+
+    /// Owns tables from now on.
+    pub(in crate::shard) fn take(&mut self, epoch: u64, tables: Tenants) {
+        self.put(tables);
+        self.answers.push_back(Answer::Taken { epoch });
+    }
+
+    /// A peer of another shard is about to move: its subscriptions go on by asking.
+    pub(super) fn relocate(
+        &mut self,
+        peer: PeerId,
+        to: ShardId,
+        vnis: &[Vni],
+        mesh: &mut Mesh,
+    ) -> Vec<Vni> {
+        let mut in_sync = Vec::new();
+        for vni in vnis {
+            let Some(&id) = self.index.get(vni) else { continue };
+            self.send_sealed(id, mesh);
+            if self.owned[id].table.open().relocate(peer, to) {
+                in_sync.push(*vni);
+                self.mark_lingering(id);
+            }
+        }
+        in_sync
+    }
+
+    /// Takes the tables of some partitions out, with nothing left to seal or to send.
+    fn seal_for_good(&mut self, partitions: &Partitions, mesh: &mut Mesh) {
+        let leave: Vec<_> = (0..self.owned.end())
+            .map(super::TableId::at)
+            .filter(|id| {
+                let owned = self.owned.get(*id);
+                owned.is_some_and(|it| partitions.contains(PartitionId::of(it.table.vni())))
+            })
+            .collect();
+        for id in leave {
+            if let Some(vnet) = self.owned[id].table.opened() {
+                vnet.seal();
+            }
+            self.send_sealed(id, mesh);
+            self.counting.recount(&mut self.owned[id]);
+            let Some(entry) = self.owned.remove(id) else { continue };
+            self.counting.moved(&entry.counted, &Size::default());
+            self.index.remove(&entry.table.vni());
+            self.leaving.tables.0.push(entry);
+        }
+        let Self { owned, sealing, lingering, due, untidy, departed, .. } = self;
+        sealing.dirty.retain(|id| owned.get(*id).is_some());
+        lingering.retain(|id| owned.get(*id).is_some());
+        due.retain(|id| owned.get(*id).is_some());
+        untidy.retain(|id| owned.get(*id).is_some());
+        departed.retain(|id| owned.get(id).is_some());
+    }
+
+    fn put(&mut self, tables: Tenants) {
+        for mut entry in tables.0 {
+            (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);
+            entry.waits = None;
+            let vni = entry.table.vni();
+            let is_tapped = self.taps.covers(vni);
+            let has_work = entry.table.opened().is_some_and(|vnet| {
+                vnet.is_tapped = is_tapped;
+                vnet.has_work()
+            });
+            self.counting.moved(&Size::default(), &entry.counted);
+            let id = self.owned.insert(entry);
+            self.index.insert(vni, id);
+            self.mark_lingering(id);
+            self.mark_untidy(id);
+            if has_work {
+                self.departed.push(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! VNIs and connections move from shard to shard, or are about to when it is called off.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::world::World;
+use crate::ids::{PeerId, ShardId};
+use crate::shard::moves::{Answer, Command};
+use crate::shard::placement::{PartitionId, Partitions};
+use crate::shard::{Slot, Traveller};
+
+/// What is on its way between the coordinator and the shards. A shard takes its orders one by one, some
+/// time after they were given.
+#[derive(Debug)]
+pub(super) struct Orders {
+    to: Vec<VecDeque<Command<Traveller>>>,
+    answers: VecDeque<Answer<Traveller>>,
+}
+
+impl Orders {
+    pub(super) fn new(shards: usize) -> Self {
+        Self { to: (0..shards).map(|_| VecDeque::new()).collect(), answers: VecDeque::new() }
+    }
+
+    /// Whether nothing is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.to.iter().all(VecDeque::is_empty)
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer<Traveller>) {
+        self.answers.push_back(answer);
+    }
+}
+
+impl World {
+    /// The coordinator hears what has been done, and begins something, gives it up, or leaves it at that.
+    pub(super) fn coordinate(&mut self) {
+        while self.is_calm || self.rng.chance(500) {
+            let Some(answer) = self.orders.answers.pop_front() else { break };
+            let commands = self.coordinator.answered(answer);
+            self.send(commands);
+        }
+        if self.plan.shards < 2 || self.is_calm {
+            return;
+        }
+        if !self.coordinator.is_free() {
+            if self.rng.chance(self.plan.rates.give_up) {
+                self.note(0, || "gives a move up".into());
+                let commands = self.coordinator.give_up();
+                self.send(commands);
+            }
+        } else if self.rng.chance(self.plan.rates.moves) {
+            let commands =
+                if self.rng.chance(500) { self.move_tables() } else { self.move_connection() };
+            self.send(commands);
+        }
+    }
+
+    /// A shard takes orders.
+    pub(super) fn take_orders(&mut self, shard: usize) {
+        while self.is_calm || self.rng.chance(500) {
+            let Some(command) = self.orders.to[shard].pop_front() else { return };
+            match command {
+                Command::Order(order) => {
+                    self.note(0, || format!("shard {shard}: {order:?}"));
+                    self.cluster.shards[shard].order(self.now, order);
+                }
+                Command::Adopt { number, connection } => self.adopt(shard, number, connection),
+            }
+        }
+    }
+
+    fn send(&mut self, commands: Vec<(ShardId, Command<Traveller>)>) {
+        for (shard, command) in commands {
+            self.orders.to[shard.index()].push_back(command);
+        }
+    }
+
+    /// Some of the VNIs in use, and others, that one shard owns go to another.
+    fn move_tables(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+        let vni = *self.rng.pick(&self.plan.vnis);
+        let from = self.coordinator.placement().owner(vni);
+        let to = self.other_than(from);
+        let share = self.rng.between(1, 4);
+        let all: Vec<_> = self.coordinator.placement().of(from).collect();
+        let own = PartitionId::of(vni);
+        let some = all.into_iter().enumerate().filter(|(n, it)| n % share == 0 || *it == own);
+        let partitions: Partitions = some.map(|(_, partition)| partition).collect();
+        self.note(0, || format!("VNI {} and others go from shard {from} to {to}", vni.0));
+        self.coordinator.move_tables(partitions, from, to)
+    }
+
+    fn move_connection(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+        let place = self.rng.below(self.clients.len());
+        let Some(client) = &self.clients[place] else { return Vec::new() };
+        let (id, from) = (client.id, shard_id(client.shard));
+        let to = self.other_than(from);
+        self.note(id.0, || format!("{id} goes from shard {from} to {to}"));
+        self.coordinator.move_connection(id, from, to)
+    }
+
+    fn other_than(&mut self, shard: ShardId) -> ShardId {
+        let step = self.rng.between(1, self.plan.shards - 1);
+        shard_id((shard.index() + step) % self.plan.shards)
+    }
+
+    /// A connection is taken out of its shard, with what its socket has not taken yet.
+    pub(super) fn take_out(&mut self, shard: usize, slot: Slot) -> Result<(), String> {
+        let now = self.now;
+        let Some(place) = self.slots[shard].get(&slot).copied() else { return Ok(()) };
+        let Some(client) = &mut self.clients[place] else { return Ok(()) };
+        let rest = client.in_flight.as_ref().map_or_else(Vec::new, |(bytes, done)| {
+            bytes.slices(*done).flatten().copied().collect()
+        });
+        let left = rest.len() as u64;
+        let Some(traveller) = self.cluster.shards[shard].leave(now, slot, Bytes::from(rest)) else {
+            return Ok(());
+        };
+        client.in_flight = None;
+        client.handed -= left;
+        client.rest = left;
+        client.is_paused = true;
+        (client.is_travelling, client.is_held, client.wake) = (true, false, None);
+        self.slots[shard].remove(&slot);
+        self.orders.answer(Answer::Moves { connection: traveller });
+        Ok(())
+    }
+
+    fn adopt(&mut self, shard: usize, number: u64, connection: Traveller) {
+        let id = connection.peer();
+        let slot = self.cluster.shards[shard].arrive(self.now, connection);
+        let place = self.place_of(id);
+        self.note(id.0, || format!("{id} has arrived on shard {shard}"));
+        if let Some((place, client)) =
+            place.and_then(|place| Some((place, self.clients[place].as_mut()?)))
+        {
+            (client.shard, client.slot, client.is_travelling) = (shard, slot, false);
+            self.slots[shard].insert(slot, place);
+            if let Some(reason) = client.expected_end.clone() {
+                // It hung up on the way.
+                self.cluster.shards[shard].close(slot, reason);
+            }
+        }
+        self.orders.answer(Answer::Arrived { number });
+    }
+
+    fn place_of(&self, id: PeerId) -> Option<usize> {
+        self.clients.iter().position(|client| client.as_ref().is_some_and(|it| it.id == id))
+    }
+}
+
+fn shard_id(shard: usize) -> ShardId {
+    ShardId(u16::try_from(shard).unwrap_or(0))
+}
