@@ -12,5 +12,5 @@ pub(crate) use machine::{About, Event, Session, Timing};
 pub use pacing::NoEvidence;
 pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer, Sight};
 pub(crate) use path::Path;
-pub(crate) use quiet::{Hold, LOW_WATER, Quiet};
+pub(crate) use quiet::{LOW_WATER, Quiet};
 pub(crate) use skipped::Skipped;

@@ -41,6 +41,8 @@ pub(crate) struct Quiet {
     /// When the next KEEPALIVE should come.
     expected: Moment,
     regular: u8,
+    /// Whether it is so regular that it is to be held then.
+    holds: bool,
     /// What is read now has waited for the end of a hold.
     has_waited: bool,
 }
@@ -48,12 +50,17 @@ pub(crate) struct Quiet {
 impl Quiet {
     /// The peer has sent something else.
     pub(crate) fn disturb(&mut self) {
-        self.regular = 0;
+        (self.regular, self.holds) = (0, false);
+    }
+
+    /// The peer is not held this time.
+    pub(crate) fn give_up_hold(&mut self) {
+        self.holds = false;
     }
 
     /// A hold ends: what the peer has sent is about to be read ...
     pub(crate) fn let_go(&mut self) {
-        self.has_waited = true;
+        (self.holds, self.has_waited) = (false, true);
     }
 
     /// ... and has been, if there was anything.
@@ -69,10 +76,15 @@ impl Quiet {
         let is_regular = early.max(late) <= TOLERANCE;
         self.regular = if is_regular { (self.regular + 1).min(REGULAR) } else { 0 };
         self.expected = came + interval;
+        self.holds = self.regular == REGULAR;
+        self.hold()
+    }
+
+    /// When the peer is to be held for its next KEEPALIVE, or since when it is.
+    pub(crate) fn hold(&self) -> Option<Hold> {
         let from = self.expected.0.saturating_sub(GRID) / GRID * GRID;
         let until = (self.expected + MARGIN).0.next_multiple_of(GRID);
-        let hold = Hold { from: Moment(from), until: Moment(until) };
-        (self.regular == REGULAR).then_some(hold)
+        self.holds.then_some(Hold { from: Moment(from), until: Moment(until) })
     }
 }
 

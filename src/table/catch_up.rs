@@ -207,7 +207,9 @@ impl Vnet {
             let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
             let cached =
                 Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
-            self.cache.remember(cached, self.bounds.cached_chunks);
+            if cached.chunk.batch.is_some() {
+                self.cache.remember(cached, self.bounds.cached_chunks);
+            }
             (chunk, next)
         };
         // A remembered chunk may end before changes that came after it was made, or even before

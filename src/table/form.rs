@@ -89,6 +89,11 @@ impl Table {
         }
     }
 
+    /// Whether it is packed and somebody takes part: there is nothing to forget.
+    pub(crate) fn rests(&self) -> bool {
+        matches!(&self.form, Form::Packed(packed) if !packed.is_empty())
+    }
+
     /// Whether a peer has left and routes of it may still be here.
     pub(crate) fn has_left(&self, peer: PeerId) -> bool {
         match &self.form {

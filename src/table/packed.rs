@@ -116,6 +116,11 @@ impl Packed {
         vnet
     }
 
+    /// Whether nobody takes part.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     pub(super) fn size(&self) -> Size {
         Size { routes: self.routes.len() as u64, tombstones: 0, journal: 0 }
     }

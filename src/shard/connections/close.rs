@@ -1,7 +1,6 @@
 //! The end of a session.
 
-use std::collections::VecDeque;
-
+use super::rare::RareQueue;
 use super::{Connections, Slot};
 use crate::ids::PeerId;
 use crate::outbox::Outbox;
@@ -22,7 +21,8 @@ impl Connections {
     ) {
         let Some(peer) = self.peers.get_mut(slot).filter(|peer| !peer.is_closed) else { return };
         peer.is_closed = true;
-        (peer.hold, peer.is_held) = (None, false);
+        peer.quiet.disturb();
+        peer.is_held = false;
         let departure = peer.departure.take();
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
@@ -31,7 +31,7 @@ impl Connections {
         let vnis = peer.vnis.take();
         peer.outbox = Outbox::default();
         peer.input.clear();
-        peer.behind = VecDeque::new();
+        peer.behind = RareQueue::default();
         let closed = Closed {
             slot,
             peer: id,

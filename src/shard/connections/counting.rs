@@ -123,8 +123,9 @@ pub(crate) struct PeerCounts {
     pub(crate) updates_sent: ByAction,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
-    /// Messages that were skipped, by reason; there are few reasons.
-    pub(crate) skipped: BTreeMap<&'static str, u64>,
+    /// Messages that were skipped, by reason; there are few reasons, and few peers give any.
+    #[expect(clippy::box_collection, reason = "each peer has room for it, and few need it")]
+    pub(crate) skipped: Option<Box<BTreeMap<&'static str, u64>>>,
     /// Bytes of the write in flight.
     pub(crate) in_flight: usize,
 }
@@ -139,7 +140,7 @@ impl PeerCounts {
             updates_sent: ByAction::default(),
             bytes_received: 0,
             bytes_sent: 0,
-            skipped: BTreeMap::new(),
+            skipped: None,
             in_flight: 0,
         }
     }

@@ -23,7 +23,6 @@ impl Connections {
     /// A peer has sent something else than a KEEPALIVE when it was due.
     pub(super) fn disturb(outputs: &mut Outputs, slot: Slot, peer: &mut Peer) {
         peer.quiet.disturb();
-        peer.hold = None;
         if std::mem::take(&mut peer.is_held) {
             outputs.push(Output::Hold(slot, false));
         }
@@ -37,9 +36,9 @@ impl Connections {
             }
             self.holds.0.pop();
             let Some(peer) = self.peers.get_mut(slot) else { continue };
-            let Some(hold) = peer.hold else { continue };
+            let Some(hold) = peer.quiet.hold() else { continue };
             if peer.is_held && hold.until == due {
-                (peer.hold, peer.is_held) = (None, false);
+                peer.is_held = false;
                 peer.quiet.let_go();
                 self.outputs.push(Output::Hold(slot, false));
             } else if !peer.is_held && hold.from == due {

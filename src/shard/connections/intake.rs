@@ -147,8 +147,7 @@ impl Intake<'_, '_> {
         if std::mem::take(&mut peer.is_held) {
             outputs.push(Output::Hold(slot, false));
         }
-        peer.hold = peer.quiet.keepalive(now, peer.session.interval());
-        if let Some(hold) = peer.hold {
+        if let Some(hold) = peer.quiet.keepalive(now, peer.session.interval()) {
             Holds::push(holds, hold.from, slot);
         }
         if established {
@@ -164,7 +163,7 @@ impl Intake<'_, '_> {
         let peer = &mut peers[self.slot];
         let reason = skipped.name();
         *counting.skipped.entry(reason).or_default() += 1;
-        let count = peer.counts.skipped.entry(reason).or_default();
+        let count = peer.counts.skipped.get_or_insert_default().entry(reason).or_default();
         *count += 1;
         if *count == 1 {
             let node = peer.session.peer().node.clone();

@@ -12,6 +12,7 @@ mod holds;
 mod intake;
 mod moves;
 mod peer;
+mod rare;
 mod reading;
 mod runs;
 mod subscribe;

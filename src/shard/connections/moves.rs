@@ -163,7 +163,8 @@ impl Connections {
         peer.outbox.finished(|received| propagation.record(now.since(received)));
         peer.outbox.put_back(rest);
         (peer.writing, peer.counts.in_flight) = (false, 0);
-        (peer.is_ready, peer.is_held, peer.hold) = (false, false, None);
+        (peer.is_ready, peer.is_held) = (false, false);
+        peer.quiet.give_up_hold();
         self.counting.left(&peer);
         Some(Traveller { peer, refused, unread })
     }

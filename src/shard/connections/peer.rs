@@ -1,13 +1,12 @@
 //! One peer as the shard of its connection knows it.
 
-use std::collections::VecDeque;
-
 use super::PeerCounts;
 use super::moves::Departure;
+use super::rare::RareQueue;
 use super::vni_map::VniMap;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::session::{CloseReason, Hold, Pacer, Path, Quiet, Session};
+use crate::session::{CloseReason, Pacer, Path, Quiet, Session};
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Reassembly, Vni};
 
@@ -45,22 +44,21 @@ pub(crate) struct Peer {
     /// Every VNI that the peer subscribed to or announced in.
     pub(in crate::shard) vnis: VniMap<PeerVni>,
     /// Those that it takes part in, as far as is known: what the limit is about.
-    used: u64,
+    used: u32,
     /// Those that it may have left, some of them no longer there.
-    unused: VecDeque<Vni>,
+    unused: RareQueue<Vni>,
     /// Numbers what changes in `vnis`.
     version: u32,
     pub(in crate::shard) subscriptions: u64,
     /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
     pub(in crate::shard) next_subscription: u32,
     /// Subscriptions that are behind and have no pull under way.
-    pub(in crate::shard) behind: VecDeque<(Vni, u32)>,
+    pub(in crate::shard) behind: RareQueue<(Vni, u32)>,
     pub(in crate::shard) pulls: u32,
     /// Routes that it announces, as the owners of the VNIs count them.
     pub(in crate::shard) routes: i64,
-    /// Its rhythm, when its KEEPALIVEs are to wake nobody, and whether they do so now.
+    /// Its rhythm, and whether its KEEPALIVEs wake nobody now.
     pub(in crate::shard) quiet: Quiet,
-    pub(in crate::shard) hold: Option<Hold>,
     pub(in crate::shard) is_held: bool,
     /// `None` for a peer that may be sent to at any pace.
     pub(in crate::shard) pacer: Option<Box<Pacer>>,
@@ -86,6 +84,10 @@ pub(crate) struct Peer {
     pub(in crate::shard) counts: PeerCounts,
 }
 
+/// There are many of them, and the allocator has room for 512 or 640 bytes.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Peer>() <= 512);
+
 impl Peer {
     pub(in crate::shard) fn new(id: PeerId, now: Moment) -> Self {
         Self {
@@ -95,15 +97,14 @@ impl Peer {
             input: Reassembly::default(),
             vnis: VniMap::default(),
             used: 0,
-            unused: VecDeque::new(),
+            unused: RareQueue::default(),
             version: 0,
             subscriptions: 0,
             next_subscription: 0,
-            behind: VecDeque::new(),
+            behind: RareQueue::default(),
             pulls: 0,
             routes: 0,
             quiet: Quiet::default(),
-            hold: None,
             is_held: false,
             pacer: None,
             writing: false,
@@ -156,7 +157,7 @@ impl Peer {
             if !adds {
                 return Ok(false);
             }
-            if self.used >= max {
+            if u64::from(self.used) >= max {
                 return Err(CloseReason::MaxSubscriptions(max));
             }
         }
@@ -175,7 +176,7 @@ impl Peer {
         max: u64,
     ) -> Result<bool, CloseReason> {
         let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
-        if !is_used && self.used >= max {
+        if !is_used && u64::from(self.used) >= max {
             return Err(CloseReason::MaxSubscriptions(max));
         }
         let entry = self.vnis.or_default(vni);
@@ -183,7 +184,7 @@ impl Peer {
             return Ok(false);
         }
         entry.subscription = Some(subscription);
-        self.used += u64::from(!is_used);
+        self.used += u32::from(!is_used);
         self.subscriptions += 1;
         Ok(true)
     }
@@ -209,13 +210,13 @@ impl Peer {
         let Some(entry) = self.vnis.get_mut(vni) else { return };
         let was_used = entry.is_used();
         entry.routes = routes;
-        self.used = self.used + u64::from(entry.is_used()) - u64::from(was_used);
+        self.used = self.used + u32::from(entry.is_used()) - u32::from(was_used);
         list_unused(&mut self.unused, vni, entry);
     }
 
     /// In how many VNIs it takes part, as far as is known.
     pub(in crate::shard) fn used_vnis(&self) -> u64 {
-        self.used
+        self.used.into()
     }
 
     /// A VNI that it may have left, and its version, if more than so many are kept.
@@ -245,9 +246,8 @@ impl Peer {
     /// Gives back memory that only a busy peer needs, if it is not busy now.
     pub(in crate::shard) fn rest(&mut self) {
         self.outbox.rest();
-        if self.behind.is_empty() {
-            self.behind = VecDeque::new();
-        }
+        self.behind.rest();
+        self.unused.rest();
     }
 
     pub(in crate::shard) fn has(&self, capability: Capabilities) -> bool {
@@ -256,7 +256,7 @@ impl Peer {
 }
 
 /// Lists an entry that may be of no use any more.
-fn list_unused(unused: &mut VecDeque<Vni>, vni: Vni, entry: &mut PeerVni) {
+fn list_unused(unused: &mut RareQueue<Vni>, vni: Vni, entry: &mut PeerVni) {
     if !entry.is_used() && !entry.is_listed {
         entry.is_listed = true;
         unused.push_back(vni);

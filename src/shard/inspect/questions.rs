@@ -255,7 +255,7 @@ impl<'a> Inspection<'a> {
             is_slow: peer.is_slow(now),
             loses_large_packets: peer.path.swallows(),
             updates_received: counts.updates_received,
-            skipped: counts.skipped.clone(),
+            skipped: counts.skipped.as_deref().cloned().unwrap_or_default(),
             updates_sent: counts.updates_sent,
             bytes_received: counts.bytes_received,
             bytes_sent: counts.bytes_sent,

@@ -119,8 +119,11 @@ impl Tables {
                 self.counting.chunk(now, since.filter(|_| chunk.end_of_table));
                 // Building a chunk seals the open batch, which goes first.
                 self.send_sealed(id, mesh);
+                let is_done = chunk.in_sync;
                 mesh.deliver(shard, Delivery::Chunk { peer, vni, subscription, chunk });
-                self.mark_lingering(id);
+                if !(is_done && self.pack_if_empty(id)) {
+                    self.mark_lingering(id);
+                }
             }
             _ => {}
         }

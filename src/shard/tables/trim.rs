@@ -4,6 +4,7 @@ use super::{TableId, Tables};
 use crate::ids::Moment;
 use crate::shard::mesh::Mesh;
 use crate::shard::message::Delivery;
+use crate::table::Size;
 
 /// VNIs that a turn looks at in which something has happened since the last tick.
 const TABLES: usize = 256;
@@ -37,6 +38,9 @@ impl Tables {
     fn trim(&mut self, now: Moment, id: TableId, mesh: &mut Mesh) {
         let entry = &mut self.owned[id];
         entry.lingers = false;
+        if entry.table.rests() {
+            return;
+        }
         let vnet = entry.table.open();
         vnet.expire(now);
         let given_up = vnet.trim(true);
@@ -65,6 +69,18 @@ impl Tables {
             entry.table.pack();
             self.counting.recount(entry);
         }
+    }
+
+    /// Packs a VNI without routes and without anything under way, not waiting for it to be quiet: so a
+    /// crowd that subscribes, each to a VNI of its own, has one of them open at a time. Whether it did.
+    pub(super) fn pack_if_empty(&mut self, id: TableId) -> bool {
+        let entry = &mut self.owned[id];
+        let Size { routes, tombstones, journal } = entry.table.size();
+        if entry.is_dirty || entry.is_untidy || routes + tombstones + journal > 0 {
+            return false;
+        }
+        entry.table.pack();
+        entry.table.opened().is_none()
     }
 
     /// Lists a VNI as having something to forget, if it has.

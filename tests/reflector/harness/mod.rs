@@ -13,6 +13,8 @@ pub(crate) mod http;
 #[cfg(target_os = "linux")]
 #[path = "../../common/namespace.rs"]
 mod namespace;
+#[cfg(target_os = "linux")]
+pub(crate) mod process;
 #[path = "../../common/promtool.rs"]
 pub(crate) mod promtool;
 mod standstill;
