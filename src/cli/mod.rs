@@ -11,6 +11,7 @@ mod common;
 mod ctl;
 mod generate;
 mod log;
+mod memory;
 mod notify;
 mod options;
 mod reload;

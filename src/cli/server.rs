@@ -251,6 +251,7 @@ async fn serve(reflector: Reflector, mut running: Running, mut signals: Signals,
     let signal = tokio::select! {
         signal = signals.end(reload) => signal,
         () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
+        () = super::memory::give_back() => unreachable!("it goes on"),
     };
     manager.stopping();
     info!(signal, "stopping: flushing what is queued");

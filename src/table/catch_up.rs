@@ -11,6 +11,9 @@
 //! reached the head, the dump goes on with further routes as they are now; default routes first
 //! of all. A subscriber whose walk and dump are complete is in sync.
 //!
+//! A chunk ends where it is full, in the middle of a destination too: the rest of that destination is encoded
+//! as it is now, and waits with the cursor.
+//!
 //! A chunk is a pure function of the cursor, so subscribers in the same state share it ([`Cache`]):
 //! those that join together are all in the same state, and stay so as long as they keep pace.
 
@@ -26,6 +29,7 @@ use super::rib::Entry;
 use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::wire::Vni;
 
 /// For how long a chunk is remembered for others in the same state.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
@@ -51,12 +55,28 @@ pub(crate) struct Cursor {
     horizons: SmallVec<[(u64, u64); 2]>,
     /// Places below this have been dumped; 0: not even the default routes; `NONE`: all.
     pub(super) dumped: u32,
+    /// What it has been brought past and is yet to be sent: of one destination with many next hops.
+    rest: Option<Arc<Rest>>,
+}
+
+/// Encoded parts of a destination, in order. Those in the same state share them.
+#[derive(Debug)]
+struct Rest {
+    batch: Arc<Batch>,
+    next: Option<Arc<Self>>,
 }
 
 impl Cursor {
     /// Knows nothing.
     pub(crate) fn join() -> Self {
-        Self { key: Key::Join, synced: 0, walked: 0, horizons: SmallVec::new(), dumped: 0 }
+        Self {
+            key: Key::Join,
+            synced: 0,
+            walked: 0,
+            horizons: SmallVec::new(),
+            dumped: 0,
+            rest: None,
+        }
     }
 
     /// Knows the view as of `position`.
@@ -67,6 +87,7 @@ impl Cursor {
             walked: position,
             horizons: SmallVec::new(),
             dumped: NONE,
+            rest: None,
         }
     }
 
@@ -80,6 +101,11 @@ impl Cursor {
         if position < self.synced {
             *self = Self::at(position);
         }
+    }
+
+    /// Whether it has been sent what it has been brought past, default routes and all others.
+    fn is_dumped(&self) -> bool {
+        self.dumped == NONE && self.rest.is_none()
     }
 
     /// The oldest journal position it needs.
@@ -215,9 +241,9 @@ impl Vnet {
         // A remembered chunk may end before changes that came after it was made, or even before
         // this member subscribed.
         let entry = &mut self.members[member as usize];
-        chunk.end_of_table = next.dumped == NONE
+        chunk.end_of_table = next.is_dumped()
             && entry.dump_to.take_if(|position| *position <= next.synced).is_some();
-        chunk.in_sync = next.dumped == NONE && next.synced == self.journal.head();
+        chunk.in_sync = next.is_dumped() && next.synced == self.journal.head();
         if chunk.in_sync {
             self.caught_up(member);
         } else if let Subscription::Behind(cursor) = &mut self.members[member as usize].subscription
@@ -230,6 +256,11 @@ impl Vnet {
     /// Moves a cursor on and encodes what that means. The open batch is sealed, so the journal's
     /// head is what subscribers in sync know.
     fn advance(&self, cursor: &mut Cursor, audience: Audience, limit: usize) -> Chunk {
+        if let Some(rest) = cursor.rest.take() {
+            cursor.rest.clone_from(&rest.next);
+            let batch = Some(Arc::clone(&rest.batch));
+            return Chunk { batch, end_of_table: false, in_sync: false };
+        }
         let head = self.journal.head();
         if cursor.dumped == 0 {
             (cursor.synced, cursor.walked) = (head, head);
@@ -238,25 +269,31 @@ impl Vnet {
         let most = u64::from(places) + (head - cursor.walked);
         let room =
             usize::try_from(most).unwrap_or(limit).saturating_mul(FRAME).min(limit) + 2 * FRAME;
-        let mut builder = BatchBuilder::new(self.vni, audience, room);
-        self.walk(cursor, &mut builder, limit);
+        let builder = BatchBuilder::new(self.vni, audience, room);
+        let mut parts = Parts { full: Vec::new(), builder, vni: self.vni, audience, limit };
+        self.walk(cursor, &mut parts);
         if cursor.walked == head {
             cursor.synced = head;
             cursor.horizons.clear();
-            if cursor.dumped != NONE && builder.len() < limit {
-                self.dump(cursor, &mut builder, limit);
+            if cursor.dumped != NONE && parts.has_room() {
+                self.dump(cursor, &mut parts.builder, limit);
             }
         }
-        let batch = builder.finish(0, None).map(Arc::new);
+        let Parts { mut full, builder, .. } = parts;
+        full.extend(builder.finish(0, None).map(Arc::new));
+        let mut full = full.into_iter();
+        let batch = full.next();
+        let link = |next, batch| Some(Arc::new(Rest { batch, next }));
+        cursor.rest = full.rev().fold(None, link);
         Chunk { batch, end_of_table: false, in_sync: false }
     }
 
     /// Sends what changed, destination by destination, until the head or the limit.
-    fn walk(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
+    fn walk(&self, cursor: &mut Cursor, parts: &mut Parts) {
         let (first, head) = (cursor.walked, self.journal.head());
         let mut looked = 0;
         let mut group: Vec<(u32, View)> = Vec::new();
-        while looked < self.bounds.chunk_entries && builder.len() < limit {
+        while looked < self.bounds.chunk_entries && parts.has_room() {
             let Some(at) = self.journal.next_held(cursor.walked) else {
                 cursor.walked = head;
                 break;
@@ -280,10 +317,20 @@ impl Vnet {
                 next = self.journal.next(at);
             }
             keep_first_of_each(&mut group);
-            self.emit(builder, &group);
+            self.emit_parts(parts, &group);
         }
         if cursor.walked < head {
             cursor.horizons.push((cursor.walked, head));
+        }
+    }
+
+    /// Encodes changes of one destination, withdrawals first, into as many parts as it takes.
+    fn emit_parts(&self, parts: &mut Parts, group: &[(u32, View)]) {
+        for &(route, before) in group {
+            parts.with_room().withdraw(&self.change(route, before), |m| self.peer_of(m));
+        }
+        for &(route, before) in group {
+            parts.with_room().announce(&self.change(route, before), |m| self.peer_of(m));
         }
     }
 
@@ -311,6 +358,33 @@ impl Vnet {
         if cursor.dumped == end {
             cursor.dumped = NONE;
         }
+    }
+}
+
+/// A chunk that is being encoded, and what no longer fits into it.
+struct Parts {
+    /// The chunk, if it is full, and those that follow.
+    full: Vec<Arc<Batch>>,
+    builder: BatchBuilder,
+    vni: Vni,
+    audience: Audience,
+    limit: usize,
+}
+
+impl Parts {
+    /// Whether the chunk can take more.
+    fn has_room(&self) -> bool {
+        self.full.is_empty() && self.builder.len() < self.limit
+    }
+
+    /// A builder that can take another message.
+    fn with_room(&mut self) -> &mut BatchBuilder {
+        if self.builder.len() >= self.limit {
+            let next = BatchBuilder::new(self.vni, self.audience, self.limit + 2 * FRAME);
+            let full = std::mem::replace(&mut self.builder, next);
+            self.full.extend(full.finish(0, None).map(Arc::new));
+        }
+        &mut self.builder
     }
 }
 

@@ -158,6 +158,12 @@ impl Vnet {
         (self.routes.held(), self.journal.len())
     }
 
+    /// Chunks remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.cache.cursors().count()
+    }
+
     /// Whether there is anything to trim or withdraw.
     pub(crate) fn lingers(&self) -> bool {
         self.journal.len() > 0 || !self.leaving.is_empty() || !self.cache.is_empty()

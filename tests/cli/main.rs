@@ -11,6 +11,8 @@ mod detection;
 mod flood;
 mod manual;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod notify;
 mod process;
 #[path = "../common/promtool.rs"]

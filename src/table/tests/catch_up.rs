@@ -326,6 +326,48 @@ fn a_cursor_that_stays_too_many_changes_behind_is_given_up() {
 }
 
 #[test]
+fn a_chunk_ends_inside_a_destination_with_many_next_hops() {
+    let mut table = Table::new();
+    for hop in 0..500 {
+        table.announce(A, NET, hop);
+    }
+    table.flush();
+    for peer in [B, C] {
+        table.subscribe(peer);
+        table.slow_down(peer);
+    }
+    for hop in 0..500 {
+        table.withdraw(A, NET, hop);
+        table.announce(A, NET, hop + 1000);
+    }
+    table.flush();
+    table.got(B);
+    table.got(C);
+    let (limit, longest) = (1000, 1000 + 60);
+    let mut chunks = 0;
+    while let Some(chunk) = table.pull(B, limit) {
+        chunks += 1;
+        let len = chunk.batch.as_ref().map_or(0, |batch| batch.len());
+        assert!(len <= longest, "{len} bytes");
+        // Changes in between come behind.
+        if chunks == 5 {
+            table.withdraw(A, NET, 1000);
+            table.announce(A, NET, 1);
+            table.flush();
+        }
+        if chunk.in_sync {
+            break;
+        }
+    }
+    assert!(chunks > 35, "{chunks} chunks");
+    let got = table.got(B);
+    assert!(got[..500].iter().all(|update| update.starts_with('-')), "withdrawals first");
+    table.catch_up(C);
+    assert_eq!(table.reader(B).view, table.reader(C).view);
+    assert_eq!(table.reader(B).view.len(), 500);
+}
+
+#[test]
 fn much_is_forgotten_in_portions() {
     let mut table = Table::with(Bounds { portion: 10, ..Bounds::default() });
     fill(&mut table, A, 1000);

@@ -1,6 +1,8 @@
 //! Tests of one VNI, named after what they show. Without `cfg(test)`, what fuzzing runs of them.
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod catch_up;
 #[cfg(test)]
 mod cost;

@@ -1,0 +1,90 @@
+//! What the server holds of memory, as the kernel counts it.
+
+use std::time::{Duration, Instant};
+
+use metalbond::wire::{Message, Vni};
+
+use crate::process::Process;
+use crate::sessions::{Client, PATIENCE, Route, encode, route, routes};
+
+const MIB: f64 = 1_048_576.0;
+
+/// Bytes that a process holds.
+fn resident(server: &Process) -> f64 {
+    let statm = std::fs::read_to_string(format!("/proc/{}/statm", server.child.id())).unwrap();
+    let pages: f64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as f64
+}
+
+/// Waits until a server that held `before` holds no more than `more` beside that, and says what it was.
+fn shrinks(server: &Process, before: f64, more: f64) -> f64 {
+    let began = Instant::now();
+    loop {
+        let held = resident(server) - before;
+        if held <= more {
+            println!("{:.0} bytes more after {:?}", held, began.elapsed());
+            return held;
+        }
+        assert!(began.elapsed() < PATIENCE, "{held:.0} bytes more, {more:.0} are allowed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What all sessions share has come, and goes no more.
+fn warm(server: &Process) -> f64 {
+    let mut publisher = Client::establish(server.address());
+    let some = routes(1, 0..100, 1);
+    publisher.announce_all(&some);
+    let mut subscriber = Client::establish(server.address());
+    subscriber.subscribe(1);
+    subscriber.expect_view(&some);
+    resident(server)
+}
+
+#[test]
+fn memory_is_given_back_when_everybody_has_left() {
+    for io in ["epoll", "auto"] {
+        let server = Process::start(&["--io", io]);
+        let before = warm(&server);
+        // A large table that two announce, many small ones, and a subscriber of each.
+        let all = routes(1, 0..150_000, 1);
+        let mut publishers: Vec<_> = (0..2).map(|_| Client::establish(server.address())).collect();
+        for publisher in &mut publishers {
+            publisher.announce_all(&all);
+        }
+        let small: Vec<Route> = (2..3000).flat_map(|vni| routes(vni, 0..5, 1)).collect();
+        publishers[0].announce_all(&small);
+        let mut subscriber = Client::establish(server.address());
+        for vni in 1..3000 {
+            subscriber.subscribe(vni);
+        }
+        subscriber
+            .until("all routes", |subscriber| subscriber.view.len() == all.len() + small.len());
+        let idle: Vec<_> = (0..300).map(|_| Client::establish(server.address())).collect();
+        let most = resident(&server) - before;
+        println!("{io}: {:.1} MiB more with everybody", most / MIB);
+        assert!(most > 16.0 * MIB);
+        drop((publishers, subscriber, idle));
+        shrinks(&server, before, 8.0 * MIB);
+    }
+}
+
+#[test]
+fn networks_in_which_nothing_happens_take_little() {
+    const VNIS: u32 = 10_000;
+    let server = Process::start(&["--max-subscriptions-per-peer", "20000"]);
+    let before = warm(&server);
+    let mut subscriber = Client::establish(server.address());
+    let subscribe: Vec<_> = (1..=VNIS).map(|vni| Message::Subscribe(Vni(vni))).collect();
+    subscriber.write(&encode(&subscribe));
+    subscriber.until("all dumps", |subscriber| subscriber.ended.len() == VNIS as usize);
+    // The owner's part and that of the subscriber's session.
+    let each = shrinks(&server, before, 500.0 * f64::from(VNIS)) / f64::from(VNIS);
+    println!("{each:.0} bytes for each network with a subscriber");
+    let mut publisher = Client::establish(server.address());
+    let all: Vec<Route> = (1..=VNIS).map(|vni| route(vni, 1, 1)).collect();
+    publisher.announce_all(&all);
+    subscriber.expect_view(&all);
+    let each = shrinks(&server, before, 1200.0 * f64::from(VNIS)) / f64::from(VNIS);
+    println!("{each:.0} bytes for each network with a subscriber, a publisher and a route");
+}
