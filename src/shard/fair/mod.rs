@@ -8,14 +8,21 @@
 //! A request that is no peer's is a *barrier*: it is served when everything that was there before it has
 //! been, and holds up nothing behind it.
 //!
-//! An end of a session and a SUBSCRIBE wait behind what the same peer sent before them, but put the peer
-//! among those that are *first*. Every second turn is one of theirs, so a dead leaf's routes leave on time
-//! during a flood, and a flood of SUBSCRIBEs leaves the others every second turn.
+//! An end of a session and a SUBSCRIBE wait behind what the same peer sent before them, but give the peer its
+//! turn at once if it has not had one in this round or the one before: so a dead leaf's routes leave on time
+//! during a flood, and a flood of SUBSCRIBEs has no more turns than any other.
+
+#[cfg(test)]
+mod audit;
+mod generations;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
 use ahash::{AHashMap, RandomState};
 
+use self::generations::Generations;
 use super::message::Request;
 use crate::ids::PeerId;
 
@@ -36,6 +43,8 @@ struct Source {
     /// Which of its places in the lists is its own.
     ticket: u64,
     is_first: bool,
+    /// The round in which it had its last turn.
+    served_in: u64,
     /// Whether somebody waits for it to have nothing waiting.
     is_awaited: bool,
 }
@@ -44,11 +53,15 @@ struct Source {
 #[derive(Debug)]
 pub(crate) struct FairQueue {
     sources: AHashMap<PeerId, Source>,
+    /// Peers that have their turn at once, and all others in the order of their turns.
     first: VecDeque<Ticket>,
     round: VecDeque<Ticket>,
     tickets: u64,
-    /// Whether it is the turn of those that are first.
-    is_firsts_turn: bool,
+    /// Peers that had a turn in this round or in the one before, and then nothing waiting, with that round.
+    done: AHashMap<PeerId, u64>,
+    /// The present round, and the ticket from which on turns are those of the next one.
+    rounds: u64,
+    round_ends: u64,
     /// What all of it costs.
     cost: usize,
     /// Peers that were awaited and have nothing waiting any more.
@@ -58,61 +71,27 @@ pub(crate) struct FairQueue {
     barriers: VecDeque<(u64, Request)>,
     /// The generation of the request that was taken last and is being served.
     taken: u64,
-}
-
-/// How many requests wait of each generation. Each barrier begins a new one.
-#[derive(Debug)]
-struct Generations {
-    first: u64,
-    waiting: VecDeque<usize>,
-}
-
-impl Generations {
-    /// One more of the present generation, which is returned.
-    fn add(&mut self) -> u64 {
-        if let Some(last) = self.waiting.back_mut() {
-            *last += 1;
-        }
-        self.first + self.waiting.len() as u64 - 1
-    }
-
-    /// One fewer.
-    fn remove(&mut self, generation: u64) {
-        let place = usize::try_from(generation - self.first).unwrap_or(usize::MAX);
-        if let Some(waiting) = self.waiting.get_mut(place) {
-            *waiting -= 1;
-        }
-        self.forget_served();
-    }
-
-    /// Ends the present generation, which is returned.
-    fn end(&mut self) -> u64 {
-        self.waiting.push_back(0);
-        self.forget_served();
-        self.first + self.waiting.len() as u64 - 2
-    }
-
-    fn forget_served(&mut self) {
-        while self.waiting.len() > 1 && self.waiting.front() == Some(&0) {
-            self.waiting.pop_front();
-            self.first += 1;
-        }
-    }
+    #[cfg(test)]
+    audit: audit::Audit,
 }
 
 impl FairQueue {
     pub(crate) fn new(hasher: RandomState) -> Self {
         Self {
-            sources: AHashMap::with_hasher(hasher),
+            sources: AHashMap::with_hasher(hasher.clone()),
             first: VecDeque::new(),
             round: VecDeque::new(),
             tickets: 0,
-            is_firsts_turn: false,
+            done: AHashMap::with_hasher(hasher.clone()),
+            rounds: 2,
+            round_ends: 1,
             cost: 0,
             drained: Vec::new(),
-            generations: Generations { first: 1, waiting: VecDeque::from([0]) },
+            generations: Generations::new(),
             barriers: VecDeque::new(),
             taken: 0,
+            #[cfg(test)]
+            audit: audit::Audit::default(),
         }
     }
 
@@ -161,15 +140,21 @@ impl FairQueue {
             credit: QUANTUM.cast_signed(),
             ticket: 0,
             is_first: false,
+            served_in: self.done.get(&peer).copied().unwrap_or(0),
             is_awaited: false,
         });
-        if source.ticket == 0 || (comes_first && !source.is_first) {
+        // Between two turns of another peer there is one of this, and so there must be a whole round
+        // between two of its own that both come before the other's.
+        let comes_first = comes_first && !source.is_first && source.served_in + 1 < self.rounds;
+        if source.ticket == 0 || comes_first {
             self.tickets += 1;
             (source.ticket, source.is_first) = (self.tickets, comes_first);
             let list = if comes_first { &mut self.first } else { &mut self.round };
             list.push_back((peer, self.tickets));
         }
         source.cost += cost;
+        #[cfg(test)]
+        self.audit.waits(peer);
         source.requests.push_back((self.generations.add(), request));
     }
 
@@ -188,7 +173,7 @@ impl FairQueue {
     /// The next request to serve. Say by [`FairQueue::served`] what that has cost, or put it back.
     pub(crate) fn take(&mut self) -> Option<Request> {
         if let Some((last, _)) = self.barriers.front()
-            && *last < self.generations.first
+            && self.generations.is_over(*last)
         {
             return self.barriers.pop_front().map(|(_, request)| request);
         }
@@ -197,11 +182,15 @@ impl FairQueue {
             let Some(source) = self.sources.get_mut(&peer) else { continue };
             if source.credit <= 0 {
                 source.credit += QUANTUM.cast_signed();
-                self.go_on();
+                self.end_turn(peer);
+                #[cfg(test)]
+                self.audit.passed(peer);
                 continue;
             }
             let (generation, request) = source.requests.pop_front()?;
             self.taken = generation;
+            #[cfg(test)]
+            self.audit.begin(peer);
             source.cost -= request.cost();
             self.cost -= request.cost();
             return Some(request);
@@ -219,6 +208,8 @@ impl FairQueue {
     fn charge(&mut self, peer: PeerId, cost: usize) {
         let Some(source) = self.sources.get_mut(&peer) else { return };
         source.credit -= cost.cast_signed();
+        #[cfg(test)]
+        self.audit.served(peer, cost, !source.requests.is_empty());
         if source.requests.is_empty() {
             if source.is_awaited {
                 self.drained.push(peer);
@@ -226,6 +217,8 @@ impl FairQueue {
             self.sources.remove(&peer);
             if self.sources.is_empty() {
                 self.give_back();
+            } else {
+                self.done.insert(peer, self.rounds);
             }
         }
     }
@@ -233,13 +226,14 @@ impl FairQueue {
     /// Puts back what was taken and can't be served yet: it stays the first of its peer, whose turn is
     /// over.
     pub(crate) fn put_back(&mut self, request: Request, cost: usize) {
-        let Some(source) = request.peer().and_then(|peer| self.sources.get_mut(&peer)) else {
-            return;
-        };
+        let Some(peer) = request.peer() else { return };
+        let Some(source) = self.sources.get_mut(&peer) else { return };
         source.cost += request.cost();
         self.cost += request.cost();
         source.requests.push_front((self.taken, request));
         source.credit = source.credit.min(0) - cost.cast_signed();
+        #[cfg(test)]
+        self.audit.put_back(peer, cost);
     }
 
     /// Drops what is of no use once a peer's session has ended.
@@ -262,26 +256,32 @@ impl FairQueue {
 
     /// The peer whose turn it is.
     fn next(&mut self) -> Option<PeerId> {
-        for _ in 0..2 {
-            let list = if self.is_firsts_turn { &mut self.first } else { &mut self.round };
-            while let Some(&(peer, ticket)) = list.front() {
-                if self.sources.get(&peer).is_some_and(|source| source.ticket == ticket) {
-                    return Some(peer);
+        loop {
+            let list = if self.first.is_empty() { &mut self.round } else { &mut self.first };
+            let &(peer, ticket) = list.front()?;
+            if self.sources.get(&peer).is_some_and(|source| source.ticket == ticket) {
+                if self.first.is_empty() && ticket >= self.round_ends {
+                    self.rounds += 1;
+                    let rounds = self.rounds;
+                    self.done.retain(|_, round| *round + 1 >= rounds);
+                    self.round_ends = self.tickets + 1;
                 }
-                list.pop_front();
+                return Some(peer);
             }
-            self.is_firsts_turn = !self.is_firsts_turn;
+            list.pop_front();
         }
-        None
     }
 
-    /// Ends the turn of a peer: it goes to the end of the round, and the other list has its turn.
-    fn go_on(&mut self) {
-        let list = if self.is_firsts_turn { &mut self.first } else { &mut self.round };
-        if let Some(ticket) = list.pop_front() {
-            list.push_back(ticket);
+    /// Ends the turn of a peer, which has its next one after all others.
+    fn end_turn(&mut self, peer: PeerId) {
+        let list = if self.first.is_empty() { &mut self.round } else { &mut self.first };
+        list.pop_front();
+        self.tickets += 1;
+        self.round.push_back((peer, self.tickets));
+        if let Some(source) = self.sources.get_mut(&peer) {
+            (source.ticket, source.is_first) = (self.tickets, false);
+            source.served_in = self.rounds;
         }
-        self.is_firsts_turn = !self.is_firsts_turn;
     }
 
     /// Gives back what a crowd has left behind.
@@ -289,120 +289,13 @@ impl FairQueue {
         const KEPT: usize = 64;
         self.first.clear();
         self.round.clear();
+        self.done.clear();
         if self.sources.capacity() > KEPT {
             self.sources.shrink_to(KEPT);
             self.first.shrink_to(KEPT);
             self.round.shrink_to(KEPT);
             self.drained.shrink_to(KEPT);
+            self.done.shrink_to(KEPT);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::ShardId;
-    use crate::table::Origin;
-    use crate::wire::Vni;
-
-    fn queue() -> FairQueue {
-        FairQueue::new(RandomState::with_seeds(1, 2, 3, 4))
-    }
-
-    fn pull(peer: u64, subscription: u32) -> Request {
-        Request::Pull { peer: PeerId(peer), vni: Vni(1), subscription }
-    }
-
-    fn subscribe(peer: u64) -> Request {
-        let origin = Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false };
-        Request::Subscribe { origin, vni: Vni(1), received: crate::ids::Moment(0) }
-    }
-
-    fn fence() -> Request {
-        Request::Confirm { epoch: 1 }
-    }
-
-    /// Whose request is served next, at a cost.
-    fn serve(queue: &mut FairQueue, cost: usize) -> Option<u64> {
-        let peer = queue.take()?.peer();
-        queue.served(peer, cost);
-        Some(peer.map_or(0, |peer| peer.0))
-    }
-
-    #[test]
-    fn a_peer_with_little_waits_for_one_quantum_of_each_other() {
-        let mut queue = queue();
-        for n in 0..1000 {
-            queue.push(pull(1, n));
-            queue.push(pull(2, n));
-        }
-        for _ in 0..10 {
-            serve(&mut queue, 1);
-        }
-        queue.push(pull(3, 0));
-        let before = std::iter::from_fn(|| serve(&mut queue, 1)).take_while(|peer| *peer != 3);
-        assert!(before.count() <= 2 * QUANTUM);
-    }
-
-    #[test]
-    fn who_costs_much_pays_for_it_with_its_next_turns() {
-        let mut queue = queue();
-        for n in 0..100 {
-            queue.push(pull(1, n));
-            queue.push(pull(2, n));
-        }
-        let (mut dear, mut cheap) = (0, 0);
-        for _ in 0..60 {
-            let peer = queue.take().and_then(|request| request.peer());
-            let (cost, total) =
-                if peer == Some(PeerId(1)) { (8 * QUANTUM, &mut dear) } else { (16, &mut cheap) };
-            queue.served(peer, cost);
-            *total += cost;
-        }
-        assert!(dear <= cheap + 9 * QUANTUM, "{dear} and {cheap}");
-    }
-
-    #[test]
-    fn subscribers_come_every_second_turn_but_not_before_what_they_sent() {
-        let mut queue = queue();
-        for peer in 1..=20 {
-            for n in 0..1000 {
-                queue.push(pull(peer, n));
-            }
-        }
-        queue.push(pull(21, 0));
-        queue.push(subscribe(21));
-        let served = std::iter::from_fn(|| serve(&mut queue, 1)).take_while(|peer| *peer != 21);
-        assert!(served.count() <= QUANTUM);
-        assert!(matches!(queue.take(), Some(Request::Subscribe { .. })));
-    }
-
-    #[test]
-    fn a_barrier_waits_for_what_was_there_and_holds_up_nothing() {
-        let mut queue = queue();
-        for n in 0..100 {
-            queue.push(pull(1, n));
-        }
-        queue.push(fence());
-        queue.push(pull(2, 0));
-        let served: Vec<u64> = std::iter::from_fn(|| serve(&mut queue, 1)).collect();
-        let place = |peer| served.iter().position(|served| *served == peer).unwrap();
-        assert!(place(2) < place(0), "{served:?}");
-        assert_eq!(served.iter().filter(|peer| **peer == 1).count(), 100);
-        assert_eq!(served.last(), Some(&0));
-    }
-
-    #[test]
-    fn an_ended_session_leaves_no_cost_and_no_barrier_waiting() {
-        let mut queue = queue();
-        for n in 0..100 {
-            queue.push(pull(1, n));
-        }
-        queue.push(fence());
-        queue.await_drained(PeerId(1));
-        queue.forget(PeerId(1));
-        assert_eq!((queue.cost(), queue.has(PeerId(1))), (0, false));
-        assert_eq!(serve(&mut queue, 1), Some(0));
-        assert!(queue.is_empty());
     }
 }
