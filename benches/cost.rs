@@ -1,14 +1,17 @@
-//! Instructions and cache misses of an update from read to write, counted by valgrind.
+//! Instructions and cache misses of an update from read to write, counted by valgrind, and a guard against
+//! more of them.
 //!
-//! Counts do not depend on what else the machine does. `cargo bench --bench cost` counts all workloads,
-//! `cargo bench --bench cost -- cold/` those with that in their names, and `--quick` leaves the cold ones out.
-//! Needs `valgrind`.
+//! Counts do not depend on what else the machine does, nor much on the machine: caches have fixed sizes, hashes
+//! fixed seeds, and the C library is told to copy memory as every x86-64 can. `cargo bench --bench cost` counts
+//! all workloads and fails when one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
+//! cold/` counts those with that in their names, `--quick` leaves the cold ones out, and `--set-limits` writes the
+//! limits anew: 5 % above what was counted. Needs `valgrind`.
 //!
 //! A workload's name is `cache/VNIs/subscribers of each/updates per read`. Hot tables have 1,000 routes, cold
 //! ones 400,000 that are taken from all over the table. Each route has a next hop of its own.
 
 use std::hint::black_box;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use metalbond::internals_for_benches::{Fleet, Shape};
 
@@ -16,8 +19,16 @@ use metalbond::internals_for_benches::{Fleet, Shape};
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a core has of a last cache that it shares: 4 MiB. The machine's own would make counts differ.
-const LAST_CACHE: &str = "--LL=4194304,16,64";
+/// The nearest caches, and what a core has of a last cache that it shares: 4 MiB. The machine's own would make
+/// counts differ.
+const CACHES: [&str; 3] = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=4194304,16,64"];
+/// Which of its ways to copy memory the C library must not choose: others have other counts.
+const COPIES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-ERMS,-FSRM";
+/// Where the limits are, and what they are.
+const LIMITS_AT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.limits");
+const LIMITS: &str = include_str!("cost.limits");
+/// How far limits lie above what was counted when they were set.
+const MARGIN: f64 = 1.05;
 /// Updates that are counted, at least.
 const UPDATES: u64 = 100_000;
 
@@ -40,7 +51,7 @@ const WORKLOADS: [Shape; 8] = [
     cold(2, 100),
 ];
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if let [flag, number] = &arguments[..]
         && flag == "--count"
@@ -49,26 +60,62 @@ fn main() {
         let mut fleet = Fleet::new(*shape);
         fleet.round();
         println!("updates {}", counted_rounds(&mut fleet));
-        return;
+        return ExitCode::SUCCESS;
     }
     if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("SKIPPED: no valgrind (Debian package valgrind)");
-        return;
+        eprintln!("SKIPPED cost: no valgrind (Debian package valgrind)");
+        let is_strict = std::env::var_os("METALBOND_TEST_STRICT").is_some_and(|it| !it.is_empty());
+        return if is_strict { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
-    let is_quick = arguments.iter().any(|word| word == "--quick");
+    let has = |flag: &str| arguments.iter().any(|word| word == flag);
     let wanted: Vec<_> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
-    println!("{:24} {:>14} {:>14}", "workload", "instructions", "misses (LL)");
+    println!("{:16} {:>14} {:>14}   limits", "workload", "instructions", "misses (LL)");
+    let (mut limits, mut has_failed) = (String::new(), false);
     for (at, shape) in WORKLOADS.iter().enumerate() {
         let name = name(shape);
-        // Cold tables take minutes to load under valgrind.
-        if is_quick && shape.is_scattered {
+        let is_wanted = wanted.is_empty() || wanted.iter().any(|part| name.contains(*part));
+        // Cold tables take a minute each to load under valgrind.
+        let is_left_out = !is_wanted || has("--quick") && shape.is_scattered;
+        if is_left_out && !has("--set-limits") {
             continue;
         }
-        if wanted.is_empty() || wanted.iter().any(|part| name.contains(*part)) {
-            let (instructions, misses) = count(at);
-            println!("{name:24} {instructions:14.0} {misses:14.2}");
-        }
+        let (instructions, misses) = count(at);
+        let (most_instructions, most_misses) = limit(&name);
+        println!(
+            "{name:16} {instructions:14.0} {misses:14.2}   {most_instructions:.0} {most_misses:.2}"
+        );
+        // The limits are of x86-64 code.
+        let is_too_much = instructions > most_instructions || misses > most_misses;
+        has_failed |= is_too_much && cfg!(target_arch = "x86_64");
+        let set = (instructions * MARGIN, misses * MARGIN);
+        limits += &format!("{name:16} {:14.0} {:14.2}\n", set.0, set.1);
     }
+    if has("--set-limits") {
+        let text = format!("{}{limits}", head());
+        std::fs::write(LIMITS_AT, text).expect("the limits can be written");
+    } else if has_failed {
+        eprintln!(
+            "An update costs more than benches/cost.limits allows. Find out why. If the cost has to be, \
+             run `cargo bench --bench cost -- --set-limits` and say in the commit what it buys."
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// The comment that the limits begin with.
+fn head() -> String {
+    let comment = LIMITS.lines().take_while(|line| line.starts_with('#'));
+    comment.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// How many instructions and misses a workload may cost. Without limits, any number.
+fn limit(workload: &str) -> (f64, f64) {
+    let mut lines = LIMITS.lines().map(|line| line.split_whitespace());
+    let numbers = lines.find_map(|mut words| (words.next() == Some(workload)).then_some(words));
+    let mut numbers = numbers.into_iter().flatten().filter_map(|word| word.parse().ok());
+    let mut next = || numbers.next().unwrap_or(f64::INFINITY);
+    (next(), next())
 }
 
 fn name(shape: &Shape) -> String {
@@ -90,7 +137,9 @@ fn counted_rounds(fleet: &mut Fleet) -> u64 {
 /// Instructions and misses of the last cache per update of a workload.
 fn count(workload: usize) -> (f64, f64) {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--collect-atstart=no", "--cache-sim=yes", LAST_CACHE])
+        .env("GLIBC_TUNABLES", COPIES)
+        .args(["--tool=callgrind", "--collect-atstart=no", "--cache-sim=yes"])
+        .args(CACHES)
         .args(["--toggle-collect=*counted_rounds*", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().expect("a name of this program"))
         .args(["--count", &workload.to_string()])

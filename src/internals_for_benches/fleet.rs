@@ -1,5 +1,7 @@
 //! A shard of a fleet: many VNIs with few subscribers each, and a next hop of its own for each route.
 
+use std::time::Duration;
+
 use super::shards::{NOW, connect, take_writes};
 use super::{Route, own_routes, window};
 use crate::ids::ShardId;
@@ -36,7 +38,7 @@ impl Fleet {
     /// A fleet whose subscribers are in sync.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        let settings = Settings { batch_delay: std::time::Duration::ZERO, ..Settings::default() };
+        let settings = Settings { batch_delay: Duration::ZERO, ..Settings::default() };
         let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
         let (mut publishers, mut reads) = (Vec::new(), Vec::new());
         let routes = own_routes(shape.routes);
@@ -52,13 +54,15 @@ impl Fleet {
                 shard.received(NOW, slot, &subscribe);
             }
             let order = order(&routes, shape.is_scattered);
-            for part in order.chunks(1000) {
+            // In another order than they change later: what was announced together is not in one cache.
+            for part in routes.chunks(1000) {
                 shard.received(NOW, publisher, &window(vni, Action::Add, part));
                 settle(&mut shard);
             }
             reads.push(flaps(vni, &order, shape.updates));
         }
         settle(&mut shard);
+        rest(&mut shard);
         Self { shard, publishers, reads, next: 0, shape }
     }
 
@@ -101,6 +105,14 @@ fn order(routes: &[Route], is_scattered: bool) -> Vec<Route> {
 
 fn divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { divisor(b, a % b) }
+}
+
+/// Some seconds pass: chunks of the first dumps are forgotten, and the journal that they kept.
+fn rest(shard: &mut Shard) {
+    for turn in 0..4000 {
+        shard.turn(NOW + Duration::from_secs(2) + Duration::from_millis(turn));
+    }
+    settle(shard);
 }
 
 fn settle(shard: &mut Shard) {

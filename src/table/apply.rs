@@ -4,7 +4,7 @@
 //! a few times, and those that do not depend on each other wait together.
 
 use super::journal::{Journal, View};
-use super::rib::Found;
+use super::rib::{Found, Lookup};
 use super::vnet::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop};
 
@@ -33,11 +33,11 @@ impl Vnet {
     /// Announcements and withdrawals by a member, in order.
     pub(crate) fn update_all(&mut self, member: u32, updates: &[Announcement]) -> Applied {
         let mut applied = Applied::default();
-        let mut found = [Found::default(); TOGETHER];
+        let mut lookup = Lookup::new();
         let sole = View::sole(member, self.members[member as usize].origin.is_server);
         for updates in updates.chunks(TOGETHER) {
-            self.routes.find_all(updates, &mut found);
-            for (update, found) in updates.iter().zip(&found) {
+            self.routes.find_all(updates, &mut lookup);
+            for (update, found) in updates.iter().zip(lookup.found()) {
                 let usual =
                     found.route().and_then(|route| self.update_usual(member, sole, update, route));
                 match usual.unwrap_or_else(|| self.update_found(member, update, found)) {
@@ -60,14 +60,17 @@ impl Vnet {
         hop: &NextHop,
     ) -> Outcome {
         let update = Announcement { action, destination: *destination, next_hop: *hop };
-        let mut found = [Found::default()];
-        self.routes.find_all(&[update], &mut found);
-        self.update_found(member, &update, &found[0])
+        match self.update_all(member, &[update]) {
+            Applied { change: 1, .. } => Outcome::Added,
+            Applied { change: -1, .. } => Outcome::Removed,
+            _ => Outcome::Ignored,
+        }
     }
 
     /// One of them. Nothing is freed between the lookup and this, but the route may have come
     /// meanwhile.
-    fn update_found(&mut self, member: u32, update: &Announcement, found: &Found) -> Outcome {
+    #[inline(never)]
+    fn update_found(&mut self, member: u32, update: &Announcement, found: Found) -> Outcome {
         let Announcement { action, destination, next_hop } = update;
         match action {
             Action::Add => self.announce(member, destination, next_hop, found),
@@ -85,7 +88,7 @@ impl Vnet {
         member: u32,
         destination: &Destination,
         hop: &NextHop,
-        found: &Found,
+        found: Found,
     ) -> Outcome {
         let Some(route) = found.route().or_else(|| {
             let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
@@ -102,7 +105,7 @@ impl Vnet {
         let after = if before.is_announced() {
             View::many(before.has_client() || !is_server)
         } else {
-            self.link(route, member);
+            self.enlist(route, member);
             View::sole(member, is_server)
         };
         self.members[member as usize].routes += 1;

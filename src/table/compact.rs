@@ -12,7 +12,6 @@
 
 use super::journal::Journal;
 use super::member::Subscription;
-use super::slab::NONE;
 use super::vnet::Vnet;
 
 /// Changes of other routes of a destination that are passed over in search of the same route's. What is
@@ -124,10 +123,10 @@ impl Vnet {
             && !marks.is_walked(at)
             && self.view(entry.route) == before
         {
-            let is_tombstone = route.primary == NONE;
+            let is_tombstone = !route.is_announced();
             self.journal.remove(at);
             if is_tombstone {
-                self.routes.free(entry.route);
+                self.free_route(entry.route);
             }
         }
         cost

@@ -130,7 +130,7 @@ impl Vnet {
                 return None;
             }
             if let Some(member) = announcer
-                && route.primary != member
+                && route.primary() != Some(member)
                 && !self.routes.is_further(place, member)
             {
                 return None;
@@ -273,8 +273,8 @@ impl Vnet {
     }
 
     fn announcers(&self, place: u32) -> impl Iterator<Item = PeerId> + '_ {
-        let primary = self.routes.route(place).primary;
-        let all = std::iter::once(primary).chain(self.routes.further_of(place));
+        let primary = self.routes.route(place).primary();
+        let all = primary.into_iter().chain(self.routes.further_of(place));
         let all: smallvec::SmallVec<[u32; 4]> = all.take(CHAIN_MAX).collect();
         all.into_iter().map(|member| self.members[member as usize].origin.peer)
     }

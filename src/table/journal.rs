@@ -71,6 +71,13 @@ impl Entry {
     /// What is where an entry was taken out.
     pub(super) const NOTHING: Self = Self { route: NONE, before: View::NOBODY, prev: 0, next: 0 };
 
+    /// Whether its destination changed neither before it, back to `since`, nor after. It is the one at
+    /// `position`.
+    #[inline]
+    pub(crate) fn is_lone(&self, position: u64, since: u64) -> bool {
+        self.next == 0 && (self.prev == 0 || position - u64::from(self.prev) < since)
+    }
+
     /// Whether it was taken out.
     #[inline]
     pub(super) fn is_nothing(&self) -> bool {
@@ -127,6 +134,14 @@ impl Journal {
         self.pages.get(self.page(position))?.get(Page::offset(position))
     }
 
+    /// The entries from a position on whose positions follow each other, as far as they are in one piece of
+    /// memory; none if there is none at this position, or for a page of which most is gone.
+    #[inline]
+    pub(crate) fn run(&self, position: u64) -> &[Entry] {
+        let page = self.pages.get(self.page(position));
+        page.map_or(&[], |page| page.run(Page::offset(position)))
+    }
+
     /// The first position from one on that has an entry.
     pub(crate) fn next_held(&self, position: u64) -> Option<u64> {
         let from = position.max(self.base);
@@ -139,14 +154,6 @@ impl Journal {
             offset = 0;
         }
         None
-    }
-
-    /// The entry at a position if its destination changed neither before it, back to `since`, nor after.
-    #[inline]
-    pub(crate) fn lone(&self, position: u64, since: u64) -> Option<Entry> {
-        let entry = self.at(position);
-        let goes_back = entry.prev != 0 && position - u64::from(entry.prev) >= since;
-        (entry.next == 0 && !goes_back).then_some(entry)
     }
 
     /// The previous change of the same destination, if the journal still holds it.
@@ -166,23 +173,65 @@ impl Journal {
     /// Appends a change whose destination last changed at `prev`.
     pub(crate) fn push(&mut self, route: u32, before: View, prev: Option<u64>) -> u64 {
         let position = self.head;
-        if self.pages.is_empty() {
-            self.first = position / Page::POSITIONS;
-            self.pages.push_back(Page::beginning_at(Page::offset(position)));
-        } else if Page::offset(position) == 0 {
-            self.pages.push_back(Page::after_another());
-        }
         let prev = prev.filter(|&p| p >= self.base).map_or(0, |p| {
             let distance = distance(p, position);
             self.edit(p, |entry| entry.next = distance);
             distance
         });
+        self.push_entry(Entry { route, before, prev, next: 0 });
+        position
+    }
+
+    /// Appends a change of a route that is its destination's only one and whose newest change had this
+    /// stamp. Returns that change's position, if it is held. `None`, and nothing is appended, when it is
+    /// not before `open`.
+    #[inline]
+    pub(crate) fn push_lone(
+        &mut self,
+        route: u32,
+        before: View,
+        stamp: u32,
+        open: u64,
+    ) -> Option<Option<u64>> {
+        let position = self.head;
+        let mut prev = 0;
+        let mut last = self.position(stamp);
+        if let Some(at) = last {
+            let page = self.page(at);
+            let entry = self.pages.get_mut(page).and_then(|page| page.get_mut(Page::offset(at)));
+            match entry.filter(|entry| entry.route == route) {
+                Some(_) if at >= open => return None,
+                Some(entry) => {
+                    prev = distance(at, position);
+                    entry.next = prev;
+                }
+                None => last = None,
+            }
+        }
+        self.push_entry(Entry { route, before, prev, next: 0 });
+        Some(last)
+    }
+
+    #[inline]
+    fn push_entry(&mut self, entry: Entry) {
+        if Page::offset(self.head) == 0 || self.pages.is_empty() {
+            self.add_page();
+        }
         if let Some(page) = self.pages.back_mut() {
-            page.push(Entry { route, before, prev, next: 0 });
+            page.push(entry);
         }
         self.head += 1;
         self.len += 1;
-        position
+    }
+
+    #[cold]
+    fn add_page(&mut self) {
+        if self.pages.is_empty() {
+            self.first = self.head / Page::POSITIONS;
+            self.pages.push_back(Page::beginning_at(Page::offset(self.head)));
+        } else {
+            self.pages.push_back(Page::after_another());
+        }
     }
 
     /// Takes an entry out, which must be held, and links its neighbours of the same destination.

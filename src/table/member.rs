@@ -43,17 +43,25 @@ pub(crate) struct Member {
     pub(crate) subscribed: Moment,
     /// Its place in the list of members that are behind, while it is.
     pub(crate) behind_at: usize,
-    /// Head of the list of routes whose primary announcer this is.
+    /// Head of the list of routes whose primary announcer this is, or was last.
     pub(crate) first: u32,
     /// Head of the list of routes that it announces beside their primary announcer.
     pub(crate) further: u32,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
+    /// Whether it is noted as one that may be of no use any more.
+    pub(crate) is_idle: bool,
     /// The journal may mention it before this position, although it may have left before.
     pub(crate) mentioned: u64,
 }
 
 impl Member {
+    /// Whether it neither announces nor subscribes.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.routes == 0 && matches!(self.subscription, Subscription::None)
+    }
+
     pub(crate) fn new(origin: Origin) -> Self {
         Self {
             origin,
@@ -64,6 +72,7 @@ impl Member {
             first: NONE,
             further: NONE,
             routes: 0,
+            is_idle: false,
             mentioned: 0,
         }
     }

@@ -6,13 +6,11 @@
 
 use smallvec::SmallVec;
 
-use super::apply::Announcement;
 use super::member::{Origin, Subscription};
-use super::rib::Found;
 use super::vnet::Vnet;
 use super::{Bounds, Size, Slice, SubscriptionState, VniInfo};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::wire::{Action, Destination, NextHop, Vni};
+use crate::wire::{Destination, NextHop, Vni};
 
 /// Members and routes that are packed, at most: packing more would save less and cost a longer moment.
 const MOST: usize = 16;
@@ -74,7 +72,7 @@ impl Packed {
         };
         let route = |place: u32| {
             let route = vnet.routes.at(place).filter(|route| route.is_announced())?;
-            let primary = std::iter::once(route.primary);
+            let primary = route.primary().into_iter();
             let announcers = primary.chain(vnet.routes.further_of(place));
             Some(Route {
                 destination: *route.destination(),
@@ -173,11 +171,8 @@ impl Vnet {
     fn take_back(&mut self, route: &Route, stamp: u64) {
         let Route { destination, next_hop, announcers, .. } = route;
         let (destination, next_hop) = (*destination, *next_hop);
-        let update = Announcement { action: Action::Add, destination, next_hop };
-        let mut found = [Found::default()];
-        self.routes.find_all(&[update], &mut found);
         let stamp = super::journal::Journal::stamp(stamp);
-        let hash = found[0].hash();
+        let hash = self.routes.hash_of(&destination);
         let place = self.routes.find_or_insert(hash, &destination, &next_hop, stamp);
         let Some(place) = place else { return };
         for &member in announcers {
@@ -188,7 +183,7 @@ impl Vnet {
             entry.routes += 1;
             self.routes.add_announcer(place, member, is_server, &mut entry.further);
             if is_first {
-                self.link(place, member);
+                self.enlist(place, member);
             }
         }
         self.routes.set_changed(place, stamp);

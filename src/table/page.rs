@@ -52,17 +52,30 @@ impl Page {
     /// Changes an entry, if it is held.
     #[inline]
     pub(super) fn edit(&mut self, offset: u16, edit: impl FnOnce(&mut Entry)) {
-        let entry = match self {
+        if let Some(entry) = self.get_mut(offset) {
+            edit(entry);
+        }
+    }
+
+    /// The entries from an offset on, if all are in one piece.
+    #[inline]
+    pub(super) fn run(&self, offset: u16) -> &[Entry] {
+        let Self::Dense { start, entries, .. } = self else { return &[] };
+        let rest = offset.checked_sub(*start).and_then(|at| entries.get(usize::from(at)..));
+        rest.unwrap_or_default()
+    }
+
+    /// The entry at an offset, which may be one that was taken out.
+    #[inline]
+    pub(super) fn get_mut(&mut self, offset: u16) -> Option<&mut Entry> {
+        match self {
             Self::Dense { start, entries, .. } => {
-                offset.checked_sub(*start).and_then(|at| entries.get_mut(usize::from(at)))
+                entries.get_mut(usize::from(offset.checked_sub(*start)?))
             }
             Self::Sparse { entries, .. } => {
-                let at = entries.binary_search_by_key(&offset, |(offset, _)| *offset);
-                at.ok().and_then(|at| entries.get_mut(at)).map(|(_, entry)| entry)
+                let at = entries.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
+                entries.get_mut(at).map(|(_, entry)| entry)
             }
-        };
-        if let Some(entry) = entry {
-            edit(entry);
         }
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::batch::{Audience, BatchBuilder, Change, FRAME};
 use super::journal::View;
-use super::slab::NONE;
 use super::vnet::{Pin, Vnet};
 use crate::ids::PeerId;
 use crate::wire::Action;
@@ -25,25 +24,21 @@ impl Vnet {
             let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;
             let mut builder = BatchBuilder::new(self.vni, audience, capacity);
             let mut group = Vec::new();
-            for at in start..end {
-                if let Some(entry) = self.journal.lone(at, start)
-                    && self.emit_usual(&mut builder, entry.route, entry.before)
-                {
-                    continue;
+            let mut at = start;
+            while at < end {
+                let run = self.journal.run(at);
+                for (position, entry) in (at..).zip(run) {
+                    let is_done = entry.is_lone(position, start)
+                        && self.emit_usual(&mut builder, entry.route, entry.before);
+                    if !is_done {
+                        self.emit_unusual(&mut builder, &mut group, start, position);
+                    }
                 }
-                if self.journal.prev(at).is_some_and(|prev| prev >= start) {
-                    continue; // went with the first change of its destination
+                at += run.len() as u64;
+                if run.is_empty() {
+                    self.emit_unusual(&mut builder, &mut group, start, at);
+                    at += 1;
                 }
-                let entry = self.journal.at(at);
-                group.clear();
-                group.push((entry.route, entry.before));
-                let mut next = self.journal.next(at);
-                while let Some(at) = next {
-                    let entry = self.journal.at(at);
-                    group.push((entry.route, entry.before));
-                    next = self.journal.next(at);
-                }
-                self.emit(&mut builder, &group);
             }
             if let Some(mut batch) = builder.finish(start, self.latest_prev) {
                 batch.received = self.open_since;
@@ -57,14 +52,37 @@ impl Vnet {
         self.latest_prev = None;
     }
 
+    /// Encodes all changes of a destination from `start` on when the one at `at` is the first of them.
+    #[cold]
+    fn emit_unusual(
+        &self,
+        builder: &mut BatchBuilder,
+        group: &mut Vec<(u32, View)>,
+        start: u64,
+        at: u64,
+    ) {
+        let went_earlier = self.journal.prev(at).is_some_and(|prev| prev >= start);
+        if went_earlier || self.journal.get(at).is_none() {
+            return; // with the first change of its destination, or nothing is here
+        }
+        group.clear();
+        let mut next = Some(at);
+        while let Some(at) = next {
+            let entry = self.journal.at(at);
+            group.push((entry.route, entry.before));
+            next = self.journal.next(at);
+        }
+        self.emit(builder, group);
+    }
+
     /// Encodes the only change of a destination if it is a usual one; see `usual`.
     #[inline]
     fn emit_usual(&self, builder: &mut BatchBuilder, route: u32, before: View) -> bool {
         let entry = self.routes.route(route);
         let Some(hop) = entry.plain_hop().filter(|_| entry.is_usual()) else { return false };
-        let (action, member) = match (entry.primary, before.sole_member()) {
-            (NONE, Some(member)) => (Action::Remove, member),
-            (member, None) if member != NONE && !before.is_announced() => (Action::Add, member),
+        let (action, member) = match (entry.primary(), before.sole_member()) {
+            (None, Some(member)) => (Action::Remove, member),
+            (Some(member), None) if !before.is_announced() => (Action::Add, member),
             _ => return false,
         };
         let origin = &self.members[member as usize].origin;

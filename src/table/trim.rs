@@ -6,7 +6,6 @@
 use super::bounds::Bounds;
 use super::journal::Journal;
 use super::member::{Origin, Subscription};
-use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 
@@ -62,8 +61,8 @@ impl Vnet {
         for _ in 0..portion {
             let Some((position, entry)) = self.journal.pop_before(self.needless) else { break };
             let route = self.routes.route(entry.route);
-            if route.primary == NONE && route.changed == Journal::stamp(position) {
-                self.routes.free(entry.route);
+            if !route.is_announced() && route.changed == Journal::stamp(position) {
+                self.free_route(entry.route);
             }
         }
         // A journal that grows by one entry for each that is looked at would never be done.

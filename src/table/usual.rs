@@ -7,8 +7,6 @@
 
 use super::apply::Announcement;
 use super::journal::{Journal, View};
-use super::member::Subscription;
-use super::slab::NONE;
 use super::vnet::{Outcome, Vnet};
 use crate::wire::Action;
 
@@ -25,52 +23,43 @@ impl Vnet {
     ) -> Option<Outcome> {
         let Self { routes, journal, members, open, .. } = self;
         let removes = update.action == Action::Remove;
-        let (was, is) = if removes { (member, NONE) } else { (NONE, member) };
-        let entry = routes.route_mut(route);
-        if !entry.is_usual() || entry.primary != was {
+        let before = if removes { sole } else { View::NOBODY };
+        let position = journal.head();
+        let mut appended = None;
+        let is_usual = routes.toggle(route, member, removes, |changed| {
+            appended = journal.push_lone(route, before, changed, *open);
+            if appended.is_some() { Journal::stamp(position) } else { changed }
+        });
+        if !is_usual {
             return None;
         }
-        let last = journal.position(entry.changed);
-        let last = last.filter(|&position| journal.at(position).route == route);
-        let is_open = last.is_some_and(|position| position >= *open);
-        if !is_open {
-            entry.changed = Journal::stamp(journal.head());
-        }
         let announcer = &mut members[member as usize];
-        routes.hand_over(route, is, &mut announcer.first);
         if removes {
             announcer.routes -= 1;
-            if announcer.routes == 0 && matches!(announcer.subscription, Subscription::None) {
-                self.idle.push(member);
+            if announcer.routes == 0 {
+                self.note_idle(member);
             }
         } else {
             announcer.routes += 1;
         }
-        if is_open {
-            self.coalesced += 1;
-        } else {
-            self.append(route, if removes { sole } else { View::NOBODY }, last);
-            self.seal_if_full();
+        match appended {
+            Some(prev) => self.appended(position, prev),
+            None => self.coalesced += 1,
         }
         Some(if removes { Outcome::Removed } else { Outcome::Added })
     }
 
-    /// Appends a change to the journal whose destination last changed at `prev`, before the open batch
-    /// if at all.
+    /// A change was appended to the journal whose destination last changed at `prev`. Seals when the open
+    /// batch is full: who appends says first what else there is to say of the change.
     #[inline]
-    pub(super) fn append(&mut self, route: u32, before: View, prev: Option<u64>) -> u64 {
-        if self.journal.head() == self.open {
+    pub(super) fn appended(&mut self, position: u64, prev: Option<u64>) {
+        if position == self.open {
             self.open_since = self.clock;
         }
         if let Some(prev) = prev.filter(|&p| p < self.open) {
             self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
         }
-        self.journal.push(route, before, prev)
-    }
-
-    #[inline]
-    pub(super) fn seal_if_full(&mut self) {
-        if self.journal.head() - self.open >= self.bounds.seal_at {
+        if position + 1 - self.open >= self.bounds.seal_at {
             self.seal();
         }
     }

@@ -38,6 +38,9 @@ pub(crate) struct Left {
     pub(crate) routes: u32,
 }
 
+/// Members that may be of no use any more and are looked at at once.
+const IDLE_AT_ONCE: usize = 1024;
+
 /// Batches that subscribers need not have taken before more is withdrawn.
 const AHEAD: usize = 4;
 
@@ -70,7 +73,7 @@ pub(crate) struct Vnet {
     /// The same, by peer.
     left: AHashMap<PeerId, u32>,
     /// Members that announced their last route and are perhaps no longer any use.
-    pub(super) idle: Vec<u32>,
+    idle: VecDeque<u32>,
     /// Members that are behind.
     pub(super) behind: Vec<u32>,
     /// In-sync subscribers per shard: clients, servers.
@@ -112,7 +115,7 @@ impl Vnet {
             by_peer: AHashMap::with_hasher(hasher.clone()),
             leaving: Vec::new(),
             left: AHashMap::with_hasher(hasher),
-            idle: Vec::new(),
+            idle: VecDeque::new(),
             behind: Vec::new(),
             in_sync: Vec::new(),
             pins: VecDeque::new(),
@@ -166,7 +169,8 @@ impl Vnet {
 
     /// Whether there is anything to trim or withdraw.
     pub(crate) fn lingers(&self) -> bool {
-        self.journal.len() > 0 || !self.leaving.is_empty() || !self.cache.is_empty()
+        let has_idle = !self.idle.is_empty() && !self.by_peer.is_empty();
+        self.journal.len() > 0 || has_idle || !self.leaving.is_empty() || !self.cache.is_empty()
     }
 
     /// How many in-sync subscribers a shard holds.
@@ -367,37 +371,29 @@ impl Vnet {
         let before = self.view(route);
         let mut after = View::NOBODY;
         if before.sole_member() == Some(member) {
-            self.unlink(route, member);
-            self.routes.replace_primary(route, NONE);
+            self.routes.retract(route);
         } else {
             if !self.withdraw_one_of_several(route, member) {
                 return false;
             }
             after = self.view(route);
         }
-        let entry = &mut self.members[member as usize];
-        entry.routes -= 1;
-        if entry.routes == 0 && matches!(entry.subscription, Subscription::None) {
-            self.idle.push(member);
-        }
+        self.members[member as usize].routes -= 1;
+        self.note_idle(member);
         self.changed(route, before, after);
         true
     }
 
     /// Takes a member from the announcers of a route that others announce as well, or others only.
     fn withdraw_one_of_several(&mut self, route: u32, member: u32) -> bool {
-        if self.routes.route(route).primary != member {
+        if self.routes.route(route).primary() != Some(member) {
             let list = &mut self.members[member as usize].further;
             return self.routes.remove_further(route, member, list);
         }
-        self.unlink(route, member);
-        let successor = self.routes.further_of(route).next();
-        self.routes.replace_primary(route, successor.unwrap_or(NONE));
-        if let Some(successor) = successor {
-            let list = &mut self.members[successor as usize].further;
-            self.routes.remove_further(route, successor, list);
-            self.link(route, successor);
-        }
+        let Some(successor) = self.routes.further_of(route).next() else { return false };
+        let list = &mut self.members[successor as usize].further;
+        self.routes.remove_further(route, successor, list);
+        self.enlist(route, successor);
         true
     }
 
@@ -405,12 +401,19 @@ impl Vnet {
     fn withdraw_some(&mut self, member: u32, mut budget: usize) -> usize {
         while budget > 0 {
             let entry = &self.members[member as usize];
-            let route = match entry.first {
+            match entry.first {
                 NONE if entry.further == NONE => break,
-                NONE => self.routes.first_further(entry.further),
-                first => first,
-            };
-            self.withdraw(route, member);
+                NONE => {
+                    let route = self.routes.first_further(entry.further);
+                    self.withdraw(route, member);
+                }
+                route => {
+                    if self.routes.route(route).is_announced() {
+                        self.withdraw(route, member);
+                    }
+                    self.delist(route, Some(member));
+                }
+            }
             budget -= 1;
         }
         budget
@@ -421,14 +424,30 @@ impl Vnet {
         self.retire(member);
     }
 
+    /// Notes that a member may have announced its last route.
+    #[inline]
+    pub(super) fn note_idle(&mut self, member: u32) {
+        let entry = &mut self.members[member as usize];
+        if entry.is_unused() && !std::mem::replace(&mut entry.is_idle, true) {
+            self.idle.push_back(member);
+        }
+    }
+
     /// Lets go of members that neither announce nor subscribe any more. Not in the middle of a run
-    /// of updates, which know their member by its number.
+    /// of updates, which know their member by its number. Those stay that list routes still: most who
+    /// withdraw everything announce it again soon.
     pub(super) fn retire_idle(&mut self) {
-        for member in std::mem::take(&mut self.idle) {
-            let entry = &self.members[member as usize];
-            let is_idle = entry.routes == 0 && matches!(entry.subscription, Subscription::None);
+        for _ in 0..self.idle.len().min(IDLE_AT_ONCE) {
+            let Some(member) = self.idle.pop_front() else { return };
+            let entry = &mut self.members[member as usize];
+            let is_unused = entry.is_unused();
+            if is_unused && entry.first != NONE {
+                self.idle.push_back(member);
+                continue;
+            }
+            entry.is_idle = false;
             let peer = entry.origin.peer;
-            if is_idle && self.by_peer.get(&peer) == Some(&member) {
+            if is_unused && self.by_peer.get(&peer) == Some(&member) {
                 self.by_peer.remove(&peer);
                 self.retire(member);
             }
@@ -440,15 +459,27 @@ impl Vnet {
         self.free.push_back((self.journal.head(), member));
     }
 
-    /// Puts a route into its primary announcer's list.
-    pub(super) fn link(&mut self, route: u32, member: u32) {
-        self.routes.link(route, &mut self.members[member as usize].first);
+    /// Makes a member a route's primary announcer, and puts the route into its list.
+    pub(super) fn enlist(&mut self, route: u32, member: u32) {
+        let lister = self.routes.route(route).lister();
+        if lister == Some(member) {
+            return self.routes.restore(route);
+        }
+        self.delist(route, lister);
+        self.routes.link(route, member, &mut self.members[member as usize].first);
     }
 
-    fn unlink(&mut self, route: u32, member: u32) {
-        let entry = self.routes.route(route);
-        let (next, prev) = (entry.list_next, entry.list_prev);
-        self.routes.unlink(next, prev, &mut self.members[member as usize].first);
+    /// Takes a route out of a member's list, if it is there.
+    fn delist(&mut self, route: u32, member: Option<u32>) {
+        if let Some(member) = member.filter(|_| self.routes.route(route).lister() == member) {
+            self.routes.unlink(route, &mut self.members[member as usize].first);
+        }
+    }
+
+    /// Forgets a tombstone that the journal no longer mentions.
+    pub(super) fn free_route(&mut self, route: u32) {
+        self.delist(route, self.routes.route(route).lister());
+        self.routes.free(route);
     }
 
     /// The newest change of a route's destination, if the journal holds it.
@@ -475,8 +506,8 @@ impl Vnet {
             return; // the open batch has it already, with what it was before all of this
         }
         let prev = self.last_change(route);
-        let position = self.append(route, before, prev);
+        let position = self.journal.push(route, before, prev);
         self.routes.set_changed(route, Journal::stamp(position));
-        self.seal_if_full();
+        self.appended(position, prev);
     }
 }

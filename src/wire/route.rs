@@ -98,12 +98,10 @@ impl Destination {
     /// All of it as words: the address, and the rest.
     #[inline]
     pub(crate) fn words(&self) -> ([u64; 2], u16) {
-        let half = |at: usize| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&self.addr[at..at + 8]);
-            u64::from_ne_bytes(half)
-        };
-        ([half(0), half(8)], u16::from_ne_bytes([self.version as u8, self.prefix_len]))
+        let addr = u128::from_ne_bytes(self.addr);
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let halves = [addr as u64, (addr >> 64) as u64];
+        (halves, u16::from_ne_bytes([self.version as u8, self.prefix_len]))
     }
 
     /// The address family.

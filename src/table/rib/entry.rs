@@ -5,6 +5,10 @@ use crate::table::announcers::Further;
 use crate::table::slab::{NONE, Vacancy};
 use crate::wire::{Destination, IpVersion};
 
+/// In a lister's number: it has withdrawn the route, which stays in its list. Most routes that are withdrawn
+/// come back or are freed soon; until then their neighbours, which are in no cache, need not be touched.
+pub(super) const GONE: u32 = 1 << 31;
+
 /// A route with all that an update of it reads or changes: 64 bytes, so that one wait for memory brings
 /// it. A large table's routes are in no cache.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +24,10 @@ pub(crate) struct Entry {
     pub(super) group: u32,
     /// Who announces it beside its primary announcer.
     pub(super) further: Further,
-    /// The announcer whose list this route is in; `NONE` for a tombstone.
-    pub(crate) primary: u32,
-    /// Neighbours in that announcer's list.
+    /// The member whose list this route is in, with [`GONE`] if it announces the route no more; `NONE`
+    /// for a tombstone that is in nobody's list.
+    pub(super) lister: u32,
+    /// Neighbours in that member's list.
     pub(crate) list_next: u32,
     pub(crate) list_prev: u32,
     /// Stamp of this route's newest journal entry.
@@ -49,8 +54,21 @@ impl Entry {
     }
 
     /// Whether somebody announces the route that is here.
+    #[inline]
     pub(crate) fn is_announced(&self) -> bool {
-        self.primary != NONE
+        self.lister & GONE == 0
+    }
+
+    /// The primary announcer.
+    #[inline]
+    pub(crate) fn primary(&self) -> Option<u32> {
+        self.is_announced().then_some(self.lister)
+    }
+
+    /// The member whose list it is in: its primary announcer, or who was that last.
+    #[inline]
+    pub(crate) fn lister(&self) -> Option<u32> {
+        (self.lister != NONE).then_some(self.lister & !GONE)
     }
 
     /// Whether it has several announcers.

@@ -4,7 +4,7 @@
 //! route its *primary* announcer, with [`Announcers`] for those that have more. The routes of a primary
 //! announcer form a list through the entries, so that a dead peer's routes are found without a search.
 //! Destinations with several routes have a [`Group`]. A route nobody announces stays as a *tombstone* while
-//! the journal still mentions it.
+//! the journal still mentions it, in the list of the announcer that it had last: most come back.
 //!
 //! Looking up a route waits for memory twice: for the index and for the entry. Resident cost: 74 to 78 bytes
 //! a route with a destination of its own, and 24 for each further announcer.
@@ -20,12 +20,12 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use entry::Entry;
-use entry::State;
+use entry::{GONE, State};
 use groups::{FEW, Group};
 use hash::DestinationHash;
 use hops::HopTable;
 pub(super) use index::Index;
-pub(crate) use updates::Found;
+pub(crate) use updates::{Found, Lookup};
 
 use super::announcers::{Announcers, Further};
 use super::journal::View;
@@ -100,11 +100,6 @@ impl LocRib {
         &self.entries[route]
     }
 
-    #[inline]
-    pub(crate) fn route_mut(&mut self, route: u32) -> &mut Entry {
-        &mut self.entries[route]
-    }
-
     pub(crate) fn next_hop_of(&self, route: u32) -> NextHop {
         let Entry { hop_version, hop_address, hop_fields, .. } = self.entries[route];
         NextHop::from_parts(hop_version, hop_address, self.hops.get(hop_fields))
@@ -146,10 +141,10 @@ impl LocRib {
 
     /// Forgets a tombstone that the journal no longer mentions.
     pub(crate) fn free(&mut self, route: u32) {
-        let Entry { destination, state, primary, group, .. } = self.entries[route];
+        let Entry { destination, state, lister, group, .. } = self.entries[route];
         debug_assert!(
-            primary == NONE && state == State::Held,
-            "only a tombstone is freed, and once"
+            lister == NONE && state == State::Held,
+            "only a tombstone that is in no list is freed, and once"
         );
         if destination.is_default() {
             self.firsts.retain(|first| *first != route);
@@ -178,8 +173,8 @@ impl LocRib {
     /// beside another. `false` when it is one already, and when its destination has as many next hops as
     /// it may have without this one.
     ///
-    /// The caller links the route into the member's list when it becomes the primary announcer,
-    /// which is the case exactly when the route was a tombstone.
+    /// The caller has the member list the route when that becomes the primary announcer, which is the case
+    /// exactly when the route was a tombstone.
     pub(crate) fn add_announcer(
         &mut self,
         route: u32,
@@ -188,10 +183,10 @@ impl LocRib {
         further: &mut u32,
     ) -> bool {
         let entry = &mut self.entries[route];
-        if entry.primary == member {
+        if entry.lister == member {
             return false;
         }
-        if entry.primary == NONE {
+        if !entry.is_announced() {
             if entry.group != NONE {
                 let group = &mut self.groups[entry.group];
                 if group.announced >= self.next_hops {
@@ -199,7 +194,6 @@ impl LocRib {
                 }
                 group.announced += 1;
             }
-            entry.primary = member;
             self.announced += 1;
             return true;
         }
@@ -213,49 +207,63 @@ impl LocRib {
         self.further.remove(&mut entry.further, route, member, further)
     }
 
-    /// The primary announcer goes and another takes its place, or `NONE`.
-    pub(crate) fn replace_primary(&mut self, route: u32, successor: u32) {
+    /// Takes the only announcer away. The route stays in its list.
+    pub(crate) fn retract(&mut self, route: u32) {
         let entry = &mut self.entries[route];
-        entry.primary = successor;
-        if successor == NONE {
-            self.announced -= 1;
-            if entry.group != NONE {
-                self.groups[entry.group].announced -= 1;
-            }
+        entry.lister |= GONE;
+        self.announced -= 1;
+        if entry.group != NONE {
+            self.groups[entry.group].announced -= 1;
         }
     }
 
-    /// The only announcer of a usual route goes (`NONE`), or a tombstone of one has an announcer again,
-    /// whose list begins at `first`.
+    /// Who was the only announcer last, and lists the route still, is it again.
+    pub(crate) fn restore(&mut self, route: u32) {
+        self.entries[route].lister &= !GONE;
+    }
+
+    /// Takes a usual route's only announcer away, or gives a tombstone of one the announcer back that it had
+    /// last. `restamp` makes the stamp of the route's newest change from that of the one before. `false`,
+    /// and nothing else, when the route is not a usual one or its announcer is another.
     #[inline]
-    pub(crate) fn hand_over(&mut self, route: u32, primary: u32, first: &mut u32) {
+    pub(crate) fn toggle(
+        &mut self,
+        route: u32,
+        member: u32,
+        removes: bool,
+        restamp: impl FnOnce(u32) -> u32,
+    ) -> bool {
         let entry = &mut self.entries[route];
-        debug_assert!(entry.is_usual() && (entry.primary == NONE) != (primary == NONE));
-        entry.primary = primary;
-        if primary == NONE {
+        let lister = if removes { member } else { member | GONE };
+        if !entry.is_usual() || entry.lister != lister {
+            return false;
+        }
+        entry.lister = lister ^ GONE;
+        entry.changed = restamp(entry.changed);
+        if removes {
             self.announced -= 1;
-            let (next, prev) = (entry.list_next, entry.list_prev);
-            self.unlink(next, prev, first);
         } else {
             self.announced += 1;
-            self.link(route, first);
         }
+        true
     }
 
-    /// Puts a route in front of its primary announcer's list, which begins at `first`.
-    #[inline]
-    pub(crate) fn link(&mut self, route: u32, first: &mut u32) {
+    /// Puts a route that is in no list in front of its primary announcer's, which begins at `first`.
+    pub(crate) fn link(&mut self, route: u32, member: u32, first: &mut u32) {
         let next = std::mem::replace(first, route);
         let entry = &mut self.entries[route];
-        (entry.list_next, entry.list_prev) = (next, NONE);
+        (entry.lister, entry.list_next, entry.list_prev) = (member, next, NONE);
         if next != NONE {
             self.entries[next].list_prev = route;
         }
     }
 
-    /// Takes what is between two neighbours out of a list that begins at `first`.
-    #[inline]
-    pub(crate) fn unlink(&mut self, next: u32, prev: u32, first: &mut u32) {
+    /// Takes a route out of the list that it is in, which begins at `first`. Nobody is its primary
+    /// announcer then.
+    pub(crate) fn unlink(&mut self, route: u32, first: &mut u32) {
+        let entry = &mut self.entries[route];
+        entry.lister = NONE;
+        let (next, prev) = (entry.list_next, entry.list_prev);
         if next != NONE {
             self.entries[next].list_prev = prev;
         }
@@ -290,10 +298,7 @@ impl LocRib {
     #[inline]
     pub(crate) fn view(&self, route: u32, is_server: impl Fn(u32) -> bool) -> View {
         let entry = &self.entries[route];
-        let primary = entry.primary;
-        if primary == NONE {
-            return View::NOBODY;
-        }
+        let Some(primary) = entry.primary() else { return View::NOBODY };
         if !entry.is_shared() {
             return View::sole(primary, is_server(primary));
         }

@@ -3,50 +3,67 @@
 use super::entry::{Entry, State};
 use super::hops::PLAIN;
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
-use crate::table::apply::Announcement;
+use crate::table::apply::{Announcement, TOGETHER};
 use crate::table::slab::NONE;
 use crate::wire::{Destination, NextHop};
 
-/// What a lookup has found. Holds until a route is freed; what was not there may have come meanwhile.
+/// What the lookup of an update has found. Holds until a route is freed; what was not there may have come
+/// meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     hash: u64,
     route: u32,
 }
 
-impl Default for Found {
-    fn default() -> Self {
-        Self { hash: 0, route: NONE }
-    }
-}
-
 impl Found {
     /// The hash of the destination.
-    #[inline]
-    pub(crate) fn hash(&self) -> u64 {
+    pub(crate) fn hash(self) -> u64 {
         self.hash
     }
 
     /// The route, if it was there.
     #[inline]
-    pub(crate) fn route(&self) -> Option<u32> {
+    pub(crate) fn route(self) -> Option<u32> {
         (self.route != NONE).then_some(self.route)
     }
 }
 
+/// What the lookup of several has found.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    hashes: [u64; TOGETHER],
+    routes: [u32; TOGETHER],
+}
+
+impl Lookup {
+    pub(crate) fn new() -> Self {
+        Self { hashes: [0; TOGETHER], routes: [NONE; TOGETHER] }
+    }
+
+    /// What was found of each.
+    #[inline]
+    pub(crate) fn found(&self) -> impl Iterator<Item = Found> + '_ {
+        let found = self.hashes.iter().zip(&self.routes);
+        found.map(|(&hash, &route)| Found { hash, route })
+    }
+}
+
 impl LocRib {
-    /// Looks up as many routes as there are. Each loop takes one step of every lookup, so that their
-    /// waits for memory overlap. `found` has room for all.
-    pub(crate) fn find_all(&self, updates: &[Announcement], found: &mut [Found]) {
-        for (update, found) in updates.iter().zip(found.iter_mut()) {
-            found.hash = self.destination_hash.of(&update.destination);
-            found.route = self.index.candidate(found.hash).unwrap_or(NONE);
+    /// Looks up the routes of at most [`TOGETHER`] updates. Each loop takes one step of every lookup, so
+    /// that their waits for memory overlap.
+    #[inline(never)]
+    pub(crate) fn find_all(&self, updates: &[Announcement], lookup: &mut Lookup) {
+        let Lookup { hashes, routes } = lookup;
+        let places = hashes.iter_mut().zip(routes.iter_mut());
+        for (update, (hash, route)) in updates.iter().zip(places) {
+            *hash = self.destination_hash.of(&update.destination);
+            *route = self.index.candidate(*hash).unwrap_or(NONE);
         }
-        for (update, found) in updates.iter().zip(found.iter_mut()) {
-            if found.route == NONE || self.is_route(found.route, update) {
-                continue;
+        let places = hashes.iter().zip(routes.iter_mut());
+        for (update, (hash, route)) in updates.iter().zip(places) {
+            if *route != NONE && !self.is_route(*route, update) {
+                *route = self.find_other(*hash, update);
             }
-            found.route = self.find_other(found.hash, update);
         }
     }
 
@@ -57,6 +74,11 @@ impl LocRib {
         self.find_hashed(hash, destination, next_hop).unwrap_or(NONE)
     }
 
+    /// How a destination is hashed here.
+    pub(crate) fn hash_of(&self, destination: &Destination) -> u64 {
+        self.destination_hash.of(destination)
+    }
+
     /// The route with this identity.
     pub(crate) fn find(&self, destination: &Destination, hop: &NextHop) -> Option<u32> {
         self.find_hashed(self.destination_hash.of(destination), destination, hop)
@@ -65,6 +87,7 @@ impl LocRib {
     /// The route with this identity, made as a tombstone if there is none. `None` when its destination
     /// has as many next hops as it may have. `hash` is what a lookup of the destination found; `fresh` is
     /// the stamp of a route that has never changed.
+    #[inline(never)]
     pub(crate) fn find_or_insert(
         &mut self,
         hash: u64,
@@ -96,7 +119,7 @@ impl LocRib {
             hop_fields: self.hops.acquire(&fields),
             group: NONE,
             further: Further::default(),
-            primary: NONE,
+            lister: NONE,
             list_next: NONE,
             list_prev: NONE,
             changed: fresh,

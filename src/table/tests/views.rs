@@ -285,3 +285,37 @@ fn announcers_and_next_hops_come_and_go_by_the_dozen() {
     table.trim();
     assert_eq!(table.vnet.held(), (0, 0));
 }
+
+/// A withdrawn route stays in its announcer's list until it is freed or somebody else announces it.
+#[test]
+fn withdrawn_routes_change_hands() {
+    let prefixes = |range: std::ops::Range<u8>| range.map(|at| format!("10.0.{at}.0/24"));
+    let mut table = Table::new();
+    table.subscribe(C);
+    for (peer, range) in [(A, 0..10), (B, 10..20)] {
+        prefixes(range)
+            .for_each(|prefix| assert_eq!(table.announce(peer, &prefix, 1), Outcome::Added));
+    }
+    prefixes(2..10).for_each(|prefix| assert_eq!(table.withdraw(A, &prefix, 1), Outcome::Removed));
+    // Taken over, and announced again by who had it.
+    prefixes(4..6).for_each(|prefix| assert_eq!(table.announce(B, &prefix, 1), Outcome::Added));
+    prefixes(6..8).for_each(|prefix| assert_eq!(table.announce(A, &prefix, 1), Outcome::Added));
+    table.flush();
+    assert_eq!(table.vnet.routes(), 16);
+    table.leave(A);
+    table.vnet.work(usize::MAX);
+    table.flush();
+    let left: Vec<_> = prefixes(4..6).chain(prefixes(10..20)).collect();
+    let view: Vec<_> = left.iter().map(|prefix| format!("{prefix} 1")).collect();
+    assert_eq!(table.reader(C).view, view.into_iter().collect());
+    table.now = Moment(10_000_000);
+    table.vnet.expire(table.now);
+    assert_eq!(table.trim(), None);
+    assert_eq!(table.vnet.held().0, left.len(), "no tombstone is left");
+    // B's list has what it took over, and nothing that was freed.
+    table.leave(B);
+    table.vnet.work(usize::MAX);
+    table.flush();
+    assert!(table.reader(C).view.is_empty());
+    assert_eq!(table.vnet.routes(), 0);
+}

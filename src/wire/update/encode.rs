@@ -148,34 +148,41 @@ impl UpdateEncoder {
     ) -> usize {
         let (version, addr, length) = destination.parts();
         let head = &self.heads[action as usize];
-        room[..HEAD].copy_from_slice(&head.bytes);
+        put(room, 0, head.bytes);
         // It is less than `HEAD`, which the compiler must know.
         let at = head.len % HEAD;
-        let mut put = |at: usize, bytes: &[u8]| room[at..at + bytes.len()].copy_from_slice(bytes);
         match version {
             IpVersion::V4 => {
                 let [a, b, c, d, ..] = addr;
                 let prefix = u32::from_le_bytes([a, b, c, d]);
-                put(at, &(V4 | u64::from(prefix) << 32).to_le_bytes());
-                put(at + 8, &[0x18, length]);
-                put(at + 10, &HOP);
-                put(at + 14, hop);
+                put(room, at, (V4 | u64::from(prefix) << 32).to_le_bytes());
+                put(room, at + 8, [0x18, length]);
+                put(room, at + 10, HOP);
+                put(room, at + 14, *hop);
                 at + 30
             }
             IpVersion::V6 => {
                 // A length of 128 is a varint of two bytes: 0x80 1. The second one is written over
                 // where there is none.
                 let extra = length >> 7;
-                put(at, &[0x1a, 22 + extra, 0x08, 1, 0x12, 16]);
-                put(at + 6, &addr);
-                put(at + 22, &[0x18, length, 1]);
+                put(room, at, [0x1a, 22 + extra, 0x08, 1, 0x12, 16]);
+                put(room, at + 6, addr);
+                put(room, at + 22, [0x18, length, 1]);
                 let at = at + 24 + usize::from(extra);
-                put(at, &HOP);
-                put(at + 4, hop);
-                put(2, &[length_byte(at + 20)]);
+                put(room, at, HOP);
+                put(room, at + 4, *hop);
+                put(room, 2, [length_byte(at + 20)]);
                 at + 20
             }
         }
+    }
+}
+
+/// Writes bytes to a place; `N` is known to the compiler, so that this is no call.
+#[inline]
+fn put<const N: usize>(room: &mut [u8; FRAME_ROOM], at: usize, bytes: [u8; N]) {
+    if let Some(place) = room.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = bytes;
     }
 }
 
