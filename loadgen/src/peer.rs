@@ -70,12 +70,11 @@ impl Opening {
         };
         stream.set_nodelay(true).map_err(told)?;
         stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
-        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
         let hello = Hello {
             keepalive_interval: keepalive,
             is_server: false,
-            extensions: Some(Extensions::new(capabilities, agent, node)),
+            extensions: Some(Extensions::new(Capabilities::OURS, agent, node)),
         };
         send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
         Ok(Self { stream, answers: Answers::default(), server, tells_tables: false })

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Route;
 use crate::reflector::StartError;
-use crate::wire::{MessageType, Vni, WireError};
+use crate::wire::{Breach, MessageType, Vni, WireError};
 
 /// Why an operation was not carried out. Nothing has changed then.
 #[derive(Debug, Error)]
@@ -91,4 +91,13 @@ pub enum SessionError {
     /// The application asked for it.
     #[error("reset")]
     Reset,
+}
+
+impl From<Breach> for SessionError {
+    fn from(breach: Breach) -> Self {
+        match breach {
+            Breach::NotHello(kind) => Self::NotHello(kind),
+            Breach::NotEstablished(kind) => Self::NotEstablished(kind),
+        }
+    }
 }

@@ -24,8 +24,7 @@ pub(super) fn shard(id: ShardId) -> Shard {
 /// A peer that has shaken hands.
 pub(super) fn connect(shard: &mut Shard, peer: u64) -> Slot {
     let slot = shard.connect(NOW, PeerId(peer));
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Some(Extensions::new(capabilities, "bench", "bench"));
+    let extensions = Some(Extensions::new(Capabilities::OURS, "bench", "bench"));
     let hello = Hello { keepalive_interval: 5, is_server: false, extensions };
     receive(shard, slot, &[Message::Hello(hello), Message::Keepalive]);
     slot

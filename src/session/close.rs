@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::wire::{MessageType, WireError};
+use crate::wire::{Breach, MessageType, WireError};
 
 /// Why a session ended. Shown in logs as it is; [`CloseReason::name`] labels metrics.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -67,6 +67,15 @@ pub enum CloseReason {
     /// The reflector is stopping.
     #[error("reflector is stopping")]
     Stopping,
+}
+
+impl From<Breach> for CloseReason {
+    fn from(breach: Breach) -> Self {
+        match breach {
+            Breach::NotHello(kind) => Self::NotHello(kind),
+            Breach::NotEstablished(kind) => Self::NotEstablished(kind),
+        }
+    }
 }
 
 impl CloseReason {

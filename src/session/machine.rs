@@ -6,14 +6,12 @@
 
 use std::time::Duration;
 
-use super::{CloseReason, Skipped};
+use super::{CloseReason, Liveness, Skipped};
 use crate::ids::Moment;
 use crate::wire::{
-    Capabilities, Extensions, Frame, Hello, Message, MessageType, Update, Vni, decode_update,
+    Capabilities, Extensions, Frame, Handshake, Hello, Message, MessageType, Phase, Side, Update,
+    Vni, decode_update,
 };
-
-/// How long a peer may take for its HELLO.
-const HELLO_TIME: Duration = Duration::from_secs(10);
 
 /// The times a session keeps.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +40,6 @@ impl About {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    AwaitingHello,
-    AwaitingKeepalive,
-    Established,
-}
-
 /// What a message means to the rest of the shard.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Event {
@@ -70,9 +61,8 @@ pub(crate) enum Event {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Session {
-    state: State,
-    deadline: Moment,
-    hold: Duration,
+    handshake: Handshake,
+    liveness: Liveness,
     /// The interval in the peer's HELLO, in seconds.
     wish: u32,
     peer: About,
@@ -81,21 +71,20 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(now: Moment) -> Self {
         Self {
-            state: State::AwaitingHello,
-            deadline: now + HELLO_TIME,
-            hold: HELLO_TIME,
+            handshake: Handshake::new(Side::Reflector),
+            liveness: Liveness::new(now),
             wish: 0,
             peer: About::default(),
         }
     }
 
     pub(crate) fn is_established(&self) -> bool {
-        self.state == State::Established
+        self.handshake.is_established()
     }
 
     /// Whether the peer's HELLO has come: before it, a connection is no session.
     pub(crate) fn has_begun(&self) -> bool {
-        self.state != State::AwaitingHello
+        self.handshake.phase() != Phase::AwaitingHello
     }
 
     /// The keepalive interval that both sides agreed on; `None` before the HELLO.
@@ -112,7 +101,7 @@ impl Session {
     pub(crate) fn hears_updates(&mut self, now: Moment) -> bool {
         let is_established = self.is_established();
         if is_established {
-            self.deadline = now + self.hold;
+            self.liveness.heard(now);
         }
         is_established
     }
@@ -143,22 +132,21 @@ impl Session {
         timing: Timing,
         frame: &Frame<'_>,
     ) -> Result<Event, CloseReason> {
-        use MessageType::{EndOfTable, Hello, Subscribe, Unsubscribe, Update};
-        match (self.state, frame.kind) {
-            (State::AwaitingHello, Hello | Unsubscribe) => {}
-            (State::AwaitingHello, kind) => return Err(CloseReason::NotHello(kind)),
-            (State::AwaitingKeepalive, Subscribe | Update) => {
-                return Err(CloseReason::NotEstablished(frame.kind));
-            }
-            (State::AwaitingKeepalive, _) => self.deadline = now + self.hold,
-            (State::Established, _) => {}
+        self.handshake.admits(frame.kind)?;
+        if self.has_begun() {
+            self.liveness.heard(now);
         }
-        if frame.kind == EndOfTable {
+        if frame.kind == MessageType::EndOfTable {
             return Ok(Event::Skipped(Skipped::Unexpected(frame.kind)));
         }
-        match Message::decode(frame)? {
-            Message::Hello(hello) if self.state == State::AwaitingHello => {
-                self.hello(now, timing, hello);
+        let message = Message::decode(frame)?;
+        let has_begun = self.has_begun();
+        let established = self.handshake.take(frame.kind)?;
+        match message {
+            Message::Hello(hello) if !has_begun => {
+                self.liveness.agree(now, timing.keepalive, hello.keepalive_interval);
+                self.wish = hello.keepalive_interval;
+                self.peer = About::of(hello);
                 Ok(Event::Hello)
             }
             Message::Hello(hello) => {
@@ -166,14 +154,10 @@ impl Session {
                     hello.keepalive_interval == self.wish && About::of(hello) == self.peer;
                 if is_same { Ok(Event::Nothing) } else { Err(CloseReason::SecondHello) }
             }
-            Message::Keepalive => {
-                let established = self.state == State::AwaitingKeepalive;
-                self.state = State::Established;
-                Ok(Event::Keepalive { established })
-            }
+            Message::Keepalive => Ok(Event::Keepalive { established }),
             Message::Subscribe(vni) => Ok(Event::Subscribe(vni)),
             // The reference sends one when Unsubscribe() is called while it connects.
-            Message::Unsubscribe(_) if self.state != State::Established => Ok(Event::Nothing),
+            Message::Unsubscribe(_) if !self.is_established() => Ok(Event::Nothing),
             Message::Unsubscribe(vni) => Ok(Event::Unsubscribe(vni)),
             Message::Update(update) => Ok(Event::Update(update)),
             Message::EndOfTable(_) => Ok(Event::Nothing), // seen to above
@@ -182,12 +166,12 @@ impl Session {
 
     /// The interval at which the peer should send KEEPALIVEs; meaningless before its HELLO.
     pub(crate) fn interval(&self) -> Duration {
-        self.hold * 2 / 5
+        self.liveness.interval()
     }
 
     /// The peer is not being read, so its silence means nothing: it has the whole time again.
     pub(crate) fn excuse(&mut self, now: Moment) {
-        self.deadline = self.deadline.max(now + self.hold);
+        self.liveness.excuse(now);
     }
 
     /// Whether the peer has been silent for too long.
@@ -195,19 +179,10 @@ impl Session {
     /// # Errors
     /// Why the session must end.
     pub(crate) fn check(&self, now: Moment) -> Result<(), CloseReason> {
-        match self.state {
-            _ if now <= self.deadline => Ok(()),
-            State::AwaitingHello => Err(CloseReason::HelloTimeout),
-            _ => Err(CloseReason::HoldTime(self.hold)),
+        match self.liveness.is_overdue(now) {
+            false => Ok(()),
+            true if self.has_begun() => Err(CloseReason::HoldTime(self.liveness.hold())),
+            true => Err(CloseReason::HelloTimeout),
         }
-    }
-
-    fn hello(&mut self, now: Moment, timing: Timing, hello: Hello) {
-        let interval = hello.keepalive_interval.min(timing.keepalive);
-        self.hold = Duration::from_millis(u64::from(interval) * 2500);
-        self.deadline = now + self.hold;
-        self.state = State::AwaitingKeepalive;
-        self.wish = hello.keepalive_interval;
-        self.peer = About::of(hello);
     }
 }

@@ -1,6 +1,7 @@
 //! One peer's session as the protocol sees it: handshake, keepalives, and why it ends. Pure.
 
 mod close;
+mod liveness;
 mod machine;
 mod pacing;
 mod path;
@@ -8,6 +9,7 @@ mod quiet;
 mod skipped;
 
 pub use close::CloseReason;
+pub(crate) use liveness::Liveness;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub use pacing::NoEvidence;
 pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer, Sight};

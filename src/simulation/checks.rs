@@ -85,9 +85,11 @@ impl World {
         let is_fair = match reason {
             _ if client.expected_end.as_ref() == Some(reason) => true,
             _ if client.sent_bad => true,
-            CloseReason::HelloTimeout => !client.has_said_hello && silent > Duration::from_secs(10),
+            CloseReason::HelloTimeout => {
+                !client.has_said_hello && silent >= Duration::from_secs(10)
+            }
             CloseReason::HoldTime(hold) => {
-                client.is_silent && *hold == self.hold(client) && silent > *hold
+                client.is_silent && *hold == self.hold(client) && silent >= *hold
             }
             // Counted from the last tick at which nothing waited for the peer.
             CloseReason::SendHold(_) => {

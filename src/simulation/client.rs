@@ -18,7 +18,8 @@ use crate::session::{CloseReason, LOW_WATER};
 use crate::shard::Slot;
 use crate::table::FIRSTS_MAX;
 use crate::wire::{
-    Action, Capabilities, Extensions, Hello, Message, MessageType, Reassembly, Update, Vni,
+    Action, Capabilities, Extensions, Handshake, Hello, Message, Phase, Reassembly, Side, Update,
+    Vni,
 };
 
 /// What kind of peer it is; for life.
@@ -129,8 +130,7 @@ pub(super) struct Client {
     pub(super) took: (Moment, u64),
     /// KEEPALIVEs that the shard has taken in and not answered.
     pub(super) unanswered: usize,
-    pub(super) established: bool,
-    got_hello: bool,
+    pub(super) handshake: Handshake,
     pub(super) expected_end: Option<CloseReason>,
     pub(super) sent_bad: bool,
     pub(super) subscriptions: BTreeMap<u32, Subscription>,
@@ -172,8 +172,7 @@ impl Client {
             last_write: now,
             took: (now, 0),
             unanswered: 0,
-            established: false,
-            got_hello: false,
+            handshake: Handshake::new(Side::Leaf),
             expected_end: None,
             sent_bad: false,
             subscriptions: BTreeMap::new(),
@@ -289,12 +288,11 @@ impl Client {
         at: u64,
         message: &Message,
     ) -> Result<(), String> {
-        if !self.got_hello && message.kind() != MessageType::Hello {
-            return Err(format!("{message:?} before HELLO"));
-        }
+        let had_hello = self.handshake.phase() != Phase::AwaitingHello;
+        self.handshake.take(message.kind()).map_err(|breach| breach.to_string())?;
         match message {
             Message::Hello(hello) => {
-                if std::mem::replace(&mut self.got_hello, true) {
+                if had_hello {
                     return Err("a second HELLO".into());
                 }
                 // The name of its agent shows that a peer knows extensions, if nothing else does.
@@ -303,11 +301,7 @@ impl Client {
                 }
                 Ok(())
             }
-            Message::Keepalive => {
-                self.established = true;
-                Ok(())
-            }
-            Message::Update(update) if !self.established => Err(format!("early {update:?}")),
+            Message::Keepalive => Ok(()),
             Message::Update(update) => self.update(plan, model, at, update),
             Message::EndOfTable(vni) => self.end_of_table(plan, at, *vni),
             Message::Subscribe(_) | Message::Unsubscribe(_) => Err(format!("got {message:?}")),

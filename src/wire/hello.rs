@@ -134,6 +134,8 @@ impl Capabilities {
     pub const STREAM: Self = Self(1 << 0);
     /// Understands END_OF_TABLE.
     pub const END_OF_TABLE: Self = Self(1 << 1);
+    /// What this implementation says of itself.
+    pub const OURS: Self = Self::STREAM.union(Self::END_OF_TABLE);
 
     /// Whether all of `other` is in `self`.
     #[must_use]

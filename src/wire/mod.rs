@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * `frame`: where one message ends and the next begins; `reassembly` where a read has cut one.
-//! * `message`: one message of any type; `hello` the handshake's.
+//! * `message`: one message of any type; `hello` the first, and `handshake` when which may come.
 //! * `update`: the hot path, written by hand over `protobuf`, held to prost's behaviour by tests.
 //! * `route`: the values; valid by construction, so nobody behind this folder checks them again.
 //! * `flaw`: next hops that are well-formed and can't work.
@@ -18,6 +18,7 @@
 mod error;
 mod flaw;
 mod frame;
+mod handshake;
 mod hello;
 mod message;
 mod protobuf;
@@ -30,6 +31,7 @@ mod update;
 pub use error::WireError;
 pub use flaw::Flaw;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
+pub use handshake::{Breach, Handshake, Phase, Side};
 pub use hello::{Capabilities, Extensions, Hello};
 pub use message::Message;
 pub use reassembly::{Frames, Reassembly};

@@ -101,12 +101,11 @@ impl<'a> Connection<'a> {
     }
 
     fn hello(&self) -> Hello {
-        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let config = &self.peer.config;
         Hello {
             keepalive_interval: config.keepalive,
             is_server: false,
-            extensions: Some(Extensions::new(capabilities, AGENT, config.node.clone())),
+            extensions: Some(Extensions::new(Capabilities::OURS, AGENT, config.node.clone())),
         }
     }
 

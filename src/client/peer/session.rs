@@ -8,18 +8,8 @@ use std::time::Duration;
 
 use crate::client::SessionError;
 use crate::ids::Moment;
-use crate::session::Skipped;
-use crate::wire::{Frame, Hello, Message, MessageType, Update, Vni};
-
-/// How long a server may take for its HELLO.
-const HELLO_TIME: Duration = Duration::from_secs(10);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    AwaitingHello,
-    AwaitingKeepalive,
-    Established,
-}
+use crate::session::{Liveness, Skipped};
+use crate::wire::{Frame, Handshake, Hello, Message, MessageType, Side, Update, Vni};
 
 /// What a message means.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,11 +38,10 @@ pub(super) enum Due {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Session {
-    state: State,
-    interval: Duration,
-    hold: Duration,
-    /// Until when the server must speak, whatever it says.
-    deadline: Moment,
+    handshake: Handshake,
+    liveness: Liveness,
+    /// The interval in our HELLO, in seconds.
+    wish: u32,
     /// The server's HELLO.
     said: Option<Hello>,
     /// When the next KEEPALIVE is to be sent; none before the server's HELLO.
@@ -63,18 +52,17 @@ impl Session {
     /// A session whose HELLO with an interval of `keepalive` seconds goes out now.
     pub(super) fn new(now: Moment, keepalive: u32) -> Self {
         Self {
-            state: State::AwaitingHello,
-            interval: Duration::from_secs(u64::from(keepalive)),
-            hold: HELLO_TIME,
-            deadline: now + HELLO_TIME,
+            handshake: Handshake::new(Side::Leaf),
+            liveness: Liveness::new(now),
+            wish: keepalive,
             said: None,
             keepalive: None,
         }
     }
 
-    /// The interval in force.
+    /// The interval in force; meaningless before the server's HELLO.
     pub(super) fn interval(&self) -> Duration {
-        self.interval
+        self.liveness.interval()
     }
 
     /// Takes one frame.
@@ -86,18 +74,11 @@ impl Session {
         now: Moment,
         frame: &Frame<'_>,
     ) -> Result<Event, SessionError> {
-        use MessageType::{EndOfTable, Hello, Unsubscribe, Update};
-        match (self.state, frame.kind) {
-            (State::AwaitingHello, Hello | Unsubscribe) => {}
-            (State::AwaitingHello, kind) => return Err(SessionError::NotHello(kind)),
-            (State::AwaitingKeepalive, Update) => {
-                return Err(SessionError::NotEstablished(frame.kind));
-            }
-            _ => self.heard(now),
-        }
+        self.handshake.admits(frame.kind)?;
+        self.heard(now);
         match Message::decode(frame) {
             Ok(message) => self.message(now, message),
-            Err(error) if matches!(frame.kind, Update | EndOfTable) => {
+            Err(error) if matches!(frame.kind, MessageType::Update | MessageType::EndOfTable) => {
                 Ok(Event::Skipped(Skipped::Invalid(frame.kind, error)))
             }
             Err(error) => Err(error.into()),
@@ -105,57 +86,47 @@ impl Session {
     }
 
     fn message(&mut self, now: Moment, message: Message) -> Result<Event, SessionError> {
+        let established = self.handshake.take(message.kind())?;
         match message {
             Message::Update(update) => Ok(Event::Update(update)),
             Message::Hello(hello) => match &self.said {
                 None => {
-                    self.hello(now, &hello);
+                    self.liveness.agree(now, self.wish, hello.keepalive_interval);
+                    self.keepalive = Some(now + self.interval());
+                    self.said = Some(hello.clone());
                     Ok(Event::Hello(hello))
                 }
                 Some(said) if *said == hello => Ok(Event::Nothing),
                 Some(_) => Err(SessionError::SecondHello),
             },
-            Message::Keepalive => {
-                let established = self.state == State::AwaitingKeepalive;
-                self.state = State::Established;
-                Ok(Event::Keepalive { established })
-            }
-            Message::EndOfTable(vni) if self.state == State::Established => {
+            Message::Keepalive => Ok(Event::Keepalive { established }),
+            Message::EndOfTable(vni) if self.handshake.is_established() => {
                 Ok(Event::EndOfTable(vni))
             }
-            Message::Unsubscribe(_) if self.state == State::AwaitingHello => Ok(Event::Nothing),
+            Message::Unsubscribe(_) if self.said.is_none() => Ok(Event::Nothing),
             Message::Subscribe(_) | Message::Unsubscribe(_) | Message::EndOfTable(_) => {
                 Ok(Event::Skipped(Skipped::Unexpected(message.kind())))
             }
         }
     }
 
-    fn hello(&mut self, now: Moment, hello: &Hello) {
-        let seconds = Duration::from_secs(u64::from(hello.keepalive_interval));
-        self.interval = self.interval.min(seconds);
-        self.hold = self.interval * 5 / 2;
-        self.deadline = now + self.hold;
-        self.keepalive = Some(now + self.interval);
-        self.state = State::AwaitingKeepalive;
-        self.said = Some(hello.clone());
-    }
-
     /// The server has been heard, or was not listened to until now: it has the whole time again.
     /// For its HELLO there is no more than ten seconds.
     pub(super) fn heard(&mut self, now: Moment) {
-        if self.state != State::AwaitingHello {
-            self.deadline = now + self.hold;
+        if self.said.is_some() {
+            self.liveness.heard(now);
         }
     }
 
     /// Whether the server has been silent for too long.
     pub(super) fn is_overdue(&self, now: Moment) -> bool {
-        now >= self.deadline
+        self.liveness.is_overdue(now)
     }
 
     /// When [`Self::tick`] is due.
     pub(super) fn deadline(&self) -> Moment {
-        self.keepalive.map_or(self.deadline, |keepalive| keepalive.min(self.deadline))
+        let deadline = self.liveness.deadline();
+        self.keepalive.map_or(deadline, |keepalive| keepalive.min(deadline))
     }
 
     /// What the time asks for; a KEEPALIVE that it asks for counts as sent.
@@ -164,11 +135,11 @@ impl Session {
     /// Why the session must end.
     pub(super) fn tick(&mut self, now: Moment) -> Result<Due, SessionError> {
         if self.is_overdue(now) {
-            return Err(SessionError::HoldTime(self.hold));
+            return Err(SessionError::HoldTime(self.liveness.hold()));
         }
         match self.keepalive {
             Some(due) if now >= due => {
-                self.keepalive = Some(now + self.interval);
+                self.keepalive = Some(now + self.interval());
                 Ok(Due::Keepalive)
             }
             _ => Ok(Due::Nothing),

@@ -180,13 +180,11 @@ impl Intake<'_, '_> {
         if settings.pacing && !peer.has(Capabilities::STREAM) {
             peer.pacer = Some(Box::new(Pacer::new(self.now, settings.pacing_limits())));
         }
-        let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
         let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
-        let extensions = peer
-            .session
-            .peer()
-            .extended
-            .then(|| Extensions::new(capabilities, agent, &settings.node).serving(*serving));
+        let extensions =
+            peer.session.peer().extended.then(|| {
+                Extensions::new(Capabilities::OURS, agent, &settings.node).serving(*serving)
+            });
         let keepalive_interval = settings.keepalive;
         peer.outbox.control(&Message::Hello(Hello {
             keepalive_interval,

@@ -3,6 +3,7 @@
 mod agreement;
 mod examples;
 mod flaws;
+mod handshake;
 mod malformed;
 mod networks;
 mod strategy;

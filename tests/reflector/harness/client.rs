@@ -66,15 +66,13 @@ pub(crate) fn announcements(routes: &[Route]) -> Vec<u8> {
 
 /// The HELLO of a peer of this implementation.
 pub(crate) fn modern_hello() -> Hello {
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Some(Extensions::new(capabilities, "test", "test-node"));
+    let extensions = Some(Extensions::new(Capabilities::OURS, "test", "test-node"));
     Hello { keepalive_interval: 60, is_server: false, extensions }
 }
 
 /// The HELLO of a node.
 pub(crate) fn hello_of(node: &str) -> Hello {
-    let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Some(Extensions::new(capabilities, "test/1.0", node));
+    let extensions = Some(Extensions::new(Capabilities::OURS, "test/1.0", node));
     Hello { extensions, ..modern_hello() }
 }
 

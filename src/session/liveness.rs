@@ -1,0 +1,62 @@
+//! Until when the other side must be heard, from either side of a session.
+//!
+//! The lower of both HELLOs' intervals is how often KEEPALIVEs go, and after two and a half of it without a
+//! message the session is over.
+
+use std::time::Duration;
+
+use crate::ids::Moment;
+
+/// How long the other side may take for its HELLO.
+const HELLO_TIME: Duration = Duration::from_secs(10);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    deadline: Moment,
+    hold: Duration,
+}
+
+impl Liveness {
+    /// The other side's HELLO is awaited from now on.
+    pub(crate) fn new(now: Moment) -> Self {
+        Self { deadline: now + HELLO_TIME, hold: HELLO_TIME }
+    }
+
+    /// The other side's HELLO has come. Both intervals in seconds.
+    pub(crate) fn agree(&mut self, now: Moment, ours: u32, theirs: u32) {
+        self.hold = Duration::from_millis(u64::from(ours.min(theirs)) * 2500);
+        self.deadline = now + self.hold;
+    }
+
+    /// A message has come.
+    #[inline]
+    pub(crate) fn heard(&mut self, now: Moment) {
+        self.deadline = now + self.hold;
+    }
+
+    /// The other side was not listened to, so its silence means nothing: it has the whole time again.
+    pub(crate) fn excuse(&mut self, now: Moment) {
+        self.deadline = self.deadline.max(now + self.hold);
+    }
+
+    /// How often KEEPALIVEs go; meaningless before the HELLO.
+    pub(crate) fn interval(&self) -> Duration {
+        self.hold * 2 / 5
+    }
+
+    /// For how long the other side may be silent.
+    pub(crate) fn hold(&self) -> Duration {
+        self.hold
+    }
+
+    /// When it will have been silent for too long.
+    pub(crate) fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
+    /// Whether it has been.
+    pub(crate) fn is_overdue(&self, now: Moment) -> bool {
+        now >= self.deadline
+    }
+}

@@ -1,0 +1,109 @@
+//! How a session begins, from either side.
+//!
+//! ```text
+//!   leaf       HELLO -->           KEEPALIVE -->              established
+//!   reflector        <-- HELLO                <-- KEEPALIVE   established
+//! ```
+//!
+//! State: how far that is. The kind of each message of the other side goes in, and whether it may come now
+//! comes out. Times are not kept here, and neither is what the other side said.
+
+use thiserror::Error;
+
+use super::MessageType;
+
+/// Whose handshake it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The one that connects.
+    Leaf,
+    /// The one that is connected to.
+    Reflector,
+}
+
+/// How far a handshake is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The other side has said nothing.
+    AwaitingHello,
+    /// It has said HELLO.
+    AwaitingKeepalive,
+    /// Its first KEEPALIVE has come.
+    Established,
+}
+
+/// A message that may not come yet. It ends the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum Breach {
+    /// Before the HELLO.
+    #[error("{0:?} before HELLO")]
+    NotHello(MessageType),
+    /// Before the first KEEPALIVE.
+    #[error("{0:?} before the first KEEPALIVE")]
+    NotEstablished(MessageType),
+}
+
+/// See the module's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Handshake {
+    side: Side,
+    phase: Phase,
+}
+
+impl Handshake {
+    /// One of which nothing has come.
+    #[must_use]
+    pub fn new(side: Side) -> Self {
+        Self { side, phase: Phase::AwaitingHello }
+    }
+
+    /// How far it is.
+    #[inline]
+    #[must_use]
+    pub fn phase(self) -> Phase {
+        self.phase
+    }
+
+    /// Whether the session is established.
+    #[inline]
+    #[must_use]
+    pub fn is_established(self) -> bool {
+        self.phase == Phase::Established
+    }
+
+    /// Takes in that a message of a kind has come, once it is known to be valid; `true` when the session
+    /// becomes established by it. A HELLO behind the first changes nothing here.
+    ///
+    /// # Errors
+    /// [`Breach`], as from [`Handshake::admits`].
+    pub fn take(&mut self, kind: MessageType) -> Result<bool, Breach> {
+        self.admits(kind)?;
+        let before = self.phase;
+        self.phase = match (before, kind) {
+            (Phase::AwaitingHello, MessageType::Hello) => Phase::AwaitingKeepalive,
+            (Phase::AwaitingKeepalive, MessageType::Keepalive) => Phase::Established,
+            (phase, _) => phase,
+        };
+        Ok(self.phase != before && self.is_established())
+    }
+
+    /// Whether a message of a kind may come now.
+    ///
+    /// An UNSUBSCRIBE may come before anything else: the Go client sends one when it unsubscribes while
+    /// it connects.
+    ///
+    /// # Errors
+    /// [`Breach`], when it may not.
+    pub fn admits(self, kind: MessageType) -> Result<(), Breach> {
+        use MessageType::{Hello, Subscribe, Unsubscribe, Update};
+        match (self.phase, kind) {
+            (Phase::AwaitingHello, Hello | Unsubscribe) | (Phase::Established, _) => Ok(()),
+            (Phase::AwaitingHello, _) => Err(Breach::NotHello(kind)),
+            (Phase::AwaitingKeepalive, Update) => Err(Breach::NotEstablished(kind)),
+            (Phase::AwaitingKeepalive, Subscribe) if self.side == Side::Reflector => {
+                Err(Breach::NotEstablished(kind))
+            }
+            (Phase::AwaitingKeepalive, _) => Ok(()),
+        }
+    }
+}
