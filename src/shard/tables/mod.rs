@@ -29,7 +29,7 @@ use super::inspect::Taps;
 use super::moves::Answer;
 use super::slab::{Slab, handle};
 use crate::ids::{Moment, ShardId};
-use crate::table::{Basis, Size, Table};
+use crate::table::{Basis, Size, Table, Vnet};
 use crate::wire::Vni;
 
 handle!(
@@ -168,6 +168,15 @@ impl Tables {
         // Listed from the start, so that one which stays empty is found and dropped.
         self.mark_lingering(id);
         id
+    }
+
+    /// The VNI of a table, for whatever may happen to it. One that was packed is looked at by the next
+    /// ticks, and packed again when nothing has come of it.
+    fn opened(&mut self, id: TableId) -> &mut Vnet {
+        if self.owned[id].table.opened().is_none() {
+            self.mark_lingering(id);
+        }
+        self.owned[id].table.open()
     }
 
     /// Lists a VNI as having changes to seal.

@@ -115,7 +115,7 @@ impl Tables {
         for vni in vnis {
             let Some(&id) = self.index.get(vni) else { continue };
             self.send_sealed(id, mesh);
-            if self.owned[id].table.open().relocate(peer, to) {
+            if self.opened(id).relocate(peer, to) {
                 in_sync.push(*vni);
                 self.mark_lingering(id);
             }

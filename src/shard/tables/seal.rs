@@ -102,7 +102,7 @@ impl Tables {
 
     /// Sends what a VNI has sealed to every shard with subscribers in sync.
     pub(super) fn send_sealed(&mut self, id: TableId, mesh: &mut Mesh) {
-        let vnet = self.owned[id].table.open();
+        let Some(vnet) = self.owned[id].table.opened() else { return };
         for (audience, batch) in vnet.take_sealed() {
             self.counting.batch();
             if audience == Audience::Clients {

@@ -40,7 +40,7 @@ impl Tables {
         if !self.owned[id].table.has_left(origin.peer) {
             return true;
         }
-        let vnet = self.owned[id].table.open();
+        let vnet = self.opened(id);
         vnet.clock = now;
         let is_gone = vnet.finish_leaving(origin.peer, budget);
         self.mark_dirty(id);
@@ -60,14 +60,14 @@ impl Tables {
             }
             Request::Subscribe { origin, vni, received } => {
                 let id = self.made(vni);
-                let vnet = self.owned[id].table.open();
+                let vnet = self.opened(id);
                 vnet.clock = received;
                 let member = vnet.member(origin);
                 vnet.subscribe(member);
             }
             Request::Forget { origin, vni, version } => {
                 if let Some(&id) = self.index.get(&vni) {
-                    let vnet = self.owned[id].table.open();
+                    let vnet = self.opened(id);
                     if vnet.takes_part(origin.peer) {
                         return; // what it announced meanwhile is on its way to be counted
                     }
@@ -96,7 +96,8 @@ impl Tables {
 
     /// Serves a request that means nothing where there is no table.
     fn serve_member(&mut self, now: Moment, id: TableId, request: Request, mesh: &mut Mesh) {
-        let vnet = self.owned[id].table.open();
+        let limit = self.settings.bounds.outbox.low_water;
+        let vnet = self.opened(id);
         match request {
             Request::Leave { peer, vni } => {
                 let Some(left) = vnet.leave(peer) else { return };
@@ -113,7 +114,6 @@ impl Tables {
                 }
             }
             Request::Pull { peer, vni, subscription } => {
-                let limit = self.settings.bounds.outbox.low_water;
                 let Some((shard, chunk)) = vnet.chunk(peer, limit, now) else { return };
                 let since = vnet.subscribed(peer);
                 self.counting.chunk(now, since.filter(|_| chunk.end_of_table));
@@ -137,7 +137,7 @@ impl Tables {
         updates: &[Announcement],
         received: Moment,
     ) -> Counted {
-        let vnet = self.owned[id].table.open();
+        let vnet = self.opened(id);
         vnet.clock = received;
         let member = vnet.member(origin);
         let applied = vnet.update_all(member, updates);

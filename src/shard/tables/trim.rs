@@ -92,3 +92,67 @@ impl Tables {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ahash::RandomState;
+
+    use super::*;
+    use crate::ids::{PeerId, ShardId};
+    use crate::shard::Settings;
+    use crate::shard::message::Request;
+    use crate::table::{Announcement, Origin};
+    use crate::wire::{Action, Destination, NextHop, Vni};
+
+    const NOW: Moment = Moment(0);
+
+    fn is_packed(tables: &mut Tables, id: TableId) -> bool {
+        tables.owned[id].table.opened().is_none()
+    }
+
+    fn rest(tables: &mut Tables, mesh: &mut Mesh) {
+        for tick in 0..20 {
+            tables.seal_dirty(NOW, mesh);
+            while mesh.take_own().is_some() {}
+            tables.trim_lingering();
+            while tables.is_untidy() {
+                tables.tidy(Moment(tick * 10_000_000), mesh);
+            }
+        }
+    }
+
+    #[test]
+    fn a_vni_is_packed_again_whoever_opened_it() {
+        let settings = Arc::new(Settings::default());
+        let hasher = RandomState::with_seeds(1, 2, 3, 4);
+        let mut mesh = Mesh::new(ShardId(0), 1, &settings.bounds, &hasher);
+        let mut tables = Tables::new(ShardId(0), settings, hasher, NOW);
+        let (vni, peer) = (Vni(7), PeerId(1));
+        let origin = Origin { peer, shard: ShardId(0), is_server: false };
+        let announcement = Announcement {
+            action: Action::Add,
+            destination: Destination::new([10, 0, 0, 0].into(), 8).unwrap(),
+            next_hop: NextHop::standard(std::net::Ipv6Addr::LOCALHOST.into()),
+        };
+        tables.update_now(origin, vni, &[announcement], NOW);
+        let &id = tables.index.get(&vni).unwrap();
+        assert!(!is_packed(&mut tables, id));
+        rest(&mut tables, &mut mesh);
+        assert!(is_packed(&mut tables, id));
+        tables.send_sealed(id, &mut mesh);
+        assert!(is_packed(&mut tables, id), "it has sealed nothing");
+        // Of a peer that is no member, one that goes on taking part, and one that moves.
+        let stranger = Origin { peer: PeerId(9), ..origin };
+        tables.serve(NOW, Request::Leave { peer: stranger.peer, vni }, &mut mesh);
+        rest(&mut tables, &mut mesh);
+        assert!(is_packed(&mut tables, id));
+        tables.serve(NOW, Request::Forget { origin, vni, version: 1 }, &mut mesh);
+        rest(&mut tables, &mut mesh);
+        assert!(is_packed(&mut tables, id));
+        tables.relocate(peer, ShardId(0), &[vni], &mut mesh);
+        rest(&mut tables, &mut mesh);
+        assert!(is_packed(&mut tables, id));
+    }
+}
