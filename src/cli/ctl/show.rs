@@ -62,10 +62,13 @@ const SUBSCRIPTIONS: &[Column] = &[
 
 const SHARDS: &[Column] = &[
     number("SHARD", |row| count(&row["shard"])),
-    text("STATE", |row| if row["is_stuck"] == true { "stuck" } else { "ok" }.into()),
+    text("STATE", |row| state_of_shard(row).into()),
     number("LOAD", |row| said(&row["load"])),
     number("CPU", |row| time(&row["cpu_seconds"])),
+    number("PARTITIONS", |row| count(&row["partitions"])),
     number("PEERS", |row| count(&row["now"]["established"])),
+    number("CAME", |row| count(&row["session_moves"]["arrived"])),
+    number("LEFT", |row| count(&row["session_moves"]["left"])),
     number("SLOW", |row| count(&row["now"]["slow_peers"])),
     number("VNIS", |row| count(&row["now"]["vnis"])),
     number("ROUTES", |row| count(&row["now"]["routes"])),
@@ -75,6 +78,15 @@ const SHARDS: &[Column] = &[
     number("P999", |row| time(&row["loop_stalls"]["p999_seconds"])),
     number("LATE", |row| count(&row["late_ticks"])),
 ];
+
+fn state_of_shard(row: &Value) -> &'static str {
+    match (&row["is_stuck"], &row["is_awake"], &row["is_freed_from_core"]) {
+        (Value::Bool(true), ..) => "stuck",
+        (_, Value::Bool(false), _) => "asleep",
+        (_, _, Value::Bool(true)) => "off its core",
+        _ => "awake",
+    }
+}
 
 const LIMITS: &[Column] = &[
     text("LIMIT", |row| said(&row["name"])),
@@ -155,7 +167,9 @@ impl Ctl {
                 shard["load"] = format!("{:.0} %", load.clamp(0.0, 100.0)).into();
             }
         }
-        self.show_rows(shards, &View { columns: SHARDS, nothing: "There is no shard." })
+        let why = shards.first().and_then(|shard| shard["why"].as_str()).map(String::from);
+        self.show_rows(shards, &View { columns: SHARDS, nothing: "There is no shard." })?;
+        why.map_or(Ok(()), |why| self.screen.line(&format!("Awake: {why}.")))
     }
 
     pub(super) async fn show_limits(&mut self) -> Result<(), Failed> {

@@ -14,6 +14,7 @@
 mod load;
 mod plan;
 mod policy;
+mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,7 @@ use tracing::{debug, info, warn};
 use self::load::{Load, Watch};
 use self::plan::{Next, Plan};
 use self::policy::Policy;
+pub(super) use self::report::{Report, ShardReport, Why};
 use super::driver::{Core, Gauge, Order};
 use super::inspector::Control;
 use super::moves::Mover;
@@ -68,8 +70,18 @@ struct State {
     /// Since when each shard has waited for its core.
     starved: Vec<Option<Duration>>,
     plan: Plan,
-    /// When the move under way began.
+    /// When the move under way began, and from where to where it goes.
     moving_since: Option<Duration>,
+    moving: Option<Move>,
+    report: Report,
+}
+
+/// A move that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    from: ShardId,
+    to: ShardId,
+    is_session: bool,
 }
 
 impl Balancer {
@@ -86,10 +98,18 @@ impl Balancer {
             starved: vec![None; count],
             plan: Plan::new(count),
             moving_since: None,
+            moving: None,
+            report: Report {
+                shards: vec![ShardReport { is_awake: true, ..ShardReport::default() }; count],
+                why: Why::Fixed,
+                given_up: 0,
+            },
         };
         if count < 2 || state.watches.iter().any(Option::is_none) {
+            self.publish(&mut state);
             return std::future::pending().await; // there is nothing to balance, or nothing to balance by
         }
+        state.report.why = Why::Start(self.wake_all_for);
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -108,10 +128,22 @@ impl Balancer {
 
     async fn answered(&self, state: &mut State, answer: Answer<Mover>) {
         debug!(?answer, "a move goes on");
+        let is_complete = matches!(answer, Answer::Taken { .. } | Answer::Arrived { .. });
         let commands = state.coordinator.answered(answer);
         self.send(commands).await;
         if state.coordinator.is_free() {
             state.moving_since = None;
+            if let Some(it) = state.moving.take()
+                && is_complete
+            {
+                let shards = &mut state.report.shards;
+                let count = |moved: &mut report::Moved| match it.is_session {
+                    true => moved.sessions += 1,
+                    false => moved.partitions += 1,
+                };
+                count(&mut shards[it.from.index()].left);
+                count(&mut shards[it.to.index()].arrived);
+            }
             self.control.moved(state.coordinator.placement());
             tokio::time::sleep(PAUSE).await;
         }
@@ -129,13 +161,29 @@ impl Balancer {
             info!(awake, of = loads.len(), load = loads.iter().sum::<f64>(), "shards awake");
             state.plan.set_awake(awake);
             self.control.set_awake(awake);
+            state.report.why = Why::Load(loads.iter().sum());
         }
         self.free_starved(state, now);
         let is_slow = state.moving_since.is_some_and(|since| now.saturating_sub(since) > PATIENCE);
         if is_slow {
             let commands = state.coordinator.give_up();
+            state.report.given_up += u64::from(!commands.is_empty());
             self.send(commands).await;
         }
+        self.publish(state);
+    }
+
+    /// Tells whoever asks.
+    fn publish(&self, state: &mut State) {
+        let placement = state.coordinator.placement();
+        for (number, shard) in state.report.shards.iter_mut().enumerate() {
+            let Load { ran, waited } = state.loads[number];
+            shard.is_awake = number < state.plan.awake();
+            (shard.ran, shard.waited) = (ran.min(1.0), waited.min(1.0));
+            let id = ShardId(u16::try_from(number).unwrap_or(u16::MAX));
+            shard.partitions = placement.of(id).count();
+        }
+        self.control.balanced(&state.report);
     }
 
     /// Lets pinned shards go that don't get their cores.
@@ -154,12 +202,15 @@ impl Balancer {
             }
             let freed = gauge.thread.get().map_or(Ok(()), |thread| thread.allow(&self.cpus));
             match freed {
-                Ok(()) => warn!(
+                Ok(()) => {
+                    state.report.shards[number].is_freed = true;
+                    warn!(
                     shard = number,
                     waited = ?now.saturating_sub(since),
                     "the shard does not get its core, which something else keeps busy; it may run on any \
                      core from now on"
-                ),
+                    );
+                }
                 Err(error) => {
                     warn!(shard = number, %error, "cannot let the shard run on other cores")
                 }
@@ -182,10 +233,14 @@ impl Balancer {
         let commands = match next {
             None => return,
             Some(Next::Partitions { partitions, from, to }) => {
+                state.moving = Some(Move { from, to, is_session: false });
                 state.coordinator.move_tables(partitions, from, to)
             }
             Some(Next::Connection { from, to }) => match self.pick(state, from).await {
-                Some(peer) => state.coordinator.move_connection(peer, from, to),
+                Some(peer) => {
+                    state.moving = Some(Move { from, to, is_session: true });
+                    state.coordinator.move_connection(peer, from, to)
+                }
                 None => return,
             },
         };

@@ -13,6 +13,7 @@ use super::InspectError;
 use super::log::LogLevel;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
+use crate::reflector::balance::Report;
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::lobby::Lobby;
 use crate::reflector::looks::Look;
@@ -49,6 +50,8 @@ pub(in crate::reflector) struct Control {
     placement: watch::Sender<Placement>,
     /// The first so many shards get connections.
     awake: AtomicUsize,
+    /// What the balancer tells of itself.
+    balance: watch::Sender<Report>,
 }
 
 impl Control {
@@ -63,6 +66,7 @@ impl Control {
         Self {
             placement: watch::Sender::new(Placement::even(shards.len())),
             awake: AtomicUsize::new(shards.len()),
+            balance: watch::Sender::default(),
             began,
             backend,
             shards,
@@ -89,6 +93,16 @@ impl Control {
 
     pub(in crate::reflector) fn set_awake(&self, shards: usize) {
         self.awake.store(shards, Ordering::Relaxed);
+    }
+
+    /// What the balancer did last and why.
+    pub(in crate::reflector) fn balance(&self) -> Report {
+        self.balance.borrow().clone()
+    }
+
+    /// The balancer has looked.
+    pub(in crate::reflector) fn balanced(&self, report: &Report) {
+        self.balance.send_replace(report.clone());
     }
 
     /// VNIs have moved.

@@ -25,6 +25,7 @@ pub use log::Detail;
 pub use tap::{Tap, TapEvent};
 
 use self::walk::walk;
+use super::balance::Report;
 use super::driver::Core;
 use super::refused::Refused;
 use super::taps::Outlet;
@@ -129,6 +130,11 @@ impl Inspector {
     /// [`InspectError::Stopped`], also when there is no such shard.
     pub async fn counters_of(&self, shard: ShardId) -> Result<Metrics, InspectError> {
         self.control.ask(shard.0, Core::metrics).await
+    }
+
+    /// Which shards are awake, what has moved, and why.
+    pub(in crate::reflector) fn balance(&self) -> Report {
+        self.control.balance()
     }
 
     /// How many shards there are.

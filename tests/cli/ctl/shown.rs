@@ -156,7 +156,9 @@ fn shards_and_limits_are_shown() {
     let (scene, _clients) = scene();
     let text = scene.ok(&["show", "shards"]);
     let rows = table(&text);
-    assert_eq!((rows.len(), rows[1][0], rows[2][0], rows[1][1]), (3, "0", "1", "ok"));
+    assert_eq!((rows[1][0], rows[2][0], rows[1][1], rows[2][1]), ("0", "1", "awake", "awake"));
+    assert_eq!(rows[1][4], "2048", "partitions of 4096");
+    assert!(text.ends_with("Awake: all shards are, for 30s after the start.\n"), "{text}");
     assert_eq!(scene.json(&["show", "shards"]).as_array().unwrap().len(), 2);
     let text = scene.ok(&["show", "limits"]);
     // As many as the machine has descriptors for.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ids::ShardId;
 use crate::reflector::Refused;
+use crate::reflector::balance::Report;
 use crate::reflector::inspector::Counters;
 use crate::shard::inspect::{ByAction, Histogram, Holdings, Metrics};
 
@@ -29,13 +30,47 @@ pub(super) struct ShardRow {
     shard: u16,
     is_stuck: bool,
     #[serde(flatten)]
+    balance: Option<BalanceRow>,
+    #[serde(flatten)]
     metrics: Option<MetricsRow>,
+}
+
+/// What the balancer says of a shard.
+#[derive(Debug, Serialize)]
+struct BalanceRow {
+    is_awake: bool,
+    why: String,
+    load: f64,
+    waits: f64,
+    partitions: usize,
+    partition_moves: FlowRow,
+    session_moves: FlowRow,
+    is_freed_from_core: bool,
+}
+
+/// What has come and gone.
+#[derive(Debug, Serialize)]
+struct FlowRow {
+    arrived: u64,
+    left: u64,
 }
 
 impl ShardRow {
     /// One that stands still has none.
-    pub(super) fn new(shard: ShardId, metrics: Option<Metrics>) -> Self {
-        Self { shard: shard.0, is_stuck: metrics.is_none(), metrics: metrics.map(Into::into) }
+    pub(super) fn new(shard: ShardId, report: &Report, metrics: Option<Metrics>) -> Self {
+        let awake = report.shards.iter().filter(|shard| shard.is_awake).count();
+        let balance = report.shards.get(shard.index()).map(|it| BalanceRow {
+            is_awake: it.is_awake,
+            why: report.why.sentence(awake),
+            load: it.ran,
+            waits: it.waited,
+            partitions: it.partitions,
+            partition_moves: FlowRow { arrived: it.arrived.partitions, left: it.left.partitions },
+            session_moves: FlowRow { arrived: it.arrived.sessions, left: it.left.sessions },
+            is_freed_from_core: it.is_freed,
+        });
+        let is_stuck = metrics.is_none();
+        Self { shard: shard.0, is_stuck, balance, metrics: metrics.map(Into::into) }
     }
 }
 

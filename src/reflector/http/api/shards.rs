@@ -19,13 +19,14 @@ pub(super) async fn list(
     State(inspector): State<Inspector>,
 ) -> Result<Json<Vec<ShardRow>>, ApiError> {
     let stuck = inspector.stuck();
+    let report = inspector.balance();
     let mut rows = Vec::new();
     for shard in (0..inspector.shards()).map(ShardId) {
         let metrics = match stuck.contains(&shard) {
             true => None,
             false => Some(inspector.counters_of(shard).await?),
         };
-        rows.push(ShardRow::new(shard, metrics));
+        rows.push(ShardRow::new(shard, &report, metrics));
     }
     Ok(Json(rows))
 }
