@@ -15,8 +15,8 @@
 //! 4. [`Shard::take_requests`] and [`Shard::take_deliveries`] for each other shard whose channels
 //!    have room.
 //!
-//! A connection lives on one shard for life; a VNI belongs to one shard ([`placement`]). The path
-//! of an update: `connections::intake` decodes it where its publisher's connection lives,
+//! A connection is on one shard at a time, and a VNI belongs to one ([`placement`]); both move whole
+//! ([`moves`]). The path of an update: `connections::intake` decodes it where its publisher's connection lives,
 //! `tables::serve` carries it out where its VNI lives, `connections::deliver` hands the sealed batch to
 //! the outboxes where subscribers live.
 //!

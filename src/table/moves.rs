@@ -1,7 +1,8 @@
-//! What a table has to do so that a member's connection can move to another shard.
+//! A subscriber that was in sync goes on by asking: because it could not take what it was sent, or because
+//! its connection moves to another shard.
 
 use super::catch_up::Cursor;
-use super::member::Subscription;
+use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use crate::ids::{PeerId, ShardId};
 
@@ -23,5 +24,30 @@ impl Vnet {
         self.in_sync[origin.shard.index()][origin.audience() as usize] -= 1;
         self.list_behind(member);
         true
+    }
+
+    /// A subscriber could not take the batch that began at `from`, nor any after it. If
+    /// that position is no longer held, which a batch kept alive until now rules out: then the
+    /// shard where the peer is to be closed.
+    pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
+        let &member = self.by_peer.get(&peer)?;
+        let entry = &mut self.members[member as usize];
+        let Origin { shard, .. } = entry.origin;
+        match &mut entry.subscription {
+            Subscription::InSync if from >= self.journal.base() => {
+                entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
+                self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
+                self.list_behind(member);
+                None
+            }
+            // Its connection moves, and what it was to get here did not go with it.
+            Subscription::Behind(cursor) if cursor.is_fresh() && from >= self.journal.base() => {
+                cursor.lower(from);
+                None
+            }
+            Subscription::Behind(cursor) if !cursor.is_fresh() => None,
+            Subscription::None => None,
+            Subscription::InSync | Subscription::Behind(_) => Some(shard),
+        }
     }
 }

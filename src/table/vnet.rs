@@ -247,31 +247,6 @@ impl Vnet {
         true
     }
 
-    /// A subscriber could not take the batch that began at `from`, nor any after it. If
-    /// that position is no longer held, which a batch kept alive until now rules out: then the
-    /// shard where the peer is to be closed.
-    pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
-        let &member = self.by_peer.get(&peer)?;
-        let entry = &mut self.members[member as usize];
-        let Origin { shard, .. } = entry.origin;
-        match &mut entry.subscription {
-            Subscription::InSync if from >= self.journal.base() => {
-                entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
-                self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
-                self.list_behind(member);
-                None
-            }
-            // Its connection moves, and what it was to get here did not go with it.
-            Subscription::Behind(cursor) if cursor.is_fresh() && from >= self.journal.base() => {
-                cursor.lower(from);
-                None
-            }
-            Subscription::Behind(cursor) if !cursor.is_fresh() => None,
-            Subscription::None => None,
-            Subscription::InSync | Subscription::Behind(_) => Some(shard),
-        }
-    }
-
     /// Ends a peer's part in this VNI: its subscription at once, its routes by [`Vnet::work`].
     /// `None` when it has none.
     pub(crate) fn leave(&mut self, peer: PeerId) -> Option<Left> {

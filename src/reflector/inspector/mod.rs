@@ -4,6 +4,7 @@
 //! what several of them know.
 
 mod control;
+mod counters;
 pub(super) mod drain;
 mod limits;
 mod log;
@@ -25,7 +26,6 @@ pub use log::Detail;
 pub use tap::{Tap, TapEvent};
 
 use self::walk::walk;
-use super::balance::Report;
 use super::driver::Core;
 use super::refused::Refused;
 use super::taps::Outlet;
@@ -86,55 +86,6 @@ pub struct Inspector {
 impl Inspector {
     pub(super) fn new(control: Control) -> Self {
         Self { control: Arc::new(control) }
-    }
-
-    /// Counters and histograms. Cost: a copy per shard, and a look at each table that has changes to
-    /// seal.
-    ///
-    /// # Errors
-    /// [`InspectError::Stopped`]
-    pub async fn counters(&self) -> Result<Counters, InspectError> {
-        self.counters_without(&[]).await
-    }
-
-    /// The same, without asking some shards: they count with what they said last.
-    pub(in crate::reflector) async fn counters_without(
-        &self,
-        silent: &[ShardId],
-    ) -> Result<Counters, InspectError> {
-        let mut shards = Vec::new();
-        let mut total = Metrics::default();
-        for shard in (0..self.control.shards()).map(ShardId) {
-            let metrics = if silent.contains(&shard) {
-                self.control.last_counters(shard)
-            } else {
-                let metrics = self.counters_of(shard).await?;
-                self.control.keep_counters(shard, &metrics);
-                metrics
-            };
-            total.merge(&metrics);
-            shards.push(metrics);
-        }
-        let refused = self.control.refused.read();
-        for (name, count) in refused.limits() {
-            if count > 0 {
-                *total.limits.entry(name).or_default() += count;
-            }
-        }
-        Ok(Counters { total, shards, refused })
-    }
-
-    /// The counters of one shard. Cost: one question.
-    ///
-    /// # Errors
-    /// [`InspectError::Stopped`], also when there is no such shard.
-    pub async fn counters_of(&self, shard: ShardId) -> Result<Metrics, InspectError> {
-        self.control.ask(shard.0, Core::metrics).await
-    }
-
-    /// Which shards are awake, what has moved, and why.
-    pub(in crate::reflector) fn balance(&self) -> Report {
-        self.control.balance()
     }
 
     /// How many shards there are.
