@@ -30,16 +30,8 @@ pub(crate) fn vni(name: &str, text: &str) -> Result<Vni, Wrong> {
 
 /// A prefix; an address alone is one of full length.
 pub(crate) fn destination(name: &str, text: &str) -> Result<Destination, Wrong> {
-    let read = || {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        Destination::new(address, length.unwrap_or(most)).ok()
-    };
-    read().ok_or_else(|| wrong(name, "a prefix", text))
+    let host = text.parse::<IpAddr>().map(Destination::host);
+    host.or_else(|_| text.parse()).map_err(|_| wrong(name, "a prefix", text))
 }
 
 pub(crate) fn required<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, Wrong> {

@@ -3,8 +3,6 @@
 //! Nothing here changes anything, and nothing is remembered between two looks. Listings go by the
 //! place of a route or member, which is its for life.
 
-use std::net::IpAddr;
-
 use super::catch_up::is_dumped;
 use super::member::{Origin, Subscription};
 use super::rows::{
@@ -136,7 +134,7 @@ impl Vnet {
                 return None;
             }
             let within = filter.within.as_ref();
-            if within.is_some_and(|within| !contains(within, route.destination())) {
+            if within.is_some_and(|within| !within.contains(route.destination())) {
                 return None;
             }
             let address = self.routes.next_hop_of(place).address();
@@ -181,10 +179,9 @@ impl Vnet {
             Lookup::Longest(address) => {
                 let bits = if address.is_ipv4() { 32 } else { 128 };
                 for length in (0..=bits).rev() {
-                    let clean = masked(address, length);
-                    let at = |address| Destination::new(address, length).ok();
-                    let unclean = at(address).filter(|_| address != clean);
-                    let found: Vec<_> = [at(clean), unclean]
+                    let Ok(unclean) = Destination::new(address, length) else { continue };
+                    let clean = unclean.network();
+                    let found: Vec<_> = [Some(clean), Some(unclean).filter(|it| *it != clean)]
                         .into_iter()
                         .flatten()
                         .flat_map(|destination| self.announced_at(now, &destination))
@@ -309,27 +306,4 @@ pub(crate) fn slice<T>(
         place += 1;
     }
     Slice { rows: found, next: (place < end).then_some(place) }
-}
-
-/// An address with all bits below a prefix length cleared.
-fn masked(address: IpAddr, length: u8) -> IpAddr {
-    let length = u32::from(length);
-    match address {
-        IpAddr::V4(v4) => {
-            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(length)).unwrap_or(0);
-            IpAddr::V4((v4.to_bits() & mask).into())
-        }
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(length)).unwrap_or(0);
-            IpAddr::V6((v6.to_bits() & mask).into())
-        }
-    }
-}
-
-/// Whether a prefix lies within another.
-fn contains(outer: &Destination, inner: &Destination) -> bool {
-    let length = outer.prefix_len();
-    outer.version() == inner.version()
-        && length <= inner.prefix_len()
-        && masked(outer.addr(), length) == masked(inner.addr(), length)
 }

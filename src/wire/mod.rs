@@ -36,7 +36,7 @@ pub use hello::{Capabilities, Extensions, Hello};
 pub use message::Message;
 pub use reassembly::{Frames, Reassembly};
 pub(crate) use route::HopFields;
-pub use route::{Action, Destination, IpVersion, NextHop, NextHopType, Update, Vni};
+pub use route::{Action, Destination, IpVersion, NextHop, NextHopType, NotAPrefix, Update, Vni};
 pub(crate) use update::{FRAME_ROOM, UpdateEncoder, usual_update};
 pub use update::{MAX_UPDATE_FRAME, decode_update, encode_update, update_frame_len};
 

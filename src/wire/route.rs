@@ -7,6 +7,9 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use thiserror::Error;
 
 use super::WireError;
 
@@ -152,6 +155,32 @@ impl Destination {
         addr
     }
 
+    /// One address as a prefix of full length.
+    #[must_use]
+    pub fn host(addr: IpAddr) -> Self {
+        let mut bytes = [0; 16];
+        let (version, prefix_len) = match addr {
+            IpAddr::V4(a) => {
+                bytes[..4].copy_from_slice(&a.octets());
+                (IpVersion::V4, 32)
+            }
+            IpAddr::V6(a) => {
+                bytes = a.octets();
+                (IpVersion::V6, 128)
+            }
+        };
+        Self { version, prefix_len, addr: bytes }
+    }
+
+    /// Whether another prefix lies within this one, or is the same.
+    #[must_use]
+    pub fn contains(&self, inner: &Self) -> bool {
+        let Self { version, prefix_len, .. } = *self;
+        version == inner.version
+            && prefix_len <= inner.prefix_len
+            && Self { prefix_len, ..*inner }.network() == self.network()
+    }
+
     /// Whether this is a default route (`/0`), which a dump sends first.
     #[must_use]
     pub fn is_default(&self) -> bool {
@@ -186,6 +215,27 @@ impl Hash for Destination {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from_ne_bytes(self.addr));
         state.write_u16(u16::from_ne_bytes([self.version as u8, self.prefix_len]));
+    }
+}
+
+/// Why a text is no [`Destination`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("expected ADDRESS/LENGTH, such as 10.0.23.0/24 or 2001:db8::/64")]
+pub struct NotAPrefix;
+
+/// `10.0.23.0/24`, as it is displayed. Host bits are kept.
+impl FromStr for Destination {
+    type Err = NotAPrefix;
+
+    fn from_str(text: &str) -> Result<Self, NotAPrefix> {
+        let (address, length) = text.split_once('/').ok_or(NotAPrefix)?;
+        // Digits and nothing else: `parse` alone would take a sign.
+        if !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotAPrefix);
+        }
+        let address: IpAddr = address.parse().map_err(|_| NotAPrefix)?;
+        let length: u8 = length.parse().map_err(|_| NotAPrefix)?;
+        Self::new(address, length).map_err(|_| NotAPrefix)
     }
 }
 

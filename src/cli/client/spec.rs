@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use metalbond::client::Route;
 use metalbond::io::{ZoneError, split_zone};
-use metalbond::wire::{Destination, NextHop, NextHopType, Vni};
+use metalbond::wire::{Destination, NextHop, NextHopType, NotAPrefix, Vni};
 
 /// Where servers listen when nothing else is said.
 const PORT: u16 = 4711;
@@ -153,16 +153,7 @@ fn vni_of_24_bits(text: &str) -> Result<Vni, String> {
 }
 
 fn destination(text: &str) -> Result<Destination, String> {
-    let parse = || {
-        let (address, length) = text.split_once('/')?;
-        let address: IpAddr = address.parse().ok()?;
-        Destination::new(address, u8::try_from(decimal(length)?).ok()?).ok()
-    };
-    parse().ok_or_else(|| {
-        format!(
-            "{text:?} is no prefix, expected ADDRESS/LENGTH, such as 10.0.23.0/24 or 2001:db8::/64"
-        )
-    })
+    text.parse().map_err(|error: NotAPrefix| format!("{text:?} is no prefix, {error}"))
 }
 
 fn port(text: &str) -> Result<u16, String> {

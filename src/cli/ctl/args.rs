@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
-use metalbond::wire::NextHopType;
+use metalbond::wire::{Destination, NextHopType};
 
 use crate::cli::client::spec::route_type;
 use crate::cli::log::Level;
@@ -173,15 +173,9 @@ pub(super) struct Route {
 }
 
 fn within(text: &str) -> Result<Within, String> {
-    let is_prefix = |(address, length): (&str, &str)| {
-        let most = address.parse::<IpAddr>().ok().map(|ip| if ip.is_ipv4() { 32 } else { 128 });
-        length.parse::<u8>().is_ok_and(|length| most.is_some_and(|most| length <= most))
-    };
     match text.parse() {
         Ok(address) => Ok(Within::Address(address)),
-        Err(_) if text.split_once('/').is_some_and(is_prefix) => {
-            Ok(Within::Prefix(text.to_owned()))
-        }
+        Err(_) if text.parse::<Destination>().is_ok() => Ok(Within::Prefix(text.to_owned())),
         Err(_) => Err("expected an address or a prefix, such as 10.0.0.1 or 10.0.0.0/8".into()),
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator asks of the leaf: parts of what is known, in order, each bounded by its asker.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ops::Bound;
 
 use super::learned::{Key, Learned};
@@ -66,28 +66,10 @@ impl Leaf {
 fn longest(learned: &Learned, address: IpAddr) -> Option<(Destination, Destination)> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     (0..=bits).rev().find_map(|length| {
-        let (first, last) = span(address, length);
-        let (first, last) =
-            (Destination::new(first, length).ok()?, Destination::new(last, length).ok()?);
+        let any = Destination::new(address, length).ok()?;
+        let (first, last) = (any.network(), any.last_of_network());
         let keys = ((first, NextHop::FIRST), (last, NextHop::LAST));
         let mut found = learned.between((Bound::Included(keys.0), Bound::Included(keys.1)));
         found.next().map(|_| (first, last))
     })
-}
-
-/// The first and the last address that begin with as many bits of this one.
-fn span(address: IpAddr, length: u8) -> (IpAddr, IpAddr) {
-    let length = u32::from(length);
-    match address {
-        IpAddr::V4(v4) => {
-            let host = u32::MAX.checked_shr(length).unwrap_or(0);
-            let at = |bits| Ipv4Addr::from_bits(bits).into();
-            (at(v4.to_bits() & !host), at(v4.to_bits() | host))
-        }
-        IpAddr::V6(v6) => {
-            let host = u128::MAX.checked_shr(length).unwrap_or(0);
-            let at = |bits| Ipv6Addr::from_bits(bits).into();
-            (at(v6.to_bits() & !host), at(v6.to_bits() | host))
-        }
-    }
 }
