@@ -168,6 +168,7 @@ impl Shard {
         if self.has_work() || self.tables.is_untidy() {
             next = now;
         } else if self.is_asleep() {
+            self.connections.fall_asleep();
             self.clock.slept = true;
             next = now + SLEEP;
         }

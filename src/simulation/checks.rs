@@ -7,6 +7,7 @@ use super::client::Client;
 use super::world::World;
 use crate::session::CloseReason;
 use crate::shard::Settings;
+use crate::shard::inspect::Holdings;
 use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
 
 /// How far off the clock may be that ends sessions: the tick, and the longest leap of time.
@@ -174,6 +175,10 @@ impl World {
             let left = shard.leftovers();
             if !left.is_empty() {
                 return Err(format!("shard {number} keeps {left}"));
+            }
+            let counted = shard.metrics().now;
+            if counted != Holdings::default() {
+                return Err(format!("shard {number} holds nothing and counts {counted:?}"));
             }
         }
         Ok(())

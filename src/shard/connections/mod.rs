@@ -129,6 +129,11 @@ impl Connections {
         self.peers.end() == 0
     }
 
+    /// There is no connection, and no tick until there is one: nothing waits for anybody.
+    pub(super) fn fall_asleep(&mut self) {
+        self.counting.begin_tick();
+    }
+
     /// Where a session is, if there is one of that name.
     pub(super) fn slot_of(&self, id: PeerId) -> Option<Slot> {
         self.by_id.get(&id).copied()
