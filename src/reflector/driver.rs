@@ -271,7 +271,11 @@ async fn drive(seed: Seed, alarm: Alarm) {
             let is_asleep = core.shard.borrow().is_asleep();
             core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
             idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
-            core.gauge.is_asleep.store(false, Ordering::Relaxed);
+            if is_asleep {
+                // Before it counts as awake: nobody should take it for one that stands still.
+                core.gauge.ticked.store(core.now().0 / 1000, Ordering::Relaxed);
+            }
+            core.gauge.is_asleep.store(false, Ordering::Release);
         }
     }
 }

@@ -133,7 +133,7 @@ impl Control {
             .map(ShardId)
             .zip(&self.shards)
             .filter(|(_, (_, gauge))| {
-                if gauge.is_asleep.load(Ordering::Relaxed) {
+                if gauge.is_asleep.load(Ordering::Acquire) {
                     return false;
                 }
                 let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
