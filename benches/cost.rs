@@ -5,7 +5,7 @@
 //! fixed seeds, and the C library is told to copy memory as every x86-64 can. `cargo bench --bench cost` counts
 //! all workloads and fails when one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
 //! cold/` counts those with that in their names, `--quick` leaves the cold ones out, and `--set-limits` writes the
-//! limits anew: 5 % above what was counted. Needs `valgrind`.
+//! limits anew: 5 % above what was counted, or 0.05 misses. Needs `valgrind`.
 //!
 //! A workload's name is `cache/VNIs/subscribers of each/updates per read`. Hot tables have 1,000 routes, cold
 //! ones 400,000 that are taken from all over the table. Each route has a next hop of its own.
@@ -29,6 +29,8 @@ const LIMITS_AT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.limit
 const LIMITS: &str = include_str!("cost.limits");
 /// How far limits lie above what was counted when they were set.
 const MARGIN: f64 = 1.05;
+/// The same for misses of the last cache, where there are next to none: one in twenty updates.
+const MISSES_MARGIN: f64 = 0.05;
 /// Updates that are counted, at least.
 const UPDATES: u64 = 100_000;
 
@@ -87,7 +89,8 @@ fn main() -> ExitCode {
         // The limits are of x86-64 code.
         let is_too_much = instructions > most_instructions || misses > most_misses;
         has_failed |= is_too_much && cfg!(target_arch = "x86_64");
-        let set = (instructions * MARGIN, misses * MARGIN);
+        let most_misses = (misses * MARGIN).max(misses + MISSES_MARGIN);
+        let set = (instructions * MARGIN, most_misses);
         limits += &format!("{name:16} {:14.0} {:14.2}\n", set.0, set.1);
     }
     if has("--set-limits") {
