@@ -156,9 +156,8 @@ impl Core {
 
     /// A connection's tasks have ended.
     pub(super) fn released(&self, slot: Slot) {
-        self.connections.borrow_mut()[slot.index()] = None;
+        self.left(slot);
         self.shard.borrow_mut().release(slot);
-        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -96,6 +96,17 @@ impl Placement {
         PartitionId::all().filter(move |partition| self.owner_of(*partition) == shard)
     }
 
+    /// How many partitions each of so many shards owns. One pass over the table.
+    pub(crate) fn counts(&self, shards: usize) -> Vec<usize> {
+        let mut counts = vec![0; shards];
+        for owner in &self.0 {
+            if let Some(count) = counts.get_mut(owner.index()) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Gives partitions to a shard.
     pub(crate) fn assign(&mut self, partitions: &Partitions, to: ShardId) {
         partitions.iter().for_each(|partition| self.0[partition.index()] = to);

@@ -175,13 +175,12 @@ impl Balancer {
 
     /// Tells whoever asks.
     fn publish(&self, state: &mut State) {
-        let placement = state.coordinator.placement();
+        let owned = state.coordinator.placement().counts(state.report.shards.len());
         for (number, shard) in state.report.shards.iter_mut().enumerate() {
             let Load { ran, waited } = state.loads[number];
             shard.is_awake = number < state.plan.awake();
             (shard.ran, shard.waited) = (ran.min(1.0), waited.min(1.0));
-            let id = ShardId(u16::try_from(number).unwrap_or(u16::MAX));
-            shard.partitions = placement.of(id).count();
+            shard.partitions = owned[number];
         }
         self.control.balanced(&state.report);
     }

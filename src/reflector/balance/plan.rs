@@ -50,10 +50,7 @@ impl Plan {
     }
 
     fn next_partitions(&self, placement: &Placement) -> Option<Next> {
-        let mut owned = vec![0; self.shards];
-        for shard in self.all() {
-            owned[shard.index()] = placement.of(shard).count();
-        }
+        let owned = placement.counts(self.shards);
         let (from, to, count) = self.uneven(&owned)?;
         let partitions = placement.of(from).take(count).collect();
         Some(Next::Partitions { partitions, from, to })
@@ -80,10 +77,6 @@ impl Plan {
         let most = (0..self.awake).max_by_key(|shard| awake[*shard])?;
         let count = awake[most].saturating_sub(fair).min(fair.saturating_sub(awake[least]));
         (awake[most] > fair + slack && count > 0).then(|| (shard(most), shard(least), count))
-    }
-
-    fn all(&self) -> impl Iterator<Item = ShardId> {
-        (0..self.shards).map(shard)
     }
 }
 

@@ -96,11 +96,11 @@ impl Coordinator {
 
     /// Tries to end the move that is under way. It goes on if its table or connection has left already.
     pub(crate) fn give_up<P>(&mut self) -> Commands<P> {
-        let (epoch, number) = (self.number, self.number);
+        let number = self.number;
         match &mut self.under_way {
             Some(UnderWay::Tables { from, gives_up, .. }) if !*gives_up => {
                 *gives_up = true;
-                vec![(*from, Command::Order(Order::GiveUp { epoch }))]
+                vec![(*from, Command::Order(Order::GiveUp { epoch: number }))]
             }
             Some(UnderWay::Connection { peer, from, stays, .. }) if !*stays => {
                 *stays = true;
