@@ -1,9 +1,9 @@
 //! Instructions and cache misses of an update from read to write, counted by valgrind, and a guard against
 //! more of them.
 //!
-//! Counts do not depend on what else the machine does, nor much on the machine: caches have fixed sizes, hashes
-//! fixed seeds, and the C library is told to copy memory as every x86-64 can. `cargo bench --bench cost` counts
-//! all workloads and fails when one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
+//! Counts do not depend on what else the machine does, nor much on the machine: caches have fixed sizes,
+//! hashes have fixed seeds, and the C library copies memory with instructions that every x86-64 processor has.
+//! `cargo bench --bench cost` counts all workloads and fails when one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
 //! cold/` counts those with that in their names, `--quick` leaves the cold ones out, and `--set-limits` writes the
 //! limits anew: 5 % above what was counted, or 0.05 misses. Needs `valgrind`.
 //!
@@ -24,7 +24,7 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const CACHES: [&str; 3] = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=4194304,16,64"];
 /// Which of its ways to copy memory the C library must not choose: others have other counts.
 const COPIES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-ERMS,-FSRM";
-/// Where the limits are, and what they are.
+/// The path of the file with the limits, then its text.
 const LIMITS_AT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.limits");
 const LIMITS: &str = include_str!("cost.limits");
 /// How far limits lie above what was counted when they were set.

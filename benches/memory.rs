@@ -1,8 +1,8 @@
 //! What tables take of memory, and what turns take of time while they grow and go.
 //!
 //! Each line comes from a process of its own. Memory is what the kernel says that the process holds
-//! (`/proc/self/statm`), before and after, with the allocator that the `metalbond` command has, which is told to
-//! give back at once what is free (`MIMALLOC_PURGE_DELAY=0`): else it keeps that for a while. Time is CPU
+//! (`/proc/self/statm`), before and after. The process uses the allocator of the `metalbond` command.
+//! `MIMALLOC_PURGE_DELAY=0` makes the allocator return free memory at once, not after a while. Time is CPU
 //! time of the thread, so what else the machine does counts little. A turn is what one full read of a
 //! publisher leads to: 2,730 updates, the seals, and what is forgotten.
 //!
@@ -70,7 +70,7 @@ mod linux {
         f64::from(pages.expect("a number of pages")) * rustix::param::page_size() as f64
     }
 
-    /// Makes the allocator give back what nobody uses, as the command does now and then.
+    /// Makes the allocator return free memory, as the command does now and then.
     fn give_back() {
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(200));

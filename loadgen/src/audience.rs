@@ -1,4 +1,4 @@
-//! Who is in which VNIs.
+//! The VNIs of each session.
 
 use std::collections::HashMap;
 

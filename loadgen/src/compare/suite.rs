@@ -71,7 +71,7 @@ struct Cell {
 }
 
 impl Cell {
-    /// What it was, what that is of the base, and a mark when that is too much.
+    /// The median, its ratio to the base, and `!` when the ratio is above its limit.
     fn text(&self, base: Base) -> String {
         let mut text = text::number(self.median).trim().to_owned();
         if let Some(ratio) = self.ratio.filter(|_| base != Base::One) {
@@ -88,11 +88,11 @@ impl Cell {
     }
 }
 
-/// Runs the workloads and tells what they cost.
+/// Runs the workloads and prints their costs.
 ///
 /// # Errors
 /// One sentence, when no workload is meant, a run fails, the file can't be written, or a limit is to be
-/// checked and does not hold. What was measured before a run that fails is told all the same.
+/// checked and does not hold. When a run fails, the results before it are still printed.
 pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     if common.target.is_some() {
         return Err("suite starts its servers: name them with --binary and --old".into());
@@ -113,7 +113,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
         match measure(common, options, &workload) {
             Ok(one) => {
                 done.push(one);
-                // Who ends a long suite keeps what it has measured.
+                // An interrupted suite keeps the results of the workloads that ended.
                 tell_json(common, &done, options.rounds, false)?;
             }
             Err(error) => {
