@@ -1,14 +1,17 @@
-//! Compiles `proto/metalbond.proto` with prost-build over protox, a protobuf
-//! compiler in Rust, so that a fresh machine needs no `protoc`; and decides whether io_uring is built in.
+//! Compiles the schemas in `proto` with prost-build over protox, a protobuf compiler in Rust, so that a
+//! fresh machine needs no `protoc`; and decides whether io_uring is built in.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rustc-check-cfg=cfg(metalbond_uring)");
     if has_uring() {
         println!("cargo::rustc-cfg=metalbond_uring");
     }
-    println!("cargo::rerun-if-changed=proto/metalbond.proto");
-    let descriptors = protox::compile(["metalbond.proto"], ["proto"])?;
-    prost_build::Config::new().compile_fds(descriptors)?;
+    println!("cargo::rerun-if-changed=proto");
+    let descriptors = protox::compile(["metalbond.proto", "portable.proto"], ["proto"])?;
+    prost_build::Config::new()
+        .bytes([".metalbond.portable"])
+        .btree_map([".metalbond.portable"])
+        .compile_fds(descriptors)?;
     Ok(())
 }
 

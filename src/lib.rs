@@ -11,6 +11,7 @@
 //! * `session`: one peer's handshake, keepalives and pace; pure.
 //! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.
 //! * `outbox`: what waits to be written to one peer; pure.
+//! * `portable`: tables and connections as another process can read them; pure.
 //! * `shard`: what one core owns, and every message between cores; pure.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
@@ -39,6 +40,8 @@ pub mod io;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
 mod outbox;
+#[cfg_attr(not(any(test, fuzzing)), allow(dead_code, reason = "the reflector is yet to hand over"))]
+mod portable;
 pub mod reflector;
 mod session;
 mod shard;

@@ -12,6 +12,7 @@
 //! two must reach the peer as one, withdrawals first, which is what a cursor does.
 
 mod buffer;
+mod portable;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 
@@ -207,16 +208,23 @@ impl Outbox {
         });
     }
 
-    /// The next write, using `buffer` (an empty one) where there are several pieces. `None` when
+    /// Whether the rest of a write that was begun elsewhere waits: take it before anything else.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// The rest of a write that was begun elsewhere.
+    pub(crate) fn take_rest(&mut self) -> Option<OutBuf> {
+        self.rest.take().map(|rest| OutBuf::Shared(*rest))
+    }
+
+    /// The next write behind the rest of another one, using `buffer` (an empty one) where there are several pieces. `None` when
     /// nothing waits.
     pub(crate) fn next_write(
         &mut self,
         bounds: &Bounds,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
-        if let Some(rest) = self.rest.take() {
-            return Some(OutBuf::Shared(*rest));
-        }
         if self.control.is_empty() {
             let is_lone = self.queue.len() == 1 && self.queue.front()?.pieces.len() == 1;
             if is_lone || self.queue.is_empty() {
@@ -245,9 +253,6 @@ impl Outbox {
         cut: Option<Cut>,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
-        if let Some(rest) = self.rest.take() {
-            return Some(OutBuf::Shared(*rest));
-        }
         if self.control.is_empty() && (cut.is_none() || self.queue.is_empty()) {
             return None;
         }
@@ -288,6 +293,13 @@ impl Outbox {
         std::mem::take(&mut self.taken)
     }
 
+    /// What has been taken of items that were begun.
+    pub(crate) fn begun(&self) -> Taken {
+        let mut taken = self.taken;
+        self.queue.iter().for_each(|item| taken.add(item.begun()));
+        taken
+    }
+
     /// Counts as taken what has been of items that were begun. For an outbox that is given up.
     pub(crate) fn give_up(&mut self) -> Taken {
         for item in &self.queue {
@@ -319,7 +331,7 @@ impl Outbox {
 
     /// Whether anything but bulk waits.
     pub(crate) fn has_control(&self) -> bool {
-        self.rest.is_some() || !self.control.is_empty()
+        !self.control.is_empty()
     }
 
     /// Whether answers to a cursor, or the rest of what has begun to be sent, wait beside something

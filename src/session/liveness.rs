@@ -23,6 +23,11 @@ impl Liveness {
         Self { deadline: now + HELLO_TIME, hold: HELLO_TIME }
     }
 
+    /// The other side must be heard by a deadline, and so often from then on.
+    pub(super) fn of(deadline: Moment, hold: Duration) -> Self {
+        Self { deadline, hold }
+    }
+
     /// The other side's HELLO has come. Both intervals in seconds.
     pub(crate) fn agree(&mut self, now: Moment, ours: u32, theirs: u32) {
         self.hold = Duration::from_millis(u64::from(ours.min(theirs)) * 2500);

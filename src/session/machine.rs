@@ -78,6 +78,24 @@ impl Session {
         }
     }
 
+    /// One that goes on.
+    pub(super) fn of(handshake: Handshake, liveness: Liveness, wish: u32, peer: About) -> Self {
+        Self { handshake, liveness, wish, peer }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.handshake.phase()
+    }
+
+    pub(super) fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    /// The interval in the peer's HELLO, in seconds.
+    pub(super) fn wish(&self) -> u32 {
+        self.wish
+    }
+
     pub(crate) fn is_established(&self) -> bool {
         self.handshake.is_established()
     }

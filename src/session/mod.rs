@@ -5,6 +5,7 @@ mod liveness;
 mod machine;
 mod pacing;
 mod path;
+mod portable;
 mod quiet;
 mod skipped;
 

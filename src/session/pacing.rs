@@ -24,6 +24,7 @@
 mod cut;
 mod echo;
 mod evidence;
+mod portable;
 mod timed;
 
 use std::time::Duration;
@@ -292,6 +293,12 @@ impl Pacer {
         if self.last > self.whole {
             self.whole = self.last;
         }
+    }
+
+    /// Bytes sent in all while the window was evidence.
+    #[cfg(test)]
+    pub(crate) fn sent_in_all(&self) -> u64 {
+        self.evidence.sent_in_all()
     }
 
     /// Why the pace is by the clock because the window is no evidence, if it is.

@@ -42,7 +42,8 @@ struct Lanes {
 #[derive(Debug)]
 struct Held {
     partitions: Arc<Partitions>,
-    from: ShardId,
+    /// The former owner, if there is a new one.
+    from: Option<ShardId>,
     epoch: u64,
     requests: FairQueue,
 }
@@ -120,6 +121,16 @@ impl Mesh {
     ) {
         debug_assert!(self.held.is_none(), "one move at a time");
         self.placement.assign(&partitions, to);
+        self.hold_from(partitions, Some(from), epoch);
+    }
+
+    /// All partitions are about to leave for another process, or to come back: requests are to be held.
+    pub(super) fn hold_all(&mut self, all: Arc<Partitions>, epoch: u64) {
+        debug_assert!(self.held.is_none(), "one move at a time");
+        self.hold_from(all, None, epoch);
+    }
+
+    fn hold_from(&mut self, partitions: Arc<Partitions>, from: Option<ShardId>, epoch: u64) {
         let requests = FairQueue::new(self.hasher.clone());
         self.held = Some(Box::new(Held { partitions, from, epoch, requests }));
     }
@@ -128,8 +139,8 @@ impl Mesh {
     /// again.
     pub(super) fn release(&mut self, epoch: u64, back: bool) -> Option<FairQueue> {
         let held = self.held.take_if(|held| held.epoch == epoch)?;
-        if back {
-            self.placement.assign(&held.partitions, held.from);
+        if back && let Some(from) = held.from {
+            self.placement.assign(&held.partitions, from);
         }
         Some(held.requests)
     }

@@ -34,6 +34,8 @@ mod owners;
 pub(crate) mod placement;
 #[cfg(test)]
 mod probe;
+#[cfg_attr(not(any(test, fuzzing)), allow(dead_code, reason = "the reflector is yet to hand over"))]
+mod restore;
 pub(crate) mod slab;
 mod state;
 mod stats;
@@ -44,5 +46,7 @@ pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
 pub(crate) use output::{Closed, Output, Write};
+#[cfg(test)]
+pub(crate) use restore::{Restored, Restorer, snapshot};
 pub(crate) use state::{Shard, Turn};
 pub use stats::Stats;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fair::QUANTUM;
 use super::mesh::Mesh;
 use super::message::Request;
-use super::placement::Partitions;
+use super::placement::{PartitionId, Partitions};
 use super::tables::Tables;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::table::{Announcement, Origin};
@@ -106,6 +106,16 @@ impl Owners<'_> {
         }
         self.mesh.reassign(partitions, from, to, epoch);
         self.request_to(from, Request::Fence { epoch });
+    }
+
+    /// All tables are about to leave for another process.
+    pub(super) fn seal(&mut self, epoch: u64) {
+        let all: Arc<Partitions> = Arc::new(PartitionId::all().collect());
+        self.tables.prepare_to_leave(Arc::clone(&all), epoch);
+        self.mesh.hold_all(all, epoch);
+        for shard in self.mesh.shards() {
+            self.request_to(shard, Request::Fence { epoch });
+        }
     }
 
     /// Partitions move no more.

@@ -14,6 +14,13 @@ impl Shard {
         self.connections.peers()[slot].outbox.is_mixed()
     }
 
+    /// Bytes that a peer's socket has taken, as they are counted; and as its pacer counts them, if it has
+    /// one.
+    pub(crate) fn bytes_sent(&self, slot: Slot) -> (u64, Option<u64>) {
+        let peer = &self.connections.peers()[slot];
+        (peer.counts.bytes_sent, peer.pacer.as_ref().map(|pacer| pacer.sent_in_all()))
+    }
+
     /// Peers that have not been sent what there is for them.
     pub(crate) fn unflushed(&self) -> String {
         let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);

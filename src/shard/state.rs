@@ -14,7 +14,7 @@ use super::message::{Delivery, Request};
 use super::moves::{Answer, Order};
 use super::output::{Output, Write};
 use super::owners::Owners;
-use super::tables::Tables;
+use super::tables::{Tables, Tenants};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::session::{CloseReason, Sight};
@@ -315,6 +315,13 @@ impl Shard {
             Order::Restore { epoch } => owners.release(epoch, true),
             Order::Take { epoch, tables } => owners.tables.take(epoch, tables),
             Order::Release { epoch } => owners.release(epoch, false),
+            Order::Freeze { number } => connections.freeze(number, &mut owners),
+            Order::Thaw { number } => connections.thaw(now, number, &mut owners),
+            Order::Seal { epoch } => owners.seal(epoch),
+            Order::Part { number } => {
+                let connections = self.connections.part();
+                self.connections.answer(Answer::Parts { number, connections });
+            }
             Order::Relocate { peer, to, number } => {
                 if !connections.relocate(peer, to, number, &mut owners) {
                     connections.answer(Answer::Gone { number });
@@ -336,6 +343,12 @@ impl Shard {
     /// the write in flight. `None` when it stays after all.
     pub(crate) fn leave(&mut self, now: Moment, slot: Slot, rest: Bytes) -> Option<Traveller> {
         self.connections.leave(now, slot, rest)
+    }
+
+    /// Owns tables that come from another process, before any connection asks for them.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
+    pub(crate) fn own(&mut self, tables: Tenants) {
+        self.tables.own(tables);
     }
 
     /// Takes over a connection from another shard.

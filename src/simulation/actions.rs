@@ -46,7 +46,7 @@ impl World {
         };
         self.now = self.now + Duration::from_micros(leap as u64);
         self.keepalives();
-        self.coordinate();
+        self.coordinate()?;
         for _ in 0..self.rng.between(0, 4) {
             let place = self.rng.below(self.clients.len());
             self.act(place);
@@ -80,7 +80,7 @@ impl World {
         for _ in 0..self.rng.between(1, 60) {
             self.now = self.now + Duration::from_millis(250);
             self.keepalives();
-            self.coordinate();
+            self.coordinate()?;
             for shard in 0..self.plan.shards {
                 for _ in 0..8 {
                     self.turn(shard)?;
@@ -171,6 +171,9 @@ impl World {
 
     fn act(&mut self, place: usize) {
         if self.clients[place].is_none() {
+            if self.handover.is_some() {
+                return; // nobody is accepted meanwhile
+            }
             self.greet(place);
             if self.rng.chance(700) {
                 for _ in 0..self.rng.below(4) {

@@ -145,6 +145,11 @@ impl World {
             if client.unanswered > 0 {
                 return Err(format!("{id}: {} KEEPALIVEs unanswered", client.unanswered));
             }
+            let (counted, paced) = self.cluster.shards[client.shard].bytes_sent(client.slot);
+            let handed = client.handed;
+            if counted != handed || paced.is_some_and(|paced| paced > handed) {
+                return Err(format!("{id} was sent {handed} bytes, counted {counted}, {paced:?}"));
+            }
             let max = self.plan.settings.limits.routes_per_peer;
             if self.model.routes_of(id) as u64 > max {
                 return Err(format!("{id} announces more than {max} routes"));

@@ -15,7 +15,8 @@ use crate::shard::{Slot, Traveller};
 #[derive(Debug)]
 pub(super) struct Orders {
     to: Vec<VecDeque<Command<Traveller>>>,
-    answers: VecDeque<Answer<Traveller>>,
+    /// Each with the shard that gives it.
+    answers: VecDeque<(ShardId, Answer<Traveller>)>,
 }
 
 impl Orders {
@@ -28,22 +29,37 @@ impl Orders {
         self.answers.is_empty() && self.to.iter().all(VecDeque::is_empty)
     }
 
-    pub(super) fn answer(&mut self, answer: Answer<Traveller>) {
-        self.answers.push_back(answer);
+    pub(super) fn answer(&mut self, shard: usize, answer: Answer<Traveller>) {
+        self.answers.push_back((shard_id(shard), answer));
     }
 }
 
 impl World {
     /// The coordinator hears what has been done, and begins something, gives it up, or leaves it at that.
-    pub(super) fn coordinate(&mut self) {
+    pub(super) fn coordinate(&mut self) -> Result<(), String> {
         while self.is_calm || self.rng.chance(500) {
-            let Some(answer) = self.orders.answers.pop_front() else { break };
-            let commands = self.coordinator.answered(answer);
+            let Some((shard, answer)) = self.orders.answers.pop_front() else { break };
+            let commands = match &mut self.handover {
+                Some(handover) => handover.answered(shard, answer),
+                None => self.coordinator.answered(answer),
+            };
             self.send(commands);
         }
-        if self.plan.shards < 2 || self.is_calm {
-            return;
+        if self.handover.is_some() {
+            return self.see_to_handover();
         }
+        if self.is_calm {
+            return Ok(());
+        }
+        if self.coordinator.is_free() && self.rng.chance(self.plan.rates.handovers) {
+            self.begin_handover();
+        } else if self.plan.shards > 1 {
+            self.see_to_moves();
+        }
+        Ok(())
+    }
+
+    fn see_to_moves(&mut self) {
         if !self.coordinator.is_free() {
             if self.rng.chance(self.plan.rates.give_up) {
                 self.note(0, || "gives a move up".into());
@@ -71,7 +87,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, commands: Vec<(ShardId, Command<Traveller>)>) {
+    pub(super) fn send(&mut self, commands: Vec<(ShardId, Command<Traveller>)>) {
         for (shard, command) in commands {
             self.orders.to[shard.index()].push_back(command);
         }
@@ -123,11 +139,17 @@ impl World {
         client.is_paused = true;
         (client.is_travelling, client.is_held, client.wake) = (true, false, None);
         self.slots[shard].remove(&slot);
-        self.orders.answer(Answer::Moves { connection: traveller });
+        self.orders.answer(shard, Answer::Moves { connection: traveller });
         Ok(())
     }
 
     fn adopt(&mut self, shard: usize, number: u64, connection: Traveller) {
+        self.take_over(shard, connection);
+        self.orders.answer(shard, Answer::Arrived { number });
+    }
+
+    /// A connection goes on, on another shard.
+    pub(super) fn take_over(&mut self, shard: usize, connection: Traveller) {
         let id = connection.peer();
         let slot = self.cluster.shards[shard].arrive(self.now, connection);
         let place = self.place_of(id);
@@ -142,7 +164,6 @@ impl World {
                 self.cluster.shards[shard].close(slot, reason);
             }
         }
-        self.orders.answer(Answer::Arrived { number });
     }
 
     fn place_of(&self, id: PeerId) -> Option<usize> {

@@ -29,8 +29,10 @@ pub(super) struct Rates {
     pub(super) reset: usize,
     pub(super) close: usize,
     pub(super) bad: usize,
-    /// In a thousand steps: that something begins to move, and that a move is given up.
+    /// In a thousand steps: that something begins to move, that everything goes to other shards in the
+    /// portable form, and that either is given up.
     pub(super) moves: usize,
+    pub(super) handovers: usize,
     pub(super) give_up: usize,
 }
 
@@ -108,6 +110,7 @@ impl Plan {
                 close: rng.rate(20),
                 bad: rng.rate(8),
                 moves: if rng.chance(700) { rng.between(20, 500) } else { 0 },
+                handovers: if rng.chance(500) { rng.between(1, 50) } else { 0 },
                 give_up: if rng.chance(500) { rng.between(1, 100) } else { 0 },
             },
             settings: settings(rng, is_big),

@@ -12,8 +12,8 @@ use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
 use crate::session::CloseReason;
-use crate::shard::moves::Coordinator;
-use crate::shard::{Closed, Output, Shard, Slot};
+use crate::shard::moves::{Coordinator, Handover};
+use crate::shard::{Closed, Output, Shard, Slot, Traveller};
 
 /// A driver comes round to every socket within this time.
 pub(super) const LATE_READ: Duration = Duration::from_millis(500);
@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) slots: Vec<BTreeMap<Slot, usize>>,
     pub(super) coordinator: Coordinator,
     pub(super) orders: Orders,
+    /// A handover that is under way.
+    pub(super) handover: Option<Handover<Traveller>>,
     endings: Vec<Ending>,
     next_id: u64,
     /// Everything moves at once and nobody misbehaves.
@@ -59,6 +61,7 @@ impl World {
             slots: vec![BTreeMap::new(); plan.shards],
             coordinator: Coordinator::new(plan.shards),
             orders: Orders::new(plan.shards),
+            handover: None,
             endings: Vec::new(),
             next_id: 0,
             is_calm: false,
@@ -160,7 +163,7 @@ impl World {
                 }
             }
             Output::Leaves(slot) => self.take_out(shard, slot)?,
-            Output::Answer(answer) => self.orders.answer(answer.widen()),
+            Output::Answer(answer) => self.orders.answer(shard, answer.widen()),
             Output::Begun(_)
             | Output::Established(..)
             | Output::Skipped(..)
@@ -232,6 +235,11 @@ impl World {
         }
     }
 
+    /// Forgets connections that had ended: the shards that they were on are no more.
+    pub(super) fn forget_endings(&mut self) {
+        self.endings.clear();
+    }
+
     /// KEEPALIVEs of everybody who is not silent.
     pub(super) fn keepalives(&mut self) {
         for client in self.clients.iter_mut().flatten() {
@@ -249,7 +257,7 @@ impl World {
         self.note(0, || "settles".into());
         for round in 0..20_000 {
             self.keepalives();
-            self.coordinate();
+            self.coordinate()?;
             for shard in 0..self.plan.shards {
                 for _ in 0..64 {
                     if !self.turn(shard)? {
@@ -282,6 +290,7 @@ impl World {
             if round >= 5
                 && flushed
                 && self.orders.is_empty()
+                && self.handover.is_none()
                 && self.coordinator.is_free()
                 && self.clients.iter().flatten().all(idle)
                 && self.endings.is_empty()

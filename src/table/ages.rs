@@ -44,6 +44,20 @@ impl Ages {
         self.samples.push(sample);
     }
 
+    /// The samples: each position, and by when all changes before it had come, in microseconds.
+    pub(super) fn samples(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.samples.iter().map(|sample| (sample.before, sample.at.0))
+    }
+
+    /// Takes samples over, of which those are passed over that are not in ascending order.
+    pub(super) fn restore(&mut self, samples: impl Iterator<Item = (u64, Moment)>) {
+        for (before, at) in samples.take(SAMPLES_MAX) {
+            if self.samples.last().is_none_or(|last| last.before <= before) {
+                self.samples.push(Sample { before, at });
+            }
+        }
+    }
+
     /// The moment by which the change at a position had come; `None` when it has not been sealed.
     pub(super) fn of(&self, position: u64) -> Option<Moment> {
         let next = self.samples.partition_point(|sample| sample.before <= position);

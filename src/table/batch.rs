@@ -55,6 +55,20 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Messages that answer one peer's catch-up.
+    pub(crate) fn of_messages(vni: Vni, messages: Bytes) -> Self {
+        Self {
+            vni,
+            start: 0,
+            latest_prev: None,
+            received: Moment::default(),
+            tally: Tally::of(&messages),
+            bytes: messages,
+            private: Bytes::new(),
+            cuts: Vec::new(),
+        }
+    }
+
     /// Length of what nearly everybody gets.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()

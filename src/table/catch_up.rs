@@ -20,6 +20,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::batch::{Audience, Batch, BatchBuilder, FRAME};
@@ -89,6 +90,22 @@ impl Cursor {
             dumped: NONE,
             rest: None,
         }
+    }
+
+    /// As of which position it knows the view, but for what it has walked.
+    pub(super) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// The ends of walked parts, each with the head when it was walked.
+    pub(super) fn horizons(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.horizons.iter().copied()
+    }
+
+    /// What it has been brought past and is yet to be sent, in order.
+    pub(super) fn rest(&self) -> impl Iterator<Item = &Batch> {
+        let rest = std::iter::successors(self.rest.as_ref(), |rest| rest.next.as_ref());
+        rest.map(|rest| &*rest.batch)
     }
 
     /// Whether it knows the view as of a position and nothing has been asked for since.
@@ -209,6 +226,24 @@ impl Cache {
 }
 
 impl Vnet {
+    /// A cursor that is in no other subscriber's state. `rest` holds messages for its subscriber alone, of
+    /// one chunk each.
+    pub(super) fn cursor_of(
+        &mut self,
+        (synced, walked): (u64, u64),
+        horizons: SmallVec<[(u64, u64); 2]>,
+        dumped: u32,
+        rest: Vec<Bytes>,
+    ) -> Cursor {
+        self.cache.serial += 1;
+        let key = Key::After(self.cache.serial);
+        let rest = rest.into_iter().rev().fold(None, |next, messages| {
+            let batch = Arc::new(Batch::of_messages(self.vni, messages));
+            Some(Arc::new(Rest { batch, next }))
+        });
+        Cursor { key, synced, walked, horizons, dumped, rest }
+    }
+
     /// The next chunk of about `limit` bytes for a subscriber that is behind; `None` when it is not.
     pub(crate) fn chunk(
         &mut self,

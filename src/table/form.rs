@@ -48,6 +48,11 @@ impl Table {
         Self { vni, basis, form: Form::Packed(Packed::new()) }
     }
 
+    /// A VNI that holds something.
+    pub(super) fn of(vnet: Vnet, basis: Arc<Basis>) -> Self {
+        Self { vni: vnet.vni, basis, form: Form::Open(Box::new(vnet)) }
+    }
+
     pub(crate) fn vni(&self) -> Vni {
         self.vni
     }

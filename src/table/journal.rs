@@ -50,6 +50,21 @@ impl View {
         self.0 & CLIENT != 0
     }
 
+    /// The same with another number for its member. `MANY` and `NOBODY` have none.
+    pub(crate) fn renumbered(self, number: impl Fn(u32) -> u32) -> Self {
+        self.sole_member().map_or(self, |member| Self::sole(number(member), !self.has_client()))
+    }
+
+    /// As the portable form has it.
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// What [`View::to_bits`] gave.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// The only announcer, when there is exactly one.
     pub(crate) fn sole_member(self) -> Option<u32> {
         (self.0 & !CLIENT).checked_sub(2)

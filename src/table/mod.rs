@@ -30,6 +30,7 @@ mod member;
 mod moves;
 mod packed;
 mod page;
+mod portable;
 mod rib;
 mod rows;
 mod seal;
@@ -49,6 +50,7 @@ pub(crate) use form::{Look, Table};
 pub(crate) use inspect::{Size, Slice, Standing, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::Basis;
+pub(crate) use portable::Importer;
 #[cfg(test)]
 pub(crate) use rib::FIRSTS_MAX;
 pub use rows::{

@@ -140,6 +140,12 @@ impl Vnet {
         (self.open, self.trimmed_at, self.needless) = (position, position, position);
     }
 
+    /// Begins the open batch at the head: whatever the journal holds has been sealed.
+    pub(super) fn begin_batch(&mut self) {
+        let head = self.journal.head();
+        (self.open, self.trimmed_at, self.latest_prev) = (head, head, None);
+    }
+
     /// Where the open batch begins: what a subscriber that is in sync knows.
     pub(crate) fn begins_at(&self) -> u64 {
         self.open
@@ -260,13 +266,19 @@ impl Vnet {
             Subscription::Behind(_) => self.unlist_behind(member),
         }
         let Member { routes, origin, .. } = self.members[member as usize];
+        self.has_been_left(member);
+        Some(Left { shard: origin.shard, routes })
+    }
+
+    /// Notes that a member has left, of which some routes may still be here.
+    pub(super) fn has_been_left(&mut self, member: u32) {
+        let Member { routes, origin, .. } = self.members[member as usize];
         if routes == 0 {
             self.retire(member);
         } else {
             self.leaving.push(member);
-            self.left.insert(peer, member);
+            self.left.insert(origin.peer, member);
         }
-        Some(Left { shard: origin.shard, routes })
     }
 
     /// Withdraws up to `budget` routes of members that left. Returns what is left of the budget.

@@ -57,6 +57,12 @@ impl Handshake {
         Self { side, phase: Phase::AwaitingHello }
     }
 
+    /// One that has come so far.
+    #[must_use]
+    pub fn at(side: Side, phase: Phase) -> Self {
+        Self { side, phase }
+    }
+
     /// How far it is.
     #[inline]
     #[must_use]

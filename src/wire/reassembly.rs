@@ -54,6 +54,12 @@ impl Reassembly {
         self.partial.len()
     }
 
+    /// These bytes.
+    #[must_use]
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Forgets them: the stream begins anew.
     pub fn clear(&mut self) {
         self.partial = Vec::new();

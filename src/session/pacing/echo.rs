@@ -23,12 +23,12 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Echo {
     /// When the message was sent that is not acknowledged yet.
-    sent: Option<Moment>,
+    pub(super) sent: Option<Moment>,
     /// How many in a row were acknowledged at once.
-    quick: u32,
+    pub(super) quick: u32,
     /// When to begin anew, and how long to wait the next time.
-    retry: Moment,
-    wait: Duration,
+    pub(super) retry: Moment,
+    pub(super) wait: Duration,
 }
 
 /// What to do next.

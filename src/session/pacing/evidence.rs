@@ -40,10 +40,10 @@ const SHRUNK_TIMES: u32 = 3;
 
 /// A segment that is not acknowledged yet.
 #[derive(Debug)]
-struct Segment {
+pub(super) struct Segment {
     /// Where it ends in all that was sent.
-    end: u64,
-    length: u64,
+    pub(super) end: u64,
+    pub(super) length: u64,
 }
 
 /// What a look says.
@@ -60,45 +60,45 @@ pub(super) struct Seen {
 
 /// One look at the window.
 #[derive(Clone, Copy, Default, Debug)]
-struct Look {
-    edge: u64,
+pub(super) struct Look {
+    pub(super) edge: u64,
     /// Bytes acknowledged of what was sent.
-    acked: u64,
+    pub(super) acked: u64,
     /// Of these, bytes in segments shorter than the window's unit.
-    short: u64,
+    pub(super) short: u64,
 }
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     /// Upper bound of what the peer has not read.
-    unread: u64,
+    pub(super) unread: u64,
     /// Bytes sent in all, those in segments shorter than the unit, and what is not acknowledged.
-    sent: u64,
-    short: u64,
-    flight: VecDeque<Segment>,
+    pub(super) sent: u64,
+    pub(super) short: u64,
+    pub(super) flight: VecDeque<Segment>,
     /// What the kernel has counted as acknowledged before the first byte that was sent here.
-    offset: Option<u64>,
-    last: Look,
+    pub(super) offset: Option<u64>,
+    pub(super) last: Look,
     /// See the module's documentation, and the last look before it began.
-    surplus: u64,
-    begin: Look,
+    pub(super) surplus: u64,
+    pub(super) begin: Look,
     /// The largest window; whether it was seen while next to nothing was unread; the largest since
     /// something was proven last; and how often in a row that was much less.
-    full: u64,
-    crept: u64,
-    is_sure: bool,
-    recent: u64,
-    shrunk: u32,
+    pub(super) full: u64,
+    pub(super) crept: u64,
+    pub(super) is_sure: bool,
+    pub(super) recent: u64,
+    pub(super) shrunk: u32,
     /// Bytes that came in segments which can make the window grow, since it grew last.
-    tested: u64,
-    is_settled: bool,
-    is_fresh: bool,
+    pub(super) tested: u64,
+    pub(super) is_settled: bool,
+    pub(super) is_fresh: bool,
     /// Whether much may have been unread when it settled.
-    is_crowded: bool,
+    pub(super) is_crowded: bool,
     /// Bytes in segments shorter than the unit that are known to be read.
-    short_read: u64,
-    unit: u64,
+    pub(super) short_read: u64,
+    pub(super) unit: u64,
 }
 
 impl Evidence {

@@ -18,10 +18,10 @@ const BURST: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Timed {
     /// Bytes per second.
-    rate: u64,
+    pub(super) rate: u64,
     /// What is left of what was sent, in millionths of a byte, and when that was.
-    level: u64,
-    at: Moment,
+    pub(super) level: u64,
+    pub(super) at: Moment,
 }
 
 impl Timed {

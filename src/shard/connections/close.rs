@@ -49,7 +49,9 @@ impl Connections {
             owners.request(Request::Leave { peer: id, vni });
         }
         self.outputs.push(Output::Closed(closed));
-        if let Some(departure) = departure {
+        if let Some(departure) = departure
+            && !self.ended_frozen(&departure)
+        {
             self.answer(Answer::Gone { number: departure.number() });
         }
     }

@@ -8,10 +8,12 @@
 mod close;
 mod counting;
 mod deliver;
+mod freeze;
 mod holds;
 mod intake;
 mod moves;
 mod peer;
+mod portable;
 mod rare;
 mod reading;
 mod runs;
@@ -29,11 +31,13 @@ use ahash::{AHashMap, RandomState};
 
 use self::counting::Counting;
 pub(crate) use self::counting::PeerCounts;
+use self::freeze::Freeze;
 use self::holds::Holds;
 pub(crate) use self::moves::Traveller;
 #[cfg(doc)]
 pub(crate) use self::peer::PULLS_MAX;
 pub(crate) use self::peer::Peer;
+pub(crate) use self::portable::Importer;
 use self::reading::Reading;
 pub(crate) use self::reading::{Flow, READ_MAX, READ_MIN};
 use self::runs::Runs;
@@ -77,6 +81,7 @@ pub(crate) struct Connections {
     runs: Runs,
     buffers: Buffers,
     holds: Holds,
+    freeze: Option<Freeze>,
     outputs: Outputs,
     counting: Counting,
 }
@@ -99,6 +104,7 @@ impl Connections {
             runs: Runs::default(),
             buffers: Buffers::default(),
             holds: Holds::default(),
+            freeze: None,
             outputs: Outputs::default(),
             counting: Counting::default(),
         }
@@ -116,6 +122,7 @@ impl Connections {
     pub(super) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
         let slot = self.peers.insert(Box::new(Peer::new(id, now)));
         self.by_id.insert(id, slot);
+        self.freeze_fresh(slot);
         slot
     }
 

@@ -25,6 +25,21 @@ pub(in crate::shard) struct Departure {
 }
 
 impl Departure {
+    /// Of a connection of which no owner knows anything yet.
+    pub(super) fn ready(number: u64) -> Self {
+        Self { number, awaited: Vec::new(), refused: Vec::new(), unread: Vec::new() }
+    }
+
+    /// Whether every owner has answered.
+    pub(super) fn is_ready(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    /// The first batch of each VNI that the peer will not have been sent: its owner is told here.
+    pub(super) fn take_refused(&mut self) -> Vec<(Vni, Arc<Batch>)> {
+        std::mem::take(&mut self.refused)
+    }
+
     /// Which move it is.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -52,6 +67,25 @@ pub(crate) struct Traveller {
 }
 
 impl Traveller {
+    /// A connection that comes from elsewhere, with what was received and not understood yet.
+    pub(super) fn of(peer: Box<Peer>, unread: Vec<u8>) -> Self {
+        Self { peer, refused: Vec::new(), unread }
+    }
+
+    pub(super) fn connection(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The first batch of each VNI that it could not take and of which its owner is to be told.
+    pub(super) fn refused(&self) -> &[(Vni, Arc<Batch>)] {
+        &self.refused
+    }
+
+    /// What was read after the last turn at which it was read.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
     /// Whose connection it is.
     pub(crate) fn peer(&self) -> PeerId {
         self.peer.id
@@ -108,7 +142,7 @@ impl Connections {
         number: u64,
         owners: &mut Owners<'_>,
     ) {
-        let Self { peers, subscribers, outputs, .. } = self;
+        let Self { peers, subscribers, .. } = self;
         let peer = &mut peers[slot];
         for vni in vnis {
             let Some((place, id)) = peer.vnis.get(vni).and_then(|entry| entry.subscription) else {
@@ -128,8 +162,8 @@ impl Connections {
             && departure.number == number
         {
             departure.awaited.retain(|shard| *shard != owner);
-            if departure.awaited.is_empty() {
-                outputs.push(Output::Leaves(slot));
+            if departure.is_ready() && !self.has_frozen(slot, number, owners) {
+                self.outputs.push(Output::Leaves(slot));
             }
         } else if peer.departure.is_none() {
             self.pull(slot, owners);
@@ -140,7 +174,7 @@ impl Connections {
     pub(in crate::shard) fn leaves(&self, slot: Slot) -> bool {
         let peer = self.peers.get(slot).filter(|peer| !peer.is_closed);
         let departure = peer.and_then(|peer| peer.departure.as_ref());
-        departure.is_some_and(|departure| departure.awaited.is_empty())
+        departure.is_some_and(|departure| departure.is_ready())
     }
 
     /// Takes out a connection of which [`Output::Leaves`] said that it leaves. `rest` is what is left of
@@ -152,7 +186,7 @@ impl Connections {
         rest: Bytes,
     ) -> Option<Traveller> {
         let peer = self.peers.get_mut(slot).filter(|peer| !peer.is_closed)?;
-        let departure = *peer.departure.take_if(|it| it.awaited.is_empty())?;
+        let departure = *peer.departure.take_if(|it| it.is_ready())?;
         let Departure { refused, unread, .. } = departure;
         let mut peer = self.peers.remove(slot)?;
         self.by_id.remove(&peer.id);
@@ -161,6 +195,12 @@ impl Connections {
         }
         let propagation = &mut self.counting.propagation;
         peer.outbox.finished(|received| propagation.record(now.since(received)));
+        if peer.writing {
+            // What the socket has taken of it; the rest is counted when that is written.
+            let taken = peer.counts.in_flight.saturating_sub(rest.len()) as u64;
+            peer.counts.bytes_sent += taken;
+            self.counting.stats.bytes_sent += taken;
+        }
         peer.outbox.put_back(rest);
         (peer.writing, peer.counts.in_flight) = (false, 0);
         (peer.is_ready, peer.is_held) = (false, false);

@@ -198,6 +198,31 @@ impl Peer {
         Some(place)
     }
 
+    /// The VNIs in which it takes part: whether it subscribes, and the routes that it announces.
+    pub(super) fn memberships(&self) -> impl Iterator<Item = (Vni, bool, u32)> {
+        self.vnis.iter().map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.routes))
+    }
+
+    /// It takes part in a VNI as it did elsewhere, and is behind there if it subscribes. `false` when that
+    /// is known already.
+    pub(super) fn join(&mut self, vni: Vni, subscribes: bool, routes: u32) -> bool {
+        if self.vnis.get(vni).is_some() {
+            return false;
+        }
+        let entry = self.vnis.or_default(vni);
+        entry.routes = routes;
+        self.routes += i64::from(routes);
+        if subscribes {
+            entry.subscription = Some((0, self.next_subscription));
+            self.behind.push_back((vni, self.next_subscription));
+            self.next_subscription += 1;
+            self.subscriptions += 1;
+        }
+        self.used += u32::from(entry.is_used());
+        list_unused(&mut self.unused, vni, entry);
+        true
+    }
+
     /// All subscriptions, each with its place in the list of the VNI's local subscribers and its number.
     pub(in crate::shard) fn subscriptions_mut(
         &mut self,

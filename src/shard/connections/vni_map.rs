@@ -63,6 +63,12 @@ impl<V> VniMap<V> {
     }
 
     /// All entries, in ascending order.
+    pub(in crate::shard) fn iter(&self) -> impl Iterator<Item = (Vni, &V)> {
+        let few = self.few.iter().map(|(vni, value)| (*vni, value));
+        few.chain(self.many.iter().flat_map(|many| many.iter()).map(|(vni, value)| (*vni, value)))
+    }
+
+    /// The same, to change them.
     pub(in crate::shard) fn iter_mut(&mut self) -> impl Iterator<Item = (Vni, &mut V)> {
         let few = self.few.iter_mut().map(|(vni, value)| (*vni, value));
         let many = self.many.iter_mut().flat_map(|many| many.iter_mut());

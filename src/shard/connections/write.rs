@@ -46,6 +46,8 @@ impl Connections {
         }
         let buffer = || buffers.lend();
         let bytes = match &mut peer.pacer {
+            // It was counted when it was begun.
+            _ if peer.outbox.has_rest() => peer.outbox.take_rest(),
             None => peer.outbox.next_write(&settings.bounds.outbox, buffer),
             Some(pacer) => {
                 let has_control = peer.outbox.has_control();

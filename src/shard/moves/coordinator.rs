@@ -78,6 +78,17 @@ impl Coordinator {
         self.to_all(|| Order::Reassign { partitions: Arc::clone(&partitions), from, to, epoch })
     }
 
+    /// A number for a handover. Nothing else moves until that is over.
+    ///
+    /// # Panics
+    /// In debug builds when something moves already.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
+    pub(crate) fn next_number(&mut self) -> u64 {
+        debug_assert!(self.is_free());
+        self.number += 1;
+        self.number
+    }
+
     /// Begins to move a connection.
     ///
     /// # Panics

@@ -36,11 +36,15 @@
 //! Until it goes, [`Order::Stay`] ends the move: A sends a second `Relocate`, to itself.
 
 mod coordinator;
+#[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
+mod handover;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 pub(crate) use self::coordinator::{Command, Coordinator};
+#[cfg(test)]
+pub(crate) use self::handover::Handover;
 use super::placement::Partitions;
 use super::tables::Tenants;
 use crate::ids::{PeerId, ShardId};
@@ -60,6 +64,14 @@ pub(crate) enum Order {
     Release { epoch: u64 },
     /// Prepare a connection for another shard.
     Relocate { peer: PeerId, to: ShardId, number: u64 },
+    /// Prepare all connections for another process: answer by [`Answer::Frozen`].
+    Freeze { number: u64 },
+    /// Serve all connections again.
+    Thaw { number: u64 },
+    /// Hold what is asked of any VNI, and let all tables leave: answer by [`Answer::Left`].
+    Seal { epoch: u64 },
+    /// Let all connections leave: answer by [`Answer::Parts`].
+    Part { number: u64 },
     /// Keep a connection, if it has not left: answer by [`Answer::Stays`].
     Stay { peer: PeerId, number: u64 },
 }
@@ -69,6 +81,10 @@ pub(crate) enum Order {
 pub(crate) enum Answer<P> {
     /// These tables have left.
     Left { epoch: u64, tables: Tenants },
+    /// No connection is read or sent anything any more.
+    Frozen { number: u64 },
+    /// So many connections leave now: of each, [`Answer::Moves`] or [`Answer::Gone`] follows.
+    Parts { number: u64, connections: usize },
     /// The tables have arrived.
     Taken { epoch: u64 },
     /// The move was given up in time, or it was too late for that.
@@ -88,6 +104,8 @@ impl Answer<Infallible> {
     pub(crate) fn widen<P>(self) -> Answer<P> {
         match self {
             Self::Left { epoch, tables } => Answer::Left { epoch, tables },
+            Self::Frozen { number } => Answer::Frozen { number },
+            Self::Parts { number, connections } => Answer::Parts { number, connections },
             Self::Taken { epoch } => Answer::Taken { epoch },
             Self::GivenUp { epoch, in_time } => Answer::GivenUp { epoch, in_time },
             Self::Moves { connection } => match connection {},

@@ -55,6 +55,22 @@ pub(super) struct Owned {
     counted: Size,
 }
 
+impl Owned {
+    /// A table that is in no list.
+    fn of(table: Table) -> Self {
+        let counted = table.size();
+        Self {
+            table,
+            waits: None,
+            is_dirty: false,
+            lingers: false,
+            is_untidy: false,
+            quiet: 0,
+            counted,
+        }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -155,15 +171,7 @@ impl Tables {
         if let Some(&id) = self.index.get(&vni) {
             return id;
         }
-        let id = self.owned.insert(Box::new(Owned {
-            table: Table::new(vni, Arc::clone(&self.basis)),
-            waits: None,
-            is_dirty: false,
-            lingers: false,
-            is_untidy: false,
-            quiet: 0,
-            counted: Size::default(),
-        }));
+        let id = self.owned.insert(Box::new(Owned::of(Table::new(vni, Arc::clone(&self.basis)))));
         self.index.insert(vni, id);
         // Listed from the start, so that one which stays empty is found and dropped.
         self.mark_lingering(id);

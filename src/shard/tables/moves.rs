@@ -9,7 +9,7 @@ use crate::shard::message::Delivery;
 use crate::shard::moves::Answer;
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::slab::Handle as _;
-use crate::table::Size;
+use crate::table::{Size, Table};
 use crate::wire::Vni;
 
 /// Tables on their way from one shard to another.
@@ -18,6 +18,18 @@ pub(crate) struct Tenants(
     #[expect(clippy::vec_box, reason = "they are in boxes where they come from and where they go")]
     Vec<Box<Owned>>,
 );
+
+impl Tenants {
+    /// The tables.
+    pub(in crate::shard) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.0.iter().map(|owned| &owned.table)
+    }
+
+    /// Adds a table of a VNI that none of them has.
+    pub(in crate::shard) fn push(&mut self, table: Table) {
+        self.0.push(Box::new(Owned::of(table)));
+    }
+}
 
 /// A move of tables away from here.
 #[derive(Debug, Default)]
@@ -95,6 +107,11 @@ impl Tables {
             self.put(tables);
         }
         self.answers.push_back(Answer::GivenUp { epoch, in_time });
+    }
+
+    /// Owns the tables of another process.
+    pub(in crate::shard) fn own(&mut self, tables: Tenants) {
+        self.put(tables);
     }
 
     /// Owns tables from now on.

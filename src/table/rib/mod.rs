@@ -14,6 +14,7 @@ mod groups;
 mod hash;
 mod hops;
 mod index;
+mod rebuild;
 mod updates;
 
 use ahash::RandomState;

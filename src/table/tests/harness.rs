@@ -8,9 +8,13 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::portable::form::piece::Kind;
+use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
 use crate::table::vnet::Outcome;
-use crate::table::{Audience, Basis, Batch, Bounds, Chunk, Lookup, Origin, Vnet, VniInfo};
+use crate::table::{
+    Audience, Basis, Batch, Bounds, Chunk, Importer, Lookup, Origin, Vnet, VniInfo,
+};
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
 /// Bytes asked for in one chunk unless a test says otherwise.
@@ -166,6 +170,40 @@ impl Table {
         assert_eq!(packed.info(self.vnet.vni, ShardId(0)), open);
         self.vnet = packed.unpack(self.vnet.vni, &basis);
         true
+    }
+
+    /// The VNI in the portable form, with nothing left to seal.
+    pub(super) fn export(&mut self) -> Vec<Kind> {
+        self.flush();
+        let mut pieces = Vec::new();
+        self.vnet.export(&mut |kind| pieces.push(kind));
+        pieces
+    }
+
+    /// Reads a VNI from the portable form. All peers have connections but those above 2000.
+    pub(super) fn import(&self, pieces: Vec<Kind>) -> Result<Vnet, Defect> {
+        let hasher = RandomState::with_seeds(5, 6, 7, 8);
+        let basis = Arc::new(Basis { bounds: self.bounds, hasher });
+        let mut pieces = pieces.into_iter();
+        let Some(Kind::Table(first)) = pieces.next() else { panic!("a table begins") };
+        let mut importer = Importer::new(first, &basis)?;
+        let shard_of = |peer: PeerId| (peer.0 <= 2000).then_some(ShardId(0));
+        pieces.try_for_each(|piece| importer.take(piece, &shard_of))?;
+        importer.into_vnet()
+    }
+
+    /// Takes the VNI through the portable form: whoever subscribes goes on by asking.
+    pub(super) fn port(&mut self) {
+        let pieces = self.export();
+        let mut bytes = Vec::new();
+        pieces.into_iter().for_each(|piece| write(piece, &mut bytes));
+        let mut stream = Pieces::default();
+        stream.feed(&bytes);
+        let read = std::iter::from_fn(|| stream.next().expect("a piece"));
+        self.vnet = self.import(read.collect()).expect("what was written can be read");
+        for reader in self.readers.values_mut() {
+            (reader.in_sync, reader.is_slow) = (false, false);
+        }
     }
 
     /// What a subscriber has been sent since the last call.

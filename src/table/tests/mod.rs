@@ -11,6 +11,8 @@ pub(crate) mod ops;
 #[cfg(test)]
 mod packed;
 #[cfg(test)]
+mod portable;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod views;

@@ -25,6 +25,7 @@ pub(crate) enum Op {
     Trim,
     Tidy(usize),
     Repack,
+    Port,
     Wait,
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
         32..34 => Op::Work(usize::from(a % 3) + 1),
         34..36 => Op::Trim,
         36 if a % 2 == 0 => Op::Tidy(usize::from(b % 5) + 1),
+        36 if a % 4 == 1 => Op::Port,
         37 => Op::Repack,
         _ => Op::Wait,
     }
@@ -125,6 +127,7 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
             wait(table);
             table.repack();
         }
+        Op::Port => table.port(),
         Op::Wait => {
             table.now = Moment(table.now.0 + 2_000_000);
             table.vnet.expire(table.now);

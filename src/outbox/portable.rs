@@ -1,0 +1,87 @@
+//! An outbox in the portable form; see `proto/portable.proto`.
+//!
+//! What is written holds no sealed batch: the tables make up for those that have not been begun, so
+//! [`Outbox::drop_sealed`] goes before.
+
+use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
+
+use super::{CONTROL_MAX, Outbox};
+use crate::portable::form::{Queued, piece::Kind};
+use crate::portable::{BYTES, Defect};
+use crate::table::Tally;
+use crate::wire::{Vni, split};
+
+impl Outbox {
+    /// The rest of a write that was begun, and the control messages behind it.
+    pub(crate) fn export_control(&self) -> (Bytes, Bytes) {
+        let rest = self.rest.as_deref().cloned().unwrap_or_default();
+        (rest, Bytes::copy_from_slice(&self.control))
+    }
+
+    /// Gives what is queued to `each`, in order.
+    pub(crate) fn export(&self, each: &mut impl FnMut(Kind)) {
+        for item in &self.queue {
+            debug_assert!(item.started || item.sealed.is_none(), "no batch crosses");
+            let (mut messages, mut is_begun) = (BytesMut::new(), item.started);
+            for piece in item.pieces.iter().rev() {
+                for frame in frames(piece) {
+                    if !messages.is_empty() && messages.len() + frame.len() > BYTES {
+                        let messages = messages.split().freeze();
+                        each(Kind::Queued(Queued { vni: item.vni.0, messages, is_begun }));
+                        is_begun = true;
+                    }
+                    messages.extend_from_slice(frame);
+                }
+            }
+            let messages = messages.freeze();
+            each(Kind::Queued(Queued { vni: item.vni.0, messages, is_begun }));
+        }
+    }
+
+    /// An outbox in which this goes before everything else.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(crate) fn import(rest: Bytes, control: Bytes) -> Result<Self, Defect> {
+        if control.len() > 2 * CONTROL_MAX || !is_whole(&control) {
+            return Err(Defect::Value("Connection.control"));
+        }
+        let mut outbox = Self { control: control.into(), ..Self::default() };
+        outbox.put_back(rest);
+        Ok(outbox)
+    }
+
+    /// Queues messages behind the others.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(crate) fn import_queued(&mut self, queued: Queued) -> Result<(), Defect> {
+        let Queued { vni, messages, is_begun } = queued;
+        if messages.is_empty() || !is_whole(&messages) {
+            return Err(Defect::Value("Queued.messages"));
+        }
+        let tally = Tally::of(&messages);
+        let pieces = SmallVec::from_elem(messages, 1);
+        self.push(Vni(vni), None, pieces, tally);
+        if let Some(item) = self.queue.back_mut() {
+            item.started = is_begun;
+        }
+        Ok(())
+    }
+}
+
+/// The messages in whole ones.
+fn frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = split(bytes).ok()??.len();
+        let (frame, rest) = bytes.split_at(length);
+        bytes = rest;
+        Some(frame)
+    })
+}
+
+/// Whether they are whole messages.
+fn is_whole(bytes: &[u8]) -> bool {
+    frames(bytes).map(<[u8]>::len).sum::<usize>() == bytes.len()
+}

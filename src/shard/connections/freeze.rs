@@ -1,0 +1,101 @@
+//! All connections prepare to leave together, for another process.
+
+use super::moves::Departure;
+use super::{Connections, Slot};
+use crate::ids::Moment;
+use crate::shard::message::Request;
+use crate::shard::moves::Answer;
+use crate::shard::output::Output;
+use crate::shard::owners::Owners;
+
+/// That no connection is read or sent anything.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Freeze {
+    /// Which handover it is for.
+    number: u64,
+    /// Connections of which not every owner has answered yet.
+    awaited: usize,
+    /// Whether connections leave.
+    parts: bool,
+}
+
+impl Connections {
+    /// Prepares every connection to leave. [`Answer::Frozen`] says when owners have been told of all that
+    /// the connections could not take; from then on nothing about them changes but that they end.
+    pub(in crate::shard) fn freeze(&mut self, number: u64, owners: &mut Owners<'_>) {
+        let ids: Vec<_> = self.by_id.keys().copied().collect();
+        self.freeze = Some(Freeze { number, awaited: ids.len(), parts: false });
+        for id in ids {
+            self.relocate(id, self.shard, number, owners);
+        }
+        self.tell_frozen();
+    }
+
+    /// Serves all connections again. Harmless when they are served.
+    pub(in crate::shard) fn thaw(&mut self, now: Moment, number: u64, owners: &mut Owners<'_>) {
+        if self.freeze.take_if(|freeze| freeze.number == number).is_some() {
+            let ids: Vec<_> = self.by_id.keys().copied().collect();
+            for id in ids {
+                self.stay(now, id, number, owners);
+            }
+        }
+    }
+
+    /// Has every connection leave that is prepared for it. Returns how many there are.
+    pub(in crate::shard) fn part(&mut self) -> usize {
+        if let Some(freeze) = &mut self.freeze {
+            freeze.parts = true;
+        }
+        let leave: Vec<Slot> = self.by_id.values().copied().collect();
+        leave.iter().for_each(|&slot| self.outputs.push(Output::Leaves(slot)));
+        leave.len()
+    }
+
+    /// A fresh connection leaves with the others, if they do.
+    pub(super) fn freeze_fresh(&mut self, slot: Slot) {
+        if let Some(Freeze { number, .. }) = self.freeze {
+            let peer = &mut self.peers[slot];
+            peer.departure = Some(Box::new(Departure::ready(number)));
+            peer.is_paused = true;
+        }
+    }
+
+    /// All owners have answered of a connection. `false` when that is not for a handover.
+    pub(super) fn has_frozen(&mut self, slot: Slot, number: u64, owners: &mut Owners<'_>) -> bool {
+        if self.freeze.is_none_or(|freeze| freeze.number != number) {
+            return false;
+        }
+        let peer = &mut self.peers[slot];
+        let refused = peer.departure.as_mut().map(|it| it.take_refused()).unwrap_or_default();
+        let peer = peer.id;
+        for (vni, from) in refused {
+            owners.request(Request::FellBehind { peer, vni, from });
+        }
+        self.one_less_awaited();
+        true
+    }
+
+    /// A connection has ended that was to leave. `false` when the coordinator is to be told.
+    pub(super) fn ended_frozen(&mut self, departure: &Departure) -> bool {
+        let number = departure.number();
+        let is_awaited = |freeze: Freeze| freeze.number == number && !freeze.parts;
+        let is_frozen = self.freeze.is_some_and(is_awaited);
+        if is_frozen && !departure.is_ready() {
+            self.one_less_awaited();
+        }
+        is_frozen
+    }
+
+    fn one_less_awaited(&mut self) {
+        if let Some(freeze) = &mut self.freeze {
+            freeze.awaited -= 1;
+        }
+        self.tell_frozen();
+    }
+
+    fn tell_frozen(&mut self) {
+        if let Some(Freeze { number, awaited: 0, .. }) = self.freeze {
+            self.answer(Answer::Frozen { number });
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A connection on its way in the portable form; see `proto/portable.proto`. Its socket is not among it.
+//!
+//! Not written, and made anew: places and numbers of subscriptions; whether the peer's KEEPALIVEs wake
+//! nobody, which it earns again in three of them. All its subscriptions are behind, as after a move.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+
+use super::moves::Traveller;
+use super::{Peer, PeerCounts};
+use crate::ids::{Moment, PeerId};
+use crate::outbox::Outbox;
+use crate::portable::form::{self, piece::Kind};
+use crate::portable::{Defect, in_pieces, moment, required};
+use crate::session::{Pacer, Path, Session, Skipped};
+use crate::shard::inspect::ByAction;
+use crate::wire::{MAX_FRAME, Vni};
+
+/// Bytes that may have been received and not understood yet: what a connection may be read ahead.
+const INPUT_MAX: usize = 1 << 20;
+
+impl Traveller {
+    /// Gives the pieces of the portable form to `each`, in order. Owners must have been told of what the
+    /// connection could not take.
+    pub(crate) fn export(&self, each: &mut impl FnMut(Kind)) {
+        debug_assert!(self.refused().is_empty(), "no batch crosses");
+        let peer = self.connection();
+        let (rest, control) = peer.outbox.export_control();
+        let mut input = BytesMut::from(peer.input.partial());
+        input.extend_from_slice(self.unread());
+        each(Kind::Connection(form::Connection {
+            peer: peer.id.0,
+            session: Some(peer.session.export()),
+            input: input.freeze(),
+            rest,
+            control,
+            pacer: peer.pacer.as_ref().map(|pacer| pacer.export()),
+            path: Some(peer.path.export()),
+            acknowledged: peer.acked,
+            progress: peer.progress.0,
+            idle: peer.idle.0,
+            counts: Some(peer.counts.export(&peer.outbox)),
+        }));
+        let memberships = peer.memberships().map(|(vni, subscribes, routes)| {
+            let Vni(vni) = vni;
+            form::Membership { vni, subscribes, routes }
+        });
+        let piece = |memberships| Kind::Memberships(form::Memberships { memberships });
+        in_pieces(memberships, piece, each);
+        peer.outbox.export(each);
+    }
+}
+
+/// A connection that is being read: made of its first piece, it takes the others.
+#[derive(Debug)]
+pub(crate) struct Importer {
+    peer: Box<Peer>,
+    input: Bytes,
+}
+
+impl Importer {
+    /// Begins a connection.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(crate) fn new(connection: form::Connection) -> Result<Self, Defect> {
+        let counts = required(connection.counts, "Connection.counts")?;
+        let mut peer = Box::new(Peer::new(PeerId(connection.peer), Moment(counts.accepted)));
+        peer.session = Session::import(required(connection.session, "Connection.session")?)?;
+        peer.outbox = Outbox::import(connection.rest, connection.control)?;
+        let pacer = connection.pacer.map(Pacer::import).transpose()?;
+        peer.pacer = pacer.map(Box::new);
+        peer.path = Path::import(required(connection.path, "Connection.path")?)?;
+        peer.acked = connection.acknowledged;
+        peer.progress = Moment(connection.progress);
+        peer.began = peer.progress;
+        peer.idle = Moment(connection.idle);
+        peer.counts = PeerCounts::import(counts);
+        if connection.input.len() > INPUT_MAX + MAX_FRAME {
+            return Err(Defect::Value("Connection.input"));
+        }
+        Ok(Self { peer, input: connection.input })
+    }
+
+    /// Whose connection it is.
+    pub(crate) fn peer(&self) -> PeerId {
+        self.peer.id
+    }
+
+    /// Takes the next piece of the connection.
+    ///
+    /// # Errors
+    /// [`Defect`]; the connection is of no use then.
+    pub(crate) fn take(&mut self, piece: Kind) -> Result<(), Defect> {
+        match piece {
+            Kind::Memberships(form::Memberships { memberships }) => {
+                memberships.into_iter().try_for_each(|it| {
+                    let is_new = self.peer.join(Vni(it.vni), it.subscribes, it.routes);
+                    is_new.then_some(()).ok_or(Defect::Value("Membership.vni"))
+                })
+            }
+            Kind::Queued(queued) => self.peer.outbox.import_queued(queued),
+            _ => Err(Defect::Misplaced("a piece of a connection")),
+        }
+    }
+
+    /// The connection, once its last piece has been taken.
+    pub(crate) fn finish(self) -> Traveller {
+        Traveller::of(self.peer, self.input.into())
+    }
+}
+
+impl PeerCounts {
+    /// What was counted, with what the outbox will not see to the end.
+    fn export(&self, outbox: &Outbox) -> form::Counts {
+        let begun = outbox.begun();
+        let skipped = self.skipped.iter().flat_map(|skipped| skipped.iter());
+        form::Counts {
+            accepted: self.accepted.0,
+            established: self.established.map(|at| at.0),
+            heard: self.heard.0,
+            updates_received: self.updates_received,
+            adds_sent: self.updates_sent.adds + begun.adds,
+            removes_sent: self.updates_sent.removes + begun.removes,
+            bytes_received: self.bytes_received,
+            bytes_sent: self.bytes_sent,
+            skipped: skipped.map(|(&name, &count)| (name.to_owned(), count)).collect(),
+        }
+    }
+
+    fn import(counts: form::Counts) -> Self {
+        // A reason that this version does not know has no place to be counted under.
+        let known = |(name, count): (String, u64)| {
+            Skipped::names().find(|known| *known == name).map(|name| (name, count))
+        };
+        let skipped: BTreeMap<_, _> = counts.skipped.into_iter().filter_map(known).collect();
+        Self {
+            accepted: Moment(counts.accepted),
+            established: moment(counts.established),
+            heard: Moment(counts.heard),
+            updates_received: counts.updates_received,
+            updates_sent: ByAction { adds: counts.adds_sent, removes: counts.removes_sent },
+            bytes_received: counts.bytes_received,
+            bytes_sent: counts.bytes_sent,
+            skipped: (!skipped.is_empty()).then(|| Box::new(skipped)),
+            in_flight: 0,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Everything leaves for another process, or comes back.
+
+use super::{Answer, Command, Order};
+use crate::ids::ShardId;
+use crate::shard::tables::Tenants;
+
+/// What goes to which shard.
+type Commands<P> = Vec<(ShardId, Command<P>)>;
+
+/// How far a handover is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Connections are no longer read or sent anything.
+    Freezing,
+    /// Tables leave.
+    Sealing,
+    /// Connections leave.
+    Parting,
+    /// All is here.
+    Ready,
+    /// Shards put their tables back, or say that those have left.
+    GivingUp,
+    /// Tables that have left go back.
+    ReturningTables,
+    /// Connections go back.
+    ReturningConnections,
+    /// Nothing is left to do.
+    Over,
+}
+
+/// A handover, from its first order until everything has left, or is back.
+///
+/// 1. [`Order::Freeze`] to every shard. When all have answered, no connection is read or sent anything,
+///    every subscription is a cursor, and owners know of what connections could not take.
+/// 2. [`Order::Seal`] to every shard: the protocol by which tables move, for all tables at once.
+/// 3. [`Order::Part`] to every shard: the connections leave.
+///
+/// [`Handover::give_up`] ends it at any moment, also when everything has left: what has left goes back to
+/// the shard that it came from. It waits for nobody but shards that have something to put back.
+#[derive(Debug)]
+pub(crate) struct Handover<P> {
+    /// Also the epoch in which the tables leave.
+    number: u64,
+    shards: usize,
+    stage: Stage,
+    gives_up: bool,
+    /// Answers that are still to come in this stage: of shards, and, which may be ahead of them, of
+    /// connections.
+    awaited: usize,
+    connections_awaited: i64,
+    tables: Vec<(ShardId, Tenants)>,
+    connections: Vec<(ShardId, P)>,
+}
+
+impl<P> Handover<P> {
+    /// Begins one with a number that no move and no handover has had. Nothing else may move.
+    pub(crate) fn begin(number: u64, shards: usize) -> (Self, Commands<P>) {
+        let stage = Stage::Freezing;
+        let (tables, connections) = (Vec::new(), Vec::new());
+        let handover = Self {
+            number,
+            shards,
+            stage,
+            gives_up: false,
+            awaited: shards,
+            connections_awaited: 0,
+            tables,
+            connections,
+        };
+        let commands = handover.to_all(|| Order::Freeze { number });
+        (handover, commands)
+    }
+
+    /// Whether everything is here.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.stage == Stage::Ready
+    }
+
+    /// Whether nothing is left to do: it was given up, and everything is back.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// The tables that have left.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Tenants> {
+        self.tables.iter().map(|(_, tables)| tables)
+    }
+
+    /// The connections that have left.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &P> {
+        self.connections.iter().map(|(_, connection)| connection)
+    }
+
+    /// Ends it: what has left goes back. Harmless when that is under way.
+    pub(crate) fn give_up(&mut self) -> Commands<P> {
+        if std::mem::replace(&mut self.gives_up, true) {
+            return Vec::new();
+        }
+        let (number, epoch) = (self.number, self.number);
+        match self.stage {
+            Stage::Freezing => {
+                self.stage = Stage::Over;
+                self.to_all(|| Order::Thaw { number })
+            }
+            Stage::Sealing => {
+                (self.stage, self.awaited) = (Stage::GivingUp, self.shards);
+                self.to_all(|| Order::GiveUp { epoch })
+            }
+            Stage::Ready => self.return_tables(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A shard has done something.
+    pub(crate) fn answered(&mut self, shard: ShardId, answer: Answer<P>) -> Commands<P> {
+        let (number, epoch) = (self.number, self.number);
+        match (self.stage, answer) {
+            (Stage::Freezing, Answer::Frozen { number }) if number == self.number => self
+                .after_all(|this| {
+                    (this.stage, this.awaited) = (Stage::Sealing, this.shards);
+                    this.to_all(|| Order::Seal { epoch })
+                }),
+            (Stage::Sealing, Answer::Left { tables, .. }) => {
+                self.tables.push((shard, tables));
+                self.after_all(|this| {
+                    (this.stage, this.awaited) = (Stage::Parting, this.shards);
+                    this.to_all(|| Order::Part { number })
+                })
+            }
+            (Stage::GivingUp, Answer::Left { tables, .. }) => {
+                self.tables.push((shard, tables));
+                Vec::new()
+            }
+            (Stage::GivingUp, Answer::GivenUp { .. }) => self.after_all(Self::return_tables),
+            (Stage::Parting, Answer::Parts { connections, .. }) => {
+                self.awaited -= 1;
+                self.connections_awaited += i64::try_from(connections).unwrap_or(i64::MAX);
+                self.after_parting()
+            }
+            (Stage::Parting, Answer::Moves { connection }) => {
+                self.connections.push((shard, connection));
+                self.connections_awaited -= 1;
+                self.after_parting()
+            }
+            (Stage::Parting, Answer::Gone { .. }) => {
+                self.connections_awaited -= 1;
+                self.after_parting()
+            }
+            (Stage::ReturningTables, Answer::Taken { .. }) => {
+                self.after_all(Self::return_connections)
+            }
+            (Stage::ReturningConnections, Answer::Arrived { .. }) => self.after_all(|this| {
+                this.stage = Stage::Over;
+                Vec::new()
+            }),
+            _ => Vec::new(),
+        }
+    }
+
+    /// One answer fewer is awaited; goes on behind the last.
+    fn after_all(&mut self, next: impl FnOnce(&mut Self) -> Commands<P>) -> Commands<P> {
+        self.awaited -= 1;
+        if self.awaited == 0 { next(self) } else { Vec::new() }
+    }
+
+    fn after_parting(&mut self) -> Commands<P> {
+        if self.awaited > 0 || self.connections_awaited > 0 {
+            return Vec::new();
+        }
+        self.stage = Stage::Ready;
+        if self.gives_up { self.return_tables() } else { Vec::new() }
+    }
+
+    fn return_tables(&mut self) -> Commands<P> {
+        let epoch = self.number;
+        let tables = std::mem::take(&mut self.tables);
+        (self.stage, self.awaited) = (Stage::ReturningTables, tables.len());
+        if tables.is_empty() {
+            return self.return_connections();
+        }
+        let take = |(shard, tables)| (shard, Command::Order(Order::Take { epoch, tables }));
+        tables.into_iter().map(take).collect()
+    }
+
+    /// Tables are where they were: everybody may ask for them again.
+    fn return_connections(&mut self) -> Commands<P> {
+        let (number, epoch) = (self.number, self.number);
+        let connections = std::mem::take(&mut self.connections);
+        self.awaited = connections.len();
+        let is_over = connections.is_empty();
+        self.stage = if is_over { Stage::Over } else { Stage::ReturningConnections };
+        let mut commands = self.to_all(|| Order::Restore { epoch });
+        commands.extend(self.to_all(|| Order::Thaw { number }));
+        let adopt = |(shard, connection)| (shard, Command::Adopt { number, connection });
+        commands.extend(connections.into_iter().map(adopt));
+        commands
+    }
+
+    fn to_all(&self, order: impl Fn() -> Order) -> Commands<P> {
+        let shards = 0..u16::try_from(self.shards).unwrap_or(u16::MAX);
+        shards.map(|shard| (ShardId(shard), Command::Order(order()))).collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! Shards in the portable form: writing a snapshot of what has left them, and reading one.
+//!
+//! Order: connections first, then tables: a table that is read must know which of its members still have a
+//! connection, and where that is going to be.
+
+use std::sync::Arc;
+
+use ahash::{AHashMap, AHashSet, RandomState};
+
+use super::connections::{Importer as ConnectionImporter, Traveller};
+use super::placement::Placement;
+use super::tables::Tenants;
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::portable::form::{End, Header, piece::Kind};
+use crate::portable::{Defect, VERSION};
+use crate::table::{Basis, Bounds, Importer as TableImporter};
+use crate::wire::Vni;
+
+/// Gives the pieces of a snapshot to `each`, in order.
+pub(crate) fn snapshot<'a>(
+    now: Moment,
+    connections: impl Iterator<Item = &'a Traveller>,
+    tables: impl Iterator<Item = &'a Tenants>,
+    each: &mut impl FnMut(Kind),
+) {
+    let (major, minor) = VERSION;
+    let writer = concat!("metalbond/", env!("CARGO_PKG_VERSION")).to_owned();
+    each(Kind::Header(Header { major, minor, writer, now: now.0 }));
+    let mut end = End::default();
+    for connection in connections {
+        connection.export(each);
+        end.connections += 1;
+    }
+    for table in tables.flat_map(Tenants::tables) {
+        end.routes += table.export(each);
+        end.tables += 1;
+    }
+    each(Kind::End(end));
+}
+
+/// What a snapshot held, for shards that hold nothing yet.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// What the clock of its writer said.
+    pub(crate) now: Moment,
+    /// Where each connection is going to be.
+    pub(crate) connections: Vec<(ShardId, Traveller)>,
+    /// The tables of each shard, by [`Placement::even`].
+    pub(crate) tables: Vec<Tenants>,
+}
+
+/// Reads a snapshot piece by piece. Connections go to the shards in turn.
+#[derive(Debug)]
+pub(crate) struct Restorer {
+    placement: Placement,
+    basis: Arc<Basis>,
+    now: Option<Moment>,
+    shard_of: AHashMap<PeerId, ShardId>,
+    vnis: AHashSet<Vni>,
+    connection: Option<ConnectionImporter>,
+    table: Option<TableImporter>,
+    count: End,
+    restored: Restored,
+    is_complete: bool,
+}
+
+impl Restorer {
+    /// For so many shards. `hasher` carries the process's random seeds.
+    pub(crate) fn new(shards: usize, bounds: Bounds, hasher: RandomState) -> Self {
+        let tables = (0..shards).map(|_| Tenants::default()).collect();
+        Self {
+            placement: Placement::even(shards),
+            shard_of: AHashMap::with_hasher(hasher.clone()),
+            vnis: AHashSet::with_hasher(hasher.clone()),
+            basis: Arc::new(Basis { bounds, hasher }),
+            now: None,
+            connection: None,
+            table: None,
+            count: End::default(),
+            restored: Restored { now: Moment(0), connections: Vec::new(), tables },
+            is_complete: false,
+        }
+    }
+
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// [`Defect`]; the snapshot is of no use then.
+    pub(crate) fn take(&mut self, piece: Kind) -> Result<(), Defect> {
+        if let Kind::Header(header) = piece {
+            return self.header(&header);
+        }
+        if self.now.is_none() || self.is_complete {
+            return Err(Defect::Misplaced("a piece"));
+        }
+        match piece {
+            Kind::Connection(connection) if self.table.is_none() && self.count.tables == 0 => {
+                self.end_connection()?;
+                self.connection = Some(ConnectionImporter::new(connection)?);
+                Ok(())
+            }
+            Kind::Table(table) => {
+                self.end_connection()?;
+                self.end_table()?;
+                self.table = Some(TableImporter::new(table, &self.basis)?);
+                Ok(())
+            }
+            Kind::End(end) => self.end(&end),
+            piece => match (&mut self.table, &mut self.connection) {
+                (Some(table), _) => table.take(piece, &|peer| self.shard_of.get(&peer).copied()),
+                (None, Some(connection)) => connection.take(piece),
+                (None, None) => Err(Defect::Misplaced("a part")),
+            },
+        }
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// [`Defect::CutShort`] when the last piece has not come.
+    pub(crate) fn finish(self) -> Result<Restored, Defect> {
+        if self.is_complete { Ok(self.restored) } else { Err(Defect::CutShort) }
+    }
+
+    fn header(&mut self, header: &Header) -> Result<(), Defect> {
+        if header.major != VERSION.0 {
+            return Err(Defect::Version(header.major, header.minor));
+        }
+        if self.now.replace(Moment(header.now)).is_some() {
+            return Err(Defect::Misplaced("a second header"));
+        }
+        self.restored.now = Moment(header.now);
+        Ok(())
+    }
+
+    fn end_connection(&mut self) -> Result<(), Defect> {
+        let Some(connection) = self.connection.take() else { return Ok(()) };
+        let (peer, shards) = (connection.peer(), self.restored.tables.len() as u64);
+        let next = u16::try_from(self.count.connections % shards).unwrap_or(0);
+        if self.shard_of.insert(peer, ShardId(next)).is_some() {
+            return Err(Defect::Value("Connection.peer"));
+        }
+        self.restored.connections.push((ShardId(next), connection.finish()));
+        self.count.connections += 1;
+        Ok(())
+    }
+
+    fn end_table(&mut self) -> Result<(), Defect> {
+        let Some(table) = self.table.take() else { return Ok(()) };
+        self.count.tables += 1;
+        self.count.routes += table.routes();
+        if !self.vnis.insert(table.vni()) {
+            return Err(Defect::Value("Table.vni"));
+        }
+        let owner = self.placement.owner(table.vni());
+        self.restored.tables[owner.index()].push(table.finish()?);
+        Ok(())
+    }
+
+    fn end(&mut self, end: &End) -> Result<(), Defect> {
+        self.end_connection()?;
+        self.end_table()?;
+        self.is_complete = true;
+        if *end == self.count { Ok(()) } else { Err(Defect::CutShort) }
+    }
+}

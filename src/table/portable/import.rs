@@ -1,0 +1,303 @@
+//! Reading a table.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::portable::form::{self, cursor::Dump, piece::Kind};
+use crate::portable::{Defect, length};
+use crate::table::catch_up::Cursor;
+use crate::table::journal::{Journal, View};
+use crate::table::member::{Member, Origin, Subscription};
+use crate::table::slab::NONE;
+use crate::table::vnet::Vnet;
+use crate::table::{Basis, Table};
+use crate::wire::{Destination, NextHop, Vni};
+
+/// Routes of one table at most, and its members.
+const MOST: u32 = 1 << 30;
+
+/// A table that is being read: made of its first piece, it takes the others in order.
+#[derive(Debug)]
+pub(crate) struct Importer {
+    vnet: Vnet,
+    basis: Arc<Basis>,
+    base: u64,
+    members: Vec<Read>,
+    /// Routes that a dump begins with.
+    firsts: SmallVec<[u32; 4]>,
+    /// The place of the first route; `None` before that.
+    first_place: Option<u32>,
+    routes: u64,
+    has_changes: bool,
+}
+
+/// What was read of a member, until all is known that it needs.
+#[derive(Debug)]
+struct Read {
+    has_left: bool,
+    is_connected: bool,
+    cursor: Option<form::Cursor>,
+    dump_to: Option<u64>,
+    rest: Vec<Bytes>,
+}
+
+impl Importer {
+    /// Begins a table.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(crate) fn new(table: form::Table, basis: &Arc<Basis>) -> Result<Self, Defect> {
+        let form::Table { vni, base, ages } = table;
+        if base > u64::MAX / 2 {
+            return Err(Defect::Value("Table.base"));
+        }
+        let mut vnet = Vnet::new(Vni(vni), basis.bounds, basis.hasher.clone());
+        vnet.begin_at(base);
+        vnet.routes.limit_next_hops(u32::MAX);
+        vnet.ages.restore(ages.into_iter().map(|sample| (sample.before, Moment(sample.at))));
+        Ok(Self {
+            vnet,
+            basis: Arc::clone(basis),
+            base,
+            members: Vec::new(),
+            firsts: SmallVec::new(),
+            first_place: None,
+            routes: 0,
+            has_changes: false,
+        })
+    }
+
+    /// Which VNI it is.
+    pub(crate) fn vni(&self) -> Vni {
+        self.vnet.vni
+    }
+
+    /// Routes so far.
+    pub(crate) fn routes(&self) -> u64 {
+        self.routes
+    }
+
+    /// Takes the next piece of the table. `shard_of` tells where a peer's connection is going to be.
+    ///
+    /// # Errors
+    /// [`Defect`]; the table is of no use then.
+    pub(crate) fn take(
+        &mut self,
+        piece: Kind,
+        shard_of: &impl Fn(PeerId) -> Option<ShardId>,
+    ) -> Result<(), Defect> {
+        match piece {
+            Kind::Members(members) if self.first_place.is_none() && !self.has_changes => {
+                members.members.into_iter().try_for_each(|member| self.member(member, shard_of))
+            }
+            Kind::Remainder(form::Remainder { member, messages }) => {
+                let read = self.members.get_mut(member as usize);
+                read.ok_or(Defect::Value("Remainder.member"))?.rest.push(messages);
+                Ok(())
+            }
+            Kind::Routes(routes) if !self.has_changes => {
+                routes.routes.into_iter().try_for_each(|route| self.route(&route))
+            }
+            Kind::Changes(changes) => self.changes(&changes),
+            _ => Err(Defect::Misplaced("a piece of a table")),
+        }
+    }
+
+    fn member(
+        &mut self,
+        member: form::Member,
+        shard_of: &impl Fn(PeerId) -> Option<ShardId>,
+    ) -> Result<(), Defect> {
+        let form::Member { peer, is_server, has_left, subscribed, cursor, dump_to } = member;
+        let number = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        if number >= MOST {
+            return Err(Defect::Value("the number of members"));
+        }
+        let peer = PeerId(peer);
+        let shard = shard_of(peer).filter(|_| !has_left);
+        let origin = Origin { peer, shard: shard.unwrap_or(ShardId(0)), is_server };
+        let mut entry = Member::new(origin);
+        entry.subscribed = Moment(subscribed);
+        self.vnet.members.push(entry);
+        if !has_left && self.vnet.by_peer.insert(peer, number).is_some() {
+            return Err(Defect::Value("Member.peer"));
+        }
+        let is_connected = shard.is_some();
+        self.members.push(Read { has_left, is_connected, cursor, dump_to, rest: Vec::new() });
+        Ok(())
+    }
+
+    fn route(&mut self, route: &form::Route) -> Result<(), Defect> {
+        let place = self.next_place()?;
+        let (destination, hop) = identity(route)?;
+        let rib = &mut self.vnet.routes;
+        let hash = rib.hash_of(&destination);
+        let stamp = Journal::stamp(route.changed.min(self.base.wrapping_sub(1)));
+        if rib.find_or_insert(hash, &destination, &hop, stamp) != Some(place) {
+            return Err(Defect::Value("Route: its identity"));
+        }
+        if route.is_first {
+            if !destination.is_default() {
+                return Err(Defect::Value("Route.is_first"));
+            }
+            self.firsts.push(place);
+        }
+        for &member in &route.announcers {
+            self.announcer(place, member)?;
+        }
+        self.routes += 1;
+        Ok(())
+    }
+
+    fn announcer(&mut self, place: u32, member: u32) -> Result<(), Defect> {
+        const WRONG: Defect = Defect::Value("Route.announcers");
+        let rib = &mut self.vnet.routes;
+        let entry = self.vnet.members.get_mut(member as usize).ok_or(WRONG)?;
+        let is_primary = !rib.route(place).is_announced();
+        let is_server = entry.origin.is_server;
+        if !rib.add_announcer(place, member, is_server, &mut entry.further) {
+            return Err(WRONG);
+        }
+        entry.routes += 1;
+        if is_primary {
+            self.vnet.enlist(place, member);
+        }
+        Ok(())
+    }
+
+    /// The place of the next route. A dump that has sent none of these routes, but has begun, must not pass
+    /// for one that has not: in its table the first place stays free.
+    fn next_place(&mut self) -> Result<u32, Defect> {
+        let first = *self.first_place.get_or_insert_with(|| {
+            let has_none = |cursor: &form::Cursor| cursor.dump == Some(Dump::Dumped(0));
+            let skips = self.members.iter().any(|it| it.cursor.as_ref().is_some_and(has_none));
+            if skips { self.vnet.routes.take_place() + 1 } else { 0 }
+        });
+        let place = u32::try_from(self.routes).ok().filter(|routes| *routes < MOST);
+        place.map(|place| first + place).ok_or(Defect::Value("the number of routes"))
+    }
+
+    fn changes(&mut self, changes: &form::Changes) -> Result<(), Defect> {
+        self.has_changes = true;
+        let form::Changes { routes, before } = changes;
+        if routes.len() != before.len() {
+            return Err(Defect::Value("Changes: the numbers of entries"));
+        }
+        for (&route, &before) in routes.iter().zip(before) {
+            if u64::from(route) >= self.routes {
+                return Err(Defect::Value("Changes.routes"));
+            }
+            let before = View::from_bits(before);
+            if before.sole_member().is_some_and(|it| it as usize >= self.members.len()) {
+                return Err(Defect::Value("Changes.before"));
+            }
+            let place = self.first_place.unwrap_or(0) + route;
+            let prev = self.vnet.last_change(place);
+            let position = self.vnet.journal.push(place, before, prev);
+            self.vnet.routes.set_changed(place, Journal::stamp(position));
+        }
+        Ok(())
+    }
+
+    /// The table, once its last piece has been taken. Peers without a connection leave it.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(crate) fn finish(self) -> Result<Table, Defect> {
+        let basis = Arc::clone(&self.basis);
+        Ok(Table::of(self.into_vnet()?, basis))
+    }
+
+    /// The same, open.
+    ///
+    /// # Errors
+    /// [`Defect::Value`].
+    pub(in crate::table) fn into_vnet(mut self) -> Result<Vnet, Defect> {
+        if let Some(place) = self.first_place.filter(|place| *place > 0) {
+            self.vnet.routes.give_place_back(place - 1);
+        }
+        self.vnet.routes.set_firsts(std::mem::take(&mut self.firsts));
+        self.vnet.routes.limit_next_hops(self.basis.bounds.next_hops);
+        self.vnet.begin_batch();
+        for (number, read) in (0..).zip(std::mem::take(&mut self.members)) {
+            self.join(number, read)?;
+        }
+        Ok(self.vnet)
+    }
+
+    /// Gives a member its part.
+    fn join(&mut self, number: u32, read: Read) -> Result<(), Defect> {
+        let Read { has_left, is_connected, cursor, dump_to, rest } = read;
+        if has_left {
+            self.vnet.has_been_left(number);
+            return Ok(());
+        }
+        let head = self.vnet.journal.head();
+        if let Some(cursor) = cursor {
+            let first = self.first_place.unwrap_or(0);
+            let end = self.vnet.routes.end();
+            let cursor = self.cursor(&cursor, rest, first, end)?;
+            let entry = &mut self.vnet.members[number as usize];
+            entry.subscription = Subscription::Behind(Box::new(cursor));
+            entry.dump_to = dump_to.map(|position| position.min(head));
+            self.vnet.list_behind(number);
+        }
+        if is_connected {
+            self.vnet.note_idle(number);
+        } else {
+            let peer = self.vnet.members[number as usize].origin.peer;
+            self.vnet.leave(peer);
+        }
+        Ok(())
+    }
+
+    fn cursor(
+        &mut self,
+        cursor: &form::Cursor,
+        rest: Vec<Bytes>,
+        first: u32,
+        end: u32,
+    ) -> Result<Cursor, Defect> {
+        let form::Cursor { synced, walked, horizons, dump, is_fresh } = cursor;
+        let dumped = match dump {
+            None | Some(Dump::Whole(false)) => return Ok(Cursor::join()),
+            Some(Dump::Whole(true)) => NONE,
+            Some(Dump::Dumped(routes)) => {
+                let routes = length(*routes, "Cursor.dumped")?;
+                let place = u32::try_from(routes).ok().and_then(|it| it.checked_add(first));
+                let place = place.filter(|place| *place <= end);
+                place.ok_or(Defect::Value("Cursor.dumped"))?
+            }
+        };
+        let head = self.vnet.journal.head();
+        let mut last = *synced;
+        let horizons = horizons.iter().map(|it| {
+            let is_right = it.end >= last && it.end <= it.head && it.head <= head;
+            last = it.end;
+            is_right.then_some((it.end, it.head)).ok_or(Defect::Value("Cursor.horizons"))
+        });
+        let horizons = horizons.collect::<Result<SmallVec<_>, _>>()?;
+        if !(self.base <= *synced && synced <= walked && *walked <= head && last <= *walked) {
+            return Err(Defect::Value("Cursor"));
+        }
+        if *is_fresh && dumped == NONE && synced == walked && rest.is_empty() {
+            return Ok(Cursor::at(*synced));
+        }
+        Ok(self.vnet.cursor_of((*synced, *walked), horizons, dumped, rest))
+    }
+}
+
+/// Destination and next hop of a route.
+fn identity(route: &form::Route) -> Result<(Destination, NextHop), Defect> {
+    let form::Route { prefix, prefix_length, next_hop, target_vni, .. } = route;
+    let version = u32::from(prefix.len() == 16);
+    let destination = Destination::from_wire(version, prefix, *prefix_length)
+        .map_err(|_| Defect::Value("Route.prefix"))?;
+    let form::Route { r#type, nat_from, nat_to, .. } = route;
+    let hop = NextHop::from_wire(next_hop, *target_vni, *r#type, *nat_from, *nat_to)
+        .map_err(|_| Defect::Value("Route.next_hop"))?;
+    Ok((destination, hop))
+}
