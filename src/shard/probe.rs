@@ -24,9 +24,10 @@ impl Shard {
     /// Peers that have not been sent what there is for them.
     pub(crate) fn unflushed(&self) -> String {
         let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);
-        let waits = peers.filter(|(_, peer)| peer.writing || peer.pulls > 0 || peer.backlog() > 0);
+        let waits =
+            peers.filter(|(_, peer)| peer.sending.writing || peer.pulls > 0 || peer.backlog() > 0);
         let text = waits.map(|(slot, peer)| {
-            let (writing, ready, behind) = (peer.writing, peer.is_ready, &peer.behind);
+            let (writing, ready, behind) = (peer.sending.writing, peer.is_ready, &peer.behind);
             let id = peer.id;
             format!("{id}: {}, writing {writing}, ready {ready}, {behind:?}; ", self.describe(slot))
         });
@@ -49,7 +50,7 @@ impl Shard {
             let is_established = peer.session.is_established();
             held.established += u64::from(is_established);
             held.connecting += u64::from(!is_established);
-            held.subscriptions += peer.subscriptions;
+            held.subscriptions += peer.memberships.subscriptions();
         }
         for (_, entry) in self.tables.owned().iter() {
             let size = entry.table.size();

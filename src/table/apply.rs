@@ -34,7 +34,7 @@ impl Vnet {
     pub(crate) fn update_all(&mut self, member: u32, updates: &[Announcement]) -> Applied {
         let mut applied = Applied::default();
         let mut lookup = Lookup::new();
-        let sole = View::sole(member, self.members[member as usize].origin.is_server);
+        let sole = View::sole(member, self.members[member].origin.is_server);
         for updates in updates.chunks(TOGETHER) {
             self.routes.find_all(updates, &mut lookup);
             for (update, found) in updates.iter().zip(lookup.found()) {
@@ -97,7 +97,7 @@ impl Vnet {
             return Outcome::Ignored;
         };
         let before = self.view(route);
-        let entry = &mut self.members[member as usize];
+        let entry = &mut self.members[member];
         let is_server = entry.origin.is_server;
         if !self.routes.add_announcer(route, member, is_server, &mut entry.further) {
             return Outcome::Ignored;
@@ -108,7 +108,7 @@ impl Vnet {
             self.enlist(route, member);
             View::sole(member, is_server)
         };
-        self.members[member as usize].routes += 1;
+        self.members[member].routes += 1;
         self.changed(route, before, after);
         Outcome::Added
     }

@@ -25,6 +25,14 @@ pub(crate) enum Audience {
     Servers,
 }
 
+impl Audience {
+    /// As an index into something for each.
+    #[inline]
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// Where one peer's bytes differ from the shared ones. Offsets are into the shared bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cut {

@@ -251,10 +251,10 @@ impl Vnet {
         limit: usize,
         now: Moment,
     ) -> Option<(ShardId, Chunk)> {
-        let member = self.find_member(peer)?;
+        let member = self.members.find(peer)?;
         self.seal();
         self.cache.expire(now);
-        let entry = &mut self.members[member as usize];
+        let entry = &mut self.members[member];
         let shard = entry.origin.shard;
         let audience = entry.origin.audience();
         let Subscription::Behind(cursor) = &mut entry.subscription else { return None };
@@ -275,14 +275,13 @@ impl Vnet {
         };
         // A remembered chunk may end before changes that came after it was made, or even before
         // this member subscribed.
-        let entry = &mut self.members[member as usize];
+        let entry = &mut self.members[member];
         chunk.end_of_table = next.is_dumped()
             && entry.dump_to.take_if(|position| *position <= next.synced).is_some();
         chunk.in_sync = next.is_dumped() && next.synced == self.journal.head();
         if chunk.in_sync {
-            self.caught_up(member);
-        } else if let Subscription::Behind(cursor) = &mut self.members[member as usize].subscription
-        {
+            self.members.set_in_sync(member);
+        } else if let Subscription::Behind(cursor) = &mut self.members[member].subscription {
             **cursor = next;
         }
         Some((shard, chunk))

@@ -53,22 +53,25 @@ impl Marks {
 impl Vnet {
     /// Begins a pass over the entries of which nothing but cursors holds positions, if it is time to.
     pub(super) fn begin_compaction(&mut self) {
-        if self.journal.len() > self.compact_at && self.pass.is_none() && !self.behind.is_empty() {
+        if self.journal.len() > self.retention.compact_at
+            && self.retention.pass.is_none()
+            && !self.members.behind().is_empty()
+        {
             let end = self.pinned();
-            self.pass = Some(Pass { at: self.journal.base(), end });
+            self.retention.pass = Some(Pass { at: self.journal.base(), end });
         }
     }
 
     /// Goes on with a pass over so many entries, or fewer if there is much to look at for each.
     pub(super) fn compact(&mut self, most: usize) {
-        let Some(Pass { at, end }) = self.pass else { return };
+        let Some(Pass { at, end }) = self.retention.pass else { return };
         let first = self.journal.next_held(at).filter(|&first| first < end);
-        let Some(first) = first.filter(|_| !self.behind.is_empty()) else {
-            self.pass = None;
+        let Some(first) = first.filter(|_| !self.members.behind().is_empty()) else {
+            self.retention.pass = None;
             // Without what came during the pass: that has not been coalesced.
             let news = usize::try_from(self.journal.head().saturating_sub(end)).unwrap_or(0);
             let kept = self.journal.len().saturating_sub(news);
-            self.compact_at = self.bounds.compact_at.max(2 * kept);
+            self.retention.compact_at = self.bounds.compact_at.max(2 * kept);
             return;
         };
         let next = |&at: &u64| self.journal.next_held(at + 1).filter(|&at| at < end);
@@ -84,7 +87,7 @@ impl Vnet {
             budget = budget.saturating_sub(cost);
             at = entry + 1;
         }
-        self.pass = Some(Pass { at, end });
+        self.retention.pass = Some(Pass { at, end });
     }
 
     /// Lets an entry speak for those before it. Returns how many were looked at in vain, and one.
@@ -112,7 +115,7 @@ impl Vnet {
         if before != entry.before {
             self.journal.set_before(at, before);
             if let Some(member) = before.sole_member() {
-                let mentioned = &mut self.members[member as usize].mentioned;
+                let mentioned = &mut self.members[member].mentioned;
                 *mentioned = (*mentioned).max(at + 1);
             }
         }
@@ -135,7 +138,7 @@ impl Vnet {
     /// The positions from `first` to `last` that a cursor knows the view of, and the last one before.
     fn marks(&self, first: u64, last: u64) -> Marks {
         let (mut positions, mut walked, mut before) = (Vec::new(), Vec::new(), 0);
-        let members = self.behind.iter().map(|&member| &self.members[member as usize]);
+        let members = self.members.behind().iter().map(|&member| &self.members[member]);
         let cursors = members.filter_map(|member| match &member.subscription {
             Subscription::Behind(cursor) => Some(&**cursor),
             _ => None,

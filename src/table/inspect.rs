@@ -3,13 +3,13 @@
 //! Nothing here changes anything, and nothing is remembered between two looks. Listings go by the
 //! place of a route or member, which is its for life.
 
+use super::batch::Audience;
 use super::catch_up::is_dumped;
 use super::member::{Origin, Subscription};
 use super::rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-use super::slab::NONE;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::{Destination, NextHop};
@@ -68,14 +68,15 @@ impl Vnet {
     /// The VNI as a row.
     pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
         let Size { routes, tombstones, journal } = self.size();
-        let in_sync: u64 = self.in_sync.iter().flatten().map(|count| u64::from(*count)).sum();
-        let behind = self.behind.len() as u64;
+        let in_sync = [Audience::Clients, Audience::Servers].map(|it| self.members.in_sync(it));
+        let in_sync = in_sync.iter().sum::<usize>() as u64;
+        let behind = self.members.behind().len() as u64;
         VniInfo {
             vni: self.vni,
             shard,
             routes,
             tombstones,
-            members: self.by_peer.len() as u64,
+            members: self.members.count() as u64,
             subscribers: in_sync + behind,
             behind,
             journal,
@@ -84,14 +85,14 @@ impl Vnet {
 
     /// A peer's part in this VNI.
     pub(crate) fn part(&self, peer: PeerId) -> Option<PeerVni> {
-        let member = &self.members[self.find_member(peer)? as usize];
+        let member = &self.members[self.members.find(peer)?];
         let subscription = self.progress(&member.subscription);
         Some(PeerVni { vni: self.vni, subscription, routes: u64::from(member.routes) })
     }
 
     /// When a peer subscribed.
     pub(crate) fn subscribed(&self, peer: PeerId) -> Option<Moment> {
-        Some(self.members[self.find_member(peer)? as usize].subscribed)
+        Some(self.members[self.members.find(peer)?].subscribed)
     }
 
     /// Subscribers from a place on: at most `rows`, among at most `places`.
@@ -101,9 +102,8 @@ impl Vnet {
         rows: usize,
         places: u32,
     ) -> Slice<(Origin, SubscriptionState)> {
-        let end = u32::try_from(self.members.len()).unwrap_or(NONE);
-        slice(from, end, rows, places, |place| {
-            let member = &self.members[place as usize];
+        slice(from, self.members.end(), rows, places, |place| {
+            let member = &self.members[place];
             Some((member.origin, self.progress(&member.subscription)?))
         })
     }
@@ -117,7 +117,7 @@ impl Vnet {
         rows: usize,
         places: u32,
     ) -> Slice<RouteInfo> {
-        let announcer = match filter.announcer.map(|peer| self.find_member(peer)) {
+        let announcer = match filter.announcer.map(|peer| self.members.find(peer)) {
             None => None,
             Some(Some(member)) => Some(member),
             Some(None) => return Slice { rows: Vec::new(), next: None },
@@ -202,7 +202,7 @@ impl Vnet {
         destination: &Destination,
         next_hop: Option<&NextHop>,
     ) -> Standing {
-        let member = self.find_member(peer).map(|member| (member, &self.members[member as usize]));
+        let member = self.members.find(peer).map(|member| (member, &self.members[member]));
         let is_wanted = |place: &u32| {
             let is_announced = self.routes.route(*place).is_announced();
             is_announced && next_hop.is_none_or(|hop| *hop == self.routes.next_hop_of(*place))
@@ -273,7 +273,7 @@ impl Vnet {
         let primary = self.routes.route(place).primary();
         let all = primary.into_iter().chain(self.routes.further_of(place));
         let all: smallvec::SmallVec<[u32; 4]> = all.take(CHAIN_MAX).collect();
-        all.into_iter().map(|member| self.members[member as usize].origin.peer)
+        all.into_iter().map(|member| self.members[member].origin.peer)
     }
 
     fn progress(&self, subscription: &Subscription) -> Option<SubscriptionState> {

@@ -27,6 +27,7 @@ mod frames;
 mod inspect;
 mod journal;
 mod member;
+mod members;
 mod moves;
 mod packed;
 mod page;

@@ -12,32 +12,25 @@ impl Vnet {
     /// where it is.
     pub(crate) fn relocate(&mut self, peer: PeerId, to: ShardId) -> bool {
         debug_assert!(self.sealed.is_empty(), "what has been sealed has been sent");
-        let Some(member) = self.find_member(peer) else { return false };
-        let open = self.open;
-        let entry = &mut self.members[member as usize];
-        let origin = entry.origin;
-        entry.origin.shard = to;
-        if !matches!(entry.subscription, Subscription::InSync) {
-            return false;
+        let Some(member) = self.members.find(peer) else { return false };
+        let was_in_sync = matches!(self.members[member].subscription, Subscription::InSync);
+        if was_in_sync {
+            self.members.set_behind(member, Cursor::at(self.open));
         }
-        entry.subscription = Subscription::Behind(Box::new(Cursor::at(open)));
-        self.in_sync[origin.shard.index()][origin.audience() as usize] -= 1;
-        self.list_behind(member);
-        true
+        self.members[member].origin.shard = to;
+        was_in_sync
     }
 
     /// A subscriber could not take the batch that began at `from`, nor any after it. If
     /// that position is no longer held, which a batch kept alive until now rules out: then the
     /// shard where the peer is to be closed.
     pub(crate) fn fell_behind(&mut self, peer: PeerId, from: u64) -> Option<ShardId> {
-        let &member = self.by_peer.get(&peer)?;
-        let entry = &mut self.members[member as usize];
+        let member = self.members.find(peer)?;
+        let entry = &mut self.members[member];
         let Origin { shard, .. } = entry.origin;
         match &mut entry.subscription {
             Subscription::InSync if from >= self.journal.base() => {
-                entry.subscription = Subscription::Behind(Box::new(Cursor::at(from)));
-                self.in_sync[shard.index()][entry.origin.audience() as usize] -= 1;
-                self.list_behind(member);
+                self.members.set_behind(member, Cursor::at(from));
                 None
             }
             // Its connection moves, and what it was to get here did not go with it.

@@ -51,13 +51,13 @@ impl Packed {
 
     /// What a VNI holds; `None` when it is too much, or something is under way.
     pub(super) fn of(vnet: &mut Vnet) -> Option<Self> {
-        if !vnet.is_at_rest() || vnet.by_peer.len() > MOST || vnet.routes.announced() > MOST {
+        if !vnet.is_at_rest() || vnet.members.count() > MOST || vnet.routes.announced() > MOST {
             return None;
         }
-        let mut numbers: SmallVec<[u32; MOST]> = vnet.by_peer.values().copied().collect();
+        let mut numbers: SmallVec<[u32; MOST]> = vnet.members.present().collect();
         numbers.sort_unstable();
         let member = |&number: &u32| {
-            let member = &vnet.members[number as usize];
+            let member = &vnet.members[number];
             Member {
                 peer: member.origin.peer,
                 subscribed: member.subscribed,
@@ -93,9 +93,9 @@ impl Packed {
         let mut vnet = Vnet::new(vni, basis.bounds, basis.hasher.clone());
         for member in &self.members {
             let number = vnet.member(member.origin());
-            vnet.members[number as usize].subscribed = member.subscribed;
+            vnet.members[number].subscribed = member.subscribed;
             if member.is_subscriber {
-                vnet.set_in_sync(number);
+                vnet.members.set_in_sync(number);
             }
         }
         // As if each had changed once, in the order in which they did.
@@ -156,13 +156,13 @@ impl Vnet {
     /// Whether nothing is under way: no change that somebody may still have to be told of, no member
     /// that is behind or leaving, no batch in anybody's queue.
     fn is_at_rest(&mut self) -> bool {
-        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
-            self.pins.pop_front();
+        while self.retention.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
+            self.retention.pins.pop_front();
         }
-        self.retire_idle();
+        self.members.retire_idle(self.journal.head());
         !self.lingers()
-            && self.pins.is_empty()
-            && self.behind.is_empty()
+            && self.retention.pins.is_empty()
+            && self.members.behind().is_empty()
             && self.sealed.is_empty()
             && self.coalesced == 0
     }
@@ -178,7 +178,7 @@ impl Vnet {
         for &member in announcers {
             let member = u32::from(member);
             let is_first = !self.routes.route(place).is_announced();
-            let entry = &mut self.members[member as usize];
+            let entry = &mut self.members[member];
             let is_server = entry.origin.is_server;
             entry.routes += 1;
             self.routes.add_announcer(place, member, is_server, &mut entry.further);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::batch::{Audience, BatchBuilder, Change, FRAME};
 use super::journal::View;
-use super::vnet::{Pin, Vnet};
+use super::trim::Pin;
+use super::vnet::Vnet;
 use crate::ids::PeerId;
 use crate::wire::Action;
 
@@ -16,8 +17,7 @@ impl Vnet {
             return;
         }
         for audience in [Audience::Clients, Audience::Servers] {
-            let subscribers = self.in_sync.iter().map(|counts| counts[audience as usize] as usize);
-            let subscribers = subscribers.sum();
+            let subscribers = self.members.in_sync(audience);
             if subscribers == 0 && !(self.is_tapped && audience == Audience::Clients) {
                 continue;
             }
@@ -43,7 +43,11 @@ impl Vnet {
             if let Some(mut batch) = builder.finish(start, self.latest_prev) {
                 batch.received = self.open_since;
                 let batch = Arc::new(batch);
-                self.pins.push_back(Pin { start, batch: Arc::downgrade(&batch), subscribers });
+                self.retention.pins.push_back(Pin {
+                    start,
+                    batch: Arc::downgrade(&batch),
+                    subscribers,
+                });
                 self.sealed.push((audience, batch));
             }
         }
@@ -85,7 +89,7 @@ impl Vnet {
             (Some(member), None) if !before.is_announced() => (Action::Add, member),
             _ => return false,
         };
-        let origin = &self.members[member as usize].origin;
+        let origin = &self.members[member].origin;
         builder.usual(action, entry.destination(), hop, (origin.peer, !origin.is_server));
         true
     }
@@ -120,6 +124,6 @@ impl Vnet {
 
     /// The peer that a member is.
     pub(super) fn peer_of(&self, member: u32) -> PeerId {
-        self.members[member as usize].origin.peer
+        self.members[member].origin.peer
     }
 }

@@ -3,11 +3,48 @@
 //!
 //! What is to be forgotten is decided at once and done in portions: freeing a million routes is a long turn.
 
+use std::collections::VecDeque;
+use std::sync::Weak;
+
+use super::batch::Batch;
 use super::bounds::Bounds;
+use super::compact::Pass;
 use super::journal::Journal;
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
+
+/// A sealed batch whose bytes may still wait in some peer's queue.
+#[derive(Debug)]
+pub(super) struct Pin {
+    pub(super) start: u64,
+    pub(super) batch: Weak<Batch>,
+    /// Whom it is for.
+    pub(super) subscribers: usize,
+}
+
+/// What of the journal is kept, and when to look at that again.
+#[derive(Debug)]
+pub(super) struct Retention {
+    pub(super) pins: VecDeque<Pin>,
+    /// How long the journal is when it is trimmed next.
+    trim_at: usize,
+    /// The journal's head when it was trimmed last.
+    pub(super) trimmed_at: u64,
+    /// Nobody needs the journal before this position.
+    pub(super) needless: u64,
+    /// How long the journal is when it is compacted next.
+    pub(super) compact_at: usize,
+    /// A compaction that is under way.
+    pub(super) pass: Option<Pass>,
+}
+
+impl Retention {
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        let Bounds { trim_at, compact_at, .. } = *bounds;
+        Self { pins: VecDeque::new(), trim_at, trimmed_at: 0, needless: 0, compact_at, pass: None }
+    }
+}
 
 impl Vnet {
     /// Finds out what no cursor and no queued batch needs, if there may be enough of it or if `all`, and
@@ -15,51 +52,55 @@ impl Vnet {
     /// Returns a peer whose cursor can no longer be served: the journal has grown past its bound
     /// and it is the furthest behind.
     pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
-        self.retire_idle();
+        self.members.retire_idle(self.journal.head());
         // As fast as the journal grows, at least; see `tidy`.
-        let news = usize::try_from(self.journal.head() - self.trimmed_at).unwrap_or(usize::MAX);
+        let news =
+            usize::try_from(self.journal.head() - self.retention.trimmed_at).unwrap_or(usize::MAX);
         let portion = news.max(self.bounds.portion);
-        self.trimmed_at = self.journal.head();
+        self.retention.trimmed_at = self.journal.head();
         self.begin_compaction();
-        if self.journal.len() < self.trim_at && !all {
+        if self.journal.len() < self.retention.trim_at && !all {
             self.tidy(portion);
             return None;
         }
         let pinned = self.pinned();
         let cached = self.cache.oldest().unwrap_or(u64::MAX);
         let slowest = self
-            .behind
+            .members
+            .behind()
             .iter()
-            .filter_map(|&m| match &self.members[m as usize].subscription {
+            .filter_map(|&m| match &self.members[m].subscription {
                 Subscription::Behind(cursor) => cursor.needs().map(|needs| (needs, m)),
                 _ => None,
             })
             .min();
         let needed = slowest.map_or(u64::MAX, |(needs, _)| needs);
-        self.needless = pinned.min(cached).min(needed);
+        self.retention.needless = pinned.min(cached).min(needed);
         self.tidy(portion);
         let head = self.journal.head();
-        let kept = usize::try_from(head - self.needless.min(head)).unwrap_or(usize::MAX);
+        let kept = usize::try_from(head - self.retention.needless.min(head)).unwrap_or(usize::MAX);
         let kept = kept.min(self.journal.len());
-        self.trim_at = self.bounds.trim_at.max(kept * 2);
+        self.retention.trim_at = self.bounds.trim_at.max(kept * 2);
         let Bounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
         let bound = journal_min + journal_per_route * self.routes.announced();
         let is_too_long = |needs: u64| kept > bound || head.saturating_sub(needs) > journal_span;
         let (_, member) = slowest.filter(|(needs, _)| is_too_long(*needs))?;
-        let Origin { shard, peer, .. } = self.members[member as usize].origin;
+        let Origin { shard, peer, .. } = self.members[member].origin;
         Some((shard, peer))
     }
 
     /// Whether [`Vnet::tidy`] has anything to do.
     pub(crate) fn is_untidy(&self) -> bool {
-        self.journal.base() < self.needless || self.pass.is_some()
+        self.journal.base() < self.retention.needless || self.retention.pass.is_some()
     }
 
     /// Goes on with what [`Vnet::trim`] began: forgets up to `portion` journal entries, and looks at twice
     /// as many to coalesce them.
     pub(crate) fn tidy(&mut self, portion: usize) {
         for _ in 0..portion {
-            let Some((position, entry)) = self.journal.pop_before(self.needless) else { break };
+            let Some((position, entry)) = self.journal.pop_before(self.retention.needless) else {
+                break;
+            };
             let route = self.routes.route(entry.route);
             if !route.is_announced() && route.changed == Journal::stamp(position) {
                 self.free_route(entry.route);
@@ -76,9 +117,9 @@ impl Vnet {
 
     /// The first position that a batch in some outbox begins at, or else the open batch.
     pub(super) fn pinned(&mut self) -> u64 {
-        while self.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
-            self.pins.pop_front();
+        while self.retention.pins.front().is_some_and(|pin| pin.batch.strong_count() == 0) {
+            self.retention.pins.pop_front();
         }
-        self.pins.front().map_or(self.open, |pin| pin.start)
+        self.retention.pins.front().map_or(self.open, |pin| pin.start)
     }
 }

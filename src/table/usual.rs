@@ -33,11 +33,11 @@ impl Vnet {
         if !is_usual {
             return None;
         }
-        let announcer = &mut members[member as usize];
+        let announcer = &mut members[member];
         if removes {
             announcer.routes -= 1;
             if announcer.routes == 0 {
-                self.note_idle(member);
+                members.note_idle(member);
             }
         } else {
             announcer.routes += 1;

@@ -28,7 +28,7 @@ impl Connections {
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
         let id = peer.id;
-        let vnis = peer.vnis.take();
+        let vnis = peer.memberships.take();
         peer.outbox = Outbox::default();
         peer.input.clear();
         peer.behind = RareQueue::default();
@@ -42,8 +42,8 @@ impl Connections {
         };
         self.by_id.remove(&id);
         owners.forget(id);
-        for (vni, entry) in vnis {
-            if let Some((place, _)) = entry.subscription {
+        for (vni, place) in vnis {
+            if let Some(place) = place {
                 self.remove_subscriber(vni, place);
             }
             owners.request(Request::Leave { peer: id, vni });

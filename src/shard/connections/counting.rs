@@ -44,13 +44,13 @@ impl Counting {
     /// A session ends here, or goes on elsewhere.
     pub(super) fn left(&mut self, peer: &Peer) {
         self.now.established -= u64::from(peer.session.is_established());
-        self.now.subscriptions -= peer.subscriptions;
+        self.now.subscriptions -= peer.memberships.subscriptions();
     }
 
     /// A session goes on here.
     pub(super) fn arrived(&mut self, peer: &Peer) {
         self.now.established += u64::from(peer.session.is_established());
-        self.now.subscriptions += peer.subscriptions;
+        self.now.subscriptions += peer.memberships.subscriptions();
     }
 
     /// A session has ended.
@@ -87,7 +87,7 @@ impl Counting {
         self.now.behind += peer.behind_count();
         self.now.slow_peers += u64::from(peer.is_slow(now));
         self.now.backlog += peer.backlog();
-        if peer.writing && now.since(peer.began) > TICK {
+        if peer.sending.writing && now.since(peer.sending.began) > TICK {
             // It must not keep the journal from forgetting what it has been given already.
             let Self { propagation, .. } = self;
             peer.outbox.finished(|received| propagation.record(now.since(received)));
@@ -150,18 +150,18 @@ impl Peer {
     /// Subscriptions that are behind, whether or not a part of what they lack is under way. Those
     /// that have ended may still be among them for a moment.
     pub(in crate::shard) fn behind_count(&self) -> u64 {
-        (self.behind.len() as u64 + u64::from(self.pulls)).min(self.subscriptions)
+        (self.behind.len() as u64 + u64::from(self.pulls)).min(self.memberships.subscriptions())
     }
 
     pub(in crate::shard) fn is_slow(&self, now: Moment) -> bool {
         self.behind_count() > 0
-            || self.path.swallows()
-            || (self.writing && now.since(self.began) > SLOW_WRITE)
+            || self.sending.path.swallows()
+            || (self.sending.writing && now.since(self.sending.began) > SLOW_WRITE)
     }
 
     /// Bytes that wait or are being written.
     pub(in crate::shard) fn backlog(&self) -> u64 {
-        let in_flight = if self.writing { self.counts.in_flight } else { 0 };
+        let in_flight = if self.sending.writing { self.counts.in_flight } else { 0 };
         (self.outbox.bytes() + in_flight) as u64
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::peer::{PULLS_MAX, is_current};
+use super::peer::PULLS_MAX;
 use super::{Connections, Slot};
 use crate::ids::Moment;
 use crate::outbox::Refusal;
@@ -36,7 +36,7 @@ impl Connections {
             }
             Delivery::Forgotten { peer, vni, version } => {
                 if let Some(slot) = self.slot_of(peer) {
-                    self.peers[slot].left(vni, version);
+                    self.peers[slot].memberships.left(vni, version);
                     self.forget_unused(slot, owners);
                 }
             }
@@ -66,7 +66,7 @@ impl Connections {
             && peer.outbox.bytes() < self.settings.bounds.outbox.low_water
             && let Some((vni, subscription)) = peer.behind.pop_front()
         {
-            if is_current(&peer.vnis, vni, subscription) {
+            if peer.memberships.is_current(vni, subscription) {
                 peer.pulls += 1;
                 owners.request(Request::Pull { peer: peer.id, vni, subscription });
             } // else it has ended meanwhile
@@ -88,8 +88,8 @@ impl Connections {
             if peer.audience() != audience {
                 continue;
             }
-            if peer.outbox.is_empty() && !peer.writing {
-                peer.progress = now;
+            if peer.outbox.is_empty() && !peer.sending.writing {
+                peer.sending.progress = now;
             }
             match peer.outbox.offer(&settings.bounds.outbox, peer.id, batch) {
                 Ok(false) => {}
@@ -126,10 +126,10 @@ impl Connections {
         let Self { subscribers, peers, outputs, .. } = self;
         let peer = &mut peers[slot];
         peer.pulls -= 1;
-        let current = peer.vnis.get(vni).and_then(|entry| entry.subscription);
+        let current = peer.memberships.subscription(vni);
         if let Some((place, _)) = current.filter(|(_, id)| *id == subscription) {
-            if peer.outbox.is_empty() && !peer.writing {
-                peer.progress = now;
+            if peer.outbox.is_empty() && !peer.sending.writing {
+                peer.sending.progress = now;
             }
             let end_of_table = chunk.end_of_table && peer.has(Capabilities::END_OF_TABLE);
             peer.outbox.catch_up(peer.id, vni, chunk.batch.as_deref(), end_of_table);

@@ -223,7 +223,7 @@ impl Intake<'_, '_> {
     ) -> Result<(), CloseReason> {
         let Update { action, vni, .. } = *update;
         let max = self.connections.settings.limits.subscriptions_per_peer;
-        if !self.peer().touch(vni, action == Action::Add, max)? {
+        if !self.peer().memberships.touch(vni, action == Action::Add, max)? {
             self.connections.counting.stats.updates_ignored += 1; // it announces nothing there
             return Ok(());
         }

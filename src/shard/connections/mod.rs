@@ -11,6 +11,7 @@ mod deliver;
 mod freeze;
 mod holds;
 mod intake;
+mod memberships;
 mod moves;
 mod peer;
 mod portable;
@@ -185,7 +186,7 @@ impl Connections {
     /// Whether every peer has been sent what there is for it.
     pub(super) fn is_flushed(&self) -> bool {
         self.peers.iter().all(|(_, peer)| {
-            peer.is_closed || (peer.outbox.is_empty() && !peer.writing && peer.pulls == 0)
+            peer.is_closed || (peer.outbox.is_empty() && !peer.sending.writing && peer.pulls == 0)
         })
     }
 
@@ -208,13 +209,13 @@ impl Connections {
         let limits = &self.settings.limits;
         let (max, max_vnis) = (limits.routes_per_peer, limits.subscriptions_per_peer);
         let peer = &mut self.peers[slot];
-        peer.routes += change;
-        peer.counted(vni, routes);
-        if change > 0 && peer.routes > i64::try_from(max).unwrap_or(i64::MAX) {
+        let memberships = &mut peer.memberships;
+        memberships.counted(vni, routes, change);
+        if change > 0 && memberships.routes() > i64::try_from(max).unwrap_or(i64::MAX) {
             return Err(CloseReason::MaxRoutes(max));
         }
         // What was on its way when the limit was reached: the owner counts.
-        if change > 0 && peer.used_vnis() > max_vnis {
+        if change > 0 && memberships.used_vnis() > max_vnis {
             return Err(CloseReason::MaxSubscriptions(max_vnis));
         }
         Ok(())
@@ -228,7 +229,9 @@ impl Connections {
         if peer.departure.is_some() {
             return; // its new shard asks
         }
-        while let Some((vni, version)) = peer.next_unused(self.settings.bounds.unused_vnis) {
+        while let Some((vni, version)) =
+            peer.memberships.next_unused(self.settings.bounds.unused_vnis)
+        {
             let origin = peer.origin(self.shard);
             owners.request(Request::Forget { origin, vni, version });
         }
@@ -236,7 +239,7 @@ impl Connections {
 
     /// Lists a peer as having something to write, unless a write is in flight.
     fn mark_ready(outputs: &mut Outputs, slot: Slot, peer: &mut Peer) {
-        if !peer.is_ready && !peer.writing && !peer.is_closed {
+        if !peer.is_ready && !peer.sending.writing && !peer.is_closed {
             peer.is_ready = true;
             outputs.push(Output::Ready(slot));
         }

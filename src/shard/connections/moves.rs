@@ -108,7 +108,7 @@ impl Connections {
             Some(Box::new(Departure { number, awaited, refused: Vec::new(), unread: Vec::new() }));
         Self::disturb(&mut self.outputs, slot, peer);
         peer.is_paused = true;
-        let vnis: Vec<Vni> = peer.vnis.keys_from(Vni(0)).collect();
+        let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();
         owners.relocate(peer.origin(self.shard), to, &vnis, number);
         true
     }
@@ -127,7 +127,7 @@ impl Connections {
             return false;
         };
         let Departure { refused, unread, .. } = *departure;
-        let vnis: Vec<Vni> = peer.vnis.keys_from(Vni(0)).collect();
+        let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();
         owners.relocate(peer.origin(self.shard), self.shard, &vnis, number);
         self.go_on(now, slot, refused, &unread, owners);
         true
@@ -145,7 +145,7 @@ impl Connections {
         let Self { peers, subscribers, .. } = self;
         let peer = &mut peers[slot];
         for vni in vnis {
-            let Some((place, id)) = peer.vnis.get(vni).and_then(|entry| entry.subscription) else {
+            let Some((place, id)) = peer.memberships.subscription(vni) else {
                 continue;
             };
             let subscriber = &mut subscribers.of(vni)[place as usize];
@@ -190,19 +190,19 @@ impl Connections {
         let Departure { refused, unread, .. } = departure;
         let mut peer = self.peers.remove(slot)?;
         self.by_id.remove(&peer.id);
-        for (vni, subscription) in peer.subscriptions_mut() {
+        for (vni, subscription) in peer.memberships.subscriptions_mut() {
             self.remove_subscriber(vni, subscription.0);
         }
         let propagation = &mut self.counting.propagation;
         peer.outbox.finished(|received| propagation.record(now.since(received)));
-        if peer.writing {
+        if peer.sending.writing {
             // What the socket has taken of it; the rest is counted when that is written.
             let taken = peer.counts.in_flight.saturating_sub(rest.len()) as u64;
             peer.counts.bytes_sent += taken;
             self.counting.stats.bytes_sent += taken;
         }
         peer.outbox.put_back(rest);
-        (peer.writing, peer.counts.in_flight) = (false, 0);
+        (peer.sending.writing, peer.counts.in_flight) = (false, 0);
         (peer.is_ready, peer.is_held) = (false, false);
         peer.quiet.give_up_hold();
         self.counting.left(&peer);
@@ -222,7 +222,7 @@ impl Connections {
         let slot = self.peers.insert(peer);
         self.by_id.insert(id, slot);
         let peer = &mut self.peers[slot];
-        for (vni, subscription) in peer.subscriptions_mut() {
+        for (vni, subscription) in peer.memberships.subscriptions_mut() {
             subscription.0 = self.subscribers.next_place(vni);
             self.subscribers.add(vni, slot, subscription.1);
         }

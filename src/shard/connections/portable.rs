@@ -36,13 +36,13 @@ impl Traveller {
             rest,
             control,
             pacer: peer.pacer.as_ref().map(|pacer| pacer.export()),
-            path: Some(peer.path.export()),
-            acknowledged: peer.acked,
-            progress: peer.progress.0,
-            idle: peer.idle.0,
+            path: Some(peer.sending.path.export()),
+            acknowledged: peer.sending.acked,
+            progress: peer.sending.progress.0,
+            idle: peer.sending.idle.0,
             counts: Some(peer.counts.export(&peer.outbox)),
         }));
-        let memberships = peer.memberships().map(|(vni, subscribes, routes)| {
+        let memberships = peer.memberships.iter().map(|(vni, subscribes, routes)| {
             let Vni(vni) = vni;
             form::Membership { vni, subscribes, routes }
         });
@@ -71,11 +71,11 @@ impl Importer {
         peer.outbox = Outbox::import(connection.rest, connection.control)?;
         let pacer = connection.pacer.map(Pacer::import).transpose()?;
         peer.pacer = pacer.map(Box::new);
-        peer.path = Path::import(required(connection.path, "Connection.path")?)?;
-        peer.acked = connection.acknowledged;
-        peer.progress = Moment(connection.progress);
-        peer.began = peer.progress;
-        peer.idle = Moment(connection.idle);
+        peer.sending.path = Path::import(required(connection.path, "Connection.path")?)?;
+        peer.sending.acked = connection.acknowledged;
+        peer.sending.progress = Moment(connection.progress);
+        peer.sending.began = peer.sending.progress;
+        peer.sending.idle = Moment(connection.idle);
         peer.counts = PeerCounts::import(counts);
         if connection.input.len() > INPUT_MAX + MAX_FRAME {
             return Err(Defect::Value("Connection.input"));
@@ -95,14 +95,23 @@ impl Importer {
     pub(crate) fn take(&mut self, piece: Kind) -> Result<(), Defect> {
         match piece {
             Kind::Memberships(form::Memberships { memberships }) => {
-                memberships.into_iter().try_for_each(|it| {
-                    let is_new = self.peer.join(Vni(it.vni), it.subscribes, it.routes);
-                    is_new.then_some(()).ok_or(Defect::Value("Membership.vni"))
-                })
+                memberships.into_iter().try_for_each(|membership| self.join(&membership))
             }
             Kind::Queued(queued) => self.peer.outbox.import_queued(queued),
             _ => Err(Defect::Misplaced("a piece of a connection")),
         }
+    }
+
+    fn join(&mut self, membership: &form::Membership) -> Result<(), Defect> {
+        let form::Membership { vni, subscribes, routes } = *membership;
+        let peer = &mut self.peer;
+        if peer.memberships.vnis_from(Vni(vni)).next() == Some(Vni(vni)) {
+            return Err(Defect::Value("Membership.vni"));
+        }
+        if let Some(id) = peer.memberships.join(Vni(vni), subscribes, routes) {
+            peer.behind.push_back((Vni(vni), id));
+        }
+        Ok(())
     }
 
     /// The connection, once its last piece has been taken.

@@ -33,7 +33,7 @@ impl Connections {
             self.counting.look(now, peer);
             peer.rest();
             if !peer.is_owed() {
-                (peer.progress, peer.idle) = (now, now);
+                (peer.sending.progress, peer.sending.idle) = (now, now);
             }
             if peer.is_paused {
                 peer.session.excuse(now);
@@ -59,7 +59,7 @@ impl Connections {
         let patience = TICK.min(self.settings.send_hold / 4);
         self.peers
             .iter()
-            .filter(|(_, peer)| peer.is_owed() && now.since(peer.progress) > patience)
+            .filter(|(_, peer)| peer.is_owed() && now.since(peer.sending.progress) > patience)
             .map(|(slot, _)| slot)
             .collect()
     }
@@ -69,7 +69,7 @@ impl Connections {
     pub(in crate::shard) fn unproven_paths(&self) -> Vec<Slot> {
         self.peers
             .iter()
-            .filter(|(_, peer)| !peer.is_closed && peer.path.is_open())
+            .filter(|(_, peer)| !peer.is_closed && peer.sending.path.is_open())
             .map(|it| it.0)
             .collect()
     }
@@ -84,16 +84,16 @@ impl Connections {
         heard: Duration,
     ) -> Option<(PeerId, Box<str>)> {
         let peer = self.peers.get_mut(slot)?;
-        let is_new = peer.path.look(now, sight, Some(heard));
+        let is_new = peer.sending.path.look(now, sight, Some(heard));
         is_new.then(|| (peer.id, peer.session.peer().node.clone()))
     }
 
     /// So many bytes of a connection have been acknowledged in all.
     pub(in crate::shard) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let before = peer.acked.replace(acked);
+        let before = peer.sending.acked.replace(acked);
         if before.is_some_and(|before| before != acked) {
-            peer.progress = now;
+            peer.sending.progress = now;
         }
     }
 }

@@ -41,7 +41,7 @@ impl Connections {
     ) -> Write {
         let Self { peers, buffers, settings, counting, outputs, .. } = self;
         let Some(peer) = peers.get_mut(slot) else { return Write::Nothing };
-        if peer.writing || peer.is_closed || peer.outbox.is_empty() {
+        if peer.sending.writing || peer.is_closed || peer.outbox.is_empty() {
             return Write::Nothing;
         }
         let buffer = || buffers.lend();
@@ -68,7 +68,7 @@ impl Connections {
             }
         };
         let Some(bytes) = bytes else { return Write::Nothing };
-        (peer.writing, peer.began) = (true, now);
+        (peer.sending.writing, peer.sending.began) = (true, now);
         peer.counts.in_flight = bytes.len();
         let taken = peer.outbox.take_taken();
         counting.sent(peer, taken);
@@ -90,12 +90,12 @@ impl Connections {
         buffers.give_back(bytes);
         let Some(peer) = peers.get_mut(slot) else { return };
         peer.counts.bytes_sent += len as u64;
-        peer.path.written(now, peer.counts.bytes_sent, len);
+        peer.sending.path.written(now, peer.counts.bytes_sent, len);
         peer.outbox.finished(|received| counting.propagation.record(now.since(received)));
-        peer.writing = false;
-        peer.progress = now;
-        if now.since(peer.began) > TICK {
-            peer.idle = now; // its window was shut and has opened
+        peer.sending.writing = false;
+        peer.sending.progress = now;
+        if now.since(peer.sending.began) > TICK {
+            peer.sending.idle = now; // its window was shut and has opened
         }
         if peer.is_closed {
             return;

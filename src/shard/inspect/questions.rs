@@ -84,7 +84,7 @@ impl<'a> Inspection<'a> {
     /// these.
     pub(crate) fn vnis_of(&self, id: PeerId, from: Vni, rows: usize) -> Vec<Vni> {
         let Some((_, peer)) = self.connections.peer(id) else { return Vec::new() };
-        peer.vnis.keys_from(from).take(rows.clamp(1, ROWS_MAX)).collect()
+        peer.memberships.vnis_from(from).take(rows.clamp(1, ROWS_MAX)).collect()
     }
 
     /// A peer's part in some of the VNIs that this shard owns; those it has no part in are left out.
@@ -184,9 +184,9 @@ impl<'a> Inspection<'a> {
         let (slot, peer) = self.connections.peer(id)?;
         Some(ConnectionFacts {
             info: self.peer_info(now, peer, remotes(slot)),
-            is_subscribed: peer.vnis.get(vni).is_some_and(|entry| entry.subscription.is_some()),
+            is_subscribed: peer.memberships.subscription(vni).is_some(),
             queued: peer.outbox.waiting(vni),
-            in_flight: if peer.writing { peer.counts.in_flight as u64 } else { 0 },
+            in_flight: if peer.sending.writing { peer.counts.in_flight as u64 } else { 0 },
         })
     }
 
@@ -247,13 +247,13 @@ impl<'a> Inspection<'a> {
             established_for: counts.established.map(|then| now.since(then)),
             keepalive: peer.session.agreed_interval(),
             last_heard: now.since(counts.heard),
-            routes: u64::try_from(peer.routes).unwrap_or(0),
-            subscriptions: peer.subscriptions,
+            routes: u64::try_from(peer.memberships.routes()).unwrap_or(0),
+            subscriptions: peer.memberships.subscriptions(),
             behind: peer.behind_count(),
             backlog: peer.backlog(),
-            writing_for: peer.writing.then(|| now.since(peer.began)),
+            writing_for: peer.sending.writing.then(|| now.since(peer.sending.began)),
             is_slow: peer.is_slow(now),
-            loses_large_packets: peer.path.swallows(),
+            loses_large_packets: peer.sending.path.swallows(),
             updates_received: counts.updates_received,
             skipped: counts.skipped.as_deref().cloned().unwrap_or_default(),
             updates_sent: counts.updates_sent,

@@ -35,9 +35,10 @@ impl Numbers {
         let (journal, base) = (&vnet.journal, vnet.journal.base());
         let next = |from: u64| journal.next_held(from);
         let held = std::iter::successors(next(base), |&position| next(position + 1)).collect();
-        let mut members = vec![false; vnet.members.len()];
+        let mut members = vec![false; vnet.members.end() as usize];
         let mut note = |member: u32| members[member as usize] = true;
-        vnet.by_peer.values().chain(&vnet.leaving).copied().for_each(&mut note);
+        let leaving = vnet.members.leaving().iter().copied();
+        vnet.members.present().chain(leaving).for_each(&mut note);
         let mut numbers = Self { members: Vec::new(), routes: Vec::new(), base, held };
         let befores = numbers.held.iter().map(|&position| journal.at(position).before);
         befores.filter_map(View::sole_member).for_each(note);
@@ -113,7 +114,7 @@ impl Vnet {
 
     fn member_form(&self, member: u32, numbers: &Numbers) -> form::Member {
         let number = member;
-        let member = &self.members[member as usize];
+        let member = &self.members[member];
         let Member { origin, subscription, dump_to, subscribed, .. } = member;
         let cursor = match subscription {
             Subscription::None => None,
@@ -123,7 +124,7 @@ impl Vnet {
         form::Member {
             peer: origin.peer.0,
             is_server: origin.is_server,
-            has_left: self.find_member(origin.peer) != Some(number),
+            has_left: self.members.find(origin.peer) != Some(number),
             subscribed: subscribed.0,
             cursor,
             dump_to: dump_to.map(|position| numbers.position(position)),
@@ -132,7 +133,7 @@ impl Vnet {
 
     /// Writes what a member's cursor has been brought past and is yet to be sent.
     fn export_rest(&self, member: u32, number: u32, each: &mut impl FnMut(Kind)) {
-        let Member { subscription, origin, .. } = &self.members[member as usize];
+        let Member { subscription, origin, .. } = &self.members[member];
         let Subscription::Behind(cursor) = subscription else { return };
         for batch in cursor.rest() {
             let mut messages = Vec::new();

@@ -10,7 +10,7 @@ use crate::portable::form::{self, cursor::Dump, piece::Kind};
 use crate::portable::{Defect, length};
 use crate::table::catch_up::Cursor;
 use crate::table::journal::{Journal, View};
-use crate::table::member::{Member, Origin, Subscription};
+use crate::table::member::Origin;
 use crate::table::slab::NONE;
 use crate::table::vnet::Vnet;
 use crate::table::{Basis, Table};
@@ -119,10 +119,9 @@ impl Importer {
         let peer = PeerId(peer);
         let shard = shard_of(peer).filter(|_| !has_left);
         let origin = Origin { peer, shard: shard.unwrap_or(ShardId(0)), is_server };
-        let mut entry = Member::new(origin);
-        entry.subscribed = Moment(subscribed);
-        self.vnet.members.push(entry);
-        if !has_left && self.vnet.by_peer.insert(peer, number).is_some() {
+        self.vnet.members.append(origin);
+        self.vnet.members[number].subscribed = Moment(subscribed);
+        if !has_left && !self.vnet.members.appear(number) {
             return Err(Defect::Value("Member.peer"));
         }
         let is_connected = shard.is_some();
@@ -155,7 +154,10 @@ impl Importer {
     fn announcer(&mut self, place: u32, member: u32) -> Result<(), Defect> {
         const WRONG: Defect = Defect::Value("Route.announcers");
         let rib = &mut self.vnet.routes;
-        let entry = self.vnet.members.get_mut(member as usize).ok_or(WRONG)?;
+        if member >= self.vnet.members.end() {
+            return Err(WRONG);
+        }
+        let entry = &mut self.vnet.members[member];
         let is_primary = !rib.route(place).is_announced();
         let is_server = entry.origin.is_server;
         if !rib.add_announcer(place, member, is_server, &mut entry.further) {
@@ -232,7 +234,7 @@ impl Importer {
     fn join(&mut self, number: u32, read: Read) -> Result<(), Defect> {
         let Read { has_left, is_connected, cursor, dump_to, rest } = read;
         if has_left {
-            self.vnet.has_been_left(number);
+            self.vnet.members.has_left(number, self.vnet.journal.head());
             return Ok(());
         }
         let head = self.vnet.journal.head();
@@ -240,15 +242,13 @@ impl Importer {
             let first = self.first_place.unwrap_or(0);
             let end = self.vnet.routes.end();
             let cursor = self.cursor(&cursor, rest, first, end)?;
-            let entry = &mut self.vnet.members[number as usize];
-            entry.subscription = Subscription::Behind(Box::new(cursor));
-            entry.dump_to = dump_to.map(|position| position.min(head));
-            self.vnet.list_behind(number);
+            self.vnet.members.set_behind(number, cursor);
+            self.vnet.members[number].dump_to = dump_to.map(|position| position.min(head));
         }
         if is_connected {
-            self.vnet.note_idle(number);
+            self.vnet.members.note_idle(number);
         } else {
-            let peer = self.vnet.members[number as usize].origin.peer;
+            let peer = self.vnet.members[number].origin.peer;
             self.vnet.leave(peer);
         }
         Ok(())

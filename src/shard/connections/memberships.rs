@@ -1,0 +1,220 @@
+//! The VNIs in which one peer takes part, as the shard of its connection knows them.
+
+use super::rare::RareQueue;
+use super::vni_map::VniMap;
+use crate::session::CloseReason;
+use crate::wire::Vni;
+
+/// A peer's part in one VNI.
+#[derive(Debug, Default)]
+struct PeerVni {
+    /// Place in the VNI's list of local subscribers, and the subscription's number.
+    subscription: Option<(u32, u32)>,
+    /// Routes that the peer announces there, as the owner said last.
+    routes: u32,
+    /// A number that no other entry and no earlier update of this one had.
+    version: u32,
+    /// Whether it is among [`Peer::unused`].
+    is_listed: bool,
+}
+
+impl PeerVni {
+    /// Whether the peer takes part, as far as its shard knows.
+    fn is_used(&self) -> bool {
+        self.subscription.is_some() || self.routes > 0
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(in crate::shard) struct Memberships {
+    vnis: VniMap<PeerVni>,
+    /// Those that the peer takes part in, as far as is known: what the limit is about.
+    used: u32,
+    /// Those that it may have left, some of them no longer there.
+    unused: RareQueue<Vni>,
+    /// Numbers what changes in `vnis`.
+    version: u32,
+    subscriptions: u32,
+    /// Numbers subscriptions, so that a late chunk of an ended one is recognised.
+    next_subscription: u32,
+    /// Routes that the peer announces, as the owners of the VNIs count them.
+    routes: i64,
+}
+
+impl Memberships {
+    /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
+    pub(in crate::shard) fn touch(
+        &mut self,
+        vni: Vni,
+        adds: bool,
+        max: u64,
+    ) -> Result<bool, CloseReason> {
+        if self.vnis.get(vni).is_none() {
+            if !adds {
+                return Ok(false);
+            }
+            if u64::from(self.used) >= max {
+                return Err(CloseReason::MaxSubscriptions(max));
+            }
+        }
+        self.version = self.version.wrapping_add(1);
+        let entry = self.vnis.or_default(vni);
+        entry.version = self.version;
+        list_unused(&mut self.unused, vni, entry);
+        Ok(true)
+    }
+
+    /// The number of the peer's new subscription, with a place in the list of the VNI's local subscribers;
+    /// `None` when it has one.
+    pub(in crate::shard) fn subscribe(
+        &mut self,
+        vni: Vni,
+        place: u32,
+        max: u64,
+    ) -> Result<Option<u32>, CloseReason> {
+        let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
+        if !is_used && u64::from(self.used) >= max {
+            return Err(CloseReason::MaxSubscriptions(max));
+        }
+        let entry = self.vnis.or_default(vni);
+        if entry.subscription.is_some() {
+            return Ok(None);
+        }
+        let id = self.next_subscription;
+        entry.subscription = Some((place, id));
+        self.used += u32::from(!is_used);
+        self.subscriptions += 1;
+        self.next_subscription += 1;
+        Ok(Some(id))
+    }
+
+    /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
+    pub(in crate::shard) fn unsubscribe(&mut self, vni: Vni) -> Option<u32> {
+        let (place, _) = self.vnis.get(vni)?.subscription?;
+        self.vnis.remove(vni);
+        self.used -= 1;
+        self.subscriptions -= 1;
+        Some(place)
+    }
+
+    /// A subscription's place in the list of the VNI's local subscribers, and its number.
+    pub(in crate::shard) fn subscription(&self, vni: Vni) -> Option<(u32, u32)> {
+        self.vnis.get(vni)?.subscription
+    }
+
+    /// Whether a subscription's number is that of the present one.
+    pub(in crate::shard) fn is_current(&self, vni: Vni, id: u32) -> bool {
+        self.subscription(vni).is_some_and(|(_, current)| current == id)
+    }
+
+    /// A subscription has another place in the list of the VNI's local subscribers.
+    pub(in crate::shard) fn set_place(&mut self, vni: Vni, place: u32) {
+        let entry = self.vnis.get_mut(vni);
+        if let Some((at, _)) = entry.and_then(|entry| entry.subscription.as_mut()) {
+            *at = place;
+        }
+    }
+
+    /// How many subscriptions there are.
+    pub(in crate::shard) fn subscriptions(&self) -> u64 {
+        self.subscriptions.into()
+    }
+
+    /// Routes that the peer announces, as owners have counted them.
+    pub(in crate::shard) fn routes(&self) -> i64 {
+        self.routes
+    }
+
+    /// The VNIs from one on, in ascending order.
+    pub(in crate::shard) fn vnis_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
+        self.vnis.keys_from(from)
+    }
+
+    /// Empties it; each VNI with the subscription's place, in ascending order.
+    pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, Option<u32>)> + use<> {
+        let place = |entry: PeerVni| entry.subscription.map(|(place, _)| place);
+        self.vnis.take().map(move |(vni, entry)| (vni, place(entry)))
+    }
+
+    /// Gives back memory of which nothing is in use.
+    pub(in crate::shard) fn rest(&mut self) {
+        self.unused.rest();
+    }
+
+    /// The VNIs in which it takes part: whether it subscribes, and the routes that it announces.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, bool, u32)> {
+        self.vnis.iter().map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.routes))
+    }
+
+    /// The peer takes part in a VNI as it did elsewhere. The number of its subscription, if it subscribes.
+    /// It must not take part there already.
+    pub(super) fn join(&mut self, vni: Vni, subscribes: bool, routes: u32) -> Option<u32> {
+        let entry = self.vnis.or_default(vni);
+        entry.routes = routes;
+        self.routes += i64::from(routes);
+        if subscribes {
+            entry.subscription = Some((0, self.next_subscription));
+            self.next_subscription += 1;
+            self.subscriptions += 1;
+        }
+        let id = entry.subscription.map(|(_, id)| id);
+        self.used += u32::from(entry.is_used());
+        list_unused(&mut self.unused, vni, entry);
+        id
+    }
+
+    /// All subscriptions, each with its place in the list of the VNI's local subscribers and its number.
+    pub(in crate::shard) fn subscriptions_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (Vni, &mut (u32, u32))> {
+        self.vnis.iter_mut().filter_map(|(vni, entry)| Some((vni, entry.subscription.as_mut()?)))
+    }
+
+    /// The owner of a VNI has counted what the peer announces there, and how much that has changed.
+    pub(in crate::shard) fn counted(&mut self, vni: Vni, routes: u32, change: i64) {
+        self.routes += change;
+        let Some(entry) = self.vnis.get_mut(vni) else { return };
+        let was_used = entry.is_used();
+        entry.routes = routes;
+        self.used = self.used + u32::from(entry.is_used()) - u32::from(was_used);
+        list_unused(&mut self.unused, vni, entry);
+    }
+
+    /// In how many VNIs it takes part, as far as is known.
+    pub(in crate::shard) fn used_vnis(&self) -> u64 {
+        self.used.into()
+    }
+
+    /// A VNI that it may have left, and its version, if more than so many are kept.
+    pub(in crate::shard) fn next_unused(&mut self, kept: usize) -> Option<(Vni, u32)> {
+        while self.unused.len() > kept {
+            let vni = self.unused.pop_front()?;
+            if let Some(entry) = self.vnis.get_mut(vni) {
+                entry.is_listed = false;
+                if !entry.is_used() {
+                    return Some((vni, entry.version));
+                }
+            }
+        }
+        None
+    }
+
+    /// The owner knows nothing of the peer any more, as of a version.
+    pub(in crate::shard) fn left(&mut self, vni: Vni, version: u32) {
+        let Some(entry) = self.vnis.get_mut(vni) else { return };
+        if entry.version == version && !entry.is_used() {
+            self.vnis.remove(vni);
+        } else {
+            list_unused(&mut self.unused, vni, entry); // there were updates under way
+        }
+    }
+}
+
+/// Lists an entry that may be of no use any more.
+fn list_unused(unused: &mut RareQueue<Vni>, vni: Vni, entry: &mut PeerVni) {
+    if !entry.is_used() && !entry.is_listed {
+        entry.is_listed = true;
+        unused.push_back(vni);
+    }
+}
