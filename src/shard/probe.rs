@@ -21,6 +21,16 @@ impl Shard {
         (peer.counts.bytes_sent, peer.pacer.as_ref().map(|pacer| pacer.sent_in_all()))
     }
 
+    /// Whether a session has ended.
+    pub(crate) fn has_ended(&self, slot: Slot) -> bool {
+        self.connections.peers().get(slot).is_none_or(|peer| peer.is_closed)
+    }
+
+    /// Whether a connection is about to leave.
+    pub(crate) fn is_leaving(&self, slot: Slot) -> bool {
+        self.connections.peers().get(slot).is_some_and(|peer| peer.departure.is_some())
+    }
+
     /// Peers that have not been sent what there is for them.
     pub(crate) fn unflushed(&self) -> String {
         let peers = self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed);

@@ -110,6 +110,8 @@ pub(super) struct Client {
     pub(super) rest: u64,
     /// On its way to another shard: no shard has its connection.
     pub(super) is_travelling: bool,
+    /// Whether bytes of it were read that are to be taken in when it goes on.
+    pub(super) has_kept: bool,
 
     pub(super) is_paused: bool,
     /// Its socket wakes nobody for a KEEPALIVE.
@@ -160,6 +162,7 @@ impl Client {
             wake: None,
             rest: 0,
             is_travelling: false,
+            has_kept: false,
             is_paused: false,
             is_held: false,
             is_silent: false,

@@ -81,6 +81,7 @@ impl World {
                 Command::Order(order) => {
                     self.note(0, || format!("shard {shard}: {order:?}"));
                     self.cluster.shards[shard].order(self.now, order);
+                    self.take_in_kept(shard);
                 }
                 Command::Adopt { number, connection } => self.adopt(shard, number, connection),
             }
@@ -164,6 +165,7 @@ impl World {
                 self.cluster.shards[shard].close(slot, reason);
             }
         }
+        self.take_in_kept(shard);
     }
 
     fn place_of(&self, id: PeerId) -> Option<usize> {

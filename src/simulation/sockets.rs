@@ -22,6 +22,12 @@ impl World {
         let room = cluster.shards[client.shard].read_room(client.slot);
         if room == 0 {
             client.is_paused = true;
+            // A read that was under way when the connection was told to leave.
+            if cluster.shards[client.shard].is_leaving(client.slot) && rng.chance(300) {
+                let bytes = client.take_outgoing(rng.between(1, client.outgoing.len().min(4096)));
+                client.has_kept = true;
+                cluster.shards[client.shard].received(*now, client.slot, &bytes);
+            }
             return Ok(());
         }
         let all = client.outgoing.len().min(room);
@@ -50,6 +56,27 @@ impl World {
             return Err(format!("{id}: bad bytes were accepted"));
         }
         Ok(())
+    }
+
+    /// What was read while connections of a shard were about to leave has been taken in, where they go on.
+    pub(super) fn take_in_kept(&mut self, shard: usize) {
+        for place in 0..self.clients.len() {
+            let Some(client) = &mut self.clients[place] else { continue };
+            let is_here = client.shard == shard && !client.is_travelling;
+            if !is_here || self.cluster.shards[shard].is_leaving(client.slot) {
+                continue;
+            }
+            if std::mem::take(&mut client.has_kept) {
+                self.processed(place);
+                if let Some(client) = &mut self.clients[place]
+                    && self.cluster.shards[shard].has_ended(client.slot)
+                {
+                    client.is_next_bad();
+                    let id = client.id;
+                    self.forget(id);
+                }
+            }
+        }
     }
 
     /// Tells the model what a shard has just taken in.
