@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::args::Common;
+use crate::common::Common;
 use crate::live;
 use crate::report::{page, show, write};
 use contender::Contender;

@@ -11,13 +11,16 @@ use super::contender::Contender;
 use super::one;
 use super::told::{self, Comparison};
 use super::workloads::{self, Base, Measure, Workload};
-use crate::args::Common;
+use crate::common::Common;
 use crate::live;
+use crate::load::Span;
 use crate::report::{show, text, write};
-use crate::scenarios::{duration, seconds};
 
 /// Flags of `suite`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("duration", |arg| {
+    arg.help("Seconds to measure in each run").default_value("3")
+}))]
 pub(crate) struct Options {
     /// An older reflector to compare with the one of --binary
     #[arg(long, value_name = "FILE")]
@@ -32,13 +35,8 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 
-    /// Seconds to measure in each run
-    #[arg(short, long, value_name = "D", default_value_t = 3.0, value_parser = duration)]
-    duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
+    #[command(flatten)]
+    span: Span,
 
     /// Fail when a ratio is above its limit
     #[arg(long)]
@@ -163,8 +161,8 @@ fn servers(common: &Common, options: &Options, workload: &Workload) -> Vec<Conte
 fn measure(common: &Common, options: &Options, workload: &Workload) -> Result<Done, String> {
     let servers = servers(common, options, workload);
     let mut scenario = workload.scenario();
-    scenario.push(format!("--duration={}", options.duration));
-    scenario.push(format!("--warm-up={}", options.warm_up));
+    scenario.push(format!("--duration={}", options.span.duration));
+    scenario.push(format!("--warm-up={}", options.span.warm_up));
     let mut seen = Comparison::new(&scenario, &servers);
     for round in 1..=options.rounds {
         for (index, server) in servers.iter().enumerate() {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use hdrhistogram::Histogram;
 
-use crate::args::Common;
+use crate::common::Common;
 use crate::ledger::Faults;
 use crate::live::Timeline;
 use crate::procfs::Usage;
