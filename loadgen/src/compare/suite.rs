@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::contender::Contender;
-use super::one;
 use super::told::{self, Comparison};
+use super::trial::one;
 use super::workloads::{self, Base, Measure, Workload};
 use crate::common::Common;
 use crate::live;
 use crate::load::Span;
-use crate::report::{show, text, write};
+use crate::report::{show, text, write_files};
 
 /// Flags of `suite`.
 #[derive(Clone, Debug, clap::Args)]
@@ -135,8 +135,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
 
 /// Writes the file that is asked for.
 fn tell_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
-    let Some(file) = &common.json else { return Ok(()) };
-    write(file, &format!("{:#}\n", as_json(done, rounds, verified)))
+    write_files(common, || as_json(done, rounds, verified))
 }
 
 /// The servers of a workload: the repeater, then what is judged, then what is older.

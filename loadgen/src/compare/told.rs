@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::contender::Contender;
-use super::expect::Outcome;
 use crate::report::text::number;
 
 /// Servers that the others are divided by, where they take part.
@@ -30,6 +29,15 @@ struct Spread {
     least: f64,
     median: f64,
     greatest: f64,
+}
+
+/// What came of a limit that was expected.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) text: String,
+    pub(super) value: f64,
+    pub(super) limit: f64,
+    pub(super) holds: bool,
 }
 
 impl Spread {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use super::figures::Report;
 
 /// A run: the key figures, then the others, then what was wrong.
 pub(super) fn run(report: &Report) -> String {
