@@ -41,8 +41,9 @@ mod ring;
 mod uring;
 
 #[cfg(not(metalbond_uring))]
-#[path = "uring_absent.rs"]
-mod uring;
+mod uring_absent;
+#[cfg(not(metalbond_uring))]
+use uring_absent as uring;
 
 #[cfg(test)]
 mod tests;

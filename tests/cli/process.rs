@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::sessions::PATIENCE;
+use support::PATIENCE;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_metalbond");
 

@@ -1,7 +1,5 @@
 //! What the scripts are made of.
 
-#[path = "../../common/http.rs"]
-pub(crate) mod ask;
 pub(crate) mod proxy;
 pub(crate) mod server;
 
@@ -13,7 +11,7 @@ use metalbond::client::{Backoff, Config, Error, Http, MetalBond, PeerState, Peer
 use metalbond::io::{self, IoChoice};
 use metalbond::reflector::{self, Reflector, Settings};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
-pub(crate) use support::PATIENCE;
+pub(crate) use support::{PATIENCE, http as ask};
 use tokio::net::TcpListener;
 
 /// Makes two tests of each script: one per I/O back end of the reflector.

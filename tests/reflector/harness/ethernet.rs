@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::namespace::at;
+use support::namespace::at;
+
 use super::{Client, Config, Reflector, Route, routes, start};
 
 /// The address of the reflector's end.

@@ -1,4 +1,4 @@
-//! Network namespaces, for the tests of more than one program.
+//! Network namespaces.
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Does `work` on a thread in `namespace`; the sockets that it opens stay there.
-pub(crate) fn at<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn at<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let file = File::open(format!("/run/netns/{namespace}")).unwrap();
