@@ -98,6 +98,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("--- what process {} logged:\n{}", self.child.id(), self.log());
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn run<F: Future<Output = ()>>(io: IoChoice, script: impl FnOnce(IoCh
 /// Runs a script that needs no reflector.
 pub(crate) fn alone(script: impl Future<Output = ()>) {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    support::log_to_output();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async { within("the script", script).await });
     runtime.shutdown_timeout(Duration::from_secs(5));

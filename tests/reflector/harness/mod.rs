@@ -46,6 +46,7 @@ pub(crate) fn run(io: IoChoice, script: impl FnOnce(Config)) {
     if let Err(error) = io::choose(io) {
         support::skip!(error.to_string());
     }
+    support::log_to_output_and(standstill::heed);
     script(Config {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: None,

@@ -4,6 +4,7 @@
 //! never see fails the test. Every wait has a deadline.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Instant;
@@ -89,10 +90,21 @@ pub fn plain_hello() -> Hello {
 pub enum Received {
     /// The next message.
     Message(Message),
-    /// The end of the connection.
-    Closed,
+    /// The end of the connection: `None` for an end of stream, else the socket's error.
+    Closed(Option<ErrorKind>),
     /// The deadline.
     Nothing,
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => write!(f, "{message:?}"),
+            Self::Closed(None) => f.write_str("the reflector closed the connection"),
+            Self::Closed(Some(error)) => write!(f, "the connection ended: {error}"),
+            Self::Nothing => write!(f, "nothing for {PATIENCE:?}"),
+        }
+    }
 }
 
 /// See the module's documentation.
@@ -260,14 +272,16 @@ impl Client {
             match self.receive(deadline) {
                 Received::Message(_) => {}
                 end => {
+                    let first =
+                        |routes: &[&Route]| format!("{:?}..", &routes[..routes.len().min(3)]);
                     let missing: Vec<_> = expected.difference(&self.view).collect();
                     let extra: Vec<_> = self.view.difference(&expected).collect();
                     panic!(
-                        "{end:?} with {} routes missing ({:?}..) and {} too many ({:?}..)",
+                        "{end} with {} routes missing ({}) and {} too many ({})",
                         missing.len(),
-                        missing.iter().take(3),
+                        first(&missing),
                         extra.len(),
-                        extra.iter().take(3)
+                        first(&extra)
                     );
                 }
             }
@@ -285,7 +299,7 @@ impl Client {
         loop {
             match self.receive(deadline) {
                 Received::Message(_) => {}
-                Received::Closed => return,
+                Received::Closed(_) => return,
                 Received::Nothing => panic!("the session was not closed"),
             }
         }
@@ -297,7 +311,7 @@ impl Client {
         while !is_so(self) {
             match self.receive(deadline) {
                 Received::Message(_) => {}
-                end => panic!("{end:?} while waiting for {what}"),
+                end => panic!("{end} while waiting for {what}"),
             }
         }
     }
@@ -322,13 +336,15 @@ impl Client {
             match self.socket.read(&mut buffer) {
                 Ok(0) => {
                     assert!(self.received.is_empty(), "closed inside a message");
-                    return Received::Closed;
+                    return Received::Closed(None);
                 }
                 Ok(n) => self.received.extend_from_slice(&buffer[..n]),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => return Received::Nothing,
                     ErrorKind::Interrupted => {}
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => return Received::Closed,
+                    kind @ (ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                        return Received::Closed(Some(kind));
+                    }
                     kind => panic!("cannot read: {kind}"),
                 },
             }

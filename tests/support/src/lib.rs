@@ -12,6 +12,7 @@
 pub mod browser;
 pub mod client;
 pub mod http;
+mod log;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 mod programs;
@@ -24,6 +25,7 @@ pub mod vm;
 
 use std::time::Duration;
 
+pub use log::{log_to_output, log_to_output_and};
 pub use programs::{ip, missing, packages};
 pub use run::Run;
 pub use skip::{Reason, Skip, skipped};
