@@ -20,6 +20,7 @@ mod cpu;
 mod epoll;
 mod error;
 mod facts;
+mod flags;
 mod limits;
 mod listener;
 mod low_water;
@@ -34,6 +35,8 @@ mod zone;
 #[cfg(metalbond_uring)]
 mod mark;
 #[cfg(metalbond_uring)]
+mod operation;
+#[cfg(metalbond_uring)]
 mod probe;
 #[cfg(metalbond_uring)]
 mod ring;
@@ -41,9 +44,11 @@ mod ring;
 mod uring;
 
 #[cfg(not(metalbond_uring))]
+mod operation_absent;
+#[cfg(not(metalbond_uring))]
 mod uring_absent;
 #[cfg(not(metalbond_uring))]
-use uring_absent as uring;
+use {operation_absent as operation, uring_absent as uring};
 
 #[cfg(test)]
 mod tests;
