@@ -28,6 +28,7 @@
 //! ```
 
 pub mod client;
+mod dataplane;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -5,7 +5,8 @@ use std::os::fd::AsFd as _;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::kernel::{Kernel, ObjectBody, Request};
+use super::kernel::Kernel;
+use super::model::{ObjectBody, Request};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there

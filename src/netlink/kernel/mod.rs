@@ -6,7 +6,8 @@
 //!   Event <-- decode <-- monitor <==second socket==== kernel   whatever others change
 //! ```
 //!
-//! * `model`: the values; all that the rest of the program sees.
+//! What is asked and told are values of [`model`](super::model), all that the rest of the program sees.
+//!
 //! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
 //! * `monitor`: [`Monitor`], the socket that listens.
 //! * `filter`: what the kernel need not tell the listener.
@@ -23,7 +24,6 @@ mod dump;
 mod encode;
 mod filter;
 mod message;
-mod model;
 mod monitor;
 mod requests;
 mod socket;
@@ -31,10 +31,5 @@ mod socket;
 mod tests;
 mod uapi;
 
-pub(crate) use dump::OWN_ADDRESSES;
-pub(crate) use model::{
-    Abilities, Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
-    TunnelKind, Via,
-};
 pub(crate) use monitor::Monitor;
 pub(crate) use requests::Kernel;
