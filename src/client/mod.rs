@@ -36,10 +36,12 @@
 //! ```
 
 mod actor;
+mod changes;
 mod clock;
 mod config;
 mod core;
 mod dataplane;
+mod embedded;
 mod error;
 mod handle;
 mod http;
@@ -51,10 +53,11 @@ mod status;
 mod watch;
 
 pub use crate::dataplane::{NetworkClient, Retry, Route, RouteError};
+pub use changes::{PeerChange, RouteBatch, SyncChange};
 pub use config::{Backoff, Config};
 pub use error::{Error, SessionError};
 pub use handle::MetalBond;
 pub use http::Http;
 pub use recording::{DummyClient, Record, RecordingClient};
 pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
-pub use watch::{PeerChange, PeerWatch, RouteBatch, RouteWatch, SyncChange, SyncWatch};
+pub use watch::{PeerWatch, RouteWatch, SyncWatch};
