@@ -34,6 +34,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Imports: dataplane, http, ids, io, netlink, reflector, session, shard, table, wire.
 
 mod actor;
 mod changes;

@@ -2,6 +2,8 @@
 //!
 //! The leaf (`client`) calls it, `netlink` is one; neither has to know the other. `route` is a route as both name
 //! it. Applications find all of it in [`crate::client`].
+//!
+//! Imports: wire.
 
 mod route;
 

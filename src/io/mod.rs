@@ -13,6 +13,8 @@
 //! connection.
 //!
 //! `--cfg metalbond_portable` builds what a system other than Linux would get.
+//!
+//! Imports: outbox, session.
 
 mod alarm;
 mod choice;

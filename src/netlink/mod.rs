@@ -13,6 +13,8 @@
 //! * `withdraw`: takes a device's routes out before the device goes; needs no writer.
 //! * `kernel`: sockets, encoding and decoding.
 //! * `model`: what is said to and by the kernel, in plain values.
+//!
+//! Imports: dataplane, ids, wire.
 
 mod board;
 mod client;

@@ -1,4 +1,6 @@
 //! One peer's session as the protocol sees it: handshake, keepalives, and why it ends. Pure.
+//!
+//! Imports: ids, wire.
 
 mod close;
 mod liveness;

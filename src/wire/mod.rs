@@ -14,6 +14,8 @@
 //!
 //! Nothing that a peer sends makes this code panic, allocate beyond a frame, or recurse without
 //! bound. Any [`WireError`] ends the session it came from.
+//!
+//! Imports: nothing.
 
 mod error;
 mod flaw;

@@ -19,6 +19,8 @@
 //! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
 //! * `drift`: what others do to our routes, and the device; `link`: the device.
 //! * `retry`, `looks`, `notes`: when to try again, to look, to log.
+//!
+//! Imports: dataplane, ids, netlink::model, wire.
 
 mod adopt;
 mod drift;

@@ -17,6 +17,8 @@
 //! A socket belongs to the network namespace of the thread that opens it. Nothing here remembers
 //! what it installed, tries again, or decides whose route is whose. Nothing that the kernel sends
 //! makes it panic: what can't be understood is skipped.
+//!
+//! Imports: netlink::model, wire.
 
 mod decode;
 mod device;
