@@ -12,12 +12,10 @@ mod trial;
 mod workloads;
 
 use crate::common::Common;
-use crate::live;
 use crate::report::{show, write_files};
 use contender::Contender;
 use expect::Expectation;
-use told::Comparison;
-use trial::one;
+use trial::take_turns;
 
 /// Flags of `compare`.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,19 +63,12 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     let names: Vec<_> = contenders.iter().map(|contender| contender.name.as_str()).collect();
     let expectations = options.expect.iter().map(|text| Expectation::new(text, &names));
     let expectations = expectations.collect::<Result<Vec<_>, _>>()?;
-    let mut comparison = Comparison::new(&options.scenario, &contenders);
-    for round in 1..=options.rounds {
-        for (index, contender) in contenders.iter().enumerate() {
-            live::say(&format!("round {round} of {}: {}", options.rounds, contender.name));
-            let result = one(common, &options.scenario, contender)
-                .map_err(|error| format!("{} failed in round {round}: {error}", contender.name))?;
-            comparison.add(index, result);
-            // A figure that is not there would show only at the end, after all the waiting.
-            for expectation in expectations.iter().filter(|_| round == 1) {
-                expectation.check_names(&comparison, index)?;
-            }
-        }
-    }
+    let turns = (&options.scenario[..], &contenders[..]);
+    let comparison = take_turns(common, turns, options.rounds, "", |seen, index, round| {
+        // A figure that is not there would show only at the end, after all the waiting.
+        let mut all = expectations.iter().filter(|_| round == 1);
+        all.try_for_each(|expectation| expectation.check_names(seen, index))
+    })?;
     let outcomes: Vec<_> =
         expectations.iter().map(|expectation| expectation.outcome(&comparison)).collect();
     show(&comparison.text(&outcomes));

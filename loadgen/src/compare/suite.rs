@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::contender::Contender;
 use super::told::{self, Comparison};
-use super::trial::one;
+use super::trial::take_turns;
 use super::workloads::{self, Base, Measure, Workload};
 use crate::common::Common;
-use crate::live;
 use crate::load::Span;
 use crate::report::{show, text, write_files};
 
@@ -162,16 +161,9 @@ fn measure(common: &Common, options: &Options, workload: &Workload) -> Result<Do
     let mut scenario = workload.scenario();
     scenario.push(format!("--duration={}", options.span.duration));
     scenario.push(format!("--warm-up={}", options.span.warm_up));
-    let mut seen = Comparison::new(&scenario, &servers);
-    for round in 1..=options.rounds {
-        for (index, server) in servers.iter().enumerate() {
-            let Workload { name, .. } = workload;
-            live::say(&format!("{name}: round {round} of {}: {}", options.rounds, server.name));
-            let result = one(common, &scenario, server)
-                .map_err(|error| format!("{} failed in round {round}: {error}", server.name))?;
-            seen.add(index, result);
-        }
-    }
+    let label = format!("{}: ", workload.name);
+    let turns = (&scenario[..], &servers[..]);
+    let seen = take_turns(common, turns, options.rounds, &label, |_, _, _| Ok(()))?;
     let rows = workload.measures.iter().map(|measure| row(&seen, &servers, *measure));
     let rows = rows.collect::<Result<_, _>>()?;
     Ok(Done { name: workload.name, json: seen.json(&[]), rows })

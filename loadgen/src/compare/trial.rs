@@ -1,4 +1,4 @@
-//! One run of a comparison, as a process of its own.
+//! The runs of a comparison, each a process of its own.
 
 use std::fs;
 use std::io::IsTerminal as _;
@@ -8,14 +8,37 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::contender::Contender;
+use super::told::Comparison;
 use crate::common::Common;
+use crate::live;
+
+/// Runs a scenario against servers in turn, so many rounds. `label` begins what is said of each run; `look` sees,
+/// after each, what has come so far, whose run it was and in which round, from 1.
+///
+/// # Errors
+/// One sentence, when a run fails or `look` does.
+pub(super) fn take_turns<'a>(
+    common: &Common,
+    (scenario, servers): (&'a [String], &'a [Contender]),
+    rounds: u16,
+    label: &str,
+    mut look: impl FnMut(&Comparison<'_>, usize, u16) -> Result<(), String>,
+) -> Result<Comparison<'a>, String> {
+    let mut comparison = Comparison::new(scenario, servers);
+    for round in 1..=rounds {
+        for (index, server) in servers.iter().enumerate() {
+            live::say(&format!("{label}round {round} of {rounds}: {}", server.name));
+            let result = one(common, scenario, server)
+                .map_err(|error| format!("{} failed in round {round}: {error}", server.name))?;
+            comparison.add(index, result);
+            look(&comparison, index, round)?;
+        }
+    }
+    Ok(comparison)
+}
 
 /// One run, as a process of its own; its report.
-pub(super) fn one(
-    common: &Common,
-    scenario: &[String],
-    contender: &Contender,
-) -> Result<Value, String> {
+fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Value, String> {
     let own = std::env::current_exe()
         .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
     let file = Scratch::new();
