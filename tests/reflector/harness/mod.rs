@@ -15,36 +15,18 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
-use metalbond::io::{self, IoChoice};
+use metalbond::io::IoChoice;
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
 pub(crate) use standstill::Standstill;
 pub(crate) use support::client::{self, Client, PATIENCE, Received, Route, prefix, route, routes};
-pub(crate) use support::promtool;
-
-/// Makes two tests of each script, one for each way to drive sockets.
-macro_rules! on_each_io {
-    ($($script:ident),* $(,)?) => {$(
-        mod $script {
-            #[test]
-            fn uring() {
-                $crate::harness::run(metalbond::io::IoChoice::Uring, super::$script);
-            }
-
-            #[test]
-            fn epoll() {
-                $crate::harness::run(metalbond::io::IoChoice::Epoll, super::$script);
-            }
-        }
-    )*};
-}
-pub(crate) use on_each_io;
+pub(crate) use support::{on_each_io, promtool};
 
 /// Runs a script where that I/O can be had.
 pub(crate) fn run(io: IoChoice, script: impl FnOnce(Config)) {
-    if let Err(error) = io::choose(io) {
-        support::skip!(error.to_string());
+    if !support::has_io(io) {
+        return;
     }
     support::log_to_output_and(standstill::heed);
     script(Config {

@@ -11,6 +11,7 @@
 #[cfg(target_os = "linux")]
 pub mod browser;
 pub mod client;
+mod each_io;
 pub mod http;
 mod log;
 #[cfg(target_os = "linux")]
@@ -25,6 +26,7 @@ pub mod vm;
 
 use std::time::Duration;
 
+pub use each_io::has_io;
 pub use log::{log_to_output, log_to_output_and};
 pub use programs::{ip, missing, packages};
 pub use run::Run;
