@@ -8,13 +8,15 @@ mod machine;
 mod pacing;
 mod path;
 mod quiet;
+mod sight;
 mod skipped;
 
 pub use close::CloseReason;
 pub(crate) use liveness::Liveness;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub use pacing::NoEvidence;
-pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer, Sight};
+pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer};
 pub(crate) use path::Path;
 pub(crate) use quiet::{LOW_WATER, Quiet};
+pub(crate) use sight::Sight;
 pub(crate) use skipped::Skipped;
