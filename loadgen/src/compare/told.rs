@@ -1,7 +1,5 @@
 //! What a comparison came to.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Value, json};
 
 use super::contender::Contender;
@@ -148,7 +146,7 @@ impl<'a> Comparison<'a> {
         }
         for Outcome { text, value, limit, holds } in outcomes {
             let word = if *holds { "yes" } else { "NO " };
-            writeln!(out, "  {word} {text}  (is {value:.1}, limit {limit:.1})").expect("memory");
+            out += &format!("  {word} {text}  (is {value:.1}, limit {limit:.1})\n");
         }
         out
     }
