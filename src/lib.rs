@@ -15,8 +15,17 @@
 //! * `shard`: what one core owns, and every message between cores; pure.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
+//! * `dataplane`: what a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
-//! * `netlink`: the leaf's routes in the Linux kernel.
+//! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
+//! * `http`: what the endpoints of reflector and leaf have in common.
+//! * `sources`: what counts as one source of connections, and how many each has; pure.
+//! * `simulation`: shards and their peers on simulated time and I/O, in tests.
+//! * `internals_for_benches`: what benches run of the private folders.
+//! * `cli`: the command, which is a program that uses this library.
+//!
+//! Folders import one way. The last line of each folder's header says what it may import; `tests/tidy`
+//! keeps it.
 //!
 //! ```no_run
 //! use metalbond::reflector::{Config, Reflector};
@@ -29,6 +38,7 @@
 //! ```
 
 pub mod client;
+mod dataplane;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -4,7 +4,8 @@
 //! subscribers have verifiably received: CPU time stands still while others use the machine, and a
 //! reflector that loses updates would be fast.
 //!
-//! * `args`: the command line.
+//! * `cli`: the command line, which leads to a scenario, `compare` or a server; `common`: the flags that all
+//!   of these share; `load`: those that scenarios share.
 //! * `target`: the server, spawned or found running; `procfs` reads what it uses.
 //! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible;
 //!   `rustbond`: the published crate of that name, with the feature `peers`.
@@ -14,23 +15,29 @@
 //! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
 //!   `writers`: the other halves of sessions that do both.
-//! * `scenarios`: what is done and measured; `live` looks on and shows it while it happens.
+//! * `scenarios`: what is done and measured, a file for each; `run`: what surrounds one; `live` looks on and
+//!   shows it while it happens.
 //! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
 //! * `compare`: a scenario against several servers in turn.
 //!
 //! Linux only: it needs epoll and `/proc`.
 
 #[cfg(target_os = "linux")]
-mod args;
-#[cfg(target_os = "linux")]
 mod audience;
+#[cfg(target_os = "linux")]
+mod cli;
+#[cfg(target_os = "linux")]
+mod common;
 #[cfg(target_os = "linux")]
 mod compare;
 #[cfg(target_os = "linux")]
 mod fetch;
+#[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod load;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]
@@ -53,6 +60,8 @@ mod report;
 mod rng;
 #[cfg(target_os = "linux")]
 mod route_set;
+#[cfg(target_os = "linux")]
+mod run;
 #[cfg(all(target_os = "linux", feature = "peers"))]
 mod rustbond;
 #[cfg(target_os = "linux")]
@@ -68,7 +77,7 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    args::main()
+    cli::main()
 }
 
 #[cfg(not(target_os = "linux"))]

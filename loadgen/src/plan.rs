@@ -123,7 +123,7 @@ impl Plan {
     pub(crate) fn frame(&self, out: &mut Vec<u8>, action: Action, route: u32) {
         let number = route / self.variants;
         let address = Ipv4Addr::from(FIRST_ADDRESS + number / self.vnis);
-        let destination = Destination::new(IpAddr::V4(address), 32).expect("32 bits");
+        let destination = Destination::host(IpAddr::V4(address));
         let variant = u64::from(route % self.variants);
         let hop = match self.hops {
             Hops::Own => u64::from(route),

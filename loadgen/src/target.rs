@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::args::{Common, Spawn};
+use crate::common::{Common, Spawn};
 use crate::live;
 
 /// How long a server may take to listen, and to stop.

@@ -3,6 +3,8 @@
 //! Each option is defined once, in `server`, `client` or `common`. `options` lets the environment and
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
 //! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
+//!
+//! Imports: client, io, netlink, reflector, wire.
 
 mod check;
 mod client;

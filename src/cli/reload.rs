@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::log::{Level, Log};
-use super::options::{Effective, Given, Options};
+use super::options::{Effective, Given, Options, Wrong};
 
 /// What sessions that are there already keep as it was.
 const FOR_NEW_SESSIONS: &[&str] = &["no-pacing", "pace"];
@@ -38,7 +38,7 @@ impl Running {
         let given = self.given.clone();
         let read = tokio::task::spawn_blocking(move || given.read()).await;
         let read = read.unwrap_or_else(|error| Err(error.to_string().into()));
-        let result = read.map_err(super::Wrong::sentences).and_then(|options| {
+        let result = read.map_err(Wrong::sentences).and_then(|options| {
             // It would set everything back to its default, access lists included.
             if let Some(sentence) = options.lacking {
                 return Err(vec![sentence]);

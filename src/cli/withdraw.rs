@@ -1,6 +1,7 @@
 //! `metalbond withdraw`.
 
 use super::common::RT_PROTO;
+use super::options::Wrong;
 
 /// What is to be withdrawn.
 #[derive(Debug, clap::Args)]
@@ -21,11 +22,11 @@ pub(super) struct Args {
 
 /// Removes them, and says how many.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-pub(super) fn run(own: &clap::ArgMatches) -> Result<(), super::Wrong> {
+pub(super) fn run(own: &clap::ArgMatches) -> Result<(), Wrong> {
     use clap::FromArgMatches as _;
 
-    let args = Args::from_arg_matches(own).map_err(super::Wrong::Usage)?;
-    let sentence = |sentence: String| super::Wrong::Sentences(vec![sentence]);
+    let args = Args::from_arg_matches(own).map_err(Wrong::Usage)?;
+    let sentence = |sentence: String| Wrong::Sentences(vec![sentence]);
     let done = metalbond::netlink::withdraw(&args.tun, args.rt_proto)
         .map_err(|error| sentence(error.to_string()))?;
     if done.left > 0 {
@@ -40,7 +41,7 @@ pub(super) fn run(own: &clap::ArgMatches) -> Result<(), super::Wrong> {
 
 /// There is nothing that it could be.
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-pub(super) fn run(_: &clap::ArgMatches) -> Result<(), super::Wrong> {
+pub(super) fn run(_: &clap::ArgMatches) -> Result<(), Wrong> {
     let sentence = "withdraw needs Linux and a build with the feature netlink".to_owned();
-    Err(super::Wrong::Sentences(vec![sentence]))
+    Err(Wrong::Sentences(vec![sentence]))
 }

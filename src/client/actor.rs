@@ -14,11 +14,11 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::core::{Leaf, Settings, Slot, TooManyRoutes, VniLook};
 use super::dataplane::{Batch, Driver};
-use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply};
+use super::embedded::{Embedded, StartServer};
+use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply, answer};
 use super::peer::Peer;
 use super::readers::Readers;
 use super::{Config, Error, PeerState, PeerStatus, RouteStatus, SessionError, VniStatus};
-use crate::reflector::Reflector;
 use crate::wire::Vni;
 
 /// Messages in one order to a peer task: some tens of KiB.
@@ -43,7 +43,7 @@ struct PeerEntry {
 enum Server {
     None,
     Starting,
-    Running(Reflector),
+    Running(Box<dyn Embedded>),
 }
 
 /// See the module's documentation.
@@ -305,7 +305,7 @@ impl Actor {
             Command::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
             Command::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
             Command::PullSync { id, reply } => self.readers.pull_sync(id, reply),
-            Command::StartServer { config, reply } => self.start_server(*config, reply),
+            Command::StartServer { start, reply } => self.start_server(start, reply),
             Command::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
     }
@@ -377,7 +377,7 @@ impl Actor {
 
     fn start_server(
         &mut self,
-        config: crate::reflector::Config,
+        start: StartServer,
         reply: Reply<Result<std::net::SocketAddr, Error>>,
     ) {
         if !matches!(self.server, Server::None) {
@@ -386,7 +386,7 @@ impl Actor {
         self.server = Server::Starting;
         let events = self.event_sender.clone();
         tokio::task::spawn_blocking(move || {
-            let result = Reflector::start(&config);
+            let result = start.run();
             if let Err(lost) = events.blocking_send(Event::Server { result, reply })
                 && let Event::Server { result: Ok(reflector), .. } = lost.0
             {
@@ -423,11 +423,6 @@ impl Actor {
             warn!(%error, "the embedded server failed");
         }
     }
-}
-
-/// A caller may have ceased to wait; that is its right.
-pub(super) fn answer<T>(reply: Reply<T>, value: T) {
-    drop(reply.send(value));
 }
 
 /// Whether something could be connected to at an address; names are not looked up.

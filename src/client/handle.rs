@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::Actor;
 use super::core::WatchId;
 use super::dataplane::Driver;
+use super::embedded::{self, StartServer};
 use super::messages::{COMMANDS_MAX, Command, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
 use super::{Config, Error, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
-use crate::reflector;
-use crate::reflector::inspect::Lookup;
+use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Rows that the actor makes for one question at most.
@@ -298,10 +298,11 @@ impl MetalBond {
     /// threads of its own; this leaf is not connected to it unless it is added as a peer.
     ///
     /// # Errors
-    /// [`Error::ServerRuns`], or [`Error::Server`] with what [`reflector::Reflector::start`] says.
-    pub async fn start_server(&self, config: reflector::Config) -> Result<SocketAddr, Error> {
-        let config = Box::new(config);
-        self.ask(|reply| Command::StartServer { config, reply }).await?
+    /// [`Error::ServerRuns`], or [`Error::Server`] with what
+    /// [`Reflector::start`](crate::reflector::Reflector::start) says.
+    pub async fn start_server(&self, config: embedded::Config) -> Result<SocketAddr, Error> {
+        let start = StartServer::reflector(config);
+        self.ask(|reply| Command::StartServer { start, reply }).await?
     }
 
     /// Ends all sessions, then the network client, then an embedded server, and waits for them.

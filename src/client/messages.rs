@@ -17,11 +17,11 @@ use std::sync::Weak;
 
 use tokio::sync::oneshot;
 
+use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::{Slot, WatchId};
-use super::watch::{PeerChange, RouteBatch, SyncChange};
+use super::embedded::{StartServer, StartedServer};
 use super::{Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
-use crate::reflector::inspect::Lookup;
-use crate::reflector::{Config as ServerConfig, Reflector, StartError};
+use crate::table::Lookup;
 use crate::wire::{Destination, Hello, Message, NextHop, Update, Vni};
 
 /// Commands, and events, that may wait for the actor.
@@ -30,6 +30,11 @@ pub(super) const EVENTS_MAX: usize = 16;
 
 /// How an operation's result comes back. A caller that no longer waits is no error.
 pub(super) type Reply<T> = oneshot::Sender<T>;
+
+/// A caller may have ceased to wait; that is its right.
+pub(super) fn answer<T>(reply: Reply<T>, value: T) {
+    drop(reply.send(value));
+}
 
 /// From handles and watches; bounded at [`COMMANDS_MAX`] with the senders waiting.
 #[derive(Debug)]
@@ -134,7 +139,7 @@ pub(super) enum Command {
         reply: Reply<Vec<SyncChange>>,
     },
     StartServer {
-        config: Box<ServerConfig>,
+        start: StartServer,
         reply: Reply<Result<SocketAddr, Error>>,
     },
     Shutdown {
@@ -150,7 +155,7 @@ pub(super) enum Event {
     /// `serial` tells the peer task from earlier ones in the same slot.
     Peer { slot: Slot, serial: u64, event: PeerEvent },
     /// The embedded server runs, or can't.
-    Server { result: Result<Reflector, StartError>, reply: Reply<Result<SocketAddr, Error>> },
+    Server { result: StartedServer, reply: Reply<Result<SocketAddr, Error>> },
 }
 
 /// What a peer task tells, in order.

@@ -34,30 +34,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Imports: dataplane, http, ids, io, netlink, reflector, session, shard, table, wire.
 
 mod actor;
+mod changes;
 mod clock;
 mod config;
 mod core;
 mod dataplane;
+mod embedded;
 mod error;
 mod handle;
 mod http;
 mod messages;
-mod network_client;
 mod peer;
 mod readers;
 mod recording;
-mod route;
 mod status;
 mod watch;
 
+pub use crate::dataplane::{NetworkClient, Retry, Route, RouteError};
+pub use changes::{PeerChange, RouteBatch, SyncChange};
 pub use config::{Backoff, Config};
 pub use error::{Error, SessionError};
 pub use handle::MetalBond;
 pub use http::Http;
-pub use network_client::{NetworkClient, Retry, RouteError};
 pub use recording::{DummyClient, Record, RecordingClient};
-pub use route::Route;
 pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
-pub use watch::{PeerChange, PeerWatch, RouteBatch, RouteWatch, SyncChange, SyncWatch};
+pub use watch::{PeerWatch, RouteWatch, SyncWatch};

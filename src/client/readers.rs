@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Weak;
 
 use super::PeerStatus;
-use super::actor::answer;
+use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::{Latest, Leaf, WatchId};
-use super::messages::Reply;
-use super::watch::{PeerChange, RouteBatch, SyncChange};
+use super::messages::{Reply, answer};
 use crate::wire::Vni;
 
 /// Route changes in one batch of a watch.

@@ -4,6 +4,8 @@
 //! reference's forms of a table, in JSON and YAML, `date` the date in them; `asked` reads parameters
 //! `answer` is how the APIs answer and `listing` how they list; `page` has what the pages share; `serve` takes connections and
 //! bounds them. Pure but for `date`, `process` and `serve`.
+//!
+//! Imports: shard, sources, wire.
 
 pub(crate) mod answer;
 pub(crate) mod asked;

@@ -8,6 +8,8 @@
 //!
 //! Each driver calls what the real one (`reflector::driver`) calls, in the same order, with the
 //! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.
+//!
+//! Imports: ids, io, reflector, shard, table, wire.
 
 mod fan_out;
 mod fleet;

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::error::Unavailable;
 use super::{IoError, uring};
 
 /// The backend an operator asks for.
@@ -59,13 +60,6 @@ impl fmt::Display for Backend {
             Self::Epoll => "epoll",
         })
     }
-}
-
-/// Why io_uring doesn't work here, and what would help: two clauses.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Unavailable {
-    pub(super) reason: String,
-    pub(super) remedy: &'static str,
 }
 
 /// Picks the backend; with [`IoChoice::Auto`] on epoll, also one line that says why not io_uring.

@@ -15,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::flags::send_flags;
 use super::sending::State;
 use super::{OutBuf, SLICES_MAX, Sending};
 
@@ -121,15 +122,4 @@ impl EpollStream {
 pub(crate) fn try_send(socket: &TcpStream, bytes: &[u8], eor: bool) -> io::Result<usize> {
     let flags = send_flags(eor);
     socket.try_io(Interest::WRITABLE, || SockRef::from(socket).send_with_flags(bytes, flags))
-}
-
-#[cfg(all(target_os = "linux", not(metalbond_portable)))]
-pub(super) fn send_flags(eor: bool) -> i32 {
-    libc::MSG_NOSIGNAL | if eor { libc::MSG_EOR } else { 0 }
-}
-
-/// Rust's start-up code ignores SIGPIPE, and MSG_EOR means nothing to other systems' TCP.
-#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
-pub(super) fn send_flags(_eor: bool) -> i32 {
-    0
 }

@@ -17,3 +17,10 @@ pub enum IoError {
     #[error("unknown I/O backend {0:?}; one of auto, uring, epoll")]
     UnknownChoice(String),
 }
+
+/// Why io_uring doesn't work here, and what would help: two clauses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unavailable {
+    pub(super) reason: String,
+    pub(super) remedy: &'static str,
+}

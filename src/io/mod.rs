@@ -13,6 +13,8 @@
 //! connection.
 //!
 //! `--cfg metalbond_portable` builds what a system other than Linux would get.
+//!
+//! Imports: outbox, session.
 
 mod alarm;
 mod choice;
@@ -20,6 +22,7 @@ mod cpu;
 mod epoll;
 mod error;
 mod facts;
+mod flags;
 mod limits;
 mod listener;
 mod low_water;
@@ -34,6 +37,8 @@ mod zone;
 #[cfg(metalbond_uring)]
 mod mark;
 #[cfg(metalbond_uring)]
+mod operation;
+#[cfg(metalbond_uring)]
 mod probe;
 #[cfg(metalbond_uring)]
 mod ring;
@@ -41,8 +46,11 @@ mod ring;
 mod uring;
 
 #[cfg(not(metalbond_uring))]
-#[path = "uring_absent.rs"]
-mod uring;
+mod operation_absent;
+#[cfg(not(metalbond_uring))]
+mod uring_absent;
+#[cfg(not(metalbond_uring))]
+use {operation_absent as operation, uring_absent as uring};
 
 #[cfg(test)]
 mod tests;

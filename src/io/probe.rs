@@ -8,7 +8,7 @@ use std::io;
 
 use io_uring::{IoUring, opcode};
 
-use super::choice::Unavailable;
+use super::error::Unavailable;
 
 /// Entries a shard queues before they go out even though it is still busy.
 pub(super) const SUBMISSIONS: u32 = 1024;

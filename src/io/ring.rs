@@ -105,7 +105,7 @@ impl std::fmt::Debug for UringRuntime {
 
 #[cfg(test)]
 mod tests {
-    use super::super::choice::Unavailable;
+    use super::super::error::Unavailable;
     use super::super::probe::available;
     use super::*;
     use std::collections::VecDeque;

@@ -4,7 +4,8 @@
 //! one value from the first attempt to the last. Moved on by [`Stream::poll_send`](super::Stream::poll_send).
 //! Allocates nothing.
 
-use super::{OutBuf, uring};
+use super::OutBuf;
+use super::operation::Operation;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Sending {
 #[cfg_attr(not(metalbond_uring), expect(dead_code, reason = "a system call keeps no buffer"))]
 pub(super) enum State {
     Here(OutBuf),
-    InFlight(uring::Operation),
+    InFlight(Operation),
     /// Only while one of the others is made of the other.
     Changing,
 }

@@ -7,10 +7,10 @@
 //! # Why this is sound
 //!
 //! `UnsubmittedOneshot` is a safe function that takes an entry with raw pointers, so the compiler
-//! checks nothing here and this file has to be read as if it were `unsafe`. The kernel sees two
+//! checks nothing here, and this file and `operation` have to be read as if they were `unsafe`. The kernel sees two
 //! kinds of entries:
 //!
-//! * **SEND**, with a pointer into an [`OutBuf`], or **SENDMSG**, with one to a [`Message`] that
+//! * **SEND** (in `operation`), with a pointer into an [`OutBuf`], or **SENDMSG**, with one to a `Message` that
 //!   points into it. The operation owns the buffer, whose bytes don't move or change with it, the
 //!   message, which is in a place of its own, and a handle to the socket. If the future is dropped before the
 //!   completion, tokio-uring keeps both until it arrives; if it is leaked, so are both. The flag
@@ -29,19 +29,18 @@ use std::io::{self, Read as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
-use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use io_uring::{cqueue, opcode, squeue, types};
+use io_uring::{cqueue, opcode, types};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
-use super::epoll::send_flags;
+use super::Sending;
+use super::operation::{Operation, outcome};
 pub(super) use super::probe::available;
 pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
 use super::sending::State;
-use super::{OutBuf, SLICES_MAX, Sending};
 
 /// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
 /// are, POLLRDHUP is one when asked for.
@@ -56,15 +55,6 @@ pub(super) struct UringStream {
     readable: PollSlot,
     /// Rarely one.
     writable: RefCell<Option<Box<PollSlot>>>,
-}
-
-/// A SEND or SENDMSG in flight.
-pub(super) struct Operation(InFlightOneshot<SendData, SendDone>);
-
-impl std::fmt::Debug for Operation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Operation").finish_non_exhaustive()
-    }
 }
 
 impl UringStream {
@@ -110,14 +100,14 @@ impl UringStream {
                     return Poll::Ready(Ok(0));
                 }
                 State::Here(buffer) => {
-                    State::InFlight(Operation(submit_send(&self.socket, buffer, *from, *eor)))
+                    State::InFlight(Operation::submit(&self.socket, buffer, *from, *eor))
                 }
                 other => other,
             };
-            let State::InFlight(Operation(operation)) = state else {
+            let State::InFlight(operation) = state else {
                 return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // never left so
             };
-            let (result, buffer) = ready!(Pin::new(operation).poll(cx));
+            let (result, buffer) = ready!(operation.poll(cx));
             *state = State::Here(buffer);
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -226,92 +216,4 @@ impl OneshotOutputTransform for PollDone {
         }
         Ok(())
     }
-}
-
-fn submit_send(
-    socket: &Rc<TcpStream>,
-    buffer: OutBuf,
-    from: usize,
-    eor: bool,
-) -> InFlightOneshot<SendData, SendDone> {
-    note_queued();
-    let (entry, message) = {
-        let mut slices = buffer.slices(from);
-        match (slices.next(), slices.next()) {
-            (Some(slice), None) => (send_entry(socket, slice, eor), None),
-            _ => {
-                let message = Message::new(&buffer, from);
-                (message_entry(socket, &message, eor), Some(message))
-            }
-        }
-    };
-    let data = SendData { _socket: Rc::clone(socket), _message: message, buffer };
-    UnsubmittedOneshot::new(data, SendDone, entry).submit()
-}
-
-/// The entry points at `bytes`: submit it only together with their owner.
-fn send_entry(socket: &TcpStream, bytes: &[u8], eor: bool) -> squeue::Entry {
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), length)
-        .flags(send_flags(eor) | libc::MSG_DONTWAIT)
-        .build()
-}
-
-/// The entry points at `message`: submit it only together with that and with what that points at.
-fn message_entry(socket: &TcpStream, message: &Message, eor: bool) -> squeue::Entry {
-    opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message.header)
-        .flags((send_flags(eor) | libc::MSG_DONTWAIT).cast_unsigned())
-        .build()
-}
-
-/// Where the slices of a buffer are. In a box, because the header points at the rest.
-struct Message {
-    header: libc::msghdr,
-    slices: [libc::iovec; SLICES_MAX],
-}
-
-impl Message {
-    fn new(buffer: &OutBuf, from: usize) -> Box<Self> {
-        let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        let header = libc::msghdr {
-            msg_name: ptr::null_mut(),
-            msg_namelen: 0,
-            msg_iov: ptr::null_mut(),
-            msg_iovlen: 0,
-            msg_control: ptr::null_mut(),
-            msg_controllen: 0,
-            msg_flags: 0,
-        };
-        let mut message = Box::new(Self { header, slices: [none; SLICES_MAX] });
-        for (place, slice) in message.slices.iter_mut().zip(buffer.slices(from)) {
-            *place =
-                libc::iovec { iov_base: slice.as_ptr().cast_mut().cast(), iov_len: slice.len() };
-            message.header.msg_iovlen += 1;
-        }
-        message.header.msg_iov = message.slices.as_mut_ptr();
-        message
-    }
-}
-
-/// What a SEND needs for as long as the kernel may look at it.
-struct SendData {
-    _socket: Rc<TcpStream>,
-    _message: Option<Box<Message>>,
-    buffer: OutBuf,
-}
-
-struct SendDone;
-
-impl OneshotOutputTransform for SendDone {
-    type Output = (io::Result<usize>, OutBuf);
-    type StoredData = SendData;
-
-    fn transform_oneshot_output(self, data: SendData, entry: cqueue::Entry) -> Self::Output {
-        (outcome(&entry), data.buffer)
-    }
-}
-
-fn outcome(entry: &cqueue::Entry) -> io::Result<usize> {
-    let result = entry.result();
-    usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::task::{Context, Poll};
 
 use super::Sending;
-use super::choice::Unavailable;
+use super::error::Unavailable;
 
 pub(super) fn available() -> Result<(), Unavailable> {
     Err(if cfg!(any(not(target_os = "linux"), metalbond_portable)) {
@@ -33,9 +33,6 @@ pub(super) fn unsupported() -> io::Error {
 
 #[derive(Debug)]
 pub(super) struct UringStream(Infallible);
-
-#[derive(Debug)]
-pub(super) struct Operation(Infallible);
 
 impl UringStream {
     pub(super) fn new(_socket: TcpStream) -> io::Result<Self> {

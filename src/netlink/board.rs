@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::client::Status;
+use super::status::Status;
 
 /// What [`super::NetlinkStatus`] reads.
 #[derive(Debug)]

@@ -6,18 +6,23 @@
 //!                                               Fib       <--events-- others' changes
 //! ```
 //!
-//! * [`NetlinkClient`]: the handle; a [`crate::client::NetworkClient`].
+//! * [`NetlinkClient`]: the handle; a [`NetworkClient`](crate::client::NetworkClient).
 //! * `writer`: the one thread that owns both sockets.
 //! * `board`: the last numbers, which anybody may read while the kernel is silent.
 //! * `fib`: what is wanted and what is there, and what must be asked; pure.
 //! * `withdraw`: takes a device's routes out before the device goes; needs no writer.
 //! * `kernel`: sockets, encoding and decoding.
+//! * `model`: what is said to and by the kernel, in plain values.
+//!
+//! Imports: dataplane, ids, wire.
 
 mod board;
 mod client;
 mod config;
 mod fib;
 mod kernel;
+mod model;
+mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -25,6 +30,7 @@ mod tests;
 mod withdraw;
 mod writer;
 
-pub use client::{NetlinkClient, NetlinkStatus, Status};
+pub use client::{NetlinkClient, NetlinkStatus};
 pub use config::{Config, Mode, NEXTHOP_IDS, StartError};
+pub use status::Status;
 pub use withdraw::{Withdrawn, withdraw};

@@ -5,7 +5,8 @@ use std::os::fd::AsFd as _;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::kernel::{Kernel, ObjectBody, Request};
+use super::kernel::Kernel;
+use super::model::{ObjectBody, Request};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Runs a test on a thread in a namespace of its own, which is removed afterwards. Where there
@@ -34,8 +35,10 @@ struct Emptied;
 
 impl Drop for Emptied {
     fn drop(&mut self) {
-        // Whatever there is of it; without rights or routes there is nothing to withdraw.
-        drop(empty());
+        if !support::namespace::stays() {
+            // Whatever there is of it; without rights or routes there is nothing to withdraw.
+            drop(empty());
+        }
     }
 }
 
@@ -113,6 +116,6 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        drop(Command::new("ip").args(["netns", "delete", &self.name]).output());
+        support::namespace::end(&[&self.name]);
     }
 }

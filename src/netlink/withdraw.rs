@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::config::{EPERM, StartError};
-use super::kernel::{Kernel, Object, ObjectBody, Request, Via};
+use super::kernel::Kernel;
+use super::model::{Object, ObjectBody, Request, Via};
 
 /// Looks at what is left. Others may install routes meanwhile, and a dump of IPv6 routes may miss
 /// some while routes change.
@@ -111,7 +112,7 @@ fn remove_objects(
 /// Makes changes; how many were made. What is gone already is no error.
 fn apply(kernel: &mut Kernel, requests: &[Request]) -> Result<usize, StartError> {
     let results = kernel.apply(requests).map_err(StartError::Kernel)?;
-    let forbidden = |result: &Result<_, super::kernel::KernelError>| {
+    let forbidden = |result: &Result<_, super::model::KernelError>| {
         result.as_ref().is_err_and(|error| error.errno == EPERM)
     };
     if results.iter().any(forbidden) {

@@ -18,11 +18,12 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::board::{Board, Ending};
-use super::client::Status;
 use super::config::{Config, EPERM, Mode, StartError};
 use super::fib::{Fib, Kind, Look};
-use super::kernel::{Event, Kernel, Monitor, Request};
-use crate::client::RouteError;
+use super::kernel::{Kernel, Monitor};
+use super::model::{Event, Request};
+use super::status::Status;
+use crate::dataplane::RouteError;
 use crate::ids::Moment;
 use crate::wire::{Update, Vni};
 

@@ -8,6 +8,8 @@
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect, `lobby` how many,
 //! `report` says what happened, `follow` all that happens to one session; `inspector`, `http` and
 //! `control` are for operators.
+//!
+//! Imports: http, ids, io, outbox, session, shard, sources, table, wire.
 
 mod acceptor;
 mod access;

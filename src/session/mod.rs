@@ -1,4 +1,6 @@
 //! One peer's session as the protocol sees it: handshake, keepalives, and why it ends. Pure.
+//!
+//! Imports: ids, wire.
 
 mod close;
 mod liveness;
@@ -7,13 +9,15 @@ mod pacing;
 mod path;
 mod portable;
 mod quiet;
+mod sight;
 mod skipped;
 
 pub use close::CloseReason;
 pub(crate) use liveness::Liveness;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub use pacing::NoEvidence;
-pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer, Sight};
+pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer};
 pub(crate) use path::Path;
 pub(crate) use quiet::{LOW_WATER, Quiet};
+pub(crate) use sight::Sight;
 pub(crate) use skipped::Skipped;

@@ -21,6 +21,8 @@
 //! the outboxes where subscribers live.
 //!
 //! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
+//!
+//! Imports: ids, outbox, session, table, wire.
 
 mod config;
 pub(crate) mod connections;

@@ -17,6 +17,8 @@
 //! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.
 //! `checks` says what must hold otherwise.
+//!
+//! Imports: ids, outbox, session, shard, table, wire.
 
 mod actions;
 mod checks;

@@ -1,6 +1,8 @@
 //! What counts as one source of connections, and how many each holds (`counts`).
 //!
 //! For sessions and for readers of HTTP alike.
+//!
+//! Imports: nothing.
 
 mod counts;
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::IpVersion;
+use super::ip_version::IpVersion;
 
 /// Why bytes are not a MetalBond message.
 ///

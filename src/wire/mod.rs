@@ -14,12 +14,15 @@
 //!
 //! Nothing that a peer sends makes this code panic, allocate beyond a frame, or recurse without
 //! bound. Any [`WireError`] ends the session it came from.
+//!
+//! Imports: nothing.
 
 mod error;
 mod flaw;
 mod frame;
 mod handshake;
 mod hello;
+mod ip_version;
 mod message;
 mod protobuf;
 mod reassembly;
@@ -33,10 +36,11 @@ pub use flaw::Flaw;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
 pub use handshake::{Breach, Handshake, Phase, Side};
 pub use hello::{Capabilities, Extensions, Hello};
+pub use ip_version::IpVersion;
 pub use message::Message;
 pub use reassembly::{Frames, Reassembly};
 pub(crate) use route::HopFields;
-pub use route::{Action, Destination, IpVersion, NextHop, NextHopType, NotAPrefix, Update, Vni};
+pub use route::{Action, Destination, NextHop, NextHopType, NotAPrefix, Update, Vni};
 pub(crate) use update::{FRAME_ROOM, UpdateEncoder, usual_update};
 pub use update::{MAX_UPDATE_FRAME, decode_update, encode_update, update_frame_len};
 

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::WireError;
+use super::ip_version::IpVersion;
 
 /// A virtual network identifier.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -21,16 +22,6 @@ impl fmt::Display for Vni {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// The address family of a destination.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum IpVersion {
-    /// IPv4: 4-byte prefixes, lengths 0 to 32.
-    V4 = 0,
-    /// IPv6: 16-byte prefixes, lengths 0 to 128.
-    V6 = 1,
 }
 
 /// An overlay prefix. Eighteen bytes, no allocation.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use metalbond::wire::{Hello, Message};
 
 use crate::process::{BINARY, Process, fails, sentence};
-use crate::promtool;
-use crate::sessions::{Client, PATIENCE, encode, frame, plain_hello};
+use support::client::{Client, PATIENCE, encode, frame, plain_hello};
+use support::promtool;
 
 #[test]
 fn a_bad_flag_or_value_of_the_client_is_named() {

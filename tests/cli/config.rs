@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::process::{BINARY, Process, sentence};
-use crate::sessions::Client;
+use support::client::Client;
 
 /// A file that ends with the test.
 pub(crate) struct Scratch(PathBuf);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use socket2::{Domain, Socket, Type};
 
 use crate::process::Process;
-use crate::sessions::{Client, hello_of};
+use support::client::{Client, hello_of};
 
 /// A connection from the loopback's second address.
 fn connect_from_elsewhere(port: u16) -> TcpStream {

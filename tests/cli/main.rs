@@ -15,13 +15,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod notify;
 mod process;
-#[path = "../common/promtool.rs"]
-mod promtool;
 #[cfg(target_os = "linux")]
 mod resolver;
 mod server;
-#[allow(dead_code, reason = "shared with the reflector's tests, which use all of it")]
-#[path = "../reflector/harness/client.rs"]
-mod sessions;
 mod signals;
 mod zone;

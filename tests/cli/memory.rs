@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use metalbond::wire::{Message, Vni};
 
 use crate::process::Process;
-use crate::sessions::{Client, PATIENCE, Route, encode, route, routes};
+use support::client::{Client, PATIENCE, Route, encode, route, routes};
 
 const MIB: f64 = 1_048_576.0;
 

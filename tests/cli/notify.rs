@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::process::{BINARY, Process};
-use crate::sessions::{Client, PATIENCE};
+use support::client::{Client, PATIENCE};
 
 /// The manager's end, at a name in no folder.
 struct Manager {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::sessions::PATIENCE;
+use support::PATIENCE;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_metalbond");
 
@@ -98,6 +98,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("--- what process {} logged:\n{}", self.child.id(), self.log());
+        }
     }
 }
 

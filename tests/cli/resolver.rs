@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Scratch;
 use crate::process::{BINARY, Process};
-use crate::sessions::PATIENCE;
+use support::PATIENCE;
 
 /// Runs a program where packets to the only name server are swallowed. Longer than the test is patient.
 const SILENT: &str = "set -e

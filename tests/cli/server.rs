@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use crate::config::Scratch;
 use crate::process::{BINARY, Process, fails, sentence};
-use crate::sessions::{Client, PATIENCE, frame, modern_hello, route, routes};
+use support::client::{Client, PATIENCE, frame, modern_hello, route, routes};
 
 #[test]
 fn a_bad_flag_or_value_is_named() {

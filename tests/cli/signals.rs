@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::process::{BINARY, Process};
-use crate::sessions::{Client, modern_hello, routes};
+use support::client::{Client, modern_hello, routes};
 
 /// Sessions that keep a stop waiting for as long as it waits: a reader takes nothing.
 fn stuck(server: &Process) -> [Client; 2] {

@@ -43,7 +43,7 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        drop(Command::new("ip").args(["netns", "delete", &self.0]).output());
+        support::namespace::end(&[&self.0]);
     }
 }
 

@@ -1,8 +1,5 @@
 //! The leaf's page, in a real browser, of a leaf that talks to real reflectors.
 
-#[path = "../common/browser.rs"]
-mod browser;
-
 use std::net::SocketAddr;
 
 use metalbond::client::{Config, MetalBond};
@@ -10,10 +7,10 @@ use metalbond::io::IoChoice;
 use metalbond::reflector::Reflector;
 use metalbond::wire::{Message, Vni};
 
-use self::browser::{Browser, CONTRAST};
 use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::server::Server;
 use crate::harness::*;
+use support::browser::{Browser, CONTRAST};
 
 const DOCUMENT: &str = include_str!("../../docs/http.md");
 

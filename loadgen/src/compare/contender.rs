@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::args::Common;
+use crate::common::Common;
 
 const SPAWNED: [&str; 3] = ["reflector", "repeater", "rustbond"];
 

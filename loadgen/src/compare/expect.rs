@@ -1,6 +1,6 @@
 //! Limits that a comparison must keep: `server CPU per delivered update <= 1.5 x repeater`.
 
-use super::told::Comparison;
+use super::told::{Comparison, Outcome};
 
 /// Whether a value keeps a limit.
 type Holds = fn(f64, f64) -> bool;
@@ -24,15 +24,6 @@ pub(super) struct Expectation {
     /// What the limit is, or how many times that of a server.
     factor: f64,
     reference: Option<usize>,
-}
-
-/// What came of it.
-#[derive(Clone, Debug)]
-pub(super) struct Outcome {
-    pub(super) text: String,
-    pub(super) value: f64,
-    pub(super) limit: f64,
-    pub(super) holds: bool,
 }
 
 impl Expectation {

@@ -8,16 +8,18 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::contender::Contender;
-use super::one;
 use super::told::{self, Comparison};
+use super::trial::take_turns;
 use super::workloads::{self, Base, Measure, Workload};
-use crate::args::Common;
-use crate::live;
-use crate::report::{show, text, write};
-use crate::scenarios::{duration, seconds};
+use crate::common::Common;
+use crate::load::Span;
+use crate::report::{show, text, write_files};
 
 /// Flags of `suite`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("duration", |arg| {
+    arg.help("Seconds to measure in each run").default_value("3")
+}))]
 pub(crate) struct Options {
     /// An older reflector to compare with the one of --binary
     #[arg(long, value_name = "FILE")]
@@ -32,13 +34,8 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 
-    /// Seconds to measure in each run
-    #[arg(short, long, value_name = "D", default_value_t = 3.0, value_parser = duration)]
-    duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
+    #[command(flatten)]
+    span: Span,
 
     /// Fail when a ratio is above its limit
     #[arg(long)]
@@ -137,8 +134,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
 
 /// Writes the file that is asked for.
 fn tell_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
-    let Some(file) = &common.json else { return Ok(()) };
-    write(file, &format!("{:#}\n", as_json(done, rounds, verified)))
+    write_files(common, || as_json(done, rounds, verified))
 }
 
 /// The servers of a workload: the repeater, then what is judged, then what is older.
@@ -163,18 +159,11 @@ fn servers(common: &Common, options: &Options, workload: &Workload) -> Vec<Conte
 fn measure(common: &Common, options: &Options, workload: &Workload) -> Result<Done, String> {
     let servers = servers(common, options, workload);
     let mut scenario = workload.scenario();
-    scenario.push(format!("--duration={}", options.duration));
-    scenario.push(format!("--warm-up={}", options.warm_up));
-    let mut seen = Comparison::new(&scenario, &servers);
-    for round in 1..=options.rounds {
-        for (index, server) in servers.iter().enumerate() {
-            let Workload { name, .. } = workload;
-            live::say(&format!("{name}: round {round} of {}: {}", options.rounds, server.name));
-            let result = one(common, &scenario, server)
-                .map_err(|error| format!("{} failed in round {round}: {error}", server.name))?;
-            seen.add(index, result);
-        }
-    }
+    scenario.push(format!("--duration={}", options.span.duration));
+    scenario.push(format!("--warm-up={}", options.span.warm_up));
+    let label = format!("{}: ", workload.name);
+    let turns = (&scenario[..], &servers[..]);
+    let seen = take_turns(common, turns, options.rounds, &label, |_, _, _| Ok(()))?;
     let rows = workload.measures.iter().map(|measure| row(&seen, &servers, *measure));
     let rows = rows.collect::<Result<_, _>>()?;
     Ok(Done { name: workload.name, json: seen.json(&[]), rows })

@@ -1,11 +1,8 @@
 //! What a comparison came to.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Value, json};
 
 use super::contender::Contender;
-use super::expect::Outcome;
 use crate::report::text::number;
 
 /// Servers that the others are divided by, where they take part.
@@ -30,6 +27,15 @@ struct Spread {
     least: f64,
     median: f64,
     greatest: f64,
+}
+
+/// What came of a limit that was expected.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) text: String,
+    pub(super) value: f64,
+    pub(super) limit: f64,
+    pub(super) holds: bool,
 }
 
 impl Spread {
@@ -140,7 +146,7 @@ impl<'a> Comparison<'a> {
         }
         for Outcome { text, value, limit, holds } in outcomes {
             let word = if *holds { "yes" } else { "NO " };
-            writeln!(out, "  {word} {text}  (is {value:.1}, limit {limit:.1})").expect("memory");
+            out += &format!("  {word} {text}  (is {value:.1}, limit {limit:.1})\n");
         }
         out
     }

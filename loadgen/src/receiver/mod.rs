@@ -6,6 +6,7 @@
 
 mod interest;
 mod session;
+mod shared;
 mod sluggards;
 mod timing;
 mod worker;
@@ -22,85 +23,13 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::ledger::Faults;
 use crate::plan::Plan;
-use crate::route_set::{Digests, Views};
+use crate::route_set::Views;
 pub(crate) use interest::Interest;
+pub(crate) use shared::{Goal, Subscriber};
+use shared::{Order, Pursuit, Shared};
 pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
 pub(crate) use timing::{Timing, histogram};
 use worker::{Estate, Worker};
-
-/// What every session should come to hold.
-#[derive(Clone, Debug)]
-pub(crate) struct Goal {
-    /// Routes held. That they are exactly the right ones is verified at the end.
-    pub(crate) views: Digests,
-    /// END_OF_TABLEs received, or `None` when that does not matter.
-    pub(crate) tables: Option<u32>,
-}
-
-impl Goal {
-    /// To hold these routes, whatever is said of tables.
-    pub(crate) fn of(views: &Views) -> Self {
-        Self { views: views.digests(), tables: None }
-    }
-}
-
-/// A session to receive on. It may be written to elsewhere.
-#[derive(Debug)]
-pub(crate) struct Subscriber {
-    pub(crate) stream: TcpStream,
-    /// Number of the peer whose view it should get.
-    pub(crate) peer: usize,
-    /// Whether the receiver sends KEEPALIVEs: not when others write to it.
-    pub(crate) keeps_alive: bool,
-    /// Whether it is measured how long updates take.
-    pub(crate) is_timed: bool,
-    /// Which VNIs it is subscribed to, when that changes.
-    pub(crate) interest: Option<Arc<Interest>>,
-}
-
-impl Subscriber {
-    /// A session that nobody else writes to.
-    pub(crate) fn new(stream: TcpStream, peer: usize) -> Self {
-        Self { stream, peer, keeps_alive: true, is_timed: false, interest: None }
-    }
-}
-
-/// A goal that is pursued, or none.
-#[derive(Debug)]
-struct Pursuit {
-    number: u32,
-    goal: Option<Goal>,
-    /// Sessions that are not there.
-    remaining: AtomicUsize,
-}
-
-/// What a thread is told to do.
-#[derive(Debug)]
-enum Order {
-    Add(Box<Subscriber>),
-    Dismiss { peers: usize, abort: bool, done: mpsc::Sender<()> },
-    Look,
-}
-
-/// What the threads and the scenario share.
-#[derive(Debug)]
-struct Shared {
-    pursuit: Mutex<Arc<Pursuit>>,
-    /// That of the pursuit, which is set before it.
-    number: AtomicU32,
-    lost: AtomicUsize,
-    /// UPDATEs received, for who looks on.
-    delivered: Arc<AtomicU64>,
-    timing: Option<Arc<Timing>>,
-    is_over: AtomicBool,
-    scenario: std::thread::Thread,
-}
-
-impl Shared {
-    fn pursuit(&self) -> Arc<Pursuit> {
-        Arc::clone(&self.pursuit.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A thread, from outside.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use metalbond::wire::{Frames, MessageType, Reassembly};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::interest::Watch;
+use super::shared::{Pursuit, Subscriber};
 use super::timing::Stopwatch;
-use super::{Pursuit, Subscriber};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 

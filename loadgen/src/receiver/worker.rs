@@ -12,8 +12,8 @@ use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt::set_socket_linger;
 
 use super::session::{Read, Session};
+use super::shared::{Order, Pursuit, Shared};
 use super::timing::Stopwatch;
-use super::{Order, Pursuit, Shared};
 use crate::plan::Plan;
 
 /// Bytes read at once.

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use super::Report;
+use super::figures::Report;
 use crate::machine;
 
 /// Points of a latency curve for each halving of what lies above.

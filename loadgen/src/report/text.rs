@@ -1,8 +1,6 @@
 //! Reports for people, on a terminal.
 
-use std::fmt::Write as _;
-
-use super::Report;
+use super::figures::Report;
 
 /// A run: the key figures, then the others, then what was wrong.
 pub(super) fn run(report: &Report) -> String {
@@ -27,13 +25,14 @@ pub(super) fn run(report: &Report) -> String {
     }
     let faults: Vec<_> =
         report.faults.named().map(|(name, count)| format!("{name} {count}")).into();
-    writeln!(out, "\n  faults: {}", faults.join(", ")).expect("memory to write to");
+    out += &format!("\n  faults: {}\n", faults.join(", "));
     out
 }
 
 /// Adds a line that may end with a unit.
 pub(crate) fn line(out: &mut String, text: &str, unit: &str) {
-    writeln!(out, "{}", format!("{text} {unit}").trim_end()).expect("memory to write to");
+    *out += format!("{text} {unit}").trim_end();
+    out.push('\n');
 }
 
 /// A number in 16 columns, its point always in the same: `1,234,567    `, `12.3  `, `0.123`.

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::{Action, Message};
 
-use super::{Run, Used, duration, progress, seconds};
-use crate::args::Spawn;
+use crate::live::phase;
+use crate::load::Load;
 use crate::pace::Pace;
 use crate::peer;
 use crate::placement::{Event, Placement, Size};
 use crate::plan::Plan;
 use crate::receiver::{Goal, Interest, Receivers, Subscriber, Timing};
+use crate::report::Report;
 use crate::route_set::Views;
+use crate::run::{Run, Used};
 use crate::writers::Writers;
 
 /// For so long a tenant stays away from a hypervisor that it has left: see [`Size::absence`].
@@ -24,25 +26,29 @@ const ABSENCE_SECONDS: u64 = 2;
 
 /// Flags of `churn` and `slow`.
 #[derive(Clone, Debug, clap::Args)]
-#[group(id = "cloud")]
+#[group(skip)]
+#[command(
+    mut_arg("vnis", |arg| {
+        let few = clap::value_parser!(u32).range(1..=10_000);
+        arg.help("VNIs, each a tenant's").visible_alias("tenants").default_value("20").value_parser(few)
+    }),
+    mut_arg("vnis_per_peer", |arg| {
+        let few = clap::value_parser!(u32).range(1..=10_000);
+        let help = "VNIs of which a hypervisor has VMs; it is subscribed to those of which it has some \
+                    [default: all]";
+        arg.help(help).value_parser(few)
+    }),
+    mut_arg("shared_next_hop", |arg| {
+        arg.help("All routes of a hypervisor have one next hop, instead of one of their own each")
+    }),
+    mut_arg("seed", |arg| arg.help("What happens")),
+    mut_arg("duration", |arg| arg.default_value("10"))
+)]
 pub(crate) struct Options {
     /// Hypervisors
     #[arg(long, value_name = "H", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(super) hypervisors: u32,
-
-    /// VNIs, each a tenant's
-    #[arg(long, visible_alias = "tenants", value_name = "V", default_value_t = 20,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) vnis: u32,
-
-    /// VNIs of which a hypervisor has VMs; it is subscribed to those of which it has some [default: all]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) vnis_per_peer: Option<u32>,
-
-    /// All routes of a hypervisor have one next hop, instead of one of their own each
-    #[arg(long)]
-    pub(super) shared_next_hop: bool,
 
     /// Virtual machines, each a route; about half of them run. What happens next happens to any of
     /// them: many are a large table
@@ -60,17 +66,8 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) observers: u32,
 
-    /// What happens
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    pub(super) seed: u64,
-
-    /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = duration)]
-    pub(super) duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    pub(super) warm_up: f64,
+    #[command(flatten)]
+    pub(super) load: Load,
 }
 
 /// See the module's documentation.
@@ -104,21 +101,33 @@ pub(super) struct Stretch {
     pub(super) delivered: u64,
 }
 
+impl Stretch {
+    /// Tells what happened, when `observers` were sent `observed` updates.
+    pub(super) fn tell(&self, report: &mut Report, observed: u64, observers: u32) {
+        let Self { seconds, used, events, moves, sent, delivered } = *self;
+        let expected = sent * u64::from(observers);
+        used.tell(report, (delivered as f64).max(1.0), seconds);
+        report.add("events per second", events as f64 / seconds, "/s");
+        report.add("  moves", moves as f64 / seconds, "/s");
+        report.add("updates per second", sent as f64 / seconds, "/s");
+        report.add("updates to observers", observed as f64, "");
+        report.add("updates to observers, expected", expected as f64, "");
+        report.add("coalesced pairs", expected.saturating_sub(observed) as f64 / 2.0, "");
+    }
+}
+
 impl Cloud {
     /// Everybody is connected, and half of the VMs run.
     pub(super) fn new(run: &Run<'_>, options: &Options) -> Result<Self, String> {
-        if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
-            return Err("the repeater holds no table: choose another scenario".into());
-        }
-        let Options { hypervisors: hosts, vnis: tenants, vms, rate, observers, .. } = *options;
-        let tenants_per_host = options.vnis_per_peer.unwrap_or(tenants).min(tenants);
+        let Options { hypervisors: hosts, vms, rate, observers, ref load } = *options;
+        let (tenants, tenants_per_host) = (load.vnis, load.vnis_per_peer());
         if u64::from(hosts) * u64::from(tenants_per_host) < 2 * u64::from(tenants) {
             return Err(format!(
                 "there are not two hypervisors for each VNI: give more --hypervisors than {hosts}, \
                  more --vnis-per-peer than {tenants_per_host}, or fewer --vnis"
             ));
         }
-        let plan = Plan::movable(vms, tenants, hosts, options.shared_next_hop);
+        let plan = Plan::movable(vms, tenants, hosts, load.shared_next_hop);
         let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
         let plan = plan.fits(hosts.saturating_add(observers))?;
         let absence = ABSENCE_SECONDS * u64::from(rate);
@@ -127,7 +136,7 @@ impl Cloud {
         let mut cloud = Self {
             plan,
             receivers: run.receivers(plan, Some(&timing))?,
-            placement: Placement::new(size, options.seed),
+            placement: Placement::new(size, load.seed),
             writers: Writers::new(run.common.keepalive),
             interests: Vec::new(),
             timing,
@@ -143,10 +152,10 @@ impl Cloud {
             cloud.carry_out(event, Instant::now())?;
         }
         cloud.settle(run)?;
-        progress(&format!(
+        phase(&format!(
             "{hosts} hypervisors, {tenants} tenants, {} VMs, {observers} observers, seed {}",
             vms / 2,
-            options.seed
+            load.seed
         ));
         Ok(cloud)
     }

@@ -3,17 +3,25 @@
 //! A closed loop ([`super::rounds`]) of windows of updates. Everything is delivered to everybody exactly
 //! once: what a delivery costs is the server's CPU time divided by a number that is known.
 
-use super::rounds::{Rounds, Taker};
-use super::{Run, duration, progress, seconds};
+use super::rounds::{Rounds, Standing, Taker};
 use crate::audience::Audience;
+use crate::live::phase;
+use crate::load::{Load, Span};
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::receiver::histogram;
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario};
 
-/// Flags of `fanout`.
+/// `fanout` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+#[command(
+    mut_arg("vnis_per_peer", |arg| {
+        arg.help("VNIs that each subscriber is in").default_value("1")
+    }),
+    mut_arg("seed", |arg| arg.help("Which subscriber is in which VNIs"))
+)]
+pub(crate) struct Fanout {
     /// Sessions that subscribe
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -24,58 +32,31 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     window: u32,
 
-    /// VNIs that the routes are spread over
-    #[arg(long, value_name = "V", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    vnis: u32,
-
     /// Updates of one VNI that follow each other in a window
     #[arg(long, value_name = "L", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     run_length: u32,
-
-    /// VNIs that each subscriber is in
-    #[arg(long, value_name = "K", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    vnis_per_peer: u32,
 
     /// Sessions that publish, each its part of a window
     #[arg(short, long, value_name = "P", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     publishers: u32,
 
-    /// A standing table of so many routes: each round withdraws and announces another window of it,
-    /// spread over the whole table. Without it a round announces and withdraws the same window
-    #[arg(long, value_name = "R", default_value_t = 0,
-          value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
-    table: u32,
+    #[command(flatten)]
+    standing: Standing,
 
-    /// All routes have one next hop, instead of one of their own each
-    #[arg(long)]
-    shared_next_hop: bool,
-
-    /// Which subscriber is in which VNIs
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    seed: u64,
-
-    /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
-    duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
+    #[command(flatten)]
+    load: Load,
 }
 
-impl Options {
+impl Fanout {
     fn plan(&self) -> Result<Plan, String> {
-        let Self { window, table, vnis, subscribers, .. } = *self;
+        let Self { window, standing: Standing { table }, subscribers, .. } = *self;
         if table > 0 && table < window {
             return Err(format!("--table {table} is less than --window {window}, a part of it"));
         }
         let routes = if table > 0 { table } else { window };
-        let plan = Plan::new(routes, vnis, 1);
-        if self.shared_next_hop { plan } else { Plan::own_hops(routes, vnis) }.fits(subscribers)
+        self.load.plan(routes).fits(subscribers)
     }
 }
 
@@ -85,53 +66,58 @@ fn parts(count: u32, between: u32) -> Vec<u32> {
     (0..=between).map(|number| u32::try_from(first(number)).unwrap_or(count)).collect()
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let Options { subscribers, window, vnis, vnis_per_peer, publishers, seed, .. } = *options;
-    let plan = options.plan()?;
-    let audience = Audience::dealt(subscribers, vnis, vnis_per_peer, seed)?;
-    let routes = parts(plan.routes, publishers);
-    let routes = routes.windows(2).map(|ends| (ends[0]..ends[1]).collect()).collect();
-    let windows = parts(window, publishers);
-    let windows: Vec<_> = windows.windows(2).map(|ends| (ends[1] - ends[0]) as usize).collect();
-    let taker =
-        |(vnis, sessions): (&[u32], u64)| Taker { vnis: vnis.to_vec(), own: None, sessions };
-    let takers = audience.groups().map(taker).collect();
-    let standing = (options.table > 0).then_some(&windows[..]);
-    let mut rounds = Rounds::new(plan, routes, standing, takers).in_runs(options.run_length);
-
-    let mut receivers = run.receivers(plan, None)?;
-    let mut sources = Vec::new();
-    for _ in 0..publishers {
-        let publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher");
-        sources.push(publisher?);
+impl Scenario for Fanout {
+    fn name(&self) -> &'static str {
+        "fanout"
     }
-    let empty = Views::same(RouteSet::new(plan.routes));
-    run.subscribe(&mut receivers, &plan, &audience, empty, || Ok(()))?;
-    // With the subscribers there, so that those of a server without tables know the routes too.
-    rounds.fill(run, &receivers, &mut sources)?;
-    progress(&format!("{subscribers} subscribers, windows of {window}, seed {seed}"));
 
-    let mut times = histogram();
-    let mut stretch = |seconds| rounds.stretch(run, &receivers, &mut sources, seconds, &mut times);
-    let warm_up = stretch(options.warm_up)?;
-    let measured = stretch(options.duration)?;
-    let outcome = run.verify(receivers, &rounds.views())?;
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let Self { subscribers, window, publishers, ref load, .. } = *self;
+        let (Span { duration, warm_up }, seed) = (load.span, load.seed);
+        let plan = self.plan()?;
+        let audience = Audience::dealt(subscribers, load.vnis, load.vnis_per_peer(), seed)?;
+        let routes = parts(plan.routes, publishers);
+        let routes = routes.windows(2).map(|ends| (ends[0]..ends[1]).collect()).collect();
+        let windows = parts(window, publishers);
+        let windows: Vec<_> = windows.windows(2).map(|ends| (ends[1] - ends[0]) as usize).collect();
+        let taker =
+            |(vnis, sessions): (&[u32], u64)| Taker { vnis: vnis.to_vec(), own: None, sessions };
+        let takers = audience.groups().map(taker).collect();
+        let standing = self.standing.is_asked().then_some(&windows[..]);
+        let mut rounds = Rounds::new(plan, routes, standing, takers).in_runs(self.run_length);
 
-    if outcome.updates != rounds.deliveries && !outcome.faults.any() {
-        return Err(format!("{} updates delivered, not {}", outcome.updates, rounds.deliveries));
+        let mut receivers = run.receivers(plan, None)?;
+        let mut sources = Vec::new();
+        for _ in 0..publishers {
+            let publisher =
+                Publisher::connect(run.target.address, run.common.keepalive, "publisher");
+            sources.push(publisher?);
+        }
+        let empty = Views::same(RouteSet::new(plan.routes));
+        run.subscribe(&mut receivers, &plan, &audience, empty, || Ok(()))?;
+        // With the subscribers there, so that those of a server without tables know the routes too.
+        rounds.fill(run, &receivers, &mut sources)?;
+        phase(&format!("{subscribers} subscribers, windows of {window}, seed {seed}"));
+
+        let mut times = histogram();
+        let mut stretch =
+            |seconds| rounds.stretch(run, &receivers, &mut sources, seconds, &mut times);
+        let warm_up = stretch(warm_up)?;
+        let measured = stretch(duration)?;
+        let outcome = rounds.verify(run, receivers)?;
+        let server = measured.used.server;
+        let report = &mut run.report;
+        measured.tell(report);
+        let all_windows = (warm_up.windows + measured.windows) as f64;
+        let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
+        report.add("reads per subscriber and window", reads, "");
+        let windows = measured.windows as f64;
+        report.add("server sleeps per window", server.voluntary as f64 / windows, "");
+        report.add("server preemptions per window", server.involuntary as f64 / windows, "");
+        report.add("windows", windows, "");
+        report.add_latency(times); // of whole windows
+        Ok(())
     }
-    let server = measured.used.server;
-    let report = &mut run.report;
-    measured.tell(report);
-    let all_windows = (warm_up.windows + measured.windows) as f64;
-    let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
-    report.add("reads per subscriber and window", reads, "");
-    let windows = measured.windows as f64;
-    report.add("server sleeps per window", server.voluntary as f64 / windows, "");
-    report.add("server preemptions per window", server.involuntary as f64 / windows, "");
-    report.add("windows", windows, "");
-    report.add_latency(times); // of whole windows
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Run, duration, progress, seconds};
+use crate::live::phase;
+use crate::load::{duration, seconds};
 use crate::peer;
 use crate::plan::Plan;
 use crate::procfs::{self, Usage};
 use crate::receiver::Subscriber;
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario};
 
-/// Flags of `idle`.
+/// `idle` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Idle {
     /// Sessions
     #[arg(short, long, value_name = "S", default_value_t = 4000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -31,52 +33,59 @@ pub(crate) struct Options {
     duration: f64,
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let plan = Plan::new(0, options.subscriptions, 1);
-    let mut receivers = run.receivers(plan, None)?;
-    // The first session brings what all share.
-    receivers.add(Subscriber::new(run.connect("first")?, 0))?;
-    run.settle()?;
-    let resident_before = procfs::resident(run.target.pid)?;
-    let (before, began) = (run.used()?, Instant::now());
-    for _ in 0..options.sessions {
-        let mut stream = run.connect("idle")?;
-        peer::subscribe(&mut stream, plan.vnis()).map_err(|error| format!("session: {error}"))?;
-        receivers.add(Subscriber::new(stream, 0))?;
+impl Scenario for Idle {
+    fn name(&self) -> &'static str {
+        "idle"
     }
-    let connect = run.used()? - before;
-    let connect_time = began.elapsed().as_secs_f64();
-    progress(&format!("{} sessions are up", options.sessions));
-    // A server may get to know a session's rhythm first.
-    let warm_up = Duration::from_secs(run.common.keepalive.into()).mul_f64(options.warm_up);
-    std::thread::sleep(warm_up);
-    let resident = procfs::resident(run.target.pid)?;
 
-    let own = std::process::id();
-    let (before, own_before, began) = (run.used()?, Usage::of(own)?, Instant::now());
-    std::thread::sleep(Duration::from_secs_f64(options.duration));
-    let used = run.used()? - before;
-    let own_used = Usage::of(own)? - own_before;
-    let seconds = began.elapsed().as_secs_f64();
-    receivers.check()?;
-    run.verify(receivers, &Views::same(RouteSet::new(0)))?;
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let plan = Plan::new(0, self.subscriptions, 1);
+        let mut receivers = run.receivers(plan, None)?;
+        // The first session brings what all share.
+        receivers.add(Subscriber::new(run.connect("first")?, 0))?;
+        run.settle()?;
+        let resident_before = procfs::resident(run.target.pid)?;
+        let (before, began) = (run.used()?, Instant::now());
+        for _ in 0..self.sessions {
+            let mut stream = run.connect("idle")?;
+            peer::subscribe(&mut stream, plan.vnis())
+                .map_err(|error| format!("session: {error}"))?;
+            receivers.add(Subscriber::new(stream, 0))?;
+        }
+        let connect = run.used()? - before;
+        let connect_time = began.elapsed().as_secs_f64();
+        phase(&format!("{} sessions are up", self.sessions));
+        // A server may get to know a session's rhythm first.
+        let warm_up = Duration::from_secs(run.common.keepalive.into()).mul_f64(self.warm_up);
+        std::thread::sleep(warm_up);
+        let resident = procfs::resident(run.target.pid)?;
 
-    let sessions = f64::from(options.sessions);
-    let keepalives = sessions * seconds / f64::from(run.common.keepalive);
-    let report = &mut run.report;
-    let grown = resident as f64 - resident_before as f64;
-    report.add("resident memory per session", grown / sessions, "bytes");
-    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-    report.add("resident memory after", resident as f64 / 1e6, "MB");
-    report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
-    report.add_cpu(
-        ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],
-        used,
-        keepalives,
-    );
-    report.add("server sleeps per second", used.voluntary as f64 / seconds, "/s");
-    report.add("loadgen CPU used", own_used.cpu_ns as f64 / seconds / 1e9, "cores");
-    report.add("server CPU per session set up", connect.cpu_ns as f64 / sessions / 1e3, "us");
-    report.add("sessions set up per second", sessions / connect_time, "/s");
-    Ok(())
+        let own = std::process::id();
+        let (before, own_before, began) = (run.used()?, Usage::of(own)?, Instant::now());
+        std::thread::sleep(Duration::from_secs_f64(self.duration));
+        let used = run.used()? - before;
+        let own_used = Usage::of(own)? - own_before;
+        let seconds = began.elapsed().as_secs_f64();
+        receivers.check()?;
+        run.verify(receivers, &Views::same(RouteSet::new(0)))?;
+
+        let sessions = f64::from(self.sessions);
+        let keepalives = sessions * seconds / f64::from(run.common.keepalive);
+        let report = &mut run.report;
+        let grown = resident as f64 - resident_before as f64;
+        report.add("resident memory per session", grown / sessions, "bytes");
+        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+        report.add("resident memory after", resident as f64 / 1e6, "MB");
+        report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
+        report.add_cpu(
+            ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],
+            used,
+            keepalives,
+        );
+        report.add("server sleeps per second", used.voluntary as f64 / seconds, "/s");
+        report.add("loadgen CPU used", own_used.cpu_ns as f64 / seconds / 1e9, "cores");
+        report.add("server CPU per session set up", connect.cpu_ns as f64 / sessions / 1e3, "us");
+        report.add("sessions set up per second", sessions / connect_time, "/s");
+        Ok(())
+    }
 }

@@ -11,19 +11,22 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, Used, duration, ns, progress, seconds};
 use crate::audience::Audience;
 use crate::fetch::{Fetched, Fetcher, Url};
+use crate::live::phase;
+use crate::load::Span;
 use crate::pace::Pace;
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::procfs::Usage;
 use crate::receiver::{Goal, Receivers, Timing, histogram};
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario, Used, ns};
 
-/// Flags of `latency`.
+/// `latency` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+#[command(mut_arg("duration", |arg| arg.default_value("10")))]
+pub(crate) struct Latency {
     /// Sessions that subscribe
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -54,13 +57,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL")]
     fetch: Option<Url>,
 
-    /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 10.0, value_parser = duration)]
-    duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
+    #[command(flatten)]
+    span: Span,
 }
 
 /// Next hops of the other routes.
@@ -82,62 +80,69 @@ struct Sent {
     measured: Duration,
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let routes = options.routes.unwrap_or_else(|| options.rate.saturating_mul(4).max(1000));
-    let plan = Plan::new(routes, options.vnis, 100);
-    let timing = Timing::new(&plan);
-    let mut receivers = run.receivers(plan, Some(&timing))?;
-    let subscribers = options.subscribers as usize;
-    let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
-    if options.table > 0 {
-        let table = plan.elsewhere(options.table, TABLE_HOPS);
-        publisher.publish(&table.frames(Action::Add, 0..options.table))?;
-        publisher.barrier(run.common.patience())?;
+impl Scenario for Latency {
+    fn name(&self) -> &'static str {
+        "latency"
     }
-    let empty = Views::same(RouteSet::new(routes));
-    let audience = Audience::whole(subscribers, plan.vnis);
-    run.subscribe(&mut receivers, &plan, &audience, empty, || publisher.tick())?;
-    progress(&format!("{subscribers} subscribers, {} updates per second", options.rate));
 
-    let fetcher = options.fetch.clone().map(Fetcher::start);
-    let sent = send(run, options, &plan, &timing, &receivers, &mut publisher)?;
-    let fetched = fetcher.map(Fetcher::finish).transpose()?;
-    let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
-    let goal = Goal { tables: run.tables(plan.vnis), ..Goal::of(&views) };
-    receivers.check_goal(goal, subscribers)?;
-    run.stay(&receivers, || publisher.tick())?;
-    let outcome = run.verify(receivers, &views)?;
-    run.keep(publisher.into_stream());
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let routes = self.routes.unwrap_or_else(|| self.rate.saturating_mul(4).max(1000));
+        let plan = Plan::new(routes, self.vnis, 100);
+        let timing = Timing::new(&plan);
+        let mut receivers = run.receivers(plan, Some(&timing))?;
+        let subscribers = self.subscribers as usize;
+        let mut publisher =
+            Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+        if self.table > 0 {
+            let table = plan.elsewhere(self.table, TABLE_HOPS);
+            publisher.publish(&table.frames(Action::Add, 0..self.table))?;
+            publisher.barrier(run.common.patience())?;
+        }
+        let empty = Views::same(RouteSet::new(routes));
+        let audience = Audience::whole(subscribers, plan.vnis);
+        run.subscribe(&mut receivers, &plan, &audience, empty, || publisher.tick())?;
+        phase(&format!("{subscribers} subscribers, {} updates per second", self.rate));
 
-    let expected = sent.updates * subscribers as u64;
-    if outcome.updates > expected && !outcome.faults.any() {
-        return Err(format!("{} updates delivered, not {expected}", outcome.updates));
+        let fetcher = self.fetch.clone().map(Fetcher::start);
+        let sent = send(run, self, &plan, &timing, &receivers, &mut publisher)?;
+        let fetched = fetcher.map(Fetcher::finish).transpose()?;
+        let views = Views::same(RouteSet::of(routes, held(sent.updates, routes)));
+        let goal = Goal { tables: run.tables(plan.vnis), ..Goal::of(&views) };
+        receivers.check_goal(goal, subscribers)?;
+        run.stay(&receivers, || publisher.tick())?;
+        let outcome = run.verify(receivers, &views)?;
+        run.keep(publisher.into_stream());
+
+        let expected = sent.updates * subscribers as u64;
+        if outcome.updates > expected && !outcome.faults.any() {
+            return Err(format!("{} updates delivered, not {expected}", outcome.updates));
+        }
+        let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
+        let seconds = sent.measured.as_secs_f64();
+        let delivered = times.len() as f64;
+        let report = &mut run.report;
+        report.add_latency(times);
+        for (name, quantile) in BEHIND {
+            report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
+        }
+        sent.used.tell(report, delivered.max(1.0), seconds);
+        let updates = (f64::from(self.rate) * seconds).max(1.0);
+        let Usage { voluntary, involuntary, .. } = sent.used.server;
+        let switches = (voluntary + involuntary) as f64 / updates;
+        report.add("server context switches per update", switches, "");
+        report.add("server sleeps per update", voluntary as f64 / updates, "");
+        if let Some(Fetched { pages, bytes }) = fetched {
+            report.add("pages fetched", pages as f64, "");
+            report.add("bytes fetched", bytes as f64, "");
+        }
+        report.add("updates per second", f64::from(self.rate), "/s");
+        report.add("delivered updates, measured", delivered, "");
+        report.add("delivered updates, all", outcome.updates as f64, "");
+        report.add("expected updates, all", expected as f64, "");
+        report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
+        report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
+        Ok(())
     }
-    let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
-    let seconds = sent.measured.as_secs_f64();
-    let delivered = times.len() as f64;
-    let report = &mut run.report;
-    report.add_latency(times);
-    for (name, quantile) in BEHIND {
-        report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
-    }
-    sent.used.tell(report, delivered.max(1.0), seconds);
-    let updates = (f64::from(options.rate) * seconds).max(1.0);
-    let Usage { voluntary, involuntary, .. } = sent.used.server;
-    let switches = (voluntary + involuntary) as f64 / updates;
-    report.add("server context switches per update", switches, "");
-    report.add("server sleeps per update", voluntary as f64 / updates, "");
-    if let Some(Fetched { pages, bytes }) = fetched {
-        report.add("pages fetched", pages as f64, "");
-        report.add("bytes fetched", bytes as f64, "");
-    }
-    report.add("updates per second", f64::from(options.rate), "/s");
-    report.add("delivered updates, measured", delivered, "");
-    report.add("delivered updates, all", outcome.updates as f64, "");
-    report.add("expected updates, all", expected as f64, "");
-    report.add("coalesced pairs", expected.saturating_sub(outcome.updates) as f64 / 2.0, "");
-    report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
-    Ok(())
 }
 
 /// What a number stands for: all routes are announced, all are withdrawn, and so on.
@@ -158,15 +163,15 @@ fn held(updates: u64, routes: u32) -> std::ops::Range<u32> {
 /// Sends what is due until the time is over.
 fn send(
     run: &Run<'_>,
-    options: &Options,
+    options: &Latency,
     plan: &Plan,
     timing: &Arc<Timing>,
     receivers: &Receivers,
     publisher: &mut Publisher,
 ) -> Result<Sent, String> {
-    let time = Duration::from_secs_f64(options.warm_up + options.duration);
+    let time = Duration::from_secs_f64(options.span.warm_up + options.span.duration);
     let mut pace = Pace::new(f64::from(options.rate), time);
-    let start = pace.due(0) + Duration::from_secs_f64(options.warm_up);
+    let start = pace.due(0) + Duration::from_secs_f64(options.span.warm_up);
     timing.measure(0, start);
     let before = Used::at(run.target.pid, start);
     let mut behind = histogram();

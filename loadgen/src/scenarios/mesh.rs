@@ -4,60 +4,49 @@
 //! hold exactly those of all others in its VNIs, then all withdraw. Peers and VNIs lie on different shards, so
 //! most updates cross from one to another: that is what several shards cost and bring.
 
-use super::rounds::{Rounds, Taker};
-use super::{Run, duration, progress, seconds};
+use super::rounds::{Rounds, Standing, Taker};
 use crate::audience::deal;
+use crate::live::phase;
+use crate::load::{Load, Span};
 use crate::peer;
 use crate::plan::Plan;
 use crate::receiver::{Goal, Receivers, Subscriber, histogram};
 use crate::rng::Rng;
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario};
 use crate::writers::Writers;
 
-/// Flags of `mesh`.
+/// `mesh` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+#[command(
+    mut_arg("vnis", |arg| arg.help("VNIs").default_value("16")),
+    mut_arg("vnis_per_peer", |arg| {
+        arg.help("VNIs that each peer is subscribed to and announces in").default_value("4")
+    }),
+    mut_arg("table", |arg| {
+        let help = "A standing table of so many routes, over all peers: each round withdraws and \
+                    announces another window of it, --routes of each peer. Without it a round \
+                    announces and withdraws the same window";
+        arg.help(help).value_name("N")
+    }),
+    mut_arg("seed", |arg| arg.help("Which peer takes which VNIs"))
+)]
+pub(crate) struct Mesh {
     /// Peers
     #[arg(short, long, value_name = "P", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     peers: u32,
-
-    /// VNIs
-    #[arg(long, value_name = "V", default_value_t = 16,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    vnis: u32,
-
-    /// VNIs that each peer is subscribed to and announces in
-    #[arg(long, value_name = "K", default_value_t = 4,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    vnis_per_peer: u32,
 
     /// Routes of each peer in one round
     #[arg(short, long, value_name = "R", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     routes: u32,
 
-    /// A standing table of so many routes, over all peers: each round withdraws and announces another
-    /// window of it, --routes of each peer. Without it a round announces and withdraws the same window
-    #[arg(long, value_name = "N", default_value_t = 0,
-          value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
-    table: u32,
+    #[command(flatten)]
+    standing: Standing,
 
-    /// All routes have one next hop, instead of one of their own each
-    #[arg(long)]
-    shared_next_hop: bool,
-
-    /// Which peer takes which VNIs
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    seed: u64,
-
-    /// Seconds to measure
-    #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
-    duration: f64,
-
-    /// Seconds before that
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
+    #[command(flatten)]
+    load: Load,
 }
 
 /// Who is where and announces what.
@@ -70,8 +59,9 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(options: &Options) -> Result<Self, String> {
-        let Options { peers, vnis: count, table, routes: window, .. } = *options;
+    fn new(options: &Mesh) -> Result<Self, String> {
+        let Mesh { peers, standing: Standing { table }, routes: window, ref load } = *options;
+        let count = load.vnis;
         let each = if table > 0 { table / peers } else { window };
         if each < window {
             return Err(format!(
@@ -81,7 +71,7 @@ impl Layout {
         if u64::from(peers) * u64::from(each) > 1 << 28 {
             return Err("that is too many routes of too many peers".into());
         }
-        let vnis = deal(peers, count, options.vnis_per_peer, &mut Rng::new(options.seed));
+        let vnis = deal(peers, count, load.vnis_per_peer(), &mut Rng::new(load.seed));
         let mut used = vec![0u32; count as usize];
         let mut next = |vni: u32| {
             let slot = used[vni as usize];
@@ -94,45 +84,43 @@ impl Layout {
         let routes = routes.collect::<Option<Vec<_>>>().ok_or("that is too many routes")?;
         let slots = used.into_iter().max().unwrap_or(0);
         let total = slots.checked_mul(count).ok_or("that is too many routes")?;
-        let plan = if options.shared_next_hop {
-            Plan::new(total, count, 1)
-        } else {
-            Plan::own_hops(total, count)
-        };
-        Ok(Self { plan: plan.fits(peers)?, vnis, routes })
+        Ok(Self { plan: load.plan(total).fits(peers)?, vnis, routes })
     }
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let Layout { plan, vnis, routes } = Layout::new(options)?;
-    let mut receivers = run.receivers(plan, None)?;
-    let mut writers = connect(run, &plan, &vnis, &mut receivers)?;
-    let taker = |(number, vnis)| Taker { vnis, own: Some(number), sessions: 1 };
-    let takers = vnis.into_iter().enumerate().map(taker).collect();
-    let windows = vec![options.routes as usize; routes.len()];
-    let standing = (options.table > 0).then_some(&windows[..]);
-    let mut rounds = Rounds::new(plan, routes, standing, takers);
-    rounds.fill(run, &receivers, &mut writers)?;
-    progress(&format!(
-        "{} peers in {} VNIs, windows of {} each, seed {}",
-        options.peers, options.vnis, options.routes, options.seed
-    ));
-
-    let mut times = histogram();
-    rounds.stretch(run, &receivers, &mut writers, options.warm_up, &mut times)?;
-    let measured = rounds.stretch(run, &receivers, &mut writers, options.duration, &mut times)?;
-    run.stay(&receivers, || writers.tick())?;
-    let outcome = run.verify(receivers, &rounds.views())?;
-
-    if outcome.updates != rounds.deliveries && !outcome.faults.any() {
-        return Err(format!("{} updates delivered, not {}", outcome.updates, rounds.deliveries));
+impl Scenario for Mesh {
+    fn name(&self) -> &'static str {
+        "mesh"
     }
-    let report = &mut run.report;
-    measured.tell(report);
-    report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
-    report.add("rounds", measured.windows as f64 / 2.0, "");
-    report.add_latency(times); // of half rounds
-    Ok(())
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let Span { duration, warm_up } = self.load.span;
+        let Layout { plan, vnis, routes } = Layout::new(self)?;
+        let mut receivers = run.receivers(plan, None)?;
+        let mut writers = connect(run, &plan, &vnis, &mut receivers)?;
+        let taker = |(number, vnis)| Taker { vnis, own: Some(number), sessions: 1 };
+        let takers = vnis.into_iter().enumerate().map(taker).collect();
+        let windows = vec![self.routes as usize; routes.len()];
+        let standing = self.standing.is_asked().then_some(&windows[..]);
+        let mut rounds = Rounds::new(plan, routes, standing, takers);
+        rounds.fill(run, &receivers, &mut writers)?;
+        phase(&format!(
+            "{} peers in {} VNIs, windows of {} each, seed {}",
+            self.peers, self.load.vnis, self.routes, self.load.seed
+        ));
+
+        let mut times = histogram();
+        rounds.stretch(run, &receivers, &mut writers, warm_up, &mut times)?;
+        let measured = rounds.stretch(run, &receivers, &mut writers, duration, &mut times)?;
+        run.stay(&receivers, || writers.tick())?;
+        let outcome = rounds.verify(run, receivers)?;
+        let report = &mut run.report;
+        measured.tell(report);
+        report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
+        report.add("rounds", measured.windows as f64 / 2.0, "");
+        report.add_latency(times); // of half rounds
+        Ok(())
+    }
 }
 
 /// All peers, subscribed; what is theirs to read goes to the receivers.
@@ -166,21 +154,19 @@ fn connect(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        mesh: Mesh,
+    }
 
     #[test]
     fn peers_are_spread_evenly_and_no_route_is_announced_twice() {
-        let options = Options {
-            peers: 10,
-            vnis: 6,
-            vnis_per_peer: 3,
-            routes: 7,
-            seed: 5,
-            table: 0,
-            shared_next_hop: false,
-            duration: 0.0,
-            warm_up: 0.0,
-        };
-        let layout = Layout::new(&options).unwrap();
+        let flags =
+            ["mesh", "--peers=10", "--vnis=6", "--vnis-per-peer=3", "--routes=7", "--seed=5"];
+        let layout = Layout::new(&Flags::parse_from(flags).mesh).unwrap();
         let mut taken = [0; 6];
         layout.vnis.iter().flatten().for_each(|vni| taken[*vni as usize] += 1);
         assert_eq!(taken, [5; 6]);

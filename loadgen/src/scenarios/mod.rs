@@ -1,267 +1,55 @@
-//! What is done to a server, and what is measured meanwhile.
+//! What is done to a server, and what is measured meanwhile: a file for each scenario.
+//!
+//! `cloud` is what `churn` and `slow` have in common, `rounds` what `fanout` and `mesh` have.
 
-pub(crate) mod churn;
+mod churn;
 mod cloud;
-pub(crate) mod fanout;
-pub(crate) mod idle;
-pub(crate) mod latency;
-pub(crate) mod mesh;
+mod fanout;
+mod idle;
+mod latency;
+mod mesh;
 mod rounds;
-pub(crate) mod slow;
-pub(crate) mod storm;
-pub(crate) mod table;
+mod slow;
+mod storm;
+mod table;
 
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use clap::Subcommand;
 
-use crate::args::Common;
-use crate::audience::Audience;
-use crate::live::{self, Watch};
-use crate::peer;
-use crate::plan::Plan;
-use crate::procfs::{self, Usage};
-use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
-use crate::report::Report;
-use crate::route_set::Views;
-use crate::target::Target;
+use crate::run::Scenario;
 
-/// A run under way.
-#[derive(Debug)]
-pub(crate) struct Run<'a> {
-    pub(crate) common: &'a Common,
-    pub(crate) target: Target,
-    pub(crate) report: Report,
-    /// UPDATEs that subscribers have received so far.
-    pub(crate) delivered: Arc<AtomicU64>,
-    /// Sessions that end after the server: if one ended before, all others would be told what they
-    /// no longer read, and the server would wait for that and warn of it.
-    open: Vec<TcpStream>,
-    /// Whether the server says when a table is complete.
-    tells_tables: bool,
+/// The scenarios with their flags, as the command line lists them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenarios {
+    /// Windows of updates to many subscribers, one after another
+    Fanout(fanout::Fanout),
+    /// A large table: load it, give it to late joiners, withdraw it
+    Table(table::Table),
+    /// Many sessions that only keep themselves alive
+    Idle(idle::Idle),
+    /// Updates at a fixed rate: how long they take to every subscriber
+    Latency(latency::Latency),
+    /// Every peer publishes and subscribes, in many VNIs
+    Mesh(mesh::Mesh),
+    /// Hypervisors whose virtual machines start, stop and move
+    Churn(churn::Churn),
+    /// The same beside readers that are slow or stuck
+    Slow(slow::Slow),
+    /// Many peers vanish at once and come back at once
+    Storm(storm::Storm),
 }
 
-/// Starts the server, runs a scenario and stops the server.
-///
-/// # Errors
-/// One sentence: the first thing that went wrong.
-pub(crate) fn run(
-    common: &Common,
-    name: &'static str,
-    scenario: impl FnOnce(&mut Run<'_>) -> Result<(), String>,
-) -> Result<Report, String> {
-    raise_descriptors()?;
-    let target = Target::new(common)?;
-    let tells_tables = peer::tells_tables(target.address, common.keepalive)?;
-    let report = Report::new(name, &target, common);
-    let delivered = Arc::default();
-    let watch = Watch::start(Arc::clone(&delivered), target.pid)?;
-    let mut run = Run { common, target, report, delivered, tells_tables, open: Vec::new() };
-    let done = scenario(&mut run);
-    let Run { target, mut report, .. } = run;
-    let timeline = watch.finish();
-    report.add_timeline(timeline, procfs::resident(target.pid).unwrap_or(0));
-    let stopped = target.stop();
-    // A server that died explains whatever else went wrong.
-    match (done, stopped) {
-        (Ok(()), Ok(())) => Ok(report),
-        (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
-        (Err(first), Err(second)) => Err(format!("{first}; {second}")),
-    }
-}
-
-impl Run<'_> {
-    /// What the server has used so far; nothing, when its process is not known.
-    pub(crate) fn used(&self) -> Result<Usage, String> {
-        Usage::of(self.target.pid)
-    }
-
-    /// Threads that receive what a plan says, and may measure how long it takes.
-    pub(crate) fn receivers(
-        &self,
-        plan: Plan,
-        timing: Option<&Arc<Timing>>,
-    ) -> Result<Receivers, String> {
-        let Common { threads, keepalive, .. } = *self.common;
-        let delivered = Arc::clone(&self.delivered);
-        Receivers::new(threads, plan, keepalive, delivered, timing.map(Arc::clone))
-    }
-
-    /// How many END_OF_TABLEs to wait for after so many SUBSCRIBEs, if the server sends any.
-    pub(crate) fn tables(&self, subscribed: u32) -> Option<u32> {
-        self.tells_tables.then_some(subscribed)
-    }
-
-    /// Connects a session.
-    pub(crate) fn connect(&self, node: &str) -> Result<TcpStream, String> {
-        peer::connect(self.target.address, self.common.keepalive, node)
-    }
-
-    /// Connects sessions, subscribes them, and waits until each has the view of its group and has been
-    /// told that its tables are complete.
-    ///
-    /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
-    pub(crate) fn subscribe(
-        &self,
-        receivers: &mut Receivers,
-        plan: &Plan,
-        audience: &Audience,
-        views: Views,
-        meanwhile: impl FnMut() -> Result<(), String>,
-    ) -> Result<(), String> {
-        let mut streams = Vec::new();
-        for _ in 0..audience.len() {
-            streams.push(self.connect("subscriber")?);
+impl Scenarios {
+    /// The one that was chosen.
+    pub(crate) fn chosen(&self) -> &dyn Scenario {
+        match self {
+            Self::Fanout(fanout) => fanout,
+            Self::Table(table) => table,
+            Self::Idle(idle) => idle,
+            Self::Latency(latency) => latency,
+            Self::Mesh(mesh) => mesh,
+            Self::Churn(churn) => churn,
+            Self::Slow(slow) => slow,
+            Self::Storm(storm) => storm,
         }
-        // With routes to come, having them all shows that a session is subscribed.
-        let is_silent =
-            !self.tells_tables && audience.sessions().all(|(group, _)| views.of(group).len() == 0);
-        let tables = self.tables(audience.each());
-        receivers.set_goal(Goal { tables, ..Goal::of(&views) }, audience.len());
-        for ((group, vnis), mut stream) in audience.sessions().zip(streams) {
-            let told = |error| format!("subscriber: {error}");
-            let vnis = vnis.iter().map(|vni| plan.vni(*vni));
-            peer::subscribe(&mut stream, vnis).map_err(told)?;
-            if is_silent {
-                peer::barrier(&mut stream, self.common.patience()).map_err(told)?;
-            }
-            receivers.add(Subscriber { is_timed: true, ..Subscriber::new(stream, group) })?;
-        }
-        if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }
-
-    /// Waits until the server has done what it had to do: until it uses next to no CPU time.
-    pub(crate) fn settle(&self) -> Result<(), String> {
-        let deadline = Instant::now() + self.common.patience();
-        let mut before = self.used()?.cpu_ns;
-        while Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(100));
-            let now = self.used()?.cpu_ns;
-            // A thread that ends takes its time with it.
-            if now.saturating_sub(before) < 1_000_000 {
-                return Ok(());
-            }
-            before = now;
-        }
-        Err("the server does not come to rest".into())
-    }
-
-    /// Waits until every session is at the goal and nothing more comes for a while, so that it
-    /// stays so.
-    pub(crate) fn stay(
-        &self,
-        receivers: &Receivers,
-        mut meanwhile: impl FnMut() -> Result<(), String>,
-    ) -> Result<(), String> {
-        let deadline = Instant::now() + self.common.patience();
-        while Instant::now() < deadline {
-            receivers.wait(self.common.patience(), &mut meanwhile)?;
-            let before = self.delivered();
-            std::thread::sleep(Duration::from_millis(200));
-            meanwhile()?;
-            if receivers.remaining() == 0 && self.delivered() == before {
-                return receivers.check();
-            }
-        }
-        Err("subscribers are told ever more".into())
-    }
-
-    /// UPDATEs that subscribers have received so far.
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Lets a session last as long as the server.
-    pub(crate) fn keep(&mut self, stream: TcpStream) {
-        self.open.push(stream);
-    }
-
-    /// Ends a run: verifies what subscribers hold.
-    pub(crate) fn verify(
-        &mut self,
-        receivers: Receivers,
-        views: &Views,
-    ) -> Result<Outcome, String> {
-        let mut outcome = receivers.finish(views)?;
-        self.open.append(&mut outcome.streams);
-        self.report.faults += outcome.faults;
-        Ok(outcome)
-    }
-}
-
-/// What the server and loadgen itself have used.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Used {
-    pub(crate) server: Usage,
-    /// CPU time of all threads of loadgen.
-    pub(crate) own_ns: u64,
-}
-
-impl Used {
-    /// So far.
-    pub(crate) fn by(server: Option<u32>) -> Result<Self, String> {
-        Ok(Self { server: Usage::of(server)?, own_ns: procfs::own_cpu_ns() })
-    }
-
-    /// At a later time, read by a thread of its own so that nothing else is held up.
-    pub(crate) fn at(server: Option<u32>, time: Instant) -> JoinHandle<Result<Self, String>> {
-        std::thread::spawn(move || {
-            std::thread::sleep(time.saturating_duration_since(Instant::now()));
-            Self::by(server)
-        })
-    }
-
-    /// From an earlier time until this.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { server: self.server - earlier.server, own_ns: self.own_ns - earlier.own_ns }
-    }
-
-    /// Tells how many updates were delivered in that time, and what both used for each and in cores.
-    pub(crate) fn tell(&self, report: &mut Report, delivered: f64, seconds: f64) {
-        report.add("delivered updates per second", delivered / seconds, "/s");
-        report.add_cpu(
-            ["server CPU per delivered update", "  in user mode", "  in the kernel"],
-            self.server,
-            delivered,
-        );
-        let own = self.own_ns as f64;
-        report.add("loadgen CPU per delivered update", own / delivered, "ns");
-        report.add("server CPU used", self.server.cpu_ns as f64 / seconds / 1e9, "cores");
-        report.add("loadgen CPU used", own / seconds / 1e9, "cores");
-    }
-}
-
-/// A time as histograms take it.
-pub(crate) fn ns(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A stretch of time on the command line, in seconds.
-pub(crate) fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
-    if (0.0..=1e6).contains(&seconds) { Ok(seconds) } else { Err("from 0 to 1000000".into()) }
-}
-
-/// A stretch of time that something is measured over, in seconds: rates need one.
-pub(crate) fn duration(text: &str) -> Result<f64, String> {
-    seconds(text)
-        .ok()
-        .filter(|seconds| *seconds >= 0.001)
-        .ok_or_else(|| "from 0.001 to 1000000".into())
-}
-
-/// Says where a run is.
-pub(crate) fn progress(text: &str) {
-    live::phase(text);
-}
-
-/// Allows this process, and the servers that it starts, as many descriptors as there may be.
-fn raise_descriptors() -> Result<(), String> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised)
-        .map_err(|error| format!("cannot raise the limit on descriptors: {error}"))
 }

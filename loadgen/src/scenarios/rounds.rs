@@ -12,16 +12,34 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use super::{Run, Used, ns};
 use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::receiver::{Goal, Receivers};
+use crate::receiver::{Goal, Outcome, Receivers};
 use crate::report::Report;
 use crate::route_set::{Digest, Digests, RouteSet, Views};
+use crate::run::{Run, Used, ns};
 use crate::writers::Writers;
 
 /// Routes that a standing table is filled with at once.
 const PORTION: usize = 10_000;
+
+/// The flag of a standing table.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Standing {
+    /// A standing table of so many routes: each round withdraws and announces another window of it,
+    /// spread over the whole table. Without it a round announces and withdraws the same window
+    #[arg(long, value_name = "R", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub(super) table: u32,
+}
+
+impl Standing {
+    /// Whether there is to be one.
+    pub(super) fn is_asked(self) -> bool {
+        self.table > 0
+    }
+}
 
 /// Sessions that announce.
 pub(super) trait Sources {
@@ -166,7 +184,7 @@ pub(super) struct Rounds {
     /// The window that is the same each time.
     fixed: Option<Window>,
     /// Deliveries so far.
-    pub(super) deliveries: u64,
+    deliveries: u64,
 }
 
 /// What some routes come to.
@@ -230,7 +248,7 @@ impl Rounds {
     }
 
     /// What everybody holds between rounds, exactly.
-    pub(super) fn views(&self) -> Views {
+    fn views(&self) -> Views {
         let mut in_vni = vec![Vec::new(); self.plan.vnis as usize];
         for route in self.sources.iter().flat_map(|source| &source.routes) {
             in_vni[self.plan.vni_of(*route) as usize].push(*route);
@@ -244,6 +262,19 @@ impl Rounds {
             view
         };
         Views::each(self.takers.iter().map(view).collect())
+    }
+
+    /// Ends a run: verifies what everybody holds, and that each of them was sent every update once.
+    pub(super) fn verify(
+        &self,
+        run: &mut Run<'_>,
+        receivers: Receivers,
+    ) -> Result<Outcome, String> {
+        let outcome = run.verify(receivers, &self.views())?;
+        if outcome.updates != self.deliveries && !outcome.faults.any() {
+            return Err(format!("{} updates delivered, not {}", outcome.updates, self.deliveries));
+        }
+        Ok(outcome)
     }
 
     fn goal(views: impl Iterator<Item = Digest>) -> Goal {

@@ -7,13 +7,15 @@ use std::net::TcpStream;
 
 use metalbond::wire::Message;
 
-use super::churn::tell;
-use super::cloud::{Cloud, Options as CloudOptions};
-use super::{Run, progress};
+use super::cloud::{self, Cloud};
+use crate::common::Common;
+use crate::live::phase;
+use crate::load::Span;
 use crate::peer::Opening;
 use crate::plan::Plan;
 use crate::procfs::{self, Usage};
 use crate::receiver::{Fate, RECEIVE_BUFFER, Sluggards, histogram};
+use crate::run::{Run, Scenario};
 
 /// The quantiles of the baseline that are told.
 const BASELINE: [(&str, f64); 5] = [
@@ -24,11 +26,11 @@ const BASELINE: [(&str, f64); 5] = [
     ("baseline latency, max", 1.0),
 ];
 
-/// Flags of `slow`.
+/// `slow` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Slow {
     #[command(flatten)]
-    cloud: CloudOptions,
+    cloud: cloud::Options,
 
     /// Readers that read little
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -44,10 +46,14 @@ pub(crate) struct Options {
     stuck: usize,
 }
 
-impl Options {
+impl Scenario for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
     /// As many readers of a kind as there are others at most: their cost to these is the result.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let CloudOptions { hypervisors, observers, .. } = self.cloud;
+    fn check(&self, common: &Common) -> Result<(), String> {
+        let cloud::Options { hypervisors, observers, .. } = self.cloud;
         let most = hypervisors as usize + observers as usize;
         for (flag, number) in [("--slow", self.slow), ("--stuck", self.stuck)] {
             if number > most {
@@ -57,57 +63,57 @@ impl Options {
                 ));
             }
         }
+        common.needs_table()
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let Span { duration, warm_up } = self.cloud.load.span;
+        let mut cloud = Cloud::new(run, &self.cloud)?;
+        let resident_before = procfs::resident(run.target.pid)?;
+        let baseline = cloud.churn(run, 0, warm_up, duration)?;
+        let resident = procfs::resident(run.target.pid)?;
+
+        phase(&format!("{} slow and {} stuck readers join", self.slow, self.stuck));
+        let slow = readers(run, &cloud.plan, self.slow)?;
+        let stuck = readers(run, &cloud.plan, self.stuck)?;
+        let keepalive = run.common.keepalive;
+        let sluggards = Sluggards::start(cloud.plan, slow, stuck, self.slow_rate, keepalive)?;
+        let stretch = cloud.churn(run, 1, warm_up, duration)?;
+        let resident_beside = procfs::resident(run.target.pid)?;
+        let views = cloud.views();
+        let view = views.of(self.cloud.hypervisors as usize);
+        let fate = sluggards.finish(view, run.common.patience())?;
+        run.report.faults += fate.faults;
+        cloud.settle(run)?;
+        let outcome = run.verify(cloud.receivers, &views)?;
+
+        let mut parts = outcome.latencies.into_iter();
+        let before = parts.next().unwrap_or_else(histogram);
+        let times = parts.next().unwrap_or_else(histogram);
+        let observed = times.len();
+        let report = &mut run.report;
+        for (name, quantile) in BASELINE {
+            report.add(name, before.value_at_quantile(quantile) as f64 / 1e3, "us");
+        }
+        report.add_latency(times); // to observers, beside slow readers
+        let Fate { slow_closed, stuck_closed, before, read_out, .. } = fate;
+        report.add("slow readers closed", slow_closed as f64, "");
+        report.add("stuck readers closed", stuck_closed as f64, "");
+        report.add("updates that slow readers read", before as f64, "");
+        report.add("updates read out at the end", read_out as f64, "");
+        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+        report.add("resident memory after the baseline", resident as f64 / 1e6, "MB");
+        report.add("resident memory beside slow readers", resident_beside as f64 / 1e6, "MB");
+        let each = |used: Usage, delivered: u64| used.cpu_ns as f64 / delivered as f64;
+        let delivered = baseline.delivered.max(1);
+        report.add(
+            "baseline server CPU per delivered update",
+            each(baseline.used.server, delivered),
+            "ns",
+        );
+        stretch.tell(report, observed, self.cloud.observers);
         Ok(())
     }
-}
-
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    let Options { cloud: CloudOptions { warm_up, duration, observers, .. }, .. } = options.clone();
-    let mut cloud = Cloud::new(run, &options.cloud)?;
-    let resident_before = procfs::resident(run.target.pid)?;
-    let baseline = cloud.churn(run, 0, warm_up, duration)?;
-    let resident = procfs::resident(run.target.pid)?;
-
-    progress(&format!("{} slow and {} stuck readers join", options.slow, options.stuck));
-    let slow = readers(run, &cloud.plan, options.slow)?;
-    let stuck = readers(run, &cloud.plan, options.stuck)?;
-    let keepalive = run.common.keepalive;
-    let sluggards = Sluggards::start(cloud.plan, slow, stuck, options.slow_rate, keepalive)?;
-    let stretch = cloud.churn(run, 1, warm_up, duration)?;
-    let resident_beside = procfs::resident(run.target.pid)?;
-    let views = cloud.views();
-    let view = views.of(options.cloud.hypervisors as usize);
-    let fate = sluggards.finish(view, run.common.patience())?;
-    run.report.faults += fate.faults;
-    cloud.settle(run)?;
-    let outcome = run.verify(cloud.receivers, &views)?;
-
-    let mut parts = outcome.latencies.into_iter();
-    let before = parts.next().unwrap_or_else(histogram);
-    let times = parts.next().unwrap_or_else(histogram);
-    let observed = times.len();
-    let report = &mut run.report;
-    for (name, quantile) in BASELINE {
-        report.add(name, before.value_at_quantile(quantile) as f64 / 1e3, "us");
-    }
-    report.add_latency(times); // to observers, beside slow readers
-    let Fate { slow_closed, stuck_closed, before, read_out, .. } = fate;
-    report.add("slow readers closed", slow_closed as f64, "");
-    report.add("stuck readers closed", stuck_closed as f64, "");
-    report.add("updates that slow readers read", before as f64, "");
-    report.add("updates read out at the end", read_out as f64, "");
-    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-    report.add("resident memory after the baseline", resident as f64 / 1e6, "MB");
-    report.add("resident memory beside slow readers", resident_beside as f64 / 1e6, "MB");
-    let each = |used: Usage, delivered: u64| used.cpu_ns as f64 / delivered as f64;
-    let delivered = baseline.delivered.max(1);
-    report.add(
-        "baseline server CPU per delivered update",
-        each(baseline.used.server, delivered),
-        "ns",
-    );
-    tell(report, &stretch, observed, observers);
-    Ok(())
 }
 
 /// Sessions with small receive buffers, subscribed to everything.

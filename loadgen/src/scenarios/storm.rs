@@ -9,17 +9,18 @@ use std::time::Instant;
 
 use metalbond::wire::{Action, Message};
 
-use super::{Run, Used, ns, progress};
-use crate::args::Spawn;
+use crate::common::Common;
+use crate::live::phase;
 use crate::peer::Opening;
 use crate::plan::Plan;
 use crate::procfs;
 use crate::receiver::{Goal, Receivers, Subscriber, histogram};
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario, Used, ns};
 
-/// Flags of `storm`.
+/// `storm` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Storm {
     /// Peers
     #[arg(short, long, value_name = "N", default_value_t = 2000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -58,8 +59,8 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(options: &Options) -> Result<Self, String> {
-        let Options { peers, routes: each, group, .. } = *options;
+    fn new(options: &Storm) -> Result<Self, String> {
+        let Storm { peers, routes: each, group, .. } = *options;
         let vnis = peers.div_ceil(group);
         let routes = peers.div_ceil(vnis).checked_mul(each).and_then(|n| n.checked_mul(vnis));
         let routes = routes.ok_or("that is too many routes")?;
@@ -92,74 +93,83 @@ impl Layout {
     }
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
-        return Err("the repeater holds no table: choose another scenario".into());
+impl Scenario for Storm {
+    fn name(&self) -> &'static str {
+        "storm"
     }
-    if !(0.0..=1.0).contains(&options.fraction) {
-        return Err("--fraction is from 0 to 1".into());
-    }
-    let layout = Layout::new(options)?;
-    let views = layout.views();
-    let peers = layout.peers as usize;
-    let goal = || Goal::of(&views);
-    let mut receivers = run.receivers(layout.plan, None)?;
-    let resident_before = procfs::resident(run.target.pid)?;
-    let began = Instant::now();
-    receivers.check_goal(goal(), peers)?;
-    connect(run, options, layout, layout.peers, &mut receivers)?;
-    run.stay(&receivers, || Ok(()))?;
-    progress(&format!("{peers} peers are up after {:.1?}", began.elapsed()));
-    let resident = procfs::resident(run.target.pid)?;
 
-    // Rounded to the nearest on purpose, and never more than there are.
-    let part = (f64::from(layout.peers) * options.fraction).round();
-    let vanishing = (0..=layout.peers).find(|n| f64::from(*n) >= part).unwrap_or(layout.peers);
-    receivers.check_goal(goal(), peers)?;
-    let before = Used::by(run.target.pid)?;
-    let delivered_before = run.delivered();
-    let start = Instant::now();
-    receivers.dismiss(vanishing as usize, options.abort)?;
-    let gone = start.elapsed();
-    connect(run, options, layout, vanishing, &mut receivers)?;
-    let connected = start.elapsed();
-    run.stay(&receivers, || Ok(()))?;
-    let used = Used::by(run.target.pid)?.since(before);
-    let delivered = run.delivered() - delivered_before;
-    let resident_after = procfs::resident(run.target.pid)?;
-    let outcome = run.verify(receivers, &views)?;
-
-    let mut times = histogram();
-    for reached in &outcome.reached_at {
-        times.saturating_record(ns(reached.saturating_duration_since(start)));
+    fn check(&self, common: &Common) -> Result<(), String> {
+        common.needs_table()?;
+        if (0.0..=1.0).contains(&self.fraction) {
+            Ok(())
+        } else {
+            Err("--fraction is from 0 to 1".into())
+        }
     }
-    let report = &mut run.report;
-    report.add("peers that vanished", f64::from(vanishing), "");
-    report.add("time until all are gone", gone.as_secs_f64(), "s");
-    report.add("time until all have connected", connected.as_secs_f64(), "s");
-    report.add(
-        "time until half of views are whole",
-        times.value_at_quantile(0.5) as f64 / 1e9,
-        "s",
-    );
-    report.add("time until all views are whole", times.max() as f64 / 1e9, "s");
-    let each = f64::from(vanishing.max(1));
-    report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
-    report.add("delivered updates", delivered as f64, "");
-    // What was used while nothing more came, to be sure of that, is next to nothing.
-    used.tell(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
-    report.add_latency(times); // until a peer's view is whole
-    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-    report.add("resident memory with all peers", resident as f64 / 1e6, "MB");
-    report.add("resident memory after the storm", resident_after as f64 / 1e6, "MB");
-    Ok(())
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let layout = Layout::new(self)?;
+        let views = layout.views();
+        let peers = layout.peers as usize;
+        let goal = || Goal::of(&views);
+        let mut receivers = run.receivers(layout.plan, None)?;
+        let resident_before = procfs::resident(run.target.pid)?;
+        let began = Instant::now();
+        receivers.check_goal(goal(), peers)?;
+        connect(run, self, layout, layout.peers, &mut receivers)?;
+        run.stay(&receivers, || Ok(()))?;
+        phase(&format!("{peers} peers are up after {:.1?}", began.elapsed()));
+        let resident = procfs::resident(run.target.pid)?;
+
+        // Rounded to the nearest on purpose, and never more than there are.
+        let part = (f64::from(layout.peers) * self.fraction).round();
+        let vanishing = (0..=layout.peers).find(|n| f64::from(*n) >= part).unwrap_or(layout.peers);
+        receivers.check_goal(goal(), peers)?;
+        let before = Used::by(run.target.pid)?;
+        let delivered_before = run.delivered();
+        let start = Instant::now();
+        receivers.dismiss(vanishing as usize, self.abort)?;
+        let gone = start.elapsed();
+        connect(run, self, layout, vanishing, &mut receivers)?;
+        let connected = start.elapsed();
+        run.stay(&receivers, || Ok(()))?;
+        let used = Used::by(run.target.pid)?.since(before);
+        let delivered = run.delivered() - delivered_before;
+        let resident_after = procfs::resident(run.target.pid)?;
+        let outcome = run.verify(receivers, &views)?;
+
+        let mut times = histogram();
+        for reached in &outcome.reached_at {
+            times.saturating_record(ns(reached.saturating_duration_since(start)));
+        }
+        let report = &mut run.report;
+        report.add("peers that vanished", f64::from(vanishing), "");
+        report.add("time until all are gone", gone.as_secs_f64(), "s");
+        report.add("time until all have connected", connected.as_secs_f64(), "s");
+        report.add(
+            "time until half of views are whole",
+            times.value_at_quantile(0.5) as f64 / 1e9,
+            "s",
+        );
+        report.add("time until all views are whole", times.max() as f64 / 1e9, "s");
+        let each = f64::from(vanishing.max(1));
+        report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
+        report.add("delivered updates", delivered as f64, "");
+        // What was used while nothing more came, to be sure of that, is next to nothing.
+        used.tell(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
+        report.add_latency(times); // until a peer's view is whole
+        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
+        report.add("resident memory with all peers", resident as f64 / 1e6, "MB");
+        report.add("resident memory after the storm", resident_after as f64 / 1e6, "MB");
+        Ok(())
+    }
 }
 
 /// Connects the first `count` peers, with several threads, and hands them to the receivers. Each
 /// thread connects all of its peers before it waits for the first answer: nobody waits in turn.
 fn connect(
     run: &Run<'_>,
-    options: &Options,
+    options: &Storm,
     layout: Layout,
     count: u32,
     receivers: &mut Receivers,

@@ -8,18 +8,21 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::Action;
 
-use super::{Run, progress, seconds};
-use crate::args::Spawn;
 use crate::audience::Audience;
+use crate::common::Common;
+use crate::live::phase;
+use crate::load::seconds;
 use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::procfs;
+use crate::procfs::{self, Usage};
 use crate::receiver::Goal;
+use crate::report::Report;
 use crate::route_set::{RouteSet, Views};
+use crate::run::{Run, Scenario};
 
-/// Flags of `table`.
+/// `table` and its flags.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Table {
     /// Routes, each with a destination of its own
     #[arg(short, long, value_name = "R", default_value_t = 1_000_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
@@ -44,88 +47,120 @@ pub(crate) struct Options {
     rest: f64,
 }
 
-pub(crate) fn run(run: &mut Run<'_>, options: &Options) -> Result<(), String> {
-    if run.common.target.is_none() && run.common.spawn == Spawn::Repeater {
-        return Err("the repeater holds no table: choose another scenario".into());
+impl Scenario for Table {
+    fn name(&self) -> &'static str {
+        "table"
     }
-    let plan = Plan::new(options.routes, options.vnis, options.next_hops);
-    let routes = f64::from(plan.routes);
-    let patience = run.common.patience();
-    let frames = plan.frames(Action::Add, 0..plan.routes);
-    let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
-    let empty = Views::same(RouteSet::new(plan.routes));
-    let mut receivers = run.receivers(plan, None)?;
-    let mut publisher = Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
-    run.settle()?;
 
-    progress(&format!("loading {} routes", plan.routes));
-    let resident_before = procfs::resident(run.target.pid)?;
-    let (before, began) = (run.used()?, Instant::now());
-    publisher.publish(&frames)?;
-    publisher.barrier(patience)?;
-    let load_time = began.elapsed().as_secs_f64();
-    run.settle()?;
-    let load = run.used()? - before;
-    let resident = procfs::resident(run.target.pid)?;
-    drop(frames);
-
-    progress(&format!("{} joiners", options.joiners));
-    let (before, began) = (run.used()?, Instant::now());
-    let audience = Audience::whole(options.joiners, plan.vnis);
-    run.subscribe(&mut receivers, &plan, &audience, full, || publisher.tick())?;
-    let dump_time = began.elapsed().as_secs_f64();
-    let dump = run.used()? - before;
-    let resident_joined = procfs::resident(run.target.pid)?;
-
-    progress("the publisher dies");
-    let (before, began) = (run.used()?, Instant::now());
-    receivers.set_goal(Goal::of(&empty), options.joiners);
-    drop(publisher);
-    receivers.wait(patience, || Ok(()))?;
-    let withdraw_time = began.elapsed().as_secs_f64();
-    let withdraw = run.used()? - before;
-    run.settle()?;
-    let resident_after = procfs::resident(run.target.pid)?;
-    std::thread::sleep(Duration::from_secs_f64(options.rest));
-    let resident_rested = procfs::resident(run.target.pid)?;
-    let outcome = run.verify(receivers, &empty)?;
-
-    let delivered = routes * options.joiners as f64;
-    if outcome.updates as f64 != 2.0 * delivered && !outcome.faults.any() {
-        return Err(format!("{} updates delivered, not {}", outcome.updates, 2.0 * delivered));
+    fn check(&self, common: &Common) -> Result<(), String> {
+        common.needs_table()
     }
-    let report = &mut run.report;
-    if delivered > 0.0 {
-        let seconds = dump_time + withdraw_time;
-        report.add("delivered updates per second", 2.0 * delivered / seconds, "/s");
-        let each = (dump.cpu_ns + withdraw.cpu_ns) as f64 / (2.0 * delivered);
-        report.add("server CPU per delivered update", each, "ns");
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let plan = Plan::new(self.routes, self.vnis, self.next_hops);
+        let patience = run.common.patience();
+        let frames = plan.frames(Action::Add, 0..plan.routes);
+        let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
+        let empty = Views::same(RouteSet::new(plan.routes));
+        let mut receivers = run.receivers(plan, None)?;
+        let mut publisher =
+            Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+        run.settle()?;
+
+        phase(&format!("loading {} routes", plan.routes));
+        let resident_before = procfs::resident(run.target.pid)?;
+        let (before, began) = (run.used()?, Instant::now());
+        publisher.publish(&frames)?;
+        publisher.barrier(patience)?;
+        let seconds = began.elapsed().as_secs_f64();
+        run.settle()?;
+        let load = Stage::done(run, seconds, before)?;
+        drop(frames);
+
+        phase(&format!("{} joiners", self.joiners));
+        let (before, began) = (run.used()?, Instant::now());
+        let audience = Audience::whole(self.joiners, plan.vnis);
+        run.subscribe(&mut receivers, &plan, &audience, full, || publisher.tick())?;
+        let dump = Stage::done(run, began.elapsed().as_secs_f64(), before)?;
+
+        phase("the publisher dies");
+        let (before, began) = (run.used()?, Instant::now());
+        receivers.set_goal(Goal::of(&empty), self.joiners);
+        drop(publisher);
+        receivers.wait(patience, || Ok(()))?;
+        let mut withdrawal = Stage::done(run, began.elapsed().as_secs_f64(), before)?;
+        run.settle()?;
+        withdrawal.resident = procfs::resident(run.target.pid)?;
+        std::thread::sleep(Duration::from_secs_f64(self.rest));
+        let resident_rested = procfs::resident(run.target.pid)?;
+        let outcome = run.verify(receivers, &empty)?;
+
+        let delivered = f64::from(plan.routes) * self.joiners as f64;
+        if outcome.updates as f64 != 2.0 * delivered && !outcome.faults.any() {
+            return Err(format!("{} updates delivered, not {}", outcome.updates, 2.0 * delivered));
+        }
+        let stages = Stages { resident_before, load, dump, withdrawal, resident_rested };
+        stages.tell(&mut run.report, f64::from(plan.routes), delivered);
+        Ok(())
     }
-    report.add("routes per second of server CPU", routes / (load.cpu_ns as f64 / 1e9), "/s");
-    report.add_cpu(
-        ["server CPU per route loaded", "  in user mode", "  in the kernel"],
-        load,
-        routes,
-    );
-    report.add("load time", load_time, "s");
-    let grown = resident as f64 - resident_before as f64;
-    report.add("resident memory per route", grown / routes, "bytes");
-    report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-    report.add("resident memory loaded", resident as f64 / 1e6, "MB");
-    report.add("resident memory after dumps", resident_joined as f64 / 1e6, "MB");
-    report.add("resident memory after withdrawal", resident_after as f64 / 1e6, "MB");
-    report.add("resident memory after a rest", resident_rested as f64 / 1e6, "MB");
-    report.add_cpu(
-        ["server CPU per route dumped", "  in user mode", "  in the kernel"],
-        dump,
-        delivered,
-    );
-    report.add("dump time", dump_time, "s");
-    report.add_cpu(
-        ["server CPU per route withdrawn", "  in user mode", "  in the kernel"],
-        withdraw,
-        delivered,
-    );
-    report.add("withdrawal time", withdraw_time, "s");
-    Ok(())
+}
+
+/// What a part of the run took.
+#[derive(Clone, Copy)]
+struct Stage {
+    seconds: f64,
+    used: Usage,
+    /// The server's resident memory at its end, in bytes.
+    resident: u64,
+}
+
+impl Stage {
+    /// One that began when the server had used `before`.
+    fn done(run: &Run<'_>, seconds: f64, before: Usage) -> Result<Self, String> {
+        let used = run.used()? - before;
+        Ok(Self { seconds, used, resident: procfs::resident(run.target.pid)? })
+    }
+}
+
+/// All parts of the run, and the server's resident memory around them, in bytes.
+struct Stages {
+    resident_before: u64,
+    load: Stage,
+    dump: Stage,
+    withdrawal: Stage,
+    resident_rested: u64,
+}
+
+impl Stages {
+    /// Tells what they came to, for so many routes; as many as `delivered` were dumped, and withdrawn.
+    fn tell(&self, report: &mut Report, routes: f64, delivered: f64) {
+        let Self { load, dump, withdrawal, .. } = self;
+        if delivered > 0.0 {
+            let seconds = dump.seconds + withdrawal.seconds;
+            report.add("delivered updates per second", 2.0 * delivered / seconds, "/s");
+            let cpu_ns = dump.used.cpu_ns + withdrawal.used.cpu_ns;
+            let each = cpu_ns as f64 / (2.0 * delivered);
+            report.add("server CPU per delivered update", each, "ns");
+        }
+        let of_cpu = routes / (load.used.cpu_ns as f64 / 1e9);
+        report.add("routes per second of server CPU", of_cpu, "/s");
+        let of_parts = |first| [first, "  in user mode", "  in the kernel"];
+        report.add_cpu(of_parts("server CPU per route loaded"), load.used, routes);
+        report.add("load time", load.seconds, "s");
+        let grown = load.resident as f64 - self.resident_before as f64;
+        report.add("resident memory per route", grown / routes, "bytes");
+        for (name, resident) in [
+            ("resident memory before", self.resident_before),
+            ("resident memory loaded", load.resident),
+            ("resident memory after dumps", dump.resident),
+            ("resident memory after withdrawal", withdrawal.resident),
+            ("resident memory after a rest", self.resident_rested),
+        ] {
+            report.add(name, resident as f64 / 1e6, "MB");
+        }
+        report.add_cpu(of_parts("server CPU per route dumped"), dump.used, delivered);
+        report.add("dump time", dump.seconds, "s");
+        report.add_cpu(of_parts("server CPU per route withdrawn"), withdrawal.used, delivered);
+        report.add("withdrawal time", withdrawal.seconds, "s");
+    }
 }

@@ -9,6 +9,7 @@
 
 mod args;
 mod client;
+mod connection;
 mod dump;
 mod listing;
 mod monitor;

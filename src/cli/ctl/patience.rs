@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::Client;
+use super::connection::health;
 use super::screen::Failed;
 
 /// For how long an answer may take: a reflector looks at four million places in less.
@@ -67,11 +67,7 @@ async fn diagnosis(path: &Path) -> String {
     if let Some(why) = process.and_then(|process| held(&format!("/proc/{process}"), process)) {
         return why;
     }
-    let health = async {
-        let mut client = Client::connect(path, Patience::new(None)).await?;
-        client.health().await
-    };
-    match timeout_at(end, Box::pin(health)).await {
+    match timeout_at(end, Box::pin(health(path))).await {
         Ok(Ok((true, _))) => {
             "the rest of the reflector is alive (/livez answers); give it more time (--timeout)".to_owned()
         }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use super::learned::{Key, Learned};
 use super::{Leaf, Slot};
 use crate::client::Route;
-use crate::reflector::inspect::Lookup;
+use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// How it stands with a VNI that is subscribed to.

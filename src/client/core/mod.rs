@@ -13,6 +13,8 @@
 //!
 //! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
 //! be told by the routes there are or were when it last asked, since opposite changes cancel out.
+//!
+//! Imports: client, ids, table, wire.
 
 mod feed;
 mod intent;

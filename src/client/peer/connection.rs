@@ -10,7 +10,8 @@ use tokio::time::sleep_until;
 
 use super::output::Output;
 use super::session::{Due, Event, Session};
-use super::{End, Order, Peer, PeerEvent};
+use super::task::{End, Peer};
+use crate::client::messages::{Order, PeerEvent};
 use crate::client::{PeerState, SessionError};
 use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 

@@ -3,69 +3,35 @@
 //! State: the connection and the pauses between attempts. It knows nothing of routes: what it reads
 //! goes to the actor, what the actor orders goes out. It runs on any thread, one task per server, so
 //! that a dead server holds up nobody. `connection` is one session's I/O, `session` its protocol,
-//! `output` what is to be written and how fast, `backoff` the pauses, `names` looks up where it is.
+//! `output` what is to be written and how fast, `backoff` the pauses, `names` looks up where it is, `task` is what
+//! all of them share.
 
 mod backoff;
 mod connection;
 mod names;
 mod output;
 mod session;
+mod task;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
-use tracing::{debug, info, warn};
+use tokio::time::timeout;
+use tracing::{debug, warn};
 
 use self::backoff::Pauses;
 use self::connection::Connection;
-use super::clock::Clock;
-use super::core::Slot;
-use super::messages::{Event, Order, PeerEvent};
-use super::{Config, PeerState, SessionError};
-use crate::session::Skipped;
+use self::task::End;
+pub(super) use self::task::Peer;
+use super::messages::{Order, PeerEvent};
+use super::{PeerState, SessionError};
 
 /// How long a name may take to be resolved, and a connection to be made over all of its addresses.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// A session that held for so long was a good one: pauses and the log begin anew.
 const HELD: Duration = Duration::from_secs(10);
-
-/// What a peer task is started with.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) slot: Slot,
-    pub(super) serial: u64,
-    /// HOST:PORT; the name is resolved at each attempt.
-    pub(super) address: String,
-    /// Where to connect from.
-    pub(super) local: Option<IpAddr>,
-    pub(super) config: Config,
-    pub(super) clock: Clock,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
-    /// When the session that is under way, or was last, became established.
-    pub(super) established: Option<Instant>,
-    /// Why messages of this server were skipped, as far as the log says so.
-    pub(super) skipped: BTreeSet<&'static str>,
-}
-
-/// Why a session, or the whole task, is over.
-#[derive(Debug)]
-enum End {
-    Session(SessionError),
-    /// Connect again without a pause.
-    Reset(SessionError),
-    Task,
-}
-
-impl From<SessionError> for End {
-    fn from(error: SessionError) -> Self {
-        Self::Session(error)
-    }
-}
 
 impl Peer {
     /// Until it is stopped, or the actor is gone.
@@ -126,30 +92,6 @@ impl Peer {
                 End::Task => Err(End::Task),
             },
         }
-    }
-
-    async fn tell(&self, event: PeerEvent) -> Result<(), End> {
-        let (slot, serial) = (self.slot, self.serial);
-        let sent = self.events.send(Event::Peer { slot, serial, event }).await;
-        sent.map_err(|_| End::Task)
-    }
-
-    /// A message of the server's was skipped. It is likely to send the same in each session, so the log
-    /// has each reason once.
-    fn skipped(&mut self, skipped: Skipped) {
-        let reason = skipped.name();
-        if self.skipped.insert(reason) {
-            warn!(
-                peer = self.address,
-                reason,
-                "skipped a message that makes no sense ({skipped}); further ones are only counted"
-            );
-        }
-    }
-
-    fn established(&mut self, node: &str) {
-        self.established = Some(Instant::now());
-        info!(peer = self.address, node, "session established");
     }
 }
 

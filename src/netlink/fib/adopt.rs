@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::drift::Link;
+use super::link::Link;
 use super::notes::Kind;
 use super::objects::Lost;
 use super::retry::{Drift, Why};
 use super::routes::Actual;
 use super::{Fib, conflict};
 use crate::ids::Moment;
-use crate::netlink::kernel::{Device, KernelRoute, Object};
+use crate::netlink::model::{Device, KernelRoute, Object};
 
 impl Fib {
     /// Takes in the device, if there is one.

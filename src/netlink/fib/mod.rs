@@ -15,16 +15,22 @@
 //! * `strangers`: objects that other leaves have, or have left.
 //! * `plan`: from routes that need work to requests in a safe order, and results back.
 //! * `adopt`: what dumps show.
-//! * `unusable`: routes that lead nowhere, and the host's own addresses.
-//! * `drift`: what others do to our routes, and the device.
+//! * `work`: the round of requests that is under way.
+//! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
+//! * `drift`: what others do to our routes, and the device; `link`: the device.
 //! * `retry`, `looks`, `notes`: when to try again, to look, to log.
+//!
+//! Imports: dataplane, ids, netlink::model, wire.
 
 mod adopt;
 mod drift;
+mod link;
 mod looks;
 mod notes;
 mod objects;
 mod plan;
+mod refusals;
+mod refuse;
 mod retry;
 mod routes;
 mod settings;
@@ -32,12 +38,13 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 mod unusable;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ahash::RandomState;
 
-pub(crate) use self::drift::Link;
+pub(crate) use self::link::Link;
 pub(crate) use self::looks::Look;
 pub(crate) use self::notes::Kind;
 pub(crate) use self::settings::{Settings, VNI_MAX};
@@ -46,14 +53,15 @@ pub(crate) use self::unusable::KINDS as UNUSABLE_KINDS;
 use self::looks::Looks;
 use self::notes::Notes;
 use self::objects::{Lost, Objects};
-use self::plan::Work;
+use self::refusals::Refusals;
 use self::retry::{Troubles, Why};
 use self::routes::{Actual, Routes, WANTED_MAX};
 use self::settings::Meaning;
-use self::unusable::{Refusals, Unusable};
-use crate::client::{Retry, RouteError};
+use self::unusable::Unusable;
+use self::work::Work;
+use crate::dataplane::{Retry, RouteError};
 use crate::ids::Moment;
-use crate::netlink::kernel::Request;
+use crate::netlink::model::Request;
 use crate::wire::{Action, Update, Vni};
 
 /// See the module's documentation.

@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use crate::ids::Moment;
-use crate::netlink::kernel::RouteKey;
+use crate::netlink::model::RouteKey;
 
 /// Remarks of one kind that are written out.
 const SHOWN: usize = 3;

@@ -13,7 +13,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::strangers::Strangers;
-use crate::netlink::kernel::{Hop, Object, ObjectBody, Request};
+use crate::netlink::model::{Hop, Object, ObjectBody, Request};
 use crate::wire::IpVersion;
 
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use smallvec::SmallVec;
 use super::notes::Kind;
 use super::retry::Why;
 use super::routes::{Actual, Slot};
+use super::work::Stage;
 use super::{Fib, Link, Look};
 use crate::ids::Moment;
-use crate::netlink::kernel::{Hop, KernelError, Request, Via};
+use crate::netlink::model::{Hop, KernelError, Request, Via};
 use crate::wire::IpVersion;
 
 /// Routes of one round: bounds memory, and how long other work waits.
@@ -30,32 +31,6 @@ const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
 const ENETDOWN: i32 = 100;
-
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Stage {
-    #[default]
-    Objects,
-    Routes,
-    Sweep,
-}
-
-/// A round of requests.
-#[derive(Default, Debug)]
-pub(crate) struct Work {
-    stage: Stage,
-    /// What is under way, and the route or object that each is about.
-    pub(crate) requests: Vec<Request>,
-    about: Vec<u32>,
-    /// Routes that wait for their objects.
-    routes: Vec<Request>,
-    routes_about: Vec<u32>,
-}
-
-impl Work {
-    pub(crate) fn is_idle(&self) -> bool {
-        self.requests.is_empty() && self.routes.is_empty()
-    }
-}
 
 impl Fib {
     /// Makes the next requests. False when all that can be done now is done.

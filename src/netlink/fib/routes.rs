@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 
 use super::settings::Target;
-use crate::netlink::kernel::{Hop, RouteKey, Via};
+use crate::netlink::model::{Hop, RouteKey, Via};
 
 /// Hops that one destination may be announced with. Far more than a route can have; they are looked
 /// through one by one.

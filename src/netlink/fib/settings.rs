@@ -10,7 +10,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use super::unusable::Unusable;
-use crate::netlink::kernel::{Hop, RouteKey, TunnelKind};
+use crate::netlink::model::{Hop, RouteKey, TunnelKind};
 use crate::wire::{IpVersion, NextHopType, Update, Vni};
 
 /// The metric that IPv6 routes get when none is given.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::netlink::kernel::{Object, ObjectBody};
+use crate::netlink::model::{Object, ObjectBody};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]

@@ -10,15 +10,15 @@ use std::net::Ipv6Addr;
 
 use smallvec::SmallVec;
 
-use super::dump::OWN_ADDRESSES;
 use super::encode::IPV6_GATEWAY;
 use super::message::{Attributes, take, text, u16_at, u32_at};
-use super::model::{Abilities, Hop, KernelRoute, Object, ObjectBody, RouteKey, Via};
 use super::uapi::{
     AF_INET, AF_INET6, AF_UNSPEC, DEVCONF_DISABLE_IPV6, IFLA_INET6_CONF, LWTUNNEL_ENCAP_IP6,
     LWTUNNEL_IP6_DST, LWTUNNEL_IP6_ID, NHA_ENCAP, NHA_ENCAP_TYPE, NHA_GROUP, NHA_GROUP_TYPE,
     NHA_ID, NHA_OIF, NHA_OP_FLAGS, RTA_ENCAP, RTA_ENCAP_TYPE, RTA_NH_ID, RTA_PREF, RTNH_F_ONLINK,
 };
+use crate::netlink::model::OWN_ADDRESSES;
+use crate::netlink::model::{Abilities, Hop, KernelRoute, Object, ObjectBody, RouteKey, Via};
 use crate::wire::{Destination, IpVersion};
 
 /// A route of either IP version (`rtmsg`). `None` for other families, for cached clones, and for

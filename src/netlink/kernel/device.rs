@@ -6,12 +6,12 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
 use super::decode::{self, Link};
 use super::message::Attributes;
-use super::model::{Device, TunnelKind};
 use super::requests::Kernel;
 use super::uapi::{
     IFLA_IPTUN_COLLECT_METADATA, IFLA_IPTUN_PROTO, IFLA_VXLAN_COLLECT_METADATA, IFLA_VXLAN_GPE,
     IFLA_VXLAN_UDP_ZERO_CSUM6_RX, RTM_GETLINK,
 };
+use crate::netlink::model::{Device, TunnelKind};
 
 /// The longest name of a device (`IFNAMSIZ` less the NUL).
 const NAME_MAX: usize = 15;

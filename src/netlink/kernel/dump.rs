@@ -14,14 +14,11 @@ use netlink_packet_core::Emitable;
 use super::decode;
 use super::encode::{NexthopMessage, routes_of};
 use super::message::Message;
-use super::model::{KernelRoute, Object, Via};
 use super::requests::Kernel;
 use super::socket::Dump;
 use super::uapi::{RTM_GETNEXTHOP, RTM_GETROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
+use crate::netlink::model::{KernelRoute, OWN_ADDRESSES, Object, Via};
 use crate::wire::{Destination, IpVersion};
-
-/// The table of the addresses that the host takes packets for (`ip -6 route show table local`).
-pub(crate) const OWN_ADDRESSES: u32 = libc::RT_TABLE_LOCAL as u32;
 
 /// How often a list is read that changes meanwhile.
 const TRIES: usize = 5;

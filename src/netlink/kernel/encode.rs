@@ -17,11 +17,11 @@ use netlink_packet_route::route::{
 use rtnetlink::{RouteMessageBuilder, RouteNextHopBuilder};
 
 use super::message::HEADER;
-use super::model::{Hop, KernelError, Object, ObjectBody, Request, RouteKey, Via};
 use super::uapi::{
     AF_INET, AF_INET6, AF_UNSPEC, LWTUNNEL_ENCAP_IP6, NHA_ENCAP, NHA_ENCAP_TYPE, NHA_GROUP, NHA_ID,
     NHA_OIF, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
+use crate::netlink::model::{Hop, KernelError, Object, ObjectBody, Request, RouteKey, Via};
 use crate::wire::IpVersion;
 
 /// The gateway of an IPv6 hop that stands beside others.

@@ -6,7 +6,8 @@
 //!   Event <-- decode <-- monitor <==second socket==== kernel   whatever others change
 //! ```
 //!
-//! * `model`: the values; all that the rest of the program sees.
+//! What is asked and told are values of [`model`](super::model), all that the rest of the program sees.
+//!
 //! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
 //! * `monitor`: [`Monitor`], the socket that listens.
 //! * `filter`: what the kernel need not tell the listener.
@@ -16,6 +17,8 @@
 //! A socket belongs to the network namespace of the thread that opens it. Nothing here remembers
 //! what it installed, tries again, or decides whose route is whose. Nothing that the kernel sends
 //! makes it panic: what can't be understood is skipped.
+//!
+//! Imports: netlink::model, wire.
 
 mod decode;
 mod device;
@@ -23,7 +26,6 @@ mod dump;
 mod encode;
 mod filter;
 mod message;
-mod model;
 mod monitor;
 mod requests;
 mod socket;
@@ -31,10 +33,5 @@ mod socket;
 mod tests;
 mod uapi;
 
-pub(crate) use dump::OWN_ADDRESSES;
-pub(crate) use model::{
-    Abilities, Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
-    TunnelKind, Via,
-};
 pub(crate) use monitor::Monitor;
 pub(crate) use requests::Kernel;

@@ -15,12 +15,12 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket as _, TokioSocket};
 
 use super::message::{Message, Messages};
-use super::model::Event;
 use super::socket::{DATAGRAM, connect, enlarge, is_cut, is_overrun, receive};
 use super::uapi::{
     RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
 use super::{decode, filter};
+use crate::netlink::model::Event;
 
 /// Bytes of events that may wait in the kernel, by its own account of memory.
 const BUFFER: usize = 4 * 1024 * 1024;

@@ -6,8 +6,8 @@
 use std::io;
 
 use super::encode;
-use super::model::{KernelError, Request};
 use super::socket::RequestSocket;
+use crate::netlink::model::{KernelError, Request};
 
 /// Messages of one batch: all of them can be refused without filling the receive buffer.
 const BATCH: usize = 256;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use support::PATIENCE;
 use tokio::runtime::Runtime;
 
-use crate::client::{NetworkClient as _, Route, RouteError};
+use crate::dataplane::{NetworkClient as _, Route, RouteError};
 use crate::netlink::testing::{Namespace, in_namespace};
 use crate::netlink::{Config, Mode, NetlinkClient, Status};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};

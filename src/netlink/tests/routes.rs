@@ -1,7 +1,7 @@
 //! Routes of both families, in both modes.
 
 use super::harness::{Leaf, TABLE, config, inline, leaf, route};
-use crate::client::Retry;
+use crate::dataplane::Retry;
 use crate::netlink::{Config, Mode};
 use crate::wire::Vni;
 

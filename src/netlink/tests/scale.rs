@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::harness::{TABLE, config, leaf, route};
-use crate::client::Route;
+use crate::dataplane::Route;
 use crate::netlink::Config;
-use crate::netlink::kernel::{Kernel, Request, RouteKey};
+use crate::netlink::kernel::Kernel;
+use crate::netlink::model::{Request, RouteKey};
 use crate::wire::{Action, Destination};
 
 const ROUTES: u32 = 100_000;

@@ -5,12 +5,13 @@
 //! commands under `/control/v1/` are added here and only here. `socket` is the file, `commands` what
 //! can be told.
 
+#[cfg(not(unix))]
+mod absent;
 mod commands;
 #[cfg(unix)]
 mod socket;
 #[cfg(not(unix))]
-#[path = "absent.rs"]
-mod socket;
+use absent as socket;
 
 use axum::Router;
 

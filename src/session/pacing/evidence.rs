@@ -18,8 +18,8 @@
 
 use std::collections::VecDeque;
 
-use super::Sight;
 use super::cut::COAX;
+use crate::session::Sight;
 
 /// A window that so many bytes have not made larger has no more room to grow into.
 const SETTLED: u64 = 3 * 1024;

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::harness::{controlled, request, until};
-use crate::sessions::{Client, PATIENCE, route, routes};
+use support::client::{Client, PATIENCE, route, routes};
 
 #[test]
 fn a_reset_ends_that_session_alone() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::harness::{command, controlled, until};
 use crate::process::Process;
-use crate::sessions::{Client, PATIENCE, route, routes};
+use support::client::{Client, PATIENCE, route, routes};
 
 #[test]
 fn what_happens_is_shown_in_order() {

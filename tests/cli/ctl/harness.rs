@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::process::{BINARY, Process};
-use crate::sessions::PATIENCE;
+use support::PATIENCE;
 
 /// A folder that ends with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);

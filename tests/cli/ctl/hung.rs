@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::harness::{Folder, Watch, controlled, ctl, until};
-use crate::sessions::PATIENCE;
+use support::PATIENCE;
 
 /// Each kind of command: a document, a listing, a stream, an order, one that waits.
 const COMMANDS: [&[&str]; 7] = [

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
 use super::harness::{Controlled, Watch, controlled, ctl};
-use crate::sessions::{Client, route};
+use support::client::{Client, route};
 
 /// A socket that hangs up on so many connections when they have asked for something, and leads the
 /// next one to the server.

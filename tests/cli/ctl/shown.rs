@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::harness::{Controlled, command, controlled, ctl, until};
 use crate::process::{BINARY, Process};
-use crate::sessions::{Client, modern_hello, prefix, route, routes};
+use support::client::{Client, modern_hello, prefix, route, routes};
 
 /// Peer 1 announces to VNI 100 and 200, peer 2 subscribes to 100.
 fn scene() -> (Controlled, [Client; 2]) {

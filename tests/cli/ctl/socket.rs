@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use super::harness::{Controlled, Folder, controlled, ctl, until};
 use crate::process::{BINARY, Process, fails, sentence};
-use crate::sessions::Client;
+use support::client::Client;
 
 /// A second server at the socket of another.
 fn second(socket: &str) -> String {

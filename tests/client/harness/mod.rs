@@ -1,7 +1,5 @@
 //! What the scripts are made of.
 
-#[path = "../../common/http.rs"]
-pub(crate) mod ask;
 pub(crate) mod proxy;
 pub(crate) mod server;
 
@@ -10,34 +8,16 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use metalbond::client::{Backoff, Config, Error, Http, MetalBond, PeerState, PeerStatus, Route};
-use metalbond::io::{self, IoChoice};
+use metalbond::io::IoChoice;
 use metalbond::reflector::{self, Reflector, Settings};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
-pub(crate) use support::PATIENCE;
+pub(crate) use support::{PATIENCE, http as ask, on_each_io};
 use tokio::net::TcpListener;
-
-/// Makes two tests of each script: one per I/O back end of the reflector.
-macro_rules! on_each_io {
-    ($($script:ident),* $(,)?) => {$(
-        mod $script {
-            #[test]
-            fn uring() {
-                $crate::harness::run(metalbond::io::IoChoice::Uring, super::$script);
-            }
-
-            #[test]
-            fn epoll() {
-                $crate::harness::run(metalbond::io::IoChoice::Epoll, super::$script);
-            }
-        }
-    )*};
-}
-pub(crate) use on_each_io;
 
 /// Runs a script where that I/O can be had.
 pub(crate) fn run<F: Future<Output = ()>>(io: IoChoice, script: impl FnOnce(IoChoice) -> F) {
-    if let Err(error) = io::choose(io) {
-        support::skip!(error.to_string());
+    if !support::has_io(io) {
+        return;
     }
     alone(script(io));
 }
@@ -45,6 +25,7 @@ pub(crate) fn run<F: Future<Output = ()>>(io: IoChoice, script: impl FnOnce(IoCh
 /// Runs a script that needs no reflector.
 pub(crate) fn alone(script: impl Future<Output = ()>) {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    support::log_to_output();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async { within("the script", script).await });
     runtime.shutdown_timeout(Duration::from_secs(5));

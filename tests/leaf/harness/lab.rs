@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use support::namespace;
+
 use super::shell::{batch, try_ip};
 use super::{PATIENCE, Process, ip, wait_until};
 
@@ -94,18 +96,18 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for leaf in &self.leaves {
-            // Else the kernel would do so, object by object, with the lock of all networking.
-            drop(leaf.withdraw());
-        }
-        let Ok(names) = try_ip("netns list") else { return };
-        for line in names.lines() {
-            // A line may go on with an id.
-            let name = line.split(' ').next().unwrap_or_default();
-            if name.starts_with(&format!("{}-", self.prefix)) {
-                drop(try_ip(&format!("netns delete {name}")));
+        if !namespace::stays() {
+            for leaf in &self.leaves {
+                // Else the kernel would do so, object by object, with the lock of all networking.
+                drop(leaf.withdraw());
             }
         }
+        let Ok(list) = try_ip("netns list") else { return };
+        // A line may go on with an id.
+        let names = list.lines().filter_map(|line| line.split(' ').next());
+        let prefix = format!("{}-", self.prefix);
+        let names: Vec<_> = names.filter(|name| name.starts_with(&prefix)).collect();
+        namespace::end(&names);
     }
 }
 

@@ -11,8 +11,6 @@
 //! comes out of the tunnel is routed to the guest by the main table.
 
 mod lab;
-#[path = "../../common/namespace.rs"]
-mod namespace;
 mod ping;
 mod process;
 mod shell;
@@ -20,11 +18,11 @@ mod shell;
 use std::time::{Duration, Instant};
 
 pub(crate) use lab::{Guest, Lab, Leaf, TUNNEL, binary, table};
-pub(crate) use namespace::at;
 pub(crate) use ping::Flood;
 pub(crate) use process::Process;
 pub(crate) use shell::{ip, shell_words};
 pub(crate) use support::PATIENCE;
+pub(crate) use support::namespace::at;
 
 /// Waits until `is_so`; panics with `what` was expected and the `state` found when it never is.
 pub(crate) fn wait_until(what: &str, state: impl Fn() -> String, is_so: impl Fn() -> bool) {

@@ -99,7 +99,7 @@ fn receive(mut subscriber: Client, vni: u32) -> Vec<Instant> {
         let before = subscriber.updates.len();
         match subscriber.receive(deadline) {
             Received::Message(_) => {}
-            end => panic!("{end:?} instead of the bystander's updates"),
+            end => panic!("{end} instead of the bystander's updates"),
         }
         let now = Instant::now();
         came.extend((before..subscriber.updates.len()).map(|_| now));

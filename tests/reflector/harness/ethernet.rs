@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::namespace::at;
+use support::namespace::{self, at};
+
 use super::{Client, Config, Reflector, Route, routes, start};
 
 /// The address of the reflector's end.
@@ -81,9 +82,7 @@ impl Ethernet {
 
 impl Drop for Ethernet {
     fn drop(&mut self) {
-        for name in [&self.reflector, &self.client] {
-            drop(Command::new("ip").args(["netns", "delete", name]).output());
-        }
+        namespace::end(&[&self.reflector, &self.client]);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-pub(crate) use super::ask::{get, get_json, request};
 use super::{Config, Reflector};
+pub(crate) use support::http::{get, get_json, request};
 
 /// A reflector that answers HTTP, where its peers connect, and where it answers.
 pub(crate) fn start_with_http(config: Config) -> (Reflector, SocketAddr, SocketAddr) {

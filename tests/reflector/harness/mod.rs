@@ -1,58 +1,34 @@
 //! What the tests share: a reflector on each I/O, peers to talk to it, and waiting with a deadline.
 
-#[path = "../../common/http.rs"]
-mod ask;
 pub(crate) mod bystander;
 pub(crate) mod bystanders;
-pub(crate) mod client;
 #[cfg(target_os = "linux")]
 pub(crate) mod ethernet;
 pub(crate) mod flood;
 pub(crate) mod go_client;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
-#[path = "../../common/namespace.rs"]
-mod namespace;
-#[cfg(target_os = "linux")]
 pub(crate) mod process;
-#[path = "../../common/promtool.rs"]
-pub(crate) mod promtool;
 mod standstill;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
-pub(crate) use client::{Client, PATIENCE, Received, Route, prefix, route, routes};
-use metalbond::io::{self, IoChoice};
+use metalbond::io::IoChoice;
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
 pub(crate) use standstill::Standstill;
-
-/// Makes two tests of each script, one for each way to drive sockets.
-macro_rules! on_each_io {
-    ($($script:ident),* $(,)?) => {$(
-        mod $script {
-            #[test]
-            fn uring() {
-                $crate::harness::run(metalbond::io::IoChoice::Uring, super::$script);
-            }
-
-            #[test]
-            fn epoll() {
-                $crate::harness::run(metalbond::io::IoChoice::Epoll, super::$script);
-            }
-        }
-    )*};
-}
-pub(crate) use on_each_io;
+pub(crate) use support::client::{self, Client, PATIENCE, Received, Route, prefix, route, routes};
+pub(crate) use support::{on_each_io, promtool};
 
 /// Runs a script where that I/O can be had.
 pub(crate) fn run(io: IoChoice, script: impl FnOnce(Config)) {
-    if let Err(error) = io::choose(io) {
-        support::skip!(error.to_string());
+    if !support::has_io(io) {
+        return;
     }
+    support::log_to_output_and(standstill::heed);
     script(Config {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: None,

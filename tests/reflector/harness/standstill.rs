@@ -5,12 +5,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, Once};
+use std::sync::{Condvar, Mutex};
 
 use metalbond::wire::Message;
+use tracing::Event;
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::client::{Client, PATIENCE, hello_of};
 
@@ -28,9 +27,7 @@ pub(crate) struct Standstill {
 impl Standstill {
     /// Connects a peer, and returns when the shard that has it stands still.
     pub(crate) fn begin(peers: SocketAddr) -> Self {
-        static LOG: Once = Once::new();
         static BEGUN: AtomicU32 = AtomicU32::new(0);
-        LOG.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
         let node = format!("standstill-{}", BEGUN.fetch_add(1, Ordering::Relaxed));
         NODES.lock().unwrap().push((node.clone(), false));
         let mut client = Client::connect(peers);
@@ -55,30 +52,17 @@ impl Drop for Standstill {
     }
 }
 
-/// A log that is written nowhere.
-struct Log;
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.fields().field("node").is_some()
+/// Stays where the session of a [`Standstill`]'s peer is said to be established. Hears of all that is logged in the
+/// process.
+pub(super) fn heed(event: &Event<'_>) {
+    if event.metadata().fields().field("node").is_none() {
+        return;
     }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line { node: String::new(), is_established: false };
-        event.record(&mut line);
-        if line.is_established {
-            stay(&line.node);
-        }
+    let mut line = Line { node: String::new(), is_established: false };
+    event.record(&mut line);
+    if line.is_established {
+        stay(&line.node);
     }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }
 
 /// Returns at once unless a test wants the shard of this node to stand still.

@@ -1,10 +1,10 @@
 //! Light, dark and narrow. Pictures are left among the build's temporary files, to be looked at.
 
-use super::browser::CONTRAST;
 use super::{Scene, on_page};
 use crate::harness::client::hello_of;
 use crate::harness::http::get_json;
 use crate::harness::{Client, eventually, route, routes};
+use support::browser::CONTRAST;
 
 on_page!(
     it_is_light_or_dark_as_the_system_wants,

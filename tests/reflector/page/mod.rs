@@ -1,7 +1,5 @@
 //! The operator's page, in a real browser.
 
-#[path = "../../common/browser.rs"]
-mod browser;
 mod listings;
 mod looks;
 mod scale;
@@ -10,8 +8,8 @@ mod views;
 use std::net::SocketAddr;
 
 use metalbond::io::IoChoice;
+use support::browser::Browser;
 
-use self::browser::Browser;
 use crate::harness::http::start_with_http;
 use crate::harness::{Config, Reflector, run};
 

@@ -1,8 +1,23 @@
-//! What the tests of all packages share.
+//! What the tests of all packages share: skipping, patience, and the peers, programs and namespaces that test
+//! programs in `tests/` work with.
 //!
-//! It depends on nothing, so that unit tests can use it as well as the programs in `tests/`.
+//! A crate and not a module of each test program: what one of them doesn't use is no dead code.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests, which Cargo takes for a library"
+)]
 
+#[cfg(target_os = "linux")]
+pub mod browser;
+pub mod client;
+mod each_io;
+pub mod http;
+mod log;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 mod programs;
+pub mod promtool;
 mod run;
 mod skip;
 mod summary;
@@ -11,6 +26,8 @@ pub mod vm;
 
 use std::time::Duration;
 
+pub use each_io::has_io;
+pub use log::{log_to_output, log_to_output_and};
 pub use programs::{ip, missing, packages};
 pub use run::Run;
 pub use skip::{Reason, Skip, skipped};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::client::Route;
 use crate::http::asked::{Wrong, destination, optional, parse, required, vni};
-use crate::reflector::inspect::Lookup;
+use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said, and at most.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::model::Model;
 use super::world::{DEVICE, OURS, World, key, route, underlay};
-use crate::client::Retry;
-use crate::netlink::kernel::{Event, Hop, Object, ObjectBody, Request, Via};
+use crate::dataplane::Retry;
+use crate::netlink::model::{Event, Hop, Object, ObjectBody, Request, Via};
 use crate::wire::IpVersion;
 
 const A: &str = "10.0.0.0/24";

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::world::{DEVICE, OURS, STATIC, VNIS, World, key, route};
-use crate::client::Route;
-use crate::netlink::kernel::{Object, ObjectBody, Request, RouteKey, Via};
+use crate::dataplane::Route;
+use crate::netlink::model::{Object, ObjectBody, Request, RouteKey, Via};
 use crate::wire::{Action, NextHop, NextHopType};
 
 const DESTINATIONS: [&str; 6] =

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::model::Model;
 use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, underlay};
-use crate::client::{Retry, Route, RouteError};
+use crate::dataplane::{Retry, Route, RouteError};
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::routes::WANTED_MAX;
 use crate::netlink::fib::settings::Meaning;
-use crate::netlink::kernel::{Hop, Object, ObjectBody, Request, Via};
+use crate::netlink::model::{Hop, Object, ObjectBody, Request, Via};
 use crate::wire::{Action, IpVersion, NextHop, NextHopType};
 
 const A: &str = "10.0.0.0/24";

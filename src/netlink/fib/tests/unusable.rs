@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::world::{World, route, settings, underlay};
-use crate::client::{Retry, Route};
+use crate::dataplane::{Retry, Route};
 use crate::netlink::fib::Kind;
 use crate::netlink::fib::settings::Meaning;
-use crate::netlink::kernel::{Event, OWN_ADDRESSES, RouteKey};
+use crate::netlink::model::{Event, OWN_ADDRESSES, RouteKey};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
 const A: &str = "10.0.0.0/24";

@@ -8,10 +8,10 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use super::model::Model;
-use crate::client::{Route, RouteError};
+use crate::dataplane::{Route, RouteError};
 use crate::ids::Moment;
 use crate::netlink::fib::{Fib, Look, Settings};
-use crate::netlink::kernel::{Event, Hop, ObjectBody, RouteKey, Via};
+use crate::netlink::model::{Event, Hop, ObjectBody, RouteKey, Via};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
 pub(super) const OURS: u8 = 254;

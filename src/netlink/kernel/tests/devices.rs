@@ -4,8 +4,8 @@ use netlink_packet_core::{DefaultNla, Emitable as _};
 
 use super::super::decode::Link;
 use super::super::device::judge;
-use super::super::{Abilities, Device, TunnelKind};
 use super::*;
+use crate::netlink::model::{Abilities, Device, TunnelKind};
 use crate::netlink::testing::in_namespace;
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::Abilities;
-use super::super::{Event, Monitor};
+use super::super::Monitor;
 use super::*;
+use crate::netlink::model::{Abilities, Event};
 use crate::netlink::testing::{Namespace, in_namespace};
 
 /// A monitor beside a request socket, and a runtime in their namespace.

@@ -11,7 +11,10 @@ mod routes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Hop, Kernel, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey, Via};
+use super::Kernel;
+use crate::netlink::model::{
+    Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey, Via,
+};
 use crate::wire::{Destination, IpVersion};
 
 /// The protocol of the leaf in these tests.

@@ -1,6 +1,15 @@
-//! What routes are handed to: the kernel, a hardware table, a test.
+//! What a leaf hands routes to: the kernel, a hardware table, a test.
+//!
+//! The leaf (`client`) calls it, `netlink` is one; neither has to know the other. `route` is a route as both name
+//! it. Applications find all of it in [`crate::client`].
+//!
+//! Imports: wire.
+
+mod route;
 
 use std::fmt;
+
+pub use route::Route;
 
 use crate::wire::{Update, Vni};
 

@@ -3,40 +3,44 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use crate::PATIENCE;
 use serde_json::Value;
-use support::PATIENCE;
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The status line and the headers, in lower case.
+    pub head: String,
+    /// What follows them.
+    pub body: String,
 }
 
 impl Answer {
+    /// The body, which must be JSON and say so.
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// Asks for a page.
-pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
+pub fn get(address: SocketAddr, path: &str) -> Answer {
     request(address, "GET", path)
 }
 
 /// Asks for a page that must be there and be JSON.
 #[track_caller]
-pub(crate) fn get_json(address: SocketAddr, path: &str) -> Value {
+pub fn get_json(address: SocketAddr, path: &str) -> Value {
     let answer = get(address, path);
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer.json()
 }
 
 /// As version 1.0, so that a body ends with its connection.
-pub(crate) fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
+pub fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
     let mut socket = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(socket, "{method} {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();

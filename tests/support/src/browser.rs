@@ -6,16 +6,17 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::PATIENCE;
+use crate::run::build_folder;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-use support::PATIENCE;
 
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
@@ -23,7 +24,7 @@ const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
 
 /// What the texts are that lack the contrast that WCAG asks for; empty, when all have it.
-pub(crate) const CONTRAST: &str = r#"(() => {
+pub const CONTRAST: &str = r#"(() => {
     const parts = (color) => color.match(/[\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
         .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
@@ -47,7 +48,7 @@ pub(crate) const CONTRAST: &str = r#"(() => {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Browser {
+pub struct Browser {
     child: Child,
     profile: PathBuf,
     input: ChildStdin,
@@ -62,9 +63,9 @@ pub(crate) struct Browser {
 impl Browser {
     /// A browser for as long as the first of the two is kept: one at a time, several would only wait
     /// for each other. `None`, and the test is skipped, where there is no Chromium.
-    pub(crate) fn take_turn() -> Option<(MutexGuard<'static, ()>, Self)> {
-        if let Some(missing) = support::missing(&["chromium"]) {
-            support::skip!(missing);
+    pub fn take_turn() -> Option<(MutexGuard<'static, ()>, Self)> {
+        if let Some(missing) = crate::missing(&["chromium"]) {
+            crate::skip!(missing);
         }
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +120,7 @@ impl Browser {
 
     /// Has the browser do something.
     #[track_caller]
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.asked += 1;
         let id = self.asked;
         let mut message = json!({"id": id, "method": method, "params": params});
@@ -163,7 +164,7 @@ impl Browser {
     }
 
     /// Goes to a page of a server, for example `http://[::1]:80` and `/#/peers`, or `about:blank`.
-    pub(crate) fn visit(&mut self, origin: &str, path: &str) {
+    pub fn visit(&mut self, origin: &str, path: &str) {
         origin.clone_into(&mut self.origin);
         // A new document, even when only what follows the # differs.
         self.call("Page.navigate", json!({"url": "about:blank"}));
@@ -173,7 +174,7 @@ impl Browser {
 
     /// The value of an expression in the page.
     #[track_caller]
-    pub(crate) fn eval(&mut self, script: &str) -> Value {
+    pub fn eval(&mut self, script: &str) -> Value {
         let ask = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
         let answer = self.call("Runtime.evaluate", ask);
         assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
@@ -182,7 +183,7 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     #[track_caller]
-    pub(crate) fn until(&mut self, what: &str, script: &str) {
+    pub fn until(&mut self, what: &str, script: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.eval(&format!("Boolean({script})")) != true {
             if Instant::now() > deadline {
@@ -195,14 +196,14 @@ impl Browser {
 
     /// Waits until the page says something.
     #[track_caller]
-    pub(crate) fn until_says(&mut self, text: &str) {
+    pub fn until_says(&mut self, text: &str) {
         let script = format!("document.body.innerText.includes({})", json!(text));
         self.until(&format!("{text:?}"), &script);
     }
 
     /// Waits for an element and clicks in the middle of it.
     #[track_caller]
-    pub(crate) fn click(&mut self, selector: &str) {
+    pub fn click(&mut self, selector: &str) {
         let element = format!("document.querySelector({})", json!(selector));
         self.until(selector, &element);
         let middle = self.eval(&format!(
@@ -217,12 +218,12 @@ impl Browser {
     }
 
     /// Types into whatever has the focus.
-    pub(crate) fn write(&mut self, text: &str) {
+    pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({"text": text}));
     }
 
     /// Presses a key, for example `Enter`.
-    pub(crate) fn press(&mut self, key: &str) {
+    pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
             "Tab" => (9, ""),
@@ -238,36 +239,36 @@ impl Browser {
     }
 
     /// What the system likes: `light` or `dark`.
-    pub(crate) fn prefer(&mut self, scheme: &str) {
+    pub fn prefer(&mut self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
     /// The size of the window in CSS pixels.
-    pub(crate) fn size(&mut self, width: u32, height: u32) {
+    pub fn size(&mut self, width: u32, height: u32) {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics);
     }
 
     /// A PNG of the page in the folder of the build's temporary files, to be looked at.
-    pub(crate) fn picture(&mut self, name: &str) -> PathBuf {
+    pub fn picture(&mut self, name: &str) -> PathBuf {
         let answer = self.call("Page.captureScreenshot", json!({"format": "png"}));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{name}.png"));
+        let path = build_folder().join(format!("page-{name}.png"));
         std::fs::write(&path, base64(answer["data"].as_str().unwrap())).unwrap();
         path
     }
 
     /// The page has asked nobody else for anything, and nothing has gone wrong in it.
     #[track_caller]
-    pub(crate) fn expect_nothing_wrong(&mut self) {
+    pub fn expect_nothing_wrong(&mut self) {
         // Whatever came before this has been noted once it is answered.
         self.eval("1");
         assert!(self.complaints.is_empty(), "{:#?}", self.complaints);
     }
 
     /// What the page has complained of so far, which is forgiven.
-    pub(crate) fn forgive(&mut self) -> Vec<String> {
+    pub fn forgive(&mut self) -> Vec<String> {
         self.eval("1");
         std::mem::take(&mut self.complaints)
     }

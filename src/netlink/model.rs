@@ -1,10 +1,13 @@
-//! What is said to and by the kernel: plain values, no sockets.
+//! What is said to and by the kernel: plain values, no sockets. `fib` decides in these, `kernel` carries them.
 
 use std::net::Ipv6Addr;
 
 use smallvec::SmallVec;
 
 use crate::wire::{Destination, IpVersion};
+
+/// The table of the addresses that the host takes packets for (`ip -6 route show table local`).
+pub(crate) const OWN_ADDRESSES: u32 = 255;
 
 /// Where a packet goes that is encapsulated: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

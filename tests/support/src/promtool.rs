@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 /// Where Prometheus' own checker is installed, it must find nothing. Elsewhere the rest of the test
 /// goes on.
-pub(crate) fn has_no_complaints(metrics: &str) {
-    if let Some(missing) = support::missing(&["promtool"]) {
-        support::skip!(missing);
+pub fn has_no_complaints(metrics: &str) {
+    if let Some(missing) = crate::missing(&["promtool"]) {
+        crate::skip!(missing);
     }
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]);

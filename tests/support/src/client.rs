@@ -4,32 +4,36 @@
 //! never see fails the test. Every wait has a deadline.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Instant;
 
+pub use crate::PATIENCE;
 use metalbond::wire::{
     Action, Capabilities, Destination, Extensions, HEADER_LEN, Hello, Message, NextHop, Update,
     Vni, split,
 };
-pub(crate) use support::PATIENCE;
 
 /// A route, by its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Route {
-    pub(crate) vni: Vni,
-    pub(crate) destination: Destination,
-    pub(crate) next_hop: NextHop,
+pub struct Route {
+    /// Its network.
+    pub vni: Vni,
+    /// The prefix that is reached.
+    pub destination: Destination,
+    /// Through what.
+    pub next_hop: NextHop,
 }
 
 /// Route number `n` of a VNI, reached through underlay address number `hop`.
-pub(crate) fn route(vni: u32, n: u32, hop: u16) -> Route {
+pub fn route(vni: u32, n: u32, hop: u16) -> Route {
     let [_, b, c, d] = n.to_be_bytes();
     prefix(vni, IpAddr::from([10, b, c, d]), 32, hop)
 }
 
 /// The route of any prefix.
-pub(crate) fn prefix(vni: u32, address: IpAddr, length: u8, hop: u16) -> Route {
+pub fn prefix(vni: u32, address: IpAddr, length: u8, hop: u16) -> Route {
     let address_of_hop = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, hop);
     Route {
         vni: Vni(vni),
@@ -39,18 +43,18 @@ pub(crate) fn prefix(vni: u32, address: IpAddr, length: u8, hop: u16) -> Route {
 }
 
 /// The routes with these numbers.
-pub(crate) fn routes(vni: u32, numbers: std::ops::Range<u32>, hop: u16) -> Vec<Route> {
+pub fn routes(vni: u32, numbers: std::ops::Range<u32>, hop: u16) -> Vec<Route> {
     numbers.map(|n| route(vni, n, hop)).collect()
 }
 
 /// The message that announces or withdraws a route.
-pub(crate) fn update(action: Action, route: &Route) -> Message {
+pub fn update(action: Action, route: &Route) -> Message {
     let Route { vni, destination, next_hop } = *route;
     Message::Update(Update { action, vni, destination, next_hop })
 }
 
 /// The frames of some messages in a row.
-pub(crate) fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u8> {
+pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {
         message.encode_into(&mut bytes);
@@ -59,63 +63,77 @@ pub(crate) fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec
 }
 
 /// The frames that announce routes.
-pub(crate) fn announcements(routes: &[Route]) -> Vec<u8> {
+pub fn announcements(routes: &[Route]) -> Vec<u8> {
     let messages: Vec<_> = routes.iter().map(|route| update(Action::Add, route)).collect();
     encode(&messages)
 }
 
 /// The HELLO of a peer of this implementation.
-pub(crate) fn modern_hello() -> Hello {
+pub fn modern_hello() -> Hello {
     let extensions = Some(Extensions::new(Capabilities::OURS, "test", "test-node"));
     Hello { keepalive_interval: 60, is_server: false, extensions }
 }
 
 /// The HELLO of a node.
-pub(crate) fn hello_of(node: &str) -> Hello {
+pub fn hello_of(node: &str) -> Hello {
     let extensions = Some(Extensions::new(Capabilities::OURS, "test/1.0", node));
     Hello { extensions, ..modern_hello() }
 }
 
 /// The HELLO of a deployed peer.
-pub(crate) fn plain_hello() -> Hello {
+pub fn plain_hello() -> Hello {
     Hello { extensions: None, ..modern_hello() }
 }
 
 /// What a wait brought.
 #[derive(PartialEq, Debug)]
-pub(crate) enum Received {
+pub enum Received {
+    /// The next message.
     Message(Message),
-    Closed,
+    /// The end of the connection: `None` for an end of stream, else the socket's error.
+    Closed(Option<ErrorKind>),
+    /// The deadline.
     Nothing,
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => write!(f, "{message:?}"),
+            Self::Closed(None) => f.write_str("the reflector closed the connection"),
+            Self::Closed(Some(error)) => write!(f, "the connection ended: {error}"),
+            Self::Nothing => write!(f, "nothing for {PATIENCE:?}"),
+        }
+    }
 }
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     socket: TcpStream,
     received: Vec<u8>,
     split_at: usize,
     speaks: Hello,
     /// The reflector's HELLO.
-    pub(crate) hello: Option<Hello>,
+    pub hello: Option<Hello>,
     /// KEEPALIVEs received.
-    pub(crate) keepalives: usize,
+    pub keepalives: usize,
     /// What it was told to exist.
-    pub(crate) view: HashSet<Route>,
+    pub view: HashSet<Route>,
     /// Every update, in order.
-    pub(crate) updates: Vec<Update>,
+    pub updates: Vec<Update>,
     /// The END_OF_TABLEs, in order.
-    pub(crate) ended: Vec<Vni>,
+    pub ended: Vec<Vni>,
 }
 
 impl Client {
     /// A connection on which nothing has been said.
-    pub(crate) fn connect(address: SocketAddr) -> Self {
+    pub fn connect(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
     }
 
     /// The same with a small receive buffer.
-    pub(crate) fn connect_narrow(address: SocketAddr, buffer: usize) -> Self {
+    pub fn connect_narrow(address: SocketAddr, buffer: usize) -> Self {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(buffer).unwrap();
@@ -124,12 +142,12 @@ impl Client {
     }
 
     /// A session with everything this implementation knows.
-    pub(crate) fn establish(address: SocketAddr) -> Self {
+    pub fn establish(address: SocketAddr) -> Self {
         Self::connect(address).shake_hands(modern_hello())
     }
 
     /// A session without extensions.
-    pub(crate) fn establish_plain(address: SocketAddr) -> Self {
+    pub fn establish_plain(address: SocketAddr) -> Self {
         Self::connect(address).shake_hands(plain_hello())
     }
 
@@ -150,7 +168,7 @@ impl Client {
     }
 
     /// Goes through the handshake step by step.
-    pub(crate) fn shake_hands(mut self, hello: Hello) -> Self {
+    pub fn shake_hands(mut self, hello: Hello) -> Self {
         self.say_hello(hello);
         self.until("HELLO", |client| client.hello.is_some());
         self.send(&Message::Keepalive);
@@ -159,7 +177,7 @@ impl Client {
     }
 
     /// Goes through the handshake, unless the reflector ends the connection instead.
-    pub(crate) fn try_to_shake_hands(&mut self) -> bool {
+    pub fn try_to_shake_hands(&mut self) -> bool {
         let hello = modern_hello();
         self.speaks = hello.clone();
         self.write_anyway(&encode(&[Message::Hello(hello), Message::Keepalive]));
@@ -173,88 +191,97 @@ impl Client {
     }
 
     /// Says HELLO, and holds the answers to what it says.
-    pub(crate) fn say_hello(&mut self, hello: Hello) {
+    pub fn say_hello(&mut self, hello: Hello) {
         self.speaks = hello.clone();
         self.send(&Message::Hello(hello));
     }
 
     /// What the HELLO said, for a session whose bytes the test wrote itself.
-    pub(crate) fn spoke(&mut self, hello: Hello) {
+    pub fn spoke(&mut self, hello: Hello) {
         self.speaks = hello;
     }
 
-    pub(crate) fn send(&mut self, message: &Message) {
+    /// Sends a message.
+    pub fn send(&mut self, message: &Message) {
         self.write(&encode([message]));
     }
 
     /// Writes any bytes at once.
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
+    pub fn write(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();
     }
 
     /// Writes any bytes to a reflector that may have closed already.
-    pub(crate) fn write_anyway(&mut self, bytes: &[u8]) {
+    pub fn write_anyway(&mut self, bytes: &[u8]) {
         drop(self.socket.write_all(bytes));
     }
 
     /// Its end of the connection.
-    pub(crate) fn local_addr(&self) -> SocketAddr {
+    pub fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()
     }
 
     /// Says that it has nothing more to say.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
-    pub(crate) fn announce(&mut self, route: &Route) {
+    /// Announces a route.
+    pub fn announce(&mut self, route: &Route) {
         self.send(&update(Action::Add, route));
     }
 
-    pub(crate) fn withdraw(&mut self, route: &Route) {
+    /// Withdraws a route.
+    pub fn withdraw(&mut self, route: &Route) {
         self.send(&update(Action::Remove, route));
     }
 
-    pub(crate) fn announce_all(&mut self, routes: &[Route]) {
+    /// Announces routes, in one write.
+    pub fn announce_all(&mut self, routes: &[Route]) {
         self.write(&announcements(routes));
     }
 
-    pub(crate) fn withdraw_all(&mut self, routes: &[Route]) {
+    /// Withdraws routes, in one write.
+    pub fn withdraw_all(&mut self, routes: &[Route]) {
         let messages: Vec<_> = routes.iter().map(|route| update(Action::Remove, route)).collect();
         self.write(&encode(&messages));
     }
 
-    pub(crate) fn subscribe(&mut self, vni: u32) {
+    /// Subscribes to a VNI.
+    pub fn subscribe(&mut self, vni: u32) {
         self.send(&Message::Subscribe(Vni(vni)));
     }
 
-    pub(crate) fn unsubscribe(&mut self, vni: u32) {
+    /// Ends the subscription to a VNI.
+    pub fn unsubscribe(&mut self, vni: u32) {
         self.send(&Message::Unsubscribe(Vni(vni)));
     }
 
     /// Says KEEPALIVE and waits for the answer.
-    pub(crate) fn keepalive(&mut self) {
+    pub fn keepalive(&mut self) {
         let answered = self.keepalives + 1;
         self.send(&Message::Keepalive);
         self.until("an answer to KEEPALIVE", |client| client.keepalives >= answered);
     }
 
     /// Receives until it knows exactly these routes.
-    pub(crate) fn expect_view<'a>(&mut self, routes: impl IntoIterator<Item = &'a Route>) {
+    pub fn expect_view<'a>(&mut self, routes: impl IntoIterator<Item = &'a Route>) {
         let expected: HashSet<Route> = routes.into_iter().copied().collect();
         let deadline = Instant::now() + PATIENCE;
         while self.view != expected {
             match self.receive(deadline) {
                 Received::Message(_) => {}
                 end => {
+                    let first =
+                        |routes: &[&Route]| format!("{:?}..", &routes[..routes.len().min(3)]);
                     let missing: Vec<_> = expected.difference(&self.view).collect();
                     let extra: Vec<_> = self.view.difference(&expected).collect();
                     panic!(
-                        "{end:?} with {} routes missing ({:?}..) and {} too many ({:?}..)",
+                        "{end} with {} routes missing ({}) and {} too many ({})",
                         missing.len(),
-                        missing.iter().take(3),
+                        first(&missing),
                         extra.len(),
-                        extra.iter().take(3)
+                        first(&extra)
                     );
                 }
             }
@@ -262,35 +289,35 @@ impl Client {
     }
 
     /// Receives until the dump of a VNI has ended.
-    pub(crate) fn expect_end_of_table(&mut self, vni: u32) {
+    pub fn expect_end_of_table(&mut self, vni: u32) {
         self.until("END_OF_TABLE", |client| client.ended.contains(&Vni(vni)));
     }
 
     /// Receives until the reflector ends the session.
-    pub(crate) fn expect_closed(&mut self) {
+    pub fn expect_closed(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.receive(deadline) {
                 Received::Message(_) => {}
-                Received::Closed => return,
+                Received::Closed(_) => return,
                 Received::Nothing => panic!("the session was not closed"),
             }
         }
     }
 
     /// Receives until something is so.
-    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             match self.receive(deadline) {
                 Received::Message(_) => {}
-                end => panic!("{end:?} while waiting for {what}"),
+                end => panic!("{end} while waiting for {what}"),
             }
         }
     }
 
     /// The next message, which has been taken in.
-    pub(crate) fn receive(&mut self, deadline: Instant) -> Received {
+    pub fn receive(&mut self, deadline: Instant) -> Received {
         loop {
             if let Some(frame) = split(&self.received[self.split_at..]).unwrap() {
                 self.split_at += frame.len();
@@ -309,13 +336,15 @@ impl Client {
             match self.socket.read(&mut buffer) {
                 Ok(0) => {
                     assert!(self.received.is_empty(), "closed inside a message");
-                    return Received::Closed;
+                    return Received::Closed(None);
                 }
                 Ok(n) => self.received.extend_from_slice(&buffer[..n]),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => return Received::Nothing,
                     ErrorKind::Interrupted => {}
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => return Received::Closed,
+                    kind @ (ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                        return Received::Closed(Some(kind));
+                    }
                     kind => panic!("cannot read: {kind}"),
                 },
             }
@@ -358,7 +387,7 @@ impl Client {
 }
 
 /// A frame with any type and payload.
-pub(crate) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = Vec::with_capacity(HEADER_LEN + payload.len());
     frame.extend_from_slice(&[1, length[0], length[1], kind]);

@@ -1,0 +1,95 @@
+//! The command line: the commands, and the way to each.
+
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::common::Common;
+#[cfg(feature = "peers")]
+use crate::rustbond;
+use crate::scenarios::Scenarios;
+use crate::{compare, live, repeater, report, run};
+
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Scenario(Scenarios),
+    /// One scenario against several servers in turn
+    Compare(compare::Options),
+    /// All workloads that the reflector's cost is judged by, against the repeater and an older reflector
+    Suite(compare::suite::Options),
+    /// The server of --spawn repeater
+    #[command(hide = true)]
+    Repeater(repeater::Options),
+    /// The server of --spawn rustbond
+    #[cfg(feature = "peers")]
+    #[command(hide = true)]
+    Rustbond(rustbond::Options),
+}
+
+/// Runs the command; failure also means that something was not delivered as it should.
+pub(crate) fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let Cli { mut common, command } = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    common.parameters = parameters(&matches);
+    let names_spawn = matches.value_source("spawn") == Some(ValueSource::CommandLine);
+    let result =
+        report::check_files(&common).and_then(|()| dispatch(&common, &command, names_spawn));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            live::say(&format!("loadgen: {message}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(common: &Common, command: &Command, names_spawn: bool) -> Result<(), String> {
+    match command {
+        Command::Scenario(scenarios) => {
+            report::tell(&run::run(common, scenarios.chosen())?, common)
+        }
+        Command::Compare(_) if names_spawn => {
+            Err("compare takes servers by --against, not by --spawn".into())
+        }
+        Command::Suite(_) if names_spawn => {
+            Err("suite takes reflectors by --binary and --old, not by --spawn".into())
+        }
+        Command::Compare(options) => compare::run(common, options),
+        Command::Suite(options) => compare::suite::run(common, options),
+        Command::Repeater(options) => {
+            repeater::run(options).map_err(|error| format!("repeater: {error}"))
+        }
+        #[cfg(feature = "peers")]
+        Command::Rustbond(options) => {
+            rustbond::run(options).map_err(|error| format!("rustbond: {error}"))
+        }
+    }
+}
+
+/// All flags of the scenario with their values, given or not, by their long names.
+fn parameters(matches: &ArgMatches) -> Vec<(String, String)> {
+    let mut cli = Cli::command();
+    cli.build(); // flags for all scenarios become flags of each
+    let Some((name, matches)) = matches.subcommand() else { return Vec::new() };
+    let Some(scenario) = cli.find_subcommand(name) else { return Vec::new() };
+    let value = |flag: &clap::Arg| {
+        let values = matches.try_get_raw(flag.get_id().as_str()).ok()??;
+        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        Some((flag.get_long()?.to_owned(), values.join(" ")))
+    };
+    scenario.get_arguments().filter_map(value).collect()
+}

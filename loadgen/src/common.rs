@@ -1,0 +1,90 @@
+//! The flags that all commands share: the server, and where the output goes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// What every scenario needs.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Server and output")]
+pub(crate) struct Common {
+    /// A server that runs already, here or elsewhere
+    #[arg(long, global = true, value_name = "ADDR:PORT", conflicts_with = "spawn")]
+    pub(crate) target: Option<SocketAddr>,
+
+    /// The process that --target is: without it, CPU time and memory of the server are not told
+    #[arg(long, global = true, requires = "target")]
+    pub(crate) pid: Option<u32>,
+
+    /// A server to start, and to stop at the end
+    #[arg(long, global = true, value_enum, default_value = "reflector")]
+    pub(crate) spawn: Spawn,
+
+    /// The reflector to start [default: metalbond beside loadgen]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) binary: Option<PathBuf>,
+
+    /// One more argument for the started server; may be repeated
+    #[arg(long = "server-arg", global = true, value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) server_args: Vec<String>,
+
+    /// Threads that receive
+    #[arg(long, global = true, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+
+    /// Seconds between the KEEPALIVEs of a session
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) keepalive: u32,
+
+    /// Give up when subscribers have not got what they should after so many seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) timeout: u64,
+
+    /// Write the figures to a file too
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write a page for browsers, with plots
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Show the log of the started server
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// All flags of the scenario and their values, for the report
+    #[arg(skip)]
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+impl Common {
+    /// How long to wait for subscribers.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    /// # Errors
+    /// One sentence, when the server is known to hold no table.
+    pub(crate) fn needs_table(&self) -> Result<(), String> {
+        if self.target.is_none() && self.spawn == Spawn::Repeater {
+            return Err("the repeater holds no table: choose another scenario".into());
+        }
+        Ok(())
+    }
+}
+
+/// What can be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Spawn {
+    /// `metalbond server`
+    Reflector,
+    /// Repeats bytes with no routing: the limit of what a server can do
+    Repeater,
+    /// The server of the crate rustbond (needs the feature peers)
+    Rustbond,
+}

@@ -1,0 +1,76 @@
+//! What a peer task is, between its sessions and in them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::client::clock::Clock;
+use crate::client::core::Slot;
+use crate::client::messages::{Event, Order, PeerEvent};
+use crate::client::{Config, SessionError};
+use crate::session::Skipped;
+
+/// What a peer task is started with.
+#[derive(Debug)]
+pub(in crate::client) struct Peer {
+    pub(in crate::client) slot: Slot,
+    pub(in crate::client) serial: u64,
+    /// HOST:PORT; the name is resolved at each attempt.
+    pub(in crate::client) address: String,
+    /// Where to connect from.
+    pub(in crate::client) local: Option<IpAddr>,
+    pub(in crate::client) config: Config,
+    pub(in crate::client) clock: Clock,
+    pub(in crate::client) events: mpsc::Sender<Event>,
+    pub(in crate::client) orders: mpsc::UnboundedReceiver<Order>,
+    /// When the session that is under way, or was last, became established.
+    pub(in crate::client) established: Option<Instant>,
+    /// Why messages of this server were skipped, as far as the log says so.
+    pub(in crate::client) skipped: BTreeSet<&'static str>,
+}
+
+/// Why a session, or the whole task, is over.
+#[derive(Debug)]
+pub(super) enum End {
+    Session(SessionError),
+    /// Connect again without a pause.
+    Reset(SessionError),
+    Task,
+}
+
+impl From<SessionError> for End {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Peer {
+    /// Tells the actor; `Err` when it is gone.
+    pub(super) async fn tell(&self, event: PeerEvent) -> Result<(), End> {
+        let (slot, serial) = (self.slot, self.serial);
+        let sent = self.events.send(Event::Peer { slot, serial, event }).await;
+        sent.map_err(|_| End::Task)
+    }
+
+    /// A message of the server's was skipped. It is likely to send the same in each session, so the log
+    /// has each reason once.
+    pub(super) fn skipped(&mut self, skipped: Skipped) {
+        let reason = skipped.name();
+        if self.skipped.insert(reason) {
+            warn!(
+                peer = self.address,
+                reason,
+                "skipped a message that makes no sense ({skipped}); further ones are only counted"
+            );
+        }
+    }
+
+    /// A session is established with this node.
+    pub(super) fn established(&mut self, node: &str) {
+        self.established = Some(Instant::now());
+        info!(peer = self.address, node, "session established");
+    }
+}

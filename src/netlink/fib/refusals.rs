@@ -1,0 +1,87 @@
+//! Routes that are announced and can't be installed, because of where they lead.
+//!
+//! State: how many there are by why, the host's own underlay addresses, and the hops that wait until
+//! an address is no longer one of them. Each reason is told once in the log, whatever comes and goes:
+//! who announces such a route may do so a thousand times a second.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::settings::Target;
+use super::unusable::{KINDS, Unusable};
+use crate::netlink::model::RouteKey;
+use crate::wire::Destination;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    counts: [usize; KINDS],
+    told: [bool; KINDS],
+    pub(super) own: Networks,
+    /// Hops that lead to this host, and how many routes announce each.
+    pub(super) held: BTreeMap<(RouteKey, Target), u32>,
+}
+
+impl Refusals {
+    /// Routes that can't be installed now, by why.
+    pub(crate) fn counts(&self) -> [(&'static str, usize); KINDS] {
+        let mut counts = self.counts.iter();
+        Unusable::ALL.map(|why| (why.name(), counts.next().copied().unwrap_or(0)))
+    }
+
+    /// One route fewer; what was never counted is none.
+    pub(super) fn withdrawn(&mut self, why: Unusable) {
+        let count = &mut self.counts[why.index()];
+        *count = count.saturating_sub(1);
+    }
+
+    /// A hop is announced by one route more; whether it leads to this host.
+    pub(crate) fn hold(&mut self, key: RouteKey, target: Target) -> bool {
+        let own = self.own.contains(target.underlay);
+        if own {
+            *self.held.entry((key, target)).or_insert(0) += 1;
+        }
+        own
+    }
+
+    /// A hop is announced by one route fewer; whether it was one that leads to this host.
+    pub(crate) fn let_go(&mut self, key: RouteKey, target: Target) -> bool {
+        let Some(routes) = self.held.get_mut(&(key, target)) else { return false };
+        *routes -= 1;
+        if *routes == 0 {
+            self.held.remove(&(key, target));
+        }
+        true
+    }
+
+    /// So many routes more; whether the log has yet to name this reason.
+    pub(super) fn add(&mut self, why: Unusable, routes: usize) -> bool {
+        self.counts[why.index()] += routes;
+        !std::mem::replace(&mut self.told[why.index()], true)
+    }
+}
+
+/// A set of IPv6 prefixes.
+#[derive(PartialEq, Eq, Default, Debug)]
+pub(super) struct Networks {
+    /// By length: there are few lengths, and any number of addresses of one.
+    by_length: BTreeMap<u8, BTreeSet<Destination>>,
+}
+
+impl Networks {
+    pub(super) fn new(networks: Vec<Destination>) -> Self {
+        let mut this = Self::default();
+        for network in networks {
+            let length = network.prefix_len();
+            this.by_length.entry(length).or_default().insert(network.network());
+        }
+        this
+    }
+
+    pub(super) fn contains(&self, address: Ipv6Addr) -> bool {
+        self.by_length.iter().any(|(&length, networks)| {
+            let within = Destination::new(IpAddr::V6(address), length);
+            within.is_ok_and(|within| networks.contains(&within.network()))
+        })
+    }
+}
