@@ -11,7 +11,7 @@
 //! A batch is also refused when it changes a destination that an unsent batch changed before: the
 //! two must reach the peer as one, withdrawals first, which is what a cursor does.
 //!
-//! Imports: ids, session, table, wire.
+//! Imports: ids, portable, session, table, wire.
 
 mod buffer;
 mod portable;

@@ -10,7 +10,7 @@
 //! and [`Defect`], which says what is wrong with a snapshot. What a snapshot says is checked before it is
 //! believed: it may come from another version of this program, and may be cut short.
 //!
-//! Imports: ids, wire.
+//! Imports: ids.
 
 mod stream;
 

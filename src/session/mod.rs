@@ -1,6 +1,6 @@
 //! One peer's session as the protocol sees it: handshake, keepalives, and why it ends. Pure.
 //!
-//! Imports: ids, wire.
+//! Imports: ids, portable, wire.
 
 mod close;
 mod liveness;

@@ -22,7 +22,7 @@
 //!
 //! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
 //!
-//! Imports: ids, outbox, session, table, wire.
+//! Imports: ids, outbox, portable, session, table, wire.
 
 mod config;
 pub(crate) mod connections;

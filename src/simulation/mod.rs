@@ -18,7 +18,7 @@
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.
 //! `checks` says what must hold otherwise.
 //!
-//! Imports: ids, outbox, session, shard, table, wire.
+//! Imports: ids, outbox, portable, session, shard, table, wire.
 
 mod actions;
 mod checks;

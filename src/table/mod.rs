@@ -15,7 +15,7 @@
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 //!
-//! Imports: ids, wire.
+//! Imports: ids, portable, wire.
 
 mod ages;
 mod announcers;
