@@ -17,3 +17,4 @@ mod page;
 mod quiet;
 mod scale;
 mod semantics;
+mod under_flood;

@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metalbond::wire::{
     Action, Capabilities, Destination, Extensions, HEADER_LEN, Hello, Message, NextHop, Update,
     Vni, split,
 };
+use socket2::SockRef;
 pub(crate) use support::PATIENCE;
 
 /// A route, by its identity.
@@ -205,6 +206,11 @@ impl Client {
     /// Says that it has nothing more to say.
     pub(crate) fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Ends the connection as the kernel of a program that was killed may: by a reset.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     pub(crate) fn announce(&mut self, route: &Route) {

@@ -17,6 +17,8 @@ mod namespace;
 pub(crate) mod process;
 #[path = "../../common/promtool.rs"]
 pub(crate) mod promtool;
+pub(crate) mod runs;
+mod shards;
 mod standstill;
 
 use std::net::{Ipv6Addr, SocketAddr};
@@ -28,6 +30,7 @@ use metalbond::io::{self, IoChoice};
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
+pub(crate) use shards::{establish_on, vnis_by_shard};
 pub(crate) use standstill::Standstill;
 
 /// Makes two tests of each script, one for each way to drive sockets.
