@@ -13,6 +13,8 @@ mod inspect;
 mod limits;
 mod moves;
 #[cfg(target_os = "linux")]
+mod orders;
+#[cfg(target_os = "linux")]
 mod page;
 mod quiet;
 mod scale;
