@@ -1,14 +1,15 @@
 //! What must not wait while others send as fast as they can: a dead leaf's routes go, a new subscriber has its
 //! table.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::harness::bystander::alone;
 use crate::harness::flood::Flood;
 use crate::harness::runs::{RUNS, Runs};
 use crate::harness::{
-    Client, Config, Reflector, counters, establish_on, eventually, on_each_io, peers_by_shard,
-    routes, start, vnis_by_shard,
+    Client, Config, Reflector, counters, establish_on, eventually, on_each_io, routes, shard_of,
+    start, vnis_by_shard,
 };
 
 on_each_io!(
@@ -33,7 +34,9 @@ struct Scene {
     table: u32,
     floods: Vec<u32>,
     watcher: Client,
-    _publisher: Client,
+    /// The table's publisher, and others that say nothing.
+    idle: Vec<Client>,
+    flooders: Vec<SocketAddr>,
 }
 
 /// What took how long in one run.
@@ -60,31 +63,31 @@ impl Scene {
         watcher.unsubscribe(table);
         watcher.keepalive();
         watcher.view.clear();
-        Self { reflector, leaves, table, floods, watcher, _publisher: publisher }
+        let (idle, flooders) = (vec![publisher], Vec::new());
+        Self { reflector, leaves, table, floods, watcher, idle, flooders }
     }
 
-    /// Floods the last shard.
-    fn flood(&self) -> Flood {
-        // Connections go to the shard with the fewest.
-        let shift = [(); 2 * FLOODERS].map(|()| establish_on(&self.reflector, 0));
-        self.wait_for(2 + shift.len(), 0);
-        let vnis = self.floods.iter().cycle().take(FLOODERS);
-        let flood = Flood::start(self.reflector.listen_addr(), vnis.copied());
-        drop(shift);
-        self.wait_for(2, FLOODERS);
-        eventually("more updates than any queue holds", || {
-            counters(&self.reflector).total.received.adds > 20_000
-        });
+    /// Floods the last shard, and returns when more has been said than any queue holds.
+    fn flood(&mut self) -> Flood {
+        let last = counters(&self.reflector).shards.len() - 1;
+        let vnis = self.floods.iter().copied().cycle();
+        let flooders: Vec<_> = vnis
+            .take(FLOODERS)
+            .map(|vni| {
+                // As many are on the other shard, so that the balancer leaves all where they are.
+                self.idle.push(establish_on(&self.reflector, 0));
+                (establish_on(&self.reflector, u16::try_from(last).unwrap()), vni)
+            })
+            .collect();
+        self.flooders = flooders.iter().map(|(client, _)| client.local_addr()).collect();
+        let flood = Flood::over(flooders);
+        eventually("a flood", || counters(&self.reflector).total.received.adds > 20_000);
         flood
     }
 
-    /// Waits until so many peers are on the first shard, and on the last one.
-    fn wait_for(&self, others: usize, flooders: usize) {
-        eventually("all peers on their shards", || match peers_by_shard(&self.reflector)[..] {
-            [first, last] => first == others as u64 && last == flooders as u64,
-            [all] => all == (others + flooders) as u64,
-            _ => false,
-        });
+    /// The shards that serve the flooders.
+    fn flooded(&self) -> Vec<u16> {
+        self.flooders.iter().map(|flooder| shard_of(&self.reflector, *flooder)).collect()
     }
 
     fn run(&mut self) -> Took {
@@ -122,12 +125,14 @@ fn in_a_flood(config: &Config) {
     let _alone = alone();
     let [mut attacked, mut control] = [(); 2].map(|()| Scene::new(config));
     let flood = attacked.flood();
+    let flooded = attacked.flooded();
     let took = [(); RUNS].map(|()| {
         std::thread::scope(|scope| {
             let beside = scope.spawn(|| control.run());
             (attacked.run(), beside.join().unwrap())
         })
     });
+    assert_eq!(attacked.flooded(), flooded, "no flooder has moved");
     drop(flood);
     let runs =
         |of: fn(Took) -> Duration| took.map(|(attacked, control)| (of(attacked), of(control)));

@@ -198,6 +198,11 @@ impl Client {
         drop(self.socket.write_all(bytes));
     }
 
+    /// The connection, for a test that goes on by itself.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     /// Its end of the connection.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()

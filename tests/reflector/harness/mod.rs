@@ -30,7 +30,7 @@ use metalbond::io::{self, IoChoice};
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
-pub(crate) use shards::{establish_on, vnis_by_shard};
+pub(crate) use shards::{establish_on, shard_of, vnis_by_shard};
 pub(crate) use standstill::Standstill;
 
 /// Makes two tests of each script, one for each way to drive sockets.

@@ -1,5 +1,7 @@
 //! Where things are: which shard owns a VNI, and which one has a client.
 
+use std::net::SocketAddr;
+
 use metalbond::reflector::Reflector;
 use metalbond::reflector::inspect::Cursor;
 
@@ -20,9 +22,9 @@ pub(crate) fn vnis_by_shard(reflector: &Reflector) -> [Vec<u32>; 2] {
     [of(0), of(1)]
 }
 
-/// The shard that serves a client.
-pub(crate) fn shard_of(reflector: &Reflector, client: &Client) -> u16 {
-    let peers = ask(reflector.inspector().find_peer(&client.local_addr().to_string())).unwrap();
+/// The shard that serves a client with this address.
+pub(crate) fn shard_of(reflector: &Reflector, client: SocketAddr) -> u16 {
+    let peers = ask(reflector.inspector().find_peer(&client.to_string())).unwrap();
     peers[0].shard.0
 }
 
@@ -31,7 +33,7 @@ pub(crate) fn establish_on(reflector: &Reflector, shard: u16) -> Client {
     let mut others = Vec::new();
     loop {
         let client = Client::establish(reflector.listen_addr());
-        if shard_of(reflector, &client) == shard {
+        if shard_of(reflector, client.local_addr()) == shard {
             return client;
         }
         others.push(client);
