@@ -87,4 +87,32 @@ mod tests {
         let error = listener.accept().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
+
+    /// One more than the length of the queue, as Linux counts.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn so_many_wait_to_be_accepted_and_then_clients_try_again() {
+        use std::time::Duration;
+
+        crate::io::raise_nofile().unwrap();
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let most = BACKLOG.min(most.trim().parse().unwrap());
+        let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let clients: Vec<_> = (0..=most).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        let soon = Duration::from_millis(200);
+        let error = TcpStream::connect_timeout(&addr, soon).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let (begins, begun) = std::sync::mpsc::channel();
+        let late = std::thread::spawn(move || {
+            begins.send(()).unwrap();
+            TcpStream::connect(addr)
+        });
+        begun.recv().unwrap();
+        for _ in &clients {
+            listener.accept().unwrap();
+        }
+        // Its kernel asks again after a second.
+        late.join().unwrap().unwrap();
+    }
 }

@@ -155,3 +155,66 @@ impl Port {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Moment, PeerId};
+    use crate::table::Origin;
+    use crate::wire::Vni;
+
+    type Requests = Vec<Request>;
+
+    /// Both ends of what two shards send to a third.
+    fn lane() -> (Vec<Outlet<Requests>>, Inlet<Parcel<Requests>>) {
+        let (outlets, mut inlets) = lanes(3, REQUESTS_UNDER_WAY);
+        let outlets = outlets.into_iter().take(2).map(|mut to| to.remove(2)).collect();
+        (outlets, inlets.remove(2))
+    }
+
+    fn parcel(cost: usize) -> Requests {
+        let origin = Origin { peer: PeerId(1), shard: ShardId(0), is_server: false };
+        let vni = Vni(1);
+        let subscribe = || Request::Subscribe { origin, vni, received: Moment(0) };
+        (0..cost).map(|_| subscribe()).collect()
+    }
+
+    /// How many parcels a sender can send.
+    fn fill(outlet: &Outlet<Requests>, cost: usize) -> usize {
+        let mut sent = 0;
+        loop {
+            let mut is_sent = false;
+            let content = || {
+                is_sent = true;
+                Some(parcel(cost))
+            };
+            outlet.send(content, |requests| requests.iter().map(Request::cost).sum());
+            if !is_sent {
+                return sent;
+            }
+            sent += 1;
+        }
+    }
+
+    #[test]
+    fn a_sender_has_16_parcels_under_way_and_takes_no_place_of_another() {
+        let (outlets, mut inlet) = lane();
+        assert_eq!(fill(&outlets[0], 1), 16);
+        assert_eq!(fill(&outlets[1], 1), 16);
+        for _ in 0..3 {
+            inlet.take().expect("a parcel").open();
+        }
+        assert_eq!((fill(&outlets[0], 1), fill(&outlets[1], 1)), (3, 0));
+    }
+
+    #[test]
+    fn a_sender_has_4096_updates_under_way_and_what_the_last_parcel_adds() {
+        let (outlets, mut inlet) = lane();
+        assert_eq!(fill(&outlets[0], 1000), 5);
+        // Taken out of the channel is not enough: what it holds must have been handed over.
+        let parcel = inlet.take().expect("a parcel");
+        assert_eq!(fill(&outlets[0], 1000), 0);
+        assert_eq!(parcel.open().len(), 1000);
+        assert_eq!(fill(&outlets[0], 1000), 1);
+    }
+}

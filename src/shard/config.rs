@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connections::READ_MIN;
 use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
 
@@ -30,7 +31,7 @@ pub struct Bounds {
     pub outbox: outbox::Bounds,
     /// Request cost of all peers together that may wait for one shard's tables, here or there, before
     /// no peer at all is read. One peer is not read long before that: ten thousand peers may have a read
-    /// each waiting.
+    /// each waiting, of as many updates as fit into one where so many are read.
     pub request_room: usize,
     /// Deliveries that may wait with the owner for one other shard.
     pub delivery_room: usize,
@@ -42,12 +43,17 @@ pub struct Bounds {
     pub unused_vnis: usize,
 }
 
+/// Sessions that may have a read each waiting.
+const SESSIONS: usize = 10_000;
+/// Bytes of an update of an IPv4 route with a next hop of the underlay: few are shorter.
+const USUAL_UPDATE: usize = 36;
+
 impl Default for Bounds {
     fn default() -> Self {
         Self {
             table: table::Bounds::default(),
             outbox: outbox::Bounds::default(),
-            request_room: 1 << 20,
+            request_room: SESSIONS * READ_MIN / USUAL_UPDATE,
             delivery_room: 1024,
             work_per_turn: 16_384,
             read_per_turn: 128 * 1024,

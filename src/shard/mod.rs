@@ -42,6 +42,8 @@ pub(crate) mod slab;
 mod state;
 mod stats;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};

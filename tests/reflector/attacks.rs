@@ -1,17 +1,20 @@
-//! Attacks beside peers that must not notice: no update of a bystander takes longer than a second.
+//! Attacks beside peers that must not notice.
+//!
+//! Each attack is made on one reflector. Beside it is another, the control, with peers that do the same and
+//! nobody who attacks: what the machine itself makes slow is slow on both.
 
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use metalbond::reflector::inspect::Cursor;
 use metalbond::wire::Message;
 use socket2::SockRef;
 
 use crate::harness::bystander::{Bystander, alone};
 use crate::harness::client::{announcements, encode, modern_hello};
 use crate::harness::flood::Flood;
-use crate::harness::{Client, Config, Reflector, ask, on_each_io, routes, start};
+use crate::harness::runs::{RUNS, Runs, with_usual_turns};
+use crate::harness::{Client, Config, on_each_io, routes, start, vnis_by_shard};
 
 on_each_io!(
     peers_at_line_rate_beside_the_tables_hold_up_no_other_shard,
@@ -20,55 +23,66 @@ on_each_io!(
     connections_that_are_reset_hold_up_nobody,
 );
 
-/// How long each attack lasts.
+/// How long one run of a flood lasts.
+const RUN: Duration = Duration::from_millis(2500);
+/// How long the attack by resets lasts, and what no update may take meanwhile.
 const ATTACK: Duration = Duration::from_secs(4);
-
-/// VNIs of each of two shards, as a client on the first shard sees them.
-fn vnis_by_shard(reflector: &Reflector, client: &mut Client) -> [Vec<u32>; 2] {
-    for vni in 1..40 {
-        client.subscribe(vni);
-        client.expect_end_of_table(vni);
-    }
-    let page = ask(reflector.inspector().vnis(Cursor::default(), 100)).unwrap();
-    let of = |shard| {
-        let vnis = page.rows.iter().filter(|vni| vni.shard.0 == shard);
-        vnis.map(|vni| vni.vni.0).collect()
-    };
-    [of(0), of(1)]
-}
+const AT_MOST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
+/// What one in a hundred updates of a bystander may take in a flood.
+const PROMPT: Duration = Duration::from_millis(100);
+/// What some turns of shards take that have as much to do as they can.
+const TURNS: Duration = Duration::from_millis(60);
+/// Sessions per shard that are many. A peer waits for a read of each other, and without optimisation those of a
+/// few take as long as those of many.
+const MANY: usize = if cfg!(debug_assertions) { 10 } else { 50 };
 
 /// Floods of so many sessions per shard, in VNIs of that shard or of the other one, beside pairs whose
 /// VNIs and connections are on every shard.
-fn flood(config: &Config, sessions: usize, is_own: bool) {
+fn flood(config: Config, sessions: usize, is_own: bool, short: Duration) {
     let _alone = alone();
-    let (reflector, address) = start(config);
-    // Connections go to the two shards in turn.
-    let mut first = Client::establish(address);
-    let vnis = vnis_by_shard(&reflector, &mut first);
-    let mut pairs: Vec<_> = [vnis[0][0], vnis[1][0]].map(|v| Bystander::start(address, v)).into();
-    let _shifts_to_the_other_shard = Client::establish(address);
-    pairs.extend([vnis[0][1], vnis[1][1]].map(|vni| Bystander::start(address, vni)));
+    let config = with_usual_turns(config);
+    let (attacked, control) = (start(&config), start(&config));
+    let vnis = vnis_by_shard(&attacked.0);
     let vni = |n: usize| {
         let vnis = &vnis[if is_own { n % 2 } else { 1 - n % 2 }];
         vnis[2 + n / 2 % (vnis.len() - 2)]
     };
-    let flood = Flood::start(address, (0..2 * sessions).map(vni));
-    // The attack lasts so long, whatever happens.
-    std::thread::sleep(ATTACK);
-    drop(flood);
-    pairs.into_iter().for_each(Bystander::expect_prompt);
+    let pairs = [&attacked, &control].map(|(reflector, address)| {
+        // Connections go to the two shards in turn, and each pair makes two.
+        let vnis = vnis_by_shard(reflector);
+        let mut pairs: Vec<_> =
+            [vnis[0][0], vnis[1][0]].map(|v| Bystander::start(*address, v)).into();
+        let shifts_to_the_other_shard = Client::establish(*address);
+        pairs.extend([vnis[0][1], vnis[1][1]].map(|vni| Bystander::start(*address, vni)));
+        (pairs, shifts_to_the_other_shard)
+    });
+    let stretches = [(); RUNS].map(|()| {
+        let flood = Flood::start(attacked.1, (0..2 * sessions).map(vni));
+        let began = Instant::now();
+        // The flood lasts so long, whatever happens.
+        std::thread::sleep(RUN);
+        let ended = Instant::now();
+        drop(flood);
+        (began, ended)
+    });
+    let [attacked, control] = pairs.map(|(pairs, _)| pairs.into_iter().map(Bystander::end));
+    for (attacked, control) in attacked.zip(control) {
+        let p99 = |(from, to)| (attacked.p99(from, to), control.p99(from, to));
+        Runs::new("p99 of a bystander", stretches.map(p99)).expect(PROMPT, short);
+    }
 }
 
 fn peers_at_line_rate_beside_the_tables_hold_up_no_other_shard(config: Config) {
-    flood(&config, 2, true);
+    flood(config, 2, true, TURNS);
 }
 
 fn peers_at_line_rate_far_from_the_tables_hold_up_nobody(config: Config) {
-    flood(&config, 2, false);
+    flood(config, 2, false, TURNS);
 }
 
 fn many_peers_at_line_rate_hold_up_nobody(config: Config) {
-    flood(&config, 50, true);
+    // A read of each of them comes first, which takes its time.
+    flood(config, MANY, true, PROMPT);
 }
 
 /// HELLO, KEEPALIVE, always the same routes, and a reset: the reflector need not take in what a session that
@@ -96,5 +110,5 @@ fn connections_that_are_reset_hold_up_nobody(config: Config) {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     println!("{count} connections");
-    pairs.into_iter().for_each(Bystander::expect_prompt);
+    pairs.into_iter().for_each(|pair| pair.end().expect_prompt(AT_MOST));
 }

@@ -13,7 +13,10 @@ mod inspect;
 mod limits;
 mod moves;
 #[cfg(target_os = "linux")]
+mod orders;
+#[cfg(target_os = "linux")]
 mod page;
 mod quiet;
 mod scale;
 mod semantics;
+mod under_flood;

@@ -146,6 +146,48 @@ fn the_oldest_compiler_is_the_same_everywhere() {
     }
 }
 
+/// A bound that no test fills may not hold.
+#[test]
+fn every_bound_names_tests_that_fill_it() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let section = text.split("\n## Queues, bounds, and what happens there\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let parts = section.split("\n\n").map(str::trim);
+    let tables: Vec<_> = parts.filter(|part| part.starts_with("| queue |")).collect();
+    let [bounds, tests] = tables[..] else { panic!("a table of bounds and one of tests") };
+    let names = |table| rows(table).into_iter().map(|(bound, _)| bound).collect::<Vec<_>>();
+    assert_eq!(names(bounds), names(tests), "each bound has a row of tests, in the same order");
+    let known = tests_by_name();
+    for (bound, tests) in rows(tests) {
+        let named: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test fills the bound of {bound}");
+        for test in named {
+            assert!(known.contains(test), "no test is named {test}: {bound}");
+        }
+    }
+}
+
+/// The first two cells of each row of a table.
+fn rows(table: &str) -> Vec<(&str, &str)> {
+    let cells = table.lines().skip(2).map(|row| row.split('|').skip(1).map(str::trim));
+    cells.map(|mut cells| (cells.next().unwrap(), cells.next().unwrap())).collect()
+}
+
+/// The names of all tests, without their modules.
+fn tests_by_name() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in ["src", "tests"].into_iter().flat_map(|folder| sources(&root().join(folder))) {
+        let text = fs::read_to_string(file).unwrap();
+        // Attributes may come in between.
+        let tests = text.split("#[test]").skip(1).filter_map(|after| after.split("fn ").nth(1));
+        found.extend(tests.filter_map(|test| Some(test.split('(').next()?.to_owned())));
+        // Scripts that run on each back end.
+        let scripts = text.split("on_each_io!(").skip(1).filter_map(|list| list.split(')').next());
+        found.extend(scripts.flat_map(|list| list.split(',').map(|name| name.trim().to_owned())));
+    }
+    found
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

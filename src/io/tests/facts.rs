@@ -60,6 +60,28 @@ fn facts_of_a_peer_that_does_not_read() {
     });
 }
 
+/// Of a write to a peer that does not read the kernel takes 128 KiB more than it can send, and what the last
+/// piece adds.
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+#[test]
+fn so_much_unsent_is_with_the_kernel_and_the_rest_of_the_write_waits() {
+    on_each_backend(async |backend| {
+        let (near, _far) = sockets();
+        let near = Stream::from_std(backend, near).unwrap();
+        let mut unsent = OutBuf::from(pattern(16 << 20));
+        loop {
+            let result;
+            (result, unsent) = near.send(unsent, 0, false).await;
+            if result.unwrap() < unsent.len() {
+                break;
+            }
+        }
+        // The peer's kernel acknowledges all that it has room for.
+        let unsent = settled(&near).await.unacked_bytes;
+        assert!((64 << 10..(128 << 10) + (128 << 10)).contains(&unsent), "{unsent} bytes");
+    });
+}
+
 /// The facts as soon as so many bytes are acknowledged.
 async fn acknowledged(stream: &Stream, bytes: u64) -> crate::io::TcpFacts {
     loop {

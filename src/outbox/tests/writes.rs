@@ -153,6 +153,31 @@ fn a_batch_over_the_budget_is_refused_from_the_first_unsent() {
 }
 
 #[test]
+fn a_mebibyte_waits_and_then_the_next_batch_is_refused() {
+    let (mut source, mut outbox) = (Source::new(1), Outbox::default());
+    // However large its references are, so that the bytes are what counts.
+    let (bounds, batch) = (Bounds::default(), source.add(0..200));
+    let mut taken = 0;
+    while outbox.offer(&bounds, READER, &batch).is_ok() {
+        taken += batch.len();
+        assert_eq!(outbox.bytes(), taken);
+    }
+    assert!(taken <= 1 << 20 && taken + batch.len() > 1 << 20, "{taken} bytes");
+}
+
+#[test]
+fn so_many_references_wait_and_then_the_next_batch_is_refused() {
+    let (mut source, mut outbox) = (Source::new(1), Outbox::default());
+    let (bounds, batch) = (Bounds::default(), source.add(0..1));
+    for _ in 0..1024 {
+        assert!(outbox.offer(&bounds, READER, &batch).is_ok());
+    }
+    assert!(outbox.bytes() < bounds.budget / 2);
+    let refusal = outbox.offer(&bounds, READER, &batch).expect_err("too many");
+    assert!(Arc::ptr_eq(&refusal.from, &batch) && outbox.is_empty());
+}
+
+#[test]
 fn one_batch_is_taken_whatever_its_size() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
     let bounds = Bounds { budget: 1, ..BOUNDS };

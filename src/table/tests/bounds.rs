@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::harness::{CHUNK, Table};
-use crate::table::{Audience, Bounds, FIRSTS_MAX};
+use crate::table::{Audience, Bounds, FIRSTS_MAX, NEXT_HOPS_MAX};
+use crate::wire::MAX_FRAME;
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -97,4 +98,46 @@ fn so_many_chunks_are_remembered_and_then_the_oldest_is_forgotten() {
     let shared = table.pull(4, 400).and_then(|chunk| chunk.batch).expect("a chunk");
     assert!(Arc::ptr_eq(&anew, &shared));
     assert_eq!(table.vnet.remembered(), 3);
+}
+
+/// A destination with as many next hops as it may have, all of which are others than a slow subscriber knows.
+#[test]
+fn no_chunk_is_above_64_kib_and_one_message() {
+    const LIMIT: usize = 64 * 1024;
+    const NET: &str = "10.0.0.0/8";
+    let mut table = Table::new();
+    for hop in 0..4096 {
+        table.announce(A, NET, hop);
+    }
+    table.flush();
+    table.subscribe(B);
+    table.slow_down(B);
+    table.got(B);
+    for hop in 0..4096 {
+        table.withdraw(A, NET, hop);
+        table.announce(A, NET, hop + 5000);
+    }
+    table.flush();
+    let mut chunks = Vec::new();
+    while !table.reader(B).is_in_sync() {
+        let chunk = table.pull(B, LIMIT).expect("a chunk");
+        chunks.push(chunk.batch.map_or(0, |batch| batch.len()));
+    }
+    assert!(chunks.iter().all(|len| *len <= LIMIT + MAX_FRAME), "{chunks:?}");
+    assert!(chunks.iter().filter(|len| **len > LIMIT - MAX_FRAME).count() >= 4, "{chunks:?}");
+    let got = table.got(B);
+    assert_eq!((got.len(), table.reader(B).view.len()), (8192, 4096));
+    assert!(got[..4096].iter().all(|update| update.starts_with('-')), "withdrawals first");
+}
+
+#[test]
+fn a_look_shows_so_many_next_hops_of_a_destination() {
+    let mut table = Table::with(Bounds { next_hops: 5000, ..Bounds::default() });
+    for hop in 0..4200 {
+        table.announce(A, "10.0.0.0/8", hop);
+    }
+    table.announce(A, "11.0.0.0/8", 1);
+    let found = table.vnet.destinations(0, 10_000, u32::MAX).rows;
+    let counts: Vec<_> = found.iter().map(|row| row.next_hops.len()).collect();
+    assert_eq!(counts, [NEXT_HOPS_MAX, 1]);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use metalbond::wire::{Action, Message};
 
 use super::client::{encode, modern_hello, update};
-use super::{PATIENCE, routes};
+use super::{Client, PATIENCE, routes};
 
 /// Routes that each announces and withdraws again.
 const WINDOW: u32 = 2000;
@@ -33,7 +33,16 @@ struct Session {
 impl Flood {
     /// One session for each of these VNIs, all written to by one thread.
     pub(crate) fn start(address: SocketAddr, vnis: impl IntoIterator<Item = u32>) -> Self {
-        let sessions: Vec<_> = vnis.into_iter().map(|vni| Session::start(address, vni)).collect();
+        Self::of(vnis.into_iter().map(|vni| Session::start(address, vni)).collect())
+    }
+
+    /// Sessions that are there already, each in a VNI.
+    pub(crate) fn over(clients: impl IntoIterator<Item = (Client, u32)>) -> Self {
+        let session = |(client, vni): (Client, u32)| Session::over(client.into_socket(), vni);
+        Self::of(clients.into_iter().map(session).collect())
+    }
+
+    fn of(sessions: Vec<Session>) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);
         let thread = Some(std::thread::spawn(move || flood(sessions, &until)));
@@ -45,6 +54,10 @@ impl Session {
     fn start(address: SocketAddr, vni: u32) -> Self {
         let mut socket = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
         socket.write_all(&encode(&[Message::Hello(modern_hello()), Message::Keepalive])).unwrap();
+        Self::over(socket, vni)
+    }
+
+    fn over(socket: TcpStream, vni: u32) -> Self {
         socket.set_nonblocking(true).unwrap();
         let routes = routes(vni, 0..WINDOW, 0xf);
         let messages = [Action::Add, Action::Remove]

@@ -9,6 +9,8 @@ pub(crate) mod go_client;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
 pub(crate) mod process;
+pub(crate) mod runs;
+mod shards;
 mod standstill;
 
 use std::net::{Ipv6Addr, SocketAddr};
@@ -19,6 +21,7 @@ use metalbond::io::IoChoice;
 use metalbond::reflector::inspect::{Holdings, Metrics};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
+pub(crate) use shards::{establish_on, shard_of, vnis_by_shard};
 pub(crate) use standstill::Standstill;
 pub(crate) use support::client::{self, Client, PATIENCE, Received, Route, prefix, route, routes};
 pub(crate) use support::{on_each_io, promtool};

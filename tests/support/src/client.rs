@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use crate::PATIENCE;
 use metalbond::wire::{
     Action, Capabilities, Destination, Extensions, HEADER_LEN, Hello, Message, NextHop, Update,
     Vni, split,
 };
+use socket2::SockRef;
 
 /// A route, by its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -216,6 +217,11 @@ impl Client {
         drop(self.socket.write_all(bytes));
     }
 
+    /// The connection, for a test that goes on by itself.
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     /// Its end of the connection.
     pub fn local_addr(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()
@@ -224,6 +230,11 @@ impl Client {
     /// Says that it has nothing more to say.
     pub fn finish(&self) {
         self.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Ends the connection as the kernel of a program that was killed may: by a reset.
+    pub fn reset(self) {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Announces a route.

@@ -1,0 +1,136 @@
+//! A few shards whose peers say what a script has them say. Nothing goes from shard to shard, and nobody reads,
+//! unless the script says so.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::OutBuf;
+use crate::shard::placement::Placement;
+use crate::shard::{Flow, Output, Request, Settings, Shard, Slot, Write};
+use crate::table::{Announcement, Origin};
+use crate::wire::{
+    Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
+};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    pub(super) shards: Vec<Shard>,
+    pub(super) now: Moment,
+    /// Peers with something to write, and writes that have begun.
+    ready: Vec<(usize, Slot)>,
+    writing: Vec<(usize, Slot, OutBuf)>,
+}
+
+impl Cluster {
+    pub(super) fn new(shards: u16) -> Self {
+        let shard = |id| {
+            let count = usize::from(shards);
+            Shard::new(ShardId(id), count, Settings::default(), [1, 2, 3, 4], Moment(0))
+        };
+        let shards = (0..shards).map(shard).collect();
+        Self { shards, now: Moment(0), ready: Vec::new(), writing: Vec::new() }
+    }
+
+    /// VNIs that a shard owns.
+    pub(super) fn vnis(&self, shard: u16) -> impl Iterator<Item = Vni> + use<> {
+        let placement = Placement::even(self.shards.len());
+        (1..).map(Vni).filter(move |vni| placement.owner(*vni) == ShardId(shard))
+    }
+
+    /// A session that is established.
+    pub(super) fn establish(&mut self, shard: usize, id: u64) -> Slot {
+        let slot = self.shards[shard].connect(self.now, PeerId(id));
+        let extensions = Some(Extensions::new(Capabilities::OURS, "test", "node"));
+        let hello = Hello { keepalive_interval: 60, is_server: false, extensions };
+        self.say(shard, slot, &encode(&[Message::Hello(hello), Message::Keepalive]));
+        slot
+    }
+
+    pub(super) fn say(&mut self, shard: usize, slot: Slot, bytes: &[u8]) -> Flow {
+        self.shards[shard].received(self.now, slot, bytes)
+    }
+
+    /// A turn, and what it has the driver do; nothing is written yet. Who may be read again is returned.
+    pub(super) fn turn(&mut self, shard: usize) -> Vec<Slot> {
+        self.shards[shard].turn(self.now);
+        self.outputs(shard)
+    }
+
+    /// What a shard has the driver do.
+    pub(super) fn outputs(&mut self, shard: usize) -> Vec<Slot> {
+        let mut resumed = Vec::new();
+        self.shards[shard].outputs();
+        while let Some(output) = self.shards[shard].poll() {
+            match output {
+                Output::Ready(slot) => self.ready.push((shard, slot)),
+                Output::Resumed(slot) => resumed.push(slot),
+                _ => {}
+            }
+        }
+        resumed
+    }
+
+    /// Everybody reads what there is so far.
+    pub(super) fn read_all(&mut self) {
+        for (shard, slot) in std::mem::take(&mut self.ready) {
+            if let Write::Bytes { bytes, .. } =
+                self.shards[shard].next_write(self.now, slot, &mut || None)
+            {
+                self.writing.push((shard, slot, bytes));
+            }
+        }
+        for (shard, slot, bytes) in std::mem::take(&mut self.writing) {
+            self.shards[shard].written(self.now, slot, bytes);
+            self.outputs(shard);
+        }
+    }
+
+    /// Turns of one shard until there is nothing to do, and everybody reads.
+    pub(super) fn settle(&mut self, shard: usize) {
+        for _ in 0..200 {
+            self.now = self.now + Duration::from_millis(1);
+            self.turn(shard);
+            self.read_all();
+        }
+    }
+}
+
+/// The frames of some messages in a row.
+pub(super) fn encode(messages: &[Message]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    messages.iter().for_each(|message| message.encode_into(&mut bytes));
+    bytes
+}
+
+/// The frames that announce or withdraw routes of a VNI.
+pub(super) fn updates(action: Action, vni: Vni, routes: Range<u32>) -> Vec<u8> {
+    let update = |n| {
+        let Announcement { action, destination, next_hop } = announcement(action, n);
+        Message::Update(Update { action, vni, destination, next_hop })
+    };
+    encode(&routes.map(update).collect::<Vec<_>>())
+}
+
+/// A read of whole updates as long as can be.
+pub(super) fn full_read(vni: Vni, len: usize) -> Vec<u8> {
+    let one = updates(Action::Add, vni, 0..1).len();
+    let bytes = updates(Action::Add, vni, 0..u32::try_from(len / one).unwrap());
+    assert!(bytes.len() + one > len && bytes.len() <= len);
+    bytes
+}
+
+/// Updates of one peer as they come from a shard.
+pub(super) fn request(peer: u64, shard: u16, vni: Vni, routes: Range<u32>) -> Request {
+    let origin = Origin { peer: PeerId(peer), shard: ShardId(shard), is_server: false };
+    let updates = routes.map(|n| announcement(Action::Add, n)).collect();
+    Request::Updates { origin, vni, updates, received: Moment(0) }
+}
+
+fn announcement(action: Action, n: u32) -> Announcement {
+    // All destinations and next hops are as long as each other.
+    let destination = Destination::new((0x6400_0000_u32 + n).to_be_bytes().into(), 32).unwrap();
+    let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, 1].into());
+    Announcement { action, destination, next_hop }
+}
