@@ -16,6 +16,7 @@
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
 //! * `netlink`: the leaf's routes in the Linux kernel.
+//! * [`settings`]: what can be set, and how text becomes a value of it.
 //!
 //! ```no_run
 //! use metalbond::reflector::{Config, Reflector};
@@ -41,6 +42,7 @@ pub mod netlink;
 mod outbox;
 pub mod reflector;
 mod session;
+pub mod settings;
 mod shard;
 #[cfg(test)]
 mod simulation;

@@ -1,6 +1,7 @@
 //! The command line: what can be said there, and how what went wrong is told.
 //!
-//! Each option is defined once, in `server`, `client` or `common`. `options` lets the environment and
+//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings` or `common`; `role` makes flags
+//! of them. `options` lets the environment and
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
 //! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
 
@@ -15,6 +16,7 @@ mod memory;
 mod notify;
 mod options;
 mod reload;
+mod role;
 mod server;
 mod signals;
 mod values;
@@ -81,7 +83,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Role {
     /// As the route reflector would be run.
-    Server(server::Args),
+    Server(Box<server::Args>),
     /// As the leaf would be run.
     Client(client::Args),
 }

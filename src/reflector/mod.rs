@@ -27,9 +27,9 @@ mod looks;
 pub(crate) mod mesh;
 mod moves;
 mod refused;
-mod reload;
 mod report;
 mod service;
+mod settings;
 mod start;
 mod taps;
 
@@ -43,5 +43,5 @@ pub use control::ControlError;
 pub use follow::FOLLOWED;
 pub use inspector::Inspector;
 pub use refused::Refused;
-pub use reload::Reloadable;
+pub use settings::{SETTINGS, Shown};
 pub use start::Reflector;

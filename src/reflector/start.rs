@@ -22,7 +22,6 @@ use super::http;
 use super::inspector::{Control, Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::refused::Refused;
-use super::reload::Reloadable;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
 
@@ -39,8 +38,9 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     inspector: Inspector,
-    news: watch::Sender<Reloadable>,
-    /// The last [`Reloadable::max_peers`] that was asked for, which may be more than is in force.
+    /// What is in force.
+    news: watch::Sender<Config>,
+    /// The last [`Config::max_peers`] that was asked for, which may be more than is in force.
     asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
@@ -67,7 +67,7 @@ impl Reflector {
         if let Some(remark) = remark {
             warn!("{remark}");
         }
-        let mut first = Reloadable::from(config);
+        let mut first = config.clone();
         first.max_peers = descriptors::allow(config.max_peers, shards);
         let listen = |address, flag| {
             let bound =
@@ -119,18 +119,16 @@ impl Reflector {
             result.map_err(StartError::Shard)?;
         }
         let (news, latest) = watch::channel(first);
-        let keepalive = config.settings.keepalive;
-        let shared = Control::new(began, backend, handles.clone(), keepalive, latest.clone());
+        let shared = Control::new(began, backend, handles.clone(), latest.clone());
         let inspector = Inspector::new(shared);
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
         let (stop_http, http_stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
-        let settings = config.settings.clone();
         let acceptor = {
             let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
-            move |listener| Acceptor { listener, news: latest, settings, shards, control }
+            move |listener| Acceptor { listener, news: latest, shards, control }
         };
         let balancer = Balancer {
             min_shards: config.min_shards,
@@ -228,13 +226,18 @@ impl Reflector {
     }
 
     /// Goes on by this. Does not wait: connections that come from now on meet it, and shards take it
-    /// up with their next turn.
+    /// up with their next turn. What needs a restart stays as it was: the rows of
+    /// [`SETTINGS`](super::SETTINGS) say what does.
+    ///
+    /// With more sessions than are allowed now none is closed, but no further one is taken. Sessions of
+    /// sources that are now denied are closed; those above a lowered number per source are not. A peer
+    /// above a lowered limit stays as it is until it adds one more.
     ///
     /// # Errors
     /// [`StartError`], when a start would refuse it. Nothing changes then.
-    pub fn reload(&self, new: &Reloadable) -> Result<(), StartError> {
+    pub fn reload(&self, new: &Config) -> Result<(), StartError> {
         new.check()?;
-        let mut new = new.clone();
+        let mut new = self.news.borrow().with_reloaded(new);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
             // It has been said what comes of it.
             new.max_peers = self.news.borrow().max_peers;
