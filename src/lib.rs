@@ -16,6 +16,7 @@
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
 //! * `netlink`: the leaf's routes in the Linux kernel.
+//! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
 //!
 //! ```no_run
@@ -37,6 +38,7 @@ pub mod ids;
 #[doc(hidden)]
 pub mod internals_for_benches;
 pub mod io;
+mod metrics;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
 mod outbox;

@@ -18,6 +18,7 @@ mod client;
 mod config;
 mod fib;
 mod kernel;
+mod rows;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

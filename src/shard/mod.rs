@@ -36,13 +36,12 @@ pub(crate) mod placement;
 mod probe;
 pub(crate) mod slab;
 mod state;
-mod stats;
 mod tables;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
+pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
 pub(crate) use output::{Closed, Output, Write};
 pub(crate) use state::{Shard, Turn};
-pub use stats::Stats;
