@@ -47,9 +47,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the route reflector.
-    Server(server::Args),
+    Server(Box<server::Args>),
     /// Run the leaf: announce routes, and install those of others in the kernel.
-    Client(client::Args),
+    Client(Box<client::Args>),
     /// Remove a tunnel device's routes from the kernel, before the device is deleted.
     Withdraw(withdraw::Args),
     /// Ask a running reflector, and tell it what to do.
@@ -85,7 +85,7 @@ enum Role {
     /// As the route reflector would be run.
     Server(Box<server::Args>),
     /// As the leaf would be run.
-    Client(client::Args),
+    Client(Box<client::Args>),
 }
 
 pub(crate) fn main() -> ExitCode {

@@ -26,6 +26,7 @@ mod lobby;
 mod looks;
 pub(crate) mod mesh;
 mod moves;
+mod orders;
 mod refused;
 mod report;
 mod service;
