@@ -1,4 +1,9 @@
 //! The rules of the source tree that no lint knows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

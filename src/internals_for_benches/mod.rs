@@ -9,6 +9,8 @@
 //! Each driver calls what the real one (`reflector::driver`) calls, in the same order, with the
 //! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.
 
+#![allow(clippy::expect_used, reason = "a bench ends where it meets what it does not expect")]
+
 mod fan_out;
 mod fleet;
 mod hop;

@@ -1,6 +1,11 @@
 //! What the tests of all packages share.
 //!
 //! It depends on nothing, so that unit tests can use it as well as the programs in `tests/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 mod programs;
 mod run;
