@@ -9,6 +9,11 @@
 //!
 //! A workload's name is `cache/VNIs/subscribers of each/updates per read`. Hot tables have 1,000 routes, cold
 //! ones 400,000 that are taken from all over the table. Each route has a next hop of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench ends where it meets what it does not expect"
+)]
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};

@@ -7,6 +7,11 @@
 //! publisher leads to: 2,730 updates, the seals, and what is forgotten.
 //!
 //! `cargo bench --bench memory`, or `-- routes`, `-- vnis`; `--quick` leaves the largest out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench ends where it meets what it does not expect"
+)]
 
 fn main() {
     #[cfg(target_os = "linux")]

@@ -7,6 +7,11 @@
 //!
 //! `cargo bench -- netlink/ipv4` runs those whose names contain that, `--quick` a tenth of the
 //! routes, once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench ends where it meets what it does not expect"
+)]
 
 #[cfg(target_os = "linux")]
 fn main() {

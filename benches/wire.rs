@@ -1,4 +1,9 @@
 //! What the codec costs: per message, and per update of a full read buffer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench ends where it meets what it does not expect"
+)]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

@@ -18,6 +18,8 @@
 //! * `dataplane`: what a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
+//! * `metrics`: how what is counted is told.
+//! * [`settings`]: what can be set, and how text becomes a value of it.
 //! * `http`: what the endpoints of reflector and leaf have in common.
 //! * `sources`: what counts as one source of connections, and how many each has; pure.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
@@ -47,6 +49,7 @@ pub mod ids;
 #[doc(hidden)]
 pub mod internals_for_benches;
 pub mod io;
+mod metrics;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
 mod outbox;
@@ -54,6 +57,7 @@ mod outbox;
 mod portable;
 pub mod reflector;
 mod session;
+pub mod settings;
 mod shard;
 #[cfg(test)]
 mod simulation;

@@ -1,6 +1,11 @@
 //! What the reflector costs, from one table to a whole reflector on loopback.
 //!
 //! Names are paths: `cargo bench -- table/withdraw`, `cargo bench -- end-to-end/uring`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench ends where it meets what it does not expect"
+)]
 
 mod end_to_end;
 mod io;

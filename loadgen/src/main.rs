@@ -21,6 +21,11 @@
 //! * `compare`: a scenario against several servers in turn.
 //!
 //! Linux only: it needs epoll and `/proc`.
+#![allow(
+    clippy::expect_used,
+    clippy::too_many_lines,
+    reason = "a measurement ends where it meets what it does not expect, and a report is one list"
+)]
 
 #[cfg(target_os = "linux")]
 mod audience;

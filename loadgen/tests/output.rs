@@ -1,5 +1,10 @@
 //! What runs and comparisons are told as: text, JSON and pages.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

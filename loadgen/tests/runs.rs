@@ -1,5 +1,10 @@
 //! Small runs of every scenario: they end well, and a server that is wrong makes them fail.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 use std::net::SocketAddr;
 use std::process::{Command, Output};

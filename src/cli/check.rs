@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use super::options::{self, File, Given, Options, ROLES, Wrong};
+use super::options::{self, File, Given, Options, Wrong};
+use super::role::{self, ROLES};
 use super::{client, log, server};
 
 /// The subcommand.
@@ -16,7 +17,7 @@ pub(super) fn run(words: Vec<OsString>, own: &ArgMatches) -> Result<(), Wrong> {
     let file = options::file_flag(own);
     let given = match own.subcommand() {
         Some((role, own)) => {
-            let role = ROLES.into_iter().find(|known| *known == role).unwrap_or_default();
+            let role = role::named(role).map_or("", |role| role.name);
             vec![Given::new(words, &[NAME, role], own).or_file(file)]
         }
         None => roles(file.as_ref())?
@@ -44,9 +45,9 @@ fn roles(file: Option<&PathBuf>) -> Result<Vec<&'static str>, Wrong> {
     let path = file.cloned().or_else(options::file_variable);
     let file = path.as_deref().map(File::read).transpose().map_err(Wrong::Sentences)?;
     let has = |role: &&str| file.as_ref().is_some_and(|file| file.has(role));
-    let mut roles: Vec<_> = ROLES.into_iter().filter(has).collect();
+    let mut roles: Vec<_> = ROLES.into_iter().map(|role| role.name).filter(has).collect();
     if roles.is_empty() {
-        roles.push("server");
+        roles.push(role::SERVER.name);
     }
     Ok(roles)
 }

@@ -1,39 +1,61 @@
-//! Options that the reflector and the leaf share.
+//! Settings that the reflector and the leaf share.
 
-use std::path::PathBuf;
+use clap::ValueEnum as _;
+use metalbond::one;
+use metalbond::settings::{Form, SWITCH, Section, Setting, Target};
 
 use super::log::{Format, Level};
 
 /// The protocol number of routes that the leaf installs, unless it is told another.
 pub(super) const RT_PROTO: u8 = 254;
 
-#[derive(Debug, clap::Args)]
+/// What they come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Common {
-    /// A TOML file that says what flags and the environment don't
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Log more: as --log-level debug
-    #[arg(short, long)]
-    verbose: bool,
-
-    /// What is logged: this and what is more important; RUST_LOG overrides it
-    #[arg(
-        long,
-        value_name = "error|warn|info|debug|trace",
-        default_value = "info",
-        hide_possible_values = true
-    )]
+    is_verbose: bool,
     log_level: Level,
-
-    /// Log lines for people or for programs
-    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub(super) log_format: Format,
 }
+
+impl Default for Common {
+    fn default() -> Self {
+        Self { is_verbose: false, log_level: Level::Info, log_format: Format::Text }
+    }
+}
+
+impl Target for Common {
+    type Shown = ();
+}
+
+const LEVEL: Form<Level> = Form::new(
+    "error|warn|info|debug|trace",
+    |text| Level::from_str(text, false),
+    |level| level.name().to_owned(),
+)
+.words(&["error", "warn", "info", "debug", "trace"]);
+
+const FORMAT: Form<Format> =
+    Form::new("text|json", |text| Format::from_str(text, false), |format| format.name().to_owned())
+        .words(&["text", "json"]);
+
+/// Their rows, in the table of each role.
+pub(super) static COMMON: Section<Common> = Section::of_role(&[
+    Setting::new("verbose", one!(Common: is_verbose, SWITCH))
+        .short('v')
+        .meaning("Log more: as --log-level debug")
+        .reloaded(),
+    Setting::new("log-level", one!(Common: log_level, LEVEL))
+        .meaning("What is logged: this and what is more important; RUST_LOG overrides it")
+        .details("`error`, `warn`, `info`, `debug` or `trace`")
+        .reloaded(),
+    Setting::new("log-format", one!(Common: log_format, FORMAT))
+        .meaning("Log lines for people or for programs")
+        .details("`text` or `json`"),
+]);
 
 impl Common {
     /// What `--verbose` and `--log-level` come to: whichever logs more.
     pub(super) fn level(&self) -> Level {
-        if self.verbose { self.log_level.max(Level::Debug) } else { self.log_level }
+        if self.is_verbose { self.log_level.max(Level::Debug) } else { self.log_level }
     }
 }

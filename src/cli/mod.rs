@@ -1,10 +1,11 @@
 //! The command line: what can be said there, and how what went wrong is told.
 //!
-//! Each option is defined once, in `server`, `client` or `common`. `options` lets the environment and
+//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings` or `common`; `role` makes flags
+//! of them. `options` lets the environment and
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
 //! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
 //!
-//! Imports: client, io, netlink, reflector, wire.
+//! Imports: client, io, netlink, reflector, settings, wire.
 
 mod check;
 mod client;
@@ -17,6 +18,7 @@ mod memory;
 mod notify;
 mod options;
 mod reload;
+mod role;
 mod server;
 mod signals;
 mod values;
@@ -47,9 +49,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the route reflector.
-    Server(server::Args),
+    Server(Box<server::Args>),
     /// Run the leaf: announce routes, and install those of others in the kernel.
-    Client(client::Args),
+    Client(Box<client::Args>),
     /// Remove a tunnel device's routes from the kernel, before the device is deleted.
     Withdraw(withdraw::Args),
     /// Ask a running reflector, and tell it what to do.
@@ -83,9 +85,9 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Role {
     /// As the route reflector would be run.
-    Server(server::Args),
+    Server(Box<server::Args>),
     /// As the leaf would be run.
-    Client(client::Args),
+    Client(Box<client::Args>),
 }
 
 pub(crate) fn main() -> ExitCode {

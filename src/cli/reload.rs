@@ -2,30 +2,22 @@
 
 use std::sync::Arc;
 
+use metalbond::settings::Reload;
 use tracing::{error, info, warn};
 
 use super::log::{Level, Log};
-use super::options::{Effective, Given, Options, Wrong};
-
-/// What sessions that are there already keep as it was.
-const FOR_NEW_SESSIONS: &[&str] = &["no-pacing", "pace"];
+use super::options::{Change, Effective, Given, Options, Wrong};
 
 /// A configuration in use.
 pub(super) struct Running {
     given: Given,
     effective: Effective,
-    reloadable: &'static [&'static str],
     log: Arc<Log>,
 }
 
 impl Running {
-    pub(super) fn new(
-        given: Given,
-        effective: Effective,
-        reloadable: &'static [&'static str],
-        log: Arc<Log>,
-    ) -> Self {
-        Self { given, effective, reloadable, log }
+    pub(super) fn new(given: Given, effective: Effective, log: Arc<Log>) -> Self {
+        Self { given, effective, log }
     }
 
     /// Reads it anew and hands it to `apply`, all or nothing, with a line for each change. `apply`
@@ -59,20 +51,20 @@ impl Running {
         if changes.is_empty() {
             info!("reloaded; nothing has changed");
         }
-        for change in changes {
-            let (key, old, new) = (change.key, change.old, change.new);
-            if self.reloadable.contains(&key.as_str()) {
-                let whom = if FOR_NEW_SESSIONS.contains(&key.as_str()) {
-                    ", for new sessions"
-                } else {
-                    ""
-                };
-                info!("reloaded {key}: {old} -> {new}{whom}");
-            } else {
-                warn!(running = old, file = new, "{key} changed in the file, but needs a restart");
+        for Change { key, old, new, reload } in changes {
+            match reload {
+                Reload::No => {
+                    warn!(
+                        running = old,
+                        file = new,
+                        "{key} changed in the file, but needs a restart"
+                    );
+                }
+                Reload::Yes => info!("reloaded {key}: {old} -> {new}"),
+                Reload::NewSessions => info!("reloaded {key}: {old} -> {new}, for new sessions"),
             }
         }
-        self.effective.take_over(&new, self.reloadable);
+        self.effective.take_over(&new);
         // Last, so that what has changed is said also when less is said from now on.
         self.log.set(level);
     }

@@ -18,7 +18,8 @@ use super::embedded::{Embedded, StartServer};
 use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply, answer};
 use super::peer::Peer;
 use super::readers::Readers;
-use super::{Config, Error, PeerState, PeerStatus, RouteStatus, SessionError, VniStatus};
+use super::{Config, Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
+use crate::table::Lookup;
 use crate::wire::Vni;
 
 /// Messages in one order to a peer task: some tens of KiB.
@@ -278,10 +279,7 @@ impl Actor {
                 answer(reply, self.vni_statuses(after, max));
             }
             Command::RouteStatuses { vni, what, after, max, reply } => {
-                let after = after.map(|route| (route.destination, route.next_hop));
-                let found = self.leaf.look_at_routes(vni, what, after, max);
-                let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
-                let rows = found.map(|rows| rows.into_iter().map(row).collect());
+                let rows = self.route_statuses(vni, what, after, max);
                 answer(reply, rows.ok_or(Error::NotSubscribed(vni)));
             }
             Command::NextHops { vni, destination, reply } => {
@@ -297,10 +295,9 @@ impl Actor {
             }
             Command::WatchSync { alive, reply } => {
                 let all = self.leaf.in_sync().into_iter();
-                let all = all.filter_map(|(slot, vni)| {
-                    Some(((self.peers.get(&slot)?.address.clone(), vni), true))
-                });
-                answer(reply, self.readers.sync(all, alive));
+                let peers = &self.peers;
+                let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
+                answer(reply, self.readers.sync(all.filter_map(named), alive));
             }
             Command::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
             Command::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
@@ -308,6 +305,20 @@ impl Actor {
             Command::StartServer { start, reply } => self.start_server(start, reply),
             Command::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    /// Nothing, where the VNI is not subscribed to.
+    fn route_statuses(
+        &self,
+        vni: Vni,
+        what: Option<Lookup>,
+        after: Option<Route>,
+        max: usize,
+    ) -> Option<Vec<RouteStatus>> {
+        let after = after.map(|route| (route.destination, route.next_hop));
+        let found = self.leaf.look_at_routes(vni, what, after, max)?;
+        let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
+        Some(found.into_iter().map(row).collect())
     }
 
     fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {

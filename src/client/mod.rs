@@ -35,7 +35,7 @@
 //! # }
 //! ```
 //!
-//! Imports: dataplane, http, ids, io, netlink, reflector, session, shard, table, wire.
+//! Imports: dataplane, http, ids, io, metrics, netlink, reflector, session, shard, table, wire.
 
 mod actor;
 mod changes;

@@ -1,7 +1,7 @@
 //! What the system says of the process, under the names that all exporters use. Linux only:
 //! elsewhere there is no `/proc` and nothing is written. What cannot be read is left out.
 
-use super::text::Text;
+use crate::metrics::Text;
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn write(_: &mut Text) {}

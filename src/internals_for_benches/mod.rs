@@ -11,6 +11,8 @@
 //!
 //! Imports: ids, io, reflector, shard, table, wire.
 
+#![allow(clippy::expect_used, reason = "a bench ends where it meets what it does not expect")]
+
 mod fan_out;
 mod fleet;
 mod hop;

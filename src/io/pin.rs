@@ -77,6 +77,16 @@ impl Pin {
     }
 }
 
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Off => f.write_str("off"),
+            Self::Cpus(cpus) => Cpus(cpus).fmt(f),
+        }
+    }
+}
+
 impl FromStr for Pin {
     type Err = PinError;
 

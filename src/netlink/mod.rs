@@ -14,7 +14,7 @@
 //! * `kernel`: sockets, encoding and decoding.
 //! * `model`: what is said to and by the kernel, in plain values.
 //!
-//! Imports: dataplane, ids, wire.
+//! Imports: dataplane, ids, metrics, wire.
 
 mod board;
 mod client;
@@ -22,6 +22,7 @@ mod config;
 mod fib;
 mod kernel;
 mod model;
+mod rows;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;

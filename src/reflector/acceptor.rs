@@ -20,15 +20,14 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::access::{Gate, Place};
+use super::config::Config;
 use super::driver::{Gauge, Order};
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::Queue;
-use super::reload::Reloadable;
 use crate::ids::PeerId;
 use crate::io;
 use crate::session::CloseReason;
-use crate::shard::Settings;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -42,9 +41,7 @@ const KEPT: u64 = 16;
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     /// What may change; the first value is that of the start.
-    pub(super) news: watch::Receiver<Reloadable>,
-    /// What the shards were started with.
-    pub(super) settings: Settings,
+    pub(super) news: watch::Receiver<Config>,
     pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
 }
@@ -63,7 +60,7 @@ struct Rules {
 impl Acceptor {
     /// Accepts until dropped, or until the shards are gone.
     pub(super) async fn run(mut self) {
-        let Reloadable { max_peers, access, .. } = self.news.borrow_and_update().clone();
+        let Config { max_peers, access, .. } = self.news.borrow_and_update().clone();
         let lobby = Arc::clone(&self.control.lobby);
         lobby.set_max(max_peers);
         let mut rules = Rules {
@@ -133,7 +130,7 @@ impl Acceptor {
     /// Goes on by the newest settings, and passes them on.
     async fn renew(&mut self, rules: &mut Rules) {
         let new = self.news.borrow_and_update().clone();
-        let settings = new.applied_to(&self.settings);
+        let settings = new.settings;
         let list = Arc::new(new.access.list.clone());
         self.control.lobby.set_max(new.max_peers);
         rules.gate.set(new.access);

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::access::Access;
 use super::control::ControlError;
-use super::reload::Reloadable;
+use super::settings::SETTINGS;
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::Settings;
 
@@ -64,6 +64,10 @@ impl Config {
     /// Sessions at most when nothing is said.
     pub const MAX_PEERS: u64 = 65_536;
 
+    /// The longest [`Settings::batch_delay`]: what makes sense is a thousandth of it, so more was
+    /// meant to be in another unit.
+    pub const BATCH_DELAY_MAX: Duration = Duration::from_secs(1);
+
     /// Checks what can be checked without starting.
     ///
     /// # Errors
@@ -77,7 +81,25 @@ impl Config {
         {
             return Err(StartError::Shards(shards));
         }
-        Reloadable::from(self).check()
+        if self.settings.send_hold.is_zero() {
+            return Err(StartError::SendHold);
+        }
+        if self.max_peers == 0 {
+            return Err(StartError::MaxPeers);
+        }
+        if self.settings.batch_delay > Self::BATCH_DELAY_MAX {
+            return Err(StartError::BatchDelay(self.settings.batch_delay));
+        }
+        Ok(())
+    }
+
+    /// The same with what a running reflector takes up of another.
+    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
+        let mut config = self.clone();
+        for section in SETTINGS {
+            section.take_over(&mut config, new);
+        }
+        config
     }
 }
 
@@ -115,7 +137,7 @@ pub enum StartError {
     /// A delay that would hold updates up for as long as people notice.
     #[error(
         "--batch-delay {0:?} is not allowed, it is at most {max:?}; give a time such as 500us",
-        max = Reloadable::BATCH_DELAY_MAX
+        max = Config::BATCH_DELAY_MAX
     )]
     BatchDelay(Duration),
     /// No sessions at all.

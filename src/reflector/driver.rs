@@ -16,20 +16,21 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::access::{AccessList, Place};
-use super::connection::{self, Admission, Connection};
+use super::connection::{self, Connection};
 use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
-use super::moves::{self, Mover};
+use super::moves::Mover;
+use super::orders::{Done, obey};
 use super::report::Reporter;
 use super::service::Service;
 use super::taps::Outlets;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::io::{Alarm, Backend, LocalRuntime, Stream, ThreadId, thread_time};
+use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
 use crate::shard::moves::{Answer, Command};
@@ -214,28 +215,9 @@ async fn drive(seed: Seed, alarm: Alarm) {
     let mut stall_check = now;
     let mut cpu = thread_time();
     loop {
-        let mut has_looked = false;
-        while let Some(order) = orders.take() {
-            match order {
-                Order::Serve { peer, remote, socket, place, seat } => {
-                    serve(&core, backend, peer, remote, socket, (place, seat));
-                }
-                Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
-                Order::Move(command) => moves::obey(&core, backend, *command),
-                Order::Settings { settings, list } => renew(&core, *settings, &list),
-                Order::Look(look) => {
-                    let began = core.now();
-                    look.run(&core);
-                    core.turns.borrow_mut().record(core.now().since(began));
-                    has_looked = true;
-                    break; // everybody else has a turn between two looks
-                }
-                Order::Drain => {
-                    core.is_draining.set(true);
-                    core.shard.borrow_mut().drain();
-                }
-                Order::Exit(deadline) => return exit(&core, deadline).await,
-            }
+        let done = obey(&core, backend, &mut orders);
+        if let Done::Exit(deadline) = done {
+            return exit(&core, deadline).await;
         }
         if orders.is_abandoned() {
             return exit(&core, began).await; // the start went wrong after this thread's
@@ -264,7 +246,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
-        if has_looked {
+        if done == Done::Looked {
             crate::io::yield_turn().await; // connections too, however many looks wait
         } else {
             let is_asleep = core.shard.borrow().is_asleep();
@@ -413,37 +395,15 @@ async fn idle(
     .await;
 }
 
-fn serve(
-    core: &Rc<Core>,
-    backend: Backend,
-    peer: PeerId,
-    remote: SocketAddr,
-    socket: TcpStream,
-    (place, seat): (Place, Seat),
-) {
-    // A peer that has reset it already gets no session.
-    let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));
-    let stream = match taken.and_then(|socket| Stream::from_std(backend, socket)) {
-        Ok(stream) => stream,
-        Err(error) => {
-            core.reporter.lost(peer, remote, &error);
-            core.gauge.connections.fetch_sub(1, Ordering::Relaxed);
-            return;
-        }
-    };
-    let slot = core.shard.borrow_mut().connect(core.now(), peer);
-    core.reporter.connected(peer, remote);
-    let admission = Admission { place, seat };
-    core.enter(Rc::new(Connection::new(slot, remote, stream, admission)));
-}
-
-/// The next turn tells the connections that are closed here.
-fn renew(core: &Core, settings: Settings, list: &AccessList) {
-    let mut shard = core.shard.borrow_mut();
-    shard.set_settings(settings);
-    for connection in core.connections.borrow().iter().flatten() {
-        if !list.allows(connection.remote.ip()) {
-            shard.close(connection.slot, CloseReason::Denied);
+impl Core {
+    /// Goes on by these settings. The next turn tells the connections that are closed here.
+    pub(super) fn renew(&self, settings: Settings, list: &AccessList) {
+        let mut shard = self.shard.borrow_mut();
+        shard.set_settings(settings);
+        for connection in self.connections.borrow().iter().flatten() {
+            if !list.allows(connection.remote.ip()) {
+                shard.close(connection.slot, CloseReason::Denied);
+            }
         }
     }
 }

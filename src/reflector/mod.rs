@@ -9,7 +9,7 @@
 //! `report` says what happened, `follow` all that happens to one session; `inspector`, `http` and
 //! `control` are for operators.
 //!
-//! Imports: http, ids, io, outbox, session, shard, sources, table, wire.
+//! Imports: http, ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
 
 mod acceptor;
 mod access;
@@ -28,10 +28,11 @@ mod lobby;
 mod looks;
 pub(crate) mod mesh;
 mod moves;
+mod orders;
 mod refused;
-mod reload;
 mod report;
 mod service;
+mod settings;
 mod start;
 mod taps;
 
@@ -45,5 +46,5 @@ pub use control::ControlError;
 pub use follow::FOLLOWED;
 pub use inspector::Inspector;
 pub use refused::Refused;
-pub use reload::Reloadable;
+pub use settings::{SETTINGS, Shown};
 pub use start::Reflector;

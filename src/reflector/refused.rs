@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::metrics::{Rows, Value};
 use crate::session::CloseReason;
+use crate::shard::inspect::SESSIONS;
 
 /// Connections that were closed before they became sessions, since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,8 +22,15 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// As metrics.
+    pub(super) fn rows(&self) -> Rows {
+        let row =
+            SESSIONS.named("connections_refused").with(&[("event", "refused")]).by(&["reason"]);
+        vec![(row, Value::ByName(self.reasons().into()))]
+    }
+
     /// All, by [`CloseReason::name`].
-    pub(super) fn reasons(&self) -> [(&'static str, u64); 5] {
+    fn reasons(&self) -> [(&'static str, u64); 5] {
         let [max_peers, per_source, rate] = self.limits();
         let denied = (CloseReason::Denied.name(), self.denied);
         [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]

@@ -1,14 +1,14 @@
 //! Start and end of a reflector.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{channel, unbounded_channel};
+use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
@@ -21,10 +21,11 @@ use super::driver::{self, Gauge, Order, Seed};
 use super::http;
 use super::inspector::{Control, Inspector, drain};
 use super::mesh::{self, Inlet};
+use super::moves::Mover;
 use super::refused::Refused;
-use super::reload::Reloadable;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
+use crate::shard::moves::Answer;
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -39,8 +40,9 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     inspector: Inspector,
-    news: watch::Sender<Reloadable>,
-    /// The last [`Reloadable::max_peers`] that was asked for, which may be more than is in force.
+    /// What is in force.
+    news: watch::Sender<Config>,
+    /// The last [`Config::max_peers`] that was asked for, which may be more than is in force.
     asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
@@ -56,81 +58,26 @@ impl Reflector {
     /// can't be had, or a thread can't be set up. Nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.check()?;
-        let allowed = io::allowed_cpus();
-        let cpus = config.pin.cpus(&allowed).len();
-        let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
-        if !(1..=1024).contains(&shards) {
-            return Err(StartError::Shards(shards));
-        }
-        let places = config.pin.places(shards, &allowed)?;
-        let (backend, remark) = io::choose(config.io)?;
-        if let Some(remark) = remark {
-            warn!("{remark}");
-        }
-        let mut first = Reloadable::from(config);
+        let machine = Machine::choose(config)?;
+        let (shards, backend) = (machine.shards, machine.backend);
+        let mut first = config.clone();
         first.max_peers = descriptors::allow(config.max_peers, shards);
-        let listen = |address, flag| {
-            let bound =
-                io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
-            bound.map_err(|source| StartError::Listen { address, flag, source })
-        };
-        let (listen_address, listener) = listen(config.listen, "--listen")?;
-        let http = config.http.map(|address| listen(address, "--http")).transpose()?;
-        let socket = config.control.as_deref().map(Socket::open).transpose()?;
-
+        let Listeners { listen, listener, http, socket } = Listeners::open(config)?;
         let began = Instant::now();
-        let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
-        let mut threads = Vec::new();
-        let mut handles = Vec::new();
-        let service = Arc::default();
-        let (ready, started) = mpsc::channel();
         let (answers, answered) = unbounded_channel();
-        for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
-            let (orders, inlet) = channel(ORDERS);
-            let gauge = Arc::new(Gauge::default());
-            let seed = Seed {
-                id: ShardId(id),
-                shards,
-                settings: config.settings.clone(),
-                service: Arc::clone(&service),
-                hash_seeds,
-                backend,
-                began,
-                port,
-                orders: Inlet::new(inlet),
-                gauge: Arc::clone(&gauge),
-                answers: answers.clone(),
-            };
-            handles.push((orders, gauge));
-            let cpu = places.as_ref().and_then(|places| places.get(usize::from(id)).copied());
-            let ready = ready.clone();
-            let gauge = Arc::clone(&seed.gauge);
-            let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
-                balance::register(&gauge, cpu.is_some());
-                if let Some(Err(error)) = cpu.map(io::pin_to) {
-                    warn!(shard = id, %error, "cannot pin the shard to its core");
-                }
-                driver::run(seed, move |result| drop(ready.send(result)));
-            });
-            threads.push(thread.map_err(StartError::Shard)?);
-        }
-        drop(ready);
-        for result in started.iter().take(shards) {
-            result.map_err(StartError::Shard)?;
-        }
+        let (mut threads, handles) = start_shards(config, &machine, began, &answers)?;
+        drop(answers);
         let (news, latest) = watch::channel(first);
-        let keepalive = config.settings.keepalive;
-        let shared = Control::new(began, backend, handles.clone(), keepalive, latest.clone());
-        let inspector = Inspector::new(shared);
+        let inspector =
+            Inspector::new(Control::new(began, backend, handles.clone(), latest.clone()));
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
         let (stop_http, http_stopped) = oneshot::channel();
         let http_address = http.as_ref().map(|(address, _)| *address);
-        let settings = config.settings.clone();
         let acceptor = {
             let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
-            move |listener| Acceptor { listener, news: latest, settings, shards, control }
+            move |listener| Acceptor { listener, news: latest, shards, control }
         };
         let balancer = Balancer {
             min_shards: config.min_shards,
@@ -138,7 +85,7 @@ impl Reflector {
             shards: handles.clone(),
             answers: answered,
             control: Arc::clone(&inspector.control),
-            cpus: allowed,
+            cpus: machine.allowed,
         };
         let control_path = socket.as_ref().map(|socket| socket.path().to_owned());
         if http.is_some() || socket.is_some() {
@@ -152,28 +99,21 @@ impl Reflector {
         }
         let control_inspector = inspector.clone();
         threads.push(spawn("control", move || {
-            let balancer = balancer.run();
-            control(
-                &control_runtime,
-                listener,
-                (acceptor, balancer),
-                handles,
-                control_inspector,
-                stopped,
-            );
+            let tasks = (acceptor, balancer.run());
+            control(&control_runtime, listener, tasks, handles, control_inspector, stopped);
             drop(stop_http);
         })?);
         info!(
-            listen = %listen_address,
+            listen = %listen,
             http = http_address.map(tracing::field::display),
             control = control_path.as_deref().map(|path| tracing::field::display(path.display())),
             shards,
             io = %backend,
-            cpus = places.as_deref().map(|places| tracing::field::display(io::Cpus(places))),
+            cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),
             "reflector started"
         );
         Ok(Self {
-            listen: listen_address,
+            listen,
             http: http_address,
             backend,
             inspector,
@@ -228,13 +168,18 @@ impl Reflector {
     }
 
     /// Goes on by this. Does not wait: connections that come from now on meet it, and shards take it
-    /// up with their next turn.
+    /// up with their next turn. What needs a restart stays as it was: the rows of
+    /// [`SETTINGS`](super::SETTINGS) say what does.
+    ///
+    /// With more sessions than are allowed now none is closed, but no further one is taken. Sessions of
+    /// sources that are now denied are closed; those above a lowered number per source are not. A peer
+    /// above a lowered limit stays as it is until it adds one more.
     ///
     /// # Errors
     /// [`StartError`], when a start would refuse it. Nothing changes then.
-    pub fn reload(&self, new: &Reloadable) -> Result<(), StartError> {
+    pub fn reload(&self, new: &Config) -> Result<(), StartError> {
         new.check()?;
-        let mut new = new.clone();
+        let mut new = self.news.borrow().with_reloaded(new);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
             // It has been said what comes of it.
             new.max_peers = self.news.borrow().max_peers;
@@ -273,6 +218,108 @@ impl Drop for Reflector {
     }
 }
 
+/// What the machine has for a reflector.
+#[derive(Debug)]
+struct Machine {
+    /// Cores that the process may use.
+    allowed: Vec<usize>,
+    shards: usize,
+    /// The core of each shard, if each has one.
+    places: Option<Vec<usize>>,
+    backend: Backend,
+}
+
+impl Machine {
+    fn choose(config: &Config) -> Result<Self, StartError> {
+        let allowed = io::allowed_cpus();
+        let cpus = config.pin.cpus(&allowed).len();
+        let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
+        if !(1..=1024).contains(&shards) {
+            return Err(StartError::Shards(shards));
+        }
+        let places = config.pin.places(shards, &allowed)?;
+        let (backend, remark) = io::choose(config.io)?;
+        if let Some(remark) = remark {
+            warn!("{remark}");
+        }
+        Ok(Self { allowed, shards, places, backend })
+    }
+}
+
+/// What a reflector listens on.
+#[derive(Debug)]
+struct Listeners {
+    listen: SocketAddr,
+    listener: TcpListener,
+    http: Option<(SocketAddr, TcpListener)>,
+    socket: Option<Socket>,
+}
+
+impl Listeners {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let open = |address, flag| {
+            let bound =
+                io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+            bound.map_err(|source| StartError::Listen { address, flag, source })
+        };
+        let (listen, listener) = open(config.listen, "--listen")?;
+        let http = config.http.map(|address| open(address, "--http")).transpose()?;
+        let socket = config.control.as_deref().map(Socket::open).transpose()?;
+        Ok(Self { listen, listener, http, socket })
+    }
+}
+
+/// Where a shard takes orders, and what it shows of itself.
+type Handle = (Sender<Order>, Arc<Gauge>);
+
+/// Starts a thread for each shard, and waits until each has its event loop.
+fn start_shards(
+    config: &Config,
+    machine: &Machine,
+    began: Instant,
+    answers: &UnboundedSender<Answer<Mover>>,
+) -> Result<(Vec<JoinHandle<()>>, Vec<Handle>), StartError> {
+    let &Machine { shards, backend, ref places, .. } = machine;
+    let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
+    let (mut threads, mut handles) = (Vec::new(), Vec::new());
+    let service = Arc::default();
+    let (ready, started) = mpsc::channel();
+    for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
+        let (orders, inlet) = channel(ORDERS);
+        let gauge = Arc::new(Gauge::default());
+        let seed = Seed {
+            id: ShardId(id),
+            shards,
+            settings: config.settings.clone(),
+            service: Arc::clone(&service),
+            hash_seeds,
+            backend,
+            began,
+            port,
+            orders: Inlet::new(inlet),
+            gauge: Arc::clone(&gauge),
+            answers: answers.clone(),
+        };
+        handles.push((orders, gauge));
+        let cpu = places.as_ref().and_then(|places| places.get(usize::from(id)).copied());
+        let ready = ready.clone();
+        let gauge = Arc::clone(&seed.gauge);
+        let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
+            balance::register(&gauge, cpu.is_some());
+            if let Some(Err(error)) = cpu.map(io::pin_to) {
+                warn!(shard = id, %error, "cannot pin the shard to its core");
+            }
+            driver::run(seed, move |result| drop(ready.send(result)));
+        });
+        threads.push(thread.map_err(StartError::Shard)?);
+    }
+    drop(ready);
+    for result in started.iter().take(shards) {
+        result.map_err(StartError::Shard)?;
+    }
+    Ok((threads, handles))
+}
+
 /// An event loop for a thread that serves no sessions.
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -286,12 +333,12 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 /// The control thread: accepts until told to stop, then sees the shards off.
 fn control(
     runtime: &tokio::runtime::Runtime,
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     (acceptor, balancer): (
         impl FnOnce(tokio::net::TcpListener) -> Acceptor,
         impl Future<Output = ()>,
     ),
-    shards: Vec<(tokio::sync::mpsc::Sender<Order>, Arc<Gauge>)>,
+    shards: Vec<Handle>,
     inspector: Inspector,
     stopped: oneshot::Receiver<()>,
 ) {

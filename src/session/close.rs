@@ -110,6 +110,15 @@ impl CloseReason {
         "stopping",
     ];
 
+    /// Names of limits that end a session or refuse one.
+    pub(crate) const LIMITS: [&'static str; 5] = [
+        "max_routes_per_peer",
+        "max_subscriptions_per_peer",
+        "max_peers",
+        "max_peers_per_source",
+        "connect_rate_per_source",
+    ];
+
     /// A short, stable name, fit for a metric's label.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -169,6 +178,14 @@ mod tests {
             CloseReason::Stopping,
         ];
         assert_eq!(ends.map(|end| end.name()), CloseReason::NAMES);
+        let limits = [
+            CloseReason::MaxRoutes(0),
+            CloseReason::MaxSubscriptions(0),
+            CloseReason::MaxPeers(0),
+            CloseReason::MaxPeersPerSource(0),
+            CloseReason::ConnectRate(0),
+        ];
+        assert_eq!(limits.map(|limit| limit.name()), CloseReason::LIMITS);
         let ends = [
             CloseReason::NotHello(MessageType::Keepalive),
             CloseReason::HelloTimeout,

@@ -22,7 +22,7 @@
 //!
 //! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
 //!
-//! Imports: ids, outbox, portable, session, table, wire.
+//! Imports: ids, metrics, outbox, portable, session, table, wire.
 
 mod config;
 pub(crate) mod connections;
@@ -40,17 +40,16 @@ mod probe;
 mod restore;
 pub(crate) mod slab;
 mod state;
-mod stats;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Bounds, Limits, Settings};
 pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
+pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
 pub(crate) use output::{Closed, Output, Write};
 #[cfg(test)]
 pub(crate) use restore::{Restored, Restorer, snapshot};
 pub(crate) use state::{Shard, Turn};
-pub use stats::Stats;

@@ -99,6 +99,10 @@ impl<H: Handle, T> Index<H> for Slab<H, T> {
     type Output = T;
 
     #[inline]
+    #[expect(
+        clippy::expect_used,
+        reason = "as a slice: a handle is made by the slab that it is for"
+    )]
     fn index(&self, handle: H) -> &T {
         self.get(handle).expect("a valid handle")
     }
@@ -108,6 +112,10 @@ impl<H: Handle, T> Index<H> for Slab<H, T> {
 /// When the handle is not valid, which is a mistake of this program's.
 impl<H: Handle, T> IndexMut<H> for Slab<H, T> {
     #[inline]
+    #[expect(
+        clippy::expect_used,
+        reason = "as a slice: a handle is made by the slab that it is for"
+    )]
     fn index_mut(&mut self, handle: H) -> &mut T {
         self.get_mut(handle).expect("a valid handle")
     }

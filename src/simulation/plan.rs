@@ -165,7 +165,6 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
         send_hold: Duration::from_secs(if rng.chance(200) { 3 } else { 3600 }),
         pacing: rng.chance(700),
         pace: *rng.pick(&[28_000, 1_000_000]),
-        skip_unusable_next_hops: false,
         limits: Limits {
             routes_per_peer: if rng.chance(100) { 20 } else { 4_000_000 },
             ..Limits::default()
@@ -199,6 +198,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
         },
         // As long as can be in some runs, so that HELLO is at its longest.
         node: "n".repeat(rng.bound(0, 5, 255)),
+        ..Settings::default()
     }
 }
 

@@ -1,5 +1,10 @@
 //! The command, as an operator and an init system meet it.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 mod client;
 mod config;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use metalbond::reflector::{Access, AccessList, Prefix, Refused, Reloadable};
+use metalbond::reflector::{Access, AccessList, Prefix, Refused, Settings};
 
 use crate::harness::client::{encode, update};
 use crate::harness::{
@@ -79,14 +79,14 @@ fn a_new_list_closes_the_sessions_it_denies(mut config: Config) {
     denied[0].announce(&route(1, 1, 1));
     watcher.expect_view([&route(1, 1, 1)]);
     let access = Access { list: without("127.0.0.1"), ..Access::default() };
-    reflector.reload(&Reloadable { access, ..Reloadable::from(&config) }).unwrap();
+    reflector.reload(&Config { access, ..config.clone() }).unwrap();
     for client in &mut denied {
         client.expect_closed();
     }
     watcher.expect_view([]);
     assert_eq!(closed_by(&reflector, "denied"), 4);
     Client::connect(over_v4(&reflector)).expect_closed();
-    reflector.reload(&Reloadable::from(&config)).unwrap();
+    reflector.reload(&config).unwrap();
     let _session = Client::establish(over_v4(&reflector));
 }
 
@@ -103,8 +103,8 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
         let session = publisher.local_addr().to_string();
         ask(inspector.find_peer(&session)).unwrap()[0].routes == 100
     });
-    let mut new = Reloadable { max_peers: 1, ..Reloadable::from(&config) };
-    new.limits.routes_per_peer = 50;
+    let mut new = Config { max_peers: 1, ..config.clone() };
+    new.settings.limits.routes_per_peer = 50;
     reflector.reload(&new).unwrap();
     Client::connect(address).expect_closed();
     publisher.keepalive();
@@ -122,12 +122,13 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
 
 fn what_a_start_would_refuse_changes_nothing(config: Config) {
     let (reflector, address) = start(&config);
-    let (none, long) = (Duration::ZERO, Reloadable::BATCH_DELAY_MAX + Duration::from_nanos(1));
-    let now = Reloadable { max_peers: 1, ..Reloadable::from(&config) };
+    let (none, long) = (Duration::ZERO, Config::BATCH_DELAY_MAX + Duration::from_nanos(1));
+    let now = Config { max_peers: 1, ..config };
+    let with = |settings| Config { settings, ..now.clone() };
     for new in [
-        Reloadable { send_hold: none, ..now.clone() },
-        Reloadable { batch_delay: long, ..now.clone() },
-        Reloadable { max_peers: 0, ..now },
+        with(Settings { send_hold: none, ..now.settings.clone() }),
+        with(Settings { batch_delay: long, ..now.settings.clone() }),
+        Config { max_peers: 0, ..now.clone() },
     ] {
         assert!(reflector.reload(&new).is_err(), "{new:?}");
     }

@@ -1,4 +1,9 @@
 //! A reflector under test through its sockets: real threads, real TCP, both kinds of I/O.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 mod access;
 mod attacks;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use metalbond::reflector::{Access, AccessList, Prefix, Reloadable};
+use metalbond::reflector::{Access, AccessList, Prefix};
 use metalbond::wire::Message;
 
 use crate::harness::client::{encode, modern_hello};
@@ -67,8 +67,8 @@ fn of_settings_that_wait_for_the_acceptor_the_newest_holds(config: Config) {
     eventually("the acceptor waits", || waiting(address) == 10);
     let list = AccessList::new([], ["::1".parse::<Prefix>().unwrap()]);
     let access = Access { list, ..Access::default() };
-    reflector.reload(&Reloadable { access, ..Reloadable::from(&config) }).unwrap();
-    reflector.reload(&Reloadable::from(&config)).unwrap();
+    reflector.reload(&Config { access, ..config.clone() }).unwrap();
+    reflector.reload(&config).unwrap();
     drop(standstill);
     for client in &mut clients {
         client.until("a session", |client| client.keepalives > 0);

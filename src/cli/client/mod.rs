@@ -1,132 +1,52 @@
 //! `metalbond client`.
 
 mod run;
+mod settings;
 pub(super) mod spec;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::IpAddr;
 
-use clap::ValueEnum;
+use clap::{ArgMatches, FromArgMatches};
 use metalbond::client::Route;
 use metalbond::wire::Vni;
 use tracing::warn;
 
-use self::spec::{Excluded, TableOfVni};
-use super::common::{Common, RT_PROTO};
-use super::log;
+pub(super) use self::settings::SETTINGS;
+use self::settings::Settings;
+use self::spec::TableOfVni;
+use super::common::{COMMON, Common};
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
-use super::values::{duration, local_address};
+use super::{log, role};
 
-/// What a running leaf takes up anew.
-pub(super) const RELOADABLE: &[&str] = &["verbose", "log-level"];
-
-#[derive(Debug, clap::Args)]
+/// What a leaf is told.
+#[derive(Debug)]
 pub(super) struct Args {
-    /// Servers to hold a session with; port 4711 unless given; several by commas or repetition
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        required = true,
-        value_delimiter = ',',
-        value_parser = spec::server
-    )]
-    server: Vec<String>,
-
-    /// VNIs to learn the routes of
-    #[arg(long, value_name = "VNI", value_delimiter = ',', value_parser = spec::subscription)]
-    subscribe: Vec<Vni>,
-
-    /// Routes to announce, such as 23#10.0.23.0/24#2001:db8::1
-    #[arg(
-        long,
-        value_name = "VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]",
-        value_delimiter = ',',
-        value_parser = spec::announcement
-    )]
-    announce: Vec<Route>,
-
-    /// Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100
-    #[arg(
-        long,
-        value_name = "VNI#TABLE",
-        value_delimiter = ',',
-        value_parser = spec::table_of_vni
-    )]
-    install_routes: Vec<TableOfVni>,
-
-    /// The tunnel device that installed routes lead to
-    #[arg(long, value_name = "DEVICE")]
-    tun: Option<String>,
-
-    /// Install IPv4 routes only
-    #[arg(long)]
-    ipv4_only: bool,
-
-    /// Keepalive interval in seconds; a session uses the lower of both sides'
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 5,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    keepalive: u32,
-
-    /// Where to answer HTTP: health, metrics, routes; a port alone is on this machine's loopback
-    #[arg(long, value_name = "[ADDR:]PORT", value_parser = local_address)]
-    http: Option<SocketAddr>,
-
-    /// For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)
-    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration)]
-    stale_time: Duration,
-
-    /// Types of routes that are not installed; an empty value excludes none
-    #[arg(
-        long,
-        value_name = "STD|LB|NAT,..",
-        default_value = "NAT,LB",
-        value_parser = spec::excluded
-    )]
-    exclude_route_type: Excluded,
-
-    /// The protocol number that marks installed routes as the leaf's own
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        default_value_t = RT_PROTO,
-        value_parser = clap::value_parser!(u8).range(5..)
-    )]
-    rt_proto: u8,
-
-    /// The metric of installed routes; 0 is the kernel's default
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    route_metric: u32,
-
-    /// How next hops are installed: as objects that routes share, within each route, or by what the
-    /// kernel can
-    #[arg(
-        long,
-        value_name = "objects|inline|auto",
-        default_value = "auto",
-        hide_possible_values = true
-    )]
-    nexthops: Nexthops,
-
-    /// Remove the installed routes at the end, instead of leaving them for the next start
-    #[arg(long)]
-    cleanup: bool,
-
-    #[command(flatten)]
+    settings: Settings,
     common: Common,
 }
 
-/// How next hops go into the kernel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Nexthops {
-    Objects,
-    Inline,
-    Auto,
+impl clap::Args for Args {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        role::CLIENT.augment(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Args {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let settings = role::read(&[&SETTINGS], matches);
+        Ok(Self { settings, common: role::read(&[&COMMON], matches) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Where routes are installed, when they are.
@@ -155,21 +75,21 @@ impl Args {
                  host's IPv6 underlay address"
             ))
         };
-        self.announce.iter().filter_map(remark).collect()
+        self.settings.announce.iter().filter_map(remark).collect()
     }
 
     fn installation(&self) -> Result<Option<Installation>, String> {
-        installation(&self.install_routes, self.tun.as_deref())
+        installation(&self.settings.install_routes, self.settings.tun.as_deref())
     }
 
     #[cfg(test)]
     pub(super) fn server(&self) -> &[String] {
-        &self.server
+        &self.settings.server
     }
 
     #[cfg(test)]
     pub(super) fn ipv4_only(&self) -> bool {
-        self.ipv4_only
+        self.settings.ipv4_only
     }
 }
 
@@ -182,7 +102,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     for remark in options.remarks.iter().chain(&args.remarks()) {
         warn!("{remark}");
     }
-    let mut running = Running::new(given, options.effective, RELOADABLE, log);
+    let mut running = Running::new(given, options.effective, log);
     let reload = async || {
         let check = |options: &Options| {
             let args: Args = options.args().map_err(Wrong::sentences)?;
@@ -191,7 +111,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         };
         running.reload(check).await;
     };
-    Ok(run::run(args, installation, reload)?)
+    Ok(run::run(args.settings, installation, reload)?)
 }
 
 /// What no single flag can tell to be wrong.
@@ -232,14 +152,11 @@ fn installation(
 mod tests {
     use super::*;
 
-    use clap::{Args as _, Command, FromArgMatches as _};
-
-    use crate::cli::options::with_switches;
+    use clap::{Args as _, Command};
 
     fn parse(flags: &str) -> Result<Args, String> {
         let words = ["client", "--server", "rr1"].into_iter().chain(flags.split_ascii_whitespace());
-        let matches =
-            with_switches(Args::augment_args(Command::new("client"))).try_get_matches_from(words);
+        let matches = Args::augment_args(Command::new("client")).try_get_matches_from(words);
         matches
             .and_then(|matches| Args::from_arg_matches(&matches))
             .map_err(|error| error.to_string())
@@ -247,7 +164,7 @@ mod tests {
 
     fn installed(flags: &str) -> Result<Option<Installation>, String> {
         let args = parse(flags).unwrap();
-        installation(&args.install_routes, args.tun.as_deref())
+        args.installation()
     }
 
     #[test]
@@ -258,13 +175,13 @@ mod tests {
              --tun overlay-tun --keepalive 3 --http [::1]:4712 -v",
         );
         let args = args.unwrap();
-        assert_eq!(args.server, ["rr1:4711", "rr2:4712", "rr3:4711"]);
-        assert_eq!(args.subscribe, [Vni(1), Vni(2), Vni(3)]);
-        assert_eq!(args.announce.len(), 3);
-        assert_eq!(args.install_routes.len(), 2);
-        assert_eq!(args.tun.as_deref(), Some("overlay-tun"));
-        assert_eq!((args.keepalive, args.common.level()), (3, log::Level::Debug));
-        assert_eq!(args.http, Some("[::1]:4712".parse().unwrap()));
+        assert_eq!(args.settings.server, ["rr1:4711", "rr2:4712", "rr3:4711"]);
+        assert_eq!(args.settings.subscribe, [Vni(1), Vni(2), Vni(3)]);
+        assert_eq!(args.settings.announce.len(), 3);
+        assert_eq!(args.settings.install_routes.len(), 2);
+        assert_eq!(args.settings.tun.as_deref(), Some("overlay-tun"));
+        assert_eq!((args.settings.keepalive, args.common.level()), (3, log::Level::Debug));
+        assert_eq!(args.settings.http, Some("[::1]:4712".parse().unwrap()));
     }
 
     #[test]
@@ -277,7 +194,11 @@ mod tests {
         ] {
             let args = parse(flags).unwrap();
             let is_verbose = args.common.level() == log::Level::Debug;
-            assert_eq!([args.ipv4_only, args.cleanup, is_verbose], expected, "{flags}");
+            assert_eq!(
+                [args.settings.ipv4_only, args.settings.cleanup, is_verbose],
+                expected,
+                "{flags}"
+            );
         }
         assert!(parse("--ipv4-only=maybe").unwrap_err().contains("--ipv4-only"));
         assert!(parse("--ipv4-only true").is_err());
@@ -286,10 +207,10 @@ mod tests {
     #[test]
     fn an_empty_list_of_excluded_types_is_a_value() {
         use metalbond::wire::NextHopType::{LoadBalancerTarget, Nat, Standard};
-        assert_eq!(parse("").unwrap().exclude_route_type.0, [Nat, LoadBalancerTarget]);
-        assert_eq!(parse("--exclude-route-type=").unwrap().exclude_route_type.0, []);
+        assert_eq!(parse("").unwrap().settings.exclude_route_type.0, [Nat, LoadBalancerTarget]);
+        assert_eq!(parse("--exclude-route-type=").unwrap().settings.exclude_route_type.0, []);
         let args = parse("--exclude-route-type STD").unwrap();
-        assert_eq!(args.exclude_route_type.0, [Standard]);
+        assert_eq!(args.settings.exclude_route_type.0, [Standard]);
     }
 
     #[test]

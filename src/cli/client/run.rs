@@ -12,7 +12,8 @@ use tracing::{debug, info, warn};
 use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
 use super::super::values::host_name;
-use super::{Args, Installation};
+use super::Installation;
+use super::settings::Settings;
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -28,7 +29,7 @@ const TOLD_MAX: usize = 20;
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
 /// `reload` is called for each SIGHUP.
 pub(super) fn run(
-    args: Args,
+    args: Settings,
     installation: Option<Installation>,
     mut reload: impl AsyncFnMut(),
 ) -> Result<(), String> {
@@ -100,7 +101,7 @@ async fn health(leaf: &MetalBond) -> Result<String, String> {
 
 /// The leaf, and what tells of it.
 async fn start(
-    args: &Args,
+    args: &Settings,
     installation: Option<Installation>,
 ) -> Result<(MetalBond, Http), String> {
     let config = Config {
@@ -121,13 +122,13 @@ async fn start(
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 async fn install(
     config: Config,
-    args: &Args,
+    args: &Settings,
     installation: Installation,
 ) -> Result<(MetalBond, Http), String> {
     use metalbond::client::NetworkClient as _;
     use metalbond::netlink::{self, Mode, NetlinkClient};
 
-    use super::Nexthops;
+    use super::settings::Nexthops;
 
     let unasked: Vec<_> =
         installation.tables.keys().filter(|vni| !args.subscribe.contains(vni)).copied().collect();
@@ -179,12 +180,12 @@ async fn tell_silence(kernel: metalbond::netlink::NetlinkStatus) {
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn install(_: Config, _: &Args, _: Installation) -> Result<(MetalBond, Http), String> {
+async fn install(_: Config, _: &Settings, _: Installation) -> Result<(MetalBond, Http), String> {
     Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
 }
 
 /// Says to the leaf what the flags say. A repetition is harmless.
-async fn intend(leaf: &MetalBond, args: &Args) {
+async fn intend(leaf: &MetalBond, args: &Settings) {
     for server in &args.server {
         if let Err(error) = leaf.add_peer(server, None).await {
             warn!(%error, "--server");

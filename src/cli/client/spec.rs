@@ -2,6 +2,7 @@
 //!
 //! The sentence says what was expected; clap puts the flag and the whole value in front of it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use metalbond::client::Route;
@@ -24,6 +25,19 @@ pub(super) struct TableOfVni {
 /// Types of routes that are not installed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Excluded(pub(super) Vec<NextHopType>);
+
+impl fmt::Display for TableOfVni {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.vni.0, self.table)
+    }
+}
+
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|kind| type_name(*kind)).collect();
+        f.write_str(&names.join(","))
+    }
+}
 
 /// A server as `host:port`. The name is looked up when the leaf connects, not here: it may move,
 /// and a leaf must start without it.
@@ -144,6 +158,14 @@ pub(in crate::cli) fn route_type(text: &str) -> Result<NextHopType, String> {
     }
 }
 
+fn type_name(kind: NextHopType) -> &'static str {
+    match kind {
+        NextHopType::Standard => "STD",
+        NextHopType::LoadBalancerTarget => "LB",
+        NextHopType::Nat => "NAT",
+    }
+}
+
 /// As wide as tunnels carry it, and as the reference takes it here.
 fn vni_of_24_bits(text: &str) -> Result<Vni, String> {
     decimal(text)
@@ -172,7 +194,7 @@ mod tests {
     use super::*;
 
     /// The sentence must hold what is wrong, so that it can be found in a long list.
-    fn refused<T: std::fmt::Debug>(result: Result<T, String>, words: &str) {
+    fn refused<T: fmt::Debug>(result: Result<T, String>, words: &str) {
         let sentence = result.unwrap_err();
         assert!(sentence.contains(words), "{words:?} not in: {sentence}");
     }

@@ -10,7 +10,7 @@ use metalbond::wire::{Destination, NextHopType};
 
 use crate::cli::client::spec::route_type;
 use crate::cli::log::Level;
-use crate::cli::values::duration;
+use metalbond::settings::duration;
 
 /// What the help ends with.
 const ABOUT_NAMES: &str = "Commands may be shortened to what tells them apart: sh p, exp, mon.\n\

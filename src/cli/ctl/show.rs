@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metalbond::reflector::{SETTINGS, Shown};
 use serde_json::{Value, json};
 
 use super::Ctl;
@@ -178,38 +179,12 @@ impl Ctl {
             return self.screen.line(&text);
         }
         let limits: Value = self.client.get("/api/v1/limits").await?;
-        let row = |name: &str, value: String, of: &Value| json!({"name": name, "value": value, "used": of["used"], "hits": of["hits"]});
-        let limit = |name: &str| {
-            let of = &limits[name.replace('-', "_")];
-            let value = of["limit"].as_u64().map_or_else(|| "any".into(), |most| most.to_string());
-            row(name, value, of)
-        };
-        let patience = |name: &str| {
-            let of = &limits[name.replace('-', "_")];
-            row(name, time(&of["seconds"]), of)
-        };
-        let access = &limits["access"];
-        let lists = format!(
-            "{} allowed, {} denied",
-            count(&access["allowed_prefixes"]),
-            count(&access["denied_prefixes"])
-        );
-        let pacing = if limits["is_pacing"] == true { "on" } else { "off" };
-        let pace = format!("{} B/s", count(&limits["pace_bytes_per_second"]));
-        let none = Value::Null;
-        let rows = vec![
-            limit("max-peers"),
-            limit("max-routes-per-peer"),
-            limit("max-subscriptions-per-peer"),
-            limit("max-peers-per-source"),
-            limit("connect-rate-per-source"),
-            row("allow and deny", lists, access),
-            patience("send-hold"),
-            patience("keepalive"),
-            row("batch-delay", time(&limits["batch_delay_seconds"]), &none),
-            row("pacing", pacing.to_owned(), &none),
-            row("pace", pace, &none),
-        ];
+        let shown = SETTINGS.iter().flat_map(|section| section.all_shown());
+        let member = |(key, shown): (&'static str, Shown)| (key, shown.name());
+        let mut rows: Vec<_> =
+            shown.map(member).map(|(key, name)| limit(key, name, &limits[name])).collect();
+        rows.sort_by_key(|(rank, _)| *rank);
+        let rows = rows.into_iter().map(|(_, row)| row).collect();
         self.show_rows(rows, &View { columns: LIMITS, nothing: "" })
     }
 
@@ -233,6 +208,30 @@ fn node(value: &Value) -> String {
         return name;
     }
     name.chars().take(NODE_MAX - 2).chain("..".chars()).collect()
+}
+
+/// A setting in force, by what its value looks like, and where it stands among the others. `name` is its
+/// member of the answer, which ends with the unit.
+fn limit(key: &str, name: &str, of: &Value) -> (u8, Value) {
+    let row = |name: &str, value: String| json!({"name": name, "value": value, "used": of["used"], "hits": of["hits"]});
+    let any = || "any".to_owned();
+    if of["limit"].is_u64() || of["limit"].is_null() && of.get("limit").is_some() {
+        (0, row(key, of["limit"].as_u64().map_or_else(any, |most| most.to_string())))
+    } else if of["allowed_prefixes"].is_u64() {
+        let [allowed, denied] =
+            ["allowed_prefixes", "denied_prefixes"].map(|of_list| count(&of[of_list]));
+        (1, row("allow and deny", format!("{allowed} allowed, {denied} denied")))
+    } else if of["seconds"].is_number() {
+        (2, row(key, time(&of["seconds"])))
+    } else if name.ends_with("_seconds") {
+        (3, row(key, time(of)))
+    } else if let Some(what) = name.strip_prefix("is_") {
+        (3, row(what, if of == true { "on" } else { "off" }.to_owned()))
+    } else if name.ends_with("_bytes_per_second") {
+        (3, row(key, format!("{} B/s", count(of))))
+    } else {
+        (3, row(key, said(of)))
+    }
 }
 
 /// The state, and what is odd about it.
@@ -265,6 +264,24 @@ fn why(row: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_told_by_what_they_look_like() {
+        let told = |key, name, of: Value| {
+            let (_, row) = limit(key, name, &of);
+            format!("{} {}", said(&row["name"]), said(&row["value"]))
+        };
+        for (told, expected) in [
+            (told("max-x", "max_x", json!({"limit": 5, "used": 1, "hits": 0})), "max-x 5"),
+            (told("max-x", "max_x", json!({"limit": null, "hits": 0})), "max-x any"),
+            (told("send-hold", "send_hold", json!({"seconds": 90.0})), "send-hold 1m30s"),
+            (told("batch-delay", "batch_delay_seconds", json!(0.001)), "batch-delay 1ms"),
+            (told("no-pacing", "is_pacing", json!(true)), "pacing on"),
+            (told("pace", "pace_bytes_per_second", json!(28000)), "pace 28000 B/s"),
+        ] {
+            assert_eq!(told, expected);
+        }
+    }
 
     #[test]
     fn all_reasons_of_slowness_are_named() {

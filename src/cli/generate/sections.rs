@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use clap::Command;
 
-use crate::cli::options::empty_says_something;
+use crate::cli::role::takes_empty;
 
 /// A section of a manual page.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ fn variables(command: &Command) -> Vec<Entry> {
         let name = argument.get_env()?.to_str()?;
         let flag = argument.get_long()?;
         let is_said = name == CONFIG.0;
-        let empty = if empty_says_something(flag) { ", also when it is empty" } else { "" };
+        let empty = if takes_empty(flag) { ", also when it is empty" } else { "" };
         (!is_said).then(|| (name.to_owned().into(), format!("As --{flag}{empty}.").into()))
     };
     arguments.filter_map(entry).collect()

@@ -24,6 +24,15 @@ pub(super) enum Format {
     Json,
 }
 
+impl Format {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// How important an event must be. Later ones log more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
 pub(super) enum Level {
@@ -35,7 +44,7 @@ pub(super) enum Level {
 }
 
 impl Level {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warn => "warn",

@@ -4,10 +4,12 @@ use std::fmt;
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
+use metalbond::settings::Reload;
 
 use super::environment::variable;
 use super::file::File;
-use super::{CONFIG, flags};
+use super::{entry, flags};
+use crate::cli::role::Role;
 
 /// Lists of more bytes are told by their length.
 const TOLD_MAX: usize = 200;
@@ -24,7 +26,9 @@ enum Origin {
 /// One option. No value: it is not set, or an empty list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Value {
-    key: String,
+    table: &'static str,
+    key: &'static str,
+    reload: Reload,
     texts: Vec<String>,
     is_list: bool,
     origin: Origin,
@@ -33,7 +37,7 @@ struct Value {
 /// Every option of a role, in the order of its flags.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::cli) struct Effective {
-    role: String,
+    role: &'static str,
     values: Vec<Value>,
 }
 
@@ -43,36 +47,50 @@ pub(in crate::cli) struct Change {
     pub(in crate::cli) key: String,
     pub(in crate::cli) old: String,
     pub(in crate::cli) new: String,
+    pub(in crate::cli) reload: Reload,
 }
 
 impl Effective {
-    pub(super) fn new(role: &Command, matches: &ArgMatches, file: Option<&File>) -> Self {
-        let table = role.get_name();
-        let value = |(key, arg): (&str, &clap::Arg)| {
-            let id = arg.get_id().as_str();
-            let raw = matches.get_raw(id).into_iter().flatten();
+    /// `role` has the flags of `settings`.
+    pub(super) fn new(
+        settings: &Role,
+        role: &Command,
+        matches: &ArgMatches,
+        file: Option<&File>,
+    ) -> Self {
+        let value = |(flag, arg): (&str, &clap::Arg)| {
+            let (table, row) = settings.row(flag)?;
+            let raw = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
             let in_file = || {
                 let file = file?;
-                let entry = file.entries(table).iter().find(|entry| entry.key == key)?;
-                Some(Origin::File(format!("{}:{}", file.path.display(), entry.line)))
+                let line = entry(file, settings, flag)?.line;
+                Some(Origin::File(format!("{}:{line}", file.path.display())))
             };
-            Value {
-                key: key.to_owned(),
+            Some(Value {
+                table,
+                key: row.key(),
+                reload: row.reload(),
                 texts: raw.map(|text| text.to_string_lossy().into_owned()).collect(),
                 is_list: matches!(arg.get_action(), ArgAction::Append),
-                origin: match matches.value_source(id) {
+                origin: match matches.value_source(arg.get_id().as_str()) {
                     Some(ValueSource::CommandLine) => Origin::Flag,
-                    Some(ValueSource::EnvVariable) => Origin::Variable(variable(key)),
+                    Some(ValueSource::EnvVariable) => Origin::Variable(variable(flag)),
                     _ => in_file().unwrap_or(Origin::Default),
                 },
-            }
+            })
         };
-        let values = flags(role).filter(|(key, _)| *key != CONFIG).map(value).collect();
-        Self { role: table.to_owned(), values }
+        Self { role: settings.name, values: flags(role).filter_map(value).collect() }
     }
 
-    pub(in crate::cli) fn role(&self) -> &str {
-        &self.role
+    pub(in crate::cli) fn role(&self) -> &'static str {
+        self.role
+    }
+
+    /// Its options with those of each table together, the role's first.
+    fn by_table(&self) -> Vec<&Value> {
+        let mut values: Vec<_> = self.values.iter().collect();
+        values.sort_by_key(|value| (value.table != self.role, value.table));
+        values
     }
 
     /// What differs in a newer one.
@@ -80,14 +98,23 @@ impl Effective {
         let pairs = self.values.iter().zip(&new.values);
         pairs
             .filter(|(old, new)| old.texts != new.texts)
-            .map(|(old, new)| Change { key: old.key.clone(), old: old.told(), new: new.told() })
+            .map(|(old, new)| Change {
+                // In a table of its own a key alone does not say what it is about.
+                key: match old.table {
+                    table if table == self.role => old.key.to_owned(),
+                    table => format!("[{table}] {}", old.key),
+                },
+                old: old.told(),
+                new: new.told(),
+                reload: old.reload,
+            })
             .collect()
     }
 
-    /// Takes some options over from a newer one.
-    pub(in crate::cli) fn take_over(&mut self, new: &Self, keys: &[&str]) {
+    /// Takes over from a newer one what a running process takes up.
+    pub(in crate::cli) fn take_over(&mut self, new: &Self) {
         for (value, new) in self.values.iter_mut().zip(&new.values) {
-            if keys.contains(&value.key.as_str()) {
+            if value.reload != Reload::No {
                 *value = new.clone();
             }
         }
@@ -97,8 +124,12 @@ impl Effective {
 /// As TOML, which says the same when it is read as a file.
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "[{}]", self.role)?;
-        for Value { key, texts, is_list, origin } in &self.values {
+        let mut inside = "";
+        for Value { table, key, texts, is_list, origin, .. } in self.by_table() {
+            if inside != *table {
+                writeln!(f, "[{table}]")?;
+                inside = table;
+            }
             match texts.as_slice() {
                 [] if *origin == Origin::Default => writeln!(f, "# {key} is not set")?,
                 [text] if !is_list => writeln!(f, "{key} = {} # {origin}", scalar(text))?,

@@ -5,28 +5,22 @@
 use std::ffi::OsString;
 
 use super::nearest::distance;
+use crate::cli::role::takes_empty;
 
 const PREFIX: &str = "METALBOND_";
-/// Flags of which an empty value says something: here, that no type is excluded.
-const EMPTY_SAYS_SOMETHING: &[&str] = &["exclude-route-type"];
 /// Edits up to which another variable is taken for a mistyped one. Others are left alone: whoever
 /// runs services named metalbond may set `METALBOND_PORT` and the like for all of them.
 const MISTYPED: usize = 2;
 
 /// The variable of a flag.
-pub(super) fn variable(flag: &str) -> String {
+pub(in crate::cli) fn variable(flag: &str) -> String {
     format!("{PREFIX}{}", flag.replace('-', "_").to_ascii_uppercase())
 }
 
 /// What the environment says of a flag, if anything.
 pub(super) fn value(flag: &str) -> Option<OsString> {
-    let is_set = |value: &OsString| !value.is_empty() || empty_says_something(flag);
+    let is_set = |value: &OsString| !value.is_empty() || takes_empty(flag);
     std::env::var_os(variable(flag)).filter(is_set)
-}
-
-/// Whether a variable of this flag that is empty is not the same as none.
-pub(in crate::cli) fn empty_says_something(flag: &str) -> bool {
-    EMPTY_SAYS_SOMETHING.contains(&flag)
 }
 
 /// Variables that are probably mistyped, each with what was probably meant.

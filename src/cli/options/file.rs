@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::ROLES;
 use super::nearest::nearest;
+use crate::cli::role::{ROLES, Role};
 
 /// Tables by name.
 #[derive(PartialEq, Eq, Debug)]
@@ -25,9 +25,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether it says anything of a flag; an empty list does not.
-    pub(super) fn says(&self, flag: &str) -> bool {
-        self.key == flag && !self.values.is_empty()
+    /// Whether it says anything; an empty list does not.
+    pub(super) fn says_something(&self) -> bool {
+        !self.values.is_empty()
     }
 }
 
@@ -100,7 +100,7 @@ impl File {
     }
 
     /// One sentence for each table or key that nobody knows; `known` has the keys of each table.
-    pub(super) fn unknown(&self, known: &BTreeMap<&str, Vec<String>>) -> Vec<String> {
+    pub(super) fn unknown(&self, known: &BTreeMap<&str, Vec<&str>>) -> Vec<String> {
         let path = self.path.display();
         let mut wrong = Vec::new();
         for (table, entries) in &self.tables {
@@ -109,9 +109,10 @@ impl File {
                 wrong.push(format!("{path}: unknown table [{table}]; the nearest is [{nearest}]"));
                 continue;
             };
-            for Entry { key, line, .. } in entries.iter().filter(|entry| !keys.contains(&entry.key))
+            for Entry { key, line, .. } in
+                entries.iter().filter(|entry| !keys.contains(&&*entry.key))
             {
-                let nearest = nearest(key, keys.iter().map(String::as_str)).unwrap_or_default();
+                let nearest = nearest(key, keys.iter().copied()).unwrap_or_default();
                 wrong.push(format!(
                     "{path}:{line}: unknown key {key:?} in [{table}]; the nearest is {nearest}"
                 ));
@@ -128,7 +129,8 @@ fn is_tables(value: &Spanned<DeValue<'_>>) -> bool {
 }
 
 fn told_of_tables(name: &str) -> String {
-    let nearest = nearest(name, ROLES).unwrap_or_default();
+    let tables = ROLES.into_iter().flat_map(Role::tables);
+    let nearest = nearest(name, tables).unwrap_or_default();
     if nearest == name {
         format!("[[{name}]] begins one of several tables; there is one only, [{name}]")
     } else {
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_with_the_nearest() {
-        let keys = ["listen", "max-peers"].map(str::to_owned).to_vec();
+        let keys = vec!["listen", "max-peers"];
         let known = BTreeMap::from([("server", keys), ("client", Vec::new())]);
         let file = parse("[server]\nmax-peer = 1\nlisten = 1\n[sever]\nx = 1\n").unwrap();
         assert_eq!(

@@ -1,8 +1,8 @@
 //! What flags, the environment, a file and the defaults come to, in this precedence.
 //!
-//! Everything derives from clap's definitions of the flags: a variable's name from the flag's, and a
-//! key of the file is the flag's name. Variables are clap's own; values of the file take the place of
-//! defaults, so that they go through the flag's parser and are told apart from what was given.
+//! [`Role`] says which flags there are, and the table and key of each. A variable's name comes from the
+//! flag's. Variables are clap's own; values of the file take the place of defaults, so that they go
+//! through the flag's parser and are told apart from what was given.
 
 mod effective;
 mod environment;
@@ -17,15 +17,16 @@ use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches};
+use metalbond::settings::Row;
 
-pub(super) use effective::Effective;
-pub(super) use environment::empty_says_something;
+pub(super) use effective::{Change, Effective};
+pub(super) use environment::variable;
 pub(super) use file::File;
 
+use super::role::{self, ROLES, Role};
+
 /// The flag that names the file, which is no key in it.
-const CONFIG: &str = "config";
-/// Subcommands whose flags may be given otherwise, which are the file's tables.
-pub(super) const ROLES: [&str; 2] = ["server", "client"];
+pub(super) const CONFIG: &str = "config";
 
 /// Why there are no options.
 #[derive(Debug)]
@@ -99,30 +100,13 @@ pub(super) fn documented() -> Command {
 }
 
 fn command() -> Command {
-    each_role(super::Cli::command(), &with_switches)
-}
-
-/// Lets flags that are switches take `=true` and `=false` as well, so that a flag can undo what the
-/// file says.
-pub(super) fn with_switches(role: Command) -> Command {
-    role.mut_args(|arg| match arg.get_action() {
-        ArgAction::SetTrue => arg
-            .action(ArgAction::Set)
-            .value_name("true|false")
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_value("false")
-            .default_missing_value("true")
-            .hide_default_value(true)
-            .hide_possible_values(true),
-        _ => arg,
-    })
+    super::Cli::command()
 }
 
 /// Changes every subcommand that is one of [`ROLES`], wherever it is.
 fn each_role(command: Command, change: &dyn Fn(Command) -> Command) -> Command {
     command.mut_subcommands(|subcommand| {
-        let is_role = ROLES.contains(&subcommand.get_name());
+        let is_role = role::named(subcommand.get_name()).is_some();
         if is_role { change(subcommand) } else { each_role(subcommand, change) }
     })
 }
@@ -142,7 +126,7 @@ pub(super) fn file_variable() -> Option<PathBuf> {
 fn with_environment(role: Command, of_flag: &dyn Fn(&str) -> bool) -> Command {
     role.mut_args(|arg| match arg.get_long().filter(|flag| of_flag(flag)) {
         Some(flag) => {
-            let variable = environment::variable(flag);
+            let variable = variable(flag);
             arg.env(variable).hide_env_values(true)
         }
         None => arg,
@@ -173,15 +157,15 @@ impl Given {
         self
     }
 
-    fn role(&self) -> &'static str {
-        self.path.last().copied().unwrap_or_default()
+    fn role(&self) -> &'static Role {
+        self.path.last().and_then(|name| role::named(name)).unwrap_or(&role::SERVER)
     }
 
     /// Reads all sources.
     pub(super) fn read(&self) -> Result<Options, Wrong> {
-        let command = command();
-        let known: BTreeMap<_, _> = ROLES.map(|role| (role, keys(&command, role))).into();
-        let role = command.find_subcommand(self.role()).cloned().unwrap_or_default();
+        let (command, settings) = (command(), self.role());
+        let known = keys(ROLES);
+        let role = command.find_subcommand(settings.name).cloned().unwrap_or_default();
         let mut wrong = self.wrong_in_environment(&role);
         let path = self.file.clone().or_else(file_variable);
         let file = match path.as_deref().map(File::read).transpose() {
@@ -190,14 +174,14 @@ impl Given {
         };
         if let Some(file) = &file {
             wrong.extend(file.unknown(&known));
-            wrong.extend(wrong_in_file(file, &role));
+            wrong.extend(wrong_in_file(file, settings, &role));
         }
         if !wrong.is_empty() {
             return Err(Wrong::Sentences(wrong));
         }
         let is_set = |flag: &str| environment::value(flag).is_some();
         let defaults =
-            |role: Command| with_environment(with_defaults(role, file.as_ref()), &is_set);
+            |role: Command| with_environment(with_defaults(role, settings, file.as_ref()), &is_set);
         let command = at(command, &self.path, &defaults);
         let matches = command.try_get_matches_from(&self.words);
         let matches = matches.map_err(|error| match &file {
@@ -209,10 +193,11 @@ impl Given {
         let own =
             self.path.iter().try_fold(&matches, |matches, name| matches.subcommand_matches(name));
         let own = own.cloned().unwrap_or_default();
-        let effective = Effective::new(&role, &own, file.as_ref());
+        let effective = Effective::new(settings, &role, &own, file.as_ref());
         let set = std::env::vars_os().map(|(name, _)| name);
-        let flags = known.values().flatten().map(String::as_str).chain([CONFIG]);
-        let lacking = file.as_ref().and_then(|file| file.lacking(self.role()));
+        let rows = ROLES.into_iter().flat_map(Role::rows);
+        let flags = rows.map(|(_, row)| row.flag()).chain([CONFIG]);
+        let lacking = file.as_ref().and_then(|file| file.lacking(settings.name));
         let mistyped = environment::mistyped(set, flags)
             .into_iter()
             .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"));
@@ -227,7 +212,7 @@ impl Given {
                 return None;
             }
             let sentence = check(arg, &[environment::value(flag)?]).err()?;
-            Some(format!("{}: {sentence}", environment::variable(flag)))
+            Some(format!("{}: {sentence}", variable(flag)))
         };
         flags(role).filter_map(check).collect()
     }
@@ -235,18 +220,20 @@ impl Given {
     /// What nobody says although it must be said: one sentence for each, if there is a file that
     /// could.
     fn missing(&self, role: &Command, file: &File) -> Option<Wrong> {
-        let (table, path) = (role.get_name(), file.path.display());
-        let entries = file.entries(table);
+        let (settings, path) = (self.role(), file.path.display());
         let is_missing = |(flag, arg): &(&str, &Arg)| {
-            let is_in_file = || entries.iter().any(|entry| entry.says(flag));
+            let is_in_file =
+                || entry(file, settings, flag).is_some_and(file::Entry::says_something);
             let is_flag = self.flags.contains(arg.get_id().as_str());
             let is_said = is_flag || environment::value(flag).is_some() || is_in_file();
             arg.is_required_set() && !is_said
         };
         let sentence = |(flag, _): (&str, &Arg)| {
-            let variable = environment::variable(flag);
+            let variable = variable(flag);
+            let (table, key) =
+                settings.row(flag).map_or((settings.name, flag), |(table, row)| (table, row.key()));
             format!(
-                "{path}: {flag:?} is missing in [{table}]; say it there, by --{flag} or {variable}"
+                "{path}: {key:?} is missing in [{table}]; say it there, by --{flag} or {variable}"
             )
         };
         let wrong: Vec<_> = flags(role).filter(is_missing).map(sentence).collect();
@@ -259,20 +246,34 @@ fn flags(role: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     role.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 
-/// Keys of a role's table.
-fn keys(command: &Command, role: &str) -> Vec<String> {
-    let role = command.find_subcommand(role).into_iter();
-    let names = role.flat_map(flags).map(|(flag, _)| flag.to_owned());
-    names.filter(|flag| flag != CONFIG).collect()
+/// Keys of each table of these roles.
+fn keys<'a>(
+    roles: impl IntoIterator<Item = &'a Role>,
+) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut keys: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (table, row) in roles.into_iter().flat_map(Role::rows) {
+        keys.entry(table).or_default().push(row.key());
+    }
+    keys
 }
 
-fn wrong_in_file(file: &File, role: &Command) -> Vec<String> {
-    let check = |entry: &file::Entry| {
-        let (_, arg) = flags(role).find(|(flag, _)| *flag == entry.key)?;
+/// What the file says of a flag.
+fn entry<'a>(file: &'a File, settings: &Role, flag: &str) -> Option<&'a file::Entry> {
+    let (table, row) = settings.row(flag)?;
+    file.entries(table).iter().find(|entry| entry.key == row.key())
+}
+
+fn wrong_in_file(file: &File, settings: &Role, role: &Command) -> Vec<String> {
+    let check = |(table, entry): (&str, &file::Entry)| {
+        let is_meant = |(of, row): &(&str, &dyn Row)| *of == table && row.key() == entry.key;
+        let (_, row) = settings.rows().into_iter().find(is_meant)?;
+        let (_, arg) = flags(role).find(|(flag, _)| *flag == row.flag())?;
         let sentence = check(arg, &given(arg, &entry.values)).err()?;
         Some(format!("{}:{}: {sentence}", file.path.display(), entry.line))
     };
-    file.entries(role.get_name()).iter().filter_map(check).collect()
+    let tables = settings.tables().into_iter();
+    let entries = tables.flat_map(|table| file.entries(table).iter().map(move |it| (table, it)));
+    entries.filter_map(check).collect()
 }
 
 /// The values as the flag takes them: repeated, or else as one.
@@ -302,13 +303,12 @@ fn sentence(error: &clap::Error) -> String {
     joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
 }
 
-/// The role with what its table says in place of the defaults.
-fn with_defaults(role: Command, file: Option<&File>) -> Command {
-    let table = role.get_name().to_owned();
+/// The role with what its tables say in place of the defaults.
+fn with_defaults(role: Command, settings: &Role, file: Option<&File>) -> Command {
     role.mut_args(|arg| {
-        let entries = file.into_iter().flat_map(|file| file.entries(&table));
-        let of_arg = |entry: &&file::Entry| arg.get_long() == Some(entry.key.as_str());
-        match entries.into_iter().find(of_arg).map(|entry| given(&arg, &entry.values)) {
+        let flag = arg.get_long().unwrap_or_default();
+        let values = file.and_then(|file| entry(file, settings, flag));
+        match values.map(|entry| given(&arg, &entry.values)) {
             // What has a default is not missing.
             Some(values) if !values.is_empty() => arg.required(false).default_values(values),
             _ => arg,

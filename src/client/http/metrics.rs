@@ -1,4 +1,5 @@
-//! What a leaf counts, in Prometheus' text form.
+//! What a leaf counts, in Prometheus' text form. What it counts of the kernel is
+//! `netlink::Status`'s own.
 
 use std::collections::BTreeMap;
 
@@ -7,127 +8,143 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use tokio::time::timeout;
 
-use super::{ApiError, Kernel, STUCK, Sources};
+use super::{ApiError, STUCK, Sources, kernel};
 use crate::client::{Error, PeerState};
 use crate::http::process;
-use crate::http::text::{CONTENT_TYPE as TEXT, Text};
+use crate::metrics::{CONTENT_TYPE as TEXT, Families, Row, Rows, Text, Value};
 
 pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoResponse, ApiError> {
+    let mut families = Families::default();
     // What can be told without the leaf is told even when it does not answer.
-    let (mut text, answers) = match timeout(STUCK, leaf(&sources)).await {
-        Ok(text) => (text?, 1),
-        Err(_) => (Text::default(), 0),
-    };
-    text.gauge("metalbond_build_info", "Always 1; the version that runs.")
-        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    text.gauge("metalbond_leaf_answers", "1 while the leaf answers; else what it knows is absent.")
-        .sample(&[], answers);
-    if let Some(status) = &sources.kernel {
-        kernel(&mut text, status);
+    let answer = timeout(STUCK, Known::of(&sources)).await;
+    families.add(process(answer.is_ok()));
+    if let Ok(known) = answer {
+        families.add(known?.rows());
     }
+    if let Some(rows) = sources.kernel.as_ref().and_then(kernel) {
+        families.add(rows);
+    }
+    let mut text = Text::default();
+    families.write(&mut text);
     process::write(&mut text);
     Ok(([(CONTENT_TYPE, TEXT)], text.finish()))
 }
 
-async fn leaf(sources: &Sources) -> Result<Text, Error> {
-    let mut text = Text::default();
-    let leaf = &sources.leaf;
-    let states = [
-        PeerState::Connecting,
-        PeerState::HelloSent,
-        PeerState::HelloReceived,
-        PeerState::Established,
-        PeerState::Retry,
-    ];
-    let mut by_state: BTreeMap<_, u64> = states.map(|state| (state, 0)).into();
-    let mut sessions = Vec::new();
-    let mut skipped = Vec::new();
-    for (address, peer) in leaf.peers().await? {
-        *by_state.entry(peer.state).or_default() += 1;
-        for (reason, count) in &peer.skipped {
-            skipped.push((address.clone(), *reason, *count));
+/// Of the process as a whole.
+fn process(answers: bool) -> Rows {
+    let version = vec![(vec![env!("CARGO_PKG_VERSION").to_owned()], 1)];
+    vec![
+        (
+            Row::new()
+                .gauge("metalbond_build_info", "Always 1; the version that runs.")
+                .by(&["version"]),
+            Value::Labelled(version),
+        ),
+        (
+            Row::new().gauge(
+                "metalbond_leaf_answers",
+                "1 while the leaf answers; else what it knows is absent.",
+            ),
+            Value::Switch(answers),
+        ),
+    ]
+}
+
+/// What the leaf knows, added up.
+#[derive(Debug, Default)]
+struct Known {
+    /// Servers by the state of their session.
+    by_state: BTreeMap<String, u64>,
+    sessions: Vec<(Vec<String>, u64)>,
+    skipped: Vec<(Vec<String>, u64)>,
+    vnis: u64,
+    routes: u64,
+    behind: u64,
+}
+
+impl Known {
+    /// Asks the leaf. Cost: a copy of what there is of servers, and a number of each VNI.
+    async fn of(sources: &Sources) -> Result<Self, Error> {
+        let states = [
+            PeerState::Connecting,
+            PeerState::HelloSent,
+            PeerState::HelloReceived,
+            PeerState::Established,
+            PeerState::Retry,
+        ];
+        let name = |state: PeerState| state.to_string().to_lowercase();
+        let mut known =
+            Self { by_state: states.map(|state| (name(state), 0)).into(), ..Self::default() };
+        for (address, peer) in sources.leaf.peers().await? {
+            *known.by_state.entry(name(peer.state)).or_default() += 1;
+            for (reason, count) in &peer.skipped {
+                known.skipped.push((vec![address.clone(), (*reason).to_owned()], *count));
+            }
+            known.sessions.push((vec![address], peer.sessions));
         }
-        sessions.push((address, peer.sessions));
+        sources
+            .each_vni(|status| {
+                known.vnis += 1;
+                known.routes += status.routes as u64;
+                known.behind += u64::from(status.in_sync.is_empty());
+            })
+            .await?;
+        Ok(known)
     }
-    text.gauge("metalbond_peers", "Servers by the state of their session.");
-    for (state, count) in by_state {
-        text.sample(&[("state", &*state.to_string().to_lowercase())], count);
+
+    fn rows(self) -> Rows {
+        let by_state = self.by_state.into_iter().map(|(state, count)| (vec![state], count));
+        vec![
+            (
+                Row::new()
+                    .gauge("metalbond_peers", "Servers by the state of their session.")
+                    .by(&["state"]),
+                Value::Labelled(by_state.collect()),
+            ),
+            (
+                Row::new()
+                    .counter("metalbond_peer_sessions_total", "Sessions established with a server.")
+                    .by(&["peer"]),
+                Value::Labelled(self.sessions),
+            ),
+            (
+                Row::new()
+                    .counter(
+                        "metalbond_messages_skipped_total",
+                        "Messages of a server that make no sense and were skipped.",
+                    )
+                    .by(&["peer", "why"]),
+                Value::Labelled(self.skipped),
+            ),
+            (Row::new().gauge("metalbond_routes", "Routes known."), Value::Number(self.routes)),
+            (
+                Row::new().gauge("metalbond_subscriptions", "VNIs that are subscribed to."),
+                Value::Number(self.vnis),
+            ),
+            (
+                Row::new().gauge(
+                    "metalbond_subscriptions_behind",
+                    "Of those, the ones whose table is not here whole.",
+                ),
+                Value::Number(self.behind),
+            ),
+        ]
     }
-    if !sessions.is_empty() {
-        text.counter("metalbond_peer_sessions_total", "Sessions established with a server.");
-    }
-    for (peer, count) in sessions {
-        text.sample(&[("peer", &*peer)], count);
-    }
-    if !skipped.is_empty() {
-        text.counter(
-            "metalbond_messages_skipped_total",
-            "Messages of a server that make no sense and were skipped.",
-        );
-    }
-    for (peer, why, count) in skipped {
-        text.sample(&[("peer", &*peer), ("why", why)], count);
-    }
-    let (mut vnis, mut routes, mut behind) = (0, 0, 0);
-    sources
-        .each_vni(|status| {
-            vnis += 1;
-            routes += status.routes;
-            behind += u32::from(status.in_sync.is_empty());
-        })
-        .await?;
-    text.gauge("metalbond_routes", "Routes known.").sample(&[], routes);
-    text.gauge("metalbond_subscriptions", "VNIs that are subscribed to.").sample(&[], vnis);
-    text.gauge(
-        "metalbond_subscriptions_behind",
-        "Of those, the ones whose table is not here whole.",
-    )
-    .sample(&[], behind);
-    Ok(text)
 }
 
-#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-fn kernel(text: &mut Text, kernel: &Kernel) {
-    let Some(status) = kernel.get() else { return };
-    text.gauge("metalbond_kernel_routes", "Routes by how they stand with the kernel.")
-        .sample(&[("state", "desired")], status.desired)
-        .sample(&[("state", "installed")], status.installed)
-        .sample(&[("state", "refused")], status.refused)
-        .sample(&[("state", "conflict")], status.conflicts);
-    text.gauge(
-        "metalbond_kernel_unusable_routes",
-        "Routes that are announced and can't be installed because of their next hop.",
-    );
-    for (reason, count) in status.unusable {
-        text.sample(&[("reason", reason)], count);
-    }
-    text.gauge("metalbond_kernel_nexthop_objects", "Nexthop objects in the kernel.")
-        .sample(&[], status.objects);
-    text.gauge("metalbond_kernel_device_up", "1 while the tunnel device is there and up.")
-        .sample(&[], u8::from(status.device_up));
-    text.gauge(
-        "metalbond_kernel_silent_seconds",
-        "How long the kernel has not answered the request that is under way.",
-    )
-    .sample(&[], status.silent.as_secs_f64());
-    let counters = [
-        ("metalbond_kernel_requests_total", "Requests made of the kernel.", status.requests),
-        ("metalbond_kernel_refusals_total", "Requests that it refused.", status.refusals),
-        (
-            "metalbond_kernel_repairs_total",
-            "Times that a route was found not to be as it was installed.",
-            status.repairs,
-        ),
-        (
-            "metalbond_kernel_reconciles_total",
-            "Times that everything was compared with the kernel.",
-            status.reconciles,
-        ),
-    ];
-    text.counters(counters);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::documented;
 
-#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-fn kernel(_: &mut Text, kernel: &Kernel) {
-    match *kernel {}
+    /// docs/http.md names each metric of a leaf, with its labels.
+    #[test]
+    fn every_metric_is_documented_with_its_labels() {
+        let page = include_str!("../../../docs/http.md");
+        let (_, section) = page.split_once("\n## A leaf\n").unwrap();
+        let rows = [process(true), Known::default().rows()].concat();
+        for (name, _) in documented(rows) {
+            assert!(section.contains(&format!("`{name}`")), "no {name}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 use super::{Error, MetalBond, SyncWatch};
 use crate::http::serve::serve;
+use crate::metrics::Rows;
 use api::ApiError;
 
 /// How long the leaf may take to answer before it counts as stuck.
@@ -30,6 +31,17 @@ const STUCK: Duration = Duration::from_secs(2);
 type Kernel = crate::netlink::NetlinkStatus;
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
 type Kernel = std::convert::Infallible;
+
+/// What is counted of the kernel; nothing when who counts has ended.
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+fn kernel(kernel: &Kernel) -> Option<Rows> {
+    Some(kernel.get()?.rows())
+}
+
+#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
+fn kernel(kernel: &Kernel) -> Option<Rows> {
+    match *kernel {}
+}
 
 /// The HTTP endpoint of a leaf.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use super::routes::{Actual, Slot};
 use super::work::Stage;
 use super::{Fib, Link, Look};
 use crate::ids::Moment;
-use crate::netlink::model::{Hop, KernelError, Request, Via};
+use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via};
 use crate::wire::IpVersion;
 
 /// Routes of one round: bounds memory, and how long other work waits.
@@ -73,17 +73,12 @@ impl Fib {
         }
         // Without a device nothing can be done; all routes are examined again when it comes.
         let Link::Up { index, kind, abilities } = self.link else { return };
-        let trouble = self.troubles.get(id).map(|trouble| (&trouble.why, trouble.until));
-        let conflict = matches!(trouble, Some((Why::Conflict(_), _)));
-        let taken = matches!(trouble, Some((Why::Taken, _)));
-        let waits = match slot.actual {
-            Actual::Absent => conflict && trouble.is_some_and(|(_, until)| until > now),
-            // Whose route it is now, a look will tell.
-            _ => taken,
-        };
-        if waits {
+        let trouble = self.troubles.get(id);
+        let conflict = trouble.is_some_and(|trouble| matches!(trouble.why, Why::Conflict(_)));
+        if self.waits(id, now) {
             return;
         }
+        let slot = &self.routes[id];
         let is_ipv6 = slot.key.destination.version() == IpVersion::V6;
         if is_ipv6
             && slot.actual == Actual::Absent
@@ -94,21 +89,7 @@ impl Fib {
             self.refuse(id, &words, now);
             return;
         }
-        let mut hops: SmallVec<[Hop; 4]> =
-            slot.wanted.iter().map(|wanted| wanted.target.hop(index, kind)).collect();
-        if hops.len() > 1 {
-            hops.sort_unstable();
-            hops.dedup();
-            if hops.len() > HOPS {
-                if !self.cut {
-                    let (key, all) = (slot.key, hops.len());
-                    let remark = format!("{key} has {all} next hops; only {HOPS} are used of any");
-                    self.notes.add(Kind::Other, remark);
-                }
-                self.cut = true;
-                hops.truncate(HOPS);
-            }
-        }
+        let hops = self.hops(id, index, kind);
         let slot = &self.routes[id];
         if slot.adopted && self.covers(slot, &hops) {
             self.routes[id].done = true;
@@ -122,20 +103,13 @@ impl Fib {
             self.settle_done(id, conflict);
             return;
         }
-        let via = if self.settings.objects {
-            let version = match is_ipv6 || abilities.ipv6 {
-                true => IpVersion::V6,
-                false => IpVersion::V4,
-            };
-            match self.objects.need(&hops, version) {
-                Ok(object) => Via::Object(object),
-                Err(_) => {
-                    self.refuse(id, "all ids reserved for nexthop objects are in use", now);
-                    return;
-                }
-            }
-        } else {
-            Via::Hops(SmallVec::from_slice(&hops))
+        let version = match is_ipv6 || abilities.ipv6 {
+            true => IpVersion::V6,
+            false => IpVersion::V4,
+        };
+        let Some(via) = self.via(&hops, version) else {
+            self.refuse(id, "all ids reserved for nexthop objects are in use", now);
+            return;
         };
         let slot = &mut self.routes[id];
         if slot.actual.is(&via) {
@@ -154,6 +128,46 @@ impl Fib {
         let (key, protocol) = (slot.key, self.settings.protocol);
         self.work.routes.push(Request::SetRoute { key, protocol, via, replace });
         self.work.routes_about.push(id);
+    }
+
+    /// Whether another's route is in the way of a route, and it is too early to try again.
+    fn waits(&self, id: u32, now: Moment) -> bool {
+        let Some(trouble) = self.troubles.get(id) else { return false };
+        match self.routes[id].actual {
+            Actual::Absent => matches!(trouble.why, Why::Conflict(_)) && trouble.until > now,
+            // Whose route it is now, a look will tell.
+            _ => matches!(trouble.why, Why::Taken),
+        }
+    }
+
+    /// The hops that are wanted of a route, each once and in order.
+    fn hops(&mut self, id: u32, index: u32, kind: TunnelKind) -> SmallVec<[Hop; 4]> {
+        let slot = &self.routes[id];
+        let mut hops: SmallVec<[Hop; 4]> =
+            slot.wanted.iter().map(|wanted| wanted.target.hop(index, kind)).collect();
+        if hops.len() > 1 {
+            hops.sort_unstable();
+            hops.dedup();
+        }
+        if hops.len() > HOPS {
+            if !self.cut {
+                let (key, all) = (slot.key, hops.len());
+                let remark = format!("{key} has {all} next hops; only {HOPS} are used of any");
+                self.notes.add(Kind::Other, remark);
+            }
+            self.cut = true;
+            hops.truncate(HOPS);
+        }
+        hops
+    }
+
+    /// How a route leads to these hops; nothing when there is no id for another object.
+    fn via(&mut self, hops: &[Hop], version: IpVersion) -> Option<Via> {
+        if self.settings.objects {
+            self.objects.need(hops, version).ok().map(Via::Object)
+        } else {
+            Some(Via::Hops(SmallVec::from_slice(hops)))
+        }
     }
 
     /// The kernel has what is wanted of a route.

@@ -15,6 +15,9 @@ pub struct AccessList {
     /// Lengths that occur, longest first, for IPv4 and for IPv6: a look-up tries no others.
     lengths: [Vec<u8>; 2],
     allows_others: bool,
+    /// What the rules were made of.
+    allowed: Vec<Prefix>,
+    denied: Vec<Prefix>,
 }
 
 impl Default for AccessList {
@@ -31,9 +34,11 @@ impl AccessList {
         allow: impl IntoIterator<Item = Prefix>,
         deny: impl IntoIterator<Item = Prefix>,
     ) -> Self {
-        let mut rules: HashMap<_, _> = allow.into_iter().map(|prefix| (prefix, true)).collect();
+        let (allowed, denied): (Vec<_>, Vec<_>) =
+            (allow.into_iter().collect(), deny.into_iter().collect());
+        let mut rules: HashMap<_, _> = allowed.iter().map(|prefix| (*prefix, true)).collect();
         let allows_others = rules.is_empty();
-        rules.extend(deny.into_iter().map(|prefix| (prefix, false)));
+        rules.extend(denied.iter().map(|prefix| (*prefix, false)));
         let lengths = [true, false].map(|is_v4| {
             let of_family = rules.keys().filter(|prefix| prefix.is_v4 == is_v4);
             let mut lengths: Vec<_> = of_family.map(|prefix| prefix.len).collect();
@@ -41,7 +46,17 @@ impl AccessList {
             lengths.dedup();
             lengths
         });
-        Self { rules, lengths, allows_others }
+        Self { rules, lengths, allows_others, allowed, denied }
+    }
+
+    /// What was allowed, whether or not it is denied as well.
+    pub(in crate::reflector) fn allowed(&self) -> &[Prefix] {
+        &self.allowed
+    }
+
+    /// What was denied.
+    pub(in crate::reflector) fn denied(&self) -> &[Prefix] {
+        &self.denied
     }
 
     /// How many prefixes are allowed, and how many denied.

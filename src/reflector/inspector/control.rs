@@ -14,11 +14,11 @@ use super::log::LogLevel;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::balance::Report;
+use crate::reflector::config::Config;
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::lobby::Lobby;
 use crate::reflector::looks::Look;
 use crate::reflector::refused;
-use crate::reflector::reload::Reloadable;
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -35,10 +35,8 @@ pub(in crate::reflector) struct Control {
     /// Sessions to end per second while draining.
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
-    /// Seconds, of our HELLO.
-    pub(super) keepalive: u32,
     /// What is in force.
-    pub(super) settings: watch::Receiver<Reloadable>,
+    pub(super) config: watch::Receiver<Config>,
     pub(super) log_level: LogLevel,
     /// How many sessions there are and may be.
     pub(in crate::reflector) lobby: Arc<Lobby>,
@@ -59,10 +57,9 @@ impl Control {
         began: Instant,
         backend: Backend,
         shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
-        keepalive: u32,
-        settings: watch::Receiver<Reloadable>,
+        config: watch::Receiver<Config>,
     ) -> Self {
-        let lobby = Lobby::new(settings.borrow().max_peers);
+        let lobby = Lobby::new(config.borrow().max_peers);
         Self {
             placement: watch::Sender::new(Placement::even(shards.len())),
             awake: AtomicUsize::new(shards.len()),
@@ -72,8 +69,7 @@ impl Control {
             shards,
             drain: watch::Sender::new(None),
             is_listening: AtomicBool::new(false),
-            keepalive,
-            settings,
+            config,
             lobby: Arc::new(lobby),
             log_level: LogLevel::default(),
             last: Mutex::default(),

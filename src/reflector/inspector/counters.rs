@@ -4,7 +4,20 @@ use super::{Counters, InspectError, Inspector};
 use crate::ids::ShardId;
 use crate::reflector::balance::Report;
 use crate::reflector::driver::Core;
+use crate::session::CloseReason;
 use crate::shard::inspect::Metrics;
+
+impl Counters {
+    /// Sessions that ended for this reason.
+    pub(in crate::reflector) fn closed(&self, reason: &CloseReason) -> u64 {
+        self.total.closed.get(reason.name()).copied().unwrap_or_default()
+    }
+
+    /// Sessions that this limit ended or refused.
+    pub(in crate::reflector) fn limited(&self, reason: &CloseReason) -> u64 {
+        self.total.limits.get(reason.name()).copied().unwrap_or_default()
+    }
+}
 
 impl Inspector {
     /// Counters and histograms. Cost: a copy per shard, and a look at each table that has changes to

@@ -1,18 +1,14 @@
 //! What is in force.
 
-use std::time::Duration;
-
 use super::Inspector;
-use crate::reflector::reload::Reloadable;
+use crate::reflector::config::Config;
 
-/// Limits and settings that are in force, and what can be told of their use at no cost.
+/// Settings that are in force, and what can be told of their use at no cost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InForce {
-    /// What may change while it runs.
-    pub settings: Reloadable,
-    /// The keepalive interval of our HELLO.
-    pub keepalive: Duration,
-    /// Sessions whose HELLO has come: what [`Reloadable::max_peers`] limits.
+    /// As it was started with, and what it has taken up since.
+    pub config: Config,
+    /// Sessions whose HELLO has come: what [`Config::max_peers`] limits.
     pub sessions: u64,
     /// Connections held, those without a HELLO included.
     pub connections: u64,
@@ -24,8 +20,7 @@ impl Inspector {
     #[must_use]
     pub fn in_force(&self) -> InForce {
         InForce {
-            settings: self.control.settings.borrow().clone(),
-            keepalive: Duration::from_secs(self.control.keepalive.into()),
+            config: self.control.config.borrow().clone(),
             sessions: self.control.lobby.sessions(),
             connections: self.connections(),
         }

@@ -2,36 +2,38 @@
 //! happens, or is gathered by the tick that looks at every peer anyway.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 use super::peer::Peer;
 use super::timers::TICK;
 use crate::ids::Moment;
 use crate::outbox::Taken;
 use crate::session::CloseReason;
-use crate::shard::Stats;
-use crate::shard::inspect::{ByAction, Histogram, Holdings, Metrics};
+use crate::shard::inspect::{ByAction, Holdings, Metrics};
 
 /// A write that has hung for so long makes its peer slow.
 const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// See the module's documentation.
+/// Metrics with the part of connections filled in as things happen. What waits for peers is as of the
+/// last tick; how many sessions there are is known without.
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
-    pub(super) stats: Stats,
-    /// What connections hold; what waits for peers as of the last tick. How many sessions there are is
-    /// known without.
-    pub(super) now: Holdings,
-    /// Ended sessions by the reason's name.
-    closed: BTreeMap<&'static str, u64>,
-    /// Connections that ended without a HELLO by the reason's name.
-    without_hello: BTreeMap<&'static str, u64>,
-    invalid: BTreeMap<&'static str, u64>,
-    limits: BTreeMap<&'static str, u64>,
-    /// Messages that were skipped, by reason.
-    pub(super) skipped: BTreeMap<&'static str, u64>,
+    metrics: Metrics,
     pub(super) removes_received: u64,
-    sent: ByAction,
-    pub(super) propagation: Histogram,
+}
+
+impl Deref for Counting {
+    type Target = Metrics;
+
+    fn deref(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl DerefMut for Counting {
+    fn deref_mut(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
 }
 
 impl Counting {
@@ -56,7 +58,8 @@ impl Counting {
     /// A session has ended.
     pub(super) fn closed(&mut self, peer: &Peer, reason: &CloseReason) {
         let has_begun = peer.session.has_begun();
-        let closed = if has_begun { &mut self.closed } else { &mut self.without_hello };
+        let Metrics { closed, without_hello, .. } = &mut self.metrics;
+        let closed = if has_begun { closed } else { without_hello };
         *closed.entry(reason.name()).or_default() += 1;
         self.left(peer);
         let counts = match reason {
@@ -89,27 +92,19 @@ impl Counting {
         self.now.backlog += peer.backlog();
         if peer.sending.writing && now.since(peer.sending.began) > TICK {
             // It must not keep the journal from forgetting what it has been given already.
-            let Self { propagation, .. } = self;
+            let propagation = &mut self.metrics.propagation;
             peer.outbox.finished(|received| propagation.record(now.since(received)));
         }
     }
 
     /// Fills in what connections hold and have counted.
     pub(in crate::shard) fn fill(&self, connections: usize, metrics: &mut Metrics) {
-        let received = ByAction {
+        metrics.merge(&self.metrics);
+        metrics.now.connecting += connections as u64 - self.now.established;
+        metrics.received += ByAction {
             adds: self.stats.updates_received - self.removes_received,
             removes: self.removes_received,
         };
-        let connecting = connections as u64 - self.now.established;
-        metrics.now.merge(&Holdings { connecting, ..self.now });
-        metrics.stats.merge(&self.stats);
-        metrics.closed.clone_from(&self.closed);
-        metrics.without_hello.clone_from(&self.without_hello);
-        metrics.invalid.clone_from(&self.invalid);
-        metrics.limits.clone_from(&self.limits);
-        metrics.skipped.clone_from(&self.skipped);
-        (metrics.received, metrics.sent) = (received, self.sent);
-        metrics.propagation = self.propagation;
     }
 }
 

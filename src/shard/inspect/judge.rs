@@ -31,7 +31,6 @@ pub(crate) fn judge(
         return not_owed(vec![Reason::NotEstablished { peer, state }]);
     }
     let mut reasons = Vec::new();
-    let mut is_owed = false;
     for route in &standing.routes {
         let next_hop = route.next_hop;
         reasons.push(if route.is_only_own {
@@ -39,10 +38,10 @@ pub(crate) fn judge(
         } else if route.is_only_servers {
             Reason::OnlyServers { peer, next_hop }
         } else {
-            is_owed = true;
             Reason::Announced { next_hop, by: route.announcers.clone() }
         });
     }
+    let is_owed = reasons.iter().any(|reason| matches!(reason, Reason::Announced { .. }));
     if standing.routes.is_empty() {
         reasons.push(Reason::NotAnnounced { vni, destination, next_hop });
     }
@@ -52,24 +51,7 @@ pub(crate) fn judge(
         return not_owed(reasons);
     }
     let mut waits = Vec::new();
-    match standing.subscription {
-        Some(SubscriptionState::InSync) => {
-            if standing.routes.iter().any(|route| route.is_gathering) {
-                waits.push(Reason::Gathering { vni });
-            }
-            reasons.push(Reason::InSync { peer, vni });
-        }
-        behind => {
-            let (entries, places) = match behind {
-                Some(SubscriptionState::Behind { entries, places }) => (entries, places),
-                _ => (0, 0), // its SUBSCRIBE is on its way to the owner
-            };
-            let covered =
-                !standing.routes.is_empty() && standing.routes.iter().all(|r| r.is_covered);
-            let reason = Reason::Behind { peer, vni, entries, places, covered };
-            if covered { reasons.push(reason) } else { waits.push(reason) }
-        }
-    }
+    subscription(asked, standing, &mut reasons, &mut waits);
     let (batches, bytes) = connection.queued;
     if batches > 0 {
         waits.push(Reason::Queued { peer, vni, batches, bytes });
@@ -93,4 +75,31 @@ pub(crate) fn judge(
         reasons.push(Reason::Paced { peer });
     }
     Explanation { verdict, reasons }
+}
+
+/// How far the peer's subscription has come, and what it waits for.
+fn subscription(
+    &Asked { peer, vni, .. }: &Asked,
+    standing: &Standing,
+    reasons: &mut Vec<Reason>,
+    waits: &mut Vec<Reason>,
+) {
+    match standing.subscription {
+        Some(SubscriptionState::InSync) => {
+            if standing.routes.iter().any(|route| route.is_gathering) {
+                waits.push(Reason::Gathering { vni });
+            }
+            reasons.push(Reason::InSync { peer, vni });
+        }
+        behind => {
+            let (entries, places) = match behind {
+                Some(SubscriptionState::Behind { entries, places }) => (entries, places),
+                _ => (0, 0), // its SUBSCRIBE is on its way to the owner
+            };
+            let covered =
+                !standing.routes.is_empty() && standing.routes.iter().all(|r| r.is_covered);
+            let reason = Reason::Behind { peer, vni, entries, places, covered };
+            if covered { reasons.push(reason) } else { waits.push(reason) }
+        }
+    }
 }

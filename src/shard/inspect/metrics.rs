@@ -1,166 +1,220 @@
-//! What a shard counts and measures, as one copy for a reader.
+//! What a shard counts and measures, as one copy for a reader: every number with its names.
+//!
+//! A new counter is one member here and an addition where it happens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Histogram;
-use crate::shard::Stats;
+use crate::metrics::{ByAction, Histogram, Live, Row, counted};
+use crate::session::{CloseReason, Skipped};
+use crate::wire::WireError;
 
-/// Updates by what they do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ByAction {
-    /// ADDs.
-    pub adds: u64,
-    /// REMOVEs.
-    pub removes: u64,
-}
+/// The name of counts of sessions, which refused connections have as well.
+pub(crate) const SESSIONS: Row =
+    Row::new().counter("metalbond_sessions_total", "Sessions by what happened to them, and why.");
 
-impl std::ops::AddAssign for ByAction {
-    fn add_assign(&mut self, more: Self) {
-        self.adds += more.adds;
-        self.removes += more.removes;
+const PEERS: [&str; 2] = ["metalbond_peers", "Sessions by state."];
+
+counted! {
+    /// What there is now. Exact when asked, but for what waits for peers (`behind`, `slow_peers` and
+    /// `backlog`): that is as of the last tick, of which there are two a second. Every field adds up over
+    /// shards.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Holdings {
+        /// Connections whose handshake is not complete, those without a HELLO included.
+        connecting: u64 = Row::json("connecting")
+            .gauge(PEERS[0], PEERS[1])
+            .with(&[("state", "connecting")]),
+        /// Sessions that are established.
+        established: u64 = Row::json("established")
+            .gauge(PEERS[0], PEERS[1])
+            .with(&[("state", "established")])
+            .live(Live::Now("peers")),
+        /// VNIs owned. A VNI is counted where it is owned, so the sum is exact.
+        vnis: u64 = Row::json("vnis")
+            .gauge("metalbond_vnis", "VNIs that somebody takes part in.")
+            .live(Live::Now("vnis")),
+        /// Routes that somebody announces.
+        routes: u64 = Row::json("routes")
+            .gauge("metalbond_routes", "Routes that somebody announces.")
+            .live(Live::Now("routes")),
+        /// Routes that nobody announces any more but somebody may still have to be told of.
+        tombstones: u64 = Row::json("tombstones").gauge(
+            "metalbond_tombstones",
+            "Withdrawn routes that somebody may still have to be told of.",
+        ),
+        /// Entries in the journals of all VNIs owned, 16 bytes each.
+        journal: u64 = Row::json("journal")
+            .gauge("metalbond_journal_entries", "Entries in the journals of all VNIs."),
+        /// Subscriptions of the peers connected here.
+        subscriptions: u64 = Row::json("subscriptions")
+            .gauge("metalbond_subscriptions", "Subscriptions.")
+            .live(Live::Now("subscriptions")),
+        /// Of those, the ones that are not in sync.
+        behind: u64 = Row::json("behind")
+            .gauge(
+                "metalbond_subscriptions_behind",
+                "Subscriptions that lack something and are being sent it.",
+            )
+            .live(Live::Now("behind")),
+        /// Peers that are behind in some VNI, or whose write has hung for more than a second.
+        slow_peers: u64 = Row::json("slow_peers")
+            .gauge(
+                "metalbond_slow_peers",
+                "Peers that are behind in some VNI, or whose write has hung for more than a second.",
+            )
+            .live(Live::Now("slow_peers")),
+        /// Bytes that wait for peers or are being written to them.
+        backlog: u64 = Row::json("backlog_bytes")
+            .gauge(
+                "metalbond_tx_backlog_bytes",
+                "Bytes that wait for peers or are being written to them.",
+            )
+            .live(Live::Now("backlog_bytes")),
     }
 }
 
-impl std::ops::Sub for ByAction {
-    type Output = Self;
-
-    fn sub(self, less: Self) -> Self {
-        Self { adds: self.adds - less.adds, removes: self.removes - less.removes }
+counted! {
+    /// Counts since the shard began.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Stats {
+        /// Sessions begun: HELLOs received.
+        sessions: u64 = SESSIONS.with(&[("event", "opened")]).named("sessions_opened"),
+        /// Sessions that reached ESTABLISHED.
+        established: u64 = SESSIONS.with(&[("event", "established")]).named("sessions_established"),
+        /// UPDATEs received.
+        updates_received: u64 = Row::new(),
+        /// Updates without effect: repeated ADDs, REMOVEs of routes not announced.
+        updates_ignored: u64 = Row::json("updates_ignored").counter(
+            "metalbond_updates_ignored_total",
+            "Repeated ADDs, and REMOVEs of routes not announced.",
+        ),
+        /// Batches sealed by VNIs of this shard.
+        batches: u64 = Row::json("batches").counter("metalbond_batches_total", "Batches sealed."),
+        /// Batches put into outboxes, one count per peer.
+        batches_queued: u64 = Row::json("batches_queued"),
+        /// Times a subscriber fell behind and went on by cursor.
+        fell_behind: u64 = Row::json("fell_behind").counter(
+            "metalbond_fell_behind_total",
+            "Times a subscriber could not take a batch and went on by cursor.",
+        ),
+        /// Chunks built or shared for subscribers that were behind.
+        chunks: u64 = Row::json("chunks"),
+        /// Writes completed.
+        writes: u64 = Row::json("writes")
+            .counter("metalbond_writes_total", "Writes to peers completed."),
+        /// Bytes received.
+        bytes_received: u64 = Row::json("bytes_received")
+            .counter("metalbond_received_bytes_total", "Bytes received from peers.")
+            .live(Live::Rate("bytes_received_per_second")),
+        /// Bytes written.
+        bytes_sent: u64 = Row::json("bytes_sent")
+            .counter("metalbond_sent_bytes_total", "Bytes written to peers.")
+            .live(Live::Rate("bytes_sent_per_second")),
+        /// Times that the shard's clock tick was more than a second late.
+        late_ticks: u64 = Row::json("late_ticks")
+            .counter(
+                "metalbond_shard_late_ticks_total",
+                "Times that a shard was more than a second late: for so long its peers were not served.",
+            )
+            .per_shard(),
     }
 }
 
-/// What there is now. Exact when asked, but for what waits for peers (`behind`, `slow_peers` and
-/// `backlog`): that is as of the last tick, of which there are two a second. Every field adds up over
-/// shards.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Holdings {
-    /// Connections whose handshake is not complete, those without a HELLO included.
-    pub connecting: u64,
-    /// Sessions that are established.
-    pub established: u64,
-    /// VNIs owned. A VNI is counted where it is owned, so the sum is exact.
-    pub vnis: u64,
-    /// Routes that somebody announces.
-    pub routes: u64,
-    /// Routes that nobody announces any more but somebody may still have to be told of.
-    pub tombstones: u64,
-    /// Entries in the journals of all VNIs owned, 16 bytes each.
-    pub journal: u64,
-    /// Subscriptions of the peers connected here.
-    pub subscriptions: u64,
-    /// Of those, the ones that are not in sync.
-    pub behind: u64,
-    /// Peers that are behind in some VNI, or whose write has hung for more than a second.
-    pub slow_peers: u64,
-    /// Bytes that wait for peers or are being written to them.
-    pub backlog: u64,
-}
-
-/// What happened since the shard began. Every field adds up over shards.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Metrics {
-    /// What there is now.
-    pub now: Holdings,
-    /// Counts without labels.
-    pub stats: Stats,
-    /// Sessions that ended, by [`CloseReason::name`](crate::CloseReason::name).
-    pub closed: BTreeMap<&'static str, u64>,
-    /// Connections that ended before their HELLO, by the same names: they are no sessions.
-    pub without_hello: BTreeMap<&'static str, u64>,
-    /// Messages that ended a session because they were no valid message, by [`WireError::name`](crate::wire::WireError::name).
-    pub invalid: BTreeMap<&'static str, u64>,
-    /// Times a limit ended a session or refused one, by the reason's name.
-    pub limits: BTreeMap<&'static str, u64>,
-    /// Messages that make no sense and were skipped, by a short name of the reason.
-    pub skipped: BTreeMap<&'static str, u64>,
-    /// UPDATEs received, without those that were skipped.
-    pub received: ByAction,
-    /// UPDATEs handed to sockets, one count per subscriber.
-    pub sent: ByAction,
-    /// Updates that changed a route which the batch being gathered had changed already, so that
-    /// they cost no message of their own.
-    pub coalesced: u64,
-    /// From the receipt of the first update of a batch to the end of the write that brings it to
-    /// its last subscriber. One count per batch. A peer whose write hangs counts as of when that
-    /// was noticed (half a second), and subscribers that fell behind do not count.
-    pub propagation: Histogram,
-    /// From a SUBSCRIBE's receipt until the last part of its dump was put into the peer's queue.
-    pub dumps: Histogram,
-    /// Time that turns of the shard's loop took: for so long nobody else was served.
-    pub turns: Histogram,
-    /// Processor time of the shard's thread; zero where the system does not tell.
-    pub busy: Duration,
-}
-
-impl Metrics {
-    /// Adds what another shard holds and has counted.
-    pub fn merge(&mut self, other: &Self) {
-        let Self {
-            now,
-            stats,
-            closed,
-            without_hello,
-            invalid,
-            limits,
-            skipped,
-            received,
-            sent,
-            ..
-        } = self;
-        now.merge(&other.now);
-        stats.merge(&other.stats);
-        for (mine, theirs) in [
-            (closed, &other.closed),
-            (without_hello, &other.without_hello),
-            (invalid, &other.invalid),
-            (limits, &other.limits),
-            (skipped, &other.skipped),
-        ] {
-            for (name, count) in theirs {
-                *mine.entry(name).or_default() += count;
-            }
-        }
-        *received += other.received;
-        *sent += other.sent;
-        self.coalesced += other.coalesced;
-        self.propagation.merge(&other.propagation);
-        self.dumps.merge(&other.dumps);
-        self.turns.merge(&other.turns);
-        self.busy += other.busy;
-    }
-}
-
-impl Holdings {
-    pub(crate) fn merge(&mut self, other: &Self) {
-        let Self { connecting, established, vnis, routes, tombstones, journal, .. } = other;
-        self.connecting += connecting;
-        self.established += established;
-        self.vnis += vnis;
-        self.routes += routes;
-        self.tombstones += tombstones;
-        self.journal += journal;
-        self.subscriptions += other.subscriptions;
-        self.behind += other.behind;
-        self.slow_peers += other.slow_peers;
-        self.backlog += other.backlog;
-    }
-}
-
-impl Stats {
-    /// Adds another shard's counts.
-    pub fn merge(&mut self, other: &Self) {
-        self.sessions += other.sessions;
-        self.established += other.established;
-        self.bytes_received += other.bytes_received;
-        self.updates_received += other.updates_received;
-        self.updates_ignored += other.updates_ignored;
-        self.batches += other.batches;
-        self.batches_queued += other.batches_queued;
-        self.fell_behind += other.fell_behind;
-        self.chunks += other.chunks;
-        self.bytes_sent += other.bytes_sent;
-        self.writes += other.writes;
-        self.late_ticks += other.late_ticks;
+counted! {
+    /// What happened since the shard began. Every field adds up over shards.
+    #[derive(Clone, PartialEq, Eq, Debug, Default)]
+    pub struct Metrics {
+        /// What there is now.
+        now: Holdings = Row::json("now"),
+        /// UPDATEs received, without those that were skipped.
+        received: ByAction = Row::json("updates_received")
+            .counter("metalbond_updates_received_total", "UPDATEs received.")
+            .by(&["action"])
+            .live(Live::Rate("updates_received_per_second")),
+        /// UPDATEs handed to sockets, one count per subscriber.
+        sent: ByAction = Row::json("updates_sent")
+            .counter(
+                "metalbond_updates_sent_total",
+                "UPDATEs handed to sockets, one count per subscriber.",
+            )
+            .by(&["action"])
+            .live(Live::Rate("updates_sent_per_second")),
+        /// Counts without labels.
+        stats: Stats = Row::new(),
+        /// Updates that changed a route which the batch being gathered had changed already, so that
+        /// they cost no message of their own.
+        coalesced: u64 = Row::json("updates_coalesced").counter(
+            "metalbond_updates_coalesced_total",
+            "Updates that cost no message because the batch being gathered had the route already.",
+        ),
+        /// From the receipt of the first update of a batch to the end of the write that brings it to
+        /// its last subscriber. One count per batch. A peer whose write hangs counts as of when that
+        /// was noticed (half a second), and subscribers that fell behind do not count.
+        propagation: Histogram = Row::json("propagation")
+            .histogram(
+                "metalbond_propagation_seconds",
+                "From receiving the first update of a batch to the end of the write that brings it to \
+                 its last subscriber.",
+            )
+            .live(Live::Quantiles([
+                "propagation_count",
+                "propagation_p50_seconds",
+                "propagation_p99_seconds",
+            ])),
+        /// Sessions that ended, by [`CloseReason::name`].
+        closed: BTreeMap<&'static str, u64> = SESSIONS
+            .named("sessions_closed")
+            .with(&[("event", "closed")])
+            .by(&["reason"])
+            .zeros(|| [&CloseReason::NAMES[..], &WireError::ENDS].concat())
+            .live(Live::Count("sessions_closed")),
+        /// Connections that ended before their HELLO, by the same names: they are no sessions.
+        without_hello: BTreeMap<&'static str, u64> = Row::json("connections_without_hello")
+            .counter(
+                "metalbond_connections_without_hello_total",
+                "Connections that ended before their HELLO, which makes a session of them, and why.",
+            )
+            .by(&["reason"])
+            .zeros(|| [&CloseReason::NAMES_BEFORE_HELLO[..], &WireError::ENDS].concat()),
+        /// Messages that ended a session because they were no valid message, by [`WireError::name`].
+        invalid: BTreeMap<&'static str, u64> = Row::json("invalid_messages")
+            .counter("metalbond_invalid_messages_total", "Messages that ended their session.")
+            .by(&["why"])
+            .zeros(|| WireError::ENDS.to_vec()),
+        /// Times a limit ended a session or refused one, by the reason's name.
+        limits: BTreeMap<&'static str, u64> = Row::json("limit_hits")
+            .counter(
+                "metalbond_limit_hits_total",
+                "Times a limit ended a session or refused one.",
+            )
+            .by(&["limit"])
+            .zeros(|| CloseReason::LIMITS.to_vec()),
+        /// Messages that make no sense and were skipped, by a short name of the reason.
+        skipped: BTreeMap<&'static str, u64> = Row::json("messages_skipped")
+            .counter(
+                "metalbond_messages_skipped_total",
+                "Messages that make no sense and were skipped; their sessions went on.",
+            )
+            .by(&["why"])
+            .zeros(|| Skipped::names().collect()),
+        /// From a SUBSCRIBE's receipt until the last part of its dump was put into the peer's queue.
+        dumps: Histogram = Row::json("dumps").histogram(
+            "metalbond_dump_seconds",
+            "From receiving a SUBSCRIBE until the last part of its dump was queued.",
+        ),
+        /// Time that turns of the shard's loop took: for so long nobody else was served.
+        turns: Histogram = Row::json("loop_stalls")
+            .histogram(
+                "metalbond_shard_loop_stall_seconds",
+                "For how long a turn of a shard's loop, or an operator's look, kept everybody else \
+                 waiting.",
+            )
+            .per_shard(),
+        /// Processor time of the shard's thread; zero where the system does not tell.
+        busy: Duration = Row::json("cpu_seconds")
+            .counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread.")
+            .per_shard()
+            .live(Live::Share("cpu_cores")),
     }
 }

@@ -9,7 +9,6 @@
 //! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
 
 mod explain;
-mod histogram;
 mod judge;
 mod metrics;
 mod questions;
@@ -18,14 +17,15 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
+pub use crate::metrics::{ByAction, Histogram};
 pub use crate::table::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
 pub use explain::{Explanation, Reason, Verdict};
-pub use histogram::Histogram;
 pub(crate) use judge::{Asked, judge};
-pub use metrics::{ByAction, Holdings, Metrics};
+pub(crate) use metrics::SESSIONS;
+pub use metrics::{Holdings, Metrics, Stats};
 pub(crate) use questions::{Inspection, ROWS_MAX};
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
 pub use tap::TapFilter;

@@ -8,8 +8,8 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::metrics::ByAction;
 use crate::ids::{PeerId, ShardId};
+use crate::metrics::ByAction;
 use crate::session::NoEvidence;
 use crate::table::{PeerVni, SubscriptionState};
 use crate::wire::{Capabilities, Vni};

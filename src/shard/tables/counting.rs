@@ -2,40 +2,36 @@
 
 use super::{Owned, Tables};
 use crate::ids::Moment;
-use crate::shard::Stats;
-use crate::shard::inspect::{Histogram, Holdings, Metrics, TapFilter, Tapped};
+use crate::shard::inspect::{Holdings, Metrics, TapFilter, Tapped};
 use crate::table::Size;
 
-/// See the module's documentation.
+/// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
+/// seal.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
-    stats: Stats,
-    /// What the tables held at their last seal.
-    now: Holdings,
-    coalesced: u64,
-    dumps: Histogram,
+    metrics: Metrics,
 }
 
 impl Counting {
     pub(super) fn ignored(&mut self, updates: u64) {
-        self.stats.updates_ignored += updates;
+        self.metrics.stats.updates_ignored += updates;
     }
 
     pub(super) fn batch(&mut self) {
-        self.stats.batches += 1;
+        self.metrics.stats.batches += 1;
     }
 
     /// A chunk was built or shared; `subscribed` is when its subscriber was, if its dump is complete.
     pub(super) fn chunk(&mut self, now: Moment, subscribed: Option<Moment>) {
-        self.stats.chunks += 1;
+        self.metrics.stats.chunks += 1;
         if let Some(since) = subscribed {
-            self.dumps.record(now.since(since));
+            self.metrics.dumps.record(now.since(since));
         }
     }
 
     /// A table has become larger or smaller, has come or gone.
     pub(super) fn moved(&mut self, before: &Size, after: &Size) {
-        self.now.resize(before, after);
+        self.metrics.now.resize(before, after);
     }
 
     /// A VNI has been sealed or trimmed, or is about to be dropped.
@@ -44,7 +40,7 @@ impl Counting {
         let before = std::mem::replace(&mut entry.counted, after);
         self.moved(&before, &after);
         if let Some(vnet) = entry.table.opened() {
-            self.coalesced += std::mem::take(&mut vnet.coalesced);
+            self.metrics.coalesced += std::mem::take(&mut vnet.coalesced);
         }
     }
 }
@@ -63,17 +59,13 @@ impl Tables {
     /// Fills in what the tables hold and have counted. Cost: a look at the VNIs with changes to seal,
     /// which have not been counted yet.
     pub(in crate::shard) fn fill(&self, metrics: &mut Metrics) {
-        let Counting { stats, mut now, mut coalesced, dumps } = self.counting;
+        metrics.merge(&self.counting.metrics);
         for &id in &self.sealing.dirty {
             let entry = &self.owned[id];
-            now.resize(&entry.counted, &entry.table.size());
-            coalesced += entry.table.coalesced();
+            metrics.now.resize(&entry.counted, &entry.table.size());
+            metrics.coalesced += entry.table.coalesced();
         }
-        now.vnis = self.index.len() as u64;
-        metrics.now.merge(&now);
-        metrics.stats.merge(&stats);
-        metrics.coalesced += coalesced;
-        metrics.dumps = dumps;
+        metrics.now.vnis += self.index.len() as u64;
     }
 
     /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.

@@ -1,4 +1,9 @@
 //! Tests of one VNI, named after what they show. Without `cfg(test)`, what fuzzing runs of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 #[cfg(test)]
 mod bounds;

@@ -1,5 +1,6 @@
 //! Network namespaces of tests that fail, in programs of their own.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,9 @@
 //! Tests that skip themselves, run as programs of their own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it meets what it does not expect"
+)]
 
 use std::process::{Command, Output};
 

@@ -20,7 +20,6 @@ pub(in crate::client::http) enum ApiError {
     ReadOnly,
     #[error(transparent)]
     Leaf(#[from] LeafError),
-    #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
     #[error("what writes routes to the kernel has ended; restart the leaf")]
     KernelWriter,
 }

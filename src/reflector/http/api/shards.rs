@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ApiError;
-use super::counts::{CountersRow, ShardRow};
+use super::counts::{self, ShardRow};
 use crate::ids::ShardId;
 use crate::reflector::inspector::Inspector;
 
 pub(super) async fn counters(
     State(inspector): State<Inspector>,
-) -> Result<Json<CountersRow>, ApiError> {
-    Ok(Json(inspector.counters().await?.into()))
+) -> Result<Json<impl serde::Serialize>, ApiError> {
+    Ok(Json(counts::of_all(&inspector.counters().await?)))
 }
 
 /// Of one that stands still nothing is known: it would not answer.

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::metrics::{live_names, live_sample};
 use crate::shard::inspect::Metrics;
 
 /// The counters of one moment.
@@ -14,32 +15,17 @@ pub(super) struct Moment {
     pub(super) total: Metrics,
 }
 
+/// Names of what a sample holds beside what is counted, in order.
+const FIELDS: [&str; 3] = ["at_seconds", "is_draining", "stuck_shards"];
+
 /// Names of what a sample holds, in order. Documented in docs/http.md.
-const FIELDS: [&str; 19] = [
-    "at_seconds",
-    "is_draining",
-    "stuck_shards",
-    "peers",
-    "vnis",
-    "routes",
-    "subscriptions",
-    "behind",
-    "slow_peers",
-    "backlog_bytes",
-    "updates_received_per_second",
-    "updates_sent_per_second",
-    "bytes_received_per_second",
-    "bytes_sent_per_second",
-    "propagation_count",
-    "propagation_p50_seconds",
-    "propagation_p99_seconds",
-    "sessions_closed",
-    "cpu_cores",
-];
+fn names() -> Vec<&'static str> {
+    FIELDS.into_iter().chain(live_names(&Metrics::default().rows())).collect()
+}
 
 /// The names as JSON.
 pub(super) fn fields() -> String {
-    json!(FIELDS).to_string()
+    json!(names()).to_string()
 }
 
 /// A sample as JSON. Without an answer in time all but the first three is null; without one before
@@ -51,46 +37,15 @@ pub(super) fn sample(
     is_draining: bool,
 ) -> String {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut row = vec![json!(rounded(at.as_secs_f64(), 1e3)), json!(is_draining), json!(stuck)];
-    if let Some(Moment { total, .. }) = now {
-        let now = &total.now;
-        let held = [now.established, now.vnis, now.routes, now.subscriptions];
-        row.extend(held.map(Value::from));
-        row.extend([now.behind, now.slow_peers, now.backlog].map(Value::from));
+    let at = (at.as_secs_f64() * 1e3).round() / 1e3;
+    let mut row = vec![json!(at), json!(is_draining), json!(stuck)];
+    if let Some(now) = now {
+        let before = before.map(|before| (before.total.rows(), now.at.duration_since(before.at)));
+        let before = before.as_ref().map(|(rows, took)| (rows, *took));
+        row.extend(live_sample(&now.total.rows(), before));
     }
-    if let (Some(before), Some(now)) = (before, now) {
-        happened(&mut row, before, now);
-    }
-    row.resize(FIELDS.len(), Value::Null);
+    row.resize(names().len(), Value::Null);
     Value::from(row).to_string()
-}
-
-/// What happened between two moments.
-fn happened(row: &mut Vec<Value>, before: &Moment, now: &Moment) {
-    let seconds = now.at.duration_since(before.at).as_secs_f64().max(1e-3);
-    let (old, new) = (&before.total, &now.total);
-    let mut rate = |of: fn(&Metrics) -> u64| {
-        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-        let moved = of(new).saturating_sub(of(old)) as f64;
-        row.push(json!(rounded(moved / seconds, 10.0)));
-    };
-    rate(|metrics| metrics.received.adds + metrics.received.removes);
-    rate(|metrics| metrics.sent.adds + metrics.sent.removes);
-    rate(|metrics| metrics.stats.bytes_received);
-    rate(|metrics| metrics.stats.bytes_sent);
-    let propagation = new.propagation.since(&old.propagation);
-    row.push(json!(propagation.count()));
-    let quantile = |share| propagation.quantile(share).map(|bound| bound.as_secs_f64());
-    row.extend([quantile(0.5), quantile(0.99)].map(Value::from));
-    let closed = |metrics: &Metrics| metrics.closed.values().sum::<u64>();
-    row.push(json!(closed(new).saturating_sub(closed(old))));
-    let busy = new.busy.saturating_sub(old.busy).as_secs_f64();
-    row.push(json!(rounded(busy / seconds, 1e3)));
-}
-
-/// With so many parts to the whole kept.
-fn rounded(value: f64, parts: f64) -> f64 {
-    (value * parts).round() / parts
 }
 
 #[cfg(test)]
@@ -101,8 +56,8 @@ mod tests {
 
     fn of(before: Option<&Moment>, now: Option<&Moment>) -> Value {
         let row: Vec<Value> = serde_json::from_str(&sample(before, now, 0, true)).unwrap();
-        assert_eq!(row.len(), FIELDS.len());
-        FIELDS.iter().map(ToString::to_string).zip(row).collect()
+        assert_eq!(row.len(), names().len());
+        names().iter().map(ToString::to_string).zip(row).collect()
     }
 
     #[test]
@@ -120,6 +75,16 @@ mod tests {
         assert_eq!(row["propagation_count"], 1);
         assert_eq!(row["propagation_p99_seconds"], 32e-6);
         assert_eq!(row["is_draining"], true);
+    }
+
+    /// The page and docs/http.md go by these.
+    #[test]
+    fn the_documentation_shows_the_fields() {
+        let page = include_str!("../../../../docs/http.md");
+        let (_, example) = page.split_once("\"fields\": ").unwrap();
+        let (example, _) = example.split_once(']').unwrap();
+        let shown: Vec<String> = serde_json::from_str(&format!("{example}]")).unwrap();
+        assert_eq!(shown, names());
     }
 
     #[test]

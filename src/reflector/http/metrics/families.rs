@@ -1,186 +1,79 @@
-//! What the reflector counts.
+//! What the reflector counts beside its shards: [`Metrics`](crate::shard::inspect::Metrics) has the rest.
 
-use std::collections::BTreeMap;
-
-use crate::CloseReason;
-use crate::http::text::Text;
 use crate::ids::ShardId;
 use crate::io::Backend;
+use crate::metrics::{Families, Row, Rows, Text, Value};
 use crate::reflector::inspector::Counters;
-use crate::session::Skipped;
-use crate::shard::inspect::{ByAction, Metrics};
-use crate::wire::WireError;
 
 pub(super) fn write(text: &mut Text, counters: &Counters, stuck: &[ShardId], backend: Backend) {
-    let Counters { total, shards, .. } = counters;
-    text.gauge("metalbond_build_info", "Always 1; the version that runs.")
-        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    text.gauge("metalbond_shards", "Shards, by how they drive sockets.")
-        .sample(&[("io", &*backend.to_string())], shards.len());
-    text.gauge(
-        "metalbond_shard_stuck",
-        "1 while a shard stands still; what it has counted is as of then.",
-    );
-    for shard in (0..).map(ShardId).take(shards.len()) {
-        text.sample(&[("shard", &*shard.to_string())], u8::from(stuck.contains(&shard)));
+    let mut families = Families::default();
+    families.add(process(counters.shards.len(), backend));
+    families.add(counters.total.rows());
+    families.add(counters.refused.rows());
+    for (shard, metrics) in (0..).map(ShardId).zip(&counters.shards) {
+        let is_stuck = stuck.contains(&shard);
+        let shard = shard.to_string();
+        families.add_shard(&shard, liveness(is_stuck));
+        families.add_shard(&shard, metrics.rows());
     }
-    holdings(text, total);
-    sessions(text, counters);
-    updates(text, total);
-    text.counter("metalbond_received_bytes_total", "Bytes received from peers.")
-        .sample(&[], total.stats.bytes_received);
-    text.counter("metalbond_sent_bytes_total", "Bytes written to peers.")
-        .sample(&[], total.stats.bytes_sent);
-    text.histogram(
-        "metalbond_propagation_seconds",
-        "From receiving the first update of a batch to the end of the write that brings it to its \
-         last subscriber.",
-    )
-    .buckets(&[], &total.propagation);
-    text.histogram(
-        "metalbond_dump_seconds",
-        "From receiving a SUBSCRIBE until the last part of its dump was queued.",
-    )
-    .buckets(&[], &total.dumps);
-    text.histogram(
-        "metalbond_shard_loop_stall_seconds",
-        "For how long a turn of a shard's loop, or an operator's look, kept everybody else waiting.",
-    );
-    for (shard, metrics) in shards.iter().enumerate() {
-        text.buckets(&[("shard", &*shard.to_string())], &metrics.turns);
-    }
-    text.counter(
-        "metalbond_shard_late_ticks_total",
-        "Times that a shard was more than a second late: for so long its peers were not served.",
-    );
-    for (shard, metrics) in shards.iter().enumerate() {
-        text.sample(&[("shard", &*shard.to_string())], metrics.stats.late_ticks);
-    }
-    text.counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread.");
-    for (shard, metrics) in shards.iter().enumerate() {
-        text.sample(&[("shard", &*shard.to_string())], metrics.busy.as_secs_f64());
-    }
+    families.write(text);
 }
 
-fn holdings(text: &mut Text, total: &Metrics) {
-    let now = &total.now;
-    text.gauge("metalbond_peers", "Sessions by state.")
-        .sample(&[("state", "connecting")], now.connecting)
-        .sample(&[("state", "established")], now.established);
-    let gauges = [
-        ("metalbond_vnis", "VNIs that somebody takes part in.", now.vnis),
-        ("metalbond_routes", "Routes that somebody announces.", now.routes),
+/// Of the process as a whole.
+fn process(shards: usize, backend: Backend) -> Rows {
+    let one = |label: String, number| Value::Labelled(vec![(vec![label], number)]);
+    vec![
         (
-            "metalbond_tombstones",
-            "Withdrawn routes that somebody may still have to be told of.",
-            now.tombstones,
-        ),
-        ("metalbond_journal_entries", "Entries in the journals of all VNIs.", now.journal),
-        ("metalbond_subscriptions", "Subscriptions.", now.subscriptions),
-        (
-            "metalbond_subscriptions_behind",
-            "Subscriptions that lack something and are being sent it.",
-            now.behind,
+            Row::new()
+                .gauge("metalbond_build_info", "Always 1; the version that runs.")
+                .by(&["version"]),
+            one(env!("CARGO_PKG_VERSION").to_owned(), 1),
         ),
         (
-            "metalbond_slow_peers",
-            "Peers that are behind in some VNI, or whose write has hung for more than a second.",
-            now.slow_peers,
+            Row::new().gauge("metalbond_shards", "Shards, by how they drive sockets.").by(&["io"]),
+            one(backend.to_string(), shards as u64),
         ),
-        (
-            "metalbond_tx_backlog_bytes",
-            "Bytes that wait for peers or are being written to them.",
-            now.backlog,
-        ),
-    ];
-    text.gauges(gauges);
+    ]
 }
 
-fn sessions(text: &mut Text, counters: &Counters) {
-    let Counters { total, refused, .. } = counters;
-    text.counter("metalbond_sessions_total", "Sessions by what happened to them, and why.")
-        .sample(&[("event", "opened")], total.stats.sessions)
-        .sample(&[("event", "established")], total.stats.established);
-    for (reason, count) in with_zeros(&CloseReason::NAMES, &total.closed) {
-        text.sample(&[("event", "closed"), ("reason", reason)], count);
-    }
-    for (reason, count) in refused.reasons() {
-        text.sample(&[("event", "refused"), ("reason", reason)], count);
-    }
-    text.counter(
-        "metalbond_connections_without_hello_total",
-        "Connections that ended before their HELLO, which makes a session of them, and why.",
-    );
-    for (reason, count) in with_zeros(&CloseReason::NAMES_BEFORE_HELLO, &total.without_hello) {
-        text.sample(&[("reason", reason)], count);
-    }
-    text.counter("metalbond_limit_hits_total", "Times a limit ended a session or refused one.");
-    let limits = [CloseReason::MaxRoutes(0), CloseReason::MaxSubscriptions(0)];
-    let none = limits.iter().map(CloseReason::name).chain(refused.limits().map(|(name, _)| name));
-    let mut hits: BTreeMap<_, _> = none.map(|name| (name, 0)).collect();
-    hits.extend(&total.limits);
-    for (limit, count) in hits {
-        text.sample(&[("limit", limit)], count);
-    }
-    text.counter("metalbond_invalid_messages_total", "Messages that ended their session.");
-    let mut invalid: BTreeMap<_, _> = WireError::ENDS.map(|name| (name, 0)).into();
-    invalid.extend(&total.invalid);
-    for (why, count) in invalid {
-        text.sample(&[("why", why)], count);
-    }
-    text.counter(
-        "metalbond_messages_skipped_total",
-        "Messages that make no sense and were skipped; their sessions went on.",
-    );
-    let mut skipped: BTreeMap<_, _> = Skipped::names().map(|name| (name, 0)).collect();
-    skipped.extend(&total.skipped);
-    for (why, count) in skipped {
-        text.sample(&[("why", why)], count);
-    }
+/// Of a shard, seen from outside.
+fn liveness(is_stuck: bool) -> Rows {
+    let row = Row::new()
+        .gauge(
+            "metalbond_shard_stuck",
+            "1 while a shard stands still; what it has counted is as of then.",
+        )
+        .per_shard();
+    vec![(row, Value::Switch(is_stuck))]
 }
 
-/// Counts by reason; those that did not happen yet are there as well.
-fn with_zeros(
-    reasons: &[&'static str],
-    counts: &BTreeMap<&'static str, u64>,
-) -> BTreeMap<&'static str, u64> {
-    let names = reasons.iter().chain(&WireError::ENDS);
-    let mut all: BTreeMap<_, _> = names.map(|name| (*name, 0)).collect();
-    all.extend(counts);
-    all
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::documented;
+    use crate::reflector::Refused;
+    use crate::shard::inspect::Metrics;
 
-fn updates(text: &mut Text, total: &Metrics) {
-    let mut by_action = |name, help, ByAction { adds, removes }| {
-        text.counter(name, help)
-            .sample(&[("action", "add")], adds)
-            .sample(&[("action", "remove")], removes);
-    };
-    by_action("metalbond_updates_received_total", "UPDATEs received.", total.received);
-    by_action(
-        "metalbond_updates_sent_total",
-        "UPDATEs handed to sockets, one count per subscriber.",
-        total.sent,
-    );
-    let stats = &total.stats;
-    let counters = [
-        (
-            "metalbond_updates_coalesced_total",
-            "Updates that cost no message because the batch being gathered had the route already.",
-            total.coalesced,
-        ),
-        (
-            "metalbond_updates_ignored_total",
-            "Repeated ADDs, and REMOVEs of routes not announced.",
-            stats.updates_ignored,
-        ),
-        ("metalbond_batches_total", "Batches sealed.", stats.batches),
-        (
-            "metalbond_fell_behind_total",
-            "Times a subscriber could not take a batch and went on by cursor.",
-            stats.fell_behind,
-        ),
-        ("metalbond_writes_total", "Writes to peers completed.", stats.writes),
-    ];
-    text.counters(counters);
+    /// docs/http.md has a line for each metric of all peers together, with its labels and its type, and no
+    /// other lines.
+    #[test]
+    fn every_metric_is_documented_with_its_labels() {
+        let page = include_str!("../../../../docs/http.md");
+        let (_, section) = page.split_once("\n## Metrics\n").unwrap();
+        let (section, _) = section.split_once("With `?peers=1`").unwrap();
+        let lines: Vec<_> =
+            section.lines().filter(|line| line.starts_with("| `metalbond_")).collect();
+        let rows = [
+            process(1, Backend::Epoll),
+            Metrics::default().rows(),
+            Refused::default().rows(),
+            liveness(false),
+        ];
+        let expected = documented(rows.concat());
+        for (name, kind) in &expected {
+            let start = format!("| `{name}` | {kind} | ");
+            assert!(lines.iter().any(|line| line.starts_with(&start)), "no line {start}");
+        }
+        assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! `/metrics`: counters in Prometheus' text form.
 //!
-//! The writer is our own: everything is counted already, in plain numbers without atomics that each
-//! shard owns, and a metrics library would want to own the counters. `families` says what
-//! the reflector counts, `peers` what it counts of each peer.
+//! The writer is our own ([`crate::metrics`]): everything is counted already, in plain numbers without
+//! atomics that each shard owns, and a metrics library would want to own the counters. `families` has
+//! what the reflector counts beside its shards, `peers` what it counts of each peer.
 
 mod families;
 mod peers;
@@ -21,8 +21,8 @@ use tokio::time::timeout;
 
 use super::api::ApiError;
 use crate::http::process;
-use crate::http::text::{self, Text};
 use crate::ids::ShardId;
+use crate::metrics::{self, Text};
 use crate::reflector::inspector::{Counters, InspectError, Inspector};
 
 /// Between looks for shards that stand still while one is waited for.
@@ -47,7 +47,7 @@ pub(super) async fn metrics(
     let (counters, stuck) = counters(&inspector).await?;
     families::write(&mut text, &counters, &stuck, inspector.backend());
     process::write(&mut text);
-    let (head, text) = ([(CONTENT_TYPE, text::CONTENT_TYPE)], text.finish());
+    let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text.finish());
     if !with_peers {
         return Ok((head, text).into_response());
     }

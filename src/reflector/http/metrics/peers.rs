@@ -6,7 +6,7 @@
 
 use futures_util::stream::{self, Stream};
 
-use crate::http::text::Text;
+use crate::metrics::Text;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Cursor, PeerInfo};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::shard::inspect::Histogram;
+use super::Histogram;
 
 /// What HTTP calls this form.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,16 +32,6 @@ impl Text {
     /// Begins a family of gauges.
     pub(crate) fn gauge(&mut self, name: &'static str, help: &str) -> &mut Self {
         self.family(name, help, "gauge")
-    }
-
-    /// Families of counters of one sample each: names, helps and values.
-    pub(crate) fn counters<V: Display>(
-        &mut self,
-        all: impl IntoIterator<Item = (&'static str, &'static str, V)>,
-    ) {
-        for (name, help, value) in all {
-            self.counter(name, help).sample(&[], value);
-        }
     }
 
     /// Families of gauges of one sample each: names, helps and values.

@@ -1,0 +1,143 @@
+//! The settings of a leaf: the rows of `[client]`, and what they are read into.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use metalbond::client::{Config, Route};
+use metalbond::settings::{
+    Form, SWITCH, Section, Setting, TEXT, TIME, Target, local_address, number,
+};
+use metalbond::wire::{NextHopType, Vni};
+use metalbond::{many, maybe, one};
+
+use super::spec::{self, Excluded, TableOfVni};
+use crate::cli::common::RT_PROTO;
+
+/// What a leaf is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::cli) struct Settings {
+    pub(super) server: Vec<String>,
+    pub(super) subscribe: Vec<Vni>,
+    pub(super) announce: Vec<Route>,
+    pub(super) install_routes: Vec<TableOfVni>,
+    pub(super) tun: Option<String>,
+    pub(super) ipv4_only: bool,
+    pub(super) keepalive: u32,
+    pub(super) http: Option<SocketAddr>,
+    pub(super) stale_time: Duration,
+    pub(super) exclude_route_type: Excluded,
+    pub(super) rt_proto: u8,
+    pub(super) route_metric: u32,
+    pub(super) nexthops: Nexthops,
+    pub(super) cleanup: bool,
+}
+
+/// How next hops go into the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Nexthops {
+    Objects,
+    Inline,
+    Auto,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let Config { keepalive, stale_time, .. } = Config::default();
+        Self {
+            server: Vec::new(),
+            subscribe: Vec::new(),
+            announce: Vec::new(),
+            install_routes: Vec::new(),
+            tun: None,
+            ipv4_only: false,
+            keepalive,
+            http: None,
+            stale_time,
+            exclude_route_type: Excluded(vec![NextHopType::Nat, NextHopType::LoadBalancerTarget]),
+            rt_proto: RT_PROTO,
+            route_metric: 0,
+            nexthops: Nexthops::Auto,
+            cleanup: false,
+        }
+    }
+}
+
+impl Target for Settings {
+    type Shown = ();
+}
+
+const SERVER: Form<String> = Form::displayed("HOST:PORT", spec::server);
+const VNI: Form<Vni> = Form::new("VNI", spec::subscription, |vni| vni.0.to_string());
+const ROUTE: Form<Route> =
+    Form::displayed("VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]", spec::announcement);
+const TABLE: Form<TableOfVni> = Form::displayed("VNI#TABLE", spec::table_of_vni);
+const DEVICE: Form<String> = Form { name: "DEVICE", ..TEXT };
+const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const ADDRESS: Form<SocketAddr> = Form::displayed("[ADDR:]PORT", local_address);
+const TYPES: Form<Excluded> = Form::displayed("STD|LB|NAT,..", spec::excluded);
+const PROTOCOL: Form<u8> = Form::displayed("NUMBER", |text| number(text, 5..=u8::MAX));
+const METRIC: Form<u32> = Form::displayed("NUMBER", |text| number(text, 0..=u32::MAX));
+const NEXTHOPS: Form<Nexthops> = Form::new(
+    "objects|inline|auto",
+    |text| Nexthops::from_str(text, false),
+    |nexthops| nexthops.name().to_owned(),
+)
+.words(&["objects", "inline", "auto"]);
+
+impl Nexthops {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Inline => "inline",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+pub(in crate::cli) static SETTINGS: Section<Settings> = Section::of_role(&[
+    Setting::new("server", many!(Settings: server, SERVER))
+        .meaning(
+            "Servers to hold a session with; port 4711 unless given; several by commas or repetition",
+        )
+        .details(
+            "A link-local one has the interface that leads to it, by name or number: \
+             `[fe80::1%eth0]:4711`",
+        )
+        .required(),
+    Setting::new("subscribe", many!(Settings: subscribe, VNI))
+        .meaning("VNIs to learn the routes of"),
+    Setting::new("announce", many!(Settings: announce, ROUTE))
+        .meaning("Routes to announce, such as 23#10.0.23.0/24#2001:db8::1"),
+    Setting::new("install-routes", many!(Settings: install_routes, TABLE)).meaning(
+        "Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100",
+    ),
+    Setting::new("tun", maybe!(Settings: tun, DEVICE))
+        .meaning("The tunnel device that installed routes lead to"),
+    Setting::new("ipv4-only", one!(Settings: ipv4_only, SWITCH))
+        .meaning("Install IPv4 routes only"),
+    Setting::new("keepalive", one!(Settings: keepalive, SECONDS))
+        .meaning("Keepalive interval in seconds; a session uses the lower of both sides'"),
+    Setting::new("http", maybe!(Settings: http, ADDRESS)).meaning(
+        "Where to answer HTTP: health, metrics, routes; a port alone is on this machine's loopback",
+    ),
+    Setting::new("stale-time", one!(Settings: stale_time, TIME)).meaning(
+        "For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)",
+    ),
+    Setting::new("exclude-route-type", one!(Settings: exclude_route_type, TYPES))
+        .meaning("Types of routes that are not installed; an empty value excludes none")
+        .takes_empty(),
+    Setting::new("rt-proto", one!(Settings: rt_proto, PROTOCOL))
+        .meaning("The protocol number that marks installed routes as the leaf's own"),
+    Setting::new("route-metric", one!(Settings: route_metric, METRIC))
+        .meaning("The metric of installed routes; 0 is the kernel's default"),
+    Setting::new("nexthops", one!(Settings: nexthops, NEXTHOPS))
+        .meaning(
+            "How next hops are installed: as objects that routes share, within each route, or by what \
+             the kernel can",
+        )
+        .details("`objects`, `inline` or `auto`"),
+    Setting::new("cleanup", one!(Settings: cleanup, SWITCH)).meaning(
+        "Remove the installed routes at the end, instead of leaving them for the next start",
+    ),
+]);

@@ -1,0 +1,70 @@
+//! What is counted, and how it is told. A number is a member of a structure that [`counted!`] declares,
+//! with a [`Row`] beside it, and everything else comes from that row: the Prometheus text, the member of
+//! `/api/v1/counters`, the live samples of the page, the sum over shards, and the check of docs/http.md.
+//!
+//! Counters are plain numbers with one owner. A reader gets a copy of the structure, and only then are rows
+//! made of it: the data path pays an addition, and no metrics library owns anything.
+//!
+//! A part of the program that counts declares a structure of its own; one member of
+//! [`Metrics`](crate::shard::inspect::Metrics), or a line where rows are gathered, makes it known.
+//! CONTRIBUTING.md shows how to add a counter.
+//!
+//! Imports: nothing.
+
+mod families;
+mod histogram;
+mod json;
+mod live;
+mod row;
+mod text;
+mod value;
+
+pub(crate) use families::Families;
+#[cfg(test)]
+pub(crate) use families::documented;
+pub use histogram::Histogram;
+pub(crate) use json::Members;
+pub(crate) use live::{names as live_names, sample as live_sample};
+pub(crate) use row::{Live, Row};
+pub(crate) use text::{CONTENT_TYPE, Text};
+pub use value::ByAction;
+pub(crate) use value::{Measure, Rows, Value};
+
+/// Declares a structure of numbers, each with its [`Row`], and how to add up two of them.
+macro_rules! counted {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$doc:meta])* $member:ident: $type:ty = $row:expr,)+
+        }
+    ) => {
+        $(#[$meta])*
+        $vis struct $name {
+            $($(#[$doc])* pub $member: $type,)+
+        }
+
+        impl $name {
+            /// All members with their rows, in their order. Cost: a copy of each.
+            pub(crate) fn rows(&self) -> $crate::metrics::Rows {
+                vec![$(($row, $crate::metrics::Measure::value(&self.$member)),)+]
+            }
+
+            /// Adds what another one has counted.
+            pub fn merge(&mut self, other: &Self) {
+                $($crate::metrics::Measure::merge(&mut self.$member, &other.$member);)+
+            }
+        }
+
+        impl $crate::metrics::Measure for $name {
+            fn value(&self) -> $crate::metrics::Value {
+                $crate::metrics::Value::Group(self.rows())
+            }
+
+            fn merge(&mut self, other: &Self) {
+                Self::merge(self, other);
+            }
+        }
+    };
+}
+
+pub(crate) use counted;

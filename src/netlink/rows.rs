@@ -1,0 +1,94 @@
+//! What is counted of the kernel, as metrics and as `/api/v1/kernel`.
+
+use super::Status;
+use crate::metrics::{Row, Rows, Value};
+
+impl Status {
+    /// Each number with its names.
+    pub(crate) fn rows(&self) -> Rows {
+        let routes = || {
+            Row::new().gauge("metalbond_kernel_routes", "Routes by how they stand with the kernel.")
+        };
+        let number = |number: usize| Value::Number(number as u64);
+        let unusable = self.unusable.iter().map(|(reason, count)| (*reason, *count as u64));
+        vec![
+            (routes().named("desired").with(&[("state", "desired")]), number(self.desired)),
+            (routes().named("installed").with(&[("state", "installed")]), number(self.installed)),
+            (routes().named("refused").with(&[("state", "refused")]), number(self.refused)),
+            (routes().named("conflicts").with(&[("state", "conflict")]), number(self.conflicts)),
+            (
+                Row::json("unusable")
+                    .gauge(
+                        "metalbond_kernel_unusable_routes",
+                        "Routes that are announced and can't be installed because of their next hop.",
+                    )
+                    .by(&["reason"]),
+                Value::ByName(unusable.collect()),
+            ),
+            (
+                Row::json("nexthop_objects").gauge(
+                    "metalbond_kernel_nexthop_objects",
+                    "Nexthop objects in the kernel.",
+                ),
+                number(self.objects),
+            ),
+            (
+                Row::json("device_up").gauge(
+                    "metalbond_kernel_device_up",
+                    "1 while the tunnel device is there and up.",
+                ),
+                Value::Switch(self.device_up),
+            ),
+            (
+                Row::json("silent_seconds").gauge(
+                    "metalbond_kernel_silent_seconds",
+                    "How long the kernel has not answered the request that is under way.",
+                ),
+                Value::Time(self.silent),
+            ),
+            (
+                Row::json("requests")
+                    .counter("metalbond_kernel_requests_total", "Requests made of the kernel."),
+                Value::Number(self.requests),
+            ),
+            (
+                Row::json("refusals")
+                    .counter("metalbond_kernel_refusals_total", "Requests that it refused."),
+                Value::Number(self.refusals),
+            ),
+            (
+                Row::json("repairs").counter(
+                    "metalbond_kernel_repairs_total",
+                    "Times that a route was found not to be as it was installed.",
+                ),
+                Value::Number(self.repairs),
+            ),
+            (
+                Row::json("reconciles").counter(
+                    "metalbond_kernel_reconciles_total",
+                    "Times that everything was compared with the kernel.",
+                ),
+                Value::Number(self.reconciles),
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fib::Summary;
+    use super::*;
+    use crate::metrics::documented;
+    use crate::netlink::Mode;
+
+    /// docs/http.md names each metric of the kernel, with its labels.
+    #[test]
+    fn every_metric_is_documented_with_its_labels() {
+        let page = include_str!("../../docs/http.md");
+        let (_, section) = page.split_once("\n## A leaf\n").unwrap();
+        let status = Status::new(Mode::Objects, &Summary::default());
+        for (name, _) in documented(status.rows()) {
+            assert!(section.contains(&format!("`{name}`")), "no {name}");
+        }
+    }
+}

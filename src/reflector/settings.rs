@@ -1,0 +1,275 @@
+//! The settings of a reflector: the rows of `[server]`, each with the member of [`Config`] that it is
+//! read into, where its default is.
+//!
+//! A feature with settings of its own has them in its own module and a line in [`SETTINGS`].
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::access::{AccessList, Prefix};
+use super::config::Config;
+use super::inspector::{Counters, InForce};
+use crate::io::{IoChoice, Pin};
+use crate::session::CloseReason;
+use crate::settings::{
+    ADDRESS, Form, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, TIME, Target,
+    number,
+};
+use crate::{maybe, one};
+
+/// All settings of a reflector, section by section.
+pub static SETTINGS: &[&Section<Config>] = &[&SERVER];
+
+impl Target for Config {
+    type Shown = Shown;
+}
+
+const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const SHARDS: Form<usize> = Form::displayed("N", |text| number(text, 1..=1024));
+const RATE: Form<u32> = Form::displayed("N", |text| number(text, 0..=1_000_000));
+const PACE: Form<u64> = Form::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
+const PIN: Form<Pin> = Form::displayed("auto|off|LIST", |text| told(text.parse()));
+const IO: Form<IoChoice> = Form::displayed("auto|uring|epoll", |text| told(text.parse()));
+const PREFIX: Form<Prefix> = Form::displayed("PREFIX", |text| told(text.parse()));
+
+static SERVER: Section<Config> = Section::of_role(&[
+    Setting::new("listen", one!(Config: listen, ADDRESS))
+        .meaning("Where to listen for sessions; [::] takes IPv4 as well")
+        .details(
+            "A link-local address has its interface in it, by name or number: `[fe80::1%eth0]:4711`",
+        ),
+    Setting::new("keepalive", one!(Config: settings.keepalive, SECONDS))
+        .meaning("Keepalive interval in seconds; a session uses the lower of both sides'")
+        .shown(Shown::new("keepalive", |it, counters| {
+            let keepalive = Duration::from_secs(it.config.settings.keepalive.into());
+            Value::time(keepalive, counters, &CloseReason::HoldTime(keepalive))
+        })),
+    Setting::new("http", maybe!(Config: http, LOCAL_ADDRESS)).meaning(
+        "Where to answer HTTP: a page for people, health, metrics, routes; a port alone is on this \
+         machine's loopback",
+    ),
+    Setting::new("control", maybe!(Config: control, PATH))
+        .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
+        .details("See [ctl.md](ctl.md)"),
+    Setting::new("shards", maybe!(Config: shards, SHARDS))
+        .meaning(
+            "Number of shards, each a thread of its own [default: one per core that may be used, or \
+             that --pin names]",
+        )
+        .default_is("one per core"),
+    Setting::new("min-shards", one!(Config: min_shards, SHARDS))
+        .meaning(
+            "Shards that stay awake when there is little to do; the others sleep and wake up with the \
+             load",
+        )
+        .details("See [Cores](#cores)"),
+    Setting::new("pin", one!(Config: pin, PIN))
+        .meaning(
+            "The cores that shards sit on: auto gives each its own if there are as many shards as cores \
+             that may be used, and else leaves them to the scheduler as off does; or a list such as 0-3,8",
+        )
+        .details("See [Cores](#cores)"),
+    Setting::new("io", one!(Config: io, IO))
+        .meaning("How to drive sockets: auto takes io_uring where the kernel grants it, else epoll")
+        .details("A binary built with musl has epoll only"),
+    Setting::new("batch-delay", one!(Config: settings.batch_delay, TIME))
+        .meaning(
+            "For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0; 1s \
+             at most)",
+        )
+        .reloaded()
+        .shown(Shown::new("batch_delay_seconds", |it, _| {
+            Value::Seconds(it.config.settings.batch_delay.as_secs_f64())
+        })),
+    Setting::new("send-hold", one!(Config: settings.send_hold, TIME))
+        .meaning("Close a peer that reads nothing for so long although something waits for it")
+        .reloaded()
+        .shown(Shown::new("send_hold", |it, counters| {
+            let time = it.config.settings.send_hold;
+            Value::time(time, counters, &CloseReason::SendHold(time))
+        })),
+    Setting::new(
+        "no-pacing",
+        &One {
+            form: SWITCH,
+            get: |config: &Config| !config.settings.pacing,
+            set: |config, value| config.settings.pacing = !value,
+        },
+    )
+    .meaning(
+        "Send to every peer at full speed, also to those that don't say they read a stream; the Go \
+         client loses its session then",
+    )
+    .reloaded_for_new_sessions()
+    .shown(Shown::new("is_pacing", |it, _| Value::Switch(it.config.settings.pacing))),
+    Setting::new("pace", one!(Config: settings.pace, PACE))
+        .meaning(
+            "Send this many bytes per second to a Go client whose TCP window does not show whether it \
+             reads",
+        )
+        .details("From 1000 on; see [Pacing](protocol.md#pacing)")
+        .reloaded_for_new_sessions()
+        .shown(Shown::new("pace_bytes_per_second", |it, _| {
+            Value::Number(it.config.settings.pace)
+        })),
+    Setting::new(
+        "skip-unusable-next-hops",
+        one!(Config: settings.skip_unusable_next_hops, SWITCH),
+    )
+    .meaning(
+        "Don't reflect routes with an unusable next hop: an unspecified, multicast, loopback, \
+         IPv4-mapped or link-local address",
+    )
+    .details("See [Unusable next hops](protocol.md#unusable-next-hops)"),
+    Setting::new("max-peers", one!(Config: max_peers, NUMBER))
+        .meaning(
+            "Sessions at most, from 1 on; the default becomes what the descriptors allow, if that is less",
+        )
+        .details(
+            "Each session takes a descriptor. Connections before their HELLO are not counted: for them \
+             there are as many places, but 64 at least and 4096 at most, and when those run out, or \
+             descriptors, the oldest of them is closed",
+        )
+        .reloaded()
+        .shown(Shown::new("max_peers", |it, counters| Value::Limit {
+            limit: Some(it.config.max_peers),
+            used: Some(it.sessions),
+            hits: counters.limited(&CloseReason::MaxPeers(0)),
+        })),
+    Setting::new("max-routes-per-peer", one!(Config: settings.limits.routes_per_peer, NUMBER))
+        .meaning("Routes that one peer may announce, over all VNIs")
+        .reloaded()
+        .shown(Shown::new("max_routes_per_peer", |it, counters| {
+            let most = it.config.settings.limits.routes_per_peer;
+            Value::limit(Some(most), counters, &CloseReason::MaxRoutes(0))
+        })),
+    Setting::new(
+        "max-subscriptions-per-peer",
+        one!(Config: settings.limits.subscriptions_per_peer, NUMBER),
+    )
+    .meaning("VNIs that one peer may be subscribed to or announce in")
+    .reloaded()
+    .shown(Shown::new("max_subscriptions_per_peer", |it, counters| {
+        let most = it.config.settings.limits.subscriptions_per_peer;
+        Value::limit(Some(most), counters, &CloseReason::MaxSubscriptions(0))
+    })),
+    Setting::new(
+        "allow",
+        &Many {
+            form: PREFIX,
+            get: |config: &Config| config.access.list.allowed().to_vec(),
+            set: |config, allow| {
+                let deny = config.access.list.denied().iter().copied();
+                config.access.list = AccessList::new(allow, deny);
+            },
+        },
+    )
+    .meaning("Sources that may connect; when given, no others may. The longest prefix decides")
+    .reloaded()
+    .shown(Shown::new("access", |it, counters| {
+        let (allowed_prefixes, denied_prefixes) = it.config.access.list.sizes();
+        let hits = counters.refused.denied + counters.closed(&CloseReason::Denied);
+        Value::Sources { allowed_prefixes, denied_prefixes, hits }
+    })),
+    Setting::new(
+        "deny",
+        &Many {
+            form: PREFIX,
+            get: |config: &Config| config.access.list.denied().to_vec(),
+            set: |config, deny| {
+                let allow = config.access.list.allowed().iter().copied();
+                config.access.list = AccessList::new(allow, deny);
+            },
+        },
+    )
+    .meaning("Sources that may not connect; goes before --allow of the same prefix")
+    .reloaded(),
+    Setting::new("max-peers-per-source", one!(Config: access.max_peers_per_source, NUMBER))
+        .meaning(
+            "Sessions of one source (an IPv4 address, an IPv6 /64, a link-local address) at most; 0 is \
+             any number",
+        )
+        .reloaded()
+        .shown(Shown::new("max_peers_per_source", |it, counters| {
+            let most = it.config.access.max_peers_per_source;
+            let most = (most > 0).then_some(most);
+            Value::limit(most, counters, &CloseReason::MaxPeersPerSource(0))
+        })),
+    Setting::new("connect-rate-per-source", one!(Config: access.connect_rate_per_source, RATE))
+        .meaning(
+            "New connections of one source per second, twice as many at once; 0 is any number",
+        )
+        .reloaded()
+        .shown(Shown::new("connect_rate_per_source", |it, counters| {
+            let most = it.config.access.connect_rate_per_source;
+            let most = (most > 0).then_some(most.into());
+            Value::limit(most, counters, &CloseReason::ConnectRate(0))
+        })),
+]);
+
+fn told<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+/// What `/api/v1/limits` and `metalbond ctl show limits` show of a setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    name: &'static str,
+    value: fn(&InForce, &Counters) -> Value,
+}
+
+impl Shown {
+    const fn new(name: &'static str, value: fn(&InForce, &Counters) -> Value) -> Self {
+        Self { name, value }
+    }
+
+    /// The member of `/api/v1/limits`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is in force, and how often it was hit.
+    pub(in crate::reflector) fn value(&self, in_force: &InForce, counters: &Counters) -> Value {
+        (self.value)(in_force, counters)
+    }
+}
+
+/// A setting in force, as JSON. Hits count since the start: sessions ended, and connections refused.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::reflector) enum Value {
+    /// A limit. Null is any number. Of some it is known how much is in use.
+    Limit { limit: Option<u64>, used: Option<u64>, hits: u64 },
+    /// A time after which a session ends.
+    Time { seconds: f64, hits: u64 },
+    /// Who may connect.
+    Sources { allowed_prefixes: u64, denied_prefixes: u64, hits: u64 },
+    /// Another time.
+    Seconds(f64),
+    /// Something that is on or off.
+    Switch(bool),
+    /// A number of anything.
+    Number(u64),
+}
+
+impl Value {
+    fn limit(limit: Option<u64>, counters: &Counters, reason: &CloseReason) -> Self {
+        Self::Limit { limit, used: None, hits: counters.limited(reason) }
+    }
+
+    /// Where it stands among the others.
+    pub(in crate::reflector) fn rank(&self) -> u8 {
+        match self {
+            Self::Limit { .. } => 0,
+            Self::Sources { .. } => 1,
+            Self::Time { .. } => 2,
+            Self::Seconds(_) | Self::Switch(_) | Self::Number(_) => 3,
+        }
+    }
+
+    fn time(time: Duration, counters: &Counters, reason: &CloseReason) -> Self {
+        Self::Time { seconds: time.as_secs_f64(), hits: counters.closed(reason) }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a setting's value goes: text to a typed value, and that into a structure.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::form::{Form, Kind};
+
+/// A value that has been read, of whatever type its [`Form`] has.
+#[derive(Clone, Debug)]
+pub struct Parsed(Arc<dyn Any + Send + Sync>);
+
+impl Parsed {
+    /// One of a value.
+    pub fn new<T: Any + Send + Sync>(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
+    fn get<T: Any + Clone>(&self) -> Option<T> {
+        self.0.downcast_ref().cloned()
+    }
+}
+
+/// How many values a setting takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// One.
+    One,
+    /// A list, separated by commas or repeated.
+    Many,
+}
+
+/// A member of a structure that one setting is read into.
+pub trait Field<C>: Sync {
+    /// What `--help` calls a value.
+    fn value_name(&self) -> &'static str;
+    /// What a value must be.
+    fn kind(&self) -> Kind;
+    /// How many values there may be.
+    fn shape(&self) -> Shape;
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// What was expected.
+    fn parse(&self, text: &str) -> Result<Parsed, String>;
+    /// The member as a flag would be given it.
+    fn texts(&self, config: &C) -> Vec<String>;
+    /// Sets the member. Values of another form change nothing.
+    fn set(&self, config: &mut C, values: &[Parsed]);
+    /// Takes the member over.
+    fn copy(&self, config: &mut C, from: &C);
+}
+
+/// A member that always has a value.
+#[derive(Debug)]
+pub struct One<C, T> {
+    /// What values look like.
+    pub form: Form<T>,
+    /// Reads the member.
+    pub get: fn(&C) -> T,
+    /// Writes it.
+    pub set: fn(&mut C, T),
+}
+
+/// A member that has a value or none.
+#[derive(Debug)]
+pub struct Maybe<C, T> {
+    /// What values look like.
+    pub form: Form<T>,
+    /// Reads the member.
+    pub get: fn(&C) -> Option<T>,
+    /// Writes it.
+    pub set: fn(&mut C, Option<T>),
+}
+
+/// A member that is a list.
+#[derive(Debug)]
+pub struct Many<C, T> {
+    /// What values look like.
+    pub form: Form<T>,
+    /// Reads the member.
+    pub get: fn(&C) -> Vec<T>,
+    /// Writes it.
+    pub set: fn(&mut C, Vec<T>),
+}
+
+/// What all three have in common.
+macro_rules! of_form {
+    ($shape:expr) => {
+        fn value_name(&self) -> &'static str {
+            self.form.name
+        }
+
+        fn kind(&self) -> Kind {
+            self.form.kind
+        }
+
+        fn shape(&self) -> Shape {
+            $shape
+        }
+
+        fn parse(&self, text: &str) -> Result<Parsed, String> {
+            (self.form.parse)(text).map(Parsed::new)
+        }
+
+        fn copy(&self, config: &mut C, from: &C) {
+            (self.set)(config, (self.get)(from));
+        }
+    };
+}
+
+impl<C, T: Any + Clone + Send + Sync> Field<C> for One<C, T> {
+    of_form!(Shape::One);
+
+    fn texts(&self, config: &C) -> Vec<String> {
+        vec![(self.form.text)(&(self.get)(config))]
+    }
+
+    fn set(&self, config: &mut C, values: &[Parsed]) {
+        if let Some(value) = values.first().and_then(Parsed::get) {
+            (self.set)(config, value);
+        }
+    }
+}
+
+impl<C, T: Any + Clone + Send + Sync> Field<C> for Maybe<C, T> {
+    of_form!(Shape::One);
+
+    fn texts(&self, config: &C) -> Vec<String> {
+        (self.get)(config).iter().map(|value| (self.form.text)(value)).collect()
+    }
+
+    fn set(&self, config: &mut C, values: &[Parsed]) {
+        (self.set)(config, values.first().and_then(Parsed::get));
+    }
+}
+
+impl<C, T: Any + Clone + Send + Sync> Field<C> for Many<C, T> {
+    of_form!(Shape::Many);
+
+    fn texts(&self, config: &C) -> Vec<String> {
+        (self.get)(config).iter().map(|value| (self.form.text)(value)).collect()
+    }
+
+    fn set(&self, config: &mut C, values: &[Parsed]) {
+        (self.set)(config, values.iter().filter_map(Parsed::get).collect());
+    }
+}
+
+/// A member that always has a value: `one!(Config: settings.send_hold, TIME)`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! one {
+    ($config:ty: $($member:ident).+, $form:expr) => {
+        $crate::member!(One, $config: $($member).+, $form)
+    };
+}
+
+/// A member that has a value or none: `maybe!(Config: http, LOCAL_ADDRESS)`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! maybe {
+    ($config:ty: $($member:ident).+, $form:expr) => {
+        $crate::member!(Maybe, $config: $($member).+, $form)
+    };
+}
+
+/// A member that is a list: `many!(Config: servers, SERVER)`.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! many {
+    ($config:ty: $($member:ident).+, $form:expr) => {
+        $crate::member!(Many, $config: $($member).+, $form)
+    };
+}
+
+/// What `one!`, `maybe!` and `many!` come to.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! member {
+    ($field:ident, $config:ty: $($member:ident).+, $form:expr) => {
+        &$crate::settings::$field {
+            form: $form,
+            get: |config: &$config| Clone::clone(&config.$($member).+),
+            set: |config: &mut $config, value| config.$($member).+ = value,
+        }
+    };
+}
