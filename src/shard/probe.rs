@@ -21,6 +21,11 @@ impl Shard {
         (peer.counts.bytes_sent, peer.pacer.as_ref().map(|pacer| pacer.sent_in_all()))
     }
 
+    /// Whether there is no table.
+    pub(crate) fn owns_nothing(&self) -> bool {
+        self.tables.owned().iter().next().is_none()
+    }
+
     /// Whether a session has ended.
     pub(crate) fn has_ended(&self, slot: Slot) -> bool {
         self.connections.peers().get(slot).is_none_or(|peer| peer.is_closed)

@@ -171,7 +171,19 @@ impl World {
                 }
             }
         }
+        self.check_sleep()?;
         self.check_looks()
+    }
+
+    /// A shard sleeps that has no connection and whose VNIs are all elsewhere.
+    fn check_sleep(&self) -> Result<(), String> {
+        for (number, shard) in self.cluster.shards.iter().enumerate() {
+            let is_empty = self.slots[number].is_empty() && shard.owns_nothing();
+            if is_empty && !shard.is_asleep() {
+                return Err(format!("shard {number} has nothing to do and doesn't sleep"));
+            }
+        }
+        Ok(())
     }
 
     /// When everybody has gone: nothing is left.

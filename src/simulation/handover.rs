@@ -62,6 +62,7 @@ impl World {
         self.cluster = Cluster::new(&self.plan, seeds, self.now);
         self.slots = vec![std::collections::BTreeMap::new(); shards];
         self.coordinator = Coordinator::new(shards);
+        self.active = shards;
         self.orders = Orders::new(shards);
         self.forget_endings();
         for (shard, tables) in self.cluster.shards.iter_mut().zip(tables) {

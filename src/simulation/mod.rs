@@ -12,7 +12,7 @@
 //! What is simulated is `shard` and all below it, byte for byte: the shards are driven as the real
 //! driver does, through pipes that cut anywhere, fill up and break ([`sockets`]), and channels that
 //! are full or slow ([`cluster`]), while VNIs and
-//! connections move from shard to shard ([`moves`]), and everything goes through the portable form to other
+//! connections move from shard to shard, and shards are emptied ([`moves`]), and everything goes through the portable form to other
 //! shards ([`handover`]). What is held against it is a model that is too naive to be wrong
 //! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.

@@ -67,10 +67,41 @@ impl World {
                 self.send(commands);
             }
         } else if self.rng.chance(self.plan.rates.moves) {
-            let commands =
-                if self.rng.chance(500) { self.move_tables() } else { self.move_connection() };
+            if self.rng.chance(self.plan.rates.active) {
+                self.active = self.rng.between(1, self.plan.shards);
+                let active = self.active;
+                self.note(active as u64, || format!("{active} shards are to be active"));
+            }
+            let commands = if self.rng.chance(500) {
+                self.empty_a_shard()
+            } else if self.rng.chance(500) {
+                self.move_tables()
+            } else {
+                self.move_connection()
+            };
             self.send(commands);
         }
+    }
+
+    /// Moves something away from a shard that is not to be active: all its partitions, then one connection
+    /// after the other.
+    fn empty_a_shard(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+        for from in (self.active..self.plan.shards).map(shard_id) {
+            let to = shard_id(self.rng.below(self.active));
+            let partitions: Partitions = self.coordinator.placement().of(from).collect();
+            if partitions.iter().next().is_some() {
+                self.note(0, || format!("all VNIs go from shard {from} to {to}"));
+                return self.coordinator.move_tables(partitions, from, to);
+            }
+            let slots = &self.slots[from.index()];
+            let place = slots.values().next().copied();
+            if let Some(client) = place.and_then(|place| self.clients[place].as_ref()) {
+                let id = client.id;
+                self.note(id.0, || format!("{id} leaves shard {from} for {to}"));
+                return self.coordinator.move_connection(id, from, to);
+            }
+        }
+        Vec::new()
     }
 
     /// A shard takes orders.
@@ -98,7 +129,7 @@ impl World {
     fn move_tables(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
         let vni = *self.rng.pick(&self.plan.vnis);
         let from = self.coordinator.placement().owner(vni);
-        let to = self.other_than(from);
+        let Some(to) = self.other_than(from) else { return Vec::new() };
         let share = self.rng.between(1, 4);
         let all: Vec<_> = self.coordinator.placement().of(from).collect();
         let own = PartitionId::of(vni);
@@ -112,14 +143,15 @@ impl World {
         let place = self.rng.below(self.clients.len());
         let Some(client) = &self.clients[place] else { return Vec::new() };
         let (id, from) = (client.id, shard_id(client.shard));
-        let to = self.other_than(from);
+        let Some(to) = self.other_than(from) else { return Vec::new() };
         self.note(id.0, || format!("{id} goes from shard {from} to {to}"));
         self.coordinator.move_connection(id, from, to)
     }
 
-    fn other_than(&mut self, shard: ShardId) -> ShardId {
-        let step = self.rng.between(1, self.plan.shards - 1);
-        shard_id((shard.index() + step) % self.plan.shards)
+    /// An active shard other than this one.
+    fn other_than(&mut self, shard: ShardId) -> Option<ShardId> {
+        let others: Vec<_> = (0..self.active).map(shard_id).filter(|it| *it != shard).collect();
+        (!others.is_empty()).then(|| *self.rng.pick(&others))
     }
 
     /// A connection is taken out of its shard, with what its socket has not taken yet.

@@ -33,6 +33,8 @@ pub(super) struct Rates {
     /// portable form, and that either is given up.
     pub(super) moves: usize,
     pub(super) handovers: usize,
+    /// In a thousand beginnings of a move: that another number of shards is to be active.
+    pub(super) active: usize,
     pub(super) give_up: usize,
 }
 
@@ -111,6 +113,7 @@ impl Plan {
                 bad: rng.rate(8),
                 moves: if rng.chance(700) { rng.between(20, 500) } else { 0 },
                 handovers: if rng.chance(500) { rng.between(1, 50) } else { 0 },
+                active: if rng.chance(500) { rng.between(1, 100) } else { 0 },
                 give_up: if rng.chance(500) { rng.between(1, 100) } else { 0 },
             },
             settings: settings(rng, is_big),

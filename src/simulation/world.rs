@@ -38,6 +38,8 @@ pub(super) struct World {
     /// Which client a shard's slot belongs to.
     pub(super) slots: Vec<BTreeMap<Slot, usize>>,
     pub(super) coordinator: Coordinator,
+    /// The first so many shards are to be active: nothing moves to the others, and nobody connects there.
+    pub(super) active: usize,
     pub(super) orders: Orders,
     /// A handover that is under way.
     pub(super) handover: Option<Handover<Traveller>>,
@@ -60,6 +62,7 @@ impl World {
             clients: (0..plan.peers).map(|_| None).collect(),
             slots: vec![BTreeMap::new(); plan.shards],
             coordinator: Coordinator::new(plan.shards),
+            active: plan.shards,
             orders: Orders::new(plan.shards),
             handover: None,
             endings: Vec::new(),
@@ -89,7 +92,7 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, place: usize, profile: Profile) {
-        let shard = self.rng.below(self.plan.shards);
+        let shard = self.rng.below(self.active);
         self.next_id += 1;
         let id = PeerId(self.next_id);
         let slot = self.cluster.shards[shard].connect(self.now, id);
