@@ -20,7 +20,7 @@
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
 //! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
-//! * `http`: what the endpoints of reflector and leaf have in common.
+//! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control socket.
 //! * `sources`: what counts as one source of connections, and how many each has; pure.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
 //! * `internals_for_benches`: what benches run of the private folders.
@@ -39,12 +39,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod admin;
 pub mod client;
 mod dataplane;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod http;
 pub mod ids;
 #[doc(hidden)]
 pub mod internals_for_benches;

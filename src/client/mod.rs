@@ -35,7 +35,7 @@
 //! # }
 //! ```
 //!
-//! Imports: dataplane, http, ids, io, metrics, netlink, reflector, session, shard, table, wire.
+//! Imports: dataplane, ids, io, reflector, session, table, wire.
 
 mod actor;
 mod changes;
@@ -46,7 +46,6 @@ mod dataplane;
 mod embedded;
 mod error;
 mod handle;
-mod http;
 mod messages;
 mod peer;
 mod readers;
@@ -59,7 +58,6 @@ pub use changes::{PeerChange, RouteBatch, SyncChange};
 pub use config::{Backoff, Config};
 pub use error::{Error, SessionError};
 pub use handle::MetalBond;
-pub use http::Http;
 pub use recording::{DummyClient, Record, RecordingClient};
 pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
 pub use watch::{PeerWatch, RouteWatch, SyncWatch};

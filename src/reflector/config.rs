@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::access::Access;
-use super::control::ControlError;
+use super::endpoints::ControlError;
 use super::settings::SETTINGS;
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::Settings;

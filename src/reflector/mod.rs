@@ -6,22 +6,21 @@
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect, `lobby` how many,
-//! `report` says what happened, `follow` all that happens to one session; `inspector`, `http` and
-//! `control` are for operators.
+//! `report` says what happened, `follow` all that happens to one session. Operators look and act through
+//! `inspector`, from `crate::admin`.
 //!
-//! Imports: http, ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
+//! Imports: ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
 
 mod acceptor;
 mod access;
 mod balance;
 mod config;
 mod connection;
-mod control;
 mod descriptors;
 mod driver;
+mod endpoints;
 mod event;
 mod follow;
-mod http;
 pub mod inspector;
 mod limiter;
 mod lobby;
@@ -41,8 +40,10 @@ pub use crate::shard::inspect;
 pub use crate::shard::{Bounds, Limits, Settings, Stats};
 pub use crate::table::Bounds as TableBounds;
 pub use access::{Access, AccessList, Prefix, PrefixError};
+pub(crate) use balance::Report as BalanceReport;
 pub use config::{Config, StartError};
-pub use control::ControlError;
+pub use endpoints::ControlError;
+pub(crate) use endpoints::Endpoints;
 pub use follow::FOLLOWED;
 pub use inspector::Inspector;
 pub use refused::Refused;

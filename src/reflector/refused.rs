@@ -23,7 +23,7 @@ pub struct Refused {
 
 impl Refused {
     /// As metrics.
-    pub(super) fn rows(&self) -> Rows {
+    pub(crate) fn rows(&self) -> Rows {
         let row =
             SESSIONS.named("connections_refused").with(&[("event", "refused")]).by(&["reason"]);
         vec![(row, Value::ByName(self.reasons().into()))]

@@ -231,7 +231,7 @@ impl Shown {
     }
 
     /// What is in force, and how often it was hit.
-    pub(in crate::reflector) fn value(&self, in_force: &InForce, counters: &Counters) -> Value {
+    pub(crate) fn value(&self, in_force: &InForce, counters: &Counters) -> Value {
         (self.value)(in_force, counters)
     }
 }
@@ -239,7 +239,7 @@ impl Shown {
 /// A setting in force, as JSON. Hits count since the start: sessions ended, and connections refused.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(in crate::reflector) enum Value {
+pub(crate) enum Value {
     /// A limit. Null is any number. Of some it is known how much is in use.
     Limit { limit: Option<u64>, used: Option<u64>, hits: u64 },
     /// A time after which a session ends.
@@ -260,7 +260,7 @@ impl Value {
     }
 
     /// Where it stands among the others.
-    pub(in crate::reflector) fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Limit { .. } => 0,
             Self::Sources { .. } => 1,

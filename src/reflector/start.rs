@@ -15,10 +15,9 @@ use tracing::{info, warn};
 use super::acceptor::Acceptor;
 use super::balance::{self, Balancer};
 use super::config::{Config, StartError};
-use super::control::Socket;
 use super::descriptors;
 use super::driver::{self, Gauge, Order, Seed};
-use super::http;
+use super::endpoints::Endpoints;
 use super::inspector::{Control, Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::moves::Mover;
@@ -50,19 +49,18 @@ pub struct Reflector {
 }
 
 impl Reflector {
-    /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
-    /// 5 s while an address that is to be listened on is under duplicate address detection.
+    /// [`Reflector::start`] with these endpoints for operators.
     ///
     /// # Errors
-    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
-    /// can't be had, or a thread can't be set up. Nothing is left running then.
-    pub fn start(config: &Config) -> Result<Self, StartError> {
+    /// [`StartError`], as there.
+    pub(crate) fn start_with<E: Endpoints>(config: &Config) -> Result<Self, StartError> {
         config.check()?;
         let machine = Machine::choose(config)?;
         let (shards, backend) = (machine.shards, machine.backend);
         let mut first = config.clone();
         first.max_peers = descriptors::allow(config.max_peers, shards);
-        let Listeners { listen, listener, http, socket } = Listeners::open(config)?;
+        let Listeners { listen, listener, http, socket } =
+            Listeners::<E::Socket>::open::<E>(config)?;
         let began = Instant::now();
         let (answers, answered) = unbounded_channel();
         let (mut threads, handles) = start_shards(config, &machine, began, &answers)?;
@@ -87,14 +85,14 @@ impl Reflector {
             control: Arc::clone(&inspector.control),
             cpus: machine.allowed,
         };
-        let control_path = socket.as_ref().map(|socket| socket.path().to_owned());
+        let control_path = socket.is_some().then_some(config.control.as_deref()).flatten();
         if http.is_some() || socket.is_some() {
             let runtime = runtime()?;
             let http_inspector = inspector.clone();
             let listener = http.map(|(_, listener)| listener);
             threads.push(spawn("http", move || {
                 io::give_way();
-                http::run(&runtime, listener, socket, http_inspector, http_stopped);
+                E::run(&runtime, listener, socket, http_inspector, http_stopped);
             })?);
         }
         let control_inspector = inspector.clone();
@@ -106,7 +104,7 @@ impl Reflector {
         info!(
             listen = %listen,
             http = http_address.map(tracing::field::display),
-            control = control_path.as_deref().map(|path| tracing::field::display(path.display())),
+            control = control_path.map(|path| tracing::field::display(path.display())),
             shards,
             io = %backend,
             cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),
@@ -248,15 +246,15 @@ impl Machine {
 
 /// What a reflector listens on.
 #[derive(Debug)]
-struct Listeners {
+struct Listeners<S> {
     listen: SocketAddr,
     listener: TcpListener,
     http: Option<(SocketAddr, TcpListener)>,
-    socket: Option<Socket>,
+    socket: Option<S>,
 }
 
-impl Listeners {
-    fn open(config: &Config) -> Result<Self, StartError> {
+impl<S> Listeners<S> {
+    fn open<E: Endpoints<Socket = S>>(config: &Config) -> Result<Self, StartError> {
         let open = |address, flag| {
             let bound =
                 io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
@@ -264,7 +262,7 @@ impl Listeners {
         };
         let (listen, listener) = open(config.listen, "--listen")?;
         let http = config.http.map(|address| open(address, "--http")).transpose()?;
-        let socket = config.control.as_deref().map(Socket::open).transpose()?;
+        let socket = config.control.as_deref().map(E::open).transpose()?;
         Ok(Self { listen, listener, http, socket })
     }
 }

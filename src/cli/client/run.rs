@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use metalbond::client::{Config, Http, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::admin::Http;
+use metalbond::client::{Config, MetalBond, PeerState, RouteWatch, SyncWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};

@@ -4,41 +4,41 @@ use std::time::Duration;
 
 /// What moved to a shard, or from it, since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(in crate::reflector) struct Moved {
+pub(crate) struct Moved {
     /// Moves of partitions.
-    pub(in crate::reflector) partitions: u64,
+    pub(crate) partitions: u64,
     /// Sessions.
-    pub(in crate::reflector) sessions: u64,
+    pub(crate) sessions: u64,
 }
 
 /// One shard.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub(in crate::reflector) struct ShardReport {
+pub(crate) struct ShardReport {
     /// Whether it gets connections and VNIs.
-    pub(in crate::reflector) is_awake: bool,
+    pub(crate) is_awake: bool,
     /// The share of the last tenth of a second for which its thread ran, and for which it waited for a core.
-    pub(in crate::reflector) ran: f64,
-    pub(in crate::reflector) waited: f64,
+    pub(crate) ran: f64,
+    pub(crate) waited: f64,
     /// Partitions that it owns, of 4096.
-    pub(in crate::reflector) partitions: usize,
-    pub(in crate::reflector) arrived: Moved,
-    pub(in crate::reflector) left: Moved,
+    pub(crate) partitions: usize,
+    pub(crate) arrived: Moved,
+    pub(crate) left: Moved,
     /// Whether its thread was let go from its core, which something else kept busy.
-    pub(in crate::reflector) is_freed: bool,
+    pub(crate) is_freed: bool,
 }
 
 /// All of them.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(in crate::reflector) struct Report {
-    pub(in crate::reflector) shards: Vec<ShardReport>,
-    pub(in crate::reflector) why: Why,
+pub(crate) struct Report {
+    pub(crate) shards: Vec<ShardReport>,
+    pub(crate) why: Why,
     /// Moves that were given up because they took too long.
-    pub(in crate::reflector) given_up: u64,
+    pub(crate) given_up: u64,
 }
 
 /// Why so many shards are awake as are.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub(in crate::reflector) enum Why {
+pub(crate) enum Why {
     /// Nothing is balanced: there is one shard, or the system does not tell how busy threads are.
     #[default]
     Fixed,
@@ -50,7 +50,7 @@ pub(in crate::reflector) enum Why {
 
 impl Why {
     /// How many are awake and why, for a text that asks that.
-    pub(in crate::reflector) fn sentence(self, awake: usize) -> String {
+    pub(crate) fn sentence(self, awake: usize) -> String {
         match self {
             Self::Fixed => "all shards are, always".into(),
             Self::Start(time) => format!("all shards are, for {time:?} after the start"),

@@ -9,12 +9,12 @@ use crate::shard::inspect::Metrics;
 
 impl Counters {
     /// Sessions that ended for this reason.
-    pub(in crate::reflector) fn closed(&self, reason: &CloseReason) -> u64 {
+    pub(crate) fn closed(&self, reason: &CloseReason) -> u64 {
         self.total.closed.get(reason.name()).copied().unwrap_or_default()
     }
 
     /// Sessions that this limit ended or refused.
-    pub(in crate::reflector) fn limited(&self, reason: &CloseReason) -> u64 {
+    pub(crate) fn limited(&self, reason: &CloseReason) -> u64 {
         self.total.limits.get(reason.name()).copied().unwrap_or_default()
     }
 }
@@ -30,7 +30,7 @@ impl Inspector {
     }
 
     /// The same, without asking some shards: they count with what they said last.
-    pub(in crate::reflector) async fn counters_without(
+    pub(crate) async fn counters_without(
         &self,
         silent: &[ShardId],
     ) -> Result<Counters, InspectError> {
@@ -65,7 +65,7 @@ impl Inspector {
     }
 
     /// Which shards are awake, what has moved, and why.
-    pub(in crate::reflector) fn balance(&self) -> Report {
+    pub(crate) fn balance(&self) -> Report {
         self.control.balance()
     }
 }

@@ -41,7 +41,7 @@ impl Inspector {
     }
 
     /// Sets the level of the program's log.
-    pub(in crate::reflector) fn set_log_level(&self, level: Level) -> Result<(), String> {
+    pub(crate) fn set_log_level(&self, level: Level) -> Result<(), String> {
         match self.control.log_level.0.get() {
             Some(set) => set(level),
             None => Err("this program does not let its log level be set while it runs".into()),

@@ -9,7 +9,7 @@ pub(super) mod drain;
 mod limits;
 mod log;
 mod tap;
-pub(super) mod walk;
+pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};

@@ -8,7 +8,7 @@ use crate::shard::inspect::{Cursor, Page, ROWS_MAX, VniInfo};
 use crate::wire::Vni;
 
 /// Hands over every row of a listing. `list` is asked for the page from a place on.
-pub(in crate::reflector) async fn walk<T, F>(
+pub(crate) async fn walk<T, F>(
     list: impl Fn(Cursor) -> F,
     mut each: impl FnMut(T),
 ) -> Result<(), InspectError>
@@ -26,7 +26,7 @@ where
 
 /// The first `most` VNIs with routes behind one, or of all, in ascending order. Cost: a listing of all
 /// VNIs.
-pub(in crate::reflector) async fn first_vnis_with_routes(
+pub(crate) async fn first_vnis_with_routes(
     inspector: &Inspector,
     after: Option<Vni>,
     most: usize,
@@ -48,9 +48,7 @@ pub(in crate::reflector) async fn first_vnis_with_routes(
 }
 
 /// All VNIs with routes, in ascending order.
-pub(in crate::reflector) async fn vnis_with_routes(
-    inspector: &Inspector,
-) -> Result<Vec<Vni>, InspectError> {
+pub(crate) async fn vnis_with_routes(inspector: &Inspector) -> Result<Vec<Vni>, InspectError> {
     let mut vnis = Vec::new();
     let list = |from| inspector.vnis(from, ROWS_MAX);
     walk(list, |info| vnis.extend((info.routes > 0).then_some(info.vni))).await?;

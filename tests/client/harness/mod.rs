@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use metalbond::client::{Backoff, Config, Error, Http, MetalBond, PeerState, PeerStatus, Route};
+use metalbond::admin::Http;
+use metalbond::client::{Backoff, Config, Error, MetalBond, PeerState, PeerStatus, Route};
 use metalbond::io::IoChoice;
 use metalbond::reflector::{self, Reflector, Settings};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};

@@ -1,0 +1,21 @@
+//! No control socket: systems without Unix sockets.
+
+use std::path::Path;
+
+use axum::Router;
+
+use crate::reflector::ControlError;
+
+/// There is none.
+#[derive(Debug)]
+pub(in crate::admin) enum Socket {}
+
+impl Socket {
+    pub(in crate::admin) fn open(_: &Path) -> Result<Self, ControlError> {
+        Err(ControlError::Absent)
+    }
+
+    pub(super) async fn serve(self, _: Router) {
+        match self {}
+    }
+}

@@ -1,0 +1,151 @@
+//! What a reflector can be told over its control socket, and nowhere else. Each answers with what is
+//! so from then on.
+//!
+//! Parameters are those of a query, so that `curl --unix-socket` needs nothing more.
+
+use std::num::NonZeroU32;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tracing::{Level, info};
+
+use crate::admin::reflector::{ApiError, params};
+use crate::ids::PeerId;
+use crate::reflector::inspector::{Detail, InForce, Inspector};
+
+/// Sessions ended per second when nothing is said.
+const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+
+pub(super) fn router() -> Router<Inspector> {
+    Router::new()
+        .route("/reset", post(reset))
+        .route("/drain", get(draining).post(drain))
+        .route("/undrain", post(undrain))
+        .route("/log", post(log))
+        .fallback(async || ApiError::NotFound("there is no such command".into()))
+        .method_not_allowed_fallback(async || ApiError::OnlyPost)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResetAsked {
+    peer: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reset {
+    peer: u64,
+}
+
+/// Ends a session; the peer may come back at once.
+async fn reset(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<ResetAsked>, QueryRejection>,
+) -> Result<Json<Reset>, ApiError> {
+    let ResetAsked { peer } = asked?.0;
+    let peer = params::peer("peer", params::required("peer", peer.as_deref())?)?;
+    if !inspector.close_peer(peer).await? {
+        return Err(no_peer(peer));
+    }
+    info!(%peer, "session reset over the control socket");
+    Ok(Json(Reset { peer: peer.0 }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrainAsked {
+    rate: Option<String>,
+}
+
+/// Connections are all that are held, sessions those of them that have begun with a HELLO.
+#[derive(Debug, Serialize)]
+struct Draining {
+    is_draining: bool,
+    sessions: u64,
+    connections: u64,
+}
+
+impl Draining {
+    fn of(inspector: &Inspector) -> Json<Self> {
+        let InForce { sessions, connections, .. } = inspector.in_force();
+        Json(Self { is_draining: inspector.is_draining(), sessions, connections })
+    }
+}
+
+async fn draining(State(inspector): State<Inspector>) -> Json<Draining> {
+    Draining::of(&inspector)
+}
+
+/// Takes no new sessions, and ends so many of those that there are per second.
+async fn drain(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<DrainAsked>, QueryRejection>,
+) -> Result<Json<Draining>, ApiError> {
+    let DrainAsked { rate } = asked?.0;
+    let rate = params::optional("rate", "a number from 1 on", rate.as_deref())?.unwrap_or(RATE);
+    inspector.drain(rate);
+    info!(rate, "draining: no new sessions, and so many end per second");
+    Ok(Draining::of(&inspector))
+}
+
+async fn undrain(State(inspector): State<Inspector>) -> Json<Draining> {
+    inspector.undrain();
+    info!("not draining: sessions are taken");
+    Draining::of(&inspector)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogAsked {
+    level: Option<String>,
+    peer: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Log {
+    level: &'static str,
+    peer: Option<u64>,
+}
+
+/// Logs more or less: all in all, or about one session until it ends.
+async fn log(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<LogAsked>, QueryRejection>,
+) -> Result<Json<Log>, ApiError> {
+    let LogAsked { level, peer } = asked?.0;
+    let (level, name) = level_of(params::required("level", level.as_deref())?)?;
+    let peer = peer.as_deref().map(|text| params::peer("peer", text)).transpose()?;
+    match peer {
+        None => inspector.set_log_level(level).map_err(ApiError::Refused)?,
+        Some(peer) => {
+            let detail = match level {
+                Level::TRACE => Some(Detail::Messages),
+                Level::DEBUG => Some(Detail::Summaries),
+                _ => None,
+            };
+            if !inspector.follow(peer, detail).await? {
+                return Err(no_peer(peer));
+            }
+        }
+    }
+    Ok(Json(Log { level: name, peer: peer.map(|peer| peer.0) }))
+}
+
+fn level_of(text: &str) -> Result<(Level, &'static str), ApiError> {
+    let known = [
+        (Level::ERROR, "error"),
+        (Level::WARN, "warn"),
+        (Level::INFO, "info"),
+        (Level::DEBUG, "debug"),
+        (Level::TRACE, "trace"),
+    ];
+    let found = known.into_iter().find(|(_, name)| *name == text);
+    found.ok_or_else(|| params::wrong("level", "error, warn, info, debug or trace", text).into())
+}
+
+fn no_peer(peer: PeerId) -> ApiError {
+    ApiError::NotFound(format!("there is no peer {}", peer.0))
+}

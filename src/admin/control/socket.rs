@@ -1,0 +1,228 @@
+//! The file of the control socket, from its making to its end.
+//!
+//! It is bound in its place and under its full name: by that name `ss -xl` shows it, and
+//! systemd-tmpfiles knows that it is in use. There is no moment at which others could connect: it is
+//! made with mode 0600, and listens only after that was seen to. (The umask would be shorter, but
+//! belongs to the whole process, whose threads make files too.) What a process that was killed has left
+//! behind is replaced. A socket that somebody answers on, and what is no socket, stay. If the file
+//! vanishes it is made anew, by a look at it once a second.
+
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use socket2::{Domain, SockAddr, Type};
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::admin::server::serve::{Listener, serve};
+use crate::reflector::ControlError;
+
+/// The user of the reflector, and nobody else.
+const MODE: u32 = 0o600;
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+/// Between two looks at whether the file is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The socket, listening. Its file goes with it, if it still is its file.
+#[derive(Debug)]
+pub(in crate::admin) struct Socket {
+    listener: Option<UnixListener>,
+    /// As it was given.
+    path: PathBuf,
+    /// In full, where that is not too long.
+    name: PathBuf,
+    identity: Identity,
+}
+
+impl Socket {
+    /// Makes it. What a process that is gone has left at the path is replaced.
+    pub(in crate::admin) fn open(path: &Path) -> Result<Self, ControlError> {
+        let failed = |source: io::Error| match source.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                ControlError::NoFolder(path.to_owned())
+            }
+            // Taken since it was looked at.
+            ErrorKind::AddrInUse => ControlError::InUse(path.to_owned()),
+            ErrorKind::ResourceBusy => ControlError::Mounted(path.to_owned()),
+            _ => ControlError::Io { path: path.to_owned(), source },
+        };
+        let name = full_name(path).map_err(failed)?;
+        let address = SockAddr::unix(&name).map_err(failed)?;
+        if is_left_over(path, &name)? {
+            fs::remove_file(&name).map_err(failed)?;
+        }
+        let socket = of_mode().and_then(|socket| socket.bind(&address).map(|()| socket));
+        let socket = socket.map_err(failed)?;
+        let listen = || {
+            let mut made = fs::symlink_metadata(&name)?;
+            // Where the system doesn't go by the mode of what is bound.
+            if made.permissions().mode() & 0o777 != MODE {
+                fs::set_permissions(&name, Permissions::from_mode(MODE))?;
+                made = fs::symlink_metadata(&name)?;
+            }
+            socket.set_nonblocking(true)?;
+            socket.listen(BACKLOG)?;
+            Ok(identity(&made))
+        };
+        match listen() {
+            Ok(identity) => {
+                let listener = Some(OwnedFd::from(socket).into());
+                Ok(Self { listener, path: path.to_owned(), name, identity })
+            }
+            Err(error) => {
+                drop(fs::remove_file(&name));
+                Err(failed(error))
+            }
+        }
+    }
+
+    /// Answers for as long as it is polled. Must be called within a runtime.
+    pub(super) async fn serve(mut self, router: Router) {
+        match self.take_listener() {
+            Ok(listener) => serve(Kept::new(listener, self), router).await,
+            Err(error) => warn!(%error, "the control socket cannot be served"),
+        }
+        // Without it the reflector goes on.
+        std::future::pending::<()>().await;
+    }
+
+    fn take_listener(&mut self) -> io::Result<Rc<tokio::net::UnixListener>> {
+        let listener = self.listener.take().ok_or(ErrorKind::NotConnected)?;
+        Ok(Rc::new(tokio::net::UnixListener::from_std(listener)?))
+    }
+
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.name)
+            .is_ok_and(|found| found.file_type().is_socket() && identity(&found) == self.identity)
+    }
+}
+
+/// The socket while it is served: made anew when its file has vanished.
+struct Kept {
+    listener: RefCell<Rc<tokio::net::UnixListener>>,
+    socket: RefCell<Socket>,
+    next_look: Cell<Instant>,
+    /// That it cannot be made anew has been said.
+    is_told: Cell<bool>,
+}
+
+impl Kept {
+    fn new(listener: Rc<tokio::net::UnixListener>, socket: Socket) -> Self {
+        Self {
+            listener: RefCell::new(listener),
+            socket: RefCell::new(socket),
+            next_look: Cell::new(Instant::now() + LOOK),
+            is_told: Cell::new(false),
+        }
+    }
+
+    /// Makes it anew if it is not there. What is connected already stays connected.
+    fn look(&self) {
+        self.next_look.set(Instant::now() + LOOK);
+        if self.socket.borrow().is_there() {
+            return;
+        }
+        let path = self.socket.borrow().path.clone();
+        let made = Socket::open(&path).map_err(|error| error.to_string()).and_then(|mut socket| {
+            let listener = socket.take_listener().map_err(|error| error.to_string())?;
+            Ok((listener, socket))
+        });
+        match made {
+            Ok((listener, socket)) => {
+                self.listener.replace(listener);
+                self.socket.replace(socket);
+                self.is_told.set(false);
+                info!(path = %path.display(), "the control socket had vanished and is made anew");
+            }
+            Err(error) if !self.is_told.replace(true) => {
+                warn!(%error, "the control socket has vanished and cannot be made anew for now");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Listener for Kept {
+    type Socket = tokio::net::UnixStream;
+
+    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
+        loop {
+            let listener = Rc::clone(&self.listener.borrow());
+            tokio::select! {
+                accepted = listener.accept() => return Ok((accepted?.0, None)),
+                () = sleep_until(self.next_look.get()) => self.look(),
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.is_there() {
+            drop(fs::remove_file(&self.name));
+        }
+    }
+}
+
+/// The path without links to folders, by which others know it too; as it is where that is too long.
+fn full_name(path: &Path) -> io::Result<PathBuf> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = fs::canonicalize(folder)?.join(path.file_name().ok_or(ErrorKind::InvalidInput)?);
+    Ok(if SockAddr::unix(&name).is_ok() { name } else { path.to_owned() })
+}
+
+/// A socket whose file will be of [`MODE`]: Linux goes by the mode of the socket.
+fn of_mode() -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let file = File::from(OwnedFd::from(socket));
+    // Refused where it has no meaning.
+    file.set_permissions(Permissions::from_mode(MODE)).ok();
+    Ok(OwnedFd::from(file).into())
+}
+
+/// Whether there is a socket at the place that nobody answers on. An error for what has to stay.
+fn is_left_over(path: &Path, name: &Path) -> Result<bool, ControlError> {
+    let (path, io) = (path.to_owned(), |path, source| ControlError::Io { path, source });
+    match fs::symlink_metadata(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(ControlError::NoFolder(path)),
+        Err(error) => Err(io(path, error)),
+        Ok(found) if !found.file_type().is_socket() => Err(ControlError::NotASocket(path)),
+        Ok(_) => match connect(name) {
+            // It may have gone just now, too.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            // Also when it is asked by too many to answer.
+            Ok(()) => Err(ControlError::InUse(path)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(ControlError::InUse(path)),
+            Err(error) => Err(io(path, error)),
+        },
+    }
+}
+
+/// Connects without waiting.
+fn connect(path: &Path) -> io::Result<()> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+/// Device, inode and time of birth: a new file may get the inode of one that was just removed.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino(), file.created().ok())
+}

@@ -1,0 +1,70 @@
+//! The routes of a VNI.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use futures_util::stream;
+use serde::Serialize;
+
+use super::ApiError;
+use super::params::{Place, Routes, RoutesAsked};
+use crate::admin::leaf::Sources;
+use crate::admin::server::answer::NextHopRow;
+use crate::admin::server::listing::{self, PART, Piece};
+use crate::client::{Error as LeafError, RouteStatus};
+
+/// Behind the rows of a page. `next` is what to give as `after`, null at the end.
+#[derive(Debug, Serialize)]
+struct End {
+    next: Option<String>,
+}
+
+/// A route, and the servers that have it: none, when it is stale.
+#[derive(Debug, Serialize)]
+struct RouteRow {
+    vni: u32,
+    destination: String,
+    next_hop: NextHopRow,
+    servers: Vec<String>,
+    is_stale: bool,
+}
+
+impl From<RouteStatus> for RouteRow {
+    fn from(RouteStatus { route, servers }: RouteStatus) -> Self {
+        Self {
+            vni: route.vni.0,
+            destination: route.destination.to_string(),
+            next_hop: route.next_hop.into(),
+            is_stale: servers.is_empty(),
+            servers,
+        }
+    }
+}
+
+pub(super) async fn list(
+    State(Sources { leaf, .. }): State<Sources>,
+    asked: Result<Query<RoutesAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Routes { vni, what, limit, after } = asked?.0.read()?;
+    let after = after.map(|place| place.route(vni));
+    let begin = Some((after, limit));
+    let pieces = stream::try_unfold((leaf, begin, None), move |(leaf, at, next)| async move {
+        let Some((after, left)) = at else {
+            let end = next.map(|next| Piece::End(End { next }));
+            return Ok(end.map(|end| (end, (leaf, None, None))));
+        };
+        // One more than wanted tells whether there is a further page.
+        let asked = left.min(PART);
+        let mut part = leaf.route_statuses(vni, what, after, asked + 1).await?;
+        let has_more = part.len() > asked;
+        part.truncate(asked);
+        let last = part.last().map(|row| row.route);
+        let (at, next) = match last.filter(|_| has_more) {
+            Some(last) if left > asked => (Some((Some(last), left - asked)), None),
+            last => (None, Some(last.map(|last| Place::of(&last).to_string()))),
+        };
+        let rows = part.into_iter().map(RouteRow::from).collect();
+        Ok::<_, LeafError>(Some((Piece::Rows(rows), (leaf, at, next))))
+    });
+    Ok(listing::respond(pieces).await?)
+}

@@ -1,0 +1,112 @@
+//! The VNIs that are subscribed to, and what is missing of each.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use futures_util::stream;
+use serde::Serialize;
+
+use super::ApiError;
+use super::params::{Vnis, VnisAsked};
+use crate::admin::leaf::Sources;
+use crate::admin::server::listing::{self, Piece};
+use crate::client::{Error as LeafError, VniStatus};
+use crate::wire::Vni;
+
+/// VNIs that the leaf is asked for at once.
+const PART: usize = 256;
+
+/// Behind the rows of a page. `next` is what to give as `after`, null at the end; `total`, `routes` and
+/// `not_whole` are of all VNIs, whatever was asked for.
+#[derive(Debug, Default, Serialize)]
+struct End {
+    next: Option<String>,
+    total: u64,
+    routes: u64,
+    not_whole: u64,
+}
+
+/// A VNI. It is whole when one server's table of it is here; `awaited` are connected servers whose
+/// table is not, `missing` says why it is not whole.
+#[derive(Debug, Serialize)]
+struct VniRow {
+    vni: u32,
+    routes: usize,
+    stale: usize,
+    is_whole: bool,
+    in_sync: Vec<String>,
+    awaited: Vec<String>,
+    missing: Option<String>,
+}
+
+impl VniRow {
+    fn new(status: VniStatus, connected: &[String]) -> Self {
+        let VniStatus { vni, routes, stale, in_sync } = status;
+        let awaited = connected.iter().filter(|server| !in_sync.contains(server));
+        let awaited: Vec<_> = awaited.cloned().collect();
+        let is_whole = !in_sync.is_empty();
+        let missing = match &*awaited {
+            _ if is_whole => None,
+            [] => Some("no server is connected".to_owned()),
+            _ => Some(format!("the table has not come from {} yet", awaited.join(" or "))),
+        };
+        Self { vni: vni.0, routes, stale, is_whole, in_sync, awaited, missing }
+    }
+}
+
+pub(super) async fn list(
+    State(sources): State<Sources>,
+    asked: Result<Query<VnisAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let asked = asked?.0.read()?;
+    let connected = sources.connected().await?;
+    let end = End::default();
+    let looks = Looks { sources, asked, connected, last: None, found: 0, last_row: None, end };
+    let pieces = stream::try_unfold(Some(looks), |looks| async {
+        let Some(mut looks) = looks else { return Ok(None) };
+        let part = looks.sources.leaf.vni_statuses(looks.last, PART).await?;
+        let Some(last) = part.last() else { return Ok(Some((Piece::End(looks.end), None))) };
+        looks.last = Some(last.vni);
+        let rows = part.into_iter().filter_map(|status| looks.row(status)).collect();
+        Ok::<_, LeafError>(Some((Piece::Rows(rows), Some(looks))))
+    });
+    Ok(listing::respond(pieces).await?)
+}
+
+/// A look at every VNI, in order.
+#[derive(Debug)]
+struct Looks {
+    sources: Sources,
+    asked: Vnis,
+    connected: Vec<String>,
+    /// The last one looked at.
+    last: Option<Vni>,
+    /// Rows of the page so far, and the last of them.
+    found: usize,
+    last_row: Option<Vni>,
+    end: End,
+}
+
+impl Looks {
+    /// Counts a VNI, and makes a row of one that is asked for while there is room.
+    fn row(&mut self, status: VniStatus) -> Option<VniRow> {
+        let Self { asked, end, .. } = self;
+        let is_whole = !status.in_sync.is_empty();
+        end.total += 1;
+        end.routes += status.routes as u64;
+        end.not_whole += u64::from(!is_whole);
+        let is_asked_for = asked.vni.is_none_or(|vni| vni == status.vni)
+            && asked.whole.is_none_or(|whole| whole == is_whole)
+            && asked.after.is_none_or(|after| after < status.vni);
+        if !is_asked_for {
+            return None;
+        }
+        if self.found == asked.limit {
+            end.next = end.next.take().or_else(|| self.last_row.map(|vni| vni.to_string()));
+            return None;
+        }
+        self.found += 1;
+        self.last_row = Some(status.vni);
+        Some(VniRow::new(status, &self.connected))
+    }
+}

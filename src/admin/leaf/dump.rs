@@ -1,0 +1,153 @@
+//! The routes that the leaf knows, in the forms of the reference: some of them at a time, each part sent
+//! before the next is asked for.
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::{ApiError, Sources};
+use crate::admin::server::asked;
+use crate::admin::server::date;
+use crate::admin::server::form::{Form, Json, Yaml};
+use crate::client::{Error, MetalBond, Route};
+use crate::shard::inspect::DestinationInfo;
+use crate::wire::Vni;
+
+/// Routes that the leaf is asked for at once.
+const PART: usize = 512;
+/// Next hops of one destination that are shown at most.
+const NEXT_HOPS_MAX: usize = 4096;
+
+/// What may be asked. Other parameters are ignored, as the reference ignores them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    vni: Option<String>,
+}
+
+type Asked = Result<Query<Which>, QueryRejection>;
+
+pub(super) async fn json(sources: State<Sources>, which: Asked) -> Result<Response, ApiError> {
+    respond(sources, which, Json::default()).await
+}
+
+pub(super) async fn yaml(sources: State<Sources>, which: Asked) -> Result<Response, ApiError> {
+    respond(sources, which, Yaml::default()).await
+}
+
+async fn respond<F: Form>(
+    State(Sources { leaf, .. }): State<Sources>,
+    which: Asked,
+    form: F,
+) -> Result<Response, ApiError> {
+    let only = which?.0.vni.map(|text| asked::vni("vni", &text)).transpose()?;
+    let mut dump = Dump { leaf, form, only, group: None, at: At::Start };
+    // What is wrong at the beginning is the answer.
+    let first = dump.part().await?;
+    let chunks = stream::try_unfold((first, dump), |(first, mut dump)| async {
+        let text = match first {
+            Some(text) => Some(text),
+            None => dump.part().await?,
+        };
+        Ok::<_, Error>(text.map(|text| (text, (None, dump))))
+    });
+    Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
+}
+
+/// How far a dump has come.
+#[derive(Debug)]
+enum At {
+    Start,
+    /// The routes of a VNI behind one.
+    Vni(Vni, Option<Route>),
+    End,
+}
+
+#[derive(Debug)]
+struct Dump<F> {
+    leaf: MetalBond,
+    form: F,
+    /// Of this VNI alone.
+    only: Option<Vni>,
+    /// The last destination read, which may have more next hops.
+    group: Option<DestinationInfo>,
+    at: At,
+}
+
+impl<F: Form> Dump<F> {
+    /// The next part of the text; `None` at the end.
+    async fn part(&mut self) -> Result<Option<String>, Error> {
+        let mut text = String::new();
+        // Some VNIs have no routes, and an empty part would be the last.
+        while text.is_empty() {
+            match self.at {
+                At::End => return Ok(None),
+                At::Start => {
+                    self.form.begin(&mut text, &date::now());
+                    self.at = self.vni_behind(None).await?;
+                }
+                At::Vni(vni, after) => self.routes(&mut text, vni, after).await?,
+            }
+            if matches!(self.at, At::End) {
+                self.form.end(&mut text);
+            }
+        }
+        Ok(Some(text))
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "shared, its future could not be sent")]
+    async fn vni_behind(&mut self, last: Option<Vni>) -> Result<At, Error> {
+        let after = match (self.only, last) {
+            (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),
+            (Some(Vni(0)), None) => None,
+            (Some(only), None) => Some(Vni(only.0 - 1)),
+            (None, last) => last,
+        };
+        let next = self.leaf.vni_statuses(after, 1).await?;
+        let next = next.first().map(|status| status.vni);
+        let next = next.filter(|next| self.only.is_none_or(|only| only == *next));
+        Ok(next.map_or(At::End, |vni| At::Vni(vni, None)))
+    }
+
+    async fn routes(
+        &mut self,
+        text: &mut String,
+        vni: Vni,
+        after: Option<Route>,
+    ) -> Result<(), Error> {
+        let part = match self.leaf.route_statuses(vni, None, after, PART).await {
+            // It has been left meanwhile.
+            Err(Error::NotSubscribed(_)) => Vec::new(),
+            part => part?,
+        };
+        let is_last = part.len() < PART;
+        let last = part.last().map(|row| row.route);
+        for Route { destination, next_hop, .. } in part.into_iter().map(|row| row.route) {
+            match &mut self.group {
+                Some(group) if group.destination == destination => {
+                    if group.next_hops.len() < NEXT_HOPS_MAX {
+                        group.next_hops.push(next_hop);
+                    }
+                }
+                group => {
+                    let next = DestinationInfo { destination, next_hops: vec![next_hop] };
+                    if let Some(mut whole) = group.replace(next) {
+                        self.form.destination(text, vni, &mut whole);
+                    }
+                }
+            }
+        }
+        if !is_last {
+            self.at = At::Vni(vni, last);
+            return Ok(());
+        }
+        if let Some(mut whole) = self.group.take() {
+            self.form.destination(text, vni, &mut whole);
+        }
+        self.at = self.vni_behind(Some(vni)).await?;
+        Ok(())
+    }
+}

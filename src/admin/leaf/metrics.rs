@@ -1,0 +1,150 @@
+//! What a leaf counts, in Prometheus' text form. What it counts of the kernel is
+//! `netlink::Status`'s own.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use tokio::time::timeout;
+
+use super::{ApiError, STUCK, Sources, kernel};
+use crate::admin::server::process;
+use crate::client::{Error, PeerState};
+use crate::metrics::{CONTENT_TYPE as TEXT, Families, Row, Rows, Text, Value};
+
+pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoResponse, ApiError> {
+    let mut families = Families::default();
+    // What can be told without the leaf is told even when it does not answer.
+    let answer = timeout(STUCK, Known::of(&sources)).await;
+    families.add(process(answer.is_ok()));
+    if let Ok(known) = answer {
+        families.add(known?.rows());
+    }
+    if let Some(rows) = sources.kernel.as_ref().and_then(kernel) {
+        families.add(rows);
+    }
+    let mut text = Text::default();
+    families.write(&mut text);
+    process::write(&mut text);
+    Ok(([(CONTENT_TYPE, TEXT)], text.finish()))
+}
+
+/// Of the process as a whole.
+fn process(answers: bool) -> Rows {
+    let version = vec![(vec![env!("CARGO_PKG_VERSION").to_owned()], 1)];
+    vec![
+        (
+            Row::new()
+                .gauge("metalbond_build_info", "Always 1; the version that runs.")
+                .by(&["version"]),
+            Value::Labelled(version),
+        ),
+        (
+            Row::new().gauge(
+                "metalbond_leaf_answers",
+                "1 while the leaf answers; else what it knows is absent.",
+            ),
+            Value::Switch(answers),
+        ),
+    ]
+}
+
+/// What the leaf knows, added up.
+#[derive(Debug, Default)]
+struct Known {
+    /// Servers by the state of their session.
+    by_state: BTreeMap<String, u64>,
+    sessions: Vec<(Vec<String>, u64)>,
+    skipped: Vec<(Vec<String>, u64)>,
+    vnis: u64,
+    routes: u64,
+    behind: u64,
+}
+
+impl Known {
+    /// Asks the leaf. Cost: a copy of what there is of servers, and a number of each VNI.
+    async fn of(sources: &Sources) -> Result<Self, Error> {
+        let states = [
+            PeerState::Connecting,
+            PeerState::HelloSent,
+            PeerState::HelloReceived,
+            PeerState::Established,
+            PeerState::Retry,
+        ];
+        let name = |state: PeerState| state.to_string().to_lowercase();
+        let mut known =
+            Self { by_state: states.map(|state| (name(state), 0)).into(), ..Self::default() };
+        for (address, peer) in sources.leaf.peers().await? {
+            *known.by_state.entry(name(peer.state)).or_default() += 1;
+            for (reason, count) in &peer.skipped {
+                known.skipped.push((vec![address.clone(), (*reason).to_owned()], *count));
+            }
+            known.sessions.push((vec![address], peer.sessions));
+        }
+        sources
+            .each_vni(|status| {
+                known.vnis += 1;
+                known.routes += status.routes as u64;
+                known.behind += u64::from(status.in_sync.is_empty());
+            })
+            .await?;
+        Ok(known)
+    }
+
+    fn rows(self) -> Rows {
+        let by_state = self.by_state.into_iter().map(|(state, count)| (vec![state], count));
+        vec![
+            (
+                Row::new()
+                    .gauge("metalbond_peers", "Servers by the state of their session.")
+                    .by(&["state"]),
+                Value::Labelled(by_state.collect()),
+            ),
+            (
+                Row::new()
+                    .counter("metalbond_peer_sessions_total", "Sessions established with a server.")
+                    .by(&["peer"]),
+                Value::Labelled(self.sessions),
+            ),
+            (
+                Row::new()
+                    .counter(
+                        "metalbond_messages_skipped_total",
+                        "Messages of a server that make no sense and were skipped.",
+                    )
+                    .by(&["peer", "why"]),
+                Value::Labelled(self.skipped),
+            ),
+            (Row::new().gauge("metalbond_routes", "Routes known."), Value::Number(self.routes)),
+            (
+                Row::new().gauge("metalbond_subscriptions", "VNIs that are subscribed to."),
+                Value::Number(self.vnis),
+            ),
+            (
+                Row::new().gauge(
+                    "metalbond_subscriptions_behind",
+                    "Of those, the ones whose table is not here whole.",
+                ),
+                Value::Number(self.behind),
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::documented;
+
+    /// docs/http.md names each metric of a leaf, with its labels.
+    #[test]
+    fn every_metric_is_documented_with_its_labels() {
+        let page = include_str!("../../../docs/http.md");
+        let (_, section) = page.split_once("\n## A leaf\n").unwrap();
+        let rows = [process(true), Known::default().rows()].concat();
+        for (name, _) in documented(rows) {
+            assert!(section.contains(&format!("`{name}`")), "no {name}");
+        }
+    }
+}

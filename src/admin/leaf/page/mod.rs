@@ -1,0 +1,25 @@
+//! `/`: the page for who stands at the hypervisor; `crate::admin::server::page` has what it shares with the
+//! reflector's, and answers.
+
+use axum::Router;
+
+use super::Sources;
+use crate::admin::server::page::{self, File};
+
+static HTML: File = File::html(include_str!("page.html"));
+static FILES: [File; 2] = [
+    File::script("leaf.js", include_str!("leaf.js")),
+    File::script("views.js", include_str!("views.js")),
+];
+
+pub(super) fn router() -> Router<Sources> {
+    page::router(&HTML, &FILES)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_is_alone_and_makes_no_markup() {
+        crate::admin::server::page::check(&super::HTML, &super::FILES);
+    }
+}

@@ -1,0 +1,47 @@
+//! `/api/v1/`: what the inspector says, as JSON. Read-only.
+//!
+//! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`,
+//! `shards`, `limits` and `events` answer; `sorted` goes through everything for the best rows.
+
+mod counts;
+mod error;
+mod events;
+mod limits;
+pub(in crate::admin) mod params;
+mod peers;
+mod routes;
+mod rows;
+mod shards;
+mod sorted;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::streams::Streams;
+use super::{Desk, live};
+pub(in crate::admin) use error::ApiError;
+
+pub(super) fn router() -> Router<Desk> {
+    let streams = Streams::default();
+    Router::new()
+        .route("/peers", get(peers::list))
+        .route("/peers/{id}", get(peers::detail))
+        .route("/subscriptions", get(peers::subscriptions))
+        .route("/explain", get(routes::explain))
+        .route("/vnis", get(routes::vnis))
+        .route("/vnis/{vni}", get(routes::vni))
+        .route("/vnis/{vni}/routes", get(routes::list))
+        .route("/routes", get(routes::search))
+        .route("/routes/lookup", get(routes::lookup))
+        .route("/counters", get(shards::counters))
+        .route("/shards", get(shards::list))
+        .route("/limits", get(limits::limits))
+        .route(
+            "/events",
+            get(async move |state, asked| events::stream(&streams, state, asked).await),
+        )
+        .route("/history", get(live::history))
+        .route("/live", get(live::live))
+        .fallback(async || ApiError::NotFound("there is no such page".into()))
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
+}

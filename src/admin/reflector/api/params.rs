@@ -1,0 +1,355 @@
+//! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
+//! said in the same words; one that is not known is an error.
+
+use serde::Deserialize;
+
+use super::ApiError;
+use super::sorted::{
+    Best, Key, PeersWanted, Place, RoutesWanted, Sort, Subscriber, SubscribersWanted,
+};
+use crate::admin::server::asked::{Wrong, destination, parse};
+pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
+use crate::ids::PeerId;
+use crate::reflector::inspector::{PAGE_MAX, TapFilter};
+use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
+use crate::wire::{Destination, NextHop, NextHopType, Vni};
+
+/// Rows of a page when nothing is said.
+const LIMIT: usize = 100;
+/// Rows of a page at most that has to be held whole, because it is sorted.
+const SORTED_MAX: usize = 1000;
+
+/// How a listing is asked for.
+#[derive(Debug)]
+pub(super) enum Asked<W, T: 'static> {
+    /// From a place on, in the order of places.
+    Placed(Cursor, usize),
+    /// Sorted, or searched by what only a look at everything finds.
+    Sorted(W, Best<T>),
+}
+
+/// Which sessions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeersAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    slow: Option<String>,
+    name: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    r#match: Option<String>,
+    state: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventsAsked {
+    vni: Option<String>,
+}
+
+/// Which VNIs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VnisAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    r#match: Option<String>,
+}
+
+/// Which routes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoutesAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    within: Option<String>,
+    address: Option<String>,
+    prefix: Option<String>,
+    next_hop: Option<String>,
+    announcer: Option<String>,
+}
+
+/// Which subscriptions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubscriptionsAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+    sort: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+    vni: Option<String>,
+    r#match: Option<String>,
+}
+
+/// Which routes to look up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LookupAsked {
+    vni: Option<String>,
+    address: Option<String>,
+    prefix: Option<String>,
+}
+
+/// What to explain. The next hop's other fields are those of a plain one unless given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainAsked {
+    peer: Option<String>,
+    vni: Option<String>,
+    destination: Option<String>,
+    next_hop: Option<String>,
+    target_vni: Option<String>,
+    r#type: Option<String>,
+    nat_from: Option<String>,
+    nat_to: Option<String>,
+}
+
+impl PeersAsked {
+    pub(super) fn read(self) -> Result<Peers, ApiError> {
+        let is_slow = optional("slow", "true or false", self.slow.as_deref())?.unwrap_or(false);
+        let page = self.page(is_slow)?;
+        let Some(name) = self.name else { return Ok(page) };
+        let others = [&self.cursor, &self.limit, &self.slow, &self.sort];
+        let more = [&self.after, &self.before, &self.r#match, &self.state];
+        if others.into_iter().chain(more).all(Option::is_none) {
+            Ok(Peers::Named(name))
+        } else {
+            Err(ApiError::Asked("name must be given alone".into()))
+        }
+    }
+
+    fn page(&self, is_slow: bool) -> Result<Peers, ApiError> {
+        let state = match self.state.as_deref() {
+            None => None,
+            Some("connecting") => Some(PeerState::Connecting),
+            Some("established") => Some(PeerState::Established),
+            Some("closing") => Some(PeerState::Closing),
+            Some(other) => {
+                return Err(wrong("state", "connecting, established or closing", other).into());
+            }
+        };
+        let text = small(self.r#match.as_deref());
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        if text.is_none() && state.is_none() && !sorting.is_asked() {
+            let (from, limit) = (sorting.cursor.unwrap_or_default(), sorting.limit);
+            return Ok(Peers::Page { is_slow, from, limit });
+        }
+        let wanted = PeersWanted { text, state, is_slow };
+        Ok(Peers::Sorted(wanted, sorting.best("id", Sort::of_peers)?))
+    }
+}
+
+impl VnisAsked {
+    pub(super) fn read(&self) -> Result<Asked<String, VniInfo>, ApiError> {
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        if self.r#match.is_none() && !sorting.is_asked() {
+            return Ok(Asked::Placed(sorting.cursor.unwrap_or_default(), sorting.limit));
+        }
+        let digits = self.r#match.as_deref().unwrap_or_default().trim().to_owned();
+        Ok(Asked::Sorted(digits, sorting.best("vni", Sort::of_vnis)?))
+    }
+}
+
+/// What is asked about sessions.
+pub(super) enum Peers {
+    /// Those that a text names.
+    Named(String),
+    /// A page of those that are slow, or of all.
+    Page { is_slow: bool, from: Cursor, limit: usize },
+    /// Sorted, or searched.
+    Sorted(PeersWanted, Best<PeerInfo>),
+}
+
+impl EventsAsked {
+    pub(super) fn read(&self) -> Result<TapFilter, ApiError> {
+        let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
+        Ok(vni.map_or(TapFilter::All, TapFilter::Vni))
+    }
+}
+
+impl RoutesAsked {
+    /// Of one VNI.
+    pub(super) fn read(
+        &self,
+        vni: Vni,
+    ) -> Result<(RouteFilter, Asked<RoutesWanted, RouteInfo>), ApiError> {
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        let wanted = self.wanted(Some(vni))?;
+        let filter = wanted.filter;
+        if wanted.lookup.is_none() && !sorting.is_asked() {
+            let from = sorting.cursor.unwrap_or_default();
+            return Ok((filter, Asked::Placed(from, sorting.limit)));
+        }
+        Ok((filter, Asked::Sorted(wanted, sorting.best("destination", Sort::of_routes)?)))
+    }
+
+    /// Of all VNIs.
+    pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        Ok((self.wanted(None)?, sorting.best("vni", Sort::of_routes)?))
+    }
+
+    fn wanted(&self, vni: Option<Vni>) -> Result<RoutesWanted, ApiError> {
+        let within = self.within.as_deref().map(|text| destination("within", text)).transpose()?;
+        let next_hop = optional("next_hop", "an address", self.next_hop.as_deref())?;
+        let announcer =
+            self.announcer.as_deref().map(|text| peer("announcer", text)).transpose()?;
+        let lookup = match (&self.address, &self.prefix, within) {
+            (None, None, _) => None,
+            (Some(address), None, None) => {
+                Some(Lookup::Longest(parse("address", "an address", address)?))
+            }
+            (None, Some(prefix), None) => Some(Lookup::Exact(destination("prefix", prefix)?)),
+            _ => {
+                let sentence = "only one of address, prefix and within may be given";
+                return Err(ApiError::Asked(sentence.into()));
+            }
+        };
+        Ok(RoutesWanted { vni, filter: RouteFilter { within, next_hop, announcer }, lookup })
+    }
+}
+
+/// How to go on, and in which order.
+struct Sorting<'a> {
+    cursor: Option<Cursor>,
+    limit: usize,
+    sort: Option<&'a str>,
+    place: Place,
+}
+
+impl<'a> Sorting<'a> {
+    fn of(
+        cursor: &'a Option<String>,
+        limit: &'a Option<String>,
+        sort: &'a Option<String>,
+        [after, before]: [&'a Option<String>; 2],
+    ) -> Result<Self, ApiError> {
+        let expected = "what an earlier page of the same order said to be next";
+        let after: Option<Key> = optional("after", expected, after.as_deref())?;
+        let expected = "what a page of the same order said to be previous";
+        let before = optional("before", expected, before.as_deref())?;
+        let place = match (after, before) {
+            (None, None) => Place::First,
+            (Some(key), None) => Place::After(key),
+            (None, Some(key)) => Place::Before(key),
+            (Some(_), Some(_)) => {
+                let sentence = "only one of after and before may be given";
+                return Err(ApiError::Asked(sentence.into()));
+            }
+        };
+        let (from, limit) = paging(cursor.as_deref(), limit.as_deref())?;
+        let cursor = cursor.is_some().then_some(from);
+        Ok(Self { cursor, limit, sort: sort.as_deref(), place })
+    }
+
+    /// Whether an order is asked for.
+    fn is_asked(&self) -> bool {
+        self.sort.is_some() || !matches!(self.place, Place::First)
+    }
+
+    /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
+    fn best<T>(self, usual: &str, named: fn(&str) -> Option<Sort<T>>) -> Result<Best<T>, ApiError> {
+        if self.cursor.is_some() {
+            return Err(ApiError::Asked(
+                "a listing that is sorted or searched goes on by after, not by cursor".into(),
+            ));
+        }
+        let name = self.sort.unwrap_or(usual);
+        let sort = named(name).ok_or_else(|| wrong("sort", "a column's name", name))?;
+        Ok(Best::new(sort, self.place, self.limit.min(SORTED_MAX)))
+    }
+}
+
+impl SubscriptionsAsked {
+    pub(super) fn read(
+        &self,
+    ) -> Result<(Option<Vni>, Asked<SubscribersWanted, Subscriber>), ApiError> {
+        let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
+        let text = small(self.r#match.as_deref());
+        let sorting =
+            Sorting::of(&self.cursor, &self.limit, &self.sort, [&self.after, &self.before])?;
+        if text.is_none() && !sorting.is_asked() {
+            let from = sorting.cursor.unwrap_or_default();
+            return Ok((vni, Asked::Placed(from, sorting.limit)));
+        }
+        let best = sorting.best("peer", Sort::of_subscribers)?;
+        Ok((vni, Asked::Sorted(SubscribersWanted { vni, text }, best)))
+    }
+}
+
+impl LookupAsked {
+    pub(super) fn read(&self) -> Result<(Vni, Lookup), ApiError> {
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let what = match (&self.address, &self.prefix) {
+            (Some(address), None) => Lookup::Longest(parse("address", "an address", address)?),
+            (None, Some(prefix)) => Lookup::Exact(destination("prefix", prefix)?),
+            _ => return Err(ApiError::Asked("either address or prefix must be given".into())),
+        };
+        Ok((vni, what))
+    }
+}
+
+impl ExplainAsked {
+    pub(super) fn read(&self) -> Result<(PeerId, Vni, Destination, Option<NextHop>), ApiError> {
+        let peer = peer("peer", required("peer", self.peer.as_deref())?)?;
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let destination =
+            destination("destination", required("destination", self.destination.as_deref())?)?;
+        Ok((peer, vni, destination, self.next_hop()?))
+    }
+
+    fn next_hop(&self) -> Result<Option<NextHop>, ApiError> {
+        let number = |name, text: &Option<String>| -> Result<u32, ApiError> {
+            Ok(optional(name, "a number", text.as_deref())?.unwrap_or(0))
+        };
+        let Some(address) = optional("next_hop", "an address", self.next_hop.as_deref())? else {
+            let others = [&self.target_vni, &self.r#type, &self.nat_from, &self.nat_to];
+            return if others.into_iter().all(Option::is_none) {
+                Ok(None)
+            } else {
+                Err(ApiError::Asked("next_hop must be given with its other fields".into()))
+            };
+        };
+        let kind = match self.r#type.as_deref() {
+            None | Some("standard") => NextHopType::Standard,
+            Some("nat") => NextHopType::Nat,
+            Some("lb") => NextHopType::LoadBalancerTarget,
+            Some(other) => return Err(wrong("type", "standard, nat or lb", other).into()),
+        };
+        let target_vni = number("target_vni", &self.target_vni)?;
+        let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);
+        let hop = NextHop::new(address, target_vni, kind, from, to);
+        hop.map(Some).map_err(|error| ApiError::Asked(error.to_string()))
+    }
+}
+
+/// A text to be looked for whatever the case.
+fn small(text: Option<&str>) -> Option<String> {
+    text.map(|text| text.trim().to_lowercase())
+}
+
+/// A peer by its number, with or without `#`.
+pub(in crate::admin) fn peer(name: &str, text: &str) -> Result<PeerId, Wrong> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map(PeerId).map_err(|_| wrong(name, "a peer's number", text))
+}
+
+fn paging(cursor: Option<&str>, limit: Option<&str>) -> Result<(Cursor, usize), ApiError> {
+    let cursor = optional("cursor", "what an earlier page said to be next", cursor)?;
+    let limit: Option<usize> = optional("limit", "a number", limit)?;
+    Ok((cursor.unwrap_or_default(), limit.unwrap_or(LIMIT).clamp(1, PAGE_MAX)))
+}

@@ -1,0 +1,115 @@
+//! VNIs, their routes, and why a peer has one.
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::ApiError;
+use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
+use super::rows::{self, RouteRow, Short, VniRow};
+use super::sorted::{self, Best, RoutesWanted};
+use crate::admin::reflector::Desk;
+use crate::reflector::inspector::Inspector;
+use crate::shard::inspect::{RouteInfo, Verdict};
+
+pub(super) async fn vnis(
+    State(desk): State<Desk>,
+    asked: Result<Query<VnisAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    match asked?.0.read()? {
+        Asked::Placed(from, limit) => {
+            let list = move |from, limit| {
+                let inspector = desk.inspector.clone();
+                async move { inspector.vnis(from, limit).await }
+            };
+            rows::placed::<VniRow, _, _>(list, from, limit, Short::GoesOn).await
+        }
+        Asked::Sorted(digits, best) => {
+            let turn = desk.walk().await;
+            let found = sorted::vnis(&desk.inspector, &digits, best).await?;
+            drop(turn);
+            rows::sorted::<VniRow, _>(found).await
+        }
+    }
+}
+
+pub(super) async fn vni(
+    State(inspector): State<Inspector>,
+    vni: Result<Path<String>, PathRejection>,
+) -> Result<Json<VniRow>, ApiError> {
+    let vni = params::vni("vni", &vni?)?;
+    let info = inspector.vni(vni).await?;
+    let info = info.ok_or_else(|| ApiError::NotFound(format!("nobody takes part in VNI {vni}")))?;
+    Ok(Json(info.into()))
+}
+
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    vni: Result<Path<String>, PathRejection>,
+    asked: Result<Query<RoutesAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let vni = params::vni("vni", &vni?)?;
+    let (filter, asked) = asked?.0.read(vni)?;
+    match asked {
+        Asked::Placed(from, limit) => {
+            let list = move |from, limit| {
+                let inspector = desk.inspector.clone();
+                async move { inspector.routes(vni, filter, from, limit).await }
+            };
+            rows::placed::<RouteRow, _, _>(list, from, limit, Short::Ends).await
+        }
+        Asked::Sorted(wanted, best) => sorted(&desk, &wanted, best).await,
+    }
+}
+
+/// Routes of all VNIs.
+pub(super) async fn search(
+    State(desk): State<Desk>,
+    asked: Result<Query<RoutesAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let (wanted, best) = asked?.0.read_all()?;
+    sorted(&desk, &wanted, best).await
+}
+
+async fn sorted(
+    desk: &Desk,
+    wanted: &RoutesWanted,
+    best: Best<RouteInfo>,
+) -> Result<Response, ApiError> {
+    let turn = desk.walk().await;
+    let found = sorted::routes(&desk.inspector, wanted, best).await?;
+    drop(turn);
+    rows::sorted::<RouteRow, _>(found).await
+}
+
+pub(super) async fn lookup(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<LookupAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let (vni, what) = asked?.0.read()?;
+    rows::all::<RouteRow, _>(inspector.lookup(vni, what).await?).await
+}
+
+/// Whether a peer has a route, and the sentences that say why.
+#[derive(Debug, Serialize)]
+pub(super) struct Explained {
+    verdict: &'static str,
+    reasons: Vec<String>,
+}
+
+pub(super) async fn explain(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<ExplainAsked>, QueryRejection>,
+) -> Result<Json<Explained>, ApiError> {
+    let (peer, vni, destination, next_hop) = asked?.0.read()?;
+    let explanation = inspector.explain(peer, vni, destination, next_hop).await?;
+    let verdict = match explanation.verdict {
+        Verdict::Sent => "sent",
+        Verdict::Waits => "waits",
+        Verdict::NotOwed => "not_owed",
+    };
+    let reasons = explanation.reasons.iter().map(ToString::to_string).collect();
+    Ok(Json(Explained { verdict, reasons }))
+}

@@ -1,0 +1,190 @@
+//! The best rows of all that are offered, in the memory of one page.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::{Key, Sort};
+
+/// Where a page is: at the beginning, or beside the row that another page ends or begins with.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) enum Place {
+    First,
+    After(Key),
+    Before(Key),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) struct Best<T: 'static> {
+    sort: Sort<T>,
+    /// The page begins behind it.
+    after: Option<Key>,
+    /// The page before a row is the page after it in the opposite order, from its last row to its
+    /// first.
+    is_backward: bool,
+    limit: usize,
+    /// The worst of them on top.
+    kept: BinaryHeap<Entry<T>>,
+    has_more: bool,
+    /// How many are not behind `after`.
+    passed: u64,
+    total: u64,
+}
+
+/// A page of them.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) struct Found<T> {
+    pub(in crate::admin::reflector::api) rows: Vec<T>,
+    /// The key to go on after; `None` at the end.
+    pub(in crate::admin::reflector::api) next: Option<Key>,
+    /// The key to go back before; `None` at the beginning.
+    pub(in crate::admin::reflector::api) previous: Option<Key>,
+    /// How many of what was offered come before the first row.
+    pub(in crate::admin::reflector::api) offset: u64,
+    /// How many were offered.
+    pub(in crate::admin::reflector::api) total: u64,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    key: Key,
+    row: T,
+}
+
+impl<T> Best<T> {
+    /// The best `limit` rows at a place.
+    pub(in crate::admin::reflector::api) fn new(sort: Sort<T>, place: Place, limit: usize) -> Self {
+        let (sort, after, is_backward) = match place {
+            Place::First => (sort, None, false),
+            Place::After(key) => (sort, Some(key), false),
+            Place::Before(key) => (sort.reversed(), Some(key.reversed()), true),
+        };
+        Self {
+            sort,
+            after,
+            is_backward,
+            limit: limit.max(1),
+            kept: BinaryHeap::new(),
+            has_more: false,
+            passed: 0,
+            total: 0,
+        }
+    }
+
+    /// Looks at a row, and keeps it if it is one of the best so far.
+    pub(super) fn offer(&mut self, row: T) {
+        self.total += 1;
+        let key = self.sort.key(&row);
+        if self.after.as_ref().is_some_and(|after| key <= *after) {
+            self.passed += 1;
+            return;
+        }
+        if self.kept.len() < self.limit {
+            self.kept.push(Entry { key, row });
+            return;
+        }
+        self.has_more = true;
+        if let Some(mut worst) = self.kept.peek_mut()
+            && key < worst.key
+        {
+            *worst = Entry { key, row };
+        }
+    }
+
+    /// The rows in order.
+    pub(super) fn finish(self) -> Found<T> {
+        let Self { kept, is_backward, has_more, passed, total, .. } = self;
+        let entries = kept.into_sorted_vec();
+        let ahead = entries.last().filter(|_| has_more).map(|last| last.key.clone());
+        let behind = entries.first().filter(|_| passed > 0).map(|first| first.key.clone());
+        let mut rows: Vec<T> = entries.into_iter().map(|entry| entry.row).collect();
+        if !is_backward {
+            return Found { rows, next: ahead, previous: behind, offset: passed, total };
+        }
+        rows.reverse();
+        let [next, previous] = [behind, ahead].map(|key| key.map(Key::reversed));
+        let offset = total - passed - rows.len() as u64;
+        Found { rows, next, previous, offset, total }
+    }
+}
+
+impl<T> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<T> Eq for Entry<T> {}
+
+impl<T> PartialOrd for Entry<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Entry<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: &super::super::key::Columns<u64> =
+        &[("self", |number| Key::default().number(*number))];
+
+    fn page(sort: &str, offered: &[u64], limit: usize, place: Place) -> Found<u64> {
+        let mut best = Best::new(Sort::named(NAMES, sort).unwrap(), place, limit);
+        offered.iter().for_each(|row| best.offer(*row));
+        assert!(best.kept.len() <= limit);
+        let found = best.finish();
+        assert_eq!(found.total, offered.len() as u64);
+        found
+    }
+
+    /// All pages of what is offered, of which each leads back to the one before it.
+    fn pages(sort: &str, offered: &[u64], limit: usize) -> Vec<Vec<u64>> {
+        let (mut pages, mut place): (Vec<Vec<u64>>, _) = (Vec::new(), Place::First);
+        loop {
+            let found = page(sort, offered, limit, place);
+            let offset: u64 = pages.iter().map(|rows| rows.len() as u64).sum();
+            assert_eq!(found.offset, offset);
+            assert_eq!(found.previous.is_some(), !pages.is_empty());
+            if let (Some(key), Some(last)) = (found.previous, pages.last()) {
+                let back = page(sort, offered, limit, Place::Before(key));
+                assert_eq!(back.rows, *last);
+                assert_eq!(back.offset, found.offset - last.len() as u64);
+                assert_eq!(back.previous.is_some(), pages.len() > 1);
+                let again = page(sort, offered, limit, Place::After(back.next.unwrap()));
+                assert_eq!(again.rows, found.rows);
+            }
+            pages.push(found.rows);
+            let Some(next) = found.next else { return pages };
+            place = Place::After(next);
+        }
+    }
+
+    #[test]
+    fn a_page_beside_a_row_that_has_gone_is_where_it_was() {
+        let gone = || Key::default().number(5);
+        let before = page("self", &[1, 2, 3, 8, 9], 2, Place::Before(gone()));
+        assert_eq!((before.rows, before.offset), (vec![2, 3], 1));
+        assert!(before.previous.is_some() && before.next.is_some());
+        let after = page("self", &[1, 2, 3, 8, 9], 2, Place::After(gone()));
+        assert_eq!((after.rows, after.offset, after.next), (vec![8, 9], 3, None));
+        let nothing = page("self", &[1, 2, 3], 2, Place::After(gone()));
+        assert_eq!((nothing.rows, nothing.offset, nothing.previous), (vec![], 3, None));
+    }
+
+    #[test]
+    fn pages_together_are_everything_in_order() {
+        let offered = [5, 3, 9, 1, 7, 4, 300];
+        assert_eq!(pages("self", &offered, 3), [vec![1, 3, 4], vec![5, 7, 9], vec![300]]);
+        assert_eq!(pages("-self", &offered, 4), [vec![300, 9, 7, 5], vec![4, 3, 1]]);
+        assert_eq!(pages("self", &offered, 7), [[1, 3, 4, 5, 7, 9, 300]]);
+        assert_eq!(pages("self", &[], 7), [[0_u64; 0]]);
+        assert!(Sort::named(NAMES, "other").is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! What rows are sorted by: bytes that compare as the values do.
+//!
+//! A key ends with what the row is known by, so that no two are the same. It has a text form, with
+//! which a listing goes on after it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use smallvec::SmallVec;
+
+use crate::wire::{Destination, NextHop};
+
+/// Bytes of a text that count.
+const TEXT_MAX: usize = 255;
+/// Digits of a key that came from outside.
+const DIGITS_MAX: usize = 1024;
+
+/// See the module's documentation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(in crate::admin::reflector::api) struct Key(SmallVec<[u8; 64]>);
+
+impl Key {
+    /// Then by a number.
+    pub(super) fn number(mut self, number: u64) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    /// Then by a text, whatever its case.
+    pub(super) fn text(mut self, text: &str) -> Self {
+        // The zero that ends it must be the first one: "ab" is before "abc", reversed as well.
+        let bytes = text.bytes().map(|byte| byte.to_ascii_lowercase().max(1));
+        self.0.extend(bytes.take(TEXT_MAX));
+        self.0.push(0);
+        self
+    }
+
+    /// Then by an address and a port; IPv4 as what maps it into IPv6.
+    pub(super) fn remote(self, remote: Option<SocketAddr>) -> Self {
+        let (address, port) = remote.map_or((0, 0), |remote| {
+            let address = match remote.ip() {
+                IpAddr::V4(address) => address.to_ipv6_mapped(),
+                IpAddr::V6(address) => address,
+            };
+            (address.to_bits(), remote.port())
+        });
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        let (high, low) = ((address >> 64) as u64, address as u64);
+        self.number(high).number(low).number(port.into())
+    }
+
+    /// Then by a prefix: by family, bits and length.
+    pub(super) fn destination(mut self, destination: &Destination) -> Self {
+        self.0.push(destination.version() as u8);
+        match destination.addr() {
+            IpAddr::V4(address) => self.0.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => self.0.extend_from_slice(&address.octets()),
+        }
+        self.0.push(destination.prefix_len());
+        self
+    }
+
+    /// Then by all of a next hop, its address first.
+    pub(super) fn next_hop(mut self, hop: &NextHop) -> Self {
+        let (is_v6, address) = match hop.address() {
+            IpAddr::V4(address) => (0, u128::from(address.to_bits())),
+            IpAddr::V6(address) => (1, address.to_bits()),
+        };
+        let (from, to) = hop.nat_ports();
+        self.0.push(is_v6);
+        self.0.extend_from_slice(&address.to_be_bytes());
+        self.0.extend_from_slice(&hop.target_vni().to_be_bytes());
+        self.0.push(hop.kind() as u8);
+        self.0.extend_from_slice(&from.to_be_bytes());
+        self.0.extend_from_slice(&to.to_be_bytes());
+        self
+    }
+
+    /// The same for the opposite order. No key is the beginning of another, so this turns it round.
+    pub(super) fn reversed(mut self) -> Self {
+        for byte in &mut self.0 {
+            *byte = !*byte;
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// It is no key.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) struct NoKey;
+
+impl FromStr for Key {
+    type Err = NoKey;
+
+    fn from_str(text: &str) -> Result<Self, NoKey> {
+        let digits = text.as_bytes();
+        if !digits.len().is_multiple_of(2) || digits.len() > DIGITS_MAX {
+            return Err(NoKey);
+        }
+        let byte = |pair: &[u8]| match pair {
+            [high, low] => Some(value(*high)? << 4 | value(*low)?),
+            _ => None,
+        };
+        digits.chunks(2).map(byte).collect::<Option<_>>().map(Self).ok_or(NoKey)
+    }
+}
+
+fn value(digit: u8) -> Option<u8> {
+    u8::try_from(char::from(digit).to_digit(16)?).ok()
+}
+
+/// What rows can be sorted by: names and keys.
+pub(super) type Columns<T> = [(&'static str, fn(&T) -> Key)];
+
+/// What a listing is sorted by, and in which direction.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) struct Sort<T: 'static> {
+    key: fn(&T) -> Key,
+    is_descending: bool,
+}
+
+impl<T> Sort<T> {
+    /// By a name, with `-` before it for descending; `None` when there is no such name.
+    pub(super) fn named(names: &'static Columns<T>, text: &str) -> Option<Self> {
+        let (is_descending, name) =
+            text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        let (_, key) = names.iter().find(|(known, _)| *known == name)?;
+        Some(Self { key: *key, is_descending })
+    }
+
+    /// The opposite order.
+    pub(super) fn reversed(self) -> Self {
+        Self { is_descending: !self.is_descending, ..self }
+    }
+
+    /// The key of a row.
+    pub(super) fn key(&self, row: &T) -> Key {
+        let key = (self.key)(row);
+        if self.is_descending { key.reversed() } else { key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ascend(keys: &[Key]) {
+        assert!(keys.is_sorted(), "{keys:?}");
+        let reversed: Vec<_> = keys.iter().rev().cloned().map(Key::reversed).collect();
+        assert!(reversed.is_sorted(), "{reversed:?}");
+    }
+
+    fn destination(address: &str, length: u8) -> Key {
+        Key::default().destination(&Destination::new(address.parse().unwrap(), length).unwrap())
+    }
+
+    #[test]
+    fn keys_compare_as_values_do() {
+        ascend(&[0, 1, 255, 256, u64::MAX].map(|number| Key::default().number(number)));
+        ascend(&["", "A", "ab", "abc", "B"].map(|text| Key::default().text(text).number(1)));
+        ascend(&[
+            destination("0.0.0.0", 0),
+            destination("9.0.0.0", 8),
+            destination("10.0.0.0", 8),
+            destination("10.0.0.0", 24),
+            destination("10.0.0.1", 32),
+            destination("::", 0),
+        ]);
+    }
+
+    #[test]
+    fn a_key_survives_its_text() {
+        let key = Key::default().text("node-1").number(7).reversed();
+        assert_eq!(key.to_string().parse::<Key>().ok(), Some(key));
+        for wrong in ["0", "0x", "+1", "-1", "é0", &"00".repeat(600)] {
+            assert!(wrong.parse::<Key>().is_err(), "{wrong}");
+        }
+    }
+}

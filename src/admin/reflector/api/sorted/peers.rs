@@ -1,0 +1,85 @@
+//! Peers by any of their columns, and searched.
+
+use super::best::Found;
+use super::key::Columns;
+use super::{Best, Key, Sort};
+use crate::ids::PeerId;
+use crate::reflector::inspector::walk::walk;
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::{PeerInfo, PeerState, ROWS_MAX};
+
+/// Which peers. Everything that is given must hold.
+#[derive(Debug, Default)]
+pub(in crate::admin::reflector::api) struct PeersWanted {
+    /// In its node, agent or address whatever the case, or its number.
+    pub(in crate::admin::reflector::api) text: Option<String>,
+    pub(in crate::admin::reflector::api) state: Option<PeerState>,
+    /// It is slow.
+    pub(in crate::admin::reflector::api) is_slow: bool,
+}
+
+/// What peers are sorted by.
+const KEYS: &Columns<PeerInfo> = &[
+    ("id", |peer| Key::default().number(peer.id.0)),
+    ("node", |peer| Key::default().text(&peer.node).number(peer.id.0)),
+    ("remote", |peer| Key::default().remote(peer.remote).number(peer.id.0)),
+    ("agent", |peer| Key::default().text(&peer.agent).number(peer.id.0)),
+    ("state", |peer| Key::default().number(peer.state as u64).number(peer.id.0)),
+    ("shard", |peer| Key::default().number(peer.shard.0.into()).number(peer.id.0)),
+    ("lag", |peer| Key::default().number(peer.behind).number(peer.backlog).number(peer.id.0)),
+    ("backlog", |peer| Key::default().number(peer.backlog).number(peer.id.0)),
+    ("routes", |peer| Key::default().number(peer.routes).number(peer.id.0)),
+    ("subscriptions", |peer| Key::default().number(peer.subscriptions).number(peer.id.0)),
+    // Numbers ascend in the order of connecting, and do not change from page to page as times do.
+    ("uptime", |peer| Key::default().number(!peer.id.0)),
+    ("updates_received", |peer| Key::default().number(peer.updates_received).number(peer.id.0)),
+    ("updates_sent", |peer| {
+        let sent = peer.updates_sent;
+        Key::default().number(sent.adds.saturating_add(sent.removes)).number(peer.id.0)
+    }),
+];
+
+impl Sort<PeerInfo> {
+    /// See [`Sort::named`].
+    pub(in crate::admin::reflector::api) fn of_peers(text: &str) -> Option<Self> {
+        Self::named(KEYS, text)
+    }
+}
+
+impl PeersWanted {
+    fn has(&self, peer: &PeerInfo) -> bool {
+        let is_in_state = self.state.is_none_or(|state| state == peer.state);
+        let is_in_state = is_in_state && (!self.is_slow || peer.is_slow);
+        is_in_state && self.text.as_ref().is_none_or(|text| is_named(peer, text))
+    }
+}
+
+/// `text` is in small letters.
+pub(super) fn is_named(peer: &PeerInfo, text: &str) -> bool {
+    let is_in = |name: &str| name.to_lowercase().contains(text);
+    is_number(peer.id, text)
+        || is_in(&peer.node)
+        || is_in(&peer.agent)
+        || peer.remote.is_some_and(|remote| is_in(&remote.to_string()))
+}
+
+/// Whether a text is the number of a peer, as it is or as it is shown.
+pub(super) fn is_number(peer: PeerId, text: &str) -> bool {
+    text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.0)
+}
+
+/// Goes through all peers for the best ones.
+pub(in crate::admin::reflector::api) async fn peers(
+    inspector: &Inspector,
+    wanted: &PeersWanted,
+    mut best: Best<PeerInfo>,
+) -> Result<Found<PeerInfo>, InspectError> {
+    let list = |from| inspector.peers(from, ROWS_MAX);
+    let offer = |peer| {
+        if wanted.has(&peer) {
+            best.offer(peer);
+        }
+    };
+    walk(list, offer).await?;
+    Ok(best.finish())
+}

@@ -1,0 +1,111 @@
+//! Subscriptions with whose they are, by any of their columns, and searched.
+
+use super::best::Found;
+use super::key::Columns;
+use super::peers::{is_named, is_number};
+use super::{Best, Key, Sort};
+use crate::reflector::inspector::walk::walk;
+use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use crate::shard::inspect::{
+    Cursor, Page, PeerInfo, PeerState, SubscriptionInfo, SubscriptionState,
+};
+use crate::wire::Vni;
+
+/// A subscription and whose it is.
+#[derive(Clone, Debug)]
+pub(in crate::admin::reflector::api) struct Subscriber {
+    pub(in crate::admin::reflector::api) subscription: SubscriptionInfo,
+    /// `None` when it has ended between the two looks.
+    pub(in crate::admin::reflector::api) session: Option<PeerInfo>,
+}
+
+/// Which subscriptions. Everything that is given must hold.
+#[derive(Debug)]
+pub(in crate::admin::reflector::api) struct SubscribersWanted {
+    pub(in crate::admin::reflector::api) vni: Option<Vni>,
+    /// In the peer's node, agent or address whatever the case, or its number. In small letters.
+    pub(in crate::admin::reflector::api) text: Option<String>,
+}
+
+/// What subscriptions are sorted by.
+const KEYS: &Columns<Subscriber> = &[
+    ("peer", |row| named(Key::default(), row)),
+    ("vni", |row| named(Key::default().number(row.subscription.vni.0.into()), row)),
+    ("node", |row| named(Key::default().text(row.session().map_or("", |peer| &peer.node)), row)),
+    ("remote", |row| {
+        let remote = row.session().and_then(|peer| peer.remote);
+        named(Key::default().remote(remote), row)
+    }),
+    ("peer_state", |row| {
+        let state = row.session().map_or(PeerState::Closing, |peer| peer.state);
+        named(Key::default().number(state as u64), row)
+    }),
+    ("shard", |row| named(Key::default().number(row.subscription.shard.0.into()), row)),
+    ("lag", |row| {
+        let (entries, places) = match row.subscription.state {
+            SubscriptionState::InSync => (0, 0),
+            SubscriptionState::Behind { entries, places } => (entries, places),
+        };
+        named(Key::default().number(entries.saturating_add(places)), row)
+    }),
+];
+
+/// Then by what no two subscriptions have in common.
+fn named(key: Key, row: &Subscriber) -> Key {
+    key.number(row.subscription.peer.0).number(row.subscription.vni.0.into())
+}
+
+impl Sort<Subscriber> {
+    /// See [`Sort::named`].
+    pub(in crate::admin::reflector::api) fn of_subscribers(text: &str) -> Option<Self> {
+        Self::named(KEYS, text)
+    }
+}
+
+impl Subscriber {
+    fn session(&self) -> Option<&PeerInfo> {
+        self.session.as_ref()
+    }
+
+    fn is_named(&self, text: &str) -> bool {
+        match &self.session {
+            Some(peer) => is_named(peer, text),
+            None => is_number(self.subscription.peer, text),
+        }
+    }
+}
+
+/// A page in the order of places. Cost: as [`Inspector::subscriptions`] and then
+/// [`Inspector::peers_of`].
+pub(in crate::admin::reflector::api) async fn placed(
+    inspector: &Inspector,
+    vni: Option<Vni>,
+    from: Cursor,
+    limit: usize,
+) -> Result<Page<Subscriber>, InspectError> {
+    let Page { rows, next } = inspector.subscriptions(vni, from, limit).await?;
+    // A peer may have several of them.
+    let peers = inspector.peers_of(&rows).await?;
+    let rows = rows.into_iter().map(|subscription| {
+        let session = peers.get(&subscription.peer).cloned();
+        Subscriber { subscription, session }
+    });
+    Ok(Page { rows: rows.collect(), next })
+}
+
+/// Goes through all that are wanted for the best ones, in large pages: shards are asked for the
+/// sessions of many subscriptions at once.
+pub(in crate::admin::reflector::api) async fn subscribers(
+    inspector: &Inspector,
+    wanted: &SubscribersWanted,
+    mut best: Best<Subscriber>,
+) -> Result<Found<Subscriber>, InspectError> {
+    let list = |from| placed(inspector, wanted.vni, from, PAGE_MAX);
+    let offer = |row: Subscriber| {
+        if wanted.text.as_ref().is_none_or(|text| row.is_named(text)) {
+            best.offer(row);
+        }
+    };
+    walk(list, offer).await?;
+    Ok(best.finish())
+}

@@ -1,0 +1,41 @@
+//! VNIs by any of their columns, and by the digits that they begin with.
+
+use super::best::Found;
+use super::key::Columns;
+use super::{Best, Key, Sort};
+use crate::reflector::inspector::walk::walk;
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::{ROWS_MAX, VniInfo};
+
+/// What VNIs are sorted by.
+const KEYS: &Columns<VniInfo> = &[
+    ("vni", |info| Key::default().number(info.vni.0.into())),
+    ("routes", |info| Key::default().number(info.routes).number(info.vni.0.into())),
+    ("members", |info| Key::default().number(info.members).number(info.vni.0.into())),
+    ("subscribers", |info| Key::default().number(info.subscribers).number(info.vni.0.into())),
+    ("behind", |info| Key::default().number(info.behind).number(info.vni.0.into())),
+    ("shard", |info| Key::default().number(info.shard.0.into()).number(info.vni.0.into())),
+];
+
+impl Sort<VniInfo> {
+    /// See [`Sort::named`].
+    pub(in crate::admin::reflector::api) fn of_vnis(text: &str) -> Option<Self> {
+        Self::named(KEYS, text)
+    }
+}
+
+/// Goes through all VNIs for the best ones of those whose number begins with some digits.
+pub(in crate::admin::reflector::api) async fn vnis(
+    inspector: &Inspector,
+    digits: &str,
+    mut best: Best<VniInfo>,
+) -> Result<Found<VniInfo>, InspectError> {
+    let list = |from| inspector.vnis(from, ROWS_MAX);
+    let offer = |info: VniInfo| {
+        if digits.is_empty() || info.vni.to_string().starts_with(digits) {
+            best.offer(info);
+        }
+    };
+    walk(list, offer).await?;
+    Ok(best.finish())
+}

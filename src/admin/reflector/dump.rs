@@ -1,0 +1,117 @@
+//! The whole table in the forms of the reference: `/routes.json` and `/routes.yaml`.
+//!
+//! Sent as it is read: one slice of destinations is asked for, written out and sent before the next
+//! is asked for, and the next is asked for when the reader has room. So a million routes need no
+//! copy of the table, and a reader that stalls holds nothing but a cursor. It is no snapshot of one
+//! moment: what stays the whole time is in it once.
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::{ApiError, params};
+use crate::admin::server::date;
+use crate::admin::server::form::{Form, Json, Yaml};
+use crate::reflector::inspector::walk::first_vnis_with_routes;
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::shard::inspect::Cursor;
+use crate::wire::Vni;
+
+/// VNIs whose turn is next: so many are found by one listing of all VNIs, and held by a reader.
+const VNIS: usize = 16_384;
+
+/// What may be asked. Other parameters are ignored, as the reference ignores them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    vni: Option<String>,
+}
+
+type Asked = Result<Query<Which>, axum::extract::rejection::QueryRejection>;
+
+pub(super) async fn json(State(inspector): State<Inspector>, which: Asked) -> Response {
+    respond(inspector, which, Json::default()).await.into_response()
+}
+
+pub(super) async fn yaml(State(inspector): State<Inspector>, which: Asked) -> Response {
+    respond(inspector, which, Yaml::default()).await.into_response()
+}
+
+async fn respond<F: Form>(
+    inspector: Inspector,
+    which: Asked,
+    form: F,
+) -> Result<Response, ApiError> {
+    let Query(Which { vni }) = which?;
+    let (vnis, has_more) = match vni {
+        Some(vni) => (vec![params::vni("vni", &vni)?], false),
+        None => {
+            let vnis = first_vnis_with_routes(&inspector, None, VNIS).await?;
+            let has_more = vnis.len() == VNIS;
+            (vnis, has_more)
+        }
+    };
+    let dump = Dump { inspector, form, vnis: vnis.into_iter(), has_more, at: At::Start };
+    let chunks = stream::try_unfold(dump, Dump::next);
+    Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
+}
+
+/// How far a dump has come.
+#[derive(Debug)]
+enum At {
+    Start,
+    Vni(Vni, Cursor),
+    End,
+}
+
+#[derive(Debug)]
+struct Dump<F> {
+    inspector: Inspector,
+    form: F,
+    vnis: std::vec::IntoIter<Vni>,
+    /// There may be further ones.
+    has_more: bool,
+    at: At,
+}
+
+impl<F: Form> Dump<F> {
+    /// The next part of the text.
+    async fn next(mut self) -> Result<Option<(String, Self)>, InspectError> {
+        let mut text = String::new();
+        // Some parts say nothing, and an empty chunk would be the last.
+        while text.is_empty() {
+            match self.at {
+                At::End => return Ok(None),
+                At::Start => {
+                    self.form.begin(&mut text, &date::now());
+                    self.at = self.next_vni(None).await?;
+                }
+                At::Vni(vni, from) => {
+                    let page = self.inspector.destinations(vni, from).await?;
+                    for mut row in page.rows {
+                        self.form.destination(&mut text, vni, &mut row);
+                    }
+                    self.at = match page.next {
+                        Some(next) => At::Vni(vni, next),
+                        None => self.next_vni(Some(vni)).await?,
+                    };
+                }
+            }
+            if matches!(self.at, At::End) {
+                self.form.end(&mut text);
+            }
+        }
+        Ok(Some((text, self)))
+    }
+
+    async fn next_vni(&mut self, last: Option<Vni>) -> Result<At, InspectError> {
+        if self.vnis.as_slice().is_empty() && self.has_more {
+            let vnis = first_vnis_with_routes(&self.inspector, last, VNIS).await?;
+            self.has_more = vnis.len() == VNIS;
+            self.vnis = vnis.into_iter();
+        }
+        Ok(self.vnis.next().map_or(At::End, |vni| At::Vni(vni, Cursor::default())))
+    }
+}

@@ -1,0 +1,72 @@
+//! `/metrics`: counters in Prometheus' text form.
+//!
+//! The writer is our own ([`crate::metrics`]): everything is counted already, in plain numbers without
+//! atomics that each shard owns, and a metrics library would want to own the counters. `families` has
+//! what the reflector counts beside its shards, `peers` what it counts of each peer.
+
+mod families;
+mod peers;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::api::ApiError;
+use crate::admin::server::process;
+use crate::ids::ShardId;
+use crate::metrics::{self, Text};
+use crate::reflector::inspector::{Counters, InspectError, Inspector};
+
+/// Between looks for shards that stand still while one is waited for.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What may be asked. Scrapers add parameters of their own, which are ignored.
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    peers: Option<String>,
+}
+
+pub(super) async fn metrics(
+    State(inspector): State<Inspector>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let with_peers = match which?.0.peers.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(ApiError::Asked("peers: expected 0 or 1".into())),
+    };
+    let mut text = Text::default();
+    let (counters, stuck) = counters(&inspector).await?;
+    families::write(&mut text, &counters, &stuck, inspector.backend());
+    process::write(&mut text);
+    let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text.finish());
+    if !with_peers {
+        return Ok((head, text).into_response());
+    }
+    let parts = stream::iter([Ok(text)]).chain(peers::text(inspector));
+    Ok((head, Body::from_stream(parts)).into_response())
+}
+
+/// The counters, and the shards that stand still: these count with what they said last, so that they
+/// keep nobody from hearing of the others.
+async fn counters(inspector: &Inspector) -> Result<(Counters, Vec<ShardId>), InspectError> {
+    loop {
+        let stuck = inspector.stuck();
+        let mut question = pin!(inspector.counters_without(&stuck));
+        loop {
+            match timeout(LOOK, &mut question).await {
+                Ok(counters) => return Ok((counters?, stuck.clone())),
+                Err(_) if inspector.stuck() != stuck => break,
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The HTTP endpoint: the operator's page, health, metrics, the table as the reference shows it, and
+//! the API.
+//!
+//! Runs on a thread of its own. What it says comes from gauges or from the [`Inspector`], slice by
+//! slice, so that no request holds up a shard for longer than one read does. It keeps nothing
+//! of a request, and changes nothing; what it does keep is the last minutes of the counters
+//! (`live`). The control socket is served here as well, by the same pages (`admin::control`).
+
+mod api;
+mod dump;
+mod health;
+mod live;
+mod metrics;
+mod page;
+mod streams;
+mod stuck;
+
+use std::future::pending;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::get;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+use super::control;
+use crate::admin::server::serve::serve;
+use crate::reflector::Inspector;
+pub(super) use api::{ApiError, params};
+pub(super) use stuck::given_up;
+
+/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
+/// after the other; more of them wait for their turn.
+const WALKS: usize = 4;
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+struct Desk {
+    inspector: Inspector,
+    history: live::History,
+    walks: Arc<Semaphore>,
+}
+
+impl Desk {
+    fn new(inspector: Inspector, history: live::History) -> Self {
+        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
+    }
+
+    /// Waits for leave to go through everything; it ends when what is returned is dropped.
+    async fn walk(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.walks.acquire().await.ok()
+    }
+}
+
+impl FromRef<Desk> for Inspector {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.inspector.clone()
+    }
+}
+
+/// Serves one or both until `stop` is dropped. On its own thread.
+pub(super) fn run(
+    runtime: &tokio::runtime::Runtime,
+    listener: Option<TcpListener>,
+    socket: Option<control::Socket>,
+    inspector: Inspector,
+    stop: oneshot::Receiver<()>,
+) {
+    runtime.block_on(async move {
+        let (recorder, history) = live::recorder(inspector.clone());
+        let desk = Desk::new(inspector.clone(), history);
+        let open = async {
+            if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
+                serve(listener, router(desk.clone())).await;
+            }
+            pending::<()>().await;
+        };
+        let control = async {
+            if let Some(socket) = socket {
+                control::serve(socket, router(desk.clone()), inspector).await;
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = open => {}
+            () = control => {}
+            _ = stop => {}
+            () = recorder.run() => {}
+        }
+    });
+}
+
+fn router(desk: Desk) -> Router {
+    let inspector = desk.inspector.clone();
+    let pages = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/healthz", get(health::livez))
+        .route("/health", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/routes.json", get(dump::json))
+        .route("/routes.yaml", get(dump::yaml))
+        .merge(page::router())
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
+        .nest("/api/v1", api::router())
+        .fallback(async || ApiError::NotFound("there is no such page".into()))
+        .with_state(desk);
+    given_up(pages, inspector)
+}

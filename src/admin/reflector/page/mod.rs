@@ -1,0 +1,32 @@
+//! `/`: the operator's page. A handful of files in the binary, which ask the API like anybody else;
+//! `crate::admin::server::page` has those that the leaf's page shares, and answers.
+
+use axum::Router;
+
+use super::Desk;
+use crate::admin::server::page::{self, File};
+
+static HTML: File = File::html(include_str!("page.html"));
+static FILES: [File; 9] = [
+    File::script("main.js", include_str!("main.js")),
+    File::script("live.js", include_str!("live.js")),
+    File::script("plot.js", include_str!("plot.js")),
+    File::script("listing.js", include_str!("listing.js")),
+    File::script("overview.js", include_str!("overview.js")),
+    File::script("events.js", include_str!("events.js")),
+    File::script("peers.js", include_str!("peers.js")),
+    File::script("vnis.js", include_str!("vnis.js")),
+    File::script("search.js", include_str!("search.js")),
+];
+
+pub(super) fn router() -> Router<Desk> {
+    page::router(&HTML, &FILES)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_is_alone_and_makes_no_markup() {
+        crate::admin::server::page::check(&super::HTML, &super::FILES);
+    }
+}

@@ -1,0 +1,36 @@
+//! Questions that a shard does not come to answer, because it stands still.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use super::ApiError;
+use crate::reflector::inspector::Inspector;
+
+/// For how long whoever asks is left without an answer. What takes long for its size alone gets as long as
+/// it takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lets these give up.
+pub(in crate::admin) fn given_up(pages: Router, inspector: Inspector) -> Router {
+    pages.layer(from_fn_with_state(inspector, give_up))
+}
+
+/// Gives a question up when it has waited for [`PATIENCE`] and a shard does not turn: better a sentence that
+/// says so than no answer, at the moment when answers are wanted most.
+async fn give_up(State(inspector): State<Inspector>, request: Request, next: Next) -> Response {
+    let mut answer = pin!(next.run(request));
+    loop {
+        if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut answer).await {
+            return answer;
+        }
+        let stuck = inspector.stuck();
+        if !stuck.is_empty() {
+            return ApiError::Stuck(stuck).into_response();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One connection: what it asks, and what it holds meanwhile.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::http::header::{CONNECTION, DATE};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Notify;
+
+use super::hall::{Hall, Place};
+use crate::admin::server::{answer, date, is_health};
+use crate::sources::Source;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Guest {
+    hall: Arc<Hall>,
+    source: Option<Source>,
+    /// It came when there were no descriptors: it may only ask about health.
+    is_short: bool,
+    go: Arc<Notify>,
+    /// Its number among those that wait.
+    number: AtomicU64,
+}
+
+impl Guest {
+    /// A connection that waits for its first request.
+    pub(super) fn new(hall: Arc<Hall>, source: Option<Source>, is_short: bool) -> Arc<Self> {
+        let go = Arc::default();
+        let number = AtomicU64::new(hall.enter(source, &go));
+        Arc::new(Self { hall, source, is_short, go, number })
+    }
+
+    /// Waits until the connection is to be closed to make room.
+    pub(super) async fn sent_away(&self) {
+        self.go.notified().await;
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(
+        guest: &Arc<Self>,
+        clock: fn() -> u64,
+        router: &Router,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let ask = |request| TowerToHyperService::new(router.clone()).call(request);
+        let mut answer = if is_health(request.uri().path()) {
+            ended(ask(request).await?)
+        } else if let Some(place) = guest.place() {
+            let answered = Answered { _place: place, guest: Arc::clone(guest) };
+            ask(request).await?.map(|body| Body::new(Held { body, _answered: answered }))
+        } else {
+            let sentence = "too many answers are being sent at a time; try again later";
+            ended(answer::refusal(StatusCode::SERVICE_UNAVAILABLE, &sentence))
+        };
+        if let Ok(date) = HeaderValue::from_str(&date::http(clock())) {
+            answer.headers_mut().insert(DATE, date);
+        }
+        Ok(answer)
+    }
+
+    /// A place, if there is one, with which it waits no more.
+    fn place(&self) -> Option<Place> {
+        if self.is_short {
+            return None;
+        }
+        let place = self.hall.place(self.source)?;
+        self.hall.leave(self.number.load(Ordering::Relaxed));
+        Some(place)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.hall.leave(self.number.load(Ordering::Relaxed));
+    }
+}
+
+/// An answer after which the connection ends.
+fn ended(mut answer: Response<Body>) -> Response<Body> {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// Held for as long as an answer takes; then its connection waits again.
+#[derive(Debug)]
+struct Answered {
+    _place: Place,
+    guest: Arc<Guest>,
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        let Guest { hall, source, go, number, .. } = &*self.guest;
+        number.store(hall.enter(*source, go), Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+struct Held {
+    body: Body,
+    _answered: Answered,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
