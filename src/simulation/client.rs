@@ -246,7 +246,8 @@ impl Client {
 
     /// The shard has taken in a SUBSCRIBE.
     pub(super) fn subscribed(&mut self, vni: u32, due: BTreeSet<(u32, u32)>) {
-        let from = self.handed;
+        // The rest of a write goes first that was begun elsewhere.
+        let from = self.handed + self.rest;
         self.subscriptions.entry(vni).or_insert_with(|| Subscription {
             from,
             view: BTreeSet::new(),
@@ -261,7 +262,7 @@ impl Client {
         if self.subscriptions.remove(&vni).is_none() {
             return false;
         }
-        self.ended.insert(vni, self.handed);
+        self.ended.insert(vni, self.handed + self.rest);
         true
     }
 

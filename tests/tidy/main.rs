@@ -151,6 +151,19 @@ fn the_oldest_compiler_is_the_same_everywhere() {
     }
 }
 
+/// A reader who looks a term up goes on in the source.
+#[test]
+fn the_glossary_names_files_that_exist_and_terms_in_order() {
+    let text = fs::read_to_string(root().join("docs/glossary.md")).unwrap();
+    let tables = text.split("\n\n").filter(|part| part.starts_with("| term |"));
+    let own: Vec<_> = tables.clone().nth(1).map(rows).unwrap();
+    assert!(own.is_sorted_by_key(|(term, _)| term.to_lowercase()), "{own:?}");
+    for row in tables.flat_map(|table| table.lines().skip(2)) {
+        let place = row.split('`').rev().nth(1).unwrap();
+        assert!(root().join(place).exists(), "there is no {place}: {row}");
+    }
+}
+
 /// A bound that no test fills may not hold.
 #[test]
 fn every_bound_names_tests_that_fill_it() {
