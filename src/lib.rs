@@ -21,6 +21,7 @@
 //! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
 //! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control socket.
+//! * `access`: who may connect, from where and how often; pure.
 //! * `sources`: what counts as one source of connections, and how many each has; pure.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
 //! * `internals_for_benches`: what benches run of the private folders.
@@ -39,6 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 pub mod admin;
 pub mod client;
 mod dataplane;

@@ -19,12 +19,12 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::access::{Gate, Place};
 use super::config::Config;
 use super::driver::{Gauge, Order};
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::Queue;
+use crate::access::{Gate, Place};
 use crate::ids::PeerId;
 use crate::io;
 use crate::session::CloseReason;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::access::Access;
 use super::endpoints::ControlError;
 use super::settings::SETTINGS;
+use crate::access::Access;
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::Settings;
 

@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::access::Place;
 use super::driver::Core;
 use super::follow::Follower;
 use super::lobby::Seat;
+use crate::access::Place;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, Sight};
 use crate::shard::{Flow, READ_MIN, Slot, Write};

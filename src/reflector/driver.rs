@@ -15,7 +15,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::access::{AccessList, Place};
 use super::connection::{self, Connection};
 use super::event::Event;
 use super::follow::Followed;
@@ -27,6 +26,7 @@ use super::orders::{Done, obey};
 use super::report::Reporter;
 use super::service::Service;
 use super::taps::Outlets;
+use crate::access::{AccessList, Place};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};

@@ -5,14 +5,13 @@
 //! accepts connections and hands each to the shard with the fewest.
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
-//! the loop, `connection` moves bytes, `mesh` carries parcels, `access` says who may connect, `lobby` how many,
+//! the loop, `connection` moves bytes, `mesh` carries parcels, `lobby` says how many may connect,
 //! `report` says what happened, `follow` all that happens to one session. Operators look and act through
 //! `inspector`, from `crate::admin`.
 //!
-//! Imports: ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
+//! Imports: access, ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
 
 mod acceptor;
-mod access;
 mod balance;
 mod config;
 mod connection;
@@ -35,11 +34,11 @@ mod settings;
 mod start;
 mod taps;
 
+pub use crate::access::{Access, AccessList, Prefix, PrefixError};
 pub use crate::outbox::Bounds as OutboxBounds;
 pub use crate::shard::inspect;
 pub use crate::shard::{Bounds, Limits, Settings, Stats};
 pub use crate::table::Bounds as TableBounds;
-pub use access::{Access, AccessList, Prefix, PrefixError};
 pub(crate) use balance::Report as BalanceReport;
 pub use config::{Config, StartError};
 pub use endpoints::ControlError;

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::access::Place;
 use super::connection::{Admission, Connection};
 use super::driver::{Core, Order};
 use super::lobby::Seat;
 use super::mesh::Inlet;
 use super::moves;
+use crate::access::Place;
 use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 

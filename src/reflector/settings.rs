@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::access::{AccessList, Prefix};
 use super::config::Config;
 use super::inspector::{Counters, InForce};
+use crate::access::{AccessList, Prefix};
 use crate::io::{IoChoice, Pin};
 use crate::session::CloseReason;
 use crate::settings::{

@@ -12,7 +12,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that know no clock, socket, thread or randomness.
-const PURE: &[&str] = &["wire", "session", "table", "outbox", "shard", "metrics", "netlink/fib"];
+const PURE: &[&str] = &[
+    "access",
+    "dataplane",
+    "portable",
+    "sources",
+    "wire",
+    "session",
+    "table",
+    "outbox",
+    "shard",
+    "metrics",
+    "netlink/fib",
+];
 
 /// What would make them impure.
 const IMPURE: &[&str] = &[

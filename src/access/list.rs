@@ -50,17 +50,17 @@ impl AccessList {
     }
 
     /// What was allowed, whether or not it is denied as well.
-    pub(in crate::reflector) fn allowed(&self) -> &[Prefix] {
+    pub(crate) fn allowed(&self) -> &[Prefix] {
         &self.allowed
     }
 
     /// What was denied.
-    pub(in crate::reflector) fn denied(&self) -> &[Prefix] {
+    pub(crate) fn denied(&self) -> &[Prefix] {
         &self.denied
     }
 
     /// How many prefixes are allowed, and how many denied.
-    pub(in crate::reflector) fn sizes(&self) -> (u64, u64) {
+    pub(crate) fn sizes(&self) -> (u64, u64) {
         let allowed = self.rules.values().filter(|is_allowed| **is_allowed).count() as u64;
         (allowed, self.rules.len() as u64 - allowed)
     }

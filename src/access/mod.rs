@@ -2,6 +2,8 @@
 //!
 //! Pure: addresses and the time go in, verdicts come out. The acceptor asks for each connection, and
 //! the shards ask for the sessions that they hold when the lists change.
+//!
+//! Imports: session, sources.
 
 mod list;
 mod prefix;
@@ -15,7 +17,7 @@ pub use prefix::{Prefix, PrefixError};
 
 use self::rate::Rates;
 use crate::session::CloseReason;
-pub(super) use crate::sources::Place;
+pub(crate) use crate::sources::Place;
 use crate::sources::{Counts, Source};
 
 /// Who may connect. The default is everybody, as often as they like.
@@ -31,19 +33,19 @@ pub struct Access {
 
 /// Holds [`Access`] to what comes.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     access: Access,
     rates: Rates,
     counts: Counts,
 }
 
 impl Gate {
-    pub(super) fn new(access: Access) -> Self {
+    pub(crate) fn new(access: Access) -> Self {
         Self { access, rates: Rates::default(), counts: Counts::default() }
     }
 
     /// From now on by this. What is known of sources is kept.
-    pub(super) fn set(&mut self, access: Access) {
+    pub(crate) fn set(&mut self, access: Access) {
         self.access = access;
     }
 
@@ -51,7 +53,7 @@ impl Gate {
     /// since any fixed moment.
     ///
     /// The rate is asked last: what is refused for another reason does not use it up.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &mut self,
         now: Duration,
         remote: SocketAddr,
