@@ -1,7 +1,7 @@
 //! What answers operators: the pages, health, metrics and APIs of reflector and leaf, and the control socket.
 //!
 //! * `server`: what all of them share: connections and their bounds, the shell of pages, forms of tables.
-//! * `reflector`: the endpoint of a reflector. It asks through [`Inspector`](crate::reflector::Inspector) alone.
+//! * `reflector`: the endpoint of a reflector. It asks through [`Inspector`] alone.
 //! * `control`: the reflector's control socket: the same pages, and the commands.
 //! * `leaf`: the endpoint of a leaf. It asks like any other holder of a [`MetalBond`](crate::client::MetalBond).
 //!
