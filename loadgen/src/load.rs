@@ -38,7 +38,7 @@ impl Load {
         self.vnis_per_peer.unwrap_or(self.vnis).min(self.vnis)
     }
 
-    /// So many routes, spread over the VNIs, with the next hops that are asked for.
+    /// The given number of routes, spread over the VNIs, with the next hops that the flags ask for.
     pub(crate) fn plan(&self, routes: u32) -> Plan {
         if self.shared_next_hop {
             Plan::new(routes, self.vnis, 1)

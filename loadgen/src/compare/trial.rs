@@ -12,8 +12,9 @@ use super::told::Comparison;
 use crate::common::Common;
 use crate::live;
 
-/// Runs a scenario against servers in turn, so many rounds. `label` begins what is said of each run; `look` sees,
-/// after each, what has come so far, whose run it was and in which round, from 1.
+/// Runs a scenario against each server, one after the other, and repeats that for the given number of rounds. The
+/// line of each run begins with `label`. After each run, `look` gets the results so far, the server of that run and
+/// its round, counted from 1.
 ///
 /// # Errors
 /// One sentence, when a run fails or `look` does.
@@ -58,7 +59,7 @@ fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Va
     let output = output.map_err(|error| format!("cannot start a run: {error}"))?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
-        // Flags that it does not know are told first, what to do about it last.
+        // The program names an unknown flag first and the remedy last.
         let of_flags = told.lines().find_map(|line| line.strip_prefix("error: "));
         let last = told.lines().last().map(|line| line.trim_start_matches("loadgen: "));
         return Err(of_flags.or(last).unwrap_or("see above").to_owned());

@@ -18,7 +18,7 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    /// To hold these routes, whatever is said of tables.
+    /// The session should hold these routes; END_OF_TABLEs do not count.
     pub(crate) fn of(views: &Views) -> Self {
         Self { views: views.digests(), tables: None }
     }
@@ -39,7 +39,7 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    /// A session that nobody else writes to.
+    /// A session to which only the receiver writes.
     pub(crate) fn new(stream: TcpStream, peer: usize) -> Self {
         Self { stream, peer, keeps_alive: true, is_timed: false, interest: None }
     }
