@@ -19,6 +19,16 @@ impl fmt::Display for PeerId {
 pub struct ShardId(pub u16);
 
 impl ShardId {
+    /// The shard of an index into per-shard arrays. There are at most 1024 shards.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(u16::try_from(index).unwrap_or(u16::MAX))
+    }
+
+    /// The first so many shards.
+    pub(crate) fn first(count: usize) -> impl Iterator<Item = Self> + use<> {
+        (0..count).map(Self::at)
+    }
+
     /// As an index into per-shard arrays.
     #[must_use]
     pub fn index(self) -> usize {

@@ -220,8 +220,8 @@ impl Outbox {
         self.rest.take().map(|rest| OutBuf::Shared(*rest))
     }
 
-    /// The next write behind the rest of another one, using `buffer` (an empty one) where there are several pieces. `None` when
-    /// nothing waits.
+    /// The next write, after the rest of another one has gone. Where there are several pieces it uses
+    /// `buffer`, which is empty. `None` when nothing waits.
     pub(crate) fn next_write(
         &mut self,
         bounds: &Bounds,
@@ -295,7 +295,7 @@ impl Outbox {
         std::mem::take(&mut self.taken)
     }
 
-    /// What has been taken of items that were begun.
+    /// Updates taken for writing since last asked, with what has been taken of items that were begun.
     pub(crate) fn begun(&self) -> Taken {
         let mut taken = self.taken;
         self.queue.iter().for_each(|item| taken.add(item.begun()));
@@ -304,9 +304,7 @@ impl Outbox {
 
     /// Counts as taken what has been of items that were begun. For an outbox that is given up.
     pub(crate) fn give_up(&mut self) -> Taken {
-        for item in &self.queue {
-            self.taken.add(item.begun());
-        }
+        self.taken = self.begun();
         self.take_taken()
     }
 

@@ -6,11 +6,11 @@
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use super::{CONTROL_MAX, Outbox};
+use super::{CONTROL_MAX, Outbox, frame_lengths};
 use crate::portable::form::{Queued, piece::Kind};
 use crate::portable::{BYTES, Defect};
 use crate::table::Tally;
-use crate::wire::{Vni, split};
+use crate::wire::{Vni, whole_frames};
 
 impl Outbox {
     /// The rest of a write that was begun, and the control messages behind it.
@@ -25,7 +25,10 @@ impl Outbox {
             debug_assert!(item.started || item.sealed.is_none(), "no batch crosses");
             let (mut messages, mut is_begun) = (BytesMut::new(), item.started);
             for piece in item.pieces.iter().rev() {
-                for frame in frames(piece) {
+                let mut rest = &piece[..];
+                for length in frame_lengths(piece) {
+                    let frame;
+                    (frame, rest) = rest.split_at(length);
                     if !messages.is_empty() && messages.len() + frame.len() > BYTES {
                         let messages = messages.split().freeze();
                         each(Kind::Queued(Queued { vni: item.vni.0, messages, is_begun }));
@@ -71,17 +74,7 @@ impl Outbox {
     }
 }
 
-/// The messages in whole ones.
-fn frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let length = split(bytes).ok()??.len();
-        let (frame, rest) = bytes.split_at(length);
-        bytes = rest;
-        Some(frame)
-    })
-}
-
 /// Whether they are whole messages.
 fn is_whole(bytes: &[u8]) -> bool {
-    frames(bytes).map(<[u8]>::len).sum::<usize>() == bytes.len()
+    whole_frames(bytes).map(|frame| frame.len()).sum::<usize>() == bytes.len()
 }

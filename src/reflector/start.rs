@@ -85,7 +85,6 @@ impl Reflector {
             control: Arc::clone(&inspector.control),
             cpus: machine.allowed,
         };
-        let control_path = socket.is_some().then_some(config.control.as_deref()).flatten();
         if http.is_some() || socket.is_some() {
             let runtime = runtime()?;
             let http_inspector = inspector.clone();
@@ -104,7 +103,7 @@ impl Reflector {
         info!(
             listen = %listen,
             http = http_address.map(tracing::field::display),
-            control = control_path.map(|path| tracing::field::display(path.display())),
+            control = config.control.as_deref().map(|path| tracing::field::display(path.display())),
             shards,
             io = %backend,
             cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),

@@ -90,7 +90,7 @@ impl Mesh {
 
     /// All shards.
     pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (0..u16::try_from(self.lanes.len()).unwrap_or(u16::MAX)).map(ShardId)
+        ShardId::first(self.lanes.len())
     }
 
     /// The owner of a VNI.
@@ -119,18 +119,19 @@ impl Mesh {
         to: ShardId,
         epoch: u64,
     ) {
-        debug_assert!(self.held.is_none(), "one move at a time");
         self.placement.assign(&partitions, to);
         self.hold_from(partitions, Some(from), epoch);
     }
 
-    /// All partitions are about to leave for another process, or to come back: requests are to be held.
-    pub(super) fn hold_all(&mut self, all: Arc<Partitions>, epoch: u64) {
+    /// Partitions leave an owner, or, when none is named, all of them leave for another process: requests
+    /// about them are to be held.
+    pub(super) fn hold_from(
+        &mut self,
+        partitions: Arc<Partitions>,
+        from: Option<ShardId>,
+        epoch: u64,
+    ) {
         debug_assert!(self.held.is_none(), "one move at a time");
-        self.hold_from(all, None, epoch);
-    }
-
-    fn hold_from(&mut self, partitions: Arc<Partitions>, from: Option<ShardId>, epoch: u64) {
         let requests = FairQueue::new(self.hasher.clone());
         self.held = Some(Box::new(Held { partitions, from, epoch, requests }));
     }

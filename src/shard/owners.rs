@@ -112,7 +112,7 @@ impl Owners<'_> {
     pub(super) fn seal(&mut self, epoch: u64) {
         let all: Arc<Partitions> = Arc::new(PartitionId::all().collect());
         self.tables.prepare_to_leave(Arc::clone(&all), epoch);
-        self.mesh.hold_all(all, epoch);
+        self.mesh.hold_from(all, None, epoch);
         for shard in self.mesh.shards() {
             self.request_to(shard, Request::Fence { epoch });
         }

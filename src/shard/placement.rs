@@ -75,7 +75,7 @@ pub(crate) struct Placement(Box<[ShardId]>);
 impl Placement {
     /// The partitions spread evenly over so many shards.
     pub(crate) fn even(shards: usize) -> Self {
-        let shard = |index: usize| ShardId(u16::try_from(index * shards / PARTITIONS).unwrap_or(0));
+        let shard = |index: usize| ShardId::at(index * shards / PARTITIONS);
         Self((0..PARTITIONS).map(shard).collect())
     }
 

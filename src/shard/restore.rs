@@ -135,12 +135,12 @@ impl Restorer {
 
     fn end_connection(&mut self) -> Result<(), Defect> {
         let Some(connection) = self.connection.take() else { return Ok(()) };
-        let (peer, shards) = (connection.peer(), self.restored.tables.len() as u64);
-        let next = u16::try_from(self.count.connections % shards).unwrap_or(0);
-        if self.shard_of.insert(peer, ShardId(next)).is_some() {
+        let Restored { connections, tables, .. } = &mut self.restored;
+        let next = ShardId::at(connections.len() % tables.len());
+        if self.shard_of.insert(connection.peer(), next).is_some() {
             return Err(Defect::Value("Connection.peer"));
         }
-        self.restored.connections.push((ShardId(next), connection.finish()));
+        connections.push((next, connection.finish()));
         self.count.connections += 1;
         Ok(())
     }

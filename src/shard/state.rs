@@ -348,7 +348,7 @@ impl Shard {
     /// Owns tables that come from another process, before any connection asks for them.
     #[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
     pub(crate) fn own(&mut self, tables: Tenants) {
-        self.tables.own(tables);
+        self.tables.put(tables);
     }
 
     /// Takes over a connection from another shard.

@@ -26,7 +26,7 @@ pub(super) struct Cluster {
 impl Cluster {
     pub(super) fn new(plan: &Plan, seeds: [u64; 4], now: Moment) -> Self {
         let n = plan.shards;
-        let shard = |i| Shard::new(id(i), n, plan.settings.clone(), seeds, now);
+        let shard = |i| Shard::new(ShardId::at(i), n, plan.settings.clone(), seeds, now);
         let channels = || (0..n).map(|_| Channel::default()).collect();
         Self {
             shards: (0..n).map(shard).collect(),
@@ -62,12 +62,12 @@ impl Cluster {
             let Self { shards, channels, capacity } = self;
             let (shard, channel) = (&mut shards[from], &mut channels[from][to]);
             if channel.requests.len() < *capacity
-                && let Some(parcel) = shard.take_requests(id(to))
+                && let Some(parcel) = shard.take_requests(ShardId::at(to))
             {
                 channel.requests.push_back(parcel);
             }
             if channel.deliveries.len() < *capacity
-                && let Some(parcel) = shard.take_deliveries(id(to))
+                && let Some(parcel) = shard.take_deliveries(ShardId::at(to))
             {
                 channel.deliveries.push_back(parcel);
             }
@@ -86,8 +86,4 @@ impl Cluster {
             && self.channels.iter().flatten().all(|channel| channel.deliveries.is_empty())
             && self.shards.iter().all(Shard::is_flushed)
     }
-}
-
-fn id(shard: usize) -> ShardId {
-    ShardId(u16::try_from(shard).unwrap_or(0))
 }

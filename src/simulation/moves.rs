@@ -30,7 +30,7 @@ impl Orders {
     }
 
     pub(super) fn answer(&mut self, shard: usize, answer: Answer<Traveller>) {
-        self.answers.push_back((shard_id(shard), answer));
+        self.answers.push_back((ShardId::at(shard), answer));
     }
 }
 
@@ -86,8 +86,8 @@ impl World {
     /// Moves something away from a shard that is not to be active: all its partitions, then one connection
     /// after the other.
     fn empty_a_shard(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
-        for from in (self.active..self.plan.shards).map(shard_id) {
-            let to = shard_id(self.rng.below(self.active));
+        for from in (self.active..self.plan.shards).map(ShardId::at) {
+            let to = ShardId::at(self.rng.below(self.active));
             let partitions: Partitions = self.coordinator.placement().of(from).collect();
             if partitions.iter().next().is_some() {
                 self.note(0, || format!("all VNIs go from shard {from} to {to}"));
@@ -142,7 +142,7 @@ impl World {
     fn move_connection(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
         let place = self.rng.below(self.clients.len());
         let Some(client) = &self.clients[place] else { return Vec::new() };
-        let (id, from) = (client.id, shard_id(client.shard));
+        let (id, from) = (client.id, ShardId::at(client.shard));
         let Some(to) = self.other_than(from) else { return Vec::new() };
         self.note(id.0, || format!("{id} goes from shard {from} to {to}"));
         self.coordinator.move_connection(id, from, to)
@@ -150,7 +150,7 @@ impl World {
 
     /// An active shard other than this one.
     fn other_than(&mut self, shard: ShardId) -> Option<ShardId> {
-        let others: Vec<_> = (0..self.active).map(shard_id).filter(|it| *it != shard).collect();
+        let others: Vec<_> = (0..self.active).map(ShardId::at).filter(|it| *it != shard).collect();
         (!others.is_empty()).then(|| *self.rng.pick(&others))
     }
 
@@ -203,8 +203,4 @@ impl World {
     fn place_of(&self, id: PeerId) -> Option<usize> {
         self.clients.iter().position(|client| client.as_ref().is_some_and(|it| it.id == id))
     }
-}
-
-fn shard_id(shard: usize) -> ShardId {
-    ShardId(u16::try_from(shard).unwrap_or(0))
 }

@@ -263,10 +263,7 @@ impl Vnet {
     pub(super) fn changed_by(&self, place: u32) -> Option<Moment> {
         // The stamp is the low half of a position before the head. A route that has not changed for
         // 2^32 changes of others looks younger than it is.
-        let stamp = self.routes.route(place).changed;
-        let head = self.journal.head();
-        let back = super::journal::Journal::stamp(head).wrapping_sub(stamp);
-        self.ages.of(head.saturating_sub(u64::from(back)))
+        self.ages.of(self.journal.stamped(self.routes.route(place).changed))
     }
 
     fn announcers(&self, place: u32) -> impl Iterator<Item = PeerId> + '_ {

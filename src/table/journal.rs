@@ -298,6 +298,11 @@ impl Journal {
         low
     }
 
+    /// The position that a stamp stands for, held or not.
+    pub(crate) fn stamped(&self, stamp: u32) -> u64 {
+        self.head.saturating_sub(u64::from(Self::stamp(self.head).wrapping_sub(stamp)))
+    }
+
     /// The position that a stamp stands for, if it is one from the base on. A stamp older than
     /// 2^32 changes can alias one: the caller checks that the entry there is its own.
     #[inline]

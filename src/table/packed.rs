@@ -175,17 +175,7 @@ impl Vnet {
         let hash = self.routes.hash_of(&destination);
         let place = self.routes.find_or_insert(hash, &destination, &next_hop, stamp);
         let Some(place) = place else { return };
-        for &member in announcers {
-            let member = u32::from(member);
-            let is_first = !self.routes.route(place).is_announced();
-            let entry = &mut self.members[member];
-            let is_server = entry.origin.is_server;
-            entry.routes += 1;
-            self.routes.add_announcer(place, member, is_server, &mut entry.further);
-            if is_first {
-                self.enlist(place, member);
-            }
-        }
+        self.restore_announcers(place, announcers.iter().copied().map(u32::from));
         self.routes.set_changed(place, stamp);
     }
 }

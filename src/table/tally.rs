@@ -1,6 +1,6 @@
 //! How many updates some bytes hold.
 
-use crate::wire::{Action, MessageType, split};
+use crate::wire::{Action, MessageType, whole_frames};
 
 /// Updates by what they do, of one batch at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,10 +16,9 @@ impl Tally {
     }
 
     /// Counts the updates in whole messages of ours. A pass over them: not for the data path.
-    pub(crate) fn of(mut bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut tally = Self::default();
-        while let Ok(Some(frame)) = split(bytes) {
-            bytes = &bytes[frame.len()..];
+        for frame in whole_frames(bytes) {
             if frame.kind == MessageType::Update
                 && let Ok(update) = crate::wire::decode_update(frame.payload)
             {

@@ -291,6 +291,28 @@ impl Vnet {
         budget
     }
 
+    /// Gives a route that nobody announces its announcers as they were elsewhere, the primary one first.
+    /// `false` when one of them comes twice. Nothing is noted as a change.
+    pub(super) fn restore_announcers(
+        &mut self,
+        route: u32,
+        announcers: impl IntoIterator<Item = u32>,
+    ) -> bool {
+        for member in announcers {
+            let is_primary = !self.routes.route(route).is_announced();
+            let entry = &mut self.members[member];
+            let is_server = entry.origin.is_server;
+            if !self.routes.add_announcer(route, member, is_server, &mut entry.further) {
+                return false;
+            }
+            entry.routes += 1;
+            if is_primary {
+                self.enlist(route, member);
+            }
+        }
+        true
+    }
+
     /// Makes a member a route's primary announcer, and puts the route into its list.
     pub(super) fn enlist(&mut self, route: u32, member: u32) {
         let lister = self.routes.route(route).lister();

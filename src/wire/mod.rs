@@ -33,6 +33,7 @@ mod update;
 
 pub use error::WireError;
 pub use flaw::Flaw;
+pub(crate) use frame::whole_frames;
 pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
 pub use handshake::{Breach, Handshake, Phase, Side};
 pub use hello::{Capabilities, Extensions, Hello};

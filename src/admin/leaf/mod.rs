@@ -12,12 +12,12 @@ mod survey;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::admin::server::health;
 use crate::admin::server::serve::serve;
 use crate::client::{Error, MetalBond, SyncWatch};
 use crate::metrics::Rows;
@@ -78,11 +78,7 @@ impl Http {
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let Self { leaf, kernel } = self;
         let watch = leaf.watch_sync().await.map_err(std::io::Error::other)?;
-        let router = Router::new()
-            .route("/livez", get(livez))
-            .route("/healthz", get(livez))
-            .route("/health", get(livez))
-            .route("/readyz", get(readyz))
+        let router = health(get(livez), get(readyz))
             .route("/metrics", get(metrics::metrics))
             .route("/routes.json", get(dump::json))
             .route("/routes.yaml", get(dump::yaml))

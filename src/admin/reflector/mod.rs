@@ -25,7 +25,7 @@ use axum::routing::get;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::control;
-use crate::admin::server::serve::serve;
+use crate::admin::server::{self, serve::serve};
 use crate::reflector::Inspector;
 pub(super) use api::{ApiError, params};
 pub(super) use stuck::given_up;
@@ -94,11 +94,7 @@ pub(super) fn run(
 
 fn router(desk: Desk) -> Router {
     let inspector = desk.inspector.clone();
-    let pages = Router::new()
-        .route("/livez", get(health::livez))
-        .route("/healthz", get(health::livez))
-        .route("/health", get(health::livez))
-        .route("/readyz", get(health::readyz))
+    let pages = server::health(get(health::livez), get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/routes.json", get(dump::json))
         .route("/routes.yaml", get(dump::yaml))

@@ -16,7 +16,24 @@ pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod serve;
 
+use axum::Router;
+use axum::routing::MethodRouter;
+
+/// Paths that ask whether the process lives; `/healthz` and `/health` are other names for it.
+const LIVE: [&str; 3] = ["/livez", "/healthz", "/health"];
+/// The path that asks whether it is ready.
+const READY: &str = "/readyz";
+
 /// Whether a path asks about health.
 pub(crate) fn is_health(path: &str) -> bool {
-    ["/livez", "/healthz", "/health", "/readyz"].contains(&path)
+    LIVE.contains(&path) || path == READY
+}
+
+/// Answers those paths.
+pub(crate) fn health<S>(livez: MethodRouter<S>, readyz: MethodRouter<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let router = Router::new().route(READY, readyz);
+    LIVE.into_iter().fold(router, |router, path| router.route(path, livez.clone()))
 }

@@ -72,16 +72,13 @@ impl Plan {
         let slack = 1 + fair / 8;
         if let Some(from) = (0..asleep.len()).find(|shard| asleep[*shard] > 0) {
             let count = asleep[from].min(fair.saturating_sub(awake[least]).max(1));
-            return Some((shard(self.awake + from), shard(least), count));
+            return Some((ShardId::at(self.awake + from), ShardId::at(least), count));
         }
         let most = (0..self.awake).max_by_key(|shard| awake[*shard])?;
         let count = awake[most].saturating_sub(fair).min(fair.saturating_sub(awake[least]));
-        (awake[most] > fair + slack && count > 0).then(|| (shard(most), shard(least), count))
+        (awake[most] > fair + slack && count > 0)
+            .then(|| (ShardId::at(most), ShardId::at(least), count))
     }
-}
-
-fn shard(number: usize) -> ShardId {
-    ShardId(u16::try_from(number).unwrap_or(u16::MAX))
 }
 
 #[cfg(test)]
@@ -109,7 +106,7 @@ mod tests {
     }
 
     fn owned(placement: &Placement, shards: usize) -> Vec<usize> {
-        (0..shards).map(|number| placement.of(shard(number)).count()).collect()
+        (0..shards).map(|number| placement.of(ShardId::at(number)).count()).collect()
     }
 
     #[test]

@@ -51,11 +51,11 @@ impl Connections {
         leave.len()
     }
 
-    /// A fresh connection leaves with the others, if they do.
+    /// A fresh connection leaves with the others, if they do. No owner knows of it yet.
     pub(super) fn freeze_fresh(&mut self, slot: Slot) {
         if let Some(Freeze { number, .. }) = self.freeze {
             let peer = &mut self.peers[slot];
-            peer.departure = Some(Box::new(Departure::ready(number)));
+            peer.departure = Some(Box::new(Departure::new(number, Vec::new())));
             peer.is_paused = true;
         }
     }

@@ -14,7 +14,7 @@ struct PeerVni {
     routes: u32,
     /// A number that no other entry and no earlier update of this one had.
     version: u32,
-    /// Whether it is among [`Peer::unused`].
+    /// Whether it is among [`Memberships::unused`].
     is_listed: bool,
 }
 

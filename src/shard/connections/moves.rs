@@ -25,9 +25,9 @@ pub(in crate::shard) struct Departure {
 }
 
 impl Departure {
-    /// Of a connection of which no owner knows anything yet.
-    pub(super) fn ready(number: u64) -> Self {
-        Self { number, awaited: Vec::new(), refused: Vec::new(), unread: Vec::new() }
+    /// Of a connection that owners know of, each of which is to answer.
+    pub(super) fn new(number: u64, awaited: Vec<ShardId>) -> Self {
+        Self { number, awaited, refused: Vec::new(), unread: Vec::new() }
     }
 
     /// Whether every owner has answered.
@@ -104,8 +104,7 @@ impl Connections {
         let Some(slot) = self.slot_of(id) else { return false };
         let awaited = owners.mesh.shards().collect();
         let peer = &mut self.peers[slot];
-        peer.departure =
-            Some(Box::new(Departure { number, awaited, refused: Vec::new(), unread: Vec::new() }));
+        peer.departure = Some(Box::new(Departure::new(number, awaited)));
         Self::disturb(&mut self.outputs, slot, peer);
         peer.is_paused = true;
         let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();

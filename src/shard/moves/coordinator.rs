@@ -17,6 +17,14 @@ pub(crate) enum Command<P> {
     },
 }
 
+/// What goes to which shard.
+pub(super) type Commands<P> = Vec<(ShardId, Command<P>)>;
+
+/// The same order to each of so many shards.
+pub(super) fn to_all<P>(shards: usize, order: impl Fn() -> Order) -> Commands<P> {
+    ShardId::first(shards).map(|shard| (shard, Command::Order(order()))).collect()
+}
+
 /// A move that has begun.
 #[derive(Debug)]
 enum UnderWay {
@@ -35,9 +43,6 @@ pub(crate) struct Coordinator {
     number: u64,
     under_way: Option<UnderWay>,
 }
-
-/// What goes to which shard.
-type Commands<P> = Vec<(ShardId, Command<P>)>;
 
 impl Coordinator {
     /// Of so many shards, over which the VNIs are spread evenly.
@@ -152,7 +157,6 @@ impl Coordinator {
     }
 
     fn to_all<P>(&self, order: impl Fn() -> Order) -> Commands<P> {
-        let shards = 0..u16::try_from(self.shards).unwrap_or(u16::MAX);
-        shards.map(|shard| (ShardId(shard), Command::Order(order()))).collect()
+        to_all(self.shards, order)
     }
 }

@@ -1,11 +1,9 @@
 //! Everything leaves for another process, or comes back.
 
+use super::coordinator::{Commands, to_all};
 use super::{Answer, Command, Order};
 use crate::ids::ShardId;
 use crate::shard::tables::Tenants;
-
-/// What goes to which shard.
-type Commands<P> = Vec<(ShardId, Command<P>)>;
 
 /// How far a handover is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -197,7 +195,6 @@ impl<P> Handover<P> {
     }
 
     fn to_all(&self, order: impl Fn() -> Order) -> Commands<P> {
-        let shards = 0..u16::try_from(self.shards).unwrap_or(u16::MAX);
-        shards.map(|shard| (ShardId(shard), Command::Order(order()))).collect()
+        to_all(self.shards, order)
     }
 }

@@ -109,11 +109,6 @@ impl Tables {
         self.answers.push_back(Answer::GivenUp { epoch, in_time });
     }
 
-    /// Owns the tables of another process.
-    pub(in crate::shard) fn own(&mut self, tables: Tenants) {
-        self.put(tables);
-    }
-
     /// Owns tables from now on.
     pub(in crate::shard) fn take(&mut self, epoch: u64, tables: Tenants) {
         self.put(tables);
@@ -168,7 +163,8 @@ impl Tables {
         departed.retain(|id| owned.get(id).is_some());
     }
 
-    fn put(&mut self, tables: Tenants) {
+    /// Owns tables that come from elsewhere.
+    pub(in crate::shard) fn put(&mut self, tables: Tenants) {
         for mut entry in tables.0 {
             (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);
             entry.waits = None;

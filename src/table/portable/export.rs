@@ -4,7 +4,7 @@ use crate::portable::form::{self, cursor::Dump, piece::Kind};
 use crate::portable::{ENTRIES, in_pieces, number};
 use crate::table::Table;
 use crate::table::catch_up::Cursor;
-use crate::table::journal::{Journal, View};
+use crate::table::journal::View;
 use crate::table::member::{Member, Subscription};
 use crate::table::slab::NONE;
 use crate::table::vnet::Vnet;
@@ -150,8 +150,6 @@ impl Vnet {
         let (nat_from, nat_to) = hop.nat_ports();
         let primary = route.primary().into_iter();
         let announcers = primary.chain(self.routes.further_of(place));
-        let head = self.journal.head();
-        let back = Journal::stamp(head).wrapping_sub(route.changed);
         form::Route {
             prefix: bytes::Bytes::copy_from_slice(destination.prefix()),
             prefix_length: destination.prefix_len().into(),
@@ -164,7 +162,7 @@ impl Vnet {
             nat_from,
             nat_to,
             announcers: announcers.map(|member| numbers.member(member)).collect(),
-            changed: numbers.position(head.wrapping_sub(u64::from(back))),
+            changed: numbers.position(self.journal.stamped(route.changed)),
             is_first: self.routes.is_first(place),
         }
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::portable::Defect;
 use crate::portable::form::{self, cursor::Dump, piece::Kind};
-use crate::portable::{Defect, length};
 use crate::table::catch_up::Cursor;
 use crate::table::journal::{Journal, View};
 use crate::table::member::Origin;
@@ -144,29 +144,13 @@ impl Importer {
             }
             self.firsts.push(place);
         }
-        for &member in &route.announcers {
-            self.announcer(place, member)?;
+        let announcers = route.announcers.iter().copied();
+        if announcers.clone().any(|member| member >= self.vnet.members.end())
+            || !self.vnet.restore_announcers(place, announcers)
+        {
+            return Err(Defect::Value("Route.announcers"));
         }
         self.routes += 1;
-        Ok(())
-    }
-
-    fn announcer(&mut self, place: u32, member: u32) -> Result<(), Defect> {
-        const WRONG: Defect = Defect::Value("Route.announcers");
-        let rib = &mut self.vnet.routes;
-        if member >= self.vnet.members.end() {
-            return Err(WRONG);
-        }
-        let entry = &mut self.vnet.members[member];
-        let is_primary = !rib.route(place).is_announced();
-        let is_server = entry.origin.is_server;
-        if !rib.add_announcer(place, member, is_server, &mut entry.further) {
-            return Err(WRONG);
-        }
-        entry.routes += 1;
-        if is_primary {
-            self.vnet.enlist(place, member);
-        }
         Ok(())
     }
 
@@ -266,8 +250,7 @@ impl Importer {
             None | Some(Dump::Whole(false)) => return Ok(Cursor::join()),
             Some(Dump::Whole(true)) => NONE,
             Some(Dump::Dumped(routes)) => {
-                let routes = length(*routes, "Cursor.dumped")?;
-                let place = u32::try_from(routes).ok().and_then(|it| it.checked_add(first));
+                let place = u32::try_from(*routes).ok().and_then(|it| it.checked_add(first));
                 let place = place.filter(|place| *place <= end);
                 place.ok_or(Defect::Value("Cursor.dumped"))?
             }
