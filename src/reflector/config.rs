@@ -21,6 +21,9 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Where the control socket is, if there is one. Its folder must be there. Unix only.
     pub control: Option<PathBuf>,
+    /// Whether to take over from a reflector that runs with the same control socket: what
+    /// [`handover::start`](crate::handover::start) goes by. Linux only.
+    pub takeover: bool,
     /// Number of shards; `None` for one per core that the process may use, or per core that
     /// [`Config::pin`] names.
     pub shards: Option<usize>,
@@ -48,6 +51,7 @@ impl Default for Config {
             listen: SocketAddr::from(([0u16; 8], 4711)),
             http: None,
             control: None,
+            takeover: false,
             shards: None,
             min_shards: 1,
             wake_all_for: Duration::from_secs(30),

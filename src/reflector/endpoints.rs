@@ -2,6 +2,8 @@
 //! whoever starts it says what.
 
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -65,6 +67,17 @@ pub(crate) trait Endpoints {
     /// # Errors
     /// [`ControlError`].
     fn open(path: &Path) -> Result<Self::Socket, ControlError>;
+
+    /// The control socket of another process, which goes on with it.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    #[cfg(unix)]
+    fn inherit(path: &Path, socket: OwnedFd) -> Result<Self::Socket, ControlError>;
+
+    /// The descriptor of the control socket.
+    #[cfg(unix)]
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>>;
 
     /// Answers on a thread of its own, over HTTP, over the socket, or over both, until `stop` is dropped.
     fn run(

@@ -9,7 +9,7 @@
 //! `report` says what happened, `follow` all that happens to one session. Operators look and act through
 //! `inspector`, from `crate::admin`.
 //!
-//! Imports: access, ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
+//! Imports: access, ids, io, metrics, outbox, portable, session, settings, shard, sources, table, wire.
 
 mod acceptor;
 mod balance;
@@ -20,6 +20,7 @@ mod driver;
 mod endpoints;
 mod event;
 mod follow;
+pub(crate) mod handover;
 pub mod inspector;
 mod limiter;
 mod lobby;
@@ -44,7 +45,9 @@ pub use config::{Config, StartError};
 pub use endpoints::ControlError;
 pub(crate) use endpoints::Endpoints;
 pub use follow::FOLLOWED;
+pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
 pub use inspector::Inspector;
 pub use refused::Refused;
 pub use settings::{SETTINGS, Shown};
+pub(crate) use start::Prepared;
 pub use start::Reflector;

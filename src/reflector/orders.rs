@@ -33,6 +33,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<Order>)
             }
             Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
             Order::Move(command) => moves::obey(core, backend, *command),
+            Order::Own(tables) => core.shard.borrow_mut().own(*tables),
             Order::Settings { settings, list } => core.renew(*settings, &list),
             Order::Look(look) => {
                 let began = core.now();

@@ -52,6 +52,12 @@ static SERVER: Section<Config> = Section::of_role(&[
     Setting::new("control", maybe!(Config: control, PATH))
         .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
         .details("See [ctl.md](ctl.md)"),
+    Setting::new("takeover", one!(Config: takeover, SWITCH))
+        .meaning(
+            "Take over the sessions of the reflector that runs with the same --control, without ending \
+             one; without such a reflector it starts as usual",
+        )
+        .details("See [Upgrading without an outage](operations.md#upgrading-without-an-outage)"),
     Setting::new("shards", maybe!(Config: shards, SHARDS))
         .meaning(
             "Number of shards, each a thread of its own [default: one per core that may be used, or \

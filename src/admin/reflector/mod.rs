@@ -8,6 +8,7 @@
 
 mod api;
 mod dump;
+mod gated;
 mod health;
 mod live;
 mod metrics;
@@ -28,6 +29,7 @@ use super::control;
 use crate::admin::server::{self, serve::serve};
 use crate::reflector::Inspector;
 pub(super) use api::{ApiError, params};
+pub(super) use gated::Gated;
 pub(super) use stuck::given_up;
 
 /// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
@@ -73,13 +75,14 @@ pub(super) fn run(
         let desk = Desk::new(inspector.clone(), history);
         let open = async {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
+                let listener = Gated::new(listener, inspector.clone());
                 serve(listener, router(desk.clone())).await;
             }
             pending::<()>().await;
         };
         let control = async {
             if let Some(socket) = socket {
-                control::serve(socket, router(desk.clone()), inspector).await;
+                control::serve(socket, router(desk.clone()), inspector.clone()).await;
             }
             pending::<()>().await;
         };

@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use crate::shard::inspect::TapFilter;
-pub(super) use control::Control;
+pub(super) use control::{Basis, Control};
 pub use limits::InForce;
 pub use log::Detail;
 pub use tap::{Tap, TapEvent};
@@ -84,8 +84,8 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    pub(super) fn new(control: Control) -> Self {
-        Self { control: Arc::new(control) }
+    pub(super) fn new(basis: Basis) -> Self {
+        Self { control: Arc::new(Control::new(basis)) }
     }
 
     /// How many shards there are.

@@ -36,14 +36,12 @@
 //! Until it goes, [`Order::Stay`] ends the move: A sends a second `Relocate`, to itself.
 
 mod coordinator;
-#[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
 mod handover;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 pub(crate) use self::coordinator::{Command, Coordinator};
-#[cfg(test)]
 pub(crate) use self::handover::Handover;
 use super::placement::Partitions;
 use super::tables::Tenants;
