@@ -19,6 +19,8 @@ mod offer;
 mod path;
 mod protocol;
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 pub use offer::{Offer, OfferError};
 pub use path::{Listener, socket_path};
