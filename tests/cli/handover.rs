@@ -85,6 +85,18 @@ impl Line {
     }
 }
 
+/// Waits for the end of a process, whose log goes on: its successor writes into the same.
+fn exit(process: &mut Process) -> Option<i32> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = process.child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(Instant::now() < deadline, "still runs:\n{}", process.log());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// A process that is not the test's child.
 struct Orphan(String);
 
@@ -109,7 +121,7 @@ fn ctl_handover_replaces_the_process_and_nobody_notices() {
 
     let said = line.ok(&["handover"]);
     let successor = line.successor();
-    assert_eq!(first.wait(), Some(0), "{}", first.log());
+    assert_eq!(exit(&mut first), Some(0), "{}", first.log());
     assert!(said.contains(" 2 connections, 100 routes"), "{said}");
     assert!(said.contains(&format!("Process {} has taken over", successor.0)), "{said}");
 
@@ -141,10 +153,13 @@ fn a_new_process_with_other_settings_takes_over() {
     let mut subscriber = Client::establish(first.address());
     subscriber.subscribe(7);
     publisher.announce_all(&routes(7, 0..10, 1));
-    line.ok(&["drain", "--rate", "1"]);
-    line.ok(&["undrain"]);
-    let second = line.start(&["--takeover", "--shards", "3", "--max-peers", "1"]);
-    assert_eq!(first.wait(), Some(0));
+    let arguments = line.arguments();
+    let mut command = Command::new(BINARY);
+    command.args(["server", "--listen", "[::]:0", "--takeover", "--shards", "3", "--max-peers", "1"]);
+    command.args(&arguments);
+    let second = Process::spawn(command);
+    second.logged("taken over", '\n');
+    assert_eq!(exit(&mut first), Some(0));
     publisher.announce_all(&routes(7, 10..20, 1));
     subscriber.expect_view(&routes(7, 0..20, 1));
     // A lower limit ends no session, and holds for new ones.
@@ -161,7 +176,7 @@ fn a_drain_goes_on_in_the_new_process() {
     let _clients: Vec<_> = (0..3).map(|_| Client::establish(first.address())).collect();
     line.ok(&["drain", "--rate", "1"]);
     let _second = line.start(&["--takeover"]);
-    assert_eq!(first.wait(), Some(0));
+    assert_eq!(exit(&mut first), Some(0));
     line.ok(&["drain", "--rate", "1000", "--wait"]);
     assert!(line.get("/readyz").starts_with("HTTP/1.1 503"));
 }
@@ -247,7 +262,7 @@ fn the_service_manager_hears_of_the_new_process_before_the_old_one_ends() {
     // The old one waits until its word has been taken in.
     manager.hear("BARRIER=1");
     assert_ne!(own, successor.0);
-    assert_eq!(first.wait(), Some(0), "{}", first.log());
+    assert_eq!(exit(&mut first), Some(0), "{}", first.log());
     // The watchdog is the new process's.
     manager.hear("WATCHDOG=1");
 }
@@ -259,7 +274,7 @@ fn sighup_and_sigterm_go_to_who_serves() {
     let mut client = Client::establish(first.address());
     line.ok(&["handover"]);
     let successor = line.successor();
-    assert_eq!(first.wait(), Some(0));
+    assert_eq!(exit(&mut first), Some(0));
     client.subscribe(7);
     assert!(Command::new("kill").args(["-s", "TERM", &successor.0]).status().unwrap().success());
     let deadline = Instant::now() + PATIENCE;

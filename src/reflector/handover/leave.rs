@@ -67,12 +67,12 @@ where
         let deadline = began + PATIENCE;
         while !handover.is_ready() {
             let Ok(answer) = timeout_at(deadline, self.answers.recv()).await else {
-                warn!(?handover, "a shard stands still, so its sessions cannot be handed over now");
+                warn!("a shard stands still, so its sessions cannot be handed over now");
                 self.put_back(handover).await;
                 return Err(NotFrozen::Late(PATIENCE));
             };
             let Some((shard, answer)) = answer else { return Err(NotFrozen::Stopped) };
-            debug!(%shard, ?answer, after = ?began.elapsed(), "everything leaves");
+            debug!(%shard, answer = answer.name(), after = ?began.elapsed(), "everything leaves");
             (self.send)(handover.answered(shard, answer)).await;
         }
         let ledger = Ledger::of(self.control, shards);
