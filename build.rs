@@ -7,7 +7,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rustc-cfg=metalbond_uring");
     }
     println!("cargo::rerun-if-changed=proto");
-    let descriptors = protox::compile(["metalbond.proto", "portable.proto", "handover.proto"], ["proto"])?;
+    let descriptors =
+        protox::compile(["metalbond.proto", "portable.proto", "handover.proto"], ["proto"])?;
     prost_build::Config::new()
         .bytes([".metalbond.portable", ".metalbond.handover"])
         .btree_map([".metalbond.portable", ".metalbond.handover"])

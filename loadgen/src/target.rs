@@ -9,9 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::common::{Common, Spawn};
 use crate::live;
@@ -147,7 +145,9 @@ impl Target {
         let status = first.wait().map_err(|error| error.to_string())?;
         match count {
             0 => Err(format!("the server did not stop within {STOP_TIME:?}")),
-            _ if self.panicked.load(Ordering::Relaxed) => Err("a thread of the server panicked".into()),
+            _ if self.panicked.load(Ordering::Relaxed) => {
+                Err("a thread of the server panicked".into())
+            }
             _ if !status.success() => Err(format!("the server handed over badly: {status}")),
             _ => Ok(()),
         }

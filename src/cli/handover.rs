@@ -55,7 +55,8 @@ fn start_successor(program: Option<&Path>) -> Result<u32, String> {
     // The service manager's watchdog is the successor's from then on.
     command.env_remove("WATCHDOG_PID");
     let started = command.spawn();
-    let mut child = started.map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    let mut child =
+        started.map_err(|error| format!("cannot start {}: {error}", program.display()))?;
     let process = child.id();
     // Whatever becomes of it, it is no zombie.
     let wait = move || match child.wait() {
@@ -86,7 +87,8 @@ mod imp {
     pub(in crate::cli) struct Offer(Option<handover::Offer>);
 
     pub(in crate::cli) fn start(config: &Config) -> Result<Serving, String> {
-        let started = handover::start(config, config.takeover).map_err(|error| error.to_string())?;
+        let started =
+            handover::start(config, config.takeover).map_err(|error| error.to_string())?;
         let handover::Started { reflector, listener, .. } = started;
         match super::starter() {
             Ok(start) => drop(reflector.inspector().on_handover(start)),

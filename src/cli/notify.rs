@@ -252,7 +252,8 @@ mod socket {
                 }
             }
             drop(theirs);
-            let end = own.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(own));
+            let end =
+                own.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(own));
             if let Ok(end) = end {
                 end.readable().await.ok();
             }

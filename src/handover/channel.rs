@@ -14,8 +14,8 @@ use prost::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use rustix::process::{Signal, pidfd_send_signal};
 
@@ -81,13 +81,7 @@ impl Channel {
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let peer = PeerProcess::of(&socket)?;
-        Ok(Self {
-            socket,
-            peer,
-            bytes: Vec::new(),
-            taken: 0,
-            descriptors: VecDeque::new(),
-        })
+        Ok(Self { socket, peer, bytes: Vec::new(), taken: 0, descriptors: VecDeque::new() })
     }
 
     /// The number of the other process; 0 where it has none here.
@@ -139,8 +133,7 @@ impl Channel {
     }
 
     fn send_once(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
-        let mut space =
-            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
             return Err(Errno::INVAL);
@@ -192,8 +185,7 @@ impl Channel {
         self.bytes.drain(..std::mem::take(&mut self.taken));
         let had = self.bytes.len();
         self.bytes.resize(had + READ, 0);
-        let mut space =
-            [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC;
         let into = &mut [IoSliceMut::new(&mut self.bytes[had..])];
@@ -220,7 +212,10 @@ impl Channel {
 
     /// Whether the other process is dead, or dies until then.
     fn is_dead_by(&self, deadline: Instant) -> bool {
-        self.peer.handle.as_ref().is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
+        self.peer
+            .handle
+            .as_ref()
+            .is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
     }
 
     /// Kills the other process and waits until it is dead. `false` where that cannot be done.

@@ -15,7 +15,7 @@ use super::path::{Listener, connect};
 use super::protocol::Successor;
 use super::protocol::successor::{Action, Event, Stage};
 use crate::admin::OperatorEndpoints;
-use crate::ids::PeerId;
+use crate::ids::{Moment, PeerId};
 use crate::portable::{self, Defect, Pieces};
 use crate::reflector::handover::{
     Arrival, Inherited, Ledger, Legacy, Listening, Outcome, Report, Steps, Use,
@@ -250,7 +250,9 @@ impl<'a> Taking<'a> {
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), Defect> {
-        let Some(restorer) = &mut self.restorer else { return Err(Defect::Misplaced("a snapshot")) };
+        let Some(restorer) = &mut self.restorer else {
+            return Err(Defect::Misplaced("a snapshot"));
+        };
         self.pieces.feed(bytes);
         while let Some(piece) = self.pieces.next()? {
             restorer.take(piece)?;
@@ -333,22 +335,34 @@ impl<'a> Taking<'a> {
     fn serve(&mut self, is_told: bool) -> Option<Result<Started, TakeoverError>> {
         let (prepared, legacy) = (self.prepared.take()?, self.legacy.take()?);
         let (connections, sessions) = legacy.counts();
-        let routes = legacy.routes();
+        let (routes, frozen) = (legacy.routes(), legacy.frozen());
         let arrived = Instant::now();
         let reflector = match prepared.serve(Some(legacy)) {
             Ok(reflector) => reflector,
             Err(error) => return Some(Err(error.into())),
         };
         self.steps.shards = arrived.elapsed();
-        self.steps.silence = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.steps.silence = reflector.inspector().now().since(frozen);
         let Steps { prepare, shards, snapshot, silence } = self.steps;
         let predecessor = self.channel.process();
         info!(
-            predecessor, other = self.other, connections, sessions, routes, bytes = self.bytes, ?prepare,
-            ?snapshot, ?shards, ?silence, "taken over"
+            predecessor,
+            other = self.other,
+            connections,
+            sessions,
+            routes,
+            bytes = self.bytes,
+            ?prepare,
+            ?snapshot,
+            ?shards,
+            ?silence,
+            "taken over"
         );
         if !is_told {
-            warn!(predecessor, "the predecessor has died behind its last word; its sessions live on here");
+            warn!(
+                predecessor,
+                "the predecessor has died behind its last word; its sessions live on here"
+            );
         }
         reflector.inspector().handover_ended(Report {
             outcome: if is_told { Outcome::TakenOver } else { Outcome::TakenOverAlone },
@@ -395,5 +409,6 @@ fn ledger(state: form::State) -> Ledger {
         refused: state.refused,
         since: state.sessions_since,
         generation: state.generation,
+        frozen: Moment(state.frozen),
     }
 }

@@ -36,7 +36,10 @@ impl PeerProcess {
     }
 }
 
-#[expect(unsafe_code, reason = "the safe wrapper takes the number 0 of a foreign namespace for one")]
+#[expect(
+    unsafe_code,
+    reason = "the safe wrapper takes the number 0 of a foreign namespace for one"
+)]
 fn credentials(socket: &impl AsFd) -> io::Result<libc::ucred> {
     let mut value = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
     let mut length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or(0);

@@ -38,7 +38,8 @@ impl Line {
 
     fn start(&self, more: &[&str]) -> Process {
         let arguments = self.arguments();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let arguments: Vec<&str> =
+            arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
         let process = Process::start(&arguments);
         process.logged("reflector started", '\n');
         process
@@ -67,7 +68,8 @@ impl Line {
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect((Ipv6Addr::LOCALHOST, self.http)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let lines = BufReader::new(stream).lines().map_while(Result::ok);
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -155,7 +157,16 @@ fn a_new_process_with_other_settings_takes_over() {
     publisher.announce_all(&routes(7, 0..10, 1));
     let arguments = line.arguments();
     let mut command = Command::new(BINARY);
-    command.args(["server", "--listen", "[::]:0", "--takeover", "--shards", "3", "--max-peers", "1"]);
+    command.args([
+        "server",
+        "--listen",
+        "[::]:0",
+        "--takeover",
+        "--shards",
+        "3",
+        "--max-peers",
+        "1",
+    ]);
     command.args(&arguments);
     let second = Process::spawn(command);
     second.logged("taken over", '\n');
@@ -164,8 +175,12 @@ fn a_new_process_with_other_settings_takes_over() {
     subscriber.expect_view(&routes(7, 0..20, 1));
     // A lower limit ends no session, and holds for new ones.
     let limits = line.json(&["show", "limits"]);
-    assert_eq!((&limits["max_peers"]["limit"], &limits["max_peers"]["used"]), (&1.into(), &2.into()));
-    assert_eq!(line.json(&["show", "shards"])["rows"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&limits["max_peers"]["limit"], &limits["max_peers"]["used"]),
+        (&1.into(), &2.into())
+    );
+    let has_three = |line: &str| line.starts_with("metalbond_shards{") && line.ends_with(" 3");
+    assert!(line.get("/metrics").lines().any(has_three));
     drop(second);
 }
 

@@ -90,7 +90,8 @@ impl Session {
             (None, Some(stopwatch)) => {
                 let mut lap = stopwatch.lap();
                 if let Some(now) = lap.measured_at() {
-                    let silence = read_at.replace(now).map_or(0, |before| now.saturating_sub(before));
+                    let silence =
+                        read_at.replace(now).map_or(0, |before| now.saturating_sub(before));
                     *longest_silence = silence.max(*longest_silence);
                 }
                 take(frames, tables, |payload| {

@@ -23,8 +23,8 @@ use socket2::{Domain, SockAddr, Type};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::admin::server::serve::{Listener, serve};
 use crate::admin::reflector::Gated;
+use crate::admin::server::serve::{Listener, serve};
 use crate::reflector::handover::Phase;
 use crate::reflector::{ControlError, Inspector};
 
@@ -83,7 +83,14 @@ impl Socket {
         match listen() {
             Ok(identity) => {
                 let listener = Some(OwnedFd::from(socket).into());
-                Ok(Self { listener, path: path.to_owned(), name, identity, is_left: false, inspector: None })
+                Ok(Self {
+                    listener,
+                    path: path.to_owned(),
+                    name,
+                    identity,
+                    is_left: false,
+                    inspector: None,
+                })
             }
             Err(error) => {
                 drop(fs::remove_file(&name));

@@ -48,16 +48,18 @@ impl Ctl {
                 }
             }
             if Instant::now() > end {
-                return Err("no process has taken over in time; metalbond ctl show handover says what \
+                return Err(
+                    "no process has taken over in time; metalbond ctl show handover says what \
                             became of it, and the reflector's log why"
-                    .to_owned()
-                    .into());
+                        .to_owned()
+                        .into(),
+                );
             }
         }
     }
 
     /// What has become of it, from whichever process answers now.
-    async fn look(&mut self) -> Option<Value> {
+    async fn look(&self) -> Option<Value> {
         let path = self.client.path().to_owned();
         let patience = Patience::new(Some(Duration::from_secs(2)));
         let mut client = Client::connect(&path, patience).await.ok()?;
@@ -80,7 +82,10 @@ impl Ctl {
         self.screen.line(&line)?;
         let called_off_before = now["called_off"].as_u64().unwrap_or_default();
         if called_off_before > 0 {
-            let line = format!("{} called off since this process began.", counted(called_off_before, "handover"));
+            let line = format!(
+                "{} called off since this process began.",
+                counted(called_off_before, "handover")
+            );
             self.screen.line(&line)?;
         }
         if now["is_under_way"] == true {
@@ -121,5 +126,8 @@ fn sentence(latest: &Value) -> String {
 
 fn called_off(latest: &Value) -> String {
     let reason = said(&latest["reason"]);
-    format!("The handover to process {} was called off: {reason}. Sessions go on.", said(&latest["to"]))
+    format!(
+        "The handover to process {} was called off: {reason}. Sessions go on.",
+        said(&latest["to"])
+    )
 }

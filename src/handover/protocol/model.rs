@@ -346,8 +346,14 @@ impl World {
         if !self.old.is_dead && !self.old_serves() {
             return lost("the predecessor lives, and neither serves nor has handed over");
         }
-        if self.was_holding_when_old_died && !self.new.is_dead && !self.took_back && !self.new_serves() {
-            return lost("the successor held everything when the predecessor died, and does not serve");
+        if self.was_holding_when_old_died
+            && !self.new.is_dead
+            && !self.took_back
+            && !self.new_serves()
+        {
+            return lost(
+                "the successor held everything when the predecessor died, and does not serve",
+            );
         }
         let has_handed_over = self.predecessor.stage() == predecessor::Stage::HandedOver;
         if has_handed_over && !self.served {

@@ -102,7 +102,9 @@ impl Predecessor {
 
     /// What to do about an event, if anything.
     pub(in crate::handover) fn on(&mut self, event: Event) -> Option<Action> {
-        use Stage::{Asked, CalledOff, Checking, Committed, Ending, Freezing, HandedOver, Preparing, Sending};
+        use Stage::{
+            Asked, CalledOff, Checking, Committed, Ending, Freezing, HandedOver, Preparing, Sending,
+        };
         let (stage, action) = match (self.stage, event) {
             (CalledOff | HandedOver, _) => return None,
             (Asked, Event::Requested) => (Preparing, Action::Welcome),

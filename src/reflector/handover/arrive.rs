@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
 use super::Ledger;
-use crate::ids::{PeerId, ShardId};
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::reflector::connection::Admission;
 use crate::reflector::driver::{Gauge, Order};
 use crate::reflector::follow::Follower;
@@ -36,11 +36,7 @@ pub(crate) struct Legacy {
 
 impl Legacy {
     /// `None` when a connection lacks its socket, or a socket its connection.
-    pub(crate) fn new(
-        restored: Restored,
-        arrivals: Vec<Arrival>,
-        ledger: Ledger,
-    ) -> Option<Self> {
+    pub(crate) fn new(restored: Restored, arrivals: Vec<Arrival>, ledger: Ledger) -> Option<Self> {
         let arrivals: HashMap<_, _> = arrivals.into_iter().map(|it| (it.peer, it)).collect();
         let is_complete = restored.connections.len() == arrivals.len()
             && restored.connections.iter().all(|(_, it)| arrivals.contains_key(&it.peer()));
@@ -56,6 +52,11 @@ impl Legacy {
         let connections = &self.restored.connections;
         let established = connections.iter().filter(|(_, it)| it.is_established()).count();
         (connections.len(), established)
+    }
+
+    /// Since when no session has been served.
+    pub(crate) fn frozen(&self) -> Moment {
+        self.ledger.frozen
     }
 
     /// How many routes there are.

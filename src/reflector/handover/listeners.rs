@@ -94,7 +94,9 @@ impl<S> Listeners<S> {
             copies.push(copy(Use::Http, address.to_string(), socket.as_fd())?);
         }
         if let (Some(path), Some(socket)) = (&config.control, &self.socket) {
-            copies.extend(E::descriptor(socket).map(|it| copy(Use::Control, name(path), it)).transpose()?);
+            copies.extend(
+                E::descriptor(socket).map(|it| copy(Use::Control, name(path), it)).transpose()?,
+            );
         }
         Ok(copies)
     }
