@@ -7,8 +7,8 @@ use crate::portable::Pieces;
 use crate::portable::form::piece::Kind;
 use crate::shard::{Restorer, Settings, snapshot};
 
-/// Version 1.0, as 0.1.0 wrote it: from a run of the simulation with slow and paced peers, half-written
-/// messages, several announcers and withdrawn routes.
+/// Version 1.0, as 0.1.0 wrote it: a reflector with three VNIs, four hypervisors whose virtual machines come and
+/// go, an observer, a slow reader and two that read nothing.
 const GOLDEN: &[u8] = include_bytes!("golden-1.0.bin");
 
 fn pieces(bytes: &[u8]) -> Vec<Kind> {
