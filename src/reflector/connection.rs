@@ -25,7 +25,7 @@ use super::follow::Follower;
 use super::lobby::Seat;
 use crate::access::Place;
 use crate::io::{OutBuf, Sending, Stream};
-use crate::session::{CloseReason, LOW_WATER, Sight};
+use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
 
 /// See the module's documentation.
@@ -295,8 +295,8 @@ impl Connection {
     }
 
     /// What the kernel says about the connection.
-    pub(super) fn sight(&self) -> Option<Sight> {
-        self.stream.facts().map(Sight::from)
+    pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
+        self.stream.tcp_info()
     }
 
     /// How long ago the peer's kernel was heard.
@@ -388,7 +388,7 @@ impl Connection {
 
     fn next_write(&self, core: &Core) -> Write {
         let now = core.now();
-        let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.sight());
+        let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.tcp_info());
         if let Write::Bytes { bytes, .. } = &write {
             self.is_sent(bytes);
         }

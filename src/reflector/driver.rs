@@ -412,8 +412,8 @@ impl Core {
 fn check_stalled(core: &Core, now: Moment) {
     let stalled = core.shard.borrow().stalled(now);
     for slot in stalled {
-        if let Some(sight) = core.connection(slot).and_then(|connection| connection.sight()) {
-            core.shard.borrow_mut().acknowledged(now, slot, sight.acked);
+        if let Some(tcp_info) = core.connection(slot).and_then(|connection| connection.tcp_info()) {
+            core.shard.borrow_mut().acknowledged(now, slot, tcp_info.acked);
         }
     }
 }
@@ -423,8 +423,10 @@ fn check_paths(core: &Core, now: Moment) {
     let unproven = core.shard.borrow().unproven_paths();
     for slot in unproven {
         let Some(connection) = core.connection(slot) else { continue };
-        let (Some(sight), Some(heard)) = (connection.sight(), connection.heard()) else { continue };
-        let found = core.shard.borrow_mut().looked_at_path(now, slot, &sight, heard);
+        let (Some(tcp_info), Some(heard)) = (connection.tcp_info(), connection.heard()) else {
+            continue;
+        };
+        let found = core.shard.borrow_mut().looked_at_path(now, slot, &tcp_info, heard);
         if let Some((peer, node)) = found {
             core.reporter.swallowed(peer, connection.remote, &node);
         }
@@ -436,7 +438,8 @@ async fn exit(core: &Core, deadline: Instant) {
     let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
     // What the peer's kernel has acknowledged survives a reset; the rest would not.
     let in_flight = |connection: &Rc<Connection>| {
-        !connection.is_closed() && connection.sight().is_some_and(|sight| sight.unacked > 0)
+        !connection.is_closed()
+            && connection.tcp_info().is_some_and(|tcp_info| tcp_info.unacked > 0)
     };
     while Instant::now() < deadline && connections.iter().any(in_flight) {
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -17,7 +17,7 @@ use super::owners::Owners;
 use super::tables::{Tables, Tenants};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, TcpInfo};
 
 /// When a shard wants its next turn if nothing else happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -226,7 +226,7 @@ impl Shard {
         &mut self,
         now: Moment,
         slot: Slot,
-        look: &mut dyn FnMut() -> Option<Sight>,
+        look: &mut dyn FnMut() -> Option<TcpInfo>,
     ) -> Write {
         self.connections.next_write(now, slot, look)
     }
@@ -385,10 +385,10 @@ impl Shard {
         &mut self,
         now: Moment,
         slot: Slot,
-        sight: &Sight,
+        tcp_info: &TcpInfo,
         heard: Duration,
     ) -> Option<(PeerId, Box<str>)> {
-        self.connections.looked_at_path(now, slot, sight, heard)
+        self.connections.looked_at_path(now, slot, tcp_info, heard)
     }
 
     /// A copy of what there is and what was counted. `turns` and `busy` are the driver's to fill in.

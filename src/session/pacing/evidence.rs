@@ -19,7 +19,7 @@
 use std::collections::VecDeque;
 
 use super::cut::COAX;
-use crate::session::Sight;
+use crate::session::TcpInfo;
 
 /// A window that so many bytes have not made larger has no more room to grow into.
 const SETTLED: u64 = 3 * 1024;
@@ -142,17 +142,17 @@ impl Evidence {
     }
 
     /// Takes in a look at a window in steps of `unit` bytes.
-    pub(super) fn update(&mut self, sight: Sight, window: u64, unit: u64) -> Seen {
+    pub(super) fn update(&mut self, tcp_info: TcpInfo, window: u64, unit: u64) -> Seen {
         self.unit = unit;
         let is_first = self.offset.is_none();
-        let before = (sight.acked + sight.unacked).saturating_sub(self.sent);
+        let before = (tcp_info.acked + tcp_info.unacked).saturating_sub(self.sent);
         let mut is_proof = false;
         let offset = *self.offset.get_or_insert(before);
-        let acked = sight.acked.saturating_sub(offset).min(self.sent).max(self.last.acked);
+        let acked = tcp_info.acked.saturating_sub(offset).min(self.sent).max(self.last.acked);
         let unacked = self.sent - acked;
         let (expected, short) = self.acknowledged(acked);
         let look = Look {
-            edge: sight.acked + window.min(self.full),
+            edge: tcp_info.acked + window.min(self.full),
             acked,
             short: self.last.short + short,
         };

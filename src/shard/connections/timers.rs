@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Connections, Slot};
 use crate::ids::{Moment, PeerId};
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, TcpInfo};
 use crate::shard::owners::Owners;
 
 /// How often every peer is looked at. Sessions end at most this much late.
@@ -80,11 +80,11 @@ impl Connections {
         &mut self,
         now: Moment,
         slot: Slot,
-        sight: &Sight,
+        tcp_info: &TcpInfo,
         heard: Duration,
     ) -> Option<(PeerId, Box<str>)> {
         let peer = self.peers.get_mut(slot)?;
-        let is_new = peer.sending.path.look(now, sight, Some(heard));
+        let is_new = peer.sending.path.look(now, tcp_info, Some(heard));
         is_new.then(|| (peer.id, peer.session.peer().node.clone()))
     }
 

@@ -4,7 +4,7 @@ use super::timers::TICK;
 use super::{Connections, Slot};
 use crate::ids::Moment;
 use crate::outbox::{Gather, OutBuf};
-use crate::session::{Allowance, Sight};
+use crate::session::{Allowance, TcpInfo};
 use crate::shard::output::{Output, Write};
 use crate::shard::owners::Owners;
 
@@ -37,7 +37,7 @@ impl Connections {
         &mut self,
         now: Moment,
         slot: Slot,
-        look: &mut dyn FnMut() -> Option<Sight>,
+        look: &mut dyn FnMut() -> Option<TcpInfo>,
     ) -> Write {
         let Self { peers, buffers, settings, counting, outputs, .. } = self;
         let Some(peer) = peers.get_mut(slot) else { return Write::Nothing };
