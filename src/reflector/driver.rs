@@ -21,11 +21,11 @@ use super::follow::Followed;
 use super::lobby::Seat;
 use super::looks::Look;
 use super::mesh::{Inlet, Port};
+use super::monitors::MonitorSenders;
 use super::moves::Mover;
 use super::orders::{Done, obey};
 use super::report::Reporter;
 use super::service::Service;
-use super::taps::Outlets;
 use crate::access::{AccessList, Place};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -112,7 +112,7 @@ pub(super) struct Core {
     service: Arc<Service>,
     pub(super) reporter: Reporter,
     /// Who watches.
-    pub(super) outlets: RefCell<Outlets>,
+    pub(super) monitors: RefCell<MonitorSenders>,
     /// Sessions that somebody follows.
     pub(super) followed: Followed,
     /// Time that turns took, and looks.
@@ -208,7 +208,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         answers,
         service,
         reporter: Reporter::new(id),
-        outlets: RefCell::new(Outlets::new(id)),
+        monitors: RefCell::new(MonitorSenders::new(id)),
         followed: Followed::default(),
         turns: RefCell::default(),
     });
@@ -226,7 +226,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if now >= stall_check {
             check_stalled(&core, now);
             check_paths(&core, now);
-            core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
+            core.monitors.borrow_mut().tick(&mut core.shard.borrow_mut());
             core.reporter.tick();
             stall_check = now + Duration::from_secs(1);
         }
@@ -287,7 +287,7 @@ fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
         }
     }
     let mut shard = core.shard.borrow_mut();
-    core.outlets.borrow_mut().sealed(&mut shard);
+    core.monitors.borrow_mut().sealed(&mut shard);
     port.flush(&mut shard);
     let mut next = turn.next;
     if shard.has_outgoing() {
@@ -326,7 +326,7 @@ fn act(core: &Core, now: Moment, output: Output) {
         Output::Established(slot, peer, about) => {
             core.service.began(now);
             if let Some(remote) = core.remote(slot) {
-                core.outlets.borrow_mut().established(peer, remote, &about.node);
+                core.monitors.borrow_mut().established(peer, remote, &about.node);
                 core.reporter.established(peer, remote, &about.node, &about.agent);
             }
         }
@@ -352,7 +352,7 @@ fn act(core: &Core, now: Moment, output: Output) {
             }
             if let Some(connection) = core.connection(closed.slot) {
                 if closed.had_begun {
-                    core.outlets.borrow_mut().closed(&closed, connection.remote);
+                    core.monitors.borrow_mut().closed(&closed, connection.remote);
                 }
                 core.reporter.closed(&closed, connection.remote);
                 core.follows_no_more(&connection, &closed.reason);

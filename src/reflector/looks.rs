@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::driver::Core;
-use super::taps::Outlet;
+use super::monitors::MonitorSender;
 use crate::io::thread_time;
 use crate::shard::Shard;
 use crate::shard::inspect::Metrics;
@@ -40,8 +40,8 @@ impl Core {
     }
 
     /// Somebody watches from now on.
-    pub(super) fn tap(&self, outlet: Outlet) {
+    pub(super) fn add_monitor(&self, monitor: MonitorSender) {
         let shard: &mut Shard = &mut self.shard.borrow_mut();
-        self.outlets.borrow_mut().add(shard, outlet);
+        self.monitors.borrow_mut().add(shard, monitor);
     }
 }

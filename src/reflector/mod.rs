@@ -25,6 +25,7 @@ mod limiter;
 mod lobby;
 mod looks;
 pub(crate) mod mesh;
+mod monitors;
 mod moves;
 mod orders;
 mod refused;
@@ -32,7 +33,6 @@ mod report;
 mod service;
 mod settings;
 mod start;
-mod taps;
 
 pub use crate::access::{Access, AccessList, Prefix, PrefixError};
 pub use crate::outbox::Bounds as OutboxBounds;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Settings;
 use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
-use super::inspect::{Inspection, Metrics, TapFilter, Tapped};
+use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};
 use super::moves::{Answer, Order};
@@ -402,17 +402,17 @@ impl Shard {
     }
 
     /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
-    pub(crate) fn tap(&mut self, filter: TapFilter) {
-        self.tables.tap(filter);
+    pub(crate) fn add_monitor(&mut self, filter: MonitorFilter) {
+        self.tables.add_monitor(filter);
     }
 
     /// Somebody watches no more.
-    pub(crate) fn untap(&mut self, filter: TapFilter) {
-        self.tables.untap(filter);
+    pub(crate) fn remove_monitor(&mut self, filter: MonitorFilter) {
+        self.tables.remove_monitor(filter);
     }
 
     /// What watched VNIs have sealed since the last call.
-    pub(crate) fn take_tapped(&mut self) -> Vec<Tapped> {
-        self.tables.take_tapped()
+    pub(crate) fn take_monitored(&mut self) -> Vec<MonitoredBatch> {
+        self.tables.take_monitored()
     }
 }

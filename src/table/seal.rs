@@ -18,7 +18,7 @@ impl Vnet {
         }
         for audience in [Audience::Clients, Audience::Servers] {
             let subscribers = self.members.in_sync(audience);
-            if subscribers == 0 && !(self.is_tapped && audience == Audience::Clients) {
+            if subscribers == 0 && !(self.is_monitored && audience == Audience::Clients) {
                 continue;
             }
             let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;

@@ -64,7 +64,7 @@ pub(crate) struct Vnet {
     /// Changes that went with an earlier one of the open batch; taken by the caller.
     pub(crate) coalesced: u64,
     /// Whether clients' batches are encoded even if there is no subscriber.
-    pub(crate) is_tapped: bool,
+    pub(crate) is_monitored: bool,
 }
 
 impl Vnet {
@@ -85,7 +85,7 @@ impl Vnet {
             open_since: Moment::default(),
             ages: Ages::default(),
             coalesced: 0,
-            is_tapped: false,
+            is_monitored: false,
         }
     }
 

@@ -11,7 +11,7 @@ use metalbond::reflector::inspect::{
     ByAction, Cursor, Lookup, PeerInfo, PeerState, Reason, RouteFilter, RouteInfo,
     SubscriptionState, Verdict,
 };
-use metalbond::reflector::inspector::{InspectError, Tap, TapEvent, TapFilter};
+use metalbond::reflector::inspector::{InspectError, Monitor, MonitorEvent, MonitorFilter};
 use metalbond::wire::{Destination, NextHop, Vni};
 
 use crate::harness::client::{modern_hello, plain_hello};
@@ -32,8 +32,8 @@ on_each_io!(
     counters_are_exact_after_a_script,
     an_operator_resets_a_session,
     draining_ends_sessions_at_its_rate_and_takes_no_new_ones,
-    a_tap_sees_routes_and_sessions,
-    a_tap_that_is_not_read_counts_what_it_missed,
+    a_monitor_sees_routes_and_sessions,
+    a_monitor_that_is_not_read_counts_what_it_missed,
     a_stopped_reflector_answers_nothing_more,
 );
 
@@ -334,39 +334,45 @@ fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
     Client::connect(address).shake_hands(plain_hello()).keepalive();
 }
 
-/// The next event of a tap.
-fn next(tap: &mut Tap) -> TapEvent {
+/// The next event of a monitor.
+fn next(monitor: &mut Monitor) -> MonitorEvent {
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    let event = ask(async { tokio::time::timeout_at(deadline, tap.next()).await });
+    let event = ask(async { tokio::time::timeout_at(deadline, monitor.next()).await });
     event.expect("an event in time").expect("a running reflector")
 }
 
-fn a_tap_sees_routes_and_sessions(config: Config) {
+fn a_monitor_sees_routes_and_sessions(config: Config) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::Vni(Vni(1)))).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::Vni(Vni(1)))).unwrap();
     let mut client = Client::establish(address);
-    let TapEvent::Established { peer, remote, node, .. } = next(&mut tap) else {
+    let MonitorEvent::Established { peer, remote, node, .. } = next(&mut monitor) else {
         panic!("a session is established first")
     };
     assert_eq!((remote, &*node), (client.local_addr(), "test-node"));
     client.announce(&route(2, 1, 1));
     client.announce(&route(1, 1, 1));
-    let TapEvent::Added { route: added, announcer } = next(&mut tap) else { panic!("an ADD") };
+    let MonitorEvent::Added { route: added, announcer } = next(&mut monitor) else {
+        panic!("an ADD")
+    };
     assert_eq!((added.destination, announcer), (route(1, 1, 1).destination, Some(peer)));
     client.withdraw(&route(1, 1, 1));
-    let TapEvent::Withdrawn { route: gone, announcer } = next(&mut tap) else { panic!("a REMOVE") };
+    let MonitorEvent::Withdrawn { route: gone, announcer } = next(&mut monitor) else {
+        panic!("a REMOVE")
+    };
     assert_eq!((gone.destination, announcer), (route(1, 1, 1).destination, Some(peer)));
     assert_eq!(ask(inspector.close_peer(peer)), Ok(true));
-    let TapEvent::Closed { peer: closed, reason, .. } = next(&mut tap) else { panic!("an end") };
+    let MonitorEvent::Closed { peer: closed, reason, .. } = next(&mut monitor) else {
+        panic!("an end")
+    };
     assert_eq!((closed, reason), (peer, CloseReason::Reset));
-    assert_eq!(tap.try_next(), None);
+    assert_eq!(monitor.try_next(), None);
 }
 
-fn a_tap_that_is_not_read_counts_what_it_missed(config: Config) {
+fn a_monitor_that_is_not_read_counts_what_it_missed(config: Config) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::All)).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
     subscriber.expect_end_of_table(1);
@@ -380,17 +386,17 @@ fn a_tap_that_is_not_read_counts_what_it_missed(config: Config) {
     }
     let (mut routes, mut missed) = (0, 0);
     eventually("every change, or that it was missed", || {
-        while let Some(event) = tap.try_next() {
+        while let Some(event) = monitor.try_next() {
             match event {
-                TapEvent::Added { .. } | TapEvent::Withdrawn { .. } => routes += 1,
-                TapEvent::Missed(events) => missed += events,
+                MonitorEvent::Added { .. } | MonitorEvent::Withdrawn { .. } => routes += 1,
+                MonitorEvent::Missed(events) => missed += events,
                 _ => {}
             }
         }
         routes + missed == 2 * rounds
     });
     assert!(missed > 0);
-    drop(tap);
+    drop(monitor);
     publisher.announce(&toggled);
     subscriber.expect_view([&toggled]);
 }
@@ -398,11 +404,11 @@ fn a_tap_that_is_not_read_counts_what_it_missed(config: Config) {
 fn a_stopped_reflector_answers_nothing_more(config: Config) {
     let (reflector, _) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::All)).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();
     Reflector::stop(reflector);
     assert_eq!(ask(inspector.counters()), Err(InspectError::Stopped));
     assert_eq!(ask(inspector.peers(Cursor::default(), 1)), Err(InspectError::Stopped));
-    assert!(ask(inspector.tap(TapFilter::All)).is_err());
+    assert!(ask(inspector.monitor(MonitorFilter::All)).is_err());
     assert!(!inspector.is_ready());
-    assert_eq!(ask(tap.next()), None);
+    assert_eq!(ask(monitor.next()), None);
 }

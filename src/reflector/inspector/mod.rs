@@ -8,7 +8,7 @@ mod counters;
 pub(super) mod drain;
 mod limits;
 mod log;
-mod tap;
+mod monitor;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,16 +19,16 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-pub use crate::shard::inspect::TapFilter;
+pub use crate::shard::inspect::MonitorFilter;
 pub(super) use control::Control;
 pub use limits::InForce;
 pub use log::Detail;
-pub use tap::{Tap, TapEvent};
+pub use monitor::{Monitor, MonitorEvent};
 
 use self::walk::walk;
 use super::driver::Core;
+use super::monitors::MonitorSender;
 use super::refused::Refused;
-use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
@@ -45,8 +45,8 @@ pub const PAGE_MAX: usize = 10_000;
 const NAMED_MAX: usize = 1000;
 /// Slices that one page of filtered routes is put together from: four million places.
 const SLICES_MAX: usize = 1024;
-/// Parcels that wait for one tap at most: an event, or up to 2048 updates of one batch.
-const TAP_PARCELS: usize = 256;
+/// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
+const MONITOR_PARCELS: usize = 256;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -410,17 +410,17 @@ impl Inspector {
         self.control.stuck()
     }
 
-    /// Begins to watch what happens. It ends when the [`Tap`] is dropped.
+    /// Begins to watch what happens. It ends when the [`Monitor`] is dropped.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn tap(&self, filter: TapFilter) -> Result<Tap, InspectError> {
-        let (channel, parcels) = mpsc::channel(TAP_PARCELS);
+    pub async fn monitor(&self, filter: MonitorFilter) -> Result<Monitor, InspectError> {
+        let (channel, parcels) = mpsc::channel(MONITOR_PARCELS);
         for shard in 0..self.control.shards() {
-            let outlet = Outlet::new(filter, channel.clone());
-            self.control.ask(shard, move |core| core.tap(outlet)).await?;
+            let sender = MonitorSender::new(filter, channel.clone());
+            self.control.ask(shard, move |core| core.add_monitor(sender)).await?;
         }
-        Ok(Tap::new(parcels))
+        Ok(Monitor::new(parcels))
     }
 
     fn owner(&self, vni: Vni) -> u16 {

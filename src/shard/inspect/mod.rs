@@ -11,9 +11,9 @@
 mod explain;
 mod judge;
 mod metrics;
+mod monitors;
 mod questions;
 mod rows;
-mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +26,7 @@ pub use explain::{Explanation, Reason, Verdict};
 pub(crate) use judge::{Asked, judge};
 pub(crate) use metrics::SESSIONS;
 pub use metrics::{Holdings, Metrics, Stats};
+pub use monitors::MonitorFilter;
+pub(crate) use monitors::{MonitoredBatch, Monitors};
 pub(crate) use questions::{Inspection, ROWS_MAX};
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
-pub use tap::TapFilter;
-pub(crate) use tap::{Tapped, Taps};

@@ -2,7 +2,7 @@
 
 use super::{Owned, Tables};
 use crate::ids::Moment;
-use crate::shard::inspect::{Holdings, Metrics, TapFilter, Tapped};
+use crate::shard::inspect::{Holdings, Metrics, MonitorFilter, MonitoredBatch};
 use crate::table::Size;
 
 /// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
@@ -69,22 +69,22 @@ impl Tables {
     }
 
     /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
-    pub(in crate::shard) fn tap(&mut self, filter: TapFilter) {
-        self.taps.add(filter);
+    pub(in crate::shard) fn add_monitor(&mut self, filter: MonitorFilter) {
+        self.monitors.add(filter);
         // Others are marked when they change next.
         for &id in &self.sealing.dirty {
             let vnet = self.owned[id].table.open();
-            vnet.is_tapped = self.taps.covers(vnet.vni);
+            vnet.is_monitored = self.monitors.covers(vnet.vni);
         }
     }
 
     /// Somebody watches no more.
-    pub(in crate::shard) fn untap(&mut self, filter: TapFilter) {
-        self.taps.remove(filter);
+    pub(in crate::shard) fn remove_monitor(&mut self, filter: MonitorFilter) {
+        self.monitors.remove(filter);
     }
 
     /// What watched VNIs have sealed since the last call.
-    pub(in crate::shard) fn take_tapped(&mut self) -> Vec<Tapped> {
-        self.taps.take()
+    pub(in crate::shard) fn take_monitored(&mut self) -> Vec<MonitoredBatch> {
+        self.monitors.take()
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use self::moves::Tenants;
 use self::seal::Sealing;
 use super::Settings;
 use super::fair::FairQueue;
-use super::inspect::Taps;
+use super::inspect::Monitors;
 use super::moves::Answer;
 use super::slab::{Slab, handle};
 use crate::ids::{Moment, ShardId};
@@ -91,7 +91,7 @@ pub(crate) struct Tables {
     leaving: Leaving,
     /// What was done of moves, to be told to the coordinator.
     answers: VecDeque<Answer<Infallible>>,
-    taps: Taps,
+    monitors: Monitors,
     counting: Counting,
 }
 
@@ -116,7 +116,7 @@ impl Tables {
             departed: Departed::new(now),
             leaving: Leaving::default(),
             answers: VecDeque::new(),
-            taps: Taps::default(),
+            monitors: Monitors::default(),
             counting: Counting::default(),
         }
     }
@@ -192,8 +192,8 @@ impl Tables {
         let entry = &mut self.owned[id];
         if !entry.is_dirty {
             entry.is_dirty = true;
-            let is_tapped = self.taps.covers(entry.table.vni());
-            entry.table.open().is_tapped = is_tapped;
+            let is_monitored = self.monitors.covers(entry.table.vni());
+            entry.table.open().is_monitored = is_monitored;
             self.sealing.dirty.push(id);
         }
     }

@@ -169,9 +169,9 @@ impl Tables {
             (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);
             entry.waits = None;
             let vni = entry.table.vni();
-            let is_tapped = self.taps.covers(vni);
+            let is_monitored = self.monitors.covers(vni);
             let has_work = entry.table.opened().is_some_and(|vnet| {
-                vnet.is_tapped = is_tapped;
+                vnet.is_monitored = is_monitored;
                 vnet.has_work()
             });
             self.counting.moved(&Size::default(), &entry.counted);

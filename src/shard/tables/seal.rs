@@ -106,7 +106,7 @@ impl Tables {
         for (audience, batch) in vnet.take_sealed() {
             self.counting.batch();
             if audience == Audience::Clients {
-                self.taps.sealed(&batch);
+                self.monitors.sealed(&batch);
             }
             for shard in mesh.shards() {
                 let subscribers = vnet.in_sync_on(shard, audience);

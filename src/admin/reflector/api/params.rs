@@ -10,7 +10,7 @@ use super::sorted::{
 use crate::admin::server::asked::{Wrong, destination, parse};
 pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
 use crate::ids::PeerId;
-use crate::reflector::inspector::{PAGE_MAX, TapFilter};
+use crate::reflector::inspector::{MonitorFilter, PAGE_MAX};
 use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
@@ -173,9 +173,9 @@ pub(super) enum Peers {
 }
 
 impl EventsAsked {
-    pub(super) fn read(&self) -> Result<TapFilter, ApiError> {
+    pub(super) fn read(&self) -> Result<MonitorFilter, ApiError> {
         let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
-        Ok(vni.map_or(TapFilter::All, TapFilter::Vni))
+        Ok(vni.map_or(MonitorFilter::All, MonitorFilter::Vni))
     }
 }
 

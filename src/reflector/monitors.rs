@@ -1,45 +1,45 @@
 //! From a shard to those who watch it.
 //!
-//! State: the sending ends of taps, each with the number of events that did not fit. The shard
-//! never waits: what a tap's channel has no room for is counted, and the count is sent when there
-//! is room again. A tap whose receiver is gone is noticed with the next event, or by the tick.
+//! State: the sending ends of monitors, each with the number of events that did not fit. The shard
+//! never waits: what a monitor's channel has no room for is counted, and the count is sent when there
+//! is room again. A monitor whose receiver is gone is noticed with the next event, or by the tick.
 
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::inspector::TapEvent;
+use super::inspector::MonitorEvent;
 use crate::ids::{PeerId, ShardId};
-use crate::shard::inspect::{TapFilter, Tapped};
+use crate::shard::inspect::{MonitorFilter, MonitoredBatch};
 use crate::shard::{Closed, Shard};
 
-/// What goes through a tap's channel: a batch stays encoded until its reader gets to it.
+/// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
 #[derive(Debug)]
 pub(super) enum Parcel {
-    Updates(Tapped),
-    Event(TapEvent),
+    Updates(MonitoredBatch),
+    Event(MonitorEvent),
 }
 
 impl Parcel {
     fn events(&self) -> u64 {
         match self {
-            Self::Updates(tapped) => tapped.updates,
+            Self::Updates(monitored) => monitored.updates,
             Self::Event(_) => 1,
         }
     }
 }
 
-/// The sending end of one tap.
+/// The sending end of one monitor.
 #[derive(Debug)]
-pub(super) struct Outlet {
-    filter: TapFilter,
+pub(super) struct MonitorSender {
+    filter: MonitorFilter,
     channel: Sender<Parcel>,
     missed: u64,
 }
 
-impl Outlet {
-    pub(super) fn new(filter: TapFilter, channel: Sender<Parcel>) -> Self {
+impl MonitorSender {
+    pub(super) fn new(filter: MonitorFilter, channel: Sender<Parcel>) -> Self {
         Self { filter, channel, missed: 0 }
     }
 
@@ -54,7 +54,7 @@ impl Outlet {
     /// Says how many were missed, if there is room.
     fn own_up(&mut self) {
         if self.missed > 0 && self.channel.capacity() > 1 {
-            let event = TapEvent::Missed(self.missed);
+            let event = MonitorEvent::Missed(self.missed);
             if self.channel.try_send(Parcel::Event(event)).is_ok() {
                 self.missed = 0;
             }
@@ -64,29 +64,29 @@ impl Outlet {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Outlets {
+pub(super) struct MonitorSenders {
     shard: ShardId,
-    outlets: Vec<Outlet>,
+    monitors: Vec<MonitorSender>,
 }
 
-impl Outlets {
+impl MonitorSenders {
     pub(super) fn new(shard: ShardId) -> Self {
-        Self { shard, outlets: Vec::new() }
+        Self { shard, monitors: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, shard: &mut Shard, outlet: Outlet) {
-        shard.tap(outlet.filter);
-        self.outlets.push(outlet);
+    pub(super) fn add(&mut self, shard: &mut Shard, monitor: MonitorSender) {
+        shard.add_monitor(monitor.filter);
+        self.monitors.push(monitor);
     }
 
     /// Hands on what watched VNIs have sealed.
     pub(super) fn sealed(&mut self, shard: &mut Shard) {
-        if self.outlets.is_empty() {
+        if self.monitors.is_empty() {
             return;
         }
-        for tapped in shard.take_tapped() {
-            for outlet in self.outlets.iter_mut().filter(|o| o.filter.covers(tapped.vni)) {
-                outlet.send(Parcel::Updates(tapped.clone()));
+        for monitored in shard.take_monitored() {
+            for monitor in self.monitors.iter_mut().filter(|o| o.filter.covers(monitored.vni)) {
+                monitor.send(Parcel::Updates(monitored.clone()));
             }
         }
         self.drop_abandoned(shard);
@@ -94,12 +94,12 @@ impl Outlets {
 
     pub(super) fn established(&mut self, peer: PeerId, remote: SocketAddr, node: &str) {
         let shard = self.shard;
-        self.event(|| TapEvent::Established { peer, shard, remote, node: node.into() });
+        self.event(|| MonitorEvent::Established { peer, shard, remote, node: node.into() });
     }
 
     pub(super) fn closed(&mut self, closed: &Closed, remote: SocketAddr) {
         let shard = self.shard;
-        self.event(|| TapEvent::Closed {
+        self.event(|| MonitorEvent::Closed {
             peer: closed.peer,
             shard,
             remote,
@@ -108,23 +108,23 @@ impl Outlets {
         });
     }
 
-    /// Now and then: says what was missed, and forgets taps that nobody reads any more.
+    /// Now and then: says what was missed, and forgets monitors that nobody reads any more.
     pub(super) fn tick(&mut self, shard: &mut Shard) {
-        self.outlets.iter_mut().for_each(Outlet::own_up);
+        self.monitors.iter_mut().for_each(MonitorSender::own_up);
         self.drop_abandoned(shard);
     }
 
-    fn event(&mut self, event: impl Fn() -> TapEvent) {
-        for outlet in &mut self.outlets {
-            outlet.send(Parcel::Event(event()));
+    fn event(&mut self, event: impl Fn() -> MonitorEvent) {
+        for monitor in &mut self.monitors {
+            monitor.send(Parcel::Event(event()));
         }
     }
 
     fn drop_abandoned(&mut self, shard: &mut Shard) {
-        self.outlets.retain(|outlet| {
-            let is_read = !outlet.channel.is_closed();
+        self.monitors.retain(|monitor| {
+            let is_read = !monitor.channel.is_closed();
             if !is_read {
-                shard.untap(outlet.filter);
+                shard.remove_monitor(monitor.filter);
             }
             is_read
         });
