@@ -36,13 +36,13 @@ const WALKS: usize = 4;
 
 /// What requests are answered from.
 #[derive(Clone, Debug)]
-struct Desk {
+struct AppState {
     inspector: Inspector,
     history: live::History,
     walks: Arc<Semaphore>,
 }
 
-impl Desk {
+impl AppState {
     fn new(inspector: Inspector, history: live::History) -> Self {
         Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
     }
@@ -54,9 +54,9 @@ impl Desk {
     }
 }
 
-impl FromRef<Desk> for Inspector {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.inspector.clone()
+impl FromRef<AppState> for Inspector {
+    fn from_ref(app: &AppState) -> Self {
+        app.inspector.clone()
     }
 }
 
@@ -70,16 +70,16 @@ pub(super) fn run(
 ) {
     runtime.block_on(async move {
         let (recorder, history) = live::recorder(inspector.clone());
-        let desk = Desk::new(inspector.clone(), history);
+        let app = AppState::new(inspector.clone(), history);
         let open = async {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
-                serve(listener, router(desk.clone())).await;
+                serve(listener, router(app.clone())).await;
             }
             pending::<()>().await;
         };
         let control = async {
             if let Some(socket) = socket {
-                control::serve(socket, router(desk.clone()), inspector).await;
+                control::serve(socket, router(app.clone()), inspector).await;
             }
             pending::<()>().await;
         };
@@ -92,8 +92,8 @@ pub(super) fn run(
     });
 }
 
-fn router(desk: Desk) -> Router {
-    let inspector = desk.inspector.clone();
+fn router(app: AppState) -> Router {
+    let inspector = app.inspector.clone();
     let pages = server::health(get(health::livez), get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/routes.json", get(dump::json))
@@ -102,6 +102,6 @@ fn router(desk: Desk) -> Router {
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
         .nest("/api/v1", api::router())
         .fallback(async || ApiError::NotFound("there is no such page".into()))
-        .with_state(desk);
+        .with_state(app);
     given_up(pages, inspector)
 }

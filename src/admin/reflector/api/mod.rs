@@ -18,10 +18,10 @@ use axum::Router;
 use axum::routing::get;
 
 use super::streams::Streams;
-use super::{Desk, live};
+use super::{AppState, live};
 pub(in crate::admin) use error::ApiError;
 
-pub(super) fn router() -> Router<Desk> {
+pub(super) fn router() -> Router<AppState> {
     let streams = Streams::default();
     Router::new()
         .route("/peers", get(peers::list))

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use self::recorder::Recorder;
 use self::ring::Ring;
-use super::Desk;
+use super::AppState;
 use super::api::ApiError;
 use super::streams::{Place, Streams};
 use crate::reflector::inspector::Inspector;
@@ -40,14 +40,14 @@ pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
 }
 
 /// All samples as JSON.
-pub(super) async fn history(State(desk): State<Desk>) -> Response {
-    let text = whole(&desk.history.ring.borrow());
+pub(super) async fn history(State(app): State<AppState>) -> Response {
+    let text = whole(&app.history.ring.borrow());
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 /// First all samples, then each as it comes, as server-sent events.
-pub(super) async fn live(State(desk): State<Desk>) -> Result<Response, ApiError> {
-    let History { ring, streams } = desk.history;
+pub(super) async fn live(State(app): State<AppState>) -> Result<Response, ApiError> {
+    let History { ring, streams } = app.history;
     let events = Events { ring, sent: None, _place: streams.enter()? };
     let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     let events = stream::unfold(events, Events::next);

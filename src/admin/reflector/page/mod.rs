@@ -3,7 +3,7 @@
 
 use axum::Router;
 
-use super::Desk;
+use super::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
@@ -19,7 +19,7 @@ static FILES: [File; 9] = [
     File::script("search.js", include_str!("search.js")),
 ];
 
-pub(super) fn router() -> Router<Desk> {
+pub(super) fn router() -> Router<AppState> {
     page::router(&HTML, &FILES)
 }
 
