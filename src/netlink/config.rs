@@ -7,7 +7,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use thiserror::Error;
 
-use super::fib::{Settings, VNI_MAX};
+use super::fib::{FibConfig, VNI_MAX};
 use crate::wire::{NextHopType, Vni};
 
 /// How many ids from [`Config::nexthop_base`] on are used.
@@ -159,10 +159,10 @@ impl Config {
     }
 
     /// For the state machine, once checked. `objects`: whether the kernel has nexthop objects.
-    pub(super) fn settings(&self, objects: bool, hasher: &RandomState) -> Settings {
+    pub(super) fn fib_config(&self, objects: bool, hasher: &RandomState) -> FibConfig {
         let mut tables = HashMap::with_hasher(hasher.clone());
         tables.extend(self.tables.iter().map(|(&vni, &table)| (vni, table)));
-        Settings {
+        FibConfig {
             tables,
             device: self.device.clone(),
             protocol: self.protocol,

@@ -52,7 +52,7 @@ impl Fib {
             if route.key.table != table {
                 continue;
             }
-            if route.protocol != self.settings.protocol {
+            if route.protocol != self.config.protocol {
                 if let Some(id) = self.routes.find(&route.key) {
                     foreign.insert(id, route.protocol);
                 }
@@ -119,14 +119,14 @@ impl Fib {
             if slot.wanted.is_empty() && slot.actual == Actual::Absent {
                 continue;
             }
-            if self.troubles.conflict(id) != Some(protocol) {
+            if self.failures.conflict(id) != Some(protocol) {
                 let remark = format!("{}: {}", slot.key, conflict(protocol));
                 self.notes.add(Kind::Conflict, remark);
-                self.troubles.note(id, Why::Conflict(protocol), now);
+                self.failures.note(id, Why::Conflict(protocol), now);
             }
         }
         let over: Vec<_> = self
-            .troubles
+            .failures
             .iter()
             .filter(|(id, why)| {
                 matches!(why, Why::Conflict(_) | Why::Taken)

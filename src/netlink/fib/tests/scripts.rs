@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::model::Model;
-use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, underlay};
+use super::world::{DEVICE, OURS, STATIC, World, config, hasher, key, route, underlay};
 use crate::dataplane::{Retry, Route, RouteError};
+use crate::netlink::fib::config::Meaning;
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::routes::WANTED_MAX;
-use crate::netlink::fib::settings::Meaning;
 use crate::netlink::model::{Hop, Object, ObjectBody, Request, Via};
 use crate::wire::{Action, IpVersion, NextHop, NextHopType};
 
@@ -77,10 +77,10 @@ fn what_is_not_for_the_kernel_is_left_out() {
     assert_eq!(world.remove(&routes), vec![Ok(()); 3]);
     assert!(world.kernel.log.is_empty());
 
-    let mut settings = settings(true);
-    settings.ipv4_only = true;
+    let mut config = config(true);
+    config.ipv4_only = true;
     let v6 = route(100, B, 1).update(Action::Add);
-    assert_eq!(settings.read(&v6), Meaning::Ignored);
+    assert_eq!(config.read(&v6), Meaning::Ignored);
 }
 
 #[test]
