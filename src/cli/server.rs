@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgMatches, FromArgMatches};
-use metalbond::reflector::{Config, Reflector, SETTINGS};
+use metalbond::reflector::{Reflector, ReflectorConfig, SETTINGS};
 use tracing::{info, warn};
 
 use super::common::{COMMON, Common};
@@ -22,7 +22,7 @@ const SEND_HOLD_USUAL: Duration = Duration::from_secs(1);
 /// What a reflector is told.
 #[derive(Debug)]
 pub(super) struct Args {
-    config: Config,
+    config: ReflectorConfig,
     common: Common,
 }
 
@@ -49,7 +49,7 @@ impl FromArgMatches for Args {
 }
 
 impl Args {
-    pub(super) fn config(&self) -> Config {
+    pub(super) fn config(&self) -> ReflectorConfig {
         let mut config = self.config.clone();
         config.settings.node = host_name();
         config

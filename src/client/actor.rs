@@ -12,13 +12,15 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::core::{Leaf, Settings, Slot, TooManyRoutes, VniLook};
+use super::core::{CoreConfig, Leaf, Slot, TooManyRoutes, VniLook};
 use super::dataplane::{Batch, Driver};
 use super::embedded::{Embedded, StartServer};
 use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply, answer};
 use super::peer::Peer;
 use super::readers::Readers;
-use super::{Config, Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
+use super::{
+    Error, LeafConfig, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
+};
 use crate::table::Lookup;
 use crate::wire::Vni;
 
@@ -50,7 +52,7 @@ enum Server {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Actor {
-    config: Config,
+    config: LeafConfig,
     clock: Clock,
     leaf: Leaf,
     peers: BTreeMap<Slot, PeerEntry>,
@@ -67,14 +69,14 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(
-        config: Config,
+        config: LeafConfig,
         commands: mpsc::Receiver<Command>,
         driver: Option<Driver>,
     ) -> Self {
         let (event_sender, events) = mpsc::channel(EVENTS_MAX);
         let config = config.sensible();
         let settings =
-            Settings { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
+            CoreConfig { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
         let mut leaf = Leaf::new(settings);
         if driver.is_none() {
             leaf.no_dataplane();

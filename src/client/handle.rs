@@ -11,7 +11,7 @@ use super::dataplane::Driver;
 use super::embedded::{self, StartServer};
 use super::messages::{COMMANDS_MAX, Command, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
-use super::{Config, Error, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
+use super::{Error, LeafConfig, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
 use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -39,7 +39,7 @@ impl MetalBond {
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled.
     #[must_use]
-    pub fn start(config: Config) -> Self {
+    pub fn start(config: LeafConfig) -> Self {
         Self::spawn(config, None)
     }
 
@@ -48,11 +48,11 @@ impl MetalBond {
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled.
     #[must_use]
-    pub fn with_network_client(config: Config, client: impl NetworkClient) -> Self {
+    pub fn with_network_client(config: LeafConfig, client: impl NetworkClient) -> Self {
         Self::spawn(config, Some(Driver::start(client)))
     }
 
-    fn spawn(config: Config, driver: Option<Driver>) -> Self {
+    fn spawn(config: LeafConfig, driver: Option<Driver>) -> Self {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         tokio::spawn(Actor::new(config, receiver, driver).run());
         Self { commands }
@@ -81,7 +81,7 @@ impl MetalBond {
     }
 
     /// Ends the session with a server and forgets it. What only it had goes as when it dies: at once
-    /// where another server is in sync, else after [`Config::stale_time`].
+    /// where another server is in sync, else after [`LeafConfig::stale_time`].
     ///
     /// # Errors
     /// [`Error::UnknownPeer`].
@@ -300,7 +300,10 @@ impl MetalBond {
     /// # Errors
     /// [`Error::ServerRuns`], or [`Error::Server`] with what
     /// [`Reflector::start`](crate::reflector::Reflector::start) says.
-    pub async fn start_server(&self, config: embedded::Config) -> Result<SocketAddr, Error> {
+    pub async fn start_server(
+        &self,
+        config: embedded::ReflectorConfig,
+    ) -> Result<SocketAddr, Error> {
         let start = StartServer::reflector(config);
         self.ask(|reply| Command::StartServer { start, reply }).await?
     }

@@ -7,7 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::board::Board;
-use super::config::{Config, StartError};
+use super::config::{NetlinkConfig, StartError};
 use super::status::Status;
 use super::writer::{self, COMMANDS, WriterCommand};
 use crate::dataplane::{NetworkClient, Retry, RouteError};
@@ -42,7 +42,7 @@ impl NetlinkClient {
     ///
     /// # Errors
     /// [`StartError`] says what is wrong. Nothing was changed and nothing is left running then.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: NetlinkConfig) -> Result<Self, StartError> {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
         let (ready, started) = channel();
@@ -103,7 +103,7 @@ impl NetworkClient for NetlinkClient {
         self.ask(|answer| WriterCommand::Complete(vni, answer)).await;
     }
 
-    /// With [`Config::cleanup`] all own routes and nexthop objects are gone when this returns: two
+    /// With [`NetlinkConfig::cleanup`] all own routes and nexthop objects are gone when this returns: two
     /// seconds for each 100,000 routes, at most. Without it they stay.
     async fn stop(&mut self) {
         self.ask(WriterCommand::Stop).await;

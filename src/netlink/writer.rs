@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::board::{Board, Ending};
-use super::config::{Config, EPERM, Mode, StartError};
+use super::config::{EPERM, Mode, NetlinkConfig, StartError};
 use super::fib::{Fib, Kind, Query};
 use super::kernel::{Kernel, KernelMonitor};
 use super::model::{KernelEvent, Request};
@@ -46,7 +46,7 @@ pub(super) enum WriterCommand {
 /// The thread's life: says whether it could start, then serves until it is told to stop or nobody
 /// can tell it anything any more.
 pub(super) fn run(
-    config: Config,
+    config: NetlinkConfig,
     mut commands: mpsc::Receiver<WriterCommand>,
     ready: Sender<Result<(), StartError>>,
     board: Arc<Board>,
@@ -69,7 +69,7 @@ pub(super) fn run(
 }
 
 struct Writer {
-    config: Config,
+    config: NetlinkConfig,
     mode: Mode,
     /// Whether the kernel has nexthop objects.
     objects: bool,
@@ -91,7 +91,7 @@ enum Input {
 
 impl Writer {
     /// Checks everything, listens, and takes in what an earlier run left.
-    fn open(config: Config, board: Arc<Board>) -> Result<Self, StartError> {
+    fn open(config: NetlinkConfig, board: Arc<Board>) -> Result<Self, StartError> {
         let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
         let device = kernel.device(&config.device).map_err(StartError::Kernel)?;
         let device = device.ok_or_else(|| StartError::NoDevice(config.device.clone()))?;

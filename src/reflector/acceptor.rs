@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::config::Config;
+use super::config::ReflectorConfig;
 use super::driver::{Gauge, Order};
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
@@ -41,7 +41,7 @@ const KEPT: u64 = 16;
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     /// What may change; the first value is that of the start.
-    pub(super) news: watch::Receiver<Config>,
+    pub(super) news: watch::Receiver<ReflectorConfig>,
     pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
 }
@@ -60,7 +60,7 @@ struct Rules {
 impl Acceptor {
     /// Accepts until dropped, or until the shards are gone.
     pub(super) async fn run(mut self) {
-        let Config { max_peers, access, .. } = self.news.borrow_and_update().clone();
+        let ReflectorConfig { max_peers, access, .. } = self.news.borrow_and_update().clone();
         let lobby = Arc::clone(&self.control.lobby);
         lobby.set_max(max_peers);
         let mut rules = Rules {

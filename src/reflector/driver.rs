@@ -34,7 +34,7 @@ use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
 use crate::shard::moves::{Answer, Command};
-use crate::shard::{Output, READ_MAX, Settings, Shard, Slot, Turn};
+use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -53,7 +53,7 @@ pub(super) enum Order {
     /// Take part in a move.
     Move(Box<Command<Mover>>),
     /// Go on by these settings, and close the sessions that the list denies.
-    Settings { settings: Box<Settings>, list: Arc<AccessList> },
+    Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
     /// Let an operator have a look.
     Look(Look),
     /// Read no more, write out what is queued.
@@ -84,7 +84,7 @@ pub(super) struct Gauge {
 pub(super) struct Seed {
     pub(super) id: ShardId,
     pub(super) shards: usize,
-    pub(super) settings: Settings,
+    pub(super) settings: ShardConfig,
     pub(super) service: Arc<Service>,
     pub(super) hash_seeds: [u64; 4],
     pub(super) backend: Backend,
@@ -397,7 +397,7 @@ async fn idle(
 
 impl Core {
     /// Goes on by these settings. The next turn tells the connections that are closed here.
-    pub(super) fn renew(&self, settings: Settings, list: &AccessList) {
+    pub(super) fn renew(&self, settings: ShardConfig, list: &AccessList) {
         let mut shard = self.shard.borrow_mut();
         shard.set_settings(settings);
         for connection in self.connections.borrow().iter().flatten() {

@@ -35,12 +35,12 @@ mod settings;
 mod start;
 
 pub use crate::access::{Access, AccessList, Prefix, PrefixError};
-pub use crate::outbox::Bounds as OutboxBounds;
+pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
-pub use crate::shard::{Bounds, Limits, Settings, Stats};
-pub use crate::table::Bounds as TableBounds;
+pub use crate::shard::{Limits, ShardBounds, ShardConfig, Stats};
+pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
-pub use config::{Config, StartError};
+pub use config::{ReflectorConfig, StartError};
 pub use endpoints::ControlError;
 pub(crate) use endpoints::Endpoints;
 pub use follow::FOLLOWED;

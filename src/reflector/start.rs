@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::acceptor::Acceptor;
 use super::balance::{self, Balancer};
-use super::config::{Config, StartError};
+use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
 use super::driver::{self, Gauge, Order, Seed};
 use super::endpoints::Endpoints;
@@ -40,8 +40,8 @@ pub struct Reflector {
     backend: Backend,
     inspector: Inspector,
     /// What is in force.
-    news: watch::Sender<Config>,
-    /// The last [`Config::max_peers`] that was asked for, which may be more than is in force.
+    news: watch::Sender<ReflectorConfig>,
+    /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
     asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
     stop: Option<oneshot::Sender<()>>,
@@ -53,7 +53,7 @@ impl Reflector {
     ///
     /// # Errors
     /// [`StartError`], as there.
-    pub(crate) fn start_with<E: Endpoints>(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
         config.check()?;
         let machine = Machine::choose(config)?;
         let (shards, backend) = (machine.shards, machine.backend);
@@ -174,7 +174,7 @@ impl Reflector {
     ///
     /// # Errors
     /// [`StartError`], when a start would refuse it. Nothing changes then.
-    pub fn reload(&self, new: &Config) -> Result<(), StartError> {
+    pub fn reload(&self, new: &ReflectorConfig) -> Result<(), StartError> {
         new.check()?;
         let mut new = self.news.borrow().with_reloaded(new);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
@@ -227,7 +227,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn choose(config: &Config) -> Result<Self, StartError> {
+    fn choose(config: &ReflectorConfig) -> Result<Self, StartError> {
         let allowed = io::allowed_cpus();
         let cpus = config.pin.cpus(&allowed).len();
         let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
@@ -253,7 +253,7 @@ struct Listeners<S> {
 }
 
 impl<S> Listeners<S> {
-    fn open<E: Endpoints<Socket = S>>(config: &Config) -> Result<Self, StartError> {
+    fn open<E: Endpoints<Socket = S>>(config: &ReflectorConfig) -> Result<Self, StartError> {
         let open = |address, flag| {
             let bound =
                 io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
@@ -271,7 +271,7 @@ type Handle = (Sender<Order>, Arc<Gauge>);
 
 /// Starts a thread for each shard, and waits until each has its event loop.
 fn start_shards(
-    config: &Config,
+    config: &ReflectorConfig,
     machine: &Machine,
     began: Instant,
     answers: &UnboundedSender<Answer<Mover>>,

@@ -146,7 +146,7 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for Many<C, T> {
     }
 }
 
-/// A member that always has a value: `one!(Config: settings.send_hold, TIME)`.
+/// A member that always has a value: `one!(ReflectorConfig: settings.send_hold, TIME)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! one {
@@ -155,7 +155,7 @@ macro_rules! one {
     };
 }
 
-/// A member that has a value or none: `maybe!(Config: http, LOCAL_ADDRESS)`.
+/// A member that has a value or none: `maybe!(ReflectorConfig: http, LOCAL_ADDRESS)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! maybe {
@@ -164,7 +164,7 @@ macro_rules! maybe {
     };
 }
 
-/// A member that is a list: `many!(Config: servers, SERVER)`.
+/// A member that is a list: `many!(ReflectorConfig: servers, SERVER)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! many {

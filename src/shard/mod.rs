@@ -44,7 +44,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Bounds, Limits, Settings};
+pub use config::{Limits, ShardBounds, ShardConfig};
 pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
 pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ahash::RandomState;
 use bytes::Bytes;
 
-use super::Settings;
+use super::ShardConfig;
 use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
 use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
 use super::mesh::Mesh;
@@ -45,7 +45,7 @@ pub(crate) struct Shard {
     pub(super) connections: Connections,
     pub(super) tables: Tables,
     pub(super) mesh: Mesh,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     clock: Clock,
     is_draining: bool,
 }
@@ -55,7 +55,7 @@ impl Shard {
     pub(crate) fn new(
         id: ShardId,
         shards: usize,
-        settings: Settings,
+        settings: ShardConfig,
         seeds: [u64; 4],
         now: Moment,
     ) -> Self {
@@ -74,7 +74,7 @@ impl Shard {
 
     /// Goes on by these. Sessions keep what was decided when they began: keepalive and pacing. A peer
     /// above a lowered limit stays until it adds one more.
-    pub(crate) fn set_settings(&mut self, settings: Settings) {
+    pub(crate) fn set_settings(&mut self, settings: ShardConfig) {
         self.settings = Arc::new(settings);
         self.connections.set_settings(Arc::clone(&self.settings));
         self.tables.set_settings(Arc::clone(&self.settings));

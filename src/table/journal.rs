@@ -328,7 +328,7 @@ impl Journal {
     }
 }
 
-/// How far apart two positions are; `Bounds::journal_span` keeps that within 32 bits.
+/// How far apart two positions are; `TableBounds::journal_span` keeps that within 32 bits.
 fn distance(from: u64, to: u64) -> u32 {
     u32::try_from(to - from).unwrap_or(0)
 }

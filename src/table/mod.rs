@@ -12,7 +12,7 @@
 //! and who a REMOVE. Changes that alter no view send nothing. Between two seals the changes of one
 //! route coalesce, and within a destination withdrawals go before announcements.
 //!
-//! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
+//! **Bounds**: the open batch is sealed at `seal_at` changes ([`TableBounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 //!
 //! Imports: ids, portable, wire.
@@ -47,7 +47,7 @@ mod vnet;
 
 pub(crate) use apply::{Announcement, TOGETHER};
 pub(crate) use batch::{Audience, Batch};
-pub use bounds::Bounds;
+pub use bounds::TableBounds;
 pub(crate) use catch_up::Chunk;
 pub(crate) use form::{Look, Table};
 pub(crate) use inspect::{Size, Slice, Standing, slice};

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 
 use super::batch::Batch;
-use super::bounds::Bounds;
+use super::bounds::TableBounds;
 use super::compact::Pass;
 use super::journal::Journal;
 use super::member::{Origin, Subscription};
@@ -40,8 +40,8 @@ pub(super) struct Retention {
 }
 
 impl Retention {
-    pub(super) fn new(bounds: &Bounds) -> Self {
-        let Bounds { trim_at, compact_at, .. } = *bounds;
+    pub(super) fn new(bounds: &TableBounds) -> Self {
+        let TableBounds { trim_at, compact_at, .. } = *bounds;
         Self { pins: VecDeque::new(), trim_at, trimmed_at: 0, needless: 0, compact_at, pass: None }
     }
 }
@@ -81,7 +81,7 @@ impl Vnet {
         let kept = usize::try_from(head - self.retention.needless.min(head)).unwrap_or(usize::MAX);
         let kept = kept.min(self.journal.len());
         self.retention.trim_at = self.bounds.trim_at.max(kept * 2);
-        let Bounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
+        let TableBounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
         let bound = journal_min + journal_per_route * self.routes.announced();
         let is_too_long = |needs: u64| kept > bound || head.saturating_sub(needs) > journal_span;
         let (_, member) = slowest.filter(|(needs, _)| is_too_long(*needs))?;

@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::ages::Ages;
 use super::batch::{Audience, Batch};
-use super::bounds::Bounds;
+use super::bounds::TableBounds;
 use super::catch_up::{Cache, Cursor};
 use super::journal::{Journal, View};
 use super::member::{Member, Origin, Subscription};
@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
     /// It announces one route fewer.
     Removed,
     /// A repeated ADD, a REMOVE of what it does not announce, or an ADD for a destination that has as
-    /// many next hops as it may have ([`Bounds::next_hops`]).
+    /// many next hops as it may have ([`TableBounds::next_hops`]).
     Ignored,
 }
 
@@ -45,7 +45,7 @@ const AHEAD: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Vnet {
     pub(crate) vni: Vni,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: TableBounds,
     pub(super) routes: LocRib,
     pub(super) journal: Journal,
     /// Where the open batch begins.
@@ -69,7 +69,7 @@ pub(crate) struct Vnet {
 
 impl Vnet {
     /// An empty VNI. `hasher` carries the process's random seeds: prefixes come from the network.
-    pub(crate) fn new(vni: Vni, bounds: Bounds, hasher: RandomState) -> Self {
+    pub(crate) fn new(vni: Vni, bounds: TableBounds, hasher: RandomState) -> Self {
         Self {
             vni,
             bounds,

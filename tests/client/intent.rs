@@ -113,11 +113,11 @@ async fn a_reset_peer_comes_back_at_once(io: IoChoice) {
 async fn an_embedded_server_serves_until_the_leaf_ends(io: IoChoice) {
     let center = MetalBond::start(config());
     let listen = "[::1]:0".parse().unwrap();
-    let server = || metalbond::reflector::Config {
+    let server = || metalbond::reflector::ReflectorConfig {
         listen,
         io,
         shards: Some(1),
-        ..metalbond::reflector::Config::default()
+        ..metalbond::reflector::ReflectorConfig::default()
     };
     let address = center.start_server(server()).await.unwrap();
     assert!(matches!(center.start_server(server()).await, Err(Error::ServerRuns)));

@@ -16,7 +16,7 @@ use metalbond::wire::{Destination, NextHop, Vni};
 
 use crate::harness::client::{modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, Counters, PATIENCE, Reflector, ask, closed_by, counters, eventually,
+    Client, Counters, PATIENCE, Reflector, ReflectorConfig, ask, closed_by, counters, eventually,
     on_each_io, peers, prefix, route, routes, start,
 };
 
@@ -49,7 +49,7 @@ fn id_of(inspector: &Inspector, client: &Client) -> PeerId {
     found[0].id
 }
 
-fn peers_are_listed_with_what_they_said_and_did(config: Config) {
+fn peers_are_listed_with_what_they_said_and_did(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     assert!(inspector.is_ready() && inspector.stuck().is_empty());
@@ -77,7 +77,7 @@ fn peers_are_listed_with_what_they_said_and_did(config: Config) {
     assert_ne!(first.rows[0].id, second.rows[0].id);
 }
 
-fn a_peer_is_found_by_id_node_and_address(config: Config) {
+fn a_peer_is_found_by_id_node_and_address(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let client = Client::establish(address);
@@ -96,7 +96,7 @@ fn a_peer_is_found_by_id_node_and_address(config: Config) {
     }
 }
 
-fn a_peer_is_shown_with_its_part_in_every_vni(config: Config) {
+fn a_peer_is_shown_with_its_part_in_every_vni(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut client = Client::establish(address);
@@ -118,7 +118,7 @@ fn a_peer_is_shown_with_its_part_in_every_vni(config: Config) {
     assert_eq!(ask(inspector.peer(PeerId(999))), Ok(None));
 }
 
-fn vnis_of_all_shards_are_listed(config: Config) {
+fn vnis_of_all_shards_are_listed(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut client = Client::establish(address);
@@ -145,7 +145,7 @@ fn vnis_of_all_shards_are_listed(config: Config) {
     assert_eq!(all.rows.len(), 40);
 }
 
-fn routes_that_stay_are_listed_once_while_others_change(config: Config) {
+fn routes_that_stay_are_listed_once_while_others_change(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut publisher, mut watcher] = [(); 2].map(|()| Client::establish(address));
@@ -173,7 +173,7 @@ fn routes_that_stay_are_listed_once_while_others_change(config: Config) {
     assert!(stays.iter().all(|route| counts.get(&route.destination) == Some(&1)));
 }
 
-fn an_address_is_looked_up_by_its_longest_prefix(config: Config) {
+fn an_address_is_looked_up_by_its_longest_prefix(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
@@ -195,7 +195,7 @@ fn an_address_is_looked_up_by_its_longest_prefix(config: Config) {
     assert_eq!(lookup(Lookup::Exact(table[0].destination)).len(), 1);
 }
 
-fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: Config) {
+fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
@@ -236,7 +236,7 @@ fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: Config) {
     assert!(text(&silent, &shown).contains("is connecting"));
 }
 
-fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
+fn a_peer_that_reads_nothing_is_said_to_wait(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut publisher = Client::establish(address);
@@ -262,7 +262,7 @@ fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
     eventually("its end", || peers(&reflector) == 1);
 }
 
-fn counters_are_exact_after_a_script(config: Config) {
+fn counters_are_exact_after_a_script(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     let mut subscribers = [(); 3].map(|()| Client::establish(address));
@@ -301,7 +301,7 @@ fn counters_are_exact_after_a_script(config: Config) {
     assert!(total.busy > Duration::ZERO);
 }
 
-fn an_operator_resets_a_session(config: Config) {
+fn an_operator_resets_a_session(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
@@ -314,7 +314,7 @@ fn an_operator_resets_a_session(config: Config) {
     Client::establish(address).keepalive();
 }
 
-fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
+fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut clients: Vec<_> = (0..6).map(|_| Client::establish(address)).collect();
@@ -341,7 +341,7 @@ fn next(monitor: &mut Monitor) -> MonitorEvent {
     event.expect("an event in time").expect("a running reflector")
 }
 
-fn a_monitor_sees_routes_and_sessions(config: Config) {
+fn a_monitor_sees_routes_and_sessions(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut monitor = ask(inspector.monitor(MonitorFilter::Vni(Vni(1)))).unwrap();
@@ -369,7 +369,7 @@ fn a_monitor_sees_routes_and_sessions(config: Config) {
     assert_eq!(monitor.try_next(), None);
 }
 
-fn a_monitor_that_is_not_read_counts_what_it_missed(config: Config) {
+fn a_monitor_that_is_not_read_counts_what_it_missed(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();
@@ -401,7 +401,7 @@ fn a_monitor_that_is_not_read_counts_what_it_missed(config: Config) {
     subscriber.expect_view([&toggled]);
 }
 
-fn a_stopped_reflector_answers_nothing_more(config: Config) {
+fn a_stopped_reflector_answers_nothing_more(config: ReflectorConfig) {
     let (reflector, _) = start(&config);
     let inspector = reflector.inspector();
     let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();

@@ -12,8 +12,8 @@ use metalbond::client::Route;
 use metalbond::wire::Vni;
 use tracing::warn;
 
+use self::settings::ClientSettings;
 pub(super) use self::settings::SETTINGS;
-use self::settings::Settings;
 use self::spec::TableOfVni;
 use super::common::{COMMON, Common};
 use super::options::{Given, Options, Wrong};
@@ -23,7 +23,7 @@ use super::{log, role};
 /// What a leaf is told.
 #[derive(Debug)]
 pub(super) struct Args {
-    settings: Settings,
+    settings: ClientSettings,
     common: Common,
 }
 

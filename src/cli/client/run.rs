@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use metalbond::admin::Http;
-use metalbond::client::{Config, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::client::{LeafConfig, MetalBond, PeerState, RouteWatch, SyncWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
@@ -14,7 +14,7 @@ use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
 use super::super::values::host_name;
 use super::Installation;
-use super::settings::Settings;
+use super::settings::ClientSettings;
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ const TOLD_MAX: usize = 20;
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
 /// `reload` is called for each SIGHUP.
 pub(super) fn run(
-    args: Settings,
+    args: ClientSettings,
     installation: Option<Installation>,
     mut reload: impl AsyncFnMut(),
 ) -> Result<(), String> {
@@ -102,14 +102,14 @@ async fn health(leaf: &MetalBond) -> Result<String, String> {
 
 /// The leaf, and what tells of it.
 async fn start(
-    args: &Settings,
+    args: &ClientSettings,
     installation: Option<Installation>,
 ) -> Result<(MetalBond, Http), String> {
-    let config = Config {
+    let config = LeafConfig {
         keepalive: args.keepalive,
         stale_time: args.stale_time,
         node: host_name(),
-        ..Config::default()
+        ..LeafConfig::default()
     };
     match installation {
         None => {
@@ -122,8 +122,8 @@ async fn start(
 
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 async fn install(
-    config: Config,
-    args: &Settings,
+    config: LeafConfig,
+    args: &ClientSettings,
     installation: Installation,
 ) -> Result<(MetalBond, Http), String> {
     use metalbond::client::NetworkClient as _;
@@ -133,7 +133,7 @@ async fn install(
 
     let unasked: Vec<_> =
         installation.tables.keys().filter(|vni| !args.subscribe.contains(vni)).copied().collect();
-    let netlink = netlink::Config {
+    let netlink = netlink::NetlinkConfig {
         device: installation.device,
         tables: installation.tables,
         ipv4_only: args.ipv4_only,
@@ -145,7 +145,7 @@ async fn install(
             Nexthops::Inline => Mode::Inline,
         },
         cleanup: args.cleanup,
-        ..netlink::Config::default()
+        ..netlink::NetlinkConfig::default()
     };
     let mut client = NetlinkClient::start(netlink).map_err(|error| error.to_string())?;
     for vni in unasked {
@@ -181,12 +181,16 @@ async fn tell_silence(kernel: metalbond::netlink::NetlinkStatus) {
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn install(_: Config, _: &Settings, _: Installation) -> Result<(MetalBond, Http), String> {
+async fn install(
+    _: LeafConfig,
+    _: &ClientSettings,
+    _: Installation,
+) -> Result<(MetalBond, Http), String> {
     Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
 }
 
 /// Says to the leaf what the flags say. A repetition is harmless.
-async fn intend(leaf: &MetalBond, args: &Settings) {
+async fn intend(leaf: &MetalBond, args: &ClientSettings) {
     for server in &args.server {
         if let Err(error) = leaf.add_peer(server, None).await {
             warn!(%error, "--server");

@@ -19,7 +19,7 @@ const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// What does not change while a leaf runs.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::client) struct Settings {
+pub(in crate::client) struct CoreConfig {
     /// How long routes outlive the last server that had them.
     pub(in crate::client) stale_time: Duration,
     /// Routes that one server may announce here.
@@ -60,7 +60,7 @@ impl Quiet {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::client) struct Leaf {
-    settings: Settings,
+    settings: CoreConfig,
     intent: Intent,
     pub(super) learned: BTreeMap<Vni, Learned>,
     sessions: BTreeMap<Slot, Session>,
@@ -81,7 +81,7 @@ pub(in crate::client) struct Leaf {
 }
 
 impl Leaf {
-    pub(in crate::client) fn new(settings: Settings) -> Self {
+    pub(in crate::client) fn new(settings: CoreConfig) -> Self {
         Self {
             settings,
             intent: Intent::default(),

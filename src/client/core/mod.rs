@@ -26,7 +26,7 @@ mod outgoing;
 mod tests;
 
 pub(super) use feed::Latest;
-pub(super) use leaf::{Leaf, Settings, TooManyRoutes, WatchId};
+pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
 pub(super) use look::VniLook;
 
 /// A server's place among those that are configured; free again once it is removed.

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::client::clock::Clock;
 use crate::client::core::Slot;
 use crate::client::messages::{Event, Order, PeerEvent};
-use crate::client::{Config, SessionError};
+use crate::client::{LeafConfig, SessionError};
 use crate::session::Skipped;
 
 /// What a peer task is started with.
@@ -22,7 +22,7 @@ pub(in crate::client) struct Peer {
     pub(in crate::client) address: String,
     /// Where to connect from.
     pub(in crate::client) local: Option<IpAddr>,
-    pub(in crate::client) config: Config,
+    pub(in crate::client) config: LeafConfig,
     pub(in crate::client) clock: Clock,
     pub(in crate::client) events: mpsc::Sender<Event>,
     pub(in crate::client) orders: mpsc::UnboundedReceiver<Order>,

@@ -14,7 +14,7 @@ use super::log::LogLevel;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::balance::Report;
-use crate::reflector::config::Config;
+use crate::reflector::config::ReflectorConfig;
 use crate::reflector::driver::{Core, Gauge, Order};
 use crate::reflector::lobby::Lobby;
 use crate::reflector::looks::Look;
@@ -36,7 +36,7 @@ pub(in crate::reflector) struct Control {
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
     /// What is in force.
-    pub(super) config: watch::Receiver<Config>,
+    pub(super) config: watch::Receiver<ReflectorConfig>,
     pub(super) log_level: LogLevel,
     /// How many sessions there are and may be.
     pub(in crate::reflector) lobby: Arc<Lobby>,
@@ -57,7 +57,7 @@ impl Control {
         began: Instant,
         backend: Backend,
         shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
-        config: watch::Receiver<Config>,
+        config: watch::Receiver<ReflectorConfig>,
     ) -> Self {
         let lobby = Lobby::new(config.borrow().max_peers);
         Self {

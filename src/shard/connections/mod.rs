@@ -45,7 +45,7 @@ use self::runs::Runs;
 use self::subscribers::Subscribers;
 pub(super) use self::timers::{TICK, TOO_LATE};
 use self::write::Buffers;
-use super::Settings;
+use super::ShardConfig;
 use super::inspect::Metrics;
 use super::message::Request;
 use super::moves::Answer;
@@ -71,7 +71,7 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct Connections {
     shard: ShardId,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     /// For how many seconds the reflector has had sessions, which its HELLO tells.
     serving: u32,
     peers: Slab<Slot, Box<Peer>>,
@@ -90,7 +90,7 @@ pub(crate) struct Connections {
 impl Connections {
     pub(super) fn new(
         shard: ShardId,
-        settings: Arc<Settings>,
+        settings: Arc<ShardConfig>,
         hasher: RandomState,
         now: Moment,
     ) -> Self {
@@ -111,7 +111,7 @@ impl Connections {
         }
     }
 
-    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+    pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
         self.settings = settings;
     }
 

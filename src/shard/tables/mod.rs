@@ -23,7 +23,7 @@ use self::departed::Departed;
 use self::moves::Leaving;
 pub(crate) use self::moves::Tenants;
 use self::seal::Sealing;
-use super::Settings;
+use super::ShardConfig;
 use super::fair::FairQueue;
 use super::inspect::Monitors;
 use super::moves::Answer;
@@ -75,7 +75,7 @@ impl Owned {
 #[derive(Debug)]
 pub(crate) struct Tables {
     shard: ShardId,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     basis: Arc<Basis>,
     owned: Slab<TableId, Box<Owned>>,
     index: AHashMap<Vni, TableId>,
@@ -98,7 +98,7 @@ pub(crate) struct Tables {
 impl Tables {
     pub(super) fn new(
         shard: ShardId,
-        settings: Arc<Settings>,
+        settings: Arc<ShardConfig>,
         hasher: RandomState,
         now: Moment,
     ) -> Self {
@@ -121,7 +121,7 @@ impl Tables {
         }
     }
 
-    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+    pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
         self.settings = settings;
     }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::process::{Command, Output};
 
 use metalbond::io::IoChoice;
-use metalbond::reflector::{Config, Reflector};
+use metalbond::reflector::{Reflector, ReflectorConfig};
 use support::client::Client;
 
 #[test]
@@ -12,7 +12,12 @@ use support::client::Client;
 fn this_one_breaks_the_protocol() {
     support::log_to_output();
     let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
-    let config = Config { listen, io: IoChoice::Epoll, shards: Some(1), ..Config::default() };
+    let config = ReflectorConfig {
+        listen,
+        io: IoChoice::Epoll,
+        shards: Some(1),
+        ..ReflectorConfig::default()
+    };
     let reflector = Reflector::start(&config).unwrap();
     let mut client = Client::establish(reflector.listen_addr());
     // No message begins so.

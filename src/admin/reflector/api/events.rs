@@ -164,7 +164,7 @@ mod tests {
     use support::PATIENCE;
 
     use super::*;
-    use crate::reflector::{Config, Reflector};
+    use crate::reflector::{Reflector, ReflectorConfig};
     use crate::wire::{Hello, Message};
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
     fn a_quiet_stream_says_that_it_is_there() {
         const QUIET: Duration = Duration::from_millis(50);
         let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
-        let config = Config { listen, shards: Some(1), ..Config::default() };
+        let config = ReflectorConfig { listen, shards: Some(1), ..ReflectorConfig::default() };
         let reflector = Reflector::start(&config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -10,7 +10,7 @@ fn wide(count: u32) -> Vec<Route> {
 }
 
 fn large() -> Leaf {
-    let mut leaf = Leaf::new(Settings { stale_time: STALE, routes_per_peer: 4_000_000 });
+    let mut leaf = Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 4_000_000 });
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);
     leaf

@@ -9,7 +9,7 @@ mod servers;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Leaf, Settings, Slot};
+use super::{CoreConfig, Leaf, Slot};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
@@ -23,7 +23,7 @@ pub(super) fn at(seconds: u64) -> Moment {
 }
 
 pub(super) fn leaf() -> Leaf {
-    Leaf::new(Settings { stale_time: STALE, routes_per_peer: 1000 })
+    Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 1000 })
 }
 
 pub(super) fn route(vni: u32, net: u8, host: u8) -> Route {

@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, VNI, hop};
 use crate::ids::PeerId;
-use crate::shard::Settings;
+use crate::shard::ShardConfig;
 use crate::shard::inspect::{Explanation, PeerState, Reason, Verdict};
 use crate::wire::Message;
 
@@ -166,7 +166,7 @@ fn a_subscriber_whose_dump_has_not_begun_is_behind() {
 
 #[test]
 fn a_paced_peer_is_said_to_be_paced() {
-    let mut scene = Scene::with(Settings::default());
+    let mut scene = Scene::with(ShardConfig::default());
     let (publisher, reader) = (scene.establish(8), scene.shard.connect(scene.now, PeerId(7)));
     let hello = crate::wire::Hello { keepalive_interval: 4, is_server: false, extensions: None };
     scene.say(reader, &Message::Hello(hello));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::shard::inspect::{Asked, Explanation, judge};
-use crate::shard::{Output, Settings, Shard, Slot, Write};
+use crate::shard::{Output, Shard, ShardConfig, Slot, Write};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
 };
@@ -26,10 +26,10 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new() -> Self {
-        Self::with(Settings::default())
+        Self::with(ShardConfig::default())
     }
 
-    pub(super) fn with(settings: Settings) -> Self {
+    pub(super) fn with(settings: ShardConfig) -> Self {
         let shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], Moment(0));
         Self { shard, now: Moment(0), hanging: Vec::new(), left_out: Vec::new() }
     }
