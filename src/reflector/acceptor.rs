@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::config::ReflectorConfig;
-use super::driver::{Gauge, Order};
+use super::driver::{Gauge, ShardOrder};
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::Queue;
@@ -42,7 +42,7 @@ pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     /// What may change; the first value is that of the start.
     pub(super) news: watch::Receiver<ReflectorConfig>,
-    pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
 }
 
@@ -94,7 +94,7 @@ impl Acceptor {
                             let peer = PeerId(serial);
                             let Some(shard) = self.least_loaded() else { return };
                             let seat = rules.queue.enter(peer, shard);
-                            let order = Order::Serve { peer, remote, socket, place, seat };
+                            let order = ShardOrder::Serve { peer, remote, socket, place, seat };
                             if !self.hand_over(shard, order).await {
                                 return;
                             }
@@ -136,7 +136,7 @@ impl Acceptor {
         rules.gate.set(new.access);
         for (shard, _) in &self.shards {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
-            drop(shard.send(Order::Settings { settings, list }).await);
+            drop(shard.send(ShardOrder::Settings { settings, list }).await);
         }
     }
 
@@ -155,7 +155,7 @@ impl Acceptor {
     }
 
     /// `false` when there is no shard left to take it.
-    async fn hand_over(&self, shard: usize, order: Order) -> bool {
+    async fn hand_over(&self, shard: usize, order: ShardOrder) -> bool {
         let (orders, gauge) = &self.shards[shard];
         gauge.connections.fetch_add(1, Ordering::Relaxed);
         orders.send(order).await.is_ok()
@@ -165,7 +165,7 @@ impl Acceptor {
     /// left to its timeout.
     fn make_room(&self, oldest: Option<(PeerId, usize)>) {
         if let Some((peer, shard)) = oldest {
-            self.shards[shard].0.try_send(Order::MakeRoom(peer)).ok();
+            self.shards[shard].0.try_send(ShardOrder::MakeRoom(peer)).ok();
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It borrows the shard only between awaits. A read takes at most [`READ_MAX`](crate::shard::READ_MAX) bytes
 //! per turn, which is a connection's budget: a publisher that always has more takes its turns with the
-//! others. One write is in flight at a time. The turn itself begins it ([`Connection::kick`]), and the
+//! others. One write is in flight at a time. The turn itself begins it ([`Connection::begin_write`]), and the
 //! task only steps in when the kernel does not take it at once.
 //!
 //! An idle connection holds no buffer and no timer, and its task nothing but references.
@@ -313,7 +313,7 @@ impl Connection {
     }
 
     /// Takes in the KEEPALIVE that has waited. Whatever comes next wakes the thread.
-    pub(super) fn let_go(&self, core: &Core) {
+    pub(super) fn end_hold(&self, core: &Core) {
         let mut buffer = core.buffer.borrow_mut();
         // The end of the stream and errors wake the reader, who tells of them.
         if let Ok(n) = self.stream.fetch(&mut buffer) {
@@ -327,7 +327,7 @@ impl Connection {
     }
 
     /// Begins to write what the shard has for this peer.
-    pub(super) fn kick(&self, core: &Core) {
+    pub(super) fn begin_write(&self, core: &Core) {
         let is_free = self.sending.borrow().is_none() && !self.is_leaving.get();
         let Some(waker) = self.waker.get().filter(|_| is_free) else {
             // The task goes on when it has begun, or when what is in flight is done.

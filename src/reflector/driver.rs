@@ -16,16 +16,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::connection::{self, Connection};
-use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
-use super::looks::Look;
 use super::mesh::{Inlet, Port};
 use super::monitors::MonitorSenders;
 use super::moves::Mover;
 use super::orders::{Done, obey};
+use super::question::Question;
 use super::report::Reporter;
 use super::service::Service;
+use super::wake_flag::WakeFlag;
 use crate::access::{AccessList, Place};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -33,7 +33,7 @@ use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::moves::{Answer, Command};
+use crate::shard::moves::{Answer, MoveCommand};
 use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
@@ -45,17 +45,17 @@ const PRECISE: Duration = Duration::from_millis(2);
 
 /// What the control thread asks of a shard.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum ShardOrder {
     /// Serve this connection.
     Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place, seat: Seat },
     /// End this connection, unless its HELLO has come.
     MakeRoom(PeerId),
     /// Take part in a move.
-    Move(Box<Command<Mover>>),
+    Move(Box<MoveCommand<Mover>>),
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
-    /// Let an operator have a look.
-    Look(Look),
+    /// Answer an operator.
+    Answer(Question),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end, but wait until this moment for what was written to arrive.
@@ -90,7 +90,7 @@ pub(super) struct Seed {
     pub(super) backend: Backend,
     pub(super) began: Instant,
     pub(super) port: Port,
-    pub(super) orders: Inlet<Order>,
+    pub(super) orders: Inlet<ShardOrder>,
     pub(super) gauge: Arc<Gauge>,
     /// To the coordinator of moves.
     pub(super) answers: UnboundedSender<Answer<Mover>>,
@@ -102,7 +102,7 @@ pub(super) struct Core {
     pub(super) shard: RefCell<Shard>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Wakes the loop.
-    pub(super) wake: Event,
+    pub(super) wake: WakeFlag,
     /// What connections read into.
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
@@ -115,7 +115,7 @@ pub(super) struct Core {
     pub(super) monitors: RefCell<MonitorSenders>,
     /// Sessions that somebody follows.
     pub(super) followed: Followed,
-    /// Time that turns took, and looks.
+    /// Time that turns took, and questions.
     pub(super) turns: RefCell<Histogram>,
 }
 
@@ -200,7 +200,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
     let core = Rc::new(Core {
         shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
         connections: RefCell::default(),
-        wake: Event::default(),
+        wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
         began,
@@ -246,8 +246,8 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
-        if done == Done::Looked {
-            crate::io::yield_turn().await; // connections too, however many looks wait
+        if done == Done::Answered {
+            crate::io::yield_turn().await; // connections too, however many questions wait
         } else {
             let is_asleep = core.shard.borrow().is_asleep();
             core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
@@ -304,7 +304,7 @@ fn act(core: &Core, now: Moment, output: Output) {
     match output {
         Output::Ready(slot) => {
             if let Some(connection) = core.connection(slot) {
-                connection.kick(core);
+                connection.begin_write(core);
             }
         }
         Output::Resumed(slot) => {
@@ -314,7 +314,7 @@ fn act(core: &Core, now: Moment, output: Output) {
         }
         Output::Hold(slot, hold) => match core.connection(slot) {
             Some(connection) if hold => connection.hold(),
-            Some(connection) => connection.let_go(core),
+            Some(connection) => connection.end_hold(core),
             None => {}
         },
         Output::Begun(slot) => {
@@ -367,7 +367,7 @@ async fn idle(
     core: &Core,
     alarm: &Alarm,
     port: &mut Port,
-    orders: &mut Inlet<Order>,
+    orders: &mut Inlet<ShardOrder>,
     next: Moment,
     now: Moment,
 ) {

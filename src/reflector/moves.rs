@@ -9,7 +9,7 @@ use super::follow::Follower;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
 use crate::shard::Traveller;
-use crate::shard::moves::{Answer, Command};
+use crate::shard::moves::{Answer, MoveCommand};
 
 /// A connection on its way, with all that belongs to it.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub(super) struct Mover {
 }
 
 /// Carries a command out.
-pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: Command<Mover>) {
+pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover>) {
     match command {
-        Command::Order(order) => {
+        MoveCommand::Order(order) => {
             let now = core.now();
             core.shard.borrow_mut().order(now, order);
         }
-        Command::Adopt { number, connection } => {
+        MoveCommand::Adopt { number, connection } => {
             adopt(core, backend, connection);
             core.answer(Answer::Arrived { number });
         }

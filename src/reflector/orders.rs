@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::connection::{Admission, Connection};
-use super::driver::{Core, Order};
+use super::driver::{Core, ShardOrder};
 use super::lobby::Seat;
 use super::mesh::Inlet;
 use super::moves;
@@ -18,33 +18,33 @@ use crate::io::{Backend, Stream};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Done {
     All,
-    /// One was a look, behind which more may wait.
-    Looked,
+    /// One was a question, behind which more may wait.
+    Answered,
     /// The shard is to end by then.
     Exit(Instant),
 }
 
-/// Carries out orders, up to the first look: everybody else has a turn between two looks.
-pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<Order>) -> Done {
+/// Carries out orders, up to the first question: everybody else has a turn between two questions.
+pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOrder>) -> Done {
     while let Some(order) = orders.take() {
         match order {
-            Order::Serve { peer, remote, socket, place, seat } => {
+            ShardOrder::Serve { peer, remote, socket, place, seat } => {
                 serve(core, backend, peer, remote, socket, (place, seat));
             }
-            Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
-            Order::Move(command) => moves::obey(core, backend, *command),
-            Order::Settings { settings, list } => core.renew(*settings, &list),
-            Order::Look(look) => {
+            ShardOrder::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
+            ShardOrder::Move(command) => moves::obey(core, backend, *command),
+            ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
+            ShardOrder::Answer(question) => {
                 let began = core.now();
-                look.run(core);
+                question.run(core);
                 core.turns.borrow_mut().record(core.now().since(began));
-                return Done::Looked;
+                return Done::Answered;
             }
-            Order::Drain => {
+            ShardOrder::Drain => {
                 core.is_draining.set(true);
                 core.shard.borrow_mut().drain();
             }
-            Order::Exit(deadline) => return Done::Exit(deadline),
+            ShardOrder::Exit(deadline) => return Done::Exit(deadline),
         }
     }
     Done::All

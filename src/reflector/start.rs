@@ -16,7 +16,7 @@ use super::acceptor::Acceptor;
 use super::balance::{self, Balancer};
 use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
-use super::driver::{self, Gauge, Order, Seed};
+use super::driver::{self, Gauge, Seed, ShardOrder};
 use super::endpoints::Endpoints;
 use super::inspector::{Control, Inspector, drain};
 use super::mesh::{self, Inlet};
@@ -267,7 +267,7 @@ impl<S> Listeners<S> {
 }
 
 /// Where a shard takes orders, and what it shows of itself.
-type Handle = (Sender<Order>, Arc<Gauge>);
+type Handle = (Sender<ShardOrder>, Arc<Gauge>);
 
 /// Starts a thread for each shard, and waits until each has its event loop.
 fn start_shards(
@@ -351,7 +351,7 @@ fn control(
             control.listening(false);
         }
         for (orders, _) in &shards {
-            drop(orders.send(Order::Drain).await);
+            drop(orders.send(ShardOrder::Drain).await);
         }
         let deadline = Instant::now() + FLUSH;
         // Flushed once is not enough: another shard may have had something for it.
@@ -363,7 +363,7 @@ fn control(
             quiet = if is_flushed { quiet + 1 } else { 0 };
         }
         for (orders, _) in &shards {
-            drop(orders.send(Order::Exit(deadline)).await);
+            drop(orders.send(ShardOrder::Exit(deadline)).await);
         }
     });
 }

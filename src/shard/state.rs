@@ -11,7 +11,7 @@ use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
 use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};
-use super::moves::{Answer, Order};
+use super::moves::{Answer, MoveOrder};
 use super::output::{Output, Write};
 use super::owners::Owners;
 use super::tables::{Tables, Tenants};
@@ -305,29 +305,29 @@ impl Shard {
     }
 
     /// Does its part in a move. What it says to that comes as [`Output::Answer`].
-    pub(crate) fn order(&mut self, now: Moment, order: Order) {
+    pub(crate) fn order(&mut self, now: Moment, order: MoveOrder) {
         let (connections, mut owners) = self.split();
         match order {
-            Order::Reassign { partitions, from, to, epoch } => {
+            MoveOrder::Reassign { partitions, from, to, epoch } => {
                 owners.reassign(partitions, (from, to), epoch);
             }
-            Order::GiveUp { epoch } => owners.tables.give_up(epoch),
-            Order::Restore { epoch } => owners.release(epoch, true),
-            Order::Take { epoch, tables } => owners.tables.take(epoch, tables),
-            Order::Release { epoch } => owners.release(epoch, false),
-            Order::Freeze { number } => connections.freeze(number, &mut owners),
-            Order::Thaw { number } => connections.thaw(now, number, &mut owners),
-            Order::Seal { epoch } => owners.seal(epoch),
-            Order::Part { number } => {
+            MoveOrder::GiveUp { epoch } => owners.tables.give_up(epoch),
+            MoveOrder::Restore { epoch } => owners.release(epoch, true),
+            MoveOrder::Take { epoch, tables } => owners.tables.take(epoch, tables),
+            MoveOrder::Release { epoch } => owners.release(epoch, false),
+            MoveOrder::Freeze { number } => connections.freeze(number, &mut owners),
+            MoveOrder::Thaw { number } => connections.thaw(now, number, &mut owners),
+            MoveOrder::Seal { epoch } => owners.seal(epoch),
+            MoveOrder::Part { number } => {
                 let connections = self.connections.part();
                 self.connections.answer(Answer::Parts { number, connections });
             }
-            Order::Relocate { peer, to, number } => {
+            MoveOrder::Relocate { peer, to, number } => {
                 if !connections.relocate(peer, to, number, &mut owners) {
                     connections.answer(Answer::Gone { number });
                 }
             }
-            Order::Stay { peer, number } => {
+            MoveOrder::Stay { peer, number } => {
                 let in_time = connections.stay(now, peer, number, &mut owners);
                 connections.answer(Answer::Stays { number, in_time });
             }

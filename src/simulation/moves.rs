@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::world::World;
 use crate::ids::{PeerId, ShardId};
-use crate::shard::moves::{Answer, Command};
+use crate::shard::moves::{Answer, MoveCommand};
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::{Slot, Traveller};
 
@@ -14,7 +14,7 @@ use crate::shard::{Slot, Traveller};
 /// time after they were given.
 #[derive(Debug)]
 pub(super) struct Orders {
-    to: Vec<VecDeque<Command<Traveller>>>,
+    to: Vec<VecDeque<MoveCommand<Traveller>>>,
     /// Each with the shard that gives it.
     answers: VecDeque<(ShardId, Answer<Traveller>)>,
 }
@@ -85,7 +85,7 @@ impl World {
 
     /// Moves something away from a shard that is not to be active: all its partitions, then one connection
     /// after the other.
-    fn empty_a_shard(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn empty_a_shard(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         for from in (self.active..self.plan.shards).map(ShardId::at) {
             let to = ShardId::at(self.rng.below(self.active));
             let partitions: Partitions = self.coordinator.placement().of(from).collect();
@@ -109,24 +109,24 @@ impl World {
         while self.is_calm || self.rng.chance(500) {
             let Some(command) = self.orders.to[shard].pop_front() else { return };
             match command {
-                Command::Order(order) => {
+                MoveCommand::Order(order) => {
                     self.note(0, || format!("shard {shard}: {order:?}"));
                     self.cluster.shards[shard].order(self.now, order);
                     self.take_in_kept(shard);
                 }
-                Command::Adopt { number, connection } => self.adopt(shard, number, connection),
+                MoveCommand::Adopt { number, connection } => self.adopt(shard, number, connection),
             }
         }
     }
 
-    pub(super) fn send(&mut self, commands: Vec<(ShardId, Command<Traveller>)>) {
+    pub(super) fn send(&mut self, commands: Vec<(ShardId, MoveCommand<Traveller>)>) {
         for (shard, command) in commands {
             self.orders.to[shard.index()].push_back(command);
         }
     }
 
     /// Some of the VNIs in use, and others, that one shard owns go to another.
-    fn move_tables(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn move_tables(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         let vni = *self.rng.pick(&self.plan.vnis);
         let from = self.coordinator.placement().owner(vni);
         let Some(to) = self.other_than(from) else { return Vec::new() };
@@ -139,7 +139,7 @@ impl World {
         self.coordinator.move_tables(partitions, from, to)
     }
 
-    fn move_connection(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn move_connection(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         let place = self.rng.below(self.clients.len());
         let Some(client) = &self.clients[place] else { return Vec::new() };
         let (id, from) = (client.id, ShardId::at(client.shard));

@@ -7,7 +7,7 @@ use super::feed::RouteFeed;
 use super::intent::Intent;
 use super::learned::{Changes, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
-use super::{Servers, Slot};
+use super::{ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
@@ -32,7 +32,7 @@ pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 
 /// An established session.
 #[derive(Debug)]
-struct Session {
+struct ServerSession {
     outgoing: Outgoing,
     /// Whether it says when a table is complete.
     end_of_table: bool,
@@ -63,7 +63,7 @@ pub(in crate::client) struct Leaf {
     settings: CoreConfig,
     intent: Intent,
     pub(super) learned: BTreeMap<Vni, Learned>,
-    sessions: BTreeMap<Slot, Session>,
+    sessions: BTreeMap<ServerSlot, ServerSession>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
     live: Servers,
     watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
@@ -74,7 +74,7 @@ pub(in crate::client) struct Leaf {
     /// which they became so.
     completed: Vec<(Vni, u64)>,
     /// What changed about who is in sync in what, for the actor to fetch.
-    sync: Vec<(Slot, Vni, bool)>,
+    sync: Vec<(ServerSlot, Vni, bool)>,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
     /// to ask all of them.
     due: Option<Moment>,
@@ -200,7 +200,7 @@ impl Leaf {
     }
 
     /// Who is in sync in what, all of it.
-    pub(in crate::client) fn in_sync(&self) -> Vec<(Slot, Vni)> {
+    pub(in crate::client) fn in_sync(&self) -> Vec<(ServerSlot, Vni)> {
         let sessions = self.sessions.keys();
         let pairs = sessions.flat_map(|slot| self.learned.iter().map(move |pair| (*slot, pair)));
         pairs
@@ -212,7 +212,7 @@ impl Leaf {
     // What servers do.
 
     /// A server was configured; its first attempt to connect is worth waiting for.
-    pub(in crate::client) fn added(&mut self, slot: Slot) {
+    pub(in crate::client) fn added(&mut self, slot: ServerSlot) {
         self.live.insert(slot);
     }
 
@@ -220,7 +220,7 @@ impl Leaf {
     pub(in crate::client) fn established(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         end_of_table: bool,
         serving: Duration,
     ) {
@@ -228,20 +228,21 @@ impl Leaf {
         let trusted = now + RETURN.saturating_sub(serving);
         let outgoing = Outgoing::replay(&self.intent);
         let awaited = BTreeMap::new();
-        self.sessions.insert(slot, Session { outgoing, end_of_table, trusted, awaited, routes: 0 });
+        self.sessions
+            .insert(slot, ServerSession { outgoing, end_of_table, trusted, awaited, routes: 0 });
     }
 
     /// A session, or an attempt at one, has ended.
-    pub(in crate::client) fn ended(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn ended(&mut self, now: Moment, slot: ServerSlot) {
         self.end(now, slot, false);
     }
 
     /// A server announced too much: what only it had goes, so that it can't do so again and again.
-    pub(in crate::client) fn expelled(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn expel(&mut self, now: Moment, slot: ServerSlot) {
         self.end(now, slot, true);
     }
 
-    fn end(&mut self, now: Moment, slot: Slot, forget: bool) {
+    fn end(&mut self, now: Moment, slot: ServerSlot, forget: bool) {
         self.live.remove(slot);
         let had_session = self.sessions.remove(&slot).is_some();
         for vni in self.subscriptions() {
@@ -263,7 +264,7 @@ impl Leaf {
     pub(in crate::client) fn updates(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         updates: &[Update],
     ) -> Result<(), TooManyRoutes> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Ok(()) };
@@ -306,7 +307,7 @@ impl Leaf {
     }
 
     /// A server says that its table of `vni` is complete.
-    pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: Slot, vni: Vni) {
+    pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: ServerSlot, vni: Vni) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
         if !session.outgoing.is_subscribed(vni) {
             return session.outgoing.heard(now, vni);
@@ -326,7 +327,7 @@ impl Leaf {
     }
 
     /// What was taken for a server is written.
-    pub(in crate::client) fn written(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn written(&mut self, now: Moment, slot: ServerSlot) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
         // A server can't be quiet about what it has not been asked.
         for quiet in session.awaited.values_mut().filter(|quiet| quiet.last == quiet.since) {
@@ -373,11 +374,11 @@ impl Leaf {
     pub(in crate::client) fn take_messages(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         max: usize,
     ) -> Vec<Message> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
-        let Session { outgoing, end_of_table, awaited, .. } = session;
+        let ServerSession { outgoing, end_of_table, awaited, .. } = session;
         outgoing.take(now, max, &self.intent, |vni| {
             if !*end_of_table {
                 awaited.insert(vni, Quiet { since: now, last: now });
@@ -428,13 +429,13 @@ impl Leaf {
     }
 
     /// What changed about who is in sync in what since this was asked last.
-    pub(in crate::client) fn take_sync(&mut self) -> Vec<(Slot, Vni, bool)> {
+    pub(in crate::client) fn take_sync(&mut self) -> Vec<(ServerSlot, Vni, bool)> {
         std::mem::take(&mut self.sync)
     }
 
     /// Whether what `slot` says of `vni` counts.
     #[cfg(test)]
-    pub(super) fn counts(&self, slot: Slot, vni: Vni) -> bool {
+    pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
         self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 
 use super::learned::{Key, Learned};
-use super::{Leaf, Slot};
+use super::{Leaf, ServerSlot};
 use crate::client::Route;
 use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
@@ -15,7 +15,7 @@ pub(in crate::client) struct VniLook {
     pub(in crate::client) vni: Vni,
     pub(in crate::client) routes: usize,
     pub(in crate::client) stale: usize,
-    pub(in crate::client) in_sync: Vec<Slot>,
+    pub(in crate::client) in_sync: Vec<ServerSlot>,
 }
 
 impl Leaf {
@@ -38,7 +38,7 @@ impl Leaf {
         what: Option<Lookup>,
         after: Option<Key>,
         max: usize,
-    ) -> Option<Vec<(Route, Vec<Slot>)>> {
+    ) -> Option<Vec<(Route, Vec<ServerSlot>)>> {
         let learned = self.learned.get(&vni)?;
         let found = match what {
             None => Some((Destination::FIRST, Destination::LAST)),

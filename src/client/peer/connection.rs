@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::output::Output;
-use super::session::{Due, Event, Session};
+use super::session::{Due, LeafEvent, LeafSession};
 use super::task::{End, Peer};
-use crate::client::messages::{Order, PeerEvent};
+use crate::client::messages::{PeerEvent, PeerOrder};
 use crate::client::{PeerState, SessionError};
 use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 
@@ -28,7 +28,7 @@ pub(super) struct Connection<'a> {
     /// This peer's sessions are numbered; orders name theirs.
     number: u64,
     stream: TcpStream,
-    session: Session,
+    session: LeafSession,
     output: Output,
     /// The actor waits to hear that its last order is written.
     owes_ready: bool,
@@ -46,7 +46,7 @@ impl<'a> Connection<'a> {
         Self {
             number,
             stream,
-            session: Session::new(now, peer.config.keepalive),
+            session: LeafSession::new(now, peer.config.keepalive),
             output: Output::new(now),
             owes_ready: false,
             buffer: vec![0; READ_MAX].into_boxed_slice(),
@@ -110,19 +110,19 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn order(&mut self, order: Option<Order>) -> Result<(), End> {
+    fn order(&mut self, order: Option<PeerOrder>) -> Result<(), End> {
         match order {
-            Some(Order::Send { session, messages }) if session == self.number => {
+            Some(PeerOrder::Send { session, messages }) if session == self.number => {
                 messages.iter().for_each(|message| self.output.push(message));
                 self.owes_ready = true;
                 Ok(())
             }
-            Some(Order::End { session, error }) if session == self.number => {
+            Some(PeerOrder::End { session, error }) if session == self.number => {
                 Err(End::Session(error))
             }
-            Some(Order::Send { .. } | Order::End { .. }) => Ok(()), // for one that is over
-            Some(Order::Reset) => Err(End::Reset(SessionError::Reset)),
-            Some(Order::Stop) | None => Err(End::Task),
+            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => Ok(()), // for one that is over
+            Some(PeerOrder::Reset) => Err(End::Reset(SessionError::Reset)),
+            Some(PeerOrder::Stop) | None => Err(End::Task),
         }
     }
 
@@ -169,8 +169,8 @@ impl<'a> Connection<'a> {
             };
             has_heard = true;
             match self.session.receive(now, &frame) {
-                Ok(Event::Update(update)) => updates.push(update),
-                Ok(Event::Skipped(what)) => {
+                Ok(LeafEvent::Update(update)) => updates.push(update),
+                Ok(LeafEvent::Skipped(what)) => {
                     *skipped.entry(what.name()).or_default() += 1;
                     self.peer.skipped(what);
                 }
@@ -199,9 +199,9 @@ impl<'a> Connection<'a> {
         self.peer.tell(PeerEvent::Updates(std::mem::take(updates))).await
     }
 
-    async fn event(&mut self, event: Event) -> Result<(), End> {
+    async fn event(&mut self, event: LeafEvent) -> Result<(), End> {
         match event {
-            Event::Hello(hello) => {
+            LeafEvent::Hello(hello) => {
                 let said = hello.extensions.as_ref();
                 let can = said.map(|said| said.capabilities).unwrap_or_default();
                 if can.contains(Capabilities::STREAM) {
@@ -216,7 +216,7 @@ impl<'a> Connection<'a> {
                 self.peer.tell(PeerEvent::State(PeerState::HelloReceived)).await?;
                 self.keepalive().await
             }
-            Event::Keepalive { established } => {
+            LeafEvent::Keepalive { established } => {
                 self.peer.tell(PeerEvent::KeepaliveReceived).await?;
                 if established {
                     self.peer.established(&self.node);
@@ -226,9 +226,9 @@ impl<'a> Connection<'a> {
                 }
                 Ok(())
             }
-            Event::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
-            Event::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
-            Event::Nothing | Event::Skipped(_) => Ok(()),
+            LeafEvent::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
+            LeafEvent::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
+            LeafEvent::Nothing | LeafEvent::Skipped(_) => Ok(()),
         }
     }
 }

@@ -25,7 +25,7 @@ use self::backoff::Pauses;
 use self::connection::Connection;
 use self::task::End;
 pub(super) use self::task::Peer;
-use super::messages::{Order, PeerEvent};
+use super::messages::{PeerEvent, PeerOrder};
 use super::{PeerState, SessionError};
 
 /// How long a name may take to be resolved, and a connection to be made over all of its addresses.
@@ -96,12 +96,12 @@ impl Peer {
 }
 
 /// What the orders mean while there is no session.
-async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
+async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> End {
     loop {
         match orders.recv().await {
-            Some(Order::Send { .. } | Order::End { .. }) => {} // for a session that is over
-            Some(Order::Reset) => return End::Reset(SessionError::Reset),
-            Some(Order::Stop) | None => return End::Task,
+            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => {} // for a session that is over
+            Some(PeerOrder::Reset) => return End::Reset(SessionError::Reset),
+            Some(PeerOrder::Stop) | None => return End::Task,
         }
     }
 }

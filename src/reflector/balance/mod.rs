@@ -28,12 +28,12 @@ use self::plan::{Next, Plan};
 use self::policy::Policy;
 pub(crate) use self::report::Report;
 pub(super) use self::report::{ShardReport, Why};
-use super::driver::{Core, Gauge, Order};
+use super::driver::{Core, Gauge, ShardOrder};
 use super::inspector::Control;
 use super::moves::Mover;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
-use crate::shard::moves::{Answer, Command, Coordinator};
+use crate::shard::moves::{Answer, Coordinator, MoveCommand};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -53,7 +53,7 @@ pub(super) struct Balancer {
     pub(super) min_shards: usize,
     /// For how long all shards are awake at first.
     pub(super) wake_all_for: Duration,
-    pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) answers: UnboundedReceiver<Answer<Mover>>,
     pub(super) control: Arc<Control>,
     /// The cores that the process may use.
@@ -259,13 +259,13 @@ impl Balancer {
         state.plan.named(from)
     }
 
-    async fn send(&self, commands: Vec<(ShardId, Command<Mover>)>) {
+    async fn send(&self, commands: Vec<(ShardId, MoveCommand<Mover>)>) {
         for (shard, command) in commands {
             let (orders, gauge) = &self.shards[shard.index()];
-            if matches!(command, Command::Adopt { .. }) {
+            if matches!(command, MoveCommand::Adopt { .. }) {
                 gauge.connections.fetch_add(1, Ordering::Relaxed);
             }
-            drop(orders.send(Order::Move(Box::new(command))).await);
+            drop(orders.send(ShardOrder::Move(Box::new(command))).await);
         }
     }
 }

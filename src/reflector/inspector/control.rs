@@ -15,9 +15,9 @@ use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::balance::Report;
 use crate::reflector::config::ReflectorConfig;
-use crate::reflector::driver::{Core, Gauge, Order};
+use crate::reflector::driver::{Core, Gauge, ShardOrder};
 use crate::reflector::lobby::Lobby;
-use crate::reflector::looks::Look;
+use crate::reflector::question::Question;
 use crate::reflector::refused;
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
@@ -31,7 +31,7 @@ const STUCK: Duration = Duration::from_secs(2);
 pub(in crate::reflector) struct Control {
     began: Instant,
     pub(super) backend: Backend,
-    shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+    shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// Sessions to end per second while draining.
     pub(super) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
@@ -56,7 +56,7 @@ impl Control {
     pub(in crate::reflector) fn new(
         began: Instant,
         backend: Backend,
-        shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+        shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
         config: watch::Receiver<ReflectorConfig>,
     ) -> Self {
         let lobby = Lobby::new(config.borrow().max_peers);
@@ -165,9 +165,9 @@ impl Control {
         question: impl FnOnce(&Core) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         let (reply, answer) = oneshot::channel();
-        let look = Look::new(move |core| drop(reply.send(question(core))));
+        let question = Question::new(move |core| drop(reply.send(question(core))));
         let (orders, _) = self.shards.get(usize::from(shard)).ok_or(InspectError::Stopped)?;
-        orders.send(Order::Look(look)).await.map_err(|_| InspectError::Stopped)?;
+        orders.send(ShardOrder::Answer(question)).await.map_err(|_| InspectError::Stopped)?;
         answer.await.map_err(|_| InspectError::Stopped)
     }
 

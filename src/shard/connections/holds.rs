@@ -39,7 +39,7 @@ impl Connections {
             let Some(hold) = peer.quiet.hold() else { continue };
             if peer.is_held && hold.until == due {
                 peer.is_held = false;
-                peer.quiet.let_go();
+                peer.quiet.end_hold();
                 self.outputs.push(Output::Hold(slot, false));
             } else if !peer.is_held && hold.from == due {
                 peer.is_held = true;

@@ -131,7 +131,7 @@ fn no_chunk_is_above_64_kib_and_one_message() {
 }
 
 #[test]
-fn a_look_shows_so_many_next_hops_of_a_destination() {
+fn an_answer_shows_so_many_next_hops_of_a_destination() {
     let mut table = Table::with(TableBounds { next_hops: 5000, ..TableBounds::default() });
     for hop in 0..4200 {
         table.announce(A, "10.0.0.0/8", hop);

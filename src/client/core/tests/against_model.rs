@@ -13,10 +13,10 @@ enum Step {
     Unsubscribe(u32),
     Announce(Route),
     Withdraw(Route),
-    Connect(Slot),
-    End(Slot),
-    Add(Slot, Route),
-    Remove(Slot, Route),
+    Connect(ServerSlot),
+    End(ServerSlot),
+    Add(ServerSlot, Route),
+    Remove(ServerSlot, Route),
     /// So many changes or messages at once.
     Take(usize),
 }
@@ -68,7 +68,7 @@ impl Server {
 
 #[derive(Default)]
 struct World {
-    servers: BTreeMap<Slot, Server>,
+    servers: BTreeMap<ServerSlot, Server>,
     wanted: BTreeSet<Vni>,
     announced: BTreeSet<Route>,
     plane: Plane,
@@ -156,7 +156,7 @@ impl World {
 }
 
 /// Whether an UNSUBSCRIBE of `vni` waits to be sent to `slot`.
-fn leaf_waits(leaf: &Leaf, slot: Slot, vni: Vni) -> bool {
+fn leaf_waits(leaf: &Leaf, slot: ServerSlot, vni: Vni) -> bool {
     !leaf.counts(slot, vni)
 }
 

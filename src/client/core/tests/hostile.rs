@@ -40,7 +40,7 @@ fn what_a_server_says_again_and_again_does_not_walk_all_routes() {
     let began = thread_time();
     for _ in 0..10_000 {
         leaf.end_of_table(at(0), B, Vni(1));
-        leaf.ended(at(0), Slot(7)); // an attempt at a third one failed
+        leaf.ended(at(0), ServerSlot(7)); // an attempt at a third one failed
     }
     let took = thread_time() - began;
     assert!(took < Duration::from_secs(5), "{took:?} of processor time");

@@ -103,7 +103,7 @@ fn a_server_that_floods_again_and_again_leaves_nothing_behind() {
         let all: Vec<_> = (0..=255).flat_map(|n| (0..4).map(move |hop| (n, hop))).collect();
         let all = all.into_iter().map(|(n, hop)| route(1, n, 4 * round + hop).update(Action::Add));
         assert!(leaf.updates(at(0), A, &all.collect::<Vec<_>>()).is_err());
-        leaf.expelled(at(0), A);
+        leaf.expel(at(0), A);
         assert_eq!(leaf.routes(Vni(1)).len(), 0);
     }
     // Nor one that keeps to the limit each time.
