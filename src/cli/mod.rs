@@ -97,7 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error)
             if error.use_stderr() && words.get(1).is_some_and(|word| word == check::NAME) =>
         {
-            return tell(Wrong::Usage(error), ExitCode::FAILURE);
+            return report(Wrong::Usage(error), ExitCode::FAILURE);
         }
         #[cfg(unix)]
         Err(error) => ctl::explained(error, &options::documented(), &words).exit(),
@@ -109,8 +109,8 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // As clap itself ends when it does not understand.
-        Err(wrong @ Wrong::Usage(_)) => tell(wrong, ExitCode::from(2)),
-        Err(wrong) => tell(wrong, ExitCode::FAILURE),
+        Err(wrong @ Wrong::Usage(_)) => report(wrong, ExitCode::from(2)),
+        Err(wrong) => report(wrong, ExitCode::FAILURE),
     }
 }
 
@@ -128,7 +128,7 @@ fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
     }
 }
 
-fn tell(wrong: Wrong, code: ExitCode) -> ExitCode {
+fn report(wrong: Wrong, code: ExitCode) -> ExitCode {
     match wrong {
         // In clap's own words, with colours where they can be seen.
         Wrong::Usage(error) => drop(error.print()),

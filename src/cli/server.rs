@@ -58,11 +58,11 @@ impl Args {
     /// What is allowed and probably a mistake.
     pub(super) fn remarks(&self) -> Vec<String> {
         let hold = self.config.settings.send_hold;
-        let told = format!(
+        let remark = format!(
             "--send-hold {hold:?} is less than the network and a busy peer may need to answer: \
              sessions that are well will be closed; give {SEND_HOLD_USUAL:?} or more"
         );
-        if hold < SEND_HOLD_USUAL { vec![told] } else { Vec::new() }
+        if hold < SEND_HOLD_USUAL { vec![remark] } else { Vec::new() }
     }
 
     /// What no single option can tell to be wrong.

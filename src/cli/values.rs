@@ -17,7 +17,7 @@ mod tests {
 
     #[test]
     fn one_thing_is_no_plural() {
-        let told = [0, 1, 2].map(|number| counted(number, "session"));
-        assert_eq!(told, ["0 sessions", "1 session", "2 sessions"]);
+        let counts = [0, 1, 2].map(|number| counted(number, "session"));
+        assert_eq!(counts, ["0 sessions", "1 session", "2 sessions"]);
     }
 }

@@ -147,7 +147,7 @@ impl Actor {
                 peer.ready = peer.orders.send(order).is_err();
             }
         }
-        self.tell_sync();
+        self.publish_sync();
         self.readers.serve(&mut self.leaf);
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
@@ -157,7 +157,7 @@ impl Actor {
         }
     }
 
-    fn tell_sync(&mut self) {
+    fn publish_sync(&mut self) {
         for (slot, vni, in_sync) in self.leaf.take_sync() {
             if let Some(peer) = self.peers.get(&slot) {
                 self.readers.sync_changed(&peer.address, vni, in_sync);
@@ -194,8 +194,8 @@ impl Actor {
             PeerEvent::State(state) => status.state = state,
             PeerEvent::Hello { hello, interval } => {
                 status.keepalive_interval = Some(interval);
-                let said = hello.extensions.unwrap_or_default();
-                (status.agent, status.node) = (said.agent, said.node);
+                let extensions = hello.extensions.unwrap_or_default();
+                (status.agent, status.node) = (extensions.agent, extensions.node);
             }
             PeerEvent::KeepaliveSent => status.keepalive_sent = Some(at),
             PeerEvent::KeepaliveReceived => status.keepalive_received = Some(at),
@@ -386,7 +386,7 @@ impl Actor {
         order(&peer.orders, PeerOrder::Stop);
         self.leaf.ended(self.clock.now(), slot);
         // What is in sync with it is told under its name, which goes now.
-        self.tell_sync();
+        self.publish_sync();
         self.peers.remove(&slot);
         self.readers.peer_changed(&address, None);
         Ok(())

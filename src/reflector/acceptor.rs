@@ -24,7 +24,7 @@ use super::driver::{Gauge, ShardOrder};
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::Queue;
-use crate::access::{Gate, Place};
+use crate::access::{Gate, SourceShare};
 use crate::ids::PeerId;
 use crate::io;
 use crate::session::CloseReason;
@@ -140,7 +140,7 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<Place, CloseReason> {
+    fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<SourceShare, CloseReason> {
         if self.control.is_draining() {
             return Err(CloseReason::Draining);
         }

@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 use super::driver::Core;
 use super::follow::Follower;
 use super::lobby::Seat;
-use crate::access::Place;
+use crate::access::SourceShare;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
@@ -58,7 +58,7 @@ pub(super) struct Connection {
 pub(super) struct Admission {
     /// Among the connections of its source.
     #[expect(dead_code, reason = "it counts for as long as it is held")]
-    pub(super) place: Place,
+    pub(super) place: SourceShare,
     /// Among those that wait for a HELLO, or the sessions.
     pub(super) seat: Seat,
 }

@@ -18,7 +18,7 @@ pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
     match io::raise_nofile() {
         Ok(limit) => {
             let allowed = allowed(limit, max_peers, shards);
-            tell(limit, max_peers, allowed, shards);
+            warn_of_limit(limit, max_peers, allowed, shards);
             allowed
         }
         Err(error) => {
@@ -38,7 +38,7 @@ fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
     }
 }
 
-fn tell(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
+fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
     let needed = needed(max_peers, shards);
     if allowed < max_peers {
         info!(

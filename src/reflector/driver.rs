@@ -26,7 +26,7 @@ use super::question::Question;
 use super::report::Reporter;
 use super::service::Service;
 use super::wake_flag::WakeFlag;
-use crate::access::{AccessList, Place};
+use crate::access::{AccessList, SourceShare};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};
@@ -47,7 +47,7 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum ShardOrder {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place, seat: Seat },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: SourceShare, seat: Seat },
     /// End this connection, unless its HELLO has come.
     MakeRoom(PeerId),
     /// Take part in a move.

@@ -10,7 +10,7 @@ use super::driver::{Core, ShardOrder};
 use super::lobby::Seat;
 use super::mesh::Inlet;
 use super::moves;
-use crate::access::Place;
+use crate::access::SourceShare;
 use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 
@@ -56,7 +56,7 @@ fn serve(
     peer: PeerId,
     remote: SocketAddr,
     socket: TcpStream,
-    (place, seat): (Place, Seat),
+    (place, seat): (SourceShare, Seat),
 ) {
     // A peer that has reset it already gets no session.
     let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));

@@ -13,8 +13,8 @@ use crate::access::{AccessList, Prefix};
 use crate::io::{IoChoice, Pin};
 use crate::session::CloseReason;
 use crate::settings::{
-    ADDRESS, Form, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, TIME, Target,
-    number,
+    ADDRESS, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME,
+    Target, number,
 };
 use crate::{maybe, one};
 
@@ -25,13 +25,13 @@ impl Target for ReflectorConfig {
     type Shown = Shown;
 }
 
-const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
-const SHARDS: Form<usize> = Form::displayed("N", |text| number(text, 1..=1024));
-const RATE: Form<u32> = Form::displayed("N", |text| number(text, 0..=1_000_000));
-const PACE: Form<u64> = Form::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
-const PIN: Form<Pin> = Form::displayed("auto|off|LIST", |text| told(text.parse()));
-const IO: Form<IoChoice> = Form::displayed("auto|uring|epoll", |text| told(text.parse()));
-const PREFIX: Form<Prefix> = Form::displayed("PREFIX", |text| told(text.parse()));
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const SHARDS: Syntax<usize> = Syntax::displayed("N", |text| number(text, 1..=1024));
+const RATE: Syntax<u32> = Syntax::displayed("N", |text| number(text, 0..=1_000_000));
+const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
+const PIN: Syntax<Pin> = Syntax::displayed("auto|off|LIST", |text| text_error(text.parse()));
+const IO: Syntax<IoChoice> = Syntax::displayed("auto|uring|epoll", |text| text_error(text.parse()));
+const PREFIX: Syntax<Prefix> = Syntax::displayed("PREFIX", |text| text_error(text.parse()));
 
 static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("listen", one!(ReflectorConfig: listen, ADDRESS))
@@ -92,7 +92,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new(
         "no-pacing",
         &One {
-            form: SWITCH,
+            syntax: SWITCH,
             get: |config: &ReflectorConfig| !config.settings.pacing,
             set: |config, value| config.settings.pacing = !value,
         },
@@ -157,7 +157,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new(
         "allow",
         &Many {
-            form: PREFIX,
+            syntax: PREFIX,
             get: |config: &ReflectorConfig| config.access.list.allowed().to_vec(),
             set: |config, allow| {
                 let deny = config.access.list.denied().iter().copied();
@@ -175,7 +175,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new(
         "deny",
         &Many {
-            form: PREFIX,
+            syntax: PREFIX,
             get: |config: &ReflectorConfig| config.access.list.denied().to_vec(),
             set: |config, deny| {
                 let allow = config.access.list.allowed().iter().copied();
@@ -208,7 +208,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         })),
 ]);
 
-fn told<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
+fn text_error<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 

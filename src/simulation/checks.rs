@@ -7,7 +7,7 @@ use super::client::Client;
 use super::world::World;
 use crate::session::CloseReason;
 use crate::shard::ShardConfig;
-use crate::shard::inspect::Holdings;
+use crate::shard::inspect::Occupancy;
 use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
 
 /// How far off the clock may be that ends sessions: the tick, and the longest leap of time.
@@ -194,7 +194,7 @@ impl World {
                 return Err(format!("shard {number} keeps {left}"));
             }
             let counted = shard.metrics().now;
-            if counted != Holdings::default() {
+            if counted != Occupancy::default() {
                 return Err(format!("shard {number} holds nothing and counts {counted:?}"));
             }
         }

@@ -8,7 +8,7 @@ use metalbond::CloseReason;
 use metalbond::ids::PeerId;
 use metalbond::reflector::Inspector;
 use metalbond::reflector::inspect::{
-    ByAction, Cursor, Lookup, PeerInfo, PeerState, Reason, RouteFilter, RouteInfo,
+    ByAction, Cursor, Lookup, PeerInfo, Reason, RouteFilter, RouteInfo, SessionState,
     SubscriptionState, Verdict,
 };
 use metalbond::reflector::inspector::{InspectError, Monitor, MonitorEvent, MonitorFilter};
@@ -63,7 +63,7 @@ fn peers_are_listed_with_what_they_said_and_did(config: ReflectorConfig) {
     assert_eq!(by_id.len(), 2);
     let (one, two) = (id_of(&inspector, &publisher), id_of(&inspector, &subscriber));
     let (one, two) = (&by_id[&one], &by_id[&two]);
-    assert_eq!((one.state, two.state), (PeerState::Established, PeerState::Established));
+    assert_eq!((one.state, two.state), (SessionState::Established, SessionState::Established));
     assert_eq!((&*one.node, &*two.node), ("test-node", ""));
     assert_eq!((one.is_paced, two.is_paced), (false, true));
     assert_eq!((one.updates_received, one.subscriptions), (10, 0));

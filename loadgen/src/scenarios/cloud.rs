@@ -13,7 +13,7 @@ use crate::live::phase;
 use crate::load::Load;
 use crate::pace::Pace;
 use crate::peer;
-use crate::placement::{Event, Placement, Size};
+use crate::placement::{Placement, Size, VmEvent};
 use crate::plan::Plan;
 use crate::receiver::{Goal, Interest, Receivers, Subscriber, Timing};
 use crate::report::Report;
@@ -220,7 +220,7 @@ impl Cloud {
                 }
                 if let Some(event) = self.placement.next() {
                     events += 1;
-                    moves += u64::from(matches!(event, Event::Move { .. }));
+                    moves += u64::from(matches!(event, VmEvent::Move { .. }));
                     self.carry_out(event, due)?;
                 }
             }
@@ -242,11 +242,11 @@ impl Cloud {
         })
     }
 
-    fn carry_out(&mut self, event: Event, due: Instant) -> Result<(), String> {
+    fn carry_out(&mut self, event: VmEvent, due: Instant) -> Result<(), String> {
         match event {
-            Event::Start { vm, host, first } => self.arrive(vm, host, first, due),
-            Event::Stop { vm, host, last } => self.depart(vm, host, last, due),
-            Event::Move { vm, from, to, first, last } => {
+            VmEvent::Start { vm, host, first } => self.arrive(vm, host, first, due),
+            VmEvent::Stop { vm, host, last } => self.depart(vm, host, last, due),
+            VmEvent::Move { vm, from, to, first, last } => {
                 self.arrive(vm, to, first, due)?;
                 self.depart(vm, from, last, due)
             }

@@ -26,7 +26,7 @@ const PORTION: usize = 10_000;
 /// The flag of a standing table.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[group(skip)]
-pub(super) struct Standing {
+pub(super) struct TableFlag {
     /// A standing table of so many routes: each round withdraws and announces another window of it,
     /// spread over the whole table. Without it a round announces and withdraws the same window
     #[arg(long, value_name = "R", default_value_t = 0,
@@ -34,7 +34,7 @@ pub(super) struct Standing {
     pub(super) table: u32,
 }
 
-impl Standing {
+impl TableFlag {
     /// Whether there is to be one.
     pub(super) fn is_asked(self) -> bool {
         self.table > 0

@@ -8,7 +8,7 @@ mod api;
 mod dump;
 mod metrics;
 mod page;
-mod survey;
+mod readiness;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use metalbond::client::{LeafConfig, Route};
 use metalbond::settings::{
-    Form, SWITCH, Section, Setting, TEXT, TIME, Target, local_address, number,
+    SWITCH, Section, Setting, Syntax, TEXT, TIME, Target, local_address, number,
 };
 use metalbond::wire::{NextHopType, Vni};
 use metalbond::{many, maybe, one};
@@ -67,18 +67,18 @@ impl Target for ClientSettings {
     type Shown = ();
 }
 
-const SERVER: Form<String> = Form::displayed("HOST:PORT", spec::server);
-const VNI: Form<Vni> = Form::new("VNI", spec::subscription, |vni| vni.0.to_string());
-const ROUTE: Form<Route> =
-    Form::displayed("VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]", spec::announcement);
-const TABLE: Form<TableOfVni> = Form::displayed("VNI#TABLE", spec::table_of_vni);
-const DEVICE: Form<String> = Form { name: "DEVICE", ..TEXT };
-const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
-const ADDRESS: Form<SocketAddr> = Form::displayed("[ADDR:]PORT", local_address);
-const TYPES: Form<Excluded> = Form::displayed("STD|LB|NAT,..", spec::excluded);
-const PROTOCOL: Form<u8> = Form::displayed("NUMBER", |text| number(text, 5..=u8::MAX));
-const METRIC: Form<u32> = Form::displayed("NUMBER", |text| number(text, 0..=u32::MAX));
-const NEXTHOPS: Form<Nexthops> = Form::new(
+const SERVER: Syntax<String> = Syntax::displayed("HOST:PORT", spec::server);
+const VNI: Syntax<Vni> = Syntax::new("VNI", spec::subscription, |vni| vni.0.to_string());
+const ROUTE: Syntax<Route> =
+    Syntax::displayed("VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]", spec::announcement);
+const TABLE: Syntax<TableOfVni> = Syntax::displayed("VNI#TABLE", spec::table_of_vni);
+const DEVICE: Syntax<String> = Syntax { name: "DEVICE", ..TEXT };
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const ADDRESS: Syntax<SocketAddr> = Syntax::displayed("[ADDR:]PORT", local_address);
+const TYPES: Syntax<Excluded> = Syntax::displayed("STD|LB|NAT,..", spec::excluded);
+const PROTOCOL: Syntax<u8> = Syntax::displayed("NUMBER", |text| number(text, 5..=u8::MAX));
+const METRIC: Syntax<u32> = Syntax::displayed("NUMBER", |text| number(text, 0..=u32::MAX));
+const NEXTHOPS: Syntax<Nexthops> = Syntax::new(
     "objects|inline|auto",
     |text| Nexthops::from_str(text, false),
     |nexthops| nexthops.name().to_owned(),

@@ -235,14 +235,14 @@ mod tests {
         assert_eq!((plain.vni, &*plain.destination), (23, "10.0.23.0/24"));
         assert!(plain.next_hop.is_empty());
         let nat = route("4294967295#fd00::/64#2001:db8::1#NAT#1024#2047").unwrap();
-        let said: Vec<_> = nat.next_hop.iter().map(|(name, text)| (*name, &**text)).collect();
+        let given: Vec<_> = nat.next_hop.iter().map(|(name, text)| (*name, &**text)).collect();
         let expected = [
             ("next_hop", "2001:db8::1"),
             ("type", "nat"),
             ("nat_from", "1024"),
             ("nat_to", "2047"),
         ];
-        assert_eq!(said, expected);
+        assert_eq!(given, expected);
         for wrong in [
             "",
             "10.0.0.0/8",

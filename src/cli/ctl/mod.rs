@@ -19,7 +19,7 @@ mod routes;
 mod screen;
 mod show;
 mod table;
-mod tell;
+mod act;
 mod units;
 mod words;
 

@@ -95,10 +95,10 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
     let queue = Queue::to_stderr();
     let queue = queue.map_err(|error| format!("cannot start a thread for the log: {error}"))?;
     // What led to a panic goes before it.
-    let tell = std::panic::take_hook();
+    let print_panic = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         flush();
-        tell(panic);
+        print_panic(panic);
     }));
     let (from_env, wrong) = match of_environment() {
         Ok(filter) => (filter, None),

@@ -12,7 +12,7 @@ use super::{entry, flags};
 use crate::cli::role::Role;
 
 /// Lists of more bytes are told by their length.
-const TOLD_MAX: usize = 200;
+const ENTRIES_MAX: usize = 200;
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,8 +104,8 @@ impl Effective {
                     table if table == self.role => old.key.to_owned(),
                     table => format!("[{table}] {}", old.key),
                 },
-                old: old.told(),
-                new: new.told(),
+                old: old.described(),
+                new: new.described(),
                 reload: old.reload,
             })
             .collect()
@@ -153,11 +153,11 @@ impl fmt::Display for Origin {
 
 impl Value {
     /// For a line of the log.
-    fn told(&self) -> String {
+    fn described(&self) -> String {
         let list = self.texts.join(",");
         match self.texts.len() {
             0 => "nothing".to_owned(),
-            n if list.len() > TOLD_MAX => format!("{n} entries"),
+            n if list.len() > ENTRIES_MAX => format!("{n} entries"),
             _ => list,
         }
     }

@@ -56,8 +56,8 @@ impl File {
             let at = name.span().start;
             let name = name.get_ref();
             let DeValue::Table(table) = value.get_ref() else {
-                let told = if is_tables(value) { told_of_tables(name) } else { told_of_key(name) };
-                wrong.push(format!("{}: {told}", place(at)));
+                let report = if is_tables(value) { misplaced_table(name) } else { misplaced_key(name) };
+                wrong.push(format!("{}: {report}", place(at)));
                 continue;
             };
             let mut entries = Vec::new();
@@ -128,7 +128,7 @@ fn is_tables(value: &Spanned<DeValue<'_>>) -> bool {
     values.iter().next().is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
 }
 
-fn told_of_tables(name: &str) -> String {
+fn misplaced_table(name: &str) -> String {
     let tables = ROLES.into_iter().flat_map(Role::tables);
     let nearest = nearest(name, tables).unwrap_or_default();
     if nearest == name {
@@ -138,7 +138,7 @@ fn told_of_tables(name: &str) -> String {
     }
 }
 
-fn told_of_key(name: &str) -> String {
+fn misplaced_key(name: &str) -> String {
     format!("{name:?} is in no table; put it below [server] or [client]")
 }
 

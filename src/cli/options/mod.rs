@@ -225,8 +225,8 @@ impl Given {
             let is_in_file =
                 || entry(file, settings, flag).is_some_and(file::Entry::says_something);
             let is_flag = self.flags.contains(arg.get_id().as_str());
-            let is_said = is_flag || environment::value(flag).is_some() || is_in_file();
-            arg.is_required_set() && !is_said
+            let is_given = is_flag || environment::value(flag).is_some() || is_in_file();
+            arg.is_required_set() && !is_given
         };
         let sentence = |(flag, _): (&str, &Arg)| {
             let variable = variable(flag);

@@ -136,7 +136,7 @@ impl Leaf {
                 }
             }
             let gone = learned.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
-            self.tell(vni, gone);
+            self.publish(vni, gone);
         }
         true
     }
@@ -302,7 +302,7 @@ impl Leaf {
                 break;
             }
         }
-        self.tell_all(visible);
+        self.publish_all(visible);
         result
     }
 
@@ -441,7 +441,7 @@ impl Leaf {
 
     /// Something was done to a VNI.
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
-        self.tell(vni, changes);
+        self.publish(vni, changes);
         self.note_deadline(vni);
         if complete && self.has_dataplane {
             self.completed.push((vni, self.dataplane.rounds()));
@@ -453,11 +453,11 @@ impl Leaf {
         self.due = self.due.into_iter().chain(deadline).min();
     }
 
-    fn tell(&mut self, vni: Vni, changes: Changes) {
-        self.tell_all(of_vni(vni, changes));
+    fn publish(&mut self, vni: Vni, changes: Changes) {
+        self.publish_all(of_vni(vni, changes));
     }
 
-    fn tell_all(&mut self, changes: impl IntoIterator<Item = (Action, Route)>) {
+    fn publish_all(&mut self, changes: impl IntoIterator<Item = (Action, Route)>) {
         for (action, route) in changes {
             for (vni, feed) in self.watches.values_mut() {
                 if vni.is_none_or(|vni| vni == route.vni) {

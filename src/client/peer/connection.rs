@@ -72,7 +72,7 @@ impl<'a> Connection<'a> {
 
     async fn talk(&mut self) -> Result<Infallible, End> {
         self.output.push(&Message::Hello(self.hello()));
-        self.peer.tell(PeerEvent::State(PeerState::HelloSent)).await?;
+        self.peer.send(PeerEvent::State(PeerState::HelloSent)).await?;
         loop {
             self.write().await?;
             let wait = self.output.wait();
@@ -130,14 +130,14 @@ impl<'a> Connection<'a> {
         self.output.write(self.peer.clock.now(), &self.stream).map_err(failed)?;
         if self.owes_ready && self.output.is_empty() {
             self.owes_ready = false;
-            self.peer.tell(PeerEvent::Ready).await?;
+            self.peer.send(PeerEvent::Ready).await?;
         }
         Ok(())
     }
 
     async fn keepalive(&mut self) -> Result<(), End> {
         self.output.push(&Message::Keepalive);
-        self.peer.tell(PeerEvent::KeepaliveSent).await
+        self.peer.send(PeerEvent::KeepaliveSent).await
     }
 
     async fn read(&mut self) -> Result<(), End> {
@@ -175,15 +175,15 @@ impl<'a> Connection<'a> {
                     self.peer.skipped(what);
                 }
                 Ok(event) => {
-                    self.tell_updates(&mut updates).await?;
+                    self.send_updates(&mut updates).await?;
                     self.event(event).await?;
                 }
                 Err(error) => break Err(error.into()),
             }
         };
-        self.tell_updates(&mut updates).await?;
+        self.send_updates(&mut updates).await?;
         if !skipped.is_empty() {
-            self.peer.tell(PeerEvent::Skipped(skipped)).await?;
+            self.peer.send(PeerEvent::Skipped(skipped)).await?;
         }
         if has_heard {
             // While the actor was busy nobody listened to the server.
@@ -192,42 +192,42 @@ impl<'a> Connection<'a> {
         result
     }
 
-    async fn tell_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
+    async fn send_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
         if updates.is_empty() {
             return Ok(());
         }
-        self.peer.tell(PeerEvent::Updates(std::mem::take(updates))).await
+        self.peer.send(PeerEvent::Updates(std::mem::take(updates))).await
     }
 
     async fn event(&mut self, event: LeafEvent) -> Result<(), End> {
         match event {
             LeafEvent::Hello(hello) => {
-                let said = hello.extensions.as_ref();
-                let can = said.map(|said| said.capabilities).unwrap_or_default();
+                let extensions = hello.extensions.as_ref();
+                let can = extensions.map(|extensions| extensions.capabilities).unwrap_or_default();
                 if can.contains(Capabilities::STREAM) {
                     self.output.unpaced();
                 }
                 self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
-                let serving = said.map(|said| said.serving_seconds).unwrap_or_default();
+                let serving = extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
                 self.serving = Duration::from_secs(u64::from(serving));
-                self.node = said.map(|said| said.node.clone()).unwrap_or_default();
+                self.node = extensions.map(|extensions| extensions.node.clone()).unwrap_or_default();
                 let interval = self.session.interval();
-                self.peer.tell(PeerEvent::Hello { hello, interval }).await?;
-                self.peer.tell(PeerEvent::State(PeerState::HelloReceived)).await?;
+                self.peer.send(PeerEvent::Hello { hello, interval }).await?;
+                self.peer.send(PeerEvent::State(PeerState::HelloReceived)).await?;
                 self.keepalive().await
             }
             LeafEvent::Keepalive { established } => {
-                self.peer.tell(PeerEvent::KeepaliveReceived).await?;
+                self.peer.send(PeerEvent::KeepaliveReceived).await?;
                 if established {
                     self.peer.established(&self.node);
                     let Self { number: session, end_of_table, serving, .. } = *self;
                     let established = PeerEvent::Established { session, end_of_table, serving };
-                    self.peer.tell(established).await?;
+                    self.peer.send(established).await?;
                 }
                 Ok(())
             }
-            LeafEvent::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
-            LeafEvent::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
+            LeafEvent::EndOfTable(vni) => self.peer.send(PeerEvent::EndOfTable(vni)).await,
+            LeafEvent::Update(update) => self.peer.send(PeerEvent::Updates(vec![update])).await,
             LeafEvent::Nothing | LeafEvent::Skipped(_) => Ok(()),
         }
     }

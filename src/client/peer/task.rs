@@ -49,7 +49,7 @@ impl From<SessionError> for End {
 
 impl Peer {
     /// Tells the actor; `Err` when it is gone.
-    pub(super) async fn tell(&self, event: PeerEvent) -> Result<(), End> {
+    pub(super) async fn send(&self, event: PeerEvent) -> Result<(), End> {
         let (slot, serial) = (self.slot, self.serial);
         let sent = self.events.send(ActorEvent::Peer { slot, serial, event }).await;
         sent.map_err(|_| End::Task)

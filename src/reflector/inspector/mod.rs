@@ -33,8 +33,8 @@ use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::shard::inspect::{
-    Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
-    PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
+    Cursor, DestinationInfo, ExplainQuery, Explanation, Lookup, Metrics, Page, PeerDetail,
+    PeerInfo, PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, explain,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -295,11 +295,11 @@ impl Inspector {
             })
             .await?;
         let question = move |core: &Core| {
-            core.shard.borrow().inspect().standing(peer, vni, &destination, next_hop.as_ref())
+            core.shard.borrow().inspect().delivery_facts(peer, vni, &destination, next_hop.as_ref())
         };
-        let standing = self.ask_owner(vni, question).await?;
-        let asked = Asked { peer, vni, destination, next_hop };
-        Ok(judge(&asked, connection.as_ref(), &standing))
+        let facts = self.ask_owner(vni, question).await?;
+        let query = ExplainQuery { peer, vni, destination, next_hop };
+        Ok(explain(&query, connection.as_ref(), &facts))
     }
 
     /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,

@@ -9,7 +9,7 @@ use super::timers::TICK;
 use crate::ids::Moment;
 use crate::outbox::Taken;
 use crate::session::CloseReason;
-use crate::shard::inspect::{ByAction, Holdings, Metrics};
+use crate::shard::inspect::{ByAction, Metrics, Occupancy};
 
 /// A write that has hung for so long makes its peer slow.
 const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Counting {
 
     /// Forgets what was known to wait for peers: a tick is about to look at each.
     pub(super) fn begin_tick(&mut self) {
-        self.now = Holdings { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
+        self.now = Occupancy { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
     }
 
     /// A tick looks at a peer.

@@ -28,7 +28,7 @@ impl Connections {
         for id in ids {
             self.relocate(id, self.shard, number, owners);
         }
-        self.tell_frozen();
+        self.answer_if_frozen();
     }
 
     /// Serves all connections again. Harmless when they are served.
@@ -90,10 +90,10 @@ impl Connections {
         if let Some(freeze) = &mut self.freeze {
             freeze.awaited -= 1;
         }
-        self.tell_frozen();
+        self.answer_if_frozen();
     }
 
-    fn tell_frozen(&mut self) {
+    fn answer_if_frozen(&mut self) {
         if let Some(Freeze { number, awaited: 0, .. }) = self.freeze {
             self.answer(Answer::Frozen { number });
         }

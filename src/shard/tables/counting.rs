@@ -2,7 +2,7 @@
 
 use super::{Owned, Tables};
 use crate::ids::Moment;
-use crate::shard::inspect::{Holdings, Metrics, MonitorFilter, MonitoredBatch};
+use crate::shard::inspect::{Metrics, MonitorFilter, MonitoredBatch, Occupancy};
 use crate::table::Size;
 
 /// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
@@ -45,7 +45,7 @@ impl Counting {
     }
 }
 
-impl Holdings {
+impl Occupancy {
     /// A table's part in it changes.
     fn resize(&mut self, before: &Size, after: &Size) {
         let moved = |total: u64, of: fn(&Size) -> u64| total + of(after) - of(before);

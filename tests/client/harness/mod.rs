@@ -10,7 +10,7 @@ use std::time::Duration;
 use metalbond::admin::Http;
 use metalbond::client::{Backoff, Error, LeafConfig, MetalBond, PeerState, PeerStatus, Route};
 use metalbond::io::IoChoice;
-use metalbond::reflector::{self, Reflector, Settings};
+use metalbond::reflector::{self, Reflector, ShardConfig};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
 pub(crate) use support::{PATIENCE, http as ask, on_each_io};
 use tokio::net::TcpListener;
@@ -46,7 +46,7 @@ pub(crate) fn reflector(io: IoChoice) -> (Reflector, SocketAddr) {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         shards: Some(2),
         io,
-        settings: Settings { keepalive: 60, ..Settings::default() },
+        settings: ShardConfig { keepalive: 60, ..ShardConfig::default() },
         ..reflector::ReflectorConfig::default()
     })
     .unwrap();

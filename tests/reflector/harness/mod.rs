@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
 use metalbond::io::IoChoice;
-use metalbond::reflector::inspect::{Holdings, Metrics};
+use metalbond::reflector::inspect::{Metrics, Occupancy};
 pub(crate) use metalbond::reflector::inspector::Counters;
 pub(crate) use metalbond::reflector::{Limits, Reflector, ReflectorConfig, ShardConfig};
 pub(crate) use shards::{establish_on, shard_of, vnis_by_shard};
@@ -94,5 +94,5 @@ pub(crate) fn gone_by(reflector: &Reflector, reason: &str) -> u64 {
 
 /// Waits until nothing is left of any session.
 pub(crate) fn expect_empty(reflector: &Reflector) {
-    eventually("an empty reflector", || counters(reflector).total.now == Holdings::default());
+    eventually("an empty reflector", || counters(reflector).total.now == Occupancy::default());
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::EventsAsked;
-use crate::admin::reflector::streams::{Place, Streams};
+use crate::admin::reflector::streams::{StreamPermit, Streams};
 use crate::admin::server::answer::NextHopRow;
 use crate::ids::PeerId;
 use crate::reflector::inspector::{Inspector, Monitor, MonitorEvent};
@@ -59,7 +59,7 @@ async fn open(
 struct Reader {
     monitor: Monitor,
     alive: Duration,
-    _place: Place,
+    _place: StreamPermit,
 }
 
 impl Reader {
@@ -68,11 +68,11 @@ impl Reader {
         let Ok(first) = tokio::time::timeout(self.alive, self.monitor.next()).await else {
             return Some(":\n\n".into());
         };
-        let mut text = told(&first?);
+        let mut text = event_line(&first?);
         while text.len() < TOGETHER_BYTES
             && let Some(event) = self.monitor.try_next()
         {
-            text.push_str(&told(&event));
+            text.push_str(&event_line(&event));
         }
         Some(text)
     }
@@ -148,7 +148,7 @@ impl<'a> From<&'a MonitorEvent> for EventRow<'a> {
     }
 }
 
-fn told(event: &MonitorEvent) -> String {
+fn event_line(event: &MonitorEvent) -> String {
     // Numbers, texts and nothing else: it cannot fail.
     let json = serde_json::to_string(&EventRow::from(event)).unwrap_or_default();
     format!("data: {json}\n\n")
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn comments_are_as_far_apart_as_documented() {
         let document = include_str!("../../../../docs/http.md");
-        let said = format!("when nothing has happened for {} s.", ALIVE.as_secs());
-        assert!(document.contains(&said), "{said}");
+        let sentence = format!("when nothing has happened for {} s.", ALIVE.as_secs());
+        assert!(document.contains(&sentence), "{sentence}");
     }
 
     /// With a shorter time than that of [`ALIVE`], and real events.

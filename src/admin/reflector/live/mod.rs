@@ -23,7 +23,7 @@ use self::recorder::Recorder;
 use self::ring::Ring;
 use super::AppState;
 use super::api::ApiError;
-use super::streams::{Place, Streams};
+use super::streams::{StreamPermit, Streams};
 use crate::reflector::inspector::Inspector;
 
 /// The last minutes, where requests see them.
@@ -74,7 +74,7 @@ struct Events {
     ring: watch::Receiver<Ring>,
     /// How many samples it has been sent or has missed; `None` before the first event.
     sent: Option<u64>,
-    _place: Place,
+    _place: StreamPermit,
 }
 
 impl Events {

@@ -3,7 +3,7 @@
 use super::scene::{Scene, VNI, hop};
 use crate::ids::PeerId;
 use crate::shard::ShardConfig;
-use crate::shard::inspect::{Explanation, PeerState, Reason, Verdict};
+use crate::shard::inspect::{Explanation, Reason, SessionState, Verdict};
 use crate::wire::Message;
 
 const ROUTE: &str = "10.0.0.1/32";
@@ -24,7 +24,7 @@ fn a_session_that_is_not_established_is_sent_nothing() {
     let mut scene = Scene::new();
     scene.shard.connect(scene.now, PeerId(7));
     let explanation = scene.explain(7, ROUTE);
-    let state = PeerState::Connecting;
+    let state = SessionState::Connecting;
     assert_eq!(explanation.reasons, [Reason::NotEstablished { peer: PeerId(7), state }]);
 }
 

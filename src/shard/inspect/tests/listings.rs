@@ -7,7 +7,7 @@ use super::scene::{Scene, VNI, destination, hop, nowhere};
 use crate::ids::PeerId;
 use crate::session::CloseReason;
 use crate::shard::inspect::{
-    ByAction, Cursor, Lookup, Metrics, MonitorFilter, PeerState, RouteFilter, SubscriptionState,
+    ByAction, Cursor, Lookup, Metrics, MonitorFilter, RouteFilter, SessionState, SubscriptionState,
 };
 use crate::wire::{Action, Destination, Vni};
 
@@ -149,7 +149,7 @@ fn peers_are_described_by_what_they_said_and_did() {
     scene.read_all();
     let peer = |id| scene.shard.inspect().peer(scene.now, PeerId(id), &nowhere).unwrap();
     let (reader, publisher) = (peer(7), peer(8));
-    assert_eq!(reader.state, PeerState::Established);
+    assert_eq!(reader.state, SessionState::Established);
     assert_eq!((&*reader.node, &*reader.agent), ("node-7", "test"));
     assert_eq!(reader.keepalive, Some(Duration::from_secs(4)));
     assert_eq!((reader.subscriptions, reader.behind, reader.is_slow), (1, 0, false));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::shard::inspect::{Asked, Explanation, judge};
+use crate::shard::inspect::{ExplainQuery, Explanation, explain};
 use crate::shard::{Output, Shard, ShardConfig, Slot, Write};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
@@ -115,16 +115,16 @@ impl Scene {
     }
 
     pub(super) fn explain(&self, peer: u64, prefix: &str) -> Explanation {
-        let asked = Asked {
+        let query = ExplainQuery {
             peer: PeerId(peer),
             vni: VNI,
             destination: destination(prefix),
             next_hop: None,
         };
-        let Asked { peer, vni, destination, .. } = asked;
+        let ExplainQuery { peer, vni, destination, .. } = query;
         let connection = self.shard.inspect().connection(self.now, peer, vni, &nowhere);
-        let standing = self.shard.inspect().standing(peer, vni, &destination, None);
-        judge(&asked, connection.as_ref(), &standing)
+        let facts = self.shard.inspect().delivery_facts(peer, vni, &destination, None);
+        explain(&query, connection.as_ref(), &facts)
     }
 }
 

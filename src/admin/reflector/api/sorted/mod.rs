@@ -15,7 +15,7 @@ mod routes;
 mod subscriptions;
 mod vnis;
 
-pub(super) use best::{Best, Found, Place};
+pub(super) use best::{Best, Found, PagePosition};
 pub(super) use key::{Key, Sort};
 pub(super) use peers::{PeersWanted, peers};
 pub(super) use routes::{RoutesWanted, routes};
