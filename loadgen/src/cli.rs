@@ -60,7 +60,7 @@ pub(crate) fn main() -> ExitCode {
 fn dispatch(common: &Common, command: &LoadgenCommand, names_spawn: bool) -> Result<(), String> {
     match command {
         LoadgenCommand::Scenario(scenarios) => {
-            report::tell(&run::run(common, scenarios.chosen())?, common)
+            report::print(&run::run(common, scenarios.chosen())?, common)
         }
         LoadgenCommand::Compare(_) if names_spawn => {
             Err("compare takes servers by --against, not by --spawn".into())

@@ -43,11 +43,11 @@ use self::options::{Given, Wrong};
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the route reflector.
     Server(Box<server::Args>),
     /// Run the leaf: announce routes, and install those of others in the kernel.

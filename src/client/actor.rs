@@ -4,6 +4,7 @@
 //! it. It never waits for a reader, a server or the dataplane.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Weak;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,7 +13,7 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::core::{CoreConfig, Leaf, ServerSlot, TooManyRoutes, VniLook};
+use super::core::{CoreConfig, Leaf, ServerSlot, TooManyRoutes, VniCounts, WatchId};
 use super::dataplane::{Batch, Driver};
 use super::embedded::{Embedded, StartServer};
 use super::messages::{ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer};
@@ -295,15 +296,10 @@ impl Actor {
                 answer(reply, self.readers.routes(&mut self.leaf, vni, alive));
             }
             LeafCommand::WatchPeers { alive, reply } => {
-                let all = self.peers.values();
-                let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
-                answer(reply, self.readers.peers(all, alive));
+                answer(reply, self.watch_peers(alive));
             }
             LeafCommand::WatchSync { alive, reply } => {
-                let all = self.leaf.in_sync().into_iter();
-                let peers = &self.peers;
-                let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
-                answer(reply, self.readers.sync(all.filter_map(named), alive));
+                answer(reply, self.watch_sync(alive));
             }
             LeafCommand::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
             LeafCommand::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
@@ -311,6 +307,21 @@ impl Actor {
             LeafCommand::StartServer { start, reply } => self.start_server(start, reply),
             LeafCommand::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    /// A watch of servers begins, with all that there are.
+    fn watch_peers(&mut self, alive: Weak<()>) -> WatchId {
+        let all = self.peers.values();
+        let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
+        self.readers.peers(all, alive)
+    }
+
+    /// A watch of VNIs in sync begins, with all that are.
+    fn watch_sync(&mut self, alive: Weak<()>) -> WatchId {
+        let all = self.leaf.in_sync().into_iter();
+        let peers = &self.peers;
+        let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
+        self.readers.sync(all.filter_map(named), alive)
     }
 
     /// Nothing, where the VNI is not subscribed to.
@@ -322,17 +333,17 @@ impl Actor {
         max: usize,
     ) -> Option<Vec<RouteStatus>> {
         let after = after.map(|route| (route.destination, route.next_hop));
-        let found = self.leaf.look_at_routes(vni, what, after, max)?;
+        let found = self.leaf.routes_of(vni, what, after, max)?;
         let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
         Some(found.into_iter().map(row).collect())
     }
 
     fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {
-        let status = |look: VniLook| {
-            let VniLook { vni, routes, stale, in_sync } = look;
+        let status = |look: VniCounts| {
+            let VniCounts { vni, routes, stale, in_sync } = look;
             VniStatus { vni, routes, stale, in_sync: self.names(in_sync) }
         };
-        self.leaf.look_at_vnis(after, max).into_iter().map(status).collect()
+        self.leaf.vni_counts(after, max).into_iter().map(status).collect()
     }
 
     /// Servers as they were added.

@@ -88,9 +88,9 @@ fn a_bad_route_of_a_server_costs_nothing_but_itself() {
             })
             .await;
             // The session goes on: its own announcement is there.
-            let mut told = connection.read().await;
-            while !matches!(told, Some(Message::Update(_))) {
-                told = Some(connection.read().await.expect("the session has ended"));
+            let mut received = connection.read().await;
+            while !matches!(received, Some(Message::Update(_))) {
+                received = Some(connection.read().await.expect("the session has ended"));
             }
         }
     });

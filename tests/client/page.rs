@@ -192,7 +192,7 @@ fn a_leaf_that_has_ended_is_said_to() {
 }
 
 #[test]
-fn what_the_kernel_lacks_is_said() {
+fn what_the_kernel_lacks_is_shown() {
     in_browser(async |scene| {
         some_routes(scene).await;
         scene.show("/");

@@ -44,10 +44,8 @@ fn a_leaf_says_so_too(config: ReflectorConfig) {
     let error = ethernet.at_client(|| {
         ask(async {
             let keepalive = 2;
-            let leaf = MetalBond::start(client::ReflectorConfig {
-                keepalive,
-                ..client::ReflectorConfig::default()
-            });
+            let leaf =
+                MetalBond::start(client::LeafConfig { keepalive, ..client::LeafConfig::default() });
             for route in routes(1, 0..1000, 1) {
                 leaf.announce_route(route.vni, route.destination, route.next_hop).await.unwrap();
             }

@@ -103,10 +103,10 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what happened, when `observers` were sent `observed` updates.
-    pub(super) fn tell(&self, report: &mut Report, observed: u64, observers: u32) {
+    pub(super) fn report_to(&self, report: &mut Report, observed: u64, observers: u32) {
         let Self { seconds, used, events, moves, sent, delivered } = *self;
         let expected = sent * u64::from(observers);
-        used.tell(report, (delivered as f64).max(1.0), seconds);
+        used.report_to(report, (delivered as f64).max(1.0), seconds);
         report.add("events per second", events as f64 / seconds, "/s");
         report.add("  moves", moves as f64 / seconds, "/s");
         report.add("updates per second", sent as f64 / seconds, "/s");

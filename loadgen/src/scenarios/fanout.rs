@@ -107,7 +107,7 @@ impl Scenario for Fanout {
         let outcome = rounds.verify(run, receivers)?;
         let server = measured.used.server;
         let report = &mut run.report;
-        measured.tell(report);
+        measured.report_to(report);
         let all_windows = (warm_up.windows + measured.windows) as f64;
         let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
         report.add("reads per subscriber and window", reads, "");

@@ -115,7 +115,7 @@ impl Scenario for Mesh {
         run.stay(&receivers, || writers.tick())?;
         let outcome = rounds.verify(run, receivers)?;
         let report = &mut run.report;
-        measured.tell(report);
+        measured.report_to(report);
         report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
         report.add("rounds", measured.windows as f64 / 2.0, "");
         report.add_latency(times); // of half rounds
@@ -137,10 +137,10 @@ fn connect(
     receivers.set_goal(Goal { tables, ..Goal::of(&empty) }, vnis.len());
     for (number, vnis) in vnis.iter().enumerate() {
         let mut stream = run.connect(&format!("mesh-{number}"))?;
-        let told = |error| format!("peer: {error}");
-        peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(told)?;
+        let describe = |error| format!("peer: {error}");
+        peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(describe)?;
         if tables.is_none() {
-            peer::barrier(&mut stream, run.common.patience()).map_err(told)?;
+            peer::barrier(&mut stream, run.common.patience()).map_err(describe)?;
         }
         let stream = writers.add(stream)?;
         receivers.add(Subscriber { keeps_alive: false, ..Subscriber::new(stream, number) })?;

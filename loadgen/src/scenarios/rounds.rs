@@ -163,9 +163,9 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what it came to.
-    pub(super) fn tell(&self, report: &mut Report) {
+    pub(super) fn report_to(&self, report: &mut Report) {
         let deliveries = (self.deliveries as f64).max(1.0);
-        self.used.tell(report, deliveries, self.elapsed.as_secs_f64());
+        self.used.report_to(report, deliveries, self.elapsed.as_secs_f64());
         report.add("deliveries of one update", self.deliveries as f64 / self.updates as f64, "");
     }
 }

@@ -45,11 +45,11 @@ pub(in crate::cli) struct Args {
     pub(super) timeout: Option<Duration>,
 
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: CtlCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum CtlCommand {
     /// Show what there is.
     #[command(arg_required_else_help = true)]
     Show {

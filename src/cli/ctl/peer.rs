@@ -33,10 +33,10 @@ impl Ctl {
                  show peers lists"
             ))),
             many => {
-                let name = |peer: &Value| {
+                let describe = |peer: &Value| {
                     format!("#{} ({}, {})", id(peer), shown(&peer["node"]), shown(&peer["remote"]))
                 };
-                let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(name).collect();
+                let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(describe).collect();
                 if many.len() > NAMED_MAX {
                     names.push(format!("{} more", many.len() - NAMED_MAX));
                 }

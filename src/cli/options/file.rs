@@ -56,7 +56,8 @@ impl File {
             let at = name.span().start;
             let name = name.get_ref();
             let DeValue::Table(table) = value.get_ref() else {
-                let report = if is_tables(value) { misplaced_table(name) } else { misplaced_key(name) };
+                let report =
+                    if is_tables(value) { misplaced_table(name) } else { misplaced_key(name) };
                 wrong.push(format!("{}: {report}", place(at)));
                 continue;
             };

@@ -126,8 +126,8 @@ fn documented(role: &Role, table: &str) -> String {
 
 /// The default as the page says it: words as code, numbers as they are.
 fn documented_default(row: &dyn Row) -> String {
-    if let Some(said) = row.documented_default() {
-        return said.to_owned();
+    if let Some(default) = row.documented_default() {
+        return default.to_owned();
     }
     match row.default().join(",") {
         text if text.is_empty() => text,

@@ -9,7 +9,7 @@
 //! * `feed`: what one reader has still to be told; coalesces.
 //! * `outgoing`: the same for one server: subscriptions and announcements.
 //! * `leaf`: all of it together.
-//! * `look`: what an operator asks, in bounded parts.
+//! * `queries`: what an operator asks, in bounded parts.
 //!
 //! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
 //! be told by the routes there are or were when it last asked, since opposite changes cancel out.
@@ -20,14 +20,14 @@ mod feed;
 mod intent;
 mod leaf;
 mod learned;
-mod look;
 mod outgoing;
+mod queries;
 #[cfg(test)]
 mod tests;
 
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
-pub(super) use look::VniLook;
+pub(super) use queries::VniCounts;
 
 /// A server's place among those that are configured; free again once it is removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -208,9 +208,11 @@ impl<'a> Connection<'a> {
                     self.output.unpaced();
                 }
                 self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
-                let serving = extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
+                let serving =
+                    extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
                 self.serving = Duration::from_secs(u64::from(serving));
-                self.node = extensions.map(|extensions| extensions.node.clone()).unwrap_or_default();
+                self.node =
+                    extensions.map(|extensions| extensions.node.clone()).unwrap_or_default();
                 let interval = self.session.interval();
                 self.peer.send(PeerEvent::Hello { hello, interval }).await?;
                 self.peer.send(PeerEvent::State(PeerState::HelloReceived)).await?;

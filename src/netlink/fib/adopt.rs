@@ -82,7 +82,7 @@ impl Fib {
                 self.drift(id, Drift::Deleted, now);
             }
         }
-        self.judge(table, &foreign, now);
+        self.note_conflicts(table, &foreign, now);
     }
 
     /// A route of ours stands in a dump.
@@ -113,7 +113,7 @@ impl Fib {
     }
 
     /// Which routes are in the way of ours, and which no longer are.
-    fn judge(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
+    fn note_conflicts(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
         for (&id, &protocol) in foreign {
             let slot = &self.routes[id];
             if slot.wanted.is_empty() && slot.actual == Actual::Absent {

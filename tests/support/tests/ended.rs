@@ -30,10 +30,10 @@ fn a_test_that_loses_its_session_says_why() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "--ignored", "this_one_breaks_the_protocol"]);
     let Output { status, stdout, stderr } = command.output().unwrap();
-    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
-    assert!(!status.success(), "{said}");
-    let closed = said.lines().find(|line| line.contains("session closed"));
-    assert!(closed.is_some_and(|line| line.contains("reason=")), "no reason in:\n{said}");
+    let printed = String::from_utf8([stdout, stderr].concat()).unwrap();
+    assert!(!status.success(), "{printed}");
+    let closed = printed.lines().find(|line| line.contains("session closed"));
+    assert!(closed.is_some_and(|line| line.contains("reason=")), "no reason in:\n{printed}");
     let own = "while waiting for END_OF_TABLE";
-    assert!(said.contains(&format!("the reflector closed the connection {own}")), "{said}");
+    assert!(printed.contains(&format!("the reflector closed the connection {own}")), "{printed}");
 }

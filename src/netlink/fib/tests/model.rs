@@ -263,9 +263,9 @@ impl Model {
         }
     }
 
-    fn lose_route(&mut self, key: RouteKey, told: bool) {
+    fn lose_route(&mut self, key: RouteKey, reported: bool) {
         if let Some((protocol, _)) = self.routes.remove(&key)
-            && told
+            && reported
         {
             self.events.push(KernelEvent::RouteDeleted { key, protocol });
         }

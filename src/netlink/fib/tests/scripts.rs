@@ -130,7 +130,7 @@ fn a_withdrawal_after_a_restart_counts_at_once() {
 
 #[test]
 fn a_foreign_route_is_never_touched_and_ours_comes_when_it_goes() {
-    for told in [true, false] {
+    for reported in [true, false] {
         let mut world = World::new(true);
         world.kernel.routes.insert(key(1100, A), (STATIC, Via::Foreign));
         let results = world.add(&[route(100, A, 1)]);
@@ -145,7 +145,7 @@ fn a_foreign_route_is_never_touched_and_ours_comes_when_it_goes() {
         assert!(lines.is_empty(), "said once: {lines:?}");
 
         world.kernel.delete_route(key(1100, A));
-        if told {
+        if reported {
             world.hear();
         } else {
             world.kernel.events.clear();

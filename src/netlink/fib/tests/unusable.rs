@@ -67,9 +67,9 @@ fn a_next_hop_that_cannot_work_is_not_installed_but_counted_and_told_once() {
         assert!(results.iter().all(|result| result.as_ref().unwrap_err().retry == Retry::Own));
         world.check(true);
         assert_eq!(unusable(&world), [(reason, 2)]);
-        let told = lines(&mut world);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains(reason) && told[0].contains(A), "{told:?}");
+        let logged = lines(&mut world);
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        assert!(logged[0].contains(reason) && logged[0].contains(A), "{logged:?}");
         // Whatever comes and goes from now on.
         for _ in 0..50 {
             world.remove(&[bad]);

@@ -44,7 +44,7 @@ fn with_tunnel(test: impl FnOnce(&Namespace, u32, Ears) + Send) {
 }
 
 #[test]
-fn a_route_deleted_by_another_is_told() {
+fn a_route_deleted_by_another_is_reported() {
     with_tunnel(|ns, device, mut ears| {
         let keys = ["10.9.0.0/24", "2001:db8:9::/64"].map(key);
         for key in keys {
@@ -59,19 +59,19 @@ fn a_route_deleted_by_another_is_told() {
 }
 
 #[test]
-fn routes_and_objects_of_others_are_told() {
+fn routes_and_objects_of_others_are_reported() {
     with_tunnel(|ns, device, mut ears| {
         apply(&mut ears.kernel, &[Request::AddObject(object(7, hop(device, 1)))]);
         ns.ip("route add 10.9.0.0/24 table 70000 proto static dev vx0");
         ns.ip("-6 nexthop add id 8 dev vx0 proto static");
         ns.ip("nexthop del id 7");
-        let told = ears.until(|event| matches!(event, KernelEvent::ObjectDeleted { .. }));
+        let events = ears.until(|event| matches!(event, KernelEvent::ObjectDeleted { .. }));
         let expected = [
             KernelEvent::RouteSet { key: key("10.9.0.0/24"), protocol: 4 },
             KernelEvent::ObjectSet { id: 8, protocol: 4 },
             KernelEvent::ObjectDeleted { id: 7 },
         ];
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
     });
 }
 
@@ -95,7 +95,7 @@ fn own_changes_are_not_told_and_take_no_room() {
 }
 
 #[test]
-fn a_device_that_goes_down_up_and_away_is_told() {
+fn a_device_that_goes_down_up_and_away_is_reported() {
     with_tunnel(|ns, device, mut ears| {
         let state = |up| {
             let (name, abilities) = ("vx0".to_owned(), Abilities { mtu: 1500, ipv6: true });
@@ -126,9 +126,9 @@ fn a_port_that_leaves_its_bridge_is_not_gone() {
             KernelEvent::DeviceDeleted { name, .. } => Some(name.clone()),
             _ => None,
         };
-        let told = ears.until(|event| name(event).as_deref() == Some("veth1"));
-        let deleted = told.iter().filter_map(name).filter(|name| name == "veth0").count();
-        assert!(deleted <= 1, "{told:?}");
+        let events = ears.until(|event| name(event).as_deref() == Some("veth1"));
+        let deleted = events.iter().filter_map(name).filter(|name| name == "veth0").count();
+        assert!(deleted <= 1, "{events:?}");
     });
 }
 
@@ -141,8 +141,8 @@ fn lost_events_are_told_and_the_later_ones_follow() {
         let routes: Vec<_> =
             (0..2000).map(|number| set(host(number), hops(device, &[1]))).collect();
         apply(&mut other, &routes);
-        let told = ears.until(|event| *event == KernelEvent::Overrun);
-        assert!(told.len() < 2000);
+        let events = ears.until(|event| *event == KernelEvent::Overrun);
+        assert!(events.len() < 2000);
         let last = key("2001:db8:9::/64");
         apply(&mut other, &[set(last, hops(device, &[1]))]);
         let expected = KernelEvent::RouteSet { key: last, protocol: OWN };
