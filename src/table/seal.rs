@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::{Audience, BatchBuilder, Change, FRAME};
-use super::journal::View;
-use super::trim::Pin;
+use super::retention::Pin;
+use super::view::View;
 use super::vnet::Vnet;
 use crate::ids::PeerId;
 use crate::wire::Action;

@@ -7,13 +7,15 @@ use ahash::RandomState;
 use super::ages::Ages;
 use super::batch::{Audience, Batch};
 use super::bounds::TableBounds;
-use super::catch_up::{Cache, Cursor};
-use super::journal::{Journal, View};
+use super::chunk::Cache;
+use super::cursor::Cursor;
+use super::journal::Journal;
 use super::member::{Member, Origin, Subscription};
 use super::members::Members;
+use super::retention::Retention;
 use super::rib::LocRib;
 use super::slab::NONE;
-use super::trim::Retention;
+use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
 

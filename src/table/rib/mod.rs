@@ -26,11 +26,11 @@ use groups::{FEW, Group};
 use hash::DestinationHash;
 use hops::HopTable;
 pub(super) use index::Index;
-pub(crate) use updates::{Found, Lookup};
+pub(crate) use updates::{Announcement, Found, Lookup, TOGETHER};
 
 use super::announcers::{Announcers, Further};
-use super::journal::View;
 use super::slab::{NONE, Slab};
+use super::view::View;
 use crate::wire::{Destination, NextHop};
 
 /// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer
