@@ -2,9 +2,19 @@
 
 use std::time::Duration;
 
-use super::connections::READ_MIN;
 use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
+
+/// How often every peer is looked at. Sessions end at most this much late.
+pub(in crate::shard) const TICK: Duration = Duration::from_millis(500);
+
+/// A tick that is later by more than this is told of.
+pub(in crate::shard) const TOO_LATE: Duration = Duration::from_secs(1);
+
+/// Bytes read at once at most: a connection's budget in one turn.
+pub(crate) const READ_MAX: usize = 64 * 1024;
+/// The same where many peers wait to be read.
+pub(crate) const READ_MIN: usize = 4 * 1024;
 
 /// Limits that protect the reflector from one peer; hitting one ends that peer's session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -45,7 +45,8 @@ mod tables;
 mod tests;
 
 pub use config::{Limits, ShardBounds, ShardConfig};
-pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
+pub(crate) use config::{READ_MAX, READ_MIN};
+pub(crate) use connections::{Flow, Slot, Traveller};
 pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};

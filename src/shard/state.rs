@@ -7,7 +7,8 @@ use ahash::RandomState;
 use bytes::Bytes;
 
 use super::ShardConfig;
-use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
+use super::config::{TICK, TOO_LATE};
+use super::connections::{Connections, Flow, Slot, Traveller};
 use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};

@@ -1,23 +1,12 @@
 //! All connections prepare to leave together, for another process.
 
-use super::moves::Departure;
+use super::departure::{Departure, Freeze};
 use super::{Connections, Slot};
 use crate::ids::Moment;
 use crate::shard::message::Request;
 use crate::shard::moves::Answer;
 use crate::shard::output::Output;
 use crate::shard::owners::Owners;
-
-/// That no connection is read or sent anything.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Freeze {
-    /// Which handover it is for.
-    number: u64,
-    /// Connections of which not every owner has answered yet.
-    awaited: usize,
-    /// Whether connections leave.
-    parts: bool,
-}
 
 impl Connections {
     /// Prepares every connection to leave. [`Answer::Frozen`] says when owners have been told of all that

@@ -6,11 +6,16 @@
 
 mod counting;
 mod departed;
+mod inspect;
+mod leaving;
 mod moves;
+mod owned;
 mod queue;
 mod seal;
+mod sealing;
 mod serve;
 mod trim;
+mod withdraw;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,56 +25,18 @@ use ahash::{AHashMap, RandomState};
 
 use self::counting::Counting;
 use self::departed::Departed;
-use self::moves::Leaving;
-pub(crate) use self::moves::Tenants;
-use self::seal::Sealing;
+use self::leaving::Leaving;
+pub(crate) use self::leaving::Tenants;
+pub(super) use self::owned::{Owned, TableId};
+use self::sealing::Sealing;
 use super::ShardConfig;
 use super::fair::FairQueue;
 use super::inspect::Monitors;
 use super::moves::Answer;
-use super::slab::{Slab, handle};
+use super::slab::Slab;
 use crate::ids::{Moment, ShardId};
-use crate::table::{Basis, Size, Table, Vnet};
+use crate::table::{Basis, Table, Vnet};
 use crate::wire::Vni;
-
-handle!(
-    /// A table's place on the shard that owns its VNI.
-    TableId
-);
-
-/// A VNI whose table this shard owns.
-#[derive(Debug)]
-pub(super) struct Owned {
-    pub(super) table: Table,
-    /// Since when routes of departed members have waited for subscribers to take earlier ones.
-    waits: Option<Moment>,
-    /// Listed as having changes to seal.
-    is_dirty: bool,
-    /// Listed as having something to trim or to withdraw.
-    lingers: bool,
-    /// Listed as having something to forget.
-    is_untidy: bool,
-    /// Ticks since something happened in it.
-    quiet: u8,
-    /// What of it is among the shard's holdings.
-    counted: Size,
-}
-
-impl Owned {
-    /// A table that is in no list.
-    fn of(table: Table) -> Self {
-        let counted = table.size();
-        Self {
-            table,
-            waits: None,
-            is_dirty: false,
-            lingers: false,
-            is_untidy: false,
-            quiet: 0,
-            counted,
-        }
-    }
-}
 
 /// See the module's documentation.
 #[derive(Debug)]
