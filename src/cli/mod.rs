@@ -25,13 +25,13 @@ mod values;
 mod withdraw;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Command, CommandFactory as _, Parser, Subcommand};
 
 use self::options::{Given, Wrong};
+use self::values::remark;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -92,7 +92,8 @@ enum Role {
 
 pub(crate) fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let matches = match options::of_flags(&words) {
+    let command = Cli::command();
+    let matches = match options::of_flags(&command, &words) {
         Ok(matches) => matches,
         Err(error)
             if error.use_stderr() && words.get(1).is_some_and(|word| word == check::NAME) =>
@@ -100,11 +101,11 @@ pub(crate) fn main() -> ExitCode {
             return report(Wrong::Usage(error), ExitCode::FAILURE);
         }
         #[cfg(unix)]
-        Err(error) => ctl::explained(error, &options::documented(), &words).exit(),
+        Err(error) => ctl::explained(error, &options::documented(&command), &words).exit(),
         #[cfg(not(unix))]
         Err(error) => error.exit(),
     };
-    let result = run(&matches, words);
+    let result = run(&command, &matches, words);
     log::flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,16 +115,16 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
+fn run(command: &Command, matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
     match matches.subcommand() {
-        Some(("server", own)) => server::run(Given::new(words, &["server"], own)),
-        Some(("client", own)) => client::run(Given::new(words, &["client"], own)),
+        Some(("server", own)) => server::run(Given::new(command, words, &["server"], own)),
+        Some(("client", own)) => client::run(Given::new(command, words, &["client"], own)),
         Some(("withdraw", own)) => withdraw::run(own),
         #[cfg(unix)]
         Some(("ctl", own)) => ctl::run(own),
-        Some((check::NAME, own)) => check::run(words, own),
-        Some(("completions", own)) => generate::completions(own),
-        Some(("man", own)) => generate::man(own),
+        Some((check::NAME, own)) => check::run(command, words, own),
+        Some(("completions", own)) => generate::completions(command, own),
+        Some(("man", own)) => generate::man(command, own),
         _ => unreachable!("clap knows no other subcommands"),
     }
 }
@@ -139,9 +140,4 @@ fn report(wrong: Wrong, code: ExitCode) -> ExitCode {
         }
     }
     code
-}
-
-/// Writes to standard error what nobody has to read.
-fn remark(text: &str) {
-    drop(std::io::stderr().write_all(text.as_bytes()));
 }

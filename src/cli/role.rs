@@ -10,7 +10,9 @@ use metalbond::settings::{Kind, Parsed, Row, Rows, Section, Shape, Target};
 
 use super::client;
 use super::common::COMMON;
-use super::options::CONFIG;
+
+/// The flag that names the file, which is no key in it.
+pub(super) const CONFIG: &str = "config";
 
 /// One of them.
 #[derive(Debug)]
@@ -37,6 +39,11 @@ pub(super) fn named(name: &str) -> Option<&'static Role> {
 pub(super) fn takes_empty(flag: &str) -> bool {
     let rows = ROLES.into_iter().flat_map(Role::rows);
     rows.into_iter().any(|(_, row)| row.flag() == flag && row.takes_empty())
+}
+
+/// Arguments that can be given otherwise, with the names of their flags.
+pub(super) fn flags(role: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    role.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 
 /// Reads what clap has found, defaults included.

@@ -1,4 +1,6 @@
-//! Words and names that more than one subcommand needs.
+//! Words, names and lines that more than one subcommand needs.
+
+use std::io::Write as _;
 
 /// A number of things, which have a plural in s.
 pub(super) fn counted(number: u64, thing: &str) -> String {
@@ -9,6 +11,11 @@ pub(super) fn counted(number: u64, thing: &str) -> String {
 pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
     name.map(|name| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// Writes to standard error what nobody has to read.
+pub(super) fn remark(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 #[cfg(test)]

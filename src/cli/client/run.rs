@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
 use super::super::values::host_name;
-use super::Installation;
+use super::installation::Installation;
 use super::settings::ClientSettings;
 
 /// How long the leaf may take to answer before it counts as stuck.

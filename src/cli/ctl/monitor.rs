@@ -12,7 +12,7 @@ use super::Ctl;
 use super::routes::next_hop;
 use super::screen::{Failed, reader_gone};
 use super::units::{count, shown};
-use crate::cli::remark;
+use crate::cli::values::remark;
 
 /// What begins a line with an event.
 const DATA: &[u8] = b"data: ";

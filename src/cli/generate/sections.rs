@@ -189,11 +189,13 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
     use crate::cli::options;
 
     fn section(page: &str, title: &str) -> Vec<Entry> {
-        let mut command = options::documented();
+        let mut command = options::documented(&crate::cli::Cli::command());
         command.build();
         let command = command.find_subcommand(page).unwrap();
         let mut sections = of(command).into_iter();

@@ -8,8 +8,7 @@ use metalbond::settings::Reload;
 
 use super::environment::variable;
 use super::file::File;
-use super::{entry, flags};
-use crate::cli::role::Role;
+use crate::cli::role::{Role, flags};
 
 /// Lists of more bytes are told by their length.
 const ENTRIES_MAX: usize = 200;
@@ -63,7 +62,7 @@ impl Effective {
             let raw = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
             let in_file = || {
                 let file = file?;
-                let line = entry(file, settings, flag)?.line;
+                let line = file.entry(settings, flag)?.line;
                 Some(Origin::File(format!("{}:{line}", file.path.display())))
             };
             Some(Value {

@@ -82,6 +82,12 @@ impl File {
         if wrong.is_empty() { Ok(Self { path: path.to_owned(), tables }) } else { Err(wrong) }
     }
 
+    /// What it says of a flag.
+    pub(super) fn entry(&self, settings: &Role, flag: &str) -> Option<&Entry> {
+        let (table, row) = settings.row(flag)?;
+        self.entries(table).iter().find(|entry| entry.key == row.key())
+    }
+
     /// What one table says.
     pub(super) fn entries(&self, table: &str) -> &[Entry] {
         self.tables.get(table).map_or(&[], Vec::as_slice)

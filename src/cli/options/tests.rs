@@ -1,12 +1,13 @@
 use super::effective::Change;
 use super::*;
 
+use clap::CommandFactory as _;
 use metalbond::settings::{Kind, Reload};
 
 use crate::cli::{client, server};
 
 fn role(name: &str) -> Command {
-    command().find_subcommand(name).unwrap().clone()
+    crate::cli::Cli::command().find_subcommand(name).unwrap().clone()
 }
 
 /// The role's own matches with what a file says.
