@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::{ApiError, Sources};
+use super::api::ApiError;
+use super::sources::Sources;
 use crate::admin::server::asked;
 use crate::admin::server::date;
 use crate::admin::server::format::{DumpFormat, Json, Yaml};

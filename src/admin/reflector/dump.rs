@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::{ApiError, params};
+use super::api::{ApiError, params};
 use crate::admin::server::date;
 use crate::admin::server::format::{DumpFormat, Json, Yaml};
 use crate::reflector::inspector::walk::first_vnis_with_routes;

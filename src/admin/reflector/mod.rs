@@ -6,59 +6,29 @@
 //! of a request, and changes nothing; what it does keep is the last minutes of the counters
 //! (`live`). The control socket is served here as well, by the same pages (`admin::control`).
 
-mod api;
+pub(super) mod api;
 mod dump;
 mod health;
 mod live;
 mod metrics;
 mod page;
+mod state;
 mod streams;
-mod stuck;
+pub(super) mod stuck;
 
 use std::future::pending;
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::get;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use self::state::AppState;
 use super::control;
 use crate::admin::server::{self, serve::serve};
 use crate::reflector::Inspector;
-pub(super) use api::{ApiError, params};
-pub(super) use stuck::given_up;
-
-/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
-/// after the other; more of them wait for their turn.
-const WALKS: usize = 4;
-
-/// What requests are answered from.
-#[derive(Clone, Debug)]
-struct AppState {
-    inspector: Inspector,
-    history: live::History,
-    walks: Arc<Semaphore>,
-}
-
-impl AppState {
-    fn new(inspector: Inspector, history: live::History) -> Self {
-        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
-    }
-
-    /// Waits for leave to go through everything; it ends when what is returned is dropped.
-    async fn walk(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes it.
-        self.walks.acquire().await.ok()
-    }
-}
-
-impl FromRef<AppState> for Inspector {
-    fn from_ref(app: &AppState) -> Self {
-        app.inspector.clone()
-    }
-}
+use api::ApiError;
+use stuck::given_up;
 
 /// Serves one or both until `stop` is dropped. On its own thread.
 pub(super) fn run(

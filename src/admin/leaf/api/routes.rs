@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::{RouteCursor, RoutesAsked, RoutesQuery};
-use crate::admin::leaf::Sources;
+use crate::admin::leaf::sources::Sources;
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
 use crate::client::{Error as LeafError, RouteStatus};

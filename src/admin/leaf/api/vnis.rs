@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::{VnisAsked, VnisQuery};
-use crate::admin::leaf::Sources;
+use crate::admin::leaf::sources::Sources;
 use crate::admin::server::listing::{self, Piece};
 use crate::client::{Error as LeafError, VniStatus};
 use crate::wire::Vni;

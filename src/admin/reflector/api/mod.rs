@@ -4,7 +4,7 @@
 //! `shards`, `limits` and `events` answer; `sorted` goes through everything for the best rows.
 
 mod counts;
-mod error;
+pub(in crate::admin) mod error;
 mod events;
 mod limits;
 pub(in crate::admin) mod params;
@@ -17,8 +17,9 @@ mod sorted;
 use axum::Router;
 use axum::routing::get;
 
+use super::live;
+use super::state::AppState;
 use super::streams::Streams;
-use super::{AppState, live};
 pub(in crate::admin) use error::ApiError;
 
 pub(super) fn router() -> Router<AppState> {

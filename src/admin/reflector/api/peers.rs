@@ -11,7 +11,7 @@ use super::ApiError;
 use super::params::{self, Asked, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow};
 use super::sorted;
-use crate::admin::reflector::AppState;
+use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::PeerInfo;
 use crate::wire::Vni;

@@ -10,7 +10,7 @@ use super::ApiError;
 use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
 use super::rows::{self, RouteRow, Short, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
-use crate::admin::reflector::AppState;
+use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::Inspector;
 use crate::shard::inspect::{RouteInfo, Verdict};
 

@@ -5,6 +5,7 @@
 //! read along. A reader that stalls is not waited for: when it reads again it gets what the ring
 //! still has of what it missed.
 
+pub(super) mod history;
 mod recorder;
 mod ring;
 mod sample;
@@ -19,19 +20,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::watch;
 
+use self::history::History;
 use self::recorder::Recorder;
 use self::ring::Ring;
-use super::AppState;
-use super::api::ApiError;
+use super::api::error::ApiError;
+use super::state::AppState;
 use super::streams::{StreamPermit, Streams};
 use crate::reflector::inspector::Inspector;
-
-/// The last minutes, where requests see them.
-#[derive(Clone, Debug)]
-pub(super) struct History {
-    ring: watch::Receiver<Ring>,
-    streams: Streams,
-}
 
 /// One that writes, to be run, and one to read from.
 pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {

@@ -3,7 +3,7 @@
 
 use axum::Router;
 
-use super::AppState;
+use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
