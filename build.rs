@@ -7,10 +7,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rustc-cfg=metalbond_uring");
     }
     println!("cargo::rerun-if-changed=proto");
-    let descriptors = protox::compile(["metalbond.proto", "portable.proto"], ["proto"])?;
+    let descriptors =
+        protox::compile(["metalbond.proto", "portable.proto", "handover.proto"], ["proto"])?;
     prost_build::Config::new()
-        .bytes([".metalbond.portable"])
-        .btree_map([".metalbond.portable"])
+        .bytes([".metalbond.portable", ".metalbond.handover"])
+        .btree_map([".metalbond.portable", ".metalbond.handover"])
         .compile_fds(descriptors)?;
     Ok(())
 }

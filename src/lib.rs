@@ -21,6 +21,7 @@
 //! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
 //! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control socket.
+//! * [`handover`]: a reflector hands its sessions to another process (Linux).
 //! * `access`: who may connect, from where and how often; pure.
 //! * `sources`: what counts as one source of connections, and how many each has; pure.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
@@ -47,6 +48,8 @@ mod dataplane;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(target_os = "linux")]
+pub mod handover;
 pub mod ids;
 #[doc(hidden)]
 pub mod internals_for_benches;
@@ -55,7 +58,6 @@ mod metrics;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
 mod outbox;
-#[cfg_attr(not(any(test, fuzzing)), allow(dead_code, reason = "the reflector is yet to hand over"))]
 mod portable;
 pub mod reflector;
 mod session;

@@ -73,6 +73,11 @@ impl Gate {
         }
         Ok(self.counts.add(source))
     }
+
+    /// The place of a connection that was admitted elsewhere.
+    pub(crate) fn readmit(&mut self, remote: SocketAddr) -> SourceShare {
+        self.counts.add(Source::of(remote))
+    }
 }
 
 #[cfg(test)]

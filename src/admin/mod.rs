@@ -15,10 +15,14 @@ mod reflector;
 mod server;
 
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use tokio::sync::oneshot;
 
+#[cfg(unix)]
+pub(crate) use control::Socket as ControlSocket;
 pub use leaf::Http;
 
 use crate::reflector::{
@@ -38,13 +42,24 @@ impl Reflector {
 }
 
 /// The HTTP endpoint and the control socket of a reflector.
-struct OperatorEndpoints;
+#[derive(Debug)]
+pub(crate) struct OperatorEndpoints;
 
 impl Endpoints for OperatorEndpoints {
     type Socket = control::Socket;
 
     fn open(path: &Path) -> Result<Self::Socket, ControlError> {
         control::Socket::open(path)
+    }
+
+    #[cfg(unix)]
+    fn inherit(path: &Path, socket: OwnedFd) -> Result<Self::Socket, ControlError> {
+        control::Socket::inherit(path, socket)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>> {
+        socket.descriptor()
     }
 
     fn run(

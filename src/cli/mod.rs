@@ -13,6 +13,7 @@ mod common;
 #[cfg(unix)]
 mod ctl;
 mod generate;
+mod handover;
 mod log;
 mod memory;
 mod notify;

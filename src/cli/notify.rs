@@ -17,6 +17,8 @@ use self::socket::Socket;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the manager is told how it is.
 const STATUS: Duration = Duration::from_secs(10);
+/// How long the manager may take to hear of another process.
+const HEARS: Duration = Duration::from_secs(5);
 /// Between two attempts to send what found no room.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -61,6 +63,25 @@ impl Manager {
     pub(super) fn stopping(&self) {
         self.kept.borrow_mut().clear();
         self.state("STOPPING=1\nSTATUS=stopping".to_owned());
+    }
+
+    /// Another process is the service from now on. Returns when the manager has taken note of it, or takes
+    /// too long.
+    pub(super) async fn handed_over(&self, process: u32) {
+        self.kept.borrow_mut().clear();
+        self.state(format!("MAINPID={process}"));
+        let heard = async {
+            while !self.send_kept() {
+                tokio::time::sleep(AGAIN).await;
+            }
+            // The manager goes by who sends it, which it can't see of a process that is gone.
+            if let Some(socket) = &self.socket {
+                socket.barrier().await;
+            }
+        };
+        if tokio::time::timeout(HEARS, heard).await.is_err() {
+            warn!("the service manager has not taken note of the process that has taken over");
+        }
     }
 
     /// Tells how it is, and feeds the watchdog while it is well, for as long as it is polled.
@@ -179,11 +200,14 @@ impl Teller {
 #[cfg(target_os = "linux")]
 mod socket {
     use std::io::ErrorKind;
+    use std::mem::MaybeUninit;
+    use std::os::fd::{AsFd as _, BorrowedFd};
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
     use std::time::Duration;
 
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
     use tracing::warn;
 
     pub(super) struct Socket {
@@ -214,12 +238,45 @@ mod socket {
         /// False if there was no room for it.
         pub(super) fn send(&self, message: &str) -> bool {
             let sent = self.own.send_to_addr(message.as_bytes(), &self.manager);
-            let is_full = |error: &std::io::Error| {
-                error.kind() == ErrorKind::WouldBlock
-                    || error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
-            };
             !sent.is_err_and(|error| is_full(&error))
         }
+
+        /// Waits until the manager has taken in what was sent: it closes the descriptor that it is sent then.
+        pub(super) async fn barrier(&self) {
+            let Ok((own, theirs)) = UnixStream::pair() else { return };
+            loop {
+                match self.send_with(b"BARRIER=1", theirs.as_fd()) {
+                    Ok(()) => break,
+                    Err(error) if is_full(&error) => tokio::time::sleep(super::AGAIN).await,
+                    Err(_) => return,
+                }
+            }
+            drop(theirs);
+            let end =
+                own.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(own));
+            if let Ok(end) = end {
+                end.readable().await.ok();
+            }
+        }
+
+        fn send_with(&self, message: &[u8], descriptor: BorrowedFd<'_>) -> std::io::Result<()> {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            let descriptors = [descriptor];
+            control.push(SendAncillaryMessage::ScmRights(&descriptors));
+            let message = [std::io::IoSlice::new(message)];
+            // With an address of the standard library's it can only be connected.
+            let own = UnixDatagram::unbound()?;
+            own.set_nonblocking(true)?;
+            own.connect_addr(&self.manager)?;
+            sendmsg(&own, &message, &mut control, SendFlags::NOSIGNAL)?;
+            Ok(())
+        }
+    }
+
+    fn is_full(error: &std::io::Error) -> bool {
+        error.kind() == ErrorKind::WouldBlock
+            || error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
     }
 
     pub(super) fn monotonic() -> Duration {
@@ -242,6 +299,10 @@ mod socket {
         }
 
         pub(super) fn send(&self, _: &str) -> bool {
+            match *self {}
+        }
+
+        pub(super) async fn barrier(&self) {
             match *self {}
         }
     }

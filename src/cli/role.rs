@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use metalbond::reflector::SETTINGS;
 use metalbond::settings::{Kind, Parsed, Row, Rows, Section, Shape, Target};
 
-use super::client;
+use super::client::settings::SETTINGS as CLIENT_SETTINGS;
 use super::common::COMMON;
 
 /// The flag that names the file, which is no key in it.
@@ -26,7 +26,7 @@ pub(super) struct Role {
 /// `metalbond server`.
 pub(super) static SERVER: Role = Role { name: "server", own: || erased(SETTINGS) };
 /// `metalbond client`.
-pub(super) static CLIENT: Role = Role { name: "client", own: || erased(&[&client::SETTINGS]) };
+pub(super) static CLIENT: Role = Role { name: "client", own: || erased(&[&CLIENT_SETTINGS]) };
 /// All of them.
 pub(super) static ROLES: [&Role; 2] = [&SERVER, &CLIENT];
 

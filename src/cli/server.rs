@@ -8,6 +8,7 @@ use metalbond::reflector::{Reflector, ReflectorConfig, SETTINGS};
 use tracing::{info, warn};
 
 use super::common::{COMMON, Common};
+use super::handover::{self, Serving};
 use super::log::{self, Level};
 use super::notify::Manager;
 use super::options::{Given, Options, Wrong};
@@ -91,20 +92,20 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         let mut signals =
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
         let manager = Manager::from_environment();
-        let starting = tokio::task::spawn_blocking(move || Reflector::start(&config));
-        let reflector = tokio::select! {
+        let starting = tokio::task::spawn_blocking(move || handover::start(&config));
+        let serving = tokio::select! {
             started = starting => started.map_err(|error| error.to_string())?,
             signal = signals.end(async || {}) => {
                 info!(signal, "stopped before it had started");
                 return Ok(());
             }
         };
-        let reflector = reflector.map_err(|error| error.to_string())?;
-        reflector.inspector().on_log_level(move |level| {
+        let serving = serving?;
+        serving.reflector.inspector().on_log_level(move |level| {
             log.replace(level.into());
             Ok(())
         });
-        serve(reflector, running, signals, manager).await;
+        serve(serving, running, signals, manager).await;
         Ok(())
     });
     // What still blocks, such as a start that was given up, holds up nobody.
@@ -112,27 +113,61 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     result
 }
 
-/// Until a signal ends it.
-async fn serve(reflector: Reflector, mut running: Running, mut signals: Signals, manager: Manager) {
+/// Until a signal ends it, or another process has taken over.
+async fn serve(serving: Serving, mut running: Running, mut signals: Signals, manager: Manager) {
+    let Serving { reflector, mut offer } = serving;
     manager.ready();
+    let inspector = reflector.inspector();
+    let reloads = std::cell::Cell::new(false);
     let reload = async || {
+        // The process that serves afterwards reads it.
+        reloads.set(true);
+        inspector.no_handover().await;
+        reloads.set(false);
         manager.reloading();
         running.reload(|options| apply(options, &reflector)).await;
         manager.ready();
     };
-    let signal = tokio::select! {
-        signal = signals.end(reload) => signal,
+    let end = tokio::select! {
+        signal = signals.end(reload) => End::Signal(signal),
+        successor = offer.handed_over() => End::HandedOver(successor),
         () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
         () = super::memory::give_back() => unreachable!("it goes on"),
     };
-    manager.stopping();
-    info!(signal, "stopping: flushing what is queued");
+    let end = match end {
+        End::Signal(signal) => {
+            let successor = tokio::task::spawn_blocking(|| offer.stop()).await.ok().flatten();
+            successor.map_or(End::Signal(signal), End::HandedOver)
+        }
+        end @ End::HandedOver(_) => end,
+    };
+    match end {
+        End::Signal(signal) => {
+            manager.stopping();
+            info!(signal, "stopping: flushing what is queued");
+        }
+        End::HandedOver(successor) => {
+            manager.handed_over(successor).await;
+            if reloads.get() {
+                handover::reload(successor);
+            }
+            info!(successor, "ending: the successor serves all sessions");
+        }
+    }
     let stopped = tokio::task::spawn_blocking(|| reflector.stop());
     tokio::select! {
         _ = stopped => info!("stopped"),
         signal = signals.at_once() => stop_at_once(signal),
         () = manager.deliver() => unreachable!("it goes on"),
     }
+}
+
+/// Why it ends.
+enum End {
+    /// It was asked to, by this signal.
+    Signal(&'static str),
+    /// This process serves.
+    HandedOver(u32),
 }
 
 /// A sentence for the service manager. The watchdog is not fed while it is an error.

@@ -46,6 +46,17 @@ impl Histogram {
         since
     }
 
+    /// The sum in microseconds, and the count of each bucket.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        [self.sum].into_iter().chain(self.counts).collect()
+    }
+
+    /// One of [`Histogram::numbers`]; `None` when the buckets were others.
+    pub(super) fn of_numbers(numbers: &[u64]) -> Option<Self> {
+        let (&sum, counts) = numbers.split_first()?;
+        Some(Self { counts: counts.try_into().ok()?, sum })
+    }
+
     /// How many durations were counted.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -28,7 +28,7 @@ pub(crate) use live::{names as live_names, sample as live_sample};
 pub(crate) use row::{Live, Row};
 pub(crate) use text::{CONTENT_TYPE, Text};
 pub use value::ByAction;
-pub(crate) use value::{Measure, Rows, Value};
+pub(crate) use value::{Measure, Rows, Saved, Value};
 
 /// Declares a structure of numbers, each with its [`Row`], and how to add up two of them.
 macro_rules! counted {
@@ -62,6 +62,25 @@ macro_rules! counted {
 
             fn merge(&mut self, other: &Self) {
                 Self::merge(self, other);
+            }
+
+            fn save(&self, name: &str, into: &mut $crate::metrics::Saved) {
+                $(
+                    let member = format!("{name}/{}", stringify!($member));
+                    $crate::metrics::Measure::save(&self.$member, &member, into);
+                )+
+            }
+
+            fn load(
+                &mut self,
+                name: &str,
+                _: &$crate::metrics::Row,
+                from: &$crate::metrics::Saved,
+            ) {
+                $(
+                    let member = format!("{name}/{}", stringify!($member));
+                    $crate::metrics::Measure::load(&mut self.$member, &member, &$row, from);
+                )+
             }
         }
     };

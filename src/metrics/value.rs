@@ -59,6 +59,18 @@ pub(crate) trait Measure {
     fn value(&self) -> Value;
     /// Adds what another shard has.
     fn merge(&mut self, other: &Self);
+    /// Puts the numbers under this name, for another process.
+    fn save(&self, name: &str, into: &mut Saved);
+    /// Takes what was put under this name; what is missing stays as it is. `row` knows the names that counts
+    /// may have.
+    fn load(&mut self, name: &str, row: &Row, from: &Saved);
+}
+
+/// Numbers by name, as one process leaves them to the next.
+pub(crate) type Saved = BTreeMap<String, Vec<u64>>;
+
+fn first(name: &str, from: &Saved) -> Option<u64> {
+    from.get(name)?.first().copied()
 }
 
 impl Measure for u64 {
@@ -68,6 +80,14 @@ impl Measure for u64 {
 
     fn merge(&mut self, other: &Self) {
         *self += other;
+    }
+
+    fn save(&self, name: &str, into: &mut Saved) {
+        into.insert(name.to_owned(), vec![*self]);
+    }
+
+    fn load(&mut self, name: &str, _: &Row, from: &Saved) {
+        *self = first(name, from).unwrap_or(*self);
     }
 }
 
@@ -79,6 +99,14 @@ impl Measure for Duration {
     fn merge(&mut self, other: &Self) {
         *self += *other;
     }
+
+    fn save(&self, name: &str, into: &mut Saved) {
+        into.insert(name.to_owned(), vec![u64::try_from(self.as_micros()).unwrap_or(u64::MAX)]);
+    }
+
+    fn load(&mut self, name: &str, _: &Row, from: &Saved) {
+        *self = first(name, from).map_or(*self, Self::from_micros);
+    }
 }
 
 impl Measure for ByAction {
@@ -88,6 +116,16 @@ impl Measure for ByAction {
 
     fn merge(&mut self, other: &Self) {
         *self += *other;
+    }
+
+    fn save(&self, name: &str, into: &mut Saved) {
+        into.insert(name.to_owned(), vec![self.adds, self.removes]);
+    }
+
+    fn load(&mut self, name: &str, _: &Row, from: &Saved) {
+        if let Some([adds, removes, ..]) = from.get(name).map(Vec::as_slice) {
+            *self = Self { adds: *adds, removes: *removes };
+        }
     }
 }
 
@@ -101,6 +139,18 @@ impl Measure for BTreeMap<&'static str, u64> {
             *self.entry(name).or_default() += count;
         }
     }
+
+    fn save(&self, name: &str, into: &mut Saved) {
+        into.extend(self.iter().map(|(of, count)| (format!("{name}/{of}"), vec![*count])));
+    }
+
+    fn load(&mut self, name: &str, row: &Row, from: &Saved) {
+        for known in row.zeros.map(|names| names()).unwrap_or_default() {
+            if let Some(count) = first(&format!("{name}/{known}"), from) {
+                self.insert(known, count);
+            }
+        }
+    }
 }
 
 impl Measure for Histogram {
@@ -110,5 +160,15 @@ impl Measure for Histogram {
 
     fn merge(&mut self, other: &Self) {
         Self::merge(self, other);
+    }
+
+    fn save(&self, name: &str, into: &mut Saved) {
+        into.insert(name.to_owned(), self.numbers());
+    }
+
+    fn load(&mut self, name: &str, _: &Row, from: &Saved) {
+        if let Some(read) = from.get(name).and_then(|numbers| Self::of_numbers(numbers)) {
+            *self = read;
+        }
     }
 }

@@ -70,6 +70,7 @@ impl Pieces {
     }
 
     /// Whether every byte belonged to a piece.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn is_empty(&self) -> bool {
         self.taken == self.bytes.len()
     }

@@ -20,12 +20,14 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::config::ReflectorConfig;
+use super::connection::Admission;
 use super::driver::{Gauge, ShardOrder};
+use super::handover::Phase;
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
-use super::lobby::Queue;
+use super::lobby::{Lobby, Queue};
 use crate::access::{Gate, SourceShare};
-use crate::ids::PeerId;
+use crate::ids::{PeerId, ShardId};
 use crate::io;
 use crate::session::CloseReason;
 
@@ -48,7 +50,7 @@ pub(super) struct Acceptor {
 
 /// What it decides by.
 #[derive(Debug)]
-struct Rules {
+pub(super) struct Rules {
     gate: Gate,
     queue: Queue,
     began: Instant,
@@ -57,23 +59,54 @@ struct Rules {
     limiter: Limiter,
 }
 
-impl Acceptor {
-    /// Accepts until dropped, or until the shards are gone.
-    pub(super) async fn run(mut self) {
-        let ReflectorConfig { max_peers, access, .. } = self.news.borrow_and_update().clone();
-        let lobby = Arc::clone(&self.control.lobby);
-        lobby.set_max(max_peers);
-        let mut rules = Rules {
-            gate: Gate::new(access),
-            queue: Queue::new(lobby),
+impl Rules {
+    /// Those of these settings.
+    pub(super) fn new(config: &ReflectorConfig, lobby: &Arc<Lobby>) -> Self {
+        lobby.set_max(config.max_peers);
+        Self {
+            gate: Gate::new(config.access.clone()),
+            queue: Queue::new(Arc::clone(lobby)),
             began: Instant::now(),
             refused: SourceLimiter::new(),
             limiter: Limiter::new(),
-        };
-        let mut serial = 0;
+        }
+    }
+
+    /// What a connection is admitted with that another process had admitted. A limit that is lower here ends
+    /// no session.
+    pub(super) fn readmit(
+        &mut self,
+        peer: PeerId,
+        remote: SocketAddr,
+        shard: ShardId,
+        has_begun: bool,
+    ) -> Admission {
+        let place = self.gate.readmit(remote);
+        let seat = self.queue.enter(peer, shard.index());
+        if has_begun {
+            seat.go_on();
+        }
+        Admission { place, seat }
+    }
+}
+
+impl Acceptor {
+    /// Accepts until dropped, or until the shards are gone.
+    pub(super) async fn run(mut self, mut rules: Rules) {
+        self.news.mark_unchanged();
+        let mut phase = self.control.phase.subscribe();
         loop {
+            if *phase.borrow_and_update() != Phase::Here {
+                self.control.set_accepts(false);
+                if phase.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            self.control.set_accepts(true);
             let accepted = tokio::select! {
                 biased;
+                Ok(()) = phase.changed() => continue,
                 Ok(()) = self.news.changed() => {
                     self.renew(&mut rules).await;
                     continue;
@@ -87,11 +120,10 @@ impl Acceptor {
             match accepted {
                 Ok((socket, remote)) => {
                     let remote = canonical(remote);
-                    serial += 1;
+                    let peer = self.control.next_peer();
                     let Ok(socket) = socket.into_std() else { continue };
                     match self.admit(&mut rules, remote) {
                         Ok(place) => {
-                            let peer = PeerId(serial);
                             let Some(shard) = self.least_loaded() else { return };
                             let seat = rules.queue.enter(peer, shard);
                             let order = ShardOrder::Serve { peer, remote, socket, place, seat };
@@ -103,7 +135,7 @@ impl Acceptor {
                         }
                         Err(reason) => {
                             self.control.refused.count(&reason);
-                            rules.log(PeerId(serial), remote, &reason);
+                            rules.log(peer, remote, &reason);
                         }
                     }
                 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::endpoints::ControlError;
-use super::settings::SETTINGS;
 use crate::access::Access;
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::ShardConfig;
@@ -21,6 +19,9 @@ pub struct ReflectorConfig {
     pub http: Option<SocketAddr>,
     /// Where the control socket is, if there is one. Its folder must be there. Unix only.
     pub control: Option<PathBuf>,
+    /// Whether to take over from a reflector that runs with the same control socket: what
+    /// [`handover::start`](crate::handover::start) goes by. Linux only.
+    pub takeover: bool,
     /// Number of shards; `None` for one per core that the process may use, or per core that
     /// [`ReflectorConfig::pin`] names.
     pub shards: Option<usize>,
@@ -48,6 +49,7 @@ impl Default for ReflectorConfig {
             listen: SocketAddr::from(([0u16; 8], 4711)),
             http: None,
             control: None,
+            takeover: false,
             shards: None,
             min_shards: 1,
             wake_all_for: Duration::from_secs(30),
@@ -92,15 +94,50 @@ impl ReflectorConfig {
         }
         Ok(())
     }
+}
 
-    /// The same with what a running reflector takes up of another.
-    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
-        let mut config = self.clone();
-        for section in SETTINGS {
-            section.take_over(&mut config, new);
-        }
-        config
-    }
+/// Why the control socket could not be opened.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// Somebody answers on it.
+    #[cfg(unix)]
+    #[error(
+        "another reflector uses the control socket {0} (--control): stop it or give this one another path"
+    )]
+    InUse(PathBuf),
+    /// There is something else.
+    #[cfg(unix)]
+    #[error("{0} (--control) is not a socket and stays as it is: give another path or remove it")]
+    NotASocket(PathBuf),
+    /// There is nowhere to put it.
+    #[cfg(unix)]
+    #[error(
+        "the folder of the control socket {0} (--control) is not there: create it or give another path"
+    )]
+    NoFolder(PathBuf),
+    /// A socket that nobody answers on, and that cannot be replaced.
+    #[cfg(unix)]
+    #[error(
+        "the control socket {0} (--control) is a mount point and cannot be replaced: mount its folder \
+         instead of the socket"
+    )]
+    Mounted(PathBuf),
+    /// Anything else.
+    #[cfg(unix)]
+    #[error(
+        "cannot open the control socket {path} (--control): {source}; give a path of less than 100 \
+         bytes in a folder that this user may write to"
+    )]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// This system has no Unix sockets.
+    #[cfg(not(unix))]
+    #[error("there are no Unix sockets on this system; start it without --control")]
+    Absent,
 }
 
 /// Why a reflector did not start.

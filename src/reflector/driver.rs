@@ -34,7 +34,7 @@ use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
 use crate::shard::moves::{Answer, MoveCommand};
-use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
+use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Tenants, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -52,6 +52,8 @@ pub(super) enum ShardOrder {
     MakeRoom(PeerId),
     /// Take part in a move.
     Move(Box<MoveCommand<Mover>>),
+    /// Own tables that come from another process.
+    Own(Box<Tenants>),
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
     /// Answer an operator.
@@ -61,6 +63,9 @@ pub(super) enum ShardOrder {
     /// Close every session and end, but wait until this moment for what was written to arrive.
     Exit(Instant),
 }
+
+/// Where shards' answers go.
+pub(super) type Answers = UnboundedSender<(ShardId, Answer<Mover>)>;
 
 /// What a shard lets others see. No part of the data path.
 #[derive(Debug, Default)]
@@ -93,12 +98,13 @@ pub(super) struct Seed {
     pub(super) orders: Inlet<ShardOrder>,
     pub(super) gauge: Arc<Gauge>,
     /// To the coordinator of moves.
-    pub(super) answers: UnboundedSender<Answer<Mover>>,
+    pub(super) answers: Answers,
 }
 
 /// What the tasks of one shard share. Never leaves its thread.
 #[derive(Debug)]
 pub(super) struct Core {
+    id: ShardId,
     pub(super) shard: RefCell<Shard>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Wakes the loop.
@@ -108,7 +114,7 @@ pub(super) struct Core {
     pub(super) is_draining: Cell<bool>,
     began: Instant,
     pub(super) gauge: Arc<Gauge>,
-    answers: UnboundedSender<Answer<Mover>>,
+    answers: Answers,
     service: Arc<Service>,
     pub(super) reporter: Reporter,
     /// Who watches.
@@ -134,7 +140,7 @@ impl Core {
 
     /// Tells the coordinator of moves. That it is gone means that the reflector stops.
     pub(super) fn answer(&self, answer: Answer<Mover>) {
-        self.answers.send(answer).ok();
+        self.answers.send((self.id, answer)).ok();
     }
 
     /// A connection is served at this place from now on.
@@ -198,6 +204,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
     let Seed { mut port, mut orders, answers, .. } = seed;
     let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
     let core = Rc::new(Core {
+        id,
         shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
         connections: RefCell::default(),
         wake: WakeFlag::default(),

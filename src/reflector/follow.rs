@@ -70,14 +70,7 @@ impl Core {
         let follower = detail.map(|detail| {
             followed.push(Rc::clone(&connection));
             info!(target: FOLLOWED, peer = %id, remote = %connection.remote, ?detail, "following");
-            Box::new(Follower {
-                peer: id,
-                detail,
-                received: Reassembly::default(),
-                sent: Reassembly::default(),
-                flow: FlowState::default(),
-                limiter: Limiter::of(LINES),
-            })
+            Box::new(Follower::new(id, detail))
         });
         if follower.is_none() {
             info!(target: FOLLOWED, peer = %id, "following no more");
@@ -129,6 +122,21 @@ impl Core {
 }
 
 impl Follower {
+    pub(super) fn new(peer: PeerId, detail: Detail) -> Self {
+        Self {
+            peer,
+            detail,
+            received: Reassembly::default(),
+            sent: Reassembly::default(),
+            flow: FlowState::default(),
+            limiter: Limiter::of(LINES),
+        }
+    }
+
+    pub(super) fn detail(&self) -> Detail {
+        self.detail
+    }
+
     pub(super) fn received(&mut self, bytes: &[u8]) {
         let tally = self.read(bytes, Direction::In);
         self.sum_up(&tally, bytes.len(), "received");

@@ -91,6 +91,15 @@ impl Seat {
     }
 }
 
+impl Seat {
+    /// It has been a session in another process, and stays one whatever the limit is here.
+    pub(super) fn go_on(&self) {
+        self.lobby.sessions.fetch_add(1, Ordering::Relaxed);
+        self.state.store(SESSION, Ordering::Relaxed);
+        self.lobby.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let count = match self.state.swap(GONE, Ordering::Relaxed) {

@@ -9,7 +9,7 @@
 //! `report` says what happened, `follow` all that happens to one session. Operators look and act through
 //! `inspector`, from `crate::admin`.
 //!
-//! Imports: access, ids, io, metrics, outbox, session, settings, shard, sources, table, wire.
+//! Imports: access, ids, io, metrics, outbox, portable, session, settings, shard, sources, table, wire.
 
 mod acceptor;
 mod balance;
@@ -19,6 +19,7 @@ mod descriptors;
 mod driver;
 mod endpoints;
 mod follow;
+pub(crate) mod handover;
 pub mod inspector;
 mod limiter;
 mod lobby;
@@ -40,11 +41,12 @@ pub use crate::shard::inspect;
 pub use crate::shard::{Limits, ShardBounds, ShardConfig, Stats};
 pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
-pub use config::{ReflectorConfig, StartError};
-pub use endpoints::ControlError;
+pub use config::{ControlError, ReflectorConfig, StartError};
 pub(crate) use endpoints::Endpoints;
 pub use follow::FOLLOWED;
+pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
 pub use inspector::Inspector;
 pub use refused::Refused;
 pub use settings::{SETTINGS, Shown};
+pub(crate) use start::Prepared;
 pub use start::Reflector;

@@ -9,26 +9,10 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::inspector::MonitorEvent;
+use super::inspector::{MonitorEvent, Parcel};
 use crate::ids::{PeerId, ShardId};
-use crate::shard::inspect::{MonitorFilter, MonitoredBatch};
+use crate::shard::inspect::MonitorFilter;
 use crate::shard::{Closed, Shard};
-
-/// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
-#[derive(Debug)]
-pub(super) enum Parcel {
-    Updates(MonitoredBatch),
-    Event(MonitorEvent),
-}
-
-impl Parcel {
-    fn events(&self) -> u64 {
-        match self {
-            Self::Updates(monitored) => monitored.updates,
-            Self::Event(_) => 1,
-        }
-    }
-}
 
 /// The sending end of one monitor.
 #[derive(Debug)]

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use super::connection::{Admission, Connection};
 use super::driver::Core;
 use super::follow::Follower;
+use super::inspector::Detail;
+use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
 use crate::shard::Traveller;
@@ -19,6 +21,39 @@ pub(super) struct Mover {
     remote: SocketAddr,
     admission: Admission,
     follower: Option<Box<Follower>>,
+}
+
+impl Mover {
+    pub(super) fn new(
+        traveller: Traveller,
+        socket: TcpStream,
+        remote: SocketAddr,
+        admission: Admission,
+        follower: Option<Box<Follower>>,
+    ) -> Self {
+        Self { traveller, socket, remote, admission, follower }
+    }
+
+    pub(super) fn peer(&self) -> PeerId {
+        self.traveller.peer()
+    }
+
+    pub(super) fn traveller(&self) -> &Traveller {
+        &self.traveller
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    pub(super) fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// How the session is logged, if somebody follows it.
+    pub(super) fn followed(&self) -> Option<Detail> {
+        self.follower.as_ref().map(|follower| follower.detail())
+    }
 }
 
 /// Carries a command out.

@@ -33,6 +33,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
             }
             ShardOrder::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
             ShardOrder::Move(command) => moves::obey(core, backend, *command),
+            ShardOrder::Own(tables) => core.shard.borrow_mut().own(*tables),
             ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
             ShardOrder::Answer(question) => {
                 let began = core.now();

@@ -1,5 +1,6 @@
 //! Connections that were not taken, by reason.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::{Rows, Value};
@@ -30,7 +31,7 @@ impl Refused {
     }
 
     /// All, by [`CloseReason::name`].
-    fn reasons(&self) -> [(&'static str, u64); 5] {
+    pub(super) fn reasons(&self) -> [(&'static str, u64); 5] {
         let [max_peers, per_source, rate] = self.limits();
         let denied = (CloseReason::Denied.name(), self.denied);
         [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]
@@ -67,6 +68,19 @@ impl Counters {
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Goes on from what an earlier process had counted.
+    pub(super) fn go_on_from(&self, counts: &BTreeMap<String, u64>) {
+        for (name, counter) in [
+            (CloseReason::MaxPeers(0).name(), &self.max_peers),
+            (CloseReason::Denied.name(), &self.denied),
+            (CloseReason::ConnectRate(0).name(), &self.rate),
+            (CloseReason::MaxPeersPerSource(0).name(), &self.per_source),
+            (CloseReason::Draining.name(), &self.draining),
+        ] {
+            counter.fetch_add(counts.get(name).copied().unwrap_or_default(), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn read(&self) -> Refused {

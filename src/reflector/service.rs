@@ -22,6 +22,13 @@ fn second(moment: Moment) -> u32 {
 }
 
 impl Service {
+    /// So many sessions are established that have been so elsewhere, and there have been sessions for so
+    /// many seconds.
+    pub(super) fn go_on(&self, now: Moment, sessions: u64, seconds: u32) {
+        let since = second(now).saturating_sub(seconds.saturating_add(1));
+        self.change(|_| if sessions == 0 { 0 } else { SESSION * sessions + u64::from(since) });
+    }
+
     /// A session is established.
     pub(super) fn began(&self, now: Moment) {
         let first = SESSION | u64::from(second(now));

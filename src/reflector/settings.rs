@@ -21,6 +21,17 @@ use crate::{maybe, one};
 /// All settings of a reflector, section by section.
 pub static SETTINGS: &[&Section<ReflectorConfig>] = &[&SERVER];
 
+impl ReflectorConfig {
+    /// The same with what a running reflector takes up of another.
+    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
+        let mut config = self.clone();
+        for section in SETTINGS {
+            section.take_over(&mut config, new);
+        }
+        config
+    }
+}
+
 impl Target for ReflectorConfig {
     type Shown = Shown;
 }
@@ -52,6 +63,12 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("control", maybe!(ReflectorConfig: control, PATH))
         .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
         .details("See [ctl.md](ctl.md)"),
+    Setting::new("takeover", one!(ReflectorConfig: takeover, SWITCH))
+        .meaning(
+            "Take over the sessions of the reflector that runs with the same --control, without ending \
+             one; without such a reflector it starts as usual",
+        )
+        .details("See [Upgrading without an outage](operations.md#upgrading-without-an-outage)"),
     Setting::new("shards", maybe!(ReflectorConfig: shards, SHARDS))
         .meaning(
             "Number of shards, each a thread of its own [default: one per core that may be used, or \

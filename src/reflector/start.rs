@@ -8,22 +8,25 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver, channel, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, Rules};
 use super::balance::{self, Balancer};
 use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
-use super::driver::{self, Gauge, Seed, ShardOrder};
+use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
 use super::endpoints::Endpoints;
-use super::inspector::{Control, Inspector, drain};
+use super::handover::{Inherited, Legacy, Listeners, Listening};
+use super::inspector::{Basis, Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::moves::Mover;
 use super::refused::Refused;
+use super::service::Service;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
+use crate::shard::Restorer;
 use crate::shard::moves::Answer;
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
@@ -39,6 +42,8 @@ pub struct Reflector {
     http: Option<SocketAddr>,
     backend: Backend,
     inspector: Inspector,
+    /// Its listening sockets, for a process that takes over.
+    passed_on: Vec<Listening>,
     /// What is in force.
     news: watch::Sender<ReflectorConfig>,
     /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
@@ -48,26 +53,91 @@ pub struct Reflector {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Reflector {
-    /// [`Reflector::start`] with these endpoints for operators.
+/// A reflector that has its threads and its listening sockets, and serves nobody yet.
+#[derive(Debug)]
+pub(crate) struct Prepared<E: Endpoints> {
+    config: ReflectorConfig,
+    machine: Machine,
+    listeners: Listeners<E::Socket>,
+    began: Instant,
+    hash_seeds: [u64; 4],
+    service: Arc<Service>,
+    threads: Vec<JoinHandle<()>>,
+    handles: Vec<Handle>,
+    answered: UnboundedReceiver<(ShardId, Answer<Mover>)>,
+}
+
+impl<E: Endpoints> Prepared<E> {
+    /// Starts the threads of shards and listens, with what is inherited of listening sockets. `began` is
+    /// where moments are counted from.
     ///
     /// # Errors
-    /// [`StartError`], as there.
-    pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
+    /// [`StartError`]. Nothing is left running then.
+    pub(crate) fn new(
+        config: &ReflectorConfig,
+        mut inherited: Inherited,
+        began: Instant,
+    ) -> Result<Self, StartError> {
         config.check()?;
         let machine = Machine::choose(config)?;
+        let listeners = Listeners::open::<E>(config, &mut inherited)?;
+        let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
+        let service = Arc::default();
+        let (answers, answered) = unbounded_channel();
+        let common = Common { config, machine: &machine, began, hash_seeds, service: &service };
+        let (threads, handles) = start_shards(&common, &answers)?;
+        let config = config.clone();
+        Ok(Self {
+            config,
+            machine,
+            listeners,
+            began,
+            hash_seeds,
+            service,
+            threads,
+            handles,
+            answered,
+        })
+    }
+
+    /// What reads a snapshot for these shards.
+    pub(crate) fn restorer(&self) -> Restorer {
+        let [a, b, c, d] = self.hash_seeds;
+        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
+        Restorer::new(self.machine.shards, self.config.settings.bounds.table, hasher)
+    }
+
+    /// Takes over what another process has left, if it has, and accepts connections.
+    ///
+    /// # Errors
+    /// [`StartError::Shard`], when there can be no more threads.
+    pub(crate) fn serve(self, legacy: Option<Legacy>) -> Result<Reflector, StartError> {
+        let Self { config, machine, listeners, began, handles, mut threads, answered, .. } = self;
         let (shards, backend) = (machine.shards, machine.backend);
         let mut first = config.clone();
         first.max_peers = descriptors::allow(config.max_peers, shards);
-        let Listeners { listen, listener, http, socket } =
-            Listeners::<E::Socket>::open::<E>(config)?;
-        let began = Instant::now();
-        let (answers, answered) = unbounded_channel();
-        let (mut threads, handles) = start_shards(config, &machine, began, &answers)?;
-        drop(answers);
+        let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
+        let Listeners { listen, listener, http, socket } = listeners;
         let (news, latest) = watch::channel(first);
-        let inspector =
-            Inspector::new(Control::new(began, backend, handles.clone(), latest.clone()));
+        let (wishes, granted) = channel(1);
+        let inspector = Inspector::new(Basis {
+            began,
+            backend,
+            shards: handles.clone(),
+            config: latest.clone(),
+            wishes,
+            service: Arc::clone(&self.service),
+            ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
+        });
+        let mut rules = Rules::new(&latest.borrow(), &inspector.control.lobby);
+        if let Some(legacy) = legacy {
+            let (_, sessions) = legacy.counts();
+            let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
+            self.service.go_on(inspector.now(), sessions, legacy.ledger().serving);
+            let admit =
+                |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
+            legacy.distribute(&handles, admit);
+        }
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
         let control_runtime = runtime()?;
@@ -75,13 +145,14 @@ impl Reflector {
         let http_address = http.as_ref().map(|(address, _)| *address);
         let acceptor = {
             let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
-            move |listener| Acceptor { listener, news: latest, shards, control }
+            move |listener| Acceptor { listener, news: latest, shards, control }.run(rules)
         };
         let balancer = Balancer {
             min_shards: config.min_shards,
             wake_all_for: config.wake_all_for,
             shards: handles.clone(),
             answers: answered,
+            wishes: granted,
             control: Arc::clone(&inspector.control),
             cpus: machine.allowed,
         };
@@ -109,16 +180,32 @@ impl Reflector {
             cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),
             "reflector started"
         );
-        Ok(Self {
+        Ok(Reflector {
             listen,
             http: http_address,
             backend,
             inspector,
+            passed_on,
             news,
             asked_peers: AtomicU64::new(config.max_peers),
             stop: Some(stop),
             threads,
         })
+    }
+}
+
+impl Reflector {
+    /// [`Reflector::start`] with these endpoints for operators.
+    ///
+    /// # Errors
+    /// [`StartError`], as there.
+    pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
+        Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None)
+    }
+
+    /// Copies of its listening sockets, for a process that takes over.
+    pub(crate) fn listening(&self) -> &[Listening] {
+        &self.passed_on
     }
 
     /// Where it listens for sessions.
@@ -243,43 +330,26 @@ impl Machine {
     }
 }
 
-/// What a reflector listens on.
-#[derive(Debug)]
-struct Listeners<S> {
-    listen: SocketAddr,
-    listener: TcpListener,
-    http: Option<(SocketAddr, TcpListener)>,
-    socket: Option<S>,
-}
-
-impl<S> Listeners<S> {
-    fn open<E: Endpoints<Socket = S>>(config: &ReflectorConfig) -> Result<Self, StartError> {
-        let open = |address, flag| {
-            let bound =
-                io::bind_when_ready(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
-            bound.map_err(|source| StartError::Listen { address, flag, source })
-        };
-        let (listen, listener) = open(config.listen, "--listen")?;
-        let http = config.http.map(|address| open(address, "--http")).transpose()?;
-        let socket = config.control.as_deref().map(E::open).transpose()?;
-        Ok(Self { listen, listener, http, socket })
-    }
-}
-
 /// Where a shard takes orders, and what it shows of itself.
 type Handle = (Sender<ShardOrder>, Arc<Gauge>);
 
+/// What all shards start from.
+struct Common<'a> {
+    config: &'a ReflectorConfig,
+    machine: &'a Machine,
+    began: Instant,
+    hash_seeds: [u64; 4],
+    service: &'a Arc<Service>,
+}
+
 /// Starts a thread for each shard, and waits until each has its event loop.
 fn start_shards(
-    config: &ReflectorConfig,
-    machine: &Machine,
-    began: Instant,
-    answers: &UnboundedSender<Answer<Mover>>,
+    common: &Common<'_>,
+    answers: &Answers,
 ) -> Result<(Vec<JoinHandle<()>>, Vec<Handle>), StartError> {
+    let &Common { config, machine, began, hash_seeds, service } = common;
     let &Machine { shards, backend, ref places, .. } = machine;
-    let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
     let (mut threads, mut handles) = (Vec::new(), Vec::new());
-    let service = Arc::default();
     let (ready, started) = mpsc::channel();
     for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
         let (orders, inlet) = channel(ORDERS);
@@ -288,7 +358,7 @@ fn start_shards(
             id: ShardId(id),
             shards,
             settings: config.settings.clone(),
-            service: Arc::clone(&service),
+            service: Arc::clone(service),
             hash_seeds,
             backend,
             began,
@@ -328,13 +398,10 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 /// The control thread: accepts until told to stop, then sees the shards off.
-fn control(
+fn control<A: Future<Output = ()>>(
     runtime: &tokio::runtime::Runtime,
     listener: TcpListener,
-    (acceptor, balancer): (
-        impl FnOnce(tokio::net::TcpListener) -> Acceptor,
-        impl Future<Output = ()>,
-    ),
+    (acceptor, balancer): (impl FnOnce(tokio::net::TcpListener) -> A, impl Future<Output = ()>),
     shards: Vec<Handle>,
     inspector: Inspector,
     stopped: oneshot::Receiver<()>,
@@ -343,7 +410,7 @@ fn control(
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
             let control = Arc::clone(&inspector.control);
             tokio::select! {
-                () = acceptor(listener).run() => {}
+                () = acceptor(listener) => {}
                 () = balancer => {}
                 () = drain::run(inspector) => {}
                 _ = stopped => {}

@@ -36,7 +36,6 @@ mod owners;
 pub(crate) mod placement;
 #[cfg(test)]
 mod probe;
-#[cfg_attr(not(any(test, fuzzing)), allow(dead_code, reason = "the reflector is yet to hand over"))]
 mod restore;
 pub(crate) mod slab;
 mod state;
@@ -51,6 +50,6 @@ pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
 pub(crate) use output::{Closed, Output, Write};
-#[cfg(test)]
 pub(crate) use restore::{Restored, Restorer, snapshot};
 pub(crate) use state::{Shard, Turn};
+pub(crate) use tables::Tenants;

@@ -47,6 +47,8 @@ pub(crate) struct Restored {
     pub(crate) connections: Vec<(ShardId, Traveller)>,
     /// The tables of each shard, by [`Placement::even`].
     pub(crate) tables: Vec<Tenants>,
+    /// How many routes there are.
+    pub(crate) routes: u64,
 }
 
 /// Reads a snapshot piece by piece. Connections go to the shards in turn.
@@ -77,7 +79,7 @@ impl Restorer {
             connection: None,
             table: None,
             count: End::default(),
-            restored: Restored { now: Moment(0), connections: Vec::new(), tables },
+            restored: Restored { now: Moment(0), connections: Vec::new(), tables, routes: 0 },
             is_complete: false,
         }
     }
@@ -149,6 +151,7 @@ impl Restorer {
         let Some(table) = self.table.take() else { return Ok(()) };
         self.count.tables += 1;
         self.count.routes += table.routes();
+        self.restored.routes = self.count.routes;
         if !self.vnis.insert(table.vni()) {
             return Err(Defect::Value("Table.vni"));
         }

@@ -347,7 +347,6 @@ impl Shard {
     }
 
     /// Owns tables that come from another process, before any connection asks for them.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
     pub(crate) fn own(&mut self, tables: Tenants) {
         self.tables.put(tables);
     }

@@ -4,7 +4,7 @@
 use ahash::RandomState;
 
 use super::cluster::Cluster;
-use super::moves::Orders;
+use super::orders::Orders;
 use super::world::World;
 use crate::ids::ShardId;
 use crate::portable::{Pieces, write};
@@ -54,7 +54,7 @@ impl World {
         self.plan.shards = self.rng.between(1, 4);
         let (length, shards) = (bytes.len(), self.plan.shards);
         self.note(length as u64, || format!("{length} bytes go to {shards} shards"));
-        let Restored { now, connections, tables } = self.restore(&bytes)?;
+        let Restored { now, connections, tables, .. } = self.restore(&bytes)?;
         if now != self.now {
             return Err(format!("the snapshot was written at {now:?}"));
         }

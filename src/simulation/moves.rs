@@ -1,7 +1,5 @@
 //! VNIs and connections move from shard to shard, or are about to when it is called off.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::world::World;
@@ -9,30 +7,6 @@ use crate::ids::{PeerId, ShardId};
 use crate::shard::moves::{Answer, MoveCommand};
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::{Slot, Traveller};
-
-/// What is on its way between the coordinator and the shards. A shard takes its orders one by one, some
-/// time after they were given.
-#[derive(Debug)]
-pub(super) struct Orders {
-    to: Vec<VecDeque<MoveCommand<Traveller>>>,
-    /// Each with the shard that gives it.
-    answers: VecDeque<(ShardId, Answer<Traveller>)>,
-}
-
-impl Orders {
-    pub(super) fn new(shards: usize) -> Self {
-        Self { to: (0..shards).map(|_| VecDeque::new()).collect(), answers: VecDeque::new() }
-    }
-
-    /// Whether nothing is on its way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.to.iter().all(VecDeque::is_empty)
-    }
-
-    pub(super) fn answer(&mut self, shard: usize, answer: Answer<Traveller>) {
-        self.answers.push_back((ShardId::at(shard), answer));
-    }
-}
 
 impl World {
     /// The coordinator hears what has been done, and begins something, gives it up, or leaves it at that.

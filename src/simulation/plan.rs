@@ -7,14 +7,26 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::client::Sent;
 use super::rng::Rng;
 use crate::shard::{Limits, ShardBounds, ShardConfig};
-use crate::wire::{Destination, NextHop, NextHopType, Vni};
+use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 use crate::{outbox, table};
 
 /// A route by its places in the pools: VNI, destination, next hop.
 pub(super) type Key = (u32, u32, u32);
+
+/// What a frame that the peer has sent means to the model once the shard has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    Hello,
+    Keepalive,
+    Subscribe(u32),
+    Unsubscribe(u32),
+    Update(Action, Key),
+    /// What makes no sense, and what ends the session.
+    Skipped,
+    Bad,
+}
 
 /// How often, in a thousand actions of clients, each kind of action is.
 #[derive(Debug)]

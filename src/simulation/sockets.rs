@@ -1,6 +1,6 @@
 //! What a driver does with sockets: bytes in, bytes out, cut anywhere.
 
-use super::client::Sent;
+use super::plan::Sent;
 use super::world::{LATE_READ, World};
 use crate::session::TcpInfo;
 use crate::shard::{Flow, Slot, Write};

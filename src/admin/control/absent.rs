@@ -8,14 +8,14 @@ use crate::reflector::ControlError;
 
 /// There is none.
 #[derive(Debug)]
-pub(in crate::admin) enum Socket {}
+pub(crate) enum Socket {}
 
 impl Socket {
     pub(in crate::admin) fn open(_: &Path) -> Result<Self, ControlError> {
         Err(ControlError::Absent)
     }
 
-    pub(super) async fn serve(self, _: Router) {
+    pub(super) async fn serve(self, _: Router, _: crate::reflector::Inspector) {
         match self {}
     }
 }

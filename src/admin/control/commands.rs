@@ -4,6 +4,7 @@
 //! Parameters are those of a query, so that `curl --unix-socket` needs nothing more.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -14,6 +15,7 @@ use tracing::{Level, info};
 
 use crate::admin::reflector::api::{error::ApiError, params};
 use crate::ids::PeerId;
+use crate::reflector::Handovers;
 use crate::reflector::inspector::{Detail, InForce, Inspector};
 
 /// Sessions ended per second when nothing is said.
@@ -25,6 +27,7 @@ pub(super) fn router() -> Router<Inspector> {
         .route("/drain", get(draining).post(drain))
         .route("/undrain", post(undrain))
         .route("/log", post(log))
+        .route("/handover", post(handover))
         .fallback(async || ApiError::NotFound("there is no such command".into()))
         .method_not_allowed_fallback(async || ApiError::OnlyPost)
 }
@@ -132,6 +135,34 @@ async fn log(
         }
     }
     Ok(Json(Log { level: name, peer: peer.map(|peer| peer.0) }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandoverAsked {
+    to: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Successor {
+    process: u32,
+    #[serde(flatten)]
+    before: Handovers,
+}
+
+/// Starts a process that takes over. Answers when it has started; `/api/v1/handover` says what becomes of it.
+async fn handover(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<HandoverAsked>, QueryRejection>,
+) -> Result<Json<Successor>, ApiError> {
+    let HandoverAsked { to } = asked?.0;
+    let before = inspector.handovers();
+    if before.is_under_way {
+        return Err(ApiError::Refused("a handover is under way already".to_owned()));
+    }
+    let process = inspector.start_successor(to.as_deref()).map_err(ApiError::Refused)?;
+    info!(process, "started a successor over the control socket");
+    Ok(Json(Successor { process, before }))
 }
 
 fn level_of(text: &str) -> Result<(Level, &'static str), ApiError> {

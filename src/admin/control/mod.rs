@@ -18,11 +18,12 @@ use axum::Router;
 use super::reflector::stuck::given_up;
 use crate::reflector::Inspector;
 
-pub(super) use socket::Socket;
+#[cfg_attr(not(unix), allow(unreachable_pub))]
+pub(crate) use socket::Socket;
 
 /// Answers over the socket, for as long as it is polled. `pages` is what HTTP answers as well.
 pub(super) async fn serve(socket: Socket, pages: Router, inspector: Inspector) {
     let commands = commands::router().with_state(inspector.clone());
-    let commands = given_up(commands, inspector);
-    socket.serve(pages.nest("/control/v1", commands)).await;
+    let commands = given_up(commands, inspector.clone());
+    socket.serve(pages.nest("/control/v1", commands), inspector).await;
 }

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,10 @@ use socket2::{Domain, SockAddr, Type};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use crate::admin::reflector::gated::Gated;
 use crate::admin::server::serve::{Listener, serve};
-use crate::reflector::ControlError;
+use crate::reflector::handover::Phase;
+use crate::reflector::{ControlError, Inspector};
 
 /// The user of the reflector, and nobody else.
 const MODE: u32 = 0o600;
@@ -35,18 +37,22 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The socket, listening. Its file goes with it, if it still is its file.
 #[derive(Debug)]
-pub(in crate::admin) struct Socket {
+pub(crate) struct Socket {
     listener: Option<UnixListener>,
     /// As it was given.
     path: PathBuf,
     /// In full, where that is not too long.
     name: PathBuf,
     identity: Identity,
+    /// Whether another process goes on with the file.
+    is_left: bool,
+    /// The reflector that it belongs to, once it is served.
+    inspector: Option<Inspector>,
 }
 
 impl Socket {
     /// Makes it. What a process that is gone has left at the path is replaced.
-    pub(in crate::admin) fn open(path: &Path) -> Result<Self, ControlError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ControlError> {
         let failed = |source: io::Error| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 ControlError::NoFolder(path.to_owned())
@@ -77,7 +83,14 @@ impl Socket {
         match listen() {
             Ok(identity) => {
                 let listener = Some(OwnedFd::from(socket).into());
-                Ok(Self { listener, path: path.to_owned(), name, identity })
+                Ok(Self {
+                    listener,
+                    path: path.to_owned(),
+                    name,
+                    identity,
+                    is_left: false,
+                    inspector: None,
+                })
             }
             Err(error) => {
                 drop(fs::remove_file(&name));
@@ -86,10 +99,35 @@ impl Socket {
         }
     }
 
+    /// Goes on with the socket of another process, whose file must still be there.
+    pub(crate) fn inherit(path: &Path, socket: OwnedFd) -> Result<Self, ControlError> {
+        let failed = |source: io::Error| ControlError::Io { path: path.to_owned(), source };
+        let name = full_name(path).map_err(failed)?;
+        // If it has vanished it is made anew.
+        let found = fs::symlink_metadata(&name);
+        let identity = found.map_or((0, 0, None), |found| identity(&found));
+        let listener = UnixListener::from(socket);
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self {
+            listener: Some(listener),
+            path: path.to_owned(),
+            name,
+            identity,
+            is_left: false,
+            inspector: None,
+        })
+    }
+
+    /// Its descriptor, until it is served.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.listener.as_ref().map(AsFd::as_fd)
+    }
+
     /// Answers for as long as it is polled. Must be called within a runtime.
-    pub(super) async fn serve(mut self, router: Router) {
+    pub(super) async fn serve(mut self, router: Router, inspector: Inspector) {
+        self.inspector = Some(inspector.clone());
         match self.take_listener() {
-            Ok(listener) => serve(Kept::new(listener, self), router).await,
+            Ok(listener) => serve(Gated::new(Kept::new(listener, self), inspector), router).await,
             Err(error) => warn!(%error, "the control socket cannot be served"),
         }
         // Without it the reflector goes on.
@@ -99,6 +137,16 @@ impl Socket {
     fn take_listener(&mut self) -> io::Result<Rc<tokio::net::UnixListener>> {
         let listener = self.listener.take().ok_or(ErrorKind::NotConnected)?;
         Ok(Rc::new(tokio::net::UnixListener::from_std(listener)?))
+    }
+
+    /// The socket itself; the file stays for as long as this lives.
+    pub(crate) fn take(&mut self) -> Option<UnixListener> {
+        self.listener.take()
+    }
+
+    /// Leaves the file to another process.
+    pub(crate) fn leave(mut self) {
+        self.is_left = true;
     }
 
     fn is_there(&self) -> bool {
@@ -135,6 +183,7 @@ impl Kept {
         let path = self.socket.borrow().path.clone();
         let made = Socket::open(&path).map_err(|error| error.to_string()).and_then(|mut socket| {
             let listener = socket.take_listener().map_err(|error| error.to_string())?;
+            socket.inspector.clone_from(&self.socket.borrow().inspector);
             Ok((listener, socket))
         });
         match made {
@@ -168,7 +217,9 @@ impl Listener for Kept {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.is_there() {
+        let is_gone = |inspector: &Inspector| inspector.phase() == Phase::Gone;
+        let is_left = self.is_left || self.inspector.as_ref().is_some_and(is_gone);
+        if !is_left && self.is_there() {
             drop(fs::remove_file(&self.name));
         }
     }

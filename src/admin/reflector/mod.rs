@@ -8,6 +8,7 @@
 
 pub(super) mod api;
 mod dump;
+pub(super) mod gated;
 mod health;
 mod live;
 mod metrics;
@@ -28,6 +29,7 @@ use super::control;
 use crate::admin::server::{self, serve::serve};
 use crate::reflector::Inspector;
 use api::ApiError;
+use gated::Gated;
 use stuck::given_up;
 
 /// Serves one or both until `stop` is dropped. On its own thread.
@@ -43,13 +45,14 @@ pub(super) fn run(
         let app = AppState::new(inspector.clone(), history);
         let open = async {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
+                let listener = Gated::new(listener, inspector.clone());
                 serve(listener, router(app.clone())).await;
             }
             pending::<()>().await;
         };
         let control = async {
             if let Some(socket) = socket {
-                control::serve(socket, router(app.clone()), inspector).await;
+                control::serve(socket, router(app.clone()), inspector.clone()).await;
             }
             pending::<()>().await;
         };

@@ -2,7 +2,7 @@
 
 mod installation;
 mod run;
-mod settings;
+pub(super) mod settings;
 pub(super) mod spec;
 
 use std::net::IpAddr;
@@ -12,8 +12,7 @@ use metalbond::client::Route;
 use tracing::warn;
 
 use self::installation::{Installation, installation};
-use self::settings::ClientSettings;
-pub(super) use self::settings::SETTINGS;
+use self::settings::{ClientSettings, SETTINGS};
 use super::common::{COMMON, Common};
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;

@@ -88,6 +88,12 @@ pub(super) enum CtlCommand {
     },
     /// Take sessions again, and end no more.
     Undrain,
+    /// Start a new process that takes over all sessions; none ends.
+    Handover {
+        /// The program to start instead of the one that runs
+        #[arg(long, value_name = "PATH")]
+        to: Option<PathBuf>,
+    },
     /// Log more or less, or more about one session until it ends.
     Log {
         /// How much: of one session, debug tells of each read and write, trace of each message
@@ -144,6 +150,8 @@ pub(super) enum Show {
     Shards,
     /// Limits and settings in force, and how often each was hit.
     Limits,
+    /// What became of the latest handover to another process.
+    Handover,
 }
 
 #[derive(Debug, Subcommand)]

@@ -32,6 +32,11 @@ impl Client {
         Ok(Self { sender, path, patience })
     }
 
+    /// The socket that it is connected to.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Asks for a document.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failed> {
         let body = self.ask(Method::GET, path).await?;

@@ -3,7 +3,7 @@
 //! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
 //! `show`, `peer` and `routes` are about what there is, `monitor` about what happens, `tell` about what
-//! is to be done, `dump` writes a file of everything.
+//! is to be done, `handover` about another process that takes over, `dump` writes a file of everything.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 
@@ -12,6 +12,7 @@ mod args;
 mod client;
 mod connection;
 mod dump;
+mod handover;
 mod listing;
 mod monitor;
 mod patience;
@@ -63,12 +64,14 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Slow => ctl.show_slow().await,
             Show::Shards => ctl.show_shards().await,
             Show::Limits => ctl.show_limits().await,
+            Show::Handover => ctl.show_handover().await,
         },
         CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
         CtlCommand::Monitor { vni } => ctl.monitor(vni).await,
         CtlCommand::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
         CtlCommand::Drain { rate, wait } => ctl.drain(rate, wait).await,
         CtlCommand::Undrain => ctl.undrain().await,
+        CtlCommand::Handover { to } => ctl.handover(to.as_deref()).await,
         CtlCommand::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
         CtlCommand::Dump { file } => ctl.dump(&file).await,
     }?;

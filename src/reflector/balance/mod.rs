@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver};
 use tracing::{debug, info, warn};
 
 use self::load::{Load, Watch};
@@ -29,6 +29,7 @@ use self::policy::Policy;
 pub(crate) use self::report::Report;
 pub(super) use self::report::{ShardReport, Why};
 use super::driver::{Core, Gauge, ShardOrder};
+use super::handover::{Leaving, Wish};
 use super::inspector::Control;
 use super::moves::Mover;
 use crate::ids::{PeerId, ShardId};
@@ -54,7 +55,8 @@ pub(super) struct Balancer {
     /// For how long all shards are awake at first.
     pub(super) wake_all_for: Duration,
     pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
-    pub(super) answers: UnboundedReceiver<Answer<Mover>>,
+    pub(super) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
+    pub(super) wishes: Receiver<Wish>,
     pub(super) control: Arc<Control>,
     /// The cores that the process may use.
     pub(super) cpus: Vec<usize>,
@@ -106,25 +108,62 @@ impl Balancer {
                 given_up: 0,
             },
         };
-        if count < 2 || state.watches.iter().any(Option::is_none) {
+        // Else there is nothing to balance, or nothing to balance by.
+        let balances = count >= 2 && state.watches.iter().all(Option::is_some);
+        if balances {
+            state.report.why = Why::Start(self.wake_all_for);
+        } else {
             self.publish(&mut state);
-            return std::future::pending().await; // there is nothing to balance, or nothing to balance by
         }
-        state.report.why = Why::Start(self.wake_all_for);
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 answer = self.answers.recv() => match answer {
-                    Some(answer) => self.answered(&mut state, answer).await,
+                    Some((_, answer)) => self.answered(&mut state, answer).await,
                     None => return,
                 },
-                _ = ticks.tick() => self.look(&mut state).await,
+                Some(wish) = self.wishes.recv() => self.grant(&mut state, wish).await,
+                _ = ticks.tick(), if balances => self.look(&mut state).await,
             }
-            if state.coordinator.is_free() {
+            if balances && state.coordinator.is_free() {
                 self.go_on(&mut state).await;
             }
         }
+    }
+
+    /// Lets everything leave for another process, or puts it back. Nothing else moves meanwhile.
+    async fn grant(&mut self, state: &mut State, wish: Wish) {
+        // A wish that is dropped is not granted.
+        if !self.finish_move(state).await {
+            return;
+        }
+        let Self { shards, answers, control, .. } = self;
+        let send = |commands| send(shards, commands);
+        let mut leaving = Leaving { control, answers, send, shards: shards.len() };
+        match wish {
+            Wish::Freeze(reply) => leaving.freeze(&mut state.coordinator, reply).await,
+            Wish::Thaw(estate, reply) => {
+                leaving.thaw(*estate).await;
+                reply.send(()).ok();
+            }
+        }
+    }
+
+    /// Ends the move that is under way, one way or the other. `false` when that takes too long, or when the
+    /// shards are gone.
+    async fn finish_move(&mut self, state: &mut State) -> bool {
+        if !state.coordinator.is_free() {
+            let commands = state.coordinator.give_up();
+            self.send(commands).await;
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !state.coordinator.is_free() {
+            let answer = tokio::time::timeout_at(deadline, self.answers.recv()).await;
+            let Ok(Some((_, answer))) = answer else { return false };
+            self.answered(state, answer).await;
+        }
+        true
     }
 
     async fn answered(&self, state: &mut State, answer: Answer<Mover>) {
@@ -260,13 +299,20 @@ impl Balancer {
     }
 
     async fn send(&self, commands: Vec<(ShardId, MoveCommand<Mover>)>) {
-        for (shard, command) in commands {
-            let (orders, gauge) = &self.shards[shard.index()];
-            if matches!(command, MoveCommand::Adopt { .. }) {
-                gauge.connections.fetch_add(1, Ordering::Relaxed);
-            }
-            drop(orders.send(ShardOrder::Move(Box::new(command))).await);
+        send(&self.shards, commands).await;
+    }
+}
+
+async fn send(
+    shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
+    commands: Vec<(ShardId, MoveCommand<Mover>)>,
+) {
+    for (shard, command) in commands {
+        let (orders, gauge) = &shards[shard.index()];
+        if matches!(command, MoveCommand::Adopt { .. }) {
+            gauge.connections.fetch_add(1, Ordering::Relaxed);
         }
+        drop(orders.send(ShardOrder::Move(Box::new(command))).await);
     }
 }
 

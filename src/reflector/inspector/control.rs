@@ -3,22 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::InspectError;
-use super::log::LogLevel;
-use crate::ids::{PeerId, ShardId};
+use super::error::InspectError;
+use super::log_level::LogLevel;
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::balance::Report;
 use crate::reflector::config::ReflectorConfig;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
+use crate::reflector::handover::{Handovers, Ledger, Line, Phase, Succession, Wish};
 use crate::reflector::lobby::Lobby;
 use crate::reflector::question::Question;
 use crate::reflector::refused;
+use crate::reflector::service::Service;
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -33,7 +35,7 @@ pub(in crate::reflector) struct Control {
     pub(super) backend: Backend,
     shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// Sessions to end per second while draining.
-    pub(super) drain: watch::Sender<Option<NonZeroU32>>,
+    pub(in crate::reflector) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
     /// What is in force.
     pub(super) config: watch::Receiver<ReflectorConfig>,
@@ -50,30 +52,133 @@ pub(in crate::reflector) struct Control {
     awake: AtomicUsize,
     /// What the balancer tells of itself.
     balance: watch::Sender<Report>,
+    /// Who serves the sessions.
+    pub(in crate::reflector) phase: watch::Sender<Phase>,
+    /// What is asked of the balancer.
+    pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
+    /// Whether the acceptor takes connections.
+    accepts: watch::Sender<bool>,
+    /// The number of the latest connection.
+    serial: AtomicU64,
+    service: Arc<Service>,
+    /// What shards counted in earlier processes.
+    before: Vec<Metrics>,
+    line: Line,
+    /// What became of handovers.
+    pub(in crate::reflector) handovers: watch::Sender<Handovers>,
+    pub(in crate::reflector) succession: Succession,
+}
+
+/// What a [`Control`] starts from.
+#[derive(Debug)]
+pub(in crate::reflector) struct Basis {
+    pub(in crate::reflector) began: Instant,
+    pub(in crate::reflector) backend: Backend,
+    pub(in crate::reflector) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(in crate::reflector) config: watch::Receiver<ReflectorConfig>,
+    pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
+    pub(in crate::reflector) service: Arc<Service>,
+    /// What an earlier process has left, if there was one.
+    pub(in crate::reflector) ledger: Option<Ledger>,
 }
 
 impl Control {
-    pub(in crate::reflector) fn new(
-        began: Instant,
-        backend: Backend,
-        shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
-        config: watch::Receiver<ReflectorConfig>,
-    ) -> Self {
+    pub(in crate::reflector) fn new(basis: Basis) -> Self {
+        let Basis { began, backend, shards, config, wishes, service, ledger } = basis;
         let lobby = Lobby::new(config.borrow().max_peers);
+        let line = ledger.as_ref().map_or_else(Line::default, |ledger| Line {
+            since: ledger.since,
+            generation: ledger.generation,
+        });
+        let ledger = ledger.unwrap_or_default();
+        let refused = refused::Counters::default();
+        refused.go_on_from(&ledger.refused);
         Self {
+            phase: watch::Sender::default(),
+            wishes,
+            accepts: watch::Sender::new(false),
+            serial: AtomicU64::new(ledger.serial),
+            service,
+            before: ledger.metrics(shards.len()),
+            line,
+            handovers: watch::Sender::new(Handovers {
+                generation: line.generation,
+                sessions_since: line.since,
+                ..Handovers::default()
+            }),
+            succession: Succession::default(),
             placement: watch::Sender::new(Placement::even(shards.len())),
             awake: AtomicUsize::new(shards.len()),
             balance: watch::Sender::default(),
             began,
             backend,
             shards,
-            drain: watch::Sender::new(None),
+            drain: watch::Sender::new(ledger.drains),
             is_listening: AtomicBool::new(false),
             config,
             lobby: Arc::new(lobby),
             log_level: LogLevel::default(),
             last: Mutex::default(),
-            refused: refused::Counters::default(),
+            refused,
+        }
+    }
+
+    /// What the clock of all moments says.
+    pub(in crate::reflector) fn now(&self) -> Moment {
+        Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Of which line of processes this is one.
+    pub(in crate::reflector) fn line(&self) -> Line {
+        self.line
+    }
+
+    /// Seconds for which there have been sessions.
+    pub(in crate::reflector) fn serving(&self) -> u32 {
+        self.service.seconds(self.now())
+    }
+
+    /// The number of the latest connection.
+    pub(in crate::reflector) fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    /// A number for a new connection.
+    pub(in crate::reflector) fn next_peer(&self) -> PeerId {
+        PeerId(self.serial.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The acceptor takes connections from now on, or none.
+    pub(in crate::reflector) fn set_accepts(&self, accepts: bool) {
+        self.accepts.send_replace(accepts);
+    }
+
+    /// Waits until the acceptor has handed over what it had accepted, and takes none.
+    pub(in crate::reflector) async fn accepts_no_more(&self) {
+        self.accepts.subscribe().wait_for(|accepts| !accepts).await.ok();
+    }
+
+    /// What a shard has counted, in this process and before.
+    pub(in crate::reflector) async fn metrics_of(
+        &self,
+        shard: u16,
+    ) -> Result<Metrics, InspectError> {
+        let mut metrics = self.ask(shard, Core::metrics).await?;
+        if let Some(before) = self.before.get(usize::from(shard)) {
+            metrics.merge(before);
+        }
+        Ok(metrics)
+    }
+
+    /// Waits while everything is on its way to another process.
+    async fn wait_for_phase(&self) -> Result<(), InspectError> {
+        if *self.phase.borrow() == Phase::Here {
+            return Ok(());
+        }
+        let mut phase = self.phase.subscribe();
+        match phase.wait_for(|phase| *phase != Phase::UnderWay).await.as_deref() {
+            Ok(Phase::Here) => Ok(()),
+            _ => Err(InspectError::Stopped),
         }
     }
 
@@ -164,6 +269,7 @@ impl Control {
         shard: u16,
         question: impl FnOnce(&Core) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
+        self.wait_for_phase().await?;
         let (reply, answer) = oneshot::channel();
         let question = Question::new(move |core| drop(reply.send(question(core))));
         let (orders, _) = self.shards.get(usize::from(shard)).ok_or(InspectError::Stopped)?;

@@ -3,7 +3,6 @@
 use super::{Counters, InspectError, Inspector};
 use crate::ids::ShardId;
 use crate::reflector::balance::Report;
-use crate::reflector::driver::Core;
 use crate::session::CloseReason;
 use crate::shard::inspect::Metrics;
 
@@ -61,7 +60,7 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`], also when there is no such shard.
     pub async fn counters_of(&self, shard: ShardId) -> Result<Metrics, InspectError> {
-        self.control.ask(shard.0, Core::metrics).await
+        self.control.metrics_of(shard.0).await
     }
 
     /// Which shards are awake, what has moved, and why.

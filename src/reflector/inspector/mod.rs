@@ -6,9 +6,12 @@
 mod control;
 mod counters;
 pub(super) mod drain;
+mod error;
 mod limits;
 mod log;
+mod log_level;
 mod monitor;
+mod pages;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,16 +19,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use crate::shard::inspect::MonitorFilter;
-pub(super) use control::Control;
+pub(super) use control::{Basis, Control};
+pub use error::InspectError;
 pub use limits::InForce;
-pub use log::Detail;
+pub use log_level::Detail;
+pub(super) use monitor::Parcel;
 pub use monitor::{Monitor, MonitorEvent};
 
-use self::walk::walk;
+use self::pages::walk;
 use super::driver::Core;
 use super::monitors::MonitorSender;
 use super::refused::Refused;
@@ -47,15 +51,6 @@ const NAMED_MAX: usize = 1000;
 const SLICES_MAX: usize = 1024;
 /// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
 const MONITOR_PARCELS: usize = 256;
-
-/// Why there is no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum InspectError {
-    /// The reflector has stopped, or is about to.
-    #[error("the reflector has stopped")]
-    Stopped,
-}
 
 /// Counters, once per shard and added up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -84,8 +79,8 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    pub(super) fn new(control: Control) -> Self {
-        Self { control: Arc::new(control) }
+    pub(super) fn new(basis: Basis) -> Self {
+        Self { control: Arc::new(Control::new(basis)) }
     }
 
     /// How many shards there are.

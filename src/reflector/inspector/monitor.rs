@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
 use crate::ids::{PeerId, ShardId};
-use crate::reflector::monitors::Parcel;
 use crate::session::CloseReason;
 use crate::shard::inspect::MonitoredBatch;
 use crate::wire::{Action, Message, Update, split};
@@ -55,6 +54,22 @@ pub enum MonitorEvent {
     },
     /// So many events of one shard were left out here, because the monitor was not read fast enough.
     Missed(u64),
+}
+
+/// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
+#[derive(Debug)]
+pub(in crate::reflector) enum Parcel {
+    Updates(MonitoredBatch),
+    Event(MonitorEvent),
+}
+
+impl Parcel {
+    pub(in crate::reflector) fn events(&self) -> u64 {
+        match self {
+            Self::Updates(monitored) => monitored.updates,
+            Self::Event(_) => 1,
+        }
+    }
 }
 
 /// The reading end of a monitor. Dropping it ends the monitor.

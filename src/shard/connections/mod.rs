@@ -22,7 +22,7 @@ mod rare;
 mod read;
 mod reading;
 mod runs;
-mod slot;
+pub(super) mod slot;
 mod subscribe;
 mod subscribers;
 mod timers;

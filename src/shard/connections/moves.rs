@@ -45,6 +45,16 @@ impl Traveller {
     pub(crate) fn peer(&self) -> PeerId {
         self.peer.id
     }
+
+    /// Whether its HELLO has come, which makes a session of it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.peer.session.has_begun()
+    }
+
+    /// Whether its handshake is complete.
+    pub(crate) fn is_established(&self) -> bool {
+        self.peer.session.is_established()
+    }
 }
 
 impl Connections {
@@ -174,6 +184,8 @@ impl Connections {
         self.counting.arrived(&peer);
         let id = peer.id;
         let slot = self.peers.insert(peer);
+        // It was not read on the way, so its silence means nothing.
+        self.peers[slot].session.excuse(now);
         self.by_id.insert(id, slot);
         let peer = &mut self.peers[slot];
         for (vni, subscription) in peer.memberships.subscriptions_mut() {

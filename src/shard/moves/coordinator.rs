@@ -87,7 +87,6 @@ impl Coordinator {
     ///
     /// # Panics
     /// In debug builds when something moves already.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
     pub(crate) fn next_number(&mut self) -> u64 {
         debug_assert!(self.is_free());
         self.number += 1;

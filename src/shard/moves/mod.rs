@@ -36,17 +36,15 @@
 //! Until it goes, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.
 
 mod coordinator;
-#[cfg_attr(not(test), allow(dead_code, reason = "the reflector is yet to hand over"))]
 mod handover;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 pub(crate) use self::coordinator::{Coordinator, MoveCommand};
-#[cfg(test)]
 pub(crate) use self::handover::Handover;
 use super::placement::Partitions;
-use super::tables::Tenants;
+use super::tables::leaving::Tenants;
 use crate::ids::{PeerId, ShardId};
 
 /// What a shard is to do.

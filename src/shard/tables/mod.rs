@@ -7,7 +7,7 @@
 mod counting;
 mod departed;
 mod inspect;
-mod leaving;
+pub(super) mod leaving;
 mod moves;
 mod owned;
 mod queue;

@@ -1,11 +1,12 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
 //! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`,
-//! `shards`, `limits` and `events` answer; `sorted` goes through everything for the best rows.
+//! `shards`, `limits`, `handover` and `events` answer; `sorted` goes through everything for the best rows.
 
 mod counts;
 pub(in crate::admin) mod error;
 mod events;
+mod handover;
 mod limits;
 pub(in crate::admin) mod params;
 mod peers;
@@ -37,6 +38,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/counters", get(shards::counters))
         .route("/shards", get(shards::list))
         .route("/limits", get(limits::limits))
+        .route("/handover", get(handover::handovers))
         .route(
             "/events",
             get(async move |state, asked| events::stream(&streams, state, asked).await),

@@ -3,13 +3,21 @@
 use crate::ids::ShardId;
 use crate::io::Backend;
 use crate::metrics::{Families, Row, Rows, Text, Value};
+use crate::reflector::Handovers;
 use crate::reflector::inspector::Counters;
 
-pub(super) fn write(text: &mut Text, counters: &Counters, stuck: &[ShardId], backend: Backend) {
+pub(super) fn write(
+    text: &mut Text,
+    counters: &Counters,
+    handovers: &Handovers,
+    stuck: &[ShardId],
+    backend: Backend,
+) {
     let mut families = Families::default();
     families.add(process(counters.shards.len(), backend));
     families.add(counters.total.rows());
     families.add(counters.refused.rows());
+    families.add(handovers.rows());
     for (shard, metrics) in (0..).map(ShardId).zip(&counters.shards) {
         let is_stuck = stuck.contains(&shard);
         let shard = shard.to_string();

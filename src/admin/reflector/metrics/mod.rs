@@ -45,7 +45,7 @@ pub(super) async fn metrics(
     };
     let mut text = Text::default();
     let (counters, stuck) = counters(&inspector).await?;
-    families::write(&mut text, &counters, &stuck, inspector.backend());
+    families::write(&mut text, &counters, &inspector.handovers(), &stuck, inspector.backend());
     process::write(&mut text);
     let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text.finish());
     if !with_peers {

@@ -1,0 +1,255 @@
+//! A Unix socket between the two processes: messages, and descriptors that belong to them.
+//!
+//! State: bytes and descriptors that have come and are not a whole message yet. A message is at most
+//! [`MESSAGE_MAX`] bytes and [`DESCRIPTORS_MAX`] descriptors.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::message::form;
+
+/// The kernel takes no more of them at once (SCM_MAX_FD).
+pub(super) const DESCRIPTORS_MAX: usize = 253;
+/// Bytes of a message at most; what is written is far shorter.
+const MESSAGE_MAX: usize = 8 << 20;
+/// Bytes read at once.
+const READ: usize = 256 << 10;
+/// While the kernel has too many descriptors under way.
+const AGAIN: Duration = Duration::from_millis(1);
+/// A process whose end has closed is given so long to be seen dead: descriptors are closed before that.
+const DIES: Duration = Duration::from_secs(5);
+
+/// A message that may carry descriptors.
+pub(super) trait Carried: Message + Default {
+    /// How many belong to it.
+    fn descriptors(&self) -> usize;
+}
+
+impl Carried for form::ToSuccessor {
+    fn descriptors(&self) -> usize {
+        usize::try_from(self.descriptors).unwrap_or(usize::MAX)
+    }
+}
+
+impl Carried for form::ToPredecessor {
+    fn descriptors(&self) -> usize {
+        0
+    }
+}
+
+/// What came, or why nothing does.
+#[derive(Debug)]
+pub(super) enum Received<T> {
+    Message(T, Vec<OwnedFd>),
+    /// The other process is dead. Everything that it had written has been read.
+    Died,
+    /// It has closed its end, or says what is no message, and is not seen dead.
+    Left,
+    /// Nothing came in time.
+    Late,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(super) struct Channel {
+    socket: UnixStream,
+    /// The process at the other end, where the system can name it.
+    peer: Option<OwnedFd>,
+    process: u32,
+    user: u32,
+    bytes: Vec<u8>,
+    taken: usize,
+    descriptors: VecDeque<OwnedFd>,
+}
+
+impl Channel {
+    /// Of a socket that is connected.
+    ///
+    /// # Errors
+    /// When the system does not say who is at the other end.
+    pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let peer = rustix::net::sockopt::socket_peercred(&socket)?;
+        // A process of another PID namespace has no number here; its death is then told by its end alone.
+        let pidfd = pidfd_open(peer.pid, PidfdFlags::empty()).ok();
+        Ok(Self {
+            socket,
+            peer: pidfd,
+            process: u32::try_from(Pid::as_raw(Some(peer.pid))).unwrap_or_default(),
+            user: peer.uid.as_raw(),
+            bytes: Vec::new(),
+            taken: 0,
+            descriptors: VecDeque::new(),
+        })
+    }
+
+    /// The number of the other process, as its socket was made by.
+    pub(super) fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// The user that it runs as.
+    pub(super) fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// Sends a message. `patience` is for each part that the socket takes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`], [`ErrorKind::BrokenPipe`], and what else the system says.
+    pub(super) fn send(
+        &self,
+        message: &impl Message,
+        descriptors: &[BorrowedFd<'_>],
+        patience: Duration,
+    ) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(message.encoded_len() + 4);
+        let length = u32::try_from(message.encoded_len()).map_err(|_| ErrorKind::InvalidInput)?;
+        bytes.extend_from_slice(&length.to_be_bytes());
+        message.encode(&mut bytes).map_err(io::Error::other)?;
+        let mut rest = &bytes[..];
+        let mut descriptors = descriptors;
+        let mut deadline = Instant::now() + patience;
+        while !rest.is_empty() {
+            match self.send_once(rest, descriptors) {
+                Ok(sent) => {
+                    (rest, descriptors) = (&rest[sent..], &[]);
+                    deadline = Instant::now() + patience;
+                }
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline)?,
+                Err(Errno::INTR) => {}
+                Err(Errno::TOOMANYREFS) if Instant::now() < deadline => std::thread::sleep(AGAIN),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn send_once(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(Errno::INVAL);
+        }
+        sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
+    }
+
+    /// Waits for the next message until a moment.
+    pub(super) fn receive<T: Carried>(&mut self, deadline: Instant) -> Received<T> {
+        loop {
+            match self.next_message() {
+                Ok(Some((message, descriptors))) => return Received::Message(message, descriptors),
+                Ok(None) => {}
+                Err(_) => return Received::Left,
+            }
+            match self.read() {
+                Ok(0) => return self.after_end(),
+                Ok(_) => {}
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if self.wait(PollFlags::IN, deadline).is_err() {
+                        return Received::Late;
+                    }
+                }
+                // The other side has died with something unread.
+                Err(_) => return self.after_end(),
+            }
+        }
+    }
+
+    fn next_message<T: Carried>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let rest = &self.bytes[self.taken..];
+        let Some((length, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if length > MESSAGE_MAX {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let message = T::decode(body).map_err(io::Error::other)?;
+        let count = message.descriptors();
+        if count > self.descriptors.len() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        self.taken += 4 + length;
+        Ok(Some((message, self.descriptors.drain(..count).collect())))
+    }
+
+    fn read(&mut self) -> Result<usize, Errno> {
+        self.bytes.drain(..std::mem::take(&mut self.taken));
+        let had = self.bytes.len();
+        self.bytes.resize(had + READ, 0);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let into = &mut [IoSliceMut::new(&mut self.bytes[had..])];
+        let read = recvmsg(&self.socket, into, &mut control, flags);
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                self.descriptors.extend(descriptors);
+            }
+        }
+        let read = read.map(|read| read.bytes);
+        self.bytes.truncate(had + read.unwrap_or_default());
+        read
+    }
+
+    /// The other end is closed: whether that process is dead.
+    fn after_end<T>(&self) -> Received<T> {
+        match &self.peer {
+            Some(_) if self.is_dead_by(Instant::now() + DIES) => Received::Died,
+            Some(_) => Received::Left,
+            // A process closes its end only after CalledOff or Taken, so this is its death.
+            None => Received::Died,
+        }
+    }
+
+    /// Whether the other process is dead, or dies until then.
+    fn is_dead_by(&self, deadline: Instant) -> bool {
+        self.peer.as_ref().is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
+    }
+
+    /// Kills the other process and waits until it is dead. `false` where that cannot be done.
+    pub(super) fn kill(&self) -> bool {
+        let Some(peer) = &self.peer else { return false };
+        match pidfd_send_signal(peer, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => self.is_dead_by(Instant::now() + DIES),
+            Err(_) => false,
+        }
+    }
+
+    fn wait(&self, what: PollFlags, deadline: Instant) -> io::Result<()> {
+        wait(self.socket.as_fd(), what, deadline)
+    }
+}
+
+/// Waits until there is something to read, at most for so long.
+pub(super) fn await_input(descriptor: BorrowedFd<'_>, most: Duration) {
+    wait(descriptor, PollFlags::IN, Instant::now() + most).ok();
+}
+
+/// Waits for something of a descriptor; [`ErrorKind::TimedOut`] when the moment has come.
+fn wait(descriptor: BorrowedFd<'_>, what: PollFlags, deadline: Instant) -> io::Result<()> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::from_borrowed_fd(descriptor, what)], Some(&timeout)) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A running reflector hands everything to another process, which goes on with its sessions: a new version,
+//! or settings that need a restart, without a peer noticing.
+//!
+//! ```text
+//!   Offer (a thread of the process that serves)  <--- Channel: a Unix socket --->  take_over (at a start)
+//!     freezes the reflector, writes an Estate                                    prepares a reflector, reads
+//!     closes its descriptors, ends                                               serves
+//! ```
+//!
+//! * `protocol` decides what each side does next; it is pure, and checked by a random model.
+//! * `offer` and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
+//! * `channel` carries messages and descriptors, `message` is their schema, `path` says where the socket is.
+//!
+//! Imports: admin, ids, io, portable, reflector, shard.
+
+mod channel;
+mod message;
+mod offer;
+mod path;
+mod protocol;
+mod takeover;
+
+pub use offer::{Offer, OfferError};
+pub use path::{Listener, socket_path};
+pub use takeover::{Started, TakeoverError, start};

@@ -1,0 +1,102 @@
+//! What the process does that takes over.
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::handover) enum Stage {
+    /// It has asked.
+    Asking,
+    /// It checks its configuration and starts its shards.
+    Preparing,
+    /// It reads the snapshot.
+    Reading,
+    /// It holds everything, and has said so.
+    Holding,
+    /// It serves.
+    Serving,
+    /// It is to end.
+    Over,
+}
+
+/// What has happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::handover) enum Event {
+    /// The predecessor's Welcome, of a version that is understood.
+    Welcomed,
+    /// It can serve.
+    Prepared,
+    /// It cannot serve, or the snapshot is of no use.
+    Unfit,
+    /// The snapshot is whole.
+    Whole,
+    /// Ready could not be said.
+    NotTold,
+    /// The predecessor's Commit.
+    Committed,
+    /// The predecessor's CalledOff.
+    CalledOff,
+    /// The predecessor is dead, and everything that it had written has been read.
+    Died,
+    /// The predecessor has closed its end and is alive.
+    Left,
+    /// The predecessor has taken too long.
+    Late,
+}
+
+/// What to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::handover) enum Action {
+    /// Check the configuration and start the shards.
+    Prepare,
+    /// Send Prepared.
+    SayPrepared,
+    /// Send Refused and end.
+    Refuse,
+    /// Send Ready, and report [`Event::NotTold`] if it can't be sent.
+    SayReady,
+    /// Send Taken if it can be sent, then serve.
+    Serve,
+    /// End.
+    End,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::handover) struct Successor {
+    stage: Stage,
+}
+
+impl Successor {
+    /// It has sent Request.
+    pub(in crate::handover) fn new() -> Self {
+        Self { stage: Stage::Asking }
+    }
+
+    /// How far it is.
+    pub(in crate::handover) fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Whether this process may touch sessions.
+    #[cfg(test)]
+    pub(in crate::handover) fn serves(&self) -> bool {
+        self.stage == Stage::Serving
+    }
+
+    /// What to do about an event, if anything.
+    pub(in crate::handover) fn on(&mut self, event: Event) -> Option<Action> {
+        use Stage::{Asking, Holding, Over, Preparing, Reading, Serving};
+        let (stage, action) = match (self.stage, event) {
+            (Serving | Over, _) => return None,
+            (Asking, Event::Welcomed) => (Preparing, Action::Prepare),
+            (Preparing, Event::Prepared) => (Reading, Action::SayPrepared),
+            (Reading, Event::Whole) => (Holding, Action::SayReady),
+            (Holding, Event::Committed | Event::Died) => (Serving, Action::Serve),
+            // The predecessor's word or its death decides, however long that takes.
+            (Holding, Event::Late) => return None,
+            (Preparing | Reading, Event::Unfit) => (Over, Action::Refuse),
+            _ => (Over, Action::End),
+        };
+        self.stage = stage;
+        Some(action)
+    }
+}

@@ -1,0 +1,404 @@
+//! A process that starts takes over from the one that serves.
+
+use std::net::TcpStream;
+use std::num::NonZeroU32;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tracing::{info, warn};
+
+use super::channel::{Channel, Received};
+use super::message::{self, ToPredecessor, ToSuccessor, form};
+use super::path::{Listener, connect};
+use super::protocol::Successor;
+use super::protocol::successor::{Action, Event, Stage};
+use crate::admin::OperatorEndpoints;
+use crate::ids::PeerId;
+use crate::portable::{self, Defect, Pieces};
+use crate::reflector::handover::{
+    Arrival, Inherited, Ledger, Legacy, Listening, Outcome, Report, Steps, Use,
+};
+use crate::reflector::inspector::Detail;
+use crate::reflector::{ControlError, Prepared, Reflector, ReflectorConfig, StartError};
+use crate::shard::Restorer;
+
+/// How long the predecessor may say nothing while the successor waits for something.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a message may take to be sent.
+const SENDS: Duration = Duration::from_secs(5);
+
+/// Why nothing was taken over, and nothing started.
+#[derive(Debug, Error)]
+pub enum TakeoverError {
+    /// There is no path by which the two could meet.
+    #[error("--takeover needs --control: the processes meet at a socket beside the control socket")]
+    NoControl,
+    /// The process that serves can't be asked.
+    #[error("cannot ask the reflector that runs to hand over: {0}; both must run as the same user")]
+    Unreachable(#[source] std::io::Error),
+    /// This process can't serve.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The socket over which the next process will ask can't be had.
+    #[error(transparent)]
+    Socket(#[from] ControlError),
+    /// The process that serves goes on.
+    #[error("the reflector that runs goes on: {0}")]
+    CalledOff(String),
+    /// What came can't be used; the process that serves goes on.
+    #[error("the reflector that runs goes on: {0}")]
+    Unusable(#[from] Unusable),
+    /// The process that served has died.
+    #[error(
+        "the reflector that ran has died before it had handed over, and its sessions with it; start \
+         this one again"
+    )]
+    Died,
+}
+
+/// What is wrong with what came.
+#[derive(Debug, Error)]
+pub enum Unusable {
+    /// Another version.
+    #[error("{0}")]
+    Version(String),
+    /// The snapshot.
+    #[error("its snapshot cannot be read: {0}")]
+    Snapshot(String),
+    /// Connections lack their sockets, or the other way round.
+    #[error("the sockets are not those of its connections")]
+    Sockets,
+}
+
+/// A reflector that has started, by itself or with what another process had.
+#[derive(Debug)]
+pub struct Started {
+    /// It serves.
+    pub reflector: Reflector,
+    /// The socket over which the next process will ask, if there is a control socket.
+    pub listener: Option<Listener>,
+    /// The process that it has taken over from.
+    pub predecessor: Option<u32>,
+}
+
+/// Starts a reflector. If one runs with the same control socket, and `takes_over`, it hands over to this one.
+/// Blocks: for some milliseconds, and with tables of millions of routes for seconds.
+///
+/// # Errors
+/// [`TakeoverError`]. The reflector that runs goes on then, unless it has died.
+pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, TakeoverError> {
+    let control = config.control.as_deref();
+    if takes_over {
+        let control = control.ok_or(TakeoverError::NoControl)?;
+        if let Some(socket) = connect(control).map_err(TakeoverError::Unreachable)? {
+            let channel = Channel::new(socket).map_err(TakeoverError::Unreachable)?;
+            return Taking::new(config, control, channel).run();
+        }
+        info!("no reflector runs that could hand over; starting as usual");
+    }
+    let reflector = Reflector::start(config)?;
+    let listener = control.map(Listener::open).transpose()?;
+    Ok(Started { reflector, listener, predecessor: None })
+}
+
+/// One attempt.
+struct Taking<'a> {
+    config: &'a ReflectorConfig,
+    control: &'a Path,
+    channel: Channel,
+    machine: Successor,
+    other: String,
+    prepared: Option<Prepared<OperatorEndpoints>>,
+    welcome: Option<(form::Welcome, Vec<OwnedFd>)>,
+    /// When this process had heard of the predecessor's clock, and what that said.
+    clock: Option<Instant>,
+    socket: Option<OwnedFd>,
+    restorer: Option<Restorer>,
+    pieces: Pieces,
+    arrivals: Vec<Arrival>,
+    ledger: Ledger,
+    legacy: Option<Legacy>,
+    began: Instant,
+    silent_since: Option<Instant>,
+    steps: Steps,
+    bytes: u64,
+    result: Option<Result<Started, TakeoverError>>,
+    /// Why it ends, once that is known.
+    error: Option<TakeoverError>,
+}
+
+impl<'a> Taking<'a> {
+    fn new(config: &'a ReflectorConfig, control: &'a Path, channel: Channel) -> Self {
+        Self {
+            config,
+            control,
+            channel,
+            machine: Successor::new(),
+            other: String::new(),
+            prepared: None,
+            welcome: None,
+            clock: None,
+            socket: None,
+            restorer: None,
+            pieces: Pieces::default(),
+            arrivals: Vec::new(),
+            ledger: Ledger::default(),
+            legacy: None,
+            began: Instant::now(),
+            silent_since: None,
+            steps: Steps::default(),
+            bytes: 0,
+            result: None,
+            error: None,
+        }
+    }
+
+    fn run(mut self) -> Result<Started, TakeoverError> {
+        info!(process = self.channel.process(), "asks the reflector that runs to hand over");
+        let request = form::Request {
+            version: Some(message::own_version()),
+            snapshot_major: portable::VERSION.0,
+            process: std::process::id(),
+        };
+        self.say(ToPredecessor::Request(request)).map_err(TakeoverError::Unreachable)?;
+        while !matches!(self.machine.stage(), Stage::Serving | Stage::Over) {
+            let mut event = self.next();
+            while let Some(happened) = event {
+                event = self.machine.on(happened).and_then(|action| self.act(action));
+            }
+        }
+        let lost = || TakeoverError::CalledOff("it does not answer".to_owned());
+        match self.result {
+            Some(result) => result,
+            None => Err(self.error.unwrap_or_else(lost)),
+        }
+    }
+
+    fn say(&self, kind: ToPredecessor) -> std::io::Result<()> {
+        self.channel.send(&form::ToPredecessor { kind: Some(kind) }, &[], SENDS)
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        let deadline = Instant::now() + PATIENCE;
+        match self.channel.receive::<form::ToSuccessor>(deadline) {
+            Received::Message(message, descriptors) => {
+                let kind = message.kind?;
+                match self.heard(kind, descriptors) {
+                    Ok(event) => event,
+                    Err(error) => {
+                        self.error = Some(error.into());
+                        Some(Event::Unfit)
+                    }
+                }
+            }
+            Received::Died => {
+                self.error = Some(TakeoverError::Died);
+                Some(Event::Died)
+            }
+            Received::Left => Some(Event::Left),
+            Received::Late => Some(Event::Late),
+        }
+    }
+
+    fn heard(
+        &mut self,
+        kind: ToSuccessor,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Option<Event>, Unusable> {
+        match kind {
+            ToSuccessor::Welcome(welcome) => {
+                self.clock = Some(Instant::now());
+                let checked = message::check(welcome.version.as_ref());
+                self.other = checked.map_err(|error| Unusable::Version(error.to_string()))?;
+                self.welcome = Some((welcome, descriptors));
+                return Ok(Some(Event::Welcomed));
+            }
+            ToSuccessor::Sockets(form::Sockets { sockets }) => {
+                self.silent_since.get_or_insert_with(Instant::now);
+                if sockets.len() != descriptors.len() {
+                    return Err(Unusable::Sockets);
+                }
+                for (socket, descriptor) in sockets.into_iter().zip(descriptors) {
+                    self.arrivals.push(arrival(&socket, descriptor)?);
+                }
+            }
+            ToSuccessor::State(state) => {
+                self.silent_since.get_or_insert_with(Instant::now);
+                self.ledger = ledger(state);
+            }
+            ToSuccessor::Snapshot(bytes) => {
+                self.bytes += bytes.len() as u64;
+                self.read(&bytes).map_err(|defect| Unusable::Snapshot(defect.to_string()))?;
+            }
+            ToSuccessor::Whole(_) => return self.finish().map(|()| Some(Event::Whole)),
+            ToSuccessor::Commit(_) => return Ok(Some(Event::Committed)),
+            ToSuccessor::CalledOff(form::CalledOff { reason }) => {
+                self.error = Some(TakeoverError::CalledOff(reason));
+                return Ok(Some(Event::CalledOff));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Defect> {
+        let Some(restorer) = &mut self.restorer else {
+            return Err(Defect::Misplaced("a snapshot"));
+        };
+        self.pieces.feed(bytes);
+        while let Some(piece) = self.pieces.next()? {
+            restorer.take(piece)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Unusable> {
+        let broken = |defect: Defect| Unusable::Snapshot(defect.to_string());
+        let restorer = self.restorer.take().ok_or_else(|| broken(Defect::CutShort))?;
+        let restored = restorer.finish().map_err(broken)?;
+        let (arrivals, ledger) =
+            (std::mem::take(&mut self.arrivals), std::mem::take(&mut self.ledger));
+        let legacy = Legacy::new(restored, arrivals, ledger).ok_or(Unusable::Sockets)?;
+        self.legacy = Some(legacy);
+        self.steps.snapshot = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Prepare => Some(match self.prepare() {
+                Ok(()) => Event::Prepared,
+                Err(error) => {
+                    self.error = Some(error);
+                    Event::Unfit
+                }
+            }),
+            Action::SayPrepared => {
+                self.steps.prepare = self.began.elapsed();
+                // That it can't be said shows when the answer is read.
+                self.say(ToPredecessor::Prepared(form::Prepared {})).ok();
+                None
+            }
+            Action::Refuse => {
+                let reason = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.say(ToPredecessor::Refused(form::Refused { reason })).ok();
+                None
+            }
+            Action::SayReady => {
+                let said = self.say(ToPredecessor::Ready(form::Ready {}));
+                said.is_err().then_some(Event::NotTold)
+            }
+            Action::Serve => {
+                let is_told = self.say(ToPredecessor::Taken(form::Taken {})).is_ok();
+                self.result = self.serve(is_told);
+                None
+            }
+            Action::End => None,
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(), TakeoverError> {
+        let missing = || TakeoverError::CalledOff("it has said nothing of itself".to_owned());
+        let (welcome, descriptors) = self.welcome.take().ok_or_else(missing)?;
+        let mut listening = Vec::new();
+        for (listener, socket) in welcome.listeners.into_iter().zip(descriptors) {
+            let is_for = match listener.r#use() {
+                form::listener::Use::Sessions => Use::Sessions,
+                form::listener::Use::Http => Use::Http,
+                form::listener::Use::Control => Use::Control,
+                form::listener::Use::Handover => {
+                    self.socket = Some(socket);
+                    continue;
+                }
+            };
+            listening.push(Listening { is_for, configured: listener.configured, socket });
+        }
+        // Moments go on: this clock has begun when the other one did.
+        let heard = self.clock.unwrap_or_else(Instant::now);
+        let began = heard.checked_sub(Duration::from_micros(welcome.now)).unwrap_or(heard);
+        let prepared = Prepared::new(self.config, Inherited::new(listening), began)?;
+        self.restorer = Some(prepared.restorer());
+        self.prepared = Some(prepared);
+        Ok(())
+    }
+
+    fn serve(&mut self, is_told: bool) -> Option<Result<Started, TakeoverError>> {
+        let (prepared, legacy) = (self.prepared.take()?, self.legacy.take()?);
+        let (connections, sessions) = legacy.counts();
+        let routes = legacy.routes();
+        let arrived = Instant::now();
+        let reflector = match prepared.serve(Some(legacy)) {
+            Ok(reflector) => reflector,
+            Err(error) => return Some(Err(error.into())),
+        };
+        self.steps.shards = arrived.elapsed();
+        self.steps.silence = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let Steps { prepare, shards, snapshot, silence } = self.steps;
+        let predecessor = self.channel.process();
+        info!(
+            predecessor,
+            other = self.other,
+            connections,
+            sessions,
+            routes,
+            bytes = self.bytes,
+            ?prepare,
+            ?snapshot,
+            ?shards,
+            ?silence,
+            "taken over"
+        );
+        if !is_told {
+            warn!(
+                predecessor,
+                "the predecessor has died behind its last word; its sessions live on here"
+            );
+        }
+        reflector.inspector().handover_ended(Report {
+            outcome: if is_told { Outcome::TakenOver } else { Outcome::TakenOverAlone },
+            from: predecessor,
+            to: std::process::id(),
+            other: std::mem::take(&mut self.other),
+            at: Report::now(),
+            connections: u64::try_from(connections).unwrap_or(u64::MAX),
+            routes,
+            bytes: self.bytes,
+            steps: self.steps,
+            reason: None,
+        });
+        let listener = match self.socket.take() {
+            Some(socket) => Listener::inherit(self.control, socket),
+            None => Listener::open(self.control),
+        };
+        let listener = listener
+            .inspect_err(|error| warn!(%error, "the next process will not be able to take over"))
+            .ok();
+        Some(Ok(Started { reflector, listener, predecessor: Some(predecessor) }))
+    }
+}
+
+fn arrival(socket: &form::Socket, descriptor: OwnedFd) -> Result<Arrival, Unusable> {
+    let followed = match socket.followed() {
+        form::socket::Detail::None => None,
+        form::socket::Detail::Summaries => Some(Detail::Summaries),
+        form::socket::Detail::Messages => Some(Detail::Messages),
+    };
+    let remote = socket.remote.parse().map_err(|_| Unusable::Sockets)?;
+    Ok(Arrival { peer: PeerId(socket.peer), remote, socket: TcpStream::from(descriptor), followed })
+}
+
+fn ledger(state: form::State) -> Ledger {
+    let saved = |counters: form::Counters| {
+        counters.counters.into_iter().map(|(name, it)| (name, it.numbers)).collect()
+    };
+    Ledger {
+        serial: state.serial,
+        drains: NonZeroU32::new(state.drains),
+        serving: state.serving,
+        shards: state.shards.into_iter().map(saved).collect(),
+        refused: state.refused,
+        since: state.sessions_since,
+        generation: state.generation,
+    }
+}

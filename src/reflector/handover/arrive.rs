@@ -1,0 +1,93 @@
+//! Shards that have nothing yet take over what another process has left.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::mpsc::Sender;
+
+use super::Ledger;
+use crate::ids::{PeerId, ShardId};
+use crate::reflector::connection::Admission;
+use crate::reflector::driver::{Gauge, ShardOrder};
+use crate::reflector::follow::Follower;
+use crate::reflector::inspector::Detail;
+use crate::reflector::moves::Mover;
+use crate::shard::moves::MoveCommand;
+use crate::shard::{Restored, Traveller};
+
+/// A socket that has come from another process, before it is known what its connection is.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) peer: PeerId,
+    pub(crate) remote: SocketAddr,
+    pub(crate) socket: TcpStream,
+    pub(crate) followed: Option<Detail>,
+}
+
+/// Everything that another process has left.
+#[derive(Debug)]
+pub(crate) struct Legacy {
+    restored: Restored,
+    arrivals: HashMap<PeerId, Arrival>,
+    ledger: Ledger,
+}
+
+impl Legacy {
+    /// `None` when a connection lacks its socket, or a socket its connection.
+    pub(crate) fn new(restored: Restored, arrivals: Vec<Arrival>, ledger: Ledger) -> Option<Self> {
+        let arrivals: HashMap<_, _> = arrivals.into_iter().map(|it| (it.peer, it)).collect();
+        let is_complete = restored.connections.len() == arrivals.len()
+            && restored.connections.iter().all(|(_, it)| arrivals.contains_key(&it.peer()));
+        is_complete.then_some(Self { restored, arrivals, ledger })
+    }
+
+    pub(in crate::reflector) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How many connections and sessions there are.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let connections = &self.restored.connections;
+        let established = connections.iter().filter(|(_, it)| it.is_established()).count();
+        (connections.len(), established)
+    }
+
+    /// How many routes there are.
+    pub(crate) fn routes(&self) -> u64 {
+        self.restored.routes
+    }
+
+    /// Gives each shard what is its own. `admit` counts a connection among those of its source, and among
+    /// the sessions. Blocks.
+    pub(in crate::reflector) fn distribute(
+        mut self,
+        shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
+        mut admit: impl FnMut(PeerId, SocketAddr, ShardId, bool) -> Admission,
+    ) {
+        for ((orders, _), tables) in shards.iter().zip(self.restored.tables) {
+            drop(orders.blocking_send(ShardOrder::Own(Box::new(tables))));
+        }
+        for (shard, traveller) in self.restored.connections {
+            let Some(arrival) = self.arrivals.remove(&traveller.peer()) else { continue };
+            let mover = mover(traveller, arrival, shard, &mut admit);
+            let (orders, gauge) = &shards[shard.index()];
+            gauge.connections.fetch_add(1, Ordering::Relaxed);
+            let command = MoveCommand::Adopt { number: 0, connection: mover };
+            drop(orders.blocking_send(ShardOrder::Move(Box::new(command))));
+        }
+    }
+}
+
+fn mover(
+    traveller: Traveller,
+    arrival: Arrival,
+    shard: ShardId,
+    admit: &mut impl FnMut(PeerId, SocketAddr, ShardId, bool) -> Admission,
+) -> Mover {
+    let Arrival { peer, remote, socket, followed } = arrival;
+    let admission = admit(peer, remote, shard, traveller.has_begun());
+    let follower = followed.map(|detail| Box::new(Follower::new(peer, detail)));
+    Mover::new(traveller, socket, remote, admission, follower)
+}

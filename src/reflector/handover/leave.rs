@@ -1,0 +1,93 @@
+//! Everything leaves the shards, and comes back. Runs on the control thread, as a part of the balancer.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use super::{Estate, Ledger, NotFrozen, Phase};
+use crate::ids::ShardId;
+use crate::reflector::inspector::Control;
+use crate::reflector::moves::Mover;
+use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
+
+/// How long a move that is under way may take to its end, and everything to leave.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is asked of the balancer.
+#[derive(Debug)]
+pub(in crate::reflector) enum Wish {
+    /// Let everything leave.
+    Freeze(oneshot::Sender<Result<Estate, NotFrozen>>),
+    /// Put it back.
+    Thaw(Box<Estate>, oneshot::Sender<()>),
+}
+
+/// What the balancer uses for it.
+#[derive(Debug)]
+pub(in crate::reflector) struct Leaving<'a, S> {
+    pub(in crate::reflector) control: &'a Control,
+    pub(in crate::reflector) answers: &'a mut UnboundedReceiver<(ShardId, Answer<Mover>)>,
+    /// Sends commands to shards.
+    pub(in crate::reflector) send: S,
+    pub(in crate::reflector) shards: usize,
+}
+
+type Commands = Vec<(ShardId, MoveCommand<Mover>)>;
+
+impl<S, F> Leaving<'_, S>
+where
+    S: Fn(Commands) -> F,
+    F: Future<Output = ()>,
+{
+    /// Lets everything leave, and answers the wish. Nothing may move.
+    pub(in crate::reflector) async fn freeze(
+        &mut self,
+        coordinator: &mut Coordinator,
+        reply: oneshot::Sender<Result<Estate, NotFrozen>>,
+    ) {
+        let result = self.gather(coordinator).await;
+        // Nobody waits for it any more.
+        if let Err(Ok(estate)) = reply.send(result) {
+            self.thaw(estate).await;
+        }
+    }
+
+    async fn gather(&mut self, coordinator: &mut Coordinator) -> Result<Estate, NotFrozen> {
+        // What has been counted is asked while shards still answer.
+        let shards = self.control.saved_counters().await?;
+        self.control.phase.send_replace(Phase::UnderWay);
+        self.control.accepts_no_more().await;
+        let (mut handover, commands) = Handover::begin(coordinator.next_number(), self.shards);
+        (self.send)(commands).await;
+        let deadline = Instant::now() + PATIENCE;
+        while !handover.is_ready() {
+            let Ok(answer) = timeout_at(deadline, self.answers.recv()).await else {
+                warn!("a shard stands still, so its sessions cannot be handed over now");
+                self.put_back(handover).await;
+                return Err(NotFrozen::Late(PATIENCE));
+            };
+            let Some((shard, answer)) = answer else { return Err(NotFrozen::Stopped) };
+            (self.send)(handover.answered(shard, answer)).await;
+        }
+        let ledger = Ledger::of(self.control, shards);
+        Ok(Estate { handover, now: self.control.now(), ledger })
+    }
+
+    /// Puts everything back.
+    pub(in crate::reflector) async fn thaw(&mut self, estate: Estate) {
+        self.put_back(estate.handover).await;
+    }
+
+    async fn put_back(&mut self, mut handover: Handover<Mover>) {
+        (self.send)(handover.give_up()).await;
+        while !handover.is_over() {
+            let Some((shard, answer)) = self.answers.recv().await else { return };
+            (self.send)(handover.answered(shard, answer)).await;
+        }
+        self.control.phase.send_replace(Phase::Here);
+    }
+}

@@ -1,0 +1,119 @@
+//! What is neither a table nor a connection.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::Report;
+use crate::metrics::{Measure as _, Row, Saved};
+use crate::reflector::inspector::{Control, InspectError};
+use crate::shard::inspect::{Metrics, Occupancy};
+
+/// See the module's documentation.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Ledger {
+    /// The number of the latest connection that was accepted.
+    pub(crate) serial: u64,
+    /// Sessions that end per second, if it drains.
+    pub(crate) drains: Option<NonZeroU32>,
+    /// Seconds for which there have been sessions.
+    pub(crate) serving: u32,
+    /// What each shard has counted.
+    pub(crate) shards: Vec<Saved>,
+    /// Connections that were refused, by reason.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Seconds since 1970 at which the first process of the line began to serve.
+    pub(crate) since: u64,
+    /// How many processes have handed over to the next.
+    pub(crate) generation: u32,
+}
+
+/// What the first process of a line knows of itself.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::reflector) struct Line {
+    pub(in crate::reflector) since: u64,
+    pub(in crate::reflector) generation: u32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { since: Report::now(), generation: 0 }
+    }
+}
+
+impl Ledger {
+    /// What a reflector leaves.
+    pub(super) fn of(control: &Control, shards: Vec<Saved>) -> Self {
+        let line = control.line();
+        let refused = control.refused.read().reasons();
+        Self {
+            serial: control.serial(),
+            drains: *control.drain.borrow(),
+            serving: control.serving(),
+            shards,
+            refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            since: line.since,
+            generation: line.generation.saturating_add(1),
+        }
+    }
+
+    /// What shards counted in earlier processes, for so many shards.
+    pub(in crate::reflector) fn metrics(&self, shards: usize) -> Vec<Metrics> {
+        let mut all = vec![Metrics::default(); shards.max(1)];
+        for (number, saved) in self.shards.iter().enumerate() {
+            let mut metrics = Metrics::default();
+            metrics.load(SHARD, &Row::new(), saved);
+            let place = number % all.len();
+            all[place].merge(&metrics);
+        }
+        all
+    }
+}
+
+/// Under which name numbers of a shard are saved.
+const SHARD: &str = "shard";
+
+impl Control {
+    /// What each shard has counted, in this process and before.
+    async fn saved(&self, shard: u16) -> Result<Saved, InspectError> {
+        let metrics = self.metrics_of(shard).await?;
+        // What there is now is not counted but looked at.
+        let metrics = Metrics { now: Occupancy::default(), ..metrics };
+        let mut saved = Saved::new();
+        metrics.save(SHARD, &mut saved);
+        Ok(saved)
+    }
+
+    pub(super) async fn saved_counters(&self) -> Result<Vec<Saved>, InspectError> {
+        let mut all = Vec::new();
+        for shard in 0..self.shards() {
+            all.push(self.saved(shard).await?);
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn counters_of_more_shards_are_kept_by_fewer() {
+        let mut metrics = Metrics::default();
+        metrics.received.adds = 7;
+        metrics.stats.sessions = 3;
+        metrics.closed.insert("peer_closed", 2);
+        metrics.propagation.record(Duration::from_millis(3));
+        metrics.busy = Duration::from_secs(9);
+        let mut saved = Saved::new();
+        metrics.save(SHARD, &mut saved);
+        saved.insert("shard/unheard_of".into(), vec![1]);
+        let ledger = Ledger { shards: vec![saved; 3], ..Ledger::default() };
+        let all = ledger.metrics(2);
+        assert_eq!((all[0].received.adds, all[1].received.adds), (14, 7));
+        assert_eq!(all[0].closed.get("peer_closed"), Some(&4));
+        assert_eq!((all[1].stats.sessions, all[1].propagation), (3, metrics.propagation));
+        assert_eq!(all[1].busy, metrics.busy);
+    }
+}

@@ -1,0 +1,39 @@
+//! The program starts a successor when an operator asks for one.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::reflector::inspector::Inspector;
+
+type Start = Box<dyn Fn(Option<&Path>) -> Result<u32, String> + Send + Sync>;
+
+/// How the program starts one.
+#[derive(Default)]
+pub(in crate::reflector) struct Succession(OnceLock<Start>);
+
+impl fmt::Debug for Succession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Succession")
+    }
+}
+
+impl Inspector {
+    /// Says how a process is started that takes over, which is the program's to know: called with the path of
+    /// the program, or without one for that which runs; returns the number of the process, or why there is
+    /// none. The first call counts; `false` for any other.
+    pub fn on_handover(
+        &self,
+        start: impl Fn(Option<&Path>) -> Result<u32, String> + Send + Sync + 'static,
+    ) -> bool {
+        self.control.succession.0.set(Box::new(start)).is_ok()
+    }
+
+    /// Starts a process that takes over; its number.
+    pub(crate) fn start_successor(&self, program: Option<&Path>) -> Result<u32, String> {
+        match self.control.succession.0.get() {
+            Some(start) => start(program),
+            None => Err("this program does not start a successor: start one by hand".to_owned()),
+        }
+    }
+}
