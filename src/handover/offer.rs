@@ -373,7 +373,7 @@ impl Conversation<'_> {
 
     fn send_all(&mut self) -> std::io::Result<()> {
         let Some(estate) = &self.estate else { return Err(ErrorKind::NotFound.into()) };
-        let deadline = self.silent_since.map_or_else(Instant::now, |since| since) + SILENCE_MAX;
+        let deadline = self.silent_since.unwrap_or_else(Instant::now) + SILENCE_MAX;
         send_sockets(&self.channel, estate)?;
         send(&self.channel, ToSuccessor::State(state(estate.ledger())), &[], TAKES)?;
         let (mut part, mut result) = (Vec::with_capacity(2 * PART), Ok(()));

@@ -131,12 +131,7 @@ impl<E: Endpoints> Prepared<E> {
         });
         let mut rules = Rules::new(&latest.borrow(), &inspector.control.lobby);
         if let Some(legacy) = legacy {
-            let (_, sessions) = legacy.counts();
-            let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
-            self.service.go_on(inspector.now(), sessions, legacy.ledger().serving);
-            let admit =
-                |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
-            legacy.distribute(&handles, admit);
+            take_in(legacy, &self.service, &inspector, &handles, &mut rules);
         }
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
@@ -157,13 +152,8 @@ impl<E: Endpoints> Prepared<E> {
             cpus: machine.allowed,
         };
         if http.is_some() || socket.is_some() {
-            let runtime = runtime()?;
-            let http_inspector = inspector.clone();
             let listener = http.map(|(_, listener)| listener);
-            threads.push(spawn("http", move || {
-                io::give_way();
-                E::run(&runtime, listener, socket, http_inspector, http_stopped);
-            })?);
+            threads.push(spawn_http::<E>(listener, socket, inspector.clone(), http_stopped)?);
         }
         let control_inspector = inspector.clone();
         threads.push(spawn("control", move || {
@@ -192,6 +182,35 @@ impl<E: Endpoints> Prepared<E> {
             threads,
         })
     }
+}
+
+/// Takes in what another process has left.
+fn take_in(
+    legacy: Legacy,
+    service: &Service,
+    inspector: &Inspector,
+    handles: &[Handle],
+    rules: &mut Rules,
+) {
+    let (_, sessions) = legacy.counts();
+    let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
+    service.go_on(inspector.now(), sessions, legacy.ledger().serving);
+    let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
+    legacy.distribute(handles, admit);
+}
+
+/// Starts the thread that answers operators.
+fn spawn_http<E: Endpoints>(
+    listener: Option<TcpListener>,
+    socket: Option<E::Socket>,
+    inspector: Inspector,
+    stopped: oneshot::Receiver<()>,
+) -> Result<JoinHandle<()>, StartError> {
+    let runtime = runtime()?;
+    spawn("http", move || {
+        io::give_way();
+        E::run(&runtime, listener, socket, inspector, stopped);
+    })
 }
 
 impl Reflector {

@@ -13,7 +13,7 @@ mod entry;
 mod groups;
 mod hash;
 mod hops;
-mod index;
+pub(super) mod index;
 mod rebuild;
 mod updates;
 
@@ -25,7 +25,7 @@ use entry::{GONE, State};
 use groups::{FEW, Group};
 use hash::DestinationHash;
 use hops::HopTable;
-pub(super) use index::Index;
+use index::Index;
 pub(crate) use updates::{Announcement, Found, Lookup, TOGETHER};
 
 use super::announcers::{Announcers, Further};
