@@ -32,7 +32,7 @@ const LEVEL: Syntax<Level> = Syntax::new(
     |text| Level::from_str(text, false),
     |level| level.name().to_owned(),
 )
-.words(&["error", "warn", "info", "debug", "trace"]);
+.words(&Level::NAMES);
 
 const FORMAT: Syntax<Format> = Syntax::new(
     "text|json",

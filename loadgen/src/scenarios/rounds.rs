@@ -458,9 +458,7 @@ mod tests {
                     let mut view = home.of(number).clone();
                     assert_eq!(window.goals[1].views.of(number), view.digest());
                     for (source, frames) in window.frames[0].iter().enumerate() {
-                        let mut rest = &frames[..];
-                        while let Ok(Some(frame)) = metalbond::wire::split(rest) {
-                            rest = &rest[frame.len()..];
+                        for frame in metalbond::wire::whole_frames(frames) {
                             let (action, route) = rounds.plan.recognise(frame.payload).unwrap();
                             let route = route.unwrap();
                             let is_seen = taker.vnis.contains(&rounds.plan.vni_of(route));

@@ -204,12 +204,7 @@ fn route(text: &str) -> Result<Route, String> {
             .map_err(|_| format!("{address:?} is no next hop, expected an address"))?;
         next_hop.push(("next_hop", address.to_string()));
         let kind = rest.first().map_or(Ok(NextHopType::Standard), |kind| route_type(kind))?;
-        let kind = match kind {
-            NextHopType::Standard => "standard",
-            NextHopType::LoadBalancerTarget => "lb",
-            NextHopType::Nat => "nat",
-        };
-        next_hop.push(("type", kind.to_owned()));
+        next_hop.push(("type", kind.name().to_owned()));
         match rest {
             [] | [_] => {}
             [_, from, to] => {

@@ -44,14 +44,11 @@ pub(super) enum Level {
 }
 
 impl Level {
+    /// As they are written, in this order.
+    pub(super) const NAMES: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+        Self::NAMES[self as usize]
     }
 
     fn filter(self) -> EnvFilter {

@@ -2,7 +2,8 @@
 //!
 //! A pipe whose reader has stopped, or a disk that hangs, holds up whoever writes to it. That must not
 //! be a shard, with all of its peers: what logs hands over a line and goes on. When more lines wait than
-//! [`ROOM`] further ones are left out, and how many is said as soon as there is somebody to say it to.
+//! [`ROOM`] further ones are left out, and how many is said as soon as there is somebody to say it to. By hand because
+//! tracing-appender counts what it drops but does not log it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

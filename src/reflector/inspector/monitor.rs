@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::ids::{PeerId, ShardId};
 use crate::session::CloseReason;
 use crate::shard::inspect::MonitoredBatch;
-use crate::wire::{Action, Message, Update, split};
+use crate::wire::{Action, Message, Update, whole_frames};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,10 +121,10 @@ impl Monitor {
     fn updates(&mut self, monitored: MonitoredBatch) {
         let MonitoredBatch { bytes, mut own, .. } = monitored;
         own.sort_unstable_by_key(|(part, _)| part.start);
-        let mut rest = &bytes[..];
-        while let Ok(Some(frame)) = split(rest) {
-            let at = bytes.len() - rest.len();
-            rest = &rest[frame.len()..];
+        let mut end = 0;
+        for frame in whole_frames(&bytes) {
+            let at = end;
+            end += frame.len();
             let Ok(Message::Update(route)) = Message::decode(&frame) else { continue };
             let next = own.partition_point(|(part, _)| part.start as usize <= at);
             let part = next.checked_sub(1).map(|last| &own[last]);

@@ -327,10 +327,9 @@ impl ExplainAsked {
             };
         };
         let kind = match self.r#type.as_deref() {
-            None | Some("standard") => NextHopType::Standard,
-            Some("nat") => NextHopType::Nat,
-            Some("lb") => NextHopType::LoadBalancerTarget,
-            Some(other) => return Err(wrong("type", "standard, nat or lb", other).into()),
+            None => NextHopType::Standard,
+            Some(name) => NextHopType::named(name)
+                .ok_or_else(|| wrong("type", "standard, nat or lb", name))?,
         };
         let target_vni = number("target_vni", &self.target_vni)?;
         let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);
