@@ -1,4 +1,4 @@
-//! What values look like as text.
+//! What values look like as text. Times by hand because humantime takes `1min 30sec` as well and writes `1m 30s`.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};

@@ -59,7 +59,7 @@ impl Ctl {
     }
 
     /// What has become of it, from whichever process answers now.
-    async fn look(&mut self) -> Option<Value> {
+    async fn look(&self) -> Option<Value> {
         let path = self.client.path().to_owned();
         let patience = Patience::new(Some(Duration::from_secs(2)));
         let mut client = Client::connect(&path, patience).await.ok()?;

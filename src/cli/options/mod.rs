@@ -2,7 +2,8 @@
 //!
 //! [`Role`] says which flags there are, and the table and key of each. A variable's name comes from the
 //! flag's. Variables are clap's own; values of the file take the place of defaults, so that they go
-//! through the flag's parser and are told apart from what was given.
+//! through the flag's parser and are told apart from what was given. By hand because figment does not know the
+//! line of a value and stops at the first error.
 
 mod effective;
 mod environment;
