@@ -89,7 +89,7 @@ impl Manager {
     /// `health` is a sentence for people: an error of what is wrong.
     pub(super) async fn keep_telling(&self, health: impl AsyncFn() -> Result<String, String>) {
         if self.socket.is_none() {
-            return std::future::pending().await;
+            return std::future::pending::<()>().await;
         }
         let mut teller = Teller::new(self.watchdog, Instant::now());
         loop {
@@ -112,7 +112,7 @@ impl Manager {
         while !self.send_kept() {
             tokio::time::sleep(AGAIN).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Says a state, after those before it.

@@ -276,10 +276,10 @@ impl Actor {
                 answer(reply, done.then_some(()).ok_or(Error::NotAnnounced(route)));
             }
             LeafCommand::IsAnnounced { route, reply } => {
-                answer(reply, self.leaf.is_announced(route))
+                answer(reply, self.leaf.is_announced(route));
             }
             LeafCommand::Announcements { vni, reply } => {
-                answer(reply, self.leaf.announcements(vni))
+                answer(reply, self.leaf.announcements(vni));
             }
             LeafCommand::Routes { vni, reply } => answer(reply, self.leaf.routes(vni)),
             LeafCommand::VniStatuses { after, max, reply } => {

@@ -14,7 +14,7 @@ pub(crate) fn names(rows: &Rows) -> Vec<&'static str> {
             None => {}
             Some(Live::Quantiles(three)) => names.extend(three),
             Some(Live::Now(name) | Live::Rate(name) | Live::Count(name) | Live::Share(name)) => {
-                names.push(name)
+                names.push(name);
             }
         }
     }
@@ -36,7 +36,7 @@ pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json>
             Some(Live::Now(_)) => values.push(json!(total(value))),
             Some(Live::Rate(_)) => values.push(old.map_or(Json::Null, rate)),
             Some(Live::Count(_)) => {
-                values.push(old.map_or(Json::Null, |old| json!(moved(old, value))))
+                values.push(old.map_or(Json::Null, |old| json!(moved(old, value))));
             }
             Some(Live::Share(_)) => values.push(old.map_or(Json::Null, |old| {
                 json!(rounded(spent(old, value).as_secs_f64() / seconds, 1e3))

@@ -349,7 +349,7 @@ impl Writer {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
                 Kind::Conflict | Kind::Repair | Kind::Deleter | Kind::Down | Kind::Unusable => {
-                    warn!("{line}")
+                    warn!("{line}");
                 }
                 Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
             }

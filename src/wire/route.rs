@@ -304,7 +304,7 @@ impl NextHop {
         nat_from: u32,
         nat_to: u32,
     ) -> Result<Self, WireError> {
-        if kind == NextHopType::Nat && !(nat_from <= nat_to && nat_to <= u32::from(u16::MAX)) {
+        if kind == NextHopType::Nat && !(nat_from <= nat_to && u16::try_from(nat_to).is_ok()) {
             return Err(WireError::NatPorts { from: nat_from, to: nat_to });
         }
         let fields = HopFields { target_vni, kind, nat_from, nat_to };

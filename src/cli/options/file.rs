@@ -52,7 +52,7 @@ impl File {
         })?;
         let mut wrong = Vec::new();
         let mut tables = BTreeMap::new();
-        for (name, value) in document.get_ref().iter() {
+        for (name, value) in document.get_ref() {
             let at = name.span().start;
             let name = name.get_ref();
             let DeValue::Table(table) = value.get_ref() else {
@@ -62,7 +62,7 @@ impl File {
                 continue;
             };
             let mut entries = Vec::new();
-            for (key, value) in table.iter() {
+            for (key, value) in table {
                 let (at, key) = (key.span().start, key.get_ref());
                 match texts(value) {
                     Some(values) => {

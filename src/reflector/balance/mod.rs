@@ -251,7 +251,7 @@ impl Balancer {
                     );
                 }
                 Err(error) => {
-                    warn!(shard = number, %error, "cannot let the shard run on other cores")
+                    warn!(shard = number, %error, "cannot let the shard run on other cores");
                 }
             }
         }

@@ -150,7 +150,7 @@ mod tests {
         let config = ReflectorConfig { listen, shards: Some(1), ..ReflectorConfig::default() };
         let reflector = Reflector::start(&config).unwrap();
         let connect = |_| TcpStream::connect(reflector.listen_addr()).unwrap();
-        let peers: Vec<_> = (0..2 * PART + 1).map(connect).collect();
+        let peers: Vec<_> = (0..=2 * PART).map(connect).collect();
         let deadline = Instant::now() + PATIENCE;
         while reflector.connections() < peers.len() as u64 {
             assert!(Instant::now() < deadline);
