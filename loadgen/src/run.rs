@@ -30,6 +30,11 @@ pub(crate) trait Scenario {
         Ok(())
     }
 
+    /// What a server that is started here needs besides its usual arguments.
+    fn server_args(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Does it, and adds what was measured to the report.
     ///
     /// # Errors
@@ -59,7 +64,7 @@ pub(crate) struct Run<'a> {
 pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, String> {
     scenario.check(common)?;
     raise_descriptors()?;
-    let target = Target::new(common)?;
+    let target = Target::new(common, &scenario.server_args())?;
     let tells_tables = peer::tells_tables(target.address, common.keepalive)?;
     let report = Report::new(scenario.name(), &target, common);
     let delivered = Arc::default();

@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::common::{Common, Spawn};
 use crate::live;
@@ -30,6 +31,8 @@ pub(crate) struct Target {
     /// What it is, for the report.
     pub(crate) name: String,
     child: Option<Child>,
+    /// The process that has taken over from it.
+    successor: Option<Pid>,
     /// Whether a thread of it has panicked, as its log says.
     panicked: Arc<AtomicBool>,
 }
@@ -39,28 +42,26 @@ impl Target {
     ///
     /// # Errors
     /// One sentence.
-    pub(crate) fn new(common: &Common) -> Result<Self, String> {
+    pub(crate) fn new(common: &Common, more: &[String]) -> Result<Self, String> {
         if let Some(address) = common.target {
             let name = match common.pid {
                 Some(pid) => format!("{address}, process {pid}"),
                 None => address.to_string(),
             };
             let (pid, child, panicked) = (common.pid, None, Arc::default());
-            return Ok(Self { address, pid, name, child, panicked });
+            return Ok(Self { address, pid, name, child, successor: None, panicked });
         }
         let own = std::env::current_exe()
             .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
         let (program, mut arguments, name) = match common.spawn {
             Spawn::Reflector => {
-                let beside: PathBuf = own.with_file_name("metalbond");
-                let program = common.binary.clone().unwrap_or(beside);
-                (program, vec!["server", "--listen", "127.0.0.1:0"], "reflector")
+                (reflector(common, &own), vec!["server", "--listen", "127.0.0.1:0"], "reflector")
             }
             Spawn::Repeater => (own, vec!["repeater", "--listen", "127.0.0.1:0"], "repeater"),
             Spawn::Rustbond if !cfg!(feature = "peers") => return Err(NO_PEERS.into()),
             Spawn::Rustbond => (own, vec!["rustbond", "--listen", "127.0.0.1:0"], "rustbond"),
         };
-        arguments.extend(common.server_args.iter().map(String::as_str));
+        arguments.extend(more.iter().chain(&common.server_args).map(String::as_str));
         let child = Command::new(&program)
             .args(&arguments)
             .stdin(Stdio::null())
@@ -78,12 +79,28 @@ impl Target {
             pid: Some(child.id()),
             name: name.collect::<Vec<_>>().join(" "),
             child: Some(child),
+            successor: None,
             panicked: Arc::default(),
         };
         let log = target.child.as_mut().and_then(|child| child.stderr.take());
         let log = log.ok_or("the server has no log")?;
         target.address = learn_address(log, common.verbose, Arc::clone(&target.panicked))?;
         Ok(target)
+    }
+
+    /// The program of the reflector.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(crate) fn program(common: &Common) -> Result<PathBuf, String> {
+        let own = std::env::current_exe()
+            .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
+        Ok(reflector(common, &own))
+    }
+
+    /// Another process has taken over from the one that was started here.
+    pub(crate) fn is_succeeded_by(&mut self, process: u32) {
+        self.successor = Pid::from_raw(process.cast_signed());
     }
 
     /// Stops a server that was started here.
@@ -93,6 +110,9 @@ impl Target {
     pub(crate) fn stop(mut self) -> Result<(), String> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let look = |child: &mut Child| child.try_wait().map_err(|error| error.to_string());
+        if let Some(successor) = self.successor {
+            return self.stop_successor(child, successor);
+        }
         if let Some(status) = look(&mut child)? {
             return Err(format!("the server ended by itself: {status}"));
         }
@@ -113,6 +133,30 @@ impl Target {
         self.child = Some(child);
         Err(format!("the server did not stop within {STOP_TIME:?}"))
     }
+
+    /// Stops the last process of a line, of which the first was started here.
+    fn stop_successor(&self, mut first: Child, successor: Pid) -> Result<(), String> {
+        let failed = |error| format!("cannot stop the process that has taken over: {error}");
+        let handle = pidfd_open(successor, PidfdFlags::empty()).map_err(failed)?;
+        pidfd_send_signal(&handle, Signal::TERM).map_err(failed)?;
+        let mut ended = [PollFd::new(&handle, PollFlags::IN)];
+        let time = Timespec::try_from(STOP_TIME).map_err(|error| error.to_string())?;
+        let count = poll(&mut ended, Some(&time)).map_err(failed)?;
+        let status = first.wait().map_err(|error| error.to_string())?;
+        match count {
+            0 => Err(format!("the server did not stop within {STOP_TIME:?}")),
+            _ if self.panicked.load(Ordering::Relaxed) => {
+                Err("a thread of the server panicked".into())
+            }
+            _ if !status.success() => Err(format!("the server handed over badly: {status}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The reflector's program: beside loadgen's, if it is not named.
+fn reflector(common: &Common, own: &Path) -> PathBuf {
+    common.binary.clone().unwrap_or_else(|| own.with_file_name("metalbond"))
 }
 
 impl Drop for Target {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
 
 use metalbond::reflector::{Reflector, ReflectorConfig};
 
@@ -18,8 +19,29 @@ pub(super) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
 
 pub(super) use imp::{Offer, reload};
 
+/// What is asked of [`starter`]: a program, and where its process's number goes.
+type Wanted = (Option<PathBuf>, Sender<Result<u32, String>>);
+
+/// A thread that starts successors. A process inherits the priority and the cores of the thread that starts it, and
+/// the thread that answers operators gives way to all others.
+fn starter() -> std::io::Result<impl Fn(Option<&Path>) -> Result<u32, String> + Send + Sync> {
+    let (want, wanted) = channel::<Wanted>();
+    let run = move || {
+        for (program, reply) in wanted {
+            reply.send(start_successor(program.as_deref())).ok();
+        }
+    };
+    std::thread::Builder::new().name("successors".into()).spawn(run)?;
+    Ok(move |program: Option<&Path>| {
+        let (reply, started) = channel();
+        let ended = |()| "the thread that starts processes has ended".to_owned();
+        want.send((program.map(Path::to_owned), reply)).map_err(|_| ended(()))?;
+        started.recv().map_err(|_| ended(()))?
+    })
+}
+
 /// Starts a process with this one's arguments that takes over; its number.
-pub(super) fn start_successor(program: Option<&Path>) -> Result<u32, String> {
+fn start_successor(program: Option<&Path>) -> Result<u32, String> {
     let program = match program {
         Some(program) => program.to_owned(),
         None => own_program().map_err(|error| format!("cannot find this program: {error}"))?,
@@ -68,7 +90,10 @@ mod imp {
         let started =
             handover::start(config, config.takeover).map_err(|error| error.to_string())?;
         let handover::Started { reflector, listener, .. } = started;
-        reflector.inspector().on_handover(super::start_successor);
+        match super::starter() {
+            Ok(start) => drop(reflector.inspector().on_handover(start)),
+            Err(error) => warn!(%error, "this reflector will start no successor"),
+        }
         let offer = listener.map(|listener| handover::Offer::begin(&reflector, listener));
         let offer = offer.and_then(|offer| {
             offer.inspect_err(|error| warn!(%error, "this reflector will not hand over")).ok()

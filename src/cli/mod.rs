@@ -5,7 +5,7 @@
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
 //! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
 //!
-//! Imports: admin, client, io, netlink, reflector, settings, wire.
+//! Imports: admin, client, handover, io, netlink, reflector, settings, wire.
 
 mod check;
 mod client;

@@ -116,6 +116,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
 /// Until a signal ends it, or another process has taken over.
 async fn serve(serving: Serving, mut running: Running, mut signals: Signals, manager: Manager) {
     let Serving { reflector, mut offer } = serving;
+    let lingers = reflector.inspector().in_force().config.linger;
     manager.ready();
     let inspector = reflector.inspector();
     let reloads = std::cell::Cell::new(false);
@@ -154,11 +155,16 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
             info!(successor, "ending: the successor serves all sessions");
         }
     }
+    let lingers = lingers && matches!(end, End::HandedOver(_));
     let stopped = tokio::task::spawn_blocking(|| reflector.stop());
     tokio::select! {
         _ = stopped => info!("stopped"),
         signal = signals.at_once() => stop_at_once(signal),
         () = manager.deliver() => unreachable!("it goes on"),
+    }
+    if lingers {
+        info!("this process stays until SIGTERM, as --linger asks");
+        signals.end(async || {}).await;
     }
 }
 

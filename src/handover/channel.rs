@@ -17,9 +17,10 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::message::form;
+use crate::io::PeerProcess;
 
 /// The kernel takes no more of them at once (SCM_MAX_FD).
 pub(super) const DESCRIPTORS_MAX: usize = 253;
@@ -66,10 +67,7 @@ pub(super) enum Received<T> {
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: UnixStream,
-    /// The process at the other end, where the system can name it.
-    peer: Option<OwnedFd>,
-    process: u32,
-    user: u32,
+    peer: PeerProcess,
     bytes: Vec<u8>,
     taken: usize,
     descriptors: VecDeque<OwnedFd>,
@@ -82,28 +80,24 @@ impl Channel {
     /// When the system does not say who is at the other end.
     pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let peer = rustix::net::sockopt::socket_peercred(&socket)?;
-        // A process of another PID namespace has no number here; its death is then told by its end alone.
-        let pidfd = pidfd_open(peer.pid, PidfdFlags::empty()).ok();
-        Ok(Self {
-            socket,
-            peer: pidfd,
-            process: u32::try_from(Pid::as_raw(Some(peer.pid))).unwrap_or_default(),
-            user: peer.uid.as_raw(),
-            bytes: Vec::new(),
-            taken: 0,
-            descriptors: VecDeque::new(),
-        })
+        let peer = PeerProcess::of(&socket)?;
+        Ok(Self { socket, peer, bytes: Vec::new(), taken: 0, descriptors: VecDeque::new() })
     }
 
-    /// The number of the other process, as its socket was made by.
+    /// The number of the other process; 0 where it has none here.
     pub(super) fn process(&self) -> u32 {
-        self.process
+        self.peer.number.unwrap_or_default()
+    }
+
+    /// The other process has said which it is: whoever listens on an inherited socket is not whom the kernel
+    /// names.
+    pub(super) fn is_with(&mut self, process: u32, handle: OwnedFd) {
+        (self.peer.number, self.peer.handle) = (Some(process), Some(handle));
     }
 
     /// The user that it runs as.
     pub(super) fn user(&self) -> u32 {
-        self.user
+        self.peer.user
     }
 
     /// Sends a message. `patience` is for each part that the socket takes.
@@ -208,7 +202,7 @@ impl Channel {
 
     /// The other end is closed: whether that process is dead.
     fn after_end<T>(&self) -> Received<T> {
-        match &self.peer {
+        match &self.peer.handle {
             Some(_) if self.is_dead_by(Instant::now() + DIES) => Received::Died,
             Some(_) => Received::Left,
             // A process closes its end only after CalledOff or Taken, so this is its death.
@@ -218,12 +212,15 @@ impl Channel {
 
     /// Whether the other process is dead, or dies until then.
     fn is_dead_by(&self, deadline: Instant) -> bool {
-        self.peer.as_ref().is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
+        self.peer
+            .handle
+            .as_ref()
+            .is_some_and(|peer| wait(peer.as_fd(), PollFlags::IN, deadline).is_ok())
     }
 
     /// Kills the other process and waits until it is dead. `false` where that cannot be done.
     pub(super) fn kill(&self) -> bool {
-        let Some(peer) = &self.peer else { return false };
+        let Some(peer) = &self.peer.handle else { return false };
         match pidfd_send_signal(peer, Signal::KILL) {
             Ok(()) | Err(Errno::SRCH) => self.is_dead_by(Instant::now() + DIES),
             Err(_) => false,

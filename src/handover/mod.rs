@@ -11,7 +11,7 @@
 //! * `offer` and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
 //! * `channel` carries messages and descriptors, `message` is their schema, `path` says where the socket is.
 //!
-//! Imports: admin, ids, io, portable, reflector, shard.
+//! Imports: admin, ids, io, portable, reflector, shard, simulation.
 
 mod channel;
 mod message;
@@ -19,6 +19,8 @@ mod offer;
 mod path;
 mod protocol;
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 pub use offer::{Offer, OfferError};
 pub use path::{Listener, socket_path};

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::PidfdFlags;
 use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -30,7 +31,7 @@ const PREPARES: Duration = Duration::from_secs(60);
 /// How long it may take nothing of what is written.
 const TAKES: Duration = Duration::from_secs(2);
 /// How long it may take to check what it has read, and to say that it serves.
-const CHECKS: Duration = Duration::from_secs(10);
+const CHECKS: Duration = Duration::from_secs(5);
 /// Sessions are not served for longer than this before a handover is called off.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Between two looks at whether the process is asked to end.
@@ -290,6 +291,8 @@ impl Conversation<'_> {
     }
 
     fn act(&mut self, action: Action) -> Option<Event> {
+        #[cfg(test)]
+        super::tests::fault(&action);
         match action {
             Action::Welcome => self.welcome(),
             Action::Freeze => {
@@ -343,6 +346,12 @@ impl Conversation<'_> {
         listeners.push(form::Listener { r#use: form::listener::Use::Handover.into(), configured });
         let mut descriptors: Vec<_> = listening.iter().map(|it| it.socket.as_fd()).collect();
         descriptors.push(self.listener.socket().as_fd());
+        let own = match rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        {
+            Ok(own) => own,
+            Err(error) => return Some(self.failed(&error.into())),
+        };
+        descriptors.push(own.as_fd());
         let welcome = form::Welcome {
             version: Some(message::own_version()),
             process: std::process::id(),
@@ -469,6 +478,8 @@ impl Conversation<'_> {
             let reason = report.reason.as_deref().unwrap_or_default();
             warn!(to, reason, ?silence, "handover called off; sessions go on here");
         }
+        #[cfg(test)]
+        super::tests::fault(&report.outcome);
         inspector.handover_ended(report);
         if let Some(estate) = self.estate.filter(|_| is_handed_over) {
             inspector.handed_over(estate);

@@ -212,6 +212,13 @@ impl<'a> Taking<'a> {
                 self.clock = Some(Instant::now());
                 let checked = message::check(welcome.version.as_ref());
                 self.other = checked.map_err(|error| Unusable::Version(error.to_string()))?;
+                let mut descriptors = descriptors;
+                if descriptors.len() != welcome.listeners.len() + 1 {
+                    return Err(Unusable::Sockets);
+                }
+                if let Some(handle) = descriptors.pop() {
+                    self.channel.is_with(welcome.process, handle);
+                }
                 self.welcome = Some((welcome, descriptors));
                 return Ok(Some(Event::Welcomed));
             }
@@ -266,6 +273,8 @@ impl<'a> Taking<'a> {
     }
 
     fn act(&mut self, action: Action) -> Option<Event> {
+        #[cfg(test)]
+        super::tests::fault(&action);
         match action {
             Action::Prepare => Some(match self.prepare() {
                 Ok(()) => Event::Prepared,

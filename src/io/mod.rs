@@ -25,6 +25,8 @@ mod flags;
 mod limits;
 mod listener;
 mod low_water;
+#[cfg(target_os = "linux")]
+mod peer_process;
 mod pin;
 mod runtime;
 mod sending;
@@ -64,6 +66,8 @@ pub(crate) use epoll::try_send;
 pub use error::IoError;
 pub use limits::{is_short_of_files, raise_nofile};
 pub use listener::bind;
+#[cfg(target_os = "linux")]
+pub(crate) use peer_process::PeerProcess;
 pub(crate) use pin::Cpus;
 pub use pin::{Pin, PinError};
 pub use runtime::{LocalRuntime, yield_turn};

@@ -22,6 +22,9 @@ pub struct ReflectorConfig {
     /// Whether to take over from a reflector that runs with the same control socket: what
     /// [`handover::start`](crate::handover::start) goes by. Linux only.
     pub takeover: bool,
+    /// Whether the process is to stay when another one has taken over, for a supervisor that starts again
+    /// what has ended. The program goes by it, not the reflector.
+    pub linger: bool,
     /// Number of shards; `None` for one per core that the process may use, or per core that
     /// [`ReflectorConfig::pin`] names.
     pub shards: Option<usize>,
@@ -50,6 +53,7 @@ impl Default for ReflectorConfig {
             http: None,
             control: None,
             takeover: false,
+            linger: false,
             shards: None,
             min_shards: 1,
             wake_all_for: Duration::from_secs(30),

@@ -69,6 +69,12 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
              one; without such a reflector it starts as usual",
         )
         .details("See [Upgrading without an outage](operations.md#upgrading-without-an-outage)"),
+    Setting::new("linger", one!(ReflectorConfig: linger, SWITCH))
+        .meaning(
+            "Stay until SIGTERM when another process has taken over, for a supervisor that starts again \
+             a process that has ended",
+        )
+        .details("Kubernetes is one"),
     Setting::new("shards", maybe!(ReflectorConfig: shards, SHARDS))
         .meaning(
             "Number of shards, each a thread of its own [default: one per core that may be used, or \

@@ -14,6 +14,8 @@ mod deploy;
 mod detection;
 #[cfg(target_os = "linux")]
 mod flood;
+#[cfg(target_os = "linux")]
+mod handover;
 mod manual;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -10,14 +10,14 @@ use crate::process::{BINARY, Process};
 use support::client::{Client, PATIENCE};
 
 /// The manager's end, at a name in no folder.
-struct Manager {
+pub(crate) struct Manager {
     socket: UnixDatagram,
     name: String,
     heard: Vec<String>,
 }
 
 impl Manager {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("metalbond-notify-{}-{n}", std::process::id());
@@ -30,7 +30,7 @@ impl Manager {
         Self { socket, name, heard: Vec::new() }
     }
 
-    fn start(&self, watchdog: Option<&str>, arguments: &[&str]) -> Process {
+    pub(crate) fn start(&self, watchdog: Option<&str>, arguments: &[&str]) -> Process {
         let mut command = Command::new(BINARY);
         command.args(arguments).env("NOTIFY_SOCKET", &self.name).env_remove("WATCHDOG_PID");
         match watchdog {
@@ -41,7 +41,7 @@ impl Manager {
     }
 
     /// Reads on until a message has this line; the message.
-    fn hear(&mut self, line: &str) -> String {
+    pub(crate) fn hear(&mut self, line: &str) -> String {
         let mut buffer = [0; 1024];
         loop {
             let length = self.socket.recv(&mut buffer).unwrap_or_else(|error| {

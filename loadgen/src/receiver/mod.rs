@@ -62,6 +62,8 @@ pub(crate) struct Receivers {
 /// What all sessions together have come to.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// The longest time between two reads of a session whose updates are timed.
+    pub(crate) longest_silence: Duration,
     /// UPDATEs received.
     pub(crate) updates: u64,
     /// Reads that brought something: at most as many as there were sends.
@@ -220,6 +222,8 @@ impl Receivers {
             for session in estate.sessions {
                 outcome.updates += session.ledger.updates;
                 outcome.reads += session.reads;
+                let silence = Duration::from_nanos(session.longest_silence);
+                outcome.longest_silence = outcome.longest_silence.max(silence);
                 outcome.faults += if session.is_dismissed {
                     session.ledger.faults
                 } else {

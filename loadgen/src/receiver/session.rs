@@ -25,6 +25,9 @@ pub(super) struct SubscriberSession {
     input: Reassembly,
     pub(super) ledger: Ledger,
     tables: u32,
+    /// When it was read last while that was measured, and the longest time between two reads, in ns.
+    read_at: Option<u64>,
+    pub(super) longest_silence: u64,
     pub(super) reads: u64,
     /// Whether it was ended here.
     pub(super) is_dismissed: bool,
@@ -54,6 +57,8 @@ impl SubscriberSession {
             input: Reassembly::default(),
             ledger: Ledger::new(plan),
             tables: 0,
+            read_at: None,
+            longest_silence: 0,
             reads: 0,
             is_dismissed: false,
             reached: 0,
@@ -76,7 +81,7 @@ impl SubscriberSession {
             Err(_) => return Read::Lost,
         };
         self.reads += 1;
-        let Self { input, ledger, tables, watch, is_timed, .. } = self;
+        let Self { input, ledger, tables, watch, is_timed, read_at, longest_silence, .. } = self;
         let before = ledger.updates;
         let frames = input.feed(bytes);
         let is_valid = match (watch, stopwatch.filter(|_| *is_timed)) {
@@ -84,6 +89,11 @@ impl SubscriberSession {
             (Some(watch), _) => take(frames, tables, |payload| watch.update(ledger, plan, payload)),
             (None, Some(stopwatch)) => {
                 let mut lap = stopwatch.lap();
+                if let Some(now) = lap.measured_at() {
+                    let silence =
+                        read_at.replace(now).map_or(0, |before| now.saturating_sub(before));
+                    *longest_silence = silence.max(*longest_silence);
+                }
                 take(frames, tables, |payload| {
                     let recognised = plan.recognise(payload);
                     if let Some((action, Some(route))) = recognised {

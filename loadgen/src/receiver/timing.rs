@@ -94,6 +94,11 @@ impl Stopwatch {
 }
 
 impl Lap<'_> {
+    /// When it was, in ns, if something is measured then.
+    pub(super) fn measured_at(&self) -> Option<u64> {
+        (self.now >= self.from).then_some(self.now)
+    }
+
     /// Measures an update that was read.
     #[inline]
     pub(super) fn record(&mut self, action: Action, route: u32) {

@@ -5,6 +5,7 @@
 mod churn;
 mod cloud;
 mod fanout;
+mod handover;
 mod idle;
 mod latency;
 mod mesh;
@@ -34,6 +35,8 @@ pub(crate) enum Scenarios {
     Churn(churn::Churn),
     /// The same beside readers that are slow or stuck
     Slow(slow::Slow),
+    /// The reflector is replaced by new processes, and no session ends
+    Handover(handover::Handover),
     /// Many peers vanish at once and come back at once
     Storm(storm::Storm),
 }
@@ -49,6 +52,7 @@ impl Scenarios {
             Self::Mesh(mesh) => mesh,
             Self::Churn(churn) => churn,
             Self::Slow(slow) => slow,
+            Self::Handover(handover) => handover,
             Self::Storm(storm) => storm,
         }
     }

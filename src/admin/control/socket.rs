@@ -108,14 +108,9 @@ impl Socket {
         let identity = found.map_or((0, 0, None), |found| identity(&found));
         let listener = UnixListener::from(socket);
         listener.set_nonblocking(true).map_err(failed)?;
-        Ok(Self {
-            listener: Some(listener),
-            path: path.to_owned(),
-            name,
-            identity,
-            is_left: false,
-            inspector: None,
-        })
+        // The file is the other process's until this one serves.
+        let (path, listener) = (path.to_owned(), Some(listener));
+        Ok(Self { listener, path, name, identity, is_left: true, inspector: None })
     }
 
     /// Its descriptor, until it is served.
@@ -125,7 +120,7 @@ impl Socket {
 
     /// Answers for as long as it is polled. Must be called within a runtime.
     pub(super) async fn serve(mut self, router: Router, inspector: Inspector) {
-        self.inspector = Some(inspector.clone());
+        (self.is_left, self.inspector) = (false, Some(inspector.clone()));
         match self.take_listener() {
             Ok(listener) => serve(Gated::new(Kept::new(listener, self), inspector), router).await,
             Err(error) => warn!(%error, "the control socket cannot be served"),
@@ -141,6 +136,7 @@ impl Socket {
 
     /// The socket itself; the file stays for as long as this lives.
     pub(crate) fn take(&mut self) -> Option<UnixListener> {
+        self.is_left = false;
         self.listener.take()
     }
 

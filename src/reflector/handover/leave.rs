@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Estate, Ledger, NotFrozen, Phase};
 use crate::ids::ShardId;
@@ -63,7 +63,8 @@ where
         self.control.accepts_no_more().await;
         let (mut handover, commands) = Handover::begin(coordinator.next_number(), self.shards);
         (self.send)(commands).await;
-        let deadline = Instant::now() + PATIENCE;
+        let began = Instant::now();
+        let deadline = began + PATIENCE;
         while !handover.is_ready() {
             let Ok(answer) = timeout_at(deadline, self.answers.recv()).await else {
                 warn!("a shard stands still, so its sessions cannot be handed over now");
@@ -71,6 +72,7 @@ where
                 return Err(NotFrozen::Late(PATIENCE));
             };
             let Some((shard, answer)) = answer else { return Err(NotFrozen::Stopped) };
+            debug!(%shard, answer = answer.name(), after = ?began.elapsed(), "everything leaves");
             (self.send)(handover.answered(shard, answer)).await;
         }
         let ledger = Ledger::of(self.control, shards);

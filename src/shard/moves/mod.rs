@@ -97,6 +97,23 @@ pub(crate) enum Answer<P> {
     Stays { number: u64, in_time: bool },
 }
 
+impl<P> Answer<P> {
+    /// What it says, for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Left { .. } => "tables left",
+            Self::Frozen { .. } => "frozen",
+            Self::Parts { .. } => "connections part",
+            Self::Taken { .. } => "tables taken",
+            Self::GivenUp { .. } => "given up",
+            Self::Moves { .. } => "connection left",
+            Self::Arrived { .. } => "connection arrived",
+            Self::Gone { .. } => "connection gone",
+            Self::Stays { .. } => "connection stays",
+        }
+    }
+}
+
 impl Answer<Infallible> {
     /// The same, among those that are about connections.
     pub(crate) fn widen<P>(self) -> Answer<P> {

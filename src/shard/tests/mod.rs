@@ -3,6 +3,7 @@
 
 mod cluster;
 mod departed;
+mod golden;
 mod lanes;
 mod looks;
 mod reads;

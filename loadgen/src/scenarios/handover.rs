@@ -1,0 +1,167 @@
+//! Handovers: the reflector is replaced by new processes while a data centre goes about its day.
+//!
+//! The same churn as in `churn`; meanwhile the reflector hands over to a process of the same program, again and
+//! again. No session may end, and every view is verified at the end.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::cloud::{self, Cloud};
+use crate::common::{Common, Spawn};
+use crate::live::phase;
+use crate::load::Span;
+use crate::receiver::histogram;
+use crate::report::Report;
+use crate::run::{Run, Scenario};
+use crate::target::Target;
+
+/// `handover` and its flags.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Handover {
+    #[command(flatten)]
+    cloud: cloud::Options,
+
+    /// Handovers, spread over the time that is measured
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    handovers: u32,
+
+    /// The control socket of the server that --target names
+    #[arg(long, value_name = "PATH", requires = "target")]
+    control: Option<PathBuf>,
+
+    /// The program that takes over, instead of that which runs
+    #[arg(long, value_name = "PATH")]
+    to: Option<PathBuf>,
+}
+
+/// What the handovers came to.
+#[derive(Debug, Default)]
+struct Tally {
+    silences: Vec<f64>,
+    steps: [f64; 3],
+    process: Option<u32>,
+}
+
+impl Scenario for Handover {
+    fn name(&self) -> &'static str {
+        "handover"
+    }
+
+    fn check(&self, common: &Common) -> Result<(), String> {
+        match (common.target, common.spawn) {
+            (Some(_), _) if self.control.is_none() => {
+                Err("--target needs --control, the control socket of that server".into())
+            }
+            (None, Spawn::Repeater | Spawn::Rustbond) => {
+                Err("only a reflector hands over: choose another scenario".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn server_args(&self) -> Vec<String> {
+        vec!["--control".into(), own_control().display().to_string()]
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
+        let Span { duration, warm_up } = self.cloud.load.span;
+        let mut cloud = Cloud::new(run, &self.cloud)?;
+        // The process that it was is not the one that it will be.
+        run.target.pid = None;
+        let control = self.control.clone().unwrap_or_else(own_control);
+        let program = Target::program(run.common)?;
+        let hands = self.start(program, control, warm_up, duration);
+        let churned = cloud.churn(run, 0, warm_up, duration);
+        let tally = hands.join().map_err(|_| "a thread panicked")?;
+        if let Some(process) = tally.as_ref().ok().and_then(|tally| tally.process) {
+            run.target.is_succeeded_by(process);
+        }
+        let (tally, stretch) = (tally?, churned?);
+        let views = cloud.views();
+        let outcome = run.verify(cloud.receivers, &views)?;
+        let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
+        let observed = times.len();
+        let report = &mut run.report;
+        tally.report_to(report);
+        report.add("sessions lost", 0.0, ""); // the first that is lost ends the run
+        let silence = outcome.longest_silence.as_secs_f64();
+        report.add("longest silence of an observer's session", silence * 1e3, "ms");
+        report.add_latency(times); // to observers
+        stretch.report_to(report, observed, self.cloud.observers);
+        Ok(())
+    }
+}
+
+impl Handover {
+    /// Hands over again and again, at the middle of equal parts of the time.
+    fn start(
+        &self,
+        program: PathBuf,
+        control: PathBuf,
+        warm_up: f64,
+        duration: f64,
+    ) -> JoinHandle<Result<Tally, String>> {
+        let (to, handovers) = (self.to.clone(), self.handovers);
+        let begin = Instant::now() + Duration::from_secs_f64(warm_up);
+        let part = duration / f64::from(handovers);
+        std::thread::spawn(move || {
+            let mut tally = Tally::default();
+            for number in 0..handovers {
+                let due = begin + Duration::from_secs_f64((f64::from(number) + 0.5) * part);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let report = hand_over(&program, &control, to.as_deref())?;
+                tally.add(&report["latest"]);
+                phase(&format!("handover {} of {handovers}", number + 1));
+            }
+            Ok(tally)
+        })
+    }
+}
+
+impl Tally {
+    fn add(&mut self, latest: &Value) {
+        let seconds = |name: &str| latest["steps"][name].as_f64().unwrap_or_default();
+        self.silences.push(seconds("silence_seconds"));
+        let names = ["prepare_seconds", "snapshot_seconds", "shards_seconds"];
+        for (longest, name) in self.steps.iter_mut().zip(names) {
+            *longest = longest.max(seconds(name));
+        }
+        self.process = latest["to"].as_u64().and_then(|process| u32::try_from(process).ok());
+    }
+
+    fn report_to(&self, report: &mut Report) {
+        let longest = self.silences.iter().copied().fold(0.0, f64::max);
+        let mean = self.silences.iter().sum::<f64>() / self.silences.len().max(1) as f64;
+        report.add("handovers", self.silences.len() as f64, "");
+        report.add("no session served, longest", longest * 1e3, "ms");
+        report.add("no session served, mean", mean * 1e3, "ms");
+        report.add("  longest to prepare", self.steps[0] * 1e3, "ms");
+        report.add("  longest to read the snapshot", self.steps[1] * 1e3, "ms");
+        report.add("  longest to distribute it", self.steps[2] * 1e3, "ms");
+    }
+}
+
+/// Where the control socket of a server is that loadgen starts.
+fn own_control() -> PathBuf {
+    std::env::temp_dir().join(format!("loadgen-{}.sock", std::process::id()))
+}
+
+fn hand_over(program: &Path, control: &Path, to: Option<&Path>) -> Result<Value, String> {
+    let mut command = Command::new(program);
+    command.arg("ctl").arg("--socket").arg(control).args(["--json", "handover"]);
+    if let Some(to) = to {
+        command.arg("--to").arg(to);
+    }
+    let output = command.output();
+    let output = output.map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("no handover: {}", said.trim()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("no report: {error}"))
+}

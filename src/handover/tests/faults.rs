@@ -1,0 +1,86 @@
+//! Either process is killed or hangs before each of its actions.
+
+use super::Folder;
+use super::peers::Pair;
+use super::processes::Process;
+
+/// A process that serves, with peers, and where it can be asked.
+fn serving(fault: Option<&str>) -> (Folder, Process, Pair) {
+    let folder = Folder::new();
+    let process = Process::start(&folder.control(), "auto", 2, fault);
+    let pair = Pair::new(process.serves());
+    (folder, process, pair)
+}
+
+#[test]
+fn sessions_pass_through_processes_with_other_shards_and_io() {
+    let folder = Folder::new();
+    let mut process = Process::start(&folder.control(), "epoll", 1, None);
+    let mut pair = Pair::new(process.serves());
+    for (io, shards) in [("auto", 2), ("epoll", 3), ("auto", 1), ("auto", 4), ("epoll", 1)] {
+        pair.announces();
+        let next = Process::start(&folder.control(), io, shards, None);
+        let address = next.serves();
+        pair.goes_on();
+        assert_eq!(process.says(), "handed over");
+        process.ends();
+        // New sessions are taken at the same address.
+        Pair::new(address);
+        process = next;
+    }
+}
+
+#[test]
+fn a_successor_that_is_killed_at_any_step_changes_nothing() {
+    let (folder, _process, mut pair) = serving(None);
+    for action in ["Prepare", "SayPrepared", "SayReady", "Serve"] {
+        let fault = format!("{action}:kill");
+        let successor = Process::start(&folder.control(), "auto", 2, Some(&fault));
+        pair.announces();
+        successor.ends();
+        pair.goes_on();
+    }
+    Process::start(&folder.control(), "auto", 2, None).serves();
+}
+
+#[test]
+fn a_successor_that_hangs_at_any_step_changes_nothing() {
+    let (folder, _process, mut pair) = serving(None);
+    for action in ["Prepare", "SayPrepared", "SayReady", "Serve"] {
+        let fault = format!("{action}:stop");
+        let successor = Process::start(&folder.control(), "auto", 2, Some(&fault));
+        successor.hangs();
+        pair.goes_on();
+        if action == "SayReady" {
+            // Too late: the other one serves.
+            successor.resume();
+            let said = successor.says();
+            assert!(said.starts_with("failed the reflector that runs goes on"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn sessions_outlive_a_predecessor_that_is_killed_when_the_successor_holds_everything() {
+    for action in ["Commit", "HandedOver"] {
+        let (folder, process, mut pair) = serving(Some(&format!("{action}:kill")));
+        pair.announces();
+        let successor = Process::start(&folder.control(), "auto", 1, None);
+        process.ends();
+        successor.serves();
+        pair.goes_on();
+    }
+}
+
+#[test]
+fn a_predecessor_that_is_killed_before_that_takes_its_sessions_along() {
+    for action in ["Freeze", "Send"] {
+        let (folder, process, mut pair) = serving(Some(&format!("{action}:kill")));
+        let successor = Process::start(&folder.control(), "auto", 1, None);
+        process.ends();
+        let said = successor.says();
+        assert!(said.contains("has died before it had handed over"), "{said}");
+        successor.ends();
+        pair.is_over();
+    }
+}

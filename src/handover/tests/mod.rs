@@ -1,0 +1,57 @@
+//! Real processes hand over, and are killed or hang at a step.
+//!
+//! A process is this test program started again: it runs [`plays_a_process`] alone, which finds in its
+//! environment what it shall be. Where it fails is in its environment too: [`fault`] is called before each
+//! action of both sides.
+
+mod faults;
+mod peers;
+mod processes;
+
+use std::path::Path;
+
+use rustix::process::{Signal, getpid, kill_process};
+
+use self::processes::{FAULT, Role, play};
+
+/// Ends or stops this process if it shall fail before this action.
+pub(super) fn fault(action: &impl std::fmt::Debug) {
+    let Ok(wanted) = std::env::var(FAULT) else { return };
+    let Some((at, how)) = wanted.split_once(':') else { return };
+    if at == format!("{action:?}") {
+        let signal = if how == "kill" { Signal::KILL } else { Signal::STOP };
+        kill_process(getpid(), signal).unwrap();
+    }
+}
+
+/// Not a test of its own: what other tests start.
+#[test]
+fn plays_a_process() {
+    if let Some(role) = Role::of_environment() {
+        play(&role);
+    }
+}
+
+/// Removes a folder when it is dropped.
+#[derive(Debug)]
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+        let path = std::env::temp_dir().join(format!("mb-handover-{}-{name}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn control(&self) -> std::path::PathBuf {
+        let Self(path) = self;
+        Path::join(path, "control.sock")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}

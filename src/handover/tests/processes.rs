@@ -1,0 +1,141 @@
+//! Processes that serve, hand over and take over.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::handover::{Offer, Started, start};
+use crate::io::IoChoice;
+use crate::reflector::ReflectorConfig;
+
+/// Where it fails, and how.
+pub(super) const FAULT: &str = "HANDOVER_FAULT";
+const CONTROL: &str = "HANDOVER_CONTROL";
+const IO: &str = "HANDOVER_IO";
+const SHARDS: &str = "HANDOVER_SHARDS";
+const TEST: &str = "handover::tests::plays_a_process";
+/// What lines begin with that are meant for the test.
+const MARK: &str = "process: ";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a process shall be.
+#[derive(Debug)]
+pub(super) struct Role {
+    control: PathBuf,
+    io: String,
+    shards: usize,
+}
+
+impl Role {
+    pub(super) fn of_environment() -> Option<Self> {
+        let variable = |name| std::env::var(name).ok();
+        Some(Self {
+            control: variable(CONTROL)?.into(),
+            io: variable(IO)?,
+            shards: variable(SHARDS)?.parse().ok()?,
+        })
+    }
+}
+
+/// Takes over if there is something, serves, and hands over when asked.
+pub(super) fn play(role: &Role) {
+    let io: IoChoice = role.io.parse().unwrap();
+    let config = ReflectorConfig {
+        listen: "[::1]:0".parse().unwrap(),
+        control: Some(role.control.clone()),
+        shards: Some(role.shards),
+        io,
+        ..ReflectorConfig::default()
+    };
+    let started = match start(&config, true) {
+        Ok(started) => started,
+        Err(error) => return println!("\n{MARK}failed {error}"),
+    };
+    let Started { reflector, listener, .. } = started;
+    let mut offer = Offer::begin(&reflector, listener.unwrap()).unwrap();
+    println!("\n{MARK}serves {}", reflector.listen_addr());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(offer.handed_over());
+    reflector.stop();
+    println!("\n{MARK}handed over");
+}
+
+/// A process that was started; killed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    said: Receiver<String>,
+}
+
+impl Process {
+    /// `fault` is an action and `kill` or `stop`.
+    pub(super) fn start(control: &Path, io: &str, shards: usize, fault: Option<&str>) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([TEST, "--exact", "--nocapture", "--test-threads=1"]);
+        command.env(CONTROL, control).env(IO, io).env(SHARDS, shards.to_string());
+        match fault {
+            Some(fault) => command.env(FAULT, fault),
+            None => command.env_remove(FAULT),
+        };
+        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let (say, said) = channel();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some(line) = line.strip_prefix(MARK) {
+                    say.send(line.to_owned()).ok();
+                }
+            }
+        });
+        Self { child, said }
+    }
+
+    /// The next thing that it says.
+    pub(super) fn says(&self) -> String {
+        self.said.recv_timeout(PATIENCE).expect("a process says what it does")
+    }
+
+    /// Waits until it serves; where.
+    pub(super) fn serves(&self) -> SocketAddr {
+        let said = self.says();
+        let address = said.strip_prefix("serves ").map(str::parse);
+        address.unwrap_or_else(|| panic!("{said}")).unwrap()
+    }
+
+    pub(super) fn resume(&self) {
+        let process = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(process, Signal::CONT).ok();
+    }
+
+    /// Waits until it has ended.
+    pub(super) fn ends(mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it is stopped by its fault.
+    pub(super) fn hangs(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let text = std::fs::read_to_string(&stat).unwrap_or_default();
+            let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            if state == Some('T') {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "it goes on: {text}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,89 @@
+//! The process at the other end of a Unix socket.
+//!
+//! The kernel says which it was when the socket was connected. A process of another PID namespace has no number
+//! here, but since Linux 6.5 a handle.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// Of `asm-generic/socket.h`; libc has it for some architectures only.
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct PeerProcess {
+    /// Its number, where it has one here.
+    pub(crate) number: Option<u32>,
+    /// The user that it runs as.
+    pub(crate) user: u32,
+    /// Its pidfd, where there is one.
+    pub(crate) handle: Option<OwnedFd>,
+}
+
+impl PeerProcess {
+    /// Of a socket that is connected.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn of(socket: &impl AsFd) -> io::Result<Self> {
+        let credentials = credentials(socket)?;
+        let number = u32::try_from(credentials.pid).ok().filter(|number| *number > 0);
+        let by_number = || pidfd_open(Pid::from_raw(credentials.pid)?, PidfdFlags::empty()).ok();
+        let handle = handle(socket).or_else(by_number);
+        Ok(Self { number, user: credentials.uid, handle })
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the safe wrapper takes the number 0 of a foreign namespace for one"
+)]
+fn credentials(socket: &impl AsFd) -> io::Result<libc::ucred> {
+    let mut value = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
+    let mut length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or(0);
+    // SAFETY: the descriptor is borrowed for the call, and the kernel writes at most `length` bytes to
+    // `value`, which has that many and for which any bytes are valid.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+}
+
+#[expect(unsafe_code, reason = "no safe wrapper knows SO_PEERPIDFD")]
+fn handle(socket: &impl AsFd) -> Option<OwnedFd> {
+    let mut value: libc::c_int = -1;
+    let mut length = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or(0);
+    // SAFETY: as above. A descriptor that the kernel has written is open, and nobody else's.
+    unsafe {
+        let result = libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut value).cast(),
+            &raw mut length,
+        );
+        (result == 0 && value >= 0).then(|| OwnedFd::from_raw_fd(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_end_of_a_pair_is_this_process() {
+        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let peer = PeerProcess::of(&one).unwrap();
+        assert_eq!(peer.number, Some(std::process::id()));
+        assert_eq!(peer.user, rustix::process::geteuid().as_raw());
+        assert!(peer.handle.is_some());
+    }
+}
