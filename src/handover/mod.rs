@@ -8,12 +8,13 @@
 //! ```
 //!
 //! * `protocol` decides what each side does next; it is pure, and checked by a random model.
-//! * `offer` and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
+//! * `offer` (with `conversation` and `writing`) and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
 //! * `channel` carries messages and descriptors, `message` is their schema, `path` says where the socket is.
 //!
 //! Imports: admin, ids, io, portable, reflector, shard, simulation.
 
 mod channel;
+mod conversation;
 mod message;
 mod offer;
 mod path;
@@ -21,6 +22,7 @@ mod protocol;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub use offer::{Offer, OfferError};
 pub use path::{Listener, socket_path};

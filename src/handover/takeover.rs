@@ -15,7 +15,7 @@ use super::path::{Listener, connect};
 use super::protocol::Successor;
 use super::protocol::successor::{Action, Event, Stage};
 use crate::admin::OperatorEndpoints;
-use crate::ids::PeerId;
+use crate::ids::{Moment, PeerId};
 use crate::portable::{self, Defect, Pieces};
 use crate::reflector::handover::{
     Arrival, Inherited, Ledger, Legacy, Listening, Outcome, Report, Steps, Use,
@@ -335,14 +335,14 @@ impl<'a> Taking<'a> {
     fn serve(&mut self, is_told: bool) -> Option<Result<Started, TakeoverError>> {
         let (prepared, legacy) = (self.prepared.take()?, self.legacy.take()?);
         let (connections, sessions) = legacy.counts();
-        let routes = legacy.routes();
+        let (routes, frozen) = (legacy.routes(), legacy.frozen());
         let arrived = Instant::now();
         let reflector = match prepared.serve(Some(legacy)) {
             Ok(reflector) => reflector,
             Err(error) => return Some(Err(error.into())),
         };
         self.steps.shards = arrived.elapsed();
-        self.steps.silence = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.steps.silence = reflector.inspector().now().since(frozen);
         let Steps { prepare, shards, snapshot, silence } = self.steps;
         let predecessor = self.channel.process();
         info!(
@@ -409,5 +409,6 @@ fn ledger(state: form::State) -> Ledger {
         refused: state.refused,
         since: state.sessions_since,
         generation: state.generation,
+        frozen: Moment(state.frozen),
     }
 }

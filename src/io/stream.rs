@@ -199,15 +199,16 @@ impl Stream {
 
     /// The connection for another thread, which can make a [`Stream`] of it there. From here on this one is
     /// only to be dropped; that ends what waits here and leaves the connection alone. Call this only when
-    /// no write is in flight.
+    /// no write is in flight. `with_others` says that all connections of the thread go: what waits for each is
+    /// left to wait then, and holds a descriptor until the peer says something or the event loop ends.
     ///
     /// # Errors
     ///
     /// When there is no descriptor left. Nothing has changed then.
-    pub fn detach(&self) -> io::Result<TcpStream> {
+    pub fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
         match &self.0 {
             Inner::Epoll(stream) => stream.detach(),
-            Inner::Uring(stream) => stream.detach(),
+            Inner::Uring(stream) => stream.detach(with_others),
         }
     }
 

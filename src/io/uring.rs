@@ -124,11 +124,14 @@ impl UringStream {
     }
 
     /// A second descriptor of the connection. What waits for the first one on this ring is cancelled;
-    /// kernels before 5.19 can't, and end it with the next news of the connection.
-    pub(super) fn detach(&self) -> io::Result<TcpStream> {
+    /// kernels before 5.19 can't, and end it with the next news of the connection. `with_others` leaves it so
+    /// as well: the kernel looks at all that waits on the ring for each that is cancelled.
+    pub(super) fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
         let socket = self.socket.try_clone()?;
         self.is_detached.set(true);
-        drop(submit_cancel(&self.socket));
+        if !with_others {
+            drop(submit_cancel(&self.socket));
+        }
         Ok(socket)
     }
 

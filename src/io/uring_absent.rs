@@ -59,7 +59,7 @@ impl UringStream {
         match self.0 {}
     }
 
-    pub(super) fn detach(&self) -> io::Result<TcpStream> {
+    pub(super) fn detach(&self, _: bool) -> io::Result<TcpStream> {
         match self.0 {}
     }
 

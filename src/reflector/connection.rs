@@ -267,12 +267,15 @@ impl Connection {
     }
 
     /// Takes what belongs to the connection, for the shard where it goes on: the socket, what it was
-    /// admitted with, and the rest of the write in flight.
+    /// admitted with, and the rest of the write in flight. `with_others`: all connections of the shard go.
     ///
     /// # Errors
     /// When the system has no descriptor left for it.
-    pub(super) fn take_apart(&self) -> std::io::Result<(TcpStream, Option<Admission>, Vec<u8>)> {
-        let socket = self.stream.detach()?;
+    pub(super) fn take_apart(
+        &self,
+        with_others: bool,
+    ) -> std::io::Result<(TcpStream, Option<Admission>, Vec<u8>)> {
+        let socket = self.stream.detach(with_others)?;
         if self.is_held.replace(false) {
             self.stream.set_low_water(1).ok();
         }

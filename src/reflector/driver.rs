@@ -112,6 +112,8 @@ pub(super) struct Core {
     /// What connections read into.
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
+    /// Whether all connections leave, for another process.
+    pub(super) all_leave: Cell<bool>,
     began: Instant,
     pub(super) gauge: Arc<Gauge>,
     answers: Answers,
@@ -210,6 +212,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
+        all_leave: Cell::new(false),
         began,
         gauge,
         answers,

@@ -11,7 +11,7 @@ use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
 use crate::shard::Traveller;
-use crate::shard::moves::{Answer, MoveCommand};
+use crate::shard::moves::{Answer, MoveCommand, MoveOrder};
 
 /// A connection on its way, with all that belongs to it.
 #[derive(Debug)]
@@ -61,6 +61,11 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover
     match command {
         MoveCommand::Order(order) => {
             let now = core.now();
+            match order {
+                MoveOrder::Part { .. } => core.all_leave.set(true),
+                MoveOrder::Thaw { .. } => core.all_leave.set(false),
+                _ => {}
+            }
             core.shard.borrow_mut().order(now, order);
         }
         MoveCommand::Adopt { number, connection } => {
@@ -77,7 +82,7 @@ impl Core {
         if !self.shard.borrow().leaves(slot) {
             return false;
         }
-        let (socket, admission, rest) = match connection.take_apart() {
+        let (socket, admission, rest) = match connection.take_apart(self.all_leave.get()) {
             Ok((socket, Some(admission), rest)) => (socket, admission, rest),
             Ok(_) => return false,
             Err(error) => {

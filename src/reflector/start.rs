@@ -1,6 +1,5 @@
 //! Start and end of a reflector.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,26 +7,21 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Sender, UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::{oneshot, watch};
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::acceptor::{Acceptor, Rules};
-use super::balance::{self, Balancer};
+use super::balance;
 use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
 use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
-use super::endpoints::Endpoints;
-use super::handover::{Inherited, Legacy, Listeners, Listening};
-use super::inspector::{Basis, Inspector, drain};
+use super::handover::Listening;
+use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
-use super::moves::Mover;
 use super::refused::Refused;
 use super::service::Service;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
-use crate::shard::Restorer;
-use crate::shard::moves::Answer;
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -38,190 +32,22 @@ const FLUSH_CHECK: Duration = Duration::from_millis(5);
 /// A running reflector. Dropping it stops it like [`Reflector::stop`].
 #[derive(Debug)]
 pub struct Reflector {
-    listen: SocketAddr,
-    http: Option<SocketAddr>,
-    backend: Backend,
-    inspector: Inspector,
+    pub(super) listen: SocketAddr,
+    pub(super) http: Option<SocketAddr>,
+    pub(super) backend: Backend,
+    pub(super) inspector: Inspector,
     /// Its listening sockets, for a process that takes over.
-    passed_on: Vec<Listening>,
+    pub(super) passed_on: Vec<Listening>,
     /// What is in force.
-    news: watch::Sender<ReflectorConfig>,
+    pub(super) news: watch::Sender<ReflectorConfig>,
     /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
-    asked_peers: AtomicU64,
+    pub(super) asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
-    stop: Option<oneshot::Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-/// A reflector that has its threads and its listening sockets, and serves nobody yet.
-#[derive(Debug)]
-pub(crate) struct Prepared<E: Endpoints> {
-    config: ReflectorConfig,
-    machine: Machine,
-    listeners: Listeners<E::Socket>,
-    began: Instant,
-    hash_seeds: [u64; 4],
-    service: Arc<Service>,
-    threads: Vec<JoinHandle<()>>,
-    handles: Vec<Handle>,
-    answered: UnboundedReceiver<(ShardId, Answer<Mover>)>,
-}
-
-impl<E: Endpoints> Prepared<E> {
-    /// Starts the threads of shards and listens, with what is inherited of listening sockets. `began` is
-    /// where moments are counted from.
-    ///
-    /// # Errors
-    /// [`StartError`]. Nothing is left running then.
-    pub(crate) fn new(
-        config: &ReflectorConfig,
-        mut inherited: Inherited,
-        began: Instant,
-    ) -> Result<Self, StartError> {
-        config.check()?;
-        let machine = Machine::choose(config)?;
-        let listeners = Listeners::open::<E>(config, &mut inherited)?;
-        let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
-        let service = Arc::default();
-        let (answers, answered) = unbounded_channel();
-        let common = Common { config, machine: &machine, began, hash_seeds, service: &service };
-        let (threads, handles) = start_shards(&common, &answers)?;
-        let config = config.clone();
-        Ok(Self {
-            config,
-            machine,
-            listeners,
-            began,
-            hash_seeds,
-            service,
-            threads,
-            handles,
-            answered,
-        })
-    }
-
-    /// What reads a snapshot for these shards.
-    pub(crate) fn restorer(&self) -> Restorer {
-        let [a, b, c, d] = self.hash_seeds;
-        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
-        Restorer::new(self.machine.shards, self.config.settings.bounds.table, hasher)
-    }
-
-    /// Takes over what another process has left, if it has, and accepts connections.
-    ///
-    /// # Errors
-    /// [`StartError::Shard`], when there can be no more threads.
-    pub(crate) fn serve(self, legacy: Option<Legacy>) -> Result<Reflector, StartError> {
-        let Self { config, machine, listeners, began, handles, mut threads, answered, .. } = self;
-        let (shards, backend) = (machine.shards, machine.backend);
-        let mut first = config.clone();
-        first.max_peers = descriptors::allow(config.max_peers, shards);
-        let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
-        let Listeners { listen, listener, http, socket } = listeners;
-        let (news, latest) = watch::channel(first);
-        let (wishes, granted) = channel(1);
-        let inspector = Inspector::new(Basis {
-            began,
-            backend,
-            shards: handles.clone(),
-            config: latest.clone(),
-            wishes,
-            service: Arc::clone(&self.service),
-            ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
-        });
-        let mut rules = Rules::new(&latest.borrow(), &inspector.control.lobby);
-        if let Some(legacy) = legacy {
-            take_in(legacy, &self.service, &inspector, &handles, &mut rules);
-        }
-        inspector.control.listening(true);
-        let (stop, stopped) = oneshot::channel();
-        let control_runtime = runtime()?;
-        let (stop_http, http_stopped) = oneshot::channel();
-        let http_address = http.as_ref().map(|(address, _)| *address);
-        let acceptor = {
-            let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
-            move |listener| Acceptor { listener, news: latest, shards, control }.run(rules)
-        };
-        let balancer = Balancer {
-            min_shards: config.min_shards,
-            wake_all_for: config.wake_all_for,
-            shards: handles.clone(),
-            answers: answered,
-            wishes: granted,
-            control: Arc::clone(&inspector.control),
-            cpus: machine.allowed,
-        };
-        if http.is_some() || socket.is_some() {
-            let listener = http.map(|(_, listener)| listener);
-            threads.push(spawn_http::<E>(listener, socket, inspector.clone(), http_stopped)?);
-        }
-        let control_inspector = inspector.clone();
-        threads.push(spawn("control", move || {
-            let tasks = (acceptor, balancer.run());
-            control(&control_runtime, listener, tasks, handles, control_inspector, stopped);
-            drop(stop_http);
-        })?);
-        info!(
-            listen = %listen,
-            http = http_address.map(tracing::field::display),
-            control = config.control.as_deref().map(|path| tracing::field::display(path.display())),
-            shards,
-            io = %backend,
-            cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),
-            "reflector started"
-        );
-        Ok(Reflector {
-            listen,
-            http: http_address,
-            backend,
-            inspector,
-            passed_on,
-            news,
-            asked_peers: AtomicU64::new(config.max_peers),
-            stop: Some(stop),
-            threads,
-        })
-    }
-}
-
-/// Takes in what another process has left.
-fn take_in(
-    legacy: Legacy,
-    service: &Service,
-    inspector: &Inspector,
-    handles: &[Handle],
-    rules: &mut Rules,
-) {
-    let (_, sessions) = legacy.counts();
-    let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
-    service.go_on(inspector.now(), sessions, legacy.ledger().serving);
-    let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
-    legacy.distribute(handles, admit);
-}
-
-/// Starts the thread that answers operators.
-fn spawn_http<E: Endpoints>(
-    listener: Option<TcpListener>,
-    socket: Option<E::Socket>,
-    inspector: Inspector,
-    stopped: oneshot::Receiver<()>,
-) -> Result<JoinHandle<()>, StartError> {
-    let runtime = runtime()?;
-    spawn("http", move || {
-        io::give_way();
-        E::run(&runtime, listener, socket, inspector, stopped);
-    })
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) threads: Vec<JoinHandle<()>>,
 }
 
 impl Reflector {
-    /// [`Reflector::start`] with these endpoints for operators.
-    ///
-    /// # Errors
-    /// [`StartError`], as there.
-    pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
-        Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None)
-    }
-
     /// Copies of its listening sockets, for a process that takes over.
     pub(crate) fn listening(&self) -> &[Listening] {
         &self.passed_on
@@ -323,17 +149,17 @@ impl Drop for Reflector {
 
 /// What the machine has for a reflector.
 #[derive(Debug)]
-struct Machine {
+pub(super) struct Machine {
     /// Cores that the process may use.
-    allowed: Vec<usize>,
-    shards: usize,
+    pub(super) allowed: Vec<usize>,
+    pub(super) shards: usize,
     /// The core of each shard, if each has one.
-    places: Option<Vec<usize>>,
-    backend: Backend,
+    pub(super) places: Option<Vec<usize>>,
+    pub(super) backend: Backend,
 }
 
 impl Machine {
-    fn choose(config: &ReflectorConfig) -> Result<Self, StartError> {
+    pub(super) fn choose(config: &ReflectorConfig) -> Result<Self, StartError> {
         let allowed = io::allowed_cpus();
         let cpus = config.pin.cpus(&allowed).len();
         let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
@@ -350,19 +176,19 @@ impl Machine {
 }
 
 /// Where a shard takes orders, and what it shows of itself.
-type Handle = (Sender<ShardOrder>, Arc<Gauge>);
+pub(super) type Handle = (Sender<ShardOrder>, Arc<Gauge>);
 
 /// What all shards start from.
-struct Common<'a> {
-    config: &'a ReflectorConfig,
-    machine: &'a Machine,
-    began: Instant,
-    hash_seeds: [u64; 4],
-    service: &'a Arc<Service>,
+pub(super) struct Common<'a> {
+    pub(super) config: &'a ReflectorConfig,
+    pub(super) machine: &'a Machine,
+    pub(super) began: Instant,
+    pub(super) hash_seeds: [u64; 4],
+    pub(super) service: &'a Arc<Service>,
 }
 
 /// Starts a thread for each shard, and waits until each has its event loop.
-fn start_shards(
+pub(super) fn start_shards(
     common: &Common<'_>,
     answers: &Answers,
 ) -> Result<(Vec<JoinHandle<()>>, Vec<Handle>), StartError> {
@@ -407,17 +233,20 @@ fn start_shards(
 }
 
 /// An event loop for a thread that serves no sessions.
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(StartError::Shard)
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+pub(super) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
     std::thread::Builder::new().name(name.into()).spawn(body).map_err(StartError::Shard)
 }
 
 /// The control thread: accepts until told to stop, then sees the shards off.
-fn control<A: Future<Output = ()>>(
+pub(super) fn control<A: Future<Output = ()>>(
     runtime: &tokio::runtime::Runtime,
     listener: TcpListener,
     (acceptor, balancer): (impl FnOnce(tokio::net::TcpListener) -> A, impl Future<Output = ()>),

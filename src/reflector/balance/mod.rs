@@ -167,7 +167,10 @@ impl Balancer {
     }
 
     async fn answered(&self, state: &mut State, answer: Answer<Mover>) {
-        debug!(?answer, "a move goes on");
+        if state.coordinator.is_free() {
+            return; // it is about what has come from another process
+        }
+        debug!(answer = answer.name(), "a move goes on");
         let is_complete = matches!(answer, Answer::Taken { .. } | Answer::Arrived { .. });
         let commands = state.coordinator.answered(answer);
         self.send(commands).await;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
 use super::Ledger;
-use crate::ids::{PeerId, ShardId};
+use crate::ids::{Moment, PeerId, ShardId};
 use crate::reflector::connection::Admission;
 use crate::reflector::driver::{Gauge, ShardOrder};
 use crate::reflector::follow::Follower;
@@ -52,6 +52,11 @@ impl Legacy {
         let connections = &self.restored.connections;
         let established = connections.iter().filter(|(_, it)| it.is_established()).count();
         (connections.len(), established)
+    }
+
+    /// Since when no session has been served.
+    pub(crate) fn frozen(&self) -> Moment {
+        self.ledger.frozen
     }
 
     /// How many routes there are.

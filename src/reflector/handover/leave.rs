@@ -59,6 +59,7 @@ where
     async fn gather(&mut self, coordinator: &mut Coordinator) -> Result<Estate, NotFrozen> {
         // What has been counted is asked while shards still answer.
         let shards = self.control.saved_counters().await?;
+        let frozen = self.control.now();
         self.control.phase.send_replace(Phase::UnderWay);
         self.control.accepts_no_more().await;
         let (mut handover, commands) = Handover::begin(coordinator.next_number(), self.shards);
@@ -75,7 +76,7 @@ where
             debug!(%shard, answer = answer.name(), after = ?began.elapsed(), "everything leaves");
             (self.send)(handover.answered(shard, answer)).await;
         }
-        let ledger = Ledger::of(self.control, shards);
+        let ledger = Ledger::of(self.control, shards, frozen);
         Ok(Estate { handover, now: self.control.now(), ledger })
     }
 

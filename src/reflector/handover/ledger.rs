@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::Report;
+use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
 use crate::reflector::inspector::{Control, InspectError};
 use crate::shard::inspect::{Metrics, Occupancy};
@@ -25,6 +26,8 @@ pub(crate) struct Ledger {
     pub(crate) since: u64,
     /// How many processes have handed over to the next.
     pub(crate) generation: u32,
+    /// Since when no session has been served.
+    pub(crate) frozen: Moment,
 }
 
 /// What the first process of a line knows of itself.
@@ -42,7 +45,7 @@ impl Default for Line {
 
 impl Ledger {
     /// What a reflector leaves.
-    pub(super) fn of(control: &Control, shards: Vec<Saved>) -> Self {
+    pub(super) fn of(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Self {
         let line = control.line();
         let refused = control.refused.read().reasons();
         Self {
@@ -53,6 +56,7 @@ impl Ledger {
             refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
             since: line.since,
             generation: line.generation.saturating_add(1),
+            frozen,
         }
     }
 

@@ -76,6 +76,12 @@ fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
 /// Handovers of this line of processes.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Handovers {
+    /// This process.
+    pub process: u32,
+    /// The version of its program.
+    pub version: &'static str,
+    /// Seconds since 1970 at which this process began to serve.
+    pub serving_since: u64,
     /// How many processes have handed over before this one.
     pub generation: u32,
     /// Seconds since 1970 at which the first process of the line began to serve.

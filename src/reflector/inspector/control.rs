@@ -16,7 +16,9 @@ use crate::io::Backend;
 use crate::reflector::balance::Report;
 use crate::reflector::config::ReflectorConfig;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
-use crate::reflector::handover::{Handovers, Ledger, Line, Phase, Succession, Wish};
+use crate::reflector::handover::{
+    Handovers, Ledger, Line, Phase, Report as HandoverReport, Succession, Wish,
+};
 use crate::reflector::lobby::Lobby;
 use crate::reflector::question::Question;
 use crate::reflector::refused;
@@ -102,6 +104,9 @@ impl Control {
             before: ledger.metrics(shards.len()),
             line,
             handovers: watch::Sender::new(Handovers {
+                process: std::process::id(),
+                version: env!("CARGO_PKG_VERSION"),
+                serving_since: HandoverReport::now(),
                 generation: line.generation,
                 sessions_since: line.since,
                 ..Handovers::default()

@@ -7,6 +7,7 @@ import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
 import { explain, search } from "./search.js";
+import { serving } from "./serving.js";
 import { vni, vnis } from "./vnis.js";
 
 const views = [
@@ -21,7 +22,7 @@ const views = [
 ];
 const main = document.getElementById("content");
 const find = document.getElementById("find");
-let shown = null, lastPath = null;
+let shown = null, lastPath = null, wasUp = false;
 
 function show() {
   const { path, parameters } = place();
@@ -79,6 +80,9 @@ listen(() => {
     if (sample.is_draining) wrong.push(["warn", "The reflector is draining: it takes no new sessions and ends those it has."]);
   }
   tell(live.isUp, wrong);
+  // Another process may answer now.
+  if (live.isUp && !wasUp) serving();
+  wasUp = live.isUp === true;
 });
 
 window.addEventListener("hashchange", show);
