@@ -153,10 +153,10 @@ fn count(workload: usize) -> (f64, f64) {
         .args(["--count", &workload.to_string()])
         .output()
         .expect("valgrind");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let counts = String::from_utf8_lossy(&output.stderr);
     let number = |text: &str| text.trim().replace(',', "").parse::<f64>();
-    let updates = said.trim().strip_prefix("updates ").and_then(|text| number(text).ok());
+    let updates = printed.trim().strip_prefix("updates ").and_then(|text| number(text).ok());
     // `==7== Collected : ` with instructions first, then reads, writes and misses.
     let collected = counts.lines().find_map(|line| line.split_once("Collected : "));
     let numbers: Vec<f64> = collected
@@ -164,7 +164,7 @@ fn count(workload: usize) -> (f64, f64) {
         .unwrap_or_default();
     let (Some(updates), [instructions, .., read_misses, write_misses]) = (updates, &numbers[..])
     else {
-        panic!("{}: {said}{counts}", output.status);
+        panic!("{}: {printed}{counts}", output.status);
     };
     (instructions / updates, (read_misses + write_misses) / updates)
 }

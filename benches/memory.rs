@@ -43,7 +43,7 @@ mod linux {
             let number = number.parse().expect("a number");
             match kind.as_str() {
                 "routes" => {
-                    grow(number, &rest.iter().map(|word| word.as_str()).collect::<Vec<_>>())
+                    grow(number, &rest.iter().map(|word| word.as_str()).collect::<Vec<_>>());
                 }
                 _ => vnis(number, rest.iter().any(|word| *word == "with-route")),
             }

@@ -34,7 +34,7 @@ mod linux {
 
     use futures_util::TryStreamExt as _;
     use metalbond::client::{NetworkClient as _, Route};
-    use metalbond::netlink::{Config, Mode, NetlinkClient};
+    use metalbond::netlink::{Mode, NetlinkClient, NetlinkConfig};
     use metalbond::wire::{Action, Destination, NextHop, Update, Vni};
     use netlink_packet_route::route::{RouteIp6Tunnel as Tunnel, RouteProtocol, RouteScope};
     use rtnetlink::RouteMessageBuilder;
@@ -136,11 +136,11 @@ mod linux {
     /// From the leaf's hands to the kernel's acknowledgement, objects included.
     fn leaf(mode: Mode, routes: &[Route]) -> Duration {
         let updates: Vec<Update> = routes.iter().map(|route| route.update(Action::Add)).collect();
-        let config = Config {
+        let config = NetlinkConfig {
             device: "vx0".into(),
             tables: BTreeMap::from([(VNI, TABLE)]),
             mode,
-            ..Config::default()
+            ..NetlinkConfig::default()
         };
         let mut client = NetlinkClient::start(config).expect("a netlink client");
         runtime().block_on(async {

@@ -5,7 +5,7 @@
 //! cargo run --example leaf -- '[::1]:4711' 10.0.2.0/24 2001:db8::2
 //! ```
 
-use metalbond::client::{Config, MetalBond, Route};
+use metalbond::client::{LeafConfig, MetalBond, Route};
 use metalbond::wire::{Action, Destination, NextHop, Vni};
 
 const VNI: Vni = Vni(100);
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (address, length) = prefix.split_once('/').ok_or("a prefix is ADDRESS/LENGTH")?;
     let destination = Destination::new(address.parse()?, length.parse()?)?;
 
-    let leaf = MetalBond::start(Config::default());
+    let leaf = MetalBond::start(LeafConfig::default());
     // None of this waits for the server: it is told once it is there, and again when it was away.
     leaf.add_peer(server, None).await?;
     leaf.subscribe(VNI).await?;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use metalbond::client::{Config, MetalBond, NetworkClient, Retry, RouteError};
+use metalbond::client::{LeafConfig, MetalBond, NetworkClient, Retry, RouteError};
 use metalbond::reflector;
 use metalbond::wire::{Action, Destination, NextHop, Update, Vni};
 use tokio::sync::oneshot;
@@ -60,8 +60,11 @@ impl NetworkClient for SmallTable {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let announcer = MetalBond::start(Config::default());
-    let config = reflector::Config { listen: "[::1]:0".parse()?, ..reflector::Config::default() };
+    let announcer = MetalBond::start(LeafConfig::default());
+    let config = reflector::ReflectorConfig {
+        listen: "[::1]:0".parse()?,
+        ..reflector::ReflectorConfig::default()
+    };
     let server = announcer.start_server(config).await?.to_string();
     announcer.add_peer(&server, None).await?;
     for net in 1..=4 {
@@ -72,7 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (sender, complete) = oneshot::channel();
     let table = SmallTable { next_hops: BTreeMap::new(), room: 3, complete: Some(sender) };
-    let leaf = MetalBond::with_network_client(Config::default(), table);
+    let leaf = MetalBond::with_network_client(LeafConfig::default(), table);
     leaf.subscribe(VNI).await?;
     leaf.add_peer(&server, None).await?;
     complete.await?;

@@ -5,11 +5,14 @@
 //! ```
 
 use metalbond::reflector::inspect::Metrics;
-use metalbond::reflector::{Config, Reflector};
+use metalbond::reflector::{Reflector, ReflectorConfig};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = std::env::args().nth(1).unwrap_or_else(|| "[::1]:4711".into());
-    let reflector = Reflector::start(&Config { listen: listen.parse()?, ..Config::default() })?;
+    let reflector = Reflector::start(&ReflectorConfig {
+        listen: listen.parse()?,
+        ..ReflectorConfig::default()
+    })?;
     println!("leaves connect to {}; Enter ends", reflector.listen_addr());
     std::io::stdin().read_line(&mut String::new())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -32,9 +32,9 @@
 //! keeps it.
 //!
 //! ```no_run
-//! use metalbond::reflector::{Config, Reflector};
+//! use metalbond::reflector::{Reflector, ReflectorConfig};
 //!
-//! let config = Config { listen: "[::1]:0".parse()?, ..Config::default() };
+//! let config = ReflectorConfig { listen: "[::1]:0".parse()?, ..ReflectorConfig::default() };
 //! let reflector = Reflector::start(&config)?;
 //! println!("leaves connect to {}", reflector.listen_addr());
 //! reflector.stop();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use metalbond::internals_for_benches::{routes, window};
 use metalbond::io::{Backend, IoChoice, LocalRuntime};
-use metalbond::reflector::{Config, Reflector, Settings};
+use metalbond::reflector::{Reflector, ReflectorConfig, ShardConfig};
 use metalbond::wire::{Action, Capabilities, Extensions, Hello, Message, Vni, split};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -67,12 +67,12 @@ struct Scene {
 
 impl Scene {
     fn new(io: IoChoice, shards: usize) -> Self {
-        let reflector = Reflector::start(&Config {
+        let reflector = Reflector::start(&ReflectorConfig {
             listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
             shards: Some(shards),
             io,
-            settings: Settings { keepalive: KEEPALIVE, ..Settings::default() },
-            ..Config::default()
+            settings: ShardConfig { keepalive: KEEPALIVE, ..ShardConfig::default() },
+            ..ReflectorConfig::default()
         });
         let reflector = reflector.expect("a reflector");
         let address = reflector.listen_addr();

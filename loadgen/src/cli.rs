@@ -17,11 +17,11 @@ struct Cli {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
-    command: Command,
+    command: LoadgenCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum LoadgenCommand {
     #[command(flatten)]
     Scenario(Scenarios),
     /// One scenario against several servers in turn
@@ -57,24 +57,24 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn dispatch(common: &Common, command: &Command, names_spawn: bool) -> Result<(), String> {
+fn dispatch(common: &Common, command: &LoadgenCommand, names_spawn: bool) -> Result<(), String> {
     match command {
-        Command::Scenario(scenarios) => {
-            report::tell(&run::run(common, scenarios.chosen())?, common)
+        LoadgenCommand::Scenario(scenarios) => {
+            report::print(&run::run(common, scenarios.chosen())?, common)
         }
-        Command::Compare(_) if names_spawn => {
+        LoadgenCommand::Compare(_) if names_spawn => {
             Err("compare takes servers by --against, not by --spawn".into())
         }
-        Command::Suite(_) if names_spawn => {
+        LoadgenCommand::Suite(_) if names_spawn => {
             Err("suite takes reflectors by --binary and --old, not by --spawn".into())
         }
-        Command::Compare(options) => compare::run(common, options),
-        Command::Suite(options) => compare::suite::run(common, options),
-        Command::Repeater(options) => {
+        LoadgenCommand::Compare(options) => compare::run(common, options),
+        LoadgenCommand::Suite(options) => compare::suite::run(common, options),
+        LoadgenCommand::Repeater(options) => {
             repeater::run(options).map_err(|error| format!("repeater: {error}"))
         }
         #[cfg(feature = "peers")]
-        Command::Rustbond(options) => {
+        LoadgenCommand::Rustbond(options) => {
             rustbond::run(options).map_err(|error| format!("rustbond: {error}"))
         }
     }

@@ -73,16 +73,16 @@ impl Fetcher {
 
 /// Fetches once, by version 1.0: the body ends with the connection.
 fn fetch(url: &Url, stop: &AtomicBool, fetched: &mut Fetched) -> Result<(), String> {
-    let said = |error: std::io::Error| error.to_string();
-    let address = url.host.to_socket_addrs().map_err(said)?.next().ok_or("no such host")?;
-    let mut socket = TcpStream::connect_timeout(&address, PATIENCE).map_err(said)?;
-    socket.set_read_timeout(Some(PATIENCE)).map_err(said)?;
+    let describe = |error: std::io::Error| error.to_string();
+    let address = url.host.to_socket_addrs().map_err(describe)?.next().ok_or("no such host")?;
+    let mut socket = TcpStream::connect_timeout(&address, PATIENCE).map_err(describe)?;
+    socket.set_read_timeout(Some(PATIENCE)).map_err(describe)?;
     let Url { host, path } = url;
-    write!(socket, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").map_err(said)?;
+    write!(socket, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").map_err(describe)?;
     let mut buffer = vec![0; 1 << 16];
     let mut is_first = true;
     while !stop.load(Ordering::Relaxed) {
-        let n = socket.read(&mut buffer).map_err(said)?;
+        let n = socket.read(&mut buffer).map_err(describe)?;
         if is_first && !buffer[..n].starts_with(b"HTTP/1.0 200 ") {
             let head = String::from_utf8_lossy(&buffer[..n]);
             return Err(format!("answered {:?}", head.lines().next().unwrap_or_default()));

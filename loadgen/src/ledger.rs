@@ -98,14 +98,10 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metalbond::wire::split;
+    use metalbond::wire::whole_frames;
 
     fn feed(ledger: &mut Ledger, plan: &Plan, bytes: &[u8]) {
-        let mut rest = bytes;
-        while let Ok(Some(frame)) = split(rest) {
-            assert!(ledger.update(plan, frame.payload));
-            rest = &rest[frame.len()..];
-        }
+        assert!(whole_frames(bytes).all(|frame| ledger.update(plan, frame.payload)));
     }
 
     #[test]

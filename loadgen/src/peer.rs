@@ -30,7 +30,7 @@ pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, S
 fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, bool), String> {
     let Opening { mut stream, mut answers, server, tells_tables } =
         Opening::new(server, keepalive, node, None)?.greeted(&[])?;
-    answers.keepalive(&mut stream).map_err(|error| told(server, &error))?;
+    answers.keepalive(&mut stream).map_err(|error| describe(server, &error))?;
     if answers.is_empty() {
         Ok((stream, tells_tables))
     } else {
@@ -38,7 +38,7 @@ fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, b
     }
 }
 
-fn told(server: SocketAddr, error: &std::io::Error) -> String {
+fn describe(server: SocketAddr, error: &std::io::Error) -> String {
     format!("session with {server}: {error}")
 }
 
@@ -63,20 +63,20 @@ impl Opening {
         node: &str,
         receive_buffer: Option<usize>,
     ) -> Result<Self, String> {
-        let told = |error| told(server, &error);
+        let describe = |error| describe(server, &error);
         let mut stream = match receive_buffer {
-            None => TcpStream::connect(server).map_err(told)?,
-            Some(size) => connect_small(server, size).map_err(told)?,
+            None => TcpStream::connect(server).map_err(describe)?,
+            Some(size) => connect_small(server, size).map_err(describe)?,
         };
-        stream.set_nodelay(true).map_err(told)?;
-        stream.set_read_timeout(Some(ANSWER_TIME)).map_err(told)?;
+        stream.set_nodelay(true).map_err(describe)?;
+        stream.set_read_timeout(Some(ANSWER_TIME)).map_err(describe)?;
         let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
         let hello = Hello {
             keepalive_interval: keepalive,
             is_server: false,
             extensions: Some(Extensions::new(Capabilities::OURS, agent, node)),
         };
-        send(&mut stream, &[Message::Hello(hello)]).map_err(told)?;
+        send(&mut stream, &[Message::Hello(hello)]).map_err(describe)?;
         Ok(Self { stream, answers: Answers::default(), server, tells_tables: false })
     }
 
@@ -90,8 +90,8 @@ impl Opening {
     /// One sentence, when the server answers something else.
     pub(crate) fn greeted(mut self, more: &[u8]) -> Result<Self, String> {
         let server = self.server;
-        let told = |error| told(server, &error);
-        let hello = match self.answers.next(&mut self.stream).map_err(told)? {
+        let describe = |error| describe(server, &error);
+        let hello = match self.answers.next(&mut self.stream).map_err(describe)? {
             Message::Hello(hello) => hello,
             other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
         };
@@ -101,12 +101,12 @@ impl Opening {
         let mut bytes = Vec::with_capacity(more.len() + 4);
         Message::Keepalive.encode_into(&mut bytes);
         if !self.tells_tables && !more.is_empty() {
-            self.stream.write_all(&bytes).map_err(told)?;
-            self.answers.keepalive(&mut self.stream).map_err(told)?;
+            self.stream.write_all(&bytes).map_err(describe)?;
+            self.answers.keepalive(&mut self.stream).map_err(describe)?;
             bytes.clear();
         }
         bytes.extend_from_slice(more);
-        self.stream.write_all(&bytes).map_err(told)?;
+        self.stream.write_all(&bytes).map_err(describe)?;
         Ok(self)
     }
 
@@ -175,8 +175,8 @@ impl Answers {
         match self.next(stream)? {
             Message::Keepalive => Ok(()),
             other => {
-                let told = format!("the server answered KEEPALIVE with {:?}", other.kind());
-                Err(std::io::Error::new(ErrorKind::InvalidData, told))
+                let describe = format!("the server answered KEEPALIVE with {:?}", other.kind());
+                Err(std::io::Error::new(ErrorKind::InvalidData, describe))
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::route_set::RouteSet;
 
 /// What happens next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Event {
+pub(crate) enum VmEvent {
     /// A VM starts; `first` when it is the tenant's first on that hypervisor.
     Start { vm: u32, host: u32, first: bool },
     /// A VM stops; `last` when it was the tenant's last on that hypervisor.
@@ -82,7 +82,7 @@ impl Placement {
     }
 
     /// Starts a VM, if there is one that does not run.
-    pub(crate) fn start(&mut self) -> Option<Event> {
+    pub(crate) fn start(&mut self) -> Option<VmEvent> {
         let stopped = self.size.vms - u32::try_from(self.running).unwrap_or(u32::MAX);
         if stopped == 0 {
             return None;
@@ -93,11 +93,11 @@ impl Placement {
         self.order.swap(index, self.running);
         self.running += 1;
         let first = self.enter(vm, host);
-        Some(Event::Start { vm, host, first })
+        Some(VmEvent::Start { vm, host, first })
     }
 
     /// What happens next. `None` when chance has found nothing.
-    pub(crate) fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<VmEvent> {
         self.events += 1;
         let running = u32::try_from(self.running).unwrap_or(u32::MAX);
         // Some move; of the others as many start as stop, so that about half of all run.
@@ -112,10 +112,10 @@ impl Placement {
         let to = self.choose(vm, Some(from))?;
         let first = self.enter(vm, to);
         let last = self.leave(vm, from);
-        Some(Event::Move { vm, from, to, first, last })
+        Some(VmEvent::Move { vm, from, to, first, last })
     }
 
-    fn stop(&mut self) -> Event {
+    fn stop(&mut self) -> VmEvent {
         let running = u32::try_from(self.running).unwrap_or(u32::MAX);
         let index = self.rng.below(running) as usize;
         let vm = self.order[index];
@@ -123,7 +123,7 @@ impl Placement {
         self.order.swap(index, self.running);
         let host = self.host[vm as usize];
         let last = self.leave(vm, host);
-        Event::Stop { vm, host, last }
+        VmEvent::Stop { vm, host, last }
     }
 
     /// A hypervisor for a VM.
@@ -198,7 +198,9 @@ mod tests {
         let mut tenants_of = vec![std::collections::BTreeSet::new(); SIZE.hosts as usize];
         for _ in 0..5000 {
             let event = placement.next();
-            if let Some(Event::Start { vm, host, .. } | Event::Move { vm, to: host, .. }) = event {
+            if let Some(VmEvent::Start { vm, host, .. } | VmEvent::Move { vm, to: host, .. }) =
+                event
+            {
                 tenants_of[host as usize].insert(vm % SIZE.tenants);
             }
         }
@@ -226,9 +228,9 @@ mod tests {
         for number in 0..5000u64 {
             let Some(event) = placement.next() else { continue };
             let (vm, from, to) = match event {
-                Event::Start { vm, host, first } => (vm, None, Some((host, first))),
-                Event::Stop { vm, host, last } => (vm, Some((host, last)), None),
-                Event::Move { vm, from, to, first, last } => {
+                VmEvent::Start { vm, host, first } => (vm, None, Some((host, first))),
+                VmEvent::Stop { vm, host, last } => (vm, Some((host, last)), None),
+                VmEvent::Move { vm, from, to, first, last } => {
                     moves += 1;
                     (vm, Some((from, last)), Some((to, first)))
                 }

@@ -213,7 +213,7 @@ fn variant(destination: u32, hop: u32, hops: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metalbond::wire::split;
+    use metalbond::wire::{split, whole_frames};
 
     #[test]
     fn a_route_on_the_wire_is_its_number_again() {
@@ -222,14 +222,12 @@ mod tests {
             plans.iter().flat_map(|plan| [Action::Add, Action::Remove].map(|action| (plan, action)))
         {
             let bytes = plan.frames(action, 0..1001);
-            let mut rest = &bytes[..];
             let mut numbers = Vec::new();
-            while let Ok(Some(frame)) = split(rest) {
+            for frame in whole_frames(&bytes) {
                 assert_eq!(plan.recognise_any(frame.payload), plan.recognise(frame.payload));
                 let (seen, number) = plan.recognise(frame.payload).unwrap();
                 assert_eq!(seen, action);
                 numbers.push(number);
-                rest = &rest[frame.len()..];
             }
             assert_eq!(numbers.pop(), Some(None), "the last is not of the plan");
             assert!(numbers.into_iter().eq((0..1000).map(Some)));
@@ -251,12 +249,10 @@ mod tests {
     fn every_route_has_its_own_next_hop() {
         for plan in [Plan::own_hops(500, 7), Plan::movable(50, 7, 10, false).unwrap()] {
             let bytes = plan.frames(Action::Add, 0..500);
-            let mut rest = &bytes[..];
             let mut hops = std::collections::HashSet::new();
-            while let Ok(Some(frame)) = split(rest) {
+            for frame in whole_frames(&bytes) {
                 let Ok(update) = decode_update(frame.payload) else { panic!("no update") };
                 assert!(hops.insert(update.next_hop.address()));
-                rest = &rest[frame.len()..];
             }
             assert_eq!(hops.len(), 500);
         }

@@ -132,11 +132,11 @@ impl Run<'_> {
         let tables = self.tables(audience.each());
         receivers.set_goal(Goal { tables, ..Goal::of(&views) }, audience.len());
         for ((group, vnis), mut stream) in audience.sessions().zip(streams) {
-            let told = |error| format!("subscriber: {error}");
+            let describe = |error| format!("subscriber: {error}");
             let vnis = vnis.iter().map(|vni| plan.vni(*vni));
-            peer::subscribe(&mut stream, vnis).map_err(told)?;
+            peer::subscribe(&mut stream, vnis).map_err(describe)?;
             if is_silent {
-                peer::barrier(&mut stream, self.common.patience()).map_err(told)?;
+                peer::barrier(&mut stream, self.common.patience()).map_err(describe)?;
             }
             receivers.add(Subscriber { is_timed: true, ..Subscriber::new(stream, group) })?;
         }
@@ -230,7 +230,7 @@ impl Used {
     }
 
     /// Tells how many updates were delivered in that time, and what both used for each and in cores.
-    pub(crate) fn tell(&self, report: &mut Report, delivered: f64, seconds: f64) {
+    pub(crate) fn report_to(&self, report: &mut Report, delivered: f64, seconds: f64) {
         report.add("delivered updates per second", delivered / seconds, "/s");
         report.add_cpu(
             ["server CPU per delivered update", "  in user mode", "  in the kernel"],

@@ -92,7 +92,7 @@ impl Target {
     ///
     /// # Errors
     /// One sentence.
-    pub(crate) fn program(&self, common: &Common) -> Result<PathBuf, String> {
+    pub(crate) fn program(common: &Common) -> Result<PathBuf, String> {
         let own = std::env::current_exe()
             .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
         Ok(reflector(common, &own))

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use metalbond::io::IoChoice;
-use metalbond::reflector::{Config, Reflector};
+use metalbond::reflector::{Reflector, ReflectorConfig};
 use serde_json::Value;
 
 const BRIEF: [&str; 5] = ["fanout", "--duration=0.2", "--warm-up=0.1", "-n5", "-w200"];
@@ -33,7 +33,12 @@ fn stderr(output: &Output) -> String {
 /// Runs something with the address of a reflector in this process.
 fn with_reflector<T>(run: impl FnOnce(&str) -> T) -> T {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = Config { listen, io: IoChoice::Epoll, shards: Some(1), ..Config::default() };
+    let config = ReflectorConfig {
+        listen,
+        io: IoChoice::Epoll,
+        shards: Some(1),
+        ..ReflectorConfig::default()
+    };
     let reflector = Reflector::start(&config).expect("a reflector starts");
     let result = run(&reflector.listen_addr().to_string());
     reflector.stop();
@@ -140,8 +145,8 @@ fn a_file_that_cannot_be_written_is_said_before_the_run() {
         for run in [&["compare", "--against=repeater", "--rounds=1"][..], &["--spawn=repeater"]] {
             let output = loadgen(&[&[flag, "/nonexistent/file"], run, &BRIEF].concat());
             assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
-            let told = stderr(&output);
-            assert!(told.starts_with("loadgen: cannot write /nonexistent/file"), "{told}");
+            let printed = stderr(&output);
+            assert!(printed.starts_with("loadgen: cannot write /nonexistent/file"), "{printed}");
         }
     }
 }
@@ -174,10 +179,10 @@ fn a_server_without_a_process_has_no_figures() {
         loadgen(&[&BRIEF[..], &["--target", address, "--json", file.name()]].concat())
     });
     assert!(output.status.success(), "{output:?}");
-    let told = stdout(&output);
-    assert!(told.contains("delivered updates per second"), "{told}");
-    assert!(told.contains("process is not known"), "{told}");
-    assert!(!told.contains("server CPU") && !told.contains("server memory"), "{told}");
+    let printed = stdout(&output);
+    assert!(printed.contains("delivered updates per second"), "{printed}");
+    assert!(printed.contains("process is not known"), "{printed}");
+    assert!(!printed.contains("server CPU") && !printed.contains("server memory"), "{printed}");
     assert!(file.json()["timeline"]["samples"][0]["server_cpu_s"].is_null());
 }
 
@@ -192,8 +197,8 @@ fn servers_take_turns_and_are_divided() {
         (loadgen(&[&flags[..], &against, &expect, &BRIEF].concat()), reflector)
     });
     assert!(output.status.success(), "{output:?}");
-    let told = stdout(&output);
-    assert!(told.contains("/ repeater") && told.contains("yes server CPU"), "{told}");
+    let printed = stdout(&output);
+    assert!(printed.contains("/ repeater") && printed.contains("yes server CPU"), "{printed}");
     let json = json.json();
     assert_eq!(json["order"], serde_json::json!([reflector, "repeater", reflector, "repeater"]));
     let figure = |target: usize| {
@@ -202,8 +207,8 @@ fn servers_take_turns_and_are_divided() {
         found.expect("CPU time")
     };
     let ratio = figure(0)["median"].as_f64().unwrap() / figure(1)["median"].as_f64().unwrap();
-    let told = figure(0)["ratios"]["repeater"].as_f64().unwrap();
-    assert!((told / ratio - 1.0).abs() < 1e-9, "{told}, not {ratio}");
+    let printed = figure(0)["ratios"]["repeater"].as_f64().unwrap();
+    assert!((printed / ratio - 1.0).abs() < 1e-9, "{printed}, not {ratio}");
     assert_eq!(figure(1)["ratios"]["repeater"], 1.0);
     assert_eq!(figure(0)["values"].as_array().map(Vec::len), Some(2));
     let quantiles = numbers(&json["targets"][0]["latency"]["percentiles"], "quantile");
@@ -232,8 +237,8 @@ fn a_suite_tells_new_and_old_beside_the_limit() {
     let binaries = ["--binary", reflector.name(), "--old", reflector.name()];
     let output = loadgen(&[&SUITE[..], &only, &binaries].concat());
     assert!(output.status.success(), "{output:?}");
-    let told = stdout(&output);
-    assert!(told.contains("old, 2 shards") && told.contains("16 shards"), "{told}");
+    let printed = stdout(&output);
+    assert!(printed.contains("old, 2 shards") && printed.contains("16 shards"), "{printed}");
     let json = json.json();
     let workloads = json["workloads"].as_array().expect("a list");
     let names: Vec<_> = workloads.iter().map(|workload| &workload["name"]).collect();
@@ -277,7 +282,7 @@ fn a_limit_that_is_not_kept_fails() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_said() {
+fn what_cannot_be_compared_is_reported() {
     let cases: [(&[&str], &str); 5] = [
         (&["fanout", "--nonsense"], "unexpected argument '--nonsense'"),
         (&["--expect=speed <= 1"], "there is no figure 'speed'"),
@@ -285,10 +290,10 @@ fn what_cannot_be_compared_is_said() {
         (&["--against=nonsense"], "does not know `nonsense`"),
         (&["--server-arg=x"], "by --against"),
     ];
-    for (flags, told) in cases {
+    for (flags, printed) in cases {
         let flags = [&["compare", "--rounds=1", "--against=repeater"], flags].concat();
         let output = loadgen(&[&flags[..], &BRIEF].concat());
-        assert!(!output.status.success() && stderr(&output).contains(told), "{output:?}");
+        assert!(!output.status.success() && stderr(&output).contains(printed), "{output:?}");
     }
     for flags in [["--spawn=repeater", "compare"], ["compare", "--spawn=repeater"]] {
         let output = loadgen(&[&flags[..], &BRIEF].concat());

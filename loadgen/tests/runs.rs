@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use metalbond::io::IoChoice;
-use metalbond::reflector::{Config, Reflector};
+use metalbond::reflector::{Reflector, ReflectorConfig};
 
 /// Runs loadgen.
 fn loadgen(arguments: &[&str]) -> Output {
@@ -22,7 +22,8 @@ fn loadgen(arguments: &[&str]) -> Output {
 fn reflector() -> Reflector {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let (io, shards) = (IoChoice::Epoll, Some(2));
-    let config = Config { listen: any, http: Some(any), io, shards, ..Config::default() };
+    let config =
+        ReflectorConfig { listen: any, http: Some(any), io, shards, ..ReflectorConfig::default() };
     Reflector::start(&config).expect("a reflector starts")
 }
 
@@ -41,8 +42,11 @@ fn against(reflector: Reflector, arguments: &[&str]) -> Output {
 
 fn assert_good(output: &Output) {
     assert!(output.status.success(), "{output:?}");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("missing 0, extra 0, duplicate 0, garbage 0, lost_sessions 0"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("missing 0, extra 0, duplicate 0, garbage 0, lost_sessions 0"),
+        "{printed}"
+    );
 }
 
 const BRIEF: [&str; 5] = ["fanout", "--duration=0.2", "--warm-up=0.1", "-n5", "-w200"];
@@ -136,12 +140,12 @@ fn latency_ends_well_against_the_repeater() {
 
 /// The figures of a run by their names.
 fn figure(output: &Output, name: &str) -> f64 {
-    let told = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let figure =
-        told.lines().find_map(|line| line.trim().strip_prefix(name)?.split_whitespace().next());
+        printed.lines().find_map(|line| line.trim().strip_prefix(name)?.split_whitespace().next());
     figure
         .and_then(|figure| figure.replace(',', "").parse().ok())
-        .unwrap_or_else(|| panic!("no {name}: {told}"))
+        .unwrap_or_else(|| panic!("no {name}: {printed}"))
 }
 
 /// All but those of the warm-up, unless the machine was so slow that pairs coalesced.
@@ -211,8 +215,8 @@ fn a_storm_ends_well() {
 fn what_a_server_cannot_do_fails() {
     for scenario in ["table", "churn", "slow", "storm"] {
         let output = loadgen(&[scenario, "--spawn", "repeater", "--timeout=2"]);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("the repeater holds no table"), "{scenario}: {output:?}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(printed.contains("the repeater holds no table"), "{scenario}: {output:?}");
     }
 }
 
@@ -236,8 +240,8 @@ fn nonsense_is_refused_in_a_sentence() {
     ];
     for arguments in nonsense {
         let output = against_reflector(arguments);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && !told.contains("panicked"), "{output:?}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && !printed.contains("panicked"), "{output:?}");
     }
 }
 
@@ -245,9 +249,9 @@ fn nonsense_is_refused_in_a_sentence() {
 fn readers_that_are_slow_are_no_more_than_the_others() {
     for (flag, other) in [("--slow", "--stuck=3"), ("--stuck", "--slow=3")] {
         let output = loadgen(&["slow", "--hypervisors=2", "--observers=1", other, flag, "4"]);
-        let told = String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8_lossy(&output.stderr);
         let expected = format!("loadgen: {flag} 4 is more than the 3 subscribers");
-        assert!(!output.status.success() && told.starts_with(&expected), "{told}");
+        assert!(!output.status.success() && printed.starts_with(&expected), "{printed}");
     }
 }
 

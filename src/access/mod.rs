@@ -17,7 +17,7 @@ pub use prefix::{Prefix, PrefixError};
 
 use self::rate::Rates;
 use crate::session::CloseReason;
-pub(crate) use crate::sources::Place;
+pub(crate) use crate::sources::SourceShare;
 use crate::sources::{Counts, Source};
 
 /// Who may connect. The default is everybody, as often as they like.
@@ -57,7 +57,7 @@ impl Gate {
         &mut self,
         now: Duration,
         remote: SocketAddr,
-    ) -> Result<Place, CloseReason> {
+    ) -> Result<SourceShare, CloseReason> {
         let Access { list, max_peers_per_source, connect_rate_per_source } = &self.access;
         if !list.allows(remote.ip()) {
             return Err(CloseReason::Denied);
@@ -75,7 +75,7 @@ impl Gate {
     }
 
     /// The place of a connection that was admitted elsewhere.
-    pub(crate) fn readmit(&mut self, remote: SocketAddr) -> Place {
+    pub(crate) fn readmit(&mut self, remote: SocketAddr) -> SourceShare {
         self.counts.add(Source::of(remote))
     }
 }
@@ -84,7 +84,7 @@ impl Gate {
 mod tests {
     use super::*;
 
-    fn admit(gate: &mut Gate, second: u64, source: &str) -> Result<Place, &'static str> {
+    fn admit(gate: &mut Gate, second: u64, source: &str) -> Result<SourceShare, &'static str> {
         let remote = SocketAddr::new(source.parse().unwrap(), 47);
         gate.admit(Duration::from_secs(second), remote).map_err(|reason| reason.name())
     }

@@ -1,4 +1,5 @@
-//! A prefix of source addresses, as it is written and as it is compared.
+//! A prefix of source addresses, as it is written and as it is compared. By hand because to ipnet an IPv4-mapped
+//! address is an IPv6 address, and a lookup cuts one address to many lengths.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

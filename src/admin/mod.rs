@@ -25,7 +25,9 @@ use tokio::sync::oneshot;
 pub(crate) use control::Socket as ControlSocket;
 pub use leaf::Http;
 
-use crate::reflector::{Config, ControlError, Endpoints, Inspector, Reflector, StartError};
+use crate::reflector::{
+    ControlError, Endpoints, Inspector, Reflector, ReflectorConfig, StartError,
+};
 
 impl Reflector {
     /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
@@ -34,7 +36,7 @@ impl Reflector {
     /// # Errors
     /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
     /// can't be had, or a thread can't be set up. Nothing is left running then.
-    pub fn start(config: &Config) -> Result<Self, StartError> {
+    pub fn start(config: &ReflectorConfig) -> Result<Self, StartError> {
         Self::start_with::<OperatorEndpoints>(config)
     }
 }

@@ -3,28 +3,29 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Command};
 
 use super::options::{self, File, Given, Options, Wrong};
 use super::role::{self, ROLES};
+use super::values::remark;
 use super::{client, log, server};
 
 /// The subcommand.
 pub(super) const NAME: &str = "check-config";
 
 /// Prints what the configuration comes to, or tells all that is wrong with it.
-pub(super) fn run(words: Vec<OsString>, own: &ArgMatches) -> Result<(), Wrong> {
+pub(super) fn run(command: &Command, words: Vec<OsString>, own: &ArgMatches) -> Result<(), Wrong> {
     let file = options::file_flag(own);
     let given = match own.subcommand() {
         Some((role, own)) => {
             let role = role::named(role).map_or("", |role| role.name);
-            vec![Given::new(words, &[NAME, role], own).or_file(file)]
+            vec![Given::new(command, words, &[NAME, role], own).or_file(file)]
         }
         None => roles(file.as_ref())?
             .into_iter()
             .map(|role| {
                 let words = ["metalbond", role].map(OsString::from).to_vec();
-                Given::new(words, &[role], &ArgMatches::default()).or_file(file.clone())
+                Given::new(command, words, &[role], &ArgMatches::default()).or_file(file.clone())
             })
             .collect(),
     };
@@ -71,8 +72,8 @@ fn check(mut options: Options) -> Result<Options, Wrong> {
 }
 
 fn print(options: &Options) -> Result<(), Wrong> {
-    for remark in &options.remarks {
-        super::remark(&format!("metalbond: {remark}\n"));
+    for sentence in &options.remarks {
+        remark(&format!("metalbond: {sentence}\n"));
     }
     super::generate::write(options.effective.to_string().as_bytes())
 }

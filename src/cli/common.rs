@@ -2,7 +2,7 @@
 
 use clap::ValueEnum as _;
 use metalbond::one;
-use metalbond::settings::{Form, SWITCH, Section, Setting, Target};
+use metalbond::settings::{SWITCH, Section, Setting, Syntax, Target};
 
 use super::log::{Format, Level};
 
@@ -27,16 +27,19 @@ impl Target for Common {
     type Shown = ();
 }
 
-const LEVEL: Form<Level> = Form::new(
+const LEVEL: Syntax<Level> = Syntax::new(
     "error|warn|info|debug|trace",
     |text| Level::from_str(text, false),
     |level| level.name().to_owned(),
 )
-.words(&["error", "warn", "info", "debug", "trace"]);
+.words(&Level::NAMES);
 
-const FORMAT: Form<Format> =
-    Form::new("text|json", |text| Format::from_str(text, false), |format| format.name().to_owned())
-        .words(&["text", "json"]);
+const FORMAT: Syntax<Format> = Syntax::new(
+    "text|json",
+    |text| Format::from_str(text, false),
+    |format| format.name().to_owned(),
+)
+.words(&["text", "json"]);
 
 /// Their rows, in the table of each role.
 pub(super) static COMMON: Section<Common> = Section::of_role(&[

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 
-use metalbond::reflector::{Config, Reflector};
+use metalbond::reflector::{Reflector, ReflectorConfig};
 
 /// A reflector that serves, and what hands it over.
 pub(super) struct Serving {
@@ -13,7 +13,7 @@ pub(super) struct Serving {
 }
 
 /// Starts a reflector, or takes over.
-pub(super) fn start(config: &Config) -> Result<Serving, String> {
+pub(super) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
     imp::start(config)
 }
 
@@ -34,7 +34,7 @@ fn starter() -> std::io::Result<impl Fn(Option<&Path>) -> Result<u32, String> + 
     std::thread::Builder::new().name("successors".into()).spawn(run)?;
     Ok(move |program: Option<&Path>| {
         let (reply, started) = channel();
-        let ended = |_| "the thread that starts processes has ended".to_owned();
+        let ended = |()| "the thread that starts processes has ended".to_owned();
         want.send((program.map(Path::to_owned), reply)).map_err(|_| ended(()))?;
         started.recv().map_err(|_| ended(()))?
     })
@@ -78,7 +78,7 @@ fn own_program() -> std::io::Result<PathBuf> {
 #[cfg(target_os = "linux")]
 mod imp {
     use metalbond::handover;
-    use metalbond::reflector::Config;
+    use metalbond::reflector::ReflectorConfig;
     use tracing::{error, warn};
 
     use super::Serving;
@@ -86,7 +86,7 @@ mod imp {
     /// Hands over to a process that asks.
     pub(in crate::cli) struct Offer(Option<handover::Offer>);
 
-    pub(in crate::cli) fn start(config: &Config) -> Result<Serving, String> {
+    pub(in crate::cli) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
         let started =
             handover::start(config, config.takeover).map_err(|error| error.to_string())?;
         let handover::Started { reflector, listener, .. } = started;
@@ -129,14 +129,14 @@ mod imp {
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use metalbond::reflector::{Config, Reflector};
+    use metalbond::reflector::{Reflector, ReflectorConfig};
 
     use super::Serving;
 
     /// There is no handover on this system.
     pub(in crate::cli) struct Offer;
 
-    pub(in crate::cli) fn start(config: &Config) -> Result<Serving, String> {
+    pub(in crate::cli) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
         if config.takeover {
             return Err("--takeover is for Linux; start without it".to_owned());
         }

@@ -26,13 +26,13 @@ mod values;
 mod withdraw;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Command, CommandFactory as _, Parser, Subcommand};
 
 use self::options::{Given, Wrong};
+use self::values::remark;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -44,11 +44,11 @@ use self::options::{Given, Wrong};
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the route reflector.
     Server(Box<server::Args>),
     /// Run the leaf: announce routes, and install those of others in the kernel.
@@ -93,43 +93,44 @@ enum Role {
 
 pub(crate) fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let matches = match options::of_flags(&words) {
+    let command = Cli::command();
+    let matches = match options::of_flags(&command, &words) {
         Ok(matches) => matches,
         Err(error)
             if error.use_stderr() && words.get(1).is_some_and(|word| word == check::NAME) =>
         {
-            return tell(Wrong::Usage(error), ExitCode::FAILURE);
+            return report(Wrong::Usage(error), ExitCode::FAILURE);
         }
         #[cfg(unix)]
-        Err(error) => ctl::explained(error, &options::documented(), &words).exit(),
+        Err(error) => ctl::explained(error, &options::documented(&command), &words).exit(),
         #[cfg(not(unix))]
         Err(error) => error.exit(),
     };
-    let result = run(&matches, words);
+    let result = run(&command, &matches, words);
     log::flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // As clap itself ends when it does not understand.
-        Err(wrong @ Wrong::Usage(_)) => tell(wrong, ExitCode::from(2)),
-        Err(wrong) => tell(wrong, ExitCode::FAILURE),
+        Err(wrong @ Wrong::Usage(_)) => report(wrong, ExitCode::from(2)),
+        Err(wrong) => report(wrong, ExitCode::FAILURE),
     }
 }
 
-fn run(matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
+fn run(command: &Command, matches: &ArgMatches, words: Vec<OsString>) -> Result<(), Wrong> {
     match matches.subcommand() {
-        Some(("server", own)) => server::run(Given::new(words, &["server"], own)),
-        Some(("client", own)) => client::run(Given::new(words, &["client"], own)),
+        Some(("server", own)) => server::run(Given::new(command, words, &["server"], own)),
+        Some(("client", own)) => client::run(Given::new(command, words, &["client"], own)),
         Some(("withdraw", own)) => withdraw::run(own),
         #[cfg(unix)]
         Some(("ctl", own)) => ctl::run(own),
-        Some((check::NAME, own)) => check::run(words, own),
-        Some(("completions", own)) => generate::completions(own),
-        Some(("man", own)) => generate::man(own),
+        Some((check::NAME, own)) => check::run(command, words, own),
+        Some(("completions", own)) => generate::completions(command, own),
+        Some(("man", own)) => generate::man(command, own),
         _ => unreachable!("clap knows no other subcommands"),
     }
 }
 
-fn tell(wrong: Wrong, code: ExitCode) -> ExitCode {
+fn report(wrong: Wrong, code: ExitCode) -> ExitCode {
     match wrong {
         // In clap's own words, with colours where they can be seen.
         Wrong::Usage(error) => drop(error.print()),
@@ -140,9 +141,4 @@ fn tell(wrong: Wrong, code: ExitCode) -> ExitCode {
         }
     }
     code
-}
-
-/// Writes to standard error what nobody has to read.
-fn remark(text: &str) {
-    drop(std::io::stderr().write_all(text.as_bytes()));
 }

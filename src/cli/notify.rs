@@ -3,7 +3,8 @@
 //!
 //! Nothing of it happens where the manager has not named a socket (`NOTIFY_SOCKET`), or on other
 //! systems than Linux. The queue of that socket is short and shared by all services: while it is full,
-//! states are kept, in their order, and what else there is to say is said later.
+//! states are kept, in their order, and what else there is to say is said later. By hand because the
+//! crate sd-notify waits for room in that queue and opens a socket for each message.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -88,7 +89,7 @@ impl Manager {
     /// `health` is a sentence for people: an error of what is wrong.
     pub(super) async fn keep_telling(&self, health: impl AsyncFn() -> Result<String, String>) {
         if self.socket.is_none() {
-            return std::future::pending().await;
+            return std::future::pending::<()>().await;
         }
         let mut teller = Teller::new(self.watchdog, Instant::now());
         loop {
@@ -111,7 +112,7 @@ impl Manager {
         while !self.send_kept() {
             tokio::time::sleep(AGAIN).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Says a state, after those before it.
@@ -157,14 +158,14 @@ struct Teller {
     /// Half of what the manager waits for.
     feeds_every: Option<Duration>,
     fed: Option<Instant>,
-    told: String,
-    told_at: Instant,
+    status: String,
+    status_at: Instant,
 }
 
 impl Teller {
     fn new(watchdog: Option<Duration>, now: Instant) -> Self {
         let feeds_every = watchdog.map(|interval| interval / 2);
-        Self { feeds_every, fed: None, told: String::new(), told_at: now }
+        Self { feeds_every, fed: None, status: String::new(), status_at: now }
     }
 
     /// Until health should be looked at again.
@@ -176,7 +177,7 @@ impl Teller {
     /// The last message was not sent: what it says is due again.
     fn unheard(&mut self) {
         self.fed = None;
-        self.told.clear();
+        self.status.clear();
     }
 
     fn message(&mut self, health: &Result<String, String>, now: Instant) -> Option<String> {
@@ -187,10 +188,10 @@ impl Teller {
             lines.push("WATCHDOG=1".to_owned());
         }
         let (Ok(status) | Err(status)) = health;
-        let may_tell = self.told.is_empty() || health.is_err() || now - self.told_at >= STATUS;
-        if may_tell && self.told != *status {
-            self.told.clone_from(status);
-            self.told_at = now;
+        let may_send = self.status.is_empty() || health.is_err() || now - self.status_at >= STATUS;
+        if may_send && self.status != *status {
+            self.status.clone_from(status);
+            self.status_at = now;
             lines.push(format!("STATUS={status}"));
         }
         (!lines.is_empty()).then(|| lines.join("\n"))
@@ -341,28 +342,28 @@ mod tests {
         let mut teller = Teller::new(Some(20 * SECOND), began);
         let well = Ok("2 sessions".to_owned());
         let ill = Err("stuck shards: 1".to_owned());
-        let mut told = |health, seconds| teller.message(health, began + seconds * SECOND);
-        assert_eq!(told(&well, 0).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
-        assert_eq!(told(&well, 9), None);
-        assert_eq!(told(&well, 10).as_deref(), Some("WATCHDOG=1"));
-        assert_eq!(told(&ill, 20).as_deref(), Some("STATUS=stuck shards: 1"));
-        assert_eq!(told(&ill, 25), None);
+        let mut status = |health, seconds| teller.message(health, began + seconds * SECOND);
+        assert_eq!(status(&well, 0).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
+        assert_eq!(status(&well, 9), None);
+        assert_eq!(status(&well, 10).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(status(&ill, 20).as_deref(), Some("STATUS=stuck shards: 1"));
+        assert_eq!(status(&ill, 25), None);
         // As soon as it is well again, and not only after another half.
-        assert_eq!(told(&well, 26).as_deref(), Some("WATCHDOG=1"));
-        assert_eq!(told(&well, 36).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
+        assert_eq!(status(&well, 26).as_deref(), Some("WATCHDOG=1"));
+        assert_eq!(status(&well, 36).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
         assert!(teller.pause() <= SECOND);
     }
 
     #[test]
-    fn without_a_watchdog_only_changes_are_told() {
+    fn without_a_watchdog_only_changes_are_sent() {
         let began = Instant::now();
         let mut teller = Teller::new(None, began);
-        let mut told = |sessions: u32, seconds| {
+        let mut status = |sessions: u32, seconds| {
             teller.message(&Ok(format!("{sessions} sessions")), began + seconds * SECOND)
         };
-        assert_eq!(told(1, 0).as_deref(), Some("STATUS=1 sessions"));
-        assert_eq!(told(2, 1), None);
-        assert_eq!(told(3, 10).as_deref(), Some("STATUS=3 sessions"));
-        assert_eq!(told(3, 40), None);
+        assert_eq!(status(1, 0).as_deref(), Some("STATUS=1 sessions"));
+        assert_eq!(status(2, 1), None);
+        assert_eq!(status(3, 10).as_deref(), Some("STATUS=3 sessions"));
+        assert_eq!(status(3, 40), None);
     }
 }

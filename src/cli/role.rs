@@ -8,9 +8,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use metalbond::reflector::SETTINGS;
 use metalbond::settings::{Kind, Parsed, Row, Rows, Section, Shape, Target};
 
-use super::client;
+use super::client::settings::SETTINGS as CLIENT_SETTINGS;
 use super::common::COMMON;
-use super::options::CONFIG;
+
+/// The flag that names the file, which is no key in it.
+pub(super) const CONFIG: &str = "config";
 
 /// One of them.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(super) struct Role {
 /// `metalbond server`.
 pub(super) static SERVER: Role = Role { name: "server", own: || erased(SETTINGS) };
 /// `metalbond client`.
-pub(super) static CLIENT: Role = Role { name: "client", own: || erased(&[&client::SETTINGS]) };
+pub(super) static CLIENT: Role = Role { name: "client", own: || erased(&[&CLIENT_SETTINGS]) };
 /// All of them.
 pub(super) static ROLES: [&Role; 2] = [&SERVER, &CLIENT];
 
@@ -37,6 +39,11 @@ pub(super) fn named(name: &str) -> Option<&'static Role> {
 pub(super) fn takes_empty(flag: &str) -> bool {
     let rows = ROLES.into_iter().flat_map(Role::rows);
     rows.into_iter().any(|(_, row)| row.flag() == flag && row.takes_empty())
+}
+
+/// Arguments that can be given otherwise, with the names of their flags.
+pub(super) fn flags(role: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    role.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 
 /// Reads what clap has found, defaults included.

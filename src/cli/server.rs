@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgMatches, FromArgMatches};
-use metalbond::reflector::{Config, Reflector, SETTINGS};
+use metalbond::reflector::{Reflector, ReflectorConfig, SETTINGS};
 use tracing::{info, warn};
 
 use super::common::{COMMON, Common};
@@ -23,7 +23,7 @@ const SEND_HOLD_USUAL: Duration = Duration::from_secs(1);
 /// What a reflector is told.
 #[derive(Debug)]
 pub(super) struct Args {
-    config: Config,
+    config: ReflectorConfig,
     common: Common,
 }
 
@@ -50,7 +50,7 @@ impl FromArgMatches for Args {
 }
 
 impl Args {
-    pub(super) fn config(&self) -> Config {
+    pub(super) fn config(&self) -> ReflectorConfig {
         let mut config = self.config.clone();
         config.settings.node = host_name();
         config
@@ -59,11 +59,11 @@ impl Args {
     /// What is allowed and probably a mistake.
     pub(super) fn remarks(&self) -> Vec<String> {
         let hold = self.config.settings.send_hold;
-        let told = format!(
+        let remark = format!(
             "--send-hold {hold:?} is less than the network and a busy peer may need to answer: \
              sessions that are well will be closed; give {SEND_HOLD_USUAL:?} or more"
         );
-        if hold < SEND_HOLD_USUAL { vec![told] } else { Vec::new() }
+        if hold < SEND_HOLD_USUAL { vec![remark] } else { Vec::new() }
     }
 
     /// What no single option can tell to be wrong.

@@ -4,6 +4,7 @@
 //! it. It never waits for a reader, a server or the dataplane.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Weak;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,13 +13,15 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::core::{Leaf, Settings, Slot, TooManyRoutes, VniLook};
+use super::core::{CoreConfig, Leaf, ServerSlot, TooManyRoutes, VniCounts, WatchId};
 use super::dataplane::{Batch, Driver};
 use super::embedded::{Embedded, StartServer};
-use super::messages::{Command, EVENTS_MAX, Event, Order, PeerEvent, Reply, answer};
+use super::messages::{ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer};
 use super::peer::Peer;
 use super::readers::Readers;
-use super::{Config, Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
+use super::{
+    Error, LeafConfig, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
+};
 use crate::table::Lookup;
 use crate::wire::Vni;
 
@@ -33,7 +36,7 @@ struct PeerEntry {
     address: String,
     serial: u64,
     status: PeerStatus,
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<PeerOrder>,
     /// The session that orders are for, and whether the last one is written.
     session: u64,
     ready: bool,
@@ -50,16 +53,16 @@ enum Server {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Actor {
-    config: Config,
+    config: LeafConfig,
     clock: Clock,
     leaf: Leaf,
-    peers: BTreeMap<Slot, PeerEntry>,
+    peers: BTreeMap<ServerSlot, PeerEntry>,
     serials: u64,
     readers: Readers,
     server: Server,
-    commands: mpsc::Receiver<Command>,
-    events: mpsc::Receiver<Event>,
-    event_sender: mpsc::Sender<Event>,
+    commands: mpsc::Receiver<LeafCommand>,
+    events: mpsc::Receiver<ActorEvent>,
+    event_sender: mpsc::Sender<ActorEvent>,
     /// The dataplane's driver, and its question while it waits.
     driver: Option<Driver>,
     wanting: Option<oneshot::Sender<Batch>>,
@@ -67,14 +70,14 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(
-        config: Config,
-        commands: mpsc::Receiver<Command>,
+        config: LeafConfig,
+        commands: mpsc::Receiver<LeafCommand>,
         driver: Option<Driver>,
     ) -> Self {
         let (event_sender, events) = mpsc::channel(EVENTS_MAX);
         let config = config.sensible();
         let settings =
-            Settings { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
+            CoreConfig { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
         let mut leaf = Leaf::new(settings);
         if driver.is_none() {
             leaf.no_dataplane();
@@ -102,7 +105,7 @@ impl Actor {
             let due = self.leaf.deadline().map(|moment| self.clock.instant(moment));
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(Command::Shutdown { reply }) => break Some(reply),
+                    Some(LeafCommand::Shutdown { reply }) => break Some(reply),
                     Some(command) => self.command(command),
                     None => break None,
                 },
@@ -127,7 +130,7 @@ impl Actor {
         self.commands.close();
         let mut asked: Vec<_> = asked.into_iter().collect();
         while let Ok(command) = self.commands.try_recv() {
-            if let Command::Shutdown { reply } = command {
+            if let LeafCommand::Shutdown { reply } = command {
                 asked.push(reply);
             }
         }
@@ -141,11 +144,11 @@ impl Actor {
         for (slot, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.ready) {
             let messages = self.leaf.take_messages(now, *slot, MESSAGES_MAX);
             if !messages.is_empty() {
-                let order = Order::Send { session: peer.session, messages };
+                let order = PeerOrder::Send { session: peer.session, messages };
                 peer.ready = peer.orders.send(order).is_err();
             }
         }
-        self.tell_sync();
+        self.publish_sync();
         self.readers.serve(&mut self.leaf);
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
@@ -155,7 +158,7 @@ impl Actor {
         }
     }
 
-    fn tell_sync(&mut self) {
+    fn publish_sync(&mut self) {
         for (slot, vni, in_sync) in self.leaf.take_sync() {
             if let Some(peer) = self.peers.get(&slot) {
                 self.readers.sync_changed(&peer.address, vni, in_sync);
@@ -163,26 +166,26 @@ impl Actor {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: ActorEvent) {
         match event {
-            Event::Peer { slot, serial, event } => {
+            ActorEvent::Peer { slot, serial, event } => {
                 if self.peers.get(&slot).is_some_and(|peer| peer.serial == serial) {
                     self.peer_event(slot, event);
                 }
             }
-            Event::Server { result: Ok(reflector), reply } => {
+            ActorEvent::Server { result: Ok(reflector), reply } => {
                 let address = reflector.listen_addr();
                 self.server = Server::Running(reflector);
                 answer(reply, Ok(address));
             }
-            Event::Server { result: Err(error), reply } => {
+            ActorEvent::Server { result: Err(error), reply } => {
                 self.server = Server::None;
                 answer(reply, Err(error.into()));
             }
         }
     }
 
-    fn peer_event(&mut self, slot: Slot, event: PeerEvent) {
+    fn peer_event(&mut self, slot: ServerSlot, event: PeerEvent) {
         let now = self.clock.now();
         let Some(peer) = self.peers.get_mut(&slot) else { return };
         let at = Instant::now();
@@ -192,8 +195,8 @@ impl Actor {
             PeerEvent::State(state) => status.state = state,
             PeerEvent::Hello { hello, interval } => {
                 status.keepalive_interval = Some(interval);
-                let said = hello.extensions.unwrap_or_default();
-                (status.agent, status.node) = (said.agent, said.node);
+                let extensions = hello.extensions.unwrap_or_default();
+                (status.agent, status.node) = (extensions.agent, extensions.node);
             }
             PeerEvent::KeepaliveSent => status.keepalive_sent = Some(at),
             PeerEvent::KeepaliveReceived => status.keepalive_received = Some(at),
@@ -209,10 +212,10 @@ impl Actor {
             }
             PeerEvent::Updates(updates) => {
                 if let Err(TooManyRoutes(max)) = self.leaf.updates(now, slot, &updates) {
-                    self.leaf.expelled(now, slot);
+                    self.leaf.expel(now, slot);
                     peer.ready = false;
                     let (session, error) = (peer.session, SessionError::TooManyRoutes(max));
-                    order(&peer.orders, Order::End { session, error });
+                    order(&peer.orders, PeerOrder::End { session, error });
                 }
             }
             PeerEvent::Skipped(counts) => {
@@ -234,77 +237,91 @@ impl Actor {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: LeafCommand) {
         let now = self.clock.now();
         match command {
-            Command::AddPeer { address, local, reply } => {
+            LeafCommand::AddPeer { address, local, reply } => {
                 answer(reply, self.add_peer(address, local));
             }
-            Command::RemovePeer { address, reply } => answer(reply, self.remove_peer(address)),
-            Command::ResetPeer { address } => {
+            LeafCommand::RemovePeer { address, reply } => answer(reply, self.remove_peer(address)),
+            LeafCommand::ResetPeer { address } => {
                 if let Some((_, peer)) = self.find(&address) {
-                    order(&peer.orders, Order::Reset);
+                    order(&peer.orders, PeerOrder::Reset);
                 }
             }
-            Command::PeerStatus { address, reply } => {
+            LeafCommand::PeerStatus { address, reply } => {
                 let status = self.find(&address).map(|(_, peer)| peer.status.clone());
                 answer(reply, status.ok_or(Error::UnknownPeer(address)));
             }
-            Command::Peers { reply } => {
+            LeafCommand::Peers { reply } => {
                 let peers = self.peers.values();
                 answer(reply, peers.map(|p| (p.address.clone(), p.status.clone())).collect());
             }
-            Command::Subscribe { vni, reply } => {
+            LeafCommand::Subscribe { vni, reply } => {
                 let done = self.leaf.subscribe(now, vni);
                 answer(reply, done.then_some(()).ok_or(Error::AlreadySubscribed(vni)));
             }
-            Command::Unsubscribe { vni, reply } => {
+            LeafCommand::Unsubscribe { vni, reply } => {
                 let done = self.leaf.unsubscribe(vni);
                 answer(reply, done.then_some(()).ok_or(Error::NotSubscribed(vni)));
             }
-            Command::IsSubscribed { vni, reply } => answer(reply, self.leaf.is_subscribed(vni)),
-            Command::SubscribedVnis { reply } => answer(reply, self.leaf.subscriptions()),
-            Command::Announce { route, reply } => {
+            LeafCommand::IsSubscribed { vni, reply } => answer(reply, self.leaf.is_subscribed(vni)),
+            LeafCommand::SubscribedVnis { reply } => answer(reply, self.leaf.subscriptions()),
+            LeafCommand::Announce { route, reply } => {
                 let done = self.leaf.announce(route);
                 answer(reply, done.then_some(()).ok_or(Error::AlreadyAnnounced(route)));
             }
-            Command::Withdraw { route, reply } => {
+            LeafCommand::Withdraw { route, reply } => {
                 let done = self.leaf.withdraw(route);
                 answer(reply, done.then_some(()).ok_or(Error::NotAnnounced(route)));
             }
-            Command::IsAnnounced { route, reply } => answer(reply, self.leaf.is_announced(route)),
-            Command::Announcements { vni, reply } => answer(reply, self.leaf.announcements(vni)),
-            Command::Routes { vni, reply } => answer(reply, self.leaf.routes(vni)),
-            Command::VniStatuses { after, max, reply } => {
+            LeafCommand::IsAnnounced { route, reply } => {
+                answer(reply, self.leaf.is_announced(route));
+            }
+            LeafCommand::Announcements { vni, reply } => {
+                answer(reply, self.leaf.announcements(vni));
+            }
+            LeafCommand::Routes { vni, reply } => answer(reply, self.leaf.routes(vni)),
+            LeafCommand::VniStatuses { after, max, reply } => {
                 answer(reply, self.vni_statuses(after, max));
             }
-            Command::RouteStatuses { vni, what, after, max, reply } => {
+            LeafCommand::RouteStatuses { vni, what, after, max, reply } => {
                 let rows = self.route_statuses(vni, what, after, max);
                 answer(reply, rows.ok_or(Error::NotSubscribed(vni)));
             }
-            Command::NextHops { vni, destination, reply } => {
+            LeafCommand::NextHops { vni, destination, reply } => {
                 answer(reply, self.leaf.next_hops(vni, destination));
             }
-            Command::WatchRoutes { vni, alive, reply } => {
+            LeafCommand::WatchRoutes { vni, alive, reply } => {
                 answer(reply, self.readers.routes(&mut self.leaf, vni, alive));
             }
-            Command::WatchPeers { alive, reply } => {
-                let all = self.peers.values();
-                let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
-                answer(reply, self.readers.peers(all, alive));
+            LeafCommand::WatchPeers { alive, reply } => {
+                answer(reply, self.watch_peers(alive));
             }
-            Command::WatchSync { alive, reply } => {
-                let all = self.leaf.in_sync().into_iter();
-                let peers = &self.peers;
-                let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
-                answer(reply, self.readers.sync(all.filter_map(named), alive));
+            LeafCommand::WatchSync { alive, reply } => {
+                answer(reply, self.watch_sync(alive));
             }
-            Command::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
-            Command::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
-            Command::PullSync { id, reply } => self.readers.pull_sync(id, reply),
-            Command::StartServer { start, reply } => self.start_server(start, reply),
-            Command::Shutdown { reply } => answer(reply, ()), // taken by `run`
+            LeafCommand::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
+            LeafCommand::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
+            LeafCommand::PullSync { id, reply } => self.readers.pull_sync(id, reply),
+            LeafCommand::StartServer { start, reply } => self.start_server(start, reply),
+            LeafCommand::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    /// A watch of servers begins, with all that there are.
+    fn watch_peers(&mut self, alive: Weak<()>) -> WatchId {
+        let all = self.peers.values();
+        let all = all.map(|peer| (peer.address.clone(), Some(peer.status.clone())));
+        self.readers.peers(all, alive)
+    }
+
+    /// A watch of VNIs in sync begins, with all that are.
+    fn watch_sync(&mut self, alive: Weak<()>) -> WatchId {
+        let all = self.leaf.in_sync().into_iter();
+        let peers = &self.peers;
+        let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
+        self.readers.sync(all.filter_map(named), alive)
     }
 
     /// Nothing, where the VNI is not subscribed to.
@@ -316,26 +333,26 @@ impl Actor {
         max: usize,
     ) -> Option<Vec<RouteStatus>> {
         let after = after.map(|route| (route.destination, route.next_hop));
-        let found = self.leaf.look_at_routes(vni, what, after, max)?;
+        let found = self.leaf.routes_of(vni, what, after, max)?;
         let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
         Some(found.into_iter().map(row).collect())
     }
 
     fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {
-        let status = |look: VniLook| {
-            let VniLook { vni, routes, stale, in_sync } = look;
+        let status = |look: VniCounts| {
+            let VniCounts { vni, routes, stale, in_sync } = look;
             VniStatus { vni, routes, stale, in_sync: self.names(in_sync) }
         };
-        self.leaf.look_at_vnis(after, max).into_iter().map(status).collect()
+        self.leaf.vni_counts(after, max).into_iter().map(status).collect()
     }
 
     /// Servers as they were added.
-    fn names(&self, slots: Vec<Slot>) -> Vec<String> {
+    fn names(&self, slots: Vec<ServerSlot>) -> Vec<String> {
         let peers = slots.iter().filter_map(|slot| self.peers.get(slot));
         peers.map(|peer| peer.address.clone()).collect()
     }
 
-    fn find(&self, address: &str) -> Option<(Slot, &PeerEntry)> {
+    fn find(&self, address: &str) -> Option<(ServerSlot, &PeerEntry)> {
         let found = self.peers.iter().find(|(_, peer)| peer.address == address);
         found.map(|(slot, peer)| (*slot, peer))
     }
@@ -347,8 +364,8 @@ impl Actor {
         if self.find(&address).is_some() {
             return Err(Error::PeerExists(address));
         }
-        let slot = Slot::first(|slot| !self.peers.contains_key(slot));
-        let slot = slot.ok_or(Error::TooManyPeers(Slot::MAX))?;
+        let slot = ServerSlot::first(|slot| !self.peers.contains_key(slot));
+        let slot = slot.ok_or(Error::TooManyPeers(ServerSlot::MAX))?;
         self.serials += 1;
         let (orders, receiver) = mpsc::unbounded_channel();
         let peer = Peer {
@@ -377,10 +394,10 @@ impl Actor {
         let Some((slot, peer)) = self.find(&address) else {
             return Err(Error::UnknownPeer(address));
         };
-        order(&peer.orders, Order::Stop);
+        order(&peer.orders, PeerOrder::Stop);
         self.leaf.ended(self.clock.now(), slot);
         // What is in sync with it is told under its name, which goes now.
-        self.tell_sync();
+        self.publish_sync();
         self.peers.remove(&slot);
         self.readers.peer_changed(&address, None);
         Ok(())
@@ -398,8 +415,8 @@ impl Actor {
         let events = self.event_sender.clone();
         tokio::task::spawn_blocking(move || {
             let result = start.run();
-            if let Err(lost) = events.blocking_send(Event::Server { result, reply })
-                && let Event::Server { result: Ok(reflector), .. } = lost.0
+            if let Err(lost) = events.blocking_send(ActorEvent::Server { result, reply })
+                && let ActorEvent::Server { result: Ok(reflector), .. } = lost.0
             {
                 reflector.stop();
             }
@@ -410,7 +427,7 @@ impl Actor {
         info!("leaf stops");
         let mut tasks = Vec::new();
         for peer in std::mem::take(&mut self.peers).into_values() {
-            order(&peer.orders, Order::Stop);
+            order(&peer.orders, PeerOrder::Stop);
             tasks.push(peer.task);
             let closed = PeerStatus { state: PeerState::Closed, ..peer.status };
             self.readers.peer_changed(&peer.address, Some(closed));
@@ -447,7 +464,7 @@ fn is_host_and_port(address: &str) -> bool {
 }
 
 /// A peer task that has ended needs no orders.
-fn order(orders: &mpsc::UnboundedSender<Order>, order: Order) {
+fn order(orders: &mpsc::UnboundedSender<PeerOrder>, order: PeerOrder) {
     drop(orders.send(order));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How a leaf behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Config {
+pub struct LeafConfig {
     /// The keepalive interval to ask for, in seconds; 0 is taken for 1. A session uses the lower of both
     /// sides'. A server is dead that sends nothing for two and a half of these.
     pub keepalive: u32,
@@ -19,7 +19,7 @@ pub struct Config {
     pub backoff: Backoff,
 }
 
-impl Default for Config {
+impl Default for LeafConfig {
     /// 5 s keepalive, 120 s stale time, no name, 4,000,000 routes, 0.5 s to 30 s between attempts.
     fn default() -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Default for Backoff {
     }
 }
 
-impl Config {
+impl LeafConfig {
     /// The same, with what makes no sense replaced as documented.
     pub(super) fn sensible(mut self) -> Self {
         self.keepalive = self.keepalive.max(1);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-pub(super) use crate::reflector::Config;
+pub(super) use crate::reflector::ReflectorConfig;
 use crate::reflector::{Reflector, StartError};
 
 /// A server that runs.
@@ -26,7 +26,7 @@ pub(super) struct StartServer(Box<dyn FnOnce() -> StartedServer + Send>);
 
 impl StartServer {
     /// Of a reflector.
-    pub(super) fn reflector(config: Config) -> Self {
+    pub(super) fn reflector(config: ReflectorConfig) -> Self {
         Self(Box::new(move || Ok(Box::new(Reflector::start(&config)?))))
     }
 

@@ -9,9 +9,9 @@ use super::actor::Actor;
 use super::core::WatchId;
 use super::dataplane::Driver;
 use super::embedded::{self, StartServer};
-use super::messages::{COMMANDS_MAX, Command, Reply};
+use super::messages::{COMMANDS_MAX, LeafCommand, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
-use super::{Config, Error, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
+use super::{Error, LeafConfig, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
 use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -30,7 +30,7 @@ const ROWS_MAX: usize = 4096;
 /// also ends when the last handle and the last watch are dropped.
 #[derive(Clone, Debug)]
 pub struct MetalBond {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<LeafCommand>,
 }
 
 impl MetalBond {
@@ -39,7 +39,7 @@ impl MetalBond {
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled.
     #[must_use]
-    pub fn start(config: Config) -> Self {
+    pub fn start(config: LeafConfig) -> Self {
         Self::spawn(config, None)
     }
 
@@ -48,17 +48,17 @@ impl MetalBond {
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled.
     #[must_use]
-    pub fn with_network_client(config: Config, client: impl NetworkClient) -> Self {
+    pub fn with_network_client(config: LeafConfig, client: impl NetworkClient) -> Self {
         Self::spawn(config, Some(Driver::start(client)))
     }
 
-    fn spawn(config: Config, driver: Option<Driver>) -> Self {
+    fn spawn(config: LeafConfig, driver: Option<Driver>) -> Self {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         tokio::spawn(Actor::new(config, receiver, driver).run());
         Self { commands }
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> LeafCommand) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
         answer.await.map_err(|_| Error::Stopped)
@@ -77,23 +77,23 @@ impl MetalBond {
         local: Option<IpAddr>,
     ) -> Result<(), Error> {
         let address = address.into();
-        self.ask(|reply| Command::AddPeer { address, local, reply }).await?
+        self.ask(|reply| LeafCommand::AddPeer { address, local, reply }).await?
     }
 
     /// Ends the session with a server and forgets it. What only it had goes as when it dies: at once
-    /// where another server is in sync, else after [`Config::stale_time`].
+    /// where another server is in sync, else after [`LeafConfig::stale_time`].
     ///
     /// # Errors
     /// [`Error::UnknownPeer`].
     pub async fn remove_peer(&self, address: impl Into<String>) -> Result<(), Error> {
         let address = address.into();
-        self.ask(|reply| Command::RemovePeer { address, reply }).await?
+        self.ask(|reply| LeafCommand::RemovePeer { address, reply }).await?
     }
 
     /// Ends the session with a server, or the pause before the next attempt, and connects at once.
     /// A hint: nothing tells whether there is such a peer. Dropped when 1024 operations wait.
     pub fn reset_peer(&self, address: impl Into<String>) {
-        drop(self.commands.try_send(Command::ResetPeer { address: address.into() }));
+        drop(self.commands.try_send(LeafCommand::ResetPeer { address: address.into() }));
     }
 
     /// How it stands with a server, last keepalives included.
@@ -102,7 +102,7 @@ impl MetalBond {
     /// [`Error::UnknownPeer`].
     pub async fn peer_state(&self, address: impl Into<String>) -> Result<PeerStatus, Error> {
         let address = address.into();
-        self.ask(|reply| Command::PeerStatus { address, reply }).await?
+        self.ask(|reply| LeafCommand::PeerStatus { address, reply }).await?
     }
 
     /// All servers.
@@ -110,7 +110,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn peers(&self) -> Result<Vec<(String, PeerStatus)>, Error> {
-        self.ask(|reply| Command::Peers { reply }).await
+        self.ask(|reply| LeafCommand::Peers { reply }).await
     }
 
     // Subscriptions.
@@ -120,7 +120,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::AlreadySubscribed`].
     pub async fn subscribe(&self, vni: Vni) -> Result<(), Error> {
-        self.ask(|reply| Command::Subscribe { vni, reply }).await?
+        self.ask(|reply| LeafCommand::Subscribe { vni, reply }).await?
     }
 
     /// Wants them no more; they go at once. What is announced in the VNI stays announced: servers
@@ -129,7 +129,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::NotSubscribed`].
     pub async fn unsubscribe(&self, vni: Vni) -> Result<(), Error> {
-        self.ask(|reply| Command::Unsubscribe { vni, reply }).await?
+        self.ask(|reply| LeafCommand::Unsubscribe { vni, reply }).await?
     }
 
     /// Whether the routes of a VNI are wanted.
@@ -137,7 +137,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn is_subscribed(&self, vni: Vni) -> Result<bool, Error> {
-        self.ask(|reply| Command::IsSubscribed { vni, reply }).await
+        self.ask(|reply| LeafCommand::IsSubscribed { vni, reply }).await
     }
 
     /// The VNIs whose routes are wanted, in order.
@@ -145,7 +145,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn subscribed_vnis(&self) -> Result<Vec<Vni>, Error> {
-        self.ask(|reply| Command::SubscribedVnis { reply }).await
+        self.ask(|reply| LeafCommand::SubscribedVnis { reply }).await
     }
 
     // Announcements.
@@ -161,7 +161,7 @@ impl MetalBond {
         next_hop: NextHop,
     ) -> Result<(), Error> {
         let route = Route { vni, destination, next_hop };
-        self.ask(|reply| Command::Announce { route, reply }).await?
+        self.ask(|reply| LeafCommand::Announce { route, reply }).await?
     }
 
     /// Takes an announcement back.
@@ -175,7 +175,7 @@ impl MetalBond {
         next_hop: NextHop,
     ) -> Result<(), Error> {
         let route = Route { vni, destination, next_hop };
-        self.ask(|reply| Command::Withdraw { route, reply }).await?
+        self.ask(|reply| LeafCommand::Withdraw { route, reply }).await?
     }
 
     /// Whether a route is announced here.
@@ -189,7 +189,7 @@ impl MetalBond {
         next_hop: NextHop,
     ) -> Result<bool, Error> {
         let route = Route { vni, destination, next_hop };
-        self.ask(|reply| Command::IsAnnounced { route, reply }).await
+        self.ask(|reply| LeafCommand::IsAnnounced { route, reply }).await
     }
 
     /// What is announced here in a VNI, in order.
@@ -197,7 +197,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn announcements(&self, vni: Vni) -> Result<Vec<Route>, Error> {
-        self.ask(|reply| Command::Announcements { vni, reply }).await
+        self.ask(|reply| LeafCommand::Announcements { vni, reply }).await
     }
 
     // What servers say.
@@ -207,7 +207,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn routes(&self, vni: Vni) -> Result<Vec<Route>, Error> {
-        self.ask(|reply| Command::Routes { vni, reply }).await
+        self.ask(|reply| LeafCommand::Routes { vni, reply }).await
     }
 
     /// The next hops of one destination, in order.
@@ -219,7 +219,7 @@ impl MetalBond {
         vni: Vni,
         destination: Destination,
     ) -> Result<Vec<NextHop>, Error> {
-        self.ask(|reply| Command::NextHops { vni, destination, reply }).await
+        self.ask(|reply| LeafCommand::NextHops { vni, destination, reply }).await
     }
 
     // How it stands, in parts: what is asked for row by row holds nobody up.
@@ -235,7 +235,7 @@ impl MetalBond {
         max: usize,
     ) -> Result<Vec<VniStatus>, Error> {
         let max = max.min(ROWS_MAX);
-        self.ask(|reply| Command::VniStatuses { after, max, reply }).await
+        self.ask(|reply| LeafCommand::VniStatuses { after, max, reply }).await
     }
 
     /// Routes of a VNI and who has them, in order of destination and next hop: all of them or those
@@ -252,7 +252,7 @@ impl MetalBond {
         max: usize,
     ) -> Result<Vec<RouteStatus>, Error> {
         let max = max.min(ROWS_MAX);
-        self.ask(|reply| Command::RouteStatuses { vni, what, after, max, reply }).await?
+        self.ask(|reply| LeafCommand::RouteStatuses { vni, what, after, max, reply }).await?
     }
 
     // Watches.
@@ -262,7 +262,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn watch_routes(&self, vni: Option<Vni>) -> Result<RouteWatch, Error> {
-        let watch = |alive, reply| Command::WatchRoutes { vni, alive, reply };
+        let watch = |alive, reply| LeafCommand::WatchRoutes { vni, alive, reply };
         self.watch(watch, RouteWatch::new).await
     }
 
@@ -271,7 +271,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn watch_peers(&self) -> Result<PeerWatch, Error> {
-        self.watch(|alive, reply| Command::WatchPeers { alive, reply }, PeerWatch::new).await
+        self.watch(|alive, reply| LeafCommand::WatchPeers { alive, reply }, PeerWatch::new).await
     }
 
     /// Watches which server's table of which VNI is here whole.
@@ -279,13 +279,13 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn watch_sync(&self) -> Result<SyncWatch, Error> {
-        self.watch(|alive, reply| Command::WatchSync { alive, reply }, SyncWatch::new).await
+        self.watch(|alive, reply| LeafCommand::WatchSync { alive, reply }, SyncWatch::new).await
     }
 
     async fn watch<W>(
         &self,
-        command: impl FnOnce(Weak<()>, Reply<WatchId>) -> Command,
-        new: impl FnOnce(WatchId, mpsc::Sender<Command>, Arc<()>) -> W,
+        command: impl FnOnce(Weak<()>, Reply<WatchId>) -> LeafCommand,
+        new: impl FnOnce(WatchId, mpsc::Sender<LeafCommand>, Arc<()>) -> W,
     ) -> Result<W, Error> {
         let alive = Arc::new(());
         let id = self.ask(|reply| command(Arc::downgrade(&alive), reply)).await?;
@@ -300,15 +300,18 @@ impl MetalBond {
     /// # Errors
     /// [`Error::ServerRuns`], or [`Error::Server`] with what
     /// [`Reflector::start`](crate::reflector::Reflector::start) says.
-    pub async fn start_server(&self, config: embedded::Config) -> Result<SocketAddr, Error> {
+    pub async fn start_server(
+        &self,
+        config: embedded::ReflectorConfig,
+    ) -> Result<SocketAddr, Error> {
         let start = StartServer::reflector(config);
-        self.ask(|reply| Command::StartServer { start, reply }).await?
+        self.ask(|reply| LeafCommand::StartServer { start, reply }).await?
     }
 
     /// Ends all sessions, then the network client, then an embedded server, and waits for them.
     /// A network client that hangs is left behind after ten seconds. Operations that come later fail. Does nothing on a leaf that has ended.
     pub async fn shutdown(&self) {
         // `Stopped` is what was asked for.
-        drop(self.ask(|reply| Command::Shutdown { reply }).await);
+        drop(self.ask(|reply| LeafCommand::Shutdown { reply }).await);
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Weak;
 use tokio::sync::oneshot;
 
 use super::changes::{PeerChange, RouteBatch, SyncChange};
-use super::core::{Slot, WatchId};
+use super::core::{ServerSlot, WatchId};
 use super::embedded::{StartServer, StartedServer};
 use super::{Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
 use crate::table::Lookup;
@@ -38,7 +38,7 @@ pub(super) fn answer<T>(reply: Reply<T>, value: T) {
 
 /// From handles and watches; bounded at [`COMMANDS_MAX`] with the senders waiting.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum LeafCommand {
     AddPeer {
         address: String,
         local: Option<IpAddr>,
@@ -151,9 +151,9 @@ pub(super) enum Command {
 /// who then read nothing from their servers. Few, because each may hold a whole read: a server that
 /// sends without pause holds up the others by no more than these.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum ActorEvent {
     /// `serial` tells the peer task from earlier ones in the same slot.
-    Peer { slot: Slot, serial: u64, event: PeerEvent },
+    Peer { slot: ServerSlot, serial: u64, event: PeerEvent },
     /// The embedded server runs, or can't.
     Server { result: StartedServer, reply: Reply<Result<SocketAddr, Error>> },
 }
@@ -188,7 +188,7 @@ pub(super) enum PeerEvent {
 
 /// To a peer task. Unbounded, but the actor has one `Send` under way at most.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum PeerOrder {
     /// Dropped when `session` is over.
     Send { session: u64, messages: Vec<Message> },
     /// End the session and connect anew at once.

@@ -19,10 +19,10 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use metalbond::client::{Config, MetalBond};
+//! use metalbond::client::{LeafConfig, MetalBond};
 //! use metalbond::wire::{Destination, NextHop, Vni};
 //!
-//! let leaf = MetalBond::start(Config::default());
+//! let leaf = MetalBond::start(LeafConfig::default());
 //! leaf.add_peer("[2001:db8::1]:4711", None).await?;
 //! leaf.subscribe(Vni(100)).await?;
 //! let destination = Destination::new("10.0.0.0".parse()?, 24)?;
@@ -55,7 +55,7 @@ mod watch;
 
 pub use crate::dataplane::{NetworkClient, Retry, Route, RouteError};
 pub use changes::{PeerChange, RouteBatch, SyncChange};
-pub use config::{Backoff, Config};
+pub use config::{Backoff, LeafConfig};
 pub use error::{Error, SessionError};
 pub use handle::MetalBond;
 pub use recording::{DummyClient, Record, RecordingClient};

@@ -10,20 +10,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::WatchId;
-use super::messages::{Command, Reply};
+use super::messages::{LeafCommand, Reply};
 
 /// One question under way to the actor.
 #[derive(Debug)]
 struct Puller<T> {
     id: WatchId,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<LeafCommand>,
     waiting: Option<oneshot::Receiver<T>>,
     _alive: Arc<()>,
 }
 
 impl<T> Puller<T> {
     /// Keeps the question when it is dropped in between, so that nothing is lost.
-    async fn next(&mut self, ask: impl Fn(WatchId, Reply<T>) -> Command) -> Option<T> {
+    async fn next(&mut self, ask: impl Fn(WatchId, Reply<T>) -> LeafCommand) -> Option<T> {
         if self.waiting.is_none() {
             let permit = self.commands.reserve().await.ok()?;
             let (reply, answer) = oneshot::channel();
@@ -45,7 +45,7 @@ macro_rules! watch {
         impl $name {
             pub(super) fn new(
                 id: WatchId,
-                commands: mpsc::Sender<Command>,
+                commands: mpsc::Sender<LeafCommand>,
                 alive: Arc<()>,
             ) -> Self {
                 Self(Puller { id, commands, waiting: None, _alive: alive })
@@ -54,7 +54,7 @@ macro_rules! watch {
             /// What changed since it was asked last; waits until something has. `None` once the
             /// leaf is shut down. Nothing is lost when the future is dropped and asked for anew.
             pub async fn next(&mut self) -> Option<$item> {
-                self.0.next(|id, reply| Command::$pull { id, reply }).await
+                self.0.next(|id, reply| LeafCommand::$pull { id, reply }).await
             }
         }
     };

@@ -21,7 +21,7 @@ use crate::reflector::handover::{
     Arrival, Inherited, Ledger, Legacy, Listening, Outcome, Report, Steps, Use,
 };
 use crate::reflector::inspector::Detail;
-use crate::reflector::{Config, ControlError, Prepared, Reflector, StartError};
+use crate::reflector::{ControlError, Prepared, Reflector, ReflectorConfig, StartError};
 use crate::shard::Restorer;
 
 /// How long the predecessor may say nothing while the successor waits for something.
@@ -88,7 +88,7 @@ pub struct Started {
 ///
 /// # Errors
 /// [`TakeoverError`]. The reflector that runs goes on then, unless it has died.
-pub fn start(config: &Config, takes_over: bool) -> Result<Started, TakeoverError> {
+pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, TakeoverError> {
     let control = config.control.as_deref();
     if takes_over {
         let control = control.ok_or(TakeoverError::NoControl)?;
@@ -105,7 +105,7 @@ pub fn start(config: &Config, takes_over: bool) -> Result<Started, TakeoverError
 
 /// One attempt.
 struct Taking<'a> {
-    config: &'a Config,
+    config: &'a ReflectorConfig,
     control: &'a Path,
     channel: Channel,
     machine: Successor,
@@ -130,7 +130,7 @@ struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    fn new(config: &'a Config, control: &'a Path, channel: Channel) -> Self {
+    fn new(config: &'a ReflectorConfig, control: &'a Path, channel: Channel) -> Self {
         Self {
             config,
             control,

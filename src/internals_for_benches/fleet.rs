@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::shards::{NOW, connect, take_writes};
 use super::{Route, own_routes, window};
 use crate::ids::ShardId;
-use crate::shard::{Settings, Shard, Slot};
+use crate::shard::{Shard, ShardConfig, Slot};
 use crate::wire::{Action, Message, Vni};
 
 /// What a [`Fleet`] consists of.
@@ -38,7 +38,7 @@ impl Fleet {
     /// A fleet whose subscribers are in sync.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        let settings = Settings { batch_delay: Duration::ZERO, ..Settings::default() };
+        let settings = ShardConfig { batch_delay: Duration::ZERO, ..ShardConfig::default() };
         let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
         let (mut publishers, mut reads) = (Vec::new(), Vec::new());
         let routes = own_routes(shape.routes);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::shard::{Output, Settings, Shard, Slot, Write};
+use crate::shard::{Output, Shard, ShardConfig, Slot, Write};
 use crate::wire::{Capabilities, Extensions, Hello, Message, Vni};
 
 /// The one moment there is.
@@ -17,7 +17,7 @@ pub(super) const VNI: Vni = Vni(1);
 
 /// One of two shards. It seals in each turn.
 pub(super) fn shard(id: ShardId) -> Shard {
-    let settings = Settings { batch_delay: Duration::ZERO, ..Settings::default() };
+    let settings = ShardConfig { batch_delay: Duration::ZERO, ..ShardConfig::default() };
     Shard::new(id, 2, settings, [1, 2, 3, 4], NOW)
 }
 

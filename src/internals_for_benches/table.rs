@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Announcement, Basis, Bounds, Chunk, Origin, Vnet};
+use crate::table::{Announcement, Basis, Chunk, Origin, TableBounds, Vnet};
 use crate::wire::{Action, Vni};
 
 /// Changes between two seals: what one full read brings is not much more.
@@ -30,7 +30,7 @@ impl Table {
     /// An empty table with so many subscribers in sync.
     #[must_use]
     pub fn new(subscribers: u64) -> Self {
-        let vnet = Vnet::new(Vni(1), Bounds::default(), RandomState::with_seeds(1, 2, 3, 4));
+        let vnet = Vnet::new(Vni(1), TableBounds::default(), RandomState::with_seeds(1, 2, 3, 4));
         let mut table = Self { vnet, now: Moment(0), publisher: subscribers };
         for peer in 0..subscribers {
             table.join(peer);
@@ -139,7 +139,7 @@ impl Vnis {
     #[must_use]
     pub fn new(count: u32, route: Option<Route>) -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let basis = std::sync::Arc::new(Basis { bounds: Bounds::default(), hasher });
+        let basis = std::sync::Arc::new(Basis { bounds: TableBounds::default(), hasher });
         let table = |vni| {
             let mut table = crate::table::Table::new(Vni(vni), std::sync::Arc::clone(&basis));
             let vnet = table.open();

@@ -2,7 +2,8 @@
 //!
 //! Stateless; asked at start. Reads the affinity mask and the control group's quota, which a
 //! container's "2 CPUs" on a machine with 128 cores is: a shard more than the quota would only
-//! be throttled. Nothing here follows changes at run time.
+//! be throttled. Nothing here follows changes at run time. By hand because std's `available_parallelism`
+//! rounds a quota of 1.5 cores down to one, and names no cores.
 
 use std::io;
 

@@ -12,7 +12,7 @@ use std::io;
 use std::net::TcpStream;
 use std::task::{Context, Poll};
 
-use super::{Backend, OutBuf, Sending, TcpFacts, epoll, facts, low_water, uring};
+use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring};
 
 /// How many bytes the kernel takes before it says "not now", beyond those in flight.
 ///
@@ -153,12 +153,12 @@ impl Stream {
         }
     }
 
-    /// What the kernel knows of the peer; `None` where it doesn't say.
+    /// The state of the sending side; `None` where the kernel does not report it.
     #[must_use]
-    pub fn facts(&self) -> Option<TcpFacts> {
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
         match &self.0 {
-            Inner::Epoll(stream) => facts::read(stream.socket()),
-            Inner::Uring(stream) => facts::read(stream.socket()),
+            Inner::Epoll(stream) => tcp_info::read(stream.socket()),
+            Inner::Uring(stream) => tcp_info::read(stream.socket()),
         }
     }
 
@@ -166,8 +166,8 @@ impl Stream {
     #[must_use]
     pub fn heard(&self) -> Option<std::time::Duration> {
         match &self.0 {
-            Inner::Epoll(stream) => facts::heard(stream.socket()),
-            Inner::Uring(stream) => facts::heard(stream.socket()),
+            Inner::Epoll(stream) => tcp_info::heard(stream.socket()),
+            Inner::Uring(stream) => tcp_info::heard(stream.socket()),
         }
     }
 

@@ -43,7 +43,7 @@ impl Unready {
 /// As [`bind`], and [`Unready`].
 pub fn bind_when_ready(address: SocketAddr) -> io::Result<TcpListener> {
     let until = Instant::now() + PATIENCE;
-    let mut is_told = false;
+    let mut is_logged = false;
     loop {
         let error = match bind(address) {
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => error,
@@ -51,8 +51,8 @@ pub fn bind_when_ready(address: SocketAddr) -> io::Result<TcpListener> {
         };
         match detection(address.ip()) {
             Some(Unready::Tentative(interface)) if Instant::now() < until => {
-                if !is_told {
-                    is_told = true;
+                if !is_logged {
+                    is_logged = true;
                     info!(%address, interface, "waiting for the end of duplicate address detection");
                 }
                 std::thread::sleep(LOOK);

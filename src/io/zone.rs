@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_zone_is_said() {
+    fn what_is_wrong_with_a_zone_is_reported() {
         let error = |text| zoned(text).unwrap().unwrap_err().to_string();
         assert!(error("[fe80::1%none-such]:47").contains("\"none-such\""));
         assert!(error("[fe80::1%0]:47").contains("\"0\""));

@@ -139,12 +139,12 @@ pub(crate) fn documented(rows: Rows) -> Vec<(String, &'static str)> {
             }
         }
     }
-    let told = |(Family { name, kind, .. }, labels): (Family, Vec<&str>)| {
+    let row = |(Family { name, kind, .. }, labels): (Family, Vec<&str>)| {
         let labels =
             if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         (format!("{name}{labels}"), kind.name())
     };
-    families.into_iter().map(told).collect()
+    families.into_iter().map(row).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) fn names(rows: &Rows) -> Vec<&'static str> {
             None => {}
             Some(Live::Quantiles(three)) => names.extend(three),
             Some(Live::Now(name) | Live::Rate(name) | Live::Count(name) | Live::Share(name)) => {
-                names.push(name)
+                names.push(name);
             }
         }
     }
@@ -24,7 +24,7 @@ pub(crate) fn names(rows: &Rows) -> Vec<&'static str> {
 /// What it says: of what there is in any case, and of what has happened where it is known how it was
 /// before, and how long ago; else null.
 pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json> {
-    let mut said = Vec::new();
+    let mut values = Vec::new();
     let olds = before.map(|(rows, _)| flat(rows)).unwrap_or_default();
     let seconds = before.map_or(1.0, |(_, took)| took.as_secs_f64().max(1e-3));
     for (index, (row, value)) in flat(now).into_iter().enumerate() {
@@ -33,18 +33,18 @@ pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json>
         let rate = |old| json!(rounded(moved(old, value) as f64 / seconds, 10.0));
         match row.live {
             None => {}
-            Some(Live::Now(_)) => said.push(json!(total(value))),
-            Some(Live::Rate(_)) => said.push(old.map_or(Json::Null, rate)),
+            Some(Live::Now(_)) => values.push(json!(total(value))),
+            Some(Live::Rate(_)) => values.push(old.map_or(Json::Null, rate)),
             Some(Live::Count(_)) => {
-                said.push(old.map_or(Json::Null, |old| json!(moved(old, value))))
+                values.push(old.map_or(Json::Null, |old| json!(moved(old, value))));
             }
-            Some(Live::Share(_)) => said.push(old.map_or(Json::Null, |old| {
+            Some(Live::Share(_)) => values.push(old.map_or(Json::Null, |old| {
                 json!(rounded(spent(old, value).as_secs_f64() / seconds, 1e3))
             })),
-            Some(Live::Quantiles(_)) => said.extend(quantiles(old, value)),
+            Some(Live::Quantiles(_)) => values.extend(quantiles(old, value)),
         }
     }
-    said
+    values
 }
 
 /// Rows without their groups.

@@ -7,9 +7,9 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::board::Board;
-use super::config::{Config, StartError};
+use super::config::{NetlinkConfig, StartError};
 use super::status::Status;
-use super::writer::{self, COMMANDS, Command};
+use super::writer::{self, COMMANDS, WriterCommand};
 use crate::dataplane::{NetworkClient, Retry, RouteError};
 use crate::wire::{Update, Vni};
 
@@ -23,7 +23,7 @@ use crate::wire::{Update, Vni};
 /// Dropped without [`NetworkClient::stop`] it ends and leaves all routes in place.
 #[derive(Debug)]
 pub struct NetlinkClient {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<WriterCommand>,
     board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,7 +42,7 @@ impl NetlinkClient {
     ///
     /// # Errors
     /// [`StartError`] says what is wrong. Nothing was changed and nothing is left running then.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: NetlinkConfig) -> Result<Self, StartError> {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
         let (ready, started) = channel();
@@ -66,7 +66,7 @@ impl NetlinkClient {
     }
 
     /// Hands a command to the thread and waits for its answer. `None` when it has ended.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> WriterCommand) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.ok()?;
         answered.await.ok()
@@ -92,7 +92,7 @@ impl NetworkClient for NetlinkClient {
             return Vec::new();
         }
         let copy = changes.to_vec();
-        let results = self.ask(|answer| Command::Apply(copy, answer)).await;
+        let results = self.ask(|answer| WriterCommand::Apply(copy, answer)).await;
         results.unwrap_or_else(|| {
             let reason = "the netlink writer has stopped".to_owned();
             vec![Err(RouteError { reason, retry: Retry::Offer }); changes.len()]
@@ -100,13 +100,13 @@ impl NetworkClient for NetlinkClient {
     }
 
     async fn complete(&mut self, vni: Vni) {
-        self.ask(|answer| Command::Complete(vni, answer)).await;
+        self.ask(|answer| WriterCommand::Complete(vni, answer)).await;
     }
 
-    /// With [`Config::cleanup`] all own routes and nexthop objects are gone when this returns: two
+    /// With [`NetlinkConfig::cleanup`] all own routes and nexthop objects are gone when this returns: two
     /// seconds for each 100,000 routes, at most. Without it they stay.
     async fn stop(&mut self) {
-        self.ask(Command::Stop).await;
+        self.ask(WriterCommand::Stop).await;
         if let Some(thread) = self.thread.take() {
             // It has nothing left to do.
             drop(thread.join());

@@ -7,10 +7,10 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use thiserror::Error;
 
-use super::fib::{Settings, VNI_MAX};
+use super::fib::{FibConfig, VNI_MAX};
 use crate::wire::{NextHopType, Vni};
 
-/// How many ids from [`Config::nexthop_base`] on are used.
+/// How many ids from [`NetlinkConfig::nexthop_base`] on are used.
 pub const NEXTHOP_IDS: u32 = 1 << 24;
 
 /// Protocols up to this are the kernel's own, and `ip route`'s.
@@ -32,11 +32,11 @@ pub enum Mode {
 
 /// What is written to the kernel, and how.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct NetlinkConfig {
     /// The tunnel device that packets leave by: an `ip6tnl external` or a `vxlan external gpe`.
     pub device: String,
     /// The routing table of each VNI. A VNI without one is left alone. All routes of
-    /// [`Config::protocol`] in these tables are taken to be this program's own.
+    /// [`NetlinkConfig::protocol`] in these tables are taken to be this program's own.
     pub tables: BTreeMap<Vni, u32>,
     /// Leave IPv6 destinations out.
     pub ipv4_only: bool,
@@ -50,7 +50,7 @@ pub struct Config {
     /// How routes lead to their next hops.
     pub mode: Mode,
     /// First id for nexthop objects. The [`NEXTHOP_IDS`] ids from it on are reserved: objects of
-    /// [`Config::protocol`] with such ids are taken to be this program's own. Those of others are
+    /// [`NetlinkConfig::protocol`] with such ids are taken to be this program's own. Those of others are
     /// left alone, and so are those of a run with another base.
     pub nexthop_base: u32,
     /// Whether a stop deletes all own routes and objects. Without it they stay, packets flow on, and
@@ -58,7 +58,7 @@ pub struct Config {
     pub cleanup: bool,
 }
 
-impl Default for Config {
+impl Default for NetlinkConfig {
     fn default() -> Self {
         Self {
             device: String::new(),
@@ -131,7 +131,7 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-impl Config {
+impl NetlinkConfig {
     /// Checks what can be checked without the kernel.
     ///
     /// # Errors
@@ -159,10 +159,10 @@ impl Config {
     }
 
     /// For the state machine, once checked. `objects`: whether the kernel has nexthop objects.
-    pub(super) fn settings(&self, objects: bool, hasher: &RandomState) -> Settings {
+    pub(super) fn fib_config(&self, objects: bool, hasher: &RandomState) -> FibConfig {
         let mut tables = HashMap::with_hasher(hasher.clone());
         tables.extend(self.tables.iter().map(|(&vni, &table)| (vni, table)));
-        Settings {
+        FibConfig {
             tables,
             device: self.device.clone(),
             protocol: self.protocol,

@@ -32,6 +32,6 @@ mod withdraw;
 mod writer;
 
 pub use client::{NetlinkClient, NetlinkStatus};
-pub use config::{Config, Mode, NEXTHOP_IDS, StartError};
+pub use config::{Mode, NEXTHOP_IDS, NetlinkConfig, StartError};
 pub use status::Status;
 pub use withdraw::{Withdrawn, withdraw};

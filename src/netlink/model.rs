@@ -128,7 +128,7 @@ pub(crate) struct Abilities {
 
 /// What the kernel tells without being asked. Own changes are left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Event {
+pub(crate) enum KernelEvent {
     /// Somebody installed or replaced a route.
     RouteSet { key: RouteKey, protocol: u8 },
     /// Somebody, or the kernel, deleted a route.

@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::board::{Board, Ending};
-use super::config::{Config, EPERM, Mode, StartError};
-use super::fib::{Fib, Kind, Look};
-use super::kernel::{Kernel, Monitor};
-use super::model::{Event, Request};
+use super::config::{EPERM, Mode, NetlinkConfig, StartError};
+use super::fib::{Fib, Kind, Query};
+use super::kernel::{Kernel, KernelMonitor};
+use super::model::{KernelEvent, Request};
 use super::status::Status;
 use crate::dataplane::RouteError;
 use crate::ids::Moment;
@@ -37,7 +37,7 @@ pub(super) type Results = Vec<Result<(), RouteError>>;
 
 /// What the writer can be asked.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum WriterCommand {
     Apply(Vec<Update>, oneshot::Sender<Results>),
     Complete(Vni, oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
@@ -46,8 +46,8 @@ pub(super) enum Command {
 /// The thread's life: says whether it could start, then serves until it is told to stop or nobody
 /// can tell it anything any more.
 pub(super) fn run(
-    config: Config,
-    mut commands: mpsc::Receiver<Command>,
+    config: NetlinkConfig,
+    mut commands: mpsc::Receiver<WriterCommand>,
     ready: Sender<Result<(), StartError>>,
     board: Arc<Board>,
 ) {
@@ -69,13 +69,13 @@ pub(super) fn run(
 }
 
 struct Writer {
-    config: Config,
+    config: NetlinkConfig,
     mode: Mode,
     /// Whether the kernel has nexthop objects.
     objects: bool,
     kernel: Kernel,
     /// `None` while there is none.
-    monitor: Option<Monitor>,
+    monitor: Option<KernelMonitor>,
     fib: Fib,
     board: Arc<Board>,
     began: Instant,
@@ -84,14 +84,14 @@ struct Writer {
 }
 
 enum Input {
-    Command(Option<Command>),
-    Events(io::Result<Vec<Event>>),
+    Command(Option<WriterCommand>),
+    Events(io::Result<Vec<KernelEvent>>),
     Time,
 }
 
 impl Writer {
     /// Checks everything, listens, and takes in what an earlier run left.
-    fn open(config: Config, board: Arc<Board>) -> Result<Self, StartError> {
+    fn open(config: NetlinkConfig, board: Arc<Board>) -> Result<Self, StartError> {
         let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
         let device = kernel.device(&config.device).map_err(StartError::Kernel)?;
         let device = device.ok_or_else(|| StartError::NoDevice(config.device.clone()))?;
@@ -111,9 +111,9 @@ impl Writer {
             warn!("the kernel has no nexthop objects: hops go into the routes themselves");
         }
         // From here on nothing that others do is missed.
-        let monitor = Monitor::open(kernel.port()).map_err(StartError::Kernel)?;
+        let monitor = KernelMonitor::open(kernel.port()).map_err(StartError::Kernel)?;
         let hasher = hasher();
-        let mut fib = Fib::new(config.settings(objects, &hasher), &hasher);
+        let mut fib = Fib::new(config.fib_config(objects, &hasher), &hasher);
         if objects {
             let tables = config.tables.values().copied().collect();
             let used = kernel.objects_used_beside(&tables).map_err(StartError::Kernel)?;
@@ -124,8 +124,8 @@ impl Writer {
         let mut this =
             Self { config, mode, objects, kernel, monitor, fib, board, began, reopen: began };
         this.fib.saw_device(Some(device), this.now());
-        while let Some(look) = this.fib.look(this.now()) {
-            this.take(look).map_err(StartError::Kernel)?;
+        while let Some(query) = this.fib.next_query(this.now()) {
+            this.take(query).map_err(StartError::Kernel)?;
         }
         this.show();
         let found = this.fib.summary();
@@ -139,7 +139,7 @@ impl Writer {
         Moment(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) {
+    async fn serve(&mut self, commands: &mut mpsc::Receiver<WriterCommand>) {
         loop {
             let wake = self.began + Duration::from_micros(self.fib.wake().0);
             let wake = match self.monitor {
@@ -159,7 +159,7 @@ impl Writer {
             };
             match input {
                 Input::Command(None) => return,
-                Input::Command(Some(Command::Stop(answer))) => {
+                Input::Command(Some(WriterCommand::Stop(answer))) => {
                     self.stop();
                     answer.send(()).ok();
                     return;
@@ -186,7 +186,7 @@ impl Writer {
         }
     }
 
-    fn events(&mut self, events: &[Event]) {
+    fn events(&mut self, events: &[KernelEvent]) {
         let now = self.now();
         for event in events {
             self.fib.event(event, now);
@@ -207,20 +207,20 @@ impl Writer {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: WriterCommand) {
         match command {
-            Command::Apply(changes, answer) => {
+            WriterCommand::Apply(changes, answer) => {
                 let tickets: Vec<_> = changes.iter().map(|change| self.fib.apply(change)).collect();
                 self.flush();
                 let results = tickets.into_iter().map(|ticket| self.fib.answer(ticket)).collect();
                 answer.send(results).ok();
             }
-            Command::Complete(vni, answer) => {
+            WriterCommand::Complete(vni, answer) => {
                 self.fib.complete(vni);
                 self.flush();
                 answer.send(()).ok();
             }
-            Command::Stop(answer) => {
+            WriterCommand::Stop(answer) => {
                 answer.send(()).ok();
             }
         }
@@ -230,9 +230,9 @@ impl Writer {
     fn flush(&mut self) {
         loop {
             let now = self.now();
-            if let Some(look) = self.fib.look(now) {
-                if let Err(error) = self.take(look) {
-                    self.fib.look_failed(look, &error.to_string(), now);
+            if let Some(query) = self.fib.next_query(now) {
+                if let Err(error) = self.take(query) {
+                    self.fib.query_failed(query, &error.to_string(), now);
                 }
             } else if self.fib.plan(now) {
                 let (kernel, requests) = (&mut self.kernel, self.fib.requests());
@@ -254,34 +254,34 @@ impl Writer {
         self.board.show(Status::new(self.mode, &self.fib.summary()));
     }
 
-    fn take(&mut self, look: Look) -> io::Result<()> {
-        match look {
-            Look::Device => {
+    fn take(&mut self, query: Query) -> io::Result<()> {
+        match query {
+            Query::Device => {
                 let (kernel, name) = (&mut self.kernel, &self.config.device);
                 let device = self.board.waiting(|| kernel.device(name))?;
                 self.fib.saw_device(device, self.now());
             }
-            Look::OwnAddresses => {
+            Query::OwnAddresses => {
                 let own = self.board.waiting(|| self.kernel.own_addresses())?;
                 self.fib.saw_own(own);
             }
-            Look::Objects => {
+            Query::Objects => {
                 let dump = match self.objects {
                     true => self.board.waiting(|| self.kernel.objects())?,
                     false => Vec::new(),
                 };
                 self.fib.saw_objects(dump, self.now());
             }
-            Look::Lost => {
+            Query::Lost => {
                 let (kernel, ids) = (&mut self.kernel, self.fib.lost());
                 let found = self.board.waiting(|| kernel.objects_by_id(&ids))?;
                 self.fib.saw_lost(&found, self.now());
             }
-            Look::Users => {
+            Query::Users => {
                 let used = self.users()?;
                 self.fib.saw_users(used, self.now());
             }
-            Look::Routes(table) => {
+            Query::Routes(table) => {
                 let dump = self.board.waiting(|| self.kernel.routes(table, None))?;
                 self.fib.saw_routes(table, dump, self.now());
             }
@@ -305,14 +305,14 @@ impl Writer {
 
     fn open_again(&mut self) {
         let sockets = Kernel::open().and_then(|kernel| {
-            let monitor = Monitor::open(kernel.port())?;
+            let monitor = KernelMonitor::open(kernel.port())?;
             Ok((kernel, monitor))
         });
         match sockets {
             Ok((kernel, monitor)) => {
                 self.kernel = kernel;
                 self.monitor = Some(monitor);
-                self.fib.event(&Event::Overrun, self.now());
+                self.fib.event(&KernelEvent::Overrun, self.now());
             }
             Err(error) => {
                 warn!(%error, "cannot open netlink sockets: trying again");
@@ -349,7 +349,7 @@ impl Writer {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
                 Kind::Conflict | Kind::Repair | Kind::Deleter | Kind::Down | Kind::Unusable => {
-                    warn!("{line}")
+                    warn!("{line}");
                 }
                 Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
             }

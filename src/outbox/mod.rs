@@ -4,7 +4,7 @@
 //! references to shared batches. One write is in flight at a time and the next is built when it is
 //! done, so a slow socket gathers by itself.
 //!
-//! [`Bounds`]: `budget` bytes, past which a batch is refused and its VNI goes on by cursor
+//! [`OutboxBounds`]: `budget` bytes, past which a batch is refused and its VNI goes on by cursor
 //! ([`Outbox::offer`]); chunks that answer a cursor are asked for one or two at a time and only
 //! below `low_water`, so they need no bound of their own.
 //!
@@ -32,7 +32,7 @@ use crate::wire::{HEADER_LEN, Message, Vni};
 
 /// The numbers that shape what waits and what is written. The same for all peers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bounds {
+pub struct OutboxBounds {
     /// Bytes that may wait for one peer as references to shared batches.
     pub budget: usize,
     /// Below this a peer that is behind asks for more.
@@ -44,7 +44,7 @@ pub struct Bounds {
     pub write_max: usize,
 }
 
-impl Default for Bounds {
+impl Default for OutboxBounds {
     fn default() -> Self {
         Self { budget: 1 << 20, low_water: 64 * 1024, copy_max: 256, write_max: 128 * 1024 }
     }
@@ -154,7 +154,7 @@ impl Outbox {
     /// is unsent. All unsent batches of that VNI are dropped then; the VNI's owner makes up for it.
     pub(crate) fn offer(
         &mut self,
-        bounds: &Bounds,
+        bounds: &OutboxBounds,
         peer: PeerId,
         batch: &Arc<Batch>,
     ) -> Result<bool, Refusal> {
@@ -224,7 +224,7 @@ impl Outbox {
     /// `buffer`, which is empty. `None` when nothing waits.
     pub(crate) fn next_write(
         &mut self,
-        bounds: &Bounds,
+        bounds: &OutboxBounds,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
         if self.control.is_empty() {

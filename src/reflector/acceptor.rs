@@ -19,14 +19,14 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::config::Config;
+use super::config::ReflectorConfig;
 use super::connection::Admission;
-use super::driver::{Gauge, Order};
+use super::driver::{Gauge, ShardOrder};
 use super::handover::Phase;
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::{Lobby, Queue};
-use crate::access::{Gate, Place};
+use crate::access::{Gate, SourceShare};
 use crate::ids::{PeerId, ShardId};
 use crate::io;
 use crate::session::CloseReason;
@@ -43,8 +43,8 @@ const KEPT: u64 = 16;
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     /// What may change; the first value is that of the start.
-    pub(super) news: watch::Receiver<Config>,
-    pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) news: watch::Receiver<ReflectorConfig>,
+    pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Those of these settings.
-    pub(super) fn new(config: &Config, lobby: &Arc<Lobby>) -> Self {
+    pub(super) fn new(config: &ReflectorConfig, lobby: &Arc<Lobby>) -> Self {
         lobby.set_max(config.max_peers);
         Self {
             gate: Gate::new(config.access.clone()),
@@ -126,7 +126,7 @@ impl Acceptor {
                         Ok(place) => {
                             let Some(shard) = self.least_loaded() else { return };
                             let seat = rules.queue.enter(peer, shard);
-                            let order = Order::Serve { peer, remote, socket, place, seat };
+                            let order = ShardOrder::Serve { peer, remote, socket, place, seat };
                             if !self.hand_over(shard, order).await {
                                 return;
                             }
@@ -168,11 +168,11 @@ impl Acceptor {
         rules.gate.set(new.access);
         for (shard, _) in &self.shards {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
-            drop(shard.send(Order::Settings { settings, list }).await);
+            drop(shard.send(ShardOrder::Settings { settings, list }).await);
         }
     }
 
-    fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<Place, CloseReason> {
+    fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<SourceShare, CloseReason> {
         if self.control.is_draining() {
             return Err(CloseReason::Draining);
         }
@@ -187,7 +187,7 @@ impl Acceptor {
     }
 
     /// `false` when there is no shard left to take it.
-    async fn hand_over(&self, shard: usize, order: Order) -> bool {
+    async fn hand_over(&self, shard: usize, order: ShardOrder) -> bool {
         let (orders, gauge) = &self.shards[shard];
         gauge.connections.fetch_add(1, Ordering::Relaxed);
         orders.send(order).await.is_ok()
@@ -197,7 +197,7 @@ impl Acceptor {
     /// left to its timeout.
     fn make_room(&self, oldest: Option<(PeerId, usize)>) {
         if let Some((peer, shard)) = oldest {
-            self.shards[shard].0.try_send(Order::MakeRoom(peer)).ok();
+            self.shards[shard].0.try_send(ShardOrder::MakeRoom(peer)).ok();
         }
     }
 }

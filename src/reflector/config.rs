@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::endpoints::ControlError;
-use super::settings::SETTINGS;
 use crate::access::Access;
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
-use crate::shard::Settings;
+use crate::shard::ShardConfig;
 
 /// How to run a reflector. The default is a working dual-stack reflector.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Config {
+pub struct ReflectorConfig {
     /// Where to listen for sessions; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where to answer HTTP, if at all.
@@ -28,10 +26,10 @@ pub struct Config {
     /// what has ended. The program goes by it, not the reflector.
     pub linger: bool,
     /// Number of shards; `None` for one per core that the process may use, or per core that
-    /// [`Config::pin`] names.
+    /// [`ReflectorConfig::pin`] names.
     pub shards: Option<usize>,
     /// Shards that are awake at least, however little there is to do; from 1 on. More than
-    /// [`Config::shards`] counts as that many.
+    /// [`ReflectorConfig::shards`] counts as that many.
     pub min_shards: usize,
     /// For how long after a start all shards are awake: everybody comes back then.
     pub wake_all_for: Duration,
@@ -39,16 +37,16 @@ pub struct Config {
     pub pin: Pin,
     /// How sockets are driven.
     pub io: IoChoice,
-    /// Sessions at most, from 1 on; further connections are closed at once. [`Config::MAX_PEERS`], the
+    /// Sessions at most, from 1 on; further connections are closed at once. [`ReflectorConfig::MAX_PEERS`], the
     /// default, becomes what the descriptors of the process allow, if that is less.
     pub max_peers: u64,
     /// Who may connect.
     pub access: Access,
     /// What every shard is told.
-    pub settings: Settings,
+    pub settings: ShardConfig,
 }
 
-impl Default for Config {
+impl Default for ReflectorConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0u16; 8], 4711)),
@@ -63,16 +61,16 @@ impl Default for Config {
             io: IoChoice::Auto,
             max_peers: Self::MAX_PEERS,
             access: Access::default(),
-            settings: Settings::default(),
+            settings: ShardConfig::default(),
         }
     }
 }
 
-impl Config {
+impl ReflectorConfig {
     /// Sessions at most when nothing is said.
     pub const MAX_PEERS: u64 = 65_536;
 
-    /// The longest [`Settings::batch_delay`]: what makes sense is a thousandth of it, so more was
+    /// The longest [`ShardConfig::batch_delay`]: what makes sense is a thousandth of it, so more was
     /// meant to be in another unit.
     pub const BATCH_DELAY_MAX: Duration = Duration::from_secs(1);
 
@@ -100,15 +98,50 @@ impl Config {
         }
         Ok(())
     }
+}
 
-    /// The same with what a running reflector takes up of another.
-    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
-        let mut config = self.clone();
-        for section in SETTINGS {
-            section.take_over(&mut config, new);
-        }
-        config
-    }
+/// Why the control socket could not be opened.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// Somebody answers on it.
+    #[cfg(unix)]
+    #[error(
+        "another reflector uses the control socket {0} (--control): stop it or give this one another path"
+    )]
+    InUse(PathBuf),
+    /// There is something else.
+    #[cfg(unix)]
+    #[error("{0} (--control) is not a socket and stays as it is: give another path or remove it")]
+    NotASocket(PathBuf),
+    /// There is nowhere to put it.
+    #[cfg(unix)]
+    #[error(
+        "the folder of the control socket {0} (--control) is not there: create it or give another path"
+    )]
+    NoFolder(PathBuf),
+    /// A socket that nobody answers on, and that cannot be replaced.
+    #[cfg(unix)]
+    #[error(
+        "the control socket {0} (--control) is a mount point and cannot be replaced: mount its folder \
+         instead of the socket"
+    )]
+    Mounted(PathBuf),
+    /// Anything else.
+    #[cfg(unix)]
+    #[error(
+        "cannot open the control socket {path} (--control): {source}; give a path of less than 100 \
+         bytes in a folder that this user may write to"
+    )]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// This system has no Unix sockets.
+    #[cfg(not(unix))]
+    #[error("there are no Unix sockets on this system; start it without --control")]
+    Absent,
 }
 
 /// Why a reflector did not start.
@@ -145,7 +178,7 @@ pub enum StartError {
     /// A delay that would hold updates up for as long as people notice.
     #[error(
         "--batch-delay {0:?} is not allowed, it is at most {max:?}; give a time such as 500us",
-        max = Config::BATCH_DELAY_MAX
+        max = ReflectorConfig::BATCH_DELAY_MAX
     )]
     BatchDelay(Duration),
     /// No sessions at all.

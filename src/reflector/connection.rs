@@ -2,7 +2,7 @@
 //!
 //! It borrows the shard only between awaits. A read takes at most [`READ_MAX`](crate::shard::READ_MAX) bytes
 //! per turn, which is a connection's budget: a publisher that always has more takes its turns with the
-//! others. One write is in flight at a time. The turn itself begins it ([`Connection::kick`]), and the
+//! others. One write is in flight at a time. The turn itself begins it ([`Connection::begin_write`]), and the
 //! task only steps in when the kernel does not take it at once.
 //!
 //! An idle connection holds no buffer and no timer, and its task nothing but references.
@@ -23,9 +23,9 @@ use tokio::time::Sleep;
 use super::driver::Core;
 use super::follow::Follower;
 use super::lobby::Seat;
-use crate::access::Place;
+use crate::access::SourceShare;
 use crate::io::{OutBuf, Sending, Stream};
-use crate::session::{CloseReason, LOW_WATER, Sight};
+use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
 
 /// See the module's documentation.
@@ -58,7 +58,7 @@ pub(super) struct Connection {
 pub(super) struct Admission {
     /// Among the connections of its source.
     #[expect(dead_code, reason = "it counts for as long as it is held")]
-    pub(super) place: Place,
+    pub(super) place: SourceShare,
     /// Among those that wait for a HELLO, or the sessions.
     pub(super) seat: Seat,
 }
@@ -298,8 +298,8 @@ impl Connection {
     }
 
     /// What the kernel says about the connection.
-    pub(super) fn sight(&self) -> Option<Sight> {
-        self.stream.facts().map(Sight::from)
+    pub(super) fn tcp_info(&self) -> Option<TcpInfo> {
+        self.stream.tcp_info()
     }
 
     /// How long ago the peer's kernel was heard.
@@ -316,7 +316,7 @@ impl Connection {
     }
 
     /// Takes in the KEEPALIVE that has waited. Whatever comes next wakes the thread.
-    pub(super) fn let_go(&self, core: &Core) {
+    pub(super) fn end_hold(&self, core: &Core) {
         let mut buffer = core.buffer.borrow_mut();
         // The end of the stream and errors wake the reader, who tells of them.
         if let Ok(n) = self.stream.fetch(&mut buffer) {
@@ -330,7 +330,7 @@ impl Connection {
     }
 
     /// Begins to write what the shard has for this peer.
-    pub(super) fn kick(&self, core: &Core) {
+    pub(super) fn begin_write(&self, core: &Core) {
         let is_free = self.sending.borrow().is_none() && !self.is_leaving.get();
         let Some(waker) = self.waker.get().filter(|_| is_free) else {
             // The task goes on when it has begun, or when what is in flight is done.
@@ -391,7 +391,7 @@ impl Connection {
 
     fn next_write(&self, core: &Core) -> Write {
         let now = core.now();
-        let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.sight());
+        let write = core.shard.borrow_mut().next_write(now, self.slot, &mut || self.tcp_info());
         if let Write::Bytes { bytes, .. } = &write {
             self.is_sent(bytes);
         }

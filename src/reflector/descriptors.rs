@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use super::config::Config;
+use super::config::ReflectorConfig;
 use super::lobby::Lobby;
 use crate::io;
 
@@ -18,7 +18,7 @@ pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
     match io::raise_nofile() {
         Ok(limit) => {
             let allowed = allowed(limit, max_peers, shards);
-            tell(limit, max_peers, allowed, shards);
+            warn_of_limit(limit, max_peers, allowed, shards);
             allowed
         }
         Err(error) => {
@@ -29,7 +29,7 @@ pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
 }
 
 fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
-    if max_peers == Config::MAX_PEERS {
+    if max_peers == ReflectorConfig::MAX_PEERS {
         // Connections before their HELLO have places of their own, as many as sessions up to a number.
         let left = limit.saturating_sub(needed(0, shards));
         (left / 2).max(left.saturating_sub(Lobby::ROOM_MAX)).clamp(1, max_peers)
@@ -38,7 +38,7 @@ fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
     }
 }
 
-fn tell(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
+fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
     let needed = needed(max_peers, shards);
     if allowed < max_peers {
         info!(
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_default_goes_by_the_limit_and_what_was_asked_for_stays() {
-        let default = Config::MAX_PEERS;
+        let default = ReflectorConfig::MAX_PEERS;
         for (limit, max_peers, expected) in [
             (64, default, 8),
             (1024, default, 488),

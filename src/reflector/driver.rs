@@ -16,25 +16,25 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::connection::{self, Connection};
-use super::event::Event;
 use super::follow::Followed;
 use super::lobby::Seat;
-use super::looks::Look;
 use super::mesh::{Inlet, Port};
+use super::monitors::MonitorSenders;
 use super::moves::Mover;
 use super::orders::{Done, obey};
+use super::question::Question;
 use super::report::Reporter;
 use super::service::Service;
-use super::taps::Outlets;
-use crate::access::{AccessList, Place};
+use super::wake_flag::WakeFlag;
+use crate::access::{AccessList, SourceShare};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::moves::{Answer, Command};
-use crate::shard::{Output, READ_MAX, Settings, Shard, Slot, Tenants, Turn};
+use crate::shard::moves::{Answer, MoveCommand};
+use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Tenants, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -45,19 +45,19 @@ const PRECISE: Duration = Duration::from_millis(2);
 
 /// What the control thread asks of a shard.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum ShardOrder {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: Place, seat: Seat },
+    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: SourceShare, seat: Seat },
     /// End this connection, unless its HELLO has come.
     MakeRoom(PeerId),
     /// Take part in a move.
-    Move(Box<Command<Mover>>),
+    Move(Box<MoveCommand<Mover>>),
     /// Own tables that come from another process.
     Own(Box<Tenants>),
     /// Go on by these settings, and close the sessions that the list denies.
-    Settings { settings: Box<Settings>, list: Arc<AccessList> },
-    /// Let an operator have a look.
-    Look(Look),
+    Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
+    /// Answer an operator.
+    Answer(Question),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end, but wait until this moment for what was written to arrive.
@@ -89,13 +89,13 @@ pub(super) struct Gauge {
 pub(super) struct Seed {
     pub(super) id: ShardId,
     pub(super) shards: usize,
-    pub(super) settings: Settings,
+    pub(super) settings: ShardConfig,
     pub(super) service: Arc<Service>,
     pub(super) hash_seeds: [u64; 4],
     pub(super) backend: Backend,
     pub(super) began: Instant,
     pub(super) port: Port,
-    pub(super) orders: Inlet<Order>,
+    pub(super) orders: Inlet<ShardOrder>,
     pub(super) gauge: Arc<Gauge>,
     /// To the coordinator of moves.
     pub(super) answers: Answers,
@@ -108,7 +108,7 @@ pub(super) struct Core {
     pub(super) shard: RefCell<Shard>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Wakes the loop.
-    pub(super) wake: Event,
+    pub(super) wake: WakeFlag,
     /// What connections read into.
     pub(super) buffer: RefCell<Vec<u8>>,
     pub(super) is_draining: Cell<bool>,
@@ -120,10 +120,10 @@ pub(super) struct Core {
     service: Arc<Service>,
     pub(super) reporter: Reporter,
     /// Who watches.
-    pub(super) outlets: RefCell<Outlets>,
+    pub(super) monitors: RefCell<MonitorSenders>,
     /// Sessions that somebody follows.
     pub(super) followed: Followed,
-    /// Time that turns took, and looks.
+    /// Time that turns took, and questions.
     pub(super) turns: RefCell<Histogram>,
 }
 
@@ -209,7 +209,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         id,
         shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
         connections: RefCell::default(),
-        wake: Event::default(),
+        wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
         is_draining: Cell::new(false),
         all_leave: Cell::new(false),
@@ -218,7 +218,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         answers,
         service,
         reporter: Reporter::new(id),
-        outlets: RefCell::new(Outlets::new(id)),
+        monitors: RefCell::new(MonitorSenders::new(id)),
         followed: Followed::default(),
         turns: RefCell::default(),
     });
@@ -236,7 +236,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if now >= stall_check {
             check_stalled(&core, now);
             check_paths(&core, now);
-            core.outlets.borrow_mut().tick(&mut core.shard.borrow_mut());
+            core.monitors.borrow_mut().tick(&mut core.shard.borrow_mut());
             core.reporter.tick();
             stall_check = now + Duration::from_secs(1);
         }
@@ -256,8 +256,8 @@ async fn drive(seed: Seed, alarm: Alarm) {
         if core.is_draining.get() {
             core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
         }
-        if done == Done::Looked {
-            crate::io::yield_turn().await; // connections too, however many looks wait
+        if done == Done::Answered {
+            crate::io::yield_turn().await; // connections too, however many questions wait
         } else {
             let is_asleep = core.shard.borrow().is_asleep();
             core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
@@ -297,7 +297,7 @@ fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
         }
     }
     let mut shard = core.shard.borrow_mut();
-    core.outlets.borrow_mut().sealed(&mut shard);
+    core.monitors.borrow_mut().sealed(&mut shard);
     port.flush(&mut shard);
     let mut next = turn.next;
     if shard.has_outgoing() {
@@ -314,7 +314,7 @@ fn act(core: &Core, now: Moment, output: Output) {
     match output {
         Output::Ready(slot) => {
             if let Some(connection) = core.connection(slot) {
-                connection.kick(core);
+                connection.begin_write(core);
             }
         }
         Output::Resumed(slot) => {
@@ -324,7 +324,7 @@ fn act(core: &Core, now: Moment, output: Output) {
         }
         Output::Hold(slot, hold) => match core.connection(slot) {
             Some(connection) if hold => connection.hold(),
-            Some(connection) => connection.let_go(core),
+            Some(connection) => connection.end_hold(core),
             None => {}
         },
         Output::Begun(slot) => {
@@ -336,7 +336,7 @@ fn act(core: &Core, now: Moment, output: Output) {
         Output::Established(slot, peer, about) => {
             core.service.began(now);
             if let Some(remote) = core.remote(slot) {
-                core.outlets.borrow_mut().established(peer, remote, &about.node);
+                core.monitors.borrow_mut().established(peer, remote, &about.node);
                 core.reporter.established(peer, remote, &about.node, &about.agent);
             }
         }
@@ -362,7 +362,7 @@ fn act(core: &Core, now: Moment, output: Output) {
             }
             if let Some(connection) = core.connection(closed.slot) {
                 if closed.had_begun {
-                    core.outlets.borrow_mut().closed(&closed, connection.remote);
+                    core.monitors.borrow_mut().closed(&closed, connection.remote);
                 }
                 core.reporter.closed(&closed, connection.remote);
                 core.follows_no_more(&connection, &closed.reason);
@@ -377,7 +377,7 @@ async fn idle(
     core: &Core,
     alarm: &Alarm,
     port: &mut Port,
-    orders: &mut Inlet<Order>,
+    orders: &mut Inlet<ShardOrder>,
     next: Moment,
     now: Moment,
 ) {
@@ -407,7 +407,7 @@ async fn idle(
 
 impl Core {
     /// Goes on by these settings. The next turn tells the connections that are closed here.
-    pub(super) fn renew(&self, settings: Settings, list: &AccessList) {
+    pub(super) fn renew(&self, settings: ShardConfig, list: &AccessList) {
         let mut shard = self.shard.borrow_mut();
         shard.set_settings(settings);
         for connection in self.connections.borrow().iter().flatten() {
@@ -422,8 +422,8 @@ impl Core {
 fn check_stalled(core: &Core, now: Moment) {
     let stalled = core.shard.borrow().stalled(now);
     for slot in stalled {
-        if let Some(sight) = core.connection(slot).and_then(|connection| connection.sight()) {
-            core.shard.borrow_mut().acknowledged(now, slot, sight.acked);
+        if let Some(tcp_info) = core.connection(slot).and_then(|connection| connection.tcp_info()) {
+            core.shard.borrow_mut().acknowledged(now, slot, tcp_info.acked);
         }
     }
 }
@@ -433,8 +433,10 @@ fn check_paths(core: &Core, now: Moment) {
     let unproven = core.shard.borrow().unproven_paths();
     for slot in unproven {
         let Some(connection) = core.connection(slot) else { continue };
-        let (Some(sight), Some(heard)) = (connection.sight(), connection.heard()) else { continue };
-        let found = core.shard.borrow_mut().looked_at_path(now, slot, &sight, heard);
+        let (Some(tcp_info), Some(heard)) = (connection.tcp_info(), connection.heard()) else {
+            continue;
+        };
+        let found = core.shard.borrow_mut().looked_at_path(now, slot, &tcp_info, heard);
         if let Some((peer, node)) = found {
             core.reporter.swallowed(peer, connection.remote, &node);
         }
@@ -446,7 +448,8 @@ async fn exit(core: &Core, deadline: Instant) {
     let connections: Vec<_> = core.connections.borrow().iter().flatten().cloned().collect();
     // What the peer's kernel has acknowledged survives a reset; the rest would not.
     let in_flight = |connection: &Rc<Connection>| {
-        !connection.is_closed() && connection.sight().is_some_and(|sight| sight.unacked > 0)
+        !connection.is_closed()
+            && connection.tcp_info().is_some_and(|tcp_info| tcp_info.unacked > 0)
     };
     while Instant::now() < deadline && connections.iter().any(in_flight) {
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -39,13 +39,13 @@ pub(super) struct Follower {
     detail: Detail,
     received: Reassembly,
     sent: Reassembly,
-    standing: Standing,
+    flow: FlowState,
     limiter: Limiter,
 }
 
 /// What is said when it changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Standing {
+struct FlowState {
     behind: u64,
     is_slow: bool,
     is_paced: bool,
@@ -128,7 +128,7 @@ impl Follower {
             detail,
             received: Reassembly::default(),
             sent: Reassembly::default(),
-            standing: Standing::default(),
+            flow: FlowState::default(),
             limiter: Limiter::of(LINES),
         }
     }
@@ -166,7 +166,7 @@ impl Follower {
             if says_all.get()
                 && let Some(left_out) = allow(limiter)
             {
-                trace!(target: FOLLOWED, %peer, left_out, "{way}: {}", told(message));
+                trace!(target: FOLLOWED, %peer, left_out, "{way}: {}", text(message));
             }
             tally.add(message);
         });
@@ -174,13 +174,13 @@ impl Follower {
     }
 
     fn compare(&mut self, info: &PeerInfo) {
-        let now = Standing {
+        let now = FlowState {
             behind: info.behind,
             is_slow: info.is_slow,
             is_paced: info.is_paced,
             is_paused: info.is_paused,
         };
-        let before = std::mem::replace(&mut self.standing, now);
+        let before = std::mem::replace(&mut self.flow, now);
         if before == now {
             return;
         }
@@ -240,13 +240,13 @@ impl Tally {
             Message::Update(update) if update.action == Action::Add => self.adds += 1,
             Message::Update(_) => self.removes += 1,
             // A read has thousands at most.
-            other if self.others.len() < 8 => self.others.push(told(other)),
+            other if self.others.len() < 8 => self.others.push(text(other)),
             _ => {}
         }
     }
 }
 
-fn told(message: &Message) -> String {
+fn text(message: &Message) -> String {
     match message {
         Message::Hello(hello) => {
             let (interval, is_server) = (hello.keepalive_interval, hello.is_server);
@@ -273,20 +273,20 @@ mod tests {
 
     #[test]
     fn messages_are_whole_wherever_reads_are_cut() {
-        let said = [
+        let sent = [
             Message::Subscribe(Vni(7)),
             Message::Keepalive,
             Message::EndOfTable(Vni(300)),
             Message::Keepalive,
         ];
         let mut bytes = Vec::new();
-        said.iter().for_each(|message| message.encode_into(&mut bytes));
+        sent.iter().for_each(|message| message.encode_into(&mut bytes));
         for length in 1..=bytes.len() {
             let (mut half, mut heard) = (Reassembly::default(), Vec::new());
             for piece in bytes.chunks(length) {
                 messages(&mut half, piece, |message| heard.push(message.clone()));
             }
-            assert_eq!(heard, said, "pieces of {length}");
+            assert_eq!(heard, sent, "pieces of {length}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
 use crate::shard::Traveller;
-use crate::shard::moves::{Answer, Command, Order};
+use crate::shard::moves::{Answer, MoveCommand, MoveOrder};
 
 /// A connection on its way, with all that belongs to it.
 #[derive(Debug)]
@@ -57,18 +57,18 @@ impl Mover {
 }
 
 /// Carries a command out.
-pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: Command<Mover>) {
+pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover>) {
     match command {
-        Command::Order(order) => {
+        MoveCommand::Order(order) => {
             let now = core.now();
             match order {
-                Order::Part { .. } => core.all_leave.set(true),
-                Order::Thaw { .. } => core.all_leave.set(false),
+                MoveOrder::Part { .. } => core.all_leave.set(true),
+                MoveOrder::Thaw { .. } => core.all_leave.set(false),
                 _ => {}
             }
             core.shard.borrow_mut().order(now, order);
         }
-        Command::Adopt { number, connection } => {
+        MoveCommand::Adopt { number, connection } => {
             adopt(core, backend, connection);
             core.answer(Answer::Arrived { number });
         }

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::connection::{Admission, Connection};
-use super::driver::{Core, Order};
+use super::driver::{Core, ShardOrder};
 use super::lobby::Seat;
 use super::mesh::Inlet;
 use super::moves;
-use crate::access::Place;
+use crate::access::SourceShare;
 use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 
@@ -18,34 +18,34 @@ use crate::io::{Backend, Stream};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Done {
     All,
-    /// One was a look, behind which more may wait.
-    Looked,
+    /// One was a question, behind which more may wait.
+    Answered,
     /// The shard is to end by then.
     Exit(Instant),
 }
 
-/// Carries out orders, up to the first look: everybody else has a turn between two looks.
-pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<Order>) -> Done {
+/// Carries out orders, up to the first question: everybody else has a turn between two questions.
+pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOrder>) -> Done {
     while let Some(order) = orders.take() {
         match order {
-            Order::Serve { peer, remote, socket, place, seat } => {
+            ShardOrder::Serve { peer, remote, socket, place, seat } => {
                 serve(core, backend, peer, remote, socket, (place, seat));
             }
-            Order::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
-            Order::Move(command) => moves::obey(core, backend, *command),
-            Order::Own(tables) => core.shard.borrow_mut().own(*tables),
-            Order::Settings { settings, list } => core.renew(*settings, &list),
-            Order::Look(look) => {
+            ShardOrder::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
+            ShardOrder::Move(command) => moves::obey(core, backend, *command),
+            ShardOrder::Own(tables) => core.shard.borrow_mut().own(*tables),
+            ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
+            ShardOrder::Answer(question) => {
                 let began = core.now();
-                look.run(core);
+                question.run(core);
                 core.turns.borrow_mut().record(core.now().since(began));
-                return Done::Looked;
+                return Done::Answered;
             }
-            Order::Drain => {
+            ShardOrder::Drain => {
                 core.is_draining.set(true);
                 core.shard.borrow_mut().drain();
             }
-            Order::Exit(deadline) => return Done::Exit(deadline),
+            ShardOrder::Exit(deadline) => return Done::Exit(deadline),
         }
     }
     Done::All
@@ -57,7 +57,7 @@ fn serve(
     peer: PeerId,
     remote: SocketAddr,
     socket: TcpStream,
-    (place, seat): (Place, Seat),
+    (place, seat): (SourceShare, Seat),
 ) {
     // A peer that has reset it already gets no session.
     let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));

@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::acceptor::{Acceptor, Rules};
 use super::balance::Balancer;
-use super::config::{Config, StartError};
+use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
 use super::endpoints::Endpoints;
 use super::handover::{Inherited, Legacy, Listeners};
@@ -30,7 +30,7 @@ use crate::shard::moves::Answer;
 /// A reflector that has its threads and its listening sockets, and serves nobody yet.
 #[derive(Debug)]
 pub(crate) struct Prepared<E: Endpoints> {
-    config: Config,
+    config: ReflectorConfig,
     machine: Machine,
     listeners: Listeners<E::Socket>,
     began: Instant,
@@ -48,7 +48,7 @@ impl<E: Endpoints> Prepared<E> {
     /// # Errors
     /// [`StartError`]. Nothing is left running then.
     pub(crate) fn new(
-        config: &Config,
+        config: &ReflectorConfig,
         mut inherited: Inherited,
         began: Instant,
     ) -> Result<Self, StartError> {
@@ -160,7 +160,7 @@ impl Reflector {
     ///
     /// # Errors
     /// [`StartError`], as there.
-    pub(crate) fn start_with<E: Endpoints>(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
         Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None)
     }
 }
@@ -180,7 +180,12 @@ fn take_over(
     legacy.distribute(handles, admit);
 }
 
-fn log_start(config: &Config, machine: &Machine, listen: SocketAddr, http: Option<SocketAddr>) {
+fn log_start(
+    config: &ReflectorConfig,
+    machine: &Machine,
+    listen: SocketAddr,
+    http: Option<SocketAddr>,
+) {
     info!(
         %listen,
         http = http.map(tracing::field::display),

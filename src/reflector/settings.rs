@@ -1,4 +1,4 @@
-//! The settings of a reflector: the rows of `[server]`, each with the member of [`Config`] that it is
+//! The settings of a reflector: the rows of `[server]`, each with the member of [`ReflectorConfig`] that it is
 //! read into, where its default is.
 //!
 //! A feature with settings of its own has them in its own module and a line in [`SETTINGS`].
@@ -7,85 +7,96 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::config::Config;
+use super::config::ReflectorConfig;
 use super::inspector::{Counters, InForce};
 use crate::access::{AccessList, Prefix};
 use crate::io::{IoChoice, Pin};
 use crate::session::CloseReason;
 use crate::settings::{
-    ADDRESS, Form, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, TIME, Target,
-    number,
+    ADDRESS, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME,
+    Target, number,
 };
 use crate::{maybe, one};
 
 /// All settings of a reflector, section by section.
-pub static SETTINGS: &[&Section<Config>] = &[&SERVER];
+pub static SETTINGS: &[&Section<ReflectorConfig>] = &[&SERVER];
 
-impl Target for Config {
+impl ReflectorConfig {
+    /// The same with what a running reflector takes up of another.
+    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
+        let mut config = self.clone();
+        for section in SETTINGS {
+            section.take_over(&mut config, new);
+        }
+        config
+    }
+}
+
+impl Target for ReflectorConfig {
     type Shown = Shown;
 }
 
-const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
-const SHARDS: Form<usize> = Form::displayed("N", |text| number(text, 1..=1024));
-const RATE: Form<u32> = Form::displayed("N", |text| number(text, 0..=1_000_000));
-const PACE: Form<u64> = Form::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
-const PIN: Form<Pin> = Form::displayed("auto|off|LIST", |text| told(text.parse()));
-const IO: Form<IoChoice> = Form::displayed("auto|uring|epoll", |text| told(text.parse()));
-const PREFIX: Form<Prefix> = Form::displayed("PREFIX", |text| told(text.parse()));
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const SHARDS: Syntax<usize> = Syntax::displayed("N", |text| number(text, 1..=1024));
+const RATE: Syntax<u32> = Syntax::displayed("N", |text| number(text, 0..=1_000_000));
+const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
+const PIN: Syntax<Pin> = Syntax::displayed("auto|off|LIST", |text| text_error(text.parse()));
+const IO: Syntax<IoChoice> = Syntax::displayed("auto|uring|epoll", |text| text_error(text.parse()));
+const PREFIX: Syntax<Prefix> = Syntax::displayed("PREFIX", |text| text_error(text.parse()));
 
-static SERVER: Section<Config> = Section::of_role(&[
-    Setting::new("listen", one!(Config: listen, ADDRESS))
+static SERVER: Section<ReflectorConfig> = Section::of_role(&[
+    Setting::new("listen", one!(ReflectorConfig: listen, ADDRESS))
         .meaning("Where to listen for sessions; [::] takes IPv4 as well")
         .details(
             "A link-local address has its interface in it, by name or number: `[fe80::1%eth0]:4711`",
         ),
-    Setting::new("keepalive", one!(Config: settings.keepalive, SECONDS))
+    Setting::new("keepalive", one!(ReflectorConfig: settings.keepalive, SECONDS))
         .meaning("Keepalive interval in seconds; a session uses the lower of both sides'")
         .shown(Shown::new("keepalive", |it, counters| {
             let keepalive = Duration::from_secs(it.config.settings.keepalive.into());
             Value::time(keepalive, counters, &CloseReason::HoldTime(keepalive))
         })),
-    Setting::new("http", maybe!(Config: http, LOCAL_ADDRESS)).meaning(
+    Setting::new("http", maybe!(ReflectorConfig: http, LOCAL_ADDRESS)).meaning(
         "Where to answer HTTP: a page for people, health, metrics, routes; a port alone is on this \
          machine's loopback",
     ),
-    Setting::new("control", maybe!(Config: control, PATH))
+    Setting::new("control", maybe!(ReflectorConfig: control, PATH))
         .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
         .details("See [ctl.md](ctl.md)"),
-    Setting::new("takeover", one!(Config: takeover, SWITCH))
+    Setting::new("takeover", one!(ReflectorConfig: takeover, SWITCH))
         .meaning(
             "Take over the sessions of the reflector that runs with the same --control, without ending \
              one; without such a reflector it starts as usual",
         )
         .details("See [Upgrading without an outage](operations.md#upgrading-without-an-outage)"),
-    Setting::new("linger", one!(Config: linger, SWITCH))
+    Setting::new("linger", one!(ReflectorConfig: linger, SWITCH))
         .meaning(
             "Stay until SIGTERM when another process has taken over, for a supervisor that starts again \
              a process that has ended",
         )
         .details("Kubernetes is one"),
-    Setting::new("shards", maybe!(Config: shards, SHARDS))
+    Setting::new("shards", maybe!(ReflectorConfig: shards, SHARDS))
         .meaning(
             "Number of shards, each a thread of its own [default: one per core that may be used, or \
              that --pin names]",
         )
         .default_is("one per core"),
-    Setting::new("min-shards", one!(Config: min_shards, SHARDS))
+    Setting::new("min-shards", one!(ReflectorConfig: min_shards, SHARDS))
         .meaning(
             "Shards that stay awake when there is little to do; the others sleep and wake up with the \
              load",
         )
         .details("See [Cores](#cores)"),
-    Setting::new("pin", one!(Config: pin, PIN))
+    Setting::new("pin", one!(ReflectorConfig: pin, PIN))
         .meaning(
             "The cores that shards sit on: auto gives each its own if there are as many shards as cores \
              that may be used, and else leaves them to the scheduler as off does; or a list such as 0-3,8",
         )
         .details("See [Cores](#cores)"),
-    Setting::new("io", one!(Config: io, IO))
+    Setting::new("io", one!(ReflectorConfig: io, IO))
         .meaning("How to drive sockets: auto takes io_uring where the kernel grants it, else epoll")
         .details("A binary built with musl has epoll only"),
-    Setting::new("batch-delay", one!(Config: settings.batch_delay, TIME))
+    Setting::new("batch-delay", one!(ReflectorConfig: settings.batch_delay, TIME))
         .meaning(
             "For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0; 1s \
              at most)",
@@ -94,7 +105,7 @@ static SERVER: Section<Config> = Section::of_role(&[
         .shown(Shown::new("batch_delay_seconds", |it, _| {
             Value::Seconds(it.config.settings.batch_delay.as_secs_f64())
         })),
-    Setting::new("send-hold", one!(Config: settings.send_hold, TIME))
+    Setting::new("send-hold", one!(ReflectorConfig: settings.send_hold, TIME))
         .meaning("Close a peer that reads nothing for so long although something waits for it")
         .reloaded()
         .shown(Shown::new("send_hold", |it, counters| {
@@ -104,8 +115,8 @@ static SERVER: Section<Config> = Section::of_role(&[
     Setting::new(
         "no-pacing",
         &One {
-            form: SWITCH,
-            get: |config: &Config| !config.settings.pacing,
+            syntax: SWITCH,
+            get: |config: &ReflectorConfig| !config.settings.pacing,
             set: |config, value| config.settings.pacing = !value,
         },
     )
@@ -115,7 +126,7 @@ static SERVER: Section<Config> = Section::of_role(&[
     )
     .reloaded_for_new_sessions()
     .shown(Shown::new("is_pacing", |it, _| Value::Switch(it.config.settings.pacing))),
-    Setting::new("pace", one!(Config: settings.pace, PACE))
+    Setting::new("pace", one!(ReflectorConfig: settings.pace, PACE))
         .meaning(
             "Send this many bytes per second to a Go client whose TCP window does not show whether it \
              reads",
@@ -127,14 +138,14 @@ static SERVER: Section<Config> = Section::of_role(&[
         })),
     Setting::new(
         "skip-unusable-next-hops",
-        one!(Config: settings.skip_unusable_next_hops, SWITCH),
+        one!(ReflectorConfig: settings.skip_unusable_next_hops, SWITCH),
     )
     .meaning(
         "Don't reflect routes with an unusable next hop: an unspecified, multicast, loopback, \
          IPv4-mapped or link-local address",
     )
     .details("See [Unusable next hops](protocol.md#unusable-next-hops)"),
-    Setting::new("max-peers", one!(Config: max_peers, NUMBER))
+    Setting::new("max-peers", one!(ReflectorConfig: max_peers, NUMBER))
         .meaning(
             "Sessions at most, from 1 on; the default becomes what the descriptors allow, if that is less",
         )
@@ -149,7 +160,7 @@ static SERVER: Section<Config> = Section::of_role(&[
             used: Some(it.sessions),
             hits: counters.limited(&CloseReason::MaxPeers(0)),
         })),
-    Setting::new("max-routes-per-peer", one!(Config: settings.limits.routes_per_peer, NUMBER))
+    Setting::new("max-routes-per-peer", one!(ReflectorConfig: settings.limits.routes_per_peer, NUMBER))
         .meaning("Routes that one peer may announce, over all VNIs")
         .reloaded()
         .shown(Shown::new("max_routes_per_peer", |it, counters| {
@@ -158,7 +169,7 @@ static SERVER: Section<Config> = Section::of_role(&[
         })),
     Setting::new(
         "max-subscriptions-per-peer",
-        one!(Config: settings.limits.subscriptions_per_peer, NUMBER),
+        one!(ReflectorConfig: settings.limits.subscriptions_per_peer, NUMBER),
     )
     .meaning("VNIs that one peer may be subscribed to or announce in")
     .reloaded()
@@ -169,8 +180,8 @@ static SERVER: Section<Config> = Section::of_role(&[
     Setting::new(
         "allow",
         &Many {
-            form: PREFIX,
-            get: |config: &Config| config.access.list.allowed().to_vec(),
+            syntax: PREFIX,
+            get: |config: &ReflectorConfig| config.access.list.allowed().to_vec(),
             set: |config, allow| {
                 let deny = config.access.list.denied().iter().copied();
                 config.access.list = AccessList::new(allow, deny);
@@ -187,8 +198,8 @@ static SERVER: Section<Config> = Section::of_role(&[
     Setting::new(
         "deny",
         &Many {
-            form: PREFIX,
-            get: |config: &Config| config.access.list.denied().to_vec(),
+            syntax: PREFIX,
+            get: |config: &ReflectorConfig| config.access.list.denied().to_vec(),
             set: |config, deny| {
                 let allow = config.access.list.allowed().iter().copied();
                 config.access.list = AccessList::new(allow, deny);
@@ -197,7 +208,7 @@ static SERVER: Section<Config> = Section::of_role(&[
     )
     .meaning("Sources that may not connect; goes before --allow of the same prefix")
     .reloaded(),
-    Setting::new("max-peers-per-source", one!(Config: access.max_peers_per_source, NUMBER))
+    Setting::new("max-peers-per-source", one!(ReflectorConfig: access.max_peers_per_source, NUMBER))
         .meaning(
             "Sessions of one source (an IPv4 address, an IPv6 /64, a link-local address) at most; 0 is \
              any number",
@@ -208,7 +219,7 @@ static SERVER: Section<Config> = Section::of_role(&[
             let most = (most > 0).then_some(most);
             Value::limit(most, counters, &CloseReason::MaxPeersPerSource(0))
         })),
-    Setting::new("connect-rate-per-source", one!(Config: access.connect_rate_per_source, RATE))
+    Setting::new("connect-rate-per-source", one!(ReflectorConfig: access.connect_rate_per_source, RATE))
         .meaning(
             "New connections of one source per second, twice as many at once; 0 is any number",
         )
@@ -220,7 +231,7 @@ static SERVER: Section<Config> = Section::of_role(&[
         })),
 ]);
 
-fn told<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
+fn text_error<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 

@@ -12,9 +12,9 @@ use tokio::sync::{oneshot, watch};
 use tracing::warn;
 
 use super::balance;
-use super::config::{Config, StartError};
+use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
-use super::driver::{self, Answers, Gauge, Order, Seed};
+use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
 use super::handover::Listening;
 use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
@@ -39,8 +39,8 @@ pub struct Reflector {
     /// Its listening sockets, for a process that takes over.
     pub(super) passed_on: Vec<Listening>,
     /// What is in force.
-    pub(super) news: watch::Sender<Config>,
-    /// The last [`Config::max_peers`] that was asked for, which may be more than is in force.
+    pub(super) news: watch::Sender<ReflectorConfig>,
+    /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
     pub(super) asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -106,7 +106,7 @@ impl Reflector {
     ///
     /// # Errors
     /// [`StartError`], when a start would refuse it. Nothing changes then.
-    pub fn reload(&self, new: &Config) -> Result<(), StartError> {
+    pub fn reload(&self, new: &ReflectorConfig) -> Result<(), StartError> {
         new.check()?;
         let mut new = self.news.borrow().with_reloaded(new);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
@@ -159,7 +159,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn choose(config: &Config) -> Result<Self, StartError> {
+    pub(super) fn choose(config: &ReflectorConfig) -> Result<Self, StartError> {
         let allowed = io::allowed_cpus();
         let cpus = config.pin.cpus(&allowed).len();
         let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
@@ -176,11 +176,11 @@ impl Machine {
 }
 
 /// Where a shard takes orders, and what it shows of itself.
-pub(super) type Handle = (Sender<Order>, Arc<Gauge>);
+pub(super) type Handle = (Sender<ShardOrder>, Arc<Gauge>);
 
 /// What all shards start from.
 pub(super) struct Common<'a> {
-    pub(super) config: &'a Config,
+    pub(super) config: &'a ReflectorConfig,
     pub(super) machine: &'a Machine,
     pub(super) began: Instant,
     pub(super) hash_seeds: [u64; 4],
@@ -266,7 +266,7 @@ pub(super) fn control<A: Future<Output = ()>>(
             control.listening(false);
         }
         for (orders, _) in &shards {
-            drop(orders.send(Order::Drain).await);
+            drop(orders.send(ShardOrder::Drain).await);
         }
         let deadline = Instant::now() + FLUSH;
         // Flushed once is not enough: another shard may have had something for it.
@@ -278,7 +278,7 @@ pub(super) fn control<A: Future<Output = ()>>(
             quiet = if is_flushed { quiet + 1 } else { 0 };
         }
         for (orders, _) in &shards {
-            drop(orders.send(Order::Exit(deadline)).await);
+            drop(orders.send(ShardOrder::Exit(deadline)).await);
         }
     });
 }

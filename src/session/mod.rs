@@ -9,8 +9,8 @@ mod pacing;
 mod path;
 mod portable;
 mod quiet;
-mod sight;
 mod skipped;
+mod tcp_info;
 
 pub use close::CloseReason;
 pub(crate) use liveness::Liveness;
@@ -19,5 +19,5 @@ pub use pacing::NoEvidence;
 pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer};
 pub(crate) use path::Path;
 pub(crate) use quiet::{LOW_WATER, Quiet};
-pub(crate) use sight::Sight;
 pub(crate) use skipped::Skipped;
+pub use tcp_info::TcpInfo;

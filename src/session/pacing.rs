@@ -18,7 +18,7 @@
 //! What remains: a client that reads nothing for longer than that, although its window was not small,
 //! may be sent more than it survives. It would be closed for it soon.
 //!
-//! Cost: the kernel is asked ([`Sight`]) once in [`ROUND`] bytes, and for each send while the window
+//! Cost: the kernel is asked ([`TcpInfo`]) once in [`ROUND`] bytes, and for each send while the window
 //! grows or nothing is proven.
 
 mod cut;
@@ -36,7 +36,7 @@ use evidence::{Evidence, Seen};
 pub(crate) use timed::PACE;
 use timed::Timed;
 
-use super::sight::Sight;
+use super::tcp_info::TcpInfo;
 use crate::ids::Moment;
 use crate::wire::MAX_FRAME;
 
@@ -204,7 +204,7 @@ impl Pacer {
     pub(crate) fn allow(
         &mut self,
         now: Moment,
-        look: &mut dyn FnMut() -> Option<Sight>,
+        look: &mut dyn FnMut() -> Option<TcpInfo>,
     ) -> Allowance {
         if self.next > now {
             return Allowance::WaitUntil(self.next);
@@ -212,21 +212,21 @@ impl Pacer {
         if self.unproven.is_none() && self.mss > 0 && self.has_room() && self.looked < ROUND {
             return self.send(now);
         }
-        let sight = look();
+        let tcp_info = look();
         self.looked = 0;
         if self.unproven.is_none() {
-            self.unproven = self.doubt(sight);
+            self.unproven = self.doubt(tcp_info);
         }
         self.is_by_the_clock = self.unproven.is_some();
-        let Some(sight) = sight.filter(|sight| sight.window.is_some()) else {
+        let Some(tcp_info) = tcp_info.filter(|tcp_info| tcp_info.window.is_some()) else {
             return self.by_the_clock(now, 0, 1);
         };
-        let window = u64::from(sight.window.unwrap_or(0));
+        let window = u64::from(tcp_info.window.unwrap_or(0));
         if self.unproven.is_some() {
             let slower = if self.dips(now, window) { SLOWED } else { 1 };
-            return self.by_the_clock(now, sight.unacked, slower);
+            return self.by_the_clock(now, tcp_info.unacked, slower);
         }
-        let seen = self.evidence.update(sight, window, unit(sight));
+        let seen = self.evidence.update(tcp_info, window, unit(tcp_info));
         let Seen { unacked, has_moved, grew, is_proof } = seen;
         self.unacked = unacked;
         if has_moved {
@@ -243,7 +243,7 @@ impl Pacer {
             return self.look_again(now, LOOK_MAX);
         }
         if !self.has_room()
-            && let Some(round_trip) = sight.round_trip
+            && let Some(round_trip) = tcp_info.round_trip
         {
             match self.echo.next(now, unacked, round_trip) {
                 Next::Send => {
@@ -295,26 +295,28 @@ impl Pacer {
     }
 
     /// Why a look at the window proves nothing and never will.
-    fn doubt(&mut self, sight: Option<Sight>) -> Option<NoEvidence> {
-        let Some((sight, window)) = sight.and_then(|sight| Some((sight, sight.window?))) else {
+    fn doubt(&mut self, tcp_info: Option<TcpInfo>) -> Option<NoEvidence> {
+        let Some((tcp_info, window)) =
+            tcp_info.and_then(|tcp_info| Some((tcp_info, tcp_info.window?)))
+        else {
             return Some(NoEvidence::Untold);
         };
-        if sight.mss == 0 {
+        if tcp_info.mss == 0 {
             return Some(NoEvidence::Untold);
         }
-        let Some(scale) = sight.scale else { return Some(NoEvidence::NoScale) };
-        self.mss = usize::try_from(sight.mss).unwrap_or(MAX_FRAME);
+        let Some(scale) = tcp_info.scale else { return Some(NoEvidence::NoScale) };
+        self.mss = usize::try_from(tcp_info.mss).unwrap_or(MAX_FRAME);
         if self.whole.is_some_and(|whole| whole > self.mss) {
             self.whole = None;
         }
-        let unit = unit(sight);
+        let unit = unit(tcp_info);
         if u64::from(window) + unit > 65_535 << scale.min(14) {
             return Some(NoEvidence::Largest);
         }
         if unit + MESSAGE > self.segment() as u64 {
             return Some(NoEvidence::Coarse);
         }
-        let confirmed = (self.evidence.sent_in_all() + 1).saturating_sub(sight.unacked);
+        let confirmed = (self.evidence.sent_in_all() + 1).saturating_sub(tcp_info.unacked);
         match (window, self.zeros) {
             (0, (0, _)) => self.zeros = (1, confirmed),
             (0, (looks, first)) => {
@@ -437,8 +439,8 @@ impl Pacer {
 }
 
 /// The step in which the window moves, in bytes.
-fn unit(sight: Sight) -> u64 {
-    1 << sight.scale.unwrap_or(0).min(14)
+fn unit(tcp_info: TcpInfo) -> u64 {
+    1 << tcp_info.scale.unwrap_or(0).min(14)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::Sight;
+use super::TcpInfo;
 use crate::ids::Moment;
 
 /// A write of so many bytes fills a packet that a black hole swallows.
@@ -54,19 +54,24 @@ impl Path {
 
     /// What the kernel says, and how long ago it received anything from the peer, if that counts. `true`
     /// when it has just become clear that large packets are swallowed.
-    pub(crate) fn look(&mut self, now: Moment, sight: &Sight, heard: Option<Duration>) -> bool {
+    pub(crate) fn look(
+        &mut self,
+        now: Moment,
+        tcp_info: &TcpInfo,
+        heard: Option<Duration>,
+    ) -> bool {
         let (Self::Tried { behind, at } | Self::Swallows { behind, at }) = *self else {
             return false;
         };
-        if sight.acked > behind {
+        if tcp_info.acked > behind {
             *self = Self::Passes;
             return false;
         }
         let waited = now.since(at);
         // A peer that reads nothing has no room; that is another matter.
-        let has_room = sight.window.is_none_or(|window| window >= sight.mss);
+        let has_room = tcp_info.window.is_none_or(|window| window >= tcp_info.mss);
         let is_heard = heard.is_none_or(|heard| heard + AFTER <= waited);
-        let is_swallowed = waited >= PATIENCE && sight.unacked > 0 && has_room && is_heard;
+        let is_swallowed = waited >= PATIENCE && tcp_info.unacked > 0 && has_room && is_heard;
         if self.swallows() || !is_swallowed {
             return false;
         }
@@ -81,8 +86,8 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    fn sight(acked: u64, window: u32) -> Sight {
-        Sight {
+    fn tcp_info(acked: u64, window: u32) -> TcpInfo {
+        TcpInfo {
             mss: 1448,
             window: Some(window),
             scale: Some(7),
@@ -102,30 +107,30 @@ mod tests {
         path
     }
 
-    fn look(path: &mut Path, second: u64, sight: &Sight, heard: u64) -> bool {
-        path.look(Moment(second * SECOND), sight, Some(Duration::from_secs(heard)))
+    fn look(path: &mut Path, second: u64, tcp_info: &TcpInfo, heard: u64) -> bool {
+        path.look(Moment(second * SECOND), tcp_info, Some(Duration::from_secs(heard)))
     }
 
     #[test]
     fn large_writes_of_which_nothing_is_acknowledged_are_swallowed() {
         let mut path = tried();
-        assert!(!look(&mut path, 12, &sight(60, 64_000), 0), "too early");
-        assert!(!look(&mut path, 14, &sight(60, 64_000), 4), "not heard since");
-        assert!(!look(&mut path, 14, &sight(60, 0), 0), "it reads nothing");
-        assert!(look(&mut path, 15, &sight(60, 64_000), 0));
-        assert!(!look(&mut path, 16, &sight(60, 64_000), 0), "said once");
+        assert!(!look(&mut path, 12, &tcp_info(60, 64_000), 0), "too early");
+        assert!(!look(&mut path, 14, &tcp_info(60, 64_000), 4), "not heard since");
+        assert!(!look(&mut path, 14, &tcp_info(60, 0), 0), "it reads nothing");
+        assert!(look(&mut path, 15, &tcp_info(60, 64_000), 0));
+        assert!(!look(&mut path, 16, &tcp_info(60, 64_000), 0), "said once");
         assert!(path.swallows());
         // The path was mended.
-        assert!(!look(&mut path, 17, &sight(1508, 64_000), 0));
+        assert!(!look(&mut path, 17, &tcp_info(1508, 64_000), 0));
         assert_eq!(path, Path::Passes);
     }
 
     #[test]
     fn what_is_acknowledged_once_gets_through() {
         let mut path = tried();
-        assert!(!look(&mut path, 14, &sight(61, 64_000), 0));
+        assert!(!look(&mut path, 14, &tcp_info(61, 64_000), 0));
         path.written(Moment(20 * SECOND), 20_000, 5000);
         assert!(!path.is_open());
-        assert!(!look(&mut path, 30, &sight(61, 64_000), 0));
+        assert!(!look(&mut path, 30, &tcp_info(61, 64_000), 0));
     }
 }

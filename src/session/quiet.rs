@@ -59,7 +59,7 @@ impl Quiet {
     }
 
     /// A hold ends: what the peer has sent is about to be read ...
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn end_hold(&mut self) {
         (self.holds, self.has_waited) = (false, true);
     }
 
@@ -122,7 +122,7 @@ mod tests {
             at = due;
             if let Some(hold) = hold {
                 assert!(hold.from < due && due < hold.until, "round {round}");
-                quiet.let_go();
+                quiet.end_hold();
                 at = hold.until;
             }
             assert!(at.since(due) < Duration::from_millis(70), "round {round}");
@@ -140,7 +140,7 @@ mod tests {
                 let waits = hold.filter(|hold| (hold.from..hold.until).contains(&came));
                 if let Some(hold) = waits {
                     waited += 1;
-                    quiet.let_go();
+                    quiet.end_hold();
                     assert!(hold.until.since(came) < Duration::from_millis(140));
                 }
                 hold = quiet.keepalive(waits.map_or(came, |hold| hold.until), INTERVAL);

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::form::{Form, Kind};
+use super::syntax::{Kind, Syntax};
 
-/// A value that has been read, of whatever type its [`Form`] has.
+/// A value that has been read, of whatever type its [`Syntax`] has.
 #[derive(Clone, Debug)]
 pub struct Parsed(Arc<dyn Any + Send + Sync>);
 
@@ -44,7 +44,7 @@ pub trait Field<C>: Sync {
     fn parse(&self, text: &str) -> Result<Parsed, String>;
     /// The member as a flag would be given it.
     fn texts(&self, config: &C) -> Vec<String>;
-    /// Sets the member. Values of another form change nothing.
+    /// Sets the member. Values of another type change nothing.
     fn set(&self, config: &mut C, values: &[Parsed]);
     /// Takes the member over.
     fn copy(&self, config: &mut C, from: &C);
@@ -54,7 +54,7 @@ pub trait Field<C>: Sync {
 #[derive(Debug)]
 pub struct One<C, T> {
     /// What values look like.
-    pub form: Form<T>,
+    pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> T,
     /// Writes it.
@@ -65,7 +65,7 @@ pub struct One<C, T> {
 #[derive(Debug)]
 pub struct Maybe<C, T> {
     /// What values look like.
-    pub form: Form<T>,
+    pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> Option<T>,
     /// Writes it.
@@ -76,7 +76,7 @@ pub struct Maybe<C, T> {
 #[derive(Debug)]
 pub struct Many<C, T> {
     /// What values look like.
-    pub form: Form<T>,
+    pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> Vec<T>,
     /// Writes it.
@@ -87,11 +87,11 @@ pub struct Many<C, T> {
 macro_rules! of_form {
     ($shape:expr) => {
         fn value_name(&self) -> &'static str {
-            self.form.name
+            self.syntax.name
         }
 
         fn kind(&self) -> Kind {
-            self.form.kind
+            self.syntax.kind
         }
 
         fn shape(&self) -> Shape {
@@ -99,7 +99,7 @@ macro_rules! of_form {
         }
 
         fn parse(&self, text: &str) -> Result<Parsed, String> {
-            (self.form.parse)(text).map(Parsed::new)
+            (self.syntax.parse)(text).map(Parsed::new)
         }
 
         fn copy(&self, config: &mut C, from: &C) {
@@ -112,7 +112,7 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for One<C, T> {
     of_form!(Shape::One);
 
     fn texts(&self, config: &C) -> Vec<String> {
-        vec![(self.form.text)(&(self.get)(config))]
+        vec![(self.syntax.text)(&(self.get)(config))]
     }
 
     fn set(&self, config: &mut C, values: &[Parsed]) {
@@ -126,7 +126,7 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for Maybe<C, T> {
     of_form!(Shape::One);
 
     fn texts(&self, config: &C) -> Vec<String> {
-        (self.get)(config).iter().map(|value| (self.form.text)(value)).collect()
+        (self.get)(config).iter().map(|value| (self.syntax.text)(value)).collect()
     }
 
     fn set(&self, config: &mut C, values: &[Parsed]) {
@@ -138,7 +138,7 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for Many<C, T> {
     of_form!(Shape::Many);
 
     fn texts(&self, config: &C) -> Vec<String> {
-        (self.get)(config).iter().map(|value| (self.form.text)(value)).collect()
+        (self.get)(config).iter().map(|value| (self.syntax.text)(value)).collect()
     }
 
     fn set(&self, config: &mut C, values: &[Parsed]) {
@@ -146,30 +146,30 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for Many<C, T> {
     }
 }
 
-/// A member that always has a value: `one!(Config: settings.send_hold, TIME)`.
+/// A member that always has a value: `one!(ReflectorConfig: settings.send_hold, TIME)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! one {
-    ($config:ty: $($member:ident).+, $form:expr) => {
-        $crate::member!(One, $config: $($member).+, $form)
+    ($config:ty: $($member:ident).+, $syntax:expr) => {
+        $crate::member!(One, $config: $($member).+, $syntax)
     };
 }
 
-/// A member that has a value or none: `maybe!(Config: http, LOCAL_ADDRESS)`.
+/// A member that has a value or none: `maybe!(ReflectorConfig: http, LOCAL_ADDRESS)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! maybe {
-    ($config:ty: $($member:ident).+, $form:expr) => {
-        $crate::member!(Maybe, $config: $($member).+, $form)
+    ($config:ty: $($member:ident).+, $syntax:expr) => {
+        $crate::member!(Maybe, $config: $($member).+, $syntax)
     };
 }
 
-/// A member that is a list: `many!(Config: servers, SERVER)`.
+/// A member that is a list: `many!(ReflectorConfig: servers, SERVER)`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! many {
-    ($config:ty: $($member:ident).+, $form:expr) => {
-        $crate::member!(Many, $config: $($member).+, $form)
+    ($config:ty: $($member:ident).+, $syntax:expr) => {
+        $crate::member!(Many, $config: $($member).+, $syntax)
     };
 }
 
@@ -177,9 +177,9 @@ macro_rules! many {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! member {
-    ($field:ident, $config:ty: $($member:ident).+, $form:expr) => {
+    ($field:ident, $config:ty: $($member:ident).+, $syntax:expr) => {
         &$crate::settings::$field {
-            form: $form,
+            syntax: $syntax,
             get: |config: &$config| Clone::clone(&config.$($member).+),
             set: |config: &mut $config, value| config.$($member).+ = value,
         }

@@ -13,14 +13,14 @@
 //! Imports: io.
 
 mod field;
-mod form;
+mod syntax;
 
 use std::fmt;
 
 pub use field::{Field, Many, Maybe, One, Parsed, Shape};
-pub(crate) use form::{ADDRESS, LOCAL_ADDRESS};
-pub use form::{
-    Form, Kind, NUMBER, PATH, SWITCH, TEXT, TIME, address, duration, local_address, number,
+pub(crate) use syntax::{ADDRESS, LOCAL_ADDRESS};
+pub use syntax::{
+    Kind, NUMBER, PATH, SWITCH, Syntax, TEXT, TIME, address, duration, local_address, number,
 };
 
 /// A structure that settings are read into. Its default holds the defaults.

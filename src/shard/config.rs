@@ -2,9 +2,19 @@
 
 use std::time::Duration;
 
-use super::connections::READ_MIN;
 use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
+
+/// How often every peer is looked at. Sessions end at most this much late.
+pub(in crate::shard) const TICK: Duration = Duration::from_millis(500);
+
+/// A tick that is later by more than this is told of.
+pub(in crate::shard) const TOO_LATE: Duration = Duration::from_secs(1);
+
+/// Bytes read at once at most: a connection's budget in one turn.
+pub(crate) const READ_MAX: usize = 64 * 1024;
+/// The same where many peers wait to be read.
+pub(crate) const READ_MIN: usize = 4 * 1024;
 
 /// Limits that protect the reflector from one peer; hitting one ends that peer's session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,11 +34,11 @@ impl Default for Limits {
 /// The numbers that shape how much waits where. The defaults are meant for everyone; the
 /// simulation draws them, to reach in a few steps what takes a large reflector to happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bounds {
+pub struct ShardBounds {
     /// Of each VNI's table.
-    pub table: table::Bounds,
+    pub table: table::TableBounds,
     /// Of each peer's outbox.
-    pub outbox: outbox::Bounds,
+    pub outbox: outbox::OutboxBounds,
     /// Request cost of all peers together that may wait for one shard's tables, here or there, before
     /// no peer at all is read. One peer is not read long before that: ten thousand peers may have a read
     /// each waiting, of as many updates as fit into one where so many are read.
@@ -48,11 +58,11 @@ const SESSIONS: usize = 10_000;
 /// Bytes of an update of an IPv4 route with a next hop of the underlay: few are shorter.
 const USUAL_UPDATE: usize = 36;
 
-impl Default for Bounds {
+impl Default for ShardBounds {
     fn default() -> Self {
         Self {
-            table: table::Bounds::default(),
-            outbox: outbox::Bounds::default(),
+            table: table::TableBounds::default(),
+            outbox: outbox::OutboxBounds::default(),
             request_room: SESSIONS * READ_MIN / USUAL_UPDATE,
             delivery_room: 1024,
             work_per_turn: 16_384,
@@ -64,7 +74,7 @@ impl Default for Bounds {
 
 /// How a shard behaves. The same on every shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Settings {
+pub struct ShardConfig {
     /// The keepalive interval in our HELLO, in seconds, at least 1.
     pub keepalive: u32,
     /// For how long a busy shard gathers updates at most before it sends them.
@@ -80,13 +90,13 @@ pub struct Settings {
     pub skip_unusable_next_hops: bool,
     /// See [`Limits`].
     pub limits: Limits,
-    /// See [`Bounds`].
-    pub bounds: Bounds,
+    /// See [`ShardBounds`].
+    pub bounds: ShardBounds,
     /// The name of this reflector's host, told to peers that know our extensions.
     pub node: String,
 }
 
-impl Settings {
+impl ShardConfig {
     /// The times and rates of pacing.
     pub(super) fn pacing_limits(&self) -> Pacing {
         let trial = Pacing::default().trial.min(self.send_hold / 4);
@@ -94,7 +104,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for ShardConfig {
     fn default() -> Self {
         Self {
             keepalive: 5,
@@ -104,7 +114,7 @@ impl Default for Settings {
             pace: PACE,
             skip_unusable_next_hops: false,
             limits: Limits::default(),
-            bounds: Bounds::default(),
+            bounds: ShardBounds::default(),
             node: String::new(),
         }
     }

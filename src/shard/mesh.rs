@@ -58,7 +58,7 @@ pub(crate) struct Mesh {
     lanes: Vec<Lanes>,
     /// Deliveries of this shard's tables to its own connections.
     own: VecDeque<Delivery>,
-    /// See [`super::Bounds`].
+    /// See [`super::ShardBounds`].
     delivery_room: usize,
     request_room: usize,
 }
@@ -67,7 +67,7 @@ impl Mesh {
     pub(super) fn new(
         id: ShardId,
         shards: usize,
-        bounds: &super::Bounds,
+        bounds: &super::ShardBounds,
         hash: &RandomState,
     ) -> Self {
         let lanes =

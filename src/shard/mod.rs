@@ -43,8 +43,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Bounds, Limits, Settings};
-pub(crate) use connections::{Flow, READ_MAX, READ_MIN, Slot, Traveller};
+pub use config::{Limits, ShardBounds, ShardConfig};
+pub(crate) use config::{READ_MAX, READ_MIN};
+pub(crate) use connections::{Flow, Slot, Traveller};
 pub use inspect::Stats;
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};

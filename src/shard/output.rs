@@ -8,7 +8,7 @@ use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
 use crate::session::{About, CloseReason, NoEvidence, Skipped};
 
-use super::connections::Slot;
+use super::connections::slot::Slot;
 
 /// A session that has ended.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fair::QUANTUM;
+use super::fair::{FairQueue, QUANTUM};
 use super::mesh::Mesh;
 use super::message::Request;
 use super::placement::{PartitionId, Partitions};
@@ -82,7 +82,7 @@ impl Owners<'_> {
     /// The next peer of which less waits than did.
     pub(super) fn take_drained(&mut self) -> Option<PeerId> {
         let Self { mesh, tables } = self;
-        tables.queue().take_drained().or_else(|| mesh.queues().find_map(|q| q.take_drained()))
+        tables.queue().take_drained().or_else(|| mesh.queues().find_map(FairQueue::take_drained))
     }
 
     /// Has every shard answer a request, each about the VNIs of some that it owns.

@@ -1,6 +1,6 @@
 //! What the simulation looks at.
 
-use super::inspect::Holdings;
+use super::inspect::Occupancy;
 use super::{Shard, Slot};
 
 impl Shard {
@@ -58,9 +58,9 @@ impl Shard {
 
     /// What it holds, by a look at each peer and each VNI. What waits for peers changes from look to
     /// look and is left as it is told.
-    pub(crate) fn held(&self, told: Holdings) -> Holdings {
-        let Holdings { behind, slow_peers, backlog, .. } = told;
-        let mut held = Holdings { behind, slow_peers, backlog, ..Holdings::default() };
+    pub(crate) fn held(&self, counted: Occupancy) -> Occupancy {
+        let Occupancy { behind, slow_peers, backlog, .. } = counted;
+        let mut held = Occupancy { behind, slow_peers, backlog, ..Occupancy::default() };
         for (_, peer) in self.connections.peers().iter().filter(|(_, peer)| !peer.is_closed) {
             let is_established = peer.session.is_established();
             held.established += u64::from(is_established);

@@ -13,7 +13,7 @@ use super::tables::Tenants;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::{End, Header, piece::Kind};
 use crate::portable::{Defect, VERSION};
-use crate::table::{Basis, Bounds, Importer as TableImporter};
+use crate::table::{Basis, Importer as TableImporter, TableBounds};
 use crate::wire::Vni;
 
 /// Gives the pieces of a snapshot to `each`, in order.
@@ -68,7 +68,7 @@ pub(crate) struct Restorer {
 
 impl Restorer {
     /// For so many shards. `hasher` carries the process's random seeds.
-    pub(crate) fn new(shards: usize, bounds: Bounds, hasher: RandomState) -> Self {
+    pub(crate) fn new(shards: usize, bounds: TableBounds, hasher: RandomState) -> Self {
         let tables = (0..shards).map(|_| Tenants::default()).collect();
         Self {
             placement: Placement::even(shards),

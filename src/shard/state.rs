@@ -6,18 +6,19 @@ use std::time::Duration;
 use ahash::RandomState;
 use bytes::Bytes;
 
-use super::Settings;
-use super::connections::{Connections, Flow, Slot, TICK, TOO_LATE, Traveller};
-use super::inspect::{Inspection, Metrics, TapFilter, Tapped};
+use super::ShardConfig;
+use super::config::{TICK, TOO_LATE};
+use super::connections::{Connections, Flow, Slot, Traveller};
+use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};
-use super::moves::{Answer, Order};
+use super::moves::{Answer, MoveOrder};
 use super::output::{Output, Write};
 use super::owners::Owners;
 use super::tables::{Tables, Tenants};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, TcpInfo};
 
 /// When a shard wants its next turn if nothing else happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct Shard {
     pub(super) connections: Connections,
     pub(super) tables: Tables,
     pub(super) mesh: Mesh,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     clock: Clock,
     is_draining: bool,
 }
@@ -55,7 +56,7 @@ impl Shard {
     pub(crate) fn new(
         id: ShardId,
         shards: usize,
-        settings: Settings,
+        settings: ShardConfig,
         seeds: [u64; 4],
         now: Moment,
     ) -> Self {
@@ -74,7 +75,7 @@ impl Shard {
 
     /// Goes on by these. Sessions keep what was decided when they began: keepalive and pacing. A peer
     /// above a lowered limit stays until it adds one more.
-    pub(crate) fn set_settings(&mut self, settings: Settings) {
+    pub(crate) fn set_settings(&mut self, settings: ShardConfig) {
         self.settings = Arc::new(settings);
         self.connections.set_settings(Arc::clone(&self.settings));
         self.tables.set_settings(Arc::clone(&self.settings));
@@ -226,7 +227,7 @@ impl Shard {
         &mut self,
         now: Moment,
         slot: Slot,
-        look: &mut dyn FnMut() -> Option<Sight>,
+        look: &mut dyn FnMut() -> Option<TcpInfo>,
     ) -> Write {
         self.connections.next_write(now, slot, look)
     }
@@ -305,29 +306,29 @@ impl Shard {
     }
 
     /// Does its part in a move. What it says to that comes as [`Output::Answer`].
-    pub(crate) fn order(&mut self, now: Moment, order: Order) {
+    pub(crate) fn order(&mut self, now: Moment, order: MoveOrder) {
         let (connections, mut owners) = self.split();
         match order {
-            Order::Reassign { partitions, from, to, epoch } => {
+            MoveOrder::Reassign { partitions, from, to, epoch } => {
                 owners.reassign(partitions, (from, to), epoch);
             }
-            Order::GiveUp { epoch } => owners.tables.give_up(epoch),
-            Order::Restore { epoch } => owners.release(epoch, true),
-            Order::Take { epoch, tables } => owners.tables.take(epoch, tables),
-            Order::Release { epoch } => owners.release(epoch, false),
-            Order::Freeze { number } => connections.freeze(number, &mut owners),
-            Order::Thaw { number } => connections.thaw(now, number, &mut owners),
-            Order::Seal { epoch } => owners.seal(epoch),
-            Order::Part { number } => {
+            MoveOrder::GiveUp { epoch } => owners.tables.give_up(epoch),
+            MoveOrder::Restore { epoch } => owners.release(epoch, true),
+            MoveOrder::Take { epoch, tables } => owners.tables.take(epoch, tables),
+            MoveOrder::Release { epoch } => owners.release(epoch, false),
+            MoveOrder::Freeze { number } => connections.freeze(number, &mut owners),
+            MoveOrder::Thaw { number } => connections.thaw(now, number, &mut owners),
+            MoveOrder::Seal { epoch } => owners.seal(epoch),
+            MoveOrder::Part { number } => {
                 let connections = self.connections.part();
                 self.connections.answer(Answer::Parts { number, connections });
             }
-            Order::Relocate { peer, to, number } => {
+            MoveOrder::Relocate { peer, to, number } => {
                 if !connections.relocate(peer, to, number, &mut owners) {
                     connections.answer(Answer::Gone { number });
                 }
             }
-            Order::Stay { peer, number } => {
+            MoveOrder::Stay { peer, number } => {
                 let in_time = connections.stay(now, peer, number, &mut owners);
                 connections.answer(Answer::Stays { number, in_time });
             }
@@ -384,10 +385,10 @@ impl Shard {
         &mut self,
         now: Moment,
         slot: Slot,
-        sight: &Sight,
+        tcp_info: &TcpInfo,
         heard: Duration,
     ) -> Option<(PeerId, Box<str>)> {
-        self.connections.looked_at_path(now, slot, sight, heard)
+        self.connections.looked_at_path(now, slot, tcp_info, heard)
     }
 
     /// A copy of what there is and what was counted. `turns` and `busy` are the driver's to fill in.
@@ -401,17 +402,17 @@ impl Shard {
     }
 
     /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
-    pub(crate) fn tap(&mut self, filter: TapFilter) {
-        self.tables.tap(filter);
+    pub(crate) fn add_monitor(&mut self, filter: MonitorFilter) {
+        self.tables.add_monitor(filter);
     }
 
     /// Somebody watches no more.
-    pub(crate) fn untap(&mut self, filter: TapFilter) {
-        self.tables.untap(filter);
+    pub(crate) fn remove_monitor(&mut self, filter: MonitorFilter) {
+        self.tables.remove_monitor(filter);
     }
 
     /// What watched VNIs have sealed since the last call.
-    pub(crate) fn take_tapped(&mut self) -> Vec<Tapped> {
-        self.tables.take_tapped()
+    pub(crate) fn take_monitored(&mut self) -> Vec<MonitoredBatch> {
+        self.tables.take_monitored()
     }
 }

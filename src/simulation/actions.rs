@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::client::{Profile, Sent};
-use super::plan::{Key, Rates};
+use super::client::Profile;
+use super::plan::{Key, Rates, Sent};
 use super::world::World;
 use crate::session::CloseReason;
 use crate::wire::Action;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::client::Client;
 use super::world::World;
 use crate::session::CloseReason;
-use crate::shard::Settings;
-use crate::shard::inspect::Holdings;
+use crate::shard::ShardConfig;
+use crate::shard::inspect::Occupancy;
 use crate::wire::{Action, Capabilities, MAX_FRAME, Message, Vni, split};
 
 /// How far off the clock may be that ends sessions: the tick, and the longest leap of time.
@@ -82,7 +82,7 @@ impl World {
     /// A session's end must have a cause in the simulation.
     pub(super) fn check_end(&self, client: &Client, reason: &CloseReason) -> Result<(), String> {
         let silent = self.now.since(client.heard);
-        let Settings { limits, send_hold, .. } = &self.plan.settings;
+        let ShardConfig { limits, send_hold, .. } = &self.plan.settings;
         let is_fair = match reason {
             _ if client.expected_end.as_ref() == Some(reason) => true,
             _ if client.sent_bad => true,
@@ -194,7 +194,7 @@ impl World {
                 return Err(format!("shard {number} keeps {left}"));
             }
             let counted = shard.metrics().now;
-            if counted != Holdings::default() {
+            if counted != Occupancy::default() {
                 return Err(format!("shard {number} holds nothing and counts {counted:?}"));
             }
         }

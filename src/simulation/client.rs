@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::model::Model;
-use super::plan::{Key, Plan};
+use super::plan::{Key, Plan, Sent};
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
@@ -55,19 +55,6 @@ impl Profile {
     pub(super) fn has(&self, capability: Capabilities) -> bool {
         self.extensions.is_some_and(|has| has.contains(capability))
     }
-}
-
-/// What a frame that the peer has sent means to the model once the shard has it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Sent {
-    Hello,
-    Keepalive,
-    Subscribe(u32),
-    Unsubscribe(u32),
-    Update(Action, Key),
-    /// What makes no sense, and what ends the session.
-    Skipped,
-    Bad,
 }
 
 /// One subscription, from the moment that the shard took in the SUBSCRIBE.

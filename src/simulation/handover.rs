@@ -4,7 +4,7 @@
 use ahash::RandomState;
 
 use super::cluster::Cluster;
-use super::moves::Orders;
+use super::orders::Orders;
 use super::world::World;
 use crate::ids::ShardId;
 use crate::portable::{Pieces, write};

@@ -1,38 +1,12 @@
 //! VNIs and connections move from shard to shard, or are about to when it is called off.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::world::World;
 use crate::ids::{PeerId, ShardId};
-use crate::shard::moves::{Answer, Command};
+use crate::shard::moves::{Answer, MoveCommand};
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::{Slot, Traveller};
-
-/// What is on its way between the coordinator and the shards. A shard takes its orders one by one, some
-/// time after they were given.
-#[derive(Debug)]
-pub(super) struct Orders {
-    to: Vec<VecDeque<Command<Traveller>>>,
-    /// Each with the shard that gives it.
-    answers: VecDeque<(ShardId, Answer<Traveller>)>,
-}
-
-impl Orders {
-    pub(super) fn new(shards: usize) -> Self {
-        Self { to: (0..shards).map(|_| VecDeque::new()).collect(), answers: VecDeque::new() }
-    }
-
-    /// Whether nothing is on its way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.to.iter().all(VecDeque::is_empty)
-    }
-
-    pub(super) fn answer(&mut self, shard: usize, answer: Answer<Traveller>) {
-        self.answers.push_back((ShardId::at(shard), answer));
-    }
-}
 
 impl World {
     /// The coordinator hears what has been done, and begins something, gives it up, or leaves it at that.
@@ -85,7 +59,7 @@ impl World {
 
     /// Moves something away from a shard that is not to be active: all its partitions, then one connection
     /// after the other.
-    fn empty_a_shard(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn empty_a_shard(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         for from in (self.active..self.plan.shards).map(ShardId::at) {
             let to = ShardId::at(self.rng.below(self.active));
             let partitions: Partitions = self.coordinator.placement().of(from).collect();
@@ -109,24 +83,24 @@ impl World {
         while self.is_calm || self.rng.chance(500) {
             let Some(command) = self.orders.to[shard].pop_front() else { return };
             match command {
-                Command::Order(order) => {
+                MoveCommand::Order(order) => {
                     self.note(0, || format!("shard {shard}: {order:?}"));
                     self.cluster.shards[shard].order(self.now, order);
                     self.take_in_kept(shard);
                 }
-                Command::Adopt { number, connection } => self.adopt(shard, number, connection),
+                MoveCommand::Adopt { number, connection } => self.adopt(shard, number, connection),
             }
         }
     }
 
-    pub(super) fn send(&mut self, commands: Vec<(ShardId, Command<Traveller>)>) {
+    pub(super) fn send(&mut self, commands: Vec<(ShardId, MoveCommand<Traveller>)>) {
         for (shard, command) in commands {
             self.orders.to[shard.index()].push_back(command);
         }
     }
 
     /// Some of the VNIs in use, and others, that one shard owns go to another.
-    fn move_tables(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn move_tables(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         let vni = *self.rng.pick(&self.plan.vnis);
         let from = self.coordinator.placement().owner(vni);
         let Some(to) = self.other_than(from) else { return Vec::new() };
@@ -139,7 +113,7 @@ impl World {
         self.coordinator.move_tables(partitions, from, to)
     }
 
-    fn move_connection(&mut self) -> Vec<(ShardId, Command<Traveller>)> {
+    fn move_connection(&mut self) -> Vec<(ShardId, MoveCommand<Traveller>)> {
         let place = self.rng.below(self.clients.len());
         let Some(client) = &self.clients[place] else { return Vec::new() };
         let (id, from) = (client.id, ShardId::at(client.shard));

@@ -7,14 +7,26 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::client::Sent;
 use super::rng::Rng;
-use crate::shard::{Bounds, Limits, Settings};
-use crate::wire::{Destination, NextHop, NextHopType, Vni};
+use crate::shard::{Limits, ShardBounds, ShardConfig};
+use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 use crate::{outbox, table};
 
 /// A route by its places in the pools: VNI, destination, next hop.
 pub(super) type Key = (u32, u32, u32);
+
+/// What a frame that the peer has sent means to the model once the shard has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    Hello,
+    Keepalive,
+    Subscribe(u32),
+    Unsubscribe(u32),
+    Update(Action, Key),
+    /// What makes no sense, and what ends the session.
+    Skipped,
+    Bad,
+}
 
 /// How often, in a thousand actions of clients, each kind of action is.
 #[derive(Debug)]
@@ -64,7 +76,7 @@ pub(super) struct Plan {
     pub(super) parcel_moves: usize,
     pub(super) socket_moves: usize,
     pub(super) rates: Rates,
-    pub(super) settings: Settings,
+    pub(super) settings: ShardConfig,
     /// Tell everything that happens.
     pub(super) is_verbose: bool,
 }
@@ -157,12 +169,12 @@ impl Plan {
     }
 }
 
-fn settings(rng: &mut Rng, is_big: bool) -> Settings {
+fn settings(rng: &mut Rng, is_big: bool) -> ShardConfig {
     // Thousands of routes one by one would take for ever.
     let tiny = if is_big { 100 } else { 1 };
     let budget = rng.bound(tiny, 600, if is_big { 20_000 } else { 4_000 });
     let copy_max = rng.bound(1, 300, 8192);
-    Settings {
+    ShardConfig {
         keepalive: u32::try_from(rng.between(1, 5)).unwrap_or(1),
         batch_delay: Duration::from_micros(if rng.chance(500) { 0 } else { 500 }),
         send_hold: Duration::from_secs(if rng.chance(200) { 3 } else { 3600 }),
@@ -172,8 +184,8 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
             routes_per_peer: if rng.chance(100) { 20 } else { 4_000_000 },
             ..Limits::default()
         },
-        bounds: Bounds {
-            table: table::Bounds {
+        bounds: ShardBounds {
+            table: table::TableBounds {
                 next_hops: 4096,
                 seal_at: rng.bound(1, 8, 2048) as u64,
                 trim_at: rng.bound(1, 50, 4096),
@@ -187,7 +199,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
                 chunk_entries: rng.bound(tiny, tiny + 20, 16_384) as u64,
                 cached_chunks: rng.bound(1, 4, 32),
             },
-            outbox: outbox::Bounds {
+            outbox: outbox::OutboxBounds {
                 budget,
                 low_water: rng.bound(tiny, 400, 3_000).min(budget),
                 copy_max,
@@ -201,7 +213,7 @@ fn settings(rng: &mut Rng, is_big: bool) -> Settings {
         },
         // As long as can be in some runs, so that HELLO is at its longest.
         node: "n".repeat(rng.bound(0, 5, 255)),
-        ..Settings::default()
+        ..ShardConfig::default()
     }
 }
 

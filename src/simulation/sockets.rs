@@ -1,8 +1,8 @@
 //! What a driver does with sockets: bytes in, bytes out, cut anywhere.
 
-use super::client::Sent;
+use super::plan::Sent;
 use super::world::{LATE_READ, World};
-use crate::session::Sight;
+use crate::session::TcpInfo;
 use crate::shard::{Flow, Slot, Write};
 use crate::wire::Action;
 use crate::wire::MAX_FRAME;
@@ -128,7 +128,7 @@ impl World {
         let unacked = client.in_flight.as_ref().map_or(0, |(bytes, done)| bytes.len() - done);
         let window = u32::try_from(client.profile.capacity - client.pipe.len()).unwrap_or(0);
         let acked = client.handed - unacked as u64;
-        let sight = client.profile.mss.map(|mss| Sight {
+        let tcp_info = client.profile.mss.map(|mss| TcpInfo {
             mss,
             window: Some(window),
             scale: Some(1),
@@ -137,7 +137,7 @@ impl World {
             acked,
         });
         let was_writing = client.in_flight.is_some();
-        match self.cluster.shards[shard].next_write(now, slot, &mut || sight) {
+        match self.cluster.shards[shard].next_write(now, slot, &mut || tcp_info) {
             Write::Nothing => client.wake = None,
             Write::WaitUntil(then) if then > now => client.wake = Some(then),
             Write::WaitUntil(then) => return Err(format!("{id} waits until {then:?}, not later")),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client::{Client, Profile, Sent};
+use super::client::{Client, Profile};
 use super::cluster::Cluster;
 use super::model::Model;
-use super::moves::Orders;
-use super::plan::Plan;
+use super::orders::Orders;
+use super::plan::{Plan, Sent};
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;

@@ -14,7 +14,7 @@ const SLACK: usize = 1024;
 /// A connection's place among those of its source; dropped with it.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Place(#[expect(dead_code, reason = "held, not read")] Arc<()>);
+pub(crate) struct SourceShare(#[expect(dead_code, reason = "held, not read")] Arc<()>);
 
 /// Entries of sources that hold connections, and of some that did.
 #[derive(Debug, Default)]
@@ -30,13 +30,13 @@ impl Counts {
         self.held.get(&source).map_or(0, |share| Arc::strong_count(share) as u64 - 1)
     }
 
-    pub(crate) fn add(&mut self, source: Source) -> Place {
+    pub(crate) fn add(&mut self, source: Source) -> SourceShare {
         if self.held.len() > self.sweep_at {
             self.held.retain(|_, share| Arc::strong_count(share) > 1);
             // As many again must come before the next look, so each costs its share only.
             self.sweep_at = 2 * self.held.len() + SLACK;
         }
-        Place(Arc::clone(self.held.entry(source).or_default()))
+        SourceShare(Arc::clone(self.held.entry(source).or_default()))
     }
 }
 

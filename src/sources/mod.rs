@@ -8,7 +8,7 @@ mod counts;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub(crate) use counts::{Counts, Place};
+pub(crate) use counts::{Counts, SourceShare};
 
 /// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all. Of link-local
 /// addresses, whose network is the same everywhere, the whole address and the interface that it is on.

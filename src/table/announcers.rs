@@ -8,7 +8,7 @@
 
 use ahash::RandomState;
 
-use super::rib::Index;
+use super::rib::index::Index;
 use super::slab::{NONE, Slab, Vacancy};
 
 /// Up to this many further announcers of a route are looked through one by one.

@@ -3,22 +3,11 @@
 //! Several are looked up before the first is carried out: in a large table a lookup waits for memory
 //! a few times, and those that do not depend on each other wait together.
 
-use super::journal::{Journal, View};
-use super::rib::{Found, Lookup};
+use super::journal::Journal;
+use super::rib::{Announcement, Found, Lookup, TOGETHER};
+use super::view::View;
 use super::vnet::{Outcome, Vnet};
 use crate::wire::{Action, Destination, NextHop};
-
-/// How many are looked up together. More would not fit into what a core has under way at a time, and
-/// should still be in its nearest cache when they are carried out.
-pub(crate) const TOGETHER: usize = 32;
-
-/// What a publisher says of one route of a VNI.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Announcement {
-    pub(crate) action: Action,
-    pub(crate) destination: Destination,
-    pub(crate) next_hop: NextHop,
-}
 
 /// What several of them did to the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -10,8 +10,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::frames::Frames;
-use super::journal::View;
 use super::tally::Tally;
+use super::view::View;
 use crate::ids::{Moment, PeerId};
 use crate::wire::{Action, Destination, NextHop, UpdateEncoder, Vni};
 

@@ -3,7 +3,7 @@
 /// The numbers that shape batches, chunks and the journal. Correctness does not depend on any of
 /// them: the simulation draws them down to 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Bounds {
+pub struct TableBounds {
     /// Next hops that one destination may have at a time; further ones are ignored.
     pub next_hops: u32,
     /// Changes at which the open batch is sealed without waiting for the end of the turn: about
@@ -33,7 +33,7 @@ pub struct Bounds {
     pub cached_chunks: usize,
 }
 
-impl Default for Bounds {
+impl Default for TableBounds {
     fn default() -> Self {
         Self {
             next_hops: 4096,

@@ -14,216 +14,24 @@
 //! A chunk ends where it is full, in the middle of a destination too: the rest of that destination is encoded
 //! as it is now, and waits with the cursor.
 //!
-//! A chunk is a pure function of the cursor, so subscribers in the same state share it ([`Cache`]):
+//! A chunk is a pure function of the cursor, so subscribers in the same state share it ([`Cache`](super::chunk::Cache)):
 //! those that join together are all in the same state, and stay so as long as they keep pace.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::batch::{Audience, Batch, BatchBuilder, FRAME};
-use super::journal::View;
+use super::chunk::{Cached, Chunk};
+use super::cursor::{Cursor, Key, Rest};
 use super::member::Subscription;
 use super::rib::Entry;
 use super::slab::NONE;
+use super::view::View;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
-
-/// For how long a chunk is remembered for others in the same state.
-const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// What states can be the same for two subscribers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Key {
-    /// Knows nothing yet.
-    Join,
-    /// Knows the view as of a position.
-    At(u64),
-    /// What chunk number so-and-so left behind.
-    After(u64),
-}
-
-/// What a subscriber that is behind knows. See the module's documentation.
-#[derive(Clone, Debug)]
-pub(crate) struct Cursor {
-    key: Key,
-    synced: u64,
-    pub(super) walked: u64,
-    /// End of a walked part, and the head when it was walked; ascending.
-    horizons: SmallVec<[(u64, u64); 2]>,
-    /// Places below this have been dumped; 0: not even the default routes; `NONE`: all.
-    pub(super) dumped: u32,
-    /// What it has been brought past and is yet to be sent: of one destination with many next hops.
-    rest: Option<Arc<Rest>>,
-}
-
-/// Encoded parts of a destination, in order. Those in the same state share them.
-#[derive(Debug)]
-struct Rest {
-    batch: Arc<Batch>,
-    next: Option<Arc<Self>>,
-}
-
-impl Cursor {
-    /// Knows nothing.
-    pub(crate) fn join() -> Self {
-        Self {
-            key: Key::Join,
-            synced: 0,
-            walked: 0,
-            horizons: SmallVec::new(),
-            dumped: 0,
-            rest: None,
-        }
-    }
-
-    /// Knows the view as of `position`.
-    pub(crate) fn at(position: u64) -> Self {
-        Self {
-            key: Key::At(position),
-            synced: position,
-            walked: position,
-            horizons: SmallVec::new(),
-            dumped: NONE,
-            rest: None,
-        }
-    }
-
-    /// As of which position it knows the view, but for what it has walked.
-    pub(super) fn synced(&self) -> u64 {
-        self.synced
-    }
-
-    /// The ends of walked parts, each with the head when it was walked.
-    pub(super) fn horizons(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.horizons.iter().copied()
-    }
-
-    /// What it has been brought past and is yet to be sent, in order.
-    pub(super) fn rest(&self) -> impl Iterator<Item = &Batch> {
-        let rest = std::iter::successors(self.rest.as_ref(), |rest| rest.next.as_ref());
-        rest.map(|rest| &*rest.batch)
-    }
-
-    /// Whether it knows the view as of a position and nothing has been asked for since.
-    pub(super) fn is_fresh(&self) -> bool {
-        matches!(self.key, Key::At(_))
-    }
-
-    /// Makes a fresh cursor one that knows the view as of an earlier position, if that is earlier.
-    pub(super) fn lower(&mut self, position: u64) {
-        if position < self.synced {
-            *self = Self::at(position);
-        }
-    }
-
-    /// Whether it has been sent what it has been brought past, default routes and all others.
-    fn is_dumped(&self) -> bool {
-        self.dumped == NONE && self.rest.is_none()
-    }
-
-    /// The oldest journal position it needs.
-    pub(crate) fn needs(&self) -> Option<u64> {
-        (self.dumped > 0).then_some(self.synced)
-    }
-
-    /// Every position that it knows the view of, or has walked to.
-    pub(super) fn positions(&self, mut each: impl FnMut(u64)) {
-        each(self.synced);
-        each(self.walked);
-        for (walked, head) in &self.horizons {
-            each(*walked);
-            each(*head);
-        }
-    }
-
-    /// The part that it has walked since it was synced, if any.
-    pub(super) fn walked_part(&self) -> Option<(u64, u64)> {
-        (self.synced < self.walked).then_some((self.synced, self.walked))
-    }
-
-    /// As of which position the changes before `position` in its destination were sent.
-    fn horizon(&self, prev: Option<u64>) -> u64 {
-        let Some(prev) = prev.filter(|&p| p >= self.synced) else {
-            return self.synced;
-        };
-        let part = self.horizons.partition_point(|(end, _)| *end <= prev);
-        self.horizons.get(part).map_or(self.synced, |(_, head)| *head)
-    }
-}
-
-/// Something for a subscriber that is behind.
-#[derive(Clone, Debug)]
-pub(crate) struct Chunk {
-    /// `None` when everything pending cancelled out.
-    pub(crate) batch: Option<Arc<Batch>>,
-    /// The dump that answers a SUBSCRIBE is complete with this.
-    pub(crate) end_of_table: bool,
-    /// From here on the subscriber gets sealed batches.
-    pub(crate) in_sync: bool,
-}
-
-/// Chunks that others in the same state can have as they are.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    chunks: VecDeque<Cached>,
-    serial: u64,
-}
-
-#[derive(Debug)]
-struct Cached {
-    key: Key,
-    audience: Audience,
-    chunk: Chunk,
-    next: Cursor,
-    built: Moment,
-}
-
-impl Cache {
-    /// The oldest journal position that a remembered chunk's successor needs.
-    pub(crate) fn oldest(&self) -> Option<u64> {
-        self.chunks.iter().filter_map(|cached| cached.next.needs()).min()
-    }
-
-    /// What those know who got the remembered chunks.
-    pub(super) fn cursors(&self) -> impl Iterator<Item = &Cursor> {
-        self.chunks.iter().map(|cached| &cached.next)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-
-    /// Forgets first chunks of dumps: those begin with the default routes, which have changed.
-    pub(crate) fn forget_first(&mut self) {
-        self.chunks.retain(|cached| cached.key != Key::Join);
-    }
-
-    /// Forgets chunks that nobody is likely to ask for any more.
-    pub(crate) fn expire(&mut self, now: Moment) {
-        while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {
-            self.chunks.pop_front();
-        }
-        if self.chunks.is_empty() {
-            self.chunks = VecDeque::new();
-        }
-    }
-
-    fn find(&self, key: Key, audience: Audience) -> Option<(Chunk, Cursor)> {
-        let cached = self.chunks.iter().find(|c| c.key == key && c.audience == audience)?;
-        Some((cached.chunk.clone(), cached.next.clone()))
-    }
-
-    fn remember(&mut self, cached: Cached, most: usize) {
-        if self.chunks.len() >= most {
-            self.chunks.pop_front();
-        }
-        self.chunks.push_back(cached);
-    }
-}
 
 impl Vnet {
     /// A cursor that is in no other subscriber's state. `rest` holds messages for its subscriber alone, of

@@ -12,6 +12,7 @@
 
 use super::journal::Journal;
 use super::member::Subscription;
+use super::retention::Pass;
 use super::vnet::Vnet;
 
 /// Changes of other routes of a destination that are passed over in search of the same route's. What is
@@ -20,13 +21,6 @@ const LINKS_MAX: usize = 32;
 
 /// Entries that a portion may look at for each of its own, on average.
 const LOOKS: usize = 4;
-
-/// How far a pass has come, and where it ends.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    at: u64,
-    end: u64,
-}
 
 /// What a portion of a pass must know of those who hold positions.
 struct Marks {

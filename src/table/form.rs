@@ -15,23 +15,23 @@ use crate::wire::Vni;
 pub(crate) struct Table {
     vni: Vni,
     basis: Arc<Basis>,
-    form: Form,
+    representation: Representation,
 }
 
 #[derive(Debug)]
-enum Form {
+enum Representation {
     Open(Box<Vnet>),
     Packed(Packed),
 }
 
 /// A VNI that is looked at; what is packed is unpacked for that.
 #[derive(Debug)]
-pub(crate) enum Look<'a> {
+pub(crate) enum VnetRef<'a> {
     Open(&'a Vnet),
     Unpacked(Box<Vnet>),
 }
 
-impl Deref for Look<'_> {
+impl Deref for VnetRef<'_> {
     type Target = Vnet;
 
     fn deref(&self) -> &Vnet {
@@ -45,12 +45,12 @@ impl Deref for Look<'_> {
 impl Table {
     /// An empty VNI.
     pub(crate) fn new(vni: Vni, basis: Arc<Basis>) -> Self {
-        Self { vni, basis, form: Form::Packed(Packed::new()) }
+        Self { vni, basis, representation: Representation::Packed(Packed::new()) }
     }
 
     /// A VNI that holds something.
     pub(super) fn of(vnet: Vnet, basis: Arc<Basis>) -> Self {
-        Self { vni: vnet.vni, basis, form: Form::Open(Box::new(vnet)) }
+        Self { vni: vnet.vni, basis, representation: Representation::Open(Box::new(vnet)) }
     }
 
     pub(crate) fn vni(&self) -> Vni {
@@ -60,74 +60,77 @@ impl Table {
     /// The VNI for whatever may happen to it. Cost: a microsecond or two if it is packed.
     #[inline]
     pub(crate) fn open(&mut self) -> &mut Vnet {
-        if let Form::Packed(packed) = &self.form {
-            self.form = Form::Open(Box::new(packed.unpack(self.vni, &self.basis)));
+        if let Representation::Packed(packed) = &self.representation {
+            self.representation =
+                Representation::Open(Box::new(packed.unpack(self.vni, &self.basis)));
         }
-        match &mut self.form {
-            Form::Open(vnet) => vnet,
-            Form::Packed(_) => unreachable!("it has just been unpacked"),
+        match &mut self.representation {
+            Representation::Open(vnet) => vnet,
+            Representation::Packed(_) => unreachable!("it has just been unpacked"),
         }
     }
 
     /// The VNI, if it is open: nothing is under way in one that is not.
     pub(crate) fn opened(&mut self) -> Option<&mut Vnet> {
-        match &mut self.form {
-            Form::Open(vnet) => Some(vnet),
-            Form::Packed(_) => None,
+        match &mut self.representation {
+            Representation::Open(vnet) => Some(vnet),
+            Representation::Packed(_) => None,
         }
     }
 
     /// The VNI, to look at more of it than this type tells. Costs what [`Table::open`] does.
-    pub(crate) fn look(&self) -> Look<'_> {
-        match &self.form {
-            Form::Open(vnet) => Look::Open(vnet),
-            Form::Packed(packed) => Look::Unpacked(Box::new(packed.unpack(self.vni, &self.basis))),
+    pub(crate) fn look(&self) -> VnetRef<'_> {
+        match &self.representation {
+            Representation::Open(vnet) => VnetRef::Open(vnet),
+            Representation::Packed(packed) => {
+                VnetRef::Unpacked(Box::new(packed.unpack(self.vni, &self.basis)))
+            }
         }
     }
 
     /// Packs it, if nothing is under way and it is small.
     pub(crate) fn pack(&mut self) {
-        if let Form::Open(vnet) = &mut self.form
+        if let Representation::Open(vnet) = &mut self.representation
             && let Some(packed) = Packed::of(vnet)
         {
-            self.form = Form::Packed(packed);
+            self.representation = Representation::Packed(packed);
         }
     }
 
     /// Whether it is packed and somebody takes part: there is nothing to forget.
     pub(crate) fn rests(&self) -> bool {
-        matches!(&self.form, Form::Packed(packed) if !packed.is_empty())
+        matches!(&self.representation, Representation::Packed(packed) if !packed.is_empty())
     }
 
     /// Whether a peer has left and routes of it may still be here.
     pub(crate) fn has_left(&self, peer: PeerId) -> bool {
-        match &self.form {
-            Form::Open(vnet) => vnet.has_left(peer),
-            Form::Packed(_) => false,
+        match &self.representation {
+            Representation::Open(vnet) => vnet.has_left(peer),
+            Representation::Packed(_) => false,
         }
     }
 
     /// How large it is.
     pub(crate) fn size(&self) -> Size {
-        match &self.form {
-            Form::Open(vnet) => vnet.size(),
-            Form::Packed(packed) => packed.size(),
+        match &self.representation {
+            Representation::Open(vnet) => vnet.size(),
+            Representation::Packed(packed) => packed.size(),
         }
     }
 
     /// Changes that went with an earlier one of the open batch and have not been counted yet.
     pub(crate) fn coalesced(&self) -> u64 {
-        match &self.form {
-            Form::Open(vnet) => vnet.coalesced,
-            Form::Packed(_) => 0,
+        match &self.representation {
+            Representation::Open(vnet) => vnet.coalesced,
+            Representation::Packed(_) => 0,
         }
     }
 
     /// The VNI as a row.
     pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
-        match &self.form {
-            Form::Open(vnet) => vnet.info(shard),
-            Form::Packed(packed) => packed.info(self.vni, shard),
+        match &self.representation {
+            Representation::Open(vnet) => vnet.info(shard),
+            Representation::Packed(packed) => packed.info(self.vni, shard),
         }
     }
 
@@ -138,9 +141,9 @@ impl Table {
         rows: usize,
         places: u32,
     ) -> Slice<(Origin, SubscriptionState)> {
-        match &self.form {
-            Form::Open(vnet) => vnet.subscribers(from, rows, places),
-            Form::Packed(packed) => packed.subscribers(from),
+        match &self.representation {
+            Representation::Open(vnet) => vnet.subscribers(from, rows, places),
+            Representation::Packed(packed) => packed.subscribers(from),
         }
     }
 }

@@ -34,14 +34,14 @@ pub(crate) struct Size {
 
 /// What the owner of a VNI knows about one peer and one destination.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct DeliveryFacts {
     pub(crate) subscription: Option<SubscriptionState>,
-    pub(crate) routes: Vec<RouteStanding>,
+    pub(crate) routes: Vec<RouteFacts>,
 }
 
 /// What it knows about one route of that destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct RouteStanding {
+pub(crate) struct RouteFacts {
     pub(crate) next_hop: NextHop,
     pub(crate) announcers: Vec<PeerId>,
     /// The peer announces it and nobody else does.
@@ -196,12 +196,12 @@ impl Vnet {
     }
 
     /// What there is to say about one peer and one destination, or one of its routes.
-    pub(crate) fn standing(
+    pub(crate) fn delivery_facts(
         &self,
         peer: PeerId,
         destination: &Destination,
         next_hop: Option<&NextHop>,
-    ) -> Standing {
+    ) -> DeliveryFacts {
         let member = self.members.find(peer).map(|member| (member, &self.members[member]));
         let is_wanted = |place: &u32| {
             let is_announced = self.routes.route(*place).is_announced();
@@ -218,7 +218,7 @@ impl Vnet {
                 }
                 _ => false,
             };
-            RouteStanding {
+            RouteFacts {
                 next_hop: self.routes.next_hop_of(place),
                 announcers: self.announcers(place).collect(),
                 is_only_own: member.is_some_and(|(m, _)| view.sole_member() == Some(m)),
@@ -227,7 +227,7 @@ impl Vnet {
                 is_covered,
             }
         };
-        Standing {
+        DeliveryFacts {
             subscription: member.and_then(|(_, member)| self.progress(&member.subscription)),
             routes: self
                 .routes

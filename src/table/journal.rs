@@ -13,92 +13,7 @@
 use std::collections::VecDeque;
 
 use super::page::Page;
-use super::slab::NONE;
-
-/// What a route looks like to subscribers: who, if anybody, is its only announcer.
-///
-/// Peer *s* has the route in its view when some peer other than *s* announces it (protocol.md,
-/// section 3), which these three cases decide without looking at the announcers themselves.
-/// The top bit says whether some announcer is no server: servers see only such routes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct View(u32);
-
-const CLIENT: u32 = 1 << 31;
-const MANY: u32 = 1;
-
-impl View {
-    /// Nobody announces it.
-    pub(crate) const NOBODY: Self = Self(0);
-
-    /// Exactly one member announces it.
-    pub(crate) fn sole(member: u32, is_server: bool) -> Self {
-        Self((member + 2) | if is_server { 0 } else { CLIENT })
-    }
-
-    /// Two or more members announce it.
-    pub(crate) fn many(any_client: bool) -> Self {
-        Self(MANY | if any_client { CLIENT } else { 0 })
-    }
-
-    /// Whether anybody announces it.
-    pub(crate) fn is_announced(self) -> bool {
-        self != Self::NOBODY
-    }
-
-    /// Whether someone who is no server announces it.
-    pub(crate) fn has_client(self) -> bool {
-        self.0 & CLIENT != 0
-    }
-
-    /// The same with another number for its member. `MANY` and `NOBODY` have none.
-    pub(crate) fn renumbered(self, number: impl Fn(u32) -> u32) -> Self {
-        self.sole_member().map_or(self, |member| Self::sole(number(member), !self.has_client()))
-    }
-
-    /// As the portable form has it.
-    pub(crate) fn to_bits(self) -> u32 {
-        self.0
-    }
-
-    /// What [`View::to_bits`] gave.
-    pub(crate) fn from_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-
-    /// The only announcer, when there is exactly one.
-    pub(crate) fn sole_member(self) -> Option<u32> {
-        (self.0 & !CLIENT).checked_sub(2)
-    }
-}
-
-/// One change.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) route: u32,
-    pub(crate) before: View,
-    /// Distance to the previous change of the same destination, 0 for none.
-    prev: u32,
-    /// Distance to the next change of the same destination, 0 for none so far.
-    next: u32,
-}
-
-impl Entry {
-    /// What is where an entry was taken out.
-    pub(super) const NOTHING: Self = Self { route: NONE, before: View::NOBODY, prev: 0, next: 0 };
-
-    /// Whether its destination changed neither before it, back to `since`, nor after. It is the one at
-    /// `position`.
-    #[inline]
-    pub(crate) fn is_lone(&self, position: u64, since: u64) -> bool {
-        self.next == 0 && (self.prev == 0 || position - u64::from(self.prev) < since)
-    }
-
-    /// Whether it was taken out.
-    #[inline]
-    pub(super) fn is_nothing(&self) -> bool {
-        self.route == NONE
-    }
-}
+use super::view::{Entry, View};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -328,7 +243,7 @@ impl Journal {
     }
 }
 
-/// How far apart two positions are; `Bounds::journal_span` keeps that within 32 bits.
+/// How far apart two positions are; `TableBounds::journal_span` keeps that within 32 bits.
 fn distance(from: u64, to: u64) -> u32 {
     u32::try_from(to - from).unwrap_or(0)
 }

@@ -1,7 +1,7 @@
 //! Who takes part in a VNI: subscribers and announcers.
 
 use super::batch::Audience;
-use super::catch_up::Cursor;
+use super::cursor::Cursor;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
 

@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 use ahash::{AHashMap, RandomState};
 
 use super::batch::Audience;
-use super::catch_up::Cursor;
+use super::cursor::Cursor;
 use super::member::{Member, Origin, Subscription};
 use super::slab::NONE;
 use crate::ids::{PeerId, ShardId};

@@ -8,11 +8,11 @@
 //! fell behind and members that ask for what they lack. Out: sealed batches for the members that
 //! are in sync, and chunks for those that are not.
 //!
-//! **What is owed** follows from [`journal::View`] alone: a change of a route's view says who gets an ADD
+//! **What is owed** follows from [`view::View`] alone: a change of a route's view says who gets an ADD
 //! and who a REMOVE. Changes that alter no view send nothing. Between two seals the changes of one
 //! route coalesce, and within a destination withdrawals go before announcements.
 //!
-//! **Bounds**: the open batch is sealed at `seal_at` changes ([`Bounds`]); the journal keeps what the slowest
+//! **Bounds**: the open batch is sealed at `seal_at` changes ([`TableBounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 //!
 //! Imports: ids, portable, wire.
@@ -23,7 +23,9 @@ mod apply;
 mod batch;
 mod bounds;
 mod catch_up;
+mod chunk;
 mod compact;
+mod cursor;
 mod form;
 mod frames;
 mod inspect;
@@ -34,6 +36,7 @@ mod moves;
 mod packed;
 mod page;
 mod portable;
+mod retention;
 mod rib;
 mod rows;
 mod seal;
@@ -43,19 +46,20 @@ mod tally;
 pub(crate) mod tests;
 mod trim;
 mod usual;
+mod view;
 mod vnet;
 
-pub(crate) use apply::{Announcement, TOGETHER};
 pub(crate) use batch::{Audience, Batch};
-pub use bounds::Bounds;
-pub(crate) use catch_up::Chunk;
-pub(crate) use form::{Look, Table};
-pub(crate) use inspect::{Size, Slice, Standing, slice};
+pub use bounds::TableBounds;
+pub(crate) use chunk::Chunk;
+pub(crate) use form::{Table, VnetRef};
+pub(crate) use inspect::{DeliveryFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::Basis;
 pub(crate) use portable::Importer;
 #[cfg(test)]
 pub(crate) use rib::FIRSTS_MAX;
+pub(crate) use rib::{Announcement, TOGETHER};
 pub use rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,

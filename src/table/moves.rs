@@ -1,7 +1,7 @@
 //! A subscriber that was in sync goes on by asking: because it could not take what it was sent, or because
 //! its connection moves to another shard.
 
-use super::catch_up::Cursor;
+use super::cursor::Cursor;
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use crate::ids::{PeerId, ShardId};

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
-use super::{Bounds, Size, Slice, SubscriptionState, VniInfo};
+use super::{Size, Slice, SubscriptionState, TableBounds, VniInfo};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -183,7 +183,7 @@ impl Vnet {
 /// What all VNIs of a shard have in common.
 #[derive(Debug)]
 pub(crate) struct Basis {
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: TableBounds,
     /// With the process's random seeds: prefixes come from the network.
     pub(crate) hasher: ahash::RandomState,
 }

@@ -3,7 +3,7 @@
 //! State: one entry for each position, or, once most of a full page have been taken out, only those that
 //! are left, each with its offset.
 
-use super::journal::Entry;
+use super::view::Entry;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::{Audience, BatchBuilder, Change, FRAME};
-use super::journal::View;
-use super::trim::Pin;
+use super::retention::Pin;
+use super::view::View;
 use super::vnet::Vnet;
 use crate::ids::PeerId;
 use crate::wire::Action;
@@ -18,7 +18,7 @@ impl Vnet {
         }
         for audience in [Audience::Clients, Audience::Servers] {
             let subscribers = self.members.in_sync(audience);
-            if subscribers == 0 && !(self.is_tapped && audience == Audience::Clients) {
+            if subscribers == 0 && !(self.is_monitored && audience == Audience::Clients) {
                 continue;
             }
             let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;

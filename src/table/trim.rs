@@ -3,48 +3,11 @@
 //!
 //! What is to be forgotten is decided at once and done in portions: freeing a million routes is a long turn.
 
-use std::collections::VecDeque;
-use std::sync::Weak;
-
-use super::batch::Batch;
-use super::bounds::Bounds;
-use super::compact::Pass;
+use super::bounds::TableBounds;
 use super::journal::Journal;
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
-
-/// A sealed batch whose bytes may still wait in some peer's queue.
-#[derive(Debug)]
-pub(super) struct Pin {
-    pub(super) start: u64,
-    pub(super) batch: Weak<Batch>,
-    /// Whom it is for.
-    pub(super) subscribers: usize,
-}
-
-/// What of the journal is kept, and when to look at that again.
-#[derive(Debug)]
-pub(super) struct Retention {
-    pub(super) pins: VecDeque<Pin>,
-    /// How long the journal is when it is trimmed next.
-    trim_at: usize,
-    /// The journal's head when it was trimmed last.
-    pub(super) trimmed_at: u64,
-    /// Nobody needs the journal before this position.
-    pub(super) needless: u64,
-    /// How long the journal is when it is compacted next.
-    pub(super) compact_at: usize,
-    /// A compaction that is under way.
-    pub(super) pass: Option<Pass>,
-}
-
-impl Retention {
-    pub(super) fn new(bounds: &Bounds) -> Self {
-        let Bounds { trim_at, compact_at, .. } = *bounds;
-        Self { pins: VecDeque::new(), trim_at, trimmed_at: 0, needless: 0, compact_at, pass: None }
-    }
-}
 
 impl Vnet {
     /// Finds out what no cursor and no queued batch needs, if there may be enough of it or if `all`, and
@@ -81,7 +44,7 @@ impl Vnet {
         let kept = usize::try_from(head - self.retention.needless.min(head)).unwrap_or(usize::MAX);
         let kept = kept.min(self.journal.len());
         self.retention.trim_at = self.bounds.trim_at.max(kept * 2);
-        let Bounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
+        let TableBounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
         let bound = journal_min + journal_per_route * self.routes.announced();
         let is_too_long = |needs: u64| kept > bound || head.saturating_sub(needs) > journal_span;
         let (_, member) = slowest.filter(|(needs, _)| is_too_long(*needs))?;

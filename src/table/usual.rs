@@ -5,8 +5,9 @@
 //! set of announcers touched, and the route's last change is its destination's. Everything else goes the
 //! general way, [`Vnet::changed`], which would come to the same result for these.
 
-use super::apply::Announcement;
-use super::journal::{Journal, View};
+use super::journal::Journal;
+use super::rib::Announcement;
+use super::view::View;
 use super::vnet::{Outcome, Vnet};
 use crate::wire::Action;
 

@@ -6,14 +6,16 @@ use ahash::RandomState;
 
 use super::ages::Ages;
 use super::batch::{Audience, Batch};
-use super::bounds::Bounds;
-use super::catch_up::{Cache, Cursor};
-use super::journal::{Journal, View};
+use super::bounds::TableBounds;
+use super::chunk::Cache;
+use super::cursor::Cursor;
+use super::journal::Journal;
 use super::member::{Member, Origin, Subscription};
 use super::members::Members;
+use super::retention::Retention;
 use super::rib::LocRib;
 use super::slab::NONE;
-use super::trim::Retention;
+use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
 
@@ -25,7 +27,7 @@ pub(crate) enum Outcome {
     /// It announces one route fewer.
     Removed,
     /// A repeated ADD, a REMOVE of what it does not announce, or an ADD for a destination that has as
-    /// many next hops as it may have ([`Bounds::next_hops`]).
+    /// many next hops as it may have ([`TableBounds::next_hops`]).
     Ignored,
 }
 
@@ -45,7 +47,7 @@ const AHEAD: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Vnet {
     pub(crate) vni: Vni,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: TableBounds,
     pub(super) routes: LocRib,
     pub(super) journal: Journal,
     /// Where the open batch begins.
@@ -64,12 +66,12 @@ pub(crate) struct Vnet {
     /// Changes that went with an earlier one of the open batch; taken by the caller.
     pub(crate) coalesced: u64,
     /// Whether clients' batches are encoded even if there is no subscriber.
-    pub(crate) is_tapped: bool,
+    pub(crate) is_monitored: bool,
 }
 
 impl Vnet {
     /// An empty VNI. `hasher` carries the process's random seeds: prefixes come from the network.
-    pub(crate) fn new(vni: Vni, bounds: Bounds, hasher: RandomState) -> Self {
+    pub(crate) fn new(vni: Vni, bounds: TableBounds, hasher: RandomState) -> Self {
         Self {
             vni,
             bounds,
@@ -85,7 +87,7 @@ impl Vnet {
             open_since: Moment::default(),
             ages: Ages::default(),
             coalesced: 0,
-            is_tapped: false,
+            is_monitored: false,
         }
     }
 

@@ -98,8 +98,9 @@ pub fn split(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
     Ok(rest.get(..length).map(|payload| Frame { kind, payload }))
 }
 
-/// The frames that `buf` begins with, up to what is no whole frame.
-pub(crate) fn whole_frames(mut buf: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+/// The frames that `buf` begins with, up to what is no whole frame. What there is behind them is for
+/// [`Reassembly`](super::Reassembly) to say.
+pub fn whole_frames(mut buf: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     std::iter::from_fn(move || {
         let frame = split(buf).ok()??;
         buf = &buf[frame.len()..];

@@ -70,7 +70,13 @@ impl Message {
                 put(out, MessageType::Unsubscribe, &proto::Subscription { vni: vni.0 });
             }
             Self::Update(update) => {
-                encode_update(out, update.action, update.vni, &update.destination, &update.next_hop)
+                encode_update(
+                    out,
+                    update.action,
+                    update.vni,
+                    &update.destination,
+                    &update.next_hop,
+                );
             }
             Self::EndOfTable(vni) => {
                 put(out, MessageType::EndOfTable, &proto::EndOfTable { vni: vni.0 });

@@ -22,6 +22,7 @@ mod flaw;
 mod frame;
 mod handshake;
 mod hello;
+mod hop_type;
 mod ip_version;
 mod message;
 mod protobuf;
@@ -33,15 +34,17 @@ mod update;
 
 pub use error::WireError;
 pub use flaw::Flaw;
-pub(crate) use frame::whole_frames;
-pub use frame::{Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split};
+pub use frame::{
+    Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split, whole_frames,
+};
 pub use handshake::{Breach, Handshake, Phase, Side};
 pub use hello::{Capabilities, Extensions, Hello};
+pub use hop_type::NextHopType;
 pub use ip_version::IpVersion;
 pub use message::Message;
 pub use reassembly::{Frames, Reassembly};
 pub(crate) use route::HopFields;
-pub use route::{Action, Destination, NextHop, NextHopType, NotAPrefix, Update, Vni};
+pub use route::{Action, Destination, NextHop, NotAPrefix, Update, Vni};
 pub(crate) use update::{FRAME_ROOM, UpdateEncoder, usual_update};
 pub use update::{MAX_UPDATE_FRAME, decode_update, encode_update, update_frame_len};
 

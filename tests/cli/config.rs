@@ -58,8 +58,8 @@ fn effective(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 fn wrong(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let (code, out, err) = run(&[&["check-config"], arguments].concat(), environment);
     assert!(code == 1 && out.is_empty(), "{code} {out} {err}");
-    let (code, _, told) = run(arguments, environment);
-    assert!(code != 0 && told == err, "{told} is not {err}");
+    let (code, _, printed) = run(arguments, environment);
+    assert!(code != 0 && printed == err, "{printed} is not {err}");
     err
 }
 
@@ -162,26 +162,27 @@ fn malformed_values_are_told_with_their_place() {
     let file = Scratch::new("[server\n");
     let text = wrong(&["server", "--config", file.path()], &[]);
     assert!(sentence(&text).contains(".toml:1: "), "{text}");
-    for (flag, value, told) in [
+    for (flag, value, printed) in [
         ("--send-hold", "0", "--send-hold 0 is not allowed"),
         ("--batch-delay", "500s", "--batch-delay 500s is not allowed, it is at most 1s"),
         ("--max-peers", "0", "--max-peers 0 would take no session"),
     ] {
         let text = wrong(&["server", flag, value], &[]);
-        assert!(sentence(&text).contains(told), "{text}");
+        assert!(sentence(&text).contains(printed), "{text}");
     }
     effective(&["server", "--batch-delay", "1s", "--max-peers", "1", "--send-hold", "1s"], &[]);
 }
 
 #[test]
-fn what_is_missing_or_mistyped_is_told() {
+fn what_is_missing_or_mistyped_is_reported() {
     let (code, _, err) = run(&["check-config", "client"], &[]);
     assert!(code == 1 && err.contains("--server"), "{err}");
     for text in ["[client]\n", "[client]\nserver = []\n", "[server]\n"] {
         let file = Scratch::new(text);
         let text = wrong(&["client", "--config", file.path()], &[("METALBOND_SERVER", "")]);
-        let told = format!("{}: \"server\" is missing in [client]; say it there, by ", file.path());
-        assert!(sentence(&text).contains(&told) && text.contains("METALBOND_SERVER"), "{text}");
+        let printed =
+            format!("{}: \"server\" is missing in [client]; say it there, by ", file.path());
+        assert!(sentence(&text).contains(&printed) && text.contains("METALBOND_SERVER"), "{text}");
     }
     let (code, _, err) = run(&["check-config", "server", "--max-peers", "x"], &[]);
     assert!(code == 1 && err.contains("--max-peers"), "{err}");
@@ -271,7 +272,7 @@ fn a_broken_file_changes_nothing() {
     let file = Scratch::new("[server]\nmax-peers = 2\n");
     let mut server = start(&file.0);
     let mut first = Client::establish((Ipv4Addr::LOCALHOST, server.port()).into());
-    for (text, told) in [
+    for (text, printed) in [
         ("[server]\nmax-peers = 1\nsend-holt = \"1s\"\n", "the nearest is send-hold"),
         ("[server]\nmax-peers = 1\ndeny = [\"127.0.0.1/8\"]\n", "is 127.0.0.0/8"),
         ("[server]\nmax-peers = 1\nsend-hold = 0\n", "--send-hold 0 is not allowed"),
@@ -281,7 +282,7 @@ fn a_broken_file_changes_nothing() {
     ] {
         file.write(text);
         server.signal("HUP");
-        server.logged(told, '\n');
+        server.logged(printed, '\n');
     }
     assert!(!server.log().contains("reloaded max-peers"), "{}", server.log());
     first.keepalive();

@@ -44,8 +44,8 @@ fn complaints(program: &str, arguments: &[&str]) -> Option<String> {
         support::skip!(missing);
     }
     let Output { status, stdout, stderr } = Command::new(program).args(arguments).output().unwrap();
-    let said = || String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    (!status.success()).then(said)
+    let output = || String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    (!status.success()).then(output)
 }
 
 /// The lines `key = value` that `check-config` prints of a file, and the keys that are not set.
@@ -94,13 +94,13 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
             }
         }
         // Only a leaf needs to be told something, and only the package knows of a folder to be in.
-        let told = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        let printed = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
         let expected = match role {
             "client" => "server = [\"reflector1.example.net\", \"reflector2.example.net\"]",
             // The unit makes the folder.
             _ => "control = \"/run/metalbond/control.sock\"",
         };
-        assert!(told.eq([expected]));
+        assert!(printed.eq([expected]));
     }
 }
 
@@ -150,12 +150,12 @@ exit $code";
         .args([&postrm, &folder.0])
         .output();
     let Output { status, stderr, .. } = output.unwrap();
-    let told = String::from_utf8(stderr).unwrap();
-    if ["unshare: ", "mount: ", "setpriv: "].iter().any(|program| told.starts_with(program)) {
-        support::skip!(told);
+    let printed = String::from_utf8(stderr).unwrap();
+    if ["unshare: ", "mount: ", "setpriv: "].iter().any(|program| printed.starts_with(program)) {
+        support::skip!(printed);
     }
-    assert!(status.success() && !told.contains("left"), "{status} {told}");
-    assert!(told.contains("the user metalbond stays"), "{told}");
+    assert!(status.success() && !printed.contains("left"), "{status} {printed}");
+    assert!(printed.contains("the user metalbond stays"), "{printed}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn sections(page: &str) -> Vec<(String, String)> {
 #[test]
 fn they_tell_how_it_ends_and_what_it_goes_by() {
     let folder = all();
-    for (page, told) in [
+    for (page, expected) in [
         (
             "server",
             [
@@ -59,7 +59,7 @@ fn they_tell_how_it_ends_and_what_it_goes_by() {
     ] {
         let page = std::fs::read_to_string(folder.path(&format!("metalbond-{page}.1"))).unwrap();
         let sections = sections(&page);
-        for (title, words) in told {
+        for (title, words) in expected {
             let section = sections.iter().find(|(found, _)| found == title);
             let (_, text) = section.unwrap_or_else(|| panic!("no {title} in:\n{page}"));
             for word in words {

@@ -81,8 +81,8 @@ fn the_manager_hears_of_a_servers_life() {
     let statuses = manager.heard.iter().flat_map(|message| message.lines());
     let statuses: Vec<_> = statuses.filter_map(|line| line.strip_prefix("STATUS=")).collect();
     // The first may be from before the client or after it.
-    let is_told = ["0 connections, 2 shards on ", "1 connection, 2 shards on "];
-    assert!(is_told.iter().any(|told| statuses[0].starts_with(told)), "{statuses:?}");
+    let expected = ["0 connections, 2 shards on ", "1 connection, 2 shards on "];
+    assert!(expected.iter().any(|expected| statuses[0].starts_with(expected)), "{statuses:?}");
 }
 
 /// As while another service floods it.
@@ -158,6 +158,7 @@ fn the_manager_hears_of_a_leafs_life() {
     leaf.signal("TERM");
     manager.hear("STOPPING=1");
     assert_eq!(leaf.wait(), Some(0), "{}", leaf.log());
-    let told = manager.heard.iter().any(|message| message.contains(" of 1 servers connected"));
-    assert!(told, "{:?}", manager.heard);
+    let is_connected =
+        manager.heard.iter().any(|message| message.contains(" of 1 servers connected"));
+    assert!(is_connected, "{:?}", manager.heard);
 }

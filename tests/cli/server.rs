@@ -243,7 +243,7 @@ fn get(address: SocketAddr, path: &str) -> String {
 
 #[test]
 fn a_filter_of_the_log_that_is_none_is_told_and_not_used() {
-    for (value, told) in [
+    for (value, warning) in [
         ("warning", "\"warning\" has no level and no module of metalbond"),
         ("error;info", "\"error;info\" has no level"),
         ("metalbond=loud", "\"metalbond=loud\" is no filter"),
@@ -252,7 +252,7 @@ fn a_filter_of_the_log_that_is_none_is_told_and_not_used() {
         let script = format!("RUST_LOG='{value}' exec \"$0\" \"$@\"");
         command.args(["-c", &script, BINARY, "server", "--listen", "[::]:0"]);
         let server = Process::spawn(command);
-        server.logged(&format!("WARN RUST_LOG is not used: {told}"), '\n');
+        server.logged(&format!("WARN RUST_LOG is not used: {warning}"), '\n');
         server.logged("reflector started", '\n');
     }
 }

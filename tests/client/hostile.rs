@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use metalbond::client::{Config, MetalBond, Route, SessionError};
+use metalbond::client::{LeafConfig, MetalBond, Route, SessionError};
 use metalbond::wire::{Action, Message, MessageType, Vni, WireError, split};
 
 use crate::harness::server::{Server, hello};
@@ -88,9 +88,9 @@ fn a_bad_route_of_a_server_costs_nothing_but_itself() {
             })
             .await;
             // The session goes on: its own announcement is there.
-            let mut told = connection.read().await;
-            while !matches!(told, Some(Message::Update(_))) {
-                told = Some(connection.read().await.expect("the session has ended"));
+            let mut received = connection.read().await;
+            while !matches!(received, Some(Message::Update(_))) {
+                received = Some(connection.read().await.expect("the session has ended"));
             }
         }
     });
@@ -100,7 +100,7 @@ fn a_bad_route_of_a_server_costs_nothing_but_itself() {
 fn a_server_that_sends_updates_and_no_keepalive_is_heard() {
     alone(async {
         let server = Server::start().await;
-        let leaf = MetalBond::start(Config { keepalive: 1, ..config() });
+        let leaf = MetalBond::start(LeafConfig { keepalive: 1, ..config() });
         leaf.add_peer(server.address.to_string(), None).await.unwrap();
         leaf.subscribe(Vni(1)).await.unwrap();
         let mut session = server.establish().await;
@@ -121,7 +121,7 @@ fn a_server_that_sends_updates_and_no_keepalive_is_heard() {
 fn attempts_at_a_server_that_never_behaves_become_rare() {
     alone(async {
         let server = Server::start().await;
-        let leaf = MetalBond::start(Config {
+        let leaf = MetalBond::start(LeafConfig {
             backoff: metalbond::client::Backoff {
                 min: Duration::from_millis(40),
                 max: Duration::from_millis(400),
@@ -146,7 +146,7 @@ fn attempts_at_a_server_that_never_behaves_become_rare() {
 fn a_server_that_floods_is_closed_and_a_healthy_one_does_not_notice() {
     alone(async {
         let (flooding, healthy) = (Server::start().await, Server::start().await);
-        let leaf = MetalBond::start(Config { routes_per_peer: 10_000, ..config() });
+        let leaf = MetalBond::start(LeafConfig { routes_per_peer: 10_000, ..config() });
         leaf.subscribe(Vni(1)).await.unwrap();
         for server in [&flooding, &healthy] {
             leaf.add_peer(server.address.to_string(), None).await.unwrap();

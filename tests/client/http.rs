@@ -20,7 +20,7 @@ on_each_io!(
     routes_are_paged_in_order,
     the_whole_table_comes_in_the_forms_of_the_reference,
     an_address_finds_the_longest_prefix,
-    all_of_a_next_hop_is_said,
+    all_of_a_next_hop_is_shown,
     what_is_asked_wrongly_is_answered_by_a_sentence,
     the_documentation_shows_what_is_answered,
 );
@@ -263,7 +263,7 @@ async fn an_address_finds_the_longest_prefix(io: IoChoice) {
     assert_eq!(found("prefix=10.0.0.0/8&after=0.0.0.0/0-::-0-0-0-0"), "10.0.0.0/8");
 }
 
-async fn all_of_a_next_hop_is_said(io: IoChoice) {
+async fn all_of_a_next_hop_is_shown(io: IoChoice) {
     let (_reflector, address) = reflector(io);
     let (publisher, leaf) = (leaf(address).await, leaf(address).await);
     leaf.subscribe(Vni(7)).await.unwrap();

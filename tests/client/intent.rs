@@ -10,7 +10,7 @@ use crate::harness::*;
 on_each_io!(
     routes_go_from_leaf_to_leaf_and_back,
     intent_is_told_to_a_server_that_comes_later,
-    intent_changed_while_offline_is_what_the_next_session_is_told,
+    intent_changed_while_offline_is_sent_to_the_next_session,
     an_unsubscribe_leaves_the_announcements_standing,
     a_reset_peer_comes_back_at_once,
     an_embedded_server_serves_until_the_leaf_ends,
@@ -50,7 +50,7 @@ async fn intent_is_told_to_a_server_that_comes_later(io: IoChoice) {
     expect_routes(&b, 1, &[route(1, 1, 1)]).await;
 }
 
-async fn intent_changed_while_offline_is_what_the_next_session_is_told(io: IoChoice) {
+async fn intent_changed_while_offline_is_sent_to_the_next_session(io: IoChoice) {
     let (_reflector, address) = reflector(io);
     let proxy = Proxy::start(Mode::To(address)).await;
     let (a, b) = (leaf(proxy.address).await, leaf(address).await);
@@ -113,11 +113,11 @@ async fn a_reset_peer_comes_back_at_once(io: IoChoice) {
 async fn an_embedded_server_serves_until_the_leaf_ends(io: IoChoice) {
     let center = MetalBond::start(config());
     let listen = "[::1]:0".parse().unwrap();
-    let server = || metalbond::reflector::Config {
+    let server = || metalbond::reflector::ReflectorConfig {
         listen,
         io,
         shards: Some(1),
-        ..metalbond::reflector::Config::default()
+        ..metalbond::reflector::ReflectorConfig::default()
     };
     let address = center.start_server(server()).await.unwrap();
     assert!(matches!(center.start_server(server()).await, Err(Error::ServerRuns)));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use metalbond::client::{Config, MetalBond};
+use metalbond::client::{LeafConfig, MetalBond};
 use metalbond::io::IoChoice;
 use metalbond::reflector::Reflector;
 use metalbond::wire::{Message, Vni};
@@ -39,7 +39,7 @@ fn in_browser(script: impl AsyncFnOnce(&mut Scene)) {
         let proxy = Proxy::start(Mode::To(server)).await;
         let publisher = leaf(server).await;
         // Servers by hand send no keepalives.
-        let leaf = MetalBond::start(Config { keepalive: 60, ..config() });
+        let leaf = MetalBond::start(LeafConfig { keepalive: 60, ..config() });
         leaf.add_peer(proxy.address.to_string(), None).await.unwrap();
         let http = answer_http(&leaf).await;
         let mut scene =
@@ -192,7 +192,7 @@ fn a_leaf_that_has_ended_is_said_to() {
 }
 
 #[test]
-fn what_the_kernel_lacks_is_said() {
+fn what_the_kernel_lacks_is_shown() {
     in_browser(async |scene| {
         some_routes(scene).await;
         scene.show("/");

@@ -1,6 +1,6 @@
 //! Several servers, of which some die, freeze or come back.
 
-use metalbond::client::{Config, MetalBond, PeerState, RecordingClient, Route, SessionError};
+use metalbond::client::{LeafConfig, MetalBond, PeerState, RecordingClient, Route, SessionError};
 use metalbond::io::IoChoice;
 use metalbond::wire::{Action, Vni};
 
@@ -58,7 +58,7 @@ async fn one_of_two_servers_killed_takes_nothing_away(io: IoChoice) {
 
 async fn one_of_two_servers_frozen_takes_nothing_away(io: IoChoice) {
     let record = RecordingClient::default();
-    let hasty = Config { keepalive: 1, ..config() };
+    let hasty = LeafConfig { keepalive: 1, ..config() };
     let watcher = MetalBond::with_network_client(hasty.clone(), record.clone());
     let announcer = MetalBond::start(hasty);
     let proxy = two_servers(io, &watcher, &announcer, &routes(1, 0..100, 1)).await;
@@ -143,7 +143,7 @@ async fn after_a_storm_of_reconnects_everybody_knows_everything(io: IoChoice) {
 
 async fn the_keepalive_interval_is_the_lower_one(io: IoChoice) {
     let (_reflector, address) = reflector(io);
-    let leaf = MetalBond::start(Config { keepalive: 1, ..config() });
+    let leaf = MetalBond::start(LeafConfig { keepalive: 1, ..config() });
     leaf.add_peer(address.to_string(), None).await.unwrap();
     until_established(&leaf, address).await;
     let first = leaf.peer_state(address.to_string()).await.unwrap();

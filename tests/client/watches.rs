@@ -75,16 +75,16 @@ async fn a_slow_watcher_gets_what_differs_and_no_queue(io: IoChoice) {
         expect_routes(&b, 1, &kept).await;
     }
     // 16,000 changes have come and gone.
-    let mut told = 0;
+    let mut received = 0;
     loop {
         let batch = within("what differs", slow.next()).await.unwrap();
-        told += batch.changes.len();
+        received += batch.changes.len();
         apply(&mut view, &batch.changes);
         if batch.caught_up {
             break;
         }
     }
-    assert_eq!((view, told), (kept.into_iter().collect(), 100));
+    assert_eq!((view, received), (kept.into_iter().collect(), 100));
 }
 
 async fn a_watch_survives_its_dropped_futures(io: IoChoice) {

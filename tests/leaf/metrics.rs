@@ -74,12 +74,12 @@ fn metrics_and_api_tell_how_routes_stand_with_the_kernel() {
             "metalbond_kernel_repairs_total 0",
         ],
     );
-    let said = kernel(a);
-    let counts = ["desired", "installed", "conflicts", "refused"].map(|name| said[name].clone());
+    let status = kernel(a);
+    let counts = ["desired", "installed", "conflicts", "refused"].map(|name| status[name].clone());
     assert_eq!(counts, [4, 3, 1, 0].map(|count| json!(count)));
-    assert_eq!(said["device_up"], true);
+    assert_eq!(status["device_up"], true);
     assert_eq!(
-        (&said["unusable"]["ipv4"], &said["unusable"]["own_address"]),
+        (&status["unusable"]["ipv4"], &status["unusable"]["own_address"]),
         (&json!(2), &json!(1))
     );
     a.ip(&format!("-4 route delete {} table {table}", free.v4()));

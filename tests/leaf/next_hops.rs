@@ -25,9 +25,9 @@ fn next_hops_that_cannot_work_are_told_once_however_often_they_come() {
         a.wait_for_no_route(100, good.v4());
     }
     let log = installer.log();
-    let told = |why| log.lines().filter(|line| line.contains(why)).count();
-    assert_eq!(told("reason ipv4"), 1, "{log}");
-    assert_eq!(told("reason own_address"), 1, "{log}");
-    assert_eq!(told("refused"), 0, "{log}");
+    let logged = |why| log.lines().filter(|line| line.contains(why)).count();
+    assert_eq!(logged("reason ipv4"), 1, "{log}");
+    assert_eq!(logged("reason own_address"), 1, "{log}");
+    assert_eq!(logged("refused"), 0, "{log}");
     wait_until("all is removed", || a.nexthops(), || a.nexthops().is_empty());
 }

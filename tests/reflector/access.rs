@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use metalbond::reflector::{Access, AccessList, Prefix, Refused, Settings};
+use metalbond::reflector::{Access, AccessList, Prefix, Refused, ShardConfig};
 
 use crate::harness::client::{encode, update};
 use crate::harness::{
-    Client, Config, Reflector, ask, closed_by, eventually, on_each_io, peers, route, routes, start,
+    Client, Reflector, ReflectorConfig, ask, closed_by, eventually, on_each_io, peers, route,
+    routes, start,
 };
 
 on_each_io!(
@@ -20,7 +21,7 @@ on_each_io!(
 );
 
 /// Both address families, which are two sources.
-fn dual(config: &mut Config) {
+fn dual(config: &mut ReflectorConfig) {
     config.listen = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
 }
 
@@ -36,7 +37,7 @@ fn without(denied: &str) -> AccessList {
     AccessList::new([], [denied.parse::<Prefix>().unwrap()])
 }
 
-fn a_denied_source_is_refused_and_counted(mut config: Config) {
+fn a_denied_source_is_refused_and_counted(mut config: ReflectorConfig) {
     dual(&mut config);
     config.access.list = without("127.0.0.0/8");
     let (reflector, _) = start(&config);
@@ -45,7 +46,7 @@ fn a_denied_source_is_refused_and_counted(mut config: Config) {
     assert_eq!(reflector.refused(), Refused { denied: 1, ..Refused::default() });
 }
 
-fn a_source_has_so_many_sessions_at_a_time(mut config: Config) {
+fn a_source_has_so_many_sessions_at_a_time(mut config: ReflectorConfig) {
     dual(&mut config);
     config.access.max_peers_per_source = 2;
     let (reflector, _) = start(&config);
@@ -58,7 +59,7 @@ fn a_source_has_so_many_sessions_at_a_time(mut config: Config) {
     eventually("a new session", || Client::connect(over_v4(&reflector)).try_to_shake_hands());
 }
 
-fn a_source_may_come_so_often(mut config: Config) {
+fn a_source_may_come_so_often(mut config: ReflectorConfig) {
     dual(&mut config);
     config.access.connect_rate_per_source = 1;
     let (reflector, _) = start(&config);
@@ -70,7 +71,7 @@ fn a_source_may_come_so_often(mut config: Config) {
     eventually("a new session", || Client::connect(over_v4(&reflector)).try_to_shake_hands());
 }
 
-fn a_new_list_closes_the_sessions_it_denies(mut config: Config) {
+fn a_new_list_closes_the_sessions_it_denies(mut config: ReflectorConfig) {
     dual(&mut config);
     let (reflector, _) = start(&config);
     let mut denied = [(); 4].map(|()| Client::establish(over_v4(&reflector)));
@@ -79,7 +80,7 @@ fn a_new_list_closes_the_sessions_it_denies(mut config: Config) {
     denied[0].announce(&route(1, 1, 1));
     watcher.expect_view([&route(1, 1, 1)]);
     let access = Access { list: without("127.0.0.1"), ..Access::default() };
-    reflector.reload(&Config { access, ..config.clone() }).unwrap();
+    reflector.reload(&ReflectorConfig { access, ..config.clone() }).unwrap();
     for client in &mut denied {
         client.expect_closed();
     }
@@ -90,7 +91,7 @@ fn a_new_list_closes_the_sessions_it_denies(mut config: Config) {
     let _session = Client::establish(over_v4(&reflector));
 }
 
-fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
+fn a_lowered_limit_ends_who_adds_one_more(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     let mut watcher = Client::establish(address);
@@ -103,7 +104,7 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
         let session = publisher.local_addr().to_string();
         ask(inspector.find_peer(&session)).unwrap()[0].routes == 100
     });
-    let mut new = Config { max_peers: 1, ..config.clone() };
+    let mut new = ReflectorConfig { max_peers: 1, ..config.clone() };
     new.settings.limits.routes_per_peer = 50;
     reflector.reload(&new).unwrap();
     Client::connect(address).expect_closed();
@@ -120,15 +121,15 @@ fn a_lowered_limit_ends_who_adds_one_more(config: Config) {
     watcher.expect_view([]);
 }
 
-fn what_a_start_would_refuse_changes_nothing(config: Config) {
+fn what_a_start_would_refuse_changes_nothing(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
-    let (none, long) = (Duration::ZERO, Config::BATCH_DELAY_MAX + Duration::from_nanos(1));
-    let now = Config { max_peers: 1, ..config };
-    let with = |settings| Config { settings, ..now.clone() };
+    let (none, long) = (Duration::ZERO, ReflectorConfig::BATCH_DELAY_MAX + Duration::from_nanos(1));
+    let now = ReflectorConfig { max_peers: 1, ..config };
+    let with = |settings| ReflectorConfig { settings, ..now.clone() };
     for new in [
-        with(Settings { send_hold: none, ..now.settings.clone() }),
-        with(Settings { batch_delay: long, ..now.settings.clone() }),
-        Config { max_peers: 0, ..now.clone() },
+        with(ShardConfig { send_hold: none, ..now.settings.clone() }),
+        with(ShardConfig { batch_delay: long, ..now.settings.clone() }),
+        ReflectorConfig { max_peers: 0, ..now.clone() },
     ] {
         assert!(reflector.reload(&new).is_err(), "{new:?}");
     }

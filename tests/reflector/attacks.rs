@@ -14,7 +14,7 @@ use crate::harness::bystander::{Bystander, alone};
 use crate::harness::client::{announcements, encode, modern_hello};
 use crate::harness::flood::Flood;
 use crate::harness::runs::{RUNS, Runs, with_usual_turns};
-use crate::harness::{Client, Config, on_each_io, routes, start, vnis_by_shard};
+use crate::harness::{Client, ReflectorConfig, on_each_io, routes, start, vnis_by_shard};
 
 on_each_io!(
     peers_at_line_rate_beside_the_tables_hold_up_no_other_shard,
@@ -38,7 +38,7 @@ const MANY: usize = if cfg!(debug_assertions) { 10 } else { 50 };
 
 /// Floods of so many sessions per shard, in VNIs of that shard or of the other one, beside pairs whose
 /// VNIs and connections are on every shard.
-fn flood(config: Config, sessions: usize, is_own: bool, short: Duration) {
+fn flood(config: ReflectorConfig, sessions: usize, is_own: bool, short: Duration) {
     let _alone = alone();
     let config = with_usual_turns(config);
     let (attacked, control) = (start(&config), start(&config));
@@ -72,22 +72,22 @@ fn flood(config: Config, sessions: usize, is_own: bool, short: Duration) {
     }
 }
 
-fn peers_at_line_rate_beside_the_tables_hold_up_no_other_shard(config: Config) {
+fn peers_at_line_rate_beside_the_tables_hold_up_no_other_shard(config: ReflectorConfig) {
     flood(config, 2, true, TURNS);
 }
 
-fn peers_at_line_rate_far_from_the_tables_hold_up_nobody(config: Config) {
+fn peers_at_line_rate_far_from_the_tables_hold_up_nobody(config: ReflectorConfig) {
     flood(config, 2, false, TURNS);
 }
 
-fn many_peers_at_line_rate_hold_up_nobody(config: Config) {
+fn many_peers_at_line_rate_hold_up_nobody(config: ReflectorConfig) {
     // A read of each of them comes first, which takes its time.
     flood(config, MANY, true, PROMPT);
 }
 
 /// HELLO, KEEPALIVE, always the same routes, and a reset: the reflector need not take in what a session that
 /// is over has said.
-fn connections_that_are_reset_hold_up_nobody(config: Config) {
+fn connections_that_are_reset_hold_up_nobody(config: ReflectorConfig) {
     let _alone = alone();
     let (_reflector, address) = start(&config);
     let pairs = [1, 2].map(|vni| Bystander::start(address, vni));

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use metalbond::reflector::Settings;
+use metalbond::reflector::ShardConfig;
 use metalbond::wire::{Action, Hello, MAX_PAYLOAD, Message, NextHop, Vni, proto};
 use prost::Message as _;
 
 use crate::harness::client::{Route, encode, frame, hello_of, modern_hello, plain_hello, update};
 use crate::harness::{
-    Bystanders, Client, Config, Reflector, ask, closed_by, counters, eventually, gone_by,
+    Bystanders, Client, Reflector, ReflectorConfig, ask, closed_by, counters, eventually, gone_by,
     on_each_io, peers, route, start,
 };
 
@@ -140,7 +140,7 @@ fn skipped_messages() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     ]
 }
 
-fn an_update_that_makes_no_sense_costs_nothing_but_itself(config: Config) {
+fn an_update_that_makes_no_sense_costs_nothing_but_itself(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let mut publisher = Client::establish(address);
@@ -170,7 +170,9 @@ fn an_update_that_makes_no_sense_costs_nothing_but_itself(config: Config) {
     bystanders.subscriber.expect_view([]);
 }
 
-fn next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to(config: Config) {
+fn next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to(
+    config: ReflectorConfig,
+) {
     let addresses = ["::", "ff02::1", "::1", "::ffff:192.0.2.1", "fe80::1", "127.0.0.1"];
     let unusable = addresses.map(|address| Route {
         next_hop: NextHop::standard(address.parse().unwrap()),
@@ -178,8 +180,8 @@ fn next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to(conf
     });
     let good = route(1, 2, 1);
     for skip_unusable_next_hops in [false, true] {
-        let settings = Settings { skip_unusable_next_hops, ..config.settings.clone() };
-        let (reflector, address) = start(&Config { settings, ..config.clone() });
+        let settings = ShardConfig { skip_unusable_next_hops, ..config.settings.clone() };
+        let (reflector, address) = start(&ReflectorConfig { settings, ..config.clone() });
         let mut watcher = Client::establish(address);
         watcher.subscribe(1);
         let mut publisher = Client::establish(address);
@@ -197,7 +199,7 @@ fn next_hops_that_nobody_can_send_to_are_reflected_unless_it_is_told_not_to(conf
     }
 }
 
-fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
+fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let its = [route(1, 1, 1), route(1, 2, 1)];
@@ -216,7 +218,7 @@ fn a_bad_message_ends_its_session_and_withdraws_its_routes(config: Config) {
     expect_no_timeout(&reflector);
 }
 
-fn a_bad_beginning_ends_the_connection(config: Config) {
+fn a_bad_beginning_ends_the_connection(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let hello = |keepalive_interval| {
@@ -253,7 +255,7 @@ fn a_bad_beginning_ends_the_connection(config: Config) {
     expect_no_timeout(&reflector);
 }
 
-fn half_a_bad_header_is_enough(config: Config) {
+fn half_a_bad_header_is_enough(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     for bytes in [&[2][..], &[1, 0x04, 0xa5], &[1, 0xff, 0xff]] {
         let mut offender = Client::establish(address);
@@ -262,7 +264,7 @@ fn half_a_bad_header_is_enough(config: Config) {
     }
 }
 
-fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
+fn a_peer_without_hello_is_closed_after_ten_seconds(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let began = Instant::now();
@@ -278,7 +280,7 @@ fn a_peer_without_hello_is_closed_after_ten_seconds(config: Config) {
     assert_eq!(closed_by(&reflector, "hello_timeout"), 0);
 }
 
-fn a_connection_without_hello_is_no_session(config: Config) {
+fn a_connection_without_hello_is_no_session(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     for _ in 0..20 {
@@ -296,7 +298,7 @@ fn a_connection_without_hello_is_no_session(config: Config) {
     assert_eq!((total.stats.sessions, total.closed.len(), total.invalid.len()), (2, 0, 0));
 }
 
-fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
+fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let hello = Hello { keepalive_interval: 2, ..modern_hello() };
@@ -314,7 +316,7 @@ fn a_silent_peer_is_closed_after_two_and_a_half_intervals(config: Config) {
     bystanders.exchange(&[]);
 }
 
-fn a_peer_that_keeps_talking_is_kept(mut config: Config) {
+fn a_peer_that_keeps_talking_is_kept(mut config: ReflectorConfig) {
     config.settings.keepalive = 4;
     let (reflector, address) = start(&config);
     let mut client = Client::establish(address);
@@ -332,7 +334,7 @@ fn a_peer_that_keeps_talking_is_kept(mut config: Config) {
     assert_eq!(peers(&reflector), 4);
 }
 
-fn a_peer_that_closes_its_side_is_closed(config: Config) {
+fn a_peer_that_closes_its_side_is_closed(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     let mut leaver = Client::establish(address);
@@ -345,7 +347,7 @@ fn a_peer_that_closes_its_side_is_closed(config: Config) {
     bystanders.exchange(&[]);
 }
 
-fn a_bad_message_behind_good_ones_leaves_nothing_behind(config: Config) {
+fn a_bad_message_behind_good_ones_leaves_nothing_behind(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
     for vni in 1..20 {

@@ -7,7 +7,7 @@ use metalbond::reflector::inspect::PeerInfo;
 use metalbond::wire::Message;
 
 use crate::harness::ethernet::Ethernet;
-use crate::harness::{Client, Config, Reflector, ask, eventually, on_each_io, routes};
+use crate::harness::{Client, Reflector, ReflectorConfig, ask, eventually, on_each_io, routes};
 
 on_each_io!(a_reflector_says_that_large_packets_do_not_arrive, a_leaf_says_so_too);
 
@@ -16,7 +16,7 @@ fn peer(reflector: &Reflector, client: &Client) -> PeerInfo {
     ask(reflector.inspector().find_peer(&name)).unwrap().remove(0)
 }
 
-fn a_reflector_says_that_large_packets_do_not_arrive(config: Config) {
+fn a_reflector_says_that_large_packets_do_not_arrive(config: ReflectorConfig) {
     let Some(ethernet) = Ethernet::new() else { return };
     let (reflector, address) = ethernet.start(config);
     let (mut publisher, all) = ethernet.publish(address, 1000);
@@ -37,14 +37,15 @@ fn a_reflector_says_that_large_packets_do_not_arrive(config: Config) {
     eventually("it is all right", || !peer(&reflector, &far).loses_large_packets);
 }
 
-fn a_leaf_says_so_too(config: Config) {
+fn a_leaf_says_so_too(config: ReflectorConfig) {
     let Some(ethernet) = Ethernet::new() else { return };
     let (_reflector, address) = ethernet.start(config);
     let Some(_hole) = ethernet.swallow_at_reflector() else { return };
     let error = ethernet.at_client(|| {
         ask(async {
             let keepalive = 2;
-            let leaf = MetalBond::start(client::Config { keepalive, ..client::Config::default() });
+            let leaf =
+                MetalBond::start(client::LeafConfig { keepalive, ..client::LeafConfig::default() });
             for route in routes(1, 0..1000, 1) {
                 leaf.announce_route(route.vni, route.destination, route.next_hop).await.unwrap();
             }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::harness::go_client::GoClient;
-use crate::harness::{Client, Config, on_each_io, routes, start};
+use crate::harness::{Client, ReflectorConfig, on_each_io, routes, start};
 
 on_each_io!(
     a_deployed_client_survives_a_large_dump,
@@ -22,15 +22,15 @@ on_each_io!(
 
 /// The config for each loopback: their addresses differ in more than their length, since IPv4 has
 /// segments of another size.
-fn each_loopback(config: Config, script: impl Fn(SocketAddr, &mut Client)) {
+fn each_loopback(config: ReflectorConfig, script: impl Fn(SocketAddr, &mut Client)) {
     for ip in [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()] {
-        let config = Config { listen: SocketAddr::new(ip, 0), ..config.clone() };
+        let config = ReflectorConfig { listen: SocketAddr::new(ip, 0), ..config.clone() };
         let (_reflector, address) = start(&config);
         script(address, &mut Client::establish(address));
     }
 }
 
-fn a_deployed_client_survives_a_large_dump(config: Config) {
+fn a_deployed_client_survives_a_large_dump(config: ReflectorConfig) {
     each_loopback(config, |address, publisher| {
         let all = routes(1, 0..50_000, 1);
         publisher.announce_all(&all);
@@ -42,7 +42,7 @@ fn a_deployed_client_survives_a_large_dump(config: Config) {
     });
 }
 
-fn a_deployed_client_survives_a_burst(config: Config) {
+fn a_deployed_client_survives_a_burst(config: ReflectorConfig) {
     each_loopback(config, |address, publisher| {
         let few = routes(1, 0..10, 1);
         publisher.announce_all(&few);
@@ -58,7 +58,7 @@ fn a_deployed_client_survives_a_burst(config: Config) {
     });
 }
 
-fn a_deployed_client_that_installs_slowly_survives(config: Config) {
+fn a_deployed_client_that_installs_slowly_survives(config: ReflectorConfig) {
     each_loopback(config, |address, publisher| {
         let all = routes(1, 0..3000, 1);
         publisher.announce_all(&all);
@@ -71,7 +71,7 @@ fn a_deployed_client_that_installs_slowly_survives(config: Config) {
     });
 }
 
-fn a_deployed_client_with_a_small_buffer_survives(config: Config) {
+fn a_deployed_client_with_a_small_buffer_survives(config: ReflectorConfig) {
     each_loopback(config, |address, publisher| {
         let all = routes(1, 0..20_000, 1);
         publisher.announce_all(&all);
@@ -88,7 +88,7 @@ fn a_deployed_client_with_a_small_buffer_survives(config: Config) {
 }
 
 #[cfg(target_os = "linux")]
-fn a_deployed_client_survives_behind_ethernet(config: Config) {
+fn a_deployed_client_survives_behind_ethernet(config: ReflectorConfig) {
     use crate::harness::ethernet::Ethernet;
 
     let Some(ethernet) = Ethernet::new() else { return };
@@ -118,7 +118,7 @@ fn a_deployed_client_survives_behind_ethernet(config: Config) {
 
 /// It stops after it has read fast, when its receive buffer has just grown or is about to.
 #[cfg(target_os = "linux")]
-fn a_deployed_client_that_stops_reading_survives(config: Config) {
+fn a_deployed_client_that_stops_reading_survives(config: ReflectorConfig) {
     use crate::harness::ethernet::Ethernet;
 
     let Some(ethernet) = Ethernet::new() else { return };
@@ -153,7 +153,7 @@ fn a_deployed_client_that_stops_reading_survives(config: Config) {
 
 /// Its window stays at 65,535 whatever it has read, so it is sent to by the clock.
 #[cfg(target_os = "linux")]
-fn a_deployed_client_without_window_scaling_survives(config: Config) {
+fn a_deployed_client_without_window_scaling_survives(config: ReflectorConfig) {
     use metalbond::NoEvidence;
     use metalbond::reflector::inspect::Cursor;
 

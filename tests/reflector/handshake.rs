@@ -5,7 +5,7 @@ use std::time::Instant;
 use metalbond::wire::{Action, Capabilities, Extensions, Hello, Message, Vni};
 
 use crate::harness::client::{PATIENCE, encode, modern_hello, plain_hello, update};
-use crate::harness::{Client, Config, on_each_io, route, start};
+use crate::harness::{Client, ReflectorConfig, on_each_io, route, start};
 
 on_each_io!(
     the_server_says_who_it_is,
@@ -20,7 +20,7 @@ on_each_io!(
     a_hello_that_is_repeated_is_ignored,
 );
 
-fn the_server_says_who_it_is(mut config: Config) {
+fn the_server_says_who_it_is(mut config: ReflectorConfig) {
     config.settings.keepalive = 7;
     config.settings.node = "reflector-1".into();
     let (_reflector, address) = start(&config);
@@ -34,7 +34,7 @@ fn the_server_says_who_it_is(mut config: Config) {
     assert!(extensions.capabilities.contains(Capabilities::STREAM));
 }
 
-fn it_says_for_how_long_it_has_had_sessions(config: Config) {
+fn it_says_for_how_long_it_has_had_sessions(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let serving = || {
         let client = Client::establish(address);
@@ -55,7 +55,7 @@ fn it_says_for_how_long_it_has_had_sessions(config: Config) {
     }
 }
 
-fn extensions_go_only_to_peers_that_sent_some(config: Config) {
+fn extensions_go_only_to_peers_that_sent_some(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     // The client checks that extensions are answered if, and only if, it sent some.
     let mut plain = Client::establish_plain(address);
@@ -71,7 +71,7 @@ fn extensions_go_only_to_peers_that_sent_some(config: Config) {
     named.expect_view(&routes);
 }
 
-fn keepalives_are_answered_one_for_one(config: Config) {
+fn keepalives_are_answered_one_for_one(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut client = Client::establish(address);
     for answered in 2..20 {
@@ -80,7 +80,7 @@ fn keepalives_are_answered_one_for_one(config: Config) {
     }
 }
 
-fn a_client_need_not_wait_for_the_first_answer(config: Config) {
+fn a_client_need_not_wait_for_the_first_answer(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let route = route(1, 1, 1);
     let mut publisher = Client::connect(address);
@@ -116,7 +116,7 @@ fn expect_script(client: &mut Client, watcher: &mut Client, vni: u32) {
     client.expect_view([]);
 }
 
-fn a_session_may_arrive_in_one_write(config: Config) {
+fn a_session_may_arrive_in_one_write(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut watcher = Client::establish(address);
     watcher.subscribe(1);
@@ -126,7 +126,7 @@ fn a_session_may_arrive_in_one_write(config: Config) {
     expect_script(&mut client, &mut watcher, 1);
 }
 
-fn a_session_may_arrive_byte_by_byte(config: Config) {
+fn a_session_may_arrive_byte_by_byte(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut watcher = Client::establish(address);
     watcher.subscribe(1);
@@ -138,7 +138,7 @@ fn a_session_may_arrive_byte_by_byte(config: Config) {
     expect_script(&mut client, &mut watcher, 1);
 }
 
-fn a_session_may_be_cut_anywhere(config: Config) {
+fn a_session_may_be_cut_anywhere(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let script = script(1);
     let mut watcher = Client::establish(address);
@@ -156,7 +156,7 @@ fn a_session_may_be_cut_anywhere(config: Config) {
     }
 }
 
-fn an_unsubscribe_during_the_handshake_is_ignored(config: Config) {
+fn an_unsubscribe_during_the_handshake_is_ignored(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     publisher.announce(&route(1, 1, 1));
@@ -175,7 +175,7 @@ fn an_unsubscribe_during_the_handshake_is_ignored(config: Config) {
     publisher.expect_view([&route(1, 2, 1)]);
 }
 
-fn a_hello_that_is_repeated_is_ignored(config: Config) {
+fn a_hello_that_is_repeated_is_ignored(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     publisher.announce(&route(1, 1, 1));

@@ -8,15 +8,15 @@ use metalbond::CloseReason;
 use metalbond::ids::PeerId;
 use metalbond::reflector::Inspector;
 use metalbond::reflector::inspect::{
-    ByAction, Cursor, Lookup, PeerInfo, PeerState, Reason, RouteFilter, RouteInfo,
+    ByAction, Cursor, Lookup, PeerInfo, Reason, RouteFilter, RouteInfo, SessionState,
     SubscriptionState, Verdict,
 };
-use metalbond::reflector::inspector::{InspectError, Tap, TapEvent, TapFilter};
+use metalbond::reflector::inspector::{InspectError, Monitor, MonitorEvent, MonitorFilter};
 use metalbond::wire::{Destination, NextHop, Vni};
 
 use crate::harness::client::{modern_hello, plain_hello};
 use crate::harness::{
-    Client, Config, Counters, PATIENCE, Reflector, ask, closed_by, counters, eventually,
+    Client, Counters, PATIENCE, Reflector, ReflectorConfig, ask, closed_by, counters, eventually,
     on_each_io, peers, prefix, route, routes, start,
 };
 
@@ -32,8 +32,8 @@ on_each_io!(
     counters_are_exact_after_a_script,
     an_operator_resets_a_session,
     draining_ends_sessions_at_its_rate_and_takes_no_new_ones,
-    a_tap_sees_routes_and_sessions,
-    a_tap_that_is_not_read_counts_what_it_missed,
+    a_monitor_sees_routes_and_sessions,
+    a_monitor_that_is_not_read_counts_what_it_missed,
     a_stopped_reflector_answers_nothing_more,
 );
 
@@ -49,7 +49,7 @@ fn id_of(inspector: &Inspector, client: &Client) -> PeerId {
     found[0].id
 }
 
-fn peers_are_listed_with_what_they_said_and_did(config: Config) {
+fn peers_are_listed_with_what_they_said_and_did(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     assert!(inspector.is_ready() && inspector.stuck().is_empty());
@@ -63,7 +63,7 @@ fn peers_are_listed_with_what_they_said_and_did(config: Config) {
     assert_eq!(by_id.len(), 2);
     let (one, two) = (id_of(&inspector, &publisher), id_of(&inspector, &subscriber));
     let (one, two) = (&by_id[&one], &by_id[&two]);
-    assert_eq!((one.state, two.state), (PeerState::Established, PeerState::Established));
+    assert_eq!((one.state, two.state), (SessionState::Established, SessionState::Established));
     assert_eq!((&*one.node, &*two.node), ("test-node", ""));
     assert_eq!((one.is_paced, two.is_paced), (false, true));
     assert_eq!((one.updates_received, one.subscriptions), (10, 0));
@@ -77,7 +77,7 @@ fn peers_are_listed_with_what_they_said_and_did(config: Config) {
     assert_ne!(first.rows[0].id, second.rows[0].id);
 }
 
-fn a_peer_is_found_by_id_node_and_address(config: Config) {
+fn a_peer_is_found_by_id_node_and_address(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let client = Client::establish(address);
@@ -96,7 +96,7 @@ fn a_peer_is_found_by_id_node_and_address(config: Config) {
     }
 }
 
-fn a_peer_is_shown_with_its_part_in_every_vni(config: Config) {
+fn a_peer_is_shown_with_its_part_in_every_vni(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut client = Client::establish(address);
@@ -118,7 +118,7 @@ fn a_peer_is_shown_with_its_part_in_every_vni(config: Config) {
     assert_eq!(ask(inspector.peer(PeerId(999))), Ok(None));
 }
 
-fn vnis_of_all_shards_are_listed(config: Config) {
+fn vnis_of_all_shards_are_listed(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut client = Client::establish(address);
@@ -145,7 +145,7 @@ fn vnis_of_all_shards_are_listed(config: Config) {
     assert_eq!(all.rows.len(), 40);
 }
 
-fn routes_that_stay_are_listed_once_while_others_change(config: Config) {
+fn routes_that_stay_are_listed_once_while_others_change(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut publisher, mut watcher] = [(); 2].map(|()| Client::establish(address));
@@ -173,7 +173,7 @@ fn routes_that_stay_are_listed_once_while_others_change(config: Config) {
     assert!(stays.iter().all(|route| counts.get(&route.destination) == Some(&1)));
 }
 
-fn an_address_is_looked_up_by_its_longest_prefix(config: Config) {
+fn an_address_is_looked_up_by_its_longest_prefix(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
@@ -195,7 +195,7 @@ fn an_address_is_looked_up_by_its_longest_prefix(config: Config) {
     assert_eq!(lookup(Lookup::Exact(table[0].destination)).len(), 1);
 }
 
-fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: Config) {
+fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
@@ -236,7 +236,7 @@ fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: Config) {
     assert!(text(&silent, &shown).contains("is connecting"));
 }
 
-fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
+fn a_peer_that_reads_nothing_is_said_to_wait(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut publisher = Client::establish(address);
@@ -262,7 +262,7 @@ fn a_peer_that_reads_nothing_is_said_to_wait(config: Config) {
     eventually("its end", || peers(&reflector) == 1);
 }
 
-fn counters_are_exact_after_a_script(config: Config) {
+fn counters_are_exact_after_a_script(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     let mut subscribers = [(); 3].map(|()| Client::establish(address));
@@ -301,7 +301,7 @@ fn counters_are_exact_after_a_script(config: Config) {
     assert!(total.busy > Duration::ZERO);
 }
 
-fn an_operator_resets_a_session(config: Config) {
+fn an_operator_resets_a_session(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
@@ -314,7 +314,7 @@ fn an_operator_resets_a_session(config: Config) {
     Client::establish(address).keepalive();
 }
 
-fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
+fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
     let mut clients: Vec<_> = (0..6).map(|_| Client::establish(address)).collect();
@@ -334,39 +334,45 @@ fn draining_ends_sessions_at_its_rate_and_takes_no_new_ones(config: Config) {
     Client::connect(address).shake_hands(plain_hello()).keepalive();
 }
 
-/// The next event of a tap.
-fn next(tap: &mut Tap) -> TapEvent {
+/// The next event of a monitor.
+fn next(monitor: &mut Monitor) -> MonitorEvent {
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    let event = ask(async { tokio::time::timeout_at(deadline, tap.next()).await });
+    let event = ask(async { tokio::time::timeout_at(deadline, monitor.next()).await });
     event.expect("an event in time").expect("a running reflector")
 }
 
-fn a_tap_sees_routes_and_sessions(config: Config) {
+fn a_monitor_sees_routes_and_sessions(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::Vni(Vni(1)))).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::Vni(Vni(1)))).unwrap();
     let mut client = Client::establish(address);
-    let TapEvent::Established { peer, remote, node, .. } = next(&mut tap) else {
+    let MonitorEvent::Established { peer, remote, node, .. } = next(&mut monitor) else {
         panic!("a session is established first")
     };
     assert_eq!((remote, &*node), (client.local_addr(), "test-node"));
     client.announce(&route(2, 1, 1));
     client.announce(&route(1, 1, 1));
-    let TapEvent::Added { route: added, announcer } = next(&mut tap) else { panic!("an ADD") };
+    let MonitorEvent::Added { route: added, announcer } = next(&mut monitor) else {
+        panic!("an ADD")
+    };
     assert_eq!((added.destination, announcer), (route(1, 1, 1).destination, Some(peer)));
     client.withdraw(&route(1, 1, 1));
-    let TapEvent::Withdrawn { route: gone, announcer } = next(&mut tap) else { panic!("a REMOVE") };
+    let MonitorEvent::Withdrawn { route: gone, announcer } = next(&mut monitor) else {
+        panic!("a REMOVE")
+    };
     assert_eq!((gone.destination, announcer), (route(1, 1, 1).destination, Some(peer)));
     assert_eq!(ask(inspector.close_peer(peer)), Ok(true));
-    let TapEvent::Closed { peer: closed, reason, .. } = next(&mut tap) else { panic!("an end") };
+    let MonitorEvent::Closed { peer: closed, reason, .. } = next(&mut monitor) else {
+        panic!("an end")
+    };
     assert_eq!((closed, reason), (peer, CloseReason::Reset));
-    assert_eq!(tap.try_next(), None);
+    assert_eq!(monitor.try_next(), None);
 }
 
-fn a_tap_that_is_not_read_counts_what_it_missed(config: Config) {
+fn a_monitor_that_is_not_read_counts_what_it_missed(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::All)).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
     subscriber.expect_end_of_table(1);
@@ -380,29 +386,29 @@ fn a_tap_that_is_not_read_counts_what_it_missed(config: Config) {
     }
     let (mut routes, mut missed) = (0, 0);
     eventually("every change, or that it was missed", || {
-        while let Some(event) = tap.try_next() {
+        while let Some(event) = monitor.try_next() {
             match event {
-                TapEvent::Added { .. } | TapEvent::Withdrawn { .. } => routes += 1,
-                TapEvent::Missed(events) => missed += events,
+                MonitorEvent::Added { .. } | MonitorEvent::Withdrawn { .. } => routes += 1,
+                MonitorEvent::Missed(events) => missed += events,
                 _ => {}
             }
         }
         routes + missed == 2 * rounds
     });
     assert!(missed > 0);
-    drop(tap);
+    drop(monitor);
     publisher.announce(&toggled);
     subscriber.expect_view([&toggled]);
 }
 
-fn a_stopped_reflector_answers_nothing_more(config: Config) {
+fn a_stopped_reflector_answers_nothing_more(config: ReflectorConfig) {
     let (reflector, _) = start(&config);
     let inspector = reflector.inspector();
-    let mut tap = ask(inspector.tap(TapFilter::All)).unwrap();
+    let mut monitor = ask(inspector.monitor(MonitorFilter::All)).unwrap();
     Reflector::stop(reflector);
     assert_eq!(ask(inspector.counters()), Err(InspectError::Stopped));
     assert_eq!(ask(inspector.peers(Cursor::default(), 1)), Err(InspectError::Stopped));
-    assert!(ask(inspector.tap(TapFilter::All)).is_err());
+    assert!(ask(inspector.monitor(MonitorFilter::All)).is_err());
     assert!(!inspector.is_ready());
-    assert_eq!(ask(tap.next()), None);
+    assert_eq!(ask(monitor.next()), None);
 }

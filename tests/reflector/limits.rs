@@ -1,8 +1,8 @@
 //! Limits end the session that reaches them, and no other.
 
 use crate::harness::{
-    Bystanders, Client, Config, Limits, ask, closed_by, eventually, gone_by, on_each_io, peers,
-    route, routes, start,
+    Bystanders, Client, Limits, ReflectorConfig, ask, closed_by, eventually, gone_by, on_each_io,
+    peers, route, routes, start,
 };
 
 on_each_io!(
@@ -14,7 +14,7 @@ on_each_io!(
     vnis_that_a_peer_has_left_do_not_count,
 );
 
-fn one_peer_too_many_is_closed(mut config: Config) {
+fn one_peer_too_many_is_closed(mut config: ReflectorConfig) {
     config.max_peers = 3;
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
@@ -33,7 +33,7 @@ fn one_peer_too_many_is_closed(mut config: Config) {
     bystanders.exchange(&[]);
 }
 
-fn silent_connections_keep_no_leaf_out(mut config: Config) {
+fn silent_connections_keep_no_leaf_out(mut config: ReflectorConfig) {
     config.max_peers = 60;
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
@@ -52,7 +52,7 @@ fn silent_connections_keep_no_leaf_out(mut config: Config) {
 }
 
 /// Of those that come at once, so many become sessions as there are places.
-fn a_place_is_taken_with_the_hello(mut config: Config) {
+fn a_place_is_taken_with_the_hello(mut config: ReflectorConfig) {
     config.max_peers = 5;
     let (reflector, address) = start(&config);
     let mut clients: Vec<_> = (0..20).map(|_| Client::connect(address)).collect();
@@ -63,7 +63,7 @@ fn a_place_is_taken_with_the_hello(mut config: Config) {
     eventually("a new session", || Client::connect(address).try_to_shake_hands());
 }
 
-fn one_route_too_many_ends_the_session(mut config: Config) {
+fn one_route_too_many_ends_the_session(mut config: ReflectorConfig) {
     config.settings.limits = Limits { routes_per_peer: 100, ..Limits::default() };
     let (reflector, address) = start(&config);
     // Over VNIs of both shards.
@@ -86,7 +86,7 @@ fn one_route_too_many_ends_the_session(mut config: Config) {
     assert_eq!(closed_by(&reflector, "max_routes_per_peer"), 4);
 }
 
-fn one_subscription_too_many_ends_the_session(mut config: Config) {
+fn one_subscription_too_many_ends_the_session(mut config: ReflectorConfig) {
     config.settings.limits = Limits { subscriptions_per_peer: 10, ..Limits::default() };
     let (_reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);
@@ -107,7 +107,7 @@ fn one_subscription_too_many_ends_the_session(mut config: Config) {
     bystanders.exchange(&[]);
 }
 
-fn vnis_that_a_peer_has_left_do_not_count(mut config: Config) {
+fn vnis_that_a_peer_has_left_do_not_count(mut config: ReflectorConfig) {
     config.settings.limits = Limits { subscriptions_per_peer: 10, ..Limits::default() };
     let (reflector, address) = start(&config);
     let mut bystanders = Bystanders::new(address, 1);

@@ -7,7 +7,8 @@ use metalbond::wire::Action;
 use crate::harness::client::update;
 use crate::harness::flood::Flood;
 use crate::harness::{
-    Client, Config, Route, counters, eventually, on_each_io, peers_by_shard, route, routes, start,
+    Client, ReflectorConfig, Route, counters, eventually, on_each_io, peers_by_shard, route,
+    routes, start,
 };
 
 on_each_io!(
@@ -39,8 +40,8 @@ fn expect_views(peers: &mut [(Client, Vec<Route>)]) {
     }
 }
 
-fn sessions_gather_on_one_shard_when_there_is_little_to_do(config: Config) {
-    let (reflector, address) = start(&Config { wake_all_for: Duration::ZERO, ..config });
+fn sessions_gather_on_one_shard_when_there_is_little_to_do(config: ReflectorConfig) {
+    let (reflector, address) = start(&ReflectorConfig { wake_all_for: Duration::ZERO, ..config });
     let mut peers = peers(address, 20);
     expect_views(&mut peers);
     assert_eq!(peers_by_shard(&reflector), [10, 10]);
@@ -63,8 +64,8 @@ fn sessions_gather_on_one_shard_when_there_is_little_to_do(config: Config) {
     assert_eq!(total.stats.sessions, 21, "moves begin no session");
 }
 
-fn a_load_spreads_sessions_over_the_shards(config: Config) {
-    let (reflector, address) = start(&Config { wake_all_for: Duration::ZERO, ..config });
+fn a_load_spreads_sessions_over_the_shards(config: ReflectorConfig) {
+    let (reflector, address) = start(&ReflectorConfig { wake_all_for: Duration::ZERO, ..config });
     let mut peers = peers(address, 10);
     eventually("all sessions on one shard", || peers_by_shard(&reflector) == [10, 0]);
     let flood = Flood::start(address, 100..104);

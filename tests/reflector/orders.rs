@@ -6,7 +6,9 @@ use metalbond::reflector::{Access, AccessList, Prefix};
 use metalbond::wire::Message;
 
 use crate::harness::client::{encode, modern_hello};
-use crate::harness::{Client, Config, Standstill, closed_by, eventually, on_each_io, peers, start};
+use crate::harness::{
+    Client, ReflectorConfig, Standstill, closed_by, eventually, on_each_io, peers, start,
+};
 
 on_each_io!(
     the_acceptor_waits_when_a_shard_has_1024_connections_to_take,
@@ -40,14 +42,14 @@ fn waiting(address: SocketAddr) -> usize {
     usize::from_str_radix(receives, 16).unwrap()
 }
 
-fn on_one_shard(mut config: Config) -> Config {
+fn on_one_shard(mut config: ReflectorConfig) -> ReflectorConfig {
     metalbond::io::raise_nofile().unwrap();
     config.shards = Some(1);
     config.max_peers = 4096;
     config
 }
 
-fn the_acceptor_waits_when_a_shard_has_1024_connections_to_take(config: Config) {
+fn the_acceptor_waits_when_a_shard_has_1024_connections_to_take(config: ReflectorConfig) {
     let (_reflector, address) = start(&on_one_shard(config));
     let standstill = Standstill::begin(address);
     let mut clients = crowd(address, 300);
@@ -59,7 +61,7 @@ fn the_acceptor_waits_when_a_shard_has_1024_connections_to_take(config: Config) 
     assert_eq!(waiting(address), 0);
 }
 
-fn of_settings_that_wait_for_the_acceptor_the_newest_holds(config: Config) {
+fn of_settings_that_wait_for_the_acceptor_the_newest_holds(config: ReflectorConfig) {
     let config = on_one_shard(config);
     let (reflector, address) = start(&config);
     let standstill = Standstill::begin(address);
@@ -67,7 +69,7 @@ fn of_settings_that_wait_for_the_acceptor_the_newest_holds(config: Config) {
     eventually("the acceptor waits", || waiting(address) == 10);
     let list = AccessList::new([], ["::1".parse::<Prefix>().unwrap()]);
     let access = Access { list, ..Access::default() };
-    reflector.reload(&Config { access, ..config.clone() }).unwrap();
+    reflector.reload(&ReflectorConfig { access, ..config.clone() }).unwrap();
     reflector.reload(&config).unwrap();
     drop(standstill);
     for client in &mut clients {

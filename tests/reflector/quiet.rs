@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Config, on_each_io, route, start};
+use crate::harness::{Client, ReflectorConfig, on_each_io, route, start};
 
 on_each_io!(
     regular_keepalives_are_answered_in_time,
@@ -32,7 +32,7 @@ fn keep_alive(client: &mut Client, rounds: u32) -> Vec<Duration> {
 }
 
 /// A client that the reflector has got to know as a quiet one, and a subscriber that has its route.
-fn quiet_client(mut config: Config, script: impl Fn(&mut Client, &mut Client)) {
+fn quiet_client(mut config: ReflectorConfig, script: impl Fn(&mut Client, &mut Client)) {
     config.settings.keepalive = KEEPALIVE;
     let (_reflector, address) = start(&config);
     let mut quiet = Client::establish(address);
@@ -44,7 +44,7 @@ fn quiet_client(mut config: Config, script: impl Fn(&mut Client, &mut Client)) {
     script(&mut quiet, &mut subscriber);
 }
 
-fn regular_keepalives_are_answered_in_time(mut config: Config) {
+fn regular_keepalives_are_answered_in_time(mut config: ReflectorConfig) {
     config.settings.keepalive = KEEPALIVE;
     let (_reflector, address) = start(&config);
     let mut client = Client::establish(address);
@@ -56,7 +56,7 @@ fn regular_keepalives_are_answered_in_time(mut config: Config) {
     }
 }
 
-fn a_client_that_breaks_its_silence_is_heard_at_once(config: Config) {
+fn a_client_that_breaks_its_silence_is_heard_at_once(config: ReflectorConfig) {
     quiet_client(config, |quiet, subscriber| {
         let announced = Instant::now();
         quiet.announce(&route(1, 2, 1));
@@ -66,7 +66,7 @@ fn a_client_that_breaks_its_silence_is_heard_at_once(config: Config) {
 }
 
 /// A SUBSCRIBE of VNI 0 has no payload.
-fn what_is_as_short_as_a_keepalive_is_heard_at_once(config: Config) {
+fn what_is_as_short_as_a_keepalive_is_heard_at_once(config: ReflectorConfig) {
     quiet_client(config, |quiet, publisher| {
         publisher.announce(&route(0, 1, 2));
         let asked = Instant::now();
@@ -77,7 +77,7 @@ fn what_is_as_short_as_a_keepalive_is_heard_at_once(config: Config) {
 }
 
 /// Neither has an UNSUBSCRIBE, which also withdraws what was announced there.
-fn an_unsubscribe_that_is_as_short_is_heard_at_once(mut config: Config) {
+fn an_unsubscribe_that_is_as_short_is_heard_at_once(mut config: ReflectorConfig) {
     config.settings.keepalive = KEEPALIVE;
     let (_reflector, address) = start(&config);
     let mut quiet = Client::establish(address);
@@ -93,7 +93,7 @@ fn an_unsubscribe_that_is_as_short_is_heard_at_once(mut config: Config) {
     assert!(left.elapsed() < AT_ONCE, "{:?}", left.elapsed());
 }
 
-fn the_end_of_a_silent_client_is_noticed_at_once(config: Config) {
+fn the_end_of_a_silent_client_is_noticed_at_once(config: ReflectorConfig) {
     quiet_client(config, |quiet, subscriber| {
         let ended = Instant::now();
         quiet.finish();

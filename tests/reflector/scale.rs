@@ -7,7 +7,7 @@ use crate::harness::client::{encode, modern_hello, plain_hello};
 #[cfg(target_os = "linux")]
 use crate::harness::process::Process;
 use crate::harness::{
-    Client, Config, PATIENCE, closed_by, eventually, expect_empty, on_each_io, peers,
+    Client, PATIENCE, ReflectorConfig, closed_by, eventually, expect_empty, on_each_io, peers,
     peers_by_shard, route, routes, start,
 };
 use metalbond::wire::{Message, Vni};
@@ -25,7 +25,7 @@ on_each_io!(
 #[cfg(target_os = "linux")]
 on_each_io!(an_idle_session_with_a_vni_of_its_own_is_small);
 
-fn two_thousand_peers_at_once(config: Config) {
+fn two_thousand_peers_at_once(config: ReflectorConfig) {
     metalbond::io::raise_nofile().unwrap();
     let (reflector, address) = start(&config);
     let mut bytes = encode(&[Message::Hello(modern_hello()), Message::Keepalive]);
@@ -59,7 +59,7 @@ fn two_thousand_peers_at_once(config: Config) {
 /// 2.5 KiB, of which each session's table has a part. A debug build takes as much as a release one, because
 /// what is counted is values in memory: the difference was below 1 %.
 #[cfg(target_os = "linux")]
-fn an_idle_session_with_a_vni_of_its_own_is_small(config: Config) {
+fn an_idle_session_with_a_vni_of_its_own_is_small(config: ReflectorConfig) {
     const SESSIONS: u32 = 2000;
     metalbond::io::raise_nofile().unwrap();
     let reflector = Process::start(&config);
@@ -94,9 +94,10 @@ fn an_idle_session_with_a_vni_of_its_own_is_small(config: Config) {
     println!("{least} bytes at rest");
 }
 
-fn peers_spread_evenly_over_shards(config: Config) {
+fn peers_spread_evenly_over_shards(config: ReflectorConfig) {
     for shards in 1..5 {
-        let (reflector, address) = start(&Config { shards: Some(shards), ..config.clone() });
+        let (reflector, address) =
+            start(&ReflectorConfig { shards: Some(shards), ..config.clone() });
         let mut clients = Vec::new();
         for _ in 0..9 {
             clients.push(Client::establish(address));
@@ -107,7 +108,7 @@ fn peers_spread_evenly_over_shards(config: Config) {
     }
 }
 
-fn a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher(config: Config) {
+fn a_burst_of_100_000_routes_arrives_and_goes_with_its_publisher(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let mut subscriber = Client::establish(address);
     subscriber.subscribe(1);
@@ -141,7 +142,7 @@ fn stuck_reader(address: SocketAddr) -> Client {
     stuck
 }
 
-fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: Config) {
+fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut stuck = stuck_reader(address);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
@@ -172,7 +173,7 @@ fn a_stuck_reader_holds_up_nobody_and_ends_with_the_right_view(config: Config) {
     assert!(stuck.updates.len() < subscriber.updates.len() / 2, "{}", stuck.updates.len());
 }
 
-fn a_stuck_reader_is_closed_in_the_end(mut config: Config) {
+fn a_stuck_reader_is_closed_in_the_end(mut config: ReflectorConfig) {
     config.settings.send_hold = Duration::from_secs(2);
     let (reflector, address) = start(&config);
     let mut stuck = Client::connect_narrow(address, 4096).shake_hands(modern_hello());
@@ -194,7 +195,7 @@ fn a_stuck_reader_is_closed_in_the_end(mut config: Config) {
 }
 
 /// Its kernel takes and acknowledges what the program never reads, answers to KEEPALIVEs included.
-fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: Config) {
+fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: ReflectorConfig) {
     config.settings.send_hold = Duration::from_secs(2);
     let (reflector, address) = start(&config);
     let mut stuck = Client::connect(address).shake_hands(plain_hello());
@@ -214,7 +215,7 @@ fn a_deployed_client_that_reads_nothing_is_closed_in_the_end(mut config: Config)
 }
 
 /// The reader's updates wait as a cursor: a route that came and went leaves no trace.
-fn a_flapping_route_costs_a_stuck_reader_nothing(config: Config) {
+fn a_flapping_route_costs_a_stuck_reader_nothing(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut stuck = stuck_reader(address);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));

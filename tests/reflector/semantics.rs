@@ -6,8 +6,8 @@ use metalbond::wire::{Action, Hello, NextHop, NextHopType, Vni};
 
 use crate::harness::client::{encode, modern_hello, plain_hello, update};
 use crate::harness::{
-    Client, Config, Route, counters, eventually, expect_empty, on_each_io, prefix, route, routes,
-    start,
+    Client, ReflectorConfig, Route, counters, eventually, expect_empty, on_each_io, prefix, route,
+    routes, start,
 };
 
 on_each_io!(
@@ -53,7 +53,7 @@ fn settle(vni: u32, clients: &mut [(&mut Client, Option<&[Route]>)]) {
     }
 }
 
-fn a_subscriber_gets_what_was_there_and_what_comes(config: Config) {
+fn a_subscriber_gets_what_was_there_and_what_comes(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     // VNIs of both shards, watched from connections of both.
     for vni in 1..5 {
@@ -75,7 +75,7 @@ fn a_subscriber_gets_what_was_there_and_what_comes(config: Config) {
     expect_empty(&reflector);
 }
 
-fn a_third_party_gets_a_route_of_two_announcers_once(config: Config) {
+fn a_third_party_gets_a_route_of_two_announcers_once(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let route = route(1, 1, 1);
     let [mut one, mut two, mut third] = [(); 3].map(|()| Client::establish(address));
@@ -91,7 +91,7 @@ fn a_third_party_gets_a_route_of_two_announcers_once(config: Config) {
     assert_eq!(third.updates.iter().filter(|u| u.destination == route.destination).count(), 2);
 }
 
-fn an_announcer_has_the_copy_of_the_other_until_it_is_alone(config: Config) {
+fn an_announcer_has_the_copy_of_the_other_until_it_is_alone(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let route = route(1, 1, 1);
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
@@ -110,7 +110,7 @@ fn an_announcer_has_the_copy_of_the_other_until_it_is_alone(config: Config) {
     two.expect_view([]);
 }
 
-fn three_announcers_leave_one_after_the_other(config: Config) {
+fn three_announcers_leave_one_after_the_other(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let route = route(1, 1, 1);
     let [mut one, mut two, mut three, mut third] = [(); 4].map(|()| Client::establish(address));
@@ -133,7 +133,7 @@ fn three_announcers_leave_one_after_the_other(config: Config) {
     settle(1, &mut [(&mut one, lacks), (&mut third, lacks)]);
 }
 
-fn next_hops_that_differ_in_any_field_are_different_routes(config: Config) {
+fn next_hops_that_differ_in_any_field_are_different_routes(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
@@ -162,7 +162,7 @@ fn next_hops_that_differ_in_any_field_are_different_routes(config: Config) {
     }
 }
 
-fn nobody_gets_routes_of_other_vnis(config: Config) {
+fn nobody_gets_routes_of_other_vnis(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut one, mut two, mut none] = [(); 4].map(|()| Client::establish(address));
     one.subscribe(1);
@@ -181,7 +181,7 @@ fn nobody_gets_routes_of_other_vnis(config: Config) {
     none.expect_view(&[route(0, 1, 1), route(u32::MAX, 1, 1)]);
 }
 
-fn an_unsubscribe_ends_the_stream_and_withdraws_own_routes(config: Config) {
+fn an_unsubscribe_ends_the_stream_and_withdraws_own_routes(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut leaver, mut other, mut publisher] = [(); 3].map(|()| Client::establish(address));
     other.subscribe(1);
@@ -203,7 +203,7 @@ fn an_unsubscribe_ends_the_stream_and_withdraws_own_routes(config: Config) {
     other.expect_view(&[route(1, 1, 1), route(2, 1, 1)]);
 }
 
-fn an_unsubscribe_without_a_subscription_does_nothing(config: Config) {
+fn an_unsubscribe_without_a_subscription_does_nothing(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
@@ -216,7 +216,7 @@ fn an_unsubscribe_without_a_subscription_does_nothing(config: Config) {
     settle(1, &mut [(&mut publisher, None), (&mut subscriber, Some(&all))]);
 }
 
-fn the_end_of_a_session_withdraws_its_routes(config: Config) {
+fn the_end_of_a_session_withdraws_its_routes(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     let mut all = Vec::new();
@@ -233,7 +233,7 @@ fn the_end_of_a_session_withdraws_its_routes(config: Config) {
     expect_empty(&reflector);
 }
 
-fn subscribing_twice_sends_nothing_new(config: Config) {
+fn subscribing_twice_sends_nothing_new(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     publisher.announce(&route(1, 1, 1));
@@ -244,7 +244,7 @@ fn subscribing_twice_sends_nothing_new(config: Config) {
     assert_eq!(subscriber.ended, [Vni(1)]);
 }
 
-fn subscribing_again_sends_the_table_again(config: Config) {
+fn subscribing_again_sends_the_table_again(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     let all = routes(1, 0..1000, 1);
@@ -258,7 +258,7 @@ fn subscribing_again_sends_the_table_again(config: Config) {
     }
 }
 
-fn reflectors_do_not_exchange_reflected_routes(config: Config) {
+fn reflectors_do_not_exchange_reflected_routes(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let server =
         |hello: Hello| Client::connect(address).shake_hands(Hello { is_server: true, ..hello });
@@ -283,7 +283,7 @@ fn reflectors_do_not_exchange_reflected_routes(config: Config) {
     two.expect_view([]);
 }
 
-fn default_routes_come_first_in_a_dump(config: Config) {
+fn default_routes_come_first_in_a_dump(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     publisher.announce_all(&routes(1, 0..5000, 1));
@@ -301,7 +301,7 @@ fn default_routes_come_first_in_a_dump(config: Config) {
     }
 }
 
-fn the_end_of_a_dump_is_told_to_who_asked_for_it(config: Config) {
+fn the_end_of_a_dump_is_told_to_who_asked_for_it(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let mut publisher = Client::establish(address);
     let all = routes(2, 0..3000, 1);
@@ -324,7 +324,7 @@ fn the_end_of_a_dump_is_told_to_who_asked_for_it(config: Config) {
     plain.expect_view(all.iter().chain([&route(1, 1, 1)]));
 }
 
-fn repeated_announcements_and_unknown_withdrawals_are_ignored(config: Config) {
+fn repeated_announcements_and_unknown_withdrawals_are_ignored(config: ReflectorConfig) {
     let (reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
@@ -344,7 +344,7 @@ fn repeated_announcements_and_unknown_withdrawals_are_ignored(config: Config) {
     eventually("five ignored updates", || counters(&reflector).total.stats.updates_ignored == 5);
 }
 
-fn an_old_next_hop_goes_before_the_new_one_comes(config: Config) {
+fn an_old_next_hop_goes_before_the_new_one_comes(config: ReflectorConfig) {
     let (_reflector, address) = start(&config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);

@@ -8,8 +8,8 @@ use crate::harness::bystander::alone;
 use crate::harness::flood::Flood;
 use crate::harness::runs::{RUNS, Runs};
 use crate::harness::{
-    Client, Config, Reflector, counters, establish_on, eventually, on_each_io, routes, shard_of,
-    start, vnis_by_shard,
+    Client, Reflector, ReflectorConfig, counters, establish_on, eventually, on_each_io, routes,
+    shard_of, start, vnis_by_shard,
 };
 
 on_each_io!(
@@ -48,7 +48,7 @@ struct Took {
 }
 
 impl Scene {
-    fn new(config: &Config) -> Self {
+    fn new(config: &ReflectorConfig) -> Self {
         let (reflector, _) = start(config);
         let [first, second] = vnis_by_shard(&reflector);
         let [leaves, table, ref rest @ ..] = first[..] else { panic!("some VNIs") };
@@ -121,7 +121,7 @@ impl Scene {
     }
 }
 
-fn in_a_flood(config: &Config) {
+fn in_a_flood(config: &ReflectorConfig) {
     let _alone = alone();
     let [mut attacked, mut control] = [(); 2].map(|()| Scene::new(config));
     let flood = attacked.flood();
@@ -141,11 +141,15 @@ fn in_a_flood(config: &Config) {
     Runs::new("END_OF_TABLE", runs(|took| took.joined)).expect(IN_TIME, TURNS);
 }
 
-fn the_dead_leave_and_subscribers_join_in_time_beside_a_flood_on_another_shard(config: Config) {
+fn the_dead_leave_and_subscribers_join_in_time_beside_a_flood_on_another_shard(
+    config: ReflectorConfig,
+) {
     in_a_flood(&config);
 }
 
-fn the_dead_leave_and_subscribers_join_in_time_in_a_flood_on_the_only_shard(mut config: Config) {
+fn the_dead_leave_and_subscribers_join_in_time_in_a_flood_on_the_only_shard(
+    mut config: ReflectorConfig,
+) {
     config.shards = Some(1);
     in_a_flood(&config);
 }

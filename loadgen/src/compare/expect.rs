@@ -1,6 +1,6 @@
 //! Limits that a comparison must keep: `server CPU per delivered update <= 1.5 x repeater`.
 
-use super::told::{Comparison, Outcome};
+use super::comparison::{Comparison, Outcome};
 
 /// Whether a value keeps a limit.
 type Holds = fn(f64, f64) -> bool;

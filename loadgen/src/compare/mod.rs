@@ -4,10 +4,10 @@
 //! divided by each other. Every run is a loadgen of its own, which starts its server anew: nothing
 //! that one run leaves behind is there in the next. [`suite`] does so with a list of scenarios.
 
+mod comparison;
 mod contender;
 mod expect;
 pub(crate) mod suite;
-mod told;
 mod trial;
 mod workloads;
 

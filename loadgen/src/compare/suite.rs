@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::comparison::{self, Comparison};
 use super::contender::Contender;
-use super::told::{self, Comparison};
 use super::trial::take_turns;
 use super::workloads::{self, Base, Measure, Workload};
 use crate::common::Common;
@@ -72,7 +72,7 @@ impl Cell {
     fn text(&self, base: Base) -> String {
         let mut text = text::number(self.median).trim().to_owned();
         if let Some(ratio) = self.ratio.filter(|_| base != Base::One) {
-            text += &format!("; {}", told::ratio(ratio).trim());
+            text += &format!("; {}", comparison::ratio(ratio).trim());
         }
         if self.holds() == Some(false) {
             text += " !";
@@ -111,7 +111,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
             Ok(one) => {
                 done.push(one);
                 // An interrupted suite keeps the results of the workloads that ended.
-                tell_json(common, &done, options.rounds, false)?;
+                write_json(common, &done, options.rounds, false)?;
             }
             Err(error) => {
                 failure = Some(format!("{}: {error}", workload.name));
@@ -120,7 +120,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
         }
     }
     show(&as_text(&done, options.rounds));
-    tell_json(common, &done, options.rounds, failure.is_none())?;
+    write_json(common, &done, options.rounds, failure.is_none())?;
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -133,7 +133,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
 }
 
 /// Writes the file that is asked for.
-fn tell_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
+fn write_json(common: &Common, done: &[Done], rounds: u16, verified: bool) -> Result<(), String> {
     write_files(common, || as_json(done, rounds, verified))
 }
 

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::comparison::Comparison;
 use super::contender::Contender;
-use super::told::Comparison;
 use crate::common::Common;
 use crate::live;
 
@@ -58,10 +58,10 @@ fn one(common: &Common, scenario: &[String], contender: &Contender) -> Result<Va
     let output = command.spawn().and_then(std::process::Child::wait_with_output);
     let output = output.map_err(|error| format!("cannot start a run: {error}"))?;
     if !output.status.success() {
-        let told = String::from_utf8_lossy(&output.stderr);
+        let printed = String::from_utf8_lossy(&output.stderr);
         // The program names an unknown flag first and the remedy last.
-        let of_flags = told.lines().find_map(|line| line.strip_prefix("error: "));
-        let last = told.lines().last().map(|line| line.trim_start_matches("loadgen: "));
+        let of_flags = printed.lines().find_map(|line| line.strip_prefix("error: "));
+        let last = printed.lines().last().map(|line| line.trim_start_matches("loadgen: "));
         return Err(of_flags.or(last).unwrap_or("see above").to_owned());
     }
     file.read()
@@ -77,9 +77,10 @@ impl Scratch {
     }
 
     fn read(&self) -> Result<Value, String> {
-        let told = |error: &dyn std::fmt::Display| format!("no report in {}: {error}", self.path());
-        let text = fs::read_to_string(&self.0).map_err(|error| told(&error))?;
-        serde_json::from_str(&text).map_err(|error| told(&error))
+        let describe =
+            |error: &dyn std::fmt::Display| format!("no report in {}: {error}", self.path());
+        let text = fs::read_to_string(&self.0).map_err(|error| describe(&error))?;
+        serde_json::from_str(&text).map_err(|error| describe(&error))
     }
 
     fn path(&self) -> std::path::Display<'_> {

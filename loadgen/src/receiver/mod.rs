@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::route_set::Views;
 pub(crate) use interest::Interest;
 pub(crate) use shared::{Goal, Subscriber};
-use shared::{Order, Pursuit, Shared};
+use shared::{Pursuit, ReceiverOrder, Shared};
 pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
 pub(crate) use timing::{Timing, histogram};
 use worker::{Estate, Worker};
@@ -34,13 +34,13 @@ use worker::{Estate, Worker};
 /// A thread, from outside.
 #[derive(Debug)]
 struct Handle {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<ReceiverOrder>,
     news: Arc<OwnedFd>,
     thread: JoinHandle<std::io::Result<Estate>>,
 }
 
 impl Handle {
-    fn order(&self, order: Order) -> Result<(), String> {
+    fn order(&self, order: ReceiverOrder) -> Result<(), String> {
         self.orders.send(order).map_err(|_| "a receiving thread has ended".to_owned())?;
         self.ring()
     }
@@ -121,7 +121,7 @@ impl Receivers {
     pub(crate) fn add(&mut self, subscriber: Subscriber) -> Result<(), String> {
         let handle = &self.threads[self.sessions % self.threads.len()];
         self.sessions += 1;
-        handle.order(Order::Add(Box::new(subscriber)))
+        handle.order(ReceiverOrder::Add(Box::new(subscriber)))
     }
 
     /// Ends the sessions of the first `peers` peers at once, and waits until that is done.
@@ -131,7 +131,7 @@ impl Receivers {
     pub(crate) fn dismiss(&self, peers: usize, abort: bool) -> Result<(), String> {
         let (done, all_done) = mpsc::channel();
         for handle in &self.threads {
-            handle.order(Order::Dismiss { peers, abort, done: done.clone() })?;
+            handle.order(ReceiverOrder::Dismiss { peers, abort, done: done.clone() })?;
         }
         for _ in &self.threads {
             all_done.recv().map_err(|_| "a receiving thread has ended")?;
@@ -151,7 +151,7 @@ impl Receivers {
     /// One sentence, when a receiving thread has ended.
     pub(crate) fn check_goal(&self, goal: Goal, sessions: usize) -> Result<(), String> {
         self.pursue(Some(goal), sessions);
-        self.threads.iter().try_for_each(|handle| handle.order(Order::Look))
+        self.threads.iter().try_for_each(|handle| handle.order(ReceiverOrder::Check))
     }
 
     /// There is no goal any more.

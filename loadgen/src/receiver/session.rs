@@ -14,7 +14,7 @@ use crate::plan::Plan;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct SubscriberSession {
     /// `None` when it has ended.
     pub(super) stream: Option<TcpStream>,
     /// Number of the peer whose view it should get.
@@ -46,7 +46,7 @@ pub(super) enum Read {
     Lost,
 }
 
-impl Session {
+impl SubscriberSession {
     pub(super) fn new(subscriber: Subscriber, plan: &Plan) -> Self {
         Self {
             stream: Some(subscriber.stream),

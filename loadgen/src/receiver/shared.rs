@@ -56,10 +56,10 @@ pub(super) struct Pursuit {
 
 /// What a thread is told to do.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum ReceiverOrder {
     Add(Box<Subscriber>),
     Dismiss { peers: usize, abort: bool, done: mpsc::Sender<()> },
-    Look,
+    Check,
 }
 
 /// What the threads and the scenario share.

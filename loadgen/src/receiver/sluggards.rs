@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::Subscriber;
-use super::session::{Read, Session};
+use super::session::{Read, SubscriberSession};
 use crate::ledger::Faults;
 use crate::plan::Plan;
 use crate::route_set::RouteSet;
@@ -51,7 +51,7 @@ pub(crate) struct Fate {
 struct Crowd {
     plan: Plan,
     /// Those that are stuck come last.
-    sessions: Vec<Session>,
+    sessions: Vec<SubscriberSession>,
     slow: usize,
     /// Bytes that a slow one reads in a step.
     sip: usize,
@@ -72,7 +72,8 @@ impl Sluggards {
     ) -> Result<Self, String> {
         let count = slow.len();
         let sessions = slow.into_iter().chain(stuck);
-        let sessions = sessions.map(|stream| Session::new(Subscriber::new(stream, 0), &plan));
+        let sessions =
+            sessions.map(|stream| SubscriberSession::new(Subscriber::new(stream, 0), &plan));
         let steps = u32::try_from(Duration::from_secs(1).as_millis() / STEP.as_millis());
         let sip = (bytes_per_second / steps.unwrap_or(1)).max(1) as usize;
         let interval = Duration::from_secs(keepalive.into());
@@ -159,7 +160,7 @@ impl Crowd {
 }
 
 /// A session that the server has ended shows that by a failed write, also to who reads nothing.
-fn keep_alive(session: &mut Session, frame: &[u8]) {
+fn keep_alive(session: &mut SubscriberSession, frame: &[u8]) {
     let Some(stream) = &session.stream else { return };
     match send(stream, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}

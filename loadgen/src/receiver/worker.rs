@@ -11,8 +11,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt::set_socket_linger;
 
-use super::session::{Read, Session};
-use super::shared::{Order, Pursuit, Shared};
+use super::session::{Read, SubscriberSession};
+use super::shared::{Pursuit, ReceiverOrder, Shared};
 use super::timing::Stopwatch;
 use crate::plan::Plan;
 
@@ -29,8 +29,8 @@ pub(super) struct Worker {
     plan: Plan,
     epoll: OwnedFd,
     news: Arc<OwnedFd>,
-    orders: mpsc::Receiver<Order>,
-    sessions: Vec<Session>,
+    orders: mpsc::Receiver<ReceiverOrder>,
+    sessions: Vec<SubscriberSession>,
     /// What is read into.
     buffer: Vec<u8>,
     stopwatch: Option<Stopwatch>,
@@ -44,7 +44,7 @@ pub(super) struct Worker {
 /// What a thread leaves.
 #[derive(Debug)]
 pub(super) struct Estate {
-    pub(super) sessions: Vec<Session>,
+    pub(super) sessions: Vec<SubscriberSession>,
     pub(super) latencies: Vec<Histogram<u64>>,
 }
 
@@ -53,7 +53,7 @@ impl Worker {
         shared: Arc<Shared>,
         plan: Plan,
         news: Arc<OwnedFd>,
-        orders: mpsc::Receiver<Order>,
+        orders: mpsc::Receiver<ReceiverOrder>,
         interval: Duration,
     ) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -101,20 +101,20 @@ impl Worker {
         rustix::io::read(&self.news, &mut [0u8; 8])?;
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Add(subscriber) => {
+                ReceiverOrder::Add(subscriber) => {
                     let datum = epoll::EventData::new_u64(self.sessions.len() as u64);
                     let fd = subscriber.stream.as_fd();
                     epoll::add(&self.epoll, fd, datum, epoll::EventFlags::IN)?;
                     if self.sessions.is_empty() {
                         self.due = Instant::now();
                     }
-                    self.sessions.push(Session::new(*subscriber, &self.plan));
+                    self.sessions.push(SubscriberSession::new(*subscriber, &self.plan));
                 }
-                Order::Dismiss { peers, abort, done } => {
+                ReceiverOrder::Dismiss { peers, abort, done } => {
                     self.dismiss(peers, abort)?;
                     done.send(()).ok(); // whoever gave up waiting has said so
                 }
-                Order::Look => {
+                ReceiverOrder::Check => {
                     for index in 0..self.sessions.len() {
                         self.look(index);
                     }

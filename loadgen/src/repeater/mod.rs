@@ -19,7 +19,7 @@ use metalbond::wire::{
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 
-use session::Session;
+use session::RepeaterSession;
 use vnis::{Vnis, vni_of};
 
 const READ_MAX: usize = 64 * 1024;
@@ -38,7 +38,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 struct Repeater {
     epoll: OwnedFd,
-    sessions: Vec<Option<Session>>,
+    sessions: Vec<Option<RepeaterSession>>,
     vnis: Vnis,
     /// What is to be answered to what is being read.
     answers: Vec<u8>,
@@ -101,7 +101,7 @@ impl Repeater {
             stream.set_nodelay(true)?;
             let datum = epoll::EventData::new_u64(self.sessions.len() as u64);
             epoll::add(&self.epoll, stream.as_fd(), datum, epoll::EventFlags::IN)?;
-            self.sessions.push(Some(Session::new(stream)));
+            self.sessions.push(Some(RepeaterSession::new(stream)));
         }
     }
 
@@ -228,7 +228,7 @@ impl Repeater {
 /// Writes to a session, and has its room watched for as long as something is left.
 fn send(
     epoll: &OwnedFd,
-    sessions: &mut [Option<Session>],
+    sessions: &mut [Option<RepeaterSession>],
     over: &mut Vec<usize>,
     to: usize,
     slices: &[IoSlice<'_>],
@@ -245,7 +245,7 @@ fn send(
 
 fn watch(
     epoll: &OwnedFd,
-    session: &Session,
+    session: &RepeaterSession,
     index: usize,
     flags: epoll::EventFlags,
 ) -> std::io::Result<()> {

@@ -10,7 +10,7 @@ const PENDING_MAX: usize = 1 << 28;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct RepeaterSession {
     pub(super) stream: TcpStream,
     /// The start of a message of which the rest has not arrived.
     pub(super) partial: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Session {
     pending: Vec<u8>,
 }
 
-impl Session {
+impl RepeaterSession {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, partial: Vec::new(), pending: Vec::new() }
     }

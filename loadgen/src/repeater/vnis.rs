@@ -206,12 +206,12 @@ pub(super) fn vni_of(payload: &[u8]) -> Result<u32, WireError> {
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use metalbond::wire::{Action, split};
+    use metalbond::wire::{Action, split, whole_frames};
 
     /// What each session is sent of a read by `from`.
     fn sent(vnis: &mut Vnis, read: &[u8], from: usize) -> Vec<(usize, Vec<u8>)> {
         let mut used = 0;
-        while let Ok(Some(frame)) = split(&read[used..]) {
+        for frame in whole_frames(read) {
             let end = used + frame.len();
             vnis.take(read, used, end, vni_of(frame.payload).unwrap());
             used = end;

@@ -30,7 +30,7 @@ impl Report {
             "scenario": self.scenario,
             "target": self.target,
             "arguments": std::env::args().skip(1).collect::<Vec<_>>(),
-            "parameters": Map::from_iter(parameters),
+            "parameters": parameters.collect::<Map<_, _>>(),
             "machine": machine::describe(),
             "figures": figures.collect::<Vec<_>>(),
             "latency": self.latency.as_ref().map(latency),

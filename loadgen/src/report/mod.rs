@@ -18,7 +18,7 @@ pub(crate) use figures::Report;
 ///
 /// # Errors
 /// One sentence, when a file can't be written or subscribers did not get what they should.
-pub(crate) fn tell(report: &Report, common: &Common) -> Result<(), String> {
+pub(crate) fn print(report: &Report, common: &Common) -> Result<(), String> {
     show(&text::run(report));
     write_files(common, || report.json())?;
     if report.faults.any() {

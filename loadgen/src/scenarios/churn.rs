@@ -32,7 +32,7 @@ impl Scenario for Churn {
         let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
         let observed = times.len();
         run.report.add_latency(times); // to observers
-        stretch.tell(&mut run.report, observed, self.cloud.observers);
+        stretch.report_to(&mut run.report, observed, self.cloud.observers);
         Ok(())
     }
 }

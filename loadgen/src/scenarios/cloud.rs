@@ -13,7 +13,7 @@ use crate::live::phase;
 use crate::load::Load;
 use crate::pace::Pace;
 use crate::peer;
-use crate::placement::{Event, Placement, Size};
+use crate::placement::{Placement, Size, VmEvent};
 use crate::plan::Plan;
 use crate::receiver::{Goal, Interest, Receivers, Subscriber, Timing};
 use crate::report::Report;
@@ -103,10 +103,10 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what happened, when `observers` were sent `observed` updates.
-    pub(super) fn tell(&self, report: &mut Report, observed: u64, observers: u32) {
+    pub(super) fn report_to(&self, report: &mut Report, observed: u64, observers: u32) {
         let Self { seconds, used, events, moves, sent, delivered } = *self;
         let expected = sent * u64::from(observers);
-        used.tell(report, (delivered as f64).max(1.0), seconds);
+        used.report_to(report, (delivered as f64).max(1.0), seconds);
         report.add("events per second", events as f64 / seconds, "/s");
         report.add("  moves", moves as f64 / seconds, "/s");
         report.add("updates per second", sent as f64 / seconds, "/s");
@@ -220,7 +220,7 @@ impl Cloud {
                 }
                 if let Some(event) = self.placement.next() {
                     events += 1;
-                    moves += u64::from(matches!(event, Event::Move { .. }));
+                    moves += u64::from(matches!(event, VmEvent::Move { .. }));
                     self.carry_out(event, due)?;
                 }
             }
@@ -242,11 +242,11 @@ impl Cloud {
         })
     }
 
-    fn carry_out(&mut self, event: Event, due: Instant) -> Result<(), String> {
+    fn carry_out(&mut self, event: VmEvent, due: Instant) -> Result<(), String> {
         match event {
-            Event::Start { vm, host, first } => self.arrive(vm, host, first, due),
-            Event::Stop { vm, host, last } => self.depart(vm, host, last, due),
-            Event::Move { vm, from, to, first, last } => {
+            VmEvent::Start { vm, host, first } => self.arrive(vm, host, first, due),
+            VmEvent::Stop { vm, host, last } => self.depart(vm, host, last, due),
+            VmEvent::Move { vm, from, to, first, last } => {
                 self.arrive(vm, to, first, due)?;
                 self.depart(vm, from, last, due)
             }

@@ -3,7 +3,7 @@
 //! A closed loop ([`super::rounds`]) of windows of updates. Everything is delivered to everybody exactly
 //! once: what a delivery costs is the server's CPU time divided by a number that is known.
 
-use super::rounds::{Rounds, Standing, Taker};
+use super::rounds::{Rounds, TableFlag, Taker};
 use crate::audience::Audience;
 use crate::live::phase;
 use crate::load::{Load, Span};
@@ -43,7 +43,7 @@ pub(crate) struct Fanout {
     publishers: u32,
 
     #[command(flatten)]
-    standing: Standing,
+    table_flag: TableFlag,
 
     #[command(flatten)]
     load: Load,
@@ -51,7 +51,7 @@ pub(crate) struct Fanout {
 
 impl Fanout {
     fn plan(&self) -> Result<Plan, String> {
-        let Self { window, standing: Standing { table }, subscribers, .. } = *self;
+        let Self { window, table_flag: TableFlag { table }, subscribers, .. } = *self;
         if table > 0 && table < window {
             return Err(format!("--table {table} is less than --window {window}, a part of it"));
         }
@@ -83,8 +83,8 @@ impl Scenario for Fanout {
         let taker =
             |(vnis, sessions): (&[u32], u64)| Taker { vnis: vnis.to_vec(), own: None, sessions };
         let takers = audience.groups().map(taker).collect();
-        let standing = self.standing.is_asked().then_some(&windows[..]);
-        let mut rounds = Rounds::new(plan, routes, standing, takers).in_runs(self.run_length);
+        let table_flag = self.table_flag.is_asked().then_some(&windows[..]);
+        let mut rounds = Rounds::new(plan, routes, table_flag, takers).in_runs(self.run_length);
 
         let mut receivers = run.receivers(plan, None)?;
         let mut sources = Vec::new();
@@ -107,7 +107,7 @@ impl Scenario for Fanout {
         let outcome = rounds.verify(run, receivers)?;
         let server = measured.used.server;
         let report = &mut run.report;
-        measured.tell(report);
+        measured.report_to(report);
         let all_windows = (warm_up.windows + measured.windows) as f64;
         let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
         report.add("reads per subscriber and window", reads, "");

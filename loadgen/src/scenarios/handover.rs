@@ -17,6 +17,7 @@ use crate::load::Span;
 use crate::receiver::histogram;
 use crate::report::Report;
 use crate::run::{Run, Scenario};
+use crate::target::Target;
 
 /// `handover` and its flags.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,7 +74,7 @@ impl Scenario for Handover {
         // The process that it was is not the one that it will be.
         run.target.pid = None;
         let control = self.control.clone().unwrap_or_else(own_control);
-        let program = run.target.program(run.common)?;
+        let program = Target::program(run.common)?;
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
         let tally = hands.join().map_err(|_| "a thread panicked")?;
@@ -86,12 +87,12 @@ impl Scenario for Handover {
         let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
         let observed = times.len();
         let report = &mut run.report;
-        tally.tell(report);
+        tally.report_to(report);
         report.add("sessions lost", 0.0, ""); // the first that is lost ends the run
         let silence = outcome.longest_silence.as_secs_f64();
         report.add("longest silence of an observer's session", silence * 1e3, "ms");
         report.add_latency(times); // to observers
-        stretch.tell(report, observed, self.cloud.observers);
+        stretch.report_to(report, observed, self.cloud.observers);
         Ok(())
     }
 }
@@ -133,7 +134,7 @@ impl Tally {
         self.process = latest["to"].as_u64().and_then(|process| u32::try_from(process).ok());
     }
 
-    fn tell(&self, report: &mut Report) {
+    fn report_to(&self, report: &mut Report) {
         let longest = self.silences.iter().copied().fold(0.0, f64::max);
         let mean = self.silences.iter().sum::<f64>() / self.silences.len().max(1) as f64;
         report.add("handovers", self.silences.len() as f64, "");

@@ -125,7 +125,7 @@ impl Scenario for Latency {
         for (name, quantile) in BEHIND {
             report.add(name, sent.behind.value_at_quantile(quantile) as f64 / 1e3, "us");
         }
-        sent.used.tell(report, delivered.max(1.0), seconds);
+        sent.used.report_to(report, delivered.max(1.0), seconds);
         let updates = (f64::from(self.rate) * seconds).max(1.0);
         let Usage { voluntary, involuntary, .. } = sent.used.server;
         let switches = (voluntary + involuntary) as f64 / updates;

@@ -4,7 +4,7 @@
 //! hold exactly those of all others in its VNIs, then all withdraw. Peers and VNIs lie on different shards, so
 //! most updates cross from one to another: that is what several shards cost and bring.
 
-use super::rounds::{Rounds, Standing, Taker};
+use super::rounds::{Rounds, TableFlag, Taker};
 use crate::audience::deal;
 use crate::live::phase;
 use crate::load::{Load, Span};
@@ -43,7 +43,7 @@ pub(crate) struct Mesh {
     routes: u32,
 
     #[command(flatten)]
-    standing: Standing,
+    table_flag: TableFlag,
 
     #[command(flatten)]
     load: Load,
@@ -60,7 +60,7 @@ struct Layout {
 
 impl Layout {
     fn new(options: &Mesh) -> Result<Self, String> {
-        let Mesh { peers, standing: Standing { table }, routes: window, ref load } = *options;
+        let Mesh { peers, table_flag: TableFlag { table }, routes: window, ref load } = *options;
         let count = load.vnis;
         let each = if table > 0 { table / peers } else { window };
         if each < window {
@@ -101,8 +101,8 @@ impl Scenario for Mesh {
         let taker = |(number, vnis)| Taker { vnis, own: Some(number), sessions: 1 };
         let takers = vnis.into_iter().enumerate().map(taker).collect();
         let windows = vec![self.routes as usize; routes.len()];
-        let standing = self.standing.is_asked().then_some(&windows[..]);
-        let mut rounds = Rounds::new(plan, routes, standing, takers);
+        let table_flag = self.table_flag.is_asked().then_some(&windows[..]);
+        let mut rounds = Rounds::new(plan, routes, table_flag, takers);
         rounds.fill(run, &receivers, &mut writers)?;
         phase(&format!(
             "{} peers in {} VNIs, windows of {} each, seed {}",
@@ -115,7 +115,7 @@ impl Scenario for Mesh {
         run.stay(&receivers, || writers.tick())?;
         let outcome = rounds.verify(run, receivers)?;
         let report = &mut run.report;
-        measured.tell(report);
+        measured.report_to(report);
         report.add("updates per read", outcome.updates as f64 / outcome.reads.max(1) as f64, "");
         report.add("rounds", measured.windows as f64 / 2.0, "");
         report.add_latency(times); // of half rounds
@@ -137,10 +137,10 @@ fn connect(
     receivers.set_goal(Goal { tables, ..Goal::of(&empty) }, vnis.len());
     for (number, vnis) in vnis.iter().enumerate() {
         let mut stream = run.connect(&format!("mesh-{number}"))?;
-        let told = |error| format!("peer: {error}");
-        peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(told)?;
+        let describe = |error| format!("peer: {error}");
+        peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(describe)?;
         if tables.is_none() {
-            peer::barrier(&mut stream, run.common.patience()).map_err(told)?;
+            peer::barrier(&mut stream, run.common.patience()).map_err(describe)?;
         }
         let stream = writers.add(stream)?;
         receivers.add(Subscriber { keeps_alive: false, ..Subscriber::new(stream, number) })?;

@@ -26,7 +26,7 @@ const PORTION: usize = 10_000;
 /// The flag of a standing table.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[group(skip)]
-pub(super) struct Standing {
+pub(super) struct TableFlag {
     /// A standing table of so many routes: each round withdraws and announces another window of it,
     /// spread over the whole table. Without it a round announces and withdraws the same window
     #[arg(long, value_name = "R", default_value_t = 0,
@@ -34,7 +34,7 @@ pub(super) struct Standing {
     pub(super) table: u32,
 }
 
-impl Standing {
+impl TableFlag {
     /// Whether there is to be one.
     pub(super) fn is_asked(self) -> bool {
         self.table > 0
@@ -163,9 +163,9 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what it came to.
-    pub(super) fn tell(&self, report: &mut Report) {
+    pub(super) fn report_to(&self, report: &mut Report) {
         let deliveries = (self.deliveries as f64).max(1.0);
-        self.used.tell(report, deliveries, self.elapsed.as_secs_f64());
+        self.used.report_to(report, deliveries, self.elapsed.as_secs_f64());
         report.add("deliveries of one update", self.deliveries as f64 / self.updates as f64, "");
     }
 }
@@ -458,9 +458,7 @@ mod tests {
                     let mut view = home.of(number).clone();
                     assert_eq!(window.goals[1].views.of(number), view.digest());
                     for (source, frames) in window.frames[0].iter().enumerate() {
-                        let mut rest = &frames[..];
-                        while let Ok(Some(frame)) = metalbond::wire::split(rest) {
-                            rest = &rest[frame.len()..];
+                        for frame in metalbond::wire::whole_frames(frames) {
                             let (action, route) = rounds.plan.recognise(frame.payload).unwrap();
                             let route = route.unwrap();
                             let is_seen = taker.vnis.contains(&rounds.plan.vni_of(route));

@@ -111,7 +111,7 @@ impl Scenario for Slow {
             each(baseline.used.server, delivered),
             "ns",
         );
-        stretch.tell(report, observed, self.cloud.observers);
+        stretch.report_to(report, observed, self.cloud.observers);
         Ok(())
     }
 }

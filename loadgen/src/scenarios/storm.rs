@@ -156,7 +156,7 @@ impl Scenario for Storm {
         report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
         report.add("delivered updates", delivered as f64, "");
         // What was used while nothing more came, to be sure of that, is next to nothing.
-        used.tell(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
+        used.report_to(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
         report.add_latency(times); // until a peer's view is whole
         report.add("resident memory before", resident_before as f64 / 1e6, "MB");
         report.add("resident memory with all peers", resident as f64 / 1e6, "MB");

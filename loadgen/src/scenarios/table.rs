@@ -100,7 +100,7 @@ impl Scenario for Table {
             return Err(format!("{} updates delivered, not {}", outcome.updates, 2.0 * delivered));
         }
         let stages = Stages { resident_before, load, dump, withdrawal, resident_rested };
-        stages.tell(&mut run.report, f64::from(plan.routes), delivered);
+        stages.report_to(&mut run.report, f64::from(plan.routes), delivered);
         Ok(())
     }
 }
@@ -133,7 +133,7 @@ struct Stages {
 
 impl Stages {
     /// Tells what they came to, for so many routes; as many as `delivered` were dumped, and withdrawn.
-    fn tell(&self, report: &mut Report, routes: f64, delivered: f64) {
+    fn report_to(&self, report: &mut Report, routes: f64, delivered: f64) {
         let Self { load, dump, withdrawal, .. } = self;
         if delivered > 0.0 {
             let seconds = dump.seconds + withdrawal.seconds;

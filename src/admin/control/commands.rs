@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tracing::{Level, info};
 
-use crate::admin::reflector::{ApiError, params};
+use crate::admin::reflector::api::{error::ApiError, params};
 use crate::ids::PeerId;
 use crate::reflector::Handovers;
 use crate::reflector::inspector::{Detail, InForce, Inspector};

@@ -15,7 +15,7 @@ use absent as socket;
 
 use axum::Router;
 
-use super::reflector::given_up;
+use super::reflector::stuck::given_up;
 use crate::reflector::Inspector;
 
 #[cfg_attr(not(unix), allow(unreachable_pub))]

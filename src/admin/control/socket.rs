@@ -23,7 +23,7 @@ use socket2::{Domain, SockAddr, Type};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::admin::reflector::Gated;
+use crate::admin::reflector::gated::Gated;
 use crate::admin::server::serve::{Listener, serve};
 use crate::reflector::handover::Phase;
 use crate::reflector::{ControlError, Inspector};
@@ -157,7 +157,7 @@ struct Kept {
     socket: RefCell<Socket>,
     next_look: Cell<Instant>,
     /// That it cannot be made anew has been said.
-    is_told: Cell<bool>,
+    is_logged: Cell<bool>,
 }
 
 impl Kept {
@@ -166,7 +166,7 @@ impl Kept {
             listener: RefCell::new(listener),
             socket: RefCell::new(socket),
             next_look: Cell::new(Instant::now() + LOOK),
-            is_told: Cell::new(false),
+            is_logged: Cell::new(false),
         }
     }
 
@@ -186,10 +186,10 @@ impl Kept {
             Ok((listener, socket)) => {
                 self.listener.replace(listener);
                 self.socket.replace(socket);
-                self.is_told.set(false);
+                self.is_logged.set(false);
                 info!(path = %path.display(), "the control socket had vanished and is made anew");
             }
-            Err(error) if !self.is_told.replace(true) => {
+            Err(error) if !self.is_logged.replace(true) => {
                 warn!(%error, "the control socket has vanished and cannot be made anew for now");
             }
             Err(_) => {}

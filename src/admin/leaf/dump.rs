@@ -1,5 +1,5 @@
 //! The routes that the leaf knows, in the forms of the reference: some of them at a time, each part sent
-//! before the next is asked for.
+//! before the next is asked for. The reflector's goes by places in a table and shares only the formats with it.
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::{ApiError, Sources};
+use super::api::ApiError;
+use super::sources::Sources;
 use crate::admin::server::asked;
 use crate::admin::server::date;
-use crate::admin::server::form::{Form, Json, Yaml};
+use crate::admin::server::format::{DumpFormat, Json, Yaml};
 use crate::client::{Error, MetalBond, Route};
 use crate::shard::inspect::DestinationInfo;
 use crate::wire::Vni;
@@ -38,13 +39,13 @@ pub(super) async fn yaml(sources: State<Sources>, which: Asked) -> Result<Respon
     respond(sources, which, Yaml::default()).await
 }
 
-async fn respond<F: Form>(
+async fn respond<F: DumpFormat>(
     State(Sources { leaf, .. }): State<Sources>,
     which: Asked,
-    form: F,
+    format: F,
 ) -> Result<Response, ApiError> {
     let only = which?.0.vni.map(|text| asked::vni("vni", &text)).transpose()?;
-    let mut dump = Dump { leaf, form, only, group: None, at: At::Start };
+    let mut dump = Dump { leaf, format, only, group: None, at: At::Start };
     // What is wrong at the beginning is the answer.
     let first = dump.part().await?;
     let chunks = stream::try_unfold((first, dump), |(first, mut dump)| async {
@@ -69,7 +70,7 @@ enum At {
 #[derive(Debug)]
 struct Dump<F> {
     leaf: MetalBond,
-    form: F,
+    format: F,
     /// Of this VNI alone.
     only: Option<Vni>,
     /// The last destination read, which may have more next hops.
@@ -77,7 +78,7 @@ struct Dump<F> {
     at: At,
 }
 
-impl<F: Form> Dump<F> {
+impl<F: DumpFormat> Dump<F> {
     /// The next part of the text; `None` at the end.
     async fn part(&mut self) -> Result<Option<String>, Error> {
         let mut text = String::new();
@@ -86,13 +87,13 @@ impl<F: Form> Dump<F> {
             match self.at {
                 At::End => return Ok(None),
                 At::Start => {
-                    self.form.begin(&mut text, &date::now());
+                    self.format.begin(&mut text, &date::now());
                     self.at = self.vni_behind(None).await?;
                 }
                 At::Vni(vni, after) => self.routes(&mut text, vni, after).await?,
             }
             if matches!(self.at, At::End) {
-                self.form.end(&mut text);
+                self.format.end(&mut text);
             }
         }
         Ok(Some(text))
@@ -135,7 +136,7 @@ impl<F: Form> Dump<F> {
                 group => {
                     let next = DestinationInfo { destination, next_hops: vec![next_hop] };
                     if let Some(mut whole) = group.replace(next) {
-                        self.form.destination(text, vni, &mut whole);
+                        self.format.destination(text, vni, &mut whole);
                     }
                 }
             }
@@ -145,7 +146,7 @@ impl<F: Form> Dump<F> {
             return Ok(());
         }
         if let Some(mut whole) = self.group.take() {
-            self.form.destination(text, vni, &mut whole);
+            self.format.destination(text, vni, &mut whole);
         }
         self.at = self.vni_behind(Some(vni)).await?;
         Ok(())

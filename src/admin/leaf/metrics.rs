@@ -8,7 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use tokio::time::timeout;
 
-use super::{ApiError, STUCK, Sources, kernel};
+use super::api::ApiError;
+use super::sources::{STUCK, Sources, kernel};
 use crate::admin::server::process;
 use crate::client::{Error, PeerState};
 use crate::metrics::{CONTENT_TYPE as TEXT, Families, Row, Rows, Text, Value};

@@ -8,9 +8,8 @@ mod api;
 mod dump;
 mod metrics;
 mod page;
-mod survey;
-
-use std::time::Duration;
+mod readiness;
+mod sources;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,39 +19,12 @@ use tokio::net::TcpListener;
 use crate::admin::server::health;
 use crate::admin::server::serve::serve;
 use crate::client::{Error, MetalBond, SyncWatch};
-use crate::metrics::Rows;
 use api::ApiError;
-
-/// How long the leaf may take to answer before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(2);
-
-/// Who answers about the routes in the kernel.
-#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-type Kernel = crate::netlink::NetlinkStatus;
-#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-type Kernel = std::convert::Infallible;
-
-/// What is counted of the kernel; nothing when who counts has ended.
-#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-fn kernel(kernel: &Kernel) -> Option<Rows> {
-    Some(kernel.get()?.rows())
-}
-
-#[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-fn kernel(kernel: &Kernel) -> Option<Rows> {
-    match *kernel {}
-}
+use sources::{Kernel, STUCK, Sources};
 
 /// The HTTP endpoint of a leaf.
 #[derive(Clone, Debug)]
 pub struct Http {
-    leaf: MetalBond,
-    kernel: Option<Kernel>,
-}
-
-/// What the pages look at.
-#[derive(Clone, Debug)]
-struct Sources {
     leaf: MetalBond,
     kernel: Option<Kernel>,
 }

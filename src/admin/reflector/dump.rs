@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::{ApiError, params};
+use super::api::{ApiError, params};
 use crate::admin::server::date;
-use crate::admin::server::form::{Form, Json, Yaml};
+use crate::admin::server::format::{DumpFormat, Json, Yaml};
 use crate::reflector::inspector::walk::first_vnis_with_routes;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::Cursor;
@@ -39,10 +39,10 @@ pub(super) async fn yaml(State(inspector): State<Inspector>, which: Asked) -> Re
     respond(inspector, which, Yaml::default()).await.into_response()
 }
 
-async fn respond<F: Form>(
+async fn respond<F: DumpFormat>(
     inspector: Inspector,
     which: Asked,
-    form: F,
+    format: F,
 ) -> Result<Response, ApiError> {
     let Query(Which { vni }) = which?;
     let (vnis, has_more) = match vni {
@@ -53,7 +53,7 @@ async fn respond<F: Form>(
             (vnis, has_more)
         }
     };
-    let dump = Dump { inspector, form, vnis: vnis.into_iter(), has_more, at: At::Start };
+    let dump = Dump { inspector, format, vnis: vnis.into_iter(), has_more, at: At::Start };
     let chunks = stream::try_unfold(dump, Dump::next);
     Ok(([(CONTENT_TYPE, F::CONTENT_TYPE)], Body::from_stream(chunks)).into_response())
 }
@@ -69,14 +69,14 @@ enum At {
 #[derive(Debug)]
 struct Dump<F> {
     inspector: Inspector,
-    form: F,
+    format: F,
     vnis: std::vec::IntoIter<Vni>,
     /// There may be further ones.
     has_more: bool,
     at: At,
 }
 
-impl<F: Form> Dump<F> {
+impl<F: DumpFormat> Dump<F> {
     /// The next part of the text.
     async fn next(mut self) -> Result<Option<(String, Self)>, InspectError> {
         let mut text = String::new();
@@ -85,13 +85,13 @@ impl<F: Form> Dump<F> {
             match self.at {
                 At::End => return Ok(None),
                 At::Start => {
-                    self.form.begin(&mut text, &date::now());
+                    self.format.begin(&mut text, &date::now());
                     self.at = self.next_vni(None).await?;
                 }
                 At::Vni(vni, from) => {
                     let page = self.inspector.destinations(vni, from).await?;
                     for mut row in page.rows {
-                        self.form.destination(&mut text, vni, &mut row);
+                        self.format.destination(&mut text, vni, &mut row);
                     }
                     self.at = match page.next {
                         Some(next) => At::Vni(vni, next),
@@ -100,7 +100,7 @@ impl<F: Form> Dump<F> {
                 }
             }
             if matches!(self.at, At::End) {
-                self.form.end(&mut text);
+                self.format.end(&mut text);
             }
         }
         Ok(Some((text, self)))

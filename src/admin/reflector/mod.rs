@@ -6,61 +6,31 @@
 //! of a request, and changes nothing; what it does keep is the last minutes of the counters
 //! (`live`). The control socket is served here as well, by the same pages (`admin::control`).
 
-mod api;
+pub(super) mod api;
 mod dump;
-mod gated;
+pub(super) mod gated;
 mod health;
 mod live;
 mod metrics;
 mod page;
+mod state;
 mod streams;
-mod stuck;
+pub(super) mod stuck;
 
 use std::future::pending;
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::get;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use self::state::AppState;
 use super::control;
 use crate::admin::server::{self, serve::serve};
 use crate::reflector::Inspector;
-pub(super) use api::{ApiError, params};
-pub(super) use gated::Gated;
-pub(super) use stuck::given_up;
-
-/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
-/// after the other; more of them wait for their turn.
-const WALKS: usize = 4;
-
-/// What requests are answered from.
-#[derive(Clone, Debug)]
-struct Desk {
-    inspector: Inspector,
-    history: live::History,
-    walks: Arc<Semaphore>,
-}
-
-impl Desk {
-    fn new(inspector: Inspector, history: live::History) -> Self {
-        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
-    }
-
-    /// Waits for leave to go through everything; it ends when what is returned is dropped.
-    async fn walk(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes it.
-        self.walks.acquire().await.ok()
-    }
-}
-
-impl FromRef<Desk> for Inspector {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.inspector.clone()
-    }
-}
+use api::ApiError;
+use gated::Gated;
+use stuck::given_up;
 
 /// Serves one or both until `stop` is dropped. On its own thread.
 pub(super) fn run(
@@ -72,17 +42,17 @@ pub(super) fn run(
 ) {
     runtime.block_on(async move {
         let (recorder, history) = live::recorder(inspector.clone());
-        let desk = Desk::new(inspector.clone(), history);
+        let app = AppState::new(inspector.clone(), history);
         let open = async {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
                 let listener = Gated::new(listener, inspector.clone());
-                serve(listener, router(desk.clone())).await;
+                serve(listener, router(app.clone())).await;
             }
             pending::<()>().await;
         };
         let control = async {
             if let Some(socket) = socket {
-                control::serve(socket, router(desk.clone()), inspector.clone()).await;
+                control::serve(socket, router(app.clone()), inspector.clone()).await;
             }
             pending::<()>().await;
         };
@@ -95,8 +65,8 @@ pub(super) fn run(
     });
 }
 
-fn router(desk: Desk) -> Router {
-    let inspector = desk.inspector.clone();
+fn router(app: AppState) -> Router {
+    let inspector = app.inspector.clone();
     let pages = server::health(get(health::livez), get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/routes.json", get(dump::json))
@@ -105,6 +75,6 @@ fn router(desk: Desk) -> Router {
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
         .nest("/api/v1", api::router())
         .fallback(async || ApiError::NotFound("there is no such page".into()))
-        .with_state(desk);
+        .with_state(app);
     given_up(pages, inspector)
 }

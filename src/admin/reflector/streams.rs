@@ -15,7 +15,7 @@ pub(super) struct Streams(Arc<Semaphore>);
 
 /// A stream's place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+pub(super) struct StreamPermit(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
 
 impl Default for Streams {
     fn default() -> Self {
@@ -28,8 +28,8 @@ impl Streams {
     ///
     /// # Errors
     /// [`ApiError::TooManyStreams`] when all are taken.
-    pub(super) fn enter(&self) -> Result<Place, ApiError> {
+    pub(super) fn enter(&self) -> Result<StreamPermit, ApiError> {
         let permit = Arc::clone(&self.0).try_acquire_owned();
-        permit.map(Place).map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))
+        permit.map(StreamPermit).map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
-use super::ApiError;
+use super::api::ApiError;
 use crate::reflector::inspector::Inspector;
 
 /// For how long whoever asks is left without an answer. What takes long for its size alone gets as long as

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use crate::wire::{NextHop, NextHopType};
+use crate::wire::NextHop;
 
 #[derive(Serialize)]
 struct Refusal {
@@ -32,12 +32,13 @@ pub(crate) struct NextHopRow {
 
 impl From<NextHop> for NextHopRow {
     fn from(hop: NextHop) -> Self {
-        let r#type = match hop.kind() {
-            NextHopType::Standard => "standard",
-            NextHopType::Nat => "nat",
-            NextHopType::LoadBalancerTarget => "lb",
-        };
         let (nat_from, nat_to) = hop.nat_ports();
-        Self { address: hop.address(), target_vni: hop.target_vni(), r#type, nat_from, nat_to }
+        Self {
+            address: hop.address(),
+            target_vni: hop.target_vni(),
+            r#type: hop.kind().name(),
+            nat_from,
+            nat_to,
+        }
     }
 }

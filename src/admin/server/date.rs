@@ -1,11 +1,11 @@
 //! The date as the reference and as HTTP write it, in UTC.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From Thursday on, which 1970-01-01 was.
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// The last second of the year 9999, past which HTTP has no dates.
+const LAST: u64 = 253_402_300_799;
 
 /// Seconds since 1970; 0 before.
 pub(crate) fn seconds() -> u64 {
@@ -19,38 +19,17 @@ pub(crate) fn now() -> String {
 
 /// A moment in seconds since 1970 as HTTP writes it, for example `Mon, 02 Jan 2006 15:04:05 GMT`.
 pub(crate) fn http(seconds: u64) -> String {
-    let days = seconds / 86_400;
-    let (year, month, day) = civil(days);
-    let pick = |names: &[&'static str], at: u64| names[usize::try_from(at).unwrap_or(0)];
-    let (weekday, month) = (pick(&DAYS, days % 7), pick(&MONTHS, month - 1));
-    let (hour, minute, second) = time(seconds);
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST)))
 }
 
 /// A moment in seconds since 1970.
 fn of(seconds: u64) -> String {
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = time(seconds);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-}
-
-/// Hour, minute and second of the day.
-fn time(seconds: u64) -> (u64, u64, u64) {
-    let second = seconds % 86_400;
-    (second / 3600, second / 60 % 60, second % 60)
-}
-
-/// Year, month and day of a day since 1970-01-01. Years are counted from March, so that the leap
-/// day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // since 0000-03-01
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
+    let date = http(seconds);
+    let mut fields = date.split(' ').skip(1);
+    let mut next = || fields.next().unwrap_or_default();
+    let (day, month, year, time) = (next(), next(), next(), next());
+    let month = MONTHS.iter().position(|name| *name == month).map_or(0, |at| at + 1);
+    format!("{year}-{month:02}-{day} {time}")
 }
 
 #[cfg(test)]

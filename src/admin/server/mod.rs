@@ -1,6 +1,6 @@
 //! What the HTTP endpoints of the reflector and of the leaf have in common: how things are written.
 //!
-//! `process` is what the system says of the process, as metrics; `form` is the
+//! `process` is what the system says of the process, as metrics; `format` is the
 //! reference's forms of a table, in JSON and YAML, `date` the date in them; `asked` reads parameters
 //! `answer` is how the APIs answer and `listing` how they list; `page` has what the pages share; `serve` takes connections and
 //! bounds them. Pure but for `date`, `process` and `serve`.
@@ -10,7 +10,7 @@
 pub(crate) mod answer;
 pub(crate) mod asked;
 pub(crate) mod date;
-pub(crate) mod form;
+pub(crate) mod format;
 pub(crate) mod listing;
 pub(crate) mod page;
 pub(crate) mod process;

@@ -36,7 +36,7 @@ use crate::sources::Source;
 
 /// What is bounded.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+struct ServeLimits {
     /// Connections that wait for a request or are asked about health.
     waiting: usize,
     /// Answers at a time, other than about health.
@@ -49,7 +49,7 @@ struct Bounds {
     clock: fn() -> u64,
 }
 
-const BOUNDS: Bounds = Bounds {
+const LIMITS: ServeLimits = ServeLimits {
     waiting: 256,
     answers: 512,
     answers_per_source: 256,
@@ -96,11 +96,11 @@ impl Listener for tokio::net::UnixListener {
 
 /// Answers until dropped, which ends all connections.
 pub(crate) async fn serve(listener: impl Listener, router: Router) {
-    serve_within(BOUNDS, listener, router).await;
+    serve_within(LIMITS, listener, router).await;
 }
 
-async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
-    let hall = Arc::new(Hall::new(bounds.waiting, bounds.answers, bounds.answers_per_source));
+async fn serve_within(limits: ServeLimits, listener: impl Listener, router: Router) {
+    let hall = Arc::new(Hall::new(limits.waiting, limits.answers, limits.answers_per_source));
     let mut connections = JoinSet::new();
     let mut spares = Spares::default();
     loop {
@@ -121,7 +121,7 @@ async fn serve_within(bounds: Bounds, listener: impl Listener, router: Router) {
             },
         };
         let guest = Guest::new(Arc::clone(&hall), address.map(Source::of), is_short);
-        connections.spawn(converse(bounds, socket, guest, router.clone()));
+        connections.spawn(converse(limits, socket, guest, router.clone()));
     }
 }
 
@@ -149,15 +149,15 @@ fn is_passing(kind: io::ErrorKind) -> bool {
 }
 
 async fn converse(
-    bounds: Bounds,
+    limits: ServeLimits,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     guest: Arc<Guest>,
     router: Router,
 ) {
-    let service = service_fn(|request| Guest::answer(&guest, bounds.clock, &router, request));
+    let service = service_fn(|request| Guest::answer(&guest, limits.clock, &router, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head)
+        .header_read_timeout(limits.head)
         .max_buf_size(BUFFER_MAX)
         // Its own is kept for a second, however the clock was set meanwhile.
         .auto_date_header(false)

@@ -1,20 +1,18 @@
 //! `metalbond client`.
 
+mod installation;
 mod run;
-mod settings;
+pub(super) mod settings;
 pub(super) mod spec;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use clap::{ArgMatches, FromArgMatches};
 use metalbond::client::Route;
-use metalbond::wire::Vni;
 use tracing::warn;
 
-pub(super) use self::settings::SETTINGS;
-use self::settings::Settings;
-use self::spec::TableOfVni;
+use self::installation::{Installation, installation};
+use self::settings::{ClientSettings, SETTINGS};
 use super::common::{COMMON, Common};
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
@@ -23,7 +21,7 @@ use super::{log, role};
 /// What a leaf is told.
 #[derive(Debug)]
 pub(super) struct Args {
-    settings: Settings,
+    settings: ClientSettings,
     common: Common,
 }
 
@@ -47,13 +45,6 @@ impl FromArgMatches for Args {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
-}
-
-/// Where routes are installed, when they are.
-#[derive(PartialEq, Eq, Debug)]
-struct Installation {
-    device: String,
-    tables: BTreeMap<Vni, u32>,
 }
 
 impl Args {
@@ -114,45 +105,14 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     Ok(run::run(args.settings, installation, reload)?)
 }
 
-/// What no single flag can tell to be wrong.
-fn installation(
-    mappings: &[TableOfVni],
-    tun: Option<&str>,
-) -> Result<Option<Installation>, String> {
-    let mut tables = BTreeMap::new();
-    for &TableOfVni { vni, table } in mappings {
-        // The leaf owns its tables' routes; with two owners it could not tell whose one is.
-        if let Some((other, _)) = tables.iter().find(|(other, of)| **other != vni && **of == table)
-        {
-            return Err(format!(
-                "--install-routes puts VNI {other} and VNI {vni} into table {table}: \
-                 give each a table of its own"
-            ));
-        }
-        if let Some(other) = tables.insert(vni, table)
-            && other != table
-        {
-            return Err(format!(
-                "--install-routes puts VNI {vni} into table {other} and table {table}: \
-                 give it one table"
-            ));
-        }
-    }
-    match tun {
-        _ if tables.is_empty() => Ok(None),
-        Some(device) if !device.is_empty() => {
-            Ok(Some(Installation { device: device.to_owned(), tables }))
-        }
-        _ => Err("--install-routes needs the tunnel device that routes lead to: give --tun DEVICE"
-            .to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
     use clap::{Args as _, Command};
+    use metalbond::wire::Vni;
+
+    use super::*;
 
     fn parse(flags: &str) -> Result<Args, String> {
         let words = ["client", "--server", "rr1"].into_iter().chain(flags.split_ascii_whitespace());

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use metalbond::admin::Http;
-use metalbond::client::{Config, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::client::{LeafConfig, MetalBond, PeerState, RouteWatch, SyncWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
@@ -13,8 +13,8 @@ use tracing::{debug, info, warn};
 use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
 use super::super::values::host_name;
-use super::Installation;
-use super::settings::Settings;
+use super::installation::Installation;
+use super::settings::ClientSettings;
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);
@@ -25,12 +25,12 @@ const SILENT: Duration = Duration::from_secs(5);
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 const LOOK: Duration = Duration::from_secs(1);
 /// Changes told of one batch; of the others only the number.
-const TOLD_MAX: usize = 20;
+const LOGGED_MAX: usize = 20;
 
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
 /// `reload` is called for each SIGHUP.
 pub(super) fn run(
-    args: Settings,
+    args: ClientSettings,
     installation: Option<Installation>,
     mut reload: impl AsyncFnMut(),
 ) -> Result<(), String> {
@@ -60,8 +60,8 @@ pub(super) fn run(
             tokio::spawn(serve(listener, endpoint));
         }
         if let (Ok(routes), Ok(sync)) = (leaf.watch_routes(None).await, leaf.watch_sync().await) {
-            tokio::spawn(tell_routes(routes, installs));
-            tokio::spawn(tell_sync(sync));
+            tokio::spawn(log_routes(routes, installs));
+            tokio::spawn(log_sync(sync));
         }
         manager.ready();
         let reload = async || {
@@ -102,14 +102,14 @@ async fn health(leaf: &MetalBond) -> Result<String, String> {
 
 /// The leaf, and what tells of it.
 async fn start(
-    args: &Settings,
+    args: &ClientSettings,
     installation: Option<Installation>,
 ) -> Result<(MetalBond, Http), String> {
-    let config = Config {
+    let config = LeafConfig {
         keepalive: args.keepalive,
         stale_time: args.stale_time,
         node: host_name(),
-        ..Config::default()
+        ..LeafConfig::default()
     };
     match installation {
         None => {
@@ -122,8 +122,8 @@ async fn start(
 
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 async fn install(
-    config: Config,
-    args: &Settings,
+    config: LeafConfig,
+    args: &ClientSettings,
     installation: Installation,
 ) -> Result<(MetalBond, Http), String> {
     use metalbond::client::NetworkClient as _;
@@ -133,7 +133,7 @@ async fn install(
 
     let unasked: Vec<_> =
         installation.tables.keys().filter(|vni| !args.subscribe.contains(vni)).copied().collect();
-    let netlink = netlink::Config {
+    let netlink = netlink::NetlinkConfig {
         device: installation.device,
         tables: installation.tables,
         ipv4_only: args.ipv4_only,
@@ -145,7 +145,7 @@ async fn install(
             Nexthops::Inline => Mode::Inline,
         },
         cleanup: args.cleanup,
-        ..netlink::Config::default()
+        ..netlink::NetlinkConfig::default()
     };
     let mut client = NetlinkClient::start(netlink).map_err(|error| error.to_string())?;
     for vni in unasked {
@@ -153,40 +153,44 @@ async fn install(
         client.complete(vni).await;
     }
     let kernel = client.status();
-    tokio::spawn(tell_silence(kernel.clone()));
+    tokio::spawn(log_silence(kernel.clone()));
     let leaf = MetalBond::with_network_client(config, client);
     Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel)))
 }
 
 /// Logs that the kernel does not answer, which who waits for it cannot say.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-async fn tell_silence(kernel: metalbond::netlink::NetlinkStatus) {
-    let mut told = Duration::ZERO;
+async fn log_silence(kernel: metalbond::netlink::NetlinkStatus) {
+    let mut logged = Duration::ZERO;
     while let Some(status) = kernel.get() {
-        let (seconds, before) = (status.silent.as_secs(), told.as_secs());
-        if status.silent < told {
+        let (seconds, before) = (status.silent.as_secs(), logged.as_secs());
+        if status.silent < logged {
             info!(seconds = before, "the kernel answers again");
-            told = Duration::ZERO;
-        } else if status.silent >= SILENT && (told.is_zero() || status.silent >= told * 2) {
+            logged = Duration::ZERO;
+        } else if status.silent >= SILENT && (logged.is_zero() || status.silent >= logged * 2) {
             warn!(
                 seconds,
                 "the kernel does not answer: no route is written meanwhile; another program may hold \
                  the kernel's lock of networking, or a device with many nexthop objects may be going \
                  away (see docs/leaf.md)"
             );
-            told = status.silent;
+            logged = status.silent;
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-async fn install(_: Config, _: &Settings, _: Installation) -> Result<(MetalBond, Http), String> {
+async fn install(
+    _: LeafConfig,
+    _: &ClientSettings,
+    _: Installation,
+) -> Result<(MetalBond, Http), String> {
     Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
 }
 
 /// Says to the leaf what the flags say. A repetition is harmless.
-async fn intend(leaf: &MetalBond, args: &Settings) {
+async fn intend(leaf: &MetalBond, args: &ClientSettings) {
     for server in &args.server {
         if let Err(error) = leaf.add_peer(server, None).await {
             warn!(%error, "--server");
@@ -206,10 +210,10 @@ async fn intend(leaf: &MetalBond, args: &Settings) {
 }
 
 /// Logs what comes and goes; in passing only, where it is installed and can be looked at there.
-async fn tell_routes(mut watch: RouteWatch, installs: bool) {
+async fn log_routes(mut watch: RouteWatch, installs: bool) {
     while let Some(batch) = watch.next().await {
-        let told = if installs { 0 } else { TOLD_MAX.min(batch.changes.len()) };
-        for change in &batch.changes[..told] {
+        let logged = if installs { 0 } else { LOGGED_MAX.min(batch.changes.len()) };
+        for change in &batch.changes[..logged] {
             info!(
                 vni = change.vni.0,
                 destination = %change.destination,
@@ -217,7 +221,7 @@ async fn tell_routes(mut watch: RouteWatch, installs: bool) {
                 "route {}", if change.action == Action::Add { "added" } else { "removed" },
             );
         }
-        match batch.changes.len() - told {
+        match batch.changes.len() - logged {
             0 => {}
             more if installs => debug!(changes = more, "routes changed"),
             more => info!(more, "further routes changed"),
@@ -225,7 +229,7 @@ async fn tell_routes(mut watch: RouteWatch, installs: bool) {
     }
 }
 
-async fn tell_sync(mut watch: SyncWatch) {
+async fn log_sync(mut watch: SyncWatch) {
     while let Some(changes) = watch.next().await {
         for change in changes {
             debug!(peer = change.peer, vni = change.vni.0, in_sync = change.in_sync, "table");

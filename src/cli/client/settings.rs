@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use metalbond::client::{Config, Route};
+use metalbond::client::{LeafConfig, Route};
 use metalbond::settings::{
-    Form, SWITCH, Section, Setting, TEXT, TIME, Target, local_address, number,
+    SWITCH, Section, Setting, Syntax, TEXT, TIME, Target, local_address, number,
 };
 use metalbond::wire::{NextHopType, Vni};
 use metalbond::{many, maybe, one};
@@ -16,7 +16,7 @@ use crate::cli::common::RT_PROTO;
 
 /// What a leaf is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::cli) struct Settings {
+pub(in crate::cli) struct ClientSettings {
     pub(super) server: Vec<String>,
     pub(super) subscribe: Vec<Vni>,
     pub(super) announce: Vec<Route>,
@@ -41,9 +41,9 @@ pub(super) enum Nexthops {
     Auto,
 }
 
-impl Default for Settings {
+impl Default for ClientSettings {
     fn default() -> Self {
-        let Config { keepalive, stale_time, .. } = Config::default();
+        let LeafConfig { keepalive, stale_time, .. } = LeafConfig::default();
         Self {
             server: Vec::new(),
             subscribe: Vec::new(),
@@ -63,22 +63,22 @@ impl Default for Settings {
     }
 }
 
-impl Target for Settings {
+impl Target for ClientSettings {
     type Shown = ();
 }
 
-const SERVER: Form<String> = Form::displayed("HOST:PORT", spec::server);
-const VNI: Form<Vni> = Form::new("VNI", spec::subscription, |vni| vni.0.to_string());
-const ROUTE: Form<Route> =
-    Form::displayed("VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]", spec::announcement);
-const TABLE: Form<TableOfVni> = Form::displayed("VNI#TABLE", spec::table_of_vni);
-const DEVICE: Form<String> = Form { name: "DEVICE", ..TEXT };
-const SECONDS: Form<u32> = Form::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
-const ADDRESS: Form<SocketAddr> = Form::displayed("[ADDR:]PORT", local_address);
-const TYPES: Form<Excluded> = Form::displayed("STD|LB|NAT,..", spec::excluded);
-const PROTOCOL: Form<u8> = Form::displayed("NUMBER", |text| number(text, 5..=u8::MAX));
-const METRIC: Form<u32> = Form::displayed("NUMBER", |text| number(text, 0..=u32::MAX));
-const NEXTHOPS: Form<Nexthops> = Form::new(
+const SERVER: Syntax<String> = Syntax::displayed("HOST:PORT", spec::server);
+const VNI: Syntax<Vni> = Syntax::new("VNI", spec::subscription, |vni| vni.0.to_string());
+const ROUTE: Syntax<Route> =
+    Syntax::displayed("VNI#PREFIX#HOP[#STD|LB|NAT[#FROM#TO]]", spec::announcement);
+const TABLE: Syntax<TableOfVni> = Syntax::displayed("VNI#TABLE", spec::table_of_vni);
+const DEVICE: Syntax<String> = Syntax { name: "DEVICE", ..TEXT };
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const ADDRESS: Syntax<SocketAddr> = Syntax::displayed("[ADDR:]PORT", local_address);
+const TYPES: Syntax<Excluded> = Syntax::displayed("STD|LB|NAT,..", spec::excluded);
+const PROTOCOL: Syntax<u8> = Syntax::displayed("NUMBER", |text| number(text, 5..=u8::MAX));
+const METRIC: Syntax<u32> = Syntax::displayed("NUMBER", |text| number(text, 0..=u32::MAX));
+const NEXTHOPS: Syntax<Nexthops> = Syntax::new(
     "objects|inline|auto",
     |text| Nexthops::from_str(text, false),
     |nexthops| nexthops.name().to_owned(),
@@ -95,8 +95,8 @@ impl Nexthops {
     }
 }
 
-pub(in crate::cli) static SETTINGS: Section<Settings> = Section::of_role(&[
-    Setting::new("server", many!(Settings: server, SERVER))
+pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&[
+    Setting::new("server", many!(ClientSettings: server, SERVER))
         .meaning(
             "Servers to hold a session with; port 4711 unless given; several by commas or repetition",
         )
@@ -105,39 +105,39 @@ pub(in crate::cli) static SETTINGS: Section<Settings> = Section::of_role(&[
              `[fe80::1%eth0]:4711`",
         )
         .required(),
-    Setting::new("subscribe", many!(Settings: subscribe, VNI))
+    Setting::new("subscribe", many!(ClientSettings: subscribe, VNI))
         .meaning("VNIs to learn the routes of"),
-    Setting::new("announce", many!(Settings: announce, ROUTE))
+    Setting::new("announce", many!(ClientSettings: announce, ROUTE))
         .meaning("Routes to announce, such as 23#10.0.23.0/24#2001:db8::1"),
-    Setting::new("install-routes", many!(Settings: install_routes, TABLE)).meaning(
+    Setting::new("install-routes", many!(ClientSettings: install_routes, TABLE)).meaning(
         "Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100",
     ),
-    Setting::new("tun", maybe!(Settings: tun, DEVICE))
+    Setting::new("tun", maybe!(ClientSettings: tun, DEVICE))
         .meaning("The tunnel device that installed routes lead to"),
-    Setting::new("ipv4-only", one!(Settings: ipv4_only, SWITCH))
+    Setting::new("ipv4-only", one!(ClientSettings: ipv4_only, SWITCH))
         .meaning("Install IPv4 routes only"),
-    Setting::new("keepalive", one!(Settings: keepalive, SECONDS))
+    Setting::new("keepalive", one!(ClientSettings: keepalive, SECONDS))
         .meaning("Keepalive interval in seconds; a session uses the lower of both sides'"),
-    Setting::new("http", maybe!(Settings: http, ADDRESS)).meaning(
+    Setting::new("http", maybe!(ClientSettings: http, ADDRESS)).meaning(
         "Where to answer HTTP: health, metrics, routes; a port alone is on this machine's loopback",
     ),
-    Setting::new("stale-time", one!(Settings: stale_time, TIME)).meaning(
+    Setting::new("stale-time", one!(ClientSettings: stale_time, TIME)).meaning(
         "For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)",
     ),
-    Setting::new("exclude-route-type", one!(Settings: exclude_route_type, TYPES))
+    Setting::new("exclude-route-type", one!(ClientSettings: exclude_route_type, TYPES))
         .meaning("Types of routes that are not installed; an empty value excludes none")
         .takes_empty(),
-    Setting::new("rt-proto", one!(Settings: rt_proto, PROTOCOL))
+    Setting::new("rt-proto", one!(ClientSettings: rt_proto, PROTOCOL))
         .meaning("The protocol number that marks installed routes as the leaf's own"),
-    Setting::new("route-metric", one!(Settings: route_metric, METRIC))
+    Setting::new("route-metric", one!(ClientSettings: route_metric, METRIC))
         .meaning("The metric of installed routes; 0 is the kernel's default"),
-    Setting::new("nexthops", one!(Settings: nexthops, NEXTHOPS))
+    Setting::new("nexthops", one!(ClientSettings: nexthops, NEXTHOPS))
         .meaning(
             "How next hops are installed: as objects that routes share, within each route, or by what \
              the kernel can",
         )
         .details("`objects`, `inline` or `auto`"),
-    Setting::new("cleanup", one!(Settings: cleanup, SWITCH)).meaning(
+    Setting::new("cleanup", one!(ClientSettings: cleanup, SWITCH)).meaning(
         "Remove the installed routes at the end, instead of leaving them for the next start",
     ),
 ]);

@@ -148,22 +148,23 @@ pub(super) fn excluded(text: &str) -> Result<Excluded, String> {
     Ok(Excluded(types))
 }
 
+/// The reference's words for types of next hops, which flags go by; APIs have [`NextHopType::name`].
+const TYPES: [(&str, NextHopType); 3] = [
+    ("STD", NextHopType::Standard),
+    ("LB", NextHopType::LoadBalancerTarget),
+    ("NAT", NextHopType::Nat),
+];
+
 /// What follows the next hop.
 pub(in crate::cli) fn route_type(text: &str) -> Result<NextHopType, String> {
-    match text {
-        "STD" => Ok(NextHopType::Standard),
-        "LB" => Ok(NextHopType::LoadBalancerTarget),
-        "NAT" => Ok(NextHopType::Nat),
-        _ => Err(format!("{text:?} is no route type, expected STD, LB or NAT")),
-    }
+    let found = TYPES.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| format!("{text:?} is no route type, expected STD, LB or NAT"))
 }
 
 fn type_name(kind: NextHopType) -> &'static str {
-    match kind {
-        NextHopType::Standard => "STD",
-        NextHopType::LoadBalancerTarget => "LB",
-        NextHopType::Nat => "NAT",
-    }
+    TYPES.iter().find(|(_, found)| *found == kind).map_or("STD", |(name, _)| name)
 }
 
 /// As wide as tunnels carry it, and as the reference takes it here.

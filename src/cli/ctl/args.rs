@@ -45,11 +45,11 @@ pub(in crate::cli) struct Args {
     pub(super) timeout: Option<Duration>,
 
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: CtlCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum CtlCommand {
     /// Show what there is.
     #[command(arg_required_else_help = true)]
     Show {
@@ -204,12 +204,7 @@ fn route(text: &str) -> Result<Route, String> {
             .map_err(|_| format!("{address:?} is no next hop, expected an address"))?;
         next_hop.push(("next_hop", address.to_string()));
         let kind = rest.first().map_or(Ok(NextHopType::Standard), |kind| route_type(kind))?;
-        let kind = match kind {
-            NextHopType::Standard => "standard",
-            NextHopType::LoadBalancerTarget => "lb",
-            NextHopType::Nat => "nat",
-        };
-        next_hop.push(("type", kind.to_owned()));
+        next_hop.push(("type", kind.name().to_owned()));
         match rest {
             [] | [_] => {}
             [_, from, to] => {
@@ -243,14 +238,14 @@ mod tests {
         assert_eq!((plain.vni, &*plain.destination), (23, "10.0.23.0/24"));
         assert!(plain.next_hop.is_empty());
         let nat = route("4294967295#fd00::/64#2001:db8::1#NAT#1024#2047").unwrap();
-        let said: Vec<_> = nat.next_hop.iter().map(|(name, text)| (*name, &**text)).collect();
+        let given: Vec<_> = nat.next_hop.iter().map(|(name, text)| (*name, &**text)).collect();
         let expected = [
             ("next_hop", "2001:db8::1"),
             ("type", "nat"),
             ("nat_from", "1024"),
             ("nat_to", "2047"),
         ];
-        assert_eq!(said, expected);
+        assert_eq!(given, expected);
         for wrong in [
             "",
             "10.0.0.0/8",

@@ -10,7 +10,7 @@ use super::Ctl;
 use super::client::Client;
 use super::patience::Patience;
 use super::screen::Failed;
-use super::units::{count, said, size, time};
+use super::units::{count, shown, size, time};
 use crate::cli::values::counted;
 
 /// Between two looks at what has become of it.
@@ -115,7 +115,7 @@ impl Ctl {
 
 fn sentence(latest: &Value) -> String {
     let (connections, routes) = (count(&latest["connections"]), count(&latest["routes"]));
-    let (from, to) = (said(&latest["from"]), said(&latest["to"]));
+    let (from, to) = (shown(&latest["from"]), shown(&latest["to"]));
     let silence = time(&latest["steps"]["silence_seconds"]);
     let bytes = size(&latest["bytes"]);
     format!(
@@ -125,9 +125,9 @@ fn sentence(latest: &Value) -> String {
 }
 
 fn called_off(latest: &Value) -> String {
-    let reason = said(&latest["reason"]);
+    let reason = shown(&latest["reason"]);
     format!(
         "The handover to process {} was called off: {reason}. Sessions go on.",
-        said(&latest["to"])
+        shown(&latest["to"])
     )
 }

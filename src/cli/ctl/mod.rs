@@ -7,6 +7,7 @@
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 
+mod act;
 mod args;
 mod client;
 mod connection;
@@ -20,14 +21,13 @@ mod routes;
 mod screen;
 mod show;
 mod table;
-mod tell;
 mod units;
 mod words;
 
 use clap::{ArgMatches, FromArgMatches as _};
 
 pub(super) use self::args::Args;
-use self::args::{Command, Reset, Show};
+use self::args::{CtlCommand, Reset, Show};
 use self::client::Client;
 use self::patience::Patience;
 use self::screen::{Failed, Screen};
@@ -55,7 +55,7 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
     let client = Client::connect(&socket, Patience::new(timeout)).await?;
     let mut ctl = Ctl { client, screen: Screen::new(json) };
     match command {
-        Command::Show { what } => match what {
+        CtlCommand::Show { what } => match what {
             Show::Peers { peer: None } => ctl.show_peers().await,
             Show::Peers { peer: Some(peer) } => ctl.show_peer(&peer).await,
             Show::Vnis => ctl.show_vnis().await,
@@ -66,14 +66,14 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Limits => ctl.show_limits().await,
             Show::Handover => ctl.show_handover().await,
         },
-        Command::Explain { peer, route } => ctl.explain(&peer, &route).await,
-        Command::Monitor { vni } => ctl.monitor(vni).await,
-        Command::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
-        Command::Drain { rate, wait } => ctl.drain(rate, wait).await,
-        Command::Undrain => ctl.undrain().await,
-        Command::Handover { to } => ctl.handover(to.as_deref()).await,
-        Command::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
-        Command::Dump { file } => ctl.dump(&file).await,
+        CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
+        CtlCommand::Monitor { vni } => ctl.monitor(vni).await,
+        CtlCommand::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
+        CtlCommand::Drain { rate, wait } => ctl.drain(rate, wait).await,
+        CtlCommand::Undrain => ctl.undrain().await,
+        CtlCommand::Handover { to } => ctl.handover(to.as_deref()).await,
+        CtlCommand::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
+        CtlCommand::Dump { file } => ctl.dump(&file).await,
     }?;
     ctl.screen.finish()
 }

@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use super::Ctl;
 use super::routes::next_hop;
 use super::screen::{Failed, reader_gone};
-use super::units::{count, said};
-use crate::cli::remark;
+use super::units::{count, shown};
+use crate::cli::values::remark;
 
 /// What begins a line with an event.
 const DATA: &[u8] = b"data: ";
@@ -68,16 +68,16 @@ impl Ctl {
             return self.screen.write("\n");
         }
         let Ok(event) = serde_json::from_slice(event) else { return Ok(()) };
-        self.screen.write(&format!("{}  {}\n", now(), told(&event)))
+        self.screen.write(&format!("{}  {}\n", now(), line(&event)))
     }
 }
 
 /// An event in one line.
-fn told(event: &Value) -> String {
+fn line(event: &Value) -> String {
     let what = event["event"].as_str().unwrap_or_default();
     match what {
         "added" | "withdrawn" => {
-            let (vni, destination) = (count(&event["vni"]), said(&event["destination"]));
+            let (vni, destination) = (count(&event["vni"]), shown(&event["destination"]));
             let hop = next_hop(&event["next_hop"]);
             let kind = match event["next_hop"]["type"].as_str() {
                 Some("standard") | None => String::new(),
@@ -91,17 +91,17 @@ fn told(event: &Value) -> String {
         }
         "established" | "closed" => {
             let why = match event["detail"].as_str() {
-                Some(_) => format!("  {}", said(&event["detail"])),
+                Some(_) => format!("  {}", shown(&event["detail"])),
                 None => String::new(),
             };
             let (peer, node, remote) =
-                (count(&event["peer"]), said(&event["node"]), said(&event["remote"]));
+                (count(&event["peer"]), shown(&event["node"]), shown(&event["remote"]));
             format!("{what:11}  #{peer}  {node}  {remote}{why}")
         }
         "missed" => {
             format!("{what:11}  {} events, which came too fast to be shown", count(&event["count"]))
         }
-        _ => said(event),
+        _ => shown(event),
     }
 }
 
@@ -125,12 +125,12 @@ mod tests {
         let added = json!({
             "event": "added", "vni": 7, "destination": "10.0.0.1/32", "next_hop": hop, "announcer": 3
         });
-        assert_eq!(told(&added), "added        vni 7  10.0.0.1/32 via 2001:db8::1  by #3");
+        assert_eq!(line(&added), "added        vni 7  10.0.0.1/32 via 2001:db8::1  by #3");
         let closed = json!({
             "event": "closed", "peer": 3, "node": "a\u{1b}", "remote": "[::1]:1", "detail": "closed by peer"
         });
-        assert_eq!(told(&closed), "closed       #3  a?  [::1]:1  closed by peer");
-        assert!(told(&json!({"event": "missed", "count": 5})).contains("5 events"));
+        assert_eq!(line(&closed), "closed       #3  a?  [::1]:1  closed by peer");
+        assert!(line(&json!({"event": "missed", "count": 5})).contains("5 events"));
     }
 
     #[test]

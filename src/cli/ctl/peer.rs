@@ -7,7 +7,7 @@ use super::client::escaped;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, pairs, text};
-use super::units::{count, said, size, time};
+use super::units::{count, shown, size, time};
 
 /// Candidates that are named.
 const NAMED_MAX: usize = 5;
@@ -15,7 +15,7 @@ const NAMED_MAX: usize = 5;
 const PARTS: &[Column] = &[
     number("VNI", |part| count(&part["vni"])),
     number("ROUTES", |part| count(&part["routes"])),
-    text("SUBSCRIPTION", |part| said(&part["subscription"]["state"]).replace('_', " ")),
+    text("SUBSCRIPTION", |part| shown(&part["subscription"]["state"]).replace('_', " ")),
     number("CHANGES BEHIND", |part| count(&part["subscription"]["behind_entries"])),
     number("DUMP PLACES LEFT", |part| count(&part["subscription"]["behind_places"])),
 ];
@@ -33,10 +33,10 @@ impl Ctl {
                  show peers lists"
             ))),
             many => {
-                let told = |peer: &Value| {
-                    format!("#{} ({}, {})", id(peer), said(&peer["node"]), said(&peer["remote"]))
+                let describe = |peer: &Value| {
+                    format!("#{} ({}, {})", id(peer), shown(&peer["node"]), shown(&peer["remote"]))
                 };
-                let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(told).collect();
+                let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(describe).collect();
                 if many.len() > NAMED_MAX {
                     names.push(format!("{} more", many.len() - NAMED_MAX));
                 }
@@ -57,15 +57,15 @@ impl Ctl {
         }
         let peer: Value = self.client.get(&path).await?;
         let knows: Vec<_> =
-            peer["capabilities"].as_array().into_iter().flatten().map(said).collect();
+            peer["capabilities"].as_array().into_iter().flatten().map(shown).collect();
         let is = |member: &str| if peer[member] == true { "yes" } else { "no" }.to_owned();
         let text = pairs(&[
             ("peer", format!("#{id}")),
-            ("node", said(&peer["node"])),
-            ("agent", said(&peer["agent"])),
-            ("remote", said(&peer["remote"])),
+            ("node", shown(&peer["node"])),
+            ("agent", shown(&peer["agent"])),
+            ("remote", shown(&peer["remote"])),
             ("shard", count(&peer["shard"])),
-            ("state", said(&peer["state"])),
+            ("state", shown(&peer["state"])),
             ("uptime", time(&peer["uptime_seconds"])),
             ("established for", time(&peer["established_seconds"])),
             ("keepalive", time(&peer["keepalive_seconds"])),

@@ -8,16 +8,16 @@ use super::client::escaped;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, text};
-use super::units::{count, said, time};
+use super::units::{count, shown, time};
 
 /// Announcers that are named in a row.
 const NAMED_MAX: usize = 4;
 
 const ROUTES: &[Column] = &[
     number("VNI", |row| count(&row["vni"])),
-    text("DESTINATION", |row| said(&row["destination"])),
+    text("DESTINATION", |row| shown(&row["destination"])),
     text("NEXT HOP", |row| next_hop(&row["next_hop"])),
-    text("TYPE", |row| said(&row["next_hop"]["type"])),
+    text("TYPE", |row| shown(&row["next_hop"]["type"])),
     number("AGE", |row| time(&row["age_seconds"])),
     text("ANNOUNCED BY", announcers),
 ];
@@ -76,7 +76,7 @@ impl Ctl {
         };
         self.screen.write(&format!("{verdict}\n"))?;
         for reason in explained["reasons"].as_array().into_iter().flatten() {
-            self.screen.write(&format!("- {}\n", said(reason)))?;
+            self.screen.write(&format!("- {}\n", shown(reason)))?;
         }
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Ctl {
 
 /// An address, and what is not plain about it.
 pub(super) fn next_hop(hop: &Value) -> String {
-    let mut text = said(&hop["address"]);
+    let mut text = shown(&hop["address"]);
     if hop["target_vni"].as_u64().is_some_and(|vni| vni > 0) {
         text.push_str(&format!(" vni {}", count(&hop["target_vni"])));
     }

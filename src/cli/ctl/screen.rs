@@ -72,7 +72,7 @@ pub(super) async fn reader_gone() {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What others have chosen, such as names of nodes: nothing in it is for the terminal to obey.

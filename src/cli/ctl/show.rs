@@ -9,7 +9,7 @@ use super::Ctl;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};
-use super::units::{count, said, size, time};
+use super::units::{count, shown, size, time};
 
 /// Between two looks at what shards have used of their cores.
 const LOAD_OVER: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ const NODE_MAX: usize = 20;
 const PEERS: &[Column] = &[
     number("PEER", |row| count(&row["id"])),
     text("NODE", |row| node(&row["node"])),
-    text("REMOTE", |row| said(&row["remote"])),
+    text("REMOTE", |row| shown(&row["remote"])),
     text("STATE", state),
     number("UPTIME", |row| time(&row["uptime_seconds"])),
     number("ROUTES", |row| count(&row["routes"])),
@@ -33,7 +33,7 @@ const PEERS: &[Column] = &[
 const SLOW: &[Column] = &[
     number("PEER", |row| count(&row["id"])),
     text("NODE", |row| node(&row["node"])),
-    text("REMOTE", |row| said(&row["remote"])),
+    text("REMOTE", |row| shown(&row["remote"])),
     number("SUBS", |row| count(&row["subscriptions"])),
     number("BEHIND", |row| count(&row["behind"])),
     number("BACKLOG", |row| size(&row["backlog_bytes"])),
@@ -56,7 +56,7 @@ const VNIS: &[Column] = &[
 const SUBSCRIPTIONS: &[Column] = &[
     number("PEER", |row| count(&row["peer"])),
     number("VNI", |row| count(&row["vni"])),
-    text("STATE", |row| said(&row["state"]).replace('_', " ")),
+    text("STATE", |row| shown(&row["state"]).replace('_', " ")),
     number("CHANGES BEHIND", |row| count(&row["behind_entries"])),
     number("DUMP PLACES LEFT", |row| count(&row["behind_places"])),
 ];
@@ -64,7 +64,7 @@ const SUBSCRIPTIONS: &[Column] = &[
 const SHARDS: &[Column] = &[
     number("SHARD", |row| count(&row["shard"])),
     text("STATE", |row| state_of_shard(row).into()),
-    number("LOAD", |row| said(&row["load"])),
+    number("LOAD", |row| shown(&row["load"])),
     number("CPU", |row| time(&row["cpu_seconds"])),
     number("PARTITIONS", |row| count(&row["partitions"])),
     number("PEERS", |row| count(&row["now"]["established"])),
@@ -90,8 +90,8 @@ fn state_of_shard(row: &Value) -> &'static str {
 }
 
 const LIMITS: &[Column] = &[
-    text("LIMIT", |row| said(&row["name"])),
-    number("VALUE", |row| said(&row["value"])),
+    text("LIMIT", |row| shown(&row["name"])),
+    number("VALUE", |row| shown(&row["value"])),
     number("USED", |row| count(&row["used"])),
     number("HITS", |row| count(&row["hits"])),
 ];
@@ -203,7 +203,7 @@ impl Ctl {
 }
 
 fn node(value: &Value) -> String {
-    let name = said(value);
+    let name = shown(value);
     if name.chars().count() <= NODE_MAX {
         return name;
     }
@@ -230,7 +230,7 @@ fn limit(key: &str, name: &str, of: &Value) -> (u8, Value) {
     } else if name.ends_with("_bytes_per_second") {
         (3, row(key, format!("{} B/s", count(of))))
     } else {
-        (3, row(key, said(of)))
+        (3, row(key, shown(of)))
     }
 }
 
@@ -238,7 +238,7 @@ fn limit(key: &str, name: &str, of: &Value) -> (u8, Value) {
 fn state(row: &Value) -> String {
     let odd = [("is_paced", "paced"), ("is_paused", "paused"), ("is_slow", "slow")];
     let odd = odd.into_iter().filter(|(member, _)| row[*member] == true).map(|(_, word)| word);
-    [&*said(&row["state"])].into_iter().chain(odd).collect::<Vec<_>>().join(",")
+    [&*shown(&row["state"])].into_iter().chain(odd).collect::<Vec<_>>().join(",")
 }
 
 /// Why a peer is slow.
@@ -267,19 +267,19 @@ mod tests {
 
     #[test]
     fn settings_are_told_by_what_they_look_like() {
-        let told = |key, name, of: Value| {
+        let limit_line = |key, name, of: Value| {
             let (_, row) = limit(key, name, &of);
-            format!("{} {}", said(&row["name"]), said(&row["value"]))
+            format!("{} {}", shown(&row["name"]), shown(&row["value"]))
         };
-        for (told, expected) in [
-            (told("max-x", "max_x", json!({"limit": 5, "used": 1, "hits": 0})), "max-x 5"),
-            (told("max-x", "max_x", json!({"limit": null, "hits": 0})), "max-x any"),
-            (told("send-hold", "send_hold", json!({"seconds": 90.0})), "send-hold 1m30s"),
-            (told("batch-delay", "batch_delay_seconds", json!(0.001)), "batch-delay 1ms"),
-            (told("no-pacing", "is_pacing", json!(true)), "pacing on"),
-            (told("pace", "pace_bytes_per_second", json!(28000)), "pace 28000 B/s"),
+        for (limit_line, expected) in [
+            (limit_line("max-x", "max_x", json!({"limit": 5, "used": 1, "hits": 0})), "max-x 5"),
+            (limit_line("max-x", "max_x", json!({"limit": null, "hits": 0})), "max-x any"),
+            (limit_line("send-hold", "send_hold", json!({"seconds": 90.0})), "send-hold 1m30s"),
+            (limit_line("batch-delay", "batch_delay_seconds", json!(0.001)), "batch-delay 1ms"),
+            (limit_line("no-pacing", "is_pacing", json!(true)), "pacing on"),
+            (limit_line("pace", "pace_bytes_per_second", json!(28000)), "pace 28000 B/s"),
         ] {
-            assert_eq!(told, expected);
+            assert_eq!(limit_line, expected);
         }
     }
 

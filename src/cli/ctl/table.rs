@@ -87,10 +87,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::ctl::units::{count, said};
+    use crate::cli::ctl::units::{count, shown};
 
     const COLUMNS: &[Column] =
-        &[number("N", |row| count(&row["n"])), text("NAME", |row| said(&row["name"]))];
+        &[number("N", |row| count(&row["n"])), text("NAME", |row| shown(&row["name"]))];
 
     #[test]
     fn numbers_end_and_texts_begin_in_one_column() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::screen::clean;
 
 /// A number or text as it is; nothing for null.
-pub(super) fn said(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) if text.is_empty() => "-".into(),
@@ -93,6 +93,6 @@ mod tests {
 
     #[test]
     fn names_do_not_reach_the_terminal_as_commands() {
-        assert_eq!(said(&json!("a\u{1b}[2Jb\n")), "a?[2Jb?");
+        assert_eq!(shown(&json!("a\u{1b}[2Jb\n")), "a?[2Jb?");
     }
 }

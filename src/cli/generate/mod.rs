@@ -7,20 +7,20 @@ mod sections;
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Command};
 use clap_complete::Shell;
 
 use super::options::{self, Wrong};
 
-pub(super) fn completions(own: &ArgMatches) -> Result<(), Wrong> {
+pub(super) fn completions(command: &Command, own: &ArgMatches) -> Result<(), Wrong> {
     let Some(shell) = own.get_one::<Shell>("shell") else { return Ok(()) };
     let mut script = Vec::new();
-    clap_complete::generate(*shell, &mut options::documented(), "metalbond", &mut script);
+    clap_complete::generate(*shell, &mut options::documented(command), "metalbond", &mut script);
     write(&script)
 }
 
-pub(super) fn man(own: &ArgMatches) -> Result<(), Wrong> {
-    let command = options::documented();
+pub(super) fn man(command: &Command, own: &ArgMatches) -> Result<(), Wrong> {
+    let command = options::documented(command);
     if let Some(folder) = own.get_one::<PathBuf>("all") {
         let written = man::all(command, folder);
         return Ok(written.map_err(|error| {

@@ -78,8 +78,8 @@ pub(super) fn of(command: &Command) -> Vec<Section> {
         Some(name) if name.starts_with("ctl-") => Subject::CtlOther,
         _ => return Vec::new(),
     };
-    let section = |title, said: Entries| {
-        let entries = said.iter().map(|(what, text)| ((*what).into(), (*text).into())).collect();
+    let section = |title, entries: Entries| {
+        let entries = entries.iter().map(|(what, text)| ((*what).into(), (*text).into())).collect();
         Section { title, entries }
     };
     let mut environment = section("ENVIRONMENT", subject.environment());
@@ -100,9 +100,9 @@ fn variables(command: &Command) -> Vec<Entry> {
     let entry = |argument: &clap::Arg| {
         let name = argument.get_env()?.to_str()?;
         let flag = argument.get_long()?;
-        let is_said = name == CONFIG.0;
+        let is_documented = name == CONFIG.0;
         let empty = if takes_empty(flag) { ", also when it is empty" } else { "" };
-        (!is_said).then(|| (name.to_owned().into(), format!("As --{flag}{empty}.").into()))
+        (!is_documented).then(|| (name.to_owned().into(), format!("As --{flag}{empty}.").into()))
     };
     arguments.filter_map(entry).collect()
 }
@@ -189,11 +189,13 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
     use crate::cli::options;
 
     fn section(page: &str, title: &str) -> Vec<Entry> {
-        let mut command = options::documented();
+        let mut command = options::documented(&crate::cli::Cli::command());
         command.build();
         let command = command.find_subcommand(page).unwrap();
         let mut sections = of(command).into_iter();

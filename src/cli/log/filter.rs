@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_silence_the_log_is_told() {
+    fn what_would_silence_the_log_is_reported() {
         for text in [
             "warning",
             "error;info",
@@ -84,8 +84,8 @@ mod tests {
             "metalbond=warning",
             "a=b=c",
         ] {
-            let told = parse(text).unwrap_err();
-            assert!(told.starts_with("RUST_LOG is not used: "), "{text}: {told}");
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with("RUST_LOG is not used: "), "{text}: {error}");
         }
     }
 }

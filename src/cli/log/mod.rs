@@ -44,14 +44,11 @@ pub(super) enum Level {
 }
 
 impl Level {
+    /// As they are written, in this order.
+    pub(super) const NAMES: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+        Self::NAMES[self as usize]
     }
 
     fn filter(self) -> EnvFilter {
@@ -95,10 +92,10 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
     let queue = Queue::to_stderr();
     let queue = queue.map_err(|error| format!("cannot start a thread for the log: {error}"))?;
     // What led to a panic goes before it.
-    let tell = std::panic::take_hook();
+    let print_panic = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         flush();
-        tell(panic);
+        print_panic(panic);
     }));
     let (from_env, wrong) = match of_environment() {
         Ok(filter) => (filter, None),

@@ -2,7 +2,8 @@
 //!
 //! A pipe whose reader has stopped, or a disk that hangs, holds up whoever writes to it. That must not
 //! be a shard, with all of its peers: what logs hands over a line and goes on. When more lines wait than
-//! [`ROOM`] further ones are left out, and how many is said as soon as there is somebody to say it to.
+//! [`ROOM`] further ones are left out, and how many is said as soon as there is somebody to say it to. By hand because
+//! tracing-appender counts what it drops but does not log it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ const ROOM: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between two lines about lines left out.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// The queue of this process.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
@@ -103,15 +104,15 @@ impl MakeWriter<'_> for Queue {
 /// The thread. What cannot be written is lost: its reader may have gone, or its disk be full, while
 /// sessions go on.
 fn write(mut out: impl Write, items: &Receiver<Item>, left_out: &AtomicU64) {
-    let mut told: Option<Instant> = None;
+    let mut reported: Option<Instant> = None;
     for item in items {
         match item {
             Item::Line(line) => out.write_all(&line).unwrap_or_default(),
             Item::Flush(done) => drop(done.try_send(())),
         }
-        let may_tell = told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
-        if may_tell && left_out.load(Ordering::Relaxed) > 0 {
-            told = Some(Instant::now());
+        let may_report = reported.is_none_or(|reported| reported.elapsed() >= REPORT_EVERY);
+        if may_report && left_out.load(Ordering::Relaxed) > 0 {
+            reported = Some(Instant::now());
             let count = left_out.swap(0, Ordering::Relaxed);
             warn!(left_out = count, "lines left out of the log, which nobody took in time");
         }

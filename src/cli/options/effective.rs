@@ -8,11 +8,10 @@ use metalbond::settings::Reload;
 
 use super::environment::variable;
 use super::file::File;
-use super::{entry, flags};
-use crate::cli::role::Role;
+use crate::cli::role::{Role, flags};
 
 /// Lists of more bytes are told by their length.
-const TOLD_MAX: usize = 200;
+const ENTRIES_MAX: usize = 200;
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,7 +62,7 @@ impl Effective {
             let raw = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
             let in_file = || {
                 let file = file?;
-                let line = entry(file, settings, flag)?.line;
+                let line = file.entry(settings, flag)?.line;
                 Some(Origin::File(format!("{}:{line}", file.path.display())))
             };
             Some(Value {
@@ -104,8 +103,8 @@ impl Effective {
                     table if table == self.role => old.key.to_owned(),
                     table => format!("[{table}] {}", old.key),
                 },
-                old: old.told(),
-                new: new.told(),
+                old: old.described(),
+                new: new.described(),
                 reload: old.reload,
             })
             .collect()
@@ -153,11 +152,11 @@ impl fmt::Display for Origin {
 
 impl Value {
     /// For a line of the log.
-    fn told(&self) -> String {
+    fn described(&self) -> String {
         let list = self.texts.join(",");
         match self.texts.len() {
             0 => "nothing".to_owned(),
-            n if list.len() > TOLD_MAX => format!("{n} entries"),
+            n if list.len() > ENTRIES_MAX => format!("{n} entries"),
             _ => list,
         }
     }

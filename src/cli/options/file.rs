@@ -52,16 +52,17 @@ impl File {
         })?;
         let mut wrong = Vec::new();
         let mut tables = BTreeMap::new();
-        for (name, value) in document.get_ref().iter() {
+        for (name, value) in document.get_ref() {
             let at = name.span().start;
             let name = name.get_ref();
             let DeValue::Table(table) = value.get_ref() else {
-                let told = if is_tables(value) { told_of_tables(name) } else { told_of_key(name) };
-                wrong.push(format!("{}: {told}", place(at)));
+                let report =
+                    if is_tables(value) { misplaced_table(name) } else { misplaced_key(name) };
+                wrong.push(format!("{}: {report}", place(at)));
                 continue;
             };
             let mut entries = Vec::new();
-            for (key, value) in table.iter() {
+            for (key, value) in table {
                 let (at, key) = (key.span().start, key.get_ref());
                 match texts(value) {
                     Some(values) => {
@@ -79,6 +80,12 @@ impl File {
             tables.insert(name.to_string(), entries);
         }
         if wrong.is_empty() { Ok(Self { path: path.to_owned(), tables }) } else { Err(wrong) }
+    }
+
+    /// What it says of a flag.
+    pub(super) fn entry(&self, settings: &Role, flag: &str) -> Option<&Entry> {
+        let (table, row) = settings.row(flag)?;
+        self.entries(table).iter().find(|entry| entry.key == row.key())
     }
 
     /// What one table says.
@@ -128,7 +135,7 @@ fn is_tables(value: &Spanned<DeValue<'_>>) -> bool {
     values.iter().next().is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
 }
 
-fn told_of_tables(name: &str) -> String {
+fn misplaced_table(name: &str) -> String {
     let tables = ROLES.into_iter().flat_map(Role::tables);
     let nearest = nearest(name, tables).unwrap_or_default();
     if nearest == name {
@@ -138,7 +145,7 @@ fn told_of_tables(name: &str) -> String {
     }
 }
 
-fn told_of_key(name: &str) -> String {
+fn misplaced_key(name: &str) -> String {
     format!("{name:?} is in no table; put it below [server] or [client]")
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Role`] says which flags there are, and the table and key of each. A variable's name comes from the
 //! flag's. Variables are clap's own; values of the file take the place of defaults, so that they go
-//! through the flag's parser and are told apart from what was given.
+//! through the flag's parser and are told apart from what was given. By hand because figment does not know the
+//! line of a value and stops at the first error.
 
 mod effective;
 mod environment;
@@ -16,17 +17,14 @@ use std::path::PathBuf;
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use metalbond::settings::Row;
 
 pub(super) use effective::{Change, Effective};
 pub(super) use environment::variable;
 pub(super) use file::File;
 
-use super::role::{self, ROLES, Role};
-
-/// The flag that names the file, which is no key in it.
-pub(super) const CONFIG: &str = "config";
+use super::role::{self, CONFIG, ROLES, Role, flags};
 
 /// Why there are no options.
 #[derive(Debug)]
@@ -56,6 +54,8 @@ impl Wrong {
 /// What the process was given at its start; the file is read anew each time.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
+    /// All that there is to be given, without the environment.
+    command: Command,
     words: Vec<OsString>,
     /// The subcommands among them; the last is one of [`ROLES`].
     path: Vec<&'static str>,
@@ -84,23 +84,19 @@ impl Options {
 
 /// What flags say, by themselves. What is missing may be elsewhere, and what is wrong elsewhere is
 /// told by [`Given::read`], which knows where that is.
-pub(super) fn of_flags(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+pub(super) fn of_flags(command: &Command, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
     let lenient = |role: Command| role.mut_args(|arg| arg.required(false));
     // Help names the variables, so first with them.
-    let full = each_role(documented(), &lenient).try_get_matches_from(words);
+    let full = each_role(documented(command), &lenient).try_get_matches_from(words);
     full.or_else(|error| {
-        let flags = each_role(without_empty(command()), &lenient).try_get_matches_from(words);
+        let flags = each_role(without_empty(command.clone()), &lenient).try_get_matches_from(words);
         flags.map_err(|_| error)
     })
 }
 
 /// The command as help, completions and manual pages show it.
-pub(super) fn documented() -> Command {
-    each_role(command(), &|role| with_environment(role, &|_| true))
-}
-
-fn command() -> Command {
-    super::Cli::command()
+pub(super) fn documented(command: &Command) -> Command {
+    each_role(command.clone(), &|role| with_environment(role, &|_| true))
 }
 
 /// Changes every subcommand that is one of [`ROLES`], wherever it is.
@@ -144,11 +140,16 @@ fn without_empty(command: Command) -> Command {
 }
 
 impl Given {
-    /// `path` are the subcommands among `words`, and `own` is what clap found behind the last.
-    pub(super) fn new(words: Vec<OsString>, path: &[&'static str], own: &ArgMatches) -> Self {
+    /// `path` are the subcommands of `command` among `words`, and `own` is what clap found behind the last.
+    pub(super) fn new(
+        command: &Command,
+        words: Vec<OsString>,
+        path: &[&'static str],
+        own: &ArgMatches,
+    ) -> Self {
         let is_flag = |id: &&str| own.value_source(id) == Some(ValueSource::CommandLine);
         let flags = own.ids().map(clap::Id::as_str).filter(is_flag).map(str::to_owned).collect();
-        Self { words, path: path.to_vec(), flags, file: file_flag(own) }
+        Self { command: command.clone(), words, path: path.to_vec(), flags, file: file_flag(own) }
     }
 
     /// With this file, where no flag names another.
@@ -163,7 +164,7 @@ impl Given {
 
     /// Reads all sources.
     pub(super) fn read(&self) -> Result<Options, Wrong> {
-        let (command, settings) = (command(), self.role());
+        let (command, settings) = (self.command.clone(), self.role());
         let known = keys(ROLES);
         let role = command.find_subcommand(settings.name).cloned().unwrap_or_default();
         let mut wrong = self.wrong_in_environment(&role);
@@ -222,11 +223,10 @@ impl Given {
     fn missing(&self, role: &Command, file: &File) -> Option<Wrong> {
         let (settings, path) = (self.role(), file.path.display());
         let is_missing = |(flag, arg): &(&str, &Arg)| {
-            let is_in_file =
-                || entry(file, settings, flag).is_some_and(file::Entry::says_something);
+            let is_in_file = || file.entry(settings, flag).is_some_and(file::Entry::says_something);
             let is_flag = self.flags.contains(arg.get_id().as_str());
-            let is_said = is_flag || environment::value(flag).is_some() || is_in_file();
-            arg.is_required_set() && !is_said
+            let is_given = is_flag || environment::value(flag).is_some() || is_in_file();
+            arg.is_required_set() && !is_given
         };
         let sentence = |(flag, _): (&str, &Arg)| {
             let variable = variable(flag);
@@ -241,11 +241,6 @@ impl Given {
     }
 }
 
-/// Arguments that can be given otherwise, with the names of their flags.
-fn flags(role: &Command) -> impl Iterator<Item = (&str, &Arg)> {
-    role.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)))
-}
-
 /// Keys of each table of these roles.
 fn keys<'a>(
     roles: impl IntoIterator<Item = &'a Role>,
@@ -255,12 +250,6 @@ fn keys<'a>(
         keys.entry(table).or_default().push(row.key());
     }
     keys
-}
-
-/// What the file says of a flag.
-fn entry<'a>(file: &'a File, settings: &Role, flag: &str) -> Option<&'a file::Entry> {
-    let (table, row) = settings.row(flag)?;
-    file.entries(table).iter().find(|entry| entry.key == row.key())
 }
 
 fn wrong_in_file(file: &File, settings: &Role, role: &Command) -> Vec<String> {
@@ -307,7 +296,7 @@ fn sentence(error: &clap::Error) -> String {
 fn with_defaults(role: Command, settings: &Role, file: Option<&File>) -> Command {
     role.mut_args(|arg| {
         let flag = arg.get_long().unwrap_or_default();
-        let values = file.and_then(|file| entry(file, settings, flag));
+        let values = file.and_then(|file| file.entry(settings, flag));
         match values.map(|entry| given(&arg, &entry.values)) {
             // What has a default is not missing.
             Some(values) if !values.is_empty() => arg.required(false).default_values(values),

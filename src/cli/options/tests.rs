@@ -1,12 +1,13 @@
 use super::effective::Change;
 use super::*;
 
+use clap::CommandFactory as _;
 use metalbond::settings::{Kind, Reload};
 
 use crate::cli::{client, server};
 
 fn role(name: &str) -> Command {
-    command().find_subcommand(name).unwrap().clone()
+    crate::cli::Cli::command().find_subcommand(name).unwrap().clone()
 }
 
 /// The role's own matches with what a file says.
@@ -126,8 +127,8 @@ fn documented(role: &Role, table: &str) -> String {
 
 /// The default as the page says it: words as code, numbers as they are.
 fn documented_default(row: &dyn Row) -> String {
-    if let Some(said) = row.documented_default() {
-        return said.to_owned();
+    if let Some(default) = row.documented_default() {
+        return default.to_owned();
     }
     match row.default().join(",") {
         text if text.is_empty() => text,

@@ -7,7 +7,7 @@ use super::feed::RouteFeed;
 use super::intent::Intent;
 use super::learned::{Changes, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
-use super::{Servers, Slot};
+use super::{ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
@@ -19,7 +19,7 @@ const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// What does not change while a leaf runs.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::client) struct Settings {
+pub(in crate::client) struct CoreConfig {
     /// How long routes outlive the last server that had them.
     pub(in crate::client) stale_time: Duration,
     /// Routes that one server may announce here.
@@ -32,7 +32,7 @@ pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 
 /// An established session.
 #[derive(Debug)]
-struct Session {
+struct ServerSession {
     outgoing: Outgoing,
     /// Whether it says when a table is complete.
     end_of_table: bool,
@@ -60,10 +60,10 @@ impl Quiet {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::client) struct Leaf {
-    settings: Settings,
+    settings: CoreConfig,
     intent: Intent,
     pub(super) learned: BTreeMap<Vni, Learned>,
-    sessions: BTreeMap<Slot, Session>,
+    sessions: BTreeMap<ServerSlot, ServerSession>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
     live: Servers,
     watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
@@ -74,14 +74,14 @@ pub(in crate::client) struct Leaf {
     /// which they became so.
     completed: Vec<(Vni, u64)>,
     /// What changed about who is in sync in what, for the actor to fetch.
-    sync: Vec<(Slot, Vni, bool)>,
+    sync: Vec<(ServerSlot, Vni, bool)>,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
     /// to ask all of them.
     due: Option<Moment>,
 }
 
 impl Leaf {
-    pub(in crate::client) fn new(settings: Settings) -> Self {
+    pub(in crate::client) fn new(settings: CoreConfig) -> Self {
         Self {
             settings,
             intent: Intent::default(),
@@ -136,7 +136,7 @@ impl Leaf {
                 }
             }
             let gone = learned.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
-            self.tell(vni, gone);
+            self.publish(vni, gone);
         }
         true
     }
@@ -200,7 +200,7 @@ impl Leaf {
     }
 
     /// Who is in sync in what, all of it.
-    pub(in crate::client) fn in_sync(&self) -> Vec<(Slot, Vni)> {
+    pub(in crate::client) fn in_sync(&self) -> Vec<(ServerSlot, Vni)> {
         let sessions = self.sessions.keys();
         let pairs = sessions.flat_map(|slot| self.learned.iter().map(move |pair| (*slot, pair)));
         pairs
@@ -212,7 +212,7 @@ impl Leaf {
     // What servers do.
 
     /// A server was configured; its first attempt to connect is worth waiting for.
-    pub(in crate::client) fn added(&mut self, slot: Slot) {
+    pub(in crate::client) fn added(&mut self, slot: ServerSlot) {
         self.live.insert(slot);
     }
 
@@ -220,7 +220,7 @@ impl Leaf {
     pub(in crate::client) fn established(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         end_of_table: bool,
         serving: Duration,
     ) {
@@ -228,20 +228,21 @@ impl Leaf {
         let trusted = now + RETURN.saturating_sub(serving);
         let outgoing = Outgoing::replay(&self.intent);
         let awaited = BTreeMap::new();
-        self.sessions.insert(slot, Session { outgoing, end_of_table, trusted, awaited, routes: 0 });
+        self.sessions
+            .insert(slot, ServerSession { outgoing, end_of_table, trusted, awaited, routes: 0 });
     }
 
     /// A session, or an attempt at one, has ended.
-    pub(in crate::client) fn ended(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn ended(&mut self, now: Moment, slot: ServerSlot) {
         self.end(now, slot, false);
     }
 
     /// A server announced too much: what only it had goes, so that it can't do so again and again.
-    pub(in crate::client) fn expelled(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn expel(&mut self, now: Moment, slot: ServerSlot) {
         self.end(now, slot, true);
     }
 
-    fn end(&mut self, now: Moment, slot: Slot, forget: bool) {
+    fn end(&mut self, now: Moment, slot: ServerSlot, forget: bool) {
         self.live.remove(slot);
         let had_session = self.sessions.remove(&slot).is_some();
         for vni in self.subscriptions() {
@@ -263,7 +264,7 @@ impl Leaf {
     pub(in crate::client) fn updates(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         updates: &[Update],
     ) -> Result<(), TooManyRoutes> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Ok(()) };
@@ -301,12 +302,12 @@ impl Leaf {
                 break;
             }
         }
-        self.tell_all(visible);
+        self.publish_all(visible);
         result
     }
 
     /// A server says that its table of `vni` is complete.
-    pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: Slot, vni: Vni) {
+    pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: ServerSlot, vni: Vni) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
         if !session.outgoing.is_subscribed(vni) {
             return session.outgoing.heard(now, vni);
@@ -326,7 +327,7 @@ impl Leaf {
     }
 
     /// What was taken for a server is written.
-    pub(in crate::client) fn written(&mut self, now: Moment, slot: Slot) {
+    pub(in crate::client) fn written(&mut self, now: Moment, slot: ServerSlot) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
         // A server can't be quiet about what it has not been asked.
         for quiet in session.awaited.values_mut().filter(|quiet| quiet.last == quiet.since) {
@@ -373,11 +374,11 @@ impl Leaf {
     pub(in crate::client) fn take_messages(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         max: usize,
     ) -> Vec<Message> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
-        let Session { outgoing, end_of_table, awaited, .. } = session;
+        let ServerSession { outgoing, end_of_table, awaited, .. } = session;
         outgoing.take(now, max, &self.intent, |vni| {
             if !*end_of_table {
                 awaited.insert(vni, Quiet { since: now, last: now });
@@ -428,19 +429,19 @@ impl Leaf {
     }
 
     /// What changed about who is in sync in what since this was asked last.
-    pub(in crate::client) fn take_sync(&mut self) -> Vec<(Slot, Vni, bool)> {
+    pub(in crate::client) fn take_sync(&mut self) -> Vec<(ServerSlot, Vni, bool)> {
         std::mem::take(&mut self.sync)
     }
 
     /// Whether what `slot` says of `vni` counts.
     #[cfg(test)]
-    pub(super) fn counts(&self, slot: Slot, vni: Vni) -> bool {
+    pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
         self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
     }
 
     /// Something was done to a VNI.
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
-        self.tell(vni, changes);
+        self.publish(vni, changes);
         self.note_deadline(vni);
         if complete && self.has_dataplane {
             self.completed.push((vni, self.dataplane.rounds()));
@@ -452,11 +453,11 @@ impl Leaf {
         self.due = self.due.into_iter().chain(deadline).min();
     }
 
-    fn tell(&mut self, vni: Vni, changes: Changes) {
-        self.tell_all(of_vni(vni, changes));
+    fn publish(&mut self, vni: Vni, changes: Changes) {
+        self.publish_all(of_vni(vni, changes));
     }
 
-    fn tell_all(&mut self, changes: impl IntoIterator<Item = (Action, Route)>) {
+    fn publish_all(&mut self, changes: impl IntoIterator<Item = (Action, Route)>) {
         for (action, route) in changes {
             for (vni, feed) in self.watches.values_mut() {
                 if vni.is_none_or(|vni| vni == route.vni) {

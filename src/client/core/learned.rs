@@ -23,7 +23,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::intent::of_network;
-use super::{Servers, Slot};
+use super::{ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
@@ -58,7 +58,7 @@ pub(super) struct Learned {
     /// Servers that had a session before.
     returning: Servers,
     /// Servers in sync that may not have all routes yet, and until when they are doubted.
-    doubted: BTreeMap<Slot, Moment>,
+    doubted: BTreeMap<ServerSlot, Moment>,
     /// Whether the routes were all there were at least once, or nothing more is waited for.
     complete: bool,
     /// When nothing more is waited for.
@@ -125,11 +125,11 @@ impl Learned {
     }
 
     /// How many routes `slot` has. Walks all.
-    pub(super) fn count(&self, slot: Slot) -> usize {
+    pub(super) fn count(&self, slot: ServerSlot) -> usize {
         self.routes.values().filter(|servers| servers.contains(slot)).count()
     }
 
-    pub(super) fn is_in_sync(&self, slot: Slot) -> bool {
+    pub(super) fn is_in_sync(&self, slot: ServerSlot) -> bool {
         self.in_sync.contains(slot)
     }
 
@@ -141,7 +141,7 @@ impl Learned {
     /// `slot` announces a route; `false` when it had announced it already.
     pub(super) fn add(
         &mut self,
-        slot: Slot,
+        slot: ServerSlot,
         destination: Destination,
         next_hop: NextHop,
         changes: &mut Changes,
@@ -169,7 +169,7 @@ impl Learned {
     /// `slot` withdraws a route; `false` when it did not have it.
     pub(super) fn remove(
         &mut self,
-        slot: Slot,
+        slot: ServerSlot,
         destination: Destination,
         next_hop: NextHop,
         changes: &mut Changes,
@@ -191,7 +191,7 @@ impl Learned {
     pub(super) fn synced(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         trusted: Moment,
         live: Servers,
         changes: &mut Changes,
@@ -212,7 +212,7 @@ impl Learned {
     pub(super) fn end(
         &mut self,
         now: Moment,
-        slot: Slot,
+        slot: ServerSlot,
         live: Servers,
         forget: bool,
         changes: &mut Changes,

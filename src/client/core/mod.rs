@@ -9,7 +9,7 @@
 //! * `feed`: what one reader has still to be told; coalesces.
 //! * `outgoing`: the same for one server: subscriptions and announcements.
 //! * `leaf`: all of it together.
-//! * `look`: what an operator asks, in bounded parts.
+//! * `queries`: what an operator asks, in bounded parts.
 //!
 //! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
 //! be told by the routes there are or were when it last asked, since opposite changes cancel out.
@@ -20,20 +20,20 @@ mod feed;
 mod intent;
 mod leaf;
 mod learned;
-mod look;
 mod outgoing;
+mod queries;
 #[cfg(test)]
 mod tests;
 
 pub(super) use feed::Latest;
-pub(super) use leaf::{Leaf, Settings, TooManyRoutes, WatchId};
-pub(super) use look::VniLook;
+pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
+pub(super) use queries::VniCounts;
 
 /// A server's place among those that are configured; free again once it is removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Slot(u8);
+pub(super) struct ServerSlot(u8);
 
-impl Slot {
+impl ServerSlot {
     /// Servers at most: the bits of a [`Servers`].
     pub(super) const MAX: u8 = 64;
 
@@ -48,24 +48,24 @@ impl Slot {
 struct Servers(u64);
 
 impl Servers {
-    fn contains(self, slot: Slot) -> bool {
+    fn contains(self, slot: ServerSlot) -> bool {
         self.0 & (1 << slot.0) != 0
     }
 
-    fn insert(&mut self, slot: Slot) {
+    fn insert(&mut self, slot: ServerSlot) {
         self.0 |= 1 << slot.0;
     }
 
     /// Whether it was there.
-    fn remove(&mut self, slot: Slot) -> bool {
+    fn remove(&mut self, slot: ServerSlot) -> bool {
         let had = self.contains(slot);
         self.0 &= !(1 << slot.0);
         had
     }
 
     /// All of them, in order.
-    fn slots(self) -> impl Iterator<Item = Slot> {
-        (0..Slot::MAX).map(Slot).filter(move |slot| self.contains(*slot))
+    fn slots(self) -> impl Iterator<Item = ServerSlot> {
+        (0..ServerSlot::MAX).map(ServerSlot).filter(move |slot| self.contains(*slot))
     }
 
     fn is_empty(self) -> bool {

@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::output::Output;
-use super::session::{Due, Event, Session};
+use super::session::{Due, LeafEvent, LeafSession};
 use super::task::{End, Peer};
-use crate::client::messages::{Order, PeerEvent};
+use crate::client::messages::{PeerEvent, PeerOrder};
 use crate::client::{PeerState, SessionError};
 use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 
@@ -28,7 +28,7 @@ pub(super) struct Connection<'a> {
     /// This peer's sessions are numbered; orders name theirs.
     number: u64,
     stream: TcpStream,
-    session: Session,
+    session: LeafSession,
     output: Output,
     /// The actor waits to hear that its last order is written.
     owes_ready: bool,
@@ -46,7 +46,7 @@ impl<'a> Connection<'a> {
         Self {
             number,
             stream,
-            session: Session::new(now, peer.config.keepalive),
+            session: LeafSession::new(now, peer.config.keepalive),
             output: Output::new(now),
             owes_ready: false,
             buffer: vec![0; READ_MAX].into_boxed_slice(),
@@ -72,7 +72,7 @@ impl<'a> Connection<'a> {
 
     async fn talk(&mut self) -> Result<Infallible, End> {
         self.output.push(&Message::Hello(self.hello()));
-        self.peer.tell(PeerEvent::State(PeerState::HelloSent)).await?;
+        self.peer.send(PeerEvent::State(PeerState::HelloSent)).await?;
         loop {
             self.write().await?;
             let wait = self.output.wait();
@@ -110,19 +110,19 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn order(&mut self, order: Option<Order>) -> Result<(), End> {
+    fn order(&mut self, order: Option<PeerOrder>) -> Result<(), End> {
         match order {
-            Some(Order::Send { session, messages }) if session == self.number => {
+            Some(PeerOrder::Send { session, messages }) if session == self.number => {
                 messages.iter().for_each(|message| self.output.push(message));
                 self.owes_ready = true;
                 Ok(())
             }
-            Some(Order::End { session, error }) if session == self.number => {
+            Some(PeerOrder::End { session, error }) if session == self.number => {
                 Err(End::Session(error))
             }
-            Some(Order::Send { .. } | Order::End { .. }) => Ok(()), // for one that is over
-            Some(Order::Reset) => Err(End::Reset(SessionError::Reset)),
-            Some(Order::Stop) | None => Err(End::Task),
+            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => Ok(()), // for one that is over
+            Some(PeerOrder::Reset) => Err(End::Reset(SessionError::Reset)),
+            Some(PeerOrder::Stop) | None => Err(End::Task),
         }
     }
 
@@ -130,14 +130,14 @@ impl<'a> Connection<'a> {
         self.output.write(self.peer.clock.now(), &self.stream).map_err(failed)?;
         if self.owes_ready && self.output.is_empty() {
             self.owes_ready = false;
-            self.peer.tell(PeerEvent::Ready).await?;
+            self.peer.send(PeerEvent::Ready).await?;
         }
         Ok(())
     }
 
     async fn keepalive(&mut self) -> Result<(), End> {
         self.output.push(&Message::Keepalive);
-        self.peer.tell(PeerEvent::KeepaliveSent).await
+        self.peer.send(PeerEvent::KeepaliveSent).await
     }
 
     async fn read(&mut self) -> Result<(), End> {
@@ -169,21 +169,21 @@ impl<'a> Connection<'a> {
             };
             has_heard = true;
             match self.session.receive(now, &frame) {
-                Ok(Event::Update(update)) => updates.push(update),
-                Ok(Event::Skipped(what)) => {
+                Ok(LeafEvent::Update(update)) => updates.push(update),
+                Ok(LeafEvent::Skipped(what)) => {
                     *skipped.entry(what.name()).or_default() += 1;
                     self.peer.skipped(what);
                 }
                 Ok(event) => {
-                    self.tell_updates(&mut updates).await?;
+                    self.send_updates(&mut updates).await?;
                     self.event(event).await?;
                 }
                 Err(error) => break Err(error.into()),
             }
         };
-        self.tell_updates(&mut updates).await?;
+        self.send_updates(&mut updates).await?;
         if !skipped.is_empty() {
-            self.peer.tell(PeerEvent::Skipped(skipped)).await?;
+            self.peer.send(PeerEvent::Skipped(skipped)).await?;
         }
         if has_heard {
             // While the actor was busy nobody listened to the server.
@@ -192,43 +192,45 @@ impl<'a> Connection<'a> {
         result
     }
 
-    async fn tell_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
+    async fn send_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
         if updates.is_empty() {
             return Ok(());
         }
-        self.peer.tell(PeerEvent::Updates(std::mem::take(updates))).await
+        self.peer.send(PeerEvent::Updates(std::mem::take(updates))).await
     }
 
-    async fn event(&mut self, event: Event) -> Result<(), End> {
+    async fn event(&mut self, event: LeafEvent) -> Result<(), End> {
         match event {
-            Event::Hello(hello) => {
-                let said = hello.extensions.as_ref();
-                let can = said.map(|said| said.capabilities).unwrap_or_default();
+            LeafEvent::Hello(hello) => {
+                let extensions = hello.extensions.as_ref();
+                let can = extensions.map(|extensions| extensions.capabilities).unwrap_or_default();
                 if can.contains(Capabilities::STREAM) {
                     self.output.unpaced();
                 }
                 self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
-                let serving = said.map(|said| said.serving_seconds).unwrap_or_default();
+                let serving =
+                    extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
                 self.serving = Duration::from_secs(u64::from(serving));
-                self.node = said.map(|said| said.node.clone()).unwrap_or_default();
+                self.node =
+                    extensions.map(|extensions| extensions.node.clone()).unwrap_or_default();
                 let interval = self.session.interval();
-                self.peer.tell(PeerEvent::Hello { hello, interval }).await?;
-                self.peer.tell(PeerEvent::State(PeerState::HelloReceived)).await?;
+                self.peer.send(PeerEvent::Hello { hello, interval }).await?;
+                self.peer.send(PeerEvent::State(PeerState::HelloReceived)).await?;
                 self.keepalive().await
             }
-            Event::Keepalive { established } => {
-                self.peer.tell(PeerEvent::KeepaliveReceived).await?;
+            LeafEvent::Keepalive { established } => {
+                self.peer.send(PeerEvent::KeepaliveReceived).await?;
                 if established {
                     self.peer.established(&self.node);
                     let Self { number: session, end_of_table, serving, .. } = *self;
                     let established = PeerEvent::Established { session, end_of_table, serving };
-                    self.peer.tell(established).await?;
+                    self.peer.send(established).await?;
                 }
                 Ok(())
             }
-            Event::EndOfTable(vni) => self.peer.tell(PeerEvent::EndOfTable(vni)).await,
-            Event::Update(update) => self.peer.tell(PeerEvent::Updates(vec![update])).await,
-            Event::Nothing | Event::Skipped(_) => Ok(()),
+            LeafEvent::EndOfTable(vni) => self.peer.send(PeerEvent::EndOfTable(vni)).await,
+            LeafEvent::Update(update) => self.peer.send(PeerEvent::Updates(vec![update])).await,
+            LeafEvent::Nothing | LeafEvent::Skipped(_) => Ok(()),
         }
     }
 }

@@ -25,7 +25,7 @@ use self::backoff::Pauses;
 use self::connection::Connection;
 use self::task::End;
 pub(super) use self::task::Peer;
-use super::messages::{Order, PeerEvent};
+use super::messages::{PeerEvent, PeerOrder};
 use super::{PeerState, SessionError};
 
 /// How long a name may take to be resolved, and a connection to be made over all of its addresses.
@@ -37,7 +37,7 @@ impl Peer {
     /// Until it is stopped, or the actor is gone.
     pub(super) async fn run(mut self) {
         let mut pauses = Pauses::new(self.config.backoff);
-        let mut said: Option<SessionError> = None;
+        let mut logged: Option<SessionError> = None;
         for session in 1.. {
             self.established = None;
             let (error, again) = match self.session(session).await {
@@ -47,16 +47,16 @@ impl Peer {
             };
             if self.established.is_some_and(|since| since.elapsed() >= HELD) {
                 pauses.reset();
-                said = None;
+                logged = None;
             }
             // A server that is down, or lies, is not news at every attempt.
-            if said.as_ref() == Some(&error) {
+            if logged.as_ref() == Some(&error) {
                 debug!(peer = self.address, %error, "no session");
             } else {
                 warn!(peer = self.address, %error, "no session; trying again");
-                said = Some(error.clone());
+                logged = Some(error.clone());
             }
-            if self.tell(PeerEvent::Ended(error)).await.is_err() {
+            if self.send(PeerEvent::Ended(error)).await.is_err() {
                 return;
             }
             if !again && self.pause(pauses.next()).await.is_err() {
@@ -73,7 +73,7 @@ impl Peer {
     }
 
     async fn try_session(&mut self, session: u64) -> Result<std::convert::Infallible, End> {
-        self.tell(PeerEvent::State(PeerState::Connecting)).await?;
+        self.send(PeerEvent::State(PeerState::Connecting)).await?;
         let connecting = connect(self.address.clone(), self.local);
         let stream = tokio::select! {
             connected = connecting => connected?,
@@ -96,12 +96,12 @@ impl Peer {
 }
 
 /// What the orders mean while there is no session.
-async fn no_session(orders: &mut mpsc::UnboundedReceiver<Order>) -> End {
+async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> End {
     loop {
         match orders.recv().await {
-            Some(Order::Send { .. } | Order::End { .. }) => {} // for a session that is over
-            Some(Order::Reset) => return End::Reset(SessionError::Reset),
-            Some(Order::Stop) | None => return End::Task,
+            Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => {} // for a session that is over
+            Some(PeerOrder::Reset) => return End::Reset(SessionError::Reset),
+            Some(PeerOrder::Stop) | None => return End::Task,
         }
     }
 }

@@ -9,8 +9,8 @@ use std::io;
 use tokio::net::TcpStream;
 
 use crate::ids::Moment;
-use crate::io::{tcp_facts, try_send};
-use crate::session::{Allowance, Pacer, Pacing, Path, Sight};
+use crate::io::{tcp_info, try_send};
+use crate::session::{Allowance, Pacer, Pacing, Path};
 use crate::wire::{Message, split};
 
 /// Bytes that wait, and the pace at which they go.
@@ -92,8 +92,8 @@ impl Output {
     /// Whether large packets do not reach the server: nothing of what was sent since the handshake has
     /// been acknowledged for a while.
     pub(super) fn is_swallowed(&mut self, now: Moment, socket: &TcpStream) -> bool {
-        if let Some(facts) = tcp_facts(socket).filter(|_| self.path.is_open()) {
-            self.path.look(now, &facts.into(), None);
+        if let Some(tcp_info) = tcp_info(socket).filter(|_| self.path.is_open()) {
+            self.path.look(now, &tcp_info, None);
         }
         self.path.swallows()
     }
@@ -104,7 +104,7 @@ impl Output {
             self.granted = self.bytes.len();
             return true;
         };
-        match pacer.allow(now, &mut || tcp_facts(socket).map(Sight::from)) {
+        match pacer.allow(now, &mut || tcp_info(socket)) {
             Allowance::Send(cut) => {
                 self.granted += cut.choose(ends(&self.bytes[self.written..]));
                 true

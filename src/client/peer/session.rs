@@ -13,7 +13,7 @@ use crate::wire::{Frame, Handshake, Hello, Message, MessageType, Side, Update, V
 
 /// What a message means.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Event {
+pub(super) enum LeafEvent {
     /// The server's HELLO: answer with a KEEPALIVE.
     Hello(Hello),
     /// A KEEPALIVE; `established` with the first.
@@ -37,25 +37,25 @@ pub(super) enum Due {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct LeafSession {
     handshake: Handshake,
     liveness: Liveness,
     /// The interval in our HELLO, in seconds.
     wish: u32,
     /// The server's HELLO.
-    said: Option<Hello>,
+    server_hello: Option<Hello>,
     /// When the next KEEPALIVE is to be sent; none before the server's HELLO.
     keepalive: Option<Moment>,
 }
 
-impl Session {
+impl LeafSession {
     /// A session whose HELLO with an interval of `keepalive` seconds goes out now.
     pub(super) fn new(now: Moment, keepalive: u32) -> Self {
         Self {
             handshake: Handshake::new(Side::Leaf),
             liveness: Liveness::new(now),
             wish: keepalive,
-            said: None,
+            server_hello: None,
             keepalive: None,
         }
     }
@@ -73,39 +73,39 @@ impl Session {
         &mut self,
         now: Moment,
         frame: &Frame<'_>,
-    ) -> Result<Event, SessionError> {
+    ) -> Result<LeafEvent, SessionError> {
         self.handshake.admits(frame.kind)?;
         self.heard(now);
         match Message::decode(frame) {
             Ok(message) => self.message(now, message),
             Err(error) if matches!(frame.kind, MessageType::Update | MessageType::EndOfTable) => {
-                Ok(Event::Skipped(Skipped::Invalid(frame.kind, error)))
+                Ok(LeafEvent::Skipped(Skipped::Invalid(frame.kind, error)))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn message(&mut self, now: Moment, message: Message) -> Result<Event, SessionError> {
+    fn message(&mut self, now: Moment, message: Message) -> Result<LeafEvent, SessionError> {
         let established = self.handshake.take(message.kind())?;
         match message {
-            Message::Update(update) => Ok(Event::Update(update)),
-            Message::Hello(hello) => match &self.said {
+            Message::Update(update) => Ok(LeafEvent::Update(update)),
+            Message::Hello(hello) => match &self.server_hello {
                 None => {
                     self.liveness.agree(now, self.wish, hello.keepalive_interval);
                     self.keepalive = Some(now + self.interval());
-                    self.said = Some(hello.clone());
-                    Ok(Event::Hello(hello))
+                    self.server_hello = Some(hello.clone());
+                    Ok(LeafEvent::Hello(hello))
                 }
-                Some(said) if *said == hello => Ok(Event::Nothing),
+                Some(server_hello) if *server_hello == hello => Ok(LeafEvent::Nothing),
                 Some(_) => Err(SessionError::SecondHello),
             },
-            Message::Keepalive => Ok(Event::Keepalive { established }),
+            Message::Keepalive => Ok(LeafEvent::Keepalive { established }),
             Message::EndOfTable(vni) if self.handshake.is_established() => {
-                Ok(Event::EndOfTable(vni))
+                Ok(LeafEvent::EndOfTable(vni))
             }
-            Message::Unsubscribe(_) if self.said.is_none() => Ok(Event::Nothing),
+            Message::Unsubscribe(_) if self.server_hello.is_none() => Ok(LeafEvent::Nothing),
             Message::Subscribe(_) | Message::Unsubscribe(_) | Message::EndOfTable(_) => {
-                Ok(Event::Skipped(Skipped::Unexpected(message.kind())))
+                Ok(LeafEvent::Skipped(Skipped::Unexpected(message.kind())))
             }
         }
     }
@@ -113,7 +113,7 @@ impl Session {
     /// The server has been heard, or was not listened to until now: it has the whole time again.
     /// For its HELLO there is no more than ten seconds.
     pub(super) fn heard(&mut self, now: Moment) {
-        if self.said.is_some() {
+        if self.server_hello.is_some() {
             self.liveness.heard(now);
         }
     }
@@ -173,20 +173,20 @@ mod tests {
     }
 
     fn receive(
-        session: &mut Session,
+        session: &mut LeafSession,
         now: Moment,
         message: &Message,
-    ) -> Result<Event, SessionError> {
+    ) -> Result<LeafEvent, SessionError> {
         let mut bytes = Vec::new();
         message.encode_into(&mut bytes);
         session.receive(now, &split(&bytes).unwrap().unwrap())
     }
 
-    fn established(ours: u32, theirs: u32) -> Session {
-        let mut session = Session::new(START, ours);
+    fn established(ours: u32, theirs: u32) -> LeafSession {
+        let mut session = LeafSession::new(START, ours);
         receive(&mut session, START, &hello(theirs)).unwrap();
         let event = receive(&mut session, START, &Message::Keepalive);
-        assert_eq!(event, Ok(Event::Keepalive { established: true }));
+        assert_eq!(event, Ok(LeafEvent::Keepalive { established: true }));
         session
     }
 
@@ -215,15 +215,15 @@ mod tests {
         }
         let mut session = established(2, 2);
         let event = session.receive(seconds(4.0), &frame(MessageType::Update, b"\x08\x02"));
-        assert!(matches!(event, Ok(Event::Skipped(_))), "{event:?}");
+        assert!(matches!(event, Ok(LeafEvent::Skipped(_))), "{event:?}");
         assert!(session.tick(seconds(8.9)).is_ok());
     }
 
     #[test]
     fn what_comes_before_hello_leaves_a_server_no_more_time_for_it() {
-        let mut session = Session::new(START, 1);
+        let mut session = LeafSession::new(START, 1);
         let early = receive(&mut session, seconds(9.0), &Message::Unsubscribe(Vni(1)));
-        assert_eq!(early, Ok(Event::Nothing));
+        assert_eq!(early, Ok(LeafEvent::Nothing));
         assert!(session.tick(seconds(10.0)).is_err());
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let mut session = established(5, 5);
         let mut skipped = |kind, payload: &[u8]| match session.receive(START, &frame(kind, payload))
         {
-            Ok(Event::Skipped(skipped)) => Ok(skipped.name()),
+            Ok(LeafEvent::Skipped(skipped)) => Ok(skipped.name()),
             Ok(event) => panic!("{event:?}"),
             Err(error) => Err(error),
         };
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_server_that_says_nothing_is_given_ten_seconds() {
-        let mut session = Session::new(START, 1);
+        let mut session = LeafSession::new(START, 1);
         assert_eq!(session.deadline(), seconds(10.0));
         assert_eq!(session.tick(seconds(9.9)), Ok(Due::Nothing));
         assert!(session.tick(seconds(10.0)).is_err());
@@ -256,16 +256,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_the_state_ends_the_session() {
-        let mut fresh = Session::new(START, 5);
+        let mut fresh = LeafSession::new(START, 5);
         let not_hello = receive(&mut fresh, START, &Message::Keepalive);
         assert_eq!(not_hello, Err(SessionError::NotHello(MessageType::Keepalive)));
         receive(&mut fresh, START, &hello(5)).unwrap();
         let early = receive(&mut fresh, START, &update());
         assert_eq!(early, Err(SessionError::NotEstablished(MessageType::Update)));
         let mut session = established(5, 5);
-        assert_eq!(receive(&mut session, START, &hello(5)), Ok(Event::Nothing));
+        assert_eq!(receive(&mut session, START, &hello(5)), Ok(LeafEvent::Nothing));
         assert_eq!(receive(&mut session, START, &hello(6)), Err(SessionError::SecondHello));
-        let zero = receive(&mut Session::new(START, 5), START, &hello(0));
+        let zero = receive(&mut LeafSession::new(START, 5), START, &hello(0));
         assert_eq!(zero, Err(SessionError::Invalid(crate::wire::WireError::KeepaliveInterval)));
     }
 }

@@ -8,24 +8,24 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::client::clock::Clock;
-use crate::client::core::Slot;
-use crate::client::messages::{Event, Order, PeerEvent};
-use crate::client::{Config, SessionError};
+use crate::client::core::ServerSlot;
+use crate::client::messages::{ActorEvent, PeerEvent, PeerOrder};
+use crate::client::{LeafConfig, SessionError};
 use crate::session::Skipped;
 
 /// What a peer task is started with.
 #[derive(Debug)]
 pub(in crate::client) struct Peer {
-    pub(in crate::client) slot: Slot,
+    pub(in crate::client) slot: ServerSlot,
     pub(in crate::client) serial: u64,
     /// HOST:PORT; the name is resolved at each attempt.
     pub(in crate::client) address: String,
     /// Where to connect from.
     pub(in crate::client) local: Option<IpAddr>,
-    pub(in crate::client) config: Config,
+    pub(in crate::client) config: LeafConfig,
     pub(in crate::client) clock: Clock,
-    pub(in crate::client) events: mpsc::Sender<Event>,
-    pub(in crate::client) orders: mpsc::UnboundedReceiver<Order>,
+    pub(in crate::client) events: mpsc::Sender<ActorEvent>,
+    pub(in crate::client) orders: mpsc::UnboundedReceiver<PeerOrder>,
     /// When the session that is under way, or was last, became established.
     pub(in crate::client) established: Option<Instant>,
     /// Why messages of this server were skipped, as far as the log says so.
@@ -49,9 +49,9 @@ impl From<SessionError> for End {
 
 impl Peer {
     /// Tells the actor; `Err` when it is gone.
-    pub(super) async fn tell(&self, event: PeerEvent) -> Result<(), End> {
+    pub(super) async fn send(&self, event: PeerEvent) -> Result<(), End> {
         let (slot, serial) = (self.slot, self.serial);
-        let sent = self.events.send(Event::Peer { slot, serial, event }).await;
+        let sent = self.events.send(ActorEvent::Peer { slot, serial, event }).await;
         sent.map_err(|_| End::Task)
     }
 

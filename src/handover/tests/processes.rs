@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::handover::{Offer, Started, start};
 use crate::io::IoChoice;
-use crate::reflector::Config;
+use crate::reflector::ReflectorConfig;
 
 /// Where it fails, and how.
 pub(super) const FAULT: &str = "HANDOVER_FAULT";
@@ -45,12 +45,12 @@ impl Role {
 /// Takes over if there is something, serves, and hands over when asked.
 pub(super) fn play(role: &Role) {
     let io: IoChoice = role.io.parse().unwrap();
-    let config = Config {
+    let config = ReflectorConfig {
         listen: "[::1]:0".parse().unwrap(),
         control: Some(role.control.clone()),
         shards: Some(role.shards),
         io,
-        ..Config::default()
+        ..ReflectorConfig::default()
     };
     let started = match start(&config, true) {
         Ok(started) => started,

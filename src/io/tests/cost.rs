@@ -20,15 +20,15 @@ fn cpu_time() -> Duration {
 
 #[test]
 #[ignore = "a measurement"]
-fn facts() {
+fn tcp_info() {
     on_each_backend(async |backend| {
         let (near, _far) = pair(backend);
         let rounds = 200_000;
         let start = Instant::now();
         for _ in 0..rounds {
-            std::hint::black_box(near.facts());
+            std::hint::black_box(near.tcp_info());
         }
-        println!("{:?} per facts()", start.elapsed() / rounds);
+        println!("{:?} per tcp_info()", start.elapsed() / rounds);
     });
 }
 

@@ -8,10 +8,10 @@ use super::{Backend, Gather, IoChoice, LocalRuntime, OutBuf, Stream, choose};
 mod alarm;
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 mod cost;
-#[cfg(all(target_os = "linux", not(metalbond_portable)))]
-mod facts;
 mod lifetime;
 mod stream;
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod tcp_info;
 
 /// The backends of this machine.
 fn backends() -> Vec<Backend> {

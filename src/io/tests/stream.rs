@@ -250,7 +250,7 @@ fn a_shutdown_ends_a_pending_send() {
         assert!(
             within_turns(100, async {
                 while !writer.is_finished() {
-                    crate::io::yield_turn().await
+                    crate::io::yield_turn().await;
                 }
             })
             .await

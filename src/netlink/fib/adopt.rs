@@ -52,7 +52,7 @@ impl Fib {
             if route.key.table != table {
                 continue;
             }
-            if route.protocol != self.settings.protocol {
+            if route.protocol != self.config.protocol {
                 if let Some(id) = self.routes.find(&route.key) {
                     foreign.insert(id, route.protocol);
                 }
@@ -82,7 +82,7 @@ impl Fib {
                 self.drift(id, Drift::Deleted, now);
             }
         }
-        self.judge(table, &foreign, now);
+        self.note_conflicts(table, &foreign, now);
     }
 
     /// A route of ours stands in a dump.
@@ -113,20 +113,20 @@ impl Fib {
     }
 
     /// Which routes are in the way of ours, and which no longer are.
-    fn judge(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
+    fn note_conflicts(&mut self, table: u32, foreign: &BTreeMap<u32, u8>, now: Moment) {
         for (&id, &protocol) in foreign {
             let slot = &self.routes[id];
             if slot.wanted.is_empty() && slot.actual == Actual::Absent {
                 continue;
             }
-            if self.troubles.conflict(id) != Some(protocol) {
+            if self.failures.conflict(id) != Some(protocol) {
                 let remark = format!("{}: {}", slot.key, conflict(protocol));
                 self.notes.add(Kind::Conflict, remark);
-                self.troubles.note(id, Why::Conflict(protocol), now);
+                self.failures.note(id, Why::Conflict(protocol), now);
             }
         }
         let over: Vec<_> = self
-            .troubles
+            .failures
             .iter()
             .filter(|(id, why)| {
                 matches!(why, Why::Conflict(_) | Why::Taken)

@@ -11,9 +11,9 @@ use super::notes::Kind;
 use super::objects::Lost;
 use super::retry::{Drift, Why};
 use super::routes::Actual;
-use super::{Fib, Look};
+use super::{Fib, Query};
 use crate::ids::Moment;
-use crate::netlink::model::{Abilities, Event, OWN_ADDRESSES, Object, RouteKey};
+use crate::netlink::model::{Abilities, KernelEvent, OWN_ADDRESSES, Object, RouteKey};
 use crate::wire::Destination;
 
 /// Between two hints at who may delete routes.
@@ -22,38 +22,38 @@ const IPV6_MULTICAST: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0
 
 impl Fib {
     /// Takes in an event.
-    pub(crate) fn event(&mut self, event: &Event, now: Moment) {
+    pub(crate) fn event(&mut self, event: &KernelEvent, now: Moment) {
         match event {
-            Event::RouteSet { key, .. } | Event::RouteDeleted { key, .. }
+            KernelEvent::RouteSet { key, .. } | KernelEvent::RouteDeleted { key, .. }
                 if key.table == OWN_ADDRESSES =>
             {
-                self.looks.ask(Look::OwnAddresses, now);
+                self.schedule.ask(Query::OwnAddresses, now);
                 if tells_of_ipv6(key) {
-                    self.looks.ask(Look::Device, now);
+                    self.schedule.ask(Query::Device, now);
                 }
             }
-            Event::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
-            Event::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
-            Event::ObjectSet { id, .. } => {
-                if self.settings.ids.contains(id) {
-                    self.looks.ask(Look::Objects, now);
+            KernelEvent::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
+            KernelEvent::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
+            KernelEvent::ObjectSet { id, .. } => {
+                if self.config.ids.contains(id) {
+                    self.schedule.ask(Query::Objects, now);
                 }
             }
-            Event::ObjectDeleted { id } => {
+            KernelEvent::ObjectDeleted { id } => {
                 if self.objects.is_ours(*id) {
                     self.lost.insert(*id);
                 }
             }
-            Event::DeviceSet { index, name, up, abilities } => {
+            KernelEvent::DeviceSet { index, name, up, abilities } => {
                 self.device_set(*index, name, *up, *abilities, now);
             }
-            Event::DeviceDeleted { index, name } => {
-                if self.link.index() == Some(*index) || *name == self.settings.device {
+            KernelEvent::DeviceDeleted { index, name } => {
+                if self.link.index() == Some(*index) || *name == self.config.device {
                     self.set_link(Link::Gone, now);
-                    self.looks.at(Look::Device, now);
+                    self.schedule.at(Query::Device, now);
                 }
             }
-            Event::Overrun => {
+            KernelEvent::Overrun => {
                 self.notes.add(Kind::Other, "events were lost: looking at everything");
                 self.counts.reconciles += 1;
                 self.look_at_all(now);
@@ -65,28 +65,28 @@ impl Fib {
         if !self.tables.contains(&key.table) {
             return;
         }
-        let ours = protocol == self.settings.protocol;
+        let ours = protocol == self.config.protocol;
         let matters = match self.routes.find(key) {
             None => ours,
             Some(_) if ours => true,
             Some(id) if self.routes[id].actual != Actual::Absent => {
-                // Ours may be gone, and a replacement would hit the other's: a look will tell.
-                if self.troubles.conflict(id).is_none() {
-                    self.troubles.note(id, Why::Taken, now);
+                // Ours may be gone, and a replacement would hit the other's: a query will tell.
+                if self.failures.conflict(id).is_none() {
+                    self.failures.note(id, Why::Taken, now);
                 }
                 true
             }
-            Some(id) => self.troubles.conflict(id) != Some(protocol),
+            Some(id) => self.failures.conflict(id) != Some(protocol),
         };
         if matters {
-            self.looks.ask(Look::Routes(key.table), now);
+            self.schedule.ask(Query::Routes(key.table), now);
         }
     }
 
     fn route_deleted(&mut self, key: &RouteKey, protocol: u8, now: Moment) {
         let Some(id) = self.routes.find(key) else { return };
-        if protocol != self.settings.protocol {
-            if self.troubles.conflict(id).is_some() {
+        if protocol != self.config.protocol {
+            if self.failures.conflict(id).is_some() {
                 self.end_conflict(id);
             }
         } else if self.routes[id].actual != Actual::Absent {
@@ -97,7 +97,7 @@ impl Fib {
 
     fn device_set(&mut self, index: u32, name: &str, up: bool, abilities: Abilities, now: Moment) {
         let known = self.link.index() == Some(index);
-        let named = name == self.settings.device;
+        let named = name == self.config.device;
         if known && !up {
             // The kernel drops everything on it, mostly without a word.
             self.set_link(Link::Down { index }, now);
@@ -106,7 +106,7 @@ impl Fib {
             && up
             && matches!(self.link, Link::Up { index: i, abilities: a, .. } if i == index && a == abilities);
         if (known || named) && !same {
-            self.looks.at(Look::Device, now);
+            self.schedule.at(Query::Device, now);
         }
     }
 
@@ -122,9 +122,9 @@ impl Fib {
             self.retry_refused();
             return;
         }
-        let lacks = link.no_ipv6(&self.settings.device).is_some() && !self.settings.ipv4_only;
+        let lacks = link.no_ipv6(&self.config.device).is_some() && !self.config.ipv4_only;
         let kind = if up && !lacks { Kind::Up } else { Kind::Down };
-        self.notes.add(kind, link.describe(&self.settings.device));
+        self.notes.add(kind, link.describe(&self.config.device));
         self.link = link;
         self.look_at_all(now);
         if up {
@@ -138,14 +138,14 @@ impl Fib {
 
     /// The device has changed: what the kernel refused it may take now.
     fn retry_refused(&mut self) {
-        let refused = self.troubles.iter().filter(|(_, why)| matches!(why, Why::Refused(_)));
+        let refused = self.failures.iter().filter(|(_, why)| matches!(why, Why::Refused(_)));
         let ids: Vec<_> = refused.map(|(id, _)| id).collect();
         for id in ids {
             self.touch(id);
         }
     }
 
-    /// Takes in those of the objects of [`Look::Lost`] that the kernel has. An event may be older
+    /// Takes in those of the objects of [`Query::Lost`] that the kernel has. An event may be older
     /// than an object of ours that has got the same id since.
     pub(crate) fn saw_lost(&mut self, found: &[Object], now: Moment) {
         let mut ids = std::mem::take(&mut self.lost);
@@ -193,8 +193,8 @@ impl Fib {
         }
         slot.done = false;
         let up = matches!(self.link, Link::Up { .. });
-        let why = self.troubles.get(id).map(|trouble| &trouble.why);
-        // Whoever has the key now, a look will tell, and then it is examined.
+        let why = self.failures.get(id).map(|failure| &failure.why);
+        // Whoever has the key now, a query will tell, and then it is examined.
         let others = matches!(why, Some(Why::Conflict(_) | Why::Taken));
         if slot.dirty || !up || others {
             return;
@@ -206,7 +206,7 @@ impl Fib {
             Drift::Changed => "changed",
         };
         self.notes.add(Kind::Repair, format_args!("{key} was {what} by others"));
-        let verdict = self.troubles.repair(id, drift, now);
+        let verdict = self.failures.repair(id, drift, now);
         if verdict.at_once {
             self.touch(id);
         }
@@ -231,11 +231,11 @@ impl Fib {
 
     /// A route that was in the way is gone.
     pub(super) fn end_conflict(&mut self, id: u32) {
-        if self.troubles.conflict(id).is_some() {
+        if self.failures.conflict(id).is_some() {
             let key = self.routes[id].key;
             self.notes.add(Kind::Resolved, format_args!("{key}: no other route is in the way"));
         }
-        self.troubles.clear(id);
+        self.failures.clear(id);
         self.touch(id);
     }
 }

@@ -1,15 +1,15 @@
 //! What the kernel should have and what it has: the state machine behind the writer.
 //!
 //! State: announced routes, installed routes and nexthop objects, the tunnel device, what is wrong
-//! and when to try again. Pure: changes, dumps, events, results and the time go in; requests, looks
+//! and when to try again. Pure: changes, dumps, events, results and the time go in; requests, queries
 //! to be taken and lines for the log come out. The writer is the only caller. Bounds: memory is that
 //! of the announced and the installed routes; one round of requests is at most [`plan::ROUND`]
 //! routes.
 //!
-//! A flush is: while a look is due, take it; while there is a plan, carry it out and hand the
+//! A flush is: while a query is due, take it; while there is a plan, carry it out and hand the
 //! results in; then ask what became of each change.
 //!
-//! * `settings`: what an announcement means for the kernel.
+//! * `config`: what an announcement means for the kernel.
 //! * `routes`: slots: per route what is wanted and what is there.
 //! * `objects`: nexthop objects, told by what they are.
 //! * `strangers`: objects that other leaves have, or have left.
@@ -18,14 +18,14 @@
 //! * `work`: the round of requests that is under way.
 //! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
 //! * `drift`: what others do to our routes, and the device; `link`: the device.
-//! * `retry`, `looks`, `notes`: when to try again, to look, to log.
+//! * `retry`, `schedule`, `notes`: when to try again, to query, to log.
 //!
 //! Imports: dataplane, ids, netlink::model, wire.
 
 mod adopt;
+mod config;
 mod drift;
 mod link;
-mod looks;
 mod notes;
 mod objects;
 mod plan;
@@ -33,7 +33,7 @@ mod refusals;
 mod refuse;
 mod retry;
 mod routes;
-mod settings;
+mod schedule;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -44,19 +44,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ahash::RandomState;
 
+pub(crate) use self::config::{FibConfig, VNI_MAX};
 pub(crate) use self::link::Link;
-pub(crate) use self::looks::Look;
 pub(crate) use self::notes::Kind;
-pub(crate) use self::settings::{Settings, VNI_MAX};
+pub(crate) use self::schedule::Query;
 pub(crate) use self::unusable::KINDS as UNUSABLE_KINDS;
 
-use self::looks::Looks;
+use self::config::Meaning;
 use self::notes::Notes;
 use self::objects::{Lost, Objects};
 use self::refusals::Refusals;
-use self::retry::{Troubles, Why};
+use self::retry::{Failures, Why};
 use self::routes::{Actual, Routes, WANTED_MAX};
-use self::settings::Meaning;
+use self::schedule::QuerySchedule;
 use self::unusable::Unusable;
 use self::work::Work;
 use crate::dataplane::{Retry, RouteError};
@@ -67,14 +67,14 @@ use crate::wire::{Action, Update, Vni};
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Fib {
-    settings: Settings,
+    config: FibConfig,
     tables: BTreeSet<u32>,
     link: Link,
     routes: Routes,
     objects: Objects,
-    troubles: Troubles,
+    failures: Failures,
     refusals: Refusals,
-    looks: Looks,
+    schedule: QuerySchedule,
     notes: Notes,
     /// Routes to be examined.
     dirty: VecDeque<u32>,
@@ -133,17 +133,17 @@ pub(crate) enum Ticket {
 }
 
 impl Fib {
-    /// Nothing is wanted and nothing known yet. Hand in the device first, then take the looks that
+    /// Nothing is wanted and nothing known yet. Hand in the device first, then take the queries that
     /// are due.
-    pub(crate) fn new(settings: Settings, hasher: &RandomState) -> Self {
+    pub(crate) fn new(config: FibConfig, hasher: &RandomState) -> Self {
         Self {
-            tables: settings.tables.values().copied().collect(),
+            tables: config.tables.values().copied().collect(),
             link: Link::Gone,
             routes: Routes::new(hasher),
-            objects: Objects::new(settings.protocol, settings.ids.clone(), hasher),
-            troubles: Troubles::new(hasher),
+            objects: Objects::new(config.protocol, config.ids.clone(), hasher),
+            failures: Failures::new(hasher),
             refusals: Refusals::default(),
-            looks: Looks::new(),
+            schedule: QuerySchedule::new(),
             notes: Notes::default(),
             dirty: VecDeque::new(),
             dead: Vec::new(),
@@ -155,26 +155,26 @@ impl Fib {
             cut: false,
             hinted: None,
             counts: Counts::default(),
-            settings,
+            config,
         }
     }
 
     /// Nexthop objects that routes outside of our tables use: another leaf's. To be told before the
-    /// first look.
+    /// first query.
     pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
         self.objects.used_elsewhere(ids);
     }
 
     /// Takes in a change.
     pub(crate) fn apply(&mut self, change: &Update) -> Ticket {
-        let (key, target) = match self.settings.read(change) {
+        let (key, target) = match self.config.read(change) {
             Meaning::Ignored => return Ticket::Done,
             Meaning::Unusable(why) => return self.refuse_or_forget(change, why),
             Meaning::Route(key, target) => (key, target),
         };
         let leads_here = match change.action {
             Action::Add => self.refusals.hold(key, target),
-            Action::Remove => self.refusals.let_go(key, target),
+            Action::Remove => self.refusals.release(key, target),
         };
         if leads_here {
             return self.refuse_or_forget(change, Unusable::OwnAddress);
@@ -215,7 +215,7 @@ impl Fib {
         if self.routes[id].done {
             return Ok(());
         }
-        let reason = match (&self.link, self.troubles.get(id).map(|trouble| &trouble.why)) {
+        let reason = match (&self.link, self.failures.get(id).map(|failure| &failure.why)) {
             (Link::Up { .. }, Some(Why::Conflict(protocol))) => conflict(*protocol),
             (Link::Up { .. }, Some(Why::Refused(words))) => format!("the kernel says: {words}"),
             (Link::Up { .. }, Some(Why::Taken)) => {
@@ -223,7 +223,7 @@ impl Fib {
             }
             (Link::Up { .. }, Some(Why::Fight)) => "others keep changing this route".to_owned(),
             (Link::Up { .. }, None) => "the route waits for others".to_owned(),
-            (link, _) => link.describe(&self.settings.device),
+            (link, _) => link.describe(&self.config.device),
         };
         Err(RouteError { reason, retry: Retry::Own })
     }
@@ -232,14 +232,14 @@ impl Fib {
     pub(crate) fn answered(&mut self) {
         for id in self.dead.drain(..) {
             if self.routes.release(id) {
-                self.troubles.forget(id);
+                self.failures.forget(id);
             }
         }
     }
 
     /// All routes of a VNI were announced: what else there is goes.
     pub(crate) fn complete(&mut self, vni: Vni) {
-        let Some(&table) = self.settings.tables.get(&vni) else { return };
+        let Some(&table) = self.config.tables.get(&vni) else { return };
         self.complete.insert(table);
         for id in self.adopted.remove(&table).unwrap_or_default() {
             // A place that was left may be another table's by now.
@@ -278,60 +278,60 @@ impl Fib {
 
     /// The time has come to this.
     pub(crate) fn tick(&mut self, now: Moment) {
-        while let Some(id) = self.troubles.due(now) {
+        while let Some(id) = self.failures.due(now) {
             self.touch(id);
         }
-        if self.looks.periodic(self.tables.iter().copied(), now) {
+        if self.schedule.periodic(self.tables.iter().copied(), now) {
             self.counts.reconciles += 1;
-            self.troubles.tidy(now);
+            self.failures.tidy(now);
             self.objects.sweep();
             if self.objects.has_strangers() {
-                self.looks.at(Look::Users, now);
+                self.schedule.at(Query::Users, now);
             }
         }
     }
 
     /// When [`Self::tick`], a flush or [`Self::lines`] has something to do without any input.
     pub(crate) fn wake(&self) -> Moment {
-        let others = self.troubles.next().into_iter().chain(self.notes.next());
-        others.fold(self.looks.next(), Moment::min)
+        let others = self.failures.next().into_iter().chain(self.notes.next());
+        others.fold(self.schedule.next(), Moment::min)
     }
 
     /// What is to be looked at next, if anything is due. Not while a plan is under way.
-    pub(crate) fn look(&mut self, now: Moment) -> Option<Look> {
+    pub(crate) fn next_query(&mut self, now: Moment) -> Option<Query> {
         if !self.work.is_idle() {
             return None;
         }
         if !self.lost.is_empty() {
-            return Some(Look::Lost);
+            return Some(Query::Lost);
         }
-        self.looks.take(now)
+        self.schedule.take(now)
     }
 
     /// Everything must be looked at.
     pub(crate) fn look_at_all(&mut self, now: Moment) {
-        self.looks.at(Look::Device, now);
-        self.looks.at(Look::OwnAddresses, now);
-        self.looks.at(Look::Objects, now);
+        self.schedule.at(Query::Device, now);
+        self.schedule.at(Query::OwnAddresses, now);
+        self.schedule.at(Query::Objects, now);
         for &table in &self.tables {
-            self.looks.at(Look::Routes(table), now);
+            self.schedule.at(Query::Routes(table), now);
         }
     }
 
-    /// A look could not be taken.
-    pub(crate) fn look_failed(&mut self, look: Look, words: &str, now: Moment) {
-        self.notes.add(Kind::Other, format_args!("cannot read {look}: {words}"));
-        let again = match look {
-            Look::Lost => {
+    /// A query could not be taken.
+    pub(crate) fn query_failed(&mut self, query: Query, words: &str, now: Moment) {
+        self.notes.add(Kind::Other, format_args!("cannot read {query}: {words}"));
+        let again = match query {
+            Query::Lost => {
                 self.lost.clear();
-                Look::Objects
+                Query::Objects
             }
             other => other,
         };
-        self.looks.ask(again, now);
+        self.schedule.ask(again, now);
     }
 
-    /// The objects of [`Look::Lost`].
+    /// The objects of [`Query::Lost`].
     pub(crate) fn lost(&self) -> Vec<u32> {
         self.lost.iter().copied().collect()
     }
@@ -357,7 +357,7 @@ impl Fib {
             unusable: self.refusals.counts(),
             ..Summary::default()
         };
-        for (_, why) in self.troubles.iter() {
+        for (_, why) in self.failures.iter() {
             match why {
                 Why::Conflict(_) | Why::Taken => summary.conflicts += 1,
                 Why::Refused(_) | Why::Fight => summary.refused += 1,

@@ -62,7 +62,7 @@ pub(crate) struct Objects {
     idle: Vec<u32>,
     /// Whether objects of an earlier run may go.
     complete: bool,
-    /// Until the first look: objects that routes outside of our tables use. What else is found then
+    /// Until the first query: objects that routes outside of our tables use. What else is found then
     /// is from an earlier run; what appears later under our name is another leaf's.
     elsewhere: Option<BTreeSet<u32>>,
     /// Objects that say they are ours and are not known: another leaf's, or what one has left.
@@ -90,7 +90,7 @@ impl Objects {
     }
 
     /// Objects that routes outside of our tables use are not ours, whatever they say. To be told
-    /// before the first look.
+    /// before the first query.
     pub(crate) fn used_elsewhere(&mut self, ids: BTreeSet<u32>) {
         self.elsewhere = Some(ids);
     }
@@ -381,7 +381,7 @@ impl Objects {
         !self.strangers.is_empty()
     }
 
-    /// Takes over strangers that no route uses, at the second look, so that they go like all that
+    /// Takes over strangers that no route uses, at the second query, so that they go like all that
     /// nobody uses. `used`: what routes use. Returns whether there were any; users must be counted
     /// anew then.
     pub(crate) fn take_unused(&mut self, mut used: BTreeSet<u32>) -> bool {

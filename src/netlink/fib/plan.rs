@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use super::notes::Kind;
 use super::retry::Why;
-use super::routes::{Actual, Slot};
+use super::routes::{Actual, RouteSlot};
 use super::work::Stage;
-use super::{Fib, Link, Look};
+use super::{Fib, Link, Query};
 use crate::ids::Moment;
 use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via};
 use crate::wire::IpVersion;
@@ -65,7 +65,7 @@ impl Fib {
             if slot.actual == Actual::Absent {
                 slot.done = true;
                 self.dead.push(id);
-                self.troubles.clear(id);
+                self.failures.clear(id);
             } else if !slot.adopted {
                 self.delete(id);
             }
@@ -73,8 +73,8 @@ impl Fib {
         }
         // Without a device nothing can be done; all routes are examined again when it comes.
         let Link::Up { index, kind, abilities } = self.link else { return };
-        let trouble = self.troubles.get(id);
-        let conflict = trouble.is_some_and(|trouble| matches!(trouble.why, Why::Conflict(_)));
+        let failure = self.failures.get(id);
+        let conflict = failure.is_some_and(|failure| matches!(failure.why, Why::Conflict(_)));
         if self.waits(id, now) {
             return;
         }
@@ -82,10 +82,10 @@ impl Fib {
         let is_ipv6 = slot.key.destination.version() == IpVersion::V6;
         if is_ipv6
             && slot.actual == Actual::Absent
-            && let Some(words) = self.link.no_ipv6(&self.settings.device)
+            && let Some(words) = self.link.no_ipv6(&self.config.device)
         {
             // No event tells for sure that it has come.
-            self.looks.ask(Look::Device, now);
+            self.schedule.ask(Query::Device, now);
             self.refuse(id, &words, now);
             return;
         }
@@ -95,7 +95,7 @@ impl Fib {
             self.routes[id].done = true;
             return;
         }
-        if self.settings.objects
+        if self.config.objects
             && let Actual::Object(object) = slot.actual
             && self.objects.hops(object)[..] == hops[..]
         {
@@ -125,18 +125,18 @@ impl Fib {
         if let Via::Object(object) = via {
             self.objects.hold(object);
         }
-        let (key, protocol) = (slot.key, self.settings.protocol);
+        let (key, protocol) = (slot.key, self.config.protocol);
         self.work.routes.push(Request::SetRoute { key, protocol, via, replace });
         self.work.routes_about.push(id);
     }
 
     /// Whether another's route is in the way of a route, and it is too early to try again.
     fn waits(&self, id: u32, now: Moment) -> bool {
-        let Some(trouble) = self.troubles.get(id) else { return false };
+        let Some(failure) = self.failures.get(id) else { return false };
         match self.routes[id].actual {
-            Actual::Absent => matches!(trouble.why, Why::Conflict(_)) && trouble.until > now,
-            // Whose route it is now, a look will tell.
-            _ => matches!(trouble.why, Why::Taken),
+            Actual::Absent => matches!(failure.why, Why::Conflict(_)) && failure.until > now,
+            // Whose route it is now, a query will tell.
+            _ => matches!(failure.why, Why::Taken),
         }
     }
 
@@ -163,7 +163,7 @@ impl Fib {
 
     /// How a route leads to these hops; nothing when there is no id for another object.
     fn via(&mut self, hops: &[Hop], version: IpVersion) -> Option<Via> {
-        if self.settings.objects {
+        if self.config.objects {
             self.objects.need(hops, version).ok().map(Via::Object)
         } else {
             Some(Via::Hops(SmallVec::from_slice(hops)))
@@ -174,12 +174,12 @@ impl Fib {
     fn settle_done(&mut self, id: u32, conflict: bool) {
         self.routes[id].done = true;
         if !conflict {
-            self.troubles.clear(id);
+            self.failures.clear(id);
         }
     }
 
     /// Whether an installed route has all these hops already.
-    fn covers(&self, slot: &Slot, hops: &[Hop]) -> bool {
+    fn covers(&self, slot: &RouteSlot, hops: &[Hop]) -> bool {
         match &slot.actual {
             Actual::Object(object) => {
                 let there = self.objects.hops(*object);
@@ -191,7 +191,7 @@ impl Fib {
     }
 
     fn delete(&mut self, id: u32) {
-        let (key, protocol) = (self.routes[id].key, self.settings.protocol);
+        let (key, protocol) = (self.routes[id].key, self.config.protocol);
         self.work.routes.push(Request::DeleteRoute { key, protocol });
         self.work.routes_about.push(id);
     }
@@ -300,11 +300,11 @@ impl Fib {
             slot.adopted = false;
             slot.stray = false;
             slot.done = !slot.dirty;
-            if self.troubles.conflict(id).is_some() {
+            if self.failures.conflict(id).is_some() {
                 let key = slot.key;
                 self.notes.add(Kind::Resolved, format_args!("{key} is no longer in the way"));
             }
-            self.troubles.clear(id);
+            self.failures.clear(id);
         }
         // The plan held it; now the route does, or nobody.
         if let Via::Object(object) = via {
@@ -314,11 +314,11 @@ impl Fib {
         if error.errno != EEXIST || replace {
             self.look_after(error, now);
             self.refuse(id, &error.text, now);
-        } else if let Some(protocol) = self.troubles.conflict(id) {
-            self.troubles.note(id, Why::Conflict(protocol), now);
+        } else if let Some(protocol) = self.failures.conflict(id) {
+            self.failures.note(id, Why::Conflict(protocol), now);
         } else {
-            self.troubles.note(id, Why::Taken, now);
-            self.looks.ask(Look::Routes(self.routes[id].key.table), now);
+            self.failures.note(id, Why::Taken, now);
+            self.schedule.ask(Query::Routes(self.routes[id].key.table), now);
         }
     }
 
@@ -340,12 +340,12 @@ impl Fib {
     /// The kernel refused to do something about a route.
     fn refuse(&mut self, id: u32, words: &str, now: Moment) {
         self.counts.refusals += 1;
-        let why = match self.troubles.get(id).map(|trouble| &trouble.why) {
+        let why = match self.failures.get(id).map(|failure| &failure.why) {
             // Still true, and what keeps the other's route from being replaced.
             Some(why @ (Why::Conflict(_) | Why::Taken)) => why.clone(),
             _ => Why::Refused(words.to_owned()),
         };
-        if self.troubles.note(id, why, now) {
+        if self.failures.note(id, why, now) {
             self.notes.add(Kind::Refused, format_args!("{}: {words}", self.routes[id].key));
         }
     }
@@ -353,8 +353,8 @@ impl Fib {
     /// Looks at what a refusal says is not as it was thought to be.
     fn look_after(&mut self, error: &KernelError, now: Moment) {
         match error.errno {
-            ENODEV | ENETDOWN | EACCES => self.looks.ask(Look::Device, now),
-            EINVAL | ENOENT if self.settings.objects => self.looks.ask(Look::Objects, now),
+            ENODEV | ENETDOWN | EACCES => self.schedule.ask(Query::Device, now),
+            EINVAL | ENOENT if self.config.objects => self.schedule.ask(Query::Objects, now),
             _ => {}
         }
     }

@@ -1,13 +1,13 @@
 //! Routes that are announced and can't be installed, because of where they lead.
 //!
 //! State: how many there are by why, the host's own underlay addresses, and the hops that wait until
-//! an address is no longer one of them. Each reason is told once in the log, whatever comes and goes:
+//! an address is no longer one of them. Each reason is logged once, whatever comes and goes:
 //! who announces such a route may do so a thousand times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::settings::Target;
+use super::config::Target;
 use super::unusable::{KINDS, Unusable};
 use crate::netlink::model::RouteKey;
 use crate::wire::Destination;
@@ -16,7 +16,7 @@ use crate::wire::Destination;
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     counts: [usize; KINDS],
-    told: [bool; KINDS],
+    logged: [bool; KINDS],
     pub(super) own: Networks,
     /// Hops that lead to this host, and how many routes announce each.
     pub(super) held: BTreeMap<(RouteKey, Target), u32>,
@@ -45,7 +45,7 @@ impl Refusals {
     }
 
     /// A hop is announced by one route fewer; whether it was one that leads to this host.
-    pub(crate) fn let_go(&mut self, key: RouteKey, target: Target) -> bool {
+    pub(crate) fn release(&mut self, key: RouteKey, target: Target) -> bool {
         let Some(routes) = self.held.get_mut(&(key, target)) else { return false };
         *routes -= 1;
         if *routes == 0 {
@@ -57,7 +57,7 @@ impl Refusals {
     /// So many routes more; whether the log has yet to name this reason.
     pub(super) fn add(&mut self, why: Unusable, routes: usize) -> bool {
         self.counts[why.index()] += routes;
-        !std::mem::replace(&mut self.told[why.index()], true)
+        !std::mem::replace(&mut self.logged[why.index()], true)
     }
 }
 

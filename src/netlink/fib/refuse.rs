@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::config::Target;
 use super::notes::Kind;
 use super::refusals::{Networks, Refusals};
-use super::settings::Target;
 use super::unusable::Unusable;
 use super::{Fib, Ticket};
 use crate::dataplane::Route;
@@ -18,12 +18,12 @@ impl Fib {
             return Ticket::Done;
         }
         if self.refusals.add(why, 1) {
-            self.tell(&Route::from(*change), why);
+            self.log(&Route::from(*change), why);
         }
         Ticket::Unusable(why)
     }
 
-    fn tell(&mut self, route: &dyn fmt::Display, why: Unusable) {
+    fn log(&mut self, route: &dyn fmt::Display, why: Unusable) {
         let name = why.name();
         let remark = format_args!(
             "{route} is not installed: {why}. More of them are counted and not logged \
@@ -52,7 +52,7 @@ impl Fib {
             // A destination with too many hops keeps this one waiting.
             for _ in 0..routes {
                 if self.routes.announce(id, target) {
-                    self.refusals.let_go(key, target);
+                    self.refusals.release(key, target);
                     self.refusals.withdrawn(Unusable::OwnAddress);
                 }
             }
@@ -72,7 +72,7 @@ impl Fib {
             }
             if self.refusals.add(Unusable::OwnAddress, wanted.routes as usize) {
                 let route = format!("{key} via {}", target.underlay);
-                self.tell(&route, Unusable::OwnAddress);
+                self.log(&route, Unusable::OwnAddress);
             }
             self.touch(id);
         }

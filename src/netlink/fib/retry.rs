@@ -46,9 +46,9 @@ pub(crate) enum Why {
 }
 
 #[derive(Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct Failure {
     pub(crate) why: Why,
-    failures: u8,
+    attempts: u8,
     pub(crate) until: Moment,
 }
 
@@ -71,28 +71,28 @@ pub(crate) struct Verdict {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Troubles {
-    troubles: HashMap<u32, Trouble, RandomState>,
+pub(crate) struct Failures {
+    failures: HashMap<u32, Failure, RandomState>,
     queue: BinaryHeap<Reverse<(Moment, u32)>>,
     repaired: HashMap<u32, Repair, RandomState>,
 }
 
-impl Troubles {
+impl Failures {
     pub(crate) fn new(hasher: &RandomState) -> Self {
         Self {
-            troubles: HashMap::with_hasher(hasher.clone()),
+            failures: HashMap::with_hasher(hasher.clone()),
             queue: BinaryHeap::new(),
             repaired: HashMap::with_hasher(hasher.clone()),
         }
     }
 
-    pub(crate) fn get(&self, route: u32) -> Option<&Trouble> {
-        self.troubles.get(&route)
+    pub(crate) fn get(&self, route: u32) -> Option<&Failure> {
+        self.failures.get(&route)
     }
 
     /// The protocol of the route that has the key.
     pub(crate) fn conflict(&self, route: u32) -> Option<u8> {
-        match self.troubles.get(&route)?.why {
+        match self.failures.get(&route)?.why {
             Why::Conflict(protocol) => Some(protocol),
             _ => None,
         }
@@ -100,24 +100,24 @@ impl Troubles {
 
     /// Something is wrong, once more. Returns whether it was not known.
     pub(crate) fn note(&mut self, route: u32, why: Why, now: Moment) -> bool {
-        let trouble = self.troubles.entry(route).or_insert(Trouble {
+        let failure = self.failures.entry(route).or_insert(Failure {
             why: Why::Taken,
-            failures: 0,
+            attempts: 0,
             until: now,
         });
-        let same = std::mem::discriminant(&trouble.why) == std::mem::discriminant(&why);
-        let new = trouble.failures == 0 || !same;
-        trouble.until = now + delay(trouble.failures);
-        trouble.failures = trouble.failures.saturating_add(1);
-        trouble.why = why;
-        self.queue.push(Reverse((trouble.until, route)));
+        let same = std::mem::discriminant(&failure.why) == std::mem::discriminant(&why);
+        let new = failure.attempts == 0 || !same;
+        failure.until = now + delay(failure.attempts);
+        failure.attempts = failure.attempts.saturating_add(1);
+        failure.why = why;
+        self.queue.push(Reverse((failure.until, route)));
         new
     }
 
     /// All is well. Returns whether something was wrong.
     pub(crate) fn clear(&mut self, route: u32) -> bool {
         // Mostly nothing is wrong with any route.
-        !self.troubles.is_empty() && self.troubles.remove(&route).is_some()
+        !self.failures.is_empty() && self.failures.remove(&route).is_some()
     }
 
     /// A route was released.
@@ -134,7 +134,7 @@ impl Troubles {
         let known = self.repaired.get(&route).filter(|repair| now.since(repair.last) <= PEACE);
         let mut repair =
             known.copied().unwrap_or(Repair { last: Moment(0), times: 0, was_deleted: false });
-        let (mut until, mut failures, mut again) = (now, 0, false);
+        let (mut until, mut attempts, mut again) = (now, 0, false);
         match drift {
             Drift::Deleted => {
                 again = std::mem::replace(&mut repair.was_deleted, true);
@@ -147,14 +147,14 @@ impl Troubles {
             Drift::Changed => {
                 repair.times = repair.times.saturating_add(1);
                 if let Some(extra) = repair.times.checked_sub(REPAIRS + 1) {
-                    (until, failures) = (now + delay(extra), extra);
+                    (until, attempts) = (now + delay(extra), extra);
                 }
             }
         }
         repair.last = until;
         self.repaired.insert(route, repair);
         if until > now {
-            self.troubles.insert(route, Trouble { why: Why::Fight, failures, until });
+            self.failures.insert(route, Failure { why: Why::Fight, attempts, until });
             self.queue.push(Reverse((until, route)));
         }
         Verdict { at_once: until == now, again }
@@ -172,7 +172,7 @@ impl Troubles {
                 return None;
             }
             self.queue.pop();
-            if self.troubles.get(&route).is_some_and(|trouble| trouble.until == moment) {
+            if self.failures.get(&route).is_some_and(|failure| failure.until == moment) {
                 return Some(route);
             }
         }
@@ -185,10 +185,10 @@ impl Troubles {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Why)> {
-        self.troubles.iter().map(|(&route, trouble)| (route, &trouble.why))
+        self.failures.iter().map(|(&route, failure)| (route, &failure.why))
     }
 }
 
-fn delay(failures: u8) -> Duration {
-    FIRST.saturating_mul(1 << failures.min(6)).min(LAST)
+fn delay(attempts: u8) -> Duration {
+    FIRST.saturating_mul(1 << attempts.min(6)).min(LAST)
 }

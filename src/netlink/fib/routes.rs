@@ -10,7 +10,7 @@ use ahash::RandomState;
 use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 
-use super::settings::Target;
+use super::config::Target;
 use crate::netlink::model::{Hop, RouteKey, Via};
 
 /// Hops that one destination may be announced with. Far more than a route can have; they are looked
@@ -56,7 +56,7 @@ impl Actual {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct RouteSlot {
     pub(crate) key: RouteKey,
     /// Hops that are announced; empty when nobody announces the destination.
     pub(crate) wanted: SmallVec<[Wanted; 1]>,
@@ -79,7 +79,7 @@ pub(crate) struct Slot {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    slots: Vec<Slot>,
+    slots: Vec<RouteSlot>,
     free: Vec<u32>,
     index: HashTable<u32>,
     hasher: RandomState,
@@ -114,7 +114,7 @@ impl Routes {
         if let Some(&id) = self.index.find(hash, |&id| self[id].key == *key) {
             return id;
         }
-        let slot = Slot {
+        let slot = RouteSlot {
             key: *key,
             wanted: SmallVec::new(),
             actual: Actual::Absent,
@@ -243,15 +243,15 @@ impl Routes {
 }
 
 impl Index<u32> for Routes {
-    type Output = Slot;
+    type Output = RouteSlot;
 
-    fn index(&self, id: u32) -> &Slot {
+    fn index(&self, id: u32) -> &RouteSlot {
         &self.slots[id as usize]
     }
 }
 
 impl IndexMut<u32> for Routes {
-    fn index_mut(&mut self, id: u32) -> &mut Slot {
+    fn index_mut(&mut self, id: u32) -> &mut RouteSlot {
         &mut self.slots[id as usize]
     }
 }

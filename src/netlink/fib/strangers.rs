@@ -1,8 +1,8 @@
 //! Nexthop objects that say they are ours and that this process neither made nor took over.
 //!
-//! State: those of the last look, and which of them no route used at the look before. They are
+//! State: those of the last query, and which of them no route used at the query before. They are
 //! another leaf's of the same protocol, which may be about to use them, or what one has left: two
-//! leaves that overlap don't know each other's. What nobody uses at two looks in a row is left over.
+//! leaves that overlap don't know each other's. What nobody uses at two queries in a row is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use crate::netlink::model::{Object, ObjectBody};
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
     objects: BTreeMap<u32, Object>,
-    /// Not used at the last look.
+    /// Not used at the last query.
     unused: BTreeSet<u32>,
 }
 
 impl Strangers {
-    /// A look at all objects begins.
+    /// A query at all objects begins.
     pub(crate) fn begin(&mut self) {
         self.objects.clear();
     }
@@ -31,7 +31,7 @@ impl Strangers {
         self.objects.is_empty()
     }
 
-    /// Those that nobody uses now and nobody used at the last look; they are forgotten here.
+    /// Those that nobody uses now and nobody used at the last query; they are forgotten here.
     /// `used`: what routes use, and the members of groups that are no strangers.
     pub(crate) fn unused_again(&mut self, mut used: BTreeSet<u32>) -> Vec<Object> {
         let groups: Vec<_> = used.iter().copied().collect();

@@ -29,7 +29,7 @@ impl Kernel {
                 index: link.index,
                 name: link.name.to_owned(),
                 up: link.up,
-                kind: judge(&link),
+                kind: tunnel_kind(&link),
                 abilities: link.abilities,
             })
         });
@@ -42,7 +42,7 @@ impl Kernel {
 }
 
 /// What sort of tunnel a device is, or one sentence that says what is wrong and what would serve.
-pub(super) fn judge(link: &Link<'_>) -> Result<TunnelKind, String> {
+pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<TunnelKind, String> {
     let name = link.name;
     // Nobody can delete a network card to make a tunnel of its name.
     let made = if link.kind.is_empty() { "overlay-tun" } else { name };

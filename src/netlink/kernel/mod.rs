@@ -9,7 +9,7 @@
 //! What is asked and told are values of [`model`](super::model), all that the rest of the program sees.
 //!
 //! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
-//! * `monitor`: [`Monitor`], the socket that listens.
+//! * `monitor`: [`KernelMonitor`], the socket that listens.
 //! * `filter`: what the kernel need not tell the listener.
 //! * `socket`: one datagram out, answers in. `message`: bytes of the kernel, cut up.
 //! * `uapi`: numbers of Linux's headers.
@@ -33,5 +33,5 @@ mod socket;
 mod tests;
 mod uapi;
 
-pub(crate) use monitor::Monitor;
+pub(crate) use monitor::KernelMonitor;
 pub(crate) use requests::Kernel;

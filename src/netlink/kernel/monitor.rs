@@ -1,7 +1,7 @@
 //! What others change.
 //!
-//! [`Monitor`] owns the second socket, which the kernel fills unasked. It holds no event between
-//! calls. Bounds: [`BUFFER`] in the kernel, past which events are lost and [`Event::Overrun`] says
+//! [`KernelMonitor`] owns the second socket, which the kernel fills unasked. It holds no event between
+//! calls. Bounds: [`BUFFER`] in the kernel, past which events are lost and [`KernelEvent::Overrun`] says
 //! so; [`ROUND`] datagrams of one call. Own changes take no room there: a hundred thousand of them
 //! would fill it while nobody reads.
 //!
@@ -20,7 +20,7 @@ use super::uapi::{
     RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEXTHOP, RTM_NEWROUTE,
 };
 use super::{decode, filter};
-use crate::netlink::model::Event;
+use crate::netlink::model::KernelEvent;
 
 /// Bytes of events that may wait in the kernel, by its own account of memory.
 const BUFFER: usize = 4 * 1024 * 1024;
@@ -29,13 +29,13 @@ const BUFFER: usize = 4 * 1024 * 1024;
 const ROUND: usize = 256;
 
 /// Listens to the kernel.
-pub(crate) struct Monitor {
+pub(crate) struct KernelMonitor {
     socket: TokioSocket,
     own_port: u32,
     datagram: Vec<u8>,
 }
 
-impl Monitor {
+impl KernelMonitor {
     /// A socket in the network namespace of this thread, which must be inside a tokio runtime.
     /// What the socket of port id `own_port` changes is left out.
     pub(crate) fn open(own_port: u32) -> io::Result<Self> {
@@ -65,7 +65,7 @@ impl Monitor {
     /// What happened since the last call, in order and never empty: waits until something does.
     ///
     /// May be dropped while it waits; nothing is lost.
-    pub(crate) async fn next(&mut self) -> io::Result<Vec<Event>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Vec<KernelEvent>> {
         loop {
             let mut events = Vec::new();
             self.datagram.clear();
@@ -84,7 +84,7 @@ impl Monitor {
     }
 
     /// Adds the events of the datagram that was read, if one was. False when there was none.
-    fn understand(&self, read: io::Result<()>, events: &mut Vec<Event>) -> io::Result<bool> {
+    fn understand(&self, read: io::Result<()>, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
         match read {
             Ok(()) => {
                 let messages = Messages(&self.datagram);
@@ -93,7 +93,7 @@ impl Monitor {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return Ok(false),
                 io::ErrorKind::Interrupted => {}
-                _ if is_overrun(&error) || is_cut(&error) => events.push(Event::Overrun),
+                _ if is_overrun(&error) || is_cut(&error) => events.push(KernelEvent::Overrun),
                 _ => return Err(error),
             },
         }
@@ -102,7 +102,7 @@ impl Monitor {
 }
 
 /// `None` for own changes and for whatever can't be understood.
-fn event(message: Message<'_>, own_port: u32) -> Option<Event> {
+fn event(message: Message<'_>, own_port: u32) -> Option<KernelEvent> {
     let payload = message.payload;
     match message.kind {
         // From before the filter was there.
@@ -111,25 +111,25 @@ fn event(message: Message<'_>, own_port: u32) -> Option<Event> {
             let link = decode::link(payload)?;
             let name = link.name.to_owned();
             let (index, up, abilities) = (link.index, link.up, link.abilities);
-            Some(Event::DeviceSet { index, name, up, abilities })
+            Some(KernelEvent::DeviceSet { index, name, up, abilities })
         }
         RTM_DELLINK => {
             let link = decode::link(payload)?;
-            Some(Event::DeviceDeleted { index: link.index, name: link.name.to_owned() })
+            Some(KernelEvent::DeviceDeleted { index: link.index, name: link.name.to_owned() })
         }
         RTM_NEWROUTE => {
             let route = decode::route(payload)?;
-            Some(Event::RouteSet { key: route.key, protocol: route.protocol })
+            Some(KernelEvent::RouteSet { key: route.key, protocol: route.protocol })
         }
         RTM_DELROUTE => {
             let route = decode::route(payload)?;
-            Some(Event::RouteDeleted { key: route.key, protocol: route.protocol })
+            Some(KernelEvent::RouteDeleted { key: route.key, protocol: route.protocol })
         }
         RTM_NEWNEXTHOP => {
             let object = decode::object(payload)?;
-            Some(Event::ObjectSet { id: object.id, protocol: object.protocol })
+            Some(KernelEvent::ObjectSet { id: object.id, protocol: object.protocol })
         }
-        RTM_DELNEXTHOP => Some(Event::ObjectDeleted { id: decode::object(payload)?.id }),
+        RTM_DELNEXTHOP => Some(KernelEvent::ObjectDeleted { id: decode::object(payload)?.id }),
         _ => None,
     }
 }

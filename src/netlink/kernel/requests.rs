@@ -28,7 +28,7 @@ impl Kernel {
         Ok(Self { socket: RequestSocket::open()?, buffer: Vec::with_capacity(2 * BATCH_BYTES) })
     }
 
-    /// What own changes are known by to a [`super::Monitor`].
+    /// What own changes are known by to a [`super::KernelMonitor`].
     pub(crate) fn port(&self) -> u32 {
         self.socket.port()
     }

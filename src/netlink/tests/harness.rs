@@ -9,20 +9,20 @@ use tokio::runtime::Runtime;
 
 use crate::dataplane::{NetworkClient as _, Route, RouteError};
 use crate::netlink::testing::{Namespace, in_namespace};
-use crate::netlink::{Config, Mode, NetlinkClient, Status};
+use crate::netlink::{Mode, NetlinkClient, NetlinkConfig, Status};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
 pub(super) const DEVICE: &str = "tun0";
 pub(super) const TABLE: u32 = 1100;
 
 /// VNIs 100 and 200 have tables 1100 and 1200.
-pub(super) fn config() -> Config {
+pub(super) fn config() -> NetlinkConfig {
     let tables = BTreeMap::from([(Vni(100), TABLE), (Vni(200), 1200)]);
-    Config { device: DEVICE.to_owned(), tables, ..Config::default() }
+    NetlinkConfig { device: DEVICE.to_owned(), tables, ..NetlinkConfig::default() }
 }
 
-pub(super) fn inline() -> Config {
-    Config { mode: Mode::Inline, ..config() }
+pub(super) fn inline() -> NetlinkConfig {
+    NetlinkConfig { mode: Mode::Inline, ..config() }
 }
 
 /// A client in a namespace with the device up.
@@ -30,11 +30,11 @@ pub(super) struct Leaf<'a> {
     pub(super) namespace: &'a Namespace,
     runtime: Runtime,
     client: Option<NetlinkClient>,
-    config: Config,
+    config: NetlinkConfig,
 }
 
 /// Runs a test with a client in a namespace of its own.
-pub(super) fn leaf(config: Config, test: impl FnOnce(&mut Leaf<'_>) + Send) {
+pub(super) fn leaf(config: NetlinkConfig, test: impl FnOnce(&mut Leaf<'_>) + Send) {
     in_namespace(|namespace| {
         namespace.tunnel(DEVICE);
         let mut leaf = Leaf::new(namespace, config);
@@ -51,7 +51,7 @@ pub(super) fn route(destination: &str, hop: u16) -> Route {
 }
 
 impl<'a> Leaf<'a> {
-    pub(super) fn new(namespace: &'a Namespace, config: Config) -> Self {
+    pub(super) fn new(namespace: &'a Namespace, config: NetlinkConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = Some(NetlinkClient::start(config.clone()).unwrap());
         Self { namespace, runtime, client, config }
@@ -105,7 +105,7 @@ impl<'a> Leaf<'a> {
     }
 
     /// Ends the client and starts one that is told something else.
-    pub(super) fn reconfigure(&mut self, config: Config) {
+    pub(super) fn reconfigure(&mut self, config: NetlinkConfig) {
         self.config = config;
         self.restart();
     }

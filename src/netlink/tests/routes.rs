@@ -2,7 +2,7 @@
 
 use super::harness::{Leaf, TABLE, config, inline, leaf, route};
 use crate::dataplane::Retry;
-use crate::netlink::{Config, Mode};
+use crate::netlink::{Mode, NetlinkConfig};
 use crate::wire::Vni;
 
 const A: &str = "10.0.0.0/24";
@@ -91,7 +91,7 @@ fn a_foreign_route_stays_and_ours_comes_when_it_goes() {
     for mode in [Mode::Objects, Mode::Inline] {
         for (family, prefix) in [("-4", A), ("-6", B)] {
             // IPv6 shows its default metric.
-            leaf(Config { mode, metric: 50, ..config() }, |leaf| {
+            leaf(NetlinkConfig { mode, metric: 50, ..config() }, |leaf| {
                 let foreign = format!("{prefix} table {TABLE} metric 50 proto static");
                 leaf.namespace.ip(&format!("{family} route add unreachable {foreign}"));
                 let results = leaf.try_add(&[route(prefix, 1)]);
@@ -123,7 +123,7 @@ fn a_foreign_route_that_replaces_ours_is_not_taken_back() {
 #[test]
 fn cleanup_leaves_nothing_and_touches_nothing_else() {
     for config in [config(), inline()] {
-        leaf(Config { cleanup: true, ..config }, |leaf| {
+        leaf(NetlinkConfig { cleanup: true, ..config }, |leaf| {
             leaf.namespace.ip(&format!("route add unreachable default table {TABLE} metric 9999"));
             leaf.namespace.ip("nexthop add id 7 dev tun0 proto static");
             leaf.add(&[route(A, 1), route(B, 1), route(B, 2), route("::/0", 3)]);
@@ -181,8 +181,8 @@ fn a_next_hop_at_an_own_address_is_installed_only_while_it_is_another_hosts() {
 #[test]
 fn a_vni_that_packets_have_no_room_for_is_refused_at_the_start() {
     let tables = [(Vni((1 << 24) - 1), 7)].into();
-    assert!(Config { tables, ..config() }.check().is_ok());
+    assert!(NetlinkConfig { tables, ..config() }.check().is_ok());
     let tables = [(Vni(1 << 24), 7)].into();
-    let error = Config { tables, ..config() }.check().unwrap_err();
+    let error = NetlinkConfig { tables, ..config() }.check().unwrap_err();
     assert!(error.to_string().contains("VNI 16777216"), "{error}");
 }

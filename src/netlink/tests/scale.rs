@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::harness::{TABLE, config, leaf, route};
 use crate::dataplane::Route;
-use crate::netlink::Config;
+use crate::netlink::NetlinkConfig;
 use crate::netlink::kernel::Kernel;
 use crate::netlink::model::{Request, RouteKey};
 use crate::wire::{Action, Destination};
@@ -29,7 +29,7 @@ fn deletion(route: &Route) -> Request {
 
 #[test]
 fn a_hundred_thousand_routes_come_stay_and_go() {
-    leaf(Config { cleanup: true, ..config() }, |leaf| {
+    leaf(NetlinkConfig { cleanup: true, ..config() }, |leaf| {
         let routes = many();
         let updates: Vec<_> = routes.iter().map(|route| route.update(Action::Add)).collect();
         let began = Instant::now();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::harness::{DEVICE, Leaf, TABLE, config, leaf, route};
 use crate::netlink::testing::in_namespace;
-use crate::netlink::{Config, NetlinkClient, StartError};
+use crate::netlink::{NetlinkClient, NetlinkConfig, StartError};
 use crate::wire::Vni;
 
 const A: &str = "10.0.0.0/24";
 const B: &str = "2001:db8:1::/48";
 
-fn refused(config: Config) -> (StartError, String) {
+fn refused(config: NetlinkConfig) -> (StartError, String) {
     let error = NetlinkClient::start(config).unwrap_err();
     let words = error.to_string();
     (error, words)
@@ -20,18 +20,18 @@ fn refused(config: Config) -> (StartError, String) {
 fn tables_and_numbers_that_are_not_free_are_refused() {
     for table in [0, 253, 254, 255] {
         let tables = BTreeMap::from([(Vni(100), table)]);
-        let (error, words) = refused(Config { tables, ..config() });
+        let (error, words) = refused(NetlinkConfig { tables, ..config() });
         assert!(matches!(error, StartError::Table { .. }), "{words}");
     }
     let tables = BTreeMap::from([(Vni(1), 7), (Vni(2), 7)]);
-    let (_, words) = refused(Config { tables, ..config() });
+    let (_, words) = refused(NetlinkConfig { tables, ..config() });
     assert_eq!(words, "VNIs 1 and 2 both have table 7; give each its own");
     for protocol in 0..=4 {
-        let (error, words) = refused(Config { protocol, ..config() });
+        let (error, words) = refused(NetlinkConfig { protocol, ..config() });
         assert!(matches!(error, StartError::Protocol(_)), "{words}");
     }
     for nexthop_base in [0, u32::MAX] {
-        let (error, words) = refused(Config { nexthop_base, ..config() });
+        let (error, words) = refused(NetlinkConfig { nexthop_base, ..config() });
         assert!(matches!(error, StartError::NexthopBase(_)), "{words}");
     }
 }
@@ -41,7 +41,7 @@ fn a_device_that_is_not_there_or_of_the_wrong_sort_is_refused() {
     in_namespace(|namespace| {
         let (error, words) = refused(config());
         assert!(matches!(error, StartError::NoDevice(_)), "{words}");
-        let (error, words) = refused(Config { device: "lo".to_owned(), ..config() });
+        let (error, words) = refused(NetlinkConfig { device: "lo".to_owned(), ..config() });
         assert!(matches!(error, StartError::Device(_)), "{words}");
         namespace.ip(&format!("link add {DEVICE} type vxlan id 5 dstport 4790"));
         let (error, words) = refused(config());
@@ -131,7 +131,7 @@ fn leaves_with_tables_of_their_own_leave_each_other_alone() {
         a.add(&routes);
         let tables = BTreeMap::from([(Vni(100), 2100), (Vni(200), 2200)]);
         // The same hops in the same VNIs, so that their objects look alike.
-        let mut b = Leaf::new(a.namespace, Config { tables, cleanup: true, ..config() });
+        let mut b = Leaf::new(a.namespace, NetlinkConfig { tables, cleanup: true, ..config() });
         b.complete();
         b.add(&routes);
         a.complete();
@@ -152,7 +152,7 @@ fn leaves_with_tables_of_their_own_leave_each_other_alone() {
 
 #[test]
 fn a_leaf_that_cleans_up_beside_a_new_one_of_its_tables_leaves_that_one_whole() {
-    leaf(Config { cleanup: true, ..config() }, |old| {
+    leaf(NetlinkConfig { cleanup: true, ..config() }, |old| {
         let nth =
             |n: u16| [route(&format!("10.0.{n}.0/24"), n), route(&format!("fd00:{n:x}::/32"), n)];
         let routes: Vec<_> = (1..=150).flat_map(nth).collect();

@@ -9,9 +9,9 @@ use crate::wire::{Action, Capabilities, Extensions, Hello, Message, Vni};
 
 /// The bounds of everything in a run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(super) outbox: outbox::Bounds,
-    pub(super) table: table::Bounds,
+pub(crate) struct OpBounds {
+    pub(super) outbox: outbox::OutboxBounds,
+    pub(super) table: table::TableBounds,
 }
 
 #[derive(Debug, Clone)]
@@ -76,30 +76,30 @@ fn hello(length: u8) -> Message {
 /// Bounds that make everything happen with few routes.
 pub(crate) fn bounds(
     [budget, copy, write, seal, compact, places, entries, cached]: Head,
-) -> Bounds {
+) -> OpBounds {
     let size = |byte| pick(&[1u32, 2, 3, 8, 1000], byte);
     let budget = pick(&[1, 60, 200, 1000, 1 << 20], budget);
     let copy_max = pick(&[0, 40, 60, 200, 8192], copy);
-    Bounds {
-        outbox: outbox::Bounds {
+    OpBounds {
+        outbox: outbox::OutboxBounds {
             budget,
             copy_max,
             write_max: copy_max + pick(&[0, 1, 60, 300, 65_536], write),
-            ..outbox::Bounds::default()
+            ..outbox::OutboxBounds::default()
         },
-        table: table::Bounds {
+        table: table::TableBounds {
             seal_at: size(seal).into(),
             trim_at: size(cached >> 4) as usize,
             compact_at: pick(&[1, 2, 4, 8, 16, 32_768], compact),
             chunk_places: size(places),
             chunk_entries: size(entries).into(),
             cached_chunks: size(cached & 15) as usize,
-            ..table::Bounds::default()
+            ..table::TableBounds::default()
         },
     }
 }
 
-pub(crate) fn run(bounds: Bounds, ops: impl IntoIterator<Item = Op>) {
+pub(crate) fn run(bounds: OpBounds, ops: impl IntoIterator<Item = Op>) {
     let mut world = World::new(bounds);
     for op in ops {
         match op {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ahash::RandomState;
 
-use super::ops::Bounds;
+use super::ops::OpBounds;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
 use crate::session::Cut;
@@ -38,7 +38,7 @@ struct Peer {
 
 #[derive(Debug)]
 pub(super) struct World {
-    bounds: Bounds,
+    bounds: OpBounds,
     now: Moment,
     vnets: BTreeMap<Vni, (Vnet, Model<Route>)>,
     peers: BTreeMap<u64, Peer>,
@@ -69,7 +69,7 @@ fn is_server(peer: u64) -> bool {
 }
 
 impl World {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: OpBounds) -> Self {
         let vnet = |vni| Vnet::new(vni, bounds.table, RandomState::with_seeds(1, 2, 3, 4));
         Self {
             bounds,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::outbox::{Bounds, Gather, Outbox};
+use crate::outbox::{Gather, Outbox, OutboxBounds};
 use crate::session::Cut;
 use crate::table::{self, Batch, Origin, Vnet};
 use crate::wire::{
@@ -13,7 +13,8 @@ use crate::wire::{
 };
 
 const READER: PeerId = PeerId(2);
-const BOUNDS: Bounds = Bounds { budget: 6_000, low_water: 5000, copy_max: 500, write_max: 1000 };
+const BOUNDS: OutboxBounds =
+    OutboxBounds { budget: 6_000, low_water: 5000, copy_max: 500, write_max: 1000 };
 
 /// One VNI with an announcer and a reader in sync.
 struct Source(Vnet);
@@ -21,7 +22,7 @@ struct Source(Vnet);
 impl Source {
     fn new(vni: u32) -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let mut vnet = Vnet::new(Vni(vni), table::Bounds::default(), hasher);
+        let mut vnet = Vnet::new(Vni(vni), table::TableBounds::default(), hasher);
         let member = vnet.member(Self::origin(READER));
         vnet.subscribe(member);
         assert!(vnet.chunk(READER, 1000, Moment(0)).is_some_and(|(_, chunk)| chunk.in_sync));
@@ -99,7 +100,7 @@ fn large_batches_go_out_in_one_write_that_copies_nothing() {
     assert!(outbox.offer(&BOUNDS, READER, &batch).is_ok());
     let next = source.add(100..150);
     assert!(outbox.offer(&BOUNDS, READER, &next).is_ok());
-    let bounds = Bounds { write_max: 1 << 20, ..BOUNDS };
+    let bounds = OutboxBounds { write_max: 1 << 20, ..BOUNDS };
     let write = outbox.next_write(&bounds, Gather::default).expect("a write");
     let places: Vec<_> = write.slices(0).map(<[u8]>::as_ptr).collect();
     assert_eq!(places, [batch.bytes().as_ptr(), next.bytes().as_ptr()]);
@@ -156,7 +157,7 @@ fn a_batch_over_the_budget_is_refused_from_the_first_unsent() {
 fn a_mebibyte_waits_and_then_the_next_batch_is_refused() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
     // However large its references are, so that the bytes are what counts.
-    let (bounds, batch) = (Bounds::default(), source.add(0..200));
+    let (bounds, batch) = (OutboxBounds::default(), source.add(0..200));
     let mut taken = 0;
     while outbox.offer(&bounds, READER, &batch).is_ok() {
         taken += batch.len();
@@ -168,7 +169,7 @@ fn a_mebibyte_waits_and_then_the_next_batch_is_refused() {
 #[test]
 fn so_many_references_wait_and_then_the_next_batch_is_refused() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
-    let (bounds, batch) = (Bounds::default(), source.add(0..1));
+    let (bounds, batch) = (OutboxBounds::default(), source.add(0..1));
     for _ in 0..1024 {
         assert!(outbox.offer(&bounds, READER, &batch).is_ok());
     }
@@ -180,7 +181,7 @@ fn so_many_references_wait_and_then_the_next_batch_is_refused() {
 #[test]
 fn one_batch_is_taken_whatever_its_size() {
     let (mut source, mut outbox) = (Source::new(1), Outbox::default());
-    let bounds = Bounds { budget: 1, ..BOUNDS };
+    let bounds = OutboxBounds { budget: 1, ..BOUNDS };
     assert!(outbox.offer(&bounds, READER, &source.add(0..100)).is_ok());
 }
 

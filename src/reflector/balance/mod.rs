@@ -28,13 +28,13 @@ use self::plan::{Next, Plan};
 use self::policy::Policy;
 pub(crate) use self::report::Report;
 pub(super) use self::report::{ShardReport, Why};
-use super::driver::{Core, Gauge, Order};
+use super::driver::{Core, Gauge, ShardOrder};
 use super::handover::{Leaving, Wish};
 use super::inspector::Control;
 use super::moves::Mover;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
-use crate::shard::moves::{Answer, Command, Coordinator};
+use crate::shard::moves::{Answer, Coordinator, MoveCommand};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -54,7 +54,7 @@ pub(super) struct Balancer {
     pub(super) min_shards: usize,
     /// For how long all shards are awake at first.
     pub(super) wake_all_for: Duration,
-    pub(super) shards: Vec<(Sender<Order>, Arc<Gauge>)>,
+    pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
     pub(super) wishes: Receiver<Wish>,
     pub(super) control: Arc<Control>,
@@ -254,7 +254,7 @@ impl Balancer {
                     );
                 }
                 Err(error) => {
-                    warn!(shard = number, %error, "cannot let the shard run on other cores")
+                    warn!(shard = number, %error, "cannot let the shard run on other cores");
                 }
             }
         }
@@ -301,18 +301,21 @@ impl Balancer {
         state.plan.named(from)
     }
 
-    async fn send(&self, commands: Vec<(ShardId, Command<Mover>)>) {
+    async fn send(&self, commands: Vec<(ShardId, MoveCommand<Mover>)>) {
         send(&self.shards, commands).await;
     }
 }
 
-async fn send(shards: &[(Sender<Order>, Arc<Gauge>)], commands: Vec<(ShardId, Command<Mover>)>) {
+async fn send(
+    shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
+    commands: Vec<(ShardId, MoveCommand<Mover>)>,
+) {
     for (shard, command) in commands {
         let (orders, gauge) = &shards[shard.index()];
-        if matches!(command, Command::Adopt { .. }) {
+        if matches!(command, MoveCommand::Adopt { .. }) {
             gauge.connections.fetch_add(1, Ordering::Relaxed);
         }
-        drop(orders.send(Order::Move(Box::new(command))).await);
+        drop(orders.send(ShardOrder::Move(Box::new(command))).await);
     }
 }
 

@@ -10,11 +10,11 @@ use tokio::sync::mpsc::Sender;
 use super::Ledger;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::reflector::connection::Admission;
-use crate::reflector::driver::{Gauge, Order};
+use crate::reflector::driver::{Gauge, ShardOrder};
 use crate::reflector::follow::Follower;
 use crate::reflector::inspector::Detail;
 use crate::reflector::moves::Mover;
-use crate::shard::moves::Command;
+use crate::shard::moves::MoveCommand;
 use crate::shard::{Restored, Traveller};
 
 /// A socket that has come from another process, before it is known what its connection is.
@@ -68,19 +68,19 @@ impl Legacy {
     /// the sessions. Blocks.
     pub(in crate::reflector) fn distribute(
         mut self,
-        shards: &[(Sender<Order>, Arc<Gauge>)],
+        shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
         mut admit: impl FnMut(PeerId, SocketAddr, ShardId, bool) -> Admission,
     ) {
         for ((orders, _), tables) in shards.iter().zip(self.restored.tables) {
-            drop(orders.blocking_send(Order::Own(Box::new(tables))));
+            drop(orders.blocking_send(ShardOrder::Own(Box::new(tables))));
         }
         for (shard, traveller) in self.restored.connections {
             let Some(arrival) = self.arrivals.remove(&traveller.peer()) else { continue };
             let mover = mover(traveller, arrival, shard, &mut admit);
             let (orders, gauge) = &shards[shard.index()];
             gauge.connections.fetch_add(1, Ordering::Relaxed);
-            let command = Command::Adopt { number: 0, connection: mover };
-            drop(orders.blocking_send(Order::Move(Box::new(command))));
+            let command = MoveCommand::Adopt { number: 0, connection: mover };
+            drop(orders.blocking_send(ShardOrder::Move(Box::new(command))));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Estate, Ledger, NotFrozen, Phase};
 use crate::ids::ShardId;
 use crate::reflector::inspector::Control;
 use crate::reflector::moves::Mover;
-use crate::shard::moves::{Answer, Command, Coordinator, Handover};
+use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
 
 /// How long a move that is under way may take to its end, and everything to leave.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ pub(in crate::reflector) struct Leaving<'a, S> {
     pub(in crate::reflector) shards: usize,
 }
 
-type Commands = Vec<(ShardId, Command<Mover>)>;
+type Commands = Vec<(ShardId, MoveCommand<Mover>)>;
 
 impl<S, F> Leaving<'_, S>
 where

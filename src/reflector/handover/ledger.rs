@@ -7,7 +7,7 @@ use super::Report;
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
 use crate::reflector::inspector::{Control, InspectError};
-use crate::shard::inspect::{Holdings, Metrics};
+use crate::shard::inspect::{Metrics, Occupancy};
 
 /// See the module's documentation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -81,7 +81,7 @@ impl Control {
     async fn saved(&self, shard: u16) -> Result<Saved, InspectError> {
         let metrics = self.metrics_of(shard).await?;
         // What there is now is not counted but looked at.
-        let metrics = Metrics { now: Holdings::default(), ..metrics };
+        let metrics = Metrics { now: Occupancy::default(), ..metrics };
         let mut saved = Saved::new();
         metrics.save(SHARD, &mut saved);
         Ok(saved)

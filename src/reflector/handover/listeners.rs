@@ -7,8 +7,8 @@ use std::path::Path;
 use tracing::debug;
 
 use crate::io;
-use crate::reflector::config::{Config, StartError};
-use crate::reflector::endpoints::{ControlError, Endpoints};
+use crate::reflector::config::{ControlError, ReflectorConfig, StartError};
+use crate::reflector::endpoints::Endpoints;
 
 /// What a listening socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ pub(in crate::reflector) struct Listeners<S> {
 impl<S> Listeners<S> {
     /// Takes over what is inherited, and opens the rest.
     pub(in crate::reflector) fn open<E: Endpoints<Socket = S>>(
-        config: &Config,
+        config: &ReflectorConfig,
         inherited: &mut Inherited,
     ) -> Result<Self, StartError> {
         let mut open = |address: SocketAddr, is_for, flag| {
@@ -83,7 +83,7 @@ impl<S> Listeners<S> {
     /// Copies of them, to be passed on.
     pub(in crate::reflector) fn copies<E: Endpoints<Socket = S>>(
         &self,
-        config: &Config,
+        config: &ReflectorConfig,
     ) -> std::io::Result<Vec<Listening>> {
         let copy = |is_for, configured: String, socket: BorrowedFd<'_>| {
             socket.try_clone_to_owned().map(|socket| Listening { is_for, configured, socket })

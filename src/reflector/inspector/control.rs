@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::InspectError;
-use super::log::LogLevel;
+use super::error::InspectError;
+use super::log_level::LogLevel;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::reflector::balance::Report;
-use crate::reflector::config::Config;
-use crate::reflector::driver::{Core, Gauge, Order};
+use crate::reflector::config::ReflectorConfig;
+use crate::reflector::driver::{Core, Gauge, ShardOrder};
 use crate::reflector::handover::{
     Handovers, Ledger, Line, Phase, Report as HandoverReport, Succession, Wish,
 };
 use crate::reflector::lobby::Lobby;
-use crate::reflector::looks::Look;
+use crate::reflector::question::Question;
 use crate::reflector::refused;
 use crate::reflector::service::Service;
 use crate::shard::inspect::Metrics;
@@ -35,12 +35,12 @@ const STUCK: Duration = Duration::from_secs(2);
 pub(in crate::reflector) struct Control {
     began: Instant,
     pub(super) backend: Backend,
-    shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
+    shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// Sessions to end per second while draining.
     pub(in crate::reflector) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
     /// What is in force.
-    pub(super) config: watch::Receiver<Config>,
+    pub(super) config: watch::Receiver<ReflectorConfig>,
     pub(super) log_level: LogLevel,
     /// How many sessions there are and may be.
     pub(in crate::reflector) lobby: Arc<Lobby>,
@@ -76,8 +76,8 @@ pub(in crate::reflector) struct Control {
 pub(in crate::reflector) struct Basis {
     pub(in crate::reflector) began: Instant,
     pub(in crate::reflector) backend: Backend,
-    pub(in crate::reflector) shards: Vec<(mpsc::Sender<Order>, Arc<Gauge>)>,
-    pub(in crate::reflector) config: watch::Receiver<Config>,
+    pub(in crate::reflector) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(in crate::reflector) config: watch::Receiver<ReflectorConfig>,
     pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
     pub(in crate::reflector) service: Arc<Service>,
     /// What an earlier process has left, if there was one.
@@ -276,9 +276,9 @@ impl Control {
     ) -> Result<T, InspectError> {
         self.wait_for_phase().await?;
         let (reply, answer) = oneshot::channel();
-        let look = Look::new(move |core| drop(reply.send(question(core))));
+        let question = Question::new(move |core| drop(reply.send(question(core))));
         let (orders, _) = self.shards.get(usize::from(shard)).ok_or(InspectError::Stopped)?;
-        orders.send(Order::Look(look)).await.map_err(|_| InspectError::Stopped)?;
+        orders.send(ShardOrder::Answer(question)).await.map_err(|_| InspectError::Stopped)?;
         answer.await.map_err(|_| InspectError::Stopped)
     }
 

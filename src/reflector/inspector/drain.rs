@@ -9,7 +9,7 @@ use super::Inspector;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::reflector::driver::Core;
-use crate::shard::inspect::{Cursor, PeerInfo, PeerState};
+use crate::shard::inspect::{Cursor, PeerInfo, SessionState};
 
 /// Sessions are ended in steps of this.
 const STEP: Duration = Duration::from_millis(10);
@@ -53,7 +53,7 @@ async fn drain(
         while u128::from(ended) < allowed {
             if listed.is_empty() {
                 let page = inspector.peers(Cursor::default(), LISTED).await.ok()?;
-                let is_open = |peer: &&PeerInfo| peer.state != PeerState::Closing;
+                let is_open = |peer: &&PeerInfo| peer.state != SessionState::Closing;
                 listed = page.rows.iter().filter(is_open).map(|p| (p.shard, p.id)).collect();
             }
             let Some((shard, peer)) = listed.pop() else {

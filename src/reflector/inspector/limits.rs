@@ -1,14 +1,14 @@
 //! What is in force.
 
 use super::Inspector;
-use crate::reflector::config::Config;
+use crate::reflector::config::ReflectorConfig;
 
 /// Settings that are in force, and what can be told of their use at no cost.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InForce {
     /// As it was started with, and what it has taken up since.
-    pub config: Config,
-    /// Sessions whose HELLO has come: what [`Config::max_peers`] limits.
+    pub config: ReflectorConfig,
+    /// Sessions whose HELLO has come: what [`ReflectorConfig::max_peers`] limits.
     pub sessions: u64,
     /// Connections held, those without a HELLO included.
     pub connections: u64,

@@ -6,9 +6,12 @@
 mod control;
 mod counters;
 pub(super) mod drain;
+mod error;
 mod limits;
 mod log;
-mod tap;
+mod log_level;
+mod monitor;
+mod pages;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,25 +19,26 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio::sync::mpsc;
 
-pub use crate::shard::inspect::TapFilter;
+pub use crate::shard::inspect::MonitorFilter;
 pub(super) use control::{Basis, Control};
+pub use error::InspectError;
 pub use limits::InForce;
-pub use log::Detail;
-pub use tap::{Tap, TapEvent};
+pub use log_level::Detail;
+pub(super) use monitor::Parcel;
+pub use monitor::{Monitor, MonitorEvent};
 
-use self::walk::walk;
+use self::pages::walk;
 use super::driver::Core;
+use super::monitors::MonitorSender;
 use super::refused::Refused;
-use super::taps::Outlet;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::shard::inspect::{
-    Asked, Cursor, DestinationInfo, Explanation, Lookup, Metrics, Page, PeerDetail, PeerInfo,
-    PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, judge,
+    Cursor, DestinationInfo, ExplainQuery, Explanation, Lookup, Metrics, Page, PeerDetail,
+    PeerInfo, PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, explain,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -45,17 +49,8 @@ pub const PAGE_MAX: usize = 10_000;
 const NAMED_MAX: usize = 1000;
 /// Slices that one page of filtered routes is put together from: four million places.
 const SLICES_MAX: usize = 1024;
-/// Parcels that wait for one tap at most: an event, or up to 2048 updates of one batch.
-const TAP_PARCELS: usize = 256;
-
-/// Why there is no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum InspectError {
-    /// The reflector has stopped, or is about to.
-    #[error("the reflector has stopped")]
-    Stopped,
-}
+/// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
+const MONITOR_PARCELS: usize = 256;
 
 /// Counters, once per shard and added up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -295,11 +290,11 @@ impl Inspector {
             })
             .await?;
         let question = move |core: &Core| {
-            core.shard.borrow().inspect().standing(peer, vni, &destination, next_hop.as_ref())
+            core.shard.borrow().inspect().delivery_facts(peer, vni, &destination, next_hop.as_ref())
         };
-        let standing = self.ask_owner(vni, question).await?;
-        let asked = Asked { peer, vni, destination, next_hop };
-        Ok(judge(&asked, connection.as_ref(), &standing))
+        let facts = self.ask_owner(vni, question).await?;
+        let query = ExplainQuery { peer, vni, destination, next_hop };
+        Ok(explain(&query, connection.as_ref(), &facts))
     }
 
     /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
@@ -410,17 +405,17 @@ impl Inspector {
         self.control.stuck()
     }
 
-    /// Begins to watch what happens. It ends when the [`Tap`] is dropped.
+    /// Begins to watch what happens. It ends when the [`Monitor`] is dropped.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
-    pub async fn tap(&self, filter: TapFilter) -> Result<Tap, InspectError> {
-        let (channel, parcels) = mpsc::channel(TAP_PARCELS);
+    pub async fn monitor(&self, filter: MonitorFilter) -> Result<Monitor, InspectError> {
+        let (channel, parcels) = mpsc::channel(MONITOR_PARCELS);
         for shard in 0..self.control.shards() {
-            let outlet = Outlet::new(filter, channel.clone());
-            self.control.ask(shard, move |core| core.tap(outlet)).await?;
+            let sender = MonitorSender::new(filter, channel.clone());
+            self.control.ask(shard, move |core| core.add_monitor(sender)).await?;
         }
-        Ok(Tap::new(parcels))
+        Ok(Monitor::new(parcels))
     }
 
     fn owner(&self, vni: Vni) -> u16 {

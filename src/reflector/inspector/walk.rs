@@ -1,28 +1,11 @@
 //! Listings from their first page to their last.
 
 use std::collections::BinaryHeap;
-use std::future::Future;
 
+pub(crate) use super::pages::walk;
 use super::{InspectError, Inspector};
-use crate::shard::inspect::{Cursor, Page, ROWS_MAX, VniInfo};
+use crate::shard::inspect::{ROWS_MAX, VniInfo};
 use crate::wire::Vni;
-
-/// Hands over every row of a listing. `list` is asked for the page from a place on.
-pub(crate) async fn walk<T, F>(
-    list: impl Fn(Cursor) -> F,
-    mut each: impl FnMut(T),
-) -> Result<(), InspectError>
-where
-    F: Future<Output = Result<Page<T>, InspectError>>,
-{
-    let mut from = Some(Cursor::default());
-    while let Some(cursor) = from {
-        let page = list(cursor).await?;
-        page.rows.into_iter().for_each(&mut each);
-        from = page.next;
-    }
-    Ok(())
-}
 
 /// The first `most` VNIs with routes behind one, or of all, in ascending order. Cost: a listing of all
 /// VNIs.

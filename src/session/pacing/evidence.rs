@@ -19,7 +19,7 @@
 use std::collections::VecDeque;
 
 use super::cut::COAX;
-use crate::session::Sight;
+use crate::session::TcpInfo;
 
 /// A window that so many bytes have not made larger has no more room to grow into.
 const SETTLED: u64 = 3 * 1024;
@@ -60,7 +60,7 @@ pub(super) struct Seen {
 
 /// One look at the window.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Look {
+pub(super) struct WindowSample {
     pub(super) edge: u64,
     /// Bytes acknowledged of what was sent.
     pub(super) acked: u64,
@@ -79,10 +79,10 @@ pub(super) struct Evidence {
     pub(super) flight: VecDeque<Segment>,
     /// What the kernel has counted as acknowledged before the first byte that was sent here.
     pub(super) offset: Option<u64>,
-    pub(super) last: Look,
+    pub(super) last: WindowSample,
     /// See the module's documentation, and the last look before it began.
     pub(super) surplus: u64,
-    pub(super) begin: Look,
+    pub(super) begin: WindowSample,
     /// The largest window; whether it was seen while next to nothing was unread; the largest since
     /// something was proven last; and how often in a row that was much less.
     pub(super) full: u64,
@@ -142,17 +142,17 @@ impl Evidence {
     }
 
     /// Takes in a look at a window in steps of `unit` bytes.
-    pub(super) fn update(&mut self, sight: Sight, window: u64, unit: u64) -> Seen {
+    pub(super) fn update(&mut self, tcp_info: TcpInfo, window: u64, unit: u64) -> Seen {
         self.unit = unit;
         let is_first = self.offset.is_none();
-        let before = (sight.acked + sight.unacked).saturating_sub(self.sent);
+        let before = (tcp_info.acked + tcp_info.unacked).saturating_sub(self.sent);
         let mut is_proof = false;
         let offset = *self.offset.get_or_insert(before);
-        let acked = sight.acked.saturating_sub(offset).min(self.sent).max(self.last.acked);
+        let acked = tcp_info.acked.saturating_sub(offset).min(self.sent).max(self.last.acked);
         let unacked = self.sent - acked;
         let (expected, short) = self.acknowledged(acked);
-        let look = Look {
-            edge: sight.acked + window.min(self.full),
+        let look = WindowSample {
+            edge: tcp_info.acked + window.min(self.full),
             acked,
             short: self.last.short + short,
         };
@@ -171,7 +171,7 @@ impl Evidence {
             (self.is_settled, self.surplus, self.recent) = (true, 0, 0);
             self.is_crowded = self.unread > CROWDED;
         } else if self.is_settled {
-            is_proof = self.judge(look, window - larger, expected, unacked);
+            is_proof = self.weigh(look, window - larger, expected, unacked);
         }
         self.full = self.full.max(window);
         self.last = look;
@@ -191,7 +191,7 @@ impl Evidence {
         (expected, short)
     }
 
-    fn judge(&mut self, look: Look, window: u64, expected: u64, unacked: u64) -> bool {
+    fn weigh(&mut self, look: WindowSample, window: u64, expected: u64, unacked: u64) -> bool {
         if self.full > LARGE && window < self.full / PRESSED {
             self.surplus = 0;
             return false;

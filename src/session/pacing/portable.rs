@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::echo::Echo;
-use super::evidence::{Evidence, Look, Segment};
+use super::evidence::{Evidence, Segment, WindowSample};
 use super::timed::Timed;
 use super::{Limits, NoEvidence, Pacer};
 use crate::ids::Moment;
@@ -107,8 +107,8 @@ impl Pacer {
 
 impl Evidence {
     fn export(&self) -> form::Evidence {
-        let look = |look: &Look| {
-            let Look { edge, acked, short } = *look;
+        let look = |look: &WindowSample| {
+            let WindowSample { edge, acked, short } = *look;
             form::Look { edge, acked, short }
         };
         form::Evidence {
@@ -139,7 +139,7 @@ impl Evidence {
         let look = |look: Option<form::Look>| {
             let form::Look { edge, acked, short } = required(look, "Evidence: its looks")?;
             let is_right = acked <= evidence.sent && short <= evidence.short;
-            is_right.then_some(Look { edge, acked, short }).ok_or(Defect::Value("Look"))
+            is_right.then_some(WindowSample { edge, acked, short }).ok_or(Defect::Value("Look"))
         };
         let (last, begin) = (look(evidence.last)?, look(evidence.begin)?);
         let flight = evidence.flight_ends.iter().zip(&evidence.flight_lengths);

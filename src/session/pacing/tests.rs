@@ -179,7 +179,7 @@ fn sent_to_nobody(traits: Traits, seconds: u64, trial: Duration) -> (u64, Option
     while now < Moment(seconds * 1_000_000) {
         let window = Some(u32::try_from(known.window).unwrap());
         let acked = known.acked;
-        let sight = Sight {
+        let tcp_info = TcpInfo {
             mss: 1448,
             window,
             scale: Some(7),
@@ -187,7 +187,7 @@ fn sent_to_nobody(traits: Traits, seconds: u64, trial: Duration) -> (u64, Option
             acked,
             round_trip: None,
         };
-        match pacer.allow(now, &mut || Some(sight)) {
+        match pacer.allow(now, &mut || Some(tcp_info)) {
             Allowance::WaitUntil(then) => now = then,
             Allowance::Send(cut) => {
                 let length = cut.choose((1..100).map(|n| n * 36));

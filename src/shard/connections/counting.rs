@@ -1,18 +1,14 @@
 //! What connections count while they work. Plain numbers; every one costs an addition where something
 //! happens, or is gathered by the tick that looks at every peer anyway.
 
-use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use super::peer::Peer;
-use super::timers::TICK;
 use crate::ids::Moment;
 use crate::outbox::Taken;
 use crate::session::CloseReason;
-use crate::shard::inspect::{ByAction, Holdings, Metrics};
-
-/// A write that has hung for so long makes its peer slow.
-const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
+use crate::shard::config::TICK;
+use crate::shard::inspect::{ByAction, Metrics, Occupancy};
 
 /// Metrics with the part of connections filled in as things happen. What waits for peers is as of the
 /// last tick; how many sessions there are is known without.
@@ -82,7 +78,7 @@ impl Counting {
 
     /// Forgets what was known to wait for peers: a tick is about to look at each.
     pub(super) fn begin_tick(&mut self) {
-        self.now = Holdings { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
+        self.now = Occupancy { behind: 0, slow_peers: 0, backlog: 0, ..self.now };
     }
 
     /// A tick looks at a peer.
@@ -105,58 +101,5 @@ impl Counting {
             adds: self.stats.updates_received - self.removes_received,
             removes: self.removes_received,
         };
-    }
-}
-
-/// What is counted of one peer.
-#[derive(Debug)]
-pub(crate) struct PeerCounts {
-    pub(crate) accepted: Moment,
-    pub(crate) established: Option<Moment>,
-    pub(crate) heard: Moment,
-    pub(crate) updates_received: u64,
-    pub(crate) updates_sent: ByAction,
-    pub(crate) bytes_received: u64,
-    pub(crate) bytes_sent: u64,
-    /// Messages that were skipped, by reason; there are few reasons, and few peers give any.
-    #[expect(clippy::box_collection, reason = "each peer has room for it, and few need it")]
-    pub(crate) skipped: Option<Box<BTreeMap<&'static str, u64>>>,
-    /// Bytes of the write in flight.
-    pub(crate) in_flight: usize,
-}
-
-impl PeerCounts {
-    pub(crate) fn new(now: Moment) -> Self {
-        Self {
-            accepted: now,
-            established: None,
-            heard: now,
-            updates_received: 0,
-            updates_sent: ByAction::default(),
-            bytes_received: 0,
-            bytes_sent: 0,
-            skipped: None,
-            in_flight: 0,
-        }
-    }
-}
-
-impl Peer {
-    /// Subscriptions that are behind, whether or not a part of what they lack is under way. Those
-    /// that have ended may still be among them for a moment.
-    pub(in crate::shard) fn behind_count(&self) -> u64 {
-        (self.behind.len() as u64 + u64::from(self.pulls)).min(self.memberships.subscriptions())
-    }
-
-    pub(in crate::shard) fn is_slow(&self, now: Moment) -> bool {
-        self.behind_count() > 0
-            || self.sending.path.swallows()
-            || (self.sending.writing && now.since(self.sending.began) > SLOW_WRITE)
-    }
-
-    /// Bytes that wait or are being written.
-    pub(in crate::shard) fn backlog(&self) -> u64 {
-        let in_flight = if self.sending.writing { self.counts.in_flight } else { 0 };
-        (self.outbox.bytes() + in_flight) as u64
     }
 }

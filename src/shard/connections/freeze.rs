@@ -1,23 +1,12 @@
 //! All connections prepare to leave together, for another process.
 
-use super::moves::Departure;
+use super::departure::{Departure, Freeze};
 use super::{Connections, Slot};
 use crate::ids::Moment;
 use crate::shard::message::Request;
 use crate::shard::moves::Answer;
 use crate::shard::output::Output;
 use crate::shard::owners::Owners;
-
-/// That no connection is read or sent anything.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Freeze {
-    /// Which handover it is for.
-    number: u64,
-    /// Connections of which not every owner has answered yet.
-    awaited: usize,
-    /// Whether connections leave.
-    parts: bool,
-}
 
 impl Connections {
     /// Prepares every connection to leave. [`Answer::Frozen`] says when owners have been told of all that
@@ -28,7 +17,7 @@ impl Connections {
         for id in ids {
             self.relocate(id, self.shard, number, owners);
         }
-        self.tell_frozen();
+        self.answer_if_frozen();
     }
 
     /// Serves all connections again. Harmless when they are served.
@@ -90,10 +79,10 @@ impl Connections {
         if let Some(freeze) = &mut self.freeze {
             freeze.awaited -= 1;
         }
-        self.tell_frozen();
+        self.answer_if_frozen();
     }
 
-    fn tell_frozen(&mut self) {
+    fn answer_if_frozen(&mut self) {
         if let Some(Freeze { number, awaited: 0, .. }) = self.freeze {
             self.answer(Answer::Frozen { number });
         }

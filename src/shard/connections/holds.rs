@@ -3,11 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{Connections, Slot};
+use super::Slot;
 use crate::ids::Moment;
-use crate::shard::output::{Output, Outputs};
-
-use super::peer::Peer;
 
 /// When peers are to be held, and let go. May mention some for which that is off.
 #[derive(Debug, Default)]
@@ -17,43 +14,14 @@ impl Holds {
     pub(super) fn push(&mut self, at: Moment, slot: Slot) {
         self.0.push(Reverse((at, slot)));
     }
-}
 
-impl Connections {
-    /// A peer has sent something else than a KEEPALIVE when it was due.
-    pub(super) fn disturb(outputs: &mut Outputs, slot: Slot, peer: &mut Peer) {
-        peer.quiet.disturb();
-        if std::mem::take(&mut peer.is_held) {
-            outputs.push(Output::Hold(slot, false));
-        }
+    /// The earliest of them.
+    pub(super) fn first(&self) -> Option<(Moment, Slot)> {
+        self.0.peek().map(|&Reverse(first)| first)
     }
 
-    /// Begins the holds that are due and ends those that are over; when the next one is.
-    pub(in crate::shard) fn see_to_holds(&mut self, now: Moment) -> Option<Moment> {
-        while let Some(&Reverse((due, slot))) = self.holds.0.peek() {
-            if due > now {
-                return Some(due);
-            }
-            self.holds.0.pop();
-            let Some(peer) = self.peers.get_mut(slot) else { continue };
-            let Some(hold) = peer.quiet.hold() else { continue };
-            if peer.is_held && hold.until == due {
-                peer.is_held = false;
-                peer.quiet.let_go();
-                self.outputs.push(Output::Hold(slot, false));
-            } else if !peer.is_held && hold.from == due {
-                peer.is_held = true;
-                self.holds.push(hold.until, slot);
-                self.outputs.push(Output::Hold(slot, true));
-            }
-        }
-        None
-    }
-
-    /// What had waited for the end of a peer's hold has been read.
-    pub(in crate::shard) fn fetched(&mut self, slot: Slot) {
-        if let Some(peer) = self.peers.get_mut(slot) {
-            peer.quiet.fetched();
-        }
+    /// Forgets the earliest of them.
+    pub(super) fn pop(&mut self) {
+        self.0.pop();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::holds::Holds;
 use super::peer::Peer;
-use super::reading::Flow;
+use super::read::Flow;
 use super::runs::{Run, Runs};
 use super::{Connections, Slot};
 use crate::ids::Moment;

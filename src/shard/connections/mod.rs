@@ -5,9 +5,11 @@
 //! [`Request`]s; what owners say comes as [`Delivery`](super::Delivery)s. Whether an owner is on this
 //! shard is [`Owners`]' business.
 
+mod buffers;
 mod close;
 mod counting;
 mod deliver;
+mod departure;
 mod freeze;
 mod holds;
 mod intake;
@@ -15,9 +17,12 @@ mod memberships;
 mod moves;
 mod peer;
 mod portable;
+mod quiet;
 mod rare;
+mod read;
 mod reading;
 mod runs;
+pub(super) mod slot;
 mod subscribe;
 mod subscribers;
 mod timers;
@@ -30,48 +35,36 @@ use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
 
+use self::buffers::Buffers;
 use self::counting::Counting;
-pub(crate) use self::counting::PeerCounts;
-use self::freeze::Freeze;
+use self::departure::Freeze;
 use self::holds::Holds;
 pub(crate) use self::moves::Traveller;
 #[cfg(doc)]
 pub(crate) use self::peer::PULLS_MAX;
-pub(crate) use self::peer::Peer;
+pub(crate) use self::peer::{Peer, PeerCounts};
 pub(crate) use self::portable::Importer;
+pub(crate) use self::read::Flow;
 use self::reading::Reading;
-pub(crate) use self::reading::{Flow, READ_MAX, READ_MIN};
+
 use self::runs::Runs;
+pub(crate) use self::slot::Slot;
 use self::subscribers::Subscribers;
-pub(super) use self::timers::{TICK, TOO_LATE};
-use self::write::Buffers;
-use super::Settings;
+use super::ShardConfig;
 use super::inspect::Metrics;
 use super::message::Request;
 use super::moves::Answer;
 use super::output::{Output, Outputs};
 use super::owners::{Counted, Owners};
-use super::slab::{Slab, handle};
+use super::slab::Slab;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::session::CloseReason;
-
-handle!(
-    /// A connection's place on its shard, valid from [`Connections::connect`] to [`Connections::release`].
-    Slot
-);
-
-impl Slot {
-    /// As an index into an array of all connections of the shard.
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Connections {
     shard: ShardId,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     /// For how many seconds the reflector has had sessions, which its HELLO tells.
     serving: u32,
     peers: Slab<Slot, Box<Peer>>,
@@ -90,7 +83,7 @@ pub(crate) struct Connections {
 impl Connections {
     pub(super) fn new(
         shard: ShardId,
-        settings: Arc<Settings>,
+        settings: Arc<ShardConfig>,
         hasher: RandomState,
         now: Moment,
     ) -> Self {
@@ -111,7 +104,7 @@ impl Connections {
         }
     }
 
-    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+    pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
         self.settings = settings;
     }
 

@@ -1,17 +1,22 @@
 //! One peer as the shard of its connection knows it.
 
-use super::PeerCounts;
+use std::collections::BTreeMap;
+
+use super::departure::Departure;
 use super::memberships::Memberships;
-use super::moves::Departure;
 use super::rare::RareQueue;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
 use crate::session::{Pacer, Path, Quiet, Session};
+use crate::shard::inspect::ByAction;
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Reassembly, Vni};
 
 /// Chunks that may be on their way to one peer. Two keep a dump across shards busy.
 pub(crate) const PULLS_MAX: u32 = 2;
+
+/// A write that has hung for so long makes its peer slow.
+const SLOW_WRITE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -68,6 +73,39 @@ impl Sending {
             idle: now,
             path: Path::default(),
             acked: None,
+        }
+    }
+}
+
+/// What is counted of one peer.
+#[derive(Debug)]
+pub(crate) struct PeerCounts {
+    pub(crate) accepted: Moment,
+    pub(crate) established: Option<Moment>,
+    pub(crate) heard: Moment,
+    pub(crate) updates_received: u64,
+    pub(crate) updates_sent: ByAction,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+    /// Messages that were skipped, by reason; there are few reasons, and few peers give any.
+    #[expect(clippy::box_collection, reason = "each peer has room for it, and few need it")]
+    pub(crate) skipped: Option<Box<BTreeMap<&'static str, u64>>>,
+    /// Bytes of the write in flight.
+    pub(crate) in_flight: usize,
+}
+
+impl PeerCounts {
+    pub(crate) fn new(now: Moment) -> Self {
+        Self {
+            accepted: now,
+            established: None,
+            heard: now,
+            updates_received: 0,
+            updates_sent: ByAction::default(),
+            bytes_received: 0,
+            bytes_sent: 0,
+            skipped: None,
+            in_flight: 0,
         }
     }
 }
@@ -132,5 +170,23 @@ impl Peer {
 
     pub(in crate::shard) fn has(&self, capability: Capabilities) -> bool {
         self.session.peer().capabilities.contains(capability)
+    }
+
+    /// Subscriptions that are behind, whether or not a part of what they lack is under way. Those
+    /// that have ended may still be among them for a moment.
+    pub(in crate::shard) fn behind_count(&self) -> u64 {
+        (self.behind.len() as u64 + u64::from(self.pulls)).min(self.memberships.subscriptions())
+    }
+
+    pub(in crate::shard) fn is_slow(&self, now: Moment) -> bool {
+        self.behind_count() > 0
+            || self.sending.path.swallows()
+            || (self.sending.writing && now.since(self.sending.began) > SLOW_WRITE)
+    }
+
+    /// Bytes that wait or are being written.
+    pub(in crate::shard) fn backlog(&self) -> u64 {
+        let in_flight = if self.sending.writing { self.counts.in_flight } else { 0 };
+        (self.outbox.bytes() + in_flight) as u64
     }
 }

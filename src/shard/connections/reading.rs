@@ -1,24 +1,7 @@
-//! How much is read, and of whom: what waits is bounded, and no peer keeps the others waiting.
+//! What has been read, and who waits to be read again.
 
-use super::{Connections, Slot};
+use super::Slot;
 use crate::ids::Moment;
-use crate::shard::output::Output;
-use crate::shard::owners::Owners;
-
-/// Bytes read at once at most: a connection's budget in one turn.
-pub(crate) const READ_MAX: usize = 64 * 1024;
-/// The same where many peers wait to be read.
-pub(crate) const READ_MIN: usize = 4 * 1024;
-
-/// Whether to go on reading a peer's socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Flow {
-    Continue,
-    /// Not before an [`Output::Resumed`] says so.
-    Pause,
-    /// The session has ended.
-    Closed,
-}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -28,9 +11,9 @@ pub(super) struct Reading {
     /// Bytes taken in since the last turn.
     pub(super) read: usize,
     /// Peers to be read again as soon as anybody is.
-    paused: Vec<Slot>,
+    pub(super) paused: Vec<Slot>,
     /// Peers that were resumed together last.
-    resumed: usize,
+    pub(super) resumed: usize,
 }
 
 impl Reading {
@@ -42,68 +25,5 @@ impl Reading {
     #[cfg(test)]
     pub(super) fn paused(&self) -> usize {
         self.paused.len()
-    }
-}
-
-impl Connections {
-    /// How many bytes of a peer's socket may be read now; 0 pauses it until [`Output::Resumed`].
-    /// Ask before each read: so what waits never grows by a read of every peer at once, and other shards
-    /// never wait until every peer has been read. The more peers wait for the same turn, the less each is
-    /// read.
-    pub(in crate::shard) fn read_room(&mut self, slot: Slot, owners: &mut Owners<'_>) -> usize {
-        let most = self.settings.bounds.read_per_turn;
-        if self.peers[slot].departure.is_some() {
-            return 0;
-        }
-        let peer = self.peers[slot].id;
-        if self.reading.read < most && !owners.is_backed_up() && !owners.keeps_waiting(peer) {
-            return (most / self.reading.resumed.max(1)).clamp(READ_MIN, READ_MAX);
-        }
-        self.pause(slot, owners);
-        0
-    }
-
-    /// A turn begins: peers may be read again.
-    pub(in crate::shard) fn begin_turn(&mut self) {
-        self.reading.read = 0;
-    }
-
-    /// Has a peer read no further for now. One that waits for itself is resumed when less of it waits.
-    pub(super) fn pause(&mut self, slot: Slot, owners: &mut Owners<'_>) {
-        let peer = &mut self.peers[slot];
-        if peer.is_paused || peer.is_closed {
-            return;
-        }
-        peer.is_paused = true;
-        if owners.keeps_waiting(peer.id) {
-            owners.await_drained(peer.id);
-        } else {
-            self.reading.paused.push(slot);
-        }
-    }
-
-    /// Lists the peers whose reading may go on.
-    pub(in crate::shard) fn resume(&mut self, owners: &mut Owners<'_>) {
-        while let Some(peer) = owners.take_drained() {
-            let Some(&slot) = self.by_id.get(&peer) else { continue };
-            if owners.keeps_waiting(peer) {
-                owners.await_drained(peer); // it waits elsewhere
-            } else if self.peers[slot].departure.is_none() {
-                self.reading.paused.push(slot);
-            }
-        }
-        if self.reading.paused.is_empty() || owners.is_backed_up() {
-            return;
-        }
-        self.reading.resumed = self.reading.paused.len();
-        for slot in self.reading.paused.drain(..) {
-            if let Some(peer) = self.peers.get_mut(slot)
-                && peer.departure.is_none()
-                && std::mem::take(&mut peer.is_paused)
-                && !peer.is_closed
-            {
-                self.outputs.push(Output::Resumed(slot));
-            }
-        }
     }
 }

@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use super::{Connections, Slot};
 use crate::ids::{Moment, PeerId};
-use crate::session::{CloseReason, Sight};
+use crate::session::{CloseReason, TcpInfo};
+use crate::shard::config::TICK;
 use crate::shard::owners::Owners;
-
-/// How often every peer is looked at. Sessions end at most this much late.
-pub(in crate::shard) const TICK: Duration = Duration::from_millis(500);
-
-/// A tick that is later by more than this is told of.
-pub(in crate::shard) const TOO_LATE: Duration = Duration::from_secs(1);
 
 impl Connections {
     /// `is_late` says that the loop itself stood still: what peers sent meanwhile has not been read,
@@ -80,11 +75,11 @@ impl Connections {
         &mut self,
         now: Moment,
         slot: Slot,
-        sight: &Sight,
+        tcp_info: &TcpInfo,
         heard: Duration,
     ) -> Option<(PeerId, Box<str>)> {
         let peer = self.peers.get_mut(slot)?;
-        let is_new = peer.sending.path.look(now, sight, Some(heard));
+        let is_new = peer.sending.path.look(now, tcp_info, Some(heard));
         is_new.then(|| (peer.id, peer.session.peer().node.clone()))
     }
 

@@ -1,34 +1,12 @@
 //! From outboxes to sockets.
 
-use super::timers::TICK;
 use super::{Connections, Slot};
 use crate::ids::Moment;
-use crate::outbox::{Gather, OutBuf};
-use crate::session::{Allowance, Sight};
+use crate::outbox::OutBuf;
+use crate::session::{Allowance, TcpInfo};
+use crate::shard::config::TICK;
 use crate::shard::output::{Output, Write};
 use crate::shard::owners::Owners;
-
-/// Buffers for writes of several pieces.
-#[derive(Debug, Default)]
-pub(super) struct Buffers(Vec<Gather>);
-
-impl Buffers {
-    /// How many are kept.
-    const KEPT: usize = 64;
-
-    fn lend(&mut self) -> Gather {
-        self.0.pop().unwrap_or_default()
-    }
-
-    fn give_back(&mut self, bytes: OutBuf) {
-        if let OutBuf::Gathered(mut buffer) = bytes
-            && self.0.len() < Self::KEPT
-        {
-            buffer.clear();
-            self.0.push(buffer);
-        }
-    }
-}
 
 impl Connections {
     /// What to write to a peer next. The caller writes it, then calls [`Connections::written`]; until then
@@ -37,7 +15,7 @@ impl Connections {
         &mut self,
         now: Moment,
         slot: Slot,
-        look: &mut dyn FnMut() -> Option<Sight>,
+        look: &mut dyn FnMut() -> Option<TcpInfo>,
     ) -> Write {
         let Self { peers, buffers, settings, counting, outputs, .. } = self;
         let Some(peer) = peers.get_mut(slot) else { return Write::Nothing };

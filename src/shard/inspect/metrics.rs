@@ -20,7 +20,7 @@ counted! {
     /// `backlog`): that is as of the last tick, of which there are two a second. Every field adds up over
     /// shards.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub struct Holdings {
+    pub struct Occupancy {
         /// Connections whose handshake is not complete, those without a HELLO included.
         connecting: u64 = Row::json("connecting")
             .gauge(PEERS[0], PEERS[1])
@@ -126,7 +126,7 @@ counted! {
     #[derive(Clone, PartialEq, Eq, Debug, Default)]
     pub struct Metrics {
         /// What there is now.
-        now: Holdings = Row::json("now"),
+        now: Occupancy = Row::json("now"),
         /// UPDATEs received, without those that were skipped.
         received: ByAction = Row::json("updates_received")
             .counter("metalbond_updates_received_total", "UPDATEs received.")

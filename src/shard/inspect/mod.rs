@@ -9,11 +9,11 @@
 //! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
 
 mod explain;
-mod judge;
+mod explanation;
 mod metrics;
+mod monitors;
 mod questions;
 mod rows;
-mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +22,11 @@ pub use crate::table::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-pub use explain::{Explanation, Reason, Verdict};
-pub(crate) use judge::{Asked, judge};
+pub(crate) use explain::{ExplainQuery, explain};
+pub use explanation::{Explanation, Reason, Verdict};
 pub(crate) use metrics::SESSIONS;
-pub use metrics::{Holdings, Metrics, Stats};
+pub use metrics::{Metrics, Occupancy, Stats};
+pub use monitors::MonitorFilter;
+pub(crate) use monitors::{MonitoredBatch, Monitors};
 pub(crate) use questions::{Inspection, ROWS_MAX};
-pub use rows::{Cursor, Page, PeerDetail, PeerInfo, PeerState, SubscriptionInfo};
-pub use tap::TapFilter;
-pub(crate) use tap::{Tapped, Taps};
+pub use rows::{Cursor, Page, PeerDetail, PeerInfo, SessionState, SubscriptionInfo};

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::{Cursor, Page, PeerInfo, PeerState, SubscriptionInfo};
+use super::{Cursor, Page, PeerInfo, SessionState, SubscriptionInfo};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::shard::connections::{Connections, Peer, Slot};
 use crate::shard::slab::Handle as _;
 use crate::shard::tables::{TableId, Tables};
 use crate::table::{
-    DestinationInfo, Look, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, Standing, VniInfo, slice,
+    DeliveryFacts, DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, VnetRef,
+    VniInfo, slice,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -191,15 +192,17 @@ impl<'a> Inspection<'a> {
     }
 
     /// What the owner of a VNI knows about a peer and a destination.
-    pub(crate) fn standing(
+    pub(crate) fn delivery_facts(
         &self,
         peer: PeerId,
         vni: Vni,
         destination: &Destination,
         next_hop: Option<&NextHop>,
-    ) -> Standing {
+    ) -> DeliveryFacts {
         let vnet = self.table(vni);
-        vnet.map_or_else(Standing::default, |vnet| vnet.standing(peer, destination, next_hop))
+        vnet.map_or_else(DeliveryFacts::default, |vnet| {
+            vnet.delivery_facts(peer, destination, next_hop)
+        })
     }
 
     /// Some of the sessions that can move to another shard.
@@ -214,7 +217,7 @@ impl<'a> Inspection<'a> {
         self.connections.slot_of(id)
     }
 
-    fn table(&self, vni: Vni) -> Option<Look<'a>> {
+    fn table(&self, vni: Vni) -> Option<VnetRef<'a>> {
         self.tables.find(vni).map(|(_, table)| table.look())
     }
 
@@ -226,9 +229,9 @@ impl<'a> Inspection<'a> {
     fn peer_info(&self, now: Moment, peer: &Peer, remote: Option<SocketAddr>) -> PeerInfo {
         let about = peer.session.peer();
         let state = match peer.session.is_established() {
-            _ if peer.is_closed => PeerState::Closing,
-            true => PeerState::Established,
-            false => PeerState::Connecting,
+            _ if peer.is_closed => SessionState::Closing,
+            true => SessionState::Established,
+            false => SessionState::Connecting,
         };
         let counts = &peer.counts;
         PeerInfo {

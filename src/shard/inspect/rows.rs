@@ -57,9 +57,9 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// How far a session is.
+/// How far a session is: the states of RFC 4271, section 8, those before Established taken together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum PeerState {
+pub enum SessionState {
     /// The handshake is not complete.
     Connecting,
     /// Routes may flow.
@@ -68,7 +68,7 @@ pub enum PeerState {
     Closing,
 }
 
-impl fmt::Display for PeerState {
+impl fmt::Display for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connecting => "connecting",
@@ -92,7 +92,7 @@ pub struct PeerInfo {
     /// The program that it says it is; empty when it does not say.
     pub agent: Box<str>,
     /// How far the session is.
-    pub state: PeerState,
+    pub state: SessionState,
     /// Whether it says to be a reflector.
     pub is_server: bool,
     /// The extensions that it knows.

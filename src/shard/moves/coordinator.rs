@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Order};
+use super::{Answer, MoveOrder};
 use crate::ids::{PeerId, ShardId};
 use crate::shard::placement::{Partitions, Placement};
 
 /// What is to be sent to a shard.
 #[derive(Debug)]
-pub(crate) enum Command<P> {
-    Order(Order),
+pub(crate) enum MoveCommand<P> {
+    Order(MoveOrder),
     /// Take over a connection: answer by [`Answer::Arrived`].
     Adopt {
         number: u64,
@@ -18,11 +18,11 @@ pub(crate) enum Command<P> {
 }
 
 /// What goes to which shard.
-pub(super) type Commands<P> = Vec<(ShardId, Command<P>)>;
+pub(super) type Commands<P> = Vec<(ShardId, MoveCommand<P>)>;
 
 /// The same order to each of so many shards.
-pub(super) fn to_all<P>(shards: usize, order: impl Fn() -> Order) -> Commands<P> {
-    ShardId::first(shards).map(|shard| (shard, Command::Order(order()))).collect()
+pub(super) fn to_all<P>(shards: usize, order: impl Fn() -> MoveOrder) -> Commands<P> {
+    ShardId::first(shards).map(|shard| (shard, MoveCommand::Order(order()))).collect()
 }
 
 /// A move that has begun.
@@ -80,7 +80,7 @@ impl Coordinator {
             to,
             gives_up: false,
         });
-        self.to_all(|| Order::Reassign { partitions: Arc::clone(&partitions), from, to, epoch })
+        self.to_all(|| MoveOrder::Reassign { partitions: Arc::clone(&partitions), from, to, epoch })
     }
 
     /// A number for a handover. Nothing else moves until that is over.
@@ -106,7 +106,7 @@ impl Coordinator {
         debug_assert!(self.is_free() && from != to);
         self.number += 1;
         self.under_way = Some(UnderWay::Connection { peer, from, to, stays: false });
-        vec![(from, Command::Order(Order::Relocate { peer, to, number: self.number }))]
+        vec![(from, MoveCommand::Order(MoveOrder::Relocate { peer, to, number: self.number }))]
     }
 
     /// Tries to end the move that is under way. It goes on if its table or connection has left already.
@@ -115,11 +115,11 @@ impl Coordinator {
         match &mut self.under_way {
             Some(UnderWay::Tables { from, gives_up, .. }) if !*gives_up => {
                 *gives_up = true;
-                vec![(*from, Command::Order(Order::GiveUp { epoch: number }))]
+                vec![(*from, MoveCommand::Order(MoveOrder::GiveUp { epoch: number }))]
             }
             Some(UnderWay::Connection { peer, from, stays, .. }) if !*stays => {
                 *stays = true;
-                vec![(*from, Command::Order(Order::Stay { peer: *peer, number }))]
+                vec![(*from, MoveCommand::Order(MoveOrder::Stay { peer: *peer, number }))]
             }
             _ => Vec::new(),
         }
@@ -130,19 +130,19 @@ impl Coordinator {
         let number = self.number;
         match (answer, &self.under_way) {
             (Answer::Left { epoch, tables }, Some(UnderWay::Tables { to, .. })) => {
-                vec![(*to, Command::Order(Order::Take { epoch, tables }))]
+                vec![(*to, MoveCommand::Order(MoveOrder::Take { epoch, tables }))]
             }
             (Answer::Taken { epoch }, Some(UnderWay::Tables { partitions, to, .. })) => {
                 self.placement.assign(partitions, *to);
                 self.under_way = None;
-                self.to_all(|| Order::Release { epoch })
+                self.to_all(|| MoveOrder::Release { epoch })
             }
             (Answer::GivenUp { epoch, in_time: true }, Some(UnderWay::Tables { .. })) => {
                 self.under_way = None;
-                self.to_all(|| Order::Restore { epoch })
+                self.to_all(|| MoveOrder::Restore { epoch })
             }
             (Answer::Moves { connection, .. }, Some(UnderWay::Connection { to, .. })) => {
-                vec![(*to, Command::Adopt { number, connection })]
+                vec![(*to, MoveCommand::Adopt { number, connection })]
             }
             (
                 Answer::Arrived { .. } | Answer::Gone { .. } | Answer::Stays { in_time: true, .. },
@@ -155,7 +155,7 @@ impl Coordinator {
         }
     }
 
-    fn to_all<P>(&self, order: impl Fn() -> Order) -> Commands<P> {
+    fn to_all<P>(&self, order: impl Fn() -> MoveOrder) -> Commands<P> {
         to_all(self.shards, order)
     }
 }

@@ -1,7 +1,7 @@
 //! Everything leaves for another process, or comes back.
 
 use super::coordinator::{Commands, to_all};
-use super::{Answer, Command, Order};
+use super::{Answer, MoveCommand, MoveOrder};
 use crate::ids::ShardId;
 use crate::shard::tables::Tenants;
 
@@ -28,10 +28,10 @@ enum Stage {
 
 /// A handover, from its first order until everything has left, or is back.
 ///
-/// 1. [`Order::Freeze`] to every shard. When all have answered, no connection is read or sent anything,
+/// 1. [`MoveOrder::Freeze`] to every shard. When all have answered, no connection is read or sent anything,
 ///    every subscription is a cursor, and owners know of what connections could not take.
-/// 2. [`Order::Seal`] to every shard: the protocol by which tables move, for all tables at once.
-/// 3. [`Order::Part`] to every shard: the connections leave.
+/// 2. [`MoveOrder::Seal`] to every shard: the protocol by which tables move, for all tables at once.
+/// 3. [`MoveOrder::Part`] to every shard: the connections leave.
 ///
 /// [`Handover::give_up`] ends it at any moment, also when everything has left: what has left goes back to
 /// the shard that it came from. It waits for nobody but shards that have something to put back.
@@ -65,7 +65,7 @@ impl<P> Handover<P> {
             tables,
             connections,
         };
-        let commands = handover.to_all(|| Order::Freeze { number });
+        let commands = handover.to_all(|| MoveOrder::Freeze { number });
         (handover, commands)
     }
 
@@ -98,11 +98,11 @@ impl<P> Handover<P> {
         match self.stage {
             Stage::Freezing => {
                 self.stage = Stage::Over;
-                self.to_all(|| Order::Thaw { number })
+                self.to_all(|| MoveOrder::Thaw { number })
             }
             Stage::Sealing => {
                 (self.stage, self.awaited) = (Stage::GivingUp, self.shards);
-                self.to_all(|| Order::GiveUp { epoch })
+                self.to_all(|| MoveOrder::GiveUp { epoch })
             }
             Stage::Ready => self.return_tables(),
             _ => Vec::new(),
@@ -116,13 +116,13 @@ impl<P> Handover<P> {
             (Stage::Freezing, Answer::Frozen { number }) if number == self.number => self
                 .after_all(|this| {
                     (this.stage, this.awaited) = (Stage::Sealing, this.shards);
-                    this.to_all(|| Order::Seal { epoch })
+                    this.to_all(|| MoveOrder::Seal { epoch })
                 }),
             (Stage::Sealing, Answer::Left { tables, .. }) => {
                 self.tables.push((shard, tables));
                 self.after_all(|this| {
                     (this.stage, this.awaited) = (Stage::Parting, this.shards);
-                    this.to_all(|| Order::Part { number })
+                    this.to_all(|| MoveOrder::Part { number })
                 })
             }
             (Stage::GivingUp, Answer::Left { tables, .. }) => {
@@ -176,7 +176,7 @@ impl<P> Handover<P> {
         if tables.is_empty() {
             return self.return_connections();
         }
-        let take = |(shard, tables)| (shard, Command::Order(Order::Take { epoch, tables }));
+        let take = |(shard, tables)| (shard, MoveCommand::Order(MoveOrder::Take { epoch, tables }));
         tables.into_iter().map(take).collect()
     }
 
@@ -187,14 +187,14 @@ impl<P> Handover<P> {
         self.awaited = connections.len();
         let is_over = connections.is_empty();
         self.stage = if is_over { Stage::Over } else { Stage::ReturningConnections };
-        let mut commands = self.to_all(|| Order::Restore { epoch });
-        commands.extend(self.to_all(|| Order::Thaw { number }));
-        let adopt = |(shard, connection)| (shard, Command::Adopt { number, connection });
+        let mut commands = self.to_all(|| MoveOrder::Restore { epoch });
+        commands.extend(self.to_all(|| MoveOrder::Thaw { number }));
+        let adopt = |(shard, connection)| (shard, MoveCommand::Adopt { number, connection });
         commands.extend(connections.into_iter().map(adopt));
         commands
     }
 
-    fn to_all(&self, order: impl Fn() -> Order) -> Commands<P> {
+    fn to_all(&self, order: impl Fn() -> MoveOrder) -> Commands<P> {
         to_all(self.shards, order)
     }
 }

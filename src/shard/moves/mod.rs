@@ -1,22 +1,22 @@
 //! How VNIs and connections move from one shard to another.
 //!
 //! One move at a time: of a set of [partitions](super::placement) with the same source and target, or of
-//! one connection. The [`Coordinator`] says what is to be done, in [`Order`]s to shards, and learns what
+//! one connection. The [`Coordinator`] says what is to be done, in [`MoveOrder`]s to shards, and learns what
 //! has been done from their [`Answer`]s. Both protocols were checked with a random model, in which each
 //! rule here has a counterexample without it.
 //!
 //! **Partitions move from A to B.**
 //!
-//! 1. [`Order::Reassign`] to every shard. Each sends a [`Fence`](super::Request::Fence) down its request
+//! 1. [`MoveOrder::Reassign`] to every shard. Each sends a [`Fence`](super::Request::Fence) down its request
 //!    lane to A, behind everything that it has sent there, and from then on *holds* what its peers ask of
 //!    these VNIs. Peers of which much is held are not read.
 //! 2. A serves the VNIs until it has all fences. It seals their tables, sends the last deliveries, and
 //!    behind them a [`Fence`](super::Delivery::Fence) down each delivery lane. It changes nothing of them
 //!    any more. When every shard has confirmed that it has taken all in, A answers with the tables.
-//! 3. [`Order::Take`] gives them to B, and when B has them [`Order::Release`] lets everybody send to B what
+//! 3. [`MoveOrder::Take`] gives them to B, and when B has them [`MoveOrder::Release`] lets everybody send to B what
 //!    they have held.
 //!
-//! Until A has answered, [`Order::GiveUp`] ends the move without waiting for anybody: A puts the tables
+//! Until A has answered, [`MoveOrder::GiveUp`] ends the move without waiting for anybody: A puts the tables
 //! back, and all release to A. That covers a shard that stands still midway.
 //!
 //! **A connection moves from A to B.**
@@ -33,7 +33,7 @@
 //!    B tells owners of the batches that travelled before it asks for anything, and reads the socket from
 //!    here on.
 //!
-//! Until it goes, [`Order::Stay`] ends the move: A sends a second `Relocate`, to itself.
+//! Until it goes, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.
 
 mod coordinator;
 mod handover;
@@ -41,15 +41,15 @@ mod handover;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-pub(crate) use self::coordinator::{Command, Coordinator};
+pub(crate) use self::coordinator::{Coordinator, MoveCommand};
 pub(crate) use self::handover::Handover;
 use super::placement::Partitions;
-use super::tables::Tenants;
+use super::tables::leaving::Tenants;
 use crate::ids::{PeerId, ShardId};
 
 /// What a shard is to do.
 #[derive(Debug)]
-pub(crate) enum Order {
+pub(crate) enum MoveOrder {
     /// Partitions belong to another shard from this epoch on.
     Reassign { partitions: Arc<Partitions>, from: ShardId, to: ShardId, epoch: u64 },
     /// Give up the move of this epoch, if its tables have not left: answer by [`Answer::GivenUp`].

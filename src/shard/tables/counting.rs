@@ -1,15 +1,15 @@
 //! What tables count while they work.
 
-use super::{Owned, Tables};
+use super::owned::Owned;
 use crate::ids::Moment;
-use crate::shard::inspect::{Holdings, Metrics, TapFilter, Tapped};
+use crate::shard::inspect::{Metrics, Occupancy};
 use crate::table::Size;
 
 /// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
 /// seal.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
 }
 
 impl Counting {
@@ -45,46 +45,12 @@ impl Counting {
     }
 }
 
-impl Holdings {
+impl Occupancy {
     /// A table's part in it changes.
-    fn resize(&mut self, before: &Size, after: &Size) {
+    pub(super) fn resize(&mut self, before: &Size, after: &Size) {
         let moved = |total: u64, of: fn(&Size) -> u64| total + of(after) - of(before);
         self.routes = moved(self.routes, |size| size.routes);
         self.tombstones = moved(self.tombstones, |size| size.tombstones);
         self.journal = moved(self.journal, |size| size.journal);
-    }
-}
-
-impl Tables {
-    /// Fills in what the tables hold and have counted. Cost: a look at the VNIs with changes to seal,
-    /// which have not been counted yet.
-    pub(in crate::shard) fn fill(&self, metrics: &mut Metrics) {
-        metrics.merge(&self.counting.metrics);
-        for &id in &self.sealing.dirty {
-            let entry = &self.owned[id];
-            metrics.now.resize(&entry.counted, &entry.table.size());
-            metrics.coalesced += entry.table.coalesced();
-        }
-        metrics.now.vnis += self.index.len() as u64;
-    }
-
-    /// Somebody begins to watch. Cost: a look at the VNIs with changes to seal.
-    pub(in crate::shard) fn tap(&mut self, filter: TapFilter) {
-        self.taps.add(filter);
-        // Others are marked when they change next.
-        for &id in &self.sealing.dirty {
-            let vnet = self.owned[id].table.open();
-            vnet.is_tapped = self.taps.covers(vnet.vni);
-        }
-    }
-
-    /// Somebody watches no more.
-    pub(in crate::shard) fn untap(&mut self, filter: TapFilter) {
-        self.taps.remove(filter);
-    }
-
-    /// What watched VNIs have sealed since the last call.
-    pub(in crate::shard) fn take_tapped(&mut self) -> Vec<Tapped> {
-        self.taps.take()
     }
 }

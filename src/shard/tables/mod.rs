@@ -6,11 +6,16 @@
 
 mod counting;
 mod departed;
+mod inspect;
+pub(super) mod leaving;
 mod moves;
+mod owned;
 mod queue;
 mod seal;
+mod sealing;
 mod serve;
 mod trim;
+mod withdraw;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,62 +25,24 @@ use ahash::{AHashMap, RandomState};
 
 use self::counting::Counting;
 use self::departed::Departed;
-use self::moves::Leaving;
-pub(crate) use self::moves::Tenants;
-use self::seal::Sealing;
-use super::Settings;
+use self::leaving::Leaving;
+pub(crate) use self::leaving::Tenants;
+pub(super) use self::owned::{Owned, TableId};
+use self::sealing::Sealing;
+use super::ShardConfig;
 use super::fair::FairQueue;
-use super::inspect::Taps;
+use super::inspect::Monitors;
 use super::moves::Answer;
-use super::slab::{Slab, handle};
+use super::slab::Slab;
 use crate::ids::{Moment, ShardId};
-use crate::table::{Basis, Size, Table, Vnet};
+use crate::table::{Basis, Table, Vnet};
 use crate::wire::Vni;
-
-handle!(
-    /// A table's place on the shard that owns its VNI.
-    TableId
-);
-
-/// A VNI whose table this shard owns.
-#[derive(Debug)]
-pub(super) struct Owned {
-    pub(super) table: Table,
-    /// Since when routes of departed members have waited for subscribers to take earlier ones.
-    waits: Option<Moment>,
-    /// Listed as having changes to seal.
-    is_dirty: bool,
-    /// Listed as having something to trim or to withdraw.
-    lingers: bool,
-    /// Listed as having something to forget.
-    is_untidy: bool,
-    /// Ticks since something happened in it.
-    quiet: u8,
-    /// What of it is among the shard's holdings.
-    counted: Size,
-}
-
-impl Owned {
-    /// A table that is in no list.
-    fn of(table: Table) -> Self {
-        let counted = table.size();
-        Self {
-            table,
-            waits: None,
-            is_dirty: false,
-            lingers: false,
-            is_untidy: false,
-            quiet: 0,
-            counted,
-        }
-    }
-}
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Tables {
     shard: ShardId,
-    settings: Arc<Settings>,
+    settings: Arc<ShardConfig>,
     basis: Arc<Basis>,
     owned: Slab<TableId, Box<Owned>>,
     index: AHashMap<Vni, TableId>,
@@ -91,14 +58,14 @@ pub(crate) struct Tables {
     leaving: Leaving,
     /// What was done of moves, to be told to the coordinator.
     answers: VecDeque<Answer<Infallible>>,
-    taps: Taps,
+    monitors: Monitors,
     counting: Counting,
 }
 
 impl Tables {
     pub(super) fn new(
         shard: ShardId,
-        settings: Arc<Settings>,
+        settings: Arc<ShardConfig>,
         hasher: RandomState,
         now: Moment,
     ) -> Self {
@@ -116,12 +83,12 @@ impl Tables {
             departed: Departed::new(now),
             leaving: Leaving::default(),
             answers: VecDeque::new(),
-            taps: Taps::default(),
+            monitors: Monitors::default(),
             counting: Counting::default(),
         }
     }
 
-    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+    pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
         self.settings = settings;
     }
 
@@ -192,8 +159,8 @@ impl Tables {
         let entry = &mut self.owned[id];
         if !entry.is_dirty {
             entry.is_dirty = true;
-            let is_tapped = self.taps.covers(entry.table.vni());
-            entry.table.open().is_tapped = is_tapped;
+            let is_monitored = self.monitors.covers(entry.table.vni());
+            entry.table.open().is_monitored = is_monitored;
             self.sealing.dirty.push(id);
         }
     }

@@ -2,64 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Owned, Tables};
+use super::Tables;
+use super::leaving::Tenants;
 use crate::ids::{PeerId, ShardId};
 use crate::shard::mesh::Mesh;
 use crate::shard::message::Delivery;
 use crate::shard::moves::Answer;
 use crate::shard::placement::{PartitionId, Partitions};
 use crate::shard::slab::Handle as _;
-use crate::table::{Size, Table};
+use crate::table::Size;
 use crate::wire::Vni;
-
-/// Tables on their way from one shard to another.
-#[derive(Debug, Default)]
-pub(crate) struct Tenants(
-    #[expect(clippy::vec_box, reason = "they are in boxes where they come from and where they go")]
-    Vec<Box<Owned>>,
-);
-
-impl Tenants {
-    /// The tables.
-    pub(in crate::shard) fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.0.iter().map(|owned| &owned.table)
-    }
-
-    /// Adds a table of a VNI that none of them has.
-    pub(in crate::shard) fn push(&mut self, table: Table) {
-        self.0.push(Box::new(Owned::of(table)));
-    }
-}
-
-/// A move of tables away from here.
-#[derive(Debug, Default)]
-pub(super) struct Leaving {
-    /// The latest move.
-    epoch: u64,
-    /// What moves; known when this shard has been told.
-    partitions: Option<Arc<Partitions>>,
-    /// Shards of which nothing more comes.
-    fences: usize,
-    /// Shards that have taken in everything.
-    confirms: usize,
-    /// What has been sealed for the last time.
-    tables: Tenants,
-}
-
-impl Leaving {
-    /// Follows a move; `false` when the move has been given up.
-    fn follow(&mut self, epoch: u64) -> bool {
-        if epoch > self.epoch {
-            *self = Self { epoch, ..Self::default() };
-        }
-        epoch == self.epoch && self.fences < usize::MAX
-    }
-
-    /// Lets nothing more of this move count.
-    fn end(&mut self, epoch: u64) {
-        *self = Self { epoch, fences: usize::MAX, ..Self::default() };
-    }
-}
 
 impl Tables {
     /// These are to leave when all fences are here. They are served until then.
@@ -169,9 +121,9 @@ impl Tables {
             (entry.is_dirty, entry.lingers, entry.is_untidy) = (false, false, false);
             entry.waits = None;
             let vni = entry.table.vni();
-            let is_tapped = self.taps.covers(vni);
+            let is_monitored = self.monitors.covers(vni);
             let has_work = entry.table.opened().is_some_and(|vnet| {
-                vnet.is_tapped = is_tapped;
+                vnet.is_monitored = is_monitored;
                 vnet.has_work()
             });
             self.counting.moved(&Size::default(), &entry.counted);

@@ -15,42 +15,6 @@ const SEND_PAUSE: Duration = Duration::from_micros(8);
 /// Changes of a VNI for which a send to each subscriber is worth its cost: 1 KB of frames or so.
 const ENOUGH: usize = 32;
 
-/// What there is to seal, and what decides when.
-#[derive(Debug)]
-pub(super) struct Sealing {
-    /// VNIs with changes to seal.
-    pub(super) dirty: Vec<TableId>,
-    /// Since when there has been something to seal, as turns go.
-    dirty_since: Option<Moment>,
-    /// Changes since the last seal.
-    pub(super) gathered: usize,
-    /// When the last seal, or the last write since, was done.
-    last_send: Moment,
-    /// Writes since the last seal, and those that it made for another shard at least.
-    sends: u32,
-    remote_sends: u32,
-}
-
-impl Sealing {
-    pub(super) fn new(now: Moment) -> Self {
-        Self {
-            dirty: Vec::new(),
-            dirty_since: None,
-            gathered: 0,
-            last_send: now,
-            sends: 0,
-            remote_sends: 0,
-        }
-    }
-
-    /// What has been gathered is being sealed.
-    fn begin(&mut self, now: Moment) -> Vec<TableId> {
-        (self.last_send, self.dirty_since, self.gathered) = (now, None, 0);
-        (self.sends, self.remote_sends) = (0, 0);
-        std::mem::take(&mut self.dirty)
-    }
-}
-
 impl Tables {
     /// A peer of this shard has been sent something.
     pub(in crate::shard) fn sent(&mut self, now: Moment) {
@@ -106,7 +70,7 @@ impl Tables {
         for (audience, batch) in vnet.take_sealed() {
             self.counting.batch();
             if audience == Audience::Clients {
-                self.taps.sealed(&batch);
+                self.monitors.sealed(&batch);
             }
             for shard in mesh.shards() {
                 let subscribers = vnet.in_sync_on(shard, audience);

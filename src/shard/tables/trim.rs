@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{PeerId, ShardId};
-    use crate::shard::Settings;
+    use crate::shard::ShardConfig;
     use crate::shard::message::Request;
     use crate::table::{Announcement, Origin};
     use crate::wire::{Action, Destination, NextHop, Vni};
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_vni_is_packed_again_whoever_opened_it() {
-        let settings = Arc::new(Settings::default());
+        let settings = Arc::new(ShardConfig::default());
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
         let mut mesh = Mesh::new(ShardId(0), 1, &settings.bounds, &hasher);
         let mut tables = Tables::new(ShardId(0), settings, hasher, NOW);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
 use crate::shard::placement::Placement;
-use crate::shard::{Flow, Output, Request, Settings, Shard, Slot, Write};
+use crate::shard::{Flow, Output, Request, Shard, ShardConfig, Slot, Write};
 use crate::table::{Announcement, Origin};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
@@ -27,7 +27,7 @@ impl Cluster {
     pub(super) fn new(shards: u16) -> Self {
         let shard = |id| {
             let count = usize::from(shards);
-            Shard::new(ShardId(id), count, Settings::default(), [1, 2, 3, 4], Moment(0))
+            Shard::new(ShardId(id), count, ShardConfig::default(), [1, 2, 3, 4], Moment(0))
         };
         let shards = (0..shards).map(shard).collect();
         Self { shards, now: Moment(0), ready: Vec::new(), writing: Vec::new() }

@@ -5,7 +5,7 @@ use ahash::RandomState;
 
 use crate::portable::Pieces;
 use crate::portable::form::piece::Kind;
-use crate::shard::{Restorer, Settings, snapshot};
+use crate::shard::{Restorer, ShardConfig, snapshot};
 
 /// Version 1.0, as 0.1.0 wrote it: a reflector with three VNIs, four hypervisors whose virtual machines come and
 /// go, an observer, a slow reader and two that read nothing.
@@ -30,7 +30,7 @@ fn a_snapshot_of_version_1_0_is_read_and_written_again() {
     assert!(count(&golden, |it| matches!(it, Kind::Table(_))) > 1);
     assert!(count(&golden, |it| matches!(it, Kind::Changes(_))) > 0);
     for shards in [1, 3] {
-        let bounds = Settings::default().bounds.table;
+        let bounds = ShardConfig::default().bounds.table;
         let mut restorer = Restorer::new(shards, bounds, RandomState::with_seeds(1, 2, 3, 4));
         golden.iter().for_each(|piece| restorer.take(piece.clone()).unwrap());
         let restored = restorer.finish().unwrap();

@@ -5,7 +5,7 @@ use crate::shard::inspect::RouteFilter;
 use crate::wire::{Action, Destination};
 
 #[test]
-fn a_look_is_at_4096_places_or_512_rows_and_says_where_to_go_on() {
+fn a_question_is_of_4096_places_or_512_rows_and_says_where_to_go_on() {
     let mut cluster = Cluster::new(1);
     let vni = cluster.vnis(0).next().unwrap();
     let publisher = cluster.establish(0, 1);

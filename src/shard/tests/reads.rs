@@ -88,8 +88,8 @@ fn a_peer_of_which_64_updates_wait_is_not_read_and_others_are() {
         resumed.extend(cluster.turn(0));
     }
     assert_eq!(resumed, [slow, fast]);
-    let said = 64 + read.len() / updates(Action::Add, far, 0..1).len();
-    assert!(sent <= said && said - sent < 64, "{sent} of {said}");
+    let written = 64 + read.len() / updates(Action::Add, far, 0..1).len();
+    assert!(sent <= written && written - sent < 64, "{sent} of {written}");
 }
 
 #[test]
@@ -99,12 +99,13 @@ fn a_peer_whose_subscribe_waits_with_an_owner_on_its_shard_queues_64_updates_beh
     let [talker, other] = [1, 2].map(|id| cluster.establish(0, id));
     cluster.turn(0);
     cluster.say(0, talker, &encode(&[Message::Subscribe(vni)]));
-    let mut said = 0;
-    while cluster.say(0, talker, &updates(Action::Add, vni, said..said + 1)) == Flow::Continue {
-        said += 1;
+    let mut written = 0;
+    while cluster.say(0, talker, &updates(Action::Add, vni, written..written + 1)) == Flow::Continue
+    {
+        written += 1;
     }
     // The SUBSCRIBE and what it asks for cost something, too.
-    assert!((60..64).contains(&said), "{said}");
+    assert!((60..64).contains(&written), "{written}");
     assert_eq!(cluster.shards[0].read_room(talker), 0);
     assert_eq!(cluster.shards[0].read_room(other), 64 * KIB);
     assert_eq!(cluster.turn(0), [talker]);

@@ -3,10 +3,10 @@
 use crate::portable::form::{self, cursor::Dump, piece::Kind};
 use crate::portable::{ENTRIES, in_pieces, number};
 use crate::table::Table;
-use crate::table::catch_up::Cursor;
-use crate::table::journal::View;
+use crate::table::cursor::Cursor;
 use crate::table::member::{Member, Subscription};
 use crate::table::slab::NONE;
+use crate::table::view::View;
 use crate::table::vnet::Vnet;
 use crate::wire::Vni;
 

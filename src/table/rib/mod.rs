@@ -13,7 +13,7 @@ mod entry;
 mod groups;
 mod hash;
 mod hops;
-mod index;
+pub(super) mod index;
 mod rebuild;
 mod updates;
 
@@ -25,12 +25,12 @@ use entry::{GONE, State};
 use groups::{FEW, Group};
 use hash::DestinationHash;
 use hops::HopTable;
-pub(super) use index::Index;
-pub(crate) use updates::{Found, Lookup};
+use index::Index;
+pub(crate) use updates::{Announcement, Found, Lookup, TOGETHER};
 
 use super::announcers::{Announcers, Further};
-use super::journal::View;
 use super::slab::{NONE, Slab};
+use super::view::View;
 use crate::wire::{Destination, NextHop};
 
 /// Default routes that a dump begins with. Bits below the prefix length tell routes apart, so a peer

@@ -3,9 +3,20 @@
 use super::entry::{Entry, State};
 use super::hops::PLAIN;
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
-use crate::table::apply::{Announcement, TOGETHER};
 use crate::table::slab::NONE;
-use crate::wire::{Destination, NextHop};
+use crate::wire::{Action, Destination, NextHop};
+
+/// How many are looked up together. More would not fit into what a core has under way at a time, and
+/// should still be in its nearest cache when they are carried out.
+pub(crate) const TOGETHER: usize = 32;
+
+/// What a publisher says of one route of a VNI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announcement {
+    pub(crate) action: Action,
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: NextHop,
+}
 
 /// What the lookup of an update has found. Holds until a route is freed; what was not there may have come
 /// meanwhile.

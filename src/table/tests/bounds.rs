@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::harness::{CHUNK, Table};
-use crate::table::{Audience, Bounds, FIRSTS_MAX, NEXT_HOPS_MAX};
+use crate::table::{Audience, FIRSTS_MAX, NEXT_HOPS_MAX, TableBounds};
 use crate::wire::MAX_FRAME;
 
 const A: u64 = 1;
@@ -52,7 +52,7 @@ fn a_dump_begins_with_so_many_default_routes_and_misses_none() {
 
 #[test]
 fn a_chunk_looks_at_so_many_places_and_entries() {
-    let bounds = Bounds { chunk_places: 10, chunk_entries: 10, ..Bounds::default() };
+    let bounds = TableBounds { chunk_places: 10, chunk_entries: 10, ..TableBounds::default() };
     let mut table = Table::with(bounds);
     announce(&mut table, 100);
     table.flush();
@@ -81,7 +81,7 @@ fn a_chunk_looks_at_so_many_places_and_entries() {
 
 #[test]
 fn so_many_chunks_are_remembered_and_then_the_oldest_is_forgotten() {
-    let mut table = Table::with(Bounds { cached_chunks: 3, ..Bounds::default() });
+    let mut table = Table::with(TableBounds { cached_chunks: 3, ..TableBounds::default() });
     announce(&mut table, 1000);
     table.flush();
     for peer in [B, C, 4] {
@@ -131,8 +131,8 @@ fn no_chunk_is_above_64_kib_and_one_message() {
 }
 
 #[test]
-fn a_look_shows_so_many_next_hops_of_a_destination() {
-    let mut table = Table::with(Bounds { next_hops: 5000, ..Bounds::default() });
+fn an_answer_shows_so_many_next_hops_of_a_destination() {
+    let mut table = Table::with(TableBounds { next_hops: 5000, ..TableBounds::default() });
     for hop in 0..4200 {
         table.announce(A, "10.0.0.0/8", hop);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::harness::{CHUNK, Table};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::Bounds;
+use crate::table::TableBounds;
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -237,7 +237,7 @@ fn what_a_cursor_needs_is_kept() {
 
 #[test]
 fn the_slowest_is_given_up_when_the_journal_is_full() {
-    let bounds = Bounds { journal_min: 100, journal_per_route: 2, ..Bounds::default() };
+    let bounds = TableBounds { journal_min: 100, journal_per_route: 2, ..TableBounds::default() };
     let mut table = Table::with(bounds);
     fill(&mut table, A, 10);
     for peer in [B, C] {
@@ -263,7 +263,8 @@ fn the_slowest_is_given_up_when_the_journal_is_full() {
 /// A peer that takes nothing beside churn, and one that takes a little now and then.
 #[test]
 fn a_journal_is_coalesced_in_portions_while_it_grows() {
-    let bounds = Bounds { compact_at: 200, trim_at: 50, portion: 40, ..Bounds::default() };
+    let bounds =
+        TableBounds { compact_at: 200, trim_at: 50, portion: 40, ..TableBounds::default() };
     let mut table = Table::with(bounds);
     fill(&mut table, A, 20);
     for peer in [B, C] {
@@ -308,7 +309,8 @@ fn a_journal_is_coalesced_in_portions_while_it_grows() {
 
 #[test]
 fn a_cursor_that_stays_too_many_changes_behind_is_given_up() {
-    let bounds = Bounds { compact_at: 10, trim_at: 10, journal_span: 500, ..Bounds::default() };
+    let bounds =
+        TableBounds { compact_at: 10, trim_at: 10, journal_span: 500, ..TableBounds::default() };
     let mut table = Table::with(bounds);
     fill(&mut table, A, 10);
     table.subscribe(B);
@@ -369,7 +371,7 @@ fn a_chunk_ends_inside_a_destination_with_many_next_hops() {
 
 #[test]
 fn much_is_forgotten_in_portions() {
-    let mut table = Table::with(Bounds { portion: 10, ..Bounds::default() });
+    let mut table = Table::with(TableBounds { portion: 10, ..TableBounds::default() });
     fill(&mut table, A, 1000);
     table.leave(A);
     table.vnet.work(usize::MAX);

@@ -13,7 +13,7 @@ use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
 use crate::table::vnet::Outcome;
 use crate::table::{
-    Audience, Basis, Batch, Bounds, Chunk, Importer, Lookup, Origin, Vnet, VniInfo,
+    Audience, Basis, Batch, Chunk, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
 };
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
@@ -37,7 +37,7 @@ pub(super) struct Reader {
 pub(super) struct Table {
     pub(super) vnet: Vnet,
     pub(super) now: Moment,
-    bounds: Bounds,
+    bounds: TableBounds,
     /// Whether the latest update would have been one next hop too many.
     pub(super) was_full: bool,
     readers: BTreeMap<u64, Reader>,
@@ -45,10 +45,10 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self::with(Bounds::default())
+        Self::with(TableBounds::default())
     }
 
-    pub(super) fn with(bounds: Bounds) -> Self {
+    pub(super) fn with(bounds: TableBounds) -> Self {
         let vnet = Vnet::new(Vni(9), bounds, RandomState::with_seeds(1, 2, 3, 4));
         Self { vnet, now: Moment(0), bounds, was_full: false, readers: BTreeMap::new() }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::harness::Table;
 use crate::fuzzing::{Code, Head, pick};
 use crate::ids::Moment;
-use crate::table::Bounds;
+use crate::table::TableBounds;
 use crate::table::vnet::Outcome;
 
 /// Four clients and two servers.
@@ -51,9 +51,9 @@ pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
 /// Bounds that make everything happen with few routes.
 pub(crate) fn bounds(
     [seal, trim, compact, places, entries, cached, hops, portion]: Head,
-) -> Bounds {
+) -> TableBounds {
     let size = |byte| pick(&[1u32, 2, 3, 8, 1000], byte);
-    Bounds {
+    TableBounds {
         next_hops: pick(&[1, 2, 4096], hops),
         seal_at: size(seal).into(),
         trim_at: size(trim) as usize,
@@ -62,7 +62,7 @@ pub(crate) fn bounds(
         chunk_entries: size(entries).into(),
         cached_chunks: size(cached) as usize,
         portion: size(portion) as usize,
-        ..Bounds::default()
+        ..TableBounds::default()
     }
 }
 
@@ -136,7 +136,7 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
     }
 }
 
-pub(crate) fn run(bounds: Bounds, ops: impl IntoIterator<Item = Op>) {
+pub(crate) fn run(bounds: TableBounds, ops: impl IntoIterator<Item = Op>) {
     let mut table = Table::with(bounds);
     let mut model = Model::new();
     for op in ops {

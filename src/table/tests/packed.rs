@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::harness::Table;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::table::packed::Packed;
-use crate::table::{Bounds, RouteFilter};
+use crate::table::{RouteFilter, TableBounds};
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -126,7 +126,7 @@ fn large_vnis_stay_as_they_are() {
 fn a_packed_vni_is_small() {
     assert!(size_of::<crate::table::Table>() <= 80, "{}", size_of::<crate::table::Table>());
     assert!(size_of::<Packed>() <= 56, "{}", size_of::<Packed>());
-    let mut table = Table::with(Bounds::default());
+    let mut table = Table::with(TableBounds::default());
     table.subscribe(B);
     rest(&mut table);
     let packed = Packed::of(&mut table.vnet).expect("at rest");

@@ -4,7 +4,7 @@ use super::harness::Table;
 use crate::ids::{Moment, PeerId};
 use crate::portable::Defect;
 use crate::portable::form::piece::Kind;
-use crate::table::{Bounds, RouteFilter};
+use crate::table::{RouteFilter, TableBounds};
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -22,7 +22,7 @@ fn shown(table: &Table) -> Vec<String> {
 /// A table in which much is under way: C is in the middle of its dump, B is behind, a peer is leaving, and
 /// routes have been withdrawn.
 fn busy() -> Table {
-    let mut table = Table::with(Bounds { chunk_places: 2, ..Bounds::default() });
+    let mut table = Table::with(TableBounds { chunk_places: 2, ..TableBounds::default() });
     table.subscribe(B);
     for (second, (peer, prefix, hop)) in (1..).zip([
         (A, "10.0.0.0/8", 1),
@@ -71,7 +71,7 @@ fn a_table_comes_out_as_it_went_in() {
 
 #[test]
 fn a_dump_goes_on_where_it_was_although_the_routes_that_it_had_sent_are_gone() {
-    let mut table = Table::with(Bounds { chunk_places: 1, ..Bounds::default() });
+    let mut table = Table::with(TableBounds { chunk_places: 1, ..TableBounds::default() });
     for i in 0..6 {
         table.announce(A, &format!("10.{i}.0.0/16"), 1);
     }

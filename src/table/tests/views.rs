@@ -2,7 +2,7 @@
 
 use super::harness::Table;
 use crate::ids::{Moment, PeerId};
-use crate::table::Bounds;
+use crate::table::TableBounds;
 use crate::table::vnet::Outcome;
 
 const A: u64 = 1;
@@ -240,7 +240,7 @@ fn a_crowded_destination_works_like_any_other() {
 
 #[test]
 fn a_destination_has_so_many_next_hops_and_no_more() {
-    let mut table = Table::with(Bounds { next_hops: 3, ..Bounds::default() });
+    let mut table = Table::with(TableBounds { next_hops: 3, ..TableBounds::default() });
     table.subscribe(B);
     for hop in 1..=3 {
         assert_eq!(table.announce(A, NET, hop), Outcome::Added);

@@ -3,7 +3,7 @@
 use super::super::{Flaw, NextHop};
 
 #[test]
-fn addresses_that_are_no_other_hosts_are_told() {
+fn addresses_that_are_no_other_hosts_are_found() {
     let flaw = |address: &str| NextHop::standard(address.parse().unwrap()).flaw();
     for (flaws, addresses) in [
         (Some(Flaw::Unspecified), &["::", "0.0.0.0", "0.255.255.255"][..]),

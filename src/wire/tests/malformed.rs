@@ -202,12 +202,12 @@ fn names_have_no_characters_that_act() {
         "\u{e007f}",
     ];
     for bad in bad {
-        let said = format!("a{bad}[31mé漢 b{bad}");
+        let name = format!("a{bad}[31mé漢 b{bad}");
         let shown = "a\u{fffd}[31mé漢 b\u{fffd}";
         let payload = proto::Hello {
             keepalive_interval: 5,
-            agent: said.clone(),
-            node: said.clone(),
+            agent: name.clone(),
+            node: name.clone(),
             ..proto::Hello::default()
         };
         let Ok(Message::Hello(Hello { extensions: Some(heard), .. })) =
@@ -217,7 +217,7 @@ fn names_have_no_characters_that_act() {
         };
         assert_eq!((&*heard.agent, &*heard.node), (shown, shown), "{}", bad.escape_unicode());
         // What we send is as fit, also when it was put together by hand.
-        let extensions = Extensions { agent: said.clone(), node: said, ..Extensions::default() };
+        let extensions = Extensions { agent: name.clone(), node: name, ..Extensions::default() };
         let hello = Hello { keepalive_interval: 5, is_server: false, extensions: Some(extensions) };
         let mut bytes = Vec::new();
         Message::Hello(hello).encode_into(&mut bytes);

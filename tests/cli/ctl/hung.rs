@@ -36,9 +36,12 @@ fn every_command_ends_in_time_and_says_that_the_process_is_stopped() {
     let process = scene.server.child.id();
     scene.server.signal("STOP");
     for command in COMMANDS {
-        let told = hangs(&scene.socket, command);
+        let printed = hangs(&scene.socket, command);
         let why = format!("process {process} is stopped; kill -CONT {process} lets it go on");
-        assert!(told.contains("no answer to ") && told.contains(&why), "{command:?}: {told}");
+        assert!(
+            printed.contains("no answer to ") && printed.contains(&why),
+            "{command:?}: {printed}"
+        );
     }
     scene.server.signal("CONT");
     scene.ok(&["show", "peers", "--timeout", "60s"]);
@@ -74,8 +77,11 @@ fn it_says_which_part_hangs() {
     ] {
         let folder = Folder::new();
         let socket = answers(&folder, "GET /livez ", answer);
-        let told = hangs(&socket, &["show", "limits"]);
-        assert!(told.contains("no answer to /api/v1/limits for 3") && told.contains(why), "{told}");
+        let printed = hangs(&socket, &["show", "limits"]);
+        assert!(
+            printed.contains("no answer to /api/v1/limits for 3") && printed.contains(why),
+            "{printed}"
+        );
     }
 }
 

@@ -162,8 +162,8 @@ fn what_is_no_socket_is_not_asked() {
     std::fs::write(&file, "precious").unwrap();
     for path in [file, folder.path("")] {
         let (code, _, err) = ctl(&path, &["show", "peers"]);
-        let told = format!("{path} is not a socket");
-        assert!(code == 1 && sentence(&err).contains(&told) && !err.contains("gone"), "{err}");
+        let printed = format!("{path} is not a socket");
+        assert!(code == 1 && sentence(&err).contains(&printed) && !err.contains("gone"), "{err}");
     }
 }
 
@@ -192,9 +192,9 @@ fn without_a_server_it_is_one_sentence() {
     // An empty variable is none.
     let by_default =
         Command::new(BINARY).args(["ctl", "show", "peers"]).env("METALBOND_CONTROL", "").output();
-    let told = String::from_utf8(by_default.unwrap().stderr).unwrap();
+    let printed = String::from_utf8(by_default.unwrap().stderr).unwrap();
     // Empty where a reflector is installed and runs.
-    assert!(told.is_empty() || told.contains("/run/metalbond/control.sock"), "{told}");
+    assert!(printed.is_empty() || printed.contains("/run/metalbond/control.sock"), "{printed}");
 }
 
 #[test]

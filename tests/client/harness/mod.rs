@@ -8,9 +8,9 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use metalbond::admin::Http;
-use metalbond::client::{Backoff, Config, Error, MetalBond, PeerState, PeerStatus, Route};
+use metalbond::client::{Backoff, Error, LeafConfig, MetalBond, PeerState, PeerStatus, Route};
 use metalbond::io::IoChoice;
-use metalbond::reflector::{self, Reflector, Settings};
+use metalbond::reflector::{self, Reflector, ShardConfig};
 use metalbond::wire::{Action, Destination, NextHop, NextHopType, Update, Vni};
 pub(crate) use support::{PATIENCE, http as ask, on_each_io};
 use tokio::net::TcpListener;
@@ -42,12 +42,12 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 
 /// A reflector on a free port of loopback. Starting and stopping one blocks.
 pub(crate) fn reflector(io: IoChoice) -> (Reflector, SocketAddr) {
-    let reflector = Reflector::start(&reflector::Config {
+    let reflector = Reflector::start(&reflector::ReflectorConfig {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         shards: Some(2),
         io,
-        settings: Settings { keepalive: 60, ..Settings::default() },
-        ..reflector::Config::default()
+        settings: ShardConfig { keepalive: 60, ..ShardConfig::default() },
+        ..reflector::ReflectorConfig::default()
     })
     .unwrap();
     let address = reflector.listen_addr();
@@ -55,9 +55,9 @@ pub(crate) fn reflector(io: IoChoice) -> (Reflector, SocketAddr) {
 }
 
 /// A leaf that loses no time between attempts.
-pub(crate) fn config() -> Config {
+pub(crate) fn config() -> LeafConfig {
     let (min, max) = (Duration::from_millis(10), Duration::from_millis(100));
-    Config { node: "test".into(), backoff: Backoff { min, max }, ..Config::default() }
+    LeafConfig { node: "test".into(), backoff: Backoff { min, max }, ..LeafConfig::default() }
 }
 
 /// A leaf with one server.

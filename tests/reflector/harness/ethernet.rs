@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::namespace::{self, at};
 
-use super::{Client, Config, Reflector, Route, routes, start};
+use super::{Client, Reflector, ReflectorConfig, Route, routes, start};
 
 /// The address of the reflector's end.
 pub(crate) const REFLECTOR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -65,8 +65,8 @@ impl Ethernet {
     }
 
     /// Starts a reflector at its end.
-    pub(crate) fn start(&self, config: Config) -> (Reflector, SocketAddr) {
-        let config = Config { listen: (REFLECTOR, 0).into(), ..config };
+    pub(crate) fn start(&self, config: ReflectorConfig) -> (Reflector, SocketAddr) {
+        let config = ReflectorConfig { listen: (REFLECTOR, 0).into(), ..config };
         self.at_reflector(|| start(&config))
     }
 

@@ -18,32 +18,32 @@ use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
 use metalbond::io::IoChoice;
-use metalbond::reflector::inspect::{Holdings, Metrics};
+use metalbond::reflector::inspect::{Metrics, Occupancy};
 pub(crate) use metalbond::reflector::inspector::Counters;
-pub(crate) use metalbond::reflector::{Config, Limits, Reflector, Settings};
+pub(crate) use metalbond::reflector::{Limits, Reflector, ReflectorConfig, ShardConfig};
 pub(crate) use shards::{establish_on, shard_of, vnis_by_shard};
 pub(crate) use standstill::Standstill;
 pub(crate) use support::client::{self, Client, PATIENCE, Received, Route, prefix, route, routes};
 pub(crate) use support::{on_each_io, promtool};
 
 /// Runs a script where that I/O can be had.
-pub(crate) fn run(io: IoChoice, script: impl FnOnce(Config)) {
+pub(crate) fn run(io: IoChoice, script: impl FnOnce(ReflectorConfig)) {
     if !support::has_io(io) {
         return;
     }
     support::log_to_output_and(standstill::heed);
-    script(Config {
+    script(ReflectorConfig {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: None,
         shards: Some(2),
         io,
-        settings: Settings { keepalive: 60, ..Settings::default() },
-        ..Config::default()
+        settings: ShardConfig { keepalive: 60, ..ShardConfig::default() },
+        ..ReflectorConfig::default()
     });
 }
 
 /// A reflector of two shards on a free port, and where it listens.
-pub(crate) fn start(config: &Config) -> (Reflector, SocketAddr) {
+pub(crate) fn start(config: &ReflectorConfig) -> (Reflector, SocketAddr) {
     let reflector = Reflector::start(config).unwrap();
     let address = reflector.listen_addr();
     (reflector, address)
@@ -94,5 +94,5 @@ pub(crate) fn gone_by(reflector: &Reflector, reason: &str) -> u64 {
 
 /// Waits until nothing is left of any session.
 pub(crate) fn expect_empty(reflector: &Reflector) {
-    eventually("an empty reflector", || counters(reflector).total.now == Holdings::default());
+    eventually("an empty reflector", || counters(reflector).total.now == Occupancy::default());
 }

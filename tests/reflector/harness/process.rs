@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
-use super::Config;
+use super::ReflectorConfig;
 
 /// See the module's documentation. It ends with the test.
 pub(crate) struct Process {
@@ -14,7 +14,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// The binary of this build, with the I/O of a configuration and one shard.
-    pub(crate) fn start(config: &Config) -> Self {
+    pub(crate) fn start(config: &ReflectorConfig) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_metalbond"))
             .args(["server", "--listen", "[::]:0", "--shards", "1", "--keepalive", "60"])
             .args(["--io", &config.io.to_string()])

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Settings};
+use super::{ReflectorConfig, ShardConfig};
 
 /// Runs of each measurement. Their median is judged, so that a run in which the machine stood still does not
 /// decide.
@@ -42,8 +42,8 @@ impl Runs {
 }
 
 /// Settings with which turns are as long in any build.
-pub(crate) fn with_usual_turns(mut config: Config) -> Config {
-    let Settings { bounds, .. } = &mut config.settings;
+pub(crate) fn with_usual_turns(mut config: ReflectorConfig) -> ReflectorConfig {
+    let ShardConfig { bounds, .. } = &mut config.settings;
     bounds.read_per_turn /= SLOWER;
     bounds.work_per_turn /= SLOWER;
     config

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::harness::http::{get, get_json, request, start_with_http};
-use crate::harness::{Client, Config, Route, eventually, on_each_io, prefix, route, routes};
+use crate::harness::{
+    Client, ReflectorConfig, Route, eventually, on_each_io, prefix, route, routes,
+};
 
 on_each_io!(
     pages_together_are_the_listing,
@@ -43,7 +45,7 @@ fn destinations(rows: &[Value]) -> BTreeSet<String> {
     rows.iter().map(|row| row["destination"].as_str().unwrap().to_owned()).collect()
 }
 
-fn pages_together_are_the_listing(config: Config) {
+fn pages_together_are_the_listing(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut clients: Vec<_> = (0..8).map(|_| Client::establish(address)).collect();
     for vni in 1..=10 {
@@ -70,7 +72,7 @@ fn pages_together_are_the_listing(config: Config) {
     assert_eq!(get_json(http, "/api/v1/vnis/4")["subscribers"], 1);
 }
 
-fn peers_are_chosen_by_name_and_slowness(config: Config) {
+fn peers_are_chosen_by_name_and_slowness(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [one, _two] = [(); 2].map(|()| Client::establish(address));
     let found = |query: &str| {
@@ -86,7 +88,7 @@ fn peers_are_chosen_by_name_and_slowness(config: Config) {
     assert_eq!(found("slow=true"), 0);
 }
 
-fn routes_are_filtered(config: Config) {
+fn routes_are_filtered(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
     one.announce_all(&routes(7, 0..10, 1));
@@ -104,7 +106,7 @@ fn routes_are_filtered(config: Config) {
     assert_eq!(nobody, json!({"rows": [], "next": null}));
 }
 
-fn routes_are_looked_up(config: Config) {
+fn routes_are_looked_up(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     let at = |address: &str, length| prefix(1, address.parse().unwrap(), length, 1);
@@ -126,7 +128,7 @@ fn routes_are_looked_up(config: Config) {
     assert!(found("address=::1").is_empty());
 }
 
-fn explanations_are_sentences(config: Config) {
+fn explanations_are_sentences(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     let Route { destination, .. } = route(1, 1, 1);
@@ -146,7 +148,7 @@ fn explanations_are_sentences(config: Config) {
     assert_eq!(explain(2, nat)["verdict"], "not_owed");
 }
 
-fn counters_and_shards_add_up(config: Config) {
+fn counters_and_shards_add_up(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut clients: Vec<_> = (0..4).map(|_| Client::establish(address)).collect();
     for client in &mut clients {
@@ -161,7 +163,7 @@ fn counters_and_shards_add_up(config: Config) {
     assert!(shards.iter().all(|shard| shard["is_stuck"] == false));
 }
 
-fn errors_are_sentences(config: Config) {
+fn errors_are_sentences(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let _client = Client::establish(address);
     let wrong = [

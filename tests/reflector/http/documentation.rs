@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::harness::http::{get, get_json, start_with_http};
-use crate::harness::{Client, Config, Reflector, eventually, on_each_io, route};
+use crate::harness::{Client, Reflector, ReflectorConfig, eventually, on_each_io, route};
 
 on_each_io!(examples_have_the_shape_of_answers, every_metric_is_named);
 
@@ -15,7 +15,7 @@ const DOCUMENT: &str = include_str!("../../../docs/http.md");
 
 /// What the examples are about: peer 1 announces to VNI 100, peer 2 subscribes to it, one has gone
 /// and one has said something wrong.
-fn scene(config: Config) -> (Reflector, SocketAddr, [Client; 2]) {
+fn scene(config: ReflectorConfig) -> (Reflector, SocketAddr, [Client; 2]) {
     let (reflector, address, http) = start_with_http(config);
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
     one.announce(&route(100, 1, 1));
@@ -90,7 +90,7 @@ fn expect_shape(path: &str, real: &Value, example: &Value) {
     }
 }
 
-fn examples_have_the_shape_of_answers(config: Config) {
+fn examples_have_the_shape_of_answers(config: ReflectorConfig) {
     let (_reflector, http, _clients) = scene(config);
     let examples = examples();
     assert!(examples.len() >= 15, "{}", examples.len());
@@ -99,7 +99,7 @@ fn examples_have_the_shape_of_answers(config: Config) {
     }
 }
 
-fn every_metric_is_named(config: Config) {
+fn every_metric_is_named(config: ReflectorConfig) {
     let (_reflector, http, _clients) = scene(config);
     let text = get(http, "/metrics?peers=1").body;
     let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));

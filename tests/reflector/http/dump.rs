@@ -6,7 +6,9 @@ use metalbond::wire::{NextHop, NextHopType, Vni};
 use serde_json::{Map, Value, json};
 
 use crate::harness::http::{get, get_json, start_with_http};
-use crate::harness::{Client, Config, Route, eventually, on_each_io, prefix, route, routes};
+use crate::harness::{
+    Client, ReflectorConfig, Route, eventually, on_each_io, prefix, route, routes,
+};
 
 on_each_io!(
     an_empty_table_is_an_empty_object,
@@ -53,7 +55,7 @@ fn publish(client: &mut Client, http: SocketAddr, routes: &[Route]) {
     });
 }
 
-fn an_empty_table_is_an_empty_object(config: Config) {
+fn an_empty_table_is_an_empty_object(config: ReflectorConfig) {
     let (_reflector, _, http) = start_with_http(config);
     assert_eq!(vnet(http, ""), Map::new());
     assert_eq!(vnet(http, "?vni=7"), Map::new());
@@ -62,7 +64,7 @@ fn an_empty_table_is_an_empty_object(config: Config) {
     assert!(yaml.body.contains("\nvnet: {}\nmetalbondversion: "), "{yaml:?}");
 }
 
-fn the_table_is_what_peers_announce(config: Config) {
+fn the_table_is_what_peers_announce(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     let mut table = routes(20, 0..5000, 1); // several slices
@@ -87,7 +89,7 @@ fn the_table_is_what_peers_announce(config: Config) {
     assert_eq!(vnet(http, "?format=json&vni=100&vnis=3"), vnet(http, "?vni=100"));
 }
 
-fn all_next_hops_of_a_destination_are_together(config: Config) {
+fn all_next_hops_of_a_destination_are_together(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     // More than one slice may have.
@@ -103,7 +105,7 @@ fn all_next_hops_of_a_destination_are_together(config: Config) {
     assert_eq!(vnet(http, ""), expected(&table));
 }
 
-fn yaml_says_the_same(config: Config) {
+fn yaml_says_the_same(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     publish(&mut client, http, &[route(20, 1, 2), route(20, 1, 1)]);

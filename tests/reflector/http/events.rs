@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use serde_json::Value;
 
 use crate::harness::http::{get, start_with_http};
-use crate::harness::{Client, Config, PATIENCE, on_each_io, route};
+use crate::harness::{Client, PATIENCE, ReflectorConfig, on_each_io, route};
 
 on_each_io!(events_come_in_order_and_as_documented, a_wrong_parameter_is_a_sentence);
 
@@ -52,7 +52,7 @@ fn members(value: &Value) -> Vec<String> {
     object.iter().flat_map(of_member).collect()
 }
 
-fn events_come_in_order_and_as_documented(config: Config) {
+fn events_come_in_order_and_as_documented(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut events = Events::of(http, "/api/v1/events?vni=100");
     let examples = DOCUMENT.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -75,7 +75,7 @@ fn events_come_in_order_and_as_documented(config: Config) {
     assert_eq!(expect("closed")["reason"], "peer_closed");
 }
 
-fn a_wrong_parameter_is_a_sentence(config: Config) {
+fn a_wrong_parameter_is_a_sentence(config: ReflectorConfig) {
     let (_reflector, _, http) = start_with_http(config);
     let answer = get(http, "/api/v1/events?vni=x");
     assert_eq!(answer.status, 400);

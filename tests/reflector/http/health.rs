@@ -6,7 +6,7 @@ use metalbond::ids::ShardId;
 use serde_json::{Value, json};
 
 use crate::harness::http::{get, get_json, request, start_with_http};
-use crate::harness::{Config, Standstill, eventually, on_each_io};
+use crate::harness::{ReflectorConfig, Standstill, eventually, on_each_io};
 
 on_each_io!(
     a_running_reflector_lives_and_is_ready,
@@ -16,7 +16,7 @@ on_each_io!(
     a_shard_that_was_late_says_so_afterwards,
 );
 
-fn a_running_reflector_lives_and_is_ready(config: Config) {
+fn a_running_reflector_lives_and_is_ready(config: ReflectorConfig) {
     let (_reflector, _, http) = start_with_http(config);
     for path in ["/livez", "/readyz", "/healthz", "/health"] {
         let answer = get(http, path);
@@ -27,7 +27,7 @@ fn a_running_reflector_lives_and_is_ready(config: Config) {
     assert_eq!(get(http, "/nonsense").status, 404);
 }
 
-fn one_that_drains_lives_and_is_not_ready(config: Config) {
+fn one_that_drains_lives_and_is_not_ready(config: ReflectorConfig) {
     let (reflector, _, http) = start_with_http(config);
     let inspector = reflector.inspector();
     inspector.drain(NonZeroU32::MIN);
@@ -38,7 +38,7 @@ fn one_that_drains_lives_and_is_not_ready(config: Config) {
     assert_eq!(get(http, "/readyz").status, 200);
 }
 
-fn one_of_which_a_shard_stands_still_does_not_live(config: Config) {
+fn one_of_which_a_shard_stands_still_does_not_live(config: ReflectorConfig) {
     let (reflector, address, http) = start_with_http(config);
     let standstill = Standstill::begin(address);
     eventually("it is noticed", || get(http, "/livez").status == 503);
@@ -49,7 +49,7 @@ fn one_of_which_a_shard_stands_still_does_not_live(config: Config) {
     eventually("it lives again", || get(http, "/livez").status == 200);
 }
 
-fn who_asks_a_shard_that_stands_still_is_told_so(config: Config) {
+fn who_asks_a_shard_that_stands_still_is_told_so(config: ReflectorConfig) {
     let (reflector, address, http) = start_with_http(config);
     let inspector = reflector.inspector();
     let standstill = Standstill::begin(address);
@@ -73,7 +73,7 @@ fn who_asks_a_shard_that_stands_still_is_told_so(config: Config) {
     eventually("it turns again", || get(http, "/metrics").body.contains(&goes));
 }
 
-fn a_shard_that_was_late_says_so_afterwards(config: Config) {
+fn a_shard_that_was_late_says_so_afterwards(config: ReflectorConfig) {
     let (reflector, address, http) = start_with_http(config);
     let inspector = reflector.inspector();
     let standstill = Standstill::begin(address);

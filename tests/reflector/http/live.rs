@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use serde_json::{Value, json};
 
 use crate::harness::http::{get, get_json, start_with_http};
-use crate::harness::{Client, Config, PATIENCE, eventually, on_each_io, routes};
+use crate::harness::{Client, PATIENCE, ReflectorConfig, eventually, on_each_io, routes};
 
 on_each_io!(
     history_has_a_sample_a_second,
@@ -57,7 +57,7 @@ fn place(history: &Value, name: &str) -> usize {
     fields.iter().position(|field| field == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-fn history_has_a_sample_a_second(config: Config) {
+fn history_has_a_sample_a_second(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let _client = Client::establish(address);
     let history = || get_json(http, "/api/v1/history");
@@ -71,7 +71,7 @@ fn history_has_a_sample_a_second(config: Config) {
     assert!(samples.iter().all(|sample| sample.as_array().unwrap().len() == count));
 }
 
-fn the_stream_begins_with_the_history_and_goes_on(config: Config) {
+fn the_stream_begins_with_the_history_and_goes_on(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let _client = Client::establish(address);
     let mut stream = Stream::open(http);
@@ -88,7 +88,7 @@ fn the_stream_begins_with_the_history_and_goes_on(config: Config) {
     }
 }
 
-fn rates_are_of_the_second_before(config: Config) {
+fn rates_are_of_the_second_before(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [mut publisher, mut subscriber] = [(); 2].map(|()| Client::establish(address));
     subscriber.subscribe(1);
@@ -116,7 +116,7 @@ fn rates_are_of_the_second_before(config: Config) {
     assert!(received_sum < 1100.0 && sent_sum < 1100.0, "{received_sum} {sent_sum}");
 }
 
-fn streams_are_bounded(config: Config) {
+fn streams_are_bounded(config: ReflectorConfig) {
     let (_reflector, _address, http) = start_with_http(config);
     let mut streams: Vec<_> = (0..64).map(|_| Stream::open(http)).collect();
     assert!(streams.iter_mut().all(|stream| stream.status() == 200));
@@ -128,7 +128,7 @@ fn streams_are_bounded(config: Config) {
     eventually("room for another", || Stream::open(http).status() == 200);
 }
 
-fn a_stream_that_is_not_read_holds_up_nobody(config: Config) {
+fn a_stream_that_is_not_read_holds_up_nobody(config: ReflectorConfig) {
     let (_reflector, _address, http) = start_with_http(config);
     let _stalled = Stream::open(http);
     let mut stream = Stream::open(http);
@@ -138,7 +138,7 @@ fn a_stream_that_is_not_read_holds_up_nobody(config: Config) {
     }
 }
 
-fn the_page_is_served_with_rules(config: Config) {
+fn the_page_is_served_with_rules(config: ReflectorConfig) {
     let (_reflector, _address, http) = start_with_http(config);
     let page = get(http, "/");
     assert_eq!(page.status, 200);

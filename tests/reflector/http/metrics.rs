@@ -8,7 +8,7 @@ use metalbond::wire::{Extensions, Hello};
 use crate::harness::client::modern_hello;
 use crate::harness::http::{get, get_json, start_with_http};
 use crate::harness::promtool;
-use crate::harness::{Client, Config, eventually, on_each_io, routes};
+use crate::harness::{Client, ReflectorConfig, eventually, on_each_io, routes};
 
 on_each_io!(
     metrics_are_exact_after_a_script,
@@ -39,8 +39,8 @@ fn expect(http: SocketAddr, query: &str, expected: &[(&str, f64)]) {
     }
 }
 
-fn metrics_are_exact_after_a_script(config: Config) {
-    let (_reflector, address, http) = start_with_http(Config { max_peers: 3, ..config });
+fn metrics_are_exact_after_a_script(config: ReflectorConfig) {
+    let (_reflector, address, http) = start_with_http(ReflectorConfig { max_peers: 3, ..config });
     let mut publisher = Client::establish(address);
     let mut subscribers = [(); 2].map(|()| Client::establish(address));
     let table = routes(1, 0..10, 1);
@@ -99,7 +99,7 @@ fn hostile() -> Hello {
     Hello { extensions, ..modern_hello() }
 }
 
-fn peers_are_told_apart_when_asked_for(config: Config) {
+fn peers_are_told_apart_when_asked_for(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::connect(address).shake_hands(hostile());
     client.announce_all(&routes(1, 0..3, 1));
@@ -124,7 +124,7 @@ fn peers_are_told_apart_when_asked_for(config: Config) {
     assert_eq!(get(http, "/metrics?format=prometheus&peers=0").status, 200);
 }
 
-fn families_stay_together_however_many_peers(config: Config) {
+fn families_stay_together_however_many_peers(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let clients: Vec<_> = (0..300).map(|_| Client::establish(address)).collect();
     let text = get(http, "/metrics?peers=1").body;
@@ -152,7 +152,7 @@ fn families_stay_together_however_many_peers(config: Config) {
     }
 }
 
-fn promtool_has_no_complaints(config: Config) {
+fn promtool_has_no_complaints(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::connect(address).shake_hands(hostile());
     client.announce_all(&routes(1, 0..3, 1));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::client::hello_of;
 use crate::harness::http::{get, get_json, start_with_http};
-use crate::harness::{Client, Config, eventually, on_each_io, prefix, routes};
+use crate::harness::{Client, ReflectorConfig, eventually, on_each_io, prefix, routes};
 
 on_each_io!(
     peers_are_sorted_and_found,
@@ -47,7 +47,7 @@ fn expect_routes(http: SocketAddr, vni: u32, count: u64) {
     });
 }
 
-fn peers_are_sorted_and_found(config: Config) {
+fn peers_are_sorted_and_found(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut clients = ["b-1", "a-2", "B-3"].map(|name| node(address, name));
     clients[2].announce_all(&routes(1, 0..5, 1));
@@ -77,7 +77,7 @@ fn peers_are_sorted_and_found(config: Config) {
     assert_eq!(get_json(http, "/api/v1/peers?sort=id&limit=1")["total"], 3);
 }
 
-fn vnis_are_sorted_and_found(config: Config) {
+fn vnis_are_sorted_and_found(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     for (vni, count) in [(10, 3), (101, 1), (11, 2)] {
@@ -94,7 +94,7 @@ fn vnis_are_sorted_and_found(config: Config) {
     }
 }
 
-fn subscriptions_say_whose_they_are(config: Config) {
+fn subscriptions_say_whose_they_are(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut clients = ["b-1", "a-2", "B-3"].map(|name| node(address, name));
     for client in &mut clients {
@@ -132,7 +132,7 @@ fn subscriptions_say_whose_they_are(config: Config) {
 }
 
 /// From the last page to the first, each shows what it showed on the way there.
-fn pages_lead_back_to_the_first(config: Config) {
+fn pages_lead_back_to_the_first(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     client.announce_all(&routes(7, 0..500, 1));
@@ -159,7 +159,7 @@ fn pages_lead_back_to_the_first(config: Config) {
     }
 }
 
-fn sorted_pages_together_are_the_listing_in_order(config: Config) {
+fn sorted_pages_together_are_the_listing_in_order(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
     two.announce_all(&routes(7, 600..1300, 2));
@@ -182,7 +182,7 @@ fn sorted_pages_together_are_the_listing_in_order(config: Config) {
 }
 
 /// A page goes on after a row and not at a number: what comes before it shifts nothing.
-fn what_comes_between_two_pages_moves_nothing(config: Config) {
+fn what_comes_between_two_pages_moves_nothing(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     client.announce_all(&routes(7, 100..110, 1));
@@ -200,7 +200,7 @@ fn what_comes_between_two_pages_moves_nothing(config: Config) {
     assert_eq!((&second["next"], &second["total"]), (&Value::Null, &Value::from(59)));
 }
 
-fn routes_of_all_vnis_are_searched(config: Config) {
+fn routes_of_all_vnis_are_searched(config: ReflectorConfig) {
     let (_reflector, address, http) = start_with_http(config);
     let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
     let at = |vni, address: &str, length, hop| prefix(vni, address.parse().unwrap(), length, hop);
@@ -228,7 +228,7 @@ fn routes_of_all_vnis_are_searched(config: Config) {
     assert_eq!(whole(http, "routes?sort=destination&limit=1", "vni"), [1, 2, 1, 3, 2]);
 }
 
-fn wrong_orders_are_refused(config: Config) {
+fn wrong_orders_are_refused(config: ReflectorConfig) {
     let (_reflector, _address, http) = start_with_http(config);
     let wrong = [
         ("peers?sort=size", "sort: expected a column's name, found \"size\""),

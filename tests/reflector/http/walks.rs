@@ -4,7 +4,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::harness::http::{get, get_json, start_with_http};
-use crate::harness::{Client, Config, PATIENCE, Standstill, eventually, on_each_io, route};
+use crate::harness::{
+    Client, PATIENCE, ReflectorConfig, Standstill, eventually, on_each_io, route,
+};
 
 on_each_io!(four_walks_at_a_time_and_more_of_them_wait);
 
@@ -38,7 +40,7 @@ impl Asked {
     }
 }
 
-fn four_walks_at_a_time_and_more_of_them_wait(config: Config) {
+fn four_walks_at_a_time_and_more_of_them_wait(config: ReflectorConfig) {
     let (reflector, address, http) = start_with_http(config);
     let mut client = Client::establish(address);
     let vnis = 1..=16;

@@ -11,7 +11,7 @@ use metalbond::io::IoChoice;
 use support::browser::Browser;
 
 use crate::harness::http::start_with_http;
-use crate::harness::{Config, Reflector, run};
+use crate::harness::{Reflector, ReflectorConfig, run};
 
 /// A reflector, the browser that shows its page, and where peers connect.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ use on_page;
 /// Runs a script where there is a browser. At its end nothing may have gone wrong in the page.
 fn in_browser(script: impl FnOnce(&mut Scene)) {
     let Some((_turn, browser)) = Browser::take_turn() else { return };
-    run(IoChoice::Epoll, |config: Config| {
+    run(IoChoice::Epoll, |config: ReflectorConfig| {
         let (reflector, peers, http) = start_with_http(config);
         let mut scene = Scene { reflector: Some(reflector), peers, http, browser };
         script(&mut scene);

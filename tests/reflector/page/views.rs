@@ -20,10 +20,10 @@ on_page!(
     a_flood_of_events_stays_one_page,
     a_hostile_name_stays_text,
     a_hidden_tab_asks_nothing,
-    a_lost_connection_is_said,
+    a_lost_connection_is_shown,
     a_draining_reflector_says_so,
-    a_shard_that_stands_still_is_said,
-    what_is_not_there_is_said,
+    a_shard_that_stands_still_is_shown,
+    what_is_not_there_is_shown,
 );
 
 /// A session of a node.
@@ -288,7 +288,7 @@ fn a_hidden_tab_asks_nothing(scene: &mut Scene) {
     scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
 }
 
-fn a_lost_connection_is_said(scene: &mut Scene) {
+fn a_lost_connection_is_shown(scene: &mut Scene) {
     scene.show("/");
     scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
     scene.browser.expect_nothing_wrong();
@@ -309,7 +309,7 @@ fn a_draining_reflector_says_so(scene: &mut Scene) {
     scene.browser.until("it is over", "!document.querySelector('.banner')");
 }
 
-fn a_shard_that_stands_still_is_said(scene: &mut Scene) {
+fn a_shard_that_stands_still_is_shown(scene: &mut Scene) {
     scene.show("/");
     scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
     let standstill = Standstill::begin(scene.peers);
@@ -318,7 +318,7 @@ fn a_shard_that_stands_still_is_said(scene: &mut Scene) {
     scene.browser.until("it is over", "!document.querySelector('.banner')");
 }
 
-fn what_is_not_there_is_said(scene: &mut Scene) {
+fn what_is_not_there_is_shown(scene: &mut Scene) {
     scene.show("/#/nonsense");
     scene.browser.until_says("There is no such view.");
     scene.show("/#/peers");

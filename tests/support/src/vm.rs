@@ -52,15 +52,16 @@ pub fn run_tests(filter: &str, programs: &[(&str, &Path)], variables: &[&str]) {
         .args([&format!("{PROGRAMS}/tests"), "--test-threads=1", "--nocapture", filter])
         .output();
     let Output { status, stdout, stderr } = output.unwrap();
-    let (said, complaints) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let (printed, complaints) =
+        (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     match status.code() {
-        Some(SKIPPED) => crate::skip!(format!("no virtual machine: {said}{complaints}")),
+        Some(SKIPPED) => crate::skip!(format!("no virtual machine: {printed}{complaints}")),
         // No test at all would be no success.
         Some(0) => {
-            let result = said.lines().find(|line| line.starts_with("test result: ok. "));
-            assert!(result.is_some_and(|line| !line.contains(" 0 passed")), "{said}");
+            let result = printed.lines().find(|line| line.starts_with("test result: ok. "));
+            assert!(result.is_some_and(|line| !line.contains(" 0 passed")), "{printed}");
         }
-        _ => panic!("{status}\n{said}{complaints}"),
+        _ => panic!("{status}\n{printed}{complaints}"),
     }
 }
 

@@ -64,15 +64,15 @@ fn a_test_that_fails_keeps_its_namespaces_when_told_to() {
     drop(lab);
     let is_there = || Path::new(&Lab::path(&name)).exists();
 
-    let (passed, said) = run("this_one_fails", "");
-    assert!(!passed && !is_there() && said.contains("set METALBOND_KEEP_LAB=1"), "{said}");
-    let (passed, said) = run("this_one_passes", "1");
-    assert!(passed && !is_there(), "{said}");
-    let (passed, said) = run("this_one_fails", "1");
+    let (passed, printed) = run("this_one_fails", "");
+    assert!(!passed && !is_there() && printed.contains("set METALBOND_KEEP_LAB=1"), "{printed}");
+    let (passed, printed) = run("this_one_passes", "1");
+    assert!(passed && !is_there(), "{printed}");
+    let (passed, printed) = run("this_one_fails", "1");
     let kept = is_there();
     namespace::end(&[&name]);
-    assert!(!passed && kept && !is_there(), "{said}");
+    assert!(!passed && kept && !is_there(), "{printed}");
     for line in [format!("ip netns exec {name} bash"), format!("ip netns delete {name}")] {
-        assert!(said.lines().any(|said| said == line), "no {line:?} in:\n{said}");
+        assert!(printed.lines().any(|printed| printed == line), "no {line:?} in:\n{printed}");
     }
 }

@@ -42,20 +42,23 @@ fn skips_are_told_at_once_and_kept_for_the_summary_unless_they_fail() {
     here.take_skips();
 
     for value in ["1", "yes"] {
-        let (passed, said) = run("this_one_skips", ("METALBOND_TEST_STRICT", value));
+        let (passed, printed) = run("this_one_skips", ("METALBOND_TEST_STRICT", value));
         let why = "not to be skipped with METALBOND_TEST_STRICT: the machine lacks it";
-        assert!(!passed && said.contains(why), "{said}");
+        assert!(!passed && printed.contains(why), "{printed}");
     }
     assert_eq!(here.take_skips(), []);
 
     // An empty variable is one that is not set.
     for _ in 0..2 {
-        let (passed, said) = run("this_one_skips", ("METALBOND_TEST_STRICT", ""));
+        let (passed, printed) = run("this_one_skips", ("METALBOND_TEST_STRICT", ""));
         let line = "SKIPPED skipping this_one_skips: the machine lacks it\n";
-        assert!(passed && said.contains(line), "{said}");
+        assert!(passed && printed.contains(line), "{printed}");
     }
-    let (passed, said) = run("this_one_lacks_a_program", ("PATH", "/nowhere"));
-    assert!(passed && said.contains("SKIPPED skipping this_one_lacks_a_program: no ip"), "{said}");
+    let (passed, printed) = run("this_one_lacks_a_program", ("PATH", "/nowhere"));
+    assert!(
+        passed && printed.contains("SKIPPED skipping this_one_lacks_a_program: no ip"),
+        "{printed}"
+    );
     let skip = |test: &str, reason: &str, packages: &str| Skip {
         test: format!("skipping {test}"),
         reason: reason.to_owned(),

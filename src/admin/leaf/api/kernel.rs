@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 
 use super::ApiError;
 use super::params::Nothing;
-use crate::admin::leaf::{Sources, kernel};
+use crate::admin::leaf::sources::{Sources, kernel};
 use crate::metrics::Members;
 
 /// What the metrics have. Null, where routes are not installed.

@@ -13,7 +13,7 @@ mod vnis;
 use axum::Router;
 use axum::routing::get;
 
-use super::Sources;
+use crate::admin::leaf::sources::Sources;
 pub(super) use error::ApiError;
 
 pub(super) fn router() -> Router<Sources> {

@@ -32,7 +32,7 @@ pub(super) struct VnisAsked {
 
 /// Which VNIs, read.
 #[derive(Debug)]
-pub(super) struct Vnis {
+pub(super) struct VnisQuery {
     pub(super) vni: Option<Vni>,
     pub(super) whole: Option<bool>,
     pub(super) limit: usize,
@@ -52,16 +52,16 @@ pub(super) struct RoutesAsked {
 
 /// Which routes, read.
 #[derive(Debug)]
-pub(super) struct Routes {
+pub(super) struct RoutesQuery {
     pub(super) vni: Vni,
     pub(super) what: Option<Lookup>,
     pub(super) limit: usize,
-    pub(super) after: Option<Place>,
+    pub(super) after: Option<RouteCursor>,
 }
 
 impl VnisAsked {
-    pub(super) fn read(&self) -> Result<Vnis, Wrong> {
-        Ok(Vnis {
+    pub(super) fn read(&self) -> Result<VnisQuery, Wrong> {
+        Ok(VnisQuery {
             vni: self.vni.as_deref().map(|text| vni("vni", text)).transpose()?,
             whole: optional("whole", "true or false", self.whole.as_deref())?,
             limit: limit(self.limit.as_deref())?,
@@ -71,7 +71,7 @@ impl VnisAsked {
 }
 
 impl RoutesAsked {
-    pub(super) fn read(&self) -> Result<Routes, Wrong> {
+    pub(super) fn read(&self) -> Result<RoutesQuery, Wrong> {
         let what = match (&self.address, &self.prefix) {
             (None, None) => None,
             (Some(address), None) => {
@@ -80,7 +80,7 @@ impl RoutesAsked {
             (None, Some(prefix)) => Some(Lookup::Exact(destination("prefix", prefix)?)),
             _ => return Err(Wrong("only one of address and prefix may be given".into())),
         };
-        Ok(Routes {
+        Ok(RoutesQuery {
             vni: vni("vni", required("vni", self.vni.as_deref())?)?,
             what,
             limit: limit(self.limit.as_deref())?,
@@ -97,9 +97,9 @@ fn limit(text: Option<&str>) -> Result<usize, Wrong> {
 /// A place among the routes of a VNI: the route that a page goes on behind. As text its fields with
 /// dashes between, for example `10.0.0.1/32-2001:db8::1-0-0-0-0`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place(Destination, NextHop);
+pub(super) struct RouteCursor(Destination, NextHop);
 
-impl Place {
+impl RouteCursor {
     pub(super) fn of(route: &Route) -> Self {
         Self(route.destination, route.next_hop)
     }
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RouteCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(destination, hop) = self;
         let (address, vni, kind) = (hop.address(), hop.target_vni(), hop.kind() as u8);
@@ -118,7 +118,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for RouteCursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -148,7 +148,7 @@ mod tests {
             "2001:db8::/48-192.0.2.1-7-1-1024-2047",
             "0.0.0.0/0-::-4294967295-2-4294967295-0",
         ] {
-            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<RouteCursor>().unwrap().to_string(), text);
         }
     }
 
@@ -164,7 +164,7 @@ mod tests {
             "10.0.0.1/32-::1-0-0-0-0-0",
             "10.0.0.1/32-::1-0-0-0-4294967296",
         ] {
-            assert_eq!(text.parse::<Place>(), Err(()), "{text}");
+            assert_eq!(text.parse::<RouteCursor>(), Err(()), "{text}");
         }
     }
 }

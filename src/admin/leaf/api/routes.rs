@@ -7,8 +7,8 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::ApiError;
-use super::params::{Place, Routes, RoutesAsked};
-use crate::admin::leaf::Sources;
+use super::params::{RouteCursor, RoutesAsked, RoutesQuery};
+use crate::admin::leaf::sources::Sources;
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
 use crate::client::{Error as LeafError, RouteStatus};
@@ -45,7 +45,7 @@ pub(super) async fn list(
     State(Sources { leaf, .. }): State<Sources>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Routes { vni, what, limit, after } = asked?.0.read()?;
+    let RoutesQuery { vni, what, limit, after } = asked?.0.read()?;
     let after = after.map(|place| place.route(vni));
     let begin = Some((after, limit));
     let pieces = stream::try_unfold((leaf, begin, None), move |(leaf, at, next)| async move {
@@ -61,7 +61,7 @@ pub(super) async fn list(
         let last = part.last().map(|row| row.route);
         let (at, next) = match last.filter(|_| has_more) {
             Some(last) if left > asked => (Some((Some(last), left - asked)), None),
-            last => (None, Some(last.map(|last| Place::of(&last).to_string()))),
+            last => (None, Some(last.map(|last| RouteCursor::of(&last).to_string()))),
         };
         let rows = part.into_iter().map(RouteRow::from).collect();
         Ok::<_, LeafError>(Some((Piece::Rows(rows), (leaf, at, next))))

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::Nothing;
-use crate::admin::leaf::Sources;
+use crate::admin::leaf::sources::Sources;
 use crate::client::PeerStatus;
 
 /// VNIs that are named of each server.

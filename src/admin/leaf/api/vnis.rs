@@ -7,8 +7,8 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::ApiError;
-use super::params::{Vnis, VnisAsked};
-use crate::admin::leaf::Sources;
+use super::params::{VnisAsked, VnisQuery};
+use crate::admin::leaf::sources::Sources;
 use crate::admin::server::listing::{self, Piece};
 use crate::client::{Error as LeafError, VniStatus};
 use crate::wire::Vni;
@@ -61,23 +61,23 @@ pub(super) async fn list(
     let asked = asked?.0.read()?;
     let connected = sources.connected().await?;
     let end = End::default();
-    let looks = Looks { sources, asked, connected, last: None, found: 0, last_row: None, end };
-    let pieces = stream::try_unfold(Some(looks), |looks| async {
-        let Some(mut looks) = looks else { return Ok(None) };
-        let part = looks.sources.leaf.vni_statuses(looks.last, PART).await?;
-        let Some(last) = part.last() else { return Ok(Some((Piece::End(looks.end), None))) };
-        looks.last = Some(last.vni);
-        let rows = part.into_iter().filter_map(|status| looks.row(status)).collect();
-        Ok::<_, LeafError>(Some((Piece::Rows(rows), Some(looks))))
+    let walk = VniWalk { sources, asked, connected, last: None, found: 0, last_row: None, end };
+    let pieces = stream::try_unfold(Some(walk), |walk| async {
+        let Some(mut walk) = walk else { return Ok(None) };
+        let part = walk.sources.leaf.vni_statuses(walk.last, PART).await?;
+        let Some(last) = part.last() else { return Ok(Some((Piece::End(walk.end), None))) };
+        walk.last = Some(last.vni);
+        let rows = part.into_iter().filter_map(|status| walk.row(status)).collect();
+        Ok::<_, LeafError>(Some((Piece::Rows(rows), Some(walk))))
     });
     Ok(listing::respond(pieces).await?)
 }
 
-/// A look at every VNI, in order.
+/// A walk over every VNI, in order.
 #[derive(Debug)]
-struct Looks {
+struct VniWalk {
     sources: Sources,
-    asked: Vnis,
+    asked: VnisQuery,
     connected: Vec<String>,
     /// The last one looked at.
     last: Option<Vni>,
@@ -87,7 +87,7 @@ struct Looks {
     end: End,
 }
 
-impl Looks {
+impl VniWalk {
     /// Counts a VNI, and makes a row of one that is asked for while there is room.
     fn row(&mut self, status: VniStatus) -> Option<VniRow> {
         let Self { asked, end, .. } = self;

@@ -3,7 +3,7 @@
 
 use axum::Router;
 
-use super::Sources;
+use crate::admin::leaf::sources::Sources;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));

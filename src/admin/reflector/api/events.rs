@@ -1,6 +1,6 @@
 //! What happens, as it happens: server-sent events.
 //!
-//! A reader holds a [`Tap`], which never makes anybody wait: what a reader does not take in time is
+//! A reader holds a [`Monitor`], which never makes anybody wait: what a reader does not take in time is
 //! left out and counted. So that many readers cost no more than that, their number is bounded for each
 //! endpoint by itself: those of the open one take none from the control socket.
 
@@ -18,10 +18,10 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::params::EventsAsked;
-use crate::admin::reflector::streams::{Place, Streams};
+use crate::admin::reflector::streams::{StreamPermit, Streams};
 use crate::admin::server::answer::NextHopRow;
 use crate::ids::PeerId;
-use crate::reflector::inspector::{Inspector, Tap, TapEvent};
+use crate::reflector::inspector::{Inspector, Monitor, MonitorEvent};
 use crate::wire::Update;
 
 /// A comment is sent when nothing has happened for so long, so that both ends know the other is there.
@@ -46,8 +46,8 @@ async fn open(
 ) -> Result<Response, ApiError> {
     let filter = asked.read()?;
     let place = streams.enter()?;
-    let tap = inspector.tap(filter).await?;
-    let reader = Reader { tap, alive, _place: place };
+    let monitor = inspector.monitor(filter).await?;
+    let reader = Reader { monitor, alive, _place: place };
     let chunks = stream::unfold(reader, |mut reader| async {
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
@@ -57,22 +57,22 @@ async fn open(
 }
 
 struct Reader {
-    tap: Tap,
+    monitor: Monitor,
     alive: Duration,
-    _place: Place,
+    _place: StreamPermit,
 }
 
 impl Reader {
     /// The next part of the stream; `None` when the reflector has stopped.
     async fn next(&mut self) -> Option<String> {
-        let Ok(first) = tokio::time::timeout(self.alive, self.tap.next()).await else {
+        let Ok(first) = tokio::time::timeout(self.alive, self.monitor.next()).await else {
             return Some(":\n\n".into());
         };
-        let mut text = told(&first?);
+        let mut text = event_line(&first?);
         while text.len() < TOGETHER_BYTES
-            && let Some(event) = self.tap.try_next()
+            && let Some(event) = self.monitor.try_next()
         {
-            text.push_str(&told(&event));
+            text.push_str(&event_line(&event));
         }
         Some(text)
     }
@@ -126,27 +126,29 @@ struct SessionEvent<'a> {
     node: &'a str,
 }
 
-impl<'a> From<&'a TapEvent> for EventRow<'a> {
-    fn from(event: &'a TapEvent) -> Self {
+impl<'a> From<&'a MonitorEvent> for EventRow<'a> {
+    fn from(event: &'a MonitorEvent) -> Self {
         match event {
-            TapEvent::Added { route, announcer } => Self::Added(RouteEvent::new(route, *announcer)),
-            TapEvent::Withdrawn { route, announcer } => {
+            MonitorEvent::Added { route, announcer } => {
+                Self::Added(RouteEvent::new(route, *announcer))
+            }
+            MonitorEvent::Withdrawn { route, announcer } => {
                 Self::Withdrawn(RouteEvent::new(route, *announcer))
             }
-            TapEvent::Established { peer, shard, remote, node } => Self::Established {
+            MonitorEvent::Established { peer, shard, remote, node } => Self::Established {
                 session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
             },
-            TapEvent::Closed { peer, shard, remote, node, reason } => Self::Closed {
+            MonitorEvent::Closed { peer, shard, remote, node, reason } => Self::Closed {
                 session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
                 reason: reason.name(),
                 detail: reason.to_string(),
             },
-            TapEvent::Missed(count) => Self::Missed { count: *count },
+            MonitorEvent::Missed(count) => Self::Missed { count: *count },
         }
     }
 }
 
-fn told(event: &TapEvent) -> String {
+fn event_line(event: &MonitorEvent) -> String {
     // Numbers, texts and nothing else: it cannot fail.
     let json = serde_json::to_string(&EventRow::from(event)).unwrap_or_default();
     format!("data: {json}\n\n")
@@ -162,14 +164,14 @@ mod tests {
     use support::PATIENCE;
 
     use super::*;
-    use crate::reflector::{Config, Reflector};
+    use crate::reflector::{Reflector, ReflectorConfig};
     use crate::wire::{Hello, Message};
 
     #[test]
     fn comments_are_as_far_apart_as_documented() {
         let document = include_str!("../../../../docs/http.md");
-        let said = format!("when nothing has happened for {} s.", ALIVE.as_secs());
-        assert!(document.contains(&said), "{said}");
+        let sentence = format!("when nothing has happened for {} s.", ALIVE.as_secs());
+        assert!(document.contains(&sentence), "{sentence}");
     }
 
     /// With a shorter time than that of [`ALIVE`], and real events.
@@ -177,7 +179,7 @@ mod tests {
     fn a_quiet_stream_says_that_it_is_there() {
         const QUIET: Duration = Duration::from_millis(50);
         let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
-        let config = Config { listen, shards: Some(1), ..Config::default() };
+        let config = ReflectorConfig { listen, shards: Some(1), ..ReflectorConfig::default() };
         let reflector = Reflector::start(&config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -4,7 +4,7 @@
 //! `shards`, `limits`, `handover` and `events` answer; `sorted` goes through everything for the best rows.
 
 mod counts;
-mod error;
+pub(in crate::admin) mod error;
 mod events;
 mod handover;
 mod limits;
@@ -18,11 +18,12 @@ mod sorted;
 use axum::Router;
 use axum::routing::get;
 
+use super::live;
+use super::state::AppState;
 use super::streams::Streams;
-use super::{Desk, live};
 pub(in crate::admin) use error::ApiError;
 
-pub(super) fn router() -> Router<Desk> {
+pub(super) fn router() -> Router<AppState> {
     let streams = Streams::default();
     Router::new()
         .route("/peers", get(peers::list))

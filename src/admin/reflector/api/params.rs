@@ -5,13 +5,15 @@ use serde::Deserialize;
 
 use super::ApiError;
 use super::sorted::{
-    Best, Key, PeersWanted, Place, RoutesWanted, Sort, Subscriber, SubscribersWanted,
+    Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
 use crate::admin::server::asked::{Wrong, destination, parse};
 pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
 use crate::ids::PeerId;
-use crate::reflector::inspector::{PAGE_MAX, TapFilter};
-use crate::shard::inspect::{Cursor, Lookup, PeerInfo, PeerState, RouteFilter, RouteInfo, VniInfo};
+use crate::reflector::inspector::{MonitorFilter, PAGE_MAX};
+use crate::shard::inspect::{
+    Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
+};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said.
@@ -131,9 +133,9 @@ impl PeersAsked {
     fn page(&self, is_slow: bool) -> Result<Peers, ApiError> {
         let state = match self.state.as_deref() {
             None => None,
-            Some("connecting") => Some(PeerState::Connecting),
-            Some("established") => Some(PeerState::Established),
-            Some("closing") => Some(PeerState::Closing),
+            Some("connecting") => Some(SessionState::Connecting),
+            Some("established") => Some(SessionState::Established),
+            Some("closing") => Some(SessionState::Closing),
             Some(other) => {
                 return Err(wrong("state", "connecting, established or closing", other).into());
             }
@@ -173,9 +175,9 @@ pub(super) enum Peers {
 }
 
 impl EventsAsked {
-    pub(super) fn read(&self) -> Result<TapFilter, ApiError> {
+    pub(super) fn read(&self) -> Result<MonitorFilter, ApiError> {
         let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
-        Ok(vni.map_or(TapFilter::All, TapFilter::Vni))
+        Ok(vni.map_or(MonitorFilter::All, MonitorFilter::Vni))
     }
 }
 
@@ -228,7 +230,7 @@ struct Sorting<'a> {
     cursor: Option<Cursor>,
     limit: usize,
     sort: Option<&'a str>,
-    place: Place,
+    place: PagePosition,
 }
 
 impl<'a> Sorting<'a> {
@@ -243,9 +245,9 @@ impl<'a> Sorting<'a> {
         let expected = "what a page of the same order said to be previous";
         let before = optional("before", expected, before.as_deref())?;
         let place = match (after, before) {
-            (None, None) => Place::First,
-            (Some(key), None) => Place::After(key),
-            (None, Some(key)) => Place::Before(key),
+            (None, None) => PagePosition::First,
+            (Some(key), None) => PagePosition::After(key),
+            (None, Some(key)) => PagePosition::Before(key),
             (Some(_), Some(_)) => {
                 let sentence = "only one of after and before may be given";
                 return Err(ApiError::Asked(sentence.into()));
@@ -258,7 +260,7 @@ impl<'a> Sorting<'a> {
 
     /// Whether an order is asked for.
     fn is_asked(&self) -> bool {
-        self.sort.is_some() || !matches!(self.place, Place::First)
+        self.sort.is_some() || !matches!(self.place, PagePosition::First)
     }
 
     /// The rows of a sorted page are to be found; by what is usual unless an order is asked for.
@@ -325,10 +327,9 @@ impl ExplainAsked {
             };
         };
         let kind = match self.r#type.as_deref() {
-            None | Some("standard") => NextHopType::Standard,
-            Some("nat") => NextHopType::Nat,
-            Some("lb") => NextHopType::LoadBalancerTarget,
-            Some(other) => return Err(wrong("type", "standard, nat or lb", other).into()),
+            None => NextHopType::Standard,
+            Some(name) => NextHopType::named(name)
+                .ok_or_else(|| wrong("type", "standard, nat or lb", name))?,
         };
         let target_vni = number("target_vni", &self.target_vni)?;
         let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);

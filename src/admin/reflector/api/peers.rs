@@ -11,20 +11,20 @@ use super::ApiError;
 use super::params::{self, Asked, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow};
 use super::sorted;
-use crate::admin::reflector::Desk;
+use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::PeerInfo;
 use crate::wire::Vni;
 
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(app): State<AppState>,
     asked: Result<Query<PeersAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     match asked?.0.read()? {
-        Peers::Named(name) => rows::all::<PeerRow, _>(desk.inspector.find_peer(&name).await?).await,
+        Peers::Named(name) => rows::all::<PeerRow, _>(app.inspector.find_peer(&name).await?).await,
         Peers::Page { is_slow, from, limit } => {
             let list = move |from, limit| {
-                let inspector = desk.inspector.clone();
+                let inspector = app.inspector.clone();
                 async move {
                     let mut page = inspector.peers(from, limit).await?;
                     page.rows.retain(|peer| !is_slow || peer.is_slow);
@@ -34,8 +34,8 @@ pub(super) async fn list(
             rows::placed::<PeerRow, _, _>(list, from, limit, Short::GoesOn).await
         }
         Peers::Sorted(wanted, best) => {
-            let turn = desk.walk().await;
-            let found = sorted::peers(&desk.inspector, &wanted, best).await?;
+            let turn = app.walk().await;
+            let found = sorted::peers(&app.inspector, &wanted, best).await?;
             drop(turn);
             rows::sorted::<PeerRow, _>(found).await
         }
@@ -81,21 +81,21 @@ fn vnis(
 }
 
 pub(super) async fn subscriptions(
-    State(desk): State<Desk>,
+    State(app): State<AppState>,
     asked: Result<Query<SubscriptionsAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let (vni, asked) = asked?.0.read()?;
     match asked {
         Asked::Placed(from, limit) => {
             let list = move |from, limit| {
-                let inspector = desk.inspector.clone();
+                let inspector = app.inspector.clone();
                 async move { sorted::placed(&inspector, vni, from, limit).await }
             };
             rows::placed::<SubscriptionRow, _, _>(list, from, limit, Short::GoesOn).await
         }
         Asked::Sorted(wanted, best) => {
-            let turn = desk.walk().await;
-            let found = sorted::subscribers(&desk.inspector, &wanted, best).await?;
+            let turn = app.walk().await;
+            let found = sorted::subscribers(&app.inspector, &wanted, best).await?;
             drop(turn);
             rows::sorted::<SubscriptionRow, _>(found).await
         }

@@ -10,25 +10,25 @@ use super::ApiError;
 use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
 use super::rows::{self, RouteRow, Short, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
-use crate::admin::reflector::Desk;
+use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::Inspector;
 use crate::shard::inspect::{RouteInfo, Verdict};
 
 pub(super) async fn vnis(
-    State(desk): State<Desk>,
+    State(app): State<AppState>,
     asked: Result<Query<VnisAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     match asked?.0.read()? {
         Asked::Placed(from, limit) => {
             let list = move |from, limit| {
-                let inspector = desk.inspector.clone();
+                let inspector = app.inspector.clone();
                 async move { inspector.vnis(from, limit).await }
             };
             rows::placed::<VniRow, _, _>(list, from, limit, Short::GoesOn).await
         }
         Asked::Sorted(digits, best) => {
-            let turn = desk.walk().await;
-            let found = sorted::vnis(&desk.inspector, &digits, best).await?;
+            let turn = app.walk().await;
+            let found = sorted::vnis(&app.inspector, &digits, best).await?;
             drop(turn);
             rows::sorted::<VniRow, _>(found).await
         }
@@ -46,7 +46,7 @@ pub(super) async fn vni(
 }
 
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(app): State<AppState>,
     vni: Result<Path<String>, PathRejection>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
@@ -55,31 +55,31 @@ pub(super) async fn list(
     match asked {
         Asked::Placed(from, limit) => {
             let list = move |from, limit| {
-                let inspector = desk.inspector.clone();
+                let inspector = app.inspector.clone();
                 async move { inspector.routes(vni, filter, from, limit).await }
             };
             rows::placed::<RouteRow, _, _>(list, from, limit, Short::Ends).await
         }
-        Asked::Sorted(wanted, best) => sorted(&desk, &wanted, best).await,
+        Asked::Sorted(wanted, best) => sorted(&app, &wanted, best).await,
     }
 }
 
 /// Routes of all VNIs.
 pub(super) async fn search(
-    State(desk): State<Desk>,
+    State(app): State<AppState>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let (wanted, best) = asked?.0.read_all()?;
-    sorted(&desk, &wanted, best).await
+    sorted(&app, &wanted, best).await
 }
 
 async fn sorted(
-    desk: &Desk,
+    app: &AppState,
     wanted: &RoutesWanted,
     best: Best<RouteInfo>,
 ) -> Result<Response, ApiError> {
-    let turn = desk.walk().await;
-    let found = sorted::routes(&desk.inspector, wanted, best).await?;
+    let turn = app.walk().await;
+    let found = sorted::routes(&app.inspector, wanted, best).await?;
     drop(turn);
     rows::sorted::<RouteRow, _>(found).await
 }

@@ -5,6 +5,7 @@
 //! read along. A reader that stalls is not waited for: when it reads again it gets what the ring
 //! still has of what it missed.
 
+pub(super) mod history;
 mod recorder;
 mod ring;
 mod sample;
@@ -19,19 +20,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::watch;
 
+use self::history::History;
 use self::recorder::Recorder;
 use self::ring::Ring;
-use super::Desk;
-use super::api::ApiError;
-use super::streams::{Place, Streams};
+use super::api::error::ApiError;
+use super::state::AppState;
+use super::streams::{StreamPermit, Streams};
 use crate::reflector::inspector::Inspector;
-
-/// The last minutes, where requests see them.
-#[derive(Clone, Debug)]
-pub(super) struct History {
-    ring: watch::Receiver<Ring>,
-    streams: Streams,
-}
 
 /// One that writes, to be run, and one to read from.
 pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
@@ -40,14 +35,14 @@ pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {
 }
 
 /// All samples as JSON.
-pub(super) async fn history(State(desk): State<Desk>) -> Response {
-    let text = whole(&desk.history.ring.borrow());
+pub(super) async fn history(State(app): State<AppState>) -> Response {
+    let text = whole(&app.history.ring.borrow());
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 /// First all samples, then each as it comes, as server-sent events.
-pub(super) async fn live(State(desk): State<Desk>) -> Result<Response, ApiError> {
-    let History { ring, streams } = desk.history;
+pub(super) async fn live(State(app): State<AppState>) -> Result<Response, ApiError> {
+    let History { ring, streams } = app.history;
     let events = Events { ring, sent: None, _place: streams.enter()? };
     let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     let events = stream::unfold(events, Events::next);
@@ -74,7 +69,7 @@ struct Events {
     ring: watch::Receiver<Ring>,
     /// How many samples it has been sent or has missed; `None` before the first event.
     sent: Option<u64>,
-    _place: Place,
+    _place: StreamPermit,
 }
 
 impl Events {

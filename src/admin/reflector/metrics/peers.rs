@@ -142,15 +142,15 @@ mod tests {
     use support::PATIENCE;
 
     use super::*;
-    use crate::reflector::{Config, Reflector};
+    use crate::reflector::{Reflector, ReflectorConfig};
 
     #[test]
     fn a_part_has_some_peers_however_many_there_are() {
         let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
-        let config = Config { listen, shards: Some(1), ..Config::default() };
+        let config = ReflectorConfig { listen, shards: Some(1), ..ReflectorConfig::default() };
         let reflector = Reflector::start(&config).unwrap();
         let connect = |_| TcpStream::connect(reflector.listen_addr()).unwrap();
-        let peers: Vec<_> = (0..2 * PART + 1).map(connect).collect();
+        let peers: Vec<_> = (0..=2 * PART).map(connect).collect();
         let deadline = Instant::now() + PATIENCE;
         while reflector.connections() < peers.len() as u64 {
             assert!(Instant::now() < deadline);

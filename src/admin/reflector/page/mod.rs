@@ -3,7 +3,7 @@
 
 use axum::Router;
 
-use super::Desk;
+use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
@@ -20,7 +20,7 @@ static FILES: [File; 10] = [
     File::script("serving.js", include_str!("serving.js")),
 ];
 
-pub(super) fn router() -> Router<Desk> {
+pub(super) fn router() -> Router<AppState> {
     page::router(&HTML, &FILES)
 }
 

@@ -16,7 +16,7 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Notify;
 
-use super::hall::{Hall, Place};
+use super::hall::{AnswerPermit, Hall};
 use crate::admin::server::{answer, date, is_health};
 use crate::sources::Source;
 
@@ -69,7 +69,7 @@ impl Guest {
     }
 
     /// A place, if there is one, with which it waits no more.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<AnswerPermit> {
         if self.is_short {
             return None;
         }
@@ -94,7 +94,7 @@ fn ended(mut answer: Response<Body>) -> Response<Body> {
 /// Held for as long as an answer takes; then its connection waits again.
 #[derive(Debug)]
 struct Answered {
-    _place: Place,
+    _place: AnswerPermit,
     guest: Arc<Guest>,
 }
 

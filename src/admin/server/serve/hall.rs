@@ -29,10 +29,10 @@ struct State {
 
 /// The place of an answer, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct AnswerPermit {
     hall: Arc<Hall>,
     /// Unless it comes from no address.
-    _of_source: Option<sources::Place>,
+    _of_source: Option<sources::SourceShare>,
 }
 
 impl Hall {
@@ -64,7 +64,7 @@ impl Hall {
     }
 
     /// A place for an answer, if there is one left.
-    pub(super) fn place(self: &Arc<Self>, source: Option<Source>) -> Option<Place> {
+    pub(super) fn place(self: &Arc<Self>, source: Option<Source>) -> Option<AnswerPermit> {
         let mut state = self.state();
         let is_full = state.answers >= self.most_answers;
         if is_full || source.is_some_and(|it| state.by_source.of(it) >= self.most_per_source) {
@@ -72,7 +72,7 @@ impl Hall {
         }
         state.answers += 1;
         let of_source = source.map(|source| state.by_source.add(source));
-        Some(Place { hall: Arc::clone(self), _of_source: of_source })
+        Some(AnswerPermit { hall: Arc::clone(self), _of_source: of_source })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,7 +99,7 @@ impl State {
     }
 }
 
-impl Drop for Place {
+impl Drop for AnswerPermit {
     fn drop(&mut self) {
         self.hall.state().answers -= 1;
     }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     /// Whether a connection has been told to go.
-    fn is_told(go: &Notify) -> bool {
+    fn is_notified(go: &Notify) -> bool {
         use futures_util::FutureExt as _;
         go.notified().now_or_never().is_some()
     }
@@ -127,10 +127,10 @@ mod tests {
         enter(one, 3);
         hall.leave(first);
         enter(one, 4);
-        assert!(!gos.iter().any(|go| is_told(go)));
+        assert!(!gos.iter().any(|go| is_notified(go)));
         enter(one, 5);
-        let told: Vec<_> = gos.iter().map(|go| is_told(go)).collect();
-        assert_eq!(told, [false, false, true, false, false, false]);
+        let notified: Vec<_> = gos.iter().map(|go| is_notified(go)).collect();
+        assert_eq!(notified, [false, false, true, false, false, false]);
     }
 
     #[test]

@@ -9,12 +9,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
-const BOUNDS: Bounds =
-    Bounds { waiting: 9, answers: 9, answers_per_source: 9, head: PATIENCE, ..super::BOUNDS };
+const LIMITS: ServeLimits =
+    ServeLimits { waiting: 9, answers: 9, answers_per_source: 9, head: PATIENCE, ..super::LIMITS };
 
 /// A server within these bounds on all addresses, and its port. `/stall` begins an answer that never
 /// ends.
-async fn start(bounds: Bounds) -> (JoinSet<()>, u16) {
+async fn start(limits: ServeLimits) -> (JoinSet<()>, u16) {
     let listener = TcpListener::bind(("::", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let stall = async || {
@@ -26,7 +26,7 @@ async fn start(bounds: Bounds) -> (JoinSet<()>, u16) {
         .route("/livez", get(async || "alive"))
         .route("/stall", get(stall));
     let mut server = JoinSet::new();
-    server.spawn(serve_within(bounds, listener, router));
+    server.spawn(serve_within(limits, listener, router));
     (server, port)
 }
 
@@ -84,7 +84,7 @@ async fn fetch(from: &str, port: u16, path: &str) -> String {
 
 #[tokio::test]
 async fn who_says_nothing_is_hung_up_on() {
-    let (_server, port) = start(Bounds { head: Duration::from_secs(2), ..BOUNDS }).await;
+    let (_server, port) = start(ServeLimits { head: Duration::from_secs(2), ..LIMITS }).await;
     let mut silent = connect("::1", port).await;
     let mut slow = connect("::1", port).await;
     slow.write_all(b"GET / HTTP").await.unwrap();
@@ -99,7 +99,7 @@ async fn who_says_nothing_is_hung_up_on() {
 #[tokio::test]
 async fn health_is_answered_whatever_others_hold() {
     let (_server, port) =
-        start(Bounds { waiting: 4, answers: 4, answers_per_source: 2, ..BOUNDS }).await;
+        start(ServeLimits { waiting: 4, answers: 4, answers_per_source: 2, ..LIMITS }).await;
     let mut held = Vec::new();
     for from in ["127.0.0.1", "127.0.0.2"] {
         for _ in 0..2 {
@@ -126,7 +126,7 @@ async fn health_is_answered_whatever_others_hold() {
 
 #[tokio::test]
 async fn a_connection_is_good_for_many_requests_but_for_one_about_health() {
-    let (_server, port) = start(Bounds { answers: 1, ..BOUNDS }).await;
+    let (_server, port) = start(ServeLimits { answers: 1, ..LIMITS }).await;
     let mut socket = connect("::1", port).await;
     for _ in 0..3 {
         ask(&mut socket, "/").await;
@@ -139,7 +139,7 @@ async fn a_connection_is_good_for_many_requests_but_for_one_about_health() {
 
 #[tokio::test]
 async fn no_source_takes_all_answers() {
-    let (_server, port) = start(Bounds { answers_per_source: 2, ..BOUNDS }).await;
+    let (_server, port) = start(ServeLimits { answers_per_source: 2, ..LIMITS }).await;
     let mut held = Vec::new();
     for _ in 0..2 {
         let mut stalled = connect("::1", port).await;
@@ -161,7 +161,7 @@ async fn no_source_takes_all_answers() {
 async fn the_date_follows_a_clock_that_is_set_back() {
     static CLOCK: AtomicU64 = AtomicU64::new(1_136_214_245);
     let clock = || CLOCK.load(Ordering::Relaxed);
-    let (_server, port) = start(Bounds { clock, ..BOUNDS }).await;
+    let (_server, port) = start(ServeLimits { clock, ..LIMITS }).await;
     let answer = fetch("::1", port, "/").await;
     assert!(answer.contains("date: Mon, 02 Jan 2006 15:04:05 GMT\r\n"), "{answer}");
     CLOCK.store(0, Ordering::Relaxed);

@@ -13,10 +13,10 @@ enum Step {
     Unsubscribe(u32),
     Announce(Route),
     Withdraw(Route),
-    Connect(Slot),
-    End(Slot),
-    Add(Slot, Route),
-    Remove(Slot, Route),
+    Connect(ServerSlot),
+    End(ServerSlot),
+    Add(ServerSlot, Route),
+    Remove(ServerSlot, Route),
     /// So many changes or messages at once.
     Take(usize),
 }
@@ -68,7 +68,7 @@ impl Server {
 
 #[derive(Default)]
 struct World {
-    servers: BTreeMap<Slot, Server>,
+    servers: BTreeMap<ServerSlot, Server>,
     wanted: BTreeSet<Vni>,
     announced: BTreeSet<Route>,
     plane: Plane,
@@ -156,7 +156,7 @@ impl World {
 }
 
 /// Whether an UNSUBSCRIBE of `vni` waits to be sent to `slot`.
-fn leaf_waits(leaf: &Leaf, slot: Slot, vni: Vni) -> bool {
+fn leaf_waits(leaf: &Leaf, slot: ServerSlot, vni: Vni) -> bool {
     !leaf.counts(slot, vni)
 }
 
@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn every_reader_ends_with_what_there_is(steps in prop::collection::vec(any_step(), 1..80)) {
-        let mut leaf = Leaf::new(Settings { stale_time: Duration::ZERO, routes_per_peer: 1000 });
+        let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::ZERO, routes_per_peer: 1000 });
         leaf.watch(WatchId(1), None);
         let mut world = World::default();
         for step in steps {

@@ -10,7 +10,7 @@ fn wide(count: u32) -> Vec<Route> {
 }
 
 fn large() -> Leaf {
-    let mut leaf = Leaf::new(Settings { stale_time: STALE, routes_per_peer: 4_000_000 });
+    let mut leaf = Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 4_000_000 });
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);
     leaf
@@ -40,7 +40,7 @@ fn what_a_server_says_again_and_again_does_not_walk_all_routes() {
     let began = thread_time();
     for _ in 0..10_000 {
         leaf.end_of_table(at(0), B, Vni(1));
-        leaf.ended(at(0), Slot(7)); // an attempt at a third one failed
+        leaf.ended(at(0), ServerSlot(7)); // an attempt at a third one failed
     }
     let took = thread_time() - began;
     assert!(took < Duration::from_secs(5), "{took:?} of processor time");

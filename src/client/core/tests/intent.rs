@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn told(leaf: &mut Leaf, seconds: u64) -> Vec<String> {
+fn next_batch(leaf: &mut Leaf, seconds: u64) -> Vec<String> {
     names(&leaf.take_messages(at(seconds), A, usize::MAX))
 }
 
@@ -16,15 +16,15 @@ fn a_new_session_is_told_subscriptions_then_announcements() {
     let all = ["subscribe 2", "add vni 1 10.1.0.0/16 via 192.0.2.1"];
     for session in 0..2 {
         leaf.established(at(0), A, true, LONG);
-        assert_eq!(told(&mut leaf, session), all);
-        assert_eq!(told(&mut leaf, session), [""; 0]);
+        assert_eq!(next_batch(&mut leaf, session), all);
+        assert_eq!(next_batch(&mut leaf, session), [""; 0]);
         leaf.ended(at(session), A);
-        assert_eq!(told(&mut leaf, session), [""; 0]);
+        assert_eq!(next_batch(&mut leaf, session), [""; 0]);
     }
 }
 
 #[test]
-fn what_is_taken_back_before_it_was_said_is_never_said() {
+fn what_is_taken_back_before_it_was_sent_is_never_sent() {
     let mut leaf = leaf();
     leaf.established(at(0), A, true, LONG);
     leaf.announce(route(1, 1, 1));
@@ -33,7 +33,7 @@ fn what_is_taken_back_before_it_was_said_is_never_said() {
     assert!(!leaf.withdraw(route(1, 1, 1)));
     assert!(leaf.unsubscribe(Vni(2)));
     assert!(!leaf.unsubscribe(Vni(2)));
-    assert_eq!(told(&mut leaf, 0), [""; 0]);
+    assert_eq!(next_batch(&mut leaf, 0), [""; 0]);
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn the_old_next_hop_is_withdrawn_before_the_new_one_is_announced() {
     let mut leaf = leaf();
     leaf.established(at(0), A, true, LONG);
     leaf.announce(route(1, 1, 1));
-    told(&mut leaf, 0);
+    next_batch(&mut leaf, 0);
     leaf.announce(route(1, 1, 2));
     leaf.withdraw(route(1, 1, 1));
     let expected =
         ["remove vni 1 10.1.0.0/16 via 192.0.2.1", "add vni 1 10.1.0.0/16 via 192.0.2.2"];
-    assert_eq!(told(&mut leaf, 0), expected);
+    assert_eq!(next_batch(&mut leaf, 0), expected);
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn an_unsubscribe_does_not_cost_the_announcements_of_that_vni() {
     leaf.subscribe(at(0), Vni(1));
     leaf.announce(route(1, 1, 1));
     leaf.announce(route(2, 1, 1));
-    told(&mut leaf, 0);
+    next_batch(&mut leaf, 0);
     leaf.unsubscribe(Vni(1));
-    assert_eq!(told(&mut leaf, 1), ["unsubscribe 1", "add vni 1 10.1.0.0/16 via 192.0.2.1"]);
+    assert_eq!(next_batch(&mut leaf, 1), ["unsubscribe 1", "add vni 1 10.1.0.0/16 via 192.0.2.1"]);
 }
 
 #[test]
@@ -71,13 +71,13 @@ fn subscribing_again_waits_until_the_old_stream_has_run_dry() {
     leaf.unsubscribe(Vni(1));
     leaf.subscribe(at(1), Vni(1));
     plane.expect(&mut leaf, &[]);
-    assert_eq!(told(&mut leaf, 1), ["unsubscribe 1"]);
+    assert_eq!(next_batch(&mut leaf, 1), ["unsubscribe 1"]);
     // Still on its way, from before.
     add(&mut leaf, at(1), A, &[route(1, 2, 1)]);
     plane.expect(&mut leaf, &[]);
     let due = leaf.deadline().unwrap();
     assert!(due > at(1) && due < at(2));
-    assert_eq!(told(&mut leaf, 2), ["subscribe 1"]);
+    assert_eq!(next_batch(&mut leaf, 2), ["subscribe 1"]);
     add(&mut leaf, at(2), A, &[route(1, 1, 1)]);
     leaf.end_of_table(at(2), A, Vni(1));
     plane.expect(&mut leaf, &[route(1, 1, 1)]);
@@ -131,7 +131,7 @@ fn own_destinations_are_kept_from_the_dataplane_whatever_their_host_bits() {
 }
 
 #[test]
-fn one_server_that_takes_nothing_does_not_keep_the_other_from_being_told() {
+fn one_server_that_takes_nothing_does_not_hold_up_the_other() {
     let mut leaf = leaf();
     for slot in [A, B] {
         leaf.established(at(0), slot, true, LONG);
@@ -150,13 +150,13 @@ fn a_stream_that_never_runs_dry_is_waited_for_five_seconds() {
     connect(&mut leaf, at(0), A);
     leaf.unsubscribe(Vni(1));
     leaf.subscribe(at(0), Vni(1));
-    assert_eq!(told(&mut leaf, 0), ["unsubscribe 1"]);
+    assert_eq!(next_batch(&mut leaf, 0), ["unsubscribe 1"]);
     for tenth in 1..50 {
         let now = at(0) + Duration::from_millis(tenth * 100);
         add(&mut leaf, now, A, &[route(1, 1, 1)]);
         assert_eq!(leaf.take_messages(now, A, 10), []);
     }
-    assert_eq!(told(&mut leaf, 5), ["subscribe 1"]);
+    assert_eq!(next_batch(&mut leaf, 5), ["subscribe 1"]);
 }
 
 #[test]

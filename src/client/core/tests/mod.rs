@@ -9,21 +9,21 @@ mod servers;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Leaf, Settings, Slot};
+use super::{CoreConfig, Leaf, ServerSlot};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
 
 pub(super) const STALE: Duration = Duration::from_secs(120);
-pub(super) const A: Slot = Slot(0);
-pub(super) const B: Slot = Slot(63);
+pub(super) const A: ServerSlot = ServerSlot(0);
+pub(super) const B: ServerSlot = ServerSlot(63);
 
 pub(super) fn at(seconds: u64) -> Moment {
     Moment::default() + Duration::from_secs(seconds)
 }
 
 pub(super) fn leaf() -> Leaf {
-    Leaf::new(Settings { stale_time: STALE, routes_per_peer: 1000 })
+    Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 1000 })
 }
 
 pub(super) fn route(vni: u32, net: u8, host: u8) -> Route {
@@ -41,24 +41,24 @@ pub(super) fn target(vni: u32, net: u8, host: u8) -> Route {
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
 /// A session with `slot` is established and all its SUBSCRIBEs are written.
-pub(super) fn connect(leaf: &mut Leaf, now: Moment, slot: Slot) {
+pub(super) fn connect(leaf: &mut Leaf, now: Moment, slot: ServerSlot) {
     connect_to(leaf, now, slot, LONG);
 }
 
 /// The same with a server that has had sessions for so long.
-pub(super) fn connect_to(leaf: &mut Leaf, now: Moment, slot: Slot, serving: Duration) {
+pub(super) fn connect_to(leaf: &mut Leaf, now: Moment, slot: ServerSlot, serving: Duration) {
     leaf.added(slot);
     leaf.established(now, slot, true, serving);
     leaf.take_messages(now, slot, usize::MAX);
 }
 
 /// `slot` announces all of these.
-pub(super) fn add(leaf: &mut Leaf, now: Moment, slot: Slot, routes: &[Route]) {
+pub(super) fn add(leaf: &mut Leaf, now: Moment, slot: ServerSlot, routes: &[Route]) {
     let updates: Vec<_> = routes.iter().map(|route| route.update(Action::Add)).collect();
     leaf.updates(now, slot, &updates).unwrap();
 }
 
-pub(super) fn remove(leaf: &mut Leaf, now: Moment, slot: Slot, routes: &[Route]) {
+pub(super) fn remove(leaf: &mut Leaf, now: Moment, slot: ServerSlot, routes: &[Route]) {
     let updates: Vec<_> = routes.iter().map(|route| route.update(Action::Remove)).collect();
     leaf.updates(now, slot, &updates).unwrap();
 }

@@ -103,7 +103,7 @@ fn a_server_that_floods_again_and_again_leaves_nothing_behind() {
         let all: Vec<_> = (0..=255).flat_map(|n| (0..4).map(move |hop| (n, hop))).collect();
         let all = all.into_iter().map(|(n, hop)| route(1, n, 4 * round + hop).update(Action::Add));
         assert!(leaf.updates(at(0), A, &all.collect::<Vec<_>>()).is_err());
-        leaf.expelled(at(0), A);
+        leaf.expel(at(0), A);
         assert_eq!(leaf.routes(Vni(1)).len(), 0);
     }
     // Nor one that keeps to the limit each time.
@@ -135,7 +135,7 @@ fn routes_outlive_their_servers_for_the_stale_time() {
 
 #[test]
 fn without_a_stale_time_routes_go_with_their_last_server() {
-    let mut leaf = Leaf::new(Settings { stale_time: Duration::ZERO, routes_per_peer: 10 });
+    let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::ZERO, routes_per_peer: 10 });
     let mut plane = Plane::default();
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);
@@ -448,7 +448,7 @@ fn nothing_is_due_for_ever() {
 
 #[test]
 fn a_stale_time_without_end_has_no_end() {
-    let mut leaf = Leaf::new(Settings { stale_time: Duration::MAX, routes_per_peer: 1000 });
+    let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::MAX, routes_per_peer: 1000 });
     let mut plane = Plane::default();
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::key;
 use crate::netlink::model::{
-    Abilities, Device, Event, Hop, KernelError, KernelRoute, Object, ObjectBody, Request, RouteKey,
-    TunnelKind, Via,
+    Abilities, Device, Hop, KernelError, KernelEvent, KernelRoute, Object, ObjectBody, Request,
+    RouteKey, TunnelKind, Via,
 };
 use crate::wire::{Destination, IpVersion};
 
@@ -28,7 +28,7 @@ pub(super) struct Model {
     /// By how much its MTU is not 1400.
     pub(super) more_mtu: u32,
     /// What a monitor tells.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<KernelEvent>,
     /// Requests so far.
     pub(super) log: Vec<Request>,
 }
@@ -76,9 +76,9 @@ impl Model {
         self.no_ipv6 = !has_it;
         let key = key(255, "ff00::/8");
         let event = if has_it {
-            Event::RouteSet { key, protocol: 2 }
+            KernelEvent::RouteSet { key, protocol: 2 }
         } else {
-            Event::RouteDeleted { key, protocol: 2 }
+            KernelEvent::RouteDeleted { key, protocol: 2 }
         };
         self.events.push(event);
     }
@@ -250,7 +250,7 @@ impl Model {
                 let before = members.len();
                 members.retain(|member| *member != id);
                 if members.len() < before {
-                    let event = Event::ObjectSet { id: object.id, protocol: object.protocol };
+                    let event = KernelEvent::ObjectSet { id: object.id, protocol: object.protocol };
                     self.events.push(event);
                 }
                 if members.is_empty() {
@@ -263,11 +263,11 @@ impl Model {
         }
     }
 
-    fn lose_route(&mut self, key: RouteKey, told: bool) {
+    fn lose_route(&mut self, key: RouteKey, reported: bool) {
         if let Some((protocol, _)) = self.routes.remove(&key)
-            && told
+            && reported
         {
-            self.events.push(Event::RouteDeleted { key, protocol });
+            self.events.push(KernelEvent::RouteDeleted { key, protocol });
         }
     }
 
@@ -275,7 +275,7 @@ impl Model {
     pub(super) fn delete_object(&mut self, id: u32) {
         if self.objects.contains_key(&id) {
             self.lose_object(id);
-            self.events.push(Event::ObjectDeleted { id });
+            self.events.push(KernelEvent::ObjectDeleted { id });
         }
     }
 
@@ -287,7 +287,7 @@ impl Model {
     /// Somebody installs or replaces a route by hand.
     pub(super) fn set_by_hand(&mut self, key: RouteKey, protocol: u8, via: Via) {
         self.routes.insert(key, (protocol, via));
-        self.events.push(Event::RouteSet { key, protocol });
+        self.events.push(KernelEvent::RouteSet { key, protocol });
     }
 
     /// The device goes down or comes up; `index` 0: it goes away.
@@ -310,12 +310,12 @@ impl Model {
         if let Some((old, _)) = old
             && old != index
         {
-            self.events.push(Event::DeviceDeleted { index: old, name: name() });
+            self.events.push(KernelEvent::DeviceDeleted { index: old, name: name() });
         }
         self.device = (index != 0).then_some((index, up));
         if index != 0 {
             let (name, abilities) = (name(), self.abilities());
-            self.events.push(Event::DeviceSet { index, name, up, abilities });
+            self.events.push(KernelEvent::DeviceSet { index, name, up, abilities });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::model::Model;
 use super::world::{DEVICE, OURS, World, key, route, underlay};
 use crate::dataplane::Retry;
-use crate::netlink::model::{Event, Hop, Object, ObjectBody, Request, Via};
+use crate::netlink::model::{Hop, KernelEvent, Object, ObjectBody, Request, Via};
 use crate::wire::IpVersion;
 
 const A: &str = "10.0.0.0/24";
@@ -119,7 +119,7 @@ fn an_old_deletion_of_an_id_in_use_is_not_believed() {
     world.add(&[route(100, A, 1), route(100, A, 2), route(100, B, 3)]);
     world.kernel.log.clear();
     for id in world.kernel.objects.keys() {
-        world.kernel.events.push(Event::ObjectDeleted { id: *id });
+        world.kernel.events.push(KernelEvent::ObjectDeleted { id: *id });
     }
     world.pass(Duration::from_secs(2));
     world.check(true);
@@ -129,7 +129,7 @@ fn an_old_deletion_of_an_id_in_use_is_not_believed() {
 /// An object as another leaf of the same protocol makes it.
 fn another_leafs(world: &mut World, id: u32, body: ObjectBody) {
     world.kernel.objects.insert(id, Object { id, protocol: OURS, body });
-    world.kernel.events.push(Event::ObjectSet { id, protocol: OURS });
+    world.kernel.events.push(KernelEvent::ObjectSet { id, protocol: OURS });
 }
 
 fn hop(number: u16) -> ObjectBody {

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::model::Model;
-use super::world::{DEVICE, OURS, STATIC, World, hasher, key, route, settings, underlay};
+use super::world::{DEVICE, OURS, STATIC, World, config, hasher, key, route, underlay};
 use crate::dataplane::{Retry, Route, RouteError};
+use crate::netlink::fib::config::Meaning;
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::routes::WANTED_MAX;
-use crate::netlink::fib::settings::Meaning;
 use crate::netlink::model::{Hop, Object, ObjectBody, Request, Via};
 use crate::wire::{Action, IpVersion, NextHop, NextHopType};
 
@@ -77,10 +77,10 @@ fn what_is_not_for_the_kernel_is_left_out() {
     assert_eq!(world.remove(&routes), vec![Ok(()); 3]);
     assert!(world.kernel.log.is_empty());
 
-    let mut settings = settings(true);
-    settings.ipv4_only = true;
+    let mut config = config(true);
+    config.ipv4_only = true;
     let v6 = route(100, B, 1).update(Action::Add);
-    assert_eq!(settings.read(&v6), Meaning::Ignored);
+    assert_eq!(config.read(&v6), Meaning::Ignored);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_withdrawal_after_a_restart_counts_at_once() {
 
 #[test]
 fn a_foreign_route_is_never_touched_and_ours_comes_when_it_goes() {
-    for told in [true, false] {
+    for reported in [true, false] {
         let mut world = World::new(true);
         world.kernel.routes.insert(key(1100, A), (STATIC, Via::Foreign));
         let results = world.add(&[route(100, A, 1)]);
@@ -145,7 +145,7 @@ fn a_foreign_route_is_never_touched_and_ours_comes_when_it_goes() {
         assert!(lines.is_empty(), "said once: {lines:?}");
 
         world.kernel.delete_route(key(1100, A));
-        if told {
+        if reported {
             world.hear();
         } else {
             world.kernel.events.clear();

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::world::{World, route, settings, underlay};
+use super::world::{World, config, route, underlay};
 use crate::dataplane::{Retry, Route};
 use crate::netlink::fib::Kind;
-use crate::netlink::fib::settings::Meaning;
-use crate::netlink::model::{Event, OWN_ADDRESSES, RouteKey};
+use crate::netlink::fib::config::Meaning;
+use crate::netlink::model::{KernelEvent, OWN_ADDRESSES, RouteKey};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
 const A: &str = "10.0.0.0/24";
@@ -40,7 +40,7 @@ impl World {
         self.kernel.own = addresses.iter().map(network).collect();
         let destination = Destination::new(IpAddr::V6(underlay(1)), 128).unwrap();
         let key = RouteKey { table: OWN_ADDRESSES, destination, metric: 0 };
-        self.kernel.events.push(Event::RouteSet { key, protocol: 2 });
+        self.kernel.events.push(KernelEvent::RouteSet { key, protocol: 2 });
         self.hear();
         self.pass(std::time::Duration::from_secs(2));
     }
@@ -67,9 +67,9 @@ fn a_next_hop_that_cannot_work_is_not_installed_but_counted_and_told_once() {
         assert!(results.iter().all(|result| result.as_ref().unwrap_err().retry == Retry::Own));
         world.check(true);
         assert_eq!(unusable(&world), [(reason, 2)]);
-        let told = lines(&mut world);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains(reason) && told[0].contains(A), "{told:?}");
+        let logged = lines(&mut world);
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        assert!(logged[0].contains(reason) && logged[0].contains(A), "{logged:?}");
         // Whatever comes and goes from now on.
         for _ in 0..50 {
             world.remove(&[bad]);
@@ -106,10 +106,10 @@ fn the_greatest_target_vni_is_installed() {
     assert_eq!(world.add(&[to_vni((1 << 24) - 1)]), [Ok(())]);
     world.check(true);
     assert_eq!(world.installed(), 1);
-    let mut settings = settings(true);
-    settings.tables.insert(Vni(1 << 24), 77);
+    let mut config = config(true);
+    config.tables.insert(Vni(1 << 24), 77);
     let wide = Route { vni: Vni(1 << 24), ..route(100, A, 1) }.update(Action::Add);
-    assert!(matches!(settings.read(&wide), Meaning::Unusable(_)));
+    assert!(matches!(config.read(&wide), Meaning::Unusable(_)));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 use super::model::Model;
 use crate::dataplane::{Route, RouteError};
 use crate::ids::Moment;
-use crate::netlink::fib::{Fib, Look, Settings};
-use crate::netlink::model::{Event, Hop, ObjectBody, RouteKey, Via};
+use crate::netlink::fib::{Fib, FibConfig, Query};
+use crate::netlink::model::{Hop, KernelEvent, ObjectBody, RouteKey, Via};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
 pub(super) const OURS: u8 = 254;
@@ -29,10 +29,10 @@ pub(super) struct World {
     pub(super) objects: bool,
 }
 
-pub(super) fn settings(objects: bool) -> Settings {
+pub(super) fn config(objects: bool) -> FibConfig {
     let mut tables = HashMap::with_hasher(hasher());
     tables.extend(VNIS.map(|(vni, table)| (Vni(vni), table)));
-    Settings {
+    FibConfig {
         tables,
         device: "tun".to_owned(),
         protocol: OURS,
@@ -75,7 +75,7 @@ impl World {
 
     /// A writer that was just started.
     pub(super) fn on(kernel: Model, objects: bool) -> Self {
-        let fib = Fib::new(settings(objects), &hasher());
+        let fib = Fib::new(config(objects), &hasher());
         let announced = BTreeSet::new();
         let mut this = Self { fib, kernel, now: Moment(0), announced, objects };
         this.fib.saw_device(this.kernel.device(), this.now);
@@ -149,7 +149,7 @@ impl World {
 
     /// What the kernel had to tell is lost.
     pub(super) fn overrun(&mut self) {
-        self.kernel.events = vec![Event::Overrun];
+        self.kernel.events = vec![KernelEvent::Overrun];
         self.hear();
     }
 
@@ -194,19 +194,19 @@ impl World {
         loop {
             rounds += 1;
             assert!(rounds < 200, "a flush ends");
-            if let Some(look) = self.fib.look(self.now) {
-                match look {
-                    Look::Device => self.fib.saw_device(self.kernel.device(), self.now),
-                    Look::OwnAddresses => self.fib.saw_own(self.kernel.own.clone()),
-                    Look::Objects => self.fib.saw_objects(self.kernel.dump_objects(), self.now),
-                    Look::Lost => {
+            if let Some(query) = self.fib.next_query(self.now) {
+                match query {
+                    Query::Device => self.fib.saw_device(self.kernel.device(), self.now),
+                    Query::OwnAddresses => self.fib.saw_own(self.kernel.own.clone()),
+                    Query::Objects => self.fib.saw_objects(self.kernel.dump_objects(), self.now),
+                    Query::Lost => {
                         let ids = self.fib.lost();
                         let found = self.kernel.dump_objects().into_iter();
                         let found: Vec<_> = found.filter(|it| ids.contains(&it.id)).collect();
                         self.fib.saw_lost(&found, self.now);
                     }
-                    Look::Users => self.fib.saw_users(self.kernel.used(), self.now),
-                    Look::Routes(table) => {
+                    Query::Users => self.fib.saw_users(self.kernel.used(), self.now),
+                    Query::Routes(table) => {
                         self.fib.saw_routes(table, self.kernel.dump(table), self.now);
                     }
                 }

@@ -3,7 +3,7 @@
 use netlink_packet_core::{DefaultNla, Emitable as _};
 
 use super::super::decode::Link;
-use super::super::device::judge;
+use super::super::device::tunnel_kind;
 use super::*;
 use crate::netlink::model::{Abilities, Device, TunnelKind};
 use crate::netlink::testing::in_namespace;
@@ -119,7 +119,7 @@ fn an_ip6tnl_serves_when_its_far_end_is_the_route_s_and_it_carries_both_versions
         let attributes: Vec<_> = attributes.iter().map(new).collect();
         let mut data = vec![0; attributes.as_slice().buffer_len()];
         attributes.as_slice().emit(&mut data);
-        judge(&Link {
+        tunnel_kind(&Link {
             index: 3,
             name: "overlay-tun",
             up: true,

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::Monitor;
+use super::super::KernelMonitor;
 use super::*;
-use crate::netlink::model::{Abilities, Event};
+use crate::netlink::model::{Abilities, KernelEvent};
 use crate::netlink::testing::{Namespace, in_namespace};
 
 /// A monitor beside a request socket, and a runtime in their namespace.
 struct Ears {
     runtime: tokio::runtime::Runtime,
     kernel: Kernel,
-    monitor: Monitor,
+    monitor: KernelMonitor,
 }
 
 impl Ears {
@@ -19,12 +19,12 @@ impl Ears {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let kernel = Kernel::open().unwrap();
         let monitor =
-            runtime.block_on(async { Monitor::with_buffer(kernel.port(), buffer) }).unwrap();
+            runtime.block_on(async { KernelMonitor::with_buffer(kernel.port(), buffer) }).unwrap();
         Self { runtime, kernel, monitor }
     }
 
     /// What is told until `last` is.
-    fn until(&mut self, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+    fn until(&mut self, last: impl Fn(&KernelEvent) -> bool) -> Vec<KernelEvent> {
         let mut events = Vec::new();
         while !events.iter().any(&last) {
             let next =
@@ -44,7 +44,7 @@ fn with_tunnel(test: impl FnOnce(&Namespace, u32, Ears) + Send) {
 }
 
 #[test]
-fn a_route_deleted_by_another_is_told() {
+fn a_route_deleted_by_another_is_reported() {
     with_tunnel(|ns, device, mut ears| {
         let keys = ["10.9.0.0/24", "2001:db8:9::/64"].map(key);
         for key in keys {
@@ -52,26 +52,26 @@ fn a_route_deleted_by_another_is_told() {
         }
         ns.ip("route del 10.9.0.0/24 table 70000");
         ns.ip("route del 2001:db8:9::/64 table 70000");
-        let deleted = keys.map(|key| Event::RouteDeleted { key, protocol: OWN });
+        let deleted = keys.map(|key| KernelEvent::RouteDeleted { key, protocol: OWN });
         // Own changes came before, and would be here.
         assert_eq!(ears.until(|event| *event == deleted[1]), deleted);
     });
 }
 
 #[test]
-fn routes_and_objects_of_others_are_told() {
+fn routes_and_objects_of_others_are_reported() {
     with_tunnel(|ns, device, mut ears| {
         apply(&mut ears.kernel, &[Request::AddObject(object(7, hop(device, 1)))]);
         ns.ip("route add 10.9.0.0/24 table 70000 proto static dev vx0");
         ns.ip("-6 nexthop add id 8 dev vx0 proto static");
         ns.ip("nexthop del id 7");
-        let told = ears.until(|event| matches!(event, Event::ObjectDeleted { .. }));
+        let events = ears.until(|event| matches!(event, KernelEvent::ObjectDeleted { .. }));
         let expected = [
-            Event::RouteSet { key: key("10.9.0.0/24"), protocol: 4 },
-            Event::ObjectSet { id: 8, protocol: 4 },
-            Event::ObjectDeleted { id: 7 },
+            KernelEvent::RouteSet { key: key("10.9.0.0/24"), protocol: 4 },
+            KernelEvent::ObjectSet { id: 8, protocol: 4 },
+            KernelEvent::ObjectDeleted { id: 7 },
         ];
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
     });
 }
 
@@ -89,24 +89,24 @@ fn own_changes_are_not_told_and_take_no_room() {
         apply(&mut ears.kernel, &[set(over, Via::Object(9)), delete(over), delete(host(5))]);
         apply(&mut ears.kernel, &[9, 8, 7].map(|id| Request::DeleteObject { id }));
         ns.ip("route add 10.9.0.0/24 table 70000 proto static dev vx0");
-        let end = Event::RouteSet { key: key("10.9.0.0/24"), protocol: 4 };
+        let end = KernelEvent::RouteSet { key: key("10.9.0.0/24"), protocol: 4 };
         assert_eq!(ears.until(|event| *event == end), [end]);
     });
 }
 
 #[test]
-fn a_device_that_goes_down_up_and_away_is_told() {
+fn a_device_that_goes_down_up_and_away_is_reported() {
     with_tunnel(|ns, device, mut ears| {
         let state = |up| {
             let (name, abilities) = ("vx0".to_owned(), Abilities { mtu: 1500, ipv6: true });
-            Event::DeviceSet { index: device, name, up, abilities }
+            KernelEvent::DeviceSet { index: device, name, up, abilities }
         };
         ns.ip("link set vx0 down");
         ears.until(|event| *event == state(false));
         ns.ip("link set vx0 up");
         ears.until(|event| *event == state(true));
         ns.ip("link delete vx0");
-        let gone = Event::DeviceDeleted { index: device, name: "vx0".to_owned() };
+        let gone = KernelEvent::DeviceDeleted { index: device, name: "vx0".to_owned() };
         ears.until(|event| *event == gone);
     });
 }
@@ -122,13 +122,13 @@ fn a_port_that_leaves_its_bridge_is_not_gone() {
         let mut ears = Ears::new(1024 * 1024);
         ns.ip("link set veth0 nomaster");
         ns.ip("link delete veth1");
-        let name = |event: &Event| match event {
-            Event::DeviceDeleted { name, .. } => Some(name.clone()),
+        let name = |event: &KernelEvent| match event {
+            KernelEvent::DeviceDeleted { name, .. } => Some(name.clone()),
             _ => None,
         };
-        let told = ears.until(|event| name(event).as_deref() == Some("veth1"));
-        let deleted = told.iter().filter_map(name).filter(|name| name == "veth0").count();
-        assert!(deleted <= 1, "{told:?}");
+        let events = ears.until(|event| name(event).as_deref() == Some("veth1"));
+        let deleted = events.iter().filter_map(name).filter(|name| name == "veth0").count();
+        assert!(deleted <= 1, "{events:?}");
     });
 }
 
@@ -141,11 +141,11 @@ fn lost_events_are_told_and_the_later_ones_follow() {
         let routes: Vec<_> =
             (0..2000).map(|number| set(host(number), hops(device, &[1]))).collect();
         apply(&mut other, &routes);
-        let told = ears.until(|event| *event == Event::Overrun);
-        assert!(told.len() < 2000);
+        let events = ears.until(|event| *event == KernelEvent::Overrun);
+        assert!(events.len() < 2000);
         let last = key("2001:db8:9::/64");
         apply(&mut other, &[set(last, hops(device, &[1]))]);
-        let expected = Event::RouteSet { key: last, protocol: OWN };
+        let expected = KernelEvent::RouteSet { key: last, protocol: OWN };
         ears.until(|event| *event == expected);
     });
 }

@@ -145,7 +145,7 @@ impl<'a> World<'a> {
 
     fn send(&mut self) {
         let Script { is_blind, scale, ref traits, .. } = *self.script;
-        let sight = Sight {
+        let tcp_info = TcpInfo {
             mss: u32::try_from(traits.mss).unwrap(),
             window: Some(u32::try_from(self.known.window).unwrap()),
             scale,
@@ -153,8 +153,8 @@ impl<'a> World<'a> {
             acked: self.known.acked,
             round_trip: Some(Duration::from_micros(2 * self.script.one_way)),
         };
-        let nothing = Sight { mss: 0, window: Some(0), scale: None, acked: 0, ..sight };
-        let mut look = || Some(if is_blind { nothing } else { sight });
+        let nothing = TcpInfo { mss: 0, window: Some(0), scale: None, acked: 0, ..tcp_info };
+        let mut look = || Some(if is_blind { nothing } else { tcp_info });
         match self.pacer.allow(Moment(self.now), &mut look) {
             Allowance::WaitUntil(then) => {
                 assert!(then.0 > self.now, "waiting must move time on");

@@ -2,8 +2,8 @@
 
 use super::scene::{Scene, VNI, hop};
 use crate::ids::PeerId;
-use crate::shard::Settings;
-use crate::shard::inspect::{Explanation, PeerState, Reason, Verdict};
+use crate::shard::ShardConfig;
+use crate::shard::inspect::{Explanation, Reason, SessionState, Verdict};
 use crate::wire::Message;
 
 const ROUTE: &str = "10.0.0.1/32";
@@ -24,7 +24,7 @@ fn a_session_that_is_not_established_is_sent_nothing() {
     let mut scene = Scene::new();
     scene.shard.connect(scene.now, PeerId(7));
     let explanation = scene.explain(7, ROUTE);
-    let state = PeerState::Connecting;
+    let state = SessionState::Connecting;
     assert_eq!(explanation.reasons, [Reason::NotEstablished { peer: PeerId(7), state }]);
 }
 
@@ -166,7 +166,7 @@ fn a_subscriber_whose_dump_has_not_begun_is_behind() {
 
 #[test]
 fn a_paced_peer_is_said_to_be_paced() {
-    let mut scene = Scene::with(Settings::default());
+    let mut scene = Scene::with(ShardConfig::default());
     let (publisher, reader) = (scene.establish(8), scene.shard.connect(scene.now, PeerId(7)));
     let hello = crate::wire::Hello { keepalive_interval: 4, is_server: false, extensions: None };
     scene.say(reader, &Message::Hello(hello));

@@ -7,7 +7,7 @@ use super::scene::{Scene, VNI, destination, hop, nowhere};
 use crate::ids::PeerId;
 use crate::session::CloseReason;
 use crate::shard::inspect::{
-    ByAction, Cursor, Lookup, Metrics, PeerState, RouteFilter, SubscriptionState, TapFilter,
+    ByAction, Cursor, Lookup, Metrics, MonitorFilter, RouteFilter, SessionState, SubscriptionState,
 };
 use crate::wire::{Action, Destination, Vni};
 
@@ -149,7 +149,7 @@ fn peers_are_described_by_what_they_said_and_did() {
     scene.read_all();
     let peer = |id| scene.shard.inspect().peer(scene.now, PeerId(id), &nowhere).unwrap();
     let (reader, publisher) = (peer(7), peer(8));
-    assert_eq!(reader.state, PeerState::Established);
+    assert_eq!(reader.state, SessionState::Established);
     assert_eq!((&*reader.node, &*reader.agent), ("node-7", "test"));
     assert_eq!(reader.keepalive, Some(Duration::from_secs(4)));
     assert_eq!((reader.subscriptions, reader.behind, reader.is_slow), (1, 0, false));
@@ -257,24 +257,25 @@ fn ends_of_sessions_are_counted_by_what_was_wrong() {
 }
 
 #[test]
-fn a_tapped_vni_is_sealed_for_the_tap_alone() {
+fn a_monitored_vni_is_sealed_for_the_monitor_alone() {
     let mut scene = Scene::new();
     let (one, two) = (scene.establish(1), scene.establish(2));
     scene.announce(one, "10.0.0.1/32");
     scene.read_all();
-    assert!(scene.shard.take_tapped().is_empty());
-    scene.shard.tap(TapFilter::Vni(VNI));
+    assert!(scene.shard.take_monitored().is_empty());
+    scene.shard.add_monitor(MonitorFilter::Vni(VNI));
     scene.announce(one, "10.0.0.2/32");
     scene.announce(two, "10.0.0.2/32");
     scene.announce(two, "10.0.0.3/32");
     scene.update(two, Action::Add, Vni(99), "10.0.0.3/32");
     scene.read_all();
-    let tapped = scene.shard.take_tapped();
-    assert_eq!(tapped.iter().map(|tapped| tapped.updates).sum::<u64>(), 2);
-    let own: Vec<_> = tapped.iter().flat_map(|tapped| &tapped.own).map(|(_, who)| *who).collect();
+    let monitored = scene.shard.take_monitored();
+    assert_eq!(monitored.iter().map(|monitored| monitored.updates).sum::<u64>(), 2);
+    let own: Vec<_> =
+        monitored.iter().flat_map(|monitored| &monitored.own).map(|(_, who)| *who).collect();
     assert_eq!(own, [PeerId(2)], "several announce the other");
-    scene.shard.untap(TapFilter::Vni(VNI));
+    scene.shard.remove_monitor(MonitorFilter::Vni(VNI));
     scene.withdraw(two, "10.0.0.3/32");
     scene.read_all();
-    assert!(scene.shard.take_tapped().is_empty());
+    assert!(scene.shard.take_monitored().is_empty());
 }

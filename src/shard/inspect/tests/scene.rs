@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::shard::inspect::{Asked, Explanation, judge};
-use crate::shard::{Output, Settings, Shard, Slot, Write};
+use crate::shard::inspect::{ExplainQuery, Explanation, explain};
+use crate::shard::{Output, Shard, ShardConfig, Slot, Write};
 use crate::wire::{
     Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, Update, Vni,
 };
@@ -26,10 +26,10 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new() -> Self {
-        Self::with(Settings::default())
+        Self::with(ShardConfig::default())
     }
 
-    pub(super) fn with(settings: Settings) -> Self {
+    pub(super) fn with(settings: ShardConfig) -> Self {
         let shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], Moment(0));
         Self { shard, now: Moment(0), hanging: Vec::new(), left_out: Vec::new() }
     }
@@ -115,16 +115,16 @@ impl Scene {
     }
 
     pub(super) fn explain(&self, peer: u64, prefix: &str) -> Explanation {
-        let asked = Asked {
+        let query = ExplainQuery {
             peer: PeerId(peer),
             vni: VNI,
             destination: destination(prefix),
             next_hop: None,
         };
-        let Asked { peer, vni, destination, .. } = asked;
+        let ExplainQuery { peer, vni, destination, .. } = query;
         let connection = self.shard.inspect().connection(self.now, peer, vni, &nowhere);
-        let standing = self.shard.inspect().standing(peer, vni, &destination, None);
-        judge(&asked, connection.as_ref(), &standing)
+        let facts = self.shard.inspect().delivery_facts(peer, vni, &destination, None);
+        explain(&query, connection.as_ref(), &facts)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Key, Sort};
 
 /// Where a page is: at the beginning, or beside the row that another page ends or begins with.
 #[derive(Debug)]
-pub(in crate::admin::reflector::api) enum Place {
+pub(in crate::admin::reflector::api) enum PagePosition {
     First,
     After(Key),
     Before(Key),
@@ -53,11 +53,15 @@ struct Entry<T> {
 
 impl<T> Best<T> {
     /// The best `limit` rows at a place.
-    pub(in crate::admin::reflector::api) fn new(sort: Sort<T>, place: Place, limit: usize) -> Self {
+    pub(in crate::admin::reflector::api) fn new(
+        sort: Sort<T>,
+        place: PagePosition,
+        limit: usize,
+    ) -> Self {
         let (sort, after, is_backward) = match place {
-            Place::First => (sort, None, false),
-            Place::After(key) => (sort, Some(key), false),
-            Place::Before(key) => (sort.reversed(), Some(key.reversed()), true),
+            PagePosition::First => (sort, None, false),
+            PagePosition::After(key) => (sort, Some(key), false),
+            PagePosition::Before(key) => (sort.reversed(), Some(key.reversed()), true),
         };
         Self {
             sort,
@@ -135,7 +139,7 @@ mod tests {
     const NAMES: &super::super::key::Columns<u64> =
         &[("self", |number| Key::default().number(*number))];
 
-    fn page(sort: &str, offered: &[u64], limit: usize, place: Place) -> Found<u64> {
+    fn page(sort: &str, offered: &[u64], limit: usize, place: PagePosition) -> Found<u64> {
         let mut best = Best::new(Sort::named(NAMES, sort).unwrap(), place, limit);
         offered.iter().for_each(|row| best.offer(*row));
         assert!(best.kept.len() <= limit);
@@ -146,35 +150,35 @@ mod tests {
 
     /// All pages of what is offered, of which each leads back to the one before it.
     fn pages(sort: &str, offered: &[u64], limit: usize) -> Vec<Vec<u64>> {
-        let (mut pages, mut place): (Vec<Vec<u64>>, _) = (Vec::new(), Place::First);
+        let (mut pages, mut place): (Vec<Vec<u64>>, _) = (Vec::new(), PagePosition::First);
         loop {
             let found = page(sort, offered, limit, place);
             let offset: u64 = pages.iter().map(|rows| rows.len() as u64).sum();
             assert_eq!(found.offset, offset);
             assert_eq!(found.previous.is_some(), !pages.is_empty());
             if let (Some(key), Some(last)) = (found.previous, pages.last()) {
-                let back = page(sort, offered, limit, Place::Before(key));
+                let back = page(sort, offered, limit, PagePosition::Before(key));
                 assert_eq!(back.rows, *last);
                 assert_eq!(back.offset, found.offset - last.len() as u64);
                 assert_eq!(back.previous.is_some(), pages.len() > 1);
-                let again = page(sort, offered, limit, Place::After(back.next.unwrap()));
+                let again = page(sort, offered, limit, PagePosition::After(back.next.unwrap()));
                 assert_eq!(again.rows, found.rows);
             }
             pages.push(found.rows);
             let Some(next) = found.next else { return pages };
-            place = Place::After(next);
+            place = PagePosition::After(next);
         }
     }
 
     #[test]
     fn a_page_beside_a_row_that_has_gone_is_where_it_was() {
         let gone = || Key::default().number(5);
-        let before = page("self", &[1, 2, 3, 8, 9], 2, Place::Before(gone()));
+        let before = page("self", &[1, 2, 3, 8, 9], 2, PagePosition::Before(gone()));
         assert_eq!((before.rows, before.offset), (vec![2, 3], 1));
         assert!(before.previous.is_some() && before.next.is_some());
-        let after = page("self", &[1, 2, 3, 8, 9], 2, Place::After(gone()));
+        let after = page("self", &[1, 2, 3, 8, 9], 2, PagePosition::After(gone()));
         assert_eq!((after.rows, after.offset, after.next), (vec![8, 9], 3, None));
-        let nothing = page("self", &[1, 2, 3], 2, Place::After(gone()));
+        let nothing = page("self", &[1, 2, 3], 2, PagePosition::After(gone()));
         assert_eq!((nothing.rows, nothing.offset, nothing.previous), (vec![], 3, None));
     }
 

@@ -6,14 +6,14 @@ use super::{Best, Key, Sort};
 use crate::ids::PeerId;
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector};
-use crate::shard::inspect::{PeerInfo, PeerState, ROWS_MAX};
+use crate::shard::inspect::{PeerInfo, ROWS_MAX, SessionState};
 
 /// Which peers. Everything that is given must hold.
 #[derive(Debug, Default)]
 pub(in crate::admin::reflector::api) struct PeersWanted {
     /// In its node, agent or address whatever the case, or its number.
     pub(in crate::admin::reflector::api) text: Option<String>,
-    pub(in crate::admin::reflector::api) state: Option<PeerState>,
+    pub(in crate::admin::reflector::api) state: Option<SessionState>,
     /// It is slow.
     pub(in crate::admin::reflector::api) is_slow: bool,
 }

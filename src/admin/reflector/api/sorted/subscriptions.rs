@@ -7,7 +7,7 @@ use super::{Best, Key, Sort};
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::{
-    Cursor, Page, PeerInfo, PeerState, SubscriptionInfo, SubscriptionState,
+    Cursor, Page, PeerInfo, SessionState, SubscriptionInfo, SubscriptionState,
 };
 use crate::wire::Vni;
 
@@ -37,7 +37,7 @@ const KEYS: &Columns<Subscriber> = &[
         named(Key::default().remote(remote), row)
     }),
     ("peer_state", |row| {
-        let state = row.session().map_or(PeerState::Closing, |peer| peer.state);
+        let state = row.session().map_or(SessionState::Closing, |peer| peer.state);
         named(Key::default().number(state as u64), row)
     }),
     ("shard", |row| named(Key::default().number(row.subscription.shard.0.into()), row)),

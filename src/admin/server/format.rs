@@ -1,4 +1,4 @@
-//! The reference's two forms, written piece by piece.
+//! The reference's two formats, written piece by piece.
 //!
 //! A VNI begins with its first destination, so one whose routes have gone meanwhile is left out.
 //! Destinations come in no order: the reference sorts them, but an object has none.
@@ -10,8 +10,8 @@ use crate::wire::{Destination, IpVersion, NextHop, Vni};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A form of the table. Called for the destinations of one VNI after those of another.
-pub(crate) trait Form: Send + 'static {
+/// A format of the table. Called for the destinations of one VNI after those of another.
+pub(crate) trait DumpFormat: Send + 'static {
     const CONTENT_TYPE: &'static str;
 
     fn begin(&mut self, out: &mut String, date: &str);
@@ -25,7 +25,7 @@ pub(crate) struct Json {
     vni: Option<Vni>,
 }
 
-impl Form for Json {
+impl DumpFormat for Json {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn begin(&mut self, out: &mut String, date: &str) {
@@ -77,7 +77,7 @@ pub(crate) struct Yaml {
     vni: Option<Vni>,
 }
 
-impl Form for Yaml {
+impl DumpFormat for Yaml {
     const CONTENT_TYPE: &'static str = "text/yaml";
 
     fn begin(&mut self, out: &mut String, date: &str) {

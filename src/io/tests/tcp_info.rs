@@ -10,13 +10,13 @@ fn facts_of_a_peer_that_does_not_read() {
     on_each_backend(async |backend| {
         let (near, mut far) = sockets();
         let near = Stream::from_std(backend, near).unwrap();
-        let start = near.facts().unwrap();
+        let start = near.tcp_info().unwrap();
         assert!((500..=65_536).contains(&start.mss), "{start:?}");
         let wide = start.window.unwrap();
         assert!(wide > 16_000, "{start:?}");
-        assert_eq!(start.unacked_bytes, 0);
+        assert_eq!(start.unacked, 0);
         // The one who connects counts its SYN.
-        assert!(start.acked_bytes <= 1, "{start:?}");
+        assert!(start.acked <= 1, "{start:?}");
 
         // Loopback acknowledges before a send returns, as long as the window is open.
         let mut sent = 0;
@@ -24,8 +24,8 @@ fn facts_of_a_peer_that_does_not_read() {
             let chunk = OutBuf::from(pattern(1000));
             sent += near.send(chunk, 0, true).await.0.unwrap();
         }
-        let some = acknowledged(&near, 8000 + start.acked_bytes).await;
-        assert_eq!(some.acked_bytes - start.acked_bytes, 8000);
+        let some = acknowledged(&near, 8000 + start.acked).await;
+        assert_eq!(some.acked - start.acked, 8000);
 
         // Until the window is shut and the kernel holds the rest.
         let mut unread = OutBuf::from(pattern(1 << 20));
@@ -39,10 +39,10 @@ fn facts_of_a_peer_that_does_not_read() {
             }
         }
         let full = settled(&near).await;
-        assert!(full.unacked_bytes > 0, "{full:?}");
+        assert!(full.unacked > 0, "{full:?}");
         assert!(full.window.unwrap() < wide, "{full:?}");
         assert_eq!(
-            full.unacked_bytes + full.acked_bytes - start.acked_bytes,
+            full.unacked + full.acked - start.acked,
             u64::try_from(sent).unwrap(),
             "{full:?}"
         );
@@ -53,9 +53,9 @@ fn facts_of_a_peer_that_does_not_read() {
             far.read_exact(&mut buffer).map(|()| far)
         });
         let _far = reader.await.unwrap().unwrap();
-        let total = start.acked_bytes + u64::try_from(sent).unwrap();
+        let total = start.acked + u64::try_from(sent).unwrap();
         let end = acknowledged(&near, total).await;
-        assert_eq!((end.unacked_bytes, end.acked_bytes), (0, total));
+        assert_eq!((end.unacked, end.acked), (0, total));
         assert!(end.window.unwrap() > full.window.unwrap(), "{end:?}");
     });
 }
@@ -77,31 +77,31 @@ fn so_much_unsent_is_with_the_kernel_and_the_rest_of_the_write_waits() {
             }
         }
         // The peer's kernel acknowledges all that it has room for.
-        let unsent = settled(&near).await.unacked_bytes;
+        let unsent = settled(&near).await.unacked;
         assert!((64 << 10..(128 << 10) + (128 << 10)).contains(&unsent), "{unsent} bytes");
     });
 }
 
 /// The facts as soon as so many bytes are acknowledged.
-async fn acknowledged(stream: &Stream, bytes: u64) -> crate::io::TcpFacts {
+async fn acknowledged(stream: &Stream, bytes: u64) -> crate::io::TcpInfo {
     loop {
-        let facts = stream.facts().unwrap();
-        if facts.acked_bytes >= bytes && facts.unacked_bytes == 0 {
-            return facts;
+        let tcp_info = stream.tcp_info().unwrap();
+        if tcp_info.acked >= bytes && tcp_info.unacked == 0 {
+            return tcp_info;
         }
         crate::io::yield_turn().await;
     }
 }
 
 /// The facts once they stay the same for a thousand turns.
-async fn settled(stream: &Stream) -> crate::io::TcpFacts {
-    let mut last = stream.facts().unwrap();
+async fn settled(stream: &Stream) -> crate::io::TcpInfo {
+    let mut last = stream.tcp_info().unwrap();
     let mut same = 0;
     while same < 1000 {
         crate::io::yield_turn().await;
-        let facts = stream.facts().unwrap();
-        same = if facts == last { same + 1 } else { 0 };
-        last = facts;
+        let tcp_info = stream.tcp_info().unwrap();
+        same = if tcp_info == last { same + 1 } else { 0 };
+        last = tcp_info;
     }
     last
 }

@@ -1,12 +1,12 @@
-//! An operator's look at one shard, run by the shard's own thread between two turns.
+//! An operator's question to one shard, answered by the shard's own thread between two turns.
 //!
-//! A look is a closure that ends within one bounded slice of work (`shard::inspect`), so what it
+//! A question is a closure that ends within one bounded slice of work (`shard::inspect`), so what it
 //! borrows is borrowed for no longer than handling one read takes.
 
 use std::fmt;
 
 use super::driver::Core;
-use super::taps::Outlet;
+use super::monitors::MonitorSender;
 use crate::io::thread_time;
 use crate::shard::Shard;
 use crate::shard::inspect::Metrics;
@@ -14,9 +14,9 @@ use crate::shard::inspect::Metrics;
 type Body = Box<dyn FnOnce(&Core) + Send>;
 
 /// See the module's documentation.
-pub(super) struct Look(Body);
+pub(super) struct Question(Body);
 
-impl Look {
+impl Question {
     pub(super) fn new(body: impl FnOnce(&Core) + Send + 'static) -> Self {
         Self(Box::new(body))
     }
@@ -26,9 +26,9 @@ impl Look {
     }
 }
 
-impl fmt::Debug for Look {
+impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Look")
+        f.write_str("Question")
     }
 }
 
@@ -40,8 +40,8 @@ impl Core {
     }
 
     /// Somebody watches from now on.
-    pub(super) fn tap(&self, outlet: Outlet) {
+    pub(super) fn add_monitor(&self, monitor: MonitorSender) {
         let shard: &mut Shard = &mut self.shard.borrow_mut();
-        self.outlets.borrow_mut().add(shard, outlet);
+        self.monitors.borrow_mut().add(shard, monitor);
     }
 }

@@ -4,41 +4,41 @@ use std::net::IpAddr;
 use std::ops::Bound;
 
 use super::learned::{Key, Learned};
-use super::{Leaf, Slot};
+use super::{Leaf, ServerSlot};
 use crate::client::Route;
 use crate::table::Lookup;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// How it stands with a VNI that is subscribed to.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::client) struct VniLook {
+pub(in crate::client) struct VniCounts {
     pub(in crate::client) vni: Vni,
     pub(in crate::client) routes: usize,
     pub(in crate::client) stale: usize,
-    pub(in crate::client) in_sync: Vec<Slot>,
+    pub(in crate::client) in_sync: Vec<ServerSlot>,
 }
 
 impl Leaf {
     /// `max` VNIs that are subscribed to, behind one of them.
-    pub(in crate::client) fn look_at_vnis(&self, after: Option<Vni>, max: usize) -> Vec<VniLook> {
+    pub(in crate::client) fn vni_counts(&self, after: Option<Vni>, max: usize) -> Vec<VniCounts> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let vnis = self.learned.range((from, Bound::Unbounded)).take(max);
-        let look = |(vni, learned): (&Vni, &Learned)| {
+        let counts = |(vni, learned): (&Vni, &Learned)| {
             let (routes, stale) = learned.counts();
-            VniLook { vni: *vni, routes, stale, in_sync: learned.in_sync().slots().collect() }
+            VniCounts { vni: *vni, routes, stale, in_sync: learned.in_sync().slots().collect() }
         };
-        vnis.map(look).collect()
+        vnis.map(counts).collect()
     }
 
     /// `max` routes of a VNI, behind one of them, and which servers have each: none, when it is
     /// stale. `None` when it is not subscribed to.
-    pub(in crate::client) fn look_at_routes(
+    pub(in crate::client) fn routes_of(
         &self,
         vni: Vni,
         what: Option<Lookup>,
         after: Option<Key>,
         max: usize,
-    ) -> Option<Vec<(Route, Vec<Slot>)>> {
+    ) -> Option<Vec<(Route, Vec<ServerSlot>)>> {
         let learned = self.learned.get(&vni)?;
         let found = match what {
             None => Some((Destination::FIRST, Destination::LAST)),

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use super::Ctl;
 use super::screen::Failed;
 use crate::cli::log::Level;
-use crate::cli::remark;
-use crate::cli::values::counted;
+use crate::cli::values::{counted, remark};
 
 /// Between two looks at how many are left.
 const LOOK: Duration = Duration::from_millis(100);

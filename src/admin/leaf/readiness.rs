@@ -1,6 +1,6 @@
 //! How it stands with all VNIs, part by part.
 
-use super::Sources;
+use super::sources::Sources;
 use crate::client::{Error, PeerState, VniStatus};
 
 /// VNIs that the leaf is asked for at once.

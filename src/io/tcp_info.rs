@@ -3,50 +3,17 @@
 //! Stateless; asked by the pacing of peers that lose their session when they are sent more than
 //! they read. Two system calls without waiting. It reports and doesn't judge.
 
+#[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 use std::time::Duration;
 
-use crate::session::Sight;
-
-/// The state of a connection's sending side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TcpFacts {
-    /// The most payload a segment carries at present (`tcpi_snd_mss`).
-    pub mss: u32,
-    /// Bytes the peer is ready to take beyond what it has acknowledged (`tcpi_snd_wnd`); `None`
-    /// before Linux 5.4.
-    pub window: Option<u32>,
-    /// The power of two by which the peer scales its window (`tcpi_snd_wscale`); `None` when the
-    /// connection has no window scale option.
-    pub scale: Option<u8>,
-    /// The shortest round trip of the last minutes (`tcpi_min_rtt`); `None` before Linux 4.6.
-    pub round_trip: Option<Duration>,
-    /// Bytes written here that the peer's kernel has not yet acknowledged, sent or not
-    /// (`SIOCOUTQ`).
-    pub unacked_bytes: u64,
-    /// Bytes the peer's kernel has acknowledged since the start (`tcpi_bytes_acked`); the side
-    /// that connected counts its SYN as one.
-    pub acked_bytes: u64,
-}
-
-impl From<TcpFacts> for Sight {
-    fn from(facts: TcpFacts) -> Self {
-        Self {
-            mss: facts.mss,
-            window: facts.window,
-            scale: facts.scale,
-            round_trip: facts.round_trip,
-            unacked: facts.unacked_bytes,
-            acked: facts.acked_bytes,
-        }
-    }
-}
+use crate::session::TcpInfo;
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub(crate) use linux::{heard, read};
 
 /// Other systems don't say; their peers are paced by time.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
-pub(crate) fn read<S>(_socket: &S) -> Option<TcpFacts> {
+pub(crate) fn read<S>(_socket: &S) -> Option<TcpInfo> {
     None
 }
 
@@ -61,7 +28,7 @@ mod linux {
     use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
     use std::time::Duration;
 
-    use super::TcpFacts;
+    use super::TcpInfo;
 
     /// Offsets into `struct tcp_info` of `linux/tcp.h`. It only ever grows at its end.
     const OPTIONS: usize = 5;
@@ -77,18 +44,18 @@ mod linux {
     /// The struct up to and with `tcpi_snd_wnd`; kernels that know more are asked for this much.
     const LENGTH: usize = SND_WND + 4;
 
-    pub(crate) fn read(socket: &impl AsFd) -> Option<TcpFacts> {
+    pub(crate) fn read(socket: &impl AsFd) -> Option<TcpInfo> {
         let mut info = [0; LENGTH];
         // In this order: what is acknowledged meanwhile counts twice rather than not at all.
         let unacked = unacked(socket.as_fd())?;
-        let length = tcp_info(socket.as_fd(), &mut info)?;
+        let length = get_tcp_info(socket.as_fd(), &mut info)?;
         parse(info.get(..length)?, unacked)
     }
 
     /// How long ago the peer's kernel was heard: data or an acknowledgement has come.
     pub(crate) fn heard(socket: &impl AsFd) -> Option<Duration> {
         let mut info = [0; LENGTH];
-        let length = tcp_info(socket.as_fd(), &mut info)?;
+        let length = get_tcp_info(socket.as_fd(), &mut info)?;
         let millis = |at: usize| {
             let bytes: &[u8; 4] = info[..length].get(at..)?.first_chunk()?;
             Some(u32::from_ne_bytes(*bytes))
@@ -97,13 +64,13 @@ mod linux {
         Some(Duration::from_millis(latest.into()))
     }
 
-    fn parse(info: &[u8], unacked_bytes: u64) -> Option<TcpFacts> {
+    fn parse(info: &[u8], unacked: u64) -> Option<TcpInfo> {
         // Two bit fields of four bits: that of the peer's scale comes first.
         let scales = *info.get(WSCALE)?;
         let scale = if cfg!(target_endian = "big") { scales >> 4 } else { scales & 15 };
         let micros = info.get(MIN_RTT..).and_then(<[u8]>::first_chunk);
         let round_trip = micros.map(|bytes| u32::from_ne_bytes(*bytes));
-        Some(TcpFacts {
+        Some(TcpInfo {
             // All bits are set before the first.
             round_trip: round_trip
                 .filter(|micros| (1..u32::MAX).contains(micros))
@@ -114,14 +81,14 @@ mod linux {
                 .get(SND_WND..)
                 .and_then(<[u8]>::first_chunk)
                 .map(|bytes| u32::from_ne_bytes(*bytes)),
-            unacked_bytes,
-            acked_bytes: u64::from_ne_bytes(*info.get(BYTES_ACKED..)?.first_chunk()?),
+            unacked,
+            acked: u64::from_ne_bytes(*info.get(BYTES_ACKED..)?.first_chunk()?),
         })
     }
 
     /// Fills `info` and says how much of it the kernel knows.
     #[expect(unsafe_code, reason = "no safe wrapper knows TCP_INFO")]
-    fn tcp_info(socket: BorrowedFd<'_>, info: &mut [u8; LENGTH]) -> Option<usize> {
+    fn get_tcp_info(socket: BorrowedFd<'_>, info: &mut [u8; LENGTH]) -> Option<usize> {
         let mut length = libc::socklen_t::try_from(info.len()).ok()?;
         // SAFETY: the descriptor is borrowed for the call. The kernel writes at most `length`
         // bytes to `info`, which has that many and takes any, and the new length to `length`.
@@ -167,20 +134,20 @@ mod linux {
             info[SND_MSS..][..4].copy_from_slice(&1448_u32.to_ne_bytes());
             info[BYTES_ACKED..][..8].copy_from_slice(&(5_u64 << 32).to_ne_bytes());
             info[SND_WND..].copy_from_slice(&65_535_u32.to_ne_bytes());
-            let full = TcpFacts {
+            let full = TcpInfo {
                 mss: 1448,
                 window: Some(65_535),
                 scale: Some(7),
                 round_trip: Some(Duration::from_micros(1500)),
-                unacked_bytes: 7,
-                acked_bytes: 5 << 32,
+                unacked: 7,
+                acked: 5 << 32,
             };
             assert_eq!(parse(&info, 7), Some(full));
-            let old = TcpFacts { window: None, ..full };
+            let old = TcpInfo { window: None, ..full };
             assert_eq!(parse(&info[..SND_WND], 7), Some(old));
             assert_eq!(parse(&info[..BYTES_ACKED], 7), None);
             info[OPTIONS] = 0;
-            assert_eq!(parse(&info, 7), Some(TcpFacts { scale: None, ..full }));
+            assert_eq!(parse(&info, 7), Some(TcpInfo { scale: None, ..full }));
         }
     }
 }

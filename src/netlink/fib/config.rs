@@ -21,7 +21,7 @@ pub(crate) const VNI_MAX: u32 = (1 << 24) - 1;
 
 /// The configuration as the state machine needs it; checked already.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct FibConfig {
     /// The routing table of each VNI; no table twice.
     pub(crate) tables: HashMap<Vni, u32, RandomState>,
     /// The tunnel device's name.
@@ -69,7 +69,7 @@ pub(crate) enum Meaning {
     Route(RouteKey, Target),
 }
 
-impl Settings {
+impl FibConfig {
     /// What a change is about, whether it adds or removes.
     pub(crate) fn read(&self, change: &Update) -> Meaning {
         let Some(&table) = self.tables.get(&change.vni) else { return Meaning::Ignored };

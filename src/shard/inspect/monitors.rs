@@ -12,16 +12,16 @@ use crate::ids::PeerId;
 use crate::table::Batch;
 use crate::wire::Vni;
 
-/// Which VNIs a tap is told about. Sessions are told about in any case.
+/// Which VNIs a monitor is told about. Sessions are told about in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TapFilter {
+pub enum MonitorFilter {
     /// Every VNI.
     All,
     /// One VNI.
     Vni(Vni),
 }
 
-impl TapFilter {
+impl MonitorFilter {
     pub(crate) fn covers(self, vni: Vni) -> bool {
         match self {
             Self::All => true,
@@ -32,7 +32,7 @@ impl TapFilter {
 
 /// Updates that have been sealed.
 #[derive(Clone, Debug)]
-pub(crate) struct Tapped {
+pub(crate) struct MonitoredBatch {
     pub(crate) vni: Vni,
     /// Whole frames.
     pub(crate) bytes: Bytes,
@@ -44,13 +44,13 @@ pub(crate) struct Tapped {
 
 /// How many watch what, and what waits for them until the end of the turn.
 #[derive(Debug, Default)]
-pub(crate) struct Taps {
+pub(crate) struct Monitors {
     all: u32,
     vnis: BTreeMap<Vni, u32>,
-    sealed: Vec<Tapped>,
+    sealed: Vec<MonitoredBatch>,
 }
 
-impl Taps {
+impl Monitors {
     /// Whether anybody watches a VNI.
     pub(crate) fn covers(&self, vni: Vni) -> bool {
         self.all > 0 || (!self.vnis.is_empty() && self.vnis.contains_key(&vni))
@@ -59,7 +59,7 @@ impl Taps {
     /// A watched VNI has sealed a batch for clients.
     pub(crate) fn sealed(&mut self, batch: &Batch) {
         if batch.tally.total() > 0 && self.covers(batch.vni) {
-            self.sealed.push(Tapped {
+            self.sealed.push(MonitoredBatch {
                 vni: batch.vni,
                 bytes: batch.bytes().clone(),
                 updates: batch.tally.total(),
@@ -69,18 +69,18 @@ impl Taps {
     }
 
     /// Somebody begins to watch.
-    pub(in crate::shard) fn add(&mut self, filter: TapFilter) {
+    pub(in crate::shard) fn add(&mut self, filter: MonitorFilter) {
         match filter {
-            TapFilter::All => self.all += 1,
-            TapFilter::Vni(vni) => *self.vnis.entry(vni).or_default() += 1,
+            MonitorFilter::All => self.all += 1,
+            MonitorFilter::Vni(vni) => *self.vnis.entry(vni).or_default() += 1,
         }
     }
 
     /// Somebody watches no more.
-    pub(in crate::shard) fn remove(&mut self, filter: TapFilter) {
+    pub(in crate::shard) fn remove(&mut self, filter: MonitorFilter) {
         match filter {
-            TapFilter::All => self.all = self.all.saturating_sub(1),
-            TapFilter::Vni(vni) => {
+            MonitorFilter::All => self.all = self.all.saturating_sub(1),
+            MonitorFilter::Vni(vni) => {
                 if let Some(count) = self.vnis.get_mut(&vni) {
                     *count = count.saturating_sub(1);
                     if *count == 0 {
@@ -92,7 +92,7 @@ impl Taps {
     }
 
     /// What watched VNIs have sealed since the last call.
-    pub(in crate::shard) fn take(&mut self) -> Vec<Tapped> {
+    pub(in crate::shard) fn take(&mut self) -> Vec<MonitoredBatch> {
         std::mem::take(&mut self.sealed)
     }
 }

@@ -12,7 +12,7 @@ fn hop(address: &str) -> NextHop {
 }
 
 /// A form's text of a small table.
-fn text<F: Form>(mut form: F) -> String {
+fn text<F: DumpFormat>(mut format: F) -> String {
     let nat: IpAddr = "2001:db8::".parse().unwrap();
     let nat = NextHop::new(nat, 7, NextHopType::Nat, 1024, 2047).unwrap();
     let rows = [
@@ -21,11 +21,11 @@ fn text<F: Form>(mut form: F) -> String {
         (100, destination("0.0.0.0", 0), vec![hop("1:2:3:4:5:6:7:8")]),
     ];
     let mut out = String::new();
-    form.begin(&mut out, "2006-01-02 15:04:05");
+    format.begin(&mut out, "2006-01-02 15:04:05");
     for (vni, destination, next_hops) in rows {
-        form.destination(&mut out, Vni(vni), &mut DestinationInfo { destination, next_hops });
+        format.destination(&mut out, Vni(vni), &mut DestinationInfo { destination, next_hops });
     }
-    form.end(&mut out);
+    format.end(&mut out);
     out
 }
 

@@ -6,15 +6,14 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
 use crate::ids::{PeerId, ShardId};
-use crate::reflector::taps::Parcel;
 use crate::session::CloseReason;
-use crate::shard::inspect::Tapped;
-use crate::wire::{Action, Message, Update, split};
+use crate::shard::inspect::MonitoredBatch;
+use crate::wire::{Action, Message, Update, whole_frames};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum TapEvent {
+pub enum MonitorEvent {
     /// A route has come: its first announcer announced it.
     Added {
         /// What. Its action is `Add`.
@@ -53,29 +52,45 @@ pub enum TapEvent {
         /// Why.
         reason: CloseReason,
     },
-    /// So many events of one shard were left out here, because the tap was not read fast enough.
+    /// So many events of one shard were left out here, because the monitor was not read fast enough.
     Missed(u64),
 }
 
-/// The reading end of a tap. Dropping it ends the tap.
-///
-/// The reflector never waits for a tap: it holds a bounded number of parcels, and what does not fit
-/// is left out and counted ([`TapEvent::Missed`]). Events of one VNI come in order, and those of one
-/// session. A route that came and went between two seals does not show.
+/// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
 #[derive(Debug)]
-pub struct Tap {
-    parcels: mpsc::Receiver<Parcel>,
-    /// Events of a parcel that has been opened.
-    events: VecDeque<TapEvent>,
+pub(in crate::reflector) enum Parcel {
+    Updates(MonitoredBatch),
+    Event(MonitorEvent),
 }
 
-impl Tap {
+impl Parcel {
+    pub(in crate::reflector) fn events(&self) -> u64 {
+        match self {
+            Self::Updates(monitored) => monitored.updates,
+            Self::Event(_) => 1,
+        }
+    }
+}
+
+/// The reading end of a monitor. Dropping it ends the monitor.
+///
+/// The reflector never waits for a monitor: it holds a bounded number of parcels, and what does not fit
+/// is left out and counted ([`MonitorEvent::Missed`]). Events of one VNI come in order, and those of one
+/// session. A route that came and went between two seals does not show.
+#[derive(Debug)]
+pub struct Monitor {
+    parcels: mpsc::Receiver<Parcel>,
+    /// Events of a parcel that has been opened.
+    events: VecDeque<MonitorEvent>,
+}
+
+impl Monitor {
     pub(super) fn new(parcels: mpsc::Receiver<Parcel>) -> Self {
         Self { parcels, events: VecDeque::new() }
     }
 
     /// The next event; `None` when the reflector has stopped. Cancelling it loses nothing.
-    pub async fn next(&mut self) -> Option<TapEvent> {
+    pub async fn next(&mut self) -> Option<MonitorEvent> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -86,7 +101,7 @@ impl Tap {
     }
 
     /// The next event if there is one already.
-    pub fn try_next(&mut self) -> Option<TapEvent> {
+    pub fn try_next(&mut self) -> Option<MonitorEvent> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -99,25 +114,25 @@ impl Tap {
     fn open(&mut self, parcel: Parcel) {
         match parcel {
             Parcel::Event(event) => self.events.push_back(event),
-            Parcel::Updates(tapped) => self.updates(tapped),
+            Parcel::Updates(monitored) => self.updates(monitored),
         }
     }
 
-    fn updates(&mut self, tapped: Tapped) {
-        let Tapped { bytes, mut own, .. } = tapped;
+    fn updates(&mut self, monitored: MonitoredBatch) {
+        let MonitoredBatch { bytes, mut own, .. } = monitored;
         own.sort_unstable_by_key(|(part, _)| part.start);
-        let mut rest = &bytes[..];
-        while let Ok(Some(frame)) = split(rest) {
-            let at = bytes.len() - rest.len();
-            rest = &rest[frame.len()..];
+        let mut end = 0;
+        for frame in whole_frames(&bytes) {
+            let at = end;
+            end += frame.len();
             let Ok(Message::Update(route)) = Message::decode(&frame) else { continue };
             let next = own.partition_point(|(part, _)| part.start as usize <= at);
             let part = next.checked_sub(1).map(|last| &own[last]);
             let announcer =
                 part.filter(|(part, _)| at < part.end as usize).map(|(_, announcer)| *announcer);
             self.events.push_back(match route.action {
-                Action::Add => TapEvent::Added { route, announcer },
-                Action::Remove => TapEvent::Withdrawn { route, announcer },
+                Action::Add => MonitorEvent::Added { route, announcer },
+                Action::Remove => MonitorEvent::Withdrawn { route, announcer },
             });
         }
     }

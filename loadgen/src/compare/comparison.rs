@@ -182,7 +182,7 @@ impl<'a> Comparison<'a> {
                 let ratio = spread.median / self.median(base, name)?;
                 Some((reference.to_owned(), Value::from(ratio)))
             });
-            let ratios = Map::from_iter(ratios);
+            let ratios = ratios.collect::<Map<_, _>>();
             Some(json!({
                 "name": name,
                 "unit": figure["unit"],

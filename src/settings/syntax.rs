@@ -1,4 +1,4 @@
-//! What values look like as text.
+//! What values look like as text. Times by hand because humantime takes `1min 30sec` as well and writes `1m 30s`.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -12,7 +12,7 @@ use crate::io::zoned;
 /// What a value must be, for a parser that knows more than text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// What [`Form::parse`] takes.
+    /// What [`Syntax::parse`] takes.
     Text,
     /// `true` or `false`; a flag alone is `true`.
     Switch,
@@ -24,7 +24,7 @@ pub enum Kind {
 
 /// Values of one type as text.
 #[derive(Clone, Copy, Debug)]
-pub struct Form<T> {
+pub struct Syntax<T> {
     /// What `--help` calls a value.
     pub name: &'static str,
     /// What a value must be.
@@ -35,7 +35,7 @@ pub struct Form<T> {
     pub text: fn(&T) -> String,
 }
 
-impl<T> Form<T> {
+impl<T> Syntax<T> {
     /// Values that only this parser knows.
     #[must_use]
     pub const fn new(
@@ -54,7 +54,7 @@ impl<T> Form<T> {
     }
 }
 
-impl<T: Display> Form<T> {
+impl<T: Display> Syntax<T> {
     /// Values whose text is how they are displayed.
     #[must_use]
     pub const fn displayed(name: &'static str, parse: fn(&str) -> Result<T, String>) -> Self {
@@ -63,7 +63,7 @@ impl<T: Display> Form<T> {
 }
 
 /// `true` or `false`.
-pub const SWITCH: Form<bool> = Form {
+pub const SWITCH: Syntax<bool> = Syntax {
     name: "true|false",
     kind: Kind::Switch,
     parse: |text| text.parse().map_err(|_| "expected true or false".to_owned()),
@@ -71,7 +71,7 @@ pub const SWITCH: Form<bool> = Form {
 };
 
 /// A path.
-pub const PATH: Form<PathBuf> = Form {
+pub const PATH: Syntax<PathBuf> = Syntax {
     name: "PATH",
     kind: Kind::Path,
     parse: |text| Ok(text.into()),
@@ -79,19 +79,20 @@ pub const PATH: Form<PathBuf> = Form {
 };
 
 /// Any text.
-pub const TEXT: Form<String> = Form::new("TEXT", |text| Ok(text.to_owned()), String::clone);
+pub const TEXT: Syntax<String> = Syntax::new("TEXT", |text| Ok(text.to_owned()), String::clone);
 
 /// A number from 0 on.
-pub const NUMBER: Form<u64> = Form::displayed("N", |text| number(text, 0..=u64::MAX));
+pub const NUMBER: Syntax<u64> = Syntax::displayed("N", |text| number(text, 0..=u64::MAX));
 
 /// A time with its unit.
-pub const TIME: Form<Duration> = Form::new("TIME", duration, time);
+pub const TIME: Syntax<Duration> = Syntax::new("TIME", duration, time);
 
 /// An address to listen on.
-pub(crate) const ADDRESS: Form<SocketAddr> = Form::displayed("ADDR:PORT", address);
+pub(crate) const ADDRESS: Syntax<SocketAddr> = Syntax::displayed("ADDR:PORT", address);
 
 /// An address to listen on, or a port of the loopback.
-pub(crate) const LOCAL_ADDRESS: Form<SocketAddr> = Form::displayed("[ADDR:]PORT", local_address);
+pub(crate) const LOCAL_ADDRESS: Syntax<SocketAddr> =
+    Syntax::displayed("[ADDR:]PORT", local_address);
 
 /// A whole number within bounds.
 ///

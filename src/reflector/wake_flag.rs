@@ -6,12 +6,12 @@ use std::task::{Context, Poll, Waker};
 /// Set any number of times, it wakes its one waiter once. Setting it costs nothing while it is
 /// set, so that a burst makes one wake.
 #[derive(Debug, Default)]
-pub(super) struct Event {
+pub(super) struct WakeFlag {
     is_set: Cell<bool>,
     waiter: RefCell<Option<Waker>>,
 }
 
-impl Event {
+impl WakeFlag {
     pub(super) fn set(&self) {
         if self.is_set.replace(true) {
             return;

@@ -1,0 +1,39 @@
+//! What requests are answered from.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::live::history::History;
+use crate::reflector::Inspector;
+
+/// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
+/// after the other; more of them wait for their turn.
+const WALKS: usize = 4;
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+pub(super) struct AppState {
+    pub(super) inspector: Inspector,
+    pub(super) history: History,
+    walks: Arc<Semaphore>,
+}
+
+impl AppState {
+    pub(super) fn new(inspector: Inspector, history: History) -> Self {
+        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
+    }
+
+    /// Waits for leave to go through everything; it ends when what is returned is dropped.
+    pub(super) async fn walk(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.walks.acquire().await.ok()
+    }
+}
+
+impl FromRef<AppState> for Inspector {
+    fn from_ref(app: &AppState) -> Self {
+        app.inspector.clone()
+    }
+}

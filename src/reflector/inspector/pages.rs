@@ -1,0 +1,23 @@
+//! Listings page by page.
+
+use std::future::Future;
+
+use super::error::InspectError;
+use crate::shard::inspect::{Cursor, Page};
+
+/// Hands over every row of a listing. `list` is asked for the page from a place on.
+pub(crate) async fn walk<T, F>(
+    list: impl Fn(Cursor) -> F,
+    mut each: impl FnMut(T),
+) -> Result<(), InspectError>
+where
+    F: Future<Output = Result<Page<T>, InspectError>>,
+{
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        let page = list(cursor).await?;
+        page.rows.into_iter().for_each(&mut each);
+        from = page.next;
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Tables on their way from one shard to another.
+
+use std::sync::Arc;
+
+use super::owned::Owned;
+use crate::shard::placement::Partitions;
+use crate::table::Table;
+
+/// Tables on their way from one shard to another.
+#[derive(Debug, Default)]
+pub(crate) struct Tenants(
+    #[expect(clippy::vec_box, reason = "they are in boxes where they come from and where they go")]
+    pub(super) Vec<Box<Owned>>,
+);
+
+impl Tenants {
+    /// The tables.
+    pub(in crate::shard) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.0.iter().map(|owned| &owned.table)
+    }
+
+    /// Adds a table of a VNI that none of them has.
+    pub(in crate::shard) fn push(&mut self, table: Table) {
+        self.0.push(Box::new(Owned::of(table)));
+    }
+}
+
+/// A move of tables away from here.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// The latest move.
+    pub(super) epoch: u64,
+    /// What moves; known when this shard has been told.
+    pub(super) partitions: Option<Arc<Partitions>>,
+    /// Shards of which nothing more comes.
+    pub(super) fences: usize,
+    /// Shards that have taken in everything.
+    pub(super) confirms: usize,
+    /// What has been sealed for the last time.
+    pub(super) tables: Tenants,
+}
+
+impl Leaving {
+    /// Follows a move; `false` when the move has been given up.
+    pub(super) fn follow(&mut self, epoch: u64) -> bool {
+        if epoch > self.epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
+        epoch == self.epoch && self.fences < usize::MAX
+    }
+
+    /// Lets nothing more of this move count.
+    pub(super) fn end(&mut self, epoch: u64) {
+        *self = Self { epoch, fences: usize::MAX, ..Self::default() };
+    }
+}

@@ -1,0 +1,58 @@
+//! Withdraws the routes that members left behind when they left.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Tables;
+use crate::ids::Moment;
+
+/// Routes of departed members that one VNI withdraws before it is the next one's turn.
+const SHARE: usize = 2048;
+/// For how long it waits for subscribers before each share.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How soon it looks again whether they have taken what they had: another shard's do not tell.
+const LOOK_AGAIN: Duration = Duration::from_micros(500);
+
+impl Tables {
+    /// Whether routes of departed members are still to be withdrawn.
+    pub(in crate::shard) fn has_departed(&self) -> bool {
+        !self.departed.tables.is_empty()
+    }
+
+    /// When to go on with them.
+    pub(in crate::shard) fn departed_until(&self) -> Option<Moment> {
+        self.has_departed().then_some(self.departed.until)
+    }
+
+    /// Withdraws up to `budget` routes of departed members. VNIs take turns, so that one with a
+    /// million routes to withdraw does not hold up the others, and one whose subscribers have much to
+    /// take already waits for them, but not for long.
+    pub(in crate::shard) fn withdraw_departed(&mut self, now: Moment, mut budget: usize) {
+        self.departed.until = now;
+        let mut waiting = VecDeque::new();
+        while budget > 0
+            && let Some(id) = self.departed.tables.pop_front()
+        {
+            let Some(entry) = self.owned.get_mut(id) else { continue };
+            let vnet = entry.table.open();
+            if vnet.is_ahead() && now < *entry.waits.get_or_insert(now) + PATIENCE {
+                waiting.push_back(id);
+                continue;
+            }
+            entry.waits = None;
+            let share = budget.min(SHARE);
+            vnet.clock = now;
+            let done = share - vnet.work(share);
+            self.sealing.gathered += done;
+            budget -= done;
+            if vnet.has_work() {
+                self.departed.tables.push_back(id);
+            }
+            self.mark_dirty(id);
+        }
+        if self.departed.tables.is_empty() {
+            self.departed.until = now + LOOK_AGAIN;
+        }
+        self.departed.tables.append(&mut waiting);
+    }
+}
