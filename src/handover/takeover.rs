@@ -41,9 +41,6 @@ pub enum TakeoverError {
     /// This process can't serve.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The socket over which the next process will ask can't be had.
-    #[error(transparent)]
-    Socket(#[from] ControlError),
     /// The process that serves goes on.
     #[error("the reflector that runs goes on: {0}")]
     CalledOff(String),
@@ -99,7 +96,7 @@ pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, Take
         info!("no reflector runs that could hand over; starting as usual");
     }
     let reflector = Reflector::start(config)?;
-    let listener = control.map(Listener::open).transpose()?;
+    let listener = control.map(Listener::open).and_then(kept);
     Ok(Started { reflector, listener, predecessor: None })
 }
 
@@ -380,11 +377,16 @@ impl<'a> Taking<'a> {
             Some(socket) => Listener::inherit(self.control, socket),
             None => Listener::open(self.control),
         };
-        let listener = listener
-            .inspect_err(|error| warn!(%error, "the next process will not be able to take over"))
-            .ok();
+        let listener = kept(listener);
         Some(Ok(Started { reflector, listener, predecessor: Some(predecessor) }))
     }
+}
+
+/// Without the socket a reflector serves, and hands over to nobody.
+fn kept(listener: Result<Listener, ControlError>) -> Option<Listener> {
+    let warn =
+        |error: &ControlError| warn!(%error, "the next process will not be able to take over");
+    listener.inspect_err(warn).ok()
 }
 
 fn arrival(socket: &form::Socket, descriptor: OwnedFd) -> Result<Arrival, Unusable> {

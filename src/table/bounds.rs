@@ -9,7 +9,8 @@ pub struct TableBounds {
     /// Changes at which the open batch is sealed without waiting for the end of the turn: about
     /// 80 KB of frames, where a send costs what its bytes cost and no longer what the call costs.
     pub seal_at: u64,
-    /// Journal entries below which trimming is not worth the look at every cursor.
+    /// Journal entries below which trimming is not worth the look at every cursor. The newest half of so many is
+    /// kept until the next tick.
     pub trim_at: usize,
     /// Journal entries past which those that no cursor can tell apart are coalesced.
     pub compact_at: usize,

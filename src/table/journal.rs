@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 
 use super::page::Page;
-use super::view::{Entry, View};
+use super::view::{ENDS, Entry, View};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ impl Journal {
     /// The next change of the same destination, if there was one.
     #[inline]
     pub(crate) fn next(&self, position: u64) -> Option<u64> {
-        let distance = self.at(position).next;
+        let distance = self.at(position).next & !ENDS;
         (distance != 0).then_some(position + u64::from(distance))
     }
 
@@ -105,10 +105,10 @@ impl Journal {
         let position = self.head;
         let prev = prev.filter(|&p| p >= self.base).map_or(0, |p| {
             let distance = distance(p, position);
-            self.edit(p, |entry| entry.next = distance);
+            self.edit(p, |entry| entry.set_next(distance));
             distance
         });
-        self.push_entry(Entry { route, before, prev, next: 0 });
+        self.push_entry(Entry { route, before, prev, next: ENDS });
         position
     }
 
@@ -130,7 +130,10 @@ impl Journal {
             let page = self.page(at);
             let entry = self.pages.get_mut(page).and_then(|page| page.get_mut(Page::offset(at)));
             match entry.filter(|entry| entry.route == route) {
-                Some(_) if at >= open => return None,
+                Some(entry) if at >= open => {
+                    entry.next |= ENDS;
+                    return None;
+                }
                 Some(entry) => {
                     prev = distance(at, position);
                     entry.next = prev;
@@ -138,7 +141,9 @@ impl Journal {
                 None => last = None,
             }
         }
-        self.push_entry(Entry { route, before, prev, next: 0 });
+        // From nobody to somebody, until it is said otherwise.
+        let next = if before.is_announced() { ENDS } else { 0 };
+        self.push_entry(Entry { route, before, prev, next });
         Some(last)
     }
 
@@ -169,7 +174,7 @@ impl Journal {
         let (prev, next) = (self.prev(position), self.next(position));
         let between = prev.zip(next).map_or(0, |(prev, next)| distance(prev, next));
         if let Some(prev) = prev {
-            self.edit(prev, |entry| entry.next = between);
+            self.edit(prev, |entry| entry.set_next(between));
         }
         if let Some(next) = next {
             self.edit(next, |entry| entry.prev = between);
@@ -186,24 +191,43 @@ impl Journal {
         self.edit(position, |entry| entry.before = before);
     }
 
-    /// Drops the oldest entry when it lies before `end`, and with it the positions before.
-    pub(crate) fn pop_before(&mut self, end: u64) -> Option<(u64, Entry)> {
+    /// Says of an entry that its route may have changed once more.
+    pub(crate) fn set_ends(&mut self, position: u64) {
+        self.edit(position, |entry| entry.next |= ENDS);
+    }
+
+    /// Drops up to `most` of the oldest entries before `end`, and the positions before them. Appends each to
+    /// `ending` of whose route it may be the last word while nobody announces that: its position and the
+    /// route. Cost: a look at each entry, one page after the other.
+    pub(crate) fn forget(&mut self, end: u64, most: usize, ending: &mut Vec<(u64, u32)>) {
         let end = end.min(self.head);
-        if self.base >= end {
-            return None;
+        let mut left = most;
+        while left > 0 && self.base < end {
+            let start = self.first * Page::POSITIONS;
+            let until = end.min(start + Page::POSITIONS);
+            let offsets = self.base - start..until - start;
+            let Some(page) = self.pages.front() else { break };
+            let mut last = until;
+            for (offset, entry) in page.within(offsets) {
+                if left == 0 {
+                    last = start + offset;
+                    break;
+                }
+                left -= 1;
+                if entry.ends() {
+                    ending.push((start + offset, entry.route));
+                }
+            }
+            self.base = last;
+            if last == start + Page::POSITIONS {
+                self.pages.pop_front();
+                self.first += 1;
+            }
         }
-        let position = self.next_held(self.base).filter(|&position| position < end);
-        let popped = position.map(|position| (position, self.at(position)));
-        self.len -= popped.iter().len();
-        self.base = position.map_or(end, |position| position + 1);
+        self.len -= most - left;
         if self.base == self.head {
             self.pages = VecDeque::new();
         }
-        while !self.pages.is_empty() && self.first < self.base / Page::POSITIONS {
-            self.pages.pop_front();
-            self.first += 1;
-        }
-        popped
     }
 
     /// A position as the 32 bits that routes and destinations keep of it.
@@ -301,12 +325,13 @@ mod tests {
                 }
                 _ => {
                     let end = journal.base() + random(10);
-                    let popped = journal.pop_before(end);
-                    let first = model.first_key_value().map(|(at, _)| *at);
-                    let first = first.filter(|&at| at < end).inspect(|at| {
-                        model.remove(at);
-                    });
-                    assert_eq!(popped.map(|(at, _)| at), first);
+                    let most = usize::try_from(random(4)).unwrap();
+                    let mut ending = Vec::new();
+                    journal.forget(end, most, &mut ending);
+                    let oldest: Vec<_> = model.range(..end).take(most).collect();
+                    let oldest: Vec<_> = oldest.into_iter().map(|(&at, &it)| (at, it)).collect();
+                    assert_eq!(ending, oldest);
+                    model.retain(|at, _| !oldest.iter().any(|(old, _)| old == at));
                 }
             }
             assert_eq!(journal.len(), model.len());
@@ -314,7 +339,7 @@ mod tests {
                 assert_eq!(lines(&journal), expected(&model));
             }
         }
-        while journal.pop_before(u64::MAX).is_some() {}
+        journal.forget(u64::MAX, usize::MAX, &mut Vec::new());
         assert_eq!((journal.len(), journal.base()), (0, journal.head()));
         assert!(journal.pages.is_empty());
     }

@@ -3,6 +3,8 @@
 //! State: one entry for each position, or, once most of a full page have been taken out, only those that
 //! are left, each with its offset.
 
+use std::ops::Range;
+
 use super::view::Entry;
 
 /// See the module's documentation.
@@ -63,6 +65,26 @@ impl Page {
         let Self::Dense { start, entries, .. } = self else { return &[] };
         let rest = offset.checked_sub(*start).and_then(|at| entries.get(usize::from(at)..));
         rest.unwrap_or_default()
+    }
+
+    /// The entries at some offsets, in order. The page's own count goes on counting them.
+    #[inline]
+    pub(super) fn within(&self, offsets: Range<u64>) -> impl Iterator<Item = (u64, &Entry)> {
+        let Range { start: from, end } = offsets;
+        let (first, dense, sparse) = match self {
+            Self::Dense { start, entries, .. } => {
+                let first = from.max(u64::from(*start));
+                let at = usize::try_from(first - u64::from(*start)).unwrap_or(usize::MAX);
+                (first, entries.get(at..).unwrap_or_default(), &[][..])
+            }
+            Self::Sparse { entries, .. } => {
+                let place = |end: u64| entries.partition_point(|(at, _)| u64::from(*at) < end);
+                (0, &[][..], &entries[place(from)..place(end)])
+            }
+        };
+        let dense = (first..end).zip(dense);
+        let sparse = sparse.iter().map(|(offset, entry)| (u64::from(*offset), entry));
+        dense.chain(sparse).filter(|(_, entry)| !entry.is_nothing())
     }
 
     /// The entry at an offset, which may be one that was taken out.

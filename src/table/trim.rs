@@ -11,7 +11,8 @@ use crate::ids::{Moment, PeerId, ShardId};
 
 impl Vnet {
     /// Finds out what no cursor and no queued batch needs, if there may be enough of it or if `all`, and
-    /// forgets a portion of it; [`Vnet::tidy`] forgets the rest.
+    /// forgets a portion of it; [`Vnet::tidy`] forgets the rest. The newest changes are kept unless `all`: a
+    /// route that was withdrawn may come back soon, and then its tombstone costs less than a new place.
     /// Returns a peer whose cursor can no longer be served: the journal has grown past its bound
     /// and it is the furthest behind.
     pub(crate) fn trim(&mut self, all: bool) -> Option<(ShardId, PeerId)> {
@@ -37,11 +38,12 @@ impl Vnet {
                 _ => None,
             })
             .min();
-        let needed = slowest.map_or(u64::MAX, |(needs, _)| needs);
-        self.retention.needless = pinned.min(cached).min(needed);
-        self.tidy(portion);
+        let needed = slowest.map_or(u64::MAX, |(needs, _)| needs).min(pinned).min(cached);
         let head = self.journal.head();
-        let kept = usize::try_from(head - self.retention.needless.min(head)).unwrap_or(usize::MAX);
+        let newest = if all { 0 } else { self.bounds.trim_at as u64 / 2 };
+        self.retention.needless = needed.min(head.saturating_sub(newest));
+        self.tidy(portion);
+        let kept = usize::try_from(head - needed.min(head)).unwrap_or(usize::MAX);
         let kept = kept.min(self.journal.len());
         self.retention.trim_at = self.bounds.trim_at.max(kept * 2);
         let TableBounds { journal_min, journal_per_route, journal_span, .. } = self.bounds;
@@ -60,13 +62,12 @@ impl Vnet {
     /// Goes on with what [`Vnet::trim`] began: forgets up to `portion` journal entries, and looks at twice
     /// as many to coalesce them.
     pub(crate) fn tidy(&mut self, portion: usize) {
-        for _ in 0..portion {
-            let Some((position, entry)) = self.journal.pop_before(self.retention.needless) else {
-                break;
-            };
-            let route = self.routes.route(entry.route);
-            if !route.is_announced() && route.changed == Journal::stamp(position) {
-                self.free_route(entry.route);
+        let mut ending = Vec::new();
+        self.journal.forget(self.retention.needless, portion, &mut ending);
+        for (position, route) in ending {
+            let entry = self.routes.route(route);
+            if !entry.is_announced() && entry.changed == Journal::stamp(position) {
+                self.free_route(route);
             }
         }
         // A journal that grows by one entry for each that is looked at would never be done.

@@ -65,9 +65,14 @@ pub(crate) struct Entry {
     pub(crate) before: View,
     /// Distance to the previous change of the same destination, 0 for none.
     pub(super) prev: u32,
-    /// Distance to the next change of the same destination, 0 for none so far.
+    /// Distance to the next change of the same destination, 0 for none so far; with [`ENDS`].
     pub(super) next: u32,
 }
+
+/// In an entry's link: nobody may announce its route, and no later entry may say so. Whoever forgets the
+/// entry looks at the route, which is in no cache by then if the table is large. Of all others it need
+/// not: they are followed by a change of the same route, or say that it was announced.
+pub(super) const ENDS: u32 = 1 << 31;
 
 impl Entry {
     /// What is where an entry was taken out.
@@ -77,7 +82,19 @@ impl Entry {
     /// `position`.
     #[inline]
     pub(crate) fn is_lone(&self, position: u64, since: u64) -> bool {
-        self.next == 0 && (self.prev == 0 || position - u64::from(self.prev) < since)
+        self.next & !ENDS == 0 && (self.prev == 0 || position - u64::from(self.prev) < since)
+    }
+
+    /// Whether its route may be one that nobody announces, with no later entry.
+    #[inline]
+    pub(super) fn ends(&self) -> bool {
+        self.next & ENDS != 0
+    }
+
+    /// Links it to the next change of its destination.
+    #[inline]
+    pub(super) fn set_next(&mut self, distance: u32) {
+        self.next = self.next & ENDS | distance;
     }
 
     /// Whether it was taken out.

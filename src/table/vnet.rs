@@ -357,7 +357,8 @@ impl Vnet {
         }
         let own =
             self.journal.position(self.routes.route(route).changed).filter(|&p| p >= self.open);
-        if own.is_some_and(|p| self.journal.at(p).route == route) {
+        if let Some(own) = own.filter(|&p| self.journal.at(p).route == route) {
+            self.journal.set_ends(own);
             self.coalesced += 1;
             return; // the open batch has it already, with what it was before all of this
         }

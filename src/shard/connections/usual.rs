@@ -20,13 +20,15 @@ impl Intake<'_, '_> {
         let received = bytes.len();
         while let Some((update, length)) = usual_update(bytes) {
             let Update { action, vni, destination, next_hop } = update;
-            if skips && has_flaw(&next_hop) {
+            if skips && has_flaw(next_hop) {
                 break;
             }
             bytes = &bytes[length..];
             let run = self.runs.place(vni);
             if !run.is_of(vni) || run.updates.len() + 1 >= ENOUGH {
-                self.update(&update)?;
+                // A copy: what is lent lies in memory, and goes from there to the run in other pieces than
+                // it came in, which the processor cannot forward.
+                self.update(&{ update })?;
                 continue;
             }
             run.updates.push(Announcement { action, destination, next_hop });
@@ -44,6 +46,7 @@ impl Intake<'_, '_> {
 
 /// Apart, since it looks at single bytes of what the loop has as words.
 #[cold]
-fn has_flaw(next_hop: &NextHop) -> bool {
+#[inline(never)]
+fn has_flaw(next_hop: NextHop) -> bool {
     next_hop.flaw().is_some()
 }

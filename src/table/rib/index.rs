@@ -28,6 +28,22 @@ pub(in crate::table) struct Index {
     segments: Vec<Segment>,
 }
 
+/// The slot that a hash selects.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::table) struct Place {
+    segment: u32,
+    slot: u32,
+}
+
+/// What is in it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::table) struct First(u64);
+
+impl First {
+    /// Nothing.
+    pub(in crate::table) const NONE: Self = Self(EMPTY);
+}
+
 #[derive(Debug, Default)]
 struct Segment {
     /// The half of the hash above the number, or [`EMPTY`]. The slot that a hash selects is so far from the
@@ -50,24 +66,44 @@ impl Index {
     pub(in crate::table) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let half = half(hash);
         let segment = self.segments.get(self.segment(half))?;
-        let mut at = segment.home(half);
-        loop {
-            // Nothing at all in an empty segment; else there is a free slot somewhere.
-            let slot = *segment.slots.get(at)?;
-            if slot == EMPTY {
-                return None;
-            }
-            if high(slot) == half && is(low(slot)) {
-                return Some(low(slot));
-            }
-            at = segment.after(at);
-        }
+        segment.find(segment.home(half), half, is)
     }
 
-    /// The first number with this half of a hash, which is nearly always the one that is looked for.
+    /// Where the slot is that a hash selects.
     #[inline]
-    pub(in crate::table) fn candidate(&self, hash: u64) -> Option<u32> {
-        self.find(hash, |_| true)
+    pub(in crate::table) fn place(&self, hash: u64) -> Place {
+        let half = half(hash);
+        let segment = self.segment(half);
+        let slot = self.segments.get(segment).map_or(0, |segment| segment.home(half));
+        Place { segment: to_u32(segment), slot: to_u32(slot) }
+    }
+
+    /// What is in a slot. Few instructions, and no branch that depends on it: so those of many hashes are on
+    /// their way from memory at the same time.
+    #[inline]
+    pub(in crate::table) fn first(&self, place: Place) -> First {
+        let segment = self.segments.get(place.segment as usize);
+        let slot = segment.and_then(|segment| segment.slots.get(place.slot as usize));
+        First(slot.copied().unwrap_or(EMPTY))
+    }
+
+    /// The first number with this half of a hash, which is nearly always the one that is looked for. `place` and
+    /// `first` are of this hash.
+    #[inline]
+    pub(in crate::table) fn candidate(
+        &self,
+        hash: u64,
+        place: Place,
+        First(slot): First,
+    ) -> Option<u32> {
+        if slot == EMPTY {
+            return None;
+        }
+        if high(slot) == half(hash) {
+            return Some(low(slot));
+        }
+        let segment = self.segments.get(place.segment as usize)?;
+        segment.find(segment.after(place.slot as usize), half(hash), |_| true)
     }
 
     /// Adds a number that is not there yet.
@@ -150,6 +186,22 @@ impl Segment {
     #[inline]
     fn has_room(&self) -> bool {
         5 * (self.used as usize + 1) <= 4 * self.slots.len()
+    }
+
+    /// The first number, from a slot on, with this half of a hash that `is` says it is.
+    #[inline]
+    fn find(&self, mut at: usize, half: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+        loop {
+            // Nothing at all in an empty segment; else there is a free slot somewhere.
+            let slot = *self.slots.get(at)?;
+            if slot == EMPTY {
+                return None;
+            }
+            if high(slot) == half && is(low(slot)) {
+                return Some(low(slot));
+            }
+            at = self.after(at);
+        }
     }
 
     /// The slot that a hash selects.
@@ -286,7 +338,13 @@ mod tests {
             let expected = (number % 3 != 0).then_some(number);
             assert_eq!(index.find(hash(number), |n| n == number), expected);
         }
-        assert!((0..count).all(|number| index.candidate(hash(number)) != Some(u32::MAX)));
+        let candidate = |index: &Index, number| {
+            let hash = hash(number);
+            let place = index.place(hash);
+            index.candidate(hash, place, index.first(place))
+        };
+        let first = |index: &Index, number| index.find(hash(number), |_| true);
+        assert!((0..count).all(|number| candidate(&index, number) == first(&index, number)));
         for number in 0..count {
             index.remove(hash(number), number);
         }

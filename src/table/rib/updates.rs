@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, State};
 use super::hops::PLAIN;
+use super::index::{First, Place};
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
 use crate::table::slab::NONE;
 use crate::wire::{Action, Destination, NextHop};
@@ -61,15 +62,28 @@ impl Lookup {
 
 impl LocRib {
     /// Looks up the routes of at most [`TOGETHER`] updates. Each loop takes one step of every lookup, so
-    /// that their waits for memory overlap.
+    /// that their waits for memory overlap. Those that fetch only fetch: where a branch depends on what memory has
+    /// yet to bring, the processor guesses, and a wrong guess ends the overlap.
     #[inline(never)]
     pub(crate) fn find_all(&self, updates: &[Announcement], lookup: &mut Lookup) {
+        let mut places = [Place::default(); TOGETHER];
+        let mut firsts = [First::NONE; TOGETHER];
         let Lookup { hashes, routes } = lookup;
-        let places = hashes.iter_mut().zip(routes.iter_mut());
-        for (update, (hash, route)) in updates.iter().zip(places) {
+        for (update, (hash, place)) in updates.iter().zip(hashes.iter_mut().zip(&mut places)) {
             *hash = self.destination_hash.of(&update.destination);
-            *route = self.index.candidate(*hash).unwrap_or(NONE);
+            *place = self.index.place(*hash);
         }
+        for (first, &place) in firsts.iter_mut().zip(&places).take(updates.len()) {
+            *first = self.index.first(place);
+        }
+        let found = hashes.iter().zip(places.iter().zip(&firsts)).zip(routes.iter_mut());
+        for ((&hash, (&place, &first)), route) in found.take(updates.len()) {
+            *route = self.index.candidate(hash, place, first).unwrap_or(NONE);
+        }
+        let touched = routes.iter().take(updates.len()).fold(0, |touched, &route| {
+            touched ^ self.entries.get(route).map_or(0, |entry| entry.changed)
+        });
+        std::hint::black_box(touched);
         let places = hashes.iter().zip(routes.iter_mut());
         for (update, (hash, route)) in updates.iter().zip(places) {
             if *route != NONE && !self.is_route(*route, update) {

@@ -215,6 +215,33 @@ fn tombstones_are_trimmed() {
 }
 
 #[test]
+fn what_came_and_went_within_a_batch_leaves_nothing() {
+    let mut table = Table::new();
+    // Anew at first, then where it was before.
+    for _ in 0..2 {
+        table.announce(A, &prefix(1), 1);
+        table.withdraw(A, &prefix(1), 1);
+        table.flush();
+    }
+    assert_eq!(table.trim(), None);
+    assert_eq!(table.vnet.held(), (0, 0));
+}
+
+#[test]
+fn what_was_withdrawn_lately_keeps_its_place() {
+    let mut table = Table::with(TableBounds { trim_at: 20, ..TableBounds::default() });
+    fill(&mut table, A, 30);
+    for i in 0..30 {
+        table.withdraw(A, &prefix(i), 1);
+    }
+    table.flush();
+    assert_eq!(table.vnet.trim(false), None);
+    assert_eq!(table.vnet.held(), (10, 10));
+    assert_eq!(table.vnet.trim(true), None);
+    assert_eq!(table.vnet.held(), (0, 0));
+}
+
+#[test]
 fn what_a_cursor_needs_is_kept() {
     let mut table = Table::new();
     fill(&mut table, A, 100);
