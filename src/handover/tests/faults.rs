@@ -48,7 +48,7 @@ fn a_successor_that_hangs_at_any_step_changes_nothing() {
     let (folder, _process, mut pair) = serving(None);
     for action in ["Prepare", "SayPrepared", "SayReady", "Serve"] {
         let fault = format!("{action}:stop");
-        let successor = Process::start(&folder.control(), "auto", 2, Some(&fault));
+        let mut successor = Process::start(&folder.control(), "auto", 2, Some(&fault));
         successor.hangs();
         pair.goes_on();
         if action == "SayReady" {

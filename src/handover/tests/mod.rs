@@ -8,6 +8,7 @@ mod faults;
 mod peers;
 mod processes;
 
+use std::io::Read as _;
 use std::path::Path;
 
 use rustix::process::{Signal, getpid, kill_process};
@@ -21,6 +22,8 @@ pub(super) fn fault(action: &impl std::fmt::Debug) {
     if at == format!("{action:?}") {
         let signal = if how == "kill" { Signal::KILL } else { Signal::STOP };
         kill_process(getpid(), signal).unwrap();
+        // Another thread may have taken the signal, so this one may run for a moment yet.
+        std::io::stdin().read_exact(&mut [0]).unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Processes that serve, hand over and take over.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +18,8 @@ pub(super) const FAULT: &str = "HANDOVER_FAULT";
 const CONTROL: &str = "HANDOVER_CONTROL";
 const IO: &str = "HANDOVER_IO";
 const SHARDS: &str = "HANDOVER_SHARDS";
+/// Set, it shows the log of all processes on standard error.
+const LOG: &str = "HANDOVER_LOG";
 const TEST: &str = "handover::tests::plays_a_process";
 /// What lines begin with that are meant for the test.
 const MARK: &str = "process: ";
@@ -44,6 +46,9 @@ impl Role {
 
 /// Takes over if there is something, serves, and hands over when asked.
 pub(super) fn play(role: &Role) {
+    if std::env::var_os(LOG).is_some() {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    }
     let io: IoChoice = role.io.parse().unwrap();
     let config = ReflectorConfig {
         listen: "[::1]:0".parse().unwrap(),
@@ -82,7 +87,7 @@ impl Process {
             Some(fault) => command.env(FAULT, fault),
             None => command.env_remove(FAULT),
         };
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap();
         let (say, said) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         std::thread::spawn(move || {
@@ -107,7 +112,9 @@ impl Process {
         address.unwrap_or_else(|| panic!("{said}")).unwrap()
     }
 
-    pub(super) fn resume(&self) {
+    /// Lets it go on after its fault.
+    pub(super) fn resume(&mut self) {
+        self.child.stdin.take().unwrap().write_all(b"!").unwrap();
         let process = Pid::from_raw(self.child.id().cast_signed()).unwrap();
         kill_process(process, Signal::CONT).ok();
     }
@@ -124,7 +131,7 @@ impl Process {
         loop {
             let text = std::fs::read_to_string(&stat).unwrap_or_default();
             let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-            if state == Some('T') {
+            if matches!(state, Some('T' | 't')) {
                 return;
             }
             assert!(std::time::Instant::now() < deadline, "it goes on: {text}");

@@ -75,6 +75,7 @@ mod tests {
             process(1, Backend::Epoll),
             Metrics::default().rows(),
             Refused::default().rows(),
+            Handovers::default().rows(),
             liveness(false),
         ];
         let expected = documented(rows.concat());
