@@ -203,6 +203,14 @@ fn slow_readers_end_well() {
 }
 
 #[test]
+fn sessions_outlive_handovers() {
+    let more = ["--handovers=3", "--slow=2", "--stuck=2"];
+    let output = against_reflector(&[&["handover"], &CLOUD[..], &more[..]].concat());
+    assert_good(&output);
+    assert_eq!((figure(&output, "handovers"), figure(&output, "sessions lost")), (3.0, 0.0));
+}
+
+#[test]
 fn a_storm_ends_well() {
     let arguments = ["storm", "-p60", "-r5", "--group=12", "--connectors=2"];
     assert_good(&against_reflector(&arguments));

@@ -24,6 +24,10 @@ impl World {
     /// Goes on with the handover, or gives it up.
     pub(super) fn see_to_handover(&mut self) -> Result<(), String> {
         let Some(handover) = &mut self.handover else { return Ok(()) };
+        // Nobody is read meanwhile, so nobody is called silent.
+        for client in self.clients.iter_mut().flatten() {
+            client.unread_until = self.now;
+        }
         if handover.is_over() {
             self.handover = None;
             return Ok(());

@@ -11,13 +11,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::cloud::{self, Cloud};
+use super::slow::readers;
 use crate::common::{Common, Spawn};
 use crate::live::phase;
 use crate::load::Span;
-use crate::receiver::histogram;
+use crate::receiver::{Sluggards, histogram};
 use crate::report::Report;
 use crate::run::{Run, Scenario};
 use crate::target::Target;
+
+/// What a slow reader reads per second.
+const SLOW_RATE: u32 = 4000;
 
 /// `handover` and its flags.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +33,14 @@ pub(crate) struct Handover {
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     handovers: u32,
+
+    /// Readers that read little, beside all others
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    slow: usize,
+
+    /// Readers that read nothing
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    stuck: usize,
 
     /// The control socket of the server that --target names
     #[arg(long, value_name = "PATH", requires = "target")]
@@ -75,6 +87,10 @@ impl Scenario for Handover {
         run.target.pid = None;
         let control = self.control.clone().unwrap_or_else(own_control);
         let program = Target::program(run.common)?;
+        let slow = readers(run, &cloud.plan, self.slow)?;
+        let stuck = readers(run, &cloud.plan, self.stuck)?;
+        let keepalive = run.common.keepalive;
+        let sluggards = Sluggards::start(cloud.plan, slow, stuck, SLOW_RATE, keepalive)?;
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
         let tally = hands.join().map_err(|_| "a thread panicked")?;
@@ -83,12 +99,18 @@ impl Scenario for Handover {
         }
         let (tally, stretch) = (tally?, churned?);
         let views = cloud.views();
+        let view = views.of(self.cloud.hypervisors as usize);
+        let fate = sluggards.finish(view, run.common.patience())?;
+        run.report.faults += fate.faults;
+        cloud.settle(run)?;
         let outcome = run.verify(cloud.receivers, &views)?;
         let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
         let observed = times.len();
         let report = &mut run.report;
         tally.report_to(report);
-        report.add("sessions lost", 0.0, ""); // the first that is lost ends the run
+        // The first other session that is lost ends the run.
+        let lost = fate.slow_closed + fate.stuck_closed;
+        report.add("sessions lost", lost as f64, "");
         let silence = outcome.longest_silence.as_secs_f64();
         report.add("longest silence of an observer's session", silence * 1e3, "ms");
         report.add_latency(times); // to observers

@@ -117,7 +117,7 @@ impl Scenario for Slow {
 }
 
 /// Sessions with small receive buffers, subscribed to everything.
-fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, String> {
+pub(super) fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, String> {
     let mut subscribe = Vec::new();
     for vni in plan.vnis() {
         Message::Subscribe(vni).encode_into(&mut subscribe);

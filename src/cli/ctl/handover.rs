@@ -36,7 +36,9 @@ impl Ctl {
             tokio::time::sleep(LOOK).await;
             if let Some(now) = self.look().await {
                 let latest = &now["latest"];
-                if now["generation"].as_u64() > before["generation"].as_u64() {
+                // A process that has just begun to serve has no report for a moment.
+                let serves = now["generation"].as_u64() > before["generation"].as_u64();
+                if serves && latest.is_object() {
                     let sentence = sentence(latest);
                     let text = now.to_string();
                     return self.screen.line(if self.screen.is_json { &text } else { &sentence });
