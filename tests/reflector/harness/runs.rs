@@ -10,7 +10,7 @@ pub(crate) const RUNS: usize = 3;
 
 /// A build without optimisation takes several times as long for each update. With so much less to do in a turn
 /// its turns are as long as those of a build that is used.
-const SLOWER: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+const SLOWER: usize = if cfg!(debug_assertions) { 16 } else { 1 };
 
 /// See the module's documentation.
 #[derive(Debug)]
