@@ -3,8 +3,8 @@
 //!
 //! Nothing of it happens where the manager has not named a socket (`NOTIFY_SOCKET`), or on other
 //! systems than Linux. The queue of that socket is short and shared by all services: while it is full,
-//! states are kept, in their order, and what else there is to say is said later. By hand because the
-//! crate sd-notify waits for room in that queue and opens a socket for each message.
+//! this module keeps states in their order, and sends statuses later. It is no library's code because the crate
+//! sd-notify waits for room in that queue and opens a socket for each message.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -150,7 +150,8 @@ struct Successor {
     before: Handovers,
 }
 
-/// Starts a process that takes over. Answers when it has started; `/api/v1/handover` says what becomes of it.
+/// Starts a process that takes over all sessions. The answer comes when that process has started;
+/// `/api/v1/handover` has the outcome.
 async fn handover(
     State(inspector): State<Inspector>,
     asked: Result<Query<HandoverAsked>, QueryRejection>,

@@ -1,5 +1,5 @@
-//! The routes that the leaf knows, in the forms of the reference: some of them at a time, each part sent
-//! before the next is asked for. The reflector's goes by places in a table and shares only the formats with it.
+//! The routes that the leaf knows, in the forms of the reference. The dump asks the leaf for some routes, sends them, and
+//! asks for the next. The reflector's dump walks the places of a table, so both share only the formats.
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;

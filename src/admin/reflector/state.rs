@@ -27,7 +27,7 @@ impl AppState {
 
     /// Waits for leave to go through everything; it ends when what is returned is dropped.
     pub(super) async fn walk(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes it.
+        // An error means that the semaphore is closed, and no code closes it.
         self.walks.acquire().await.ok()
     }
 }

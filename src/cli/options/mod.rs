@@ -1,9 +1,9 @@
 //! What flags, the environment, a file and the defaults come to, in this precedence.
 //!
 //! [`Role`] says which flags there are, and the table and key of each. A variable's name comes from the
-//! flag's. Variables are clap's own; values of the file take the place of defaults, so that they go
-//! through the flag's parser and are told apart from what was given. By hand because figment does not know the
-//! line of a value and stops at the first error.
+//! flag's. Variables are clap's own; values of the file take the place of defaults. So the flag's
+//! parser reads them, and clap tells them apart from flags. This is no library's code because figment does not know
+//! the line of a value and stops at the first error.
 
 mod effective;
 mod environment;
