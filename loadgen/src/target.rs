@@ -51,8 +51,7 @@ impl Target {
             let (pid, child, panicked) = (common.pid, None, Arc::default());
             return Ok(Self { address, pid, name, child, successor: None, panicked });
         }
-        let own = std::env::current_exe()
-            .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
+        let own = own_program()?;
         let (program, mut arguments, name) = match common.spawn {
             Spawn::Reflector => {
                 (reflector(common, &own), vec!["server", "--listen", "127.0.0.1:0"], "reflector")
@@ -93,9 +92,7 @@ impl Target {
     /// # Errors
     /// One sentence.
     pub(crate) fn program(common: &Common) -> Result<PathBuf, String> {
-        let own = std::env::current_exe()
-            .map_err(|error| format!("cannot tell where loadgen is: {error}"))?;
-        Ok(reflector(common, &own))
+        Ok(reflector(common, &own_program()?))
     }
 
     /// Another process has taken over from the one that was started here.
@@ -152,6 +149,10 @@ impl Target {
             _ => Ok(()),
         }
     }
+}
+
+fn own_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("cannot tell where loadgen is: {error}"))
 }
 
 /// The reflector's program: beside loadgen's, if it is not named.

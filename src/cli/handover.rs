@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 
-use metalbond::reflector::{Reflector, ReflectorConfig};
+use metalbond::reflector::Reflector;
 
 /// A reflector that serves, and what hands it over.
 pub(super) struct Serving {
@@ -12,14 +12,9 @@ pub(super) struct Serving {
     pub(super) offer: Offer,
 }
 
-/// Starts a reflector, or takes over.
-pub(super) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
-    imp::start(config)
-}
+pub(super) use imp::{Offer, reload, start};
 
-pub(super) use imp::{Offer, reload};
-
-/// What is asked of [`starter`]: a program, and where its process's number goes.
+/// A request to the thread of [`starter`]: the program, and the channel for the number of its process.
 type Wanted = (Option<PathBuf>, Sender<Result<u32, String>>);
 
 /// A thread that starts successors. A process inherits the priority and the cores of the thread that starts it, and
@@ -34,9 +29,9 @@ fn starter() -> std::io::Result<impl Fn(Option<&Path>) -> Result<u32, String> + 
     std::thread::Builder::new().name("successors".into()).spawn(run)?;
     Ok(move |program: Option<&Path>| {
         let (reply, started) = channel();
-        let ended = |()| "the thread that starts processes has ended".to_owned();
-        want.send((program.map(Path::to_owned), reply)).map_err(|_| ended(()))?;
-        started.recv().map_err(|_| ended(()))?
+        let ended = || "the thread that starts processes has ended".to_owned();
+        want.send((program.map(Path::to_owned), reply)).map_err(|_| ended())?;
+        started.recv().map_err(|_| ended())?
     })
 }
 
@@ -86,6 +81,7 @@ mod imp {
     /// Hands over to a process that asks.
     pub(in crate::cli) struct Offer(Option<handover::Offer>);
 
+    /// Starts a reflector, or takes over.
     pub(in crate::cli) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
         let started =
             handover::start(config, config.takeover).map_err(|error| error.to_string())?;

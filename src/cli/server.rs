@@ -170,9 +170,9 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
 
 /// Why it ends.
 enum End {
-    /// It was asked to, by this signal.
+    /// This signal ends it.
     Signal(&'static str),
-    /// This process serves.
+    /// The process with this number serves the sessions.
     HandedOver(u32),
 }
 

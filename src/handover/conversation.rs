@@ -12,7 +12,7 @@ use super::message::{self, ToPredecessor, ToSuccessor, form};
 use super::path::Listener;
 use super::protocol::Predecessor;
 use super::protocol::predecessor::{Action, Event, Stage};
-use super::writing;
+use super::{translate, writing};
 use crate::portable;
 use crate::reflector::Inspector;
 use crate::reflector::handover::{Estate, Listening, Outcome, Report, Steps};
@@ -200,7 +200,7 @@ impl<'a> Conversation<'a> {
 
     fn welcome(&mut self) -> Option<Event> {
         let listening = self.host.listening;
-        let mut listeners: Vec<_> = listening.iter().map(writing::listener).collect();
+        let mut listeners: Vec<_> = listening.iter().map(translate::listener).collect();
         let configured = self.host.listener.path().display().to_string();
         listeners.push(form::Listener { r#use: form::listener::Use::Handover.into(), configured });
         let mut descriptors: Vec<_> = listening.iter().map(|it| it.socket.as_fd()).collect();

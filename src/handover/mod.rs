@@ -9,9 +9,10 @@
 //!
 //! * `protocol` decides what each side does next; it is pure, and checked by a random model.
 //! * `offer` (with `conversation` and `writing`) and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
-//! * `channel` carries messages and descriptors, `message` is their schema, `path` says where the socket is.
+//! * `channel` carries messages and descriptors, `message` is their schema, `translate` makes them of what the
+//!   reflector has and back, `path` says where the socket is.
 //!
-//! Imports: admin, ids, io, portable, reflector, shard, simulation.
+//! Imports: admin, ids, io, metrics, portable, reflector, shard, simulation.
 
 mod channel;
 mod conversation;
@@ -22,8 +23,9 @@ mod protocol;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod writing;
 
 pub use offer::{Offer, OfferError};
-pub use path::{Listener, socket_path};
+pub use path::Listener;
 pub use takeover::{Started, TakeoverError, start};

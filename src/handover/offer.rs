@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use super::channel::Channel;
 use super::conversation::{Conversation, Host};
 use super::path::Listener;
 use crate::reflector::handover::Listening;
-use crate::reflector::{ControlError, Inspector, Reflector};
+use crate::reflector::{Inspector, Reflector};
 
 /// Between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,9 +23,6 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Why nothing can be offered.
 #[derive(Debug, Error)]
 pub enum OfferError {
-    /// The socket could not be opened.
-    #[error(transparent)]
-    Socket(#[from] ControlError),
     /// There can be no further thread.
     #[error("cannot start the thread that hands over: {0}; the limit on threads may be too low")]
     Thread(#[source] std::io::Error),
@@ -35,15 +31,10 @@ pub enum OfferError {
 /// Waits for successors until dropped.
 #[derive(Debug)]
 pub struct Offer {
-    state: Arc<State>,
+    is_stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     /// The process that has taken over.
     successor: watch::Receiver<Option<u32>>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    is_stopping: AtomicBool,
 }
 
 impl Offer {
@@ -52,7 +43,7 @@ impl Offer {
     /// # Errors
     /// [`OfferError`].
     pub fn begin(reflector: &Reflector, listener: Listener) -> Result<Self, OfferError> {
-        let state = Arc::<State>::default();
+        let is_stopping = Arc::<AtomicBool>::default();
         let (tell, successor) = watch::channel(None);
         let listening = reflector.listening();
         let copies = listening.iter().map(|it| {
@@ -62,7 +53,7 @@ impl Offer {
         let offering = Offering {
             inspector: reflector.inspector(),
             listening: copies.collect::<std::io::Result<_>>().map_err(OfferError::Thread)?,
-            state: Arc::clone(&state),
+            is_stopping: Arc::clone(&is_stopping),
         };
         let run = move || {
             if let Some(process) = offering.run(&listener) {
@@ -71,15 +62,7 @@ impl Offer {
             }
         };
         let thread = std::thread::Builder::new().name("handover".into()).spawn(run);
-        Ok(Self { state, thread: Some(thread.map_err(OfferError::Thread)?), successor })
-    }
-
-    /// Opens the socket beside a control socket and offers what a reflector serves.
-    ///
-    /// # Errors
-    /// [`OfferError`].
-    pub fn open(reflector: &Reflector, control: &Path) -> Result<Self, OfferError> {
-        Self::begin(reflector, Listener::open(control)?)
+        Ok(Self { is_stopping, thread: Some(thread.map_err(OfferError::Thread)?), successor })
     }
 
     /// Waits until another process serves the sessions; its number. This one should end then.
@@ -98,7 +81,7 @@ impl Offer {
     }
 
     fn end(&mut self) {
-        self.state.is_stopping.store(true, Ordering::Relaxed);
+        self.is_stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -117,7 +100,7 @@ impl Drop for Offer {
 struct Offering {
     inspector: Inspector,
     listening: Vec<Listening>,
-    state: Arc<State>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl Offering {
@@ -150,7 +133,7 @@ impl Offering {
     }
 
     fn is_stopping(&self) -> bool {
-        self.state.is_stopping.load(Ordering::Relaxed)
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     fn answer(&self, channel: Channel, listener: &Listener) -> Option<u32> {

@@ -12,8 +12,7 @@ use crate::reflector::ControlError;
 const SUFFIX: &str = ".handover";
 
 /// The path of the socket over which reflectors with this control socket hand over.
-#[must_use]
-pub fn socket_path(control: &Path) -> PathBuf {
+fn socket_path(control: &Path) -> PathBuf {
     let mut path = control.as_os_str().to_owned();
     path.push(SUFFIX);
     path.into()

@@ -1,7 +1,5 @@
 //! A process that starts takes over from the one that serves.
 
-use std::net::TcpStream;
-use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,13 +12,10 @@ use super::message::{self, ToPredecessor, ToSuccessor, form};
 use super::path::{Listener, connect};
 use super::protocol::Successor;
 use super::protocol::successor::{Action, Event, Stage};
+use super::translate;
 use crate::admin::OperatorEndpoints;
-use crate::ids::{Moment, PeerId};
 use crate::portable::{self, Defect, Pieces};
-use crate::reflector::handover::{
-    Arrival, Inherited, Ledger, Legacy, Listening, Outcome, Report, Steps, Use,
-};
-use crate::reflector::inspector::Detail;
+use crate::reflector::handover::{Arrival, Inherited, Ledger, Legacy, Outcome, Report, Steps};
 use crate::reflector::{ControlError, Prepared, Reflector, ReflectorConfig, StartError};
 use crate::shard::Restorer;
 
@@ -76,8 +71,6 @@ pub struct Started {
     pub reflector: Reflector,
     /// The socket over which the next process will ask, if there is a control socket.
     pub listener: Option<Listener>,
-    /// The process that it has taken over from.
-    pub predecessor: Option<u32>,
 }
 
 /// Starts a reflector. If one runs with the same control socket, and `takes_over`, it hands over to this one.
@@ -97,7 +90,7 @@ pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, Take
     }
     let reflector = Reflector::start(config)?;
     let listener = control.map(Listener::open).and_then(kept);
-    Ok(Started { reflector, listener, predecessor: None })
+    Ok(Started { reflector, listener })
 }
 
 /// One attempt.
@@ -108,9 +101,9 @@ struct Taking<'a> {
     machine: Successor,
     other: String,
     prepared: Option<Prepared<OperatorEndpoints>>,
-    welcome: Option<(form::Welcome, Vec<OwnedFd>)>,
-    /// When this process had heard of the predecessor's clock, and what that said.
-    clock: Option<Instant>,
+    /// The predecessor's Welcome, its descriptors, and when it came.
+    welcome: Option<(form::Welcome, Vec<OwnedFd>, Instant)>,
+    /// The socket over which the next process will ask.
     socket: Option<OwnedFd>,
     restorer: Option<Restorer>,
     pieces: Pieces,
@@ -121,9 +114,8 @@ struct Taking<'a> {
     silent_since: Option<Instant>,
     steps: Steps,
     bytes: u64,
-    result: Option<Result<Started, TakeoverError>>,
-    /// Why it ends, once that is known.
-    error: Option<TakeoverError>,
+    /// What it comes to, as far as that is known.
+    outcome: Option<Result<Started, TakeoverError>>,
 }
 
 impl<'a> Taking<'a> {
@@ -136,7 +128,6 @@ impl<'a> Taking<'a> {
             other: String::new(),
             prepared: None,
             welcome: None,
-            clock: None,
             socket: None,
             restorer: None,
             pieces: Pieces::default(),
@@ -147,8 +138,7 @@ impl<'a> Taking<'a> {
             silent_since: None,
             steps: Steps::default(),
             bytes: 0,
-            result: None,
-            error: None,
+            outcome: None,
         }
     }
 
@@ -157,7 +147,6 @@ impl<'a> Taking<'a> {
         let request = form::Request {
             version: Some(message::own_version()),
             snapshot_major: portable::VERSION.0,
-            process: std::process::id(),
         };
         self.say(ToPredecessor::Request(request)).map_err(TakeoverError::Unreachable)?;
         while !matches!(self.machine.stage(), Stage::Serving | Stage::Over) {
@@ -166,11 +155,13 @@ impl<'a> Taking<'a> {
                 event = self.machine.on(happened).and_then(|action| self.act(action));
             }
         }
-        let lost = || TakeoverError::CalledOff("it does not answer".to_owned());
-        match self.result {
-            Some(result) => result,
-            None => Err(self.error.unwrap_or_else(lost)),
-        }
+        let lost = || Err(TakeoverError::CalledOff("it does not answer".to_owned()));
+        self.outcome.unwrap_or_else(lost)
+    }
+
+    /// It fails for this reason, unless it can serve yet.
+    fn fail(&mut self, error: impl Into<TakeoverError>) {
+        self.outcome = Some(Err(error.into()));
     }
 
     fn say(&self, kind: ToPredecessor) -> std::io::Result<()> {
@@ -185,13 +176,13 @@ impl<'a> Taking<'a> {
                 match self.heard(kind, descriptors) {
                     Ok(event) => event,
                     Err(error) => {
-                        self.error = Some(error.into());
+                        self.fail(error);
                         Some(Event::Unfit)
                     }
                 }
             }
             Received::Died => {
-                self.error = Some(TakeoverError::Died);
+                self.fail(TakeoverError::Died);
                 Some(Event::Died)
             }
             Received::Left => Some(Event::Left),
@@ -206,7 +197,7 @@ impl<'a> Taking<'a> {
     ) -> Result<Option<Event>, Unusable> {
         match kind {
             ToSuccessor::Welcome(welcome) => {
-                self.clock = Some(Instant::now());
+                let heard = Instant::now();
                 let checked = message::check(welcome.version.as_ref());
                 self.other = checked.map_err(|error| Unusable::Version(error.to_string()))?;
                 let mut descriptors = descriptors;
@@ -216,7 +207,7 @@ impl<'a> Taking<'a> {
                 if let Some(handle) = descriptors.pop() {
                     self.channel.is_with(welcome.process, handle);
                 }
-                self.welcome = Some((welcome, descriptors));
+                self.welcome = Some((welcome, descriptors, heard));
                 return Ok(Some(Event::Welcomed));
             }
             ToSuccessor::Sockets(form::Sockets { sockets }) => {
@@ -225,12 +216,13 @@ impl<'a> Taking<'a> {
                     return Err(Unusable::Sockets);
                 }
                 for (socket, descriptor) in sockets.into_iter().zip(descriptors) {
-                    self.arrivals.push(arrival(&socket, descriptor)?);
+                    let arrival = translate::arrival(&socket, descriptor);
+                    self.arrivals.push(arrival.ok_or(Unusable::Sockets)?);
                 }
             }
             ToSuccessor::State(state) => {
                 self.silent_since.get_or_insert_with(Instant::now);
-                self.ledger = ledger(state);
+                self.ledger = translate::ledger(state);
             }
             ToSuccessor::Snapshot(bytes) => {
                 self.bytes += bytes.len() as u64;
@@ -239,7 +231,7 @@ impl<'a> Taking<'a> {
             ToSuccessor::Whole(_) => return self.finish().map(|()| Some(Event::Whole)),
             ToSuccessor::Commit(_) => return Ok(Some(Event::Committed)),
             ToSuccessor::CalledOff(form::CalledOff { reason }) => {
-                self.error = Some(TakeoverError::CalledOff(reason));
+                self.fail(TakeoverError::CalledOff(reason));
                 return Ok(Some(Event::CalledOff));
             }
         }
@@ -276,7 +268,7 @@ impl<'a> Taking<'a> {
             Action::Prepare => Some(match self.prepare() {
                 Ok(()) => Event::Prepared,
                 Err(error) => {
-                    self.error = Some(error);
+                    self.fail(error);
                     Event::Unfit
                 }
             }),
@@ -287,7 +279,8 @@ impl<'a> Taking<'a> {
                 None
             }
             Action::Refuse => {
-                let reason = self.error.as_ref().map(ToString::to_string).unwrap_or_default();
+                let error = self.outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
+                let reason = error.map(ToString::to_string).unwrap_or_default();
                 self.say(ToPredecessor::Refused(form::Refused { reason })).ok();
                 None
             }
@@ -297,7 +290,7 @@ impl<'a> Taking<'a> {
             }
             Action::Serve => {
                 let is_told = self.say(ToPredecessor::Taken(form::Taken {})).is_ok();
-                self.result = self.serve(is_told);
+                self.outcome = self.serve(is_told);
                 None
             }
             Action::End => None,
@@ -306,22 +299,15 @@ impl<'a> Taking<'a> {
 
     fn prepare(&mut self) -> Result<(), TakeoverError> {
         let missing = || TakeoverError::CalledOff("it has said nothing of itself".to_owned());
-        let (welcome, descriptors) = self.welcome.take().ok_or_else(missing)?;
+        let (welcome, descriptors, heard) = self.welcome.take().ok_or_else(missing)?;
         let mut listening = Vec::new();
         for (listener, socket) in welcome.listeners.into_iter().zip(descriptors) {
-            let is_for = match listener.r#use() {
-                form::listener::Use::Sessions => Use::Sessions,
-                form::listener::Use::Http => Use::Http,
-                form::listener::Use::Control => Use::Control,
-                form::listener::Use::Handover => {
-                    self.socket = Some(socket);
-                    continue;
-                }
-            };
-            listening.push(Listening { is_for, configured: listener.configured, socket });
+            match translate::listening(listener, socket) {
+                Ok(socket) => listening.push(socket),
+                Err(socket) => self.socket = Some(socket),
+            }
         }
         // Moments go on: this clock has begun when the other one did.
-        let heard = self.clock.unwrap_or_else(Instant::now);
         let began = heard.checked_sub(Duration::from_micros(welcome.now)).unwrap_or(heard);
         let prepared = Prepared::new(self.config, Inherited::new(listening), began)?;
         self.restorer = Some(prepared.restorer());
@@ -378,7 +364,7 @@ impl<'a> Taking<'a> {
             None => Listener::open(self.control),
         };
         let listener = kept(listener);
-        Some(Ok(Started { reflector, listener, predecessor: Some(predecessor) }))
+        Some(Ok(Started { reflector, listener }))
     }
 }
 
@@ -387,30 +373,4 @@ fn kept(listener: Result<Listener, ControlError>) -> Option<Listener> {
     let warn =
         |error: &ControlError| warn!(%error, "the next process will not be able to take over");
     listener.inspect_err(warn).ok()
-}
-
-fn arrival(socket: &form::Socket, descriptor: OwnedFd) -> Result<Arrival, Unusable> {
-    let followed = match socket.followed() {
-        form::socket::Detail::None => None,
-        form::socket::Detail::Summaries => Some(Detail::Summaries),
-        form::socket::Detail::Messages => Some(Detail::Messages),
-    };
-    let remote = socket.remote.parse().map_err(|_| Unusable::Sockets)?;
-    Ok(Arrival { peer: PeerId(socket.peer), remote, socket: TcpStream::from(descriptor), followed })
-}
-
-fn ledger(state: form::State) -> Ledger {
-    let saved = |counters: form::Counters| {
-        counters.counters.into_iter().map(|(name, it)| (name, it.numbers)).collect()
-    };
-    Ledger {
-        serial: state.serial,
-        drains: NonZeroU32::new(state.drains),
-        serving: state.serving,
-        shards: state.shards.into_iter().map(saved).collect(),
-        refused: state.refused,
-        since: state.sessions_since,
-        generation: state.generation,
-        frozen: Moment(state.frozen),
-    }
 }

@@ -129,7 +129,7 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn now(&self) -> Moment {
-        Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+        Moment(0) + self.began.elapsed()
     }
 
     pub(super) fn remote(&self, slot: Slot) -> Option<SocketAddr> {
@@ -204,7 +204,7 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 async fn drive(seed: Seed, alarm: Alarm) {
     let Seed { id, shards, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
     let Seed { mut port, mut orders, answers, .. } = seed;
-    let now = Moment(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+    let now = Moment(0) + began.elapsed();
     let core = Rc::new(Core {
         id,
         shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),

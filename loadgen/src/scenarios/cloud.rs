@@ -15,7 +15,7 @@ use crate::pace::Pace;
 use crate::peer;
 use crate::placement::{Placement, Size, VmEvent};
 use crate::plan::Plan;
-use crate::receiver::{Goal, Interest, Receivers, Subscriber, Timing};
+use crate::receiver::{Fate, Goal, Interest, Receivers, Sluggards, Subscriber, Timing};
 use crate::report::Report;
 use crate::route_set::Views;
 use crate::run::{Run, Used};
@@ -193,6 +193,20 @@ impl Cloud {
         run.stay(receivers, || writers.tick())?;
         receivers.clear_goal();
         Ok(())
+    }
+
+    /// Lets slow readers read out the rest, of which they should hold what observers do, and waits for all
+    /// others.
+    pub(super) fn read_out(
+        &mut self,
+        run: &mut Run<'_>,
+        sluggards: Sluggards,
+    ) -> Result<Fate, String> {
+        let views = self.views();
+        let fate = sluggards.finish(views.of(self.hosts as usize), run.common.patience())?;
+        run.report.faults += fate.faults;
+        self.settle(run)?;
+        Ok(fate)
     }
 
     /// Lets things happen for some time, and measures them as a part of the run but for a

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::cloud::{self, Cloud};
-use super::slow::readers;
+use super::slow;
 use crate::common::{Common, Spawn};
 use crate::live::phase;
 use crate::load::Span;
-use crate::receiver::{Sluggards, histogram};
+use crate::receiver::histogram;
 use crate::report::Report;
 use crate::run::{Run, Scenario};
 use crate::target::Target;
@@ -87,10 +87,7 @@ impl Scenario for Handover {
         run.target.pid = None;
         let control = self.control.clone().unwrap_or_else(own_control);
         let program = Target::program(run.common)?;
-        let slow = readers(run, &cloud.plan, self.slow)?;
-        let stuck = readers(run, &cloud.plan, self.stuck)?;
-        let keepalive = run.common.keepalive;
-        let sluggards = Sluggards::start(cloud.plan, slow, stuck, SLOW_RATE, keepalive)?;
+        let sluggards = slow::join(run, &cloud, self.slow, self.stuck, SLOW_RATE)?;
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
         let tally = hands.join().map_err(|_| "a thread panicked")?;
@@ -98,11 +95,8 @@ impl Scenario for Handover {
             run.target.is_succeeded_by(process);
         }
         let (tally, stretch) = (tally?, churned?);
+        let fate = cloud.read_out(run, sluggards)?;
         let views = cloud.views();
-        let view = views.of(self.cloud.hypervisors as usize);
-        let fate = sluggards.finish(view, run.common.patience())?;
-        run.report.faults += fate.faults;
-        cloud.settle(run)?;
         let outcome = run.verify(cloud.receivers, &views)?;
         let times = outcome.latencies.into_iter().next().unwrap_or_else(histogram);
         let observed = times.len();

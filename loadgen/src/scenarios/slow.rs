@@ -74,17 +74,11 @@ impl Scenario for Slow {
         let resident = procfs::resident(run.target.pid)?;
 
         phase(&format!("{} slow and {} stuck readers join", self.slow, self.stuck));
-        let slow = readers(run, &cloud.plan, self.slow)?;
-        let stuck = readers(run, &cloud.plan, self.stuck)?;
-        let keepalive = run.common.keepalive;
-        let sluggards = Sluggards::start(cloud.plan, slow, stuck, self.slow_rate, keepalive)?;
+        let sluggards = join(run, &cloud, self.slow, self.stuck, self.slow_rate)?;
         let stretch = cloud.churn(run, 1, warm_up, duration)?;
         let resident_beside = procfs::resident(run.target.pid)?;
+        let fate = cloud.read_out(run, sluggards)?;
         let views = cloud.views();
-        let view = views.of(self.cloud.hypervisors as usize);
-        let fate = sluggards.finish(view, run.common.patience())?;
-        run.report.faults += fate.faults;
-        cloud.settle(run)?;
         let outcome = run.verify(cloud.receivers, &views)?;
 
         let mut parts = outcome.latencies.into_iter();
@@ -116,8 +110,21 @@ impl Scenario for Slow {
     }
 }
 
+/// Readers join that read little, and some that read nothing.
+pub(super) fn join(
+    run: &Run<'_>,
+    cloud: &Cloud,
+    slow: usize,
+    stuck: usize,
+    rate: u32,
+) -> Result<Sluggards, String> {
+    let slow = readers(run, &cloud.plan, slow)?;
+    let stuck = readers(run, &cloud.plan, stuck)?;
+    Sluggards::start(cloud.plan, slow, stuck, rate, run.common.keepalive)
+}
+
 /// Sessions with small receive buffers, subscribed to everything.
-pub(super) fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, String> {
+fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, String> {
     let mut subscribe = Vec::new();
     for vni in plan.vnis() {
         Message::Subscribe(vni).encode_into(&mut subscribe);

@@ -15,7 +15,7 @@ use crate::cli::values::counted;
 
 /// Between two looks at what has become of it.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long it may take when nothing is said.
+/// How long the command waits without --timeout.
 const TAKES: Duration = Duration::from_secs(90);
 
 impl Ctl {
@@ -51,8 +51,8 @@ impl Ctl {
             }
             if Instant::now() > end {
                 return Err(
-                    "no process has taken over in time; metalbond ctl show handover says what \
-                            became of it, and the reflector's log why"
+                    "no process has taken over in time; run metalbond ctl show handover for the \
+                     outcome, and read the reflector's log for the reason"
                         .to_owned()
                         .into(),
                 );
@@ -65,8 +65,7 @@ impl Ctl {
         let path = self.client.path().to_owned();
         let patience = Patience::new(Some(Duration::from_secs(2)));
         let mut client = Client::connect(&path, patience).await.ok()?;
-        let text = client.get_text("/api/v1/handover").await.ok()?;
-        serde_json::from_str(&text).ok()
+        client.get("/api/v1/handover").await.ok()
     }
 
     pub(super) async fn show_handover(&mut self) -> Result<(), Failed> {

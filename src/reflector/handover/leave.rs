@@ -14,7 +14,7 @@ use crate::reflector::inspector::Control;
 use crate::reflector::moves::Mover;
 use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
 
-/// How long a move that is under way may take to its end, and everything to leave.
+/// How long the shards may take to let everything leave.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is asked of the balancer.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::Report;
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
 use crate::reflector::inspector::{Control, InspectError};
@@ -30,23 +29,10 @@ pub(crate) struct Ledger {
     pub(crate) frozen: Moment,
 }
 
-/// What the first process of a line knows of itself.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::reflector) struct Line {
-    pub(in crate::reflector) since: u64,
-    pub(in crate::reflector) generation: u32,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self { since: Report::now(), generation: 0 }
-    }
-}
-
 impl Ledger {
     /// What a reflector leaves.
     pub(super) fn of(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Self {
-        let line = control.line();
+        let handovers = control.handovers.borrow();
         let refused = control.refused.read().reasons();
         Self {
             serial: control.serial(),
@@ -54,8 +40,8 @@ impl Ledger {
             serving: control.serving(),
             shards,
             refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
-            since: line.since,
-            generation: line.generation.saturating_add(1),
+            since: handovers.sessions_since,
+            generation: handovers.generation.saturating_add(1),
             frozen,
         }
     }

@@ -27,7 +27,6 @@ use tokio::sync::oneshot;
 pub(crate) use self::arrive::{Arrival, Legacy};
 pub(in crate::reflector) use self::leave::{Leaving, Wish};
 pub(crate) use self::ledger::Ledger;
-pub(in crate::reflector) use self::ledger::Line;
 pub(in crate::reflector) use self::listeners::Listeners;
 pub(crate) use self::listeners::{Inherited, Listening, Use};
 pub use self::report::{Handovers, Outcome, Report, Steps};

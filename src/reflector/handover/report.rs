@@ -109,19 +109,19 @@ impl Handovers {
     }
 }
 
-const GENERATION: Row = Row::json("generation").counter(
+const GENERATION: Row = Row::new().counter(
     "metalbond_handovers_total",
     "Processes that have handed their sessions over, down to this one.",
 );
-const CALLED_OFF: Row = Row::json("called_off").counter(
+const CALLED_OFF: Row = Row::new().counter(
     "metalbond_handovers_called_off_total",
     "Handovers of this process that were called off; its sessions went on.",
 );
-const SINCE: Row = Row::json("sessions_since").gauge(
+const SINCE: Row = Row::new().gauge(
     "metalbond_sessions_since_seconds",
     "When the first process of this line began to serve, in seconds since 1970.",
 );
-const SILENCE: Row = Row::json("silence_seconds").gauge(
+const SILENCE: Row = Row::new().gauge(
     "metalbond_handover_silence_seconds",
     "For how long the latest handover served no session; 0 before the first.",
 );

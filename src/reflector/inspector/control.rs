@@ -17,7 +17,7 @@ use crate::reflector::balance::Report;
 use crate::reflector::config::ReflectorConfig;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
 use crate::reflector::handover::{
-    Handovers, Ledger, Line, Phase, Report as HandoverReport, Succession, Wish,
+    Handovers, Ledger, Phase, Report as HandoverReport, Succession, Wish,
 };
 use crate::reflector::lobby::Lobby;
 use crate::reflector::question::Question;
@@ -65,7 +65,6 @@ pub(in crate::reflector) struct Control {
     service: Arc<Service>,
     /// What shards counted in earlier processes.
     before: Vec<Metrics>,
-    line: Line,
     /// What became of handovers.
     pub(in crate::reflector) handovers: watch::Sender<Handovers>,
     pub(in crate::reflector) succession: Succession,
@@ -88,10 +87,8 @@ impl Control {
     pub(in crate::reflector) fn new(basis: Basis) -> Self {
         let Basis { began, backend, shards, config, wishes, service, ledger } = basis;
         let lobby = Lobby::new(config.borrow().max_peers);
-        let line = ledger.as_ref().map_or_else(Line::default, |ledger| Line {
-            since: ledger.since,
-            generation: ledger.generation,
-        });
+        let now = HandoverReport::now();
+        let sessions_since = ledger.as_ref().map_or(now, |ledger| ledger.since);
         let ledger = ledger.unwrap_or_default();
         let refused = refused::Counters::default();
         refused.go_on_from(&ledger.refused);
@@ -102,13 +99,12 @@ impl Control {
             serial: AtomicU64::new(ledger.serial),
             service,
             before: ledger.metrics(shards.len()),
-            line,
             handovers: watch::Sender::new(Handovers {
                 process: std::process::id(),
                 version: env!("CARGO_PKG_VERSION"),
-                serving_since: HandoverReport::now(),
-                generation: line.generation,
-                sessions_since: line.since,
+                serving_since: now,
+                generation: ledger.generation,
+                sessions_since,
                 ..Handovers::default()
             }),
             succession: Succession::default(),
@@ -130,12 +126,7 @@ impl Control {
 
     /// What the clock of all moments says.
     pub(in crate::reflector) fn now(&self) -> Moment {
-        Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
-    }
-
-    /// Of which line of processes this is one.
-    pub(in crate::reflector) fn line(&self) -> Line {
-        self.line
+        Moment(0) + self.began.elapsed()
     }
 
     /// Seconds for which there have been sessions.
