@@ -1,8 +1,8 @@
 """Checks of manifests, alerts and dashboard that no tool does by itself. Run by deploy/check.
 
-    check.py PROMTOOL METRICS
+    check.py PROMTOOL METRICS SBOM
 
-METRICS is what a reflector answers to /metrics.
+METRICS is what a reflector answers to /metrics. SBOM is the file in the package that says what the binary is made of.
 """
 
 import json
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 import kubernetes_validate
 import yaml
@@ -132,8 +133,35 @@ def metrics(program, answer):
             wrong(f"there is no metric {name}")
 
 
+def sbom(path):
+    """It names crates of the lock file, with its checksums: those that are linked, and none that only tests use."""
+    found = json.loads(pathlib.Path(path).read_text())
+    manifest = tomllib.loads((DEPLOY / "../Cargo.toml").read_text())
+    if found["metadata"]["component"]["version"] != manifest["workspace"]["package"]["version"]:
+        wrong("the SBOM is of another version")
+    locked = tomllib.loads((DEPLOY / "../Cargo.lock").read_text())["package"]
+    locked = {(it["name"], it["version"]): it.get("checksum") for it in locked}
+    named = {}
+    for part in found["components"]:
+        hashes = [it["content"] for it in part.get("hashes", []) if it["alg"] == "SHA-256"]
+        named[part["name"], part["version"]] = hashes[0] if hashes else None
+    for part, checksum in named.items():
+        if locked.get(part, "none") != checksum:
+            wrong(f"the SBOM names {part} with another checksum than Cargo.lock")
+    names = {name for name, _ in named}
+    for name in [*manifest["dependencies"], "rustls"]:
+        if name not in names:
+            wrong(f"the SBOM lacks {name}")
+    for name in set(manifest["dev-dependencies"]) - set(manifest["dependencies"]):
+        if name in names:
+            wrong(f"the SBOM has {name}, which only tests use")
+    if str(DEPLOY.parent.resolve()) in json.dumps(found):
+        wrong("the SBOM names the folder that it was made in")
+
+
 def main():
-    program, answer = sys.argv[1:]
+    program, answer, parts = sys.argv[1:]
+    sbom(parts)
     manifests()
     rules = DEPLOY / "prometheus"
     promtool(program, "check", "rules", str(rules / "alerts.yaml"))

@@ -4,7 +4,7 @@
 //! Any bytes are some operations: a head that says the bounds, then four bytes for each operation,
 //! so that taking bytes out or changing them leaves the other operations what they were.
 
-use crate::{outbox, table};
+use crate::{federation, outbox, table};
 
 /// Says the bounds.
 pub(crate) type Head = [u8; 8];
@@ -34,6 +34,14 @@ pub fn outbox_ops(data: &[u8]) {
         outbox::tests::ops::bounds(head),
         codes.map(outbox::tests::ops::decode),
     );
+}
+
+/// Messages of other sites, cut and made up at will, and time that passes.
+///
+/// # Panics
+/// When a message makes the link panic, or makes it ask for more than a message can be worth.
+pub fn link_messages(data: &[u8]) {
+    federation::link::fuzz::run(data);
 }
 
 fn cut(data: &[u8]) -> (Head, impl Iterator<Item = Code>) {

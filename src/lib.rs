@@ -7,6 +7,7 @@
 //!
 //! The folders are the architecture; `docs/architecture.md` draws the path of an update:
 //!
+//! * [`ids`]: names of peers, shards, moments and sites; pure.
 //! * [`wire`]: bytes to typed messages and back; pure.
 //! * `session`: one peer's handshake, keepalives and pace; pure.
 //! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.
@@ -17,13 +18,18 @@
 //! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
 //! * `dataplane`: what a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
+//! * [`proxy`]: sessions of agents on their own host, carried on to reflectors; `bridge` in it is pure.
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
 //! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
 //! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control socket.
 //! * [`handover`]: a reflector hands its sessions to another process (Linux).
+//! * `federation`: routes of other sites, over a message bus; `link` in it is pure.
 //! * `access`: who may connect, from where and how often; pure.
+//! * [`policy`]: what a peer may announce and where, by the class of its source; pure.
+//! * `http_guard`: who may ask over HTTP: names of the endpoint, and its token.
 //! * `sources`: what counts as one source of connections, and how many each has; pure.
+//! * `tls`: TLS with certificates of both sides: files, handshakes, what a certificate proves.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
 //! * `internals_for_benches`: what benches run of the private folders.
 //! * `cli`: the command, which is a program that uses this library.
@@ -41,32 +47,57 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A build of some parts has no use for all that the parts share.
+#![cfg_attr(
+    not(all(feature = "client", feature = "server", feature = "http")),
+    allow(dead_code, unreachable_pub, unused_imports, unused_macros)
+)]
+
 mod access;
+#[cfg(feature = "http")]
 pub mod admin;
+#[cfg(feature = "client")]
 pub mod client;
 mod dataplane;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(feature = "server", any(test, fuzzing, feature = "federation")))]
+mod federation;
+#[cfg(all(feature = "server", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "server", feature = "http", target_os = "linux"))]
 pub mod handover;
+mod http_guard;
 pub mod ids;
+#[cfg(feature = "server")]
 #[doc(hidden)]
 pub mod internals_for_benches;
 pub mod io;
 mod metrics;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
+#[cfg(feature = "server")]
 mod outbox;
+#[cfg(feature = "server")]
+pub mod policy;
+#[cfg(feature = "server")]
 mod portable;
+#[cfg(all(feature = "client", feature = "server"))]
+pub mod proxy;
+#[cfg(feature = "server")]
 pub mod reflector;
 mod session;
+#[cfg(feature = "server")]
 pub mod settings;
+#[cfg(feature = "server")]
 mod shard;
 #[cfg(test)]
+#[cfg(feature = "server")]
 mod simulation;
 mod sources;
+#[cfg(feature = "server")]
 mod table;
+mod tls;
 pub mod wire;
 
-pub use session::{CloseReason, NoEvidence};
+pub use session::{CloseReason, Identity, NoEvidence, TlsCarrier, TlsPeer};
+pub use tls::{FileError, TlsFault};

@@ -10,13 +10,15 @@ use clap::{Args, ValueEnum};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server and output")]
 pub(crate) struct Common {
-    /// A server that runs already, here or elsewhere
+    /// A server that runs already, here or elsewhere. Give several for sites that federate: publishers connect to
+    /// the first, subscribers to the others
     #[arg(long, global = true, value_name = "ADDR:PORT", conflicts_with = "spawn")]
-    pub(crate) target: Option<SocketAddr>,
+    pub(crate) target: Vec<SocketAddr>,
 
-    /// The process that --target is: without it, CPU time and memory of the server are not told
+    /// The process of --target: without it, CPU time and memory of the server are not told. Give one for each of
+    /// several targets, in their order; more, such as a NATS server's, count too
     #[arg(long, global = true, requires = "target")]
-    pub(crate) pid: Option<u32>,
+    pub(crate) pid: Vec<u32>,
 
     /// A server to start, and to stop at the end
     #[arg(long, global = true, value_enum, default_value = "reflector")]
@@ -71,7 +73,7 @@ impl Common {
     /// # Errors
     /// One sentence, when the server is known to hold no table.
     pub(crate) fn needs_table(&self) -> Result<(), String> {
-        if self.target.is_none() && self.spawn == Spawn::Repeater {
+        if self.target.is_empty() && self.spawn == Spawn::Repeater {
             return Err("the repeater holds no table: choose another scenario".into());
         }
         Ok(())

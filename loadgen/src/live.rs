@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
 
+use crate::processes::{Each, Processes};
 use crate::procfs;
 
 /// Between two samples, to begin with.
@@ -33,7 +34,7 @@ pub(crate) struct Sample {
     pub(crate) at: Duration,
     /// UPDATEs that subscribers have received.
     pub(crate) delivered: u64,
-    /// The server's CPU time in ns and its resident memory in bytes; 0 when they are not known.
+    /// The servers' CPU time in ns and their resident memory in bytes; 0 when they are not known.
     pub(crate) server_ns: u64,
     pub(crate) resident: u64,
     /// CPU time of loadgen in ns.
@@ -44,6 +45,8 @@ pub(crate) struct Sample {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
     pub(crate) samples: Vec<Sample>,
+    /// The greatest resident memory of each server, in bytes.
+    pub(crate) peaks: Each<u64>,
     /// What was done, and since when.
     pub(crate) phases: Vec<(Duration, String)>,
 }
@@ -53,15 +56,15 @@ pub(crate) struct Timeline {
 pub(crate) struct Watch {
     began: Instant,
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Sample>>,
+    thread: JoinHandle<(Vec<Sample>, Each<u64>)>,
 }
 
 impl Watch {
-    /// Begins to look at what is delivered and at the server's process, if it is known.
+    /// Begins to look at what is delivered and at the servers' processes, if they are known.
     ///
     /// # Errors
     /// One sentence.
-    pub(crate) fn start(delivered: Arc<AtomicU64>, server: Option<u32>) -> Result<Self, String> {
+    pub(crate) fn start(delivered: Arc<AtomicU64>, servers: Processes) -> Result<Self, String> {
         LINE.get_or_init(|| {
             let style = ProgressStyle::with_template("{wide_msg}");
             ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| {
@@ -72,7 +75,7 @@ impl Watch {
         let (began, is_over) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let over = Arc::clone(&is_over);
         let thread = std::thread::Builder::new().name("watch".into());
-        let thread = thread.spawn(move || watch(began, &delivered, server, &over));
+        let thread = thread.spawn(move || watch(began, &delivered, &servers, &over));
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Self { began, is_over, thread })
     }
@@ -81,14 +84,14 @@ impl Watch {
     pub(crate) fn finish(self) -> Timeline {
         self.is_over.store(true, Ordering::Release);
         self.thread.thread().unpark();
-        let samples = self.thread.join().unwrap_or_default();
+        let (samples, peaks) = self.thread.join().unwrap_or_default();
         if let Some(line) = LINE.get() {
             line.finish_and_clear();
         }
         let phases = std::mem::take(&mut *PHASES.lock().unwrap_or_else(PoisonError::into_inner));
         let since = |at: Instant| at.saturating_duration_since(self.began);
         let phases = phases.into_iter().map(|(at, text)| (since(at), text)).collect();
-        Timeline { samples, phases }
+        Timeline { samples, peaks, phases }
     }
 }
 
@@ -112,17 +115,20 @@ pub(crate) fn say(text: &str) {
 fn watch(
     began: Instant,
     delivered: &AtomicU64,
-    server: Option<u32>,
+    servers: &Processes,
     is_over: &AtomicBool,
-) -> Vec<Sample> {
-    let mut samples: Vec<Sample> = Vec::new();
+) -> (Vec<Sample>, Each<u64>) {
+    let (mut samples, mut peaks): (Vec<Sample>, Each<u64>) = Default::default();
     let mut interval = INTERVAL;
     loop {
         let is_last = is_over.load(Ordering::Acquire);
         let before = samples.last().copied().unwrap_or_default();
         // A server that is gone leaves the counters where they were.
-        let seen = server.and_then(procfs::glance);
-        let (server_ns, resident) = seen.unwrap_or((before.server_ns, before.resident));
+        let (mut server_ns, mut resident) = (before.server_ns, before.resident);
+        if let Some((cpu_ns, memory)) = servers.glance() {
+            (server_ns, resident) = (cpu_ns.sum(), memory.sum());
+            peaks = peaks.max(&memory);
+        }
         samples.push(Sample {
             at: began.elapsed(),
             delivered: delivered.load(Ordering::Relaxed),
@@ -131,9 +137,9 @@ fn watch(
             own_ns: procfs::own_cpu_ns(),
         });
         if is_last {
-            return samples;
+            return (samples, peaks);
         }
-        show(&samples, server.is_some());
+        show(&samples, servers.are_known());
         if samples.len() >= SAMPLES_MAX {
             let mut number = 0;
             samples.retain(|_| {
@@ -147,7 +153,7 @@ fn watch(
 }
 
 /// Puts the line on the terminal, if there is one.
-fn show(samples: &[Sample], knows_server: bool) {
+fn show(samples: &[Sample], knows_servers: bool) {
     let Some(line) = LINE.get().filter(|line| !line.is_hidden()) else { return };
     let [.., now] = samples else { return };
     let then = &samples[samples.len().saturating_sub(RATE_OVER + 1)];
@@ -158,7 +164,7 @@ fn show(samples: &[Sample], knows_server: bool) {
     let rate = (now.delivered - then.delivered) as f64 / seconds;
     #[allow(clippy::cast_possible_truncation)] // of a rate that is shown
     let mut text = format!("{:.1} s: {} updates/s", now.at.as_secs_f64(), HumanCount(rate as u64));
-    if knows_server {
+    if knows_servers {
         let cores = now.server_ns.saturating_sub(then.server_ns) as f64 / seconds / 1e9;
         text += &format!(", server {cores:.2} cores, {}", DecimalBytes(now.resident));
     }

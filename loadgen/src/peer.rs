@@ -18,21 +18,30 @@ pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<
     greet(server, keepalive, node).map(|(stream, _)| stream)
 }
 
-/// Whether a server says when a table is complete. Asks it, by a session that ends at once.
+/// What a server's HELLO says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    /// Whether it says when a table is complete.
+    pub(crate) tells_tables: bool,
+    /// The interval of KEEPALIVEs that it asks for, in seconds.
+    pub(crate) keepalive: u32,
+}
+
+/// What a server's HELLO says. Asks it, by a session that ends at once.
 ///
 /// # Errors
 /// One sentence, as for [`connect`].
-pub(crate) fn tells_tables(server: SocketAddr, keepalive: u32) -> Result<bool, String> {
-    greet(server, keepalive, "probe").map(|(_, tells_tables)| tells_tables)
+pub(crate) fn manners(server: SocketAddr, keepalive: u32) -> Result<Manners, String> {
+    greet(server, keepalive, "probe").map(|(_, manners)| manners)
 }
 
-/// See [`connect`]; and whether the server says when a table is complete.
-fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, bool), String> {
-    let Opening { mut stream, mut answers, server, tells_tables } =
+/// See [`connect`]; and what the server's HELLO says.
+fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, Manners), String> {
+    let Opening { mut stream, mut answers, server, manners } =
         Opening::new(server, keepalive, node, None)?.greeted(&[])?;
     answers.keepalive(&mut stream).map_err(|error| describe(server, &error))?;
     if answers.is_empty() {
-        Ok((stream, tells_tables))
+        Ok((stream, manners))
     } else {
         Err(format!("{server} sent something that nobody asked for"))
     }
@@ -48,8 +57,8 @@ pub(crate) struct Opening {
     stream: TcpStream,
     answers: Answers,
     server: SocketAddr,
-    /// Whether the server says when a table is complete; no, before its HELLO.
-    tells_tables: bool,
+    /// Nothing, before its HELLO.
+    manners: Manners,
 }
 
 impl Opening {
@@ -77,7 +86,7 @@ impl Opening {
             extensions: Some(Extensions::new(Capabilities::OURS, agent, node)),
         };
         send(&mut stream, &[Message::Hello(hello)]).map_err(describe)?;
-        Ok(Self { stream, answers: Answers::default(), server, tells_tables: false })
+        Ok(Self { stream, answers: Answers::default(), server, manners: Manners::default() })
     }
 
     /// Waits for the server's HELLO, answers with a KEEPALIVE, and sends more in the same write.
@@ -95,12 +104,14 @@ impl Opening {
             Message::Hello(hello) => hello,
             other => return Err(format!("{server} answered HELLO with {:?}", other.kind())),
         };
+        let keepalive = hello.keepalive_interval;
         let capabilities = hello.extensions.map(|extensions| extensions.capabilities);
         let capabilities = capabilities.unwrap_or_default();
-        self.tells_tables = capabilities.contains(Capabilities::END_OF_TABLE);
+        let tells_tables = capabilities.contains(Capabilities::END_OF_TABLE);
+        self.manners = Manners { tells_tables, keepalive };
         let mut bytes = Vec::with_capacity(more.len() + 4);
         Message::Keepalive.encode_into(&mut bytes);
-        if !self.tells_tables && !more.is_empty() {
+        if !tells_tables && !more.is_empty() {
             self.stream.write_all(&bytes).map_err(describe)?;
             self.answers.keepalive(&mut self.stream).map_err(describe)?;
             bytes.clear();

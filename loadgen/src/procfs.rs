@@ -1,7 +1,8 @@
 //! What a process has used, from `/proc`.
 
 use std::fs;
-use std::ops::Sub;
+use std::iter::Sum;
+use std::ops::{Add, Sub};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -33,18 +34,37 @@ impl Sub for Usage {
     }
 }
 
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns + other.cpu_ns,
+            user_ticks: self.user_ticks + other.user_ticks,
+            system_ticks: self.system_ticks + other.system_ticks,
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+        }
+    }
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        usages.fold(Self::default(), Add::add)
+    }
+}
+
 impl Usage {
     /// The part of the CPU time that was spent in user mode, from 0 to 1.
     pub(crate) fn user_share(&self) -> f64 {
         self.user_ticks as f64 / ((self.user_ticks + self.system_ticks).max(1)) as f64
     }
 
-    /// What a process has used so far; nothing, of a process that is not known.
+    /// What a process has used so far.
     ///
     /// # Errors
     /// One sentence, when there is no such process.
-    pub(crate) fn of(pid: impl Into<Option<u32>>) -> Result<Self, String> {
-        let Some(pid) = pid.into() else { return Ok(Self::default()) };
+    pub(crate) fn of(pid: u32) -> Result<Self, String> {
         let read = |path: String| {
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
         };
@@ -85,14 +105,13 @@ pub(crate) fn glance(pid: u32) -> Option<(u64, u64)> {
     Some((cpu_ns, pages * rustix::param::page_size() as u64))
 }
 
-/// Resident memory of a process in bytes; nothing, of a process that is not known.
+/// Resident memory of a process in bytes.
 ///
 /// From its page tables: VmRSS in `status` is counted per CPU and off by hundreds of KiB.
 ///
 /// # Errors
 /// One sentence, when there is no such process or it is another user's.
-pub(crate) fn resident(pid: impl Into<Option<u32>>) -> Result<u64, String> {
-    let Some(pid) = pid.into() else { return Ok(0) };
+pub(crate) fn resident(pid: u32) -> Result<u64, String> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let rollup =
         fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
@@ -126,12 +145,6 @@ mod tests {
         assert!(resident(pid).unwrap() > 100_000);
         let (cpu_ns, memory) = glance(pid).unwrap();
         assert!(cpu_ns > 1_000_000 && memory > 100_000, "{cpu_ns} ns, {memory} bytes");
-    }
-
-    #[test]
-    fn a_process_that_is_not_known_uses_nothing() {
-        assert_eq!(Usage::of(None).unwrap().cpu_ns, 0);
-        assert_eq!(resident(None), Ok(0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A run: a scenario against a server, from the server's start to its end.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -9,13 +9,19 @@ use std::time::{Duration, Instant};
 use crate::audience::Audience;
 use crate::common::Common;
 use crate::live::Watch;
-use crate::peer;
+use crate::peer::{self, Publisher};
 use crate::plan::Plan;
+use crate::processes::{Each, Processes};
 use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
 use crate::report::Report;
 use crate::route_set::Views;
 use crate::target::Target;
+
+/// A view stays as it is when nothing has come for so long. A site that has just begun to want a VNI takes
+/// some tenths of a second until it has what the other sites announce.
+const QUIET: Duration = Duration::from_millis(200);
+const SITES_QUIET: Duration = Duration::from_secs(1);
 
 /// Something that is done to a server and measured. Its fields are its flags.
 pub(crate) trait Scenario {
@@ -28,6 +34,11 @@ pub(crate) trait Scenario {
     /// One sentence, when they ask for what can't be.
     fn check(&self, _common: &Common) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Whether it can be done to several sites at once.
+    fn crosses_sites(&self) -> bool {
+        false
     }
 
     /// What a server that is started here needs besides its usual arguments.
@@ -62,18 +73,31 @@ pub(crate) struct Run<'a> {
 /// # Errors
 /// One sentence: the first thing that went wrong.
 pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, String> {
+    if common.target.len() > 1 && !scenario.crosses_sites() {
+        return Err(format!(
+            "{} takes one --target: fanout, table, latency, mesh, churn and storm take several",
+            scenario.name()
+        ));
+    }
     scenario.check(common)?;
     raise_descriptors()?;
     let target = Target::new(common, &scenario.server_args())?;
-    let tells_tables = peer::tells_tables(target.address, common.keepalive)?;
+    let (mut tells_tables, mut common) = (true, common.clone());
+    for site in target.sites() {
+        let manners = peer::manners(*site, common.keepalive)?;
+        tells_tables &= manners.tells_tables;
+        // A session uses the lower interval of both sides; 0 is an error, which the session will show.
+        common.keepalive = common.keepalive.min(manners.keepalive.max(1));
+    }
+    let common = &common;
     let report = Report::new(scenario.name(), &target, common);
     let delivered = Arc::default();
-    let watch = Watch::start(Arc::clone(&delivered), target.pid)?;
+    let watch = Watch::start(Arc::clone(&delivered), target.processes.clone())?;
     let mut run = Run { common, target, report, delivered, tells_tables, open: Vec::new() };
     let done = scenario.run(&mut run);
     let Run { target, mut report, .. } = run;
     let timeline = watch.finish();
-    report.add_timeline(timeline, procfs::resident(target.pid).unwrap_or(0));
+    report.add_timeline(timeline, &target.processes.resident().unwrap_or_default());
     let stopped = target.stop();
     // A server that died explains whatever else went wrong.
     match (done, stopped) {
@@ -84,9 +108,14 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, St
 }
 
 impl Run<'_> {
-    /// What the server has used so far; nothing, when its process is not known.
-    pub(crate) fn used(&self) -> Result<Usage, String> {
-        Usage::of(self.target.pid)
+    /// What each server has used so far.
+    pub(crate) fn used(&self) -> Result<Each<Usage>, String> {
+        self.target.processes.used()
+    }
+
+    /// The resident memory of each server, in bytes.
+    pub(crate) fn resident(&self) -> Result<Each<u64>, String> {
+        self.target.processes.resident()
     }
 
     /// Threads that receive what a plan says, and may measure how long it takes.
@@ -105,9 +134,14 @@ impl Run<'_> {
         self.tells_tables.then_some(subscribed)
     }
 
-    /// Connects a session.
-    pub(crate) fn connect(&self, node: &str) -> Result<TcpStream, String> {
-        peer::connect(self.target.address, self.common.keepalive, node)
+    /// Connects a session to a site.
+    pub(crate) fn connect(&self, site: SocketAddr, node: &str) -> Result<TcpStream, String> {
+        peer::connect(site, self.common.keepalive, node)
+    }
+
+    /// Connects a session that only announces.
+    pub(crate) fn publisher(&self) -> Result<Publisher, String> {
+        Publisher::connect(self.target.publish_at(), self.common.keepalive, "publisher")
     }
 
     /// Connects sessions, subscribes them, and waits until each has the view of its group and has been
@@ -123,8 +157,8 @@ impl Run<'_> {
         meanwhile: impl FnMut() -> Result<(), String>,
     ) -> Result<(), String> {
         let mut streams = Vec::new();
-        for _ in 0..audience.len() {
-            streams.push(self.connect("subscriber")?);
+        for number in 0..audience.len() {
+            streams.push(self.connect(self.target.subscribe_at(number), "subscriber")?);
         }
         // With routes to come, having them all shows that a session is subscribed.
         let is_silent =
@@ -143,15 +177,18 @@ impl Run<'_> {
         if is_silent { Ok(()) } else { receivers.wait(self.common.patience(), meanwhile) }
     }
 
-    /// Waits until the server has done what it had to do: until it uses next to no CPU time.
+    /// Waits until the servers have done what they had to do: until each uses next to no CPU time.
     pub(crate) fn settle(&self) -> Result<(), String> {
         let deadline = Instant::now() + self.common.patience();
-        let mut before = self.used()?.cpu_ns;
+        let mut before = self.used()?;
+        // Sites tell each other that they are there, which wakes several threads of each.
+        let quiet = if before.as_slice().len() > 1 { 6_000_000 } else { 1_000_000 };
         while Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(100));
-            let now = self.used()?.cpu_ns;
+            let now = self.used()?;
             // A thread that ends takes its time with it.
-            if now.saturating_sub(before) < 1_000_000 {
+            let used = now.clone() - before;
+            if used.as_slice().iter().all(|used| used.cpu_ns < quiet) {
                 return Ok(());
             }
             before = now;
@@ -170,7 +207,7 @@ impl Run<'_> {
         while Instant::now() < deadline {
             receivers.wait(self.common.patience(), &mut meanwhile)?;
             let before = self.delivered();
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(if self.target.has_sites() { SITES_QUIET } else { QUIET });
             meanwhile()?;
             if receivers.remaining() == 0 && self.delivered() == before {
                 return receivers.check();
@@ -202,31 +239,32 @@ impl Run<'_> {
     }
 }
 
-/// What the server and loadgen itself have used.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the servers and loadgen itself have used.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Used {
-    pub(crate) server: Usage,
+    pub(crate) servers: Each<Usage>,
     /// CPU time of all threads of loadgen.
     pub(crate) own_ns: u64,
 }
 
 impl Used {
     /// So far.
-    pub(crate) fn by(server: Option<u32>) -> Result<Self, String> {
-        Ok(Self { server: Usage::of(server)?, own_ns: procfs::own_cpu_ns() })
+    pub(crate) fn by(servers: &Processes) -> Result<Self, String> {
+        Ok(Self { servers: servers.used()?, own_ns: procfs::own_cpu_ns() })
     }
 
     /// At a later time, read by a thread of its own so that nothing else is held up.
-    pub(crate) fn at(server: Option<u32>, time: Instant) -> JoinHandle<Result<Self, String>> {
+    pub(crate) fn at(servers: &Processes, time: Instant) -> JoinHandle<Result<Self, String>> {
+        let servers = servers.clone();
         std::thread::spawn(move || {
             std::thread::sleep(time.saturating_duration_since(Instant::now()));
-            Self::by(server)
+            Self::by(&servers)
         })
     }
 
     /// From an earlier time until this.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { server: self.server - earlier.server, own_ns: self.own_ns - earlier.own_ns }
+        Self { servers: self.servers - earlier.servers, own_ns: self.own_ns - earlier.own_ns }
     }
 
     /// Tells how many updates were delivered in that time, and what both used for each and in cores.
@@ -234,12 +272,13 @@ impl Used {
         report.add("delivered updates per second", delivered / seconds, "/s");
         report.add_cpu(
             ["server CPU per delivered update", "  in user mode", "  in the kernel"],
-            self.server,
+            &self.servers,
             delivered,
         );
         let own = self.own_ns as f64;
         report.add("loadgen CPU per delivered update", own / delivered, "ns");
-        report.add("server CPU used", self.server.cpu_ns as f64 / seconds / 1e9, "cores");
+        let cores = self.servers.map(|used| used.cpu_ns as f64 / seconds / 1e9);
+        report.add_each("server CPU used", &cores, "cores");
         report.add("loadgen CPU used", own / seconds / 1e9, "cores");
     }
 }

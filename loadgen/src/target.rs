@@ -1,11 +1,12 @@
-//! The server under load: started here, or found running.
+//! The server under load: started here, or found running. Several that run are sites, which exchange routes.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 
 use crate::common::{Common, Spawn};
 use crate::live;
+use crate::processes::Processes;
 
 /// How long a server may take to listen, and to stop.
 const START_TIME: Duration = Duration::from_secs(10);
@@ -24,17 +26,48 @@ const NO_PEERS: &str = "this loadgen has no rustbond: build it with \
 /// See the module's documentation. Dropping it kills what it started.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    /// Its process, where that is known: it may be on another machine.
-    pub(crate) pid: Option<u32>,
-    /// What it is, for the report.
-    pub(crate) name: String,
+    /// Where it listens: an address of each site.
+    sites: Vec<SocketAddr>,
+    /// The processes of all sites, then others that count too; none, where they are not known: a server may be on
+    /// another machine.
+    pub(crate) processes: Processes,
+    /// What each process is, or each site whose process is not known, for the report.
+    pub(crate) names: Vec<String>,
     child: Option<Child>,
     /// The process that has taken over from it.
     successor: Option<Pid>,
-    /// Whether a thread of it has panicked, as its log says.
-    panicked: Arc<AtomicBool>,
+    /// What its log says.
+    said: Arc<Said>,
+}
+
+/// What matters of a server's log when it fails.
+#[derive(Debug, Default)]
+struct Said {
+    /// Whether a thread of it has panicked.
+    panicked: AtomicBool,
+    last: Mutex<String>,
+}
+
+impl Said {
+    /// Takes the next line.
+    fn hear(&self, line: &str) {
+        if line.contains("panicked at") {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
+        if !line.trim().is_empty() {
+            line.clone_into(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Relaxed)
+    }
+
+    /// Its last line, which says why it ended if anything does.
+    fn last(&self) -> String {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_empty() { "it said nothing".into() } else { format!("its last line: {last}") }
+    }
 }
 
 impl Target {
@@ -43,13 +76,8 @@ impl Target {
     /// # Errors
     /// One sentence.
     pub(crate) fn new(common: &Common, more: &[String]) -> Result<Self, String> {
-        if let Some(address) = common.target {
-            let name = match common.pid {
-                Some(pid) => format!("{address}, process {pid}"),
-                None => address.to_string(),
-            };
-            let (pid, child, panicked) = (common.pid, None, Arc::default());
-            return Ok(Self { address, pid, name, child, successor: None, panicked });
+        if !common.target.is_empty() {
+            return Self::running(&common.target, &common.pid);
         }
         let own = own_program()?;
         let (program, mut arguments, name) = match common.spawn {
@@ -61,12 +89,16 @@ impl Target {
             Spawn::Rustbond => (own, vec!["rustbond", "--listen", "127.0.0.1:0"], "rustbond"),
         };
         arguments.extend(more.iter().chain(&common.server_args).map(String::as_str));
-        let child = Command::new(&program)
-            .args(&arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| {
+        let mut command = Command::new(&program);
+        command.args(&arguments);
+        // Settings of a reflector of this machine are not those of the one that is measured.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("METALBOND_") {
+                command.env_remove(name);
+            }
+        }
+        let child =
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|error| {
                 format!(
                     "cannot start {}: {error}; build it, or name it with --binary",
                     program.display()
@@ -74,17 +106,69 @@ impl Target {
             })?;
         let name = std::iter::once(name).chain(common.server_args.iter().map(String::as_str));
         let mut target = Self {
-            address: SocketAddr::from(([0; 4], 0)),
-            pid: Some(child.id()),
-            name: name.collect::<Vec<_>>().join(" "),
+            sites: Vec::new(),
+            processes: Processes::new(&[child.id()]),
+            names: vec![name.collect::<Vec<_>>().join(" ")],
             child: Some(child),
             successor: None,
-            panicked: Arc::default(),
+            said: Arc::default(),
         };
         let log = target.child.as_mut().and_then(|child| child.stderr.take());
         let log = log.ok_or("the server has no log")?;
-        target.address = learn_address(log, common.verbose, Arc::clone(&target.panicked))?;
+        target.sites.push(learn_address(log, common.verbose, Arc::clone(&target.said))?);
         Ok(target)
+    }
+
+    /// Servers that run, and their processes.
+    fn running(sites: &[SocketAddr], processes: &[u32]) -> Result<Self, String> {
+        if (1..sites.len()).contains(&processes.len()) {
+            return Err(
+                "--pid is missing for some --target: give one for each, in their order".into()
+            );
+        }
+        let mut names: Vec<_> = sites.iter().map(ToString::to_string).collect();
+        for (number, process) in processes.iter().enumerate() {
+            match names.get_mut(number) {
+                Some(name) => *name += &format!(", process {process}"),
+                None => names.push(format!("process {process}")),
+            }
+        }
+        Ok(Self {
+            sites: sites.to_vec(),
+            processes: Processes::new(processes),
+            names,
+            child: None,
+            successor: None,
+            said: Arc::default(),
+        })
+    }
+
+    /// Where each site listens.
+    pub(crate) fn sites(&self) -> &[SocketAddr] {
+        &self.sites
+    }
+
+    /// Whether what is announced comes to some subscribers by way of another site.
+    pub(crate) fn has_sites(&self) -> bool {
+        self.sites.len() > 1
+    }
+
+    /// Where sessions connect that only announce: at the first site.
+    pub(crate) fn publish_at(&self) -> SocketAddr {
+        self.sites[0]
+    }
+
+    /// Where a session connects that only subscribes, by its number: at the other sites in turn, if there are
+    /// others.
+    pub(crate) fn subscribe_at(&self, number: usize) -> SocketAddr {
+        let others = self.sites.get(1..).filter(|others| !others.is_empty());
+        let among = others.unwrap_or(&self.sites);
+        among[number % among.len()]
+    }
+
+    /// Where a session connects that announces and subscribes, by its number: at all sites in turn.
+    pub(crate) fn take_part_at(&self, number: usize) -> SocketAddr {
+        self.sites[number % self.sites.len()]
     }
 
     /// The program of the reflector.
@@ -111,7 +195,7 @@ impl Target {
             return self.stop_successor(child, successor);
         }
         if let Some(status) = look(&mut child)? {
-            return Err(format!("the server ended by itself: {status}"));
+            return Err(format!("the server ended by itself: {status}; {}", self.said.last()));
         }
         if let Some(pid) = Pid::from_raw(child.id().cast_signed()) {
             kill_process(pid, Signal::TERM).map_err(|error| format!("cannot stop: {error}"))?;
@@ -119,11 +203,16 @@ impl Target {
         let deadline = Instant::now() + STOP_TIME;
         while Instant::now() < deadline {
             match look(&mut child)? {
-                Some(_) if self.panicked.load(Ordering::Relaxed) => {
+                Some(_) if self.said.has_panicked() => {
                     return Err("a thread of the server panicked".into());
                 }
                 Some(status) if status.success() || status.code().is_none() => return Ok(()),
-                Some(status) => return Err(format!("the server stopped badly: {status}")),
+                Some(status) => {
+                    return Err(format!(
+                        "the server stopped badly: {status}; {}",
+                        self.said.last()
+                    ));
+                }
                 None => std::thread::sleep(Duration::from_millis(10)),
             }
         }
@@ -142,9 +231,7 @@ impl Target {
         let status = first.wait().map_err(|error| error.to_string())?;
         match count {
             0 => Err(format!("the server did not stop within {STOP_TIME:?}")),
-            _ if self.panicked.load(Ordering::Relaxed) => {
-                Err("a thread of the server panicked".into())
-            }
+            _ if self.said.has_panicked() => Err("a thread of the server panicked".into()),
             _ if !status.success() => Err(format!("the server handed over badly: {status}")),
             _ => Ok(()),
         }
@@ -170,12 +257,9 @@ impl Drop for Target {
 }
 
 /// Finds `listen=ADDRESS` in a server's log, and goes on reading, so that it never fills up.
-fn learn_address(
-    log: ChildStderr,
-    verbose: bool,
-    panicked: Arc<AtomicBool>,
-) -> Result<SocketAddr, String> {
+fn learn_address(log: ChildStderr, verbose: bool, said: Arc<Said>) -> Result<SocketAddr, String> {
     let (found, address) = mpsc::channel();
+    let heard = Arc::clone(&said);
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines() {
             let Ok(line) = line else { break };
@@ -188,13 +272,52 @@ fn learn_address(
             // Many sessions at once are nothing to be warned of here.
             let is_bad = ["WARN", "ERROR", "panicked"].iter().any(|word| line.contains(word))
                 && !line.contains("left out of the log");
-            if line.contains("panicked at") {
-                panicked.store(true, Ordering::Relaxed);
-            }
+            heard.hear(&line);
             if verbose || is_bad {
                 live::say(&format!("server: {line}"));
             }
         }
     });
-    address.recv_timeout(START_TIME).map_err(|_| "the server never said where it listens".into())
+    address.recv_timeout(START_TIME).map_err(|error| match error {
+        RecvTimeoutError::Disconnected => {
+            format!("the server ended before it listened; {}", said.last())
+        }
+        RecvTimeoutError::Timeout => {
+            format!(
+                "the server did not say within {START_TIME:?} where it listens; {}",
+                said.last()
+            )
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_dealt_out_to_sites() {
+        let all: Vec<SocketAddr> = (1..=3).map(|port| ([127, 0, 0, 1], port).into()).collect();
+        let places = |sites: usize| {
+            let target = Target::running(&all[..sites], &[]).unwrap();
+            let ports = |at: &dyn Fn(usize) -> SocketAddr| (0..4).map(|n| at(n).port()).collect();
+            let subscribers: Vec<_> = ports(&|number| target.subscribe_at(number));
+            let others: Vec<_> = ports(&|number| target.take_part_at(number));
+            (target.publish_at().port(), subscribers, others)
+        };
+        assert_eq!(places(1), (1, vec![1, 1, 1, 1], vec![1, 1, 1, 1]));
+        assert_eq!(places(2), (1, vec![2, 2, 2, 2], vec![1, 2, 1, 2]));
+        assert_eq!(places(3), (1, vec![2, 3, 2, 3], vec![1, 2, 3, 1]));
+    }
+
+    #[test]
+    fn processes_belong_to_sites_in_their_order() {
+        let sites = [4711, 4712].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let names =
+            |processes: &[u32]| Target::running(&sites, processes).unwrap().names.join("; ");
+        assert_eq!(names(&[]), "127.0.0.1:4711; 127.0.0.1:4712");
+        let named = "127.0.0.1:4711, process 7; 127.0.0.1:4712, process 8; process 9";
+        assert_eq!(names(&[7, 8, 9]), named);
+        assert!(Target::running(&sites, &[7]).is_err());
+    }
 }

@@ -259,6 +259,26 @@ fn nonsense_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn several_servers_are_refused_where_they_make_no_sense() {
+    let sites = ["--target=[::1]:4711", "--target=[::1]:4712"];
+    let cases: [(&[&str], &str); 6] = [
+        (&["idle"], "idle takes one --target"),
+        (&["slow"], "slow takes one --target"),
+        (&["handover", "--control=/nonexistent/socket"], "handover takes one --target"),
+        (&["suite"], "suite starts its servers"),
+        (&["compare", "fanout"], "compare takes servers and their arguments by --against"),
+        (&["fanout", "--pid=1"], "--pid is missing for some --target"),
+    ];
+    for (arguments, sentence) in cases {
+        let (scenario, flags) = arguments.split_at(1);
+        let output = loadgen(&[scenario, &sites, flags].concat());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{output:?}");
+        assert!(printed.starts_with(&format!("loadgen: {sentence}")), "{printed}");
+    }
+}
+
+#[test]
 fn readers_that_are_slow_are_no_more_than_the_others() {
     for (flag, other) in [("--slow", "--stuck=3"), ("--stuck", "--slow=3")] {
         let output = loadgen(&["slow", "--hypervisors=2", "--observers=1", other, flag, "4"]);
@@ -281,4 +301,43 @@ fn figures_are_written_as_json() {
     let figures = json["figures"].as_array().expect("figures");
     let cpu = figures.iter().find(|f| f["name"] == "server CPU per delivered update");
     assert!(cpu.expect("CPU time")["value"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn a_server_with_a_shorter_interval_keeps_its_sessions() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let shards = Some(2);
+    let keepalive = metalbond::reflector::ShardConfig { keepalive: 1, ..Default::default() };
+    let config = ReflectorConfig { listen: any, shards, settings: keepalive, ..Default::default() };
+    let reflector = Reflector::start(&config).expect("a reflector starts");
+    // Longer than the hold time of two and a half intervals, and shorter than that of loadgen's own interval.
+    assert_good(&against(reflector, &["fanout", "--duration=4", "--warm-up=0.1", "-n5", "-w200"]));
+}
+
+#[test]
+fn a_server_that_fails_says_why() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    // It is not beside the test's loadgen, so this program of the system takes its place.
+    let arguments = ["--binary", "/bin/sh", "--server-arg=-c", "fanout", "--duration=0.1"];
+    let output = command.args(arguments).output().expect("loadgen starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("the server ended before it listened; its last line: "), "{said}");
+}
+
+#[test]
+fn settings_of_a_reflector_of_this_machine_are_not_passed_on() {
+    let folder = std::env::temp_dir().join(format!("loadgen-environment-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let program = folder.join("server");
+    let script = "#!/bin/sh\nenv | grep -c ^METALBOND_ >&2\n";
+    std::fs::write(&program, script).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, executable).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.env("METALBOND_MAX_PEERS", "1").arg("--binary").arg(&program).args(BRIEF);
+    let output = command.output().expect("loadgen starts");
+    std::fs::remove_dir_all(folder).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("its last line: 0"), "{said}");
 }

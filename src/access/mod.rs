@@ -5,6 +5,7 @@
 //!
 //! Imports: session, sources.
 
+mod keys;
 mod list;
 mod prefix;
 mod rate;
@@ -12,6 +13,8 @@ mod rate;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use keys::KeyFileError;
+pub(crate) use keys::TcpKeys;
 pub use list::AccessList;
 pub use prefix::{Prefix, PrefixError};
 
@@ -20,8 +23,9 @@ use crate::session::CloseReason;
 pub(crate) use crate::sources::SourceShare;
 use crate::sources::{Counts, Source};
 
-/// Who may connect. The default is everybody, as often as they like.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// Who may connect. The default is everybody, with 64 sessions and 100 new connections a second for each
+/// source.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Access {
     /// Sources that may connect, and that may not.
     pub list: AccessList,
@@ -29,6 +33,20 @@ pub struct Access {
     pub max_peers_per_source: u64,
     /// New connections of one source per second, twice as many at once; 0 for any number.
     pub connect_rate_per_source: u32,
+    /// Whether the loopback is a source like any other. It is not by default: programs of the reflector's own
+    /// machine, such as a proxy for many peers, share that one source.
+    pub limits_loopback: bool,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            list: AccessList::default(),
+            max_peers_per_source: 64,
+            connect_rate_per_source: 100,
+            limits_loopback: false,
+        }
+    }
 }
 
 /// Holds [`Access`] to what comes.
@@ -58,11 +76,15 @@ impl Gate {
         now: Duration,
         remote: SocketAddr,
     ) -> Result<SourceShare, CloseReason> {
-        let Access { list, max_peers_per_source, connect_rate_per_source } = &self.access;
+        let Access { list, max_peers_per_source, connect_rate_per_source, limits_loopback } =
+            &self.access;
         if !list.allows(remote.ip()) {
             return Err(CloseReason::Denied);
         }
         let source = Source::of(remote);
+        if !limits_loopback && is_loopback(remote) {
+            return Ok(self.counts.add(source).unlimited());
+        }
         let max = *max_peers_per_source;
         if max > 0 && self.counts.of(source) >= max {
             return Err(CloseReason::MaxPeersPerSource(max));
@@ -74,10 +96,20 @@ impl Gate {
         Ok(self.counts.add(source))
     }
 
+    /// Whether the list allows a source, which it may have done differently when the connection was admitted.
+    pub(crate) fn allows(&self, remote: SocketAddr) -> bool {
+        self.access.list.allows(remote.ip())
+    }
+
     /// The place of a connection that was admitted elsewhere.
     pub(crate) fn readmit(&mut self, remote: SocketAddr) -> SourceShare {
-        self.counts.add(Source::of(remote))
+        let share = self.counts.add(Source::of(remote));
+        if !self.access.limits_loopback && is_loopback(remote) { share.unlimited() } else { share }
     }
+}
+
+fn is_loopback(remote: SocketAddr) -> bool {
+    remote.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]
@@ -90,17 +122,44 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_admitted_unless_told_otherwise() {
+    fn a_source_has_64_sessions_unless_told_otherwise_and_the_loopback_any_number() {
         let mut gate = Gate::new(Access::default());
+        let _places: Vec<_> = (0..64).map(|_| admit(&mut gate, 0, "192.0.2.1").unwrap()).collect();
+        assert_eq!(admit(&mut gate, 0, "192.0.2.1").unwrap_err(), "max_peers_per_source");
+        for loopback in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
+            let places: Vec<_> =
+                (0..1000).map(|_| admit(&mut gate, 0, loopback).unwrap()).collect();
+            assert_eq!(places.len(), 1000);
+        }
+        gate.set(Access {
+            max_peers_per_source: 0,
+            connect_rate_per_source: 0,
+            ..Access::default()
+        });
         let places: Vec<_> = (0..1000).map(|_| admit(&mut gate, 0, "192.0.2.1").unwrap()).collect();
         assert_eq!(places.len(), 1000);
     }
 
     #[test]
+    fn a_source_connects_100_times_a_second_unless_told_otherwise() {
+        let mut gate = Gate::new(Access::default());
+        let coming = |gate: &mut Gate, source: &str, second| {
+            (0..1000).filter(|_| admit(gate, second, source).is_ok()).count()
+        };
+        assert_eq!(coming(&mut gate, "192.0.2.1", 0), 200);
+        assert_eq!(coming(&mut gate, "192.0.2.1", 1), 100);
+        assert_eq!(coming(&mut gate, "::1", 0), 1000);
+    }
+
+    #[test]
     fn each_reason_has_its_name() {
         let list = AccessList::new([], ["10.0.0.0/8".parse().unwrap()]);
-        let mut gate =
-            Gate::new(Access { list, max_peers_per_source: 3, connect_rate_per_source: 1 });
+        let mut gate = Gate::new(Access {
+            list,
+            max_peers_per_source: 3,
+            connect_rate_per_source: 1,
+            ..Access::default()
+        });
         assert_eq!(admit(&mut gate, 0, "10.0.0.1").unwrap_err(), "denied");
         assert_eq!(admit(&mut gate, 0, "::ffff:10.0.0.1").unwrap_err(), "denied");
         let first = admit(&mut gate, 0, "192.0.2.1").unwrap();

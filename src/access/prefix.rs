@@ -19,6 +19,7 @@ pub struct Prefix {
 
 /// Why a text is no [`Prefix`].
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum PrefixError {
     /// No address, or no length that it can have.
     #[error("expected a prefix or an address, such as 10.0.0.0/8 or 2001:db8::1")]
@@ -37,6 +38,16 @@ impl Prefix {
             }
             IpAddr::V6(address) => Self { is_v4: false, len: 128, bits: address.to_bits() },
         }
+    }
+
+    /// Its address and its length.
+    pub(crate) fn parts(self) -> (IpAddr, u8) {
+        let address = if self.is_v4 {
+            IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(self.bits >> 96).unwrap_or(0)))
+        } else {
+            IpAddr::V6(Ipv6Addr::from_bits(self.bits))
+        };
+        (address, self.len)
     }
 
     /// Its first `len` bits.
@@ -75,12 +86,8 @@ impl FromStr for Prefix {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = if self.is_v4 {
-            IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(self.bits >> 96).unwrap_or(0)))
-        } else {
-            IpAddr::V6(Ipv6Addr::from_bits(self.bits))
-        };
-        write!(f, "{address}/{}", self.len)
+        let (address, length) = self.parts();
+        write!(f, "{address}/{length}")
     }
 }
 

@@ -8,7 +8,7 @@ use clap::{ArgMatches, Command};
 use super::options::{self, File, Given, Options, Wrong};
 use super::role::{self, ROLES};
 use super::values::remark;
-use super::{client, log, server};
+use super::{client, log, proxy, server};
 
 /// The subcommand.
 pub(super) const NAME: &str = "check-config";
@@ -36,7 +36,7 @@ pub(super) fn run(command: &Command, words: Vec<OsString>, own: &ArgMatches) -> 
             Err(of_role) => wrong.extend(of_role.sentences()),
         }
     }
-    // Both roles find what is wrong with the file as a whole.
+    // All roles find what is wrong with the file as a whole.
     wrong.dedup();
     if wrong.is_empty() { Ok(()) } else { Err(Wrong::Sentences(wrong)) }
 }
@@ -59,6 +59,11 @@ fn check(mut options: Options) -> Result<Options, Wrong> {
     match options.effective.role() {
         "client" => {
             let args: client::Args = options.args()?;
+            args.check()?;
+            options.remarks.extend(args.remarks());
+        }
+        "proxy" => {
+            let args: proxy::Args = options.args()?;
             args.check()?;
             options.remarks.extend(args.remarks());
         }

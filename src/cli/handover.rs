@@ -1,10 +1,14 @@
 //! A reflector's process takes over from another, and hands over to the next.
 
+#[cfg(target_os = "linux")]
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
 use std::sync::mpsc::{Sender, channel};
 
 use metalbond::reflector::Reflector;
+
+#[cfg(target_os = "linux")]
+use super::successor;
 
 /// A reflector that serves, and what hands it over.
 pub(super) struct Serving {
@@ -15,15 +19,18 @@ pub(super) struct Serving {
 pub(super) use imp::{Offer, reload, start};
 
 /// A request to the thread of [`starter`]: the program, and the channel for the number of its process.
+#[cfg(target_os = "linux")]
 type Wanted = (Option<PathBuf>, Sender<Result<u32, String>>);
 
 /// A thread that starts successors. A process inherits the priority and the cores of the thread that starts it, and
 /// the thread that answers operators gives way to all others.
+#[cfg(target_os = "linux")]
 fn starter() -> std::io::Result<impl Fn(Option<&Path>) -> Result<u32, String> + Send + Sync> {
     let (want, wanted) = channel::<Wanted>();
     let run = move || {
         for (program, reply) in wanted {
-            reply.send(start_successor(program.as_deref())).ok();
+            let arguments = std::env::args_os().skip(1);
+            reply.send(successor::start(program.as_deref(), arguments)).ok();
         }
     };
     std::thread::Builder::new().name("successors".into()).spawn(run)?;
@@ -35,41 +42,6 @@ fn starter() -> std::io::Result<impl Fn(Option<&Path>) -> Result<u32, String> + 
     })
 }
 
-/// Starts a process with this one's arguments that takes over; its number.
-fn start_successor(program: Option<&Path>) -> Result<u32, String> {
-    let program = match program {
-        Some(program) => program.to_owned(),
-        None => own_program().map_err(|error| format!("cannot find this program: {error}"))?,
-    };
-    let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if !arguments.iter().any(|argument| argument == "--takeover") {
-        arguments.push("--takeover".into());
-    }
-    let mut command = Command::new(&program);
-    command.args(arguments).stdin(Stdio::null());
-    // The service manager's watchdog is the successor's from then on.
-    command.env_remove("WATCHDOG_PID");
-    let started = command.spawn();
-    let mut child =
-        started.map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-    let process = child.id();
-    // Whatever becomes of it, it is no zombie.
-    let wait = move || match child.wait() {
-        Ok(status) => tracing::debug!(process, %status, "the successor has ended"),
-        Err(error) => tracing::debug!(process, %error, "cannot wait for the successor"),
-    };
-    std::thread::Builder::new().name("successor".into()).spawn(wait).ok();
-    Ok(process)
-}
-
-/// The program that runs, or that which has replaced it in its place.
-fn own_program() -> std::io::Result<PathBuf> {
-    let path = std::env::current_exe()?;
-    let text = path.to_string_lossy();
-    // As Linux shows a file that has been replaced.
-    Ok(text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from))
-}
-
 #[cfg(target_os = "linux")]
 mod imp {
     use metalbond::handover;
@@ -77,18 +49,28 @@ mod imp {
     use tracing::{error, warn};
 
     use super::Serving;
+    use crate::cli::successor::Helper;
 
     /// Hands over to a process that asks.
     pub(in crate::cli) struct Offer(Option<handover::Offer>);
 
     /// Starts a reflector, or takes over.
     pub(in crate::cli) fn start(config: &ReflectorConfig) -> Result<Serving, String> {
+        // Before anything else, for it is of no use with what this process has later.
+        let helper = (config.control.is_some() && !config.allow_exec).then(Helper::start);
         let started =
             handover::start(config, config.takeover).map_err(|error| error.to_string())?;
         let handover::Started { reflector, listener, .. } = started;
-        match super::starter() {
-            Ok(start) => drop(reflector.inspector().on_handover(start)),
-            Err(error) => warn!(%error, "this reflector will start no successor"),
+        let inspector = reflector.inspector();
+        let is_known = match helper {
+            Some(helper) => helper.map(|helper| {
+                inspector.on_handover(move |program| helper.start_successor(program))
+            }),
+            None if config.allow_exec => super::starter().map(|start| inspector.on_handover(start)),
+            None => Ok(false),
+        };
+        if let Err(error) = is_known {
+            warn!(%error, "this reflector will start no successor");
         }
         let offer = listener.map(|listener| handover::Offer::begin(&reflector, listener));
         let offer = offer.and_then(|offer| {

@@ -1,27 +1,37 @@
 //! The command line: what can be said there, and how what went wrong is told.
 //!
-//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings` or `common`; `role` makes flags
+//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings`,
+//! `proxy::settings`, `upstream`, `security` or `common`; `role` makes flags
 //! of them. `options` lets the environment and
 //! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
-//! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector.
+//! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector, `demo` has a fleet to look at.
 //!
-//! Imports: admin, client, handover, io, netlink, reflector, settings, wire.
+//! Imports: admin, client, handover, io, netlink, policy, proxy, reflector, settings, wire.
 
 mod check;
 mod client;
 mod common;
+mod crash;
 #[cfg(unix)]
 mod ctl;
+mod demo;
+mod event_loop;
 mod generate;
 mod handover;
 mod log;
 mod memory;
+mod no_exec;
 mod notify;
 mod options;
+mod proxy;
 mod reload;
 mod role;
+mod security;
 mod server;
 mod signals;
+#[cfg(target_os = "linux")]
+mod successor;
+mod upstream;
 mod values;
 mod withdraw;
 
@@ -38,6 +48,7 @@ use self::values::remark;
 #[command(
     name = "metalbond",
     version,
+    long_version = env!("METALBOND_VERSION"),
     about = "MetalBond: routes of virtual networks over TCP",
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -53,6 +64,10 @@ enum CliCommand {
     Server(Box<server::Args>),
     /// Run the leaf: announce routes, and install those of others in the kernel.
     Client(Box<client::Args>),
+    /// Run the proxy: serve agents on this host, and hold the sessions with reflectors for them.
+    Proxy(Box<proxy::Args>),
+    /// Show it all in one process: a reflector with its page, and leaves that come, go and fall behind.
+    Demo(demo::Args),
     /// Remove a tunnel device's routes from the kernel, before the device is deleted.
     Withdraw(withdraw::Args),
     /// Ask a running reflector, and tell it what to do.
@@ -61,7 +76,7 @@ enum CliCommand {
     /// Say what is wrong with a configuration, or what it comes to.
     #[command(disable_help_subcommand = true)]
     CheckConfig {
-        /// The TOML file to check; without server or client, each of its tables
+        /// The TOML file to check; without a subcommand, each of its tables
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(subcommand)]
@@ -89,10 +104,16 @@ enum Role {
     Server(Box<server::Args>),
     /// As the leaf would be run.
     Client(Box<client::Args>),
+    /// As the proxy would be run.
+    Proxy(Box<proxy::Args>),
 }
 
 pub(crate) fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(target_os = "linux")]
+    if let Some(code) = successor::helped(&words) {
+        return code;
+    }
     let command = Cli::command();
     let matches = match options::of_flags(&command, &words) {
         Ok(matches) => matches,
@@ -120,6 +141,8 @@ fn run(command: &Command, matches: &ArgMatches, words: Vec<OsString>) -> Result<
     match matches.subcommand() {
         Some(("server", own)) => server::run(Given::new(command, words, &["server"], own)),
         Some(("client", own)) => client::run(Given::new(command, words, &["client"], own)),
+        Some(("proxy", own)) => proxy::run(Given::new(command, words, &["proxy"], own)),
+        Some(("demo", own)) => demo::run(own),
         Some(("withdraw", own)) => withdraw::run(own),
         #[cfg(unix)]
         Some(("ctl", own)) => ctl::run(own),

@@ -1,5 +1,5 @@
-//! The two subcommands whose flags may be given otherwise, which are tables of the file: `server` and
-//! `client`. Here the rows of their settings become flags.
+//! The subcommands whose flags may be given otherwise, which are tables of the file: `server`, `client` and
+//! `proxy`. Here the rows of their settings become flags.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ use metalbond::settings::{Kind, Parsed, Row, Rows, Section, Shape, Target};
 
 use super::client::settings::SETTINGS as CLIENT_SETTINGS;
 use super::common::COMMON;
+use super::proxy::settings::SETTINGS as PROXY_SETTINGS;
+use super::security::SECURITY;
+use super::upstream::{LEAF_SERVERS, PROXY_SERVERS, UPSTREAM, Upstream};
 
 /// The flag that names the file, which is no key in it.
 pub(super) const CONFIG: &str = "config";
@@ -26,9 +29,22 @@ pub(super) struct Role {
 /// `metalbond server`.
 pub(super) static SERVER: Role = Role { name: "server", own: || erased(SETTINGS) };
 /// `metalbond client`.
-pub(super) static CLIENT: Role = Role { name: "client", own: || erased(&[&CLIENT_SETTINGS]) };
+pub(super) static CLIENT: Role =
+    Role { name: "client", own: || session_holder(&LEAF_SERVERS, erased(&[&CLIENT_SETTINGS])) };
+/// `metalbond proxy`.
+pub(super) static PROXY: Role =
+    Role { name: "proxy", own: || session_holder(&PROXY_SERVERS, erased(&[&PROXY_SETTINGS])) };
+
+/// The settings of a role that holds sessions with reflectors, around its own.
+fn session_holder(
+    servers: &'static Section<Upstream>,
+    own: Vec<&'static dyn Rows>,
+) -> Vec<&'static dyn Rows> {
+    [erased(&[servers, &UPSTREAM]), own, erased(&[&SECURITY])].concat()
+}
+
 /// All of them.
-pub(super) static ROLES: [&Role; 2] = [&SERVER, &CLIENT];
+pub(super) static ROLES: [&Role; 3] = [&SERVER, &CLIENT, &PROXY];
 
 /// The one of this name.
 pub(super) fn named(name: &str) -> Option<&'static Role> {

@@ -8,8 +8,10 @@ use metalbond::reflector::{Reflector, ReflectorConfig, SETTINGS};
 use tracing::{info, warn};
 
 use super::common::{COMMON, Common};
+use super::crash;
 use super::handover::{self, Serving};
 use super::log::{self, Level};
+use super::no_exec;
 use super::notify::Manager;
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
@@ -76,7 +78,8 @@ impl Args {
 pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let options = given.read()?;
     let args: Args = options.args()?;
-    let config = args.config();
+    let mut config = args.config();
+    config.settings.policy = Arc::new(options.policy);
     config.check().map_err(|error| error.to_string())?;
     let log = log::start(args.common.log_format, args.common.level())?;
     for remark in options.remarks.iter().chain(&args.remarks()) {
@@ -92,6 +95,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         let mut signals =
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
         let manager = Manager::from_environment();
+        let may_exec = config.allow_exec;
         let starting = tokio::task::spawn_blocking(move || handover::start(&config));
         let serving = tokio::select! {
             started = starting => started.map_err(|error| error.to_string())?,
@@ -101,6 +105,10 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
             }
         };
         let serving = serving?;
+        crash::record(serving.reflector.inspector());
+        if !may_exec {
+            no_exec::forbid();
+        }
         serving.reflector.inspector().on_log_level(move |level| {
             log.replace(level.into());
             Ok(())
@@ -192,7 +200,12 @@ fn health(reflector: &Reflector) -> Result<String, String> {
 /// Applies what can be while it runs; all of it or nothing. The log level is left to the caller.
 fn apply(options: &Options, reflector: &Reflector) -> Result<Level, Vec<String>> {
     let args: Args = options.args().map_err(Wrong::sentences)?;
-    reflector.reload(&args.config()).map_err(|error| vec![error.to_string()])?;
+    let mut config = args.config();
+    config.settings.policy = Arc::new(options.policy.clone());
+    if reflector.reload(&config).map_err(|error| vec![error.to_string()])? {
+        let classes = options.policy.class_names().count();
+        info!(classes, "reloaded [policy]: all routes are judged anew");
+    }
     for remark in args.remarks() {
         warn!("{remark}");
     }

@@ -13,17 +13,17 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::core::{CoreConfig, Leaf, ServerSlot, TooManyRoutes, VniCounts, WatchId};
+use super::core::{CoreConfig, Leaf, RouteLimits, ServerSlot, TooManyRoutes, VniCounts, WatchId};
 use super::dataplane::{Batch, Driver};
 use super::embedded::{Embedded, StartServer};
 use super::messages::{ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer};
+use super::near_limit;
 use super::peer::Peer;
 use super::readers::Readers;
 use super::{
     Error, LeafConfig, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
 };
-use crate::table::Lookup;
-use crate::wire::Vni;
+use crate::wire::{Lookup, Vni};
 
 /// Messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
@@ -76,8 +76,9 @@ impl Actor {
     ) -> Self {
         let (event_sender, events) = mpsc::channel(EVENTS_MAX);
         let config = config.sensible();
-        let settings =
-            CoreConfig { stale_time: config.stale_time, routes_per_peer: config.routes_per_peer };
+        let LeafConfig { stale_time, routes_per_peer, max_routes, max_routes_per_vni, .. } = config;
+        let limits = RouteLimits { all: max_routes, vni: max_routes_per_vni };
+        let settings = CoreConfig { stale_time, routes_per_peer, limits };
         let mut leaf = Leaf::new(settings);
         if driver.is_none() {
             leaf.no_dataplane();
@@ -149,6 +150,7 @@ impl Actor {
             }
         }
         self.publish_sync();
+        self.leaf.take_near_limits().iter().for_each(near_limit::say);
         self.readers.serve(&mut self.leaf);
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
@@ -275,6 +277,10 @@ impl Actor {
                 let done = self.leaf.withdraw(route);
                 answer(reply, done.then_some(()).ok_or(Error::NotAnnounced(route)));
             }
+            LeafCommand::Intend { changes, reply } => {
+                self.leaf.intend(now, &changes);
+                answer(reply, ());
+            }
             LeafCommand::IsAnnounced { route, reply } => {
                 answer(reply, self.leaf.is_announced(route));
             }
@@ -292,15 +298,11 @@ impl Actor {
             LeafCommand::NextHops { vni, destination, reply } => {
                 answer(reply, self.leaf.next_hops(vni, destination));
             }
-            LeafCommand::WatchRoutes { vni, alive, reply } => {
-                answer(reply, self.readers.routes(&mut self.leaf, vni, alive));
+            LeafCommand::WatchRoutes { vni, waits, alive, reply } => {
+                answer(reply, self.readers.routes(&mut self.leaf, vni, waits, alive));
             }
-            LeafCommand::WatchPeers { alive, reply } => {
-                answer(reply, self.watch_peers(alive));
-            }
-            LeafCommand::WatchSync { alive, reply } => {
-                answer(reply, self.watch_sync(alive));
-            }
+            LeafCommand::WatchPeers { alive, reply } => answer(reply, self.watch_peers(alive)),
+            LeafCommand::WatchSync { alive, reply } => answer(reply, self.watch_sync(alive)),
             LeafCommand::PullRoutes { id, reply } => self.readers.pull_routes(id, reply),
             LeafCommand::PullPeers { id, reply } => self.readers.pull_peers(id, reply),
             LeafCommand::PullSync { id, reply } => self.readers.pull_sync(id, reply),
@@ -340,8 +342,8 @@ impl Actor {
 
     fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {
         let status = |look: VniCounts| {
-            let VniCounts { vni, routes, stale, in_sync } = look;
-            VniStatus { vni, routes, stale, in_sync: self.names(in_sync) }
+            let VniCounts { vni, routes, stale, refused, in_sync } = look;
+            VniStatus { vni, routes, stale, refused, in_sync: self.names(in_sync) }
         };
         self.leaf.vni_counts(after, max).into_iter().map(status).collect()
     }

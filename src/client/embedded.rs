@@ -6,8 +6,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::reflector::Reflector;
 pub(super) use crate::reflector::ReflectorConfig;
-use crate::reflector::{Reflector, StartError};
+pub(super) use crate::reflector::StartError;
 
 /// A server that runs.
 pub(super) trait Embedded: fmt::Debug + Send {

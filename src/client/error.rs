@@ -5,11 +5,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::Route;
-use crate::reflector::StartError;
+#[cfg(feature = "server")]
+use super::embedded::StartError;
 use crate::wire::{Breach, MessageType, Vni, WireError};
 
 /// Why an operation was not carried out. Nothing has changed then.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The leaf has been shut down.
     #[error("the leaf has been shut down")]
@@ -42,12 +44,14 @@ pub enum Error {
     #[error("a server runs already")]
     ServerRuns,
     /// The server can't be started.
+    #[cfg(feature = "server")]
     #[error(transparent)]
     Server(#[from] StartError),
 }
 
 /// Why a session, or an attempt at one, ended.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum SessionError {
     /// The name has no address at present.
     #[error("cannot resolve the address: {0}")]
@@ -61,6 +65,9 @@ pub enum SessionError {
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(String),
+    /// TLS could not be had, or ended.
+    #[error("{0}")]
+    Tls(String),
     /// The server closed it.
     #[error("closed by the server")]
     Closed,

@@ -8,12 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::Actor;
 use super::core::WatchId;
 use super::dataplane::Driver;
+#[cfg(feature = "server")]
 use super::embedded::{self, StartServer};
-use super::messages::{COMMANDS_MAX, LeafCommand, Reply};
+use super::messages::{COMMANDS_MAX, Intention, LeafCommand, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
 use super::{Error, LeafConfig, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
-use crate::table::Lookup;
-use crate::wire::{Destination, NextHop, Vni};
+use crate::wire::{Destination, Lookup, NextHop, Vni};
 
 /// Rows that the actor makes for one question at most.
 const ROWS_MAX: usize = 4096;
@@ -178,6 +178,14 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Withdraw { route, reply }).await?
     }
 
+    /// Carries out many changes of subscriptions and announcements in one step.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(crate) async fn intend(&self, changes: Vec<Intention>) -> Result<(), Error> {
+        self.ask(|reply| LeafCommand::Intend { changes, reply }).await
+    }
+
     /// Whether a route is announced here.
     ///
     /// # Errors
@@ -262,7 +270,21 @@ impl MetalBond {
     /// # Errors
     /// [`Error::Stopped`].
     pub async fn watch_routes(&self, vni: Option<Vni>) -> Result<RouteWatch, Error> {
-        let watch = |alive, reply| LeafCommand::WatchRoutes { vni, alive, reply };
+        self.watch_routes_if(vni, false).await
+    }
+
+    /// Watches the routes of all VNIs for whoever deletes by destination, whatever the next hop: when a
+    /// server comes while there are stale routes, it says nothing until the tables have come, 5 s at most. So the
+    /// removal of a stale next hop comes with the next hop that takes its place, before it.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(crate) async fn watch_settled_routes(&self) -> Result<RouteWatch, Error> {
+        self.watch_routes_if(None, true).await
+    }
+
+    async fn watch_routes_if(&self, vni: Option<Vni>, waits: bool) -> Result<RouteWatch, Error> {
+        let watch = |alive, reply| LeafCommand::WatchRoutes { vni, waits, alive, reply };
         self.watch(watch, RouteWatch::new).await
     }
 
@@ -300,6 +322,7 @@ impl MetalBond {
     /// # Errors
     /// [`Error::ServerRuns`], or [`Error::Server`] with what
     /// [`Reflector::start`](crate::reflector::Reflector::start) says.
+    #[cfg(feature = "server")]
     pub async fn start_server(
         &self,
         config: embedded::ReflectorConfig,

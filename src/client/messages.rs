@@ -21,8 +21,7 @@ use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::{ServerSlot, WatchId};
 use super::embedded::{StartServer, StartedServer};
 use super::{Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
-use crate::table::Lookup;
-use crate::wire::{Destination, Hello, Message, NextHop, Update, Vni};
+use crate::wire::{Destination, Hello, Lookup, Message, NextHop, Update, Vni};
 
 /// Commands, and events, that may wait for the actor.
 pub(super) const COMMANDS_MAX: usize = 1024;
@@ -81,6 +80,11 @@ pub(super) enum LeafCommand {
         route: Route,
         reply: Reply<Result<(), Error>>,
     },
+    /// Carries out what has not been carried out yet, in order.
+    Intend {
+        changes: Vec<Intention>,
+        reply: Reply<()>,
+    },
     IsAnnounced {
         route: Route,
         reply: Reply<bool>,
@@ -114,6 +118,8 @@ pub(super) enum LeafCommand {
     /// Watches end with the other end of `alive`.
     WatchRoutes {
         vni: Option<Vni>,
+        /// Whether it waits while the leaf is settling.
+        waits: bool,
         alive: Weak<()>,
         reply: Reply<WatchId>,
     },
@@ -145,6 +151,21 @@ pub(super) enum LeafCommand {
     Shutdown {
         reply: Reply<()>,
     },
+}
+
+/// A change of what the application wants; nothing, where it wants just that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intention {
+    /// The routes of a VNI are wanted.
+    Subscribe(Vni),
+    /// They are not.
+    Unsubscribe(Vni),
+    /// A route is announced.
+    Announce(Route),
+    /// It is not.
+    Withdraw(Route),
+    /// No route of a VNI is announced.
+    Vacate(Vni),
 }
 
 /// To the actor from what it started; bounded at [`EVENTS_MAX`] with the senders waiting, in turn,

@@ -35,7 +35,9 @@
 //! # }
 //! ```
 //!
-//! Imports: dataplane, ids, io, reflector, session, table, wire.
+//! Watches are streams as well ([`futures_core::Stream`]), for programs that combine them with others.
+//!
+//! Imports: access, dataplane, ids, io, reflector, session, tls, wire.
 
 mod actor;
 mod changes;
@@ -43,10 +45,12 @@ mod clock;
 mod config;
 mod core;
 mod dataplane;
+#[cfg_attr(not(feature = "server"), path = "embedded_absent.rs")]
 mod embedded;
 mod error;
 mod handle;
 mod messages;
+mod near_limit;
 mod peer;
 mod readers;
 mod recording;
@@ -55,9 +59,10 @@ mod watch;
 
 pub use crate::dataplane::{NetworkClient, Retry, Route, RouteError};
 pub use changes::{PeerChange, RouteBatch, SyncChange};
-pub use config::{Backoff, LeafConfig};
+pub use config::{Backoff, LeafConfig, LeafTls};
 pub use error::{Error, SessionError};
 pub use handle::MetalBond;
+pub(crate) use messages::Intention;
 pub use recording::{DummyClient, Record, RecordingClient};
 pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
 pub use watch::{PeerWatch, RouteWatch, SyncWatch};

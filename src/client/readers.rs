@@ -21,6 +21,10 @@ struct Reader<F, T> {
     waiting: Option<Reply<T>>,
 }
 
+/// Whether a reader is told nothing while the leaf is settling.
+#[derive(Debug)]
+struct Waits(bool);
+
 type Feed<K, V, T> = Reader<Latest<K, V>, Vec<T>>;
 
 /// All watches. Those whose other end is gone are forgotten when something would be said to them.
@@ -28,16 +32,23 @@ type Feed<K, V, T> = Reader<Latest<K, V>, Vec<T>>;
 pub(super) struct Readers {
     last: u64,
     /// Their feeds are with the routes.
-    routes: BTreeMap<WatchId, Reader<(), RouteBatch>>,
+    routes: BTreeMap<WatchId, Reader<Waits, RouteBatch>>,
     peers: BTreeMap<WatchId, Feed<String, Option<PeerStatus>, PeerChange>>,
     sync: BTreeMap<WatchId, Feed<(String, Vni), bool, SyncChange>>,
 }
 
 impl Readers {
-    pub(super) fn routes(&mut self, leaf: &mut Leaf, vni: Option<Vni>, alive: Weak<()>) -> WatchId {
+    /// One that `waits` is told nothing while the leaf is settling.
+    pub(super) fn routes(
+        &mut self,
+        leaf: &mut Leaf,
+        vni: Option<Vni>,
+        waits: bool,
+        alive: Weak<()>,
+    ) -> WatchId {
         let id = self.next();
         leaf.watch(id, vni);
-        self.routes.insert(id, Reader { alive, feed: (), waiting: None });
+        self.routes.insert(id, Reader { alive, feed: Waits(waits), waiting: None });
         id
     }
 
@@ -98,6 +109,7 @@ impl Readers {
 
     /// Answers those that wait for something that is there.
     pub(super) fn serve(&mut self, leaf: &mut Leaf) {
+        let is_settling = leaf.is_settling();
         self.routes.retain(|id, reader| {
             if reader.alive.strong_count() == 0 {
                 leaf.unwatch(*id);
@@ -105,7 +117,10 @@ impl Readers {
             }
             let Some(feed) = leaf.feed(*id) else { return false };
             // The first answer comes in any case: that there is nothing is worth knowing.
-            if (!feed.is_empty() || !feed.was_taken())
+            let has_news = !feed.is_empty() || !feed.was_taken();
+            let waits = is_settling && reader.feed.0;
+            if has_news
+                && !waits
                 && let Some(reply) = reader.waiting.take()
             {
                 let changes = feed.take(CHANGES_MAX);

@@ -90,6 +90,9 @@ pub struct VniStatus {
     pub routes: usize,
     /// Those that no server has now, and that are kept for a while.
     pub stale: usize,
+    /// Routes that servers announce and that there is no room for: [`max_routes`](super::LeafConfig::max_routes) and
+    /// [`max_routes_per_vni`](super::LeafConfig::max_routes_per_vni).
+    pub refused: usize,
     /// Servers whose table of it is here whole, as they were added.
     pub in_sync: Vec<String>,
 }

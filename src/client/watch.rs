@@ -4,35 +4,91 @@
 //! changes cancel out, and of states only the newest is kept. A watch keeps the leaf running, as a
 //! handle does, and ends when the leaf is shut down.
 
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tokio::sync::{mpsc, oneshot};
+use futures_core::Stream;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::oneshot;
 
 use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::WatchId;
 use super::messages::{LeafCommand, Reply};
 
+/// Waits for a place among the actor's commands; `None` once the leaf is shut down.
+type Waiting = Pin<Box<dyn Future<Output = Option<OwnedPermit<LeafCommand>>> + Send + Sync>>;
+
 /// One question under way to the actor.
-#[derive(Debug)]
 struct Puller<T> {
     id: WatchId,
     commands: mpsc::Sender<LeafCommand>,
-    waiting: Option<oneshot::Receiver<T>>,
+    /// While the actor has so many commands that there is no place for a question.
+    place: Option<Waiting>,
+    asked: Option<oneshot::Receiver<T>>,
     _alive: Arc<()>,
 }
 
 impl<T> Puller<T> {
-    /// Keeps the question when it is dropped in between, so that nothing is lost.
-    async fn next(&mut self, ask: impl Fn(WatchId, Reply<T>) -> LeafCommand) -> Option<T> {
-        if self.waiting.is_none() {
-            let permit = self.commands.reserve().await.ok()?;
+    fn new(id: WatchId, commands: mpsc::Sender<LeafCommand>, alive: Arc<()>) -> Self {
+        Self { id, commands, place: None, asked: None, _alive: alive }
+    }
+
+    /// The answer to the question that is under way, or to a new one. The question stays when nobody asks for the
+    /// answer for a while, so that nothing is lost.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ask: impl Fn(WatchId, Reply<T>) -> LeafCommand,
+    ) -> Poll<Option<T>> {
+        loop {
+            if let Some(asked) = &mut self.asked {
+                let answer = ready!(Pin::new(asked).poll(cx));
+                self.asked = None;
+                return Poll::Ready(answer.ok());
+            }
+            let Some(permit) = ready!(self.poll_place(cx)) else { return Poll::Ready(None) };
             let (reply, answer) = oneshot::channel();
             permit.send(ask(self.id, reply));
-            self.waiting = Some(answer);
+            self.asked = Some(answer);
         }
-        let answer = self.waiting.as_mut()?.await;
-        self.waiting = None;
-        answer.ok()
+    }
+
+    fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Option<OwnedPermit<LeafCommand>>> {
+        if let Some(place) = &mut self.place {
+            let permit = ready!(place.as_mut().poll(cx));
+            self.place = None;
+            return Poll::Ready(permit);
+        }
+        match self.commands.clone().try_reserve_owned() {
+            Ok(permit) => Poll::Ready(Some(permit)),
+            Err(TrySendError::Closed(_)) => Poll::Ready(None),
+            Err(TrySendError::Full(commands)) => {
+                let place = async move { commands.reserve_owned().await.ok() };
+                let place = self.place.insert(Box::pin(place));
+                let permit = ready!(place.as_mut().poll(cx));
+                self.place = None;
+                Poll::Ready(permit)
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Puller<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Puller").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Gives up a place that it waits for, when whoever waits does not go on: others wait for places too.
+struct GivesUp<'a, T>(&'a mut Puller<T>);
+
+impl<T> Drop for GivesUp<'_, T> {
+    fn drop(&mut self) {
+        self.0.place = None;
     }
 }
 
@@ -48,13 +104,24 @@ macro_rules! watch {
                 commands: mpsc::Sender<LeafCommand>,
                 alive: Arc<()>,
             ) -> Self {
-                Self(Puller { id, commands, waiting: None, _alive: alive })
+                Self(Puller::new(id, commands, alive))
             }
 
             /// What changed since it was asked last; waits until something has. `None` once the
             /// leaf is shut down. Nothing is lost when the future is dropped and asked for anew.
             pub async fn next(&mut self) -> Option<$item> {
-                self.0.next(|id, reply| LeafCommand::$pull { id, reply }).await
+                let puller = GivesUp(&mut self.0);
+                poll_fn(|cx| puller.0.poll(cx, |id, reply| LeafCommand::$pull { id, reply })).await
+            }
+        }
+
+        /// What `next` gives. A stream that is no longer asked while the leaf has more commands than it can take
+        /// may keep a place among them: drop it, or go on.
+        impl Stream for $name {
+            type Item = $item;
+
+            fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<$item>> {
+                self.0.poll(cx, |id, reply| LeafCommand::$pull { id, reply })
             }
         }
     };

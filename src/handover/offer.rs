@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Why nothing can be offered.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OfferError {
     /// There can be no further thread.
     #[error("cannot start the thread that hands over: {0}; the limit on threads may be too low")]

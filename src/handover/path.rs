@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use crate::admin::ControlSocket;
-use crate::reflector::ControlError;
+use crate::reflector::{Audience, ControlError};
 
 /// What the path of the control socket is followed by.
 const SUFFIX: &str = ".handover";
@@ -33,13 +33,13 @@ impl Listener {
     /// [`ControlError`].
     pub fn open(control: &Path) -> Result<Self, ControlError> {
         let path = socket_path(control);
-        Self::of(ControlSocket::open(&path)?, path)
+        Self::of(ControlSocket::open(&path, &Audience::Owner)?, path)
     }
 
     /// Goes on with that of another process.
     pub(super) fn inherit(control: &Path, socket: OwnedFd) -> Result<Self, ControlError> {
         let path = socket_path(control);
-        Self::of(ControlSocket::inherit(&path, socket)?, path)
+        Self::of(ControlSocket::inherit(&path, &Audience::Owner, socket)?, path)
     }
 
     fn of(mut file: ControlSocket, path: PathBuf) -> Result<Self, ControlError> {

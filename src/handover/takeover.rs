@@ -26,6 +26,7 @@ const SENDS: Duration = Duration::from_secs(5);
 
 /// Why nothing was taken over, and nothing started.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum TakeoverError {
     /// There is no path by which the two could meet.
     #[error("--takeover needs --control: the processes meet at a socket beside the control socket")]

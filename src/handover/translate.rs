@@ -3,10 +3,13 @@
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::message::form;
 use crate::ids::{Moment, PeerId};
 use crate::metrics::Saved;
+use crate::reflector::diary::{ClosedSession, Pages, Recorded};
 use crate::reflector::handover::{Arrival, Ledger, Listening, Use};
 use crate::reflector::inspector::Detail;
 
@@ -14,8 +17,11 @@ use crate::reflector::inspector::Detail;
 pub(super) fn listener(listening: &Listening) -> form::Listener {
     let is_for = match listening.is_for {
         Use::Sessions => form::listener::Use::Sessions,
+        Use::Tls => form::listener::Use::Tls,
         Use::Http => form::listener::Use::Http,
+        Use::Health => form::listener::Use::Health,
         Use::Control => form::listener::Use::Control,
+        Use::ControlReadOnly => form::listener::Use::ControlReadOnly,
     };
     form::Listener { r#use: is_for.into(), configured: listening.configured.clone() }
 }
@@ -24,8 +30,11 @@ pub(super) fn listener(listening: &Listening) -> form::Listener {
 pub(super) fn listening(listener: form::Listener, socket: OwnedFd) -> Result<Listening, OwnedFd> {
     let is_for = match listener.r#use() {
         form::listener::Use::Sessions => Use::Sessions,
+        form::listener::Use::Tls => Use::Tls,
         form::listener::Use::Http => Use::Http,
+        form::listener::Use::Health => Use::Health,
         form::listener::Use::Control => Use::Control,
+        form::listener::Use::ControlReadOnly => Use::ControlReadOnly,
         form::listener::Use::Handover => return Err(socket),
     };
     Ok(Listening { is_for, configured: listener.configured, socket })
@@ -74,6 +83,8 @@ pub(super) fn state(ledger: &Ledger) -> form::State {
         sessions_since: ledger.since,
         generation: ledger.generation,
         frozen: ledger.frozen.0,
+        closed: ledger.diary.closed.iter().map(|it| closed(it)).collect(),
+        recorded: ledger.diary.recorded.iter().map(recorded).collect(),
     }
 }
 
@@ -91,5 +102,71 @@ pub(super) fn ledger(state: form::State) -> Ledger {
         since: state.sessions_since,
         generation: state.generation,
         frozen: Moment(state.frozen),
+        diary: Pages {
+            // A session whose other end is no address is left out.
+            closed: state.closed.into_iter().filter_map(closed_session).map(Arc::new).collect(),
+            recorded: state.recorded.into_iter().map(event).collect(),
+        },
     }
+}
+
+fn closed(session: &ClosedSession) -> form::ClosedSession {
+    form::ClosedSession {
+        peer: session.peer.0,
+        node: session.node.to_string(),
+        remote: session.remote.to_string(),
+        ended: session.ended,
+        lasted: micros(session.lasted),
+        established: session.established.map(micros),
+        reason: session.reason.to_string(),
+        detail: session.detail.to_string(),
+        routes: session.routes,
+        subscriptions: session.subscriptions,
+        updates_received: session.updates_received,
+        adds_sent: session.adds_sent,
+        removes_sent: session.removes_sent,
+        bytes_received: session.bytes_received,
+        bytes_sent: session.bytes_sent,
+    }
+}
+
+/// The same, as it has come. `None` when the other end is no address.
+fn closed_session(session: form::ClosedSession) -> Option<ClosedSession> {
+    Some(ClosedSession {
+        peer: PeerId(session.peer),
+        node: session.node.into(),
+        remote: session.remote.parse().ok()?,
+        ended: session.ended,
+        lasted: Duration::from_micros(session.lasted),
+        established: session.established.map(Duration::from_micros),
+        reason: session.reason.into(),
+        detail: session.detail.into(),
+        routes: session.routes,
+        subscriptions: session.subscriptions,
+        updates_received: session.updates_received,
+        adds_sent: session.adds_sent,
+        removes_sent: session.removes_sent,
+        bytes_received: session.bytes_received,
+        bytes_sent: session.bytes_sent,
+    })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn recorded(event: &Recorded) -> form::Recorded {
+    form::Recorded {
+        at: event.at,
+        kind: event.kind.to_string(),
+        peer: event.peer.map_or(0, |peer| peer.0),
+        node: event.node.to_string(),
+        text: event.text.to_string(),
+    }
+}
+
+/// The same, as it has come.
+fn event(event: form::Recorded) -> Recorded {
+    let form::Recorded { at, kind, peer, node, text } = event;
+    Recorded::new(at, kind, (peer > 0).then_some(PeerId(peer)), &node, &text)
 }

@@ -1,12 +1,18 @@
 //! A shard of a fleet: many VNIs with few subscribers each, and a next hop of its own for each route.
 
+use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::shards::{NOW, connect, take_writes};
+use super::shards::{NOW, connect, connect_from, take_writes};
 use super::{Route, own_routes, window};
 use crate::ids::ShardId;
+use crate::policy::Policy;
 use crate::shard::{Shard, ShardConfig, Slot};
 use crate::wire::{Action, Message, Vni};
+
+/// Where publishers are: in the network of all next hops.
+const SOURCE: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x9999);
 
 /// What a [`Fleet`] consists of.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +27,10 @@ pub struct Shape {
     pub updates: u32,
     /// Whether updates are of routes all over the table, which no cache holds if it is large.
     pub is_scattered: bool,
+    /// Whether each update announces a route that there was not.
+    pub is_new: bool,
+    /// The policy that judges publishers, as a table `[policy]`.
+    pub policy: Option<&'static str>,
 }
 
 /// One shard with all its peers, and what publishers send it in turn.
@@ -38,14 +48,17 @@ impl Fleet {
     /// A fleet whose subscribers are in sync.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        let settings = ShardConfig { batch_delay: Duration::ZERO, ..ShardConfig::default() };
+        let policy = shape.policy.map(|text| Policy::read(text).expect("a policy"));
+        let policy = Arc::new(policy.unwrap_or_default());
+        let settings =
+            ShardConfig { batch_delay: Duration::ZERO, policy, ..ShardConfig::default() };
         let mut shard = Shard::new(ShardId(0), 1, settings, [1, 2, 3, 4], NOW);
         let (mut publishers, mut reads) = (Vec::new(), Vec::new());
         let routes = own_routes(shape.routes);
         for number in 0..shape.vnis {
             let vni = Vni(number + 1);
             let first = u64::from(number * (shape.subscribers + 1));
-            let publisher = connect(&mut shard, first);
+            let publisher = connect_from(&mut shard, first, Some(SOURCE.into()));
             publishers.push(publisher);
             for peer in 1..=u64::from(shape.subscribers) {
                 let slot = connect(&mut shard, first + peer);
@@ -55,6 +68,11 @@ impl Fleet {
             }
             let order = order(&routes, shape.is_scattered);
             // In another order than they change later: what was announced together is not in one cache.
+            if shape.is_new {
+                let parts = routes.chunks_exact(shape.updates as usize);
+                reads.push(parts.map(|part| window(vni, Action::Add, part)).collect());
+                continue;
+            }
             for part in routes.chunks(1000) {
                 shard.received(NOW, publisher, &window(vni, Action::Add, part));
                 settle(&mut shard);

@@ -9,7 +9,7 @@
 //! Each driver calls what the real one (`reflector::driver`) calls, in the same order, with the
 //! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.
 //!
-//! Imports: ids, io, reflector, shard, table, wire.
+//! Imports: ids, io, policy, reflector, shard, table, wire.
 
 #![allow(clippy::expect_used, reason = "a bench ends where it meets what it does not expect")]
 

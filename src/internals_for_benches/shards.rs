@@ -1,5 +1,6 @@
 //! What drivers of whole shards share: shards, peers on them, and their writes taken at once.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
@@ -23,7 +24,12 @@ pub(super) fn shard(id: ShardId) -> Shard {
 
 /// A peer that has shaken hands.
 pub(super) fn connect(shard: &mut Shard, peer: u64) -> Slot {
-    let slot = shard.connect(NOW, PeerId(peer));
+    connect_from(shard, peer, None)
+}
+
+/// The same, from an address.
+pub(super) fn connect_from(shard: &mut Shard, peer: u64, from: Option<IpAddr>) -> Slot {
+    let slot = shard.connect(NOW, PeerId(peer), from);
     let extensions = Some(Extensions::new(Capabilities::OURS, "bench", "bench"));
     let hello = Hello { keepalive_interval: 5, is_server: false, extensions };
     receive(shard, slot, &[Message::Hello(hello), Message::Keepalive]);

@@ -6,6 +6,7 @@ use ahash::RandomState;
 
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::policy::Rights;
 use crate::table::{Announcement, Basis, Chunk, Origin, TableBounds, Vnet};
 use crate::wire::{Action, Vni};
 
@@ -44,7 +45,7 @@ impl Table {
             let member = self.vnet.member(origin(self.publisher));
             let announcement =
                 |&(destination, next_hop)| Announcement { action, destination, next_hop };
-            self.vnet.update_all(member, &run.iter().map(announcement).collect::<Vec<_>>());
+            self.vnet.update_all(member, &run.iter().map(announcement).collect::<Vec<_>>(), None);
             self.seal();
         }
     }
@@ -54,7 +55,7 @@ impl Table {
         let member = self.vnet.member(origin(peer));
         let announcement =
             |&(destination, next_hop)| Announcement { action, destination, next_hop };
-        self.vnet.update_all(member, &routes.iter().map(announcement).collect::<Vec<_>>());
+        self.vnet.update_all(member, &routes.iter().map(announcement).collect::<Vec<_>>(), None);
         self.seal();
         self.vnet.tidy(SHARE);
     }
@@ -146,7 +147,7 @@ impl Vnis {
             if let Some((destination, next_hop)) = route {
                 let member = vnet.member(origin(1));
                 let action = Action::Add;
-                vnet.update_all(member, &[Announcement { action, destination, next_hop }]);
+                vnet.update_all(member, &[Announcement { action, destination, next_hop }], None);
             }
             let member = vnet.member(origin(0));
             vnet.subscribe(member);
@@ -170,5 +171,5 @@ impl Vnis {
 }
 
 fn origin(peer: u64) -> Origin {
-    Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false }
+    Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false, rights: Rights::default() }
 }

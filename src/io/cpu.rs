@@ -55,11 +55,11 @@ pub fn give_way() {
 mod sys {
     use std::fs::read_to_string;
     use std::io;
-    use std::path::Path;
 
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-    use super::groups::{Group, groups, v1_quota, v2_quota};
+    use super::quotas::{v1_quota, v2_quota};
+    use crate::io::control_group::{Group, groups, walk};
 
     pub(super) fn give_way() {
         // Of this thread: Linux counts them one by one. A weight is a wish, so an error is none.
@@ -83,7 +83,7 @@ mod sys {
     }
 
     pub(super) fn quota() -> Option<f64> {
-        let found = groups(&read_to_string("/proc/self/cgroup").ok()?);
+        let found = groups(&read_to_string("/proc/self/cgroup").ok()?, "cpu");
         let quotas = found.iter().flat_map(|group| match group {
             Group::V2(path) => walk("/sys/fs/cgroup", path, |dir| {
                 v2_quota(&read_to_string(dir.join("cpu.max")).ok()?)
@@ -97,41 +97,11 @@ mod sys {
         });
         quotas.reduce(f64::min)
     }
-
-    /// The quotas of a group and of all above it. In a container the path may be the host's and
-    /// not exist here: what is left of it then is the root, which is the container's own group.
-    fn walk(root: &str, path: &str, quota: impl Fn(&Path) -> Option<f64>) -> Vec<f64> {
-        let root = Path::new(root);
-        let below = root.join(path.trim_start_matches('/'));
-        let up = below.ancestors().take_while(|dir| dir.starts_with(root));
-        up.filter_map(quota).collect()
-    }
 }
 
 /// What the control group files say; text in, numbers out.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
-mod groups {
-    /// A control group that may limit CPU time, by its path below the mount.
-    #[derive(Clone, PartialEq, Eq, Debug)]
-    pub(super) enum Group {
-        V1(String),
-        V2(String),
-    }
-
-    /// From `/proc/self/cgroup`: lines of `hierarchy:controllers:path`.
-    pub(super) fn groups(text: &str) -> Vec<Group> {
-        let parse = |line: &str| {
-            let (hierarchy, rest) = line.split_once(':')?;
-            let (controllers, path) = rest.split_once(':')?;
-            if hierarchy == "0" && controllers.is_empty() {
-                return Some(Group::V2(path.to_owned()));
-            }
-            let cpu = controllers.split(',').any(|name| name == "cpu");
-            cpu.then(|| Group::V1(path.to_owned()))
-        };
-        text.lines().filter_map(parse).collect()
-    }
-
+mod quotas {
     /// From `cpu.max`: `quota period`, with `max` for no limit.
     pub(super) fn v2_quota(text: &str) -> Option<f64> {
         let (quota, period) = text.trim().split_once(' ')?;
@@ -152,21 +122,6 @@ mod groups {
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        #[test]
-        fn group_lines() {
-            assert_eq!(
-                groups("0::/system.slice/metalbond.service\n"),
-                [Group::V2("/system.slice/metalbond.service".into())]
-            );
-            assert_eq!(
-                groups(
-                    "12:cpu,cpuacct:/docker/ab:cd\n11:cpuset:/docker\n1:name=systemd:/x\n0::/\n"
-                ),
-                [Group::V1("/docker/ab:cd".into()), Group::V2("/".into())]
-            );
-            assert_eq!(groups("garbage\n\n1:cpu"), []);
-        }
 
         #[test]
         fn quotas() {

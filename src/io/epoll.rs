@@ -15,7 +15,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::flags::send_flags;
+use super::flags::{send_flags, try_send};
 use super::sending::State;
 use super::{OutBuf, SLICES_MAX, Sending};
 
@@ -116,10 +116,4 @@ impl EpollStream {
         // An error means that the connection is gone already, which is what was asked for.
         drop(SockRef::from(&self.socket).shutdown(Shutdown::Both));
     }
-}
-
-/// Sends what the socket takes at once; with `eor`, no segment holds bytes of this and the next.
-pub(crate) fn try_send(socket: &TcpStream, bytes: &[u8], eor: bool) -> io::Result<usize> {
-    let flags = send_flags(eor);
-    socket.try_io(Interest::WRITABLE, || SockRef::from(socket).send_with_flags(bytes, flags))
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why the I/O layer can't be set up as asked.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum IoError {
     /// io_uring was asked for by name and this machine, user or build doesn't have it.
     #[error("io_uring was asked for, but {reason}; {remedy}")]

@@ -16,23 +16,41 @@
 //!
 //! Imports: outbox, session.
 
+#[cfg(feature = "server")]
 mod alarm;
+mod backlog;
+#[cfg(feature = "server")]
 mod choice;
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+mod control_group;
+#[cfg(feature = "server")]
 mod cpu;
+#[cfg(feature = "server")]
 mod epoll;
+#[cfg(feature = "server")]
 mod error;
+mod file;
 mod flags;
 mod limits;
 mod listener;
+#[cfg(feature = "server")]
 mod low_water;
+mod memory;
+mod no_exec;
 #[cfg(target_os = "linux")]
 mod peer_process;
+#[cfg(feature = "server")]
 mod pin;
+#[cfg(feature = "server")]
 mod runtime;
+#[cfg(feature = "server")]
 mod sending;
+mod sockopt;
+#[cfg(feature = "server")]
 mod stream;
 mod tcp_info;
 mod tentative;
+#[cfg(feature = "server")]
 mod thread_time;
 mod zone;
 
@@ -47,33 +65,52 @@ mod ring;
 #[cfg(metalbond_uring)]
 mod uring;
 
-#[cfg(not(metalbond_uring))]
+#[cfg(all(feature = "server", not(metalbond_uring)))]
 mod operation_absent;
-#[cfg(not(metalbond_uring))]
+#[cfg(all(feature = "server", not(metalbond_uring)))]
 mod uring_absent;
-#[cfg(not(metalbond_uring))]
+#[cfg(all(feature = "server", not(metalbond_uring)))]
 use {operation_absent as operation, uring_absent as uring};
 
 #[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;
 
+#[cfg(feature = "server")]
 pub use crate::outbox::{Gather, OutBuf, SLICES_MAX};
 pub use crate::session::TcpInfo;
+#[cfg(feature = "server")]
 pub use alarm::Alarm;
+#[cfg(feature = "server")]
 pub use choice::{Backend, IoChoice, choose};
+#[cfg(feature = "server")]
 pub use cpu::{allowed_cpus, cpu_quota, give_way, pin_to, shards_for};
-pub(crate) use epoll::try_send;
+
+#[cfg(feature = "tls")]
+pub(crate) use backlog::{bound_backlog, shut_down_writes};
+#[cfg(feature = "server")]
 pub use error::IoError;
+pub(crate) use file::read_text;
+pub(crate) use flags::try_send;
 pub use limits::{is_short_of_files, raise_nofile};
 pub use listener::bind;
+pub use memory::{memory_limit, resident_memory, socket_memory};
+pub use no_exec::forbid_exec;
 #[cfg(target_os = "linux")]
 pub(crate) use peer_process::PeerProcess;
+#[cfg(feature = "server")]
 pub(crate) use pin::Cpus;
+#[cfg(feature = "server")]
 pub use pin::{Pin, PinError};
+#[cfg(feature = "server")]
 pub use runtime::{LocalRuntime, yield_turn};
+#[cfg(feature = "server")]
 pub use sending::Sending;
+pub(crate) use sockopt::{set_full_ttl, set_min_ttl, set_tcp_md5};
+#[cfg(feature = "server")]
 pub use stream::Stream;
 pub(crate) use tcp_info::read as tcp_info;
 pub use tentative::{Unready, bind_when_ready};
+#[cfg(feature = "server")]
 pub(crate) use thread_time::{ThreadId, ThreadTimes, thread_time, thread_times};
 pub use zone::{ZoneError, split_zone, zoned};

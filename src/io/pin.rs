@@ -26,6 +26,7 @@ pub enum Pin {
 
 /// Why [`Pin`] can't be had.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum PinError {
     /// Not a way to say it.
     #[error("expected auto, off, or cores such as 0-3,8")]

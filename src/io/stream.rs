@@ -12,17 +12,8 @@ use std::io;
 use std::net::TcpStream;
 use std::task::{Context, Poll};
 
+use super::backlog::bound_backlog;
 use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring};
-
-/// How many bytes the kernel takes before it says "not now", beyond those in flight.
-///
-/// Without this bound a send buffer grows to megabytes, and an answer to a keepalive waits behind
-/// all of it: on a slow path for longer than the peer's hold time. What the kernel doesn't hold
-/// stays in the session's queue, where an update that has become obsolete can still be dropped.
-/// 128 KiB not yet sent keep a fast path busy for the time a shard needs to come round (1 ms at
-/// 1 Gbit/s), and an answer waits a tenth of a second at 10 Mbit/s.
-#[cfg(all(target_os = "linux", not(metalbond_portable)))]
-pub(super) const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
 
 /// A TCP connection, bound to the thread and the [`LocalRuntime`](super::LocalRuntime) it was
 /// made in.
@@ -37,7 +28,7 @@ enum Inner {
 
 impl Stream {
     /// Takes a connected socket over: non-blocking, without Nagle's delay, with a bounded backlog
-    /// in the kernel.
+    /// in the kernel. It may be one end of a socket pair instead, whose maker has bounded it.
     ///
     /// # Errors
     ///
@@ -48,9 +39,10 @@ impl Stream {
     /// Outside a `LocalRuntime`; operations later panic in one of the other backend.
     pub fn from_std(backend: Backend, socket: TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        socket.set_nodelay(true)?;
-        #[cfg(all(target_os = "linux", not(metalbond_portable)))]
-        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)?;
+        if !socket2::SockRef::from(&socket).local_addr()?.is_unix() {
+            socket.set_nodelay(true)?;
+            bound_backlog(&socket)?;
+        }
         Ok(Self(match backend {
             Backend::Epoll => Inner::Epoll(epoll::EpollStream::new(socket)?),
             Backend::Uring => Inner::Uring(uring::UringStream::new(socket)?),

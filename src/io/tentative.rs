@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Why an address of this machine can't be used. In the `std::io::Error` of [`bind_when_ready`].
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum Unready {
     /// It is still asked for.
     #[error(

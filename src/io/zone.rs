@@ -9,6 +9,7 @@ use thiserror::Error;
 
 /// Why an address has no zone, or not this one.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum ZoneError {
     /// The address belongs to no interface, so a zone means nothing.
     #[error("{0} takes no zone, only a link-local address (fe80::/10) has one")]

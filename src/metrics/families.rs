@@ -34,12 +34,10 @@ impl Families {
         self.gather(rows, Some(shard));
     }
 
-    /// Writes all that have samples.
+    /// Writes all of them. A family without samples has its heading alone, so that its name is known before the
+    /// first site, for example, comes.
     pub(crate) fn write(self, text: &mut Text) {
         for (Family { name, help, kind }, samples) in self.0 {
-            if samples.is_empty() {
-                continue;
-            }
             match kind {
                 Kind::Gauge => text.gauge(name, help),
                 Kind::Counter => text.counter(name, help),
@@ -110,6 +108,9 @@ fn samples(row: &Row, value: Value, shard: Option<&str>) -> Vec<Sample> {
             .into_iter()
             .map(|(values, number)| sample(values, Number::Whole(number)))
             .collect(),
+        Value::LabelledTimes(times) => {
+            times.into_iter().map(|(values, time)| sample(values, Number::Seconds(time))).collect()
+        }
         Value::Group(_) => Vec::new(),
     }
 }

@@ -46,6 +46,10 @@ impl Serialize for Value {
                 serializer
                     .collect_map(numbers.iter().map(|(values, number)| (name(values), number)))
             }
+            Self::LabelledTimes(times) => {
+                let one = |(values, time): &(Vec<String>, f64)| (values.join(","), *time);
+                serializer.collect_map(times.iter().map(one))
+            }
             Self::Histogram(histogram) => HistogramRow::from(&**histogram).serialize(serializer),
             Self::Group(rows) => {
                 let mut map = serializer.serialize_map(None)?;

@@ -68,7 +68,7 @@ fn total(value: &Value) -> u64 {
         Value::Labelled(numbers) => numbers.iter().map(|(_, number)| number).sum(),
         Value::Histogram(histogram) => histogram.count(),
         Value::Switch(is_so) => (*is_so).into(),
-        Value::Time(_) | Value::Group(_) => 0,
+        Value::Time(_) | Value::LabelledTimes(_) | Value::Group(_) => 0,
     }
 }
 

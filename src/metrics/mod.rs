@@ -13,7 +13,9 @@
 
 mod families;
 mod histogram;
+#[cfg(any(feature = "server", feature = "http"))]
 mod json;
+#[cfg(any(feature = "server", feature = "http"))]
 mod live;
 mod row;
 mod text;
@@ -23,7 +25,9 @@ pub(crate) use families::Families;
 #[cfg(test)]
 pub(crate) use families::documented;
 pub use histogram::Histogram;
+#[cfg(any(feature = "server", feature = "http"))]
 pub(crate) use json::Members;
+#[cfg(any(feature = "server", feature = "http"))]
 pub(crate) use live::{names as live_names, sample as live_sample};
 pub(crate) use row::{Live, Row};
 pub(crate) use text::{CONTENT_TYPE, Text};

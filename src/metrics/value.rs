@@ -47,6 +47,8 @@ pub(crate) enum Value {
     ByName(BTreeMap<&'static str, u64>),
     /// Numbers, each with a value for each of the row's labels.
     Labelled(Vec<(Vec<String>, u64)>),
+    /// Times in seconds, which may be less than 0, each with a value for each of the row's labels.
+    LabelledTimes(Vec<(Vec<String>, f64)>),
     /// Durations.
     Histogram(Box<Histogram>),
     /// Other rows.

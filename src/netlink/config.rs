@@ -33,10 +33,13 @@ pub enum Mode {
 /// What is written to the kernel, and how.
 #[derive(Clone, Debug)]
 pub struct NetlinkConfig {
-    /// The tunnel device that packets leave by: an `ip6tnl external` or a `vxlan external gpe`.
+    /// The tunnel device that packets leave by: best an `ip6tnl external` or a `vxlan external gpe`. Of other
+    /// tunnels the log says where packets will get lost.
     pub device: String,
     /// The routing table of each VNI. A VNI without one is left alone. All routes of
-    /// [`NetlinkConfig::protocol`] in these tables are taken to be this program's own.
+    /// [`NetlinkConfig::protocol`] in these tables are taken to be this program's own; in the tables 253 to 255,
+    /// where the host has its own routes, only those that lead into the device as this program writes them. Of a
+    /// destination that several VNIs of one table announce, that of the lowest VNI is installed.
     pub tables: BTreeMap<Vni, u32>,
     /// Leave IPv6 destinations out.
     pub ipv4_only: bool,
@@ -76,11 +79,11 @@ impl Default for NetlinkConfig {
 
 /// Why a [`super::NetlinkClient`] did not start.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StartError {
-    /// A table that is not free for routes of a VNI.
+    /// A table that there can't be.
     #[error(
-        "table {table} can't hold the routes of VNI {vni}: 0 means the main table, and 253 to 255 \
-         are the default, main and local tables; choose another number"
+        "table {table} can't hold the routes of VNI {vni}: the kernel has no table of this number; 254 is main"
     )]
     Table {
         /// The VNI.
@@ -91,16 +94,6 @@ pub enum StartError {
     /// A VNI that packets have no room for.
     #[error("VNI {0} can't be installed: packets have 24 bits for it; choose one up to {VNI_MAX}")]
     Vni(Vni),
-    /// Two VNIs have the same table.
-    #[error("VNIs {first} and {second} both have table {table}; give each its own")]
-    SharedTable {
-        /// The table.
-        table: u32,
-        /// One VNI.
-        first: Vni,
-        /// The other.
-        second: Vni,
-    },
     /// A protocol number that the kernel or `ip route` uses.
     #[error(
         "protocol {0} is used by the kernel itself or by `ip route`, whose routes would be taken \
@@ -137,16 +130,12 @@ impl NetlinkConfig {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), StartError> {
-        let mut seen = BTreeMap::new();
         for (&vni, &table) in &self.tables {
             if vni.0 > VNI_MAX {
                 return Err(StartError::Vni(vni));
             }
-            if matches!(table, 0 | 253..=255) {
+            if table == 0 {
                 return Err(StartError::Table { vni, table });
-            }
-            if let Some(first) = seen.insert(table, vni) {
-                return Err(StartError::SharedTable { table, first, second: vni });
             }
         }
         if self.protocol <= PROTOCOL_RESERVED {

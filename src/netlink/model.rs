@@ -9,6 +9,14 @@ use crate::wire::{Destination, IpVersion};
 /// The table of the addresses that the host takes packets for (`ip -6 route show table local`).
 pub(crate) const OWN_ADDRESSES: u32 = 255;
 
+/// The tables `default`, `main` and `local`, which hold the host's own routes.
+const SYSTEM: std::ops::RangeInclusive<u32> = 253..=255;
+
+/// Whether a table holds the host's own routes beside ours: there a protocol number proves nothing.
+pub(crate) fn is_shared_with_host(table: u32) -> bool {
+    SYSTEM.contains(&table)
+}
+
 /// Where a packet goes that is encapsulated: `encap ip6 id ENCAP_ID dst UNDERLAY dev DEVICE`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Hop {
@@ -78,9 +86,9 @@ pub(crate) enum Request {
     /// `replace` false: refused with EEXIST when the key exists, whoever installed it. `replace`
     /// true: created or replaced, whoever installed what is there.
     SetRoute { key: RouteKey, protocol: u8, via: Via, replace: bool },
-    /// Refused with ESRCH when there is none of this protocol. For IPv4, metric 0 stands for any:
-    /// the route of the smallest metric goes.
-    DeleteRoute { key: RouteKey, protocol: u8 },
+    /// Refused with ESRCH when there is none of this protocol that leads on by `via`, if that is given. For
+    /// IPv4, metric 0 stands for any: the route of the smallest metric goes.
+    DeleteRoute { key: RouteKey, protocol: u8, via: Option<Via> },
     /// Creates a nexthop object; refused with EEXIST when the id is taken.
     AddObject(Object),
     /// Deletes a nexthop object, and in the kernel whatever uses it.
@@ -99,9 +107,9 @@ pub(crate) struct KernelError {
 /// What sort of tunnel a device is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TunnelKind {
-    /// `ip6tnl external`: carries no VNI; ids are 0.
+    /// `ip6tnl external`, and whatever else carries no VNI: ids are 0.
     Ip6Tnl,
-    /// `vxlan external gpe`: carries the VNI.
+    /// `vxlan external gpe`, and whatever else carries the VNI.
     VxlanGpe,
 }
 
@@ -114,6 +122,8 @@ pub(crate) struct Device {
     pub(crate) up: bool,
     /// `Err` says in one sentence why it can't serve, and what would.
     pub(crate) kind: Result<TunnelKind, String>,
+    /// What packets will lack although the device takes routes, in one sentence.
+    pub(crate) remark: Option<String>,
     pub(crate) abilities: Abilities,
 }
 

@@ -46,8 +46,9 @@ fn empty() -> std::io::Result<()> {
     const OWN: u8 = 254;
     let mut kernel = Kernel::open()?;
     let routes = kernel.routes_of_all_tables(OWN)?.into_iter();
-    let routes: Vec<_> =
-        routes.map(|route| Request::DeleteRoute { key: route.key, protocol: OWN }).collect();
+    let routes: Vec<_> = routes
+        .map(|route| Request::DeleteRoute { key: route.key, protocol: OWN, via: None })
+        .collect();
     kernel.apply(&routes)?;
     let (groups, hops): (Vec<_>, Vec<_>) = kernel
         .objects()?

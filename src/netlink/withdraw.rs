@@ -56,8 +56,9 @@ pub fn withdraw(device: &str, protocol: u8) -> Result<Withdrawn, StartError> {
             Via::Foreign => false,
         };
         let routes = routes.into_iter().filter(|route| leads_there(&route.via));
-        let deletions: Vec<_> =
-            routes.map(|route| Request::DeleteRoute { key: route.key, protocol }).collect();
+        let deletions: Vec<_> = routes
+            .map(|route| Request::DeleteRoute { key: route.key, protocol, via: None })
+            .collect();
         if deletions.is_empty() {
             done.left = 0;
             break;

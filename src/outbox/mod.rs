@@ -14,6 +14,7 @@
 //! Imports: ids, portable, session, table, wire.
 
 mod buffer;
+mod flight;
 mod portable;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
@@ -25,10 +26,11 @@ pub use buffer::{Gather, OutBuf, SLICES_MAX};
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
+use self::flight::Flight;
 use crate::ids::{Moment, PeerId};
 use crate::session::Cut;
 use crate::table::{Batch, Tally};
-use crate::wire::{HEADER_LEN, Message, Vni};
+use crate::wire::{HEADER_LEN, Message, Vni, whole_frames};
 
 /// The numbers that shape what waits and what is written. The same for all peers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,8 +97,8 @@ pub(crate) struct Refusal {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    /// The rest of a write that was begun elsewhere. Goes before everything.
-    rest: Option<Box<Bytes>>,
+    /// Boxed, since most peers are idle and there are many.
+    flight: Option<Box<Flight>>,
     control: Vec<u8>,
     queue: VecDeque<Item>,
     /// Bits of the VNIs in the queue, some perhaps of those that were: most batches need no look at
@@ -107,6 +109,18 @@ pub(crate) struct Outbox {
     taken: Taken,
     /// Batches that the write being built brings to their end; see [`Outbox::finished`].
     finished: SmallVec<[Arc<Batch>; 2]>,
+}
+
+/// What of a VNI has not been handed to the socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Unsent {
+    /// Batches that wait, sealed or not, and their bytes.
+    pub(crate) batches: u64,
+    pub(crate) bytes: u64,
+    /// The journal position where the first sealed one of them begins: changes from there on are unsent.
+    pub(crate) first: Option<u64>,
+    /// What answers a cursor has a message that is looked for.
+    pub(crate) is_in_answer: bool,
 }
 
 /// Updates taken for writing.
@@ -130,13 +144,15 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_none() && self.control.is_empty() && self.queue.is_empty()
+        !self.has_rest() && self.control.is_empty() && self.queue.is_empty()
     }
 
     /// Puts the rest of a write before everything else.
     pub(crate) fn put_back(&mut self, rest: Bytes) {
-        debug_assert!(self.rest.is_none(), "one write is in flight at a time");
-        self.rest = (!rest.is_empty()).then(|| Box::new(rest));
+        debug_assert!(!self.has_rest(), "one write is in flight at a time");
+        if !rest.is_empty() {
+            self.flight.get_or_insert_default().rest = Some(rest);
+        }
     }
 
     /// Queues a control message ahead of all updates.
@@ -212,12 +228,14 @@ impl Outbox {
 
     /// Whether the rest of a write that was begun elsewhere waits: take it before anything else.
     pub(crate) fn has_rest(&self) -> bool {
-        self.rest.is_some()
+        self.flight.as_ref().is_some_and(|flight| flight.rest.is_some())
     }
 
     /// The rest of a write that was begun elsewhere.
     pub(crate) fn take_rest(&mut self) -> Option<OutBuf> {
-        self.rest.take().map(|rest| OutBuf::Shared(*rest))
+        let rest = self.flight.as_mut()?.rest.take()?;
+        self.flight.get_or_insert_default().begin(true);
+        Some(OutBuf::Shared(rest))
     }
 
     /// The next write, after the rest of another one has gone. Where there are several pieces it uses
@@ -227,6 +245,7 @@ impl Outbox {
         bounds: &OutboxBounds,
         buffer: impl FnOnce() -> Gather,
     ) -> Option<OutBuf> {
+        self.flight.get_or_insert_default().begin(false);
         if self.control.is_empty() {
             let is_lone = self.queue.len() == 1 && self.queue.front()?.pieces.len() == 1;
             if is_lone || self.queue.is_empty() {
@@ -258,6 +277,7 @@ impl Outbox {
         if self.control.is_empty() && (cut.is_none() || self.queue.is_empty()) {
             return None;
         }
+        self.flight.get_or_insert_default().begin(false);
         let mut out = buffer();
         self.take_control(&mut out);
         let length = cut.map_or(0, |cut| cut.choose(self.ends(out.len())));
@@ -287,6 +307,9 @@ impl Outbox {
         }
         if self.control.is_empty() && self.control.capacity() > 0 {
             self.control = Vec::new();
+        }
+        if !self.has_rest() {
+            self.flight = None;
         }
     }
 
@@ -321,12 +344,28 @@ impl Outbox {
         }
     }
 
-    /// Batches of a VNI that wait, sealed or not, and their bytes. A look at every item.
-    pub(crate) fn waiting(&self, vni: Vni) -> (u64, u64) {
-        let items = self.queue.iter().filter(|item| item.vni == vni);
-        items.fold((0, 0), |(count, bytes), item| {
-            (count + 1, bytes + item.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>())
-        })
+    /// What waits of a VNI, and whether answers to a cursor have a message that `is_meant`. A look at every item, and at
+    /// every message of such answers, which are a few chunks at most.
+    pub(crate) fn waiting(&self, vni: Vni, is_meant: impl Fn(&Message) -> bool) -> Unsent {
+        let mut unsent = Unsent { is_in_answer: self.has_rest(), ..Unsent::default() };
+        for item in self.queue.iter().filter(|item| item.vni == vni) {
+            unsent.batches += 1;
+            unsent.bytes += item.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            match &item.sealed {
+                Some(batch) => unsent.first = unsent.first.or(Some(batch.start)),
+                None => {
+                    let frames = item.pieces.iter().flat_map(|piece| whole_frames(piece));
+                    let mut messages = frames.filter_map(|frame| Message::decode(&frame).ok());
+                    unsent.is_in_answer |= messages.any(|message| is_meant(&message));
+                }
+            }
+        }
+        unsent
+    }
+
+    /// From which journal position on the write that was built last has changes of a VNI; `None` when it has none.
+    pub(crate) fn in_flight(&self, vni: Vni) -> Option<u64> {
+        self.flight.as_ref()?.first_of(vni)
     }
 
     /// Whether anything but bulk waits.
@@ -402,6 +441,9 @@ impl Outbox {
     fn next_piece(&mut self, limit: usize) -> Option<Bytes> {
         let item = self.queue.front_mut()?;
         let piece = item.pieces.last_mut()?;
+        if let Some(flight) = &mut self.flight {
+            flight.take_up(item.vni, || item.sealed.as_ref().map_or(0, |batch| batch.start));
+        }
         let taken = piece.split_to(limit.min(piece.remaining()));
         item.started = true;
         if piece.is_empty() {

@@ -15,7 +15,7 @@ use crate::wire::{Vni, whole_frames};
 impl Outbox {
     /// The rest of a write that was begun, and the control messages behind it.
     pub(crate) fn export_control(&self) -> (Bytes, Bytes) {
-        let rest = self.rest.as_deref().cloned().unwrap_or_default();
+        let rest = self.flight.as_ref().and_then(|flight| flight.rest.clone()).unwrap_or_default();
         (rest, Bytes::copy_from_slice(&self.control))
     }
 

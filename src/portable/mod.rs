@@ -14,11 +14,13 @@
 
 mod stream;
 
-use std::time::Duration;
+use std::net::IpAddr;
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::ids::Moment;
+pub(crate) use crate::ids::micros;
 
 pub(crate) use stream::{Pieces, write};
 
@@ -29,7 +31,7 @@ pub(crate) mod form {
 }
 
 /// The version that this program writes. It reads every minor version of the same major one.
-pub(crate) const VERSION: (u32, u32) = (1, 0);
+pub(crate) const VERSION: (u32, u32) = (1, 3);
 
 /// Entries of a repeated field that one piece has at most. The longest has some 50 bytes, so a piece is
 /// far shorter than [`PIECE_MAX`].
@@ -82,6 +84,20 @@ pub(crate) fn in_pieces<T: prost::Message>(
     }
 }
 
+/// An address as the schema has it: 4 or 16 bytes.
+pub(crate) fn address_bytes(address: IpAddr) -> Bytes {
+    match address {
+        IpAddr::V4(address) => Bytes::copy_from_slice(&address.octets()),
+        IpAddr::V6(address) => Bytes::copy_from_slice(&address.octets()),
+    }
+}
+
+/// The address of 4 or 16 bytes.
+pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4().or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
 /// A number as the schema has it.
 pub(crate) fn number(value: usize) -> u64 {
     value as u64
@@ -101,11 +117,6 @@ pub(crate) fn length(value: u64, field: &'static str) -> Result<usize, Defect> {
 /// [`Defect::Value`] when it is not.
 pub(crate) fn required<T>(value: Option<T>, field: &'static str) -> Result<T, Defect> {
     value.ok_or(Defect::Value(field))
-}
-
-/// A time as the schema has it.
-pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A moment that may be missing.

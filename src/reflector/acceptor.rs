@@ -10,6 +10,7 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,19 +18,21 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::config::ReflectorConfig;
 use super::connection::Admission;
-use super::driver::{Gauge, ShardOrder};
+use super::driver::{Arrived, Gauge, ShardOrder};
+use super::guard::Guard;
 use super::handover::Phase;
 use super::inspector::Control;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use super::lobby::{Lobby, Queue};
+use super::tls::{Ending, News, Secured, Terminator, Waiting};
 use crate::access::{Gate, SourceShare};
 use crate::ids::{PeerId, ShardId};
 use crate::io;
-use crate::session::CloseReason;
+use crate::session::{CloseReason, TlsPeer};
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -46,6 +49,18 @@ pub(super) struct Acceptor {
     pub(super) news: watch::Receiver<ReflectorConfig>,
     pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     pub(super) control: Arc<Control>,
+    /// The second listener and its handshakes, if there is TLS.
+    pub(super) tls: Option<Terminator>,
+    /// What both listeners hold packets to.
+    pub(super) guard: Guard,
+}
+
+/// What has come.
+enum Event {
+    /// Over TCP.
+    Accepted(std::io::Result<(TcpStream, SocketAddr)>),
+    /// Over TLS.
+    Tls(News),
 }
 
 /// What it decides by.
@@ -86,7 +101,7 @@ impl Rules {
         if has_begun {
             seat.go_on();
         }
-        Admission { place, seat }
+        Admission { place, seat, ending: None }
     }
 }
 
@@ -94,6 +109,10 @@ impl Acceptor {
     /// Accepts until dropped, or until the shards are gone.
     pub(super) async fn run(mut self, mut rules: Rules) {
         self.news.mark_unchanged();
+        if let Some(Err(error)) = self.tls.as_mut().map(Terminator::watch) {
+            warn!(%error, "cannot listen for sessions over TLS");
+            self.tls = None;
+        }
         let mut phase = self.control.phase.subscribe();
         loop {
             if *phase.borrow_and_update() != Phase::Here {
@@ -104,59 +123,125 @@ impl Acceptor {
                 continue;
             }
             self.control.set_accepts(true);
-            let accepted = tokio::select! {
+            let event = tokio::select! {
                 biased;
                 Ok(()) = phase.changed() => continue,
                 Ok(()) = self.news.changed() => {
                     self.renew(&mut rules).await;
                     continue;
                 }
-                accepted = accept(&self.listener) => accepted,
+                news = next(&mut self.tls) => Event::Tls(news),
+                accepted = accept(&self.listener) => Event::Accepted(accepted),
             };
             // What came after the new settings meets them.
             if self.news.has_changed().unwrap_or(false) {
                 self.renew(&mut rules).await;
             }
-            match accepted {
-                Ok((socket, remote)) => {
-                    let remote = canonical(remote);
-                    let peer = self.control.next_peer();
-                    let Ok(socket) = socket.into_std() else { continue };
-                    match self.admit(&mut rules, remote) {
-                        Ok(place) => {
-                            let Some(shard) = self.least_loaded() else { return };
-                            let seat = rules.queue.enter(peer, shard);
-                            let order = ShardOrder::Serve { peer, remote, socket, place, seat };
-                            if !self.hand_over(shard, order).await {
-                                return;
-                            }
-                            let surplus = rules.queue.take_surplus();
-                            self.make_room(surplus);
-                        }
-                        Err(reason) => {
-                            self.control.refused.count(&reason);
-                            rules.log(peer, remote, &reason);
-                        }
-                    }
+            let goes_on = match event {
+                Event::Accepted(Ok(accepted)) => self.accepted(&mut rules, accepted).await,
+                Event::Tls(News::Arrived(Ok(arrived))) => {
+                    self.arrived(&mut rules, arrived);
+                    true
                 }
-                Err(error) if is_passing(error.kind()) => {}
-                Err(error) => {
-                    if let Some(left_out) = rules.limiter.allow() {
-                        warn!(
-                            %error,
-                            left_out,
-                            "cannot accept connections for now; raise LimitNOFILE if descriptors are short"
-                        );
-                    }
-                    // Who says nothing holds what others need; one at a time, because one that has just
-                    // come is about to say HELLO.
-                    let oldest = rules.queue.take_oldest();
-                    self.make_room(oldest);
-                    let pause = if oldest.is_some() { MAKES_ROOM } else { EXHAUSTED };
-                    tokio::time::sleep(pause).await;
+                Event::Tls(News::Secured(secured)) => self.secured(&mut rules, *secured).await,
+                Event::Accepted(Err(error)) | Event::Tls(News::Arrived(Err(error))) => {
+                    self.exhausted(&mut rules, &error).await;
+                    true
                 }
+            };
+            if !goes_on {
+                return;
             }
         }
+    }
+
+    /// A connection over TCP has come. `false` when there is no shard left.
+    async fn accepted(&self, rules: &mut Rules, (socket, remote): (TcpStream, SocketAddr)) -> bool {
+        let remote = canonical(remote);
+        let peer = self.control.next_peer();
+        let Ok(socket) = socket.into_std() else { return true };
+        match self.admit(rules, remote) {
+            Ok(place) => self.serve(rules, (peer, remote, socket), place, None).await,
+            Err(reason) => {
+                self.refuse(rules, peer, remote, &reason);
+                true
+            }
+        }
+    }
+
+    /// A connection has come that wants to shake hands over TLS.
+    fn arrived(&mut self, rules: &mut Rules, (socket, remote): (TcpStream, SocketAddr)) {
+        let remote = canonical(remote);
+        let peer = self.control.next_peer();
+        let Ok(socket) = socket.into_std() else { return };
+        match self.admit(rules, remote) {
+            Ok(place) => {
+                if let Some(tls) = &mut self.tls {
+                    tls.shake_hands(Waiting { peer, remote, socket, place });
+                }
+            }
+            Err(reason) => self.refuse(rules, peer, remote, &reason),
+        }
+    }
+
+    /// A connection has shaken hands over TLS. What would be refused now is. `false` when there is no shard left.
+    async fn secured(&self, rules: &mut Rules, secured: Secured) -> bool {
+        let Secured { peer, remote, socket, place, tls, ending } = secured;
+        let is_denied = !rules.gate.allows(remote);
+        let verdict = if is_denied { Err(CloseReason::Denied) } else { self.has_room() };
+        match verdict {
+            Ok(()) => self.serve(rules, (peer, remote, socket), place, Some((tls, ending))).await,
+            Err(reason) => {
+                self.refuse(rules, peer, remote, &reason);
+                true
+            }
+        }
+    }
+
+    /// Gives a connection to a shard. `false` when there is none left.
+    async fn serve(
+        &self,
+        rules: &mut Rules,
+        (peer, remote, socket): (PeerId, SocketAddr, std::net::TcpStream),
+        place: SourceShare,
+        tls: Option<(Arc<TlsPeer>, Option<Ending>)>,
+    ) -> bool {
+        let Some(shard) = self.least_loaded() else { return false };
+        let seat = rules.queue.enter(peer, shard);
+        let (tls, ending) = tls.map_or((None, None), |(tls, ending)| (Some(tls), ending));
+        let admission = Admission { place, seat, ending };
+        let arrived = Arrived { peer, remote, socket, admission, tls };
+        if !self.hand_over(shard, ShardOrder::Serve(Box::new(arrived))).await {
+            return false;
+        }
+        let surplus = rules.queue.take_surplus();
+        self.make_room(surplus);
+        true
+    }
+
+    fn refuse(&self, rules: &Rules, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
+        self.control.refused.count(reason);
+        rules.log(peer, remote, reason);
+    }
+
+    /// The system could not give a connection.
+    async fn exhausted(&self, rules: &mut Rules, error: &std::io::Error) {
+        if is_passing(error.kind()) {
+            return;
+        }
+        if let Some(left_out) = rules.limiter.allow() {
+            warn!(
+                %error,
+                left_out,
+                "cannot accept connections for now; raise LimitNOFILE if descriptors are short"
+            );
+        }
+        // Who says nothing holds what others need; one at a time, because one that has just
+        // come is about to say HELLO.
+        let oldest = rules.queue.take_oldest();
+        self.make_room(oldest);
+        let pause = if oldest.is_some() { MAKES_ROOM } else { EXHAUSTED };
+        tokio::time::sleep(pause).await;
     }
 
     /// Goes on by the newest settings, and passes them on.
@@ -166,6 +251,11 @@ impl Acceptor {
         let list = Arc::new(new.access.list.clone());
         self.control.lobby.set_max(new.max_peers);
         rules.gate.set(new.access);
+        let tls = self.tls.as_ref().and_then(Terminator::descriptor);
+        let listeners: Vec<_> = [self.listener.as_fd()].into_iter().chain(tls).collect();
+        if let Err(error) = self.guard.set(&new.guard, &listeners) {
+            error!(%error, "cannot set all of --min-ttl and --tcp-md5-key-file: new connections are held to what could be set");
+        }
         for (shard, _) in &self.shards {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
             drop(shard.send(ShardOrder::Settings { settings, list }).await);
@@ -173,11 +263,16 @@ impl Acceptor {
     }
 
     fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<SourceShare, CloseReason> {
+        self.has_room()?;
+        rules.gate.admit(rules.began.elapsed(), remote)
+    }
+
+    /// Whether there may be another session, whoever comes.
+    fn has_room(&self) -> Result<(), CloseReason> {
         if self.control.is_draining() {
             return Err(CloseReason::Draining);
         }
-        self.control.lobby.check()?;
-        rules.gate.admit(rules.began.elapsed(), remote)
+        self.control.lobby.check()
     }
 
     fn least_loaded(&self) -> Option<usize> {
@@ -210,16 +305,25 @@ impl Rules {
         if !self.refused.allows(remote) {
             return;
         }
+        let (name, why) = (reason.name(), reason);
         if reason.is_ordinary() {
-            info!(%peer, %remote, %reason, "connection refused");
+            info!(%peer, %remote, reason = %name, %why, "connection refused");
         } else {
-            warn!(%peer, %remote, %reason, "connection refused");
+            warn!(%peer, %remote, reason = %name, %why, "connection refused");
         }
     }
 }
 
+/// The next of TLS; never without it.
+async fn next(tls: &mut Option<Terminator>) -> News {
+    match tls {
+        Some(tls) => tls.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The next connection, or an error when the descriptors left are not for sessions.
-async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
+pub(super) async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
     if io::is_short_of_files(listener, KEPT) {
         return Err(std::io::Error::other("the last descriptors are kept for operators"));
     }

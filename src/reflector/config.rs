@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::capacity::Capacity;
+use super::federation::{FederationConfig, FederationError};
+use super::guard::{GuardConfig, GuardError};
+use super::tls::{TlsConfig, TlsError};
 use crate::access::Access;
+use crate::http_guard::{HttpRules, TokenError};
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::ShardConfig;
 
@@ -17,14 +22,24 @@ pub struct ReflectorConfig {
     pub listen: SocketAddr,
     /// Where to answer HTTP, if at all.
     pub http: Option<SocketAddr>,
+    /// What requests to [`ReflectorConfig::http`] must say.
+    pub http_rules: HttpRules,
+    /// Where to answer HTTP about health and metrics alone, if at all; without a token.
+    pub health: Option<SocketAddr>,
     /// Where the control socket is, if there is one. Its folder must be there. Unix only.
     pub control: Option<PathBuf>,
+    /// Where the control socket for readers is, if there is one: it takes no command.
+    pub control_read_only: Option<PathBuf>,
+    /// The group, by name or number, that may use it.
+    pub control_group: String,
     /// Whether to take over from a reflector that runs with the same control socket: what
     /// [`handover::start`](crate::handover::start) goes by. Linux only.
     pub takeover: bool,
     /// Whether the process is to stay when another one has taken over, for a supervisor that starts again
     /// what has ended. The program goes by it, not the reflector.
     pub linger: bool,
+    /// Whether the process may start any program. The program goes by it, not the reflector.
+    pub allow_exec: bool,
     /// Number of shards; `None` for one per core that the process may use, or per core that
     /// [`ReflectorConfig::pin`] names.
     pub shards: Option<usize>,
@@ -42,6 +57,14 @@ pub struct ReflectorConfig {
     pub max_peers: u64,
     /// Who may connect.
     pub access: Access,
+    /// What the kernel drops of peers' packets.
+    pub guard: GuardConfig,
+    /// Where sessions over TLS come in.
+    pub tls: TlsConfig,
+    /// What it may grow to.
+    pub capacity: Capacity,
+    /// How reflectors of other sites are reached.
+    pub federation: FederationConfig,
     /// What every shard is told.
     pub settings: ShardConfig,
 }
@@ -51,9 +74,14 @@ impl Default for ReflectorConfig {
         Self {
             listen: SocketAddr::from(([0u16; 8], 4711)),
             http: None,
+            http_rules: HttpRules::default(),
+            health: None,
             control: None,
+            control_read_only: None,
+            control_group: "metalbond-ro".to_owned(),
             takeover: false,
             linger: false,
+            allow_exec: false,
             shards: None,
             min_shards: 1,
             wake_all_for: Duration::from_secs(30),
@@ -61,6 +89,10 @@ impl Default for ReflectorConfig {
             io: IoChoice::Auto,
             max_peers: Self::MAX_PEERS,
             access: Access::default(),
+            guard: GuardConfig::default(),
+            tls: TlsConfig::default(),
+            capacity: Capacity::default(),
+            federation: FederationConfig::default(),
             settings: ShardConfig::default(),
         }
     }
@@ -96,40 +128,40 @@ impl ReflectorConfig {
         if self.settings.batch_delay > Self::BATCH_DELAY_MAX {
             return Err(StartError::BatchDelay(self.settings.batch_delay));
         }
+        self.guard.check()?;
+        self.tls.check()?;
+        self.federation.check()?;
         Ok(())
     }
 }
 
 /// Why the control socket could not be opened.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ControlError {
     /// Somebody answers on it.
     #[cfg(unix)]
-    #[error(
-        "another reflector uses the control socket {0} (--control): stop it or give this one another path"
-    )]
+    #[error("another reflector uses the control socket {0}: stop it or give this one another path")]
     InUse(PathBuf),
     /// There is something else.
     #[cfg(unix)]
-    #[error("{0} (--control) is not a socket and stays as it is: give another path or remove it")]
+    #[error("{0} is not a socket and stays as it is: give another path or remove it")]
     NotASocket(PathBuf),
     /// There is nowhere to put it.
     #[cfg(unix)]
-    #[error(
-        "the folder of the control socket {0} (--control) is not there: create it or give another path"
-    )]
+    #[error("the folder of the control socket {0} is not there: create it or give another path")]
     NoFolder(PathBuf),
     /// A socket that nobody answers on, and that cannot be replaced.
     #[cfg(unix)]
     #[error(
-        "the control socket {0} (--control) is a mount point and cannot be replaced: mount its folder \
+        "the control socket {0} is a mount point and cannot be replaced: mount its folder \
          instead of the socket"
     )]
     Mounted(PathBuf),
     /// Anything else.
     #[cfg(unix)]
     #[error(
-        "cannot open the control socket {path} (--control): {source}; give a path of less than 100 \
+        "cannot open the control socket {path}: {source}; give a path of less than 100 \
          bytes in a folder that this user may write to"
     )]
     Io {
@@ -138,6 +170,10 @@ pub enum ControlError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The build has no feature `http`, which answers there.
+    #[cfg(not(feature = "http"))]
+    #[error("this build answers at no control socket: build it with the feature http")]
+    NotBuilt,
     /// This system has no Unix sockets.
     #[cfg(not(unix))]
     #[error("there are no Unix sockets on this system; start it without --control")]
@@ -146,6 +182,7 @@ pub enum ControlError {
 
 /// Why a reflector did not start.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The listening socket could not be had.
     #[error("cannot listen on {address} ({flag}): {source}; {}", remedy(source))]
@@ -158,11 +195,30 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The control socket could not be opened.
-    #[error(transparent)]
-    Control(#[from] ControlError),
+    #[error("--control: {0}")]
+    Control(#[source] ControlError),
+    /// The control socket for readers could not be opened.
+    #[error("--control-read-only: {0}")]
+    ControlReadOnly(#[source] ControlError),
+    /// The build has no feature `http`.
+    #[cfg(not(feature = "http"))]
+    #[error("nothing can answer on {0}: build it with the feature http")]
+    NoHttp(SocketAddr),
+    /// There is no HTTP token.
+    #[error("--http-token-file: {0}")]
+    Token(#[from] TokenError),
     /// The I/O that was asked for by name can't be had.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// Federation can't be had as it was asked for.
+    #[error(transparent)]
+    Federation(#[from] FederationError),
+    /// Peers' packets can't be held to what was asked for.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// TLS can't be had as it was asked for.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Shards can't sit on the cores that were asked for.
     #[error(transparent)]
     Pin(#[from] PinError),

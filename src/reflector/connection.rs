@@ -23,10 +23,12 @@ use tokio::time::Sleep;
 use super::driver::Core;
 use super::follow::Follower;
 use super::lobby::Seat;
+use super::tls::Ending;
 use crate::access::SourceShare;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
+use crate::tls::TlsFault;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -57,10 +59,11 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Admission {
     /// Among the connections of its source.
-    #[expect(dead_code, reason = "it counts for as long as it is held")]
     pub(super) place: SourceShare,
     /// Among those that wait for a HELLO, or the sessions.
     pub(super) seat: Seat,
+    /// What carries its TLS in this process, if anything does.
+    pub(super) ending: Option<Ending>,
 }
 
 /// What a connection's task does next about reading.
@@ -72,6 +75,8 @@ enum Reading {
     HasMore,
     /// Waits for the shard to take more.
     IsPaused,
+    /// Waits until its source may change more.
+    IsThrottled,
     HasEnded,
 }
 
@@ -85,11 +90,20 @@ pub(super) struct Task {
     is_broken: bool,
     /// The pause before the next write of a peer that is paced.
     pause: Option<Pin<Box<Sleep>>>,
+    /// The pause before the next read of a peer whose source has changed too much.
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl Task {
     pub(super) fn new(connection: Rc<Connection>, core: Rc<Core>) -> Self {
-        Self { connection, core, reading: Reading::Waits, is_broken: false, pause: None }
+        Self {
+            connection,
+            core,
+            reading: Reading::Waits,
+            is_broken: false,
+            pause: None,
+            rest: None,
+        }
     }
 }
 
@@ -117,21 +131,38 @@ impl Future for Task {
 impl Task {
     /// Reads once, if there is something.
     fn read(&mut self, cx: &mut Context<'_>) {
-        let Self { connection, core, reading, .. } = self;
+        let Self { connection, core, reading, rest, .. } = self;
         loop {
             if connection.is_closed.get() {
                 *reading = Reading::HasEnded;
             }
+            if *reading == Reading::IsThrottled {
+                if rest.as_mut().is_some_and(|rest| rest.as_mut().poll(cx).is_pending()) {
+                    return;
+                }
+                *rest = None;
+                core.shard.borrow_mut().go_on_reading(connection.slot);
+                *reading = Reading::HasMore;
+            }
             let ready = match reading {
                 Reading::HasEnded => return,
                 Reading::IsPaused if !connection.is_resumed.take() => return,
-                Reading::IsPaused | Reading::HasMore => connection.stream.check(),
+                Reading::IsPaused | Reading::IsThrottled | Reading::HasMore => {
+                    connection.stream.check()
+                }
                 Reading::Waits => match connection.stream.poll_readable(cx) {
                     Poll::Ready(ready) => ready,
                     Poll::Pending => return,
                 },
             };
-            let ready = ready.map_err(|error| CloseReason::Connection(error.kind()));
+            let ready = ready.map_err(|error| connection.ended(Some(error.kind())));
+            if ready.is_ok()
+                && let Some(wait) = connection.throttled(core)
+            {
+                *rest = Some(Box::pin(tokio::time::sleep(wait)));
+                *reading = Reading::IsThrottled;
+                continue;
+            }
             *reading = match ready.and_then(|()| connection.read_once(core)) {
                 Err(reason) => {
                     connection.fail(core, reason);
@@ -358,6 +389,26 @@ impl Connection {
         core.wake.set();
     }
 
+    /// Charges its source for what it has changed. For how long the connection is not to be read, if it is not.
+    fn throttled(&self, core: &Core) -> Option<Duration> {
+        let rate = core.shard.borrow().change_rate();
+        if rate == 0 {
+            return None;
+        }
+        let changes = core.shard.borrow_mut().take_uncharged(self.slot);
+        let wait =
+            self.admission.borrow().as_ref()?.place.charge(core.began.elapsed(), changes, rate);
+        if wait.is_zero() {
+            return None;
+        }
+        let (most, is_first) = core.shard.borrow_mut().throttle(core.now(), self.slot)?;
+        core.wake.set(); // it may have something to be sent
+        if is_first {
+            core.reporter.throttled(self.remote, rate);
+        }
+        Some(wait.clamp(Duration::from_millis(1), most))
+    }
+
     /// Reads what is there, up to the budget.
     fn read_once(&self, core: &Core) -> Result<(usize, Flow), CloseReason> {
         let room = core.shard.borrow_mut().read_room(self.slot);
@@ -366,12 +417,23 @@ impl Connection {
         }
         let mut buffer = core.buffer.borrow_mut();
         match self.stream.try_read(&mut buffer[..room]) {
-            Ok(0) => Err(CloseReason::PeerClosed),
+            Ok(0) => Err(self.ended(None)),
             Ok(n) => Ok((n, self.received(core, &buffer[..n]))),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok((0, Flow::Continue)),
-                kind => Err(CloseReason::Connection(kind)),
+                kind => Err(self.ended(Some(kind))),
             },
+        }
+    }
+
+    /// Why the stream has ended, or failed with this error.
+    fn ended(&self, error: Option<ErrorKind>) -> CloseReason {
+        let admission = self.admission.borrow();
+        let fault = admission.as_ref().and_then(|it| it.ending.as_ref()).and_then(Ending::fault);
+        match fault {
+            None => error.map_or(CloseReason::PeerClosed, CloseReason::Connection),
+            Some(TlsFault::Connection(kind)) => CloseReason::Connection(kind),
+            Some(fault) => CloseReason::Tls(fault.to_string().into()),
         }
     }
 
@@ -419,7 +481,7 @@ impl Connection {
                 Ok(_) => continue,
                 Err(error) => error.kind(),
             };
-            return Poll::Ready(Err(CloseReason::Connection(kind)));
+            return Poll::Ready(Err(self.ended(Some(kind))));
         }
         if let Some(bytes) = place.take().and_then(Sending::into_buffer) {
             core.shard.borrow_mut().written(core.now(), self.slot, bytes);

@@ -1,4 +1,5 @@
-//! Whether there can be as many sessions as there may be: each takes a descriptor.
+//! Whether there can be as many sessions as there may be: each takes a descriptor, and over TLS that is carried
+//! in this process two more.
 
 use tracing::{info, warn};
 
@@ -14,11 +15,14 @@ const PER_SHARD: u64 = 8;
 /// Raises the limit as far as it goes and says what it is. Returns how many sessions there may be: of the
 /// default as many as there are descriptors for, and else as many as were asked for, with a warning when
 /// further ones would be refused before.
-pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
+pub(super) fn allow(config: &ReflectorConfig, shards: usize) -> u64 {
+    let max_peers = config.max_peers;
+    // All sessions may come over TLS, with the other end of a socket pair and the peer's socket.
+    let each = if config.tls.listen.is_some() { 3 } else { 1 };
     match io::raise_nofile() {
         Ok(limit) => {
-            let allowed = allowed(limit, max_peers, shards);
-            warn_of_limit(limit, max_peers, allowed, shards);
+            let allowed = allowed(limit, max_peers, shards, each);
+            warn_of_limit(limit, max_peers, allowed, needed(max_peers, shards, each));
             allowed
         }
         Err(error) => {
@@ -28,18 +32,17 @@ pub(super) fn allow(max_peers: u64, shards: usize) -> u64 {
     }
 }
 
-fn allowed(limit: u64, max_peers: u64, shards: usize) -> u64 {
+fn allowed(limit: u64, max_peers: u64, shards: usize, each: u64) -> u64 {
     if max_peers == ReflectorConfig::MAX_PEERS {
         // Connections before their HELLO have places of their own, as many as sessions up to a number.
-        let left = limit.saturating_sub(needed(0, shards));
+        let left = limit.saturating_sub(needed(0, shards, each)) / each;
         (left / 2).max(left.saturating_sub(Lobby::ROOM_MAX)).clamp(1, max_peers)
     } else {
         max_peers
     }
 }
 
-fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
-    let needed = needed(max_peers, shards);
+fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, needed: u64) {
     if allowed < max_peers {
         info!(
             limit,
@@ -62,9 +65,12 @@ fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, shards: usize) {
 
 /// Descriptors that so many sessions take, with all else. Readers of HTTP are not counted: they are
 /// few, and come and go.
-fn needed(max_peers: u64, shards: usize) -> u64 {
+fn needed(max_peers: u64, shards: usize, each: u64) -> u64 {
     let shards = u64::try_from(shards).unwrap_or(u64::MAX);
-    max_peers.saturating_add(OWN).saturating_add(shards.saturating_mul(PER_SHARD))
+    max_peers
+        .saturating_mul(each)
+        .saturating_add(OWN)
+        .saturating_add(shards.saturating_mul(PER_SHARD))
 }
 
 #[cfg(test)]
@@ -73,8 +79,9 @@ mod tests {
 
     #[test]
     fn each_session_takes_one_and_any_number_may_be_asked_for() {
-        assert_eq!(needed(65_537, 2) - needed(65_536, 2), 1);
-        assert_eq!(needed(u64::MAX, usize::MAX), u64::MAX);
+        assert_eq!(needed(65_537, 2, 1) - needed(65_536, 2, 1), 1);
+        assert_eq!(needed(65_537, 2, 3) - needed(65_536, 2, 3), 3);
+        assert_eq!(needed(u64::MAX, usize::MAX, 3), u64::MAX);
     }
 
     #[test]
@@ -90,7 +97,9 @@ mod tests {
             (64, 17, 17),
             (64, 100_000, 100_000),
         ] {
-            assert_eq!(allowed(limit, max_peers, 2), expected, "{limit} {max_peers}");
+            assert_eq!(allowed(limit, max_peers, 2, 1), expected, "{limit} {max_peers}");
         }
+        // Three descriptors each: 976 are left of 1024.
+        assert_eq!(allowed(1024, default, 2, 3), 162);
     }
 }

@@ -15,9 +15,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::connection::{self, Connection};
+use super::capacity::GrowthGauge;
+use super::checks::{check_paths, check_stalled};
+use super::connection::{self, Admission, Connection};
+use super::diary::{ClosedSession, Diary};
+use super::federation::{FederationConfig, Roster};
 use super::follow::Followed;
-use super::lobby::Seat;
+use super::guest::{Guests, Invitation};
 use super::mesh::{Inlet, Port};
 use super::monitors::MonitorSenders;
 use super::moves::Mover;
@@ -26,15 +30,17 @@ use super::question::Question;
 use super::report::Reporter;
 use super::service::Service;
 use super::wake_flag::WakeFlag;
-use crate::access::{AccessList, SourceShare};
+use crate::access::AccessList;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
-use crate::session::CloseReason;
+use crate::portable::form::piece::Kind;
+use crate::session::{CloseReason, TlsPeer};
+use crate::shard::growth::Ceiling;
 use crate::shard::inspect::Histogram;
 use crate::shard::moves::{Answer, MoveCommand};
-use crate::shard::{Output, READ_MAX, Shard, ShardConfig, Slot, Tenants, Turn};
+use crate::shard::{Closed, Layout, Output, READ_MAX, Shard, ShardConfig, Slot, Tenants, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -47,21 +53,38 @@ const PRECISE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) enum ShardOrder {
     /// Serve this connection.
-    Serve { peer: PeerId, remote: SocketAddr, socket: TcpStream, place: SourceShare, seat: Seat },
+    Serve(Box<Arrived>),
     /// End this connection, unless its HELLO has come.
     MakeRoom(PeerId),
     /// Take part in a move.
     Move(Box<MoveCommand<Mover>>),
     /// Own tables that come from another process.
     Own(Box<Tenants>),
+    /// Exchange routes with other sites.
+    Federate(Box<FederationConfig>, Vec<Kind>, Arc<Roster>),
+    /// Have this guest.
+    Host(Invitation),
     /// Go on by these settings, and close the sessions that the list denies.
     Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
+    /// Take in so much and no more.
+    Ceiling(Ceiling),
     /// Answer an operator.
     Answer(Question),
     /// Read no more, write out what is queued.
     Drain,
     /// Close every session and end, but wait until this moment for what was written to arrive.
     Exit(Instant),
+}
+
+/// A connection that a shard is to serve.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) peer: PeerId,
+    pub(super) remote: SocketAddr,
+    pub(super) socket: TcpStream,
+    pub(super) admission: Admission,
+    /// What is known of it, if it came over TLS.
+    pub(super) tls: Option<Arc<TlsPeer>>,
 }
 
 /// Where shards' answers go.
@@ -82,13 +105,15 @@ pub(super) struct Gauge {
     pub(super) thread: OnceLock<ThreadId>,
     /// Whether the thread is kept on one core.
     pub(super) is_pinned: AtomicBool,
+    /// What it has taken in.
+    pub(super) growth: GrowthGauge,
 }
 
 /// Everything that a shard's thread starts from. `Send`; what it becomes is not.
 #[derive(Debug)]
 pub(super) struct Seed {
     pub(super) id: ShardId,
-    pub(super) shards: usize,
+    pub(super) layout: Layout,
     pub(super) settings: ShardConfig,
     pub(super) service: Arc<Service>,
     pub(super) hash_seeds: [u64; 4],
@@ -99,12 +124,13 @@ pub(super) struct Seed {
     pub(super) gauge: Arc<Gauge>,
     /// To the coordinator of moves.
     pub(super) answers: Answers,
+    pub(super) diary: Arc<Diary>,
 }
 
 /// What the tasks of one shard share. Never leaves its thread.
 #[derive(Debug)]
 pub(super) struct Core {
-    id: ShardId,
+    pub(super) id: ShardId,
     pub(super) shard: RefCell<Shard>,
     connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Wakes the loop.
@@ -114,7 +140,7 @@ pub(super) struct Core {
     pub(super) is_draining: Cell<bool>,
     /// Whether all connections leave, for another process.
     pub(super) all_leave: Cell<bool>,
-    began: Instant,
+    pub(super) began: Instant,
     pub(super) gauge: Arc<Gauge>,
     answers: Answers,
     service: Arc<Service>,
@@ -123,6 +149,8 @@ pub(super) struct Core {
     pub(super) monitors: RefCell<MonitorSenders>,
     /// Sessions that somebody follows.
     pub(super) followed: Followed,
+    pub(super) guests: Guests,
+    pub(super) hash_seeds: [u64; 4],
     /// Time that turns took, and questions.
     pub(super) turns: RefCell<Histogram>,
 }
@@ -202,12 +230,12 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 }
 
 async fn drive(seed: Seed, alarm: Alarm) {
-    let Seed { id, shards, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
-    let Seed { mut port, mut orders, answers, .. } = seed;
+    let Seed { id, layout, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
+    let Seed { mut port, mut orders, answers, diary, .. } = seed;
     let now = Moment(0) + began.elapsed();
     let core = Rc::new(Core {
         id,
-        shard: RefCell::new(Shard::new(id, shards, settings, hash_seeds, now)),
+        shard: RefCell::new(Shard::new(id, layout, settings, hash_seeds, now)),
         connections: RefCell::default(),
         wake: WakeFlag::default(),
         buffer: RefCell::new(vec![0; READ_MAX]),
@@ -217,9 +245,11 @@ async fn drive(seed: Seed, alarm: Alarm) {
         gauge,
         answers,
         service,
-        reporter: Reporter::new(id),
+        reporter: Reporter::new(id, diary),
         monitors: RefCell::new(MonitorSenders::new(id)),
         followed: Followed::default(),
+        guests: Guests::default(),
+        hash_seeds,
         turns: RefCell::default(),
     });
     let mut stall_check = now;
@@ -254,12 +284,12 @@ async fn drive(seed: Seed, alarm: Alarm) {
             core.say_changes();
         }
         if core.is_draining.get() {
-            core.gauge.is_flushed.store(core.shard.borrow().is_flushed(), Ordering::Relaxed);
+            core.gauge.is_flushed.store(core.is_flushed(), Ordering::Relaxed);
         }
         if done == Done::Answered {
             crate::io::yield_turn().await; // connections too, however many questions wait
         } else {
-            let is_asleep = core.shard.borrow().is_asleep();
+            let is_asleep = core.is_asleep();
             core.gauge.is_asleep.store(is_asleep, Ordering::Relaxed);
             idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
             if is_asleep {
@@ -275,7 +305,9 @@ async fn drive(seed: Seed, alarm: Alarm) {
 fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
     let mut shard = core.shard.borrow_mut();
     while let Some(parcel) = port.deliveries.take() {
-        shard.deliveries(now, parcel.open());
+        let parcel = parcel.open();
+        core.show_guest(now, &parcel);
+        shard.deliveries(now, parcel);
     }
     while shard.takes_requests()
         && let Some(parcel) = port.requests.take()
@@ -283,7 +315,10 @@ fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
         shard.requests(parcel.open());
     }
     shard.set_serving(core.service.seconds(now));
-    let turn = shard.turn(now);
+    let mut turn = shard.turn(now);
+    if let Some(next) = core.turn_of_guest(now, &mut shard) {
+        turn.next = turn.next.min(next);
+    }
     port.flush(&mut shard);
     drop(shard);
     for _ in 0..ROUNDS {
@@ -298,6 +333,7 @@ fn turn(core: &Core, port: &mut Port, now: Moment) -> Turn {
     }
     let mut shard = core.shard.borrow_mut();
     core.monitors.borrow_mut().sealed(&mut shard);
+    core.gauge.growth.show(&shard.growth());
     port.flush(&mut shard);
     let mut next = turn.next;
     if shard.has_outgoing() {
@@ -335,6 +371,7 @@ fn act(core: &Core, now: Moment, output: Output) {
         }
         Output::Established(slot, peer, about) => {
             core.service.began(now);
+            core.reporter.diary.established(peer, &about.node);
             if let Some(remote) = core.remote(slot) {
                 core.monitors.borrow_mut().established(peer, remote, &about.node);
                 core.reporter.established(peer, remote, &about.node, &about.agent);
@@ -345,6 +382,17 @@ fn act(core: &Core, now: Moment, output: Output) {
                 core.reporter.skipped(peer, remote, &node, skipped);
             }
         }
+        Output::Refused(slot, refused) => {
+            if let Some(remote) = core.remote(slot) {
+                core.reporter.refused(&refused, core.shard.borrow().policy(), remote);
+            }
+        }
+        Output::NearLimit(slot, peer, near) => {
+            if let Some(remote) = core.remote(slot) {
+                core.reporter.near_limit(peer, remote, &near);
+            }
+        }
+        Output::VniNotice(notice) => core.reporter.vni_near_limit(&notice),
         Output::Unproven(slot, peer, node, why) => {
             if let Some(remote) = core.remote(slot) {
                 core.reporter.unproven(peer, remote, &node, why);
@@ -356,20 +404,24 @@ fn act(core: &Core, now: Moment, output: Output) {
             }
         }
         Output::Answer(answer) => core.answer(answer.widen()),
-        Output::Closed(closed) => {
-            if closed.was_established {
-                core.service.ended();
-            }
-            if let Some(connection) = core.connection(closed.slot) {
-                if closed.had_begun {
-                    core.monitors.borrow_mut().closed(&closed, connection.remote);
-                }
-                core.reporter.closed(&closed, connection.remote);
-                core.follows_no_more(&connection, &closed.reason);
-                connection.shut_down();
-            }
-        }
+        Output::Closed(closed) => closed_now(core, now, &closed),
     }
+}
+
+/// A session has ended, or a connection that was none yet.
+fn closed_now(core: &Core, now: Moment, closed: &Closed) {
+    if closed.was_established {
+        core.service.ended();
+    }
+    let diary = &core.reporter.diary;
+    let Some(connection) = core.connection(closed.slot) else { return diary.forget(closed.peer) };
+    if closed.had_begun {
+        core.monitors.borrow_mut().closed(closed, connection.remote);
+        diary.closed(ClosedSession::of(closed, connection.remote, now));
+    }
+    core.reporter.closed(closed, connection.remote);
+    core.follows_no_more(&connection, &closed.reason);
+    connection.shut_down();
 }
 
 /// Waits for news or for the moment that the shard asked for.
@@ -381,6 +433,8 @@ async fn idle(
     next: Moment,
     now: Moment,
 ) {
+    let rests_until = core.federation().and_then(|federation| federation.rests_until(now));
+    let next = rests_until.map_or(next, |until| next.min(until));
     let wait = next.since(now);
     if wait.is_zero() {
         return crate::io::yield_turn().await;
@@ -388,13 +442,15 @@ async fn idle(
     let deadline = core.began + Duration::from_micros(next.0);
     let mut precise = pin!(alarm.until(deadline));
     let mut coarse = pin!(tokio::time::sleep(wait));
-    let is_precise = wait <= PRECISE;
+    let mut news = pin!(core.guest_has_news());
+    let (is_precise, rests) = (wait <= PRECISE, rests_until.is_some());
     poll_fn(|cx| {
         // A parcel or an order stays in its channel: the loop takes it.
         let is_woken = core.wake.poll(cx).is_ready()
-            || port.deliveries.poll_has(cx)
+            || (!rests && port.deliveries.poll_has(cx))
             || (core.shard.borrow().takes_requests() && port.requests.poll_has(cx))
             || orders.poll_has(cx)
+            || (!rests && news.as_mut().poll(cx).is_ready())
             || if is_precise {
                 precise.as_mut().poll(cx).is_ready()
             } else {
@@ -414,31 +470,6 @@ impl Core {
             if !list.allows(connection.remote.ip()) {
                 shard.close(connection.slot, CloseReason::Denied);
             }
-        }
-    }
-}
-
-/// Asks the kernel about peers that seem to take nothing.
-fn check_stalled(core: &Core, now: Moment) {
-    let stalled = core.shard.borrow().stalled(now);
-    for slot in stalled {
-        if let Some(tcp_info) = core.connection(slot).and_then(|connection| connection.tcp_info()) {
-            core.shard.borrow_mut().acknowledged(now, slot, tcp_info.acked);
-        }
-    }
-}
-
-/// Asks the kernel about peers that large packets may not reach.
-fn check_paths(core: &Core, now: Moment) {
-    let unproven = core.shard.borrow().unproven_paths();
-    for slot in unproven {
-        let Some(connection) = core.connection(slot) else { continue };
-        let (Some(tcp_info), Some(heard)) = (connection.tcp_info(), connection.heard()) else {
-            continue;
-        };
-        let found = core.shard.borrow_mut().looked_at_path(now, slot, &tcp_info, heard);
-        if let Some((peer, node)) = found {
-            core.reporter.swallowed(peer, connection.remote, &node);
         }
     }
 }

@@ -10,34 +10,75 @@ use tokio::sync::oneshot;
 
 use super::config::ControlError;
 use super::inspector::Inspector;
+use crate::http_guard::HttpGuard;
+
+/// The target in the log of commands over the control socket. The program logs them at any level.
+pub const AUDIT: &str = "metalbond::audit";
+
+/// For whom a control socket is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Audience {
+    /// The user that the reflector runs as, and root. They may tell it what to do.
+    Owner,
+    /// A group, in addition. Nobody may change anything here.
+    Readers {
+        /// Its name or number.
+        group: String,
+    },
+}
+
+/// What operators are answered on.
+#[derive(Debug)]
+pub(crate) struct Doors<S> {
+    /// Everything, over HTTP.
+    pub(crate) http: Option<TcpListener>,
+    /// Health and metrics alone, over HTTP.
+    pub(crate) health: Option<TcpListener>,
+    /// Everything, and commands.
+    pub(crate) control: Option<S>,
+    /// Everything, without commands.
+    pub(crate) readers: Option<S>,
+}
+
+impl<S> Doors<S> {
+    /// Whether there is any.
+    pub(super) fn is_any(&self) -> bool {
+        let Self { http, health, control, readers } = self;
+        http.is_some() || health.is_some() || control.is_some() || readers.is_some()
+    }
+}
 
 /// See the module's documentation.
 pub(crate) trait Endpoints {
-    /// The control socket, listening; dropped, it is gone.
+    /// A control socket, listening; dropped, it is gone.
     type Socket: Send + 'static;
 
-    /// Opens the control socket.
+    /// Opens a control socket.
     ///
     /// # Errors
     /// [`ControlError`].
-    fn open(path: &Path) -> Result<Self::Socket, ControlError>;
+    fn open(path: &Path, audience: &Audience) -> Result<Self::Socket, ControlError>;
 
-    /// The control socket of another process, which goes on with it.
+    /// A control socket of another process, which goes on with it.
     ///
     /// # Errors
     /// [`ControlError`].
     #[cfg(unix)]
-    fn inherit(path: &Path, socket: OwnedFd) -> Result<Self::Socket, ControlError>;
+    fn inherit(
+        path: &Path,
+        audience: &Audience,
+        socket: OwnedFd,
+    ) -> Result<Self::Socket, ControlError>;
 
-    /// The descriptor of the control socket.
+    /// The descriptor of a control socket.
     #[cfg(unix)]
     fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>>;
 
-    /// Answers on a thread of its own, over HTTP, over the socket, or over both, until `stop` is dropped.
+    /// Answers on a thread of its own, at all doors that there are, until `stop` is dropped.
     fn run(
         runtime: &tokio::runtime::Runtime,
-        listener: Option<TcpListener>,
-        socket: Option<Self::Socket>,
+        doors: Doors<Self::Socket>,
+        guard: HttpGuard,
         inspector: Inspector,
         stop: oneshot::Receiver<()>,
     );

@@ -36,6 +36,7 @@ pub(super) struct Followed {
 #[derive(Debug)]
 pub(super) struct Follower {
     peer: PeerId,
+    node: Box<str>,
     detail: Detail,
     received: Reassembly,
     sent: Reassembly,
@@ -65,15 +66,17 @@ impl Core {
     pub(super) fn follow(&self, id: PeerId, detail: Option<Detail>) -> Option<()> {
         let slot = self.shard.borrow().inspect().slot_of(id)?;
         let connection = self.connection(slot)?;
+        let remotes = |_| Some(connection.remote);
+        let node = self.shard.borrow().inspect().peer(self.now(), id, &remotes)?.node;
         let mut followed = self.followed.connections.borrow_mut();
         followed.retain(|other| other.slot != slot);
         let follower = detail.map(|detail| {
             followed.push(Rc::clone(&connection));
-            info!(target: FOLLOWED, peer = %id, remote = %connection.remote, ?detail, "following");
-            Box::new(Follower::new(id, detail))
+            info!(target: FOLLOWED, peer = %id, node, remote = %connection.remote, ?detail, "following");
+            Box::new(Follower::new(id, &node, detail))
         });
         if follower.is_none() {
-            info!(target: FOLLOWED, peer = %id, "following no more");
+            info!(target: FOLLOWED, peer = %id, node, "following no more");
         }
         *connection.follower.borrow_mut() = follower;
         Some(())
@@ -109,7 +112,8 @@ impl Core {
     /// A session has ended, and with it that it is followed.
     pub(super) fn follows_no_more(&self, connection: &Connection, reason: &CloseReason) {
         if let Some(follower) = connection.follower.borrow_mut().take() {
-            info!(target: FOLLOWED, peer = %follower.peer, %reason, "session ended, following no more");
+            let Follower { peer, node, .. } = &*follower;
+            info!(target: FOLLOWED, %peer, node, %reason, "session ended, following no more");
             let mut followed = self.followed.connections.borrow_mut();
             followed.retain(|other| other.slot != connection.slot);
         }
@@ -122,9 +126,10 @@ impl Core {
 }
 
 impl Follower {
-    pub(super) fn new(peer: PeerId, detail: Detail) -> Self {
+    pub(super) fn new(peer: PeerId, node: &str, detail: Detail) -> Self {
         Self {
             peer,
+            node: node.into(),
             detail,
             received: Reassembly::default(),
             sent: Reassembly::default(),
@@ -151,7 +156,7 @@ impl Follower {
         let Some(left_out) = allow(&self.limiter) else { return };
         let Tally { adds, removes, others } = tally;
         let others = (!others.is_empty()).then(|| others.join(", "));
-        debug!(target: FOLLOWED, peer = %self.peer, bytes, adds, removes, others, left_out, "{what}");
+        debug!(target: FOLLOWED, peer = %self.peer, node = self.node, bytes, adds, removes, others, left_out, "{what}");
     }
 
     fn read(&mut self, bytes: &[u8], direction: Direction) -> Tally {
@@ -161,12 +166,12 @@ impl Follower {
         };
         let mut tally = Tally::default();
         let says_all = Cell::new(self.detail == Detail::Messages);
-        let (peer, limiter) = (self.peer, &self.limiter);
+        let (peer, node, limiter) = (self.peer, &self.node, &self.limiter);
         messages(half, bytes, |message| {
             if says_all.get()
                 && let Some(left_out) = allow(limiter)
             {
-                trace!(target: FOLLOWED, %peer, left_out, "{way}: {}", text(message));
+                trace!(target: FOLLOWED, %peer, node, left_out, "{way}: {}", text(message));
             }
             tally.add(message);
         });
@@ -201,7 +206,7 @@ impl Follower {
         say(before.is_paused, now.is_paused, "is not read from for now", "is read from again");
         if !changes.is_empty() {
             let (behind, backlog) = (now.behind, info.backlog);
-            debug!(target: FOLLOWED, peer = %self.peer, behind, backlog, left_out, "{}", changes.join(", "));
+            debug!(target: FOLLOWED, peer = %self.peer, node = self.node, behind, backlog, left_out, "{}", changes.join(", "));
         }
     }
 }
@@ -253,6 +258,7 @@ fn text(message: &Message) -> String {
             format!("HELLO keepalive={interval}s is_server={is_server}")
         }
         Message::Keepalive => "KEEPALIVE".into(),
+        Message::Goodbye => "GOODBYE".into(),
         Message::Subscribe(vni) => format!("SUBSCRIBE {vni}"),
         Message::Unsubscribe(vni) => format!("UNSUBSCRIBE {vni}"),
         Message::EndOfTable(vni) => format!("END_OF_TABLE {vni}"),

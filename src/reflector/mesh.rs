@@ -160,6 +160,7 @@ impl Port {
 mod tests {
     use super::*;
     use crate::ids::{Moment, PeerId};
+    use crate::policy::Rights;
     use crate::table::Origin;
     use crate::wire::Vni;
 
@@ -173,7 +174,12 @@ mod tests {
     }
 
     fn parcel(cost: usize) -> Requests {
-        let origin = Origin { peer: PeerId(1), shard: ShardId(0), is_server: false };
+        let origin = Origin {
+            peer: PeerId(1),
+            shard: ShardId(0),
+            is_server: false,
+            rights: Rights::default(),
+        };
         let vni = Vni(1);
         let subscribe = || Request::Subscribe { origin, vni, received: Moment(0) };
         (0..cost).map(|_| subscribe()).collect()

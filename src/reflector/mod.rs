@@ -6,19 +6,27 @@
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `lobby` says how many may connect,
-//! `report` says what happened, `follow` all that happens to one session. Operators look and act through
+//! `report` says what happened, `diary` keeps it, `follow` all that happens to one session. Operators look and act through
 //! `inspector`, from `crate::admin`.
 //!
-//! Imports: access, ids, io, metrics, outbox, portable, session, settings, shard, sources, table, wire.
+//! Imports: access, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings, shard, sources, table, tls, wire.
 
 mod acceptor;
 mod balance;
+mod capacity;
+mod checks;
+#[cfg(not(feature = "http"))]
+mod closed;
 mod config;
 mod connection;
 mod descriptors;
+pub(crate) mod diary;
 mod driver;
 mod endpoints;
+mod federation;
 mod follow;
+mod guard;
+mod guest;
 pub(crate) mod handover;
 pub mod inspector;
 mod limiter;
@@ -34,20 +42,28 @@ mod report;
 mod service;
 mod settings;
 mod start;
+mod tls;
 mod wake_flag;
 
-pub use crate::access::{Access, AccessList, Prefix, PrefixError};
+pub use crate::access::{Access, AccessList, KeyFileError, Prefix, PrefixError};
 pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
-pub use crate::shard::{Limits, ShardBounds, ShardConfig, Stats};
+pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
+pub use capacity::{Capacity, MemoryBudget};
 pub use config::{ControlError, ReflectorConfig, StartError};
-pub(crate) use endpoints::Endpoints;
+pub use diary::{ClosedPage, ClosedSession, Recorded};
+pub use endpoints::AUDIT;
+pub(crate) use endpoints::{Audience, Doors, Endpoints};
+pub use federation::{FederationConfig, FederationError, FederationStatus, SiteState, SiteStatus};
 pub use follow::FOLLOWED;
+pub use guard::{GuardConfig, GuardError};
+pub(crate) use guest::{Guest, Invitation};
 pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
 pub use inspector::Inspector;
 pub(crate) use prepared::Prepared;
 pub use refused::Refused;
 pub use settings::{SETTINGS, Shown};
 pub use start::Reflector;
+pub use tls::{TlsConfig, TlsCounts, TlsError};

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::inspector::{MonitorEvent, Parcel};
+use super::inspector::{MonitorEvent, Parcel, Stamped};
 use crate::ids::{PeerId, ShardId};
 use crate::shard::inspect::MonitorFilter;
 use crate::shard::{Closed, Shard};
@@ -18,19 +18,21 @@ use crate::shard::{Closed, Shard};
 #[derive(Debug)]
 pub(super) struct MonitorSender {
     filter: MonitorFilter,
-    channel: Sender<Parcel>,
+    channel: Sender<Stamped>,
     missed: u64,
 }
 
 impl MonitorSender {
-    pub(super) fn new(filter: MonitorFilter, channel: Sender<Parcel>) -> Self {
+    pub(super) fn new(filter: MonitorFilter, channel: Sender<Stamped>) -> Self {
         Self { filter, channel, missed: 0 }
     }
 
     fn send(&mut self, parcel: Parcel) {
         self.own_up();
         let events = parcel.events();
-        if self.missed > 0 || matches!(self.channel.try_send(parcel), Err(TrySendError::Full(_))) {
+        if self.missed > 0
+            || matches!(self.channel.try_send(parcel.into()), Err(TrySendError::Full(_)))
+        {
             self.missed += events;
         }
     }
@@ -39,7 +41,7 @@ impl MonitorSender {
     fn own_up(&mut self) {
         if self.missed > 0 && self.channel.capacity() > 1 {
             let event = MonitorEvent::Missed(self.missed);
-            if self.channel.try_send(Parcel::Event(event)).is_ok() {
+            if self.channel.try_send(Parcel::Event(event).into()).is_ok() {
                 self.missed = 0;
             }
         }

@@ -21,6 +21,8 @@ pub(super) struct Mover {
     remote: SocketAddr,
     admission: Admission,
     follower: Option<Box<Follower>>,
+    /// Why it ends where it arrives, if it does.
+    ends: Option<CloseReason>,
 }
 
 impl Mover {
@@ -31,7 +33,13 @@ impl Mover {
         admission: Admission,
         follower: Option<Box<Follower>>,
     ) -> Self {
-        Self { traveller, socket, remote, admission, follower }
+        Self { traveller, socket, remote, admission, follower, ends: None }
+    }
+
+    /// One that ends where it arrives.
+    pub(super) fn ending(mut self, reason: CloseReason) -> Self {
+        self.ends = Some(reason);
+        self
     }
 
     pub(super) fn peer(&self) -> PeerId {
@@ -66,6 +74,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover
                 MoveOrder::Thaw { .. } => core.all_leave.set(false),
                 _ => {}
             }
+            core.heed(&order);
             core.shard.borrow_mut().order(now, order);
         }
         MoveCommand::Adopt { number, connection } => {
@@ -97,7 +106,7 @@ impl Core {
         let Some(traveller) = left else { return false };
         self.left(slot);
         let remote = connection.remote;
-        let connection = Mover { traveller, socket, remote, admission, follower };
+        let connection = Mover::new(traveller, socket, remote, admission, follower);
         self.answer(Answer::Moves { connection });
         true
     }
@@ -105,7 +114,7 @@ impl Core {
 
 /// Serves a connection that comes from another shard.
 fn adopt(core: &Rc<Core>, backend: Backend, mover: Mover) {
-    let Mover { traveller, socket, remote, admission, follower } = mover;
+    let Mover { traveller, socket, remote, admission, follower, ends } = mover;
     let peer = traveller.peer();
     let slot = core.shard.borrow_mut().arrive(core.now(), traveller);
     match Stream::from_std(backend, socket) {
@@ -115,6 +124,9 @@ fn adopt(core: &Rc<Core>, backend: Backend, mover: Mover) {
                 core.go_on_following(&connection, follower);
             }
             core.enter(connection);
+            if let Some(reason) = ends {
+                core.shard.borrow_mut().close(slot, reason);
+            }
         }
         Err(error) => {
             core.reporter.lost(peer, remote, &error);

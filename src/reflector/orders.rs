@@ -1,17 +1,13 @@
 //! Carries out what a shard's thread is told.
 
-use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::connection::{Admission, Connection};
-use super::driver::{Core, ShardOrder};
-use super::lobby::Seat;
+use super::connection::Connection;
+use super::driver::{Arrived, Core, ShardOrder};
 use super::mesh::Inlet;
 use super::moves;
-use crate::access::SourceShare;
-use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 
 /// What orders came to.
@@ -28,12 +24,15 @@ pub(super) enum Done {
 pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOrder>) -> Done {
     while let Some(order) = orders.take() {
         match order {
-            ShardOrder::Serve { peer, remote, socket, place, seat } => {
-                serve(core, backend, peer, remote, socket, (place, seat));
-            }
+            ShardOrder::Serve(arrived) => serve(core, backend, *arrived),
             ShardOrder::MakeRoom(peer) => core.shard.borrow_mut().make_room(peer),
             ShardOrder::Move(command) => moves::obey(core, backend, *command),
+            ShardOrder::Federate(config, link, roster) => core.federate(&config, &link, &roster),
+            ShardOrder::Host(invitation) => {
+                core.guests.other.set(invitation.accept(core.id, core.began)).ok();
+            }
             ShardOrder::Own(tables) => core.shard.borrow_mut().own(*tables),
+            ShardOrder::Ceiling(ceiling) => core.shard.borrow_mut().set_ceiling(ceiling),
             ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
             ShardOrder::Answer(question) => {
                 let began = core.now();
@@ -43,6 +42,9 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
             }
             ShardOrder::Drain => {
                 core.is_draining.set(true);
+                if let Some(federation) = core.federation() {
+                    federation.drain(true);
+                }
                 core.shard.borrow_mut().drain();
             }
             ShardOrder::Exit(deadline) => return Done::Exit(deadline),
@@ -51,14 +53,8 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
     Done::All
 }
 
-fn serve(
-    core: &Rc<Core>,
-    backend: Backend,
-    peer: PeerId,
-    remote: SocketAddr,
-    socket: TcpStream,
-    (place, seat): (SourceShare, Seat),
-) {
+fn serve(core: &Rc<Core>, backend: Backend, arrived: Arrived) {
+    let Arrived { peer, remote, socket, admission, tls } = arrived;
     // A peer that has reset it already gets no session.
     let taken = socket.take_error().and_then(|error| error.map_or(Ok(socket), Err));
     let stream = match taken.and_then(|socket| Stream::from_std(backend, socket)) {
@@ -69,8 +65,8 @@ fn serve(
             return;
         }
     };
-    let slot = core.shard.borrow_mut().connect(core.now(), peer);
+    let from = Some(remote.ip());
+    let slot = core.shard.borrow_mut().connect_over(core.now(), peer, from, tls);
     core.reporter.connected(peer, remote);
-    let admission = Admission { place, seat };
     core.enter(Rc::new(Connection::new(slot, remote, stream, admission)));
 }

@@ -3,27 +3,37 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tracing::info;
 
 use super::acceptor::{Acceptor, Rules};
 use super::balance::Balancer;
+use super::capacity::Steward;
 use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
-use super::endpoints::Endpoints;
-use super::handover::{Inherited, Legacy, Listeners};
+use super::diary::Diary;
+use super::driver::ShardOrder;
+use super::endpoints::{Doors, Endpoints};
+use super::guard::Guard;
+use super::guest::Invitation;
+use super::handover::{Inherited, Legacy, Listeners, Wish};
 use super::inspector::{Basis, Inspector};
 use super::moves::Mover;
+use super::question::Question;
 use super::service::Service;
 use super::start::{Common, Handle, Machine, Reflector, control, runtime, spawn, start_shards};
+use super::tls::Terminator;
+use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
 use crate::io;
+use crate::portable::form::piece::Kind;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
 
@@ -33,11 +43,15 @@ pub(crate) struct Prepared<E: Endpoints> {
     config: ReflectorConfig,
     machine: Machine,
     listeners: Listeners<E::Socket>,
+    http_guard: HttpGuard,
+    guard: Guard,
     began: Instant,
     hash_seeds: [u64; 4],
     service: Arc<Service>,
+    diary: Arc<Diary>,
     threads: Vec<JoinHandle<()>>,
     handles: Vec<Handle>,
+    guest: Option<Invitation>,
     answered: UnboundedReceiver<(ShardId, Answer<Mover>)>,
 }
 
@@ -49,27 +63,51 @@ impl<E: Endpoints> Prepared<E> {
     /// [`StartError`]. Nothing is left running then.
     pub(crate) fn new(
         config: &ReflectorConfig,
-        mut inherited: Inherited,
+        inherited: Inherited,
         began: Instant,
     ) -> Result<Self, StartError> {
+        Self::hosting(config, inherited, began, None)
+    }
+
+    /// The same with a guest.
+    fn hosting(
+        config: &ReflectorConfig,
+        mut inherited: Inherited,
+        began: Instant,
+        guest: Option<Invitation>,
+    ) -> Result<Self, StartError> {
         config.check()?;
-        let machine = Machine::choose(config)?;
+        let http_guard = HttpGuard::new(&config.http_rules)?;
+        let machine = Machine::choose(config, guest.is_some())?;
         let listeners = Listeners::open::<E>(config, &mut inherited)?;
+        let mut guard = Guard::default();
+        guard.set(&config.guard, &listeners.for_sessions())?;
         let hash_seeds = std::array::from_fn(|_| RandomState::new().build_hasher().finish());
-        let service = Arc::default();
+        let (service, diary) = (Arc::default(), Arc::default());
         let (answers, answered) = unbounded_channel();
-        let common = Common { config, machine: &machine, began, hash_seeds, service: &service };
+        let common = Common {
+            config,
+            machine: &machine,
+            began,
+            hash_seeds,
+            service: &service,
+            diary: &diary,
+        };
         let (threads, handles) = start_shards(&common, &answers)?;
         let config = config.clone();
         Ok(Self {
             config,
             machine,
             listeners,
+            http_guard,
+            guard,
             began,
             hash_seeds,
             service,
+            diary,
             threads,
             handles,
+            guest,
             answered,
         })
     }
@@ -78,7 +116,12 @@ impl<E: Endpoints> Prepared<E> {
     pub(crate) fn restorer(&self) -> Restorer {
         let [a, b, c, d] = self.hash_seeds;
         let hasher = ahash::RandomState::with_seeds(a, b, c, d);
-        Restorer::new(self.machine.shards, self.config.settings.bounds.table, hasher)
+        let bounds = self.config.settings.bounds.table;
+        let restorer = Restorer::new(self.machine.shards, bounds, hasher);
+        match (&self.config.federation.site, self.machine.layout().guest()) {
+            (Some(site), Some((shard, _))) => restorer.with_link(site, shard),
+            _ => restorer,
+        }
     }
 
     /// Takes over what another process has left, if it has, and accepts connections.
@@ -86,64 +129,68 @@ impl<E: Endpoints> Prepared<E> {
     /// # Errors
     /// [`StartError::Shard`], when there can be no more threads.
     pub(crate) fn serve(self, legacy: Option<Legacy>) -> Result<Reflector, StartError> {
-        let Self { config, machine, listeners, began, handles, mut threads, answered, .. } = self;
-        let (shards, backend) = (machine.shards, machine.backend);
-        let mut first = config.clone();
-        first.max_peers = descriptors::allow(config.max_peers, shards);
+        let Self { config, machine, listeners, guard, http_guard, began, handles, .. } = self;
+        let (mut threads, answered) = (self.threads, self.answered);
+        let Machine { shards, backend, .. } = machine;
+        let max_peers = descriptors::allow(&config, shards);
+        let first = ReflectorConfig { max_peers, ..config.clone() };
         let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
-        let Listeners { listen, listener, http, socket } = listeners;
+        let Listeners { listen, listener, tls, http, health, control: socket, readers } = listeners;
+        let tls_address = tls.as_ref().map(|it| it.0);
+        let owners = handles[..shards].to_vec();
         let (news, latest) = watch::channel(first);
         let (wishes, granted) = channel(1);
         let inspector = Inspector::new(Basis {
             began,
             backend,
-            shards: handles.clone(),
+            federation: handles.get(shards).cloned(),
+            shards: owners.clone(),
             config: latest.clone(),
             wishes,
             service: Arc::clone(&self.service),
+            diary: self.diary,
             ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
         });
+        let terminator = Terminator::start(tls, latest.clone(), shards, &inspector.control)?;
+        let (terminator, thread) = terminator.unzip();
+        threads.extend(thread);
+        let mut steward = steward(&latest, &owners, &inspector, legacy.as_ref());
         let mut rules = Rules::new(&latest.borrow(), &inspector.control.lobby);
-        if let Some(legacy) = legacy {
-            take_over(legacy, &self.service, &inspector, &mut rules, &handles);
-        }
+        let link = legacy.map_or_else(Vec::new, |legacy| {
+            take_over(legacy, &self.service, &inspector, &mut rules, &owners)
+        });
+        steward.begin();
+        invite(self.guest, &config, link, handles.get(shards), &inspector);
         inspector.control.listening(true);
         let (stop, stopped) = oneshot::channel();
-        let control_runtime = runtime()?;
+        let (control_runtime, control_inspector) = (runtime()?, inspector.clone());
         let (stop_http, http_stopped) = oneshot::channel();
-        let http_address = http.as_ref().map(|(address, _)| *address);
+        let [http_address, health_address] = [&http, &health].map(|it| it.as_ref().map(|it| it.0));
         let acceptor = {
-            let (shards, control) = (handles.clone(), Arc::clone(&inspector.control));
-            move |listener| Acceptor { listener, news: latest, shards, control }.run(rules)
+            let (shards, control) = (owners.clone(), Arc::clone(&inspector.control));
+            move |listener| {
+                let tls = terminator;
+                Acceptor { listener, news: latest, shards, control, tls, guard }.run(rules)
+            }
         };
-        let balancer = Balancer {
-            min_shards: config.min_shards,
-            wake_all_for: config.wake_all_for,
-            shards: handles.clone(),
-            answers: answered,
-            wishes: granted,
-            control: Arc::clone(&inspector.control),
-            cpus: machine.allowed.clone(),
-        };
-        if http.is_some() || socket.is_some() {
-            let runtime = runtime()?;
-            let http_inspector = inspector.clone();
-            let listener = http.map(|(_, listener)| listener);
-            threads.push(spawn("http", move || {
-                io::give_way();
-                E::run(&runtime, listener, socket, http_inspector, http_stopped);
-            })?);
-        }
-        let control_inspector = inspector.clone();
+        let channels = (answered, granted);
+        let balancer = balancer(&config, &machine, owners, &handles, channels, &inspector);
+        let [http, health] = [http, health].map(|it| it.map(|it| it.1));
+        let doors = Doors { http, health, control: socket, readers };
+        threads.extend(answer::<E>(doors, http_guard.clone(), inspector.clone(), http_stopped)?);
         threads.push(spawn("control", move || {
-            let tasks = (acceptor, balancer.run());
+            let tasks = (acceptor, balancer.run_beside(steward.run()));
             control(&control_runtime, listener, tasks, handles, control_inspector, stopped);
             drop(stop_http);
         })?);
-        log_start(&config, &machine, listen, http_address);
+        let addresses = [tls_address, http_address, health_address];
+        log_start(&config, &machine, listen, addresses);
         Ok(Reflector {
             listen,
+            tls: tls_address,
             http: http_address,
+            health: health_address,
+            http_guard,
             backend,
             inspector,
             passed_on,
@@ -155,6 +202,46 @@ impl<E: Endpoints> Prepared<E> {
     }
 }
 
+/// What moves tables between shards.
+fn balancer(
+    config: &ReflectorConfig,
+    machine: &Machine,
+    owners: Vec<Handle>,
+    all: &[Handle],
+    (answers, wishes): (UnboundedReceiver<(ShardId, Answer<Mover>)>, Receiver<Wish>),
+    inspector: &Inspector,
+) -> Balancer {
+    Balancer {
+        min_shards: config.min_shards,
+        wake_all_for: config.wake_all_for,
+        shards: owners,
+        all: all.to_vec(),
+        layout: machine.layout(),
+        answers,
+        wishes,
+        control: Arc::clone(&inspector.control),
+        cpus: machine.allowed.clone(),
+    }
+}
+
+/// Starts the thread that answers operators, if there is a door.
+fn answer<E: Endpoints>(
+    doors: Doors<E::Socket>,
+    guard: HttpGuard,
+    inspector: Inspector,
+    stopped: oneshot::Receiver<()>,
+) -> Result<Option<JoinHandle<()>>, StartError> {
+    if !doors.is_any() {
+        return Ok(None);
+    }
+    let runtime = runtime()?;
+    let run = move || {
+        io::give_way();
+        E::run(&runtime, doors, guard, inspector, stopped);
+    };
+    spawn("http", run).map(Some)
+}
+
 impl Reflector {
     /// [`Reflector::start`] with these endpoints for operators.
     ///
@@ -163,33 +250,99 @@ impl Reflector {
     pub(crate) fn start_with<E: Endpoints>(config: &ReflectorConfig) -> Result<Self, StartError> {
         Prepared::<E>::new(config, Inherited::default(), Instant::now())?.serve(None)
     }
+
+    /// The same with a guest on a shard of its own, and without federation.
+    ///
+    /// # Errors
+    /// [`StartError`], as there.
+    pub(crate) fn start_hosting<E: Endpoints>(
+        config: &ReflectorConfig,
+        guest: Invitation,
+    ) -> Result<Self, StartError> {
+        let (inherited, began) = (Inherited::default(), Instant::now());
+        Prepared::<E>::hosting(config, inherited, began, Some(guest))?.serve(None)
+    }
 }
 
-/// Gives shards what another process has left.
+/// What keeps the reflector to its limits, with what an earlier process leaves.
+fn steward(
+    config: &watch::Receiver<ReflectorConfig>,
+    shards: &[Handle],
+    inspector: &Inspector,
+    legacy: Option<&Legacy>,
+) -> Steward {
+    let routes = legacy.map_or(0, Legacy::routes);
+    Steward::new(config.clone(), shards.to_vec(), &inspector.control, routes)
+}
+
+/// Has a guest begin on its shard, if there is one: this one, or else federation.
+fn invite(
+    guest: Option<Invitation>,
+    config: &ReflectorConfig,
+    link: Vec<Kind>,
+    shard: Option<&Handle>,
+    inspector: &Inspector,
+) {
+    let Some((orders, _)) = shard else { return };
+    let order = guest.map_or_else(
+        || {
+            let federation = Box::new(config.federation.clone());
+            ShardOrder::Federate(federation, link, Arc::clone(&inspector.control.roster))
+        },
+        ShardOrder::Host,
+    );
+    orders.try_send(order).ok(); // the first that it gets
+}
+
+/// Gives shards what another process has left. Returns what its link had agreed with other sites.
 fn take_over(
     legacy: Legacy,
     service: &Service,
     inspector: &Inspector,
     rules: &mut Rules,
     handles: &[Handle],
-) {
+) -> Vec<Kind> {
     let (_, sessions) = legacy.counts();
     let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
     service.go_on(inspector.now(), sessions, legacy.ledger().serving);
+    for (peer, node) in legacy.sessions() {
+        inspector.control.diary.established(peer, node);
+    }
     let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
-    legacy.distribute(handles, admit);
+    let link = legacy.distribute(handles, admit);
+    if !link.is_empty() {
+        // The link asks owners at once, and an order may be read later than a request.
+        handles.iter().for_each(|(orders, _)| await_orders(orders));
+    }
+    link
+}
+
+/// Waits until a shard has carried out the orders that it has.
+fn await_orders(orders: &Sender<ShardOrder>) {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let question = Question::new(move |_| done.send(()).unwrap_or_default());
+    if orders.blocking_send(ShardOrder::Answer(question)).is_ok() {
+        is_done.recv_timeout(Duration::from_secs(5)).ok();
+    }
+}
+
+fn shown(path: &Path) -> impl tracing::Value + '_ {
+    tracing::field::display(path.display())
 }
 
 fn log_start(
     config: &ReflectorConfig,
     machine: &Machine,
     listen: SocketAddr,
-    http: Option<SocketAddr>,
+    [tls, http, health]: [Option<SocketAddr>; 3],
 ) {
     info!(
         %listen,
+        tls = tls.map(tracing::field::display),
         http = http.map(tracing::field::display),
-        control = config.control.as_deref().map(|path| tracing::field::display(path.display())),
+        health = health.map(tracing::field::display),
+        control = config.control.as_deref().map(shown),
+        control_read_only = config.control_read_only.as_deref().map(shown),
         shards = machine.shards,
         io = %machine.backend,
         cpus = machine.places.as_deref().map(|cpus| tracing::field::display(io::Cpus(cpus))),

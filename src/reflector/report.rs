@@ -1,27 +1,44 @@
 //! What is said about sessions, a bounded number of lines per source and second.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::limiter::{LeftOut, SourceLimiter};
-use crate::ids::{PeerId, ShardId};
+use super::diary::Diary;
+use super::limiter::{LeftOut, Limiter, SourceLimiter};
+use crate::ids::{Level, PeerId, ShardId};
+use crate::policy::{Policy, Refusal};
 use crate::session::{CloseReason, NoEvidence, Skipped};
-use crate::shard::Closed;
+use crate::shard::{Closed, LimitAction, NearLimit, Refused, VniNotice};
+use crate::wire::Vni;
 
 /// Says what happens to the sessions of one shard.
 #[derive(Debug)]
 pub(super) struct Reporter {
     shard: ShardId,
+    /// Records what is said, whatever the level of the log.
+    pub(super) diary: Arc<Diary>,
     limiter: SourceLimiter,
+    /// For what the policy refuses: no other line of a source hides one of these.
+    audit: SourceLimiter,
+    /// For VNIs.
+    vnis: Limiter,
     /// For what is only said when asked for.
     debug: SourceLimiter,
 }
 
 impl Reporter {
-    pub(super) fn new(shard: ShardId) -> Self {
-        Self { shard, limiter: SourceLimiter::new(), debug: SourceLimiter::new() }
+    pub(super) fn new(shard: ShardId, diary: Arc<Diary>) -> Self {
+        Self {
+            shard,
+            diary,
+            limiter: SourceLimiter::new(),
+            audit: SourceLimiter::new(),
+            vnis: Limiter::new(),
+            debug: SourceLimiter::new(),
+        }
     }
 
     /// Now and then: says how many lines were left out.
@@ -29,6 +46,9 @@ impl Reporter {
         let shard = self.shard;
         if let Some(LeftOut { lines, sources, most }) = self.limiter.left_out() {
             warn!(%shard, left_out = lines, sources, most_of = %most, "session events left out of the log");
+        }
+        if let Some(LeftOut { lines, sources, most }) = self.audit.left_out() {
+            warn!(%shard, left_out = lines, sources, most_of = %most, "refusals of the policy left out of the log");
         }
         if let Some(LeftOut { lines, sources, most }) = self.debug.left_out() {
             debug!(%shard, left_out = lines, sources, most_of = %most, "connections left out of the log");
@@ -38,6 +58,8 @@ impl Reporter {
     /// The loop came round late: by so much, in which its thread had a processor for so long.
     pub(super) fn late(&self, late: Duration, ran: Duration) {
         let (late_seconds, ran_seconds) = (late.as_secs_f64(), ran.as_secs_f64());
+        let text = format_args!("shard {}, by {late_seconds:.3} s", self.shard);
+        self.diary.note("late", (None, ""), text);
         warn!(
             shard = %self.shard,
             late_seconds,
@@ -70,12 +92,14 @@ impl Reporter {
             return;
         }
         let shard = self.shard;
+        self.diary.note("closed", (Some(*peer), node), format_args!("{remote}: {reason}"));
+        let (name, why) = (reason.name(), reason);
         if !had_begun {
-            warn!(%peer, %remote, %shard, %reason, "connection closed before HELLO");
+            warn!(%peer, %remote, %shard, reason = %name, %why, "connection closed before HELLO");
         } else if reason.is_ordinary() {
-            info!(%peer, %remote, node, %shard, %reason, "session closed");
+            info!(%peer, %remote, node, %shard, reason = %name, %why, "session closed");
         } else {
-            warn!(%peer, %remote, node, %shard, %reason, "session closed");
+            warn!(%peer, %remote, node, %shard, reason = %name, %why, "session closed");
         }
     }
 
@@ -85,9 +109,28 @@ impl Reporter {
             return;
         }
         let (shard, reason) = (self.shard, skipped.name());
+        self.diary.note("skipped", (Some(peer), node), skipped);
         warn!(
             %peer, %remote, node, %shard, reason,
             "skipped a message that makes no sense ({skipped}); further ones of this session are only counted"
+        );
+    }
+
+    /// The policy refuses something of a session, or reports it: the first of it for this reason.
+    pub(super) fn refused(&self, refused: &Refused, policy: &Policy, remote: SocketAddr) {
+        if !self.audit.allows(remote) {
+            return;
+        }
+        let Refused { peer, node, rights, refusal, vni, example } = refused;
+        let Refusal { class, rule, reason, then } = refusal;
+        let why = policy.explain(refusal, rights.own, vni.unwrap_or(Vni(0)), example.as_ref());
+        let (vni, route) = (vni.map(|vni| vni.0), example.map(|example| example.to_string()));
+        let (class, reason, verdict) = (policy.name(*class), reason.name(), then.name());
+        let of = route.as_deref().map(|route| format!("{route}: ")).unwrap_or_default();
+        self.diary.note("refused", (Some(*peer), node), format_args!("{of}{why} ({verdict})"));
+        warn!(
+            %peer, %remote, node, class, rule, reason, verdict, vni, route,
+            "policy refused a peer: {why}; further refusals of this session for this reason are only counted"
         );
     }
 
@@ -95,7 +138,8 @@ impl Reporter {
     fn gone(&self, peer: PeerId, remote: SocketAddr, reason: &CloseReason) {
         if tracing::enabled!(tracing::Level::DEBUG) && self.debug.allows(remote) {
             let shard = self.shard;
-            debug!(%peer, %remote, %shard, %reason, "connection closed without HELLO");
+            let (name, why) = (reason.name(), reason);
+            debug!(%peer, %remote, %shard, reason = %name, %why, "connection closed without HELLO");
         }
     }
 
@@ -103,6 +147,7 @@ impl Reporter {
     pub(super) fn swallowed(&self, peer: PeerId, remote: SocketAddr, node: &str) {
         if self.limiter.allows(remote) {
             let shard = self.shard;
+            self.diary.note("large_packets_lost", (Some(peer), node), remote);
             warn!(
                 %peer, %remote, node, %shard,
                 "large packets do not reach this peer: nothing of its table has been acknowledged, \
@@ -118,6 +163,7 @@ impl Reporter {
             return;
         }
         let shard = self.shard;
+        self.diary.note("fixed_pace", (Some(peer), node), why.reason());
         warn!(
             %peer, %remote, node, %shard,
             "the peer's TCP window does not show whether it reads: {}; it is sent to at the fixed rate of --pace",
@@ -125,11 +171,68 @@ impl Reporter {
         );
     }
 
+    /// A peer has come near its limit on routes, or to it.
+    pub(super) fn near_limit(&self, peer: PeerId, remote: SocketAddr, near: &NearLimit) {
+        if !self.limiter.allows(remote) {
+            return;
+        }
+        let (shard, NearLimit { node, routes, most, .. }) = (self.shard, near);
+        let consequence = consequence(near.level, near.action, "the session ends");
+        let text = format_args!("{routes} routes, of {most} that it may announce: {consequence}");
+        self.diary.note("near_limit", (Some(peer), node), text);
+        warn!(
+            %peer, %remote, node, %shard, routes, max_routes_per_peer = most,
+            "the peer announces nearly as many routes as it may, or more: {consequence}"
+        );
+    }
+
+    /// A VNI has come near its limit on routes, or to it.
+    pub(super) fn vni_near_limit(&self, notice: &VniNotice) {
+        let Some(left_out) = self.vnis.allow() else { return };
+        let (shard, VniNotice { vni, routes, most, .. }) = (self.shard, notice);
+        let consequence =
+            consequence(notice.level, notice.action, "the session that announced one ends");
+        let text = format_args!(
+            "VNI {vni} has {routes} routes, of {most} that it may have: {consequence}"
+        );
+        self.diary.note("near_limit", (None, ""), text);
+        warn!(
+            %vni, %shard, routes, max_routes_per_vni = most, left_out,
+            "the VNI has nearly as many routes as it may have, or more: {consequence}"
+        );
+    }
+
+    /// The first time that a session is not read for a while because its source has changed too much.
+    pub(super) fn throttled(&self, remote: SocketAddr, rate: u32) {
+        if self.limiter.allows(remote) {
+            let text = format_args!("{remote} makes more changes than it may");
+            self.diary.note("throttled", (None, ""), text);
+            warn!(
+                %remote, shard = %self.shard, change_rate_per_source = rate,
+                "the source makes more changes than it may: its sessions are read more slowly, which \
+                 metalbond_source_pauses_total counts"
+            );
+        }
+    }
+
     /// A session is up.
     pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
         if self.limiter.allows(remote) {
+            self.diary.note("established", (Some(peer), node), format_args!("{remote} {agent}"));
             info!(%peer, %remote, node, agent, shard = %self.shard, "session established");
         }
+    }
+}
+
+/// What a limit on routes does, or is about to do.
+fn consequence(level: Level, action: LimitAction, end: &str) -> String {
+    match (level, action) {
+        (Level::Reached, LimitAction::Ignore) => {
+            "further ones are refused, and counted in metalbond_growth_refused_total".to_owned()
+        }
+        (Level::Reached, LimitAction::Warn) => "the action of the limit is warn".to_owned(),
+        (Level::Reached, LimitAction::Close) => end.to_owned(),
+        _ => format!("80 % of the limit are in use, at the limit its action is {action}"),
     }
 }
 

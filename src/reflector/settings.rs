@@ -7,19 +7,25 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::capacity::MemoryBudget;
 use super::config::ReflectorConfig;
+use super::federation::FEDERATION;
+use super::guard::GUARD;
 use super::inspector::{Counters, InForce};
+use super::tls::TLS;
 use crate::access::{AccessList, Prefix};
 use crate::io::{IoChoice, Pin};
 use crate::session::CloseReason;
 use crate::settings::{
-    ADDRESS, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME,
-    Target, number,
+    ADDRESS, HOST, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TEXT,
+    TIME, Target, number,
 };
-use crate::{maybe, one};
+use crate::shard::inspect::{PER_PEER, PER_VNI};
+use crate::shard::{LimitAction, ShardConfig};
+use crate::{many, maybe, one};
 
 /// All settings of a reflector, section by section.
-pub static SETTINGS: &[&Section<ReflectorConfig>] = &[&SERVER];
+pub static SETTINGS: &[&Section<ReflectorConfig>] = &[&SERVER, &GUARD, &TLS, &FEDERATION];
 
 impl ReflectorConfig {
     /// The same with what a running reflector takes up of another.
@@ -36,10 +42,19 @@ impl Target for ReflectorConfig {
     type Shown = Shown;
 }
 
-const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| number(text, 1..=u32::MAX));
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| {
+    let seconds = number(text, 0..=u32::MAX)?;
+    Ok(if seconds == 0 { ShardConfig::default().keepalive } else { seconds })
+});
 const SHARDS: Syntax<usize> = Syntax::displayed("N", |text| number(text, 1..=1024));
 const RATE: Syntax<u32> = Syntax::displayed("N", |text| number(text, 0..=1_000_000));
+const CHANGES: Syntax<u32> = Syntax::displayed("N", |text| number(text, 0..=u32::MAX));
 const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
+const ACTION: Syntax<LimitAction> =
+    Syntax::displayed("warn|ignore|close", |text| text.parse().map_err(str::to_owned))
+        .words(&["warn", "ignore", "close"]);
+const BUDGET: Syntax<MemoryBudget> =
+    Syntax::displayed("BYTES", |text| text.parse().map_err(str::to_owned));
 const PIN: Syntax<Pin> = Syntax::displayed("auto|off|LIST", |text| text_error(text.parse()));
 const IO: Syntax<IoChoice> = Syntax::displayed("auto|uring|epoll", |text| text_error(text.parse()));
 const PREFIX: Syntax<Prefix> = Syntax::displayed("PREFIX", |text| text_error(text.parse()));
@@ -51,7 +66,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             "A link-local address has its interface in it, by name or number: `[fe80::1%eth0]:4711`",
         ),
     Setting::new("keepalive", one!(ReflectorConfig: settings.keepalive, SECONDS))
-        .meaning("Keepalive interval in seconds; a session uses the lower of both sides'")
+        .meaning("Keepalive interval in seconds; a session uses the lower of both sides'; 0 is the default")
         .shown(Shown::new("keepalive", |it, counters| {
             let keepalive = Duration::from_secs(it.config.settings.keepalive.into());
             Value::time(keepalive, counters, &CloseReason::HoldTime(keepalive))
@@ -60,9 +75,31 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         "Where to answer HTTP: a page for people, health, metrics, routes; a port alone is on this \
          machine's loopback",
     ),
+    Setting::new("http-host", many!(ReflectorConfig: http_rules.hosts, HOST))
+        .meaning(
+            "Names by which HTTP requests may call this endpoint, beside addresses and localhost; several by \
+             commas or repetition",
+        )
+        .details("See [Who may ask](http.md#who-may-ask)")
+        .reloaded(),
+    Setting::new("http-token-file", maybe!(ReflectorConfig: http_rules.token_file, PATH))
+        .meaning("File of the token that HTTP requests must bear; health and the page's files need none")
+        .details("A reload reads the file anew. See [Who may ask](http.md#who-may-ask)")
+        .reloaded(),
+    Setting::new("health", maybe!(ReflectorConfig: health, LOCAL_ADDRESS)).meaning(
+        "Where to answer HTTP about health and metrics alone, without a token; a port alone is on this \
+         machine's loopback",
+    ),
     Setting::new("control", maybe!(ReflectorConfig: control, PATH))
         .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
         .details("See [ctl.md](ctl.md)"),
+    Setting::new("control-read-only", maybe!(ReflectorConfig: control_read_only, PATH))
+        .meaning(
+            "Where to put a control socket that shows everything and takes no command; its folder must be there",
+        )
+        .details("See [Who may ask](ctl.md#who-may-ask)"),
+    Setting::new("control-group", one!(ReflectorConfig: control_group, TEXT))
+        .meaning("The group, by name or number, that may use --control-read-only"),
     Setting::new("takeover", one!(ReflectorConfig: takeover, SWITCH))
         .meaning(
             "Take over the sessions of the reflector that runs with the same --control, without ending \
@@ -75,6 +112,12 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
              a process that has ended",
         )
         .details("Kubernetes is one"),
+    Setting::new("allow-exec", one!(ReflectorConfig: allow_exec, SWITCH))
+        .meaning(
+            "Let the process start programs, for metalbond ctl handover --to; without it, it forbids itself \
+             to (seccomp)",
+        )
+        .details("See [No programs](operations.md#no-programs)"),
     Setting::new("shards", maybe!(ReflectorConfig: shards, SHARDS))
         .meaning(
             "Number of shards, each a thread of its own [default: one per core that may be used, or \
@@ -111,6 +154,15 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .shown(Shown::new("send_hold", |it, counters| {
             let time = it.config.settings.send_hold;
             Value::time(time, counters, &CloseReason::SendHold(time))
+        })),
+    Setting::new("stale-hold", one!(ReflectorConfig: settings.stale_hold, TIME))
+        .meaning(
+            "Keep the routes of a session that ended without notice for so long, until the same agent announces them again (120s, 0)",
+        )
+        .details("See [Flaps](operations.md#flaps)")
+        .reloaded()
+        .shown(Shown::new("stale_hold_seconds", |it, _| {
+            Value::Seconds(it.config.settings.stale_hold.as_secs_f64())
         })),
     Setting::new(
         "no-pacing",
@@ -161,11 +213,68 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             hits: counters.limited(&CloseReason::MaxPeers(0)),
         })),
     Setting::new("max-routes-per-peer", one!(ReflectorConfig: settings.limits.routes_per_peer, NUMBER))
-        .meaning("Routes that one peer may announce, over all VNIs")
+        .meaning("Routes that one peer may announce, over all VNIs; the log warns at 80 %")
+        .details("See [Limits](#limits)")
         .reloaded()
         .shown(Shown::new("max_routes_per_peer", |it, counters| {
             let most = it.config.settings.limits.routes_per_peer;
-            Value::limit(Some(most), counters, &CloseReason::MaxRoutes(0))
+            let hits = counters.limited(&CloseReason::MaxRoutes(0));
+            Value::refusing(Some(most), None, hits, counters, PER_PEER)
+        })),
+    Setting::new(
+        "max-routes-per-peer-action",
+        one!(ReflectorConfig: settings.limits.routes_per_peer_action, ACTION),
+    )
+    .meaning("What happens to a peer that announces more: a second warning, no further route, or the end of its session")
+    .details("`warn`, `ignore` or `close`")
+    .reloaded(),
+    Setting::new("max-routes-per-vni", one!(ReflectorConfig: settings.vni_limits.routes, NUMBER))
+        .meaning("Routes of one VNI; 0 is any number; the log warns at 80 %")
+        .details("See [Limits](#limits)")
+        .reloaded()
+        .shown(Shown::new("max_routes_per_vni", |it, counters| {
+            let most = it.config.settings.vni_limits.routes;
+            let hits = counters.limited(&CloseReason::MaxRoutesPerVni(0));
+            Value::refusing((most > 0).then_some(most), None, hits, counters, PER_VNI)
+        })),
+    Setting::new(
+        "max-routes-per-vni-action",
+        one!(ReflectorConfig: settings.vni_limits.action, ACTION),
+    )
+    .meaning(
+        "What happens to an announcement of a further route of a VNI: a second warning, it is refused, or \
+         the session that made it ends",
+    )
+    .details("`warn`, `ignore` or `close`")
+    .reloaded(),
+    Setting::new("max-routes", one!(ReflectorConfig: capacity.max_routes, NUMBER))
+        .meaning("Routes in all VNIs, beyond which new ones are refused; 0 is any number")
+        .details("See [Limits](#limits)")
+        .reloaded()
+        .shown(Shown::new("max_routes", |it, counters| {
+            let most = it.config.capacity.max_routes;
+            let used = Some(counters.total.now.routes);
+            Value::refusing((most > 0).then_some(most), used, 0, counters, "max_routes")
+        })),
+    Setting::new("max-vnis", one!(ReflectorConfig: capacity.max_vnis, NUMBER))
+        .meaning("VNIs that peers take part in, beyond which new ones are refused; 0 is any number")
+        .details("See [Limits](#limits)")
+        .reloaded()
+        .shown(Shown::new("max_vnis", |it, counters| {
+            let most = it.config.capacity.max_vnis;
+            let used = Some(counters.total.now.vnis);
+            Value::refusing((most > 0).then_some(most), used, 0, counters, "max_vnis")
+        })),
+    Setting::new("memory-budget", one!(ReflectorConfig: capacity.memory, BUDGET))
+        .meaning(
+            "Memory of the process beyond which new routes and VNIs are refused (1500M, 2G; 0 is any \
+             amount); auto is 85 % of what its control group grants, if that grants anything",
+        )
+        .details("See [Limits](#limits)")
+        .reloaded()
+        .shown(Shown::new("memory_budget_bytes", |it, counters| {
+            let used = it.memory_budget.map(|_| it.memory_used);
+            Value::refusing(it.memory_budget, used, 0, counters, "memory_budget")
         })),
     Setting::new(
         "max-subscriptions-per-peer",
@@ -213,6 +322,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             "Sessions of one source (an IPv4 address, an IPv6 /64, a link-local address) at most; 0 is \
              any number",
         )
+        .details("See [Who may connect](#who-may-connect)")
         .reloaded()
         .shown(Shown::new("max_peers_per_source", |it, counters| {
             let most = it.config.access.max_peers_per_source;
@@ -229,6 +339,21 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             let most = (most > 0).then_some(most.into());
             Value::limit(most, counters, &CloseReason::ConnectRate(0))
         })),
+    Setting::new(
+        "change-rate-per-source",
+        one!(ReflectorConfig: settings.change_rate_per_source, CHANGES),
+    )
+    .meaning(
+        "Routes that one source may announce or withdraw per second, twice as many at once; beyond that its \
+         sessions are read more slowly; 0 is any number",
+    )
+    .details("See [Who may connect](#who-may-connect)")
+    .reloaded()
+    .shown(Shown::new("change_rate_per_source", |it, counters| {
+        let most = it.config.settings.change_rate_per_source;
+        let limit = (most > 0).then_some(most.into());
+        Value::Limit { limit, used: None, hits: counters.total.stats.source_pauses }
+    })),
 ]);
 
 fn text_error<T, E: std::error::Error>(result: Result<T, E>) -> Result<T, String> {
@@ -280,6 +405,18 @@ pub(crate) enum Value {
 impl Value {
     fn limit(limit: Option<u64>, counters: &Counters, reason: &CloseReason) -> Self {
         Self::Limit { limit, used: None, hits: counters.limited(reason) }
+    }
+
+    /// One that refuses what goes beyond it; `ends` sessions were ended by it.
+    fn refusing(
+        limit: Option<u64>,
+        used: Option<u64>,
+        ends: u64,
+        counters: &Counters,
+        name: &str,
+    ) -> Self {
+        let refused = counters.total.growth_refused.get(name).copied().unwrap_or_default();
+        Self::Limit { limit, used, hits: ends + refused }
     }
 
     /// Where it stands among the others.

@@ -14,14 +14,18 @@ use tracing::warn;
 use super::balance;
 use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
+use super::diary::Diary;
 use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
 use super::handover::Listening;
 use super::inspector::{Inspector, drain};
 use super::mesh::{self, Inlet};
 use super::refused::Refused;
 use super::service::Service;
+use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
 use crate::io::{self, Backend};
+use crate::policy::Policy;
+use crate::shard::{GuestKind, Layout};
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -33,7 +37,10 @@ const FLUSH_CHECK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Reflector {
     pub(super) listen: SocketAddr,
+    pub(super) tls: Option<SocketAddr>,
     pub(super) http: Option<SocketAddr>,
+    pub(super) health: Option<SocketAddr>,
+    pub(super) http_guard: HttpGuard,
     pub(super) backend: Backend,
     pub(super) inspector: Inspector,
     /// Its listening sockets, for a process that takes over.
@@ -59,10 +66,22 @@ impl Reflector {
         self.listen
     }
 
+    /// Where it listens for sessions over TLS, if it does.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls
+    }
+
     /// Where it answers HTTP, if it does.
     #[must_use]
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// Where it answers HTTP about health and metrics alone, if it does.
+    #[must_use]
+    pub fn health_addr(&self) -> Option<SocketAddr> {
+        self.health
     }
 
     /// How its sockets are driven.
@@ -102,21 +121,32 @@ impl Reflector {
     ///
     /// With more sessions than are allowed now none is closed, but no further one is taken. Sessions of
     /// sources that are now denied are closed; those above a lowered number per source are not. A peer
-    /// above a lowered limit stays as it is until it adds one more.
+    /// above a lowered limit stays as it is until it adds one more. Returns whether there is another policy, by which
+    /// shards then judge all routes anew.
     ///
     /// # Errors
     /// [`StartError`], when a start would refuse it. Nothing changes then.
-    pub fn reload(&self, new: &ReflectorConfig) -> Result<(), StartError> {
+    pub fn reload(&self, new: &ReflectorConfig) -> Result<bool, StartError> {
         new.check()?;
+        self.http_guard.renew(&new.http_rules)?;
+        let asked = Policy::clone(&new.settings.policy);
         let mut new = self.news.borrow().with_reloaded(new);
+        let policy = asked.behind(&new.settings.policy);
+        let is_other = policy.generation() != new.settings.policy.generation();
+        new.settings.policy = Arc::new(policy);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
             // It has been said what comes of it.
             new.max_peers = self.news.borrow().max_peers;
         } else if new.max_peers > self.news.borrow().max_peers {
-            new.max_peers = descriptors::allow(new.max_peers, self.shards());
+            new.max_peers = descriptors::allow(&new, self.shards());
         }
         self.news.send_replace(new);
-        Ok(())
+        Ok(is_other)
+    }
+
+    /// What HTTP requests must have to be answered.
+    pub(crate) fn http_guard(&self) -> HttpGuard {
+        self.http_guard.clone()
     }
 
     /// Connections that it did not take.
@@ -153,13 +183,21 @@ pub(super) struct Machine {
     /// Cores that the process may use.
     pub(super) allowed: Vec<usize>,
     pub(super) shards: usize,
+    /// For what guest there is one more, if there is one.
+    pub(super) guest: Option<GuestKind>,
     /// The core of each shard, if each has one.
     pub(super) places: Option<Vec<usize>>,
     pub(super) backend: Backend,
 }
 
 impl Machine {
-    pub(super) fn choose(config: &ReflectorConfig) -> Result<Self, StartError> {
+    /// All shards.
+    pub(super) fn layout(&self) -> Layout {
+        Layout::of(self.shards).hosting(self.guest)
+    }
+
+    /// With a guest beside those that the config asks for, or without.
+    pub(super) fn choose(config: &ReflectorConfig, has_guest: bool) -> Result<Self, StartError> {
         let allowed = io::allowed_cpus();
         let cpus = config.pin.cpus(&allowed).len();
         let shards = config.shards.unwrap_or_else(|| io::shards_for(cpus));
@@ -171,7 +209,11 @@ impl Machine {
         if let Some(remark) = remark {
             warn!("{remark}");
         }
-        Ok(Self { allowed, shards, places, backend })
+        let guest = match has_guest {
+            true => Some(GuestKind::Proxy),
+            false => config.federation.is_wanted().then_some(GuestKind::Federation),
+        };
+        Ok(Self { allowed, shards, guest, places, backend })
     }
 }
 
@@ -185,38 +227,48 @@ pub(super) struct Common<'a> {
     pub(super) began: Instant,
     pub(super) hash_seeds: [u64; 4],
     pub(super) service: &'a Arc<Service>,
+    pub(super) diary: &'a Arc<Diary>,
 }
 
-/// Starts a thread for each shard, and waits until each has its event loop.
+/// Starts a thread for each shard, and waits until each has its event loop. The last is that for a guest, if
+/// there is one.
 pub(super) fn start_shards(
     common: &Common<'_>,
     answers: &Answers,
 ) -> Result<(Vec<JoinHandle<()>>, Vec<Handle>), StartError> {
-    let &Common { config, machine, began, hash_seeds, service } = common;
-    let &Machine { shards, backend, ref places, .. } = machine;
+    let &Common { config, machine, began, hash_seeds, service, diary } = common;
+    let &Machine { backend, ref places, .. } = machine;
+    let layout = machine.layout();
     let (mut threads, mut handles) = (Vec::new(), Vec::new());
     let (ready, started) = mpsc::channel();
-    for (port, id) in mesh::ports(shards).into_iter().zip(0..) {
+    for (port, id) in mesh::ports(layout.all()).into_iter().zip(0..) {
         let (orders, inlet) = channel(ORDERS);
+        let is_owner = usize::from(id) < layout.owners();
         let gauge = Arc::new(Gauge::default());
         let seed = Seed {
             id: ShardId(id),
-            shards,
+            layout,
             settings: config.settings.clone(),
             service: Arc::clone(service),
             hash_seeds,
-            backend,
+            backend: if is_owner { backend } else { Backend::Epoll },
             began,
             port,
             orders: Inlet::new(inlet),
             gauge: Arc::clone(&gauge),
             answers: answers.clone(),
+            diary: Arc::clone(diary),
         };
         handles.push((orders, gauge));
         let cpu = places.as_ref().and_then(|places| places.get(usize::from(id)).copied());
         let ready = ready.clone();
         let gauge = Arc::clone(&seed.gauge);
-        let thread = std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || {
+        let name = match layout.guest() {
+            Some((_, GuestKind::Federation)) if !is_owner => "federation".into(),
+            Some((_, GuestKind::Proxy)) if !is_owner => "proxy".into(),
+            _ => format!("shard-{id}"),
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
             balance::register(&gauge, cpu.is_some());
             if let Some(Err(error)) = cpu.map(io::pin_to) {
                 warn!(shard = id, %error, "cannot pin the shard to its core");
@@ -226,7 +278,7 @@ pub(super) fn start_shards(
         threads.push(thread.map_err(StartError::Shard)?);
     }
     drop(ready);
-    for result in started.iter().take(shards) {
+    for result in started.iter().take(layout.all()) {
         result.map_err(StartError::Shard)?;
     }
     Ok((threads, handles))
@@ -265,7 +317,9 @@ pub(super) fn control<A: Future<Output = ()>>(
             }
             control.listening(false);
         }
-        for (orders, _) in &shards {
+        // Federation first: else withdrawals of sessions that end would go ahead of the word that this
+        // reflector is about to end.
+        for (orders, _) in shards.iter().rev() {
             drop(orders.send(ShardOrder::Drain).await);
         }
         let deadline = Instant::now() + FLUSH;

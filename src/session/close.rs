@@ -37,6 +37,9 @@ pub enum CloseReason {
     /// More routes than `--max-routes-per-peer`.
     #[error("limit max-routes-per-peer ({0}) reached")]
     MaxRoutes(u64),
+    /// A route more in a VNI than `--max-routes-per-vni`, where that closes who announces it.
+    #[error("limit max-routes-per-vni ({0}) reached")]
+    MaxRoutesPerVni(u64),
     /// More subscriptions than `--max-subscriptions-per-peer`.
     #[error("limit max-subscriptions-per-peer ({0}) reached")]
     MaxSubscriptions(u64),
@@ -49,6 +52,9 @@ pub enum CloseReason {
     /// More connections of one source than `--connect-rate-per-source`.
     #[error("limit connect-rate-per-source ({0} per second) reached")]
     ConnectRate(u32),
+    /// The policy closes sessions that do not meet this requirement.
+    #[error("refused by the policy ({0})")]
+    Policy(&'static str),
     /// The access list denies the source.
     #[error("source is denied by the access list (--allow, --deny)")]
     Denied,
@@ -58,6 +64,12 @@ pub enum CloseReason {
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(std::io::ErrorKind),
+    /// TLS ended otherwise than by its word that it would.
+    #[error("{0}")]
+    Tls(Box<str>),
+    /// The process that had the keys of its TLS has handed its sessions over.
+    #[error("the keys of its TLS were in the process that handed over")]
+    TlsKeys,
     /// An operator ended the session.
     #[error("reset by the operator")]
     Reset,
@@ -79,40 +91,62 @@ impl From<Breach> for CloseReason {
 }
 
 impl CloseReason {
+    /// Whether the session may have ended against the peer's will: neither by its word nor by a verdict of this side.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(
+            self,
+            Self::HoldTime(_)
+                | Self::SendHold(_)
+                | Self::TooFarBehind
+                | Self::PeerClosed
+                | Self::Connection(_)
+                | Self::Tls(_)
+                | Self::TlsKeys
+                | Self::Reset
+        )
+    }
+
     /// Names of what may end a session, bad messages aside, which are [`WireError::ENDS`].
-    pub(crate) const NAMES: [&'static str; 14] = [
+    pub(crate) const NAMES: [&'static str; 18] = [
         "second_hello",
         "not_established",
         "hold_time",
         "send_hold",
         "too_far_behind",
         "max_routes_per_peer",
+        "max_routes_per_vni",
         "max_subscriptions_per_peer",
         "max_peers",
+        "policy",
         "denied",
         "peer_closed",
         "connection",
+        "tls",
+        "tls_keys",
         "reset",
         "draining",
         "stopping",
     ];
 
     /// Names of what may end a connection before its HELLO, bad messages aside.
-    pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 9] = [
+    pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 11] = [
         "not_hello",
         "hello_timeout",
         "no_room",
         "denied",
         "peer_closed",
         "connection",
+        "tls",
+        "tls_keys",
         "reset",
         "draining",
         "stopping",
     ];
 
     /// Names of limits that end a session or refuse one.
-    pub(crate) const LIMITS: [&'static str; 5] = [
+    pub(crate) const LIMITS: [&'static str; 6] = [
         "max_routes_per_peer",
+        "max_routes_per_vni",
         "max_subscriptions_per_peer",
         "max_peers",
         "max_peers_per_source",
@@ -133,13 +167,17 @@ impl CloseReason {
             Self::SendHold(_) => "send_hold",
             Self::TooFarBehind => "too_far_behind",
             Self::MaxRoutes(_) => "max_routes_per_peer",
+            Self::MaxRoutesPerVni(_) => "max_routes_per_vni",
             Self::MaxSubscriptions(_) => "max_subscriptions_per_peer",
             Self::MaxPeers(_) => "max_peers",
             Self::MaxPeersPerSource(_) => "max_peers_per_source",
             Self::ConnectRate(_) => "connect_rate_per_source",
+            Self::Policy(_) => "policy",
             Self::Denied => "denied",
             Self::PeerClosed => "peer_closed",
             Self::Connection(_) => "connection",
+            Self::Tls(_) => "tls",
+            Self::TlsKeys => "tls_keys",
             Self::Reset => "reset",
             Self::Draining => "draining",
             Self::Stopping => "stopping",
@@ -168,11 +206,15 @@ mod tests {
             CloseReason::SendHold(Duration::ZERO),
             CloseReason::TooFarBehind,
             CloseReason::MaxRoutes(0),
+            CloseReason::MaxRoutesPerVni(0),
             CloseReason::MaxSubscriptions(0),
             CloseReason::MaxPeers(0),
+            CloseReason::Policy("prefix"),
             CloseReason::Denied,
             CloseReason::PeerClosed,
             CloseReason::Connection(std::io::ErrorKind::ConnectionReset),
+            CloseReason::Tls("".into()),
+            CloseReason::TlsKeys,
             CloseReason::Reset,
             CloseReason::Draining,
             CloseReason::Stopping,
@@ -180,6 +222,7 @@ mod tests {
         assert_eq!(ends.map(|end| end.name()), CloseReason::NAMES);
         let limits = [
             CloseReason::MaxRoutes(0),
+            CloseReason::MaxRoutesPerVni(0),
             CloseReason::MaxSubscriptions(0),
             CloseReason::MaxPeers(0),
             CloseReason::MaxPeersPerSource(0),
@@ -193,6 +236,8 @@ mod tests {
             CloseReason::Denied,
             CloseReason::PeerClosed,
             CloseReason::Connection(std::io::ErrorKind::ConnectionReset),
+            CloseReason::Tls("".into()),
+            CloseReason::TlsKeys,
             CloseReason::Reset,
             CloseReason::Draining,
             CloseReason::Stopping,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::ids::Moment;
+use crate::ids::{Moment, micros};
 
 /// How long the other side may take for its HELLO.
 const HELLO_TIME: Duration = Duration::from_secs(10);
@@ -14,45 +14,46 @@ const HELLO_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Liveness {
     deadline: Moment,
-    hold: Duration,
+    /// Half as long as a [`Duration`], of which there is one for each peer.
+    hold_micros: u64,
 }
 
 impl Liveness {
     /// The other side's HELLO is awaited from now on.
     pub(crate) fn new(now: Moment) -> Self {
-        Self { deadline: now + HELLO_TIME, hold: HELLO_TIME }
+        Self::of(now + HELLO_TIME, HELLO_TIME)
     }
 
     /// The other side must be heard by a deadline, and so often from then on.
     pub(super) fn of(deadline: Moment, hold: Duration) -> Self {
-        Self { deadline, hold }
+        Self { deadline, hold_micros: micros(hold) }
     }
 
     /// The other side's HELLO has come. Both intervals in seconds.
     pub(crate) fn agree(&mut self, now: Moment, ours: u32, theirs: u32) {
-        self.hold = Duration::from_millis(u64::from(ours.min(theirs)) * 2500);
-        self.deadline = now + self.hold;
+        self.hold_micros = u64::from(ours.min(theirs)) * 2_500_000;
+        self.deadline = now + self.hold();
     }
 
     /// A message has come.
     #[inline]
     pub(crate) fn heard(&mut self, now: Moment) {
-        self.deadline = now + self.hold;
+        self.deadline = Moment(now.0.saturating_add(self.hold_micros));
     }
 
     /// The other side was not listened to, so its silence means nothing: it has the whole time again.
     pub(crate) fn excuse(&mut self, now: Moment) {
-        self.deadline = self.deadline.max(now + self.hold);
+        self.deadline = self.deadline.max(now + self.hold());
     }
 
     /// How often KEEPALIVEs go; meaningless before the HELLO.
     pub(crate) fn interval(&self) -> Duration {
-        self.hold * 2 / 5
+        self.hold() * 2 / 5
     }
 
     /// For how long the other side may be silent.
     pub(crate) fn hold(&self) -> Duration {
-        self.hold
+        Duration::from_micros(self.hold_micros)
     }
 
     /// When it will have been silent for too long.

@@ -4,9 +4,10 @@
 //! for. Messages and the time go in, [`Event`]s come out. What breaks the stream or the handshake
 //! ends the session; a message that is merely not understood is skipped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CloseReason, Liveness, Skipped};
+use super::{CloseReason, Identity, Liveness, Skipped, TlsPeer};
 use crate::ids::Moment;
 use crate::wire::{
     Capabilities, Extensions, Frame, Handshake, Hello, Message, MessageType, Phase, Side, Update,
@@ -16,7 +17,7 @@ use crate::wire::{
 /// The times a session keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// The interval in our HELLO, in seconds; the lower of both sides' holds.
+    /// The interval that our HELLO has at most, in seconds; the lower of both sides' holds.
     pub(crate) keepalive: u32,
 }
 
@@ -66,6 +67,10 @@ pub(crate) struct Session {
     /// The interval in the peer's HELLO, in seconds.
     wish: u32,
     peer: About,
+    /// What its certificate proves, if the connection came over TLS.
+    tls: Option<Arc<TlsPeer>>,
+    /// Whether it has said that it ends the session.
+    goodbye: bool,
 }
 
 impl Session {
@@ -75,12 +80,20 @@ impl Session {
             liveness: Liveness::new(now),
             wish: 0,
             peer: About::default(),
+            tls: None,
+            goodbye: false,
         }
+    }
+
+    /// The same over TLS, if that is given.
+    pub(crate) fn over(mut self, tls: Option<Arc<TlsPeer>>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// One that goes on.
     pub(super) fn of(handshake: Handshake, liveness: Liveness, wish: u32, peer: About) -> Self {
-        Self { handshake, liveness, wish, peer }
+        Self { handshake, liveness, wish, peer, tls: None, goodbye: false }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -92,7 +105,7 @@ impl Session {
     }
 
     /// The interval in the peer's HELLO, in seconds.
-    pub(super) fn wish(&self) -> u32 {
+    pub(crate) fn wish(&self) -> u32 {
         self.wish
     }
 
@@ -112,6 +125,21 @@ impl Session {
 
     pub(crate) fn peer(&self) -> &About {
         &self.peer
+    }
+
+    /// What is known of the connection, if it came over TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsPeer> {
+        self.tls.as_deref()
+    }
+
+    /// What the peer has proven of itself, if anything.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.tls().map(|tls| &tls.identity)
+    }
+
+    /// Whether the peer has said that it ends the session.
+    pub(crate) fn has_said_goodbye(&self) -> bool {
+        self.goodbye
     }
 
     /// Whether UPDATEs are taken; then this counts as hearing from the peer.
@@ -178,6 +206,10 @@ impl Session {
             Message::Unsubscribe(_) if !self.is_established() => Ok(Event::Nothing),
             Message::Unsubscribe(vni) => Ok(Event::Unsubscribe(vni)),
             Message::Update(update) => Ok(Event::Update(update)),
+            Message::Goodbye => {
+                self.goodbye = true;
+                Ok(Event::Nothing)
+            }
             Message::EndOfTable(_) => Ok(Event::Nothing), // seen to above
         }
     }

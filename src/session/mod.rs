@@ -3,16 +3,19 @@
 //! Imports: ids, portable, wire.
 
 mod close;
+mod identity;
 mod liveness;
 mod machine;
 mod pacing;
 mod path;
+#[cfg(feature = "server")]
 mod portable;
 mod quiet;
 mod skipped;
 mod tcp_info;
 
 pub use close::CloseReason;
+pub use identity::{Identity, TlsCarrier, TlsPeer};
 pub(crate) use liveness::Liveness;
 pub(crate) use machine::{About, Event, Session, Timing};
 pub use pacing::NoEvidence;

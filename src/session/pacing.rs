@@ -24,6 +24,7 @@
 mod cut;
 mod echo;
 mod evidence;
+#[cfg(feature = "server")]
 mod portable;
 mod timed;
 

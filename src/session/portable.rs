@@ -1,9 +1,11 @@
 //! A session and its path in the portable form; see `proto/portable.proto`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::{About, Session};
-use super::{Liveness, Path};
+use super::{Identity, Liveness, Path, TlsCarrier, TlsPeer};
 use crate::ids::Moment;
 use crate::portable::form::{self, path::State, session::Phase as PhaseForm};
 use crate::portable::{Defect, micros};
@@ -27,6 +29,7 @@ impl Session {
             is_extended: *extended,
             agent: agent.to_string(),
             node: node.to_string(),
+            tls: self.tls().map(TlsPeer::export),
         }
     }
 
@@ -48,7 +51,39 @@ impl Session {
             node: session.node.into(),
         };
         let liveness = Liveness::of(Moment(session.deadline), hold);
-        Ok(Self::of(Handshake::at(Side::Reflector, phase), liveness, session.wish, about))
+        let tls = session.tls.map(TlsPeer::import).transpose()?.map(Arc::new);
+        let handshake = Handshake::at(Side::Reflector, phase);
+        Ok(Self::of(handshake, liveness, session.wish, about).over(tls))
+    }
+}
+
+impl TlsPeer {
+    fn export(&self) -> form::Tls {
+        let Self { identity, carrier } = self;
+        let bytes = |address: &IpAddr| match address {
+            IpAddr::V4(address) => address.octets().to_vec().into(),
+            IpAddr::V6(address) => address.octets().to_vec().into(),
+        };
+        form::Tls {
+            name: identity.name().map(str::to_owned),
+            addresses: identity.addresses().iter().map(bytes).collect(),
+            in_kernel: *carrier == TlsCarrier::Kernel,
+        }
+    }
+
+    fn import(tls: form::Tls) -> Result<Self, Defect> {
+        let form::Tls { name, addresses, in_kernel } = tls;
+        let address = |bytes: &bytes::Bytes| -> Option<IpAddr> {
+            let v4 = || Some(Ipv4Addr::from(<[u8; 4]>::try_from(&bytes[..]).ok()?).into());
+            let v6 = || Some(Ipv6Addr::from(<[u8; 16]>::try_from(&bytes[..]).ok()?).into());
+            v4().or_else(v6)
+        };
+        let addresses: Option<Vec<IpAddr>> = addresses.iter().map(address).collect();
+        let addresses = addresses.ok_or(Defect::Value("Tls.addresses"))?;
+        let identity =
+            Identity::new(name.as_deref(), addresses).ok_or(Defect::Value("Tls.name"))?;
+        let carrier = if in_kernel { TlsCarrier::Kernel } else { TlsCarrier::Process };
+        Ok(Self { identity, carrier })
     }
 }
 
@@ -75,5 +110,32 @@ impl Path {
             Ok(State::Passes) => Ok(Self::Passes),
             Err(_) => Err(Defect::Value("Path.state")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_has_proven_goes_along() {
+        let addresses = ["192.0.2.17", "2001:db8::17"].map(|it| it.parse().unwrap());
+        let identity = Identity::new(Some("spiffe://dc1/hv/17"), addresses.to_vec()).unwrap();
+        for carrier in [TlsCarrier::Kernel, TlsCarrier::Process] {
+            let tls = TlsPeer { identity: identity.clone(), carrier };
+            let session = Session::new(Moment(7)).over(Some(Arc::new(tls.clone())));
+            let form = session.export();
+            assert_eq!(Session::import(form.clone()).unwrap().tls(), Some(&tls));
+            let wrong = |change: &dyn Fn(&mut form::Tls)| {
+                let mut form = form.clone();
+                change(form.tls.as_mut().unwrap());
+                Session::import(form).unwrap_err()
+            };
+            let defect = wrong(&|tls| tls.addresses[0] = bytes::Bytes::from_static(b"three"));
+            assert_eq!(defect, Defect::Value("Tls.addresses"));
+            let defect = wrong(&|tls| tls.name = Some("two words".to_owned()));
+            assert_eq!(defect, Defect::Value("Tls.name"));
+        }
+        assert_eq!(Session::import(Session::new(Moment(7)).export()).unwrap().tls(), None);
     }
 }

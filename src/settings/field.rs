@@ -61,7 +61,7 @@ pub struct One<C, T> {
     pub set: fn(&mut C, T),
 }
 
-/// A member that has a value or none.
+/// A member that has a value or none: an empty text is none.
 #[derive(Debug)]
 pub struct Maybe<C, T> {
     /// What values look like.
@@ -85,7 +85,7 @@ pub struct Many<C, T> {
 
 /// What all three have in common.
 macro_rules! of_form {
-    ($shape:expr) => {
+    ($shape:expr, $parse:expr) => {
         fn value_name(&self) -> &'static str {
             self.syntax.name
         }
@@ -99,7 +99,7 @@ macro_rules! of_form {
         }
 
         fn parse(&self, text: &str) -> Result<Parsed, String> {
-            (self.syntax.parse)(text).map(Parsed::new)
+            $parse(self, text)
         }
 
         fn copy(&self, config: &mut C, from: &C) {
@@ -109,7 +109,7 @@ macro_rules! of_form {
 }
 
 impl<C, T: Any + Clone + Send + Sync> Field<C> for One<C, T> {
-    of_form!(Shape::One);
+    of_form!(Shape::One, |field: &Self, text: &str| (field.syntax.parse)(text).map(Parsed::new));
 
     fn texts(&self, config: &C) -> Vec<String> {
         vec![(self.syntax.text)(&(self.get)(config))]
@@ -123,7 +123,11 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for One<C, T> {
 }
 
 impl<C, T: Any + Clone + Send + Sync> Field<C> for Maybe<C, T> {
-    of_form!(Shape::One);
+    of_form!(Shape::One, |field: &Self, text: &str| match text {
+        // As the reference takes `--http ""`: it is the same as not to give the flag.
+        "" => Ok(Parsed::new(())),
+        text => (field.syntax.parse)(text).map(Parsed::new),
+    });
 
     fn texts(&self, config: &C) -> Vec<String> {
         (self.get)(config).iter().map(|value| (self.syntax.text)(value)).collect()
@@ -135,7 +139,7 @@ impl<C, T: Any + Clone + Send + Sync> Field<C> for Maybe<C, T> {
 }
 
 impl<C, T: Any + Clone + Send + Sync> Field<C> for Many<C, T> {
-    of_form!(Shape::Many);
+    of_form!(Shape::Many, |field: &Self, text: &str| (field.syntax.parse)(text).map(Parsed::new));
 
     fn texts(&self, config: &C) -> Vec<String> {
         (self.get)(config).iter().map(|value| (self.syntax.text)(value)).collect()

@@ -10,7 +10,7 @@
 //! its line, stops at the first error, takes a variable such as `METALBOND_TUN=12` for a number and then
 //! refuses it, and has neither flags nor help.
 //!
-//! Imports: io.
+//! Imports: http_guard, ids, io.
 
 mod field;
 mod syntax;
@@ -20,7 +20,7 @@ use std::fmt;
 pub use field::{Field, Many, Maybe, One, Parsed, Shape};
 pub(crate) use syntax::{ADDRESS, LOCAL_ADDRESS};
 pub use syntax::{
-    Kind, NUMBER, PATH, SWITCH, Syntax, TEXT, TIME, address, duration, local_address, number,
+    HOST, Kind, NUMBER, PATH, SWITCH, Syntax, TEXT, TIME, address, duration, local_address, number,
 };
 
 /// A structure that settings are read into. Its default holds the defaults.

@@ -1,4 +1,4 @@
-//! What values look like as text. Times by hand because humantime takes `1min 30sec` as well and writes `1m 30s`.
+//! What values look like as text.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http_guard::HostName;
+pub use crate::ids::duration;
 use crate::io::zoned;
 
 /// What a value must be, for a parser that knows more than text.
@@ -80,6 +82,9 @@ pub const PATH: Syntax<PathBuf> = Syntax {
 
 /// Any text.
 pub const TEXT: Syntax<String> = Syntax::new("TEXT", |text| Ok(text.to_owned()), String::clone);
+
+/// The name of a host.
+pub const HOST: Syntax<HostName> = Syntax::displayed("NAME", str::parse);
 
 /// A number from 0 on.
 pub const NUMBER: Syntax<u64> = Syntax::displayed("N", |text| number(text, 0..=u64::MAX));
@@ -173,24 +178,6 @@ pub fn local_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// A time with its unit; a bare 0 needs none.
-///
-/// # Errors
-/// What was expected.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| "expected a number and a unit, such as 500us".to_owned())?;
-    match unit {
-        "us" => Ok(Duration::from_micros(number)),
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "" if number == 0 => Ok(Duration::ZERO),
-        _ => Err("expected one of the units us, ms, s".to_owned()),
-    }
-}
-
 /// A time in the largest unit that it is whole in.
 fn time(time: &Duration) -> String {
     match time.as_micros() {
@@ -223,16 +210,6 @@ mod tests {
         for text in ["", "65536", "+80", "[::]"] {
             assert!(local_address(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn times_need_a_unit_unless_zero() {
-        assert_eq!(duration("500us"), Ok(Duration::from_micros(500)));
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("0"), Ok(Duration::ZERO));
-        assert!(duration("5").is_err());
-        assert!(duration("ms").is_err());
-        assert!(duration("99999999999999999999s").is_err());
     }
 
     #[test]

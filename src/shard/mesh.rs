@@ -19,6 +19,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::fair::FairQueue;
+use super::layout::{GuestKind, Layout};
 use super::message::{Delivery, Request};
 use super::placement::{PartitionId, Partitions, Placement};
 use crate::ids::ShardId;
@@ -52,6 +53,7 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Mesh {
     id: ShardId,
+    layout: Layout,
     placement: Placement,
     held: Option<Box<Held>>,
     hasher: RandomState,
@@ -66,7 +68,7 @@ pub(crate) struct Mesh {
 impl Mesh {
     pub(super) fn new(
         id: ShardId,
-        shards: usize,
+        layout: Layout,
         bounds: &super::ShardBounds,
         hash: &RandomState,
     ) -> Self {
@@ -74,10 +76,11 @@ impl Mesh {
             || Lanes { requests: FairQueue::new(hash.clone()), deliveries: VecDeque::new() };
         Self {
             id,
-            placement: Placement::even(shards),
+            layout,
+            placement: Placement::even(layout.owners()),
             held: None,
             hasher: hash.clone(),
-            lanes: (0..shards).map(|_| lanes()).collect(),
+            lanes: (0..layout.all()).map(|_| lanes()).collect(),
             own: VecDeque::new(),
             delivery_room: bounds.delivery_room,
             request_room: bounds.request_room,
@@ -91,6 +94,11 @@ impl Mesh {
     /// All shards.
     pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
         ShardId::first(self.lanes.len())
+    }
+
+    /// The shard for a guest, if there is one.
+    pub(super) fn guest(&self) -> Option<(ShardId, GuestKind)> {
+        self.layout.guest()
     }
 
     /// The owner of a VNI.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Announcement, Audience, Batch, Chunk, Origin};
+use super::owners::Counted;
+use crate::ids::{Kin, Moment, PeerId, ShardId};
+use crate::policy::{Example, Refusal};
+use crate::table::{Announcement, Audience, Batch, Chunk, Hold, Origin};
 use crate::wire::Vni;
 
 /// From the shard where a peer's connection lives to the owner of a VNI.
@@ -14,19 +16,34 @@ use crate::wire::Vni;
 pub(crate) enum Request {
     /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
     /// message. `received` is when the first was.
-    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, received: Moment },
+    /// `room` is how many more routes the peer may announce.
+    Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, room: i64, received: Moment },
     /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
     Subscribe { origin: Origin, vni: Vni, received: Moment },
+    /// A policy judges a peer by other rights from now on.
+    Classify { origin: Origin, vni: Vni },
+    /// A peer takes part in a VNI for the first time: if its kin is gone and its routes are kept, they are its own from
+    /// now on. Goes before whatever else it asks there.
+    Adopt { origin: Origin, vni: Vni, kin: Kin },
+    /// A peer is gone without a word: its subscription ends, and its routes stay for a time.
+    Hold { peer: PeerId, vni: Vni, hold: Hold },
     /// A peer unsubscribed or is gone: its subscription and its routes in that VNI end.
     Leave { peer: PeerId, vni: Vni },
     /// A peer that says it takes part in a VNI no more: answered by [`Delivery::Forgotten`] if so.
     /// `version` comes back with the answer.
     Forget { origin: Origin, vni: Vni, version: u32 },
+    /// Answered by [`Delivery::Marked`] once everything that the peer has asked before has been served. Peers take
+    /// turns, so what one asks tells nothing of when that of another is served.
+    #[cfg_attr(
+        not(any(test, fuzzing, feature = "federation")),
+        expect(dead_code, reason = "nobody asks")
+    )]
+    Mark { origin: Origin, vni: Vni, number: u64 },
     /// A subscriber could not take `from` or anything after it.
     FellBehind { peer: PeerId, vni: Vni, from: Arc<Batch> },
     /// A subscriber that is behind has room for a chunk. At most
     /// [`PULLS_MAX`](super::connections::PULLS_MAX) are under way for one peer.
-    Pull { peer: PeerId, vni: Vni, subscription: u32 },
+    Pull { peer: PeerId, shard: ShardId, vni: Vni, subscription: u32 },
     /// The peer's connection is about to move to another shard: its subscriptions go on from what has been
     /// sealed. Answered by [`Delivery::Relocated`].
     Relocate { origin: Origin, to: ShardId, vnis: Vec<Vni>, number: u64 },
@@ -42,11 +59,15 @@ impl Request {
         match self {
             Self::Updates { origin, .. }
             | Self::Subscribe { origin, .. }
+            | Self::Classify { origin, .. }
+            | Self::Adopt { origin, .. }
             | Self::Forget { origin, .. }
+            | Self::Mark { origin, .. }
             | Self::Relocate { origin, .. } => Some(origin.peer),
-            Self::Leave { peer, .. } | Self::FellBehind { peer, .. } | Self::Pull { peer, .. } => {
-                Some(*peer)
-            }
+            Self::Leave { peer, .. }
+            | Self::Hold { peer, .. }
+            | Self::FellBehind { peer, .. }
+            | Self::Pull { peer, .. } => Some(*peer),
             Self::Fence { .. } | Self::Confirm { .. } => None,
         }
     }
@@ -56,8 +77,12 @@ impl Request {
         match self {
             Self::Updates { vni, .. }
             | Self::Subscribe { vni, .. }
+            | Self::Classify { vni, .. }
+            | Self::Adopt { vni, .. }
             | Self::Leave { vni, .. }
+            | Self::Hold { vni, .. }
             | Self::Forget { vni, .. }
+            | Self::Mark { vni, .. }
             | Self::FellBehind { vni, .. }
             | Self::Pull { vni, .. } => Some(*vni),
             Self::Relocate { .. } | Self::Fence { .. } | Self::Confirm { .. } => None,
@@ -67,12 +92,12 @@ impl Request {
     /// Whether it is of no use once its peer's session has ended: the end asks to withdraw what it
     /// would announce.
     pub(crate) fn is_moot(&self) -> bool {
-        !matches!(self, Self::Leave { .. })
+        !matches!(self, Self::Leave { .. } | Self::Hold { .. })
     }
 
     /// Whether it puts its peer among the first.
     pub(crate) fn comes_first(&self) -> bool {
-        matches!(self, Self::Leave { .. } | Self::Subscribe { .. })
+        matches!(self, Self::Leave { .. } | Self::Hold { .. } | Self::Subscribe { .. })
     }
 
     /// What waiting for it costs, in updates.
@@ -94,12 +119,25 @@ pub(crate) enum Delivery {
     Batch { audience: Audience, batch: Arc<Batch> },
     /// Answers one [`Request::Pull`].
     Chunk { peer: PeerId, vni: Vni, subscription: u32, chunk: Chunk },
-    /// A peer announces so many routes more (or fewer) than before, and `routes` in that VNI now.
-    Announced { peer: PeerId, vni: Vni, change: i64, routes: u32 },
+    /// What updates of a peer have come to.
+    Announced { peer: PeerId, counted: Counted },
+    /// The policy refuses, or reports, what a peer announces: the first of the peer in that VNI for this reason.
+    Refused { peer: PeerId, vni: Vni, refusal: Refusal, example: Example },
+    /// Answers a [`Request::Pull`] of a subscription that the owner does not have: there was no room for the VNI.
+    Unserved { peer: PeerId, vni: Vni, subscription: u32 },
     /// A peer neither announces nor subscribes in a VNI, as of its [`Request::Forget`].
     Forgotten { peer: PeerId, vni: Vni, version: u32 },
+    /// Answers a [`Request::Mark`].
+    #[cfg_attr(
+        not(any(test, fuzzing, feature = "federation")),
+        expect(dead_code, reason = "nobody asks")
+    )]
+    Marked { peer: PeerId, vni: Vni, number: u64 },
+    /// To the shard for a guest: whether clients subscribe to that VNI; and for a proxy, whether clients take part
+    /// in it, as subscribers or as announcers.
+    Wanted { vni: Vni, is_wanted: bool, is_used: bool },
     /// What the peer lacks can't be derived any more: close it.
-    TooFarBehind { peer: PeerId },
+    TooFarBehind { peer: PeerId, vni: Vni },
     /// Answers a [`Request::Relocate`]: the peer is behind in these VNIs from now on, and nothing more comes
     /// for it.
     Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64 },

@@ -22,12 +22,15 @@
 //!
 //! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
 //!
-//! Imports: ids, metrics, outbox, portable, session, table, wire.
+//! Imports: ids, metrics, outbox, policy, portable, session, table, wire.
 
 mod config;
 pub(crate) mod connections;
 mod fair;
+pub(crate) mod growth;
+mod guest;
 pub mod inspect;
+mod layout;
 mod mesh;
 mod message;
 pub(crate) mod moves;
@@ -43,13 +46,15 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Limits, ShardBounds, ShardConfig};
+pub use config::{LimitAction, Limits, ShardBounds, ShardConfig, VniLimits};
 pub(crate) use config::{READ_MAX, READ_MIN};
 pub(crate) use connections::{Flow, Slot, Traveller};
 pub use inspect::Stats;
+pub(crate) use layout::{GuestKind, Layout};
 pub(crate) use mesh::{PARCELS, REQUESTS_UNDER_WAY};
 pub(crate) use message::{Delivery, Request};
-pub(crate) use output::{Closed, Output, Write};
+pub(crate) use output::{Closed, NearLimit, Output, Refused, VniNotice, Write};
+pub(crate) use owners::Counted;
 pub(crate) use restore::{Restored, Restorer, snapshot};
 pub(crate) use state::{Shard, Turn};
 pub(crate) use tables::Tenants;

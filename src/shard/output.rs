@@ -3,10 +3,14 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use super::config::LimitAction;
 use super::moves::Answer;
-use crate::ids::{Moment, PeerId};
+use crate::ids::{Level, Moment, PeerId};
+use crate::metrics::ByAction;
 use crate::outbox::OutBuf;
+use crate::policy::{Example, Refusal, Rights};
 use crate::session::{About, CloseReason, NoEvidence, Skipped};
+use crate::wire::Vni;
 
 use super::connections::slot::Slot;
 
@@ -21,6 +25,54 @@ pub(crate) struct Closed {
     pub(crate) had_begun: bool,
     /// Whether it was established.
     pub(crate) was_established: bool,
+    pub(crate) counts: Box<LastCounts>,
+}
+
+/// What a session came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LastCounts {
+    /// When its connection was accepted, and when its handshake was complete.
+    pub(crate) accepted: Moment,
+    pub(crate) established: Option<Moment>,
+    pub(crate) routes: u64,
+    pub(crate) subscriptions: u64,
+    pub(crate) updates_received: u64,
+    pub(crate) updates_sent: ByAction,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+}
+
+/// What a policy refuses of a peer, or reports: the first of its session for this reason.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) peer: PeerId,
+    pub(crate) node: Box<str>,
+    pub(crate) rights: Rights,
+    pub(crate) refusal: Refusal,
+    /// The VNI, if it is about one.
+    pub(crate) vni: Option<Vni>,
+    /// The route, if it is about one.
+    pub(crate) example: Option<Example>,
+}
+
+/// A peer has come near its limit on routes, or to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct NearLimit {
+    pub(crate) node: Box<str>,
+    pub(crate) routes: u64,
+    pub(crate) most: u64,
+    pub(crate) level: Level,
+    pub(crate) action: LimitAction,
+}
+
+/// A VNI has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct VniNotice {
+    pub(crate) vni: Vni,
+    pub(crate) routes: u64,
+    pub(crate) most: u64,
+    pub(crate) level: Level,
+    pub(crate) action: LimitAction,
 }
 
 /// See the module's documentation.
@@ -41,6 +93,12 @@ pub(crate) enum Output {
     Skipped(Slot, PeerId, Box<str>, Skipped),
     /// A peer began to be paced by the clock, and why. With its node.
     Unproven(Slot, PeerId, Box<str>, NoEvidence),
+    /// The policy refuses something.
+    Refused(Slot, Box<Refused>),
+    /// A peer has come near its limit on routes, or to it.
+    NearLimit(Slot, PeerId, Box<NearLimit>),
+    /// A VNI has.
+    VniNotice(VniNotice),
     /// A session has ended.
     Closed(Closed),
     /// A connection is ready to leave for another shard: end the write in flight, and take it out by

@@ -8,15 +8,28 @@ use super::message::Request;
 use super::placement::{PartitionId, Partitions};
 use super::tables::Tables;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Announcement, Origin};
+use crate::table::{Announcement, LimitHits, Origin};
 use crate::wire::Vni;
 
-/// How many routes a peer announces in a VNI now, and how many more than before.
+/// What updates of a peer in a VNI have come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Counted {
-    pub(super) vni: Vni,
-    pub(super) change: i64,
-    pub(super) routes: u32,
+pub(crate) struct Counted {
+    pub(crate) vni: Vni,
+    /// How many routes more, or fewer, it announces there than before.
+    pub(crate) change: i64,
+    /// How many it announces there now.
+    pub(crate) routes: u32,
+    /// How many of the updates changed what it announces.
+    pub(crate) accepted: u32,
+    /// Announcements that were refused.
+    pub(crate) hits: LimitHits,
+}
+
+impl Counted {
+    /// That a peer announces so many routes more or fewer than it was counted to, and `routes` now.
+    pub(crate) fn change(vni: Vni, change: i64, routes: u32) -> Self {
+        Self { vni, change, routes, accepted: 0, hits: LimitHits::default() }
+    }
 }
 
 /// The owners of all VNIs, as a connection sees them: this shard's tables, and the lanes to the others.
@@ -47,23 +60,26 @@ impl Owners<'_> {
     }
 
     /// Sends updates of one VNI to its owner, and leaves none. If that is this shard and nothing of the
-    /// peer waits, they are carried out at once, and what they changed is returned.
+    /// peer waits, they are carried out at once, and what they changed is returned. `room` is how many more routes
+    /// the peer may announce.
     pub(super) fn updates(
         &mut self,
         origin: Origin,
         vni: Vni,
         updates: &mut Vec<Announcement>,
+        room: i64,
         received: Moment,
     ) -> Option<Counted> {
         if self.mesh.owner(vni) == self.mesh.id()
             && !self.mesh.is_moving(vni)
-            && let Some(counted) = self.tables.update_now(origin, vni, updates, received)
+            && let Some(counted) = self.tables.update_now(origin, vni, updates, room, received)
         {
             updates.clear();
+            self.tables.note_used(vni, self.mesh);
             return Some(counted);
         }
         let updates = std::mem::take(updates);
-        self.request(Request::Updates { origin, vni, updates, received });
+        self.request(Request::Updates { origin, vni, updates, room, received });
         None
     }
 

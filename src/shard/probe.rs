@@ -72,6 +72,7 @@ impl Shard {
             held.vnis += 1;
             held.routes += size.routes;
             held.tombstones += size.tombstones;
+            held.filtered += size.filtered;
             held.journal += size.journal;
         }
         held

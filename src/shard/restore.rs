@@ -10,6 +10,7 @@ use ahash::{AHashMap, AHashSet, RandomState};
 use super::connections::{Importer as ConnectionImporter, Traveller};
 use super::placement::Placement;
 use super::tables::Tenants;
+use crate::ids::link::{EXPORTER, SiteId};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::{End, Header, piece::Kind};
 use crate::portable::{Defect, VERSION};
@@ -20,6 +21,7 @@ use crate::wire::Vni;
 pub(crate) fn snapshot<'a>(
     now: Moment,
     connections: impl Iterator<Item = &'a Traveller>,
+    link: &[Kind],
     tables: impl Iterator<Item = &'a Tenants>,
     each: &mut impl FnMut(Kind),
 ) {
@@ -31,6 +33,7 @@ pub(crate) fn snapshot<'a>(
         connection.export(each);
         end.connections += 1;
     }
+    link.iter().cloned().for_each(&mut *each);
     for table in tables.flat_map(Tenants::tables) {
         end.routes += table.export(each);
         end.tables += 1;
@@ -47,6 +50,8 @@ pub(crate) struct Restored {
     pub(crate) connections: Vec<(ShardId, Traveller)>,
     /// The tables of each shard, by [`Placement::even`].
     pub(crate) tables: Vec<Tenants>,
+    /// What a link had agreed with other sites; none when there is to be no link of that site.
+    pub(crate) link: Vec<Kind>,
     /// How many routes there are.
     pub(crate) routes: u64,
 }
@@ -61,6 +66,10 @@ pub(crate) struct Restorer {
     vnis: AHashSet<Vni>,
     connection: Option<ConnectionImporter>,
     table: Option<TableImporter>,
+    /// The name of the site, and the shard for federation.
+    site: Option<(Box<str>, ShardId)>,
+    /// Where the peers of the link that has come are going to be.
+    link: Option<ShardId>,
     count: End,
     restored: Restored,
     is_complete: bool,
@@ -78,10 +87,24 @@ impl Restorer {
             now: None,
             connection: None,
             table: None,
+            site: None,
+            link: None,
             count: End::default(),
-            restored: Restored { now: Moment(0), connections: Vec::new(), tables, routes: 0 },
+            restored: Restored {
+                now: Moment(0),
+                connections: Vec::new(),
+                tables,
+                link: Vec::new(),
+                routes: 0,
+            },
             is_complete: false,
         }
+    }
+
+    /// Restores the link of a site as well, on a shard for it. Without this its peers leave all tables.
+    pub(crate) fn with_link(mut self, site: &str, shard: ShardId) -> Self {
+        self.site = Some((site.into(), shard));
+        self
     }
 
     /// Takes the next piece.
@@ -107,9 +130,18 @@ impl Restorer {
                 self.table = Some(TableImporter::new(table, &self.basis)?);
                 Ok(())
             }
+            Kind::Link(_) | Kind::LinkExports(_) | Kind::LinkImports(_) => {
+                self.end_connection()?;
+                self.link(piece)
+            }
             Kind::End(end) => self.end(&end),
             piece => match (&mut self.table, &mut self.connection) {
-                (Some(table), _) => table.take(piece, &|peer| self.shard_of.get(&peer).copied()),
+                (Some(table), _) => {
+                    let of_link = |peer| self.link.filter(|_| has_place_in_link(peer));
+                    table.take(piece, &|peer| {
+                        self.shard_of.get(&peer).copied().or_else(|| of_link(peer))
+                    })
+                }
                 (None, Some(connection)) => connection.take(piece),
                 (None, None) => Err(Defect::Misplaced("a part")),
             },
@@ -132,6 +164,21 @@ impl Restorer {
             return Err(Defect::Misplaced("a second header"));
         }
         self.restored.now = Moment(header.now);
+        Ok(())
+    }
+
+    /// A piece of a link, which is ignored when there is to be none of its site.
+    fn link(&mut self, piece: Kind) -> Result<(), Defect> {
+        if self.table.is_some() {
+            return Err(Defect::Misplaced("a link"));
+        }
+        if let Kind::Link(link) = &piece {
+            let place = self.site.as_ref().filter(|(site, _)| **site == *link.site);
+            self.link = place.map(|(_, shard)| *shard);
+        }
+        if self.link.is_some() {
+            self.restored.link.push(piece);
+        }
         Ok(())
     }
 
@@ -166,4 +213,9 @@ impl Restorer {
         self.is_complete = true;
         if *end == self.count { Ok(()) } else { Err(Defect::CutShort) }
     }
+}
+
+/// Whether a peer of a link goes on in another process: not one that answers a request.
+fn has_place_in_link(peer: PeerId) -> bool {
+    peer == EXPORTER || SiteId::of_importer(peer).is_some()
 }

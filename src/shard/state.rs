@@ -1,5 +1,6 @@
 //! [`Shard`]: its parts, its loop turn, and the seam to the program around it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use bytes::Bytes;
 use super::ShardConfig;
 use super::config::{TICK, TOO_LATE};
 use super::connections::{Connections, Flow, Slot, Traveller};
+use super::growth::{Ceiling, Growth};
 use super::inspect::{Inspection, Metrics, MonitorFilter, MonitoredBatch};
+use super::layout::Layout;
 use super::mesh::Mesh;
 use super::message::{Delivery, Request};
 use super::moves::{Answer, MoveOrder};
@@ -18,7 +21,8 @@ use super::owners::Owners;
 use super::tables::{Tables, Tenants};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::session::{CloseReason, TcpInfo};
+use crate::policy::Policy;
+use crate::session::{CloseReason, TcpInfo, TlsPeer};
 
 /// When a shard wants its next turn if nothing else happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +59,7 @@ impl Shard {
     /// An empty shard. `seeds` make the hash of what comes from the network unpredictable.
     pub(crate) fn new(
         id: ShardId,
-        shards: usize,
+        layout: impl Into<Layout>,
         settings: ShardConfig,
         seeds: [u64; 4],
         now: Moment,
@@ -64,7 +68,7 @@ impl Shard {
         let hasher = RandomState::with_seeds(a, b, c, d);
         let settings = Arc::new(settings);
         Self {
-            mesh: Mesh::new(id, shards, &settings.bounds, &hasher),
+            mesh: Mesh::new(id, layout.into(), &settings.bounds, &hasher),
             tables: Tables::new(id, Arc::clone(&settings), hasher.clone(), now),
             connections: Connections::new(id, Arc::clone(&settings), hasher, now),
             settings,
@@ -81,19 +85,45 @@ impl Shard {
         self.tables.set_settings(Arc::clone(&self.settings));
     }
 
+    /// What peers may announce.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.settings.policy
+    }
+
+    /// From now on it may take in so much.
+    pub(crate) fn set_ceiling(&mut self, ceiling: Ceiling) {
+        self.tables.set_ceiling(ceiling);
+    }
+
+    /// What it holds of what limits of the whole reflector count, and has taken in.
+    pub(crate) fn growth(&self) -> Growth {
+        *self.tables.growth()
+    }
+
     /// For how many seconds the reflector has had sessions; told before the HELLOs that are to say so.
     pub(crate) fn set_serving(&mut self, seconds: u32) {
         self.connections.set_serving(seconds);
     }
 
     /// Its connections, and what they send requests to.
-    fn split(&mut self) -> (&mut Connections, Owners<'_>) {
+    pub(super) fn split(&mut self) -> (&mut Connections, Owners<'_>) {
         (&mut self.connections, Owners { mesh: &mut self.mesh, tables: &mut self.tables })
     }
 
-    /// Awaits the HELLO of a fresh connection.
-    pub(crate) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
-        self.connections.connect(now, id)
+    /// Awaits the HELLO of a fresh connection, which comes from this address if from any.
+    pub(crate) fn connect(&mut self, now: Moment, id: PeerId, from: Option<IpAddr>) -> Slot {
+        self.connect_over(now, id, from, None)
+    }
+
+    /// The same, with what is known of a connection over TLS.
+    pub(crate) fn connect_over(
+        &mut self,
+        now: Moment,
+        id: PeerId,
+        from: Option<IpAddr>,
+        tls: Option<Arc<TlsPeer>>,
+    ) -> Slot {
+        self.connections.connect(now, id, from, tls)
     }
 
     /// Forgets a closed connection: the driver's tasks for it have ended.
@@ -112,6 +142,27 @@ impl Shard {
     pub(crate) fn received(&mut self, now: Moment, slot: Slot, bytes: &[u8]) -> Flow {
         let (connections, mut owners) = self.split();
         connections.received(now, slot, bytes, &mut owners)
+    }
+
+    /// Changes of routes that one source may make per second; 0 for any number.
+    pub(crate) fn change_rate(&self) -> u32 {
+        self.settings.change_rate_per_source
+    }
+
+    /// Changes of a peer that were accepted since this was asked last.
+    pub(crate) fn take_uncharged(&mut self, slot: Slot) -> u32 {
+        self.connections.take_uncharged(slot)
+    }
+
+    /// A peer is not read for a while because its source has changed too much: for how long at most, and whether it is
+    /// the first time. `None` when it is to be read.
+    pub(crate) fn throttle(&mut self, now: Moment, slot: Slot) -> Option<(Duration, bool)> {
+        self.connections.throttle(now, slot)
+    }
+
+    /// A peer is read again.
+    pub(crate) fn go_on_reading(&mut self, slot: Slot) {
+        self.connections.go_on_reading(slot);
     }
 
     /// What had waited for the end of a peer's hold has been read.
@@ -147,7 +198,14 @@ impl Shard {
         let left = self.tables.serve_waiting(now, &mut self.mesh);
         self.deliver_own(now);
         let most = self.settings.bounds.work_per_turn / 2;
+        self.tables.expire_stale(now);
         self.tables.withdraw_departed(now, left.max(most / 2).min(most).max(1));
+        self.tables.review(now, most.max(1));
+        self.tables.tell_refusals(&mut self.mesh);
+        self.tables.tell_lost_stale(&mut self.mesh);
+        let (connections, mut owners) = self.split();
+        connections.review(&mut owners);
+        self.deliver_own(now);
         let seal_at = self.tables.seal_at(now);
         if seal_at.is_some_and(|then| then <= now) {
             self.tables.seal_dirty(now, &mut self.mesh);
@@ -163,6 +221,9 @@ impl Shard {
             self.connections.see_to_holds(now),
             seal_at.filter(|_| self.tables.is_dirty()),
             self.tables.departed_until().filter(|_| !self.mesh.is_congested()),
+            self.tables.review_until(),
+            self.tables.stale_until(),
+            self.connections.is_under_review().then_some(now),
         ] {
             next = then.map_or(next, |then| next.min(then));
         }
@@ -213,12 +274,16 @@ impl Shard {
     pub(crate) fn outputs(&mut self) -> usize {
         let (connections, mut owners) = self.split();
         connections.resume(&mut owners);
-        connections.outputs().len() + usize::from(self.tables.has_answers())
+        let notices = usize::from(owners.tables.has_answers()) + owners.tables.vni_notices();
+        connections.outputs().len() + notices
     }
 
     /// The next output, in the order in which they came up.
     pub(crate) fn poll(&mut self) -> Option<Output> {
-        self.tables.answer().map(Output::Answer).or_else(|| self.connections.poll())
+        let answer = self.tables.answer().map(Output::Answer);
+        answer
+            .or_else(|| self.tables.take_vni_notice().map(Output::VniNotice))
+            .or_else(|| self.connections.poll())
     }
 
     /// What to write to a peer next. The caller writes it, then calls [`Shard::written`]; until then
@@ -283,7 +348,12 @@ impl Shard {
 
     /// Whether a turn has something to go on with now that a peer has taken a write.
     pub(crate) fn awaits_writes(&self) -> bool {
-        self.tables.has_departed() || self.has_work() || self.has_outgoing()
+        self.tables.has_departed() || self.has_reviews() || self.has_work() || self.has_outgoing()
+    }
+
+    /// Whether routes or classes are judged anew, since the policy has changed.
+    pub(crate) fn has_reviews(&self) -> bool {
+        self.tables.has_reviews() || self.connections.is_under_review()
     }
 
     /// Whether something waits for another shard.

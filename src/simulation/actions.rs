@@ -47,6 +47,9 @@ impl World {
         self.now = self.now + Duration::from_micros(leap as u64);
         self.keepalives();
         self.coordinate()?;
+        if self.rng.chance(self.plan.rates.policies) {
+            self.change_policy();
+        }
         for _ in 0..self.rng.between(0, 4) {
             let place = self.rng.below(self.clients.len());
             self.act(place);

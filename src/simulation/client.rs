@@ -8,9 +8,11 @@
 //! the subscription that ended and are the only ones tolerated; behind it all is exact.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use super::model::Model;
 use super::plan::{Key, Plan, Sent};
+use super::policy;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
@@ -28,6 +30,8 @@ pub(super) struct Profile {
     pub(super) is_server: bool,
     pub(super) extensions: Option<Capabilities>,
     pub(super) interval: u32,
+    /// Its home, and its address there.
+    pub(super) from: (usize, IpAddr),
     /// What the kernel says of the connection: the segment size, if it says anything.
     pub(super) mss: Option<u32>,
     /// Bytes that fit between the shard and the peer.
@@ -45,6 +49,7 @@ impl Profile {
         Self {
             is_server: rng.chance(plan.servers),
             extensions,
+            from: policy::address(rng),
             interval: u32::try_from(rng.between(1, 5)).unwrap_or(1),
             mss: rng.chance(plan.sighted).then(|| *rng.pick(&[536, 1400, 8940])),
             capacity,
@@ -295,7 +300,9 @@ impl Client {
             Message::Keepalive => Ok(()),
             Message::Update(update) => self.update(plan, model, at, update),
             Message::EndOfTable(vni) => self.end_of_table(plan, at, *vni),
-            Message::Subscribe(_) | Message::Unsubscribe(_) => Err(format!("got {message:?}")),
+            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::Goodbye => {
+                Err(format!("got {message:?}"))
+            }
         }
     }
 

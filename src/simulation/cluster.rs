@@ -77,7 +77,7 @@ impl Cluster {
     /// Whether every request has been served.
     pub(super) fn is_settled(&self) -> bool {
         self.channels.iter().flatten().all(|channel| channel.requests.is_empty())
-            && self.shards.iter().all(|shard| !shard.has_requests())
+            && self.shards.iter().all(|shard| !shard.has_requests() && !shard.has_reviews())
     }
 
     /// Whether nothing is under way anywhere.

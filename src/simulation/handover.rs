@@ -53,7 +53,7 @@ impl World {
         let Some(handover) = self.handover.take() else { return Ok(()) };
         let mut bytes = Vec::new();
         let mut each = |kind| write(kind, &mut bytes);
-        snapshot(self.now, handover.connections(), handover.tables(), &mut each);
+        snapshot(self.now, handover.connections(), &[], handover.tables(), &mut each);
         drop(handover);
         self.plan.shards = self.rng.between(1, 4);
         let (length, shards) = (bytes.len(), self.plan.shards);
@@ -68,6 +68,7 @@ impl World {
         self.coordinator = Coordinator::new(shards);
         self.active = shards;
         self.orders = Orders::new(shards);
+        self.behind_policy.clear();
         self.forget_endings();
         for (shard, tables) in self.cluster.shards.iter_mut().zip(tables) {
             shard.own(tables);

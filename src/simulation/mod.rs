@@ -16,9 +16,10 @@
 //! shards ([`handover`]). What is held against it is a model that is too naive to be wrong
 //! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
 //! must be exact, not merely harmless. When things are quiet, views must equal the model's.
-//! `checks` says what must hold otherwise.
+//! The policy changes at any step ([`policy`]).
+//! `checks` lists the other rules that hold at any step.
 //!
-//! Imports: ids, outbox, portable, session, shard, table, wire.
+//! Imports: federation, ids, outbox, policy, portable, session, shard, table, wire.
 
 mod actions;
 mod checks;
@@ -29,8 +30,10 @@ mod model;
 mod moves;
 mod orders;
 mod plan;
+mod policy;
 mod questions;
 mod rng;
+mod sites;
 mod sockets;
 mod world;
 
@@ -66,6 +69,11 @@ fn views_are_exact_whatever_happens() {
     }
     let seeds = number("SIM_SEEDS").unwrap_or(300);
     let first = number("SIM_FIRST").unwrap_or(0);
+    many(first, seeds, |seed| run(seed, false));
+}
+
+/// Runs many seeds, on all cores, and panics with the first that fails.
+fn many(first: u64, seeds: u64, run: impl Fn(u64) -> Result<u64, String> + Sync) {
     let next = AtomicU64::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut failures: Vec<(u64, String)> = std::thread::scope(|scope| {
@@ -75,7 +83,7 @@ fn views_are_exact_whatever_happens() {
                 if seed >= first + seeds {
                     return None;
                 }
-                if let Err(problem) = run(seed, false) {
+                if let Err(problem) = run(seed) {
                     next.store(first + seeds, Ordering::Relaxed);
                     return Some((seed, problem));
                 }

@@ -11,7 +11,9 @@ use crate::ids::PeerId;
 #[derive(Debug, Clone, Copy)]
 struct Announcer {
     is_server: bool,
-    /// When it began.
+    /// Whether the policy lets others see it.
+    is_allowed: bool,
+    /// When it began, or was allowed.
     since: u64,
 }
 
@@ -33,7 +35,13 @@ impl Model {
     }
 
     /// `false` when the peer announces it already.
-    pub(super) fn announce(&mut self, peer: PeerId, is_server: bool, key: Key) -> bool {
+    pub(super) fn announce(
+        &mut self,
+        peer: PeerId,
+        is_server: bool,
+        is_allowed: bool,
+        key: Key,
+    ) -> bool {
         self.clock += 1;
         let (ever, by_client) = self.ever.entry(key).or_default();
         *by_client |= !is_server;
@@ -44,8 +52,25 @@ impl Model {
         if announcers.contains_key(&peer) {
             return false;
         }
-        announcers.insert(peer, Announcer { is_server, since: self.clock });
+        announcers.insert(peer, Announcer { is_server, is_allowed, since: self.clock });
         true
+    }
+
+    /// Another policy comes into force. Returns the routes that it hides.
+    pub(super) fn judge(&mut self, allows: impl Fn(PeerId, Key) -> bool) -> Vec<Key> {
+        self.clock += 1;
+        let mut hidden = Vec::new();
+        for (key, announcers) in &mut self.routes {
+            for (peer, about) in announcers {
+                let before = std::mem::replace(&mut about.is_allowed, allows(*peer, *key));
+                if about.is_allowed && !before {
+                    about.since = self.clock;
+                } else if before && !about.is_allowed {
+                    hidden.push(*key);
+                }
+            }
+        }
+        hidden
     }
 
     pub(super) fn withdraw(&mut self, peer: PeerId, key: Key) -> bool {
@@ -78,14 +103,20 @@ impl Model {
 
     /// Whether a peer, and nobody else, announces a route.
     pub(super) fn is_alone(&self, peer: PeerId, key: Key) -> bool {
-        self.routes.get(&key).is_some_and(|by| by.len() == 1 && by.contains_key(&peer))
+        self.routes
+            .get(&key)
+            .is_some_and(|by| by.len() == 1 && by.get(&peer).is_some_and(|about| about.is_allowed))
     }
 
     /// The routes of a VNI and who announces each.
     pub(super) fn announced(&self, vni: u32) -> BTreeMap<(u32, u32), BTreeSet<PeerId>> {
         self.routes
             .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
-            .map(|((_, dest, hop), by)| ((*dest, *hop), by.keys().copied().collect()))
+            .filter_map(|((_, dest, hop), by)| {
+                let allowed = by.iter().filter(|(_, about)| about.is_allowed);
+                let peers: BTreeSet<_> = allowed.map(|(peer, _)| *peer).collect();
+                (!peers.is_empty()).then_some(((*dest, *hop), peers))
+            })
             .collect()
     }
 
@@ -121,7 +152,10 @@ impl Model {
             .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
             .filter(|(_, by)| {
                 by.iter().any(|(announcer, about)| {
-                    *announcer != peer && !(is_server && about.is_server) && about.since <= until
+                    about.is_allowed
+                        && *announcer != peer
+                        && !(is_server && about.is_server)
+                        && about.since <= until
                 })
             })
             .map(|((_, dest, hop), _)| (*dest, *hop))

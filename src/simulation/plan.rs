@@ -48,6 +48,8 @@ pub(super) struct Rates {
     /// In a thousand beginnings of a move: that another number of shards is to be active.
     pub(super) active: usize,
     pub(super) give_up: usize,
+    /// In a thousand steps: that another policy comes into force.
+    pub(super) policies: usize,
 }
 
 /// See the module's documentation.
@@ -127,6 +129,7 @@ impl Plan {
                 handovers: if rng.chance(500) { rng.between(1, 50) } else { 0 },
                 active: if rng.chance(500) { rng.between(1, 100) } else { 0 },
                 give_up: if rng.chance(500) { rng.between(1, 100) } else { 0 },
+                policies: if rng.chance(500) { rng.between(1, 60) } else { 0 },
             },
             settings: settings(rng, is_big),
             vnis,

@@ -86,6 +86,7 @@ impl World {
             && let Some(what) = client.next_processed()
         {
             let (id, is_server) = (client.id, client.profile.is_server);
+            let from = client.profile.from;
             if self.plan.is_verbose {
                 println!("{:>10} {id}: {}", now.0, self.plan.show_sent(what));
             }
@@ -108,7 +109,8 @@ impl World {
                     }
                 }
                 Sent::Update(Action::Add, key) => {
-                    self.model.announce(id, is_server, key);
+                    let is_allowed = self.is_allowed(from, key);
+                    self.model.announce(id, is_server, is_allowed, key);
                 }
                 Sent::Update(Action::Remove, key) => {
                     self.model.withdraw(id, key);

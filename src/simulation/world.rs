@@ -1,13 +1,14 @@
 //! The simulated world: time, the cluster, the peers and what moves between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::client::{Client, Profile};
 use super::cluster::Cluster;
 use super::model::Model;
 use super::orders::Orders;
-use super::plan::{Plan, Sent};
+use super::plan::{Key, Plan, Sent};
+use super::policy::Planned;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
@@ -45,9 +46,19 @@ pub(super) struct World {
     pub(super) handover: Option<Handover<Traveller>>,
     endings: Vec<Ending>,
     next_id: u64,
+    /// The policy in force, and whether some routes may not have been judged by it yet.
+    pub(super) policy: Planned,
+    pub(super) is_judging: bool,
+    /// Shards that have not been told of it yet.
+    pub(super) behind_policy: BTreeSet<usize>,
     /// Everything moves at once and nobody misbehaves.
     pub(super) is_calm: bool,
     pub(super) trace: u64,
+}
+
+fn allows(policy: &Planned, plan: &Plan, from: (usize, std::net::IpAddr), key: Key) -> bool {
+    let (vni, dest, hop) = (key.0 as usize, key.1 as usize, key.2 as usize);
+    policy.allows(from, plan.vnis[vni], &plan.destinations[dest], &plan.hops[hop])
 }
 
 impl World {
@@ -67,6 +78,9 @@ impl World {
             handover: None,
             endings: Vec::new(),
             next_id: 0,
+            policy: Planned::default(),
+            is_judging: false,
+            behind_policy: BTreeSet::new(),
             is_calm: false,
             trace: seed,
             plan,
@@ -95,7 +109,7 @@ impl World {
         let shard = self.rng.below(self.active);
         self.next_id += 1;
         let id = PeerId(self.next_id);
-        let slot = self.cluster.shards[shard].connect(self.now, id);
+        let slot = self.cluster.shards[shard].connect(self.now, id, Some(profile.from.1));
         self.note(id.0, || format!("{id} connects to shard {shard}: {profile:?}"));
         self.slots[shard].insert(slot, place);
         self.clients[place] = Some(Client::new(id, shard, slot, profile, self.now));
@@ -106,6 +120,9 @@ impl World {
     pub(super) fn turn(&mut self, shard: usize) -> Result<bool, String> {
         let now = self.now;
         self.take_orders(shard);
+        if (self.is_calm || self.rng.chance(300)) && self.behind_policy.remove(&shard) {
+            self.cluster.shards[shard].set_settings(self.plan.settings.clone());
+        }
         let places: Vec<usize> = self.slots[shard].values().copied().collect();
         for &place in &places {
             let is_late = |client: &Client| now.since(client.heard) > LATE_READ;
@@ -142,7 +159,11 @@ impl World {
             self.obey(shard, output)?;
         }
         self.check_turn(shard)?;
-        if self.cluster.is_settled() {
+        // A table on its way to another shard may have routes to judge anew.
+        let is_told =
+            self.behind_policy.is_empty() && self.coordinator.is_free() && self.handover.is_none();
+        self.is_judging &= !(self.cluster.is_settled() && is_told);
+        if self.cluster.is_settled() && !self.is_judging {
             self.model.settled = self.model.now();
         }
         Ok(turn.next == now)
@@ -168,8 +189,11 @@ impl World {
             Output::Leaves(slot) => self.take_out(shard, slot)?,
             Output::Answer(answer) => self.orders.answer(shard, answer.widen()),
             Output::Begun(_)
+            | Output::Refused(..)
             | Output::Established(..)
             | Output::Skipped(..)
+            | Output::NearLimit(..)
+            | Output::VniNotice(_)
             | Output::Unproven(..) => {}
         }
         Ok(())
@@ -203,7 +227,33 @@ impl World {
         }
     }
 
-    pub(super) fn no_longer_due(&mut self, (vni, dest, hop): super::plan::Key) {
+    /// Another policy comes into force, on every shard.
+    pub(super) fn change_policy(&mut self) {
+        let planned =
+            if self.rng.chance(200) { Planned::default() } else { Planned::draw(&mut self.rng) };
+        self.note(0, || format!("another policy: {planned:?}"));
+        let policy = planned.policy().behind(&self.plan.settings.policy);
+        self.plan.settings.policy = std::sync::Arc::new(policy);
+        self.behind_policy = (0..self.plan.shards).collect();
+        self.policy = planned;
+        self.is_judging = true;
+        let homes: BTreeMap<_, _> =
+            self.clients.iter().flatten().map(|client| (client.id, client.profile.from)).collect();
+        let (plan, policy) = (&self.plan, &self.policy);
+        let hidden = self.model.judge(|peer, key| {
+            homes.get(&peer).is_none_or(|from| allows(policy, plan, *from, key))
+        });
+        for key in hidden {
+            self.no_longer_due(key);
+        }
+    }
+
+    /// Whether the policy lets others see a route of a client.
+    pub(super) fn is_allowed(&self, from: (usize, std::net::IpAddr), key: Key) -> bool {
+        allows(&self.policy, &self.plan, from, key)
+    }
+
+    pub(super) fn no_longer_due(&mut self, (vni, dest, hop): Key) {
         for client in self.clients.iter_mut().flatten() {
             if let Some(subscription) = client.subscriptions.get_mut(&vni) {
                 subscription.due.remove(&(dest, hop));
@@ -292,6 +342,7 @@ impl World {
                 if frozen { self.cluster.is_settled() } else { self.cluster.is_flushed() };
             if round >= 5
                 && flushed
+                && self.behind_policy.is_empty()
                 && self.orders.is_empty()
                 && self.handover.is_none()
                 && self.coordinator.is_free()

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Source;
+use super::{Bucket, Source};
 
 /// Entries without connections that are kept before they are looked for.
 const SLACK: usize = 1024;
@@ -14,12 +15,32 @@ const SLACK: usize = 1024;
 /// A connection's place among those of its source; dropped with it.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct SourceShare(#[expect(dead_code, reason = "held, not read")] Arc<()>);
+pub(crate) struct SourceShare {
+    bucket: Arc<Bucket>,
+    /// Whether limits hold for the source.
+    is_limited: bool,
+}
+
+impl SourceShare {
+    /// The same, of a source that no limit holds for.
+    pub(crate) fn unlimited(self) -> Self {
+        Self { is_limited: false, ..self }
+    }
+
+    /// The source has made changes, of which it may make so many a second, and twice as many at once. For how long it
+    /// should make none. `now` is the time since any fixed moment.
+    pub(crate) fn charge(&self, now: Duration, changes: u32, rate: u32) -> Duration {
+        if rate == 0 || !self.is_limited {
+            return Duration::ZERO;
+        }
+        self.bucket.charge(now, changes, rate)
+    }
+}
 
 /// Entries of sources that hold connections, and of some that did.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    held: HashMap<Source, Arc<()>>,
+    held: HashMap<Source, Arc<Bucket>>,
     /// How many to have before those without connections are looked for.
     sweep_at: usize,
 }
@@ -36,7 +57,8 @@ impl Counts {
             // As many again must come before the next look, so each costs its share only.
             self.sweep_at = 2 * self.held.len() + SLACK;
         }
-        SourceShare(Arc::clone(self.held.entry(source).or_default()))
+        let bucket = Arc::clone(self.held.entry(source).or_default());
+        SourceShare { bucket, is_limited: true }
     }
 }
 

@@ -1,14 +1,22 @@
-//! What counts as one source of connections, and how many each holds (`counts`).
+//! What counts as one source of connections, how many each holds (`counts`), and how much it does (`bucket`).
 //!
 //! For sessions and for readers of HTTP alike.
 //!
 //! Imports: nothing.
 
+mod bucket;
 mod counts;
 
 use std::net::{IpAddr, SocketAddr};
 
+use bucket::Bucket;
 pub(crate) use counts::{Counts, SourceShare};
+
+/// The first 64 bits of an IPv6 address.
+#[inline]
+pub(crate) fn network_of(address: &[u8; 16]) -> u64 {
+    u64::try_from(u128::from_be_bytes(*address) >> 64).unwrap_or(0)
+}
 
 /// An IPv4 address, or an IPv6 network of 64 bits: who has one address of it has them all. Of link-local
 /// addresses, whose network is the same everywhere, the whole address and the interface that it is on.
@@ -30,10 +38,7 @@ impl Source {
                 };
                 Self::LinkLocal { address: address.to_bits(), zone }
             }
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments().map(u64::from);
-                Self::V6(a << 48 | b << 32 | c << 16 | d)
-            }
+            IpAddr::V6(address) => Self::V6(network_of(&address.octets())),
         }
     }
 }

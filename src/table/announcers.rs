@@ -108,6 +108,11 @@ impl Announcers {
         Self { places: Slab::new(), crowds: Slab::new(), index: Index::new(), hasher }
     }
 
+    /// How many there are of all routes.
+    pub(super) fn total(&self) -> usize {
+        self.places.len()
+    }
+
     /// How many they are.
     pub(super) fn count(&self, further: Further) -> u32 {
         match further.crowd() {

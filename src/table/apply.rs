@@ -7,6 +7,7 @@ use super::journal::Journal;
 use super::rib::{Announcement, Found, Lookup, TOGETHER};
 use super::view::View;
 use super::vnet::{Outcome, Vnet};
+use crate::policy::Terms;
 use crate::wire::{Action, Destination, NextHop};
 
 /// What several of them did to the announcer's own routes.
@@ -19,8 +20,16 @@ pub(crate) struct Applied {
 }
 
 impl Vnet {
-    /// Announcements and withdrawals by a member, in order.
-    pub(crate) fn update_all(&mut self, member: u32, updates: &[Announcement]) -> Applied {
+    /// Announcements and withdrawals by a member, in order. `terms` are what a policy requires of it here.
+    pub(crate) fn update_all(
+        &mut self,
+        member: u32,
+        updates: &[Announcement],
+        terms: Option<&Terms<'_>>,
+    ) -> Applied {
+        if self.has_stale() {
+            return self.update_beside_stale(member, updates, terms);
+        }
         let mut applied = Applied::default();
         let mut lookup = Lookup::new();
         let sole = View::sole(member, self.members[member].origin.is_server);
@@ -29,11 +38,9 @@ impl Vnet {
             for (update, found) in updates.iter().zip(lookup.found()) {
                 let usual =
                     found.route().and_then(|route| self.update_usual(member, sole, update, route));
-                match usual.unwrap_or_else(|| self.update_found(member, update, found)) {
-                    Outcome::Added => applied.change += 1,
-                    Outcome::Removed => applied.change -= 1,
-                    Outcome::Ignored => applied.ignored += 1,
-                }
+                applied.count(
+                    usual.unwrap_or_else(|| self.update_found(member, update, found, terms)),
+                );
             }
         }
         applied
@@ -49,7 +56,7 @@ impl Vnet {
         hop: &NextHop,
     ) -> Outcome {
         let update = Announcement { action, destination: *destination, next_hop: *hop };
-        match self.update_all(member, &[update]) {
+        match self.update_all(member, &[update], None) {
             Applied { change: 1, .. } => Outcome::Added,
             Applied { change: -1, .. } => Outcome::Removed,
             _ => Outcome::Ignored,
@@ -59,20 +66,37 @@ impl Vnet {
     /// One of them. Nothing is freed between the lookup and this, but the route may have come
     /// meanwhile.
     #[inline(never)]
-    fn update_found(&mut self, member: u32, update: &Announcement, found: Found) -> Outcome {
+    pub(super) fn update_found(
+        &mut self,
+        member: u32,
+        update: &Announcement,
+        found: Found,
+        terms: Option<&Terms<'_>>,
+    ) -> Outcome {
         let Announcement { action, destination, next_hop } = update;
-        match action {
-            Action::Add => self.announce(member, destination, next_hop, found),
-            Action::Remove => {
+        match (action, terms) {
+            (Action::Add, terms) => {
+                let announcer = &self.members[member];
+                let own = announcer.origin.rights.own;
+                let is_usual =
+                    terms.is_none_or(|terms| terms.allow_usual(own, destination, next_hop));
+                if is_usual && announcer.filtered == 0 {
+                    self.announce(member, destination, next_hop, found)
+                } else {
+                    self.announce_judged(member, update, found, terms)
+                }
+            }
+            (Action::Remove, _) => {
                 match found.route().or_else(|| self.routes.find(destination, next_hop)) {
                     Some(route) if self.withdraw(route, member) => Outcome::Removed,
+                    _ if self.unfilter(member, &(*destination, *next_hop)) => Outcome::Removed,
                     _ => Outcome::Ignored,
                 }
             }
         }
     }
 
-    fn announce(
+    pub(super) fn announce(
         &mut self,
         member: u32,
         destination: &Destination,

@@ -6,6 +6,7 @@
 //! subscriber costs a reference, and a subscriber that also announces costs its own routes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -60,9 +61,32 @@ pub(crate) struct Batch {
     private: Bytes,
     /// Sorted by peer, then by offset.
     cuts: Vec<(PeerId, Cut)>,
+    /// Of a batch for clients: a server announces one of these routes, or did, so servers get something else.
+    is_of_servers: bool,
 }
 
 impl Batch {
+    /// The same for servers, of a batch for clients, unless they get something else.
+    pub(super) fn for_servers(&self) -> Option<Arc<Self>> {
+        if self.is_of_servers || self.bytes.is_empty() {
+            return None;
+        }
+        let Self { vni, start, latest_prev, received, tally, .. } = *self;
+        let (bytes, private, cuts) = (self.bytes.clone(), Bytes::new(), Vec::new());
+        let is_of_servers = false;
+        Some(Arc::new(Self {
+            vni,
+            start,
+            latest_prev,
+            received,
+            tally,
+            bytes,
+            private,
+            cuts,
+            is_of_servers,
+        }))
+    }
+
     /// Messages that answer one peer's catch-up.
     pub(crate) fn of_messages(vni: Vni, messages: Bytes) -> Self {
         Self {
@@ -74,6 +98,7 @@ impl Batch {
             bytes: messages,
             private: Bytes::new(),
             cuts: Vec::new(),
+            is_of_servers: true,
         }
     }
 
@@ -141,6 +166,8 @@ pub(crate) struct BatchBuilder {
     private: Frames,
     tally: Tally,
     cuts: Vec<(PeerId, Cut)>,
+    /// Whether a server announces one of the routes, or did.
+    has_server: bool,
     /// The end of the bytes, if it is about one peer's own routes.
     own: Option<Own>,
 }
@@ -171,6 +198,7 @@ impl BatchBuilder {
             private: Frames::default(),
             tally: Tally::default(),
             cuts: Vec::new(),
+            has_server: false,
             own: None,
         }
     }
@@ -193,6 +221,7 @@ impl BatchBuilder {
             }
             Audience::Clients if before == after || !before.is_announced() => {}
             Audience::Clients => {
+                self.has_server |= is_of_server(before) || is_of_server(after);
                 // Peers, not members: one that left and came back is another member.
                 let was = before.sole_member().map(&peer_of);
                 if !after.is_announced() {
@@ -219,6 +248,7 @@ impl BatchBuilder {
             }
             Audience::Clients if before == after || !after.is_announced() => {}
             Audience::Clients => {
+                self.has_server |= is_of_server(before) || is_of_server(after);
                 let is = after.sole_member().map(&peer_of);
                 if !before.is_announced() {
                     self.common(Action::Add, change, is);
@@ -246,6 +276,7 @@ impl BatchBuilder {
             Audience::Servers => None,
             Audience::Clients => Some(peer),
         };
+        self.has_server |= !is_client;
         self.begin_own(except);
         self.bytes.push_usual(&self.encoder, action, destination, hop);
         self.tally += Tally::one(action);
@@ -302,8 +333,14 @@ impl BatchBuilder {
             bytes: self.bytes.into_bytes(),
             private: self.private.into_bytes(),
             cuts: self.cuts,
+            is_of_servers: self.has_server,
         })
     }
+}
+
+/// Whether a route of this view is announced, and by no client: servers do not have it, and clients do.
+fn is_of_server(view: View) -> bool {
+    view.is_announced() && !view.has_client()
 }
 
 /// The end of a buffer as an offset. Batches are bounded to a few hundred kilobytes.

@@ -57,6 +57,11 @@ impl Cache {
         self.chunks.retain(|cached| cached.key != Key::Join);
     }
 
+    /// Forgets all: they say of a route by which connection it is announced, and that has changed.
+    pub(super) fn forget_all(&mut self) {
+        self.chunks.clear();
+    }
+
     /// Forgets chunks that nobody is likely to ask for any more.
     pub(crate) fn expire(&mut self, now: Moment) {
         while self.chunks.front().is_some_and(|cached| now.since(cached.built) > CACHED_FOR) {

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::growth::Weight;
 use super::member::Origin;
 use super::packed::{Basis, Packed};
 use super::vnet::Vnet;
@@ -110,11 +111,35 @@ impl Table {
         }
     }
 
+    /// Whether a client subscribes.
+    pub(crate) fn is_wanted(&self) -> bool {
+        match &self.representation {
+            Representation::Open(vnet) => vnet.members.is_wanted(),
+            Representation::Packed(packed) => packed.is_wanted(),
+        }
+    }
+
+    /// Whether a client subscribes or announces.
+    pub(crate) fn has_clients(&self) -> bool {
+        match &self.representation {
+            Representation::Open(vnet) => vnet.members.has_clients(),
+            Representation::Packed(packed) => packed.has_clients(),
+        }
+    }
+
     /// How large it is.
     pub(crate) fn size(&self) -> Size {
         match &self.representation {
             Representation::Open(vnet) => vnet.size(),
             Representation::Packed(packed) => packed.size(),
+        }
+    }
+
+    /// What of it counts against limits.
+    pub(crate) fn weight(&self) -> Weight {
+        match &self.representation {
+            Representation::Open(vnet) => vnet.weight(),
+            Representation::Packed(packed) => packed.weight(),
         }
     }
 

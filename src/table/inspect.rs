@@ -12,6 +12,7 @@ use super::rows::{
 };
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::policy::{Refusal, Rights};
 use crate::wire::{Destination, NextHop};
 
 /// Routes that one lookup, or one explanation, looks at.
@@ -30,13 +31,27 @@ pub(crate) struct Size {
     pub(crate) routes: u64,
     pub(crate) tombstones: u64,
     pub(crate) journal: u64,
+    pub(crate) filtered: u64,
+    pub(crate) stale: u64,
 }
 
 /// What the owner of a VNI knows about one peer and one destination.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct DeliveryFacts {
     pub(crate) subscription: Option<SubscriptionState>,
+    /// Announcements and subscriptions that limits have refused on the shard, of any VNI; the shard fills it in.
+    pub(crate) refused: u64,
     pub(crate) routes: Vec<RouteFacts>,
+    pub(crate) filtered: Vec<FilteredFacts>,
+}
+
+/// What it knows about a route of that destination which the policy refuses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FilteredFacts {
+    pub(crate) next_hop: NextHop,
+    pub(crate) peer: PeerId,
+    pub(crate) rights: Rights,
+    pub(crate) refusal: Refusal,
 }
 
 /// What it knows about one route of that destination.
@@ -48,6 +63,8 @@ pub(crate) struct RouteFacts {
     pub(crate) is_only_own: bool,
     /// The peer is a server, and so are all that announce it.
     pub(crate) is_only_servers: bool,
+    /// The journal position of its newest change; `None` when that has been forgotten, since everybody has it.
+    pub(crate) changed: Option<u64>,
     /// Its newest change is not sealed yet.
     pub(crate) is_gathering: bool,
     /// The peer's cursor has passed it. Meaningless for a peer in sync.
@@ -62,12 +79,14 @@ impl Vnet {
             routes,
             tombstones: (self.routes.held() as u64).saturating_sub(routes),
             journal: self.journal.len() as u64,
+            filtered: self.filtered(),
+            stale: self.stale_routes(),
         }
     }
 
     /// The VNI as a row.
     pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
-        let Size { routes, tombstones, journal } = self.size();
+        let Size { routes, tombstones, journal, filtered, .. } = self.size();
         let in_sync = [Audience::Clients, Audience::Servers].map(|it| self.members.in_sync(it));
         let in_sync = in_sync.iter().sum::<usize>() as u64;
         let behind = self.members.behind().len() as u64;
@@ -80,6 +99,7 @@ impl Vnet {
             subscribers: in_sync + behind,
             behind,
             journal,
+            filtered,
         }
     }
 
@@ -223,12 +243,14 @@ impl Vnet {
                 announcers: self.announcers(place).collect(),
                 is_only_own: member.is_some_and(|(m, _)| view.sole_member() == Some(m)),
                 is_only_servers: is_server && !view.has_client(),
+                changed,
                 is_gathering: changed.is_some_and(|position| position >= self.open),
                 is_covered,
             }
         };
         DeliveryFacts {
             subscription: member.and_then(|(_, member)| self.progress(&member.subscription)),
+            refused: 0,
             routes: self
                 .routes
                 .of_destination(destination)
@@ -236,6 +258,7 @@ impl Vnet {
                 .take(CHAIN_MAX)
                 .map(route)
                 .collect(),
+            filtered: self.filtered_of(destination, next_hop),
         }
     }
 
@@ -254,7 +277,9 @@ impl Vnet {
             destination: *self.routes.route(place).destination(),
             next_hop: self.routes.next_hop_of(place),
             announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
+            announcer_names: Vec::new(),
             announcer_count: 1 + u64::from(self.routes.further_count(place)),
+            sites: Vec::new(),
             age: now.since(self.changed_by(place).unwrap_or(now)),
         }
     }

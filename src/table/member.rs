@@ -4,6 +4,7 @@ use super::batch::Audience;
 use super::cursor::Cursor;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::policy::Rights;
 
 /// A peer as the rest of the reflector names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Origin {
     pub(crate) shard: ShardId,
     /// Whether its HELLO said so. Servers do not get other servers' routes (no loops).
     pub(crate) is_server: bool,
+    /// What a policy judges it by.
+    pub(crate) rights: Rights,
 }
 
 impl Origin {
@@ -49,6 +52,8 @@ pub(crate) struct Member {
     pub(crate) further: u32,
     /// Routes announced, both kinds.
     pub(crate) routes: u32,
+    /// Routes that it announces and that a policy refuses.
+    pub(crate) filtered: u32,
     /// Whether it is noted as one that may be of no use any more.
     pub(crate) is_idle: bool,
     /// The journal may mention it before this position, although it may have left before.
@@ -59,7 +64,13 @@ impl Member {
     /// Whether it neither announces nor subscribes.
     #[inline]
     pub(crate) fn is_unused(&self) -> bool {
-        self.routes == 0 && matches!(self.subscription, Subscription::None)
+        self.announced() == 0 && matches!(self.subscription, Subscription::None)
+    }
+
+    /// Routes that it announces, those included that a policy refuses.
+    #[inline]
+    pub(crate) fn announced(&self) -> u32 {
+        self.routes + self.filtered
     }
 
     pub(crate) fn new(origin: Origin) -> Self {
@@ -72,6 +83,7 @@ impl Member {
             first: NONE,
             further: NONE,
             routes: 0,
+            filtered: 0,
             is_idle: false,
             mentioned: 0,
         }

@@ -33,6 +33,10 @@ pub(super) struct Members {
     behind: Vec<u32>,
     /// In-sync subscribers per shard: clients, servers.
     in_sync: Vec<[u32; 2]>,
+    /// Subscribers that are clients.
+    clients: u32,
+    /// Members that are clients, those that have left not among them.
+    present: u32,
 }
 
 impl Members {
@@ -46,6 +50,8 @@ impl Members {
             idle: VecDeque::new(),
             behind: Vec::new(),
             in_sync: Vec::new(),
+            clients: 0,
+            present: 0,
         }
     }
 
@@ -64,6 +70,11 @@ impl Members {
         u32::try_from(self.places.len()).unwrap_or(NONE)
     }
 
+    /// What maps of peers and members hash by.
+    pub(super) fn hasher(&self) -> RandomState {
+        self.by_peer.hasher().clone()
+    }
+
     /// The numbers of those that take part, in no order.
     pub(super) fn present(&self) -> impl Iterator<Item = u32> + '_ {
         self.by_peer.values().copied()
@@ -77,6 +88,16 @@ impl Members {
     /// Subscribers that are behind.
     pub(super) fn behind(&self) -> &[u32] {
         &self.behind
+    }
+
+    /// Whether a client subscribes.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.clients > 0
+    }
+
+    /// Whether a client subscribes or announces.
+    pub(super) fn has_clients(&self) -> bool {
+        self.present > 0
     }
 
     /// Whether some of them may be of no use any more.
@@ -117,6 +138,7 @@ impl Members {
             self.append(origin)
         };
         self.by_peer.insert(origin.peer, member);
+        self.present += u32::from(!origin.is_server);
         member
     }
 
@@ -128,20 +150,43 @@ impl Members {
 
     /// A member that was appended takes part. `false` when its peer has another number.
     pub(super) fn appear(&mut self, member: u32) -> bool {
-        self.by_peer.insert(self[member].origin.peer, member).is_none()
+        let Origin { peer, is_server, .. } = self[member].origin;
+        let is_new = self.by_peer.insert(peer, member).is_none();
+        self.present += u32::from(is_new && !is_server);
+        is_new
     }
 
     /// Ends a peer's part: its subscription, and its name here. Its routes stay. `head` is where the
     /// journal ends.
     pub(super) fn leave(&mut self, peer: PeerId, head: u64) -> Option<u32> {
         let member = self.by_peer.remove(&peer)?;
-        match std::mem::replace(&mut self[member].subscription, Subscription::None) {
-            Subscription::None => {}
-            Subscription::InSync => self.count_in_sync(member, |count| count - 1),
-            Subscription::Behind(_) => self.unlist_behind(member),
-        }
+        self.present -= u32::from(!self[member].origin.is_server);
+        self.unsubscribe(member);
         self.has_left(member, head);
         Some(member)
+    }
+
+    /// Ends a member's subscription, if it has one.
+    pub(super) fn unsubscribe(&mut self, member: u32) {
+        let was_client = u32::from(!self[member].origin.is_server);
+        match std::mem::replace(&mut self[member].subscription, Subscription::None) {
+            Subscription::None => {}
+            Subscription::InSync => {
+                self.clients -= was_client;
+                self.count_in_sync(member, |count| count - 1);
+            }
+            Subscription::Behind(_) => {
+                self.clients -= was_client;
+                self.unlist_behind(member);
+            }
+        }
+    }
+
+    /// A member that does not subscribe goes on as another peer of the same kind, which takes no part yet.
+    pub(super) fn rename(&mut self, member: u32, origin: Origin) {
+        let before = std::mem::replace(&mut self[member].origin, origin);
+        self.by_peer.remove(&before.peer);
+        self.by_peer.insert(origin.peer, member);
     }
 
     /// A member has left, of which some routes may still be here.
@@ -170,8 +215,10 @@ impl Members {
 
     /// A member goes on by asking, from what a cursor says; it may have been in sync, or no subscriber.
     pub(super) fn set_behind(&mut self, member: u32, cursor: Cursor) {
-        if matches!(self[member].subscription, Subscription::InSync) {
-            self.count_in_sync(member, |count| count - 1);
+        match self[member].subscription {
+            Subscription::InSync => self.count_in_sync(member, |count| count - 1),
+            Subscription::None => self.begins(member),
+            Subscription::Behind(_) => {}
         }
         let at = self.behind.len();
         let entry = &mut self[member];
@@ -182,8 +229,10 @@ impl Members {
 
     /// A member that was behind, or no subscriber, is in sync.
     pub(super) fn set_in_sync(&mut self, member: u32) {
-        if matches!(self[member].subscription, Subscription::Behind(_)) {
-            self.unlist_behind(member);
+        match self[member].subscription {
+            Subscription::Behind(_) => self.unlist_behind(member),
+            Subscription::None => self.begins(member),
+            Subscription::InSync => {}
         }
         self[member].subscription = Subscription::InSync;
         self.count_in_sync(member, |count| count + 1);
@@ -211,9 +260,10 @@ impl Members {
                 continue;
             }
             entry.is_idle = false;
-            let peer = entry.origin.peer;
+            let Origin { peer, is_server, .. } = entry.origin;
             if is_unused && self.find(peer) == Some(member) {
                 self.by_peer.remove(&peer);
+                self.present -= u32::from(!is_server);
                 self.retire(member, head);
             }
         }
@@ -222,6 +272,11 @@ impl Members {
     /// Makes a number free once the journal no longer mentions it.
     fn retire(&mut self, member: u32, head: u64) {
         self.free.push_back((head, member));
+    }
+
+    /// A member begins to subscribe.
+    fn begins(&mut self, member: u32) {
+        self.clients += u32::from(!self[member].origin.is_server);
     }
 
     fn unlist_behind(&mut self, member: u32) {

@@ -15,7 +15,7 @@
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`TableBounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).
 //!
-//! Imports: ids, portable, wire.
+//! Imports: ids, policy, portable, wire.
 
 mod ages;
 mod announcers;
@@ -26,8 +26,10 @@ mod catch_up;
 mod chunk;
 mod compact;
 mod cursor;
+mod filtered;
 mod form;
 mod frames;
+mod growth;
 mod inspect;
 mod journal;
 mod member;
@@ -35,12 +37,14 @@ mod members;
 mod moves;
 mod packed;
 mod page;
+mod policing;
 mod portable;
 mod retention;
 mod rib;
 mod rows;
 mod seal;
 mod slab;
+mod stale;
 mod tally;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
@@ -52,8 +56,10 @@ mod vnet;
 pub(crate) use batch::{Audience, Batch};
 pub use bounds::TableBounds;
 pub(crate) use chunk::Chunk;
+pub(crate) use filtered::Notice;
 pub(crate) use form::{Table, VnetRef};
-pub(crate) use inspect::{DeliveryFacts, Size, Slice, slice};
+pub(crate) use growth::{LimitHits, Room, Weight, amount};
+pub(crate) use inspect::{DeliveryFacts, FilteredFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::Basis;
 pub(crate) use portable::Importer;
@@ -64,5 +70,6 @@ pub use rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
+pub(crate) use stale::Hold;
 pub(crate) use tally::Tally;
 pub(crate) use vnet::Vnet;

@@ -6,10 +6,12 @@
 
 use smallvec::SmallVec;
 
+use super::growth::{Weight, amount};
 use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use super::{Size, Slice, SubscriptionState, TableBounds, VniInfo};
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::policy::Rights;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Members and routes that are packed, at most: packing more would save less and cost a longer moment.
@@ -32,6 +34,7 @@ struct Member {
     shard: ShardId,
     is_server: bool,
     is_subscriber: bool,
+    rights: Rights,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl Packed {
                 subscribed: member.subscribed,
                 shard: member.origin.shard,
                 is_server: member.origin.is_server,
+                rights: member.origin.rights,
                 is_subscriber: matches!(member.subscription, Subscription::InSync),
             }
         };
@@ -86,6 +90,16 @@ impl Packed {
         members.extend(numbers.iter().map(member));
         let routes = (0..vnet.routes.end()).filter_map(route).collect();
         Some(Self { head: vnet.journal.head(), members, routes })
+    }
+
+    /// Whether a client subscribes.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.members.iter().any(|member| member.is_subscriber && !member.is_server)
+    }
+
+    /// Whether a client subscribes or announces.
+    pub(super) fn has_clients(&self) -> bool {
+        self.members.iter().any(|member| !member.is_server)
     }
 
     /// A VNI that holds this.
@@ -120,7 +134,12 @@ impl Packed {
     }
 
     pub(super) fn size(&self) -> Size {
-        Size { routes: self.routes.len() as u64, tombstones: 0, journal: 0 }
+        Size { routes: self.routes.len() as u64, tombstones: 0, journal: 0, filtered: 0, stale: 0 }
+    }
+
+    pub(super) fn weight(&self) -> Weight {
+        let announcements: usize = self.routes.iter().map(|route| route.announcers.len()).sum();
+        Weight { routes: amount(self.routes.len()), announcements: amount(announcements) }
     }
 
     pub(super) fn info(&self, vni: Vni, shard: ShardId) -> VniInfo {
@@ -134,6 +153,7 @@ impl Packed {
             subscribers: subscribers as u64,
             behind: 0,
             journal: 0,
+            filtered: 0,
         }
     }
 
@@ -148,7 +168,12 @@ impl Packed {
 
 impl Member {
     fn origin(&self) -> Origin {
-        Origin { peer: self.peer, shard: self.shard, is_server: self.is_server }
+        Origin {
+            peer: self.peer,
+            shard: self.shard,
+            is_server: self.is_server,
+            rights: self.rights,
+        }
     }
 }
 
@@ -165,6 +190,8 @@ impl Vnet {
             && self.members.behind().is_empty()
             && self.sealed.is_empty()
             && self.coalesced == 0
+            && !self.has_stale()
+            && self.policing.as_ref().is_none_or(|policing| policing.is_idle())
     }
 
     /// Puts a route into an empty place as it was when it was packed.

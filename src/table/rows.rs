@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::ids::{PeerId, ShardId};
 use crate::wire::{Destination, NextHop, Vni};
+pub use crate::wire::{DestinationInfo, Lookup};
 
 /// How far a subscription is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -51,6 +52,8 @@ pub struct VniInfo {
     pub behind: u64,
     /// Entries in its journal.
     pub journal: u64,
+    /// Routes that peers announce and that the policy refuses.
+    pub filtered: u64,
 }
 
 /// One route and who announces it.
@@ -64,21 +67,16 @@ pub struct RouteInfo {
     pub next_hop: NextHop,
     /// Who announces it, the primary announcer first. At most [`ANNOUNCERS_MAX`] are listed.
     pub announcers: Vec<PeerId>,
-    /// How many announce it in all.
+    /// How these are called; the inspector names them.
+    pub announcer_names: Vec<String>,
+    /// How many announce it in all, other sites included.
     pub announcer_count: u64,
+    /// Other sites where it is announced; the inspector names them.
+    pub sites: Vec<String>,
     /// Time since what subscribers see of it changed: since it was announced, or since it came to
     /// have one announcer or several. Never more than it is, and less by a second at most while it
     /// is below half a minute. Of older ones less by up to an eighth while the VNI keeps changing.
     pub age: Duration,
-}
-
-/// One destination and every next hop that somebody announces for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DestinationInfo {
-    /// The prefix.
-    pub destination: Destination,
-    /// Where it is reached, in no order. At most [`NEXT_HOPS_MAX`] are listed.
-    pub next_hops: Vec<NextHop>,
 }
 
 /// Next hops listed with one destination.
@@ -96,16 +94,4 @@ pub struct RouteFilter {
     pub next_hop: Option<IpAddr>,
     /// Routes that this peer announces, alone or with others.
     pub announcer: Option<PeerId>,
-}
-
-/// What to look for in a VNI.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lookup {
-    /// The routes of the longest prefix that an address lies in.
-    ///
-    /// Bits below the prefix length belong to a route's identity. Such a prefix is found when those
-    /// bits are zero, as is usual, or those of the address.
-    Longest(IpAddr),
-    /// The routes of exactly this prefix, bits below its length included.
-    Exact(Destination),
 }

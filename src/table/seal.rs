@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{Audience, BatchBuilder, Change, FRAME};
+use super::batch::{Audience, Batch, BatchBuilder, Change, FRAME};
 use super::retention::Pin;
 use super::view::View;
 use super::vnet::Vnet;
@@ -16,9 +16,15 @@ impl Vnet {
         if start == end {
             return;
         }
+        let mut of_clients: Option<Arc<Batch>> = None;
         for audience in [Audience::Clients, Audience::Servers] {
             let subscribers = self.members.in_sync(audience);
             if subscribers == 0 && !(self.is_monitored && audience == Audience::Clients) {
+                continue;
+            }
+            // Mostly no server announces anything, and servers get what clients get.
+            if let Some(batch) = of_clients.take().and_then(|batch| batch.for_servers()) {
+                self.keep(audience, batch, subscribers);
                 continue;
             }
             let capacity = usize::try_from(end - start).unwrap_or(0) * FRAME + FRAME;
@@ -43,17 +49,20 @@ impl Vnet {
             if let Some(mut batch) = builder.finish(start, self.latest_prev) {
                 batch.received = self.open_since;
                 let batch = Arc::new(batch);
-                self.retention.pins.push_back(Pin {
-                    start,
-                    batch: Arc::downgrade(&batch),
-                    subscribers,
-                });
-                self.sealed.push((audience, batch));
+                of_clients = Some(Arc::clone(&batch));
+                self.keep(audience, batch, subscribers);
             }
         }
         self.ages.note(end, self.clock);
         self.open = end;
         self.latest_prev = None;
+    }
+
+    /// Keeps a batch for those who send it on, and the journal for those who can't take it.
+    fn keep(&mut self, audience: Audience, batch: Arc<Batch>, subscribers: usize) {
+        let (start, weak) = (batch.start, Arc::downgrade(&batch));
+        self.retention.pins.push_back(Pin { start, batch: weak, subscribers });
+        self.sealed.push((audience, batch));
     }
 
     /// Encodes all changes of a destination from `start` on when the one at `at` is the first of them.

@@ -9,12 +9,14 @@ use super::batch::{Audience, Batch};
 use super::bounds::TableBounds;
 use super::chunk::Cache;
 use super::cursor::Cursor;
+use super::filtered::Policing;
 use super::journal::Journal;
 use super::member::{Member, Origin, Subscription};
 use super::members::Members;
 use super::retention::Retention;
 use super::rib::LocRib;
 use super::slab::NONE;
+use super::stale::Stale;
 use super::view::View;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::wire::Vni;
@@ -26,6 +28,8 @@ pub(crate) enum Outcome {
     Added,
     /// It announces one route fewer.
     Removed,
+    /// It announces as many as before: a route is reflected that a policy had refused.
+    Kept,
     /// A repeated ADD, a REMOVE of what it does not announce, or an ADD for a destination that has as
     /// many next hops as it may have ([`TableBounds::next_hops`]).
     Ignored,
@@ -57,6 +61,10 @@ pub(crate) struct Vnet {
     pub(super) members: Members,
     pub(super) retention: Retention,
     pub(super) cache: Cache,
+    /// What a policy refuses; `None` while it refuses nothing.
+    pub(super) policing: Option<Box<Policing>>,
+    /// Routes of peers that are gone and may come back; `None` while there are none.
+    pub(super) stale: Option<Box<Stale>>,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
     /// When what is being applied was received; set by the caller.
     pub(crate) clock: Moment,
@@ -82,6 +90,8 @@ impl Vnet {
             members: Members::new(hasher),
             retention: Retention::new(&bounds),
             cache: Cache::default(),
+            policing: None,
+            stale: None,
             sealed: Vec::new(),
             clock: Moment::default(),
             open_since: Moment::default(),
@@ -146,24 +156,36 @@ impl Vnet {
     /// leaves, so that a run of updates looks it up once.
     pub(crate) fn member(&mut self, origin: Origin) -> u32 {
         if let Some(member) = self.members.find(origin.peer) {
+            let entry = &mut self.members[member];
+            if entry.announced() == 0 {
+                entry.origin.rights = origin.rights; // there is nothing to judge anew
+            }
             return member;
         }
         // In one go for whoever has not done it in portions.
         self.finish_leaving(origin.peer, usize::MAX);
-        self.members.add(origin, self.journal.base())
+        let member = self.members.add(origin, self.journal.base());
+        self.forget_filtered(member); // what was noted of the last one of that number
+        member
     }
 
-    /// Routes that a member announces.
+    /// Routes that a member announces, those included that a policy refuses.
     pub(crate) fn announced_by(&self, member: u32) -> u32 {
-        self.members[member].routes
+        self.members[member].announced()
     }
 
     /// Whether a peer announces or subscribes here. What it left behind when it left does not count.
     pub(crate) fn takes_part(&self, peer: PeerId) -> bool {
         self.members.find(peer).is_some_and(|member| {
             let entry = &self.members[member];
-            entry.routes > 0 || !matches!(entry.subscription, Subscription::None)
+            entry.announced() > 0 || !matches!(entry.subscription, Subscription::None)
         })
+    }
+
+    /// Whether a peer subscribes here.
+    pub(crate) fn is_subscriber(&self, peer: PeerId) -> bool {
+        let member = self.members.find(peer).map(|member| &self.members[member]);
+        member.is_some_and(|member| !matches!(member.subscription, Subscription::None))
     }
 
     /// Whether a peer has left and routes of it may still be here.
@@ -199,12 +221,14 @@ impl Vnet {
     /// Ends a peer's part in this VNI: its subscription at once, its routes by [`Vnet::work`].
     /// `None` when it has none.
     pub(crate) fn leave(&mut self, peer: PeerId) -> Option<Left> {
+        self.forget_stale(peer);
+        let filtered = self.members.find(peer).map_or(0, |member| self.forget_filtered(member));
         let member = self.members.leave(peer, self.journal.head())?;
         let Member { routes, origin, .. } = self.members[member];
-        Some(Left { shard: origin.shard, routes })
+        Some(Left { shard: origin.shard, routes: routes + filtered })
     }
 
-    /// Withdraws up to `budget` routes of members that left. Returns what is left of the budget.
+    /// Withdraws up to `budget` routes of members that left, and stale ones whose time is over. Returns what is left of the budget.
     pub(crate) fn work(&mut self, mut budget: usize) -> usize {
         while budget > 0
             && let Some(&member) = self.members.leaving().last()
@@ -214,7 +238,7 @@ impl Vnet {
                 self.members.is_gone(member, self.journal.head());
             }
         }
-        budget
+        self.sweep_some(budget)
     }
 
     /// Whether many subscribers still have to take what was sealed a few batches ago. More than they
@@ -227,7 +251,7 @@ impl Vnet {
 
     /// Whether [`Vnet::work`] has anything to do.
     pub(crate) fn has_work(&self) -> bool {
-        !self.members.leaving().is_empty()
+        !self.members.leaving().is_empty() || self.has_sweeps()
     }
 
     /// Batches sealed since the last call, in order.
@@ -326,7 +350,7 @@ impl Vnet {
     }
 
     /// Takes a route out of a member's list, if it is there.
-    fn delist(&mut self, route: u32, member: Option<u32>) {
+    pub(super) fn delist(&mut self, route: u32, member: Option<u32>) {
         if let Some(member) = member.filter(|_| self.routes.route(route).lister() == member) {
             self.routes.unlink(route, &mut self.members[member].first);
         }

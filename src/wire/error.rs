@@ -9,6 +9,7 @@ use super::ip_version::IpVersion;
 /// In an UPDATE it costs that route alone: a session skips the message and goes on. Anywhere else it
 /// ends the session that sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// Byte 0 is not 1.
     #[error("protocol version {0} is not 1")]

@@ -43,6 +43,8 @@ pub enum MessageType {
     Update = 5,
     /// The dump of a VNI is complete; only for peers that advertised it.
     EndOfTable = 6,
+    /// The session ends because the sender wants it to; only for peers that advertised it. Its payload means nothing.
+    Goodbye = 7,
 }
 
 impl MessageType {
@@ -58,6 +60,7 @@ impl MessageType {
             4 => Ok(Self::Unsubscribe),
             5 => Ok(Self::Update),
             6 => Ok(Self::EndOfTable),
+            7 => Ok(Self::Goodbye),
             other => Err(WireError::MessageType(other)),
         }
     }

@@ -34,6 +34,7 @@ pub enum Phase {
 
 /// A message that may not come yet. It ends the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum Breach {
     /// Before the HELLO.
     #[error("{0:?} before HELLO")]

@@ -134,8 +134,10 @@ impl Capabilities {
     pub const STREAM: Self = Self(1 << 0);
     /// Understands END_OF_TABLE.
     pub const END_OF_TABLE: Self = Self(1 << 1);
+    /// Understands GOODBYE.
+    pub const GOODBYE: Self = Self(1 << 2);
     /// What this implementation says of itself.
-    pub const OURS: Self = Self::STREAM.union(Self::END_OF_TABLE);
+    pub const OURS: Self = Self::STREAM.union(Self::END_OF_TABLE).union(Self::GOODBYE);
 
     /// Whether all of `other` is in `self`.
     #[must_use]

@@ -9,6 +9,7 @@
 //! | SUBSCRIBE, UNSUBSCRIBE | `Subscription` | prost |
 //! | UPDATE | `Update` | [`decode_update`] |
 //! | END_OF_TABLE | `EndOfTable` | prost |
+//! | GOODBYE | none | by hand |
 
 use prost::Message as _;
 
@@ -32,6 +33,8 @@ pub enum Message {
     Update(Update),
     /// The dump of a VNI is complete.
     EndOfTable(Vni),
+    /// The session ends because the sender wants it to.
+    Goodbye,
 }
 
 impl Message {
@@ -46,6 +49,7 @@ impl Message {
             MessageType::Update => decode_update(payload).map(Self::Update),
             MessageType::Hello => Hello::decode(payload).map(Self::Hello),
             MessageType::Keepalive => Ok(Self::Keepalive),
+            MessageType::Goodbye => Ok(Self::Goodbye),
             MessageType::Subscribe => subscription(payload).map(Self::Subscribe),
             MessageType::Unsubscribe => subscription(payload).map(Self::Unsubscribe),
             MessageType::EndOfTable => match proto::EndOfTable::decode(payload) {
@@ -63,6 +67,7 @@ impl Message {
         match self {
             Self::Hello(hello) => put(out, MessageType::Hello, &hello.to_proto()),
             Self::Keepalive => out.extend_from_slice(&frame::header(MessageType::Keepalive, 0)),
+            Self::Goodbye => out.extend_from_slice(&frame::header(MessageType::Goodbye, 0)),
             Self::Subscribe(vni) => {
                 put(out, MessageType::Subscribe, &proto::Subscription { vni: vni.0 });
             }
@@ -94,6 +99,7 @@ impl Message {
             Self::Unsubscribe(_) => MessageType::Unsubscribe,
             Self::Update(_) => MessageType::Update,
             Self::EndOfTable(_) => MessageType::EndOfTable,
+            Self::Goodbye => MessageType::Goodbye,
         }
     }
 }

@@ -214,6 +214,7 @@ impl Hash for Destination {
 /// Why a text is no [`Destination`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("expected ADDRESS/LENGTH, such as 10.0.23.0/24 or 2001:db8::/64")]
+#[non_exhaustive]
 pub struct NotAPrefix;
 
 /// `10.0.23.0/24`, as it is displayed. Host bits are kept.

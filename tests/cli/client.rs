@@ -13,14 +13,13 @@ use support::promtool;
 
 #[test]
 fn a_bad_flag_or_value_of_the_client_is_named() {
-    assert!(fails(&["client"]).contains("--server"));
     for [flag, value] in [
         ["--server", "rr1:x"],
         ["--subscribe", "x"],
         ["--announce", "23#10.0.0.0/33#::1"],
         ["--announce", "23#10.0.0.0/8#::1,23#10.0.0.0/8"],
-        ["--install-routes", "23#254"],
-        ["--keepalive", "0"],
+        ["--install-routes", "23#main"],
+        ["--keepalive", "x"],
         ["--http", "nonsense"],
         ["--stale-time", "120"],
         ["--exclude-route-type", "XYZ"],
@@ -41,8 +40,8 @@ fn flags_of_the_client_that_do_not_go_together_are_one_sentence() {
     let client = ["client", "--server", "rr1", "--install-routes"];
     let text = fails(&[&client[..], &["1#100"]].concat());
     assert!(sentence(&text).contains("--tun DEVICE"), "{text}");
-    let text = fails(&[&client[..], &["1#100,2#100", "--tun", "t"]].concat());
-    assert!(sentence(&text).contains("VNI 1 and VNI 2 into table 100"), "{text}");
+    let text = fails(&[&client[..], &["1#100,1#200", "--tun", "t"]].concat());
+    assert!(sentence(&text).contains("VNI 1 into table 100 and table 200"), "{text}");
 }
 
 #[test]
@@ -70,6 +69,22 @@ fn what_one_leaf_announces_another_logs() {
     announcer.signal("TERM");
     assert_eq!(announcer.wait(), Some(0), "{}", announcer.log());
     watcher.logged("route removed vni=23 destination=10.0.23.0/24 next_hop=2001:db8::1", '\n');
+}
+
+#[test]
+fn a_server_that_starts_after_its_leaf_is_waited_for_without_a_complaint() {
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let mut command = Command::new(BINARY);
+    command.args(["client", "--server", &address]);
+    let leaf = Process::spawn(command);
+    leaf.logged("INFO waiting for the server", '\n');
+    let mut command = Command::new(BINARY);
+    command.args(["server", "--shards", "1", "--listen", &address]);
+    let _server = Process::spawn(command);
+    leaf.logged("session established", '\n');
+    assert!(!leaf.log().contains("WARN") && !leaf.log().contains("ERROR"), "{}", leaf.log());
 }
 
 #[test]

@@ -78,10 +78,18 @@ fn uncommented(text: &str) -> String {
 #[test]
 fn shipped_configurations_say_all_options_and_their_defaults() {
     let folder = Folder::new("config");
-    for (role, file) in [("server", "config/server.toml"), ("client", "config/client.toml")] {
+    let files = tls_files();
+    for role in ["server", "client", "proxy"] {
+        let file = &format!("config/{role}.toml");
         let text = read(file);
         let as_shipped = effective(&shipped(file));
         let in_full = uncommented(&text);
+        let in_full =
+            in_full.replace("/etc/metalbond/tls/", &format!("{}/", files.path().display()));
+        let in_full = in_full
+            .replace("/etc/metalbond/tcp-md5", &format!("{}/tcp-md5", files.path().display()));
+        // Files of TLS say nothing without it.
+        let in_full = in_full.replace("\ntls = false", "\ntls = true");
         let meant = effective(&folder.write(&format!("{role}.toml"), &in_full));
         for (key, default) in &as_shipped {
             assert!(
@@ -89,19 +97,40 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
                 "{file} does not say {key}"
             );
             // Where there is no default the file has an example.
-            if !default.is_empty() {
+            if !default.is_empty() && key != "tls" {
                 assert_eq!(meant[key], *default, "{file} says another default of {key}");
             }
         }
-        // Only a leaf needs to be told something, and only the package knows of a folder to be in.
+        // Who connects to reflectors must be told to which, and only the package knows of a folder to be in.
         let printed = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        let servers = "server = [\"reflector1.example.net\", \"reflector2.example.net\"]";
         let expected = match role {
-            "client" => "server = [\"reflector1.example.net\", \"reflector2.example.net\"]",
+            "client" => vec![servers],
             // The unit makes the folder.
-            _ => "control = \"/run/metalbond/control.sock\"",
+            "proxy" => vec![servers, "control = \"/run/metalbond-proxy/control.sock\""],
+            _ => vec![
+                "control = \"/run/metalbond/control.sock\"",
+                "control-read-only = \"/run/metalbond/control-ro.sock\"",
+            ],
         };
-        assert!(printed.eq([expected]));
+        assert!(printed.eq(expected));
     }
+}
+
+/// What the shipped configurations name in their examples.
+fn tls_files() -> support::tls::Folder {
+    use support::tls::{Authority, Folder, Validity};
+
+    let (folder, authority) = (Folder::default(), Authority::new("ca"));
+    for name in ["reflector", "leaf"] {
+        authority.issue(&folder, name, &["reflector.example.net"], Validity::Now);
+    }
+    for name in ["leaves-ca.pem", "reflectors-ca.pem"] {
+        authority.file(&folder, name);
+    }
+    authority.revoke(&folder, "leaves.crl", &[]);
+    folder.write("tcp-md5.keys", "::/0 secret");
+    folder
 }
 
 /// A device with thousands of nexthop objects would take long to go.
@@ -130,8 +159,12 @@ fn the_package_is_purged_while_a_process_of_its_user_runs() {
         support::skip!(missing);
     }
     let folder = Folder::new("purge");
-    let users = folder.write("passwd", "root:x:0:0::/:/bin/sh\nmetalbond:x:4711:4711::/:/bin/sh\n");
-    let groups = folder.write("group", "root:x:0:\nmetalbond:x:4711:\n");
+    let users = "root:x:0:0::/:/bin/sh\nmetalbond-server:x:4711:4711::/:/bin/sh\n\
+                 metalbond-client:x:4712:4712::/:/bin/sh\nmetalbond:x:4713:4713::/:/bin/sh\n";
+    let users = folder.write("passwd", users);
+    let groups = "root:x:0:\nmetalbond-server:x:4711:\nmetalbond-client:x:4712:\nmetalbond:x:4713:\n\
+                  metalbond-ro:x:4714:metalbond-server\n";
+    let groups = folder.write("group", groups);
     let script = "set -e
 mount -t tmpfs none /run
 for file in passwd group; do mount --bind \"$1/$file\" /etc/$file; done
@@ -155,14 +188,19 @@ exit $code";
         support::skip!(printed);
     }
     assert!(status.success() && !printed.contains("left"), "{status} {printed}");
-    assert!(printed.contains("the user metalbond stays"), "{printed}");
+    assert!(printed.contains("metalbond-server is currently used by process"), "{printed}");
+    assert!(printed.contains("the user metalbond-server stays"), "{printed}");
+    // Files that are mounted cannot be replaced, so here all others stay as well; each was to go.
+    for name in ["user metalbond-client", "user metalbond", "group metalbond-ro"] {
+        assert!(printed.contains(&format!("the {name} stays")), "{name}: {printed}");
+    }
 }
 
 #[test]
 fn units_are_taken_by_systemd() {
     let folder = Folder::new("units");
     let mut files = Vec::new();
-    for unit in ["server", "client", "tunnel"] {
+    for unit in ["server", "client", "proxy", "tunnel"] {
         let name = format!("metalbond-{unit}.service");
         // It wants to see the program.
         let text = read(&format!("systemd/{name}")).replace("/usr/bin/metalbond", BINARY);
@@ -180,7 +218,7 @@ fn units_are_taken_by_systemd() {
 
 #[test]
 fn units_ask_for_what_the_command_does() {
-    for role in ["server", "client"] {
+    for role in ["server", "client", "proxy"] {
         let unit = read(&format!("systemd/metalbond-{role}.service"));
         let has = |line: &str| assert!(unit.lines().any(|found| found == line), "no {line}");
         has("Type=notify");
@@ -188,8 +226,21 @@ fn units_ask_for_what_the_command_does() {
         has("ExecReload=/bin/kill -HUP $MAINPID");
         has("WatchdogSec=20");
     }
+    let proxy = read("systemd/metalbond-proxy.service");
+    assert!(proxy.contains("\nRuntimeDirectory=metalbond-proxy\n"), "{proxy}");
     let server = read("systemd/metalbond-server.service");
     assert!(server.contains("\nRuntimeDirectory=metalbond\n"), "{server}");
+    // The log names callers, which a user namespace would hide.
+    assert!(server.contains("\nPrivateUsers=no\n"), "{server}");
+    let users = read("sysusers.d/metalbond.conf");
+    for role in ["server", "client"] {
+        let unit = read(&format!("systemd/metalbond-{role}.service"));
+        assert!(unit.contains(&format!("\nUser=metalbond-{role}\n")), "{unit}");
+        assert!(users.contains(&format!("\nu metalbond-{role} - ")), "{users}");
+        let mut filters = unit.lines().filter(|line| line.starts_with("SystemCallFilter=@"));
+        assert!(filters.next().unwrap().contains(" seccomp"), "{unit}");
+    }
+    assert!(users.contains("\nm metalbond-server metalbond-ro\n"), "{users}");
     let filter = server.lines().find(|line| line.starts_with("SystemCallFilter=@")).unwrap();
     let profile = read("kubernetes/seccomp/metalbond.json");
     for call in ["io_uring_setup", "io_uring_enter", "io_uring_register"] {
@@ -221,6 +272,36 @@ fn manifests_say_flags_and_options_that_there_are() {
             effective(&shipped("kubernetes").join(options));
         }
     }
+}
+
+/// Whoever reaches a node or a pod learns whether it lives and what it counts, and nothing more.
+#[test]
+fn manifests_open_sessions_and_health_alone() {
+    for manifest in
+        ["server/deployment.yaml", "server-daemonset/daemonset.yaml", "client/daemonset.yaml"]
+    {
+        let text = read(&format!("kubernetes/{manifest}"));
+        let lines = || text.lines().map(str::trim);
+        let is_on_host = lines().any(|line| line == "hostNetwork: true");
+        for http in lines().filter_map(|line| line.strip_prefix("- --http=")) {
+            assert!(!is_on_host && http.parse::<u16>().is_ok(), "{manifest}: --http={http}");
+        }
+        assert!(lines().any(|line| line.starts_with("- --health=:")), "{manifest}");
+        let ports: Vec<_> = lines().filter(|line| line.starts_with("containerPort: ")).collect();
+        let probes = lines().filter(|line| line.starts_with("port: "));
+        assert!(
+            probes.clone().count() >= 2 && probes.clone().all(|line| line == "port: health"),
+            "{manifest}"
+        );
+        let sessions = usize::from(manifest.starts_with("server"));
+        assert_eq!(ports.len(), 1 + sessions, "{manifest}: {ports:?}");
+    }
+    let policy = read("kubernetes/server/networkpolicy.yaml");
+    assert!(read("kubernetes/server/kustomization.yaml").contains("- networkpolicy.yaml\n"));
+    let ports: Vec<_> =
+        policy.lines().filter_map(|line| line.trim().strip_prefix("- port: ")).collect();
+    assert_eq!(ports, ["metalbond", "health"]);
+    assert!(policy.contains("\n  egress: []\n"), "{policy}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A reflector is replaced by a new process, as an operator, a service manager and peers meet it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv6Addr, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,16 @@ use crate::ctl::Folder;
 use crate::notify::Manager;
 use crate::process::{BINARY, Process};
 use support::PATIENCE;
-use support::client::{Client, routes};
+use support::client::{Client, hello_of, routes};
 
 /// A line of processes with one control socket.
-struct Line {
+pub(crate) struct Line {
     folder: Folder,
     http: u16,
 }
 
 impl Line {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // A free port: nobody else listens where this did a moment ago.
         let free = std::net::TcpListener::bind("[::1]:0").unwrap();
         let http = free.local_addr().unwrap().port();
@@ -36,7 +36,7 @@ impl Line {
         ["--control", &self.socket(), "--http", &http].map(str::to_owned).to_vec()
     }
 
-    fn start(&self, more: &[&str]) -> Process {
+    pub(crate) fn start(&self, more: &[&str]) -> Process {
         let arguments = self.arguments();
         let arguments: Vec<&str> =
             arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
@@ -54,13 +54,13 @@ impl Line {
     }
 
     #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let (is_ok, out, err) = self.ctl(arguments);
         assert!(is_ok, "{out}{err}");
         out
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.ok(&[&["-j"], arguments].concat())).unwrap()
     }
 
@@ -74,21 +74,21 @@ impl Line {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics");
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{name} in {text}")).parse().unwrap()
     }
 
     /// The process that serves now; killed at the end, since it is a child of the process before it.
-    fn successor(&self) -> Orphan {
+    pub(crate) fn successor(&self) -> Orphan {
         let latest = self.json(&["show", "handover"]);
         Orphan(latest["latest"]["to"].as_u64().unwrap().to_string())
     }
 }
 
 /// Waits for the end of a process, whose log goes on: its successor writes into the same.
-fn exit(process: &mut Process) -> Option<i32> {
+pub(crate) fn exit(process: &mut Process) -> Option<i32> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = process.child.try_wait().unwrap() {
@@ -100,7 +100,7 @@ fn exit(process: &mut Process) -> Option<i32> {
 }
 
 /// A process that is not the test's child.
-struct Orphan(String);
+pub(crate) struct Orphan(String);
 
 impl Drop for Orphan {
     fn drop(&mut self) {
@@ -145,6 +145,45 @@ fn ctl_handover_replaces_the_process_and_nobody_notices() {
         peers["rows"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[test]
+fn routes_of_a_peer_that_is_gone_are_kept_by_the_new_process() {
+    let line = Line::new();
+    let mut first = line.start(&["--stale-hold", "600s"]);
+    let host = || Client::connect(first.address()).shake_hands(hello_of("hv-17"));
+    let mut publisher = host();
+    let mut subscriber = Client::establish(first.address());
+    subscriber.subscribe(7);
+    let table = routes(7, 0..100, 1);
+    publisher.announce_all(&table);
+    subscriber.expect_view(&table);
+    drop(publisher);
+    let mut back = host();
+    back.announce_all(&table[..10]);
+    let stale = |count| {
+        let deadline = Instant::now() + PATIENCE;
+        while line.metric("metalbond_stale_routes") != count {
+            assert!(Instant::now() < deadline, "not {count} stale routes");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    stale(90);
+    drop(back);
+    stale(100);
+    line.ok(&["handover"]);
+    let _successor = line.successor();
+    stale(100);
+    let mut back = host();
+    back.announce_all(&table[10..]);
+    stale(10);
+    line.ok(&["handover"]);
+    let _last = line.successor();
+    stale(10);
+    back.announce_all(&table[..10]);
+    stale(0);
+    assert_eq!(subscriber.removes(), 0);
+    assert_eq!(exit(&mut first), Some(0));
 }
 
 #[test]
@@ -197,6 +236,36 @@ fn a_drain_goes_on_in_the_new_process() {
 }
 
 #[test]
+fn the_new_process_knows_how_sessions_ended_and_how_peers_are_called() {
+    let line = Line::new();
+    let mut first = line.start(&[]);
+    let node = |name: &str| Client::connect(first.address()).shake_hands(hello_of(name));
+    let mut stays = node("host-1");
+    stays.announce_all(&routes(7, 0..1, 1));
+    let mut leaves = node("host-2");
+    line.ok(&["reset", "peer", "host-2"]);
+    leaves.expect_closed();
+    let listed = |what: &[&str]| {
+        let mut rows = line.json(what)["rows"].as_array().unwrap().clone();
+        rows.iter_mut().for_each(|row| {
+            row.as_object_mut().unwrap().remove("ended_ago_seconds");
+        });
+        rows
+    };
+    let before = [listed(&["show", "closed"]), listed(&["show", "recorder"])];
+    assert_eq!((before[0].len(), before[1].len()), (1, 3));
+    line.ok(&["handover"]);
+    let _successor = line.successor();
+    assert_eq!(exit(&mut first), Some(0), "{}", first.log());
+    let after = [listed(&["show", "closed"]), listed(&["show", "recorder"])];
+    assert_eq!(after[0], before[0]);
+    assert_eq!(after[1][..3], before[1][..]);
+    assert_eq!(listed(&["show", "routes"])[0]["announcer_names"][0], "host-1");
+    let (_, _, gone) = line.ctl(&["explain", "host-2", "7#10.0.0.1/32"]);
+    assert!(gone.contains("reset by the operator"), "{gone}");
+}
+
+#[test]
 fn without_a_reflector_that_runs_it_starts_as_usual() {
     let line = Line::new();
     let process = line.start(&["--takeover"]);
@@ -207,7 +276,7 @@ fn without_a_reflector_that_runs_it_starts_as_usual() {
 #[test]
 fn a_process_that_cannot_serve_changes_nothing() {
     let line = Line::new();
-    let first = line.start(&[]);
+    let first = line.start(&["--allow-exec"]);
     let mut publisher = Client::establish(first.address());
     let mut subscriber = Client::establish(first.address());
     subscriber.subscribe(7);
@@ -233,9 +302,54 @@ fn a_process_that_cannot_serve_changes_nothing() {
 }
 
 #[test]
-fn probes_and_connections_are_never_refused() {
+fn a_reflector_that_may_start_nothing_starts_its_own_program_only() {
     let line = Line::new();
     let first = line.start(&[]);
+    let (is_ok, _, said) = line.ctl(&["handover", "--to", "/bin/false"]);
+    assert!(!is_ok && said.contains("restart it with --allow-exec"), "{said}");
+    assert_eq!(line.json(&["show", "handover"])["attempts"], 0);
+    line.ok(&["handover", "--to", BINARY]);
+    let _successor = line.successor();
+    drop(first);
+}
+
+#[test]
+fn all_listening_sockets_pass_on() {
+    let line = Line::new();
+    let readers = line.folder.path("control-ro.sock");
+    let mut first = line.start(&[
+        "--health",
+        "[::1]:0",
+        "--control-read-only",
+        &readers,
+        "--control-group",
+        "0",
+    ]);
+    let health: SocketAddr = first.logged("health=", ' ').parse().unwrap();
+    assert_eq!(support::http::get(health, "/readyz").status, 200);
+    line.ok(&["handover"]);
+    let successor = line.successor();
+    assert_eq!(exit(&mut first), Some(0));
+    // The port was any: only the same socket has it still.
+    assert_eq!(support::http::get(health, "/readyz").status, 200);
+    let metrics = support::http::get(health, "/metrics").body;
+    assert!(metrics.contains("\nmetalbond_handovers_total 1\n"), "{metrics}");
+    let arguments = ["ctl", "--socket", &readers, "-j", "show", "handover"];
+    let output = Command::new(BINARY).args(arguments).output().unwrap();
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["process"].to_string(), successor.0);
+    // Its file is not the first one's to remove.
+    assert!(std::path::Path::new(&readers).exists());
+}
+
+#[test]
+fn probes_and_connections_are_never_refused() {
+    let line = Line::new();
+    // A port of its own: each process of the line is told the same.
+    let free = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let health = free.local_addr().unwrap();
+    drop(free);
+    let first = line.start(&["--health", &health.to_string()]);
     let address = first.address();
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -244,6 +358,7 @@ fn probes_and_connections_are_never_refused() {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 let answer = line.get("/livez");
                 assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                assert_eq!(support::http::get(health, "/livez").status, 200);
                 Client::establish(address);
                 count += 1;
             }

@@ -9,9 +9,12 @@
 mod client;
 mod config;
 mod ctl;
+mod demo;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod detection;
+mod drop_in;
+mod entry;
 #[cfg(target_os = "linux")]
 mod flood;
 #[cfg(target_os = "linux")]
@@ -20,10 +23,18 @@ mod manual;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
+mod no_exec;
+#[cfg(target_os = "linux")]
 mod notify;
+mod policy;
 mod process;
+#[cfg(target_os = "linux")]
+mod proxy;
 #[cfg(target_os = "linux")]
 mod resolver;
 mod server;
 mod signals;
+#[cfg(all(feature = "tls", target_os = "linux"))]
+mod tls;
+mod wireshark;
 mod zone;

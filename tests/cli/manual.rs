@@ -48,6 +48,15 @@ fn they_tell_how_it_ends_and_what_it_goes_by() {
             ],
         ),
         (
+            "proxy",
+            [
+                ("EXIT STATUS", &["0", "1", "2"]),
+                ("SIGNALS", &["SIGTERM", "SIGINT", "SIGHUP", "5 seconds"]),
+                ("FILES", &["/etc/metalbond/proxy.toml", "/run/metalbond-proxy/control.sock"]),
+                ("ENVIRONMENT", &["METALBOND_CONFIG", "METALBOND_STALE_TIME"]),
+            ],
+        ),
+        (
             "ctl",
             [
                 ("EXIT STATUS", &["0", "1", "2"]),

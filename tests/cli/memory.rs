@@ -9,11 +9,12 @@ use support::client::{Client, PATIENCE, Route, encode, route, routes};
 
 const MIB: f64 = 1_048_576.0;
 
-/// Bytes that a process holds.
+/// Bytes that a process holds of its own. Pages of its program are left out: how many are there depends on which of
+/// its code has run.
 fn resident(server: &Process) -> f64 {
     let statm = std::fs::read_to_string(format!("/proc/{}/statm", server.child.id())).unwrap();
-    let pages: f64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * rustix::param::page_size() as f64
+    let pages: Vec<f64> = statm.split(' ').map(|it| it.trim().parse().unwrap()).collect();
+    (pages[1] - pages[2]) * rustix::param::page_size() as f64
 }
 
 /// Waits until a server that held `before` holds no more than `more` beside that, and says what it was.

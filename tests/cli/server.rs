@@ -21,7 +21,7 @@ fn a_bad_flag_or_value_is_named() {
         ["--listen", "nonsense"],
         ["--listen", "[::1]"],
         ["--listen", "127.0.0.1:65536"],
-        ["--keepalive", "0"],
+        ["--keepalive", "x"],
         ["--shards", "0"],
         ["--shards", "1025"],
         ["--io", "kqueue"],
@@ -218,7 +218,7 @@ fn a_check_of_the_port_is_logged_at_debug_level_only() {
     let server = Process::start(&["--log-level", "debug"]);
     drop(TcpStream::connect(server.address()).unwrap());
     let line = server.logged("connection closed without HELLO", '\n');
-    assert!(line.contains("reason=closed by peer"), "{line}");
+    assert!(line.contains("reason=peer_closed"), "{line}");
     assert!(server.log().contains("DEBUG connection closed without HELLO"), "{}", server.log());
     assert!(!server.log().contains("session closed"), "{}", server.log());
 }
@@ -235,7 +235,7 @@ fn an_empty_filter_of_the_log_is_none() {
 fn get(address: SocketAddr, path: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     answer

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::StreamExt;
 use metalbond::client::PeerState;
 use metalbond::io::IoChoice;
 use metalbond::wire::{Message, Vni};
@@ -14,6 +15,7 @@ on_each_io!(
     a_watch_begins_with_what_there_is,
     a_slow_watcher_gets_what_differs_and_no_queue,
     a_watch_survives_its_dropped_futures,
+    a_watch_is_a_stream,
     in_sync_is_told_per_server_and_vni,
 );
 
@@ -109,6 +111,25 @@ async fn a_watch_survives_its_dropped_futures(io: IoChoice) {
         }
     })
     .await;
+}
+
+async fn a_watch_is_a_stream(io: IoChoice) {
+    let (_reflector, address) = reflector(io);
+    let (a, b) = (leaf(address).await, leaf(address).await);
+    b.subscribe(Vni(1)).await.unwrap();
+    let all = routes(1, 0..10_000, 1);
+    announce_all(&a, &all).await;
+    expect_routes(&b, 1, &all).await;
+    let whole = b.watch_routes(Some(Vni(1))).await.unwrap();
+    let whole = whole.take_while(|batch| std::future::ready(!batch.caught_up));
+    let pieces: Vec<_> = within("all but the last piece", whole.collect()).await;
+    assert_eq!(pieces.len(), 2);
+    let mut peers = b.watch_peers().await.unwrap();
+    let states = within("the states", StreamExt::next(&mut peers)).await.unwrap();
+    assert_eq!(states.len(), 1);
+    // It ends with the leaf.
+    let (rest, ()) = tokio::join!(peers.collect::<Vec<_>>(), b.shutdown());
+    assert_eq!(rest.concat().last().unwrap().status.as_ref().unwrap().state, PeerState::Closed);
 }
 
 async fn in_sync_is_told_per_server_and_vni(io: IoChoice) {

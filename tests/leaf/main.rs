@@ -8,6 +8,7 @@
 )]
 
 mod datapath;
+mod drop_in;
 mod harness;
 mod healing;
 mod ip6tnl;

@@ -15,6 +15,7 @@ on_each_io!(
     a_denied_source_is_refused_and_counted,
     a_source_has_so_many_sessions_at_a_time,
     a_source_may_come_so_often,
+    the_loopback_has_any_number_of_sessions,
     a_new_list_closes_the_sessions_it_denies,
     a_lowered_limit_ends_who_adds_one_more,
     what_a_start_would_refuse_changes_nothing,
@@ -23,6 +24,7 @@ on_each_io!(
 /// Both address families, which are two sources.
 fn dual(config: &mut ReflectorConfig) {
     config.listen = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    config.access.limits_loopback = true;
 }
 
 fn over_v4(reflector: &Reflector) -> SocketAddr {
@@ -69,6 +71,14 @@ fn a_source_may_come_so_often(mut config: ReflectorConfig) {
     });
     let _other = Client::establish(over_v6(&reflector));
     eventually("a new session", || Client::connect(over_v4(&reflector)).try_to_shake_hands());
+}
+
+fn the_loopback_has_any_number_of_sessions(mut config: ReflectorConfig) {
+    config.access.max_peers_per_source = 1;
+    config.access.connect_rate_per_source = 1;
+    let (reflector, address) = start(&config);
+    let _sessions = [(); 8].map(|()| Client::establish(address));
+    assert_eq!(reflector.refused(), Refused::default());
 }
 
 fn a_new_list_closes_the_sessions_it_denies(mut config: ReflectorConfig) {

@@ -9,6 +9,7 @@ use crate::harness::{Client, ReflectorConfig, on_each_io, route, start};
 
 on_each_io!(
     the_server_says_who_it_is,
+    the_server_says_the_lower_of_both_intervals,
     it_says_for_how_long_it_has_had_sessions,
     extensions_go_only_to_peers_that_sent_some,
     keepalives_are_answered_one_for_one,
@@ -32,6 +33,16 @@ fn the_server_says_who_it_is(mut config: ReflectorConfig) {
     assert_eq!(extensions.node, "reflector-1");
     assert!(extensions.agent.starts_with("metalbond/"));
     assert!(extensions.capabilities.contains(Capabilities::STREAM));
+}
+
+fn the_server_says_the_lower_of_both_intervals(mut config: ReflectorConfig) {
+    config.settings.keepalive = 7;
+    let (_reflector, address) = start(&config);
+    for (wished, said) in [(3, 3), (7, 7), (60, 7)] {
+        let hello = Hello { keepalive_interval: wished, ..plain_hello() };
+        let client = Client::connect(address).shake_hands(hello);
+        assert_eq!(client.hello.unwrap().keepalive_interval, said);
+    }
 }
 
 fn it_says_for_how_long_it_has_had_sessions(config: ReflectorConfig) {

@@ -10,7 +10,11 @@ mod attacks;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod black_hole;
+mod changes;
 mod deployed_clients;
+mod growth;
+#[cfg(target_os = "linux")]
+mod guard;
 mod handshake;
 mod harness;
 mod http;
@@ -21,7 +25,11 @@ mod moves;
 mod orders;
 #[cfg(target_os = "linux")]
 mod page;
+mod policy;
 mod quiet;
 mod scale;
 mod semantics;
+mod stale;
+#[cfg(feature = "tls")]
+mod tls;
 mod under_flood;

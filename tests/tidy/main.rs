@@ -6,6 +6,7 @@
 )]
 
 mod imports;
+mod log_lines;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +17,6 @@ const PURE: &[&str] = &[
     "access",
     "dataplane",
     "portable",
-    "sources",
     "wire",
     "session",
     "table",
@@ -197,6 +197,25 @@ fn every_bound_names_tests_that_fill_it() {
     }
 }
 
+/// An attack that no test runs may succeed.
+#[test]
+fn every_attack_names_tests_that_run_it() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let tables = text.split("\n\n").filter(|part| part.starts_with("| attack |"));
+    let known = tests_by_name();
+    let mut count = 0;
+    for attack in tables.flat_map(|table| table.lines().skip(2)) {
+        let tests = attack.split('|').nth(3).unwrap();
+        let named: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test runs {attack}");
+        for test in named {
+            assert!(known.contains(test), "no test is named {test}: {attack}");
+        }
+        count += 1;
+    }
+    assert!(count > 0, "no attack is named");
+}
+
 /// The first two cells of each row of a table.
 fn rows(table: &str) -> Vec<(&str, &str)> {
     let cells = table.lines().skip(2).map(|row| row.split('|').skip(1).map(str::trim));
@@ -209,10 +228,14 @@ fn tests_by_name() -> BTreeSet<String> {
     for file in ["src", "tests"].into_iter().flat_map(|folder| sources(&root().join(folder))) {
         let text = fs::read_to_string(file).unwrap();
         // Attributes may come in between.
-        let tests = text.split("#[test]").skip(1).filter_map(|after| after.split("fn ").nth(1));
+        let marks =
+            ["#[test]", "#[tokio::test"].into_iter().flat_map(|mark| text.split(mark).skip(1));
+        let tests = marks.filter_map(|after| after.split("fn ").nth(1));
         found.extend(tests.filter_map(|test| Some(test.split('(').next()?.to_owned())));
-        // Scripts that run on each back end.
-        let scripts = text.split("on_each_io!(").skip(1).filter_map(|list| list.split(')').next());
+        // Scripts that run on each back end, or in a browser.
+        let lists =
+            ["on_each_io!(", "on_page!("].into_iter().flat_map(|list| text.split(list).skip(1));
+        let scripts = lists.filter_map(|list| list.split(')').next());
         found.extend(scripts.flat_map(|list| list.split(',').map(|name| name.trim().to_owned())));
     }
     found

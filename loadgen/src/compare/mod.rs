@@ -56,7 +56,7 @@ pub(crate) struct Options {
 /// # Errors
 /// One sentence, when a run fails, a file can't be written or an expectation does not hold.
 pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
-    if common.target.is_some() || !common.server_args.is_empty() {
+    if !common.target.is_empty() || !common.server_args.is_empty() {
         return Err("compare takes servers and their arguments by --against".into());
     }
     let contenders = Contender::all(&options.against, common)?;

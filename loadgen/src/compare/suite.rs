@@ -91,7 +91,7 @@ impl Cell {
 /// One sentence, when no workload is meant, a run fails, the file can't be written, or a limit is to be
 /// checked and does not hold. When a run fails, the results before it are still printed.
 pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
-    if common.target.is_some() {
+    if !common.target.is_empty() {
         return Err("suite starts its servers: name them with --binary and --old".into());
     }
     if common.report.is_some() {

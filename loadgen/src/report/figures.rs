@@ -5,6 +5,7 @@ use hdrhistogram::Histogram;
 use crate::common::Common;
 use crate::ledger::Faults;
 use crate::live::Timeline;
+use crate::processes::Each;
 use crate::procfs::Usage;
 use crate::target::Target;
 
@@ -27,15 +28,17 @@ pub(super) struct Figure {
     pub(super) name: &'static str,
     pub(super) value: f64,
     pub(super) unit: &'static str,
+    /// That of each server, where it is one of servers.
+    pub(super) each: Each<f64>,
 }
 
 /// The figures of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) scenario: &'static str,
-    /// The server.
-    pub(crate) target: String,
-    /// Whether the server's process is known; if not there are no figures about it.
+    /// The servers, in the order in which figures tell of each.
+    pub(super) servers: Vec<String>,
+    /// Whether the servers' processes are known; if not there are no figures about them.
     pub(super) knows_server: bool,
     /// All flags and what they were.
     pub(super) parameters: Vec<(String, String)>,
@@ -59,8 +62,8 @@ impl Report {
     pub(crate) fn new(scenario: &'static str, target: &Target, common: &Common) -> Self {
         Self {
             scenario,
-            target: target.name.clone(),
-            knows_server: target.pid.is_some(),
+            servers: target.names.clone(),
+            knows_server: target.processes.are_known(),
             parameters: common.parameters.clone(),
             figures: Vec::new(),
             latency: None,
@@ -69,13 +72,36 @@ impl Report {
         }
     }
 
-    /// Adds a figure. One about the server's process (its name says `server` or `resident`) is left
-    /// out when that is not known.
+    /// Adds a figure. One about the servers' processes (its name says `server` or `resident`) is left
+    /// out when they are not known.
     pub(crate) fn add(&mut self, name: &'static str, value: f64, unit: &'static str) {
         let is_of_server = name.contains("server") || name.starts_with("resident");
         if self.knows_server || !is_of_server {
-            self.figures.push(Figure { name, value, unit });
+            self.figures.push(Figure { name, value, unit, each: Each::default() });
         }
+    }
+
+    /// Adds a figure of servers: the sum, and that of each. Where their processes are not known there is none.
+    pub(crate) fn add_each(&mut self, name: &'static str, each: &Each<f64>, unit: &'static str) {
+        self.add_of_each(name, each.sum(), each, unit);
+    }
+
+    /// The same, where that of all is no sum.
+    fn add_of_each(
+        &mut self,
+        name: &'static str,
+        value: f64,
+        each: &Each<f64>,
+        unit: &'static str,
+    ) {
+        if !each.as_slice().is_empty() {
+            self.figures.push(Figure { name, value, unit, each: each.clone() });
+        }
+    }
+
+    /// Adds resident memory of servers, given in bytes.
+    pub(crate) fn add_memory(&mut self, name: &'static str, bytes: &Each<u64>) {
+        self.add_each(name, &bytes.map(|bytes| bytes as f64 / 1e6), "MB");
     }
 
     /// Adds how long deliveries took, if any.
@@ -89,24 +115,31 @@ impl Report {
         self.latency = Some(latency);
     }
 
-    /// Adds what the server's CPU time comes to, for each of `count` things. The second and the
+    /// Adds what the servers' CPU time comes to, for each of `count` things. The second and the
     /// third name, of its parts, begin with spaces.
-    pub(crate) fn add_cpu(&mut self, names: [&'static str; 3], used: Usage, count: f64) {
-        if self.knows_server {
-            let each = used.cpu_ns as f64 / count;
-            self.add(names[0], each, "ns");
-            self.add(names[1], each * used.user_share(), "ns");
-            self.add(names[2], each * (1.0 - used.user_share()), "ns");
-        }
+    pub(crate) fn add_cpu(&mut self, names: [&'static str; 3], used: &Each<Usage>, count: f64) {
+        let whole = |used: Usage| used.cpu_ns as f64 / count;
+        self.add_each(names[0], &used.map(whole), "ns");
+        let in_user_mode = |used: Usage| whole(used) * used.user_share();
+        self.add_each(names[1], &used.map(in_user_mode), "ns");
+        let in_the_kernel = |used: Usage| whole(used) * (1.0 - used.user_share());
+        self.add_each(names[2], &used.map(in_the_kernel), "ns");
     }
 
-    /// Adds what was seen all along, and the server's resident memory at the end.
-    pub(crate) fn add_timeline(&mut self, timeline: Timeline, resident: u64) {
+    /// Adds what was seen all along, and the servers' resident memory at the end, in bytes. The peak of all is
+    /// that of their sum: they may come to theirs at different times.
+    pub(crate) fn add_timeline(&mut self, timeline: Timeline, resident: &Each<u64>) {
         let seen = timeline.samples.iter().map(|sample| sample.resident).max();
-        let peak = seen.unwrap_or(0).max(resident);
-        self.add("server memory, peak", peak as f64 / 1e6, "MB");
-        self.add("server memory, at the end", resident as f64 / 1e6, "MB");
+        let peak = seen.unwrap_or(0).max(resident.sum()) as f64 / 1e6;
+        let peaks = timeline.peaks.max(resident).map(|bytes| bytes as f64 / 1e6);
+        self.add_of_each("server memory, peak", peak, &peaks, "MB");
+        self.add_memory("server memory, at the end", resident);
         self.timeline = timeline;
+    }
+
+    /// What the servers are called, all together.
+    pub(super) fn target(&self) -> String {
+        self.servers.join("; ")
     }
 
     /// The figures in the order in which they should be read, and whether each is a key figure.

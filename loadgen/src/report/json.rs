@@ -16,6 +16,7 @@ impl Report {
                 "name": figure.name.trim_start(),
                 "value": figure.value,
                 "unit": figure.unit,
+                "servers": figure.each.as_slice(),
                 "key": is_key,
                 "part": figure.name.starts_with(' '),
             })
@@ -28,7 +29,8 @@ impl Report {
         json!({
             "kind": "run",
             "scenario": self.scenario,
-            "target": self.target,
+            "target": self.target(),
+            "servers": self.servers,
             "arguments": std::env::args().skip(1).collect::<Vec<_>>(),
             "parameters": parameters.collect::<Map<_, _>>(),
             "machine": machine::describe(),

@@ -4,7 +4,7 @@ use super::figures::Report;
 
 /// A run: the key figures, then the others, then what was wrong.
 pub(super) fn run(report: &Report) -> String {
-    let mut out = format!("\n{} against {}\n\n", report.scenario, report.target);
+    let mut out = format!("\n{} against {}\n\n", report.scenario, report.target());
     let figures = report.ordered();
     let width = figures.iter().map(|(_, figure)| figure.name.len()).max().unwrap_or(0);
     let mut was_key = true;
@@ -14,11 +14,8 @@ pub(super) fn run(report: &Report) -> String {
             out.push('\n');
             was_key = false;
         }
-        line(
-            &mut out,
-            &format!("  {:<width$}  {}", figure.name, number(figure.value)),
-            figure.unit,
-        );
+        let text = format!("  {:<width$}  {}", figure.name, number(figure.value));
+        line(&mut out, &text, &format!("{}{}", figure.unit, of_each(figure.each.as_slice())));
     }
     if !report.knows_server {
         out += "\n  The server's process is not known: no CPU time, no memory (give --pid).\n";
@@ -27,6 +24,15 @@ pub(super) fn run(report: &Report) -> String {
         report.faults.named().map(|(name, count)| format!("{name} {count}")).into();
     out += &format!("\n  faults: {}\n", faults.join(", "));
     out
+}
+
+/// What a figure was of each of several servers, in the order in which the report names them.
+fn of_each(values: &[f64]) -> String {
+    if values.len() < 2 {
+        return String::new();
+    }
+    let values: Vec<_> = values.iter().map(|value| number(*value).trim().to_owned()).collect();
+    format!("  ({})", values.join("; "))
 }
 
 /// Adds a line that may end with a unit.
@@ -60,7 +66,13 @@ pub(crate) fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{number, of_each};
+
+    #[test]
+    fn several_servers_are_told_one_by_one() {
+        assert_eq!(of_each(&[12.3]), "");
+        assert_eq!(of_each(&[12.3, 0.0, 4567.8]), "  (12.3; 0; 4,568)");
+    }
 
     #[test]
     fn points_are_below_each_other() {

@@ -22,6 +22,10 @@ impl Scenario for Churn {
         common.needs_table()
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.cloud.load.span;
         let mut cloud = Cloud::new(run, &self.cloud)?;

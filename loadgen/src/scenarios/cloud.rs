@@ -1,7 +1,8 @@
 //! Hypervisors with virtual machines that come, go and move, and observers that see all of it.
 //!
 //! What metalnet does: with a tenant's first VM a hypervisor subscribes to the tenant's VNI,
-//! announces each VM, and unsubscribes with the last. Which VMs those are is in
+//! announces each VM, and unsubscribes with the last. Hypervisors are at all sites in turn, so that VMs move from
+//! site to site too. Which VMs those are is in
 //! [`crate::placement`].
 
 use std::sync::Arc;
@@ -89,7 +90,7 @@ pub(super) struct Cloud {
 }
 
 /// What happened in a stretch of time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stretch {
     pub(super) seconds: f64,
     pub(super) used: Used,
@@ -104,7 +105,7 @@ pub(super) struct Stretch {
 impl Stretch {
     /// Tells what happened, when `observers` were sent `observed` updates.
     pub(super) fn report_to(&self, report: &mut Report, observed: u64, observers: u32) {
-        let Self { seconds, used, events, moves, sent, delivered } = *self;
+        let Self { seconds, ref used, events, moves, sent, delivered } = *self;
         let expected = sent * u64::from(observers);
         used.report_to(report, (delivered as f64).max(1.0), seconds);
         report.add("events per second", events as f64 / seconds, "/s");
@@ -162,15 +163,17 @@ impl Cloud {
 
     fn connect(&mut self, run: &Run<'_>) -> Result<(), String> {
         for host in 0..self.hosts as usize {
-            let stream = self.writers.add(run.connect(&format!("hypervisor-{host}"))?)?;
+            let site = run.target.take_part_at(host);
+            let stream = run.connect(site, &format!("hypervisor-{host}"))?;
+            let stream = self.writers.add(stream)?;
             let interest = Interest::new(&self.plan);
             self.interests.push(Arc::clone(&interest));
             let subscriber = Subscriber::new(stream, host);
             let interest = Some(interest);
             self.receivers.add(Subscriber { keeps_alive: false, interest, ..subscriber })?;
         }
-        for _ in 0..self.observers {
-            let mut stream = run.connect("observer")?;
+        for number in 0..self.observers as usize {
+            let mut stream = run.connect(run.target.subscribe_at(number), "observer")?;
             peer::subscribe(&mut stream, self.plan.vnis())
                 .map_err(|error| format!("observer: {error}"))?;
             // Behind those of the hypervisors is the view of who sees all.
@@ -222,7 +225,7 @@ impl Cloud {
         let mut pace = Pace::new(f64::from(self.rate), time);
         let start = pace.due(0) + Duration::from_secs_f64(warm_up);
         self.timing.measure(part, start);
-        let before = Used::at(run.target.pid, start);
+        let before = Used::at(&run.target.processes, start);
         let (mut events, mut moves) = (0, 0);
         let mut at_start = None;
         while let Some(due) = pace.wait() {
@@ -242,7 +245,7 @@ impl Cloud {
             self.receivers.check()?;
         }
         let before = before.join().map_err(|_| "a thread panicked")??;
-        let used = Used::by(run.target.pid)?.since(before);
+        let used = Used::by(&run.target.processes)?.since(before);
         let seconds = start.elapsed().as_secs_f64();
         self.settle(run)?;
         let (sent, delivered) = at_start.unwrap_or_default();

@@ -7,7 +7,6 @@ use super::rounds::{Rounds, TableFlag, Taker};
 use crate::audience::Audience;
 use crate::live::phase;
 use crate::load::{Load, Span};
-use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::receiver::histogram;
 use crate::route_set::{RouteSet, Views};
@@ -71,6 +70,10 @@ impl Scenario for Fanout {
         "fanout"
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Self { subscribers, window, publishers, ref load, .. } = *self;
         let (Span { duration, warm_up }, seed) = (load.span, load.seed);
@@ -89,9 +92,7 @@ impl Scenario for Fanout {
         let mut receivers = run.receivers(plan, None)?;
         let mut sources = Vec::new();
         for _ in 0..publishers {
-            let publisher =
-                Publisher::connect(run.target.address, run.common.keepalive, "publisher");
-            sources.push(publisher?);
+            sources.push(run.publisher()?);
         }
         let empty = Views::same(RouteSet::new(plan.routes));
         run.subscribe(&mut receivers, &plan, &audience, empty, || Ok(()))?;
@@ -105,15 +106,16 @@ impl Scenario for Fanout {
         let warm_up = stretch(warm_up)?;
         let measured = stretch(duration)?;
         let outcome = rounds.verify(run, receivers)?;
-        let server = measured.used.server;
         let report = &mut run.report;
         measured.report_to(report);
         let all_windows = (warm_up.windows + measured.windows) as f64;
         let reads = outcome.reads as f64 / (all_windows * f64::from(subscribers));
         report.add("reads per subscriber and window", reads, "");
         let windows = measured.windows as f64;
-        report.add("server sleeps per window", server.voluntary as f64 / windows, "");
-        report.add("server preemptions per window", server.involuntary as f64 / windows, "");
+        let sleeps = measured.used.servers.map(|used| used.voluntary as f64 / windows);
+        report.add_each("server sleeps per window", &sleeps, "");
+        let preemptions = measured.used.servers.map(|used| used.involuntary as f64 / windows);
+        report.add_each("server preemptions per window", &preemptions, "");
         report.add("windows", windows, "");
         report.add_latency(times); // of whole windows
         Ok(())

@@ -15,6 +15,7 @@ use super::slow;
 use crate::common::{Common, Spawn};
 use crate::live::phase;
 use crate::load::Span;
+use crate::processes::Processes;
 use crate::receiver::histogram;
 use crate::report::Report;
 use crate::run::{Run, Scenario};
@@ -65,7 +66,7 @@ impl Scenario for Handover {
     }
 
     fn check(&self, common: &Common) -> Result<(), String> {
-        match (common.target, common.spawn) {
+        match (common.target.first(), common.spawn) {
             (Some(_), _) if self.control.is_none() => {
                 Err("--target needs --control, the control socket of that server".into())
             }
@@ -84,7 +85,7 @@ impl Scenario for Handover {
         let Span { duration, warm_up } = self.cloud.load.span;
         let mut cloud = Cloud::new(run, &self.cloud)?;
         // The process that it was is not the one that it will be.
-        run.target.pid = None;
+        run.target.processes = Processes::default();
         let control = self.control.clone().unwrap_or_else(own_control);
         let program = Target::program(run.common)?;
         let sluggards = slow::join(run, &cloud, self.slow, self.stuck, SLOW_RATE)?;

@@ -6,7 +6,8 @@ use crate::live::phase;
 use crate::load::{duration, seconds};
 use crate::peer;
 use crate::plan::Plan;
-use crate::procfs::{self, Usage};
+use crate::processes::Each;
+use crate::procfs::Usage;
 use crate::receiver::Subscriber;
 use crate::route_set::{RouteSet, Views};
 use crate::run::{Run, Scenario};
@@ -42,12 +43,12 @@ impl Scenario for Idle {
         let plan = Plan::new(0, self.subscriptions, 1);
         let mut receivers = run.receivers(plan, None)?;
         // The first session brings what all share.
-        receivers.add(Subscriber::new(run.connect("first")?, 0))?;
+        receivers.add(Subscriber::new(run.connect(run.target.publish_at(), "first")?, 0))?;
         run.settle()?;
-        let resident_before = procfs::resident(run.target.pid)?;
+        let resident_before = run.resident()?;
         let (before, began) = (run.used()?, Instant::now());
         for _ in 0..self.sessions {
-            let mut stream = run.connect("idle")?;
+            let mut stream = run.connect(run.target.publish_at(), "idle")?;
             peer::subscribe(&mut stream, plan.vnis())
                 .map_err(|error| format!("session: {error}"))?;
             receivers.add(Subscriber::new(stream, 0))?;
@@ -58,7 +59,7 @@ impl Scenario for Idle {
         // A server may get to know a session's rhythm first.
         let warm_up = Duration::from_secs(run.common.keepalive.into()).mul_f64(self.warm_up);
         std::thread::sleep(warm_up);
-        let resident = procfs::resident(run.target.pid)?;
+        let resident = run.resident()?;
 
         let own = std::process::id();
         let (before, own_before, began) = (run.used()?, Usage::of(own)?, Instant::now());
@@ -72,19 +73,23 @@ impl Scenario for Idle {
         let sessions = f64::from(self.sessions);
         let keepalives = sessions * seconds / f64::from(run.common.keepalive);
         let report = &mut run.report;
-        let grown = resident as f64 - resident_before as f64;
-        report.add("resident memory per session", grown / sessions, "bytes");
-        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-        report.add("resident memory after", resident as f64 / 1e6, "MB");
-        report.add("server CPU used", used.cpu_ns as f64 / seconds / 1e9, "cores");
+        let per_session = |bytes: &Each<u64>| bytes.map(|bytes| bytes as f64 / sessions);
+        let grown = per_session(&resident) - per_session(&resident_before);
+        report.add_each("resident memory per session", &grown, "bytes");
+        report.add_memory("resident memory before", &resident_before);
+        report.add_memory("resident memory after", &resident);
+        let cores = used.map(|used| used.cpu_ns as f64 / seconds / 1e9);
+        report.add_each("server CPU used", &cores, "cores");
         report.add_cpu(
             ["server CPU per KEEPALIVE", "  in user mode", "  in the kernel"],
-            used,
+            &used,
             keepalives,
         );
-        report.add("server sleeps per second", used.voluntary as f64 / seconds, "/s");
+        let sleeps = used.map(|used| used.voluntary as f64 / seconds);
+        report.add_each("server sleeps per second", &sleeps, "/s");
         report.add("loadgen CPU used", own_used.cpu_ns as f64 / seconds / 1e9, "cores");
-        report.add("server CPU per session set up", connect.cpu_ns as f64 / sessions / 1e3, "us");
+        let set_up = connect.map(|used| used.cpu_ns as f64 / sessions / 1e3);
+        report.add_each("server CPU per session set up", &set_up, "us");
         report.add("sessions set up per second", sessions / connect_time, "/s");
         Ok(())
     }

@@ -85,14 +85,17 @@ impl Scenario for Latency {
         "latency"
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let routes = self.routes.unwrap_or_else(|| self.rate.saturating_mul(4).max(1000));
         let plan = Plan::new(routes, self.vnis, 100);
         let timing = Timing::new(&plan);
         let mut receivers = run.receivers(plan, Some(&timing))?;
         let subscribers = self.subscribers as usize;
-        let mut publisher =
-            Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+        let mut publisher = run.publisher()?;
         if self.table > 0 {
             let table = plan.elsewhere(self.table, TABLE_HOPS);
             publisher.publish(&table.frames(Action::Add, 0..self.table))?;
@@ -101,6 +104,7 @@ impl Scenario for Latency {
         let empty = Views::same(RouteSet::new(routes));
         let audience = Audience::whole(subscribers, plan.vnis);
         run.subscribe(&mut receivers, &plan, &audience, empty, || publisher.tick())?;
+        let rehearsed = rehearse(run, &plan, &receivers, subscribers, &mut publisher)?;
         phase(&format!("{subscribers} subscribers, {} updates per second", self.rate));
 
         let fetcher = self.fetch.clone().map(Fetcher::start);
@@ -113,7 +117,7 @@ impl Scenario for Latency {
         let outcome = run.verify(receivers, &views)?;
         run.keep(publisher.into_stream());
 
-        let expected = sent.updates * subscribers as u64;
+        let expected = (rehearsed + sent.updates) * subscribers as u64;
         if outcome.updates > expected && !outcome.faults.any() {
             return Err(format!("{} updates delivered, not {expected}", outcome.updates));
         }
@@ -127,10 +131,11 @@ impl Scenario for Latency {
         }
         sent.used.report_to(report, delivered.max(1.0), seconds);
         let updates = (f64::from(self.rate) * seconds).max(1.0);
-        let Usage { voluntary, involuntary, .. } = sent.used.server;
-        let switches = (voluntary + involuntary) as f64 / updates;
-        report.add("server context switches per update", switches, "");
-        report.add("server sleeps per update", voluntary as f64 / updates, "");
+        let servers = &sent.used.servers;
+        let switches = |used: Usage| (used.voluntary + used.involuntary) as f64 / updates;
+        report.add_each("server context switches per update", &servers.map(switches), "");
+        let sleeps = |used: Usage| used.voluntary as f64 / updates;
+        report.add_each("server sleeps per update", &servers.map(sleeps), "");
         if let Some(Fetched { pages, bytes }) = fetched {
             report.add("pages fetched", pages as f64, "");
             report.add("bytes fetched", bytes as f64, "");
@@ -160,6 +165,28 @@ fn held(updates: u64, routes: u32) -> std::ops::Range<u32> {
     }
 }
 
+/// Announces a route of each VNI to subscribers of other sites, and withdraws it; returns how many updates that
+/// were. A site takes some tenths of a second to join a VNI, and what goes before that comes late.
+fn rehearse(
+    run: &Run<'_>,
+    plan: &Plan,
+    receivers: &Receivers,
+    subscribers: usize,
+    publisher: &mut Publisher,
+) -> Result<u64, String> {
+    if !run.target.has_sites() {
+        return Ok(0);
+    }
+    let routes = plan.vnis.min(plan.routes);
+    for (action, held) in [(Action::Add, routes), (Action::Remove, 0)] {
+        let views = Views::same(RouteSet::of(plan.routes, 0..held));
+        receivers.set_goal(Goal::of(&views), subscribers);
+        publisher.publish(&plan.frames(action, 0..routes))?;
+        receivers.wait(run.common.patience(), || publisher.tick())?;
+    }
+    Ok(2 * u64::from(routes))
+}
+
 /// Sends what is due until the time is over.
 fn send(
     run: &Run<'_>,
@@ -173,7 +200,7 @@ fn send(
     let mut pace = Pace::new(f64::from(options.rate), time);
     let start = pace.due(0) + Duration::from_secs_f64(options.span.warm_up);
     timing.measure(0, start);
-    let before = Used::at(run.target.pid, start);
+    let before = Used::at(&run.target.processes, start);
     let mut behind = histogram();
     let mut frames = Vec::new();
     let mut updates = 0;
@@ -196,7 +223,7 @@ fn send(
     }
     let measured = Instant::now().saturating_duration_since(start);
     let before = before.join().map_err(|_| "a thread panicked")??;
-    Ok(Sent { updates, behind, used: Used::by(run.target.pid)?.since(before), measured })
+    Ok(Sent { updates, behind, used: Used::by(&run.target.processes)?.since(before), measured })
 }
 
 #[cfg(test)]

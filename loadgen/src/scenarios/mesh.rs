@@ -93,6 +93,10 @@ impl Scenario for Mesh {
         "mesh"
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.load.span;
         let Layout { plan, vnis, routes } = Layout::new(self)?;
@@ -136,7 +140,7 @@ fn connect(
     let tables = each.and_then(|each| run.tables(each));
     receivers.set_goal(Goal { tables, ..Goal::of(&empty) }, vnis.len());
     for (number, vnis) in vnis.iter().enumerate() {
-        let mut stream = run.connect(&format!("mesh-{number}"))?;
+        let mut stream = run.connect(run.target.take_part_at(number), &format!("mesh-{number}"))?;
         let describe = |error| format!("peer: {error}");
         peer::subscribe(&mut stream, vnis.iter().map(|vni| plan.vni(*vni))).map_err(describe)?;
         if tables.is_none() {

@@ -151,7 +151,7 @@ struct Window {
 }
 
 /// What happened in a stretch of time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stretch {
     /// Half rounds.
     pub(super) windows: u64,
@@ -364,7 +364,7 @@ impl Rounds {
         let sessions = self.sessions();
         let (mut windows, mut updates, mut deliveries) = (0, 0, 0);
         times.reset();
-        let before = Used::by(run.target.pid)?;
+        let before = Used::by(&run.target.processes)?;
         let began = Instant::now();
         while began.elapsed().as_secs_f64() < seconds {
             let window = self.fixed.take().unwrap_or_else(|| self.window());
@@ -388,7 +388,7 @@ impl Rounds {
             self.fixed = Some(window).filter(|_| !self.is_standing);
         }
         let elapsed = began.elapsed();
-        let used = Used::by(run.target.pid)?.since(before);
+        let used = Used::by(&run.target.processes)?.since(before);
         self.deliveries += deliveries;
         Ok(Stretch { windows, updates, deliveries, elapsed, used })
     }

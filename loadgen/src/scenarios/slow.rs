@@ -13,7 +13,8 @@ use crate::live::phase;
 use crate::load::Span;
 use crate::peer::Opening;
 use crate::plan::Plan;
-use crate::procfs::{self, Usage};
+use crate::processes::Each;
+use crate::procfs::Usage;
 use crate::receiver::{Fate, RECEIVE_BUFFER, Sluggards, histogram};
 use crate::run::{Run, Scenario};
 
@@ -69,14 +70,14 @@ impl Scenario for Slow {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.cloud.load.span;
         let mut cloud = Cloud::new(run, &self.cloud)?;
-        let resident_before = procfs::resident(run.target.pid)?;
+        let resident_before = run.resident()?;
         let baseline = cloud.churn(run, 0, warm_up, duration)?;
-        let resident = procfs::resident(run.target.pid)?;
+        let resident = run.resident()?;
 
         phase(&format!("{} slow and {} stuck readers join", self.slow, self.stuck));
         let sluggards = join(run, &cloud, self.slow, self.stuck, self.slow_rate)?;
         let stretch = cloud.churn(run, 1, warm_up, duration)?;
-        let resident_beside = procfs::resident(run.target.pid)?;
+        let resident_beside = run.resident()?;
         let fate = cloud.read_out(run, sluggards)?;
         let views = cloud.views();
         let outcome = run.verify(cloud.receivers, &views)?;
@@ -95,16 +96,13 @@ impl Scenario for Slow {
         report.add("stuck readers closed", stuck_closed as f64, "");
         report.add("updates that slow readers read", before as f64, "");
         report.add("updates read out at the end", read_out as f64, "");
-        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-        report.add("resident memory after the baseline", resident as f64 / 1e6, "MB");
-        report.add("resident memory beside slow readers", resident_beside as f64 / 1e6, "MB");
-        let each = |used: Usage, delivered: u64| used.cpu_ns as f64 / delivered as f64;
-        let delivered = baseline.delivered.max(1);
-        report.add(
-            "baseline server CPU per delivered update",
-            each(baseline.used.server, delivered),
-            "ns",
-        );
+        report.add_memory("resident memory before", &resident_before);
+        report.add_memory("resident memory after the baseline", &resident);
+        report.add_memory("resident memory beside slow readers", &resident_beside);
+        let delivered = baseline.delivered.max(1) as f64;
+        let each: Each<f64> =
+            baseline.used.servers.map(|used: Usage| used.cpu_ns as f64 / delivered);
+        report.add_each("baseline server CPU per delivered update", &each, "ns");
         stretch.report_to(report, observed, self.cloud.observers);
         Ok(())
     }
@@ -131,7 +129,7 @@ fn readers(run: &Run<'_>, plan: &Plan, count: usize) -> Result<Vec<TcpStream>, S
     }
     let mut streams = Vec::new();
     for _ in 0..count {
-        let (server, keepalive) = (run.target.address, run.common.keepalive);
+        let (server, keepalive) = (run.target.publish_at(), run.common.keepalive);
         let opening = Opening::new(server, keepalive, "slow", Some(RECEIVE_BUFFER))?;
         streams.push(opening.greeted(&subscribe)?.into_stream()?);
     }

@@ -13,7 +13,6 @@ use crate::common::Common;
 use crate::live::phase;
 use crate::peer::Opening;
 use crate::plan::Plan;
-use crate::procfs;
 use crate::receiver::{Goal, Receivers, Subscriber, histogram};
 use crate::route_set::{RouteSet, Views};
 use crate::run::{Run, Scenario, Used, ns};
@@ -67,6 +66,11 @@ impl Layout {
         Ok(Self { plan: Plan::new(routes, vnis, 100).fits(peers)?, peers, each })
     }
 
+    /// The number of a peer in its group, from 0.
+    fn place(&self, peer: u32) -> usize {
+        (peer / self.plan.vnis) as usize
+    }
+
     /// The routes of a peer.
     fn routes(&self, peer: u32) -> impl Iterator<Item = u32> + use<> {
         let vnis = self.plan.vnis;
@@ -107,25 +111,29 @@ impl Scenario for Storm {
         }
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let layout = Layout::new(self)?;
         let views = layout.views();
         let peers = layout.peers as usize;
         let goal = || Goal::of(&views);
         let mut receivers = run.receivers(layout.plan, None)?;
-        let resident_before = procfs::resident(run.target.pid)?;
+        let resident_before = run.resident()?;
         let began = Instant::now();
         receivers.check_goal(goal(), peers)?;
         connect(run, self, layout, layout.peers, &mut receivers)?;
         run.stay(&receivers, || Ok(()))?;
         phase(&format!("{peers} peers are up after {:.1?}", began.elapsed()));
-        let resident = procfs::resident(run.target.pid)?;
+        let resident = run.resident()?;
 
         // Rounded to the nearest on purpose, and never more than there are.
         let part = (f64::from(layout.peers) * self.fraction).round();
         let vanishing = (0..=layout.peers).find(|n| f64::from(*n) >= part).unwrap_or(layout.peers);
         receivers.check_goal(goal(), peers)?;
-        let before = Used::by(run.target.pid)?;
+        let before = Used::by(&run.target.processes)?;
         let delivered_before = run.delivered();
         let start = Instant::now();
         receivers.dismiss(vanishing as usize, self.abort)?;
@@ -133,9 +141,9 @@ impl Scenario for Storm {
         connect(run, self, layout, vanishing, &mut receivers)?;
         let connected = start.elapsed();
         run.stay(&receivers, || Ok(()))?;
-        let used = Used::by(run.target.pid)?.since(before);
+        let used = Used::by(&run.target.processes)?.since(before);
         let delivered = run.delivered() - delivered_before;
-        let resident_after = procfs::resident(run.target.pid)?;
+        let resident_after = run.resident()?;
         let outcome = run.verify(receivers, &views)?;
 
         let mut times = histogram();
@@ -153,14 +161,15 @@ impl Scenario for Storm {
         );
         report.add("time until all views are whole", times.max() as f64 / 1e9, "s");
         let each = f64::from(vanishing.max(1));
-        report.add("server CPU per peer", used.server.cpu_ns as f64 / each / 1e3, "us");
+        let of_peer = used.servers.map(|used| used.cpu_ns as f64 / each / 1e3);
+        report.add_each("server CPU per peer", &of_peer, "us");
         report.add("delivered updates", delivered as f64, "");
         // What was used while nothing more came, to be sure of that, is next to nothing.
         used.report_to(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
         report.add_latency(times); // until a peer's view is whole
-        report.add("resident memory before", resident_before as f64 / 1e6, "MB");
-        report.add("resident memory with all peers", resident as f64 / 1e6, "MB");
-        report.add("resident memory after the storm", resident_after as f64 / 1e6, "MB");
+        report.add_memory("resident memory before", &resident_before);
+        report.add_memory("resident memory with all peers", &resident);
+        report.add_memory("resident memory after the storm", &resident_after);
         Ok(())
     }
 }
@@ -174,7 +183,7 @@ fn connect(
     count: u32,
     receivers: &mut Receivers,
 ) -> Result<(), String> {
-    let (server, keepalive) = (run.target.address, run.common.keepalive);
+    let (target, keepalive) = (&run.target, run.common.keepalive);
     let (sender, established) = mpsc::channel();
     std::thread::scope(|scope| {
         for first in 0..options.connectors {
@@ -183,7 +192,8 @@ fn connect(
                 let share = (first..count).step_by(options.connectors as usize);
                 let open = |peer: u32| {
                     let node = format!("peer-{peer}");
-                    Ok((peer, Opening::new(server, keepalive, &node, None)?))
+                    let site = target.take_part_at(layout.place(peer));
+                    Ok((peer, Opening::new(site, keepalive, &node, None)?))
                 };
                 let finish = |(peer, opening): (u32, Opening)| {
                     Ok((peer, opening.greeted(&layout.words(peer))?.into_stream()?))
@@ -219,6 +229,7 @@ mod tests {
             let seen = (0..10).filter(|other| *other != peer && other % 3 == peer % 3);
             let view = RouteSet::of(24, seen.flat_map(|other| layout.routes(other)));
             assert_eq!(*views.of(peer as usize), view);
+            assert_eq!(layout.place(peer), (0..peer).filter(|other| other % 3 == peer % 3).count());
             assert!(layout.routes(peer).all(|route| plan.vni_of(route) == peer % 3));
         }
         assert_eq!(

@@ -2,7 +2,8 @@
 //!
 //! The publisher's KEEPALIVE behind its last route is answered when the server has read all of
 //! them, and a server that then uses no CPU time has done all that follows from them. That they are
-//! all there is shown by the late joiners, each of which must get exactly all of them.
+//! all there is shown by the late joiners, each of which must get exactly all of them. Those of another site
+//! get them when that site has taken them over.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,9 @@ use crate::audience::Audience;
 use crate::common::Common;
 use crate::live::phase;
 use crate::load::seconds;
-use crate::peer::Publisher;
 use crate::plan::Plan;
-use crate::procfs::{self, Usage};
+use crate::processes::Each;
+use crate::procfs::Usage;
 use crate::receiver::Goal;
 use crate::report::Report;
 use crate::route_set::{RouteSet, Views};
@@ -56,6 +57,10 @@ impl Scenario for Table {
         common.needs_table()
     }
 
+    fn crosses_sites(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let plan = Plan::new(self.routes, self.vnis, self.next_hops);
         let patience = run.common.patience();
@@ -63,12 +68,11 @@ impl Scenario for Table {
         let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
         let empty = Views::same(RouteSet::new(plan.routes));
         let mut receivers = run.receivers(plan, None)?;
-        let mut publisher =
-            Publisher::connect(run.target.address, run.common.keepalive, "publisher")?;
+        let mut publisher = run.publisher()?;
         run.settle()?;
 
         phase(&format!("loading {} routes", plan.routes));
-        let resident_before = procfs::resident(run.target.pid)?;
+        let resident_before = run.resident()?;
         let (before, began) = (run.used()?, Instant::now());
         publisher.publish(&frames)?;
         publisher.barrier(patience)?;
@@ -90,9 +94,9 @@ impl Scenario for Table {
         receivers.wait(patience, || Ok(()))?;
         let mut withdrawal = Stage::done(run, began.elapsed().as_secs_f64(), before)?;
         run.settle()?;
-        withdrawal.resident = procfs::resident(run.target.pid)?;
+        withdrawal.resident = run.resident()?;
         std::thread::sleep(Duration::from_secs_f64(self.rest));
-        let resident_rested = procfs::resident(run.target.pid)?;
+        let resident_rested = run.resident()?;
         let outcome = run.verify(receivers, &empty)?;
 
         let delivered = f64::from(plan.routes) * self.joiners as f64;
@@ -106,29 +110,28 @@ impl Scenario for Table {
 }
 
 /// What a part of the run took.
-#[derive(Clone, Copy)]
 struct Stage {
     seconds: f64,
-    used: Usage,
-    /// The server's resident memory at its end, in bytes.
-    resident: u64,
+    used: Each<Usage>,
+    /// The servers' resident memory at its end, in bytes.
+    resident: Each<u64>,
 }
 
 impl Stage {
-    /// One that began when the server had used `before`.
-    fn done(run: &Run<'_>, seconds: f64, before: Usage) -> Result<Self, String> {
+    /// One that began when the servers had used `before`.
+    fn done(run: &Run<'_>, seconds: f64, before: Each<Usage>) -> Result<Self, String> {
         let used = run.used()? - before;
-        Ok(Self { seconds, used, resident: procfs::resident(run.target.pid)? })
+        Ok(Self { seconds, used, resident: run.resident()? })
     }
 }
 
-/// All parts of the run, and the server's resident memory around them, in bytes.
+/// All parts of the run, and the servers' resident memory around them, in bytes.
 struct Stages {
-    resident_before: u64,
+    resident_before: Each<u64>,
     load: Stage,
     dump: Stage,
     withdrawal: Stage,
-    resident_rested: u64,
+    resident_rested: Each<u64>,
 }
 
 impl Stages {
@@ -138,29 +141,30 @@ impl Stages {
         if delivered > 0.0 {
             let seconds = dump.seconds + withdrawal.seconds;
             report.add("delivered updates per second", 2.0 * delivered / seconds, "/s");
-            let cpu_ns = dump.used.cpu_ns + withdrawal.used.cpu_ns;
-            let each = cpu_ns as f64 / (2.0 * delivered);
-            report.add("server CPU per delivered update", each, "ns");
+            let used = dump.used.clone() + withdrawal.used.clone();
+            let each = used.map(|used| used.cpu_ns as f64 / (2.0 * delivered));
+            report.add_each("server CPU per delivered update", &each, "ns");
         }
-        let of_cpu = routes / (load.used.cpu_ns as f64 / 1e9);
+        let of_cpu = routes / (load.used.sum().cpu_ns as f64 / 1e9);
         report.add("routes per second of server CPU", of_cpu, "/s");
         let of_parts = |first| [first, "  in user mode", "  in the kernel"];
-        report.add_cpu(of_parts("server CPU per route loaded"), load.used, routes);
+        report.add_cpu(of_parts("server CPU per route loaded"), &load.used, routes);
         report.add("load time", load.seconds, "s");
-        let grown = load.resident as f64 - self.resident_before as f64;
-        report.add("resident memory per route", grown / routes, "bytes");
+        let per_route = |bytes: &Each<u64>| bytes.map(|bytes| bytes as f64 / routes);
+        let grown = per_route(&load.resident) - per_route(&self.resident_before);
+        report.add_each("resident memory per route", &grown, "bytes");
         for (name, resident) in [
-            ("resident memory before", self.resident_before),
-            ("resident memory loaded", load.resident),
-            ("resident memory after dumps", dump.resident),
-            ("resident memory after withdrawal", withdrawal.resident),
-            ("resident memory after a rest", self.resident_rested),
+            ("resident memory before", &self.resident_before),
+            ("resident memory loaded", &load.resident),
+            ("resident memory after dumps", &dump.resident),
+            ("resident memory after withdrawal", &withdrawal.resident),
+            ("resident memory after a rest", &self.resident_rested),
         ] {
-            report.add(name, resident as f64 / 1e6, "MB");
+            report.add_memory(name, resident);
         }
-        report.add_cpu(of_parts("server CPU per route dumped"), dump.used, delivered);
+        report.add_cpu(of_parts("server CPU per route dumped"), &dump.used, delivered);
         report.add("dump time", dump.seconds, "s");
-        report.add_cpu(of_parts("server CPU per route withdrawn"), withdrawal.used, delivered);
+        report.add_cpu(of_parts("server CPU per route withdrawn"), &withdrawal.used, delivered);
         report.add("withdrawal time", withdrawal.seconds, "s");
     }
 }

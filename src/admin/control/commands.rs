@@ -13,10 +13,13 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tracing::{Level, info};
 
-use crate::admin::reflector::api::{error::ApiError, params};
+use crate::admin::reflector::api::policy::{Trial, try_policy};
+use crate::admin::reflector::api::{error::ApiError, named, params};
 use crate::ids::PeerId;
+use crate::policy::Policy;
 use crate::reflector::Handovers;
 use crate::reflector::inspector::{Detail, InForce, Inspector};
+use crate::shard::inspect::PeerInfo;
 
 /// Sessions ended per second when nothing is said.
 const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
@@ -28,6 +31,21 @@ pub(super) fn router() -> Router<Inspector> {
         .route("/undrain", post(undrain))
         .route("/log", post(log))
         .route("/handover", post(handover))
+        .route("/policy/try", post(policy))
+        .fallback(async || ApiError::NotFound("there is no such command".into()))
+        .method_not_allowed_fallback(async || ApiError::OnlyPost)
+}
+
+/// The same without what changes anything.
+pub(super) fn router_for_readers() -> Router<Inspector> {
+    let refuse = async || ApiError::ReadersOnly;
+    Router::new()
+        .route("/drain", get(draining).post(refuse))
+        .route("/reset", post(refuse))
+        .route("/undrain", post(refuse))
+        .route("/log", post(refuse))
+        .route("/handover", post(refuse))
+        .route("/policy/try", post(refuse))
         .fallback(async || ApiError::NotFound("there is no such command".into()))
         .method_not_allowed_fallback(async || ApiError::OnlyPost)
 }
@@ -49,11 +67,12 @@ async fn reset(
     asked: Result<Query<ResetAsked>, QueryRejection>,
 ) -> Result<Json<Reset>, ApiError> {
     let ResetAsked { peer } = asked?.0;
-    let peer = params::peer("peer", params::required("peer", peer.as_deref())?)?;
+    let named = params::required("peer", peer.as_deref())?;
+    let PeerInfo { id: peer, node, .. } = named::session(&inspector, named).await?;
     if !inspector.close_peer(peer).await? {
         return Err(no_peer(peer));
     }
-    info!(%peer, "session reset over the control socket");
+    info!(%peer, node, "session reset over the control socket");
     Ok(Json(Reset { peer: peer.0 }))
 }
 
@@ -120,7 +139,10 @@ async fn log(
 ) -> Result<Json<Log>, ApiError> {
     let LogAsked { level, peer } = asked?.0;
     let (level, name) = level_of(params::required("level", level.as_deref())?)?;
-    let peer = peer.as_deref().map(|text| params::peer("peer", text)).transpose()?;
+    let peer = match peer.as_deref() {
+        Some(text) => Some(named::session(&inspector, text).await?.id),
+        None => None,
+    };
     match peer {
         None => inspector.set_log_level(level).map_err(ApiError::Refused)?,
         Some(peer) => {
@@ -135,6 +157,16 @@ async fn log(
         }
     }
     Ok(Json(Log { level: name, peer: peer.map(|peer| peer.0) }))
+}
+
+/// Lists what another policy would refuse, and changes nothing. The body of the request is a configuration file with that
+/// policy in its table `[policy]`.
+async fn policy(State(inspector): State<Inspector>, text: String) -> Result<Json<Trial>, ApiError> {
+    let policy = Policy::read(&text).map_err(|wrong| {
+        let sentences: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        ApiError::Asked(sentences.join("; "))
+    })?;
+    Ok(Json(try_policy(&inspector, &policy).await?))
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,17 +2,16 @@
 //!
 //! It is bound in its place and under its full name: by that name `ss -xl` shows it, and
 //! systemd-tmpfiles knows that it is in use. There is no moment at which others could connect: it is
-//! made with mode 0600, and listens only after that was seen to. (The umask would be shorter, but
-//! belongs to the whole process, whose threads make files too.) What a process that was killed has left
+//! made with mode 0600, and listens only after that was seen to. That for readers gets its group and mode before it
+//! listens. (The umask would be shorter, but belongs to the whole process, whose threads make files too.) What a process that was killed has left
 //! behind is replaced. A socket that somebody answers on, and what is no socket, stay. If the file
 //! vanishes it is made anew, by a look at it once a second.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -23,13 +22,17 @@ use socket2::{Domain, SockAddr, Type};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use super::group::number_of;
 use crate::admin::reflector::gated::Gated;
-use crate::admin::server::serve::{Listener, serve};
+use crate::admin::server::entry::Entry;
+use crate::admin::server::serve::{Listener, Origin, serve};
 use crate::reflector::handover::Phase;
-use crate::reflector::{ControlError, Inspector};
+use crate::reflector::{Audience, ControlError, Inspector};
 
 /// The user of the reflector, and nobody else.
 const MODE: u32 = 0o600;
+/// The same, and a group.
+const MODE_OF_GROUP: u32 = 0o660;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 /// Between two looks at whether the file is still there.
@@ -44,6 +47,7 @@ pub(crate) struct Socket {
     /// In full, where that is not too long.
     name: PathBuf,
     identity: Identity,
+    audience: Audience,
     /// Whether another process goes on with the file.
     is_left: bool,
     /// The reflector that it belongs to, once it is served.
@@ -52,7 +56,7 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Makes it. What a process that is gone has left at the path is replaced.
-    pub(crate) fn open(path: &Path) -> Result<Self, ControlError> {
+    pub(crate) fn open(path: &Path, audience: &Audience) -> Result<Self, ControlError> {
         let failed = |source: io::Error| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 ControlError::NoFolder(path.to_owned())
@@ -76,6 +80,11 @@ impl Socket {
                 fs::set_permissions(&name, Permissions::from_mode(MODE))?;
                 made = fs::symlink_metadata(&name)?;
             }
+            if let Audience::Readers { group } = audience {
+                give_to(group, &name);
+                fs::set_permissions(&name, Permissions::from_mode(MODE_OF_GROUP))?;
+                made = fs::symlink_metadata(&name)?;
+            }
             socket.set_nonblocking(true)?;
             socket.listen(BACKLOG)?;
             Ok(identity(&made))
@@ -88,6 +97,7 @@ impl Socket {
                     path: path.to_owned(),
                     name,
                     identity,
+                    audience: audience.clone(),
                     is_left: false,
                     inspector: None,
                 })
@@ -100,7 +110,11 @@ impl Socket {
     }
 
     /// Goes on with the socket of another process, whose file must still be there.
-    pub(crate) fn inherit(path: &Path, socket: OwnedFd) -> Result<Self, ControlError> {
+    pub(crate) fn inherit(
+        path: &Path,
+        audience: &Audience,
+        socket: OwnedFd,
+    ) -> Result<Self, ControlError> {
         let failed = |source: io::Error| ControlError::Io { path: path.to_owned(), source };
         let name = full_name(path).map_err(failed)?;
         // If it has vanished it is made anew.
@@ -109,8 +123,13 @@ impl Socket {
         let listener = UnixListener::from(socket);
         listener.set_nonblocking(true).map_err(failed)?;
         // The file is the other process's until this one serves.
-        let (path, listener) = (path.to_owned(), Some(listener));
-        Ok(Self { listener, path, name, identity, is_left: true, inspector: None })
+        let (path, listener, audience) = (path.to_owned(), Some(listener), audience.clone());
+        Ok(Self { listener, path, name, identity, audience, is_left: true, inspector: None })
+    }
+
+    /// For whom it is.
+    pub(super) fn audience(&self) -> &Audience {
+        &self.audience
     }
 
     /// Its descriptor, until it is served.
@@ -122,7 +141,10 @@ impl Socket {
     pub(super) async fn serve(mut self, router: Router, inspector: Inspector) {
         (self.is_left, self.inspector) = (false, Some(inspector.clone()));
         match self.take_listener() {
-            Ok(listener) => serve(Gated::new(Kept::new(listener, self), inspector), router).await,
+            Ok(listener) => {
+                let listener = Gated::new(Kept::new(listener, self), inspector);
+                serve(listener, Entry::Anyone, router).await;
+            }
             Err(error) => warn!(%error, "the control socket cannot be served"),
         }
         // Without it the reflector goes on.
@@ -176,12 +198,17 @@ impl Kept {
         if self.socket.borrow().is_there() {
             return;
         }
-        let path = self.socket.borrow().path.clone();
-        let made = Socket::open(&path).map_err(|error| error.to_string()).and_then(|mut socket| {
-            let listener = socket.take_listener().map_err(|error| error.to_string())?;
-            socket.inspector.clone_from(&self.socket.borrow().inspector);
-            Ok((listener, socket))
-        });
+        let (path, audience) = {
+            let socket = self.socket.borrow();
+            (socket.path.clone(), socket.audience.clone())
+        };
+        let made = Socket::open(&path, &audience).map_err(|error| error.to_string()).and_then(
+            |mut socket| {
+                let listener = socket.take_listener().map_err(|error| error.to_string())?;
+                socket.inspector.clone_from(&self.socket.borrow().inspector);
+                Ok((listener, socket))
+            },
+        );
         match made {
             Ok((listener, socket)) => {
                 self.listener.replace(listener);
@@ -200,11 +227,11 @@ impl Kept {
 impl Listener for Kept {
     type Socket = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
+    async fn accept(&self) -> io::Result<(Self::Socket, Origin)> {
         loop {
             let listener = Rc::clone(&self.listener.borrow());
             tokio::select! {
-                accepted = listener.accept() => return Ok((accepted?.0, None)),
+                accepted = Listener::accept(&*listener) => return accepted,
                 () = sleep_until(self.next_look.get()) => self.look(),
             }
         }
@@ -238,6 +265,23 @@ fn of_mode() -> io::Result<socket2::Socket> {
     // Refused where it has no meaning.
     file.set_permissions(Permissions::from_mode(MODE)).ok();
     Ok(OwnedFd::from(file).into())
+}
+
+/// Gives a file to a group. Where that cannot be, it stays with the group of the process, and the log says so.
+fn give_to(group: &str, file: &Path) {
+    let given = match number_of(group) {
+        Some(number) => lchown(file, None, Some(number)).map_err(|error| error.to_string()),
+        None => Err("there is no such group".to_owned()),
+    };
+    if let Err(error) = given {
+        warn!(
+            group,
+            error,
+            path = %file.display(),
+            "the control socket for readers is for the reflector's own group: create the group of \
+             --control-group, and make the reflector's user a member of it"
+        );
+    }
 }
 
 /// Whether there is a socket at the place that nobody answers on. An error for what has to stay.

@@ -15,8 +15,7 @@ use crate::admin::server::asked;
 use crate::admin::server::date;
 use crate::admin::server::format::{DumpFormat, Json, Yaml};
 use crate::client::{Error, MetalBond, Route};
-use crate::shard::inspect::DestinationInfo;
-use crate::wire::Vni;
+use crate::wire::{DestinationInfo, Vni};
 
 /// Routes that the leaf is asked for at once.
 const PART: usize = 512;

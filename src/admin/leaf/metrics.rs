@@ -60,6 +60,7 @@ struct Known {
     skipped: Vec<(Vec<String>, u64)>,
     vnis: u64,
     routes: u64,
+    refused: u64,
     behind: u64,
 }
 
@@ -87,6 +88,7 @@ impl Known {
             .each_vni(|status| {
                 known.vnis += 1;
                 known.routes += status.routes as u64;
+                known.refused += status.refused as u64;
                 known.behind += u64::from(status.in_sync.is_empty());
             })
             .await?;
@@ -118,6 +120,13 @@ impl Known {
                 Value::Labelled(self.skipped),
             ),
             (Row::new().gauge("metalbond_routes", "Routes known."), Value::Number(self.routes)),
+            (
+                Row::new().gauge(
+                    "metalbond_routes_refused",
+                    "Routes that servers announce and that a limit on routes keeps out.",
+                ),
+                Value::Number(self.refused),
+            ),
             (
                 Row::new().gauge("metalbond_subscriptions", "VNIs that are subscribed to."),
                 Value::Number(self.vnis),

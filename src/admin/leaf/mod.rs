@@ -11,29 +11,35 @@ mod page;
 mod readiness;
 mod sources;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::admin::server::entry::Entry;
 use crate::admin::server::health;
 use crate::admin::server::serve::serve;
 use crate::client::{Error, MetalBond, SyncWatch};
+use crate::http_guard::HttpGuard;
 use api::ApiError;
-use sources::{Kernel, STUCK, Sources};
+use sources::{Kernel, STUCK};
+
+pub(super) use sources::Sources;
 
 /// The HTTP endpoint of a leaf.
 #[derive(Clone, Debug)]
 pub struct Http {
     leaf: MetalBond,
     kernel: Option<Kernel>,
+    guard: HttpGuard,
 }
 
 impl Http {
     /// An endpoint that tells of a leaf.
     #[must_use]
     pub fn new(leaf: MetalBond) -> Self {
-        Self { leaf, kernel: None }
+        Self { leaf, kernel: None, guard: HttpGuard::default() }
     }
 
     /// One that also tells of its routes in the kernel.
@@ -43,14 +49,28 @@ impl Http {
         Self { kernel: Some(kernel), ..self }
     }
 
+    /// One that answers what this guard lets in.
+    #[must_use]
+    pub fn with_guard(self, guard: HttpGuard) -> Self {
+        Self { guard, ..self }
+    }
+
     /// Answers until dropped.
     ///
     /// # Errors
     /// [`Error::Stopped`], when the leaf has ended, as an error of I/O.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        let Self { leaf, kernel } = self;
-        let watch = leaf.watch_sync().await.map_err(std::io::Error::other)?;
-        let router = health(get(livez), get(readyz))
+        let (ended, guard) = (self.ended().await?, self.guard.clone());
+        tokio::select! {
+            () = serve(listener, Entry::Bearing(guard), self.router()) => Ok(()),
+            () = ended => Err(std::io::Error::other(Error::Stopped)),
+        }
+    }
+
+    /// What answers.
+    pub(super) fn router(self) -> Router {
+        let Self { leaf, kernel, .. } = self;
+        health(get(livez), get(readyz))
             .route("/metrics", get(metrics::metrics))
             .route("/routes.json", get(dump::json))
             .route("/routes.yaml", get(dump::yaml))
@@ -58,11 +78,34 @@ impl Http {
             .method_not_allowed_fallback(async || ApiError::ReadOnly)
             .nest("/api/v1", api::router())
             .fallback(async || ApiError::NoPage)
+            .with_state(Sources { leaf, kernel })
+    }
+
+    /// Answers about health and metrics alone, without a token, until dropped.
+    ///
+    /// # Errors
+    /// As [`Http::serve`].
+    pub async fn serve_health(self, listener: TcpListener) -> std::io::Result<()> {
+        let ended = self.ended().await?;
+        let Self { leaf, kernel, guard } = self;
+        let router = health(get(livez), get(readyz))
+            .route("/metrics", get(metrics::metrics))
+            .method_not_allowed_fallback(async || ApiError::ReadOnly)
+            .fallback(async || ApiError::NoPage)
             .with_state(Sources { leaf, kernel });
         tokio::select! {
-            () = serve(listener, router) => Ok(()),
-            () = end(watch) => Err(std::io::Error::other(Error::Stopped)),
+            () = serve(listener, Entry::Named(guard), router) => Ok(()),
+            () = ended => Err(std::io::Error::other(Error::Stopped)),
         }
+    }
+
+    /// Ends with the leaf.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`], when it has ended, as an error of I/O.
+    pub(super) async fn ended(&self) -> std::io::Result<impl Future<Output = ()> + use<>> {
+        let watch = self.leaf.watch_sync().await.map_err(std::io::Error::other)?;
+        Ok(end(watch))
     }
 }
 

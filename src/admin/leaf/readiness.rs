@@ -30,7 +30,7 @@ impl Sources {
     }
 
     /// What is missing until the leaf is ready.
-    pub(super) async fn missing(&self) -> Result<Option<String>, Error> {
+    pub(in crate::admin) async fn missing(&self) -> Result<Option<String>, Error> {
         if self.connected().await?.is_empty() {
             return Ok(Some("no server is connected".to_owned()));
         }

@@ -10,9 +10,9 @@ pub(super) const STUCK: Duration = Duration::from_secs(2);
 
 /// Who answers about the routes in the kernel.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-pub(super) type Kernel = crate::netlink::NetlinkStatus;
+pub(in crate::admin) type Kernel = crate::netlink::NetlinkStatus;
 #[cfg(not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))))]
-pub(super) type Kernel = std::convert::Infallible;
+pub(in crate::admin) type Kernel = std::convert::Infallible;
 
 /// What is counted of the kernel; nothing when who counts has ended.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
@@ -27,7 +27,7 @@ pub(super) fn kernel(kernel: &Kernel) -> Option<Rows> {
 
 /// What the pages look at.
 #[derive(Clone, Debug)]
-pub(super) struct Sources {
-    pub(super) leaf: MetalBond,
-    pub(super) kernel: Option<Kernel>,
+pub(in crate::admin) struct Sources {
+    pub(in crate::admin) leaf: MetalBond,
+    pub(in crate::admin) kernel: Option<Kernel>,
 }

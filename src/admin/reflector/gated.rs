@@ -2,9 +2,8 @@
 //! answered by whichever process serves afterwards.
 
 use std::io;
-use std::net::SocketAddr;
 
-use crate::admin::server::serve::Listener;
+use crate::admin::server::serve::{Listener, Origin};
 use crate::reflector::Inspector;
 
 /// See the module's documentation.
@@ -23,7 +22,7 @@ impl<L> Gated<L> {
 impl<L: Listener> Listener for Gated<L> {
     type Socket = L::Socket;
 
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
+    async fn accept(&self) -> io::Result<(Self::Socket, Origin)> {
         loop {
             self.inspector.serves().await;
             tokio::select! {

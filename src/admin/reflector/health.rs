@@ -3,16 +3,21 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::state::AppState;
 use crate::ids::ShardId;
-use crate::reflector::inspector::Inspector;
 
-/// 200 while every shard has turned its loop lately, else 503 naming those that have not.
-pub(super) async fn livez(State(inspector): State<Inspector>) -> (StatusCode, String) {
-    let stuck = inspector.stuck();
-    if stuck.is_empty() {
-        (StatusCode::OK, "ok\n".into())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", numbers(&stuck)))
+/// 200 while every shard has turned its loop lately, else 503 naming those that have not. In a proxy the leaf must
+/// answer as well.
+pub(super) async fn livez(State(app): State<AppState>) -> (StatusCode, String) {
+    let stuck = app.inspector.stuck();
+    if !stuck.is_empty() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("stuck shards: {}\n", numbers(&stuck)));
+    }
+    match app.upstream {
+        Some(upstream) if !upstream.is_alive().await => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the leaf does not answer\n".into())
+        }
+        _ => (StatusCode::OK, "ok\n".into()),
     }
 }
 
@@ -22,13 +27,17 @@ pub(super) fn numbers(shards: &[ShardId]) -> String {
     numbers.join(", ")
 }
 
-/// 200 while new sessions are taken, else 503 saying why not.
-pub(super) async fn readyz(State(inspector): State<Inspector>) -> (StatusCode, &'static str) {
-    if inspector.is_ready() {
-        (StatusCode::OK, "ok\n")
-    } else if inspector.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not listening\n")
+/// 200 while new sessions are taken, else 503 saying why not. In a proxy the tables of all VNIs that agents
+/// subscribe to must be here whole, and a session with a reflector be established.
+pub(super) async fn readyz(State(app): State<AppState>) -> (StatusCode, String) {
+    let missing = match (app.inspector.is_ready(), app.upstream) {
+        (true, Some(upstream)) => upstream.missing().await,
+        (true, None) => None,
+        (false, _) if app.inspector.is_draining() => Some("draining".into()),
+        (false, _) => Some("not listening".into()),
+    };
+    match missing {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing + "\n"),
     }
 }

@@ -4,7 +4,8 @@
 //! Runs on a thread of its own. What it says comes from gauges or from the [`Inspector`], slice by
 //! slice, so that no request holds up a shard for longer than one read does. It keeps nothing
 //! of a request, and changes nothing; what it does keep is the last minutes of the counters
-//! (`live`). The control socket is served here as well, by the same pages (`admin::control`).
+//! (`live`). The control sockets are served here as well, by the same pages (`admin::control`), and so is the endpoint
+//! for health and metrics alone.
 
 pub(super) mod api;
 mod dump;
@@ -26,43 +27,67 @@ use tokio::sync::oneshot;
 
 use self::state::AppState;
 use super::control;
-use crate::admin::server::{self, serve::serve};
-use crate::reflector::Inspector;
+use super::proxy::Upstream;
+use crate::admin::server::{self, entry::Entry, serve::serve};
+use crate::http_guard::HttpGuard;
+use crate::reflector::{Doors, Inspector};
 use api::ApiError;
 use gated::Gated;
 use stuck::given_up;
 
-/// Serves one or both until `stop` is dropped. On its own thread.
+/// Serves at all doors until `stop` is dropped. On its own thread.
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
-    listener: Option<TcpListener>,
-    socket: Option<control::Socket>,
+    doors: Doors<control::Socket>,
+    guard: HttpGuard,
     inspector: Inspector,
     stop: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async move {
         let (recorder, history) = live::recorder(inspector.clone());
-        let app = AppState::new(inspector.clone(), history);
-        let open = async {
+        let app = AppState::new(inspector.clone(), history, None);
+        let over_tcp = async |listener: Option<TcpListener>, entry, router| {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
-                let listener = Gated::new(listener, inspector.clone());
-                serve(listener, router(app.clone())).await;
+                serve(Gated::new(listener, inspector.clone()), entry, router).await;
             }
             pending::<()>().await;
         };
-        let control = async {
+        let over_socket = async |socket| {
             if let Some(socket) = socket {
                 control::serve(socket, router(app.clone()), inspector.clone()).await;
             }
             pending::<()>().await;
         };
+        let Doors { http, health, control, readers } = doors;
         tokio::select! {
-            () = open => {}
-            () = control => {}
+            () = over_tcp(http, Entry::Bearing(guard.clone()), router(app.clone())) => {}
+            () = over_tcp(health, Entry::Named(guard), health_router(app.clone())) => {}
+            () = over_socket(control) => {}
+            () = over_socket(readers) => {}
             _ = stop => {}
             () = recorder.run() => {}
         }
     });
+}
+
+/// Health and metrics, and nothing that names a peer.
+fn health_router(app: AppState) -> Router {
+    let inspector = app.inspector.clone();
+    let pages = server::health(get(health::livez), get(health::readyz))
+        .route("/metrics", get(metrics::metrics_without_peers))
+        .method_not_allowed_fallback(async || ApiError::ReadOnly)
+        .fallback(async || ApiError::NotFound("only health and metrics are here".into()))
+        .with_state(app);
+    given_up(pages, inspector)
+}
+
+/// What answers for a reflector that is part of a proxy, and what must run beside it.
+pub(super) fn pages(
+    inspector: Inspector,
+    upstream: Option<Upstream>,
+) -> (Router, impl Future<Output = ()>) {
+    let (recorder, history) = live::recorder(inspector.clone());
+    (router(AppState::new(inspector, history, upstream)), recorder.run())
 }
 
 fn router(app: AppState) -> Router {

@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::live::history::History;
+use crate::admin::proxy::Upstream;
 use crate::reflector::Inspector;
 
 /// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
@@ -17,12 +18,14 @@ const WALKS: usize = 4;
 pub(super) struct AppState {
     pub(super) inspector: Inspector,
     pub(super) history: History,
+    /// In a proxy, its other side.
+    pub(super) upstream: Option<Upstream>,
     walks: Arc<Semaphore>,
 }
 
 impl AppState {
-    pub(super) fn new(inspector: Inspector, history: History) -> Self {
-        Self { inspector, history, walks: Arc::new(Semaphore::new(WALKS)) }
+    pub(super) fn new(inspector: Inspector, history: History, upstream: Option<Upstream>) -> Self {
+        Self { inspector, history, upstream, walks: Arc::new(Semaphore::new(WALKS)) }
     }
 
     /// Waits for leave to go through everything; it ends when what is returned is dropped.

@@ -12,6 +12,30 @@ pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// Microseconds since 1970; 0 before.
+pub(crate) fn micros() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A moment in microseconds since 1970 as RFC 3339 writes it, for example `2006-01-02T15:04:05.000000Z`.
+#[must_use]
+pub fn precise(micros: u64) -> String {
+    format!("{}.{:06}Z", of(micros / 1_000_000).replace(' ', "T"), micros % 1_000_000)
+}
+
+/// A duration in its two largest units, for example `3h05m`.
+pub(crate) fn in_words(time: Duration) -> String {
+    let s = time.as_secs();
+    let (days, hours, minutes) = (s / 86_400, s / 3600 % 24, s / 60 % 60);
+    match s {
+        0..60 => format!("{:.1}s", time.as_secs_f64()),
+        60..3600 => format!("{minutes}m{:02}s", s % 60),
+        3600..86_400 => format!("{hours}h{minutes:02}m"),
+        _ => format!("{days}d{hours:02}h"),
+    }
+}
+
 /// Now, for example `2006-01-02 15:04:05`.
 pub(crate) fn now() -> String {
     of(seconds())
@@ -34,7 +58,9 @@ fn of(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{http, of};
+    use std::time::Duration;
+
+    use super::{http, in_words, of, precise};
 
     #[test]
     fn dates_are_civil() {
@@ -48,6 +74,18 @@ mod tests {
         ];
         for (seconds, date) in dates {
             assert_eq!(of(seconds), date);
+        }
+    }
+
+    #[test]
+    fn precise_dates_have_microseconds() {
+        assert_eq!(precise(1_136_214_245_000_042), "2006-01-02T15:04:05.000042Z");
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        for (seconds, words) in [(3, "3.0s"), (63, "1m03s"), (11_100, "3h05m"), (90_000, "1d01h")] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
         }
     }
 

@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::shard::inspect::DestinationInfo;
-use crate::wire::{Destination, IpVersion, NextHop, Vni};
+use crate::wire::{Destination, DestinationInfo, IpVersion, NextHop, Vni};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -3,13 +3,14 @@
 //! `process` is what the system says of the process, as metrics; `format` is the
 //! reference's forms of a table, in JSON and YAML, `date` the date in them; `asked` reads parameters
 //! `answer` is how the APIs answer and `listing` how they list; `page` has what the pages share; `serve` takes connections and
-//! bounds them. Pure but for `date`, `process` and `serve`.
+//! bounds them; `entry` says which requests get an answer. Pure but for `date`, `process` and `serve`.
 //!
-//! Imports: metrics, shard, sources, wire.
+//! Imports: http_guard, metrics, sources, wire.
 
 pub(crate) mod answer;
 pub(crate) mod asked;
 pub(crate) mod date;
+pub(crate) mod entry;
 pub(crate) mod format;
 pub(crate) mod listing;
 pub(crate) mod page;

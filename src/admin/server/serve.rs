@@ -32,7 +32,7 @@ use tokio::time::{sleep, timeout};
 use self::guest::Guest;
 use self::hall::Hall;
 use self::spare::Spares;
-use crate::sources::Source;
+use super::entry::Entry;
 
 /// What is bounded.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ struct ServeLimits {
     waiting: usize,
     /// Answers at a time, other than about health.
     answers: usize,
-    /// Of these, to one [`Source`].
+    /// Of these, to one [`Source`](crate::sources::Source).
     answers_per_source: u64,
     /// For the head of a request, from the connection's begin or the answer before.
     head: Duration,
@@ -64,24 +64,42 @@ const BUFFER_MAX: usize = 32 * 1024;
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_secs(30);
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// Its address, over TCP.
+    pub(crate) address: Option<SocketAddr>,
+    /// Its process, over a Unix socket.
+    pub(crate) caller: Option<Caller>,
+}
+
+/// A process that has connected to a Unix socket, as the kernel names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// Its user.
+    pub(crate) uid: u32,
+    /// Its number; none where it has none in this process's namespace.
+    pub(crate) pid: Option<i32>,
+}
+
 /// Where connections come from.
 pub(crate) trait Listener {
     type Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one, and where it comes from if that is an address. Dropping the future loses none.
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)>;
+    /// The next one, and who it is. Dropping the future loses none.
+    async fn accept(&self) -> io::Result<(Self::Socket, Origin)>;
 }
 
 impl Listener for TcpListener {
     type Socket = TcpStream;
 
-    async fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+    async fn accept(&self) -> io::Result<(TcpStream, Origin)> {
         let (socket, remote) = Self::accept(self).await?;
         // Neither is needed to answer.
         socket.set_nodelay(true).ok();
         #[cfg(target_os = "linux")]
         socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(GONE)).ok();
-        Ok((socket, Some(remote)))
+        Ok((socket, Origin { address: Some(remote), caller: None }))
     }
 }
 
@@ -89,17 +107,29 @@ impl Listener for TcpListener {
 impl Listener for tokio::net::UnixListener {
     type Socket = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Socket, Option<SocketAddr>)> {
-        Ok((Self::accept(self).await?.0, None))
+    async fn accept(&self) -> io::Result<(Self::Socket, Origin)> {
+        let (socket, _) = Self::accept(self).await?;
+        let cred = socket.peer_cred().ok();
+        // A number of 0 is a process of another namespace.
+        let pid = cred.and_then(|cred| cred.pid()).filter(|pid| *pid > 0);
+        let caller = cred.map(|cred| Caller { uid: cred.uid(), pid });
+        Ok((socket, Origin { address: None, caller }))
     }
 }
 
 /// Answers until dropped, which ends all connections.
-pub(crate) async fn serve(listener: impl Listener, router: Router) {
-    serve_within(LIMITS, listener, router).await;
+pub(crate) async fn serve(listener: impl Listener, entry: Entry, router: Router) {
+    serve_within(LIMITS, listener, Desk { entry, router }).await;
 }
 
-async fn serve_within(limits: ServeLimits, listener: impl Listener, router: Router) {
+/// What answers a request.
+#[derive(Clone, Debug)]
+struct Desk {
+    entry: Entry,
+    router: Router,
+}
+
+async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Desk) {
     let hall = Arc::new(Hall::new(limits.waiting, limits.answers, limits.answers_per_source));
     let mut connections = JoinSet::new();
     let mut spares = Spares::default();
@@ -109,19 +139,19 @@ async fn serve_within(limits: ServeLimits, listener: impl Listener, router: Rout
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        let (socket, address, is_short) = match accepted {
-            Ok((socket, address)) => (socket, address, false),
+        let (socket, origin, is_short) = match accepted {
+            Ok((socket, origin)) => (socket, origin, false),
             Err(error) if is_passing(error.kind()) => continue,
             Err(_) => match with_a_spare(&listener, &mut spares, &hall).await {
-                Some((socket, address)) => (socket, address, true),
+                Some((socket, origin)) => (socket, origin, true),
                 None => {
                     sleep(PAUSE).await;
                     continue;
                 }
             },
         };
-        let guest = Guest::new(Arc::clone(&hall), address.map(Source::of), is_short);
-        connections.spawn(converse(limits, socket, guest, router.clone()));
+        let guest = Guest::new(Arc::clone(&hall), origin, is_short);
+        connections.spawn(converse(limits, socket, guest, desk.clone()));
     }
 }
 
@@ -131,7 +161,7 @@ async fn with_a_spare<L: Listener>(
     listener: &L,
     spares: &mut Spares,
     hall: &Hall,
-) -> Option<(L::Socket, Option<SocketAddr>)> {
+) -> Option<(L::Socket, Origin)> {
     if !spares.give_up_one() {
         if !hall.close_one() {
             return None;
@@ -152,9 +182,9 @@ async fn converse(
     limits: ServeLimits,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     guest: Arc<Guest>,
-    router: Router,
+    desk: Desk,
 ) {
-    let service = service_fn(|request| Guest::answer(&guest, limits.clock, &router, request));
+    let service = service_fn(|request| Guest::answer(&guest, limits.clock, &desk, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)

@@ -6,11 +6,39 @@ use metalbond::wire::Vni;
 
 use super::spec::TableOfVni;
 
+/// Tables that hold the host's own routes.
+const SYSTEM_TABLES: [(u32, &str); 3] = [(253, "default"), (254, "main"), (255, "local")];
+
 /// Where routes are installed, when they are.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Installation {
     pub(super) device: String,
     pub(super) tables: BTreeMap<Vni, u32>,
+}
+
+impl Installation {
+    /// What is allowed, and worth a thought.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut of_table: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (vni, table) in &self.tables {
+            of_table.entry(*table).or_default().push(vni.to_string());
+        }
+        let shared = of_table.iter().filter(|(_, vnis)| vnis.len() > 1).map(|(table, vnis)| {
+            let vnis = vnis.join(", ");
+            format!(
+                "--install-routes puts the VNIs {vnis} into table {table}: of a destination that several \
+                 have, that of the lowest VNI is installed; a table for each keeps them apart"
+            )
+        });
+        let systems = of_table.keys().filter_map(|table| {
+            let (_, name) = SYSTEM_TABLES.iter().find(|(number, _)| number == table)?;
+            Some(format!(
+                "--install-routes puts routes into table {table}, which is the host's own ({name}): all its \
+                 traffic follows them. Routes there that this leaf has not installed stay as they are"
+            ))
+        });
+        shared.chain(systems).collect()
+    }
 }
 
 /// What no single flag can tell to be wrong.
@@ -20,14 +48,6 @@ pub(super) fn installation(
 ) -> Result<Option<Installation>, String> {
     let mut tables = BTreeMap::new();
     for &TableOfVni { vni, table } in mappings {
-        // The leaf owns its tables' routes; with two owners it could not tell whose one is.
-        if let Some((other, _)) = tables.iter().find(|(other, of)| **other != vni && **of == table)
-        {
-            return Err(format!(
-                "--install-routes puts VNI {other} and VNI {vni} into table {table}: \
-                 give each a table of its own"
-            ));
-        }
         if let Some(other) = tables.insert(vni, table)
             && other != table
         {

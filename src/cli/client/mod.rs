@@ -8,20 +8,26 @@ pub(super) mod spec;
 use std::net::IpAddr;
 
 use clap::{ArgMatches, FromArgMatches};
-use metalbond::client::Route;
+use metalbond::admin::HttpGuard;
+use metalbond::client::LeafConfig;
 use tracing::warn;
 
 use self::installation::{Installation, installation};
 use self::settings::{ClientSettings, SETTINGS};
+use self::spec::Announcement;
 use super::common::{COMMON, Common};
 use super::options::{Given, Options, Wrong};
 use super::reload::Running;
+use super::security::{SECURITY, Security};
+use super::upstream::{LEAF_SERVERS, UPSTREAM, Upstream};
 use super::{log, role};
 
 /// What a leaf is told.
 #[derive(Debug)]
 pub(super) struct Args {
+    upstream: Upstream,
     settings: ClientSettings,
+    security: Security,
     common: Common,
 }
 
@@ -37,8 +43,12 @@ impl clap::Args for Args {
 
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let settings = role::read(&[&SETTINGS], matches);
-        Ok(Self { settings, common: role::read(&[&COMMON], matches) })
+        Ok(Self {
+            upstream: role::read(&[&LEAF_SERVERS, &UPSTREAM], matches),
+            security: role::read(&[&SECURITY], matches),
+            settings: role::read(&[&SETTINGS], matches),
+            common: role::read(&[&COMMON], matches),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -48,14 +58,21 @@ impl FromArgMatches for Args {
 }
 
 impl Args {
+    /// How the leaf behaves.
+    fn leaf(&self) -> LeafConfig {
+        self.security.secure(self.upstream.leaf())
+    }
+
     /// What no single option can tell to be wrong.
     pub(super) fn check(&self) -> Result<(), String> {
+        self.security.check()?;
         self.installation().map(|_| ())
     }
 
     /// What is allowed and probably a mistake.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let remark = |route: &Route| {
+        let remark = |announcement: &Announcement| {
+            let route = &announcement.route;
             let why = match (route.next_hop.flaw(), route.next_hop.address()) {
                 (Some(flaw), _) => flaw.to_string(),
                 (None, IpAddr::V4(_)) => "the next hop is an IPv4 address".to_owned(),
@@ -66,7 +83,17 @@ impl Args {
                  host's IPv6 underlay address"
             ))
         };
-        self.settings.announce.iter().filter_map(remark).collect()
+        let announced = &self.settings.announce;
+        let unread = announced.iter().filter_map(|announcement| {
+            let (route, ignored) = (&announcement.route, announcement.ignored.as_ref()?);
+            Some(format!("--announce: of the route {route}, {ignored}"))
+        });
+        let installed = self.installation().ok().flatten();
+        let installed = installed.iter().flat_map(Installation::remarks);
+        let alone = self.upstream.server.is_empty().then(|| {
+            "no server is given (--server): the leaf waits for one, and learns and announces nothing".to_owned()
+        });
+        announced.iter().filter_map(remark).chain(unread).chain(installed).chain(alone).collect()
     }
 
     fn installation(&self) -> Result<Option<Installation>, String> {
@@ -75,7 +102,7 @@ impl Args {
 
     #[cfg(test)]
     pub(super) fn server(&self) -> &[String] {
-        &self.settings.server
+        &self.upstream.server
     }
 
     #[cfg(test)]
@@ -88,21 +115,30 @@ impl Args {
 pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let options = given.read()?;
     let args: Args = options.args()?;
+    args.security.check()?;
     let installation = args.installation()?;
     let log = log::start(args.common.log_format, args.common.level())?;
     for remark in options.remarks.iter().chain(&args.remarks()) {
         warn!("{remark}");
     }
+    let guard = guard(&args.settings)?;
     let mut running = Running::new(given, options.effective, log);
     let reload = async || {
         let check = |options: &Options| {
             let args: Args = options.args().map_err(Wrong::sentences)?;
             args.check().map_err(|sentence| vec![sentence])?;
+            let renewed = guard.renew(&args.settings.http_rules);
+            renewed.map_err(|error| vec![format!("--http-token-file: {error}")])?;
             Ok(args.common.level())
         };
         running.reload(check).await;
     };
-    Ok(run::run(args.settings, installation, reload)?)
+    Ok(run::run(args.leaf(), &args.upstream, &args.settings, installation, guard.clone(), reload)?)
+}
+
+/// Who may ask over HTTP.
+fn guard(settings: &ClientSettings) -> Result<HttpGuard, String> {
+    HttpGuard::new(&settings.http_rules).map_err(|error| format!("--http-token-file: {error}"))
 }
 
 #[cfg(test)]
@@ -135,12 +171,12 @@ mod tests {
              --tun overlay-tun --keepalive 3 --http [::1]:4712 -v",
         );
         let args = args.unwrap();
-        assert_eq!(args.settings.server, ["rr1:4711", "rr2:4712", "rr3:4711"]);
+        assert_eq!(args.upstream.server, ["rr1:4711", "rr2:4712", "rr3:4711"]);
         assert_eq!(args.settings.subscribe, [Vni(1), Vni(2), Vni(3)]);
         assert_eq!(args.settings.announce.len(), 3);
         assert_eq!(args.settings.install_routes.len(), 2);
         assert_eq!(args.settings.tun.as_deref(), Some("overlay-tun"));
-        assert_eq!((args.settings.keepalive, args.common.level()), (3, log::Level::Debug));
+        assert_eq!((args.upstream.keepalive, args.common.level()), (3, log::Level::Debug));
         assert_eq!(args.settings.http, Some("[::1]:4712".parse().unwrap()));
     }
 
@@ -174,13 +210,19 @@ mod tests {
     }
 
     #[test]
-    fn each_vni_has_a_table_of_its_own() {
+    fn a_vni_has_one_table_and_a_table_any_number_of_vnis() {
         let tables = BTreeMap::from([(Vni(1), 100), (Vni(2), 200)]);
         let expected = Installation { device: "t".to_owned(), tables };
         assert_eq!(installed("--install-routes 1#100,2#200,1#100 --tun t"), Ok(Some(expected)));
         assert_eq!(installed("--tun t"), Ok(None));
+        let remarks = parse("--install-routes 1#100,2#100,3#0 --tun t").unwrap().remarks();
+        assert_eq!(remarks.len(), 2, "{remarks:?}");
+        assert!(remarks[0].contains("puts the VNIs 1, 2 into table 100"), "{remarks:?}");
+        assert!(
+            remarks[1].contains("into table 254, which is the host's own (main)"),
+            "{remarks:?}"
+        );
         for (flags, words) in [
-            ("--install-routes 1#100,2#100 --tun t", "VNI 1 and VNI 2 into table 100"),
             ("--install-routes 1#100,1#200 --tun t", "VNI 1 into table 100 and table 200"),
             ("--install-routes 1#100", "give --tun DEVICE"),
             ("--install-routes 1#100 --tun=", "give --tun DEVICE"),

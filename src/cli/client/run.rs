@@ -2,67 +2,72 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use metalbond::admin::Http;
-use metalbond::client::{LeafConfig, MetalBond, PeerState, RouteWatch, SyncWatch};
+use metalbond::admin::{Http, HttpGuard};
+use metalbond::client::{LeafConfig, MetalBond, RouteWatch, SyncWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
 use tracing::{debug, info, warn};
 
+use super::super::event_loop::event_loop;
+use super::super::no_exec;
 use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
-use super::super::values::host_name;
+use super::super::upstream::{Upstream, servers_connected};
 use super::installation::Installation;
 use super::settings::ClientSettings;
+use super::spec;
 
-/// How long the leaf may take to answer before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(2);
 /// How long the kernel may take to answer before that is worth a line.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-const SILENT: Duration = Duration::from_secs(5);
+const SILENT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Between looks for that.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 /// Changes told of one batch; of the others only the number.
 const LOGGED_MAX: usize = 20;
 
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
 /// `reload` is called for each SIGHUP.
 pub(super) fn run(
-    args: ClientSettings,
+    config: LeafConfig,
+    upstream: &Upstream,
+    args: &ClientSettings,
     installation: Option<Installation>,
+    guard: HttpGuard,
     mut reload: impl AsyncFnMut(),
 ) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot set up the event loop: {error}"))?;
+    let runtime = event_loop()?;
     let result = runtime.block_on(async {
         // Handlers first, so that a signal during the start is not lost.
         let mut signals =
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
-        let http = match args.http {
-            Some(address) => tokio::select! {
-                listener = listen(address) => Some(listener?),
-                signal = signals.end(async || {}) => {
-                    info!(signal, "stopped before it had started");
-                    return Ok(());
-                }
-            },
-            None => None,
+        let (http, probes) = tokio::select! {
+            listening = listen_all(args) => listening?,
+            signal = signals.end(async || {}) => {
+                info!(signal, "stopped before it had started");
+                return Ok(());
+            }
         };
         let manager = Manager::from_environment();
         let installs = installation.is_some();
-        let (leaf, endpoint) = start(&args, installation).await?;
-        intend(&leaf, &args).await;
-        if let Some(listener) = http {
-            tokio::spawn(serve(listener, endpoint));
+        let (leaf, endpoint) = start(config, args, installation).await?;
+        let endpoint = endpoint.with_guard(guard);
+        upstream.connect(&leaf).await;
+        intend(&leaf, args).await;
+        if let Some((listener, address)) = http {
+            info!(http = %address, "answering HTTP");
+            tokio::spawn(ended(endpoint.clone().serve(listener)));
+        }
+        if let Some((listener, address)) = probes {
+            info!(health = %address, "answering HTTP about health and metrics");
+            tokio::spawn(ended(endpoint.serve_health(listener)));
         }
         if let (Ok(routes), Ok(sync)) = (leaf.watch_routes(None).await, leaf.watch_sync().await) {
             tokio::spawn(log_routes(routes, installs));
             tokio::spawn(log_sync(sync));
         }
+        no_exec::forbid();
         manager.ready();
         let reload = async || {
             manager.reloading();
@@ -90,27 +95,15 @@ pub(super) fn run(
 /// A sentence for the service manager. The watchdog is not fed while it is an error; servers that
 /// are down are none, for a restart would bring none back.
 async fn health(leaf: &MetalBond) -> Result<String, String> {
-    match tokio::time::timeout(STUCK, leaf.peers()).await {
-        Ok(Ok(peers)) => {
-            let is_up = |state: PeerState| state == PeerState::Established;
-            let up = peers.iter().filter(|(_, peer)| is_up(peer.state)).count();
-            Ok(format!("{up} of {} servers connected", peers.len()))
-        }
-        _ => Err("the leaf does not answer".to_owned()),
-    }
+    servers_connected(leaf).await
 }
 
 /// The leaf, and what tells of it.
 async fn start(
+    config: LeafConfig,
     args: &ClientSettings,
     installation: Option<Installation>,
 ) -> Result<(MetalBond, Http), String> {
-    let config = LeafConfig {
-        keepalive: args.keepalive,
-        stale_time: args.stale_time,
-        node: host_name(),
-        ..LeafConfig::default()
-    };
     match installation {
         None => {
             let leaf = MetalBond::start(config);
@@ -161,12 +154,12 @@ async fn install(
 /// Logs that the kernel does not answer, which who waits for it cannot say.
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 async fn log_silence(kernel: metalbond::netlink::NetlinkStatus) {
-    let mut logged = Duration::ZERO;
+    let mut logged = std::time::Duration::ZERO;
     while let Some(status) = kernel.get() {
         let (seconds, before) = (status.silent.as_secs(), logged.as_secs());
         if status.silent < logged {
             info!(seconds = before, "the kernel answers again");
-            logged = Duration::ZERO;
+            logged = std::time::Duration::ZERO;
         } else if status.silent >= SILENT && (logged.is_zero() || status.silent >= logged * 2) {
             warn!(
                 seconds,
@@ -191,17 +184,12 @@ async fn install(
 
 /// Says to the leaf what the flags say. A repetition is harmless.
 async fn intend(leaf: &MetalBond, args: &ClientSettings) {
-    for server in &args.server {
-        if let Err(error) = leaf.add_peer(server, None).await {
-            warn!(%error, "--server");
-        }
-    }
     for vni in &args.subscribe {
         if let Err(error) = leaf.subscribe(*vni).await {
             warn!(%error, "--subscribe");
         }
     }
-    for route in &args.announce {
+    for spec::Announcement { route, .. } in &args.announce {
         if let Err(error) = leaf.announce_route(route.vni, route.destination, route.next_hop).await
         {
             warn!(%error, "--announce");
@@ -214,12 +202,12 @@ async fn log_routes(mut watch: RouteWatch, installs: bool) {
     while let Some(batch) = watch.next().await {
         let logged = if installs { 0 } else { LOGGED_MAX.min(batch.changes.len()) };
         for change in &batch.changes[..logged] {
-            info!(
-                vni = change.vni.0,
-                destination = %change.destination,
-                next_hop = %change.next_hop,
-                "route {}", if change.action == Action::Add { "added" } else { "removed" },
-            );
+            let (vni, to, via) = (change.vni.0, change.destination, change.next_hop);
+            if change.action == Action::Add {
+                info!(vni, destination = %to, next_hop = %via, "route added");
+            } else {
+                info!(vni, destination = %to, next_hop = %via, "route removed");
+            }
         }
         match batch.changes.len() - logged {
             0 => {}
@@ -237,18 +225,32 @@ async fn log_sync(mut watch: SyncWatch) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, String> {
+/// A listening socket, and its address.
+type Listening = (tokio::net::TcpListener, SocketAddr);
+
+/// The sockets for everything, and for health and metrics alone.
+async fn listen_all(
+    args: &ClientSettings,
+) -> Result<(Option<Listening>, Option<Listening>), String> {
+    Ok((listen(args.http, "--http").await?, listen(args.health, "--health").await?))
+}
+
+async fn listen(address: Option<SocketAddr>, flag: &str) -> Result<Option<Listening>, String> {
+    let Some(address) = address else { return Ok(None) };
     let bound = tokio::task::spawn_blocking(move || bind_when_ready(address)).await;
     let listener = bound.map_err(io::Error::from).flatten();
     let listener = listener.and_then(tokio::net::TcpListener::from_std);
-    listener.map_err(|error| format!("cannot listen on {address} for HTTP: {error}"))
+    let listening = listener.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    let listening =
+        listening.map_err(|error| format!("cannot listen on {address} for HTTP ({flag}): {error}"));
+    listening.map(Some)
 }
 
-async fn serve(listener: tokio::net::TcpListener, http: Http) {
-    if let Ok(address) = listener.local_addr() {
-        info!(http = %address, "answering HTTP");
-    }
-    if let Err(error) = http.serve(listener).await {
+async fn ended(serving: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = serving.await {
         warn!(%error, "HTTP ends");
     }
 }

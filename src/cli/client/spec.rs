@@ -12,14 +12,22 @@ use metalbond::wire::{Destination, NextHop, NextHopType, NotAPrefix, Vni};
 /// Where servers listen when nothing else is said.
 const PORT: u16 = 4711;
 
-/// What the kernel has given a meaning of its own: `default`, `main` and `local`.
-const RESERVED_TABLES: std::ops::RangeInclusive<u32> = 253..=255;
+/// The kernel's table `main`, which table 0 stands for.
+const MAIN_TABLE: u32 = 254;
 
 /// The routes of one VNI go into one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TableOfVni {
     pub(super) vni: Vni,
     pub(super) table: u32,
+}
+
+/// A route to announce.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Announcement {
+    pub(super) route: Route,
+    /// What of the text says nothing, as the reference takes it.
+    pub(super) ignored: Option<String>,
 }
 
 /// Types of routes that are not installed.
@@ -32,6 +40,12 @@ impl fmt::Display for TableOfVni {
     }
 }
 
+impl fmt::Display for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.route.fmt(f)
+    }
+}
+
 impl fmt::Display for Excluded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.0.iter().map(|kind| type_name(*kind)).collect();
@@ -41,7 +55,7 @@ impl fmt::Display for Excluded {
 
 /// A server as `host:port`. The name is looked up when the leaf connects, not here: it may move,
 /// and a leaf must start without it.
-pub(super) fn server(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn server(text: &str) -> Result<String, String> {
     let expected =
         || "expected HOST:PORT, such as [2001:db8::1]:4711 or rr1.example:4711".to_owned();
     if let Some((address, zone)) = split_zone(text) {
@@ -87,54 +101,64 @@ pub(super) fn subscription(text: &str) -> Result<Vni, String> {
 }
 
 /// `vni#prefix#hop[#STD|LB|NAT[#from#to]]`. Host bits of the prefix are kept: they are part of the
-/// route's identity.
-pub(super) fn announcement(text: &str) -> Result<Route, String> {
+/// route's identity. Types are taken as the reference takes them: in any case, unknown ones as STD, and
+/// ports of others than NAT say nothing.
+pub(super) fn announcement(text: &str) -> Result<Announcement, String> {
     const FORM: &str = "vni#prefix#hop[#STD|LB|NAT[#from#to]], such as 23#10.0.23.0/24#2001:db8::1";
     let parts: Vec<&str> = text.split('#').collect();
     let [vni, prefix, hop, rest @ ..] = parts.as_slice() else {
         return Err(format!("expected {FORM}"));
     };
-    let (kind, ports) = match rest {
-        [] => (NextHopType::Standard, None),
-        [kind] => (route_type(kind)?, None),
-        [kind, from, to] => (route_type(kind)?, Some((port(from)?, port(to)?))),
+    let (word, ports) = match rest {
+        [] => ("STD", None),
+        [word] => (*word, None),
+        [word, from, to] => (*word, Some((*from, *to))),
         _ => return Err(format!("expected {FORM}")),
     };
+    let known = known_type(word);
+    let kind = known.unwrap_or(NextHopType::Standard);
     let (from, to) = match (kind, ports) {
-        (NextHopType::Nat, Some((from, to))) if from <= to => (from, to),
-        (NextHopType::Nat, Some((from, to))) => {
-            return Err(format!("the ports {from} to {to} are the wrong way round"));
-        }
+        (NextHopType::Nat, Some((from, to))) => port_range(from, to)?,
         (NextHopType::Nat, None) => {
             return Err("NAT needs its ports, such as ...#NAT#1024#2047".to_owned());
         }
-        (_, Some(_)) => return Err("only NAT has ports".to_owned()),
-        (_, None) => (0, 0),
+        _ => (0, 0),
+    };
+    let ignored = match (known, ports) {
+        (None, _) => {
+            Some(format!("the type {word:?} is none of STD, LB and NAT, and is taken for STD"))
+        }
+        (Some(NextHopType::Nat), _) | (_, None) => None,
+        (Some(kind), Some(_)) => Some(format!(
+            "the ports are ignored, which only NAT has: its type is {}",
+            type_name(kind)
+        )),
     };
     let address: IpAddr = hop
         .parse()
         .map_err(|_| format!("{hop:?} is no next hop, expected an address, such as 2001:db8::1"))?;
     let next_hop = NextHop::new(address, 0, kind, from.into(), to.into());
-    Ok(Route {
-        vni: vni_of_24_bits(vni)?,
-        destination: destination(prefix)?,
-        next_hop: next_hop.map_err(|error| error.to_string())?,
-    })
+    let next_hop = next_hop.map_err(|error| error.to_string())?;
+    let (vni, destination) = (vni_of_24_bits(vni)?, destination(prefix)?);
+    Ok(Announcement { route: Route { vni, destination, next_hop }, ignored })
 }
 
-/// `vni#table`.
+fn port_range(from: &str, to: &str) -> Result<(u16, u16), String> {
+    match (port(from)?, port(to)?) {
+        (from, to) if from <= to => Ok((from, to)),
+        (from, to) => Err(format!("the ports {from} to {to} are the wrong way round")),
+    }
+}
+
+/// `vni#table`. Table 0 is the kernel's `main`, as for `ip route`.
 pub(super) fn table_of_vni(text: &str) -> Result<TableOfVni, String> {
     let (vni, table) =
         text.split_once('#').ok_or("expected vni#table, such as 23#100 for VNI 23 in table 100")?;
-    let number = decimal(table).ok_or_else(|| {
-        format!("{table:?} is no routing table, expected a number from 1 to 4294967295")
+    let table = decimal(table).ok_or_else(|| {
+        format!("{table:?} is no routing table, expected a number from 0 to 4294967295")
     })?;
-    if number == 0 || RESERVED_TABLES.contains(&number) {
-        return Err(format!(
-            "routing table {number} is the system's own, expected another than 0 and 253 to 255"
-        ));
-    }
-    Ok(TableOfVni { vni: vni_of_24_bits(vni)?, table: number })
+    let table = if table == 0 { MAIN_TABLE } else { table };
+    Ok(TableOfVni { vni: vni_of_24_bits(vni)?, table })
 }
 
 /// A list of route types; an empty one excludes nothing.
@@ -155,12 +179,14 @@ const TYPES: [(&str, NextHopType); 3] = [
     ("NAT", NextHopType::Nat),
 ];
 
-/// What follows the next hop.
+/// What follows the next hop, in any case.
 pub(in crate::cli) fn route_type(text: &str) -> Result<NextHopType, String> {
-    let found = TYPES.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, kind)| *kind)
-        .ok_or_else(|| format!("{text:?} is no route type, expected STD, LB or NAT"))
+    known_type(text).ok_or_else(|| format!("{text:?} is no route type, expected STD, LB or NAT"))
+}
+
+fn known_type(text: &str) -> Option<NextHopType> {
+    let found = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, kind)| *kind)
 }
 
 fn type_name(kind: NextHopType) -> &'static str {
@@ -200,9 +226,14 @@ mod tests {
         assert!(sentence.contains(words), "{words:?} not in: {sentence}");
     }
 
-    fn route(vni: u32, prefix: &str, length: u8, next_hop: NextHop) -> Result<Route, String> {
+    fn route(
+        vni: u32,
+        prefix: &str,
+        length: u8,
+        next_hop: NextHop,
+    ) -> Result<Announcement, String> {
         let destination = Destination::new(prefix.parse().unwrap(), length).unwrap();
-        Ok(Route { vni: Vni(vni), destination, next_hop })
+        Ok(Announcement { route: Route { vni: Vni(vni), destination, next_hop }, ignored: None })
     }
 
     fn hop(kind: NextHopType, from: u32, to: u32) -> NextHop {
@@ -257,11 +288,11 @@ mod tests {
             route(0, "2001:db8:9::", 64, standard)
         );
         assert_eq!(
-            announcement("16777215#0.0.0.0/0#2001:db8::1#LB"),
+            announcement("16777215#0.0.0.0/0#2001:db8::1#lb"),
             route(16_777_215, "0.0.0.0", 0, hop(NextHopType::LoadBalancerTarget, 0, 0))
         );
         assert_eq!(
-            announcement("23#192.0.2.9/32#2001:db8::1#NAT#0#65535"),
+            announcement("23#192.0.2.9/32#2001:db8::1#nAt#0#65535"),
             route(23, "192.0.2.9", 32, hop(NextHopType::Nat, 0, 65535))
         );
         assert_eq!(
@@ -271,10 +302,33 @@ mod tests {
     }
 
     #[test]
+    fn what_says_nothing_of_a_route_is_ignored_with_a_remark() {
+        for (text, kind, words) in [
+            (
+                "23#10.0.0.0/8#2001:db8::1#XYZ",
+                NextHopType::Standard,
+                "\"XYZ\" is none of STD, LB and NAT",
+            ),
+            (
+                "23#10.0.0.0/8#2001:db8::1#",
+                NextHopType::Standard,
+                "\"\" is none of STD, LB and NAT",
+            ),
+            ("23#10.0.0.0/8#2001:db8::1#std#1#2", NextHopType::Standard, "the ports are ignored"),
+            ("23#10.0.0.0/8#2001:db8::1#LB#x#2", NextHopType::LoadBalancerTarget, "its type is LB"),
+        ] {
+            let found = announcement(text).unwrap();
+            assert_eq!(found.route.next_hop, hop(kind, 0, 0), "{text}");
+            let ignored = found.ignored.unwrap();
+            assert!(ignored.contains(words), "{words:?} not in: {ignored}");
+        }
+    }
+
+    #[test]
     fn host_bits_of_an_announcement_are_kept() {
-        let route = announcement("23#10.1.2.3/8#2001:db8::1").unwrap();
+        let route = announcement("23#10.1.2.3/8#2001:db8::1").unwrap().route;
         assert_eq!(route.destination.to_string(), "10.1.2.3/8");
-        let route = announcement("23#2001:db8::7/32#2001:db8::1").unwrap();
+        let route = announcement("23#2001:db8::7/32#2001:db8::1").unwrap().route;
         assert_eq!(route.destination.to_string(), "2001:db8::7/32");
     }
 
@@ -298,21 +352,20 @@ mod tests {
             ("23#v4:10.0.0.0/8#::1", "is no prefix"),
             ("23#10.0.0.0/8#", "\"\" is no next hop"),
             ("23#10.0.0.0/8#::1/128", "\"::1/128\" is no next hop"),
-            ("23#10.0.0.0/8#::1#", "\"\" is no route type"),
-            ("23#10.0.0.0/8#::1#XYZ", "\"XYZ\" is no route type"),
             ("23#10.0.0.0/8#::1#NAT", "NAT needs its ports"),
             ("23#10.0.0.0/8#::1#NAT#2#1", "ports 2 to 1 are the wrong way round"),
             ("23#10.0.0.0/8#::1#NAT#1#65536", "\"65536\" is no port"),
             ("23#10.0.0.0/8#::1#NAT#-1#2", "\"-1\" is no port"),
-            ("23#10.0.0.0/8#::1#STD#1#2", "only NAT has ports"),
-            ("23#10.0.0.0/8#::1#LB#1#2", "only NAT has ports"),
         ] {
             refused(announcement(text), words);
         }
     }
 
     #[test]
-    fn tables_are_other_than_the_systems() {
+    fn tables_are_numbers_and_0_is_main() {
+        for (text, table) in [("23#0", 254), ("23#253", 253), ("23#254", 254), ("23#255", 255)] {
+            assert_eq!(table_of_vni(text), Ok(TableOfVni { vni: Vni(23), table }));
+        }
         assert_eq!(table_of_vni("23#100"), Ok(TableOfVni { vni: Vni(23), table: 100 }));
         assert_eq!(table_of_vni("0#4294967295"), Ok(TableOfVni { vni: Vni(0), table: u32::MAX }));
         for (text, words) in [
@@ -324,10 +377,6 @@ mod tests {
             ("23#main", "\"main\" is no routing table"),
             ("23#1#2", "\"1#2\" is no routing table"),
             ("23#4294967296", "is no routing table"),
-            ("23#0", "routing table 0 is the system's"),
-            ("23#253", "routing table 253"),
-            ("23#254", "routing table 254"),
-            ("23#255", "routing table 255"),
         ] {
             refused(table_of_vni(text), words);
         }
@@ -341,6 +390,6 @@ mod tests {
             Ok(Excluded(vec![NextHopType::Nat, NextHopType::LoadBalancerTarget]))
         );
         refused(excluded("NAT,"), "\"\" is no route type");
-        refused(excluded("nat"), "\"nat\" is no route type");
+        assert_eq!(excluded("nat"), Ok(Excluded(vec![NextHopType::Nat])));
     }
 }

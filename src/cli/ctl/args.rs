@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use clap::{Subcommand, value_parser};
 use metalbond::wire::{Destination, NextHopType};
 
 use crate::cli::client::spec::route_type;
@@ -25,7 +26,8 @@ const ABOUT_NAMES: &str = "Commands may be shortened to what tells them apart: s
     after_help = ABOUT_NAMES
 )]
 pub(in crate::cli) struct Args {
-    /// The control socket of the reflector, its --control
+    /// The control socket of the reflector, its --control; where you may not open it, the one for readers beside it
+    /// (control-ro.sock for control.sock) is asked
     #[arg(
         long,
         value_name = "PATH",
@@ -106,6 +108,12 @@ pub(super) enum CtlCommand {
         #[arg(value_name = "PEER")]
         peer: Option<String>,
     },
+    /// Test another policy.
+    #[command(arg_required_else_help = true)]
+    Policy {
+        #[command(subcommand)]
+        what: PolicyAction,
+    },
     /// Write everything into a file, as JSON.
     Dump {
         /// The file, which is replaced when all has been written; - is standard output
@@ -117,11 +125,31 @@ pub(super) enum CtlCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum Show {
     /// All peers, or one in detail.
-    #[command(visible_alias = "peer")]
+    #[command(visible_alias = "peer", alias = "p")]
     Peers {
         /// The one: a session's number, node, address, or address and port
         #[arg(value_name = "PEER")]
         peer: Option<String>,
+        #[command(flatten)]
+        which: PeersShown,
+    },
+    /// Sessions that have ended, the latest first, and why.
+    Closed {
+        /// To show those of one peer
+        #[arg(value_name = "peer", value_parser = peer_word, requires = "peer")]
+        of: Option<()>,
+        /// Which: a node, address, or a session's number
+        #[arg(value_name = "PEER")]
+        peer: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+        limit: Option<u64>,
+    },
+    /// What happened last to sessions and was done by operators: the flight recorder.
+    Recorder {
+        /// The latest so many
+        #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+        limit: Option<u64>,
     },
     /// VNIs that somebody takes part in.
     Vnis,
@@ -150,8 +178,75 @@ pub(super) enum Show {
     Shards,
     /// Limits and settings in force, and how often each was hit.
     Limits,
+    /// What the policy refuses, by class, rule and reason.
+    Policy,
+    /// The other sites, and how they are reached.
+    Federation,
     /// What became of the latest handover to another process.
     Handover,
+}
+
+/// What peers can be sorted by; `-` before it for descending.
+const SORTS: [&str; 26] = [
+    "id",
+    "node",
+    "remote",
+    "agent",
+    "state",
+    "shard",
+    "lag",
+    "backlog",
+    "routes",
+    "subscriptions",
+    "uptime",
+    "updates_received",
+    "updates_sent",
+    "-id",
+    "-node",
+    "-remote",
+    "-agent",
+    "-state",
+    "-shard",
+    "-lag",
+    "-backlog",
+    "-routes",
+    "-subscriptions",
+    "-uptime",
+    "-updates_received",
+    "-updates_sent",
+];
+
+/// Which peers are listed, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Default, clap::Args)]
+pub(super) struct PeersShown {
+    /// Sort by this column, with - before it in descending order
+    #[arg(
+        long, value_name = "COLUMN", conflicts_with = "peer", allow_hyphen_values = true,
+        value_parser = PossibleValuesParser::new(SORTS), hide_possible_values = true
+    )]
+    pub(super) sort: Option<String>,
+    /// Those with this text in their node, agent or address, or of this number
+    #[arg(long = "match", value_name = "TEXT", conflicts_with = "peer")]
+    pub(super) matching: Option<String>,
+    /// Those in this state
+    #[arg(long, value_name = "STATE", conflicts_with = "peer", value_parser = ["connecting", "established", "closing"])]
+    pub(super) state: Option<String>,
+    /// So many at most
+    #[arg(long, value_name = "N", conflicts_with = "peer", value_parser = value_parser!(u64).range(1..))]
+    pub(super) limit: Option<u64>,
+    /// All columns, which need more than 80 characters
+    #[arg(long, conflicts_with = "peer")]
+    pub(super) wide: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyAction {
+    /// List the routes, subscriptions and claims that the policy of a file would refuse; nothing changes.
+    Try {
+        /// A configuration file with the policy in its table [policy]
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

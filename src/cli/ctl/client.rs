@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::connection::{Sender, exchange, lost, open, request};
+use super::connection::{Sender, exchange, lost, open, open_either, request};
 use super::patience::Patience;
 use super::screen::Failed;
 
@@ -28,8 +28,7 @@ struct Refusal {
 
 impl Client {
     pub(super) async fn connect(path: &Path, patience: Patience) -> Result<Self, Failed> {
-        let path = path.to_owned();
-        let sender = patience.wait(&path, "a connection", open(&path)).await?;
+        let (path, sender) = patience.wait(path, "a connection", open_either(path)).await?;
         Ok(Self { sender, path, patience })
     }
 
@@ -40,33 +39,38 @@ impl Client {
 
     /// Asks for a document.
     pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failed> {
-        let body = self.ask(Method::GET, path).await?;
+        let body = self.ask(Method::GET, path, Bytes::new()).await?;
         self.read(&body)
     }
 
     /// Asks for a document as it is.
     pub(super) async fn get_text(&mut self, path: &str) -> Result<String, Failed> {
-        let body = self.ask(Method::GET, path).await?;
+        let body = self.ask(Method::GET, path, Bytes::new()).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Tells it to do something; its answer as it is.
     pub(super) async fn post(&mut self, path: &str) -> Result<String, Failed> {
-        let body = self.ask(Method::POST, path).await?;
+        self.post_body(path, Bytes::new()).await
+    }
+
+    /// The same, with a body.
+    pub(super) async fn post_body(&mut self, path: &str, body: Bytes) -> Result<String, Failed> {
+        let body = self.ask(Method::POST, path, body).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Asks for something without end, or of any size.
     pub(super) async fn stream(&mut self, path: &str) -> Result<Stream, Failed> {
         let (patience, own) = (self.patience, self.path.clone());
-        let answer = patience.wait(&own, path, self.send(Method::GET, path)).await?;
+        let answer = patience.wait(&own, path, self.send(Method::GET, path, Bytes::new())).await?;
         Ok(Stream { body: answer.into_body(), path: own, what: path.to_owned(), patience })
     }
 
-    async fn ask(&mut self, method: Method, path: &str) -> Result<Bytes, Failed> {
+    async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Failed> {
         let (patience, own) = (self.patience, self.path.clone());
         let asked = async {
-            let answer = self.send(method, path).await?;
+            let answer = self.send(method, path, body).await?;
             let body = answer.into_body().collect().await;
             Ok(body.map_err(|error| lost(&own, &error))?.to_bytes())
         };
@@ -74,8 +78,13 @@ impl Client {
     }
 
     /// Sends a request; the head of the answer, if it is a good one.
-    async fn send(&mut self, method: Method, path: &str) -> Result<Response<Incoming>, Failed> {
-        let request = request(&method, path)?;
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failed> {
+        let request = request(&method, path, body)?;
         let answer = match exchange(&mut self.sender, request.clone()).await {
             // Hung up on: whoever reads what is shown here has taken a long pause.
             Err(_) if method == Method::GET => {

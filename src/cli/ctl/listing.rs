@@ -21,6 +21,8 @@ struct Page {
 pub(super) enum Rows {
     /// As many as there are, page by page.
     Listing(String),
+    /// The same in order. Sorted pages go on by another parameter.
+    Sorted(String),
     /// What a look-up finds, all at once: it has the form of a listing and takes no limit.
     Lookup(String),
 }
@@ -30,6 +32,8 @@ pub(super) struct View<'a> {
     pub(super) columns: &'a [Column],
     /// What is said instead of a table without rows.
     pub(super) nothing: &'a str,
+    /// So many rows at most.
+    pub(super) limit: Option<u64>,
 }
 
 impl Ctl {
@@ -42,12 +46,18 @@ impl Ctl {
         let mut table = Table::new(view.columns);
         let mut gathered = Vec::new();
         let mut is_empty = true;
+        let mut left =
+            view.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         if self.screen.is_json {
             self.screen.write("{\"rows\":[")?;
         }
         for rows in all {
             let mut pages = Pages::new(rows);
-            while let Some(rows) = pages.next(self).await? {
+            while left > 0
+                && let Some(mut rows) = pages.next(self).await?
+            {
+                rows.truncate(left);
+                left -= rows.len();
                 if self.screen.is_json {
                     for row in &rows {
                         self.screen.write(if is_empty { "\n" } else { ",\n" })?;
@@ -87,18 +97,20 @@ impl Ctl {
 pub(super) struct Pages {
     /// Where the next page is; `None` at the end.
     next: Option<String>,
-    /// What a cursor is added to; `None` of what has one page.
-    base: Option<String>,
+    /// What a cursor is added to, and by which parameter; `None` of what has one page.
+    base: Option<(String, &'static str)>,
 }
 
 impl Pages {
     pub(super) fn new(rows: Rows) -> Self {
+        let paged = |path: String, parameter| {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let base = format!("{path}{joint}limit={LIMIT}");
+            Self { next: Some(base.clone()), base: Some((base, parameter)) }
+        };
         match rows {
-            Rows::Listing(path) => {
-                let joint = if path.contains('?') { '&' } else { '?' };
-                let base = format!("{path}{joint}limit={LIMIT}");
-                Self { next: Some(base.clone()), base: Some(base) }
-            }
+            Rows::Listing(path) => paged(path, "cursor"),
+            Rows::Sorted(path) => paged(path, "after"),
             Rows::Lookup(path) => Self { next: Some(path), base: None },
         }
     }
@@ -110,7 +122,9 @@ impl Pages {
     ) -> Result<Option<Vec<Box<RawValue>>>, Failed> {
         let Some(path) = self.next.take() else { return Ok(None) };
         let Page { rows, next } = ctl.client.get(&path).await?;
-        let after = |(base, cursor): (&String, String)| format!("{base}&cursor={cursor}");
+        let after = |((base, parameter), next): (&(String, _), String)| {
+            format!("{base}&{parameter}={next}")
+        };
         self.next = self.base.as_ref().zip(next).map(after);
         Ok(Some(rows))
     }

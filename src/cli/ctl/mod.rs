@@ -2,7 +2,7 @@
 //!
 //! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
-//! `show`, `peer` and `routes` are about what there is, `monitor` about what happens, `tell` about what
+//! `show`, `peer` and `routes` are about what there is, `closed` about what there was, `monitor` about what happens, `tell` about what
 //! is to be done, `handover` about another process that takes over, `dump` writes a file of everything.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
@@ -10,13 +10,16 @@
 mod act;
 mod args;
 mod client;
+mod closed;
 mod connection;
 mod dump;
+mod federation;
 mod handover;
 mod listing;
 mod monitor;
 mod patience;
 mod peer;
+mod policy;
 mod routes;
 mod screen;
 mod show;
@@ -27,7 +30,7 @@ mod words;
 use clap::{ArgMatches, FromArgMatches as _};
 
 pub(super) use self::args::Args;
-use self::args::{CtlCommand, Reset, Show};
+use self::args::{CtlCommand, PolicyAction, Reset, Show};
 use self::client::Client;
 use self::patience::Patience;
 use self::screen::{Failed, Screen};
@@ -56,14 +59,18 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
     let mut ctl = Ctl { client, screen: Screen::new(json) };
     match command {
         CtlCommand::Show { what } => match what {
-            Show::Peers { peer: None } => ctl.show_peers().await,
-            Show::Peers { peer: Some(peer) } => ctl.show_peer(&peer).await,
+            Show::Peers { peer: None, which } => ctl.show_peers(&which).await,
+            Show::Peers { peer: Some(peer), .. } => ctl.show_peer(&peer).await,
+            Show::Closed { peer, limit, .. } => ctl.show_closed(peer.as_deref(), limit).await,
+            Show::Recorder { limit } => ctl.show_recorder(limit).await,
             Show::Vnis => ctl.show_vnis().await,
             Show::Routes { within, vni } => ctl.show_routes(within, vni).await,
             Show::Subscriptions { vni, peer } => ctl.show_subscriptions(vni, peer).await,
             Show::Slow => ctl.show_slow().await,
             Show::Shards => ctl.show_shards().await,
             Show::Limits => ctl.show_limits().await,
+            Show::Policy => ctl.show_policy().await,
+            Show::Federation => ctl.show_federation().await,
             Show::Handover => ctl.show_handover().await,
         },
         CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
@@ -73,6 +80,7 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
         CtlCommand::Undrain => ctl.undrain().await,
         CtlCommand::Handover { to } => ctl.handover(to.as_deref()).await,
         CtlCommand::Log { level, peer, .. } => ctl.log(level, peer.as_deref()).await,
+        CtlCommand::Policy { what: PolicyAction::Try { file } } => ctl.try_policy(&file).await,
         CtlCommand::Dump { file } => ctl.dump(&file).await,
     }?;
     ctl.screen.finish()

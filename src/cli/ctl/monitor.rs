@@ -67,8 +67,10 @@ impl Ctl {
             self.screen.write(&String::from_utf8_lossy(event))?;
             return self.screen.write("\n");
         }
-        let Ok(event) = serde_json::from_slice(event) else { return Ok(()) };
-        self.screen.write(&format!("{}  {}\n", now(), line(&event)))
+        let Ok(event) = serde_json::from_slice::<Value>(event) else { return Ok(()) };
+        // That of an older reflector has no time.
+        let at = event["at"].as_str().map_or_else(now, str::to_owned);
+        self.screen.write(&format!("{at}  {}\n", line(&event)))
     }
 }
 
@@ -83,9 +85,9 @@ fn line(event: &Value) -> String {
                 Some("standard") | None => String::new(),
                 Some(other) => format!(" {other}"),
             };
-            let by = match event["announcer"].as_u64() {
-                Some(peer) => format!("by #{peer}"),
-                None => "by several".to_owned(),
+            let by = match &event["announcer_name"] {
+                Value::Null => "by several".to_owned(),
+                name => format!("by {}", shown(name)),
             };
             format!("{what:11}  vni {vni}  {destination} via {hop}{kind}  {by}")
         }
@@ -94,9 +96,8 @@ fn line(event: &Value) -> String {
                 Some(_) => format!("  {}", shown(&event["detail"])),
                 None => String::new(),
             };
-            let (peer, node, remote) =
-                (count(&event["peer"]), shown(&event["node"]), shown(&event["remote"]));
-            format!("{what:11}  #{peer}  {node}  {remote}{why}")
+            let (name, remote) = (shown(&event["name"]), shown(&event["remote"]));
+            format!("{what:11}  {name}  {remote}{why}")
         }
         "missed" => {
             format!("{what:11}  {} events, which came too fast to be shown", count(&event["count"]))
@@ -123,13 +124,14 @@ mod tests {
     fn events_are_one_line() {
         let hop = json!({"address": "2001:db8::1", "target_vni": 0, "type": "standard"});
         let added = json!({
-            "event": "added", "vni": 7, "destination": "10.0.0.1/32", "next_hop": hop, "announcer": 3
+            "event": "added", "vni": 7, "destination": "10.0.0.1/32", "next_hop": hop, "announcer": 3,
+            "announcer_name": "a#3"
         });
-        assert_eq!(line(&added), "added        vni 7  10.0.0.1/32 via 2001:db8::1  by #3");
+        assert_eq!(line(&added), "added        vni 7  10.0.0.1/32 via 2001:db8::1  by a#3");
         let closed = json!({
-            "event": "closed", "peer": 3, "node": "a\u{1b}", "remote": "[::1]:1", "detail": "closed by peer"
+            "event": "closed", "peer": 3, "name": "a\u{1b}", "remote": "[::1]:1", "detail": "closed by peer"
         });
-        assert_eq!(line(&closed), "closed       #3  a?  [::1]:1  closed by peer");
+        assert_eq!(line(&closed), "closed       a?  [::1]:1  closed by peer");
         assert!(line(&json!({"event": "missed", "count": 5})).contains("5 events"));
     }
 

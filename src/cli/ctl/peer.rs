@@ -28,13 +28,19 @@ impl Ctl {
         let id = |peer: &Value| peer["id"].as_u64().unwrap_or_default();
         match found.as_slice() {
             [peer] => Ok(id(peer)),
-            [] => Err(Failed::Sentence(format!(
-                "no session is called {name:?}: give its number, node or address, which metalbond ctl \
-                 show peers lists"
-            ))),
+            [] => {
+                // It says when the last of that name was seen; or one has just come.
+                let peer: Value =
+                    self.client.get(&format!("/api/v1/peers/{}", escaped(name))).await?;
+                Ok(id(&peer))
+            }
             many => {
                 let describe = |peer: &Value| {
-                    format!("#{} ({}, {})", id(peer), shown(&peer["node"]), shown(&peer["remote"]))
+                    let (node, remote) = (shown(&peer["node"]), shown(&peer["remote"]));
+                    match peer["name_proven"].as_str() {
+                        Some(name) => format!("#{} ({node}, {remote}, proven {name})", id(peer)),
+                        None => format!("#{} ({node}, {remote})", id(peer)),
+                    }
                 };
                 let mut names: Vec<_> = many.iter().take(NAMED_MAX).map(describe).collect();
                 if many.len() > NAMED_MAX {
@@ -62,6 +68,7 @@ impl Ctl {
         let text = pairs(&[
             ("peer", format!("#{id}")),
             ("node", shown(&peer["node"])),
+            ("proven", proven(&peer)),
             ("agent", shown(&peer["agent"])),
             ("remote", shown(&peer["remote"])),
             ("shard", count(&peer["shard"])),
@@ -91,6 +98,7 @@ impl Ctl {
                 format!("{updates} updates, {}", size(bytes))
             }),
             ("skipped", skipped(&peer)),
+            ("refused", format!("{} announcements", count(&peer["announcements_refused"]))),
             ("sent", {
                 let (adds, removes) = (count(&peer["adds_sent"]), count(&peer["removes_sent"]));
                 format!("{adds} adds, {removes} removes, {}", size(&peer["bytes_sent"]))
@@ -99,8 +107,25 @@ impl Ctl {
         self.screen.write(&text)?;
         self.screen.write("\n")?;
         let parts = peer["vnis"].as_array().cloned().unwrap_or_default();
-        self.show_rows(parts, &View { columns: PARTS, nothing: "It takes part in no VNI." })
+        self.show_rows(
+            parts,
+            &View { columns: PARTS, nothing: "It takes part in no VNI.", limit: None },
+        )
     }
+}
+
+/// What its certificate proves: its name, and its next hops.
+fn proven(peer: &Value) -> String {
+    if peer["transport"] != "tls" {
+        return "nothing: no TLS".to_owned();
+    }
+    let name = match peer["name_proven"].as_str() {
+        Some(name) => name.to_owned(),
+        None => "no name".to_owned(),
+    };
+    let addresses: Vec<_> =
+        peer["addresses_proven"].as_array().into_iter().flatten().map(shown).collect();
+    [vec![name], addresses].concat().join(", ")
 }
 
 /// How many messages were skipped, and why.

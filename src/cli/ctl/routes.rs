@@ -43,7 +43,8 @@ impl Ctl {
                 Rows::Lookup(format!("/api/v1/routes/lookup?vni={vni}&address={address}"))
             }
         });
-        self.list(all, &View { columns: ROUTES, nothing: "There is no such route." }).await
+        self.list(all, &View { columns: ROUTES, nothing: "There is no such route.", limit: None })
+            .await
     }
 
     /// All VNIs with routes, in ascending order.
@@ -57,10 +58,9 @@ impl Ctl {
     }
 
     pub(super) async fn explain(&mut self, peer: &str, route: &Route) -> Result<(), Failed> {
-        let id = self.find(peer).await?;
         let Route { vni, destination, next_hop } = route;
-        let mut path =
-            format!("/api/v1/explain?peer={id}&vni={vni}&destination={}", escaped(destination));
+        let (peer, to) = (escaped(peer), escaped(destination));
+        let mut path = format!("/api/v1/explain?peer={peer}&vni={vni}&destination={to}");
         for (name, value) in next_hop {
             path.push_str(&format!("&{name}={}", escaped(value)));
         }
@@ -95,8 +95,10 @@ pub(super) fn next_hop(hop: &Value) -> String {
 }
 
 fn announcers(row: &Value) -> String {
-    let known = row["announcers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut names: Vec<_> = known.iter().take(NAMED_MAX).map(|id| format!("#{id}")).collect();
+    let known = row["announcer_names"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut names: Vec<_> = known.iter().take(NAMED_MAX).map(shown).collect();
+    let sites = row["sites"].as_array().map(Vec::as_slice).unwrap_or_default();
+    names.extend(sites.iter().map(|site| format!("site {}", shown(site))));
     let all = row["announcer_count"].as_u64().unwrap_or_default();
     let left = all.saturating_sub(names.len() as u64);
     if left > 0 {

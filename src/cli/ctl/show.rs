@@ -6,6 +6,8 @@ use metalbond::reflector::{SETTINGS, Shown};
 use serde_json::{Value, json};
 
 use super::Ctl;
+use super::args::PeersShown;
+use super::client::escaped;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};
@@ -14,11 +16,23 @@ use super::units::{count, shown, size, time};
 /// Between two looks at what shards have used of their cores.
 const LOAD_OVER: Duration = Duration::from_millis(500);
 /// Of a node's name.
-const NODE_MAX: usize = 20;
+const NODE_MAX: usize = 24;
 
+/// No wider than 80 characters.
 const PEERS: &[Column] = &[
-    number("PEER", |row| count(&row["id"])),
+    text("PEER", peer),
+    text("STATE", state),
+    number("UPTIME", |row| time(&row["uptime_seconds"])),
+    number("ROUTES", |row| count(&row["routes"])),
+    number("SUBS", |row| count(&row["subscriptions"])),
+    number("BEHIND", |row| count(&row["behind"])),
+    number("BACKLOG", |row| size(&row["backlog_bytes"])),
+];
+
+const PEERS_WIDE: &[Column] = &[
+    number("NUMBER", |row| count(&row["id"])),
     text("NODE", |row| node(&row["node"])),
+    text("PROVEN", |row| node(&row["name_proven"])),
     text("REMOTE", |row| shown(&row["remote"])),
     text("STATE", state),
     number("UPTIME", |row| time(&row["uptime_seconds"])),
@@ -31,8 +45,7 @@ const PEERS: &[Column] = &[
 ];
 
 const SLOW: &[Column] = &[
-    number("PEER", |row| count(&row["id"])),
-    text("NODE", |row| node(&row["node"])),
+    text("PEER", |row| node(&row["name"])),
     text("REMOTE", |row| shown(&row["remote"])),
     number("SUBS", |row| count(&row["subscriptions"])),
     number("BEHIND", |row| count(&row["behind"])),
@@ -54,7 +67,7 @@ const VNIS: &[Column] = &[
 ];
 
 const SUBSCRIPTIONS: &[Column] = &[
-    number("PEER", |row| count(&row["peer"])),
+    text("PEER", |row| node(&row["name"])),
     number("VNI", |row| count(&row["vni"])),
     text("STATE", |row| shown(&row["state"]).replace('_', " ")),
     number("CHANGES BEHIND", |row| count(&row["behind_entries"])),
@@ -97,18 +110,29 @@ const LIMITS: &[Column] = &[
 ];
 
 impl Ctl {
-    pub(super) async fn show_peers(&mut self) -> Result<(), Failed> {
-        let view = View { columns: PEERS, nothing: "No peer is connected." };
-        self.list([Rows::Listing("/api/v1/peers".to_owned())], &view).await
+    pub(super) async fn show_peers(&mut self, which: &PeersShown) -> Result<(), Failed> {
+        let PeersShown { sort, matching, state, limit, wide } = which;
+        let columns = if *wide { PEERS_WIDE } else { PEERS };
+        let view = View { columns, nothing: "There is no such peer.", limit: *limit };
+        let given = [("sort", sort), ("match", matching), ("state", state)];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let query: Vec<_> =
+            given.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        if query.is_empty() {
+            let view = View { nothing: "No peer is connected.", ..view };
+            return self.list([Rows::Listing("/api/v1/peers".to_owned())], &view).await;
+        }
+        let rows = Rows::Sorted(format!("/api/v1/peers?{}", query.join("&")));
+        self.list([rows], &view).await
     }
 
     pub(super) async fn show_slow(&mut self) -> Result<(), Failed> {
-        let view = View { columns: SLOW, nothing: "No peer is slow." };
+        let view = View { columns: SLOW, nothing: "No peer is slow.", limit: None };
         self.list([Rows::Listing("/api/v1/peers?slow=true".to_owned())], &view).await
     }
 
     pub(super) async fn show_vnis(&mut self) -> Result<(), Failed> {
-        let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI." };
+        let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI.", limit: None };
         self.list([Rows::Listing("/api/v1/vnis".to_owned())], &view).await
     }
 
@@ -117,7 +141,8 @@ impl Ctl {
         vni: Option<u32>,
         peer: Option<String>,
     ) -> Result<(), Failed> {
-        let view = View { columns: SUBSCRIPTIONS, nothing: "There is no such subscription." };
+        let view =
+            View { columns: SUBSCRIPTIONS, nothing: "There is no such subscription.", limit: None };
         let Some(peer) = peer else {
             let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
             let all = Rows::Listing(format!("/api/v1/subscriptions{which}"));
@@ -136,7 +161,7 @@ impl Ctl {
             .map(|part| {
                 let mut row = json!({
                     "peer": id, "shard": peer["shard"], "vni": part["vni"],
-                    "remote": peer["remote"], "node": peer["node"],
+                    "remote": peer["remote"], "node": peer["node"], "name": peer["name"],
                     "peer_state": peer["state"], "is_slow": peer["is_slow"],
                 });
                 if let (Some(row), Some(progress)) =
@@ -169,7 +194,10 @@ impl Ctl {
             }
         }
         let why = shards.first().and_then(|shard| shard["why"].as_str()).map(String::from);
-        self.show_rows(shards, &View { columns: SHARDS, nothing: "There is no shard." })?;
+        self.show_rows(
+            shards,
+            &View { columns: SHARDS, nothing: "There is no shard.", limit: None },
+        )?;
         why.map_or(Ok(()), |why| self.screen.line(&format!("Awake: {why}.")))
     }
 
@@ -185,7 +213,7 @@ impl Ctl {
             shown.map(member).map(|(key, name)| limit(key, name, &limits[name])).collect();
         rows.sort_by_key(|(rank, _)| *rank);
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        self.show_rows(rows, &View { columns: LIMITS, nothing: "" })
+        self.show_rows(rows, &View { columns: LIMITS, nothing: "", limit: None })
     }
 
     /// Shows rows that are all here.
@@ -202,7 +230,18 @@ impl Ctl {
     }
 }
 
-fn node(value: &Value) -> String {
+/// How a peer is called, and where it is where it has named no node: its number alone says little.
+fn peer(row: &Value) -> String {
+    let name = node(&row["name"]);
+    if row["node"].as_str().is_some_and(|node| !node.is_empty()) {
+        return name;
+    }
+    let remote = shown(&row["remote"]);
+    let ip = remote.rsplit_once(':').map_or(&*remote, |(ip, _)| ip);
+    node(&format!("{name} {ip}").into())
+}
+
+pub(super) fn node(value: &Value) -> String {
     let name = shown(value);
     if name.chars().count() <= NODE_MAX {
         return name;

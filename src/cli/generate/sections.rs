@@ -24,6 +24,7 @@ type Entries = &'static [(&'static str, &'static str)];
 enum Subject {
     Server,
     Client,
+    Proxy,
     /// As a whole, or `dump`.
     Ctl,
     /// Another of its subcommands.
@@ -44,11 +45,20 @@ const INTERRUPT: (&str, &str) = (
     "The same as SIGTERM. A second one, half a second later or more, ends it at once where standard input \
      or standard error is a terminal.",
 );
+const HANGUP: (&str, &str) = (
+    "SIGHUP",
+    "Reads the file anew; flags and variables stay what they were. The log says what has changed, what of it \
+     needs a restart, and what is wrong with a file, which then changes nothing.",
+);
 const USER: (&str, &str) = ("SIGUSR1, SIGUSR2, SIGPIPE", "Change nothing.");
 
 const CONTROL_SOCKET: (&str, &str) = (
     "/run/metalbond/control.sock",
     "The control socket of the packaged reflector, of mode 0600: for its user and root.",
+);
+const READERS_SOCKET: (&str, &str) = (
+    "/run/metalbond/control-ro.sock",
+    "The one for readers, of mode 0660: for the group metalbond-ro. It takes no command.",
 );
 
 const DUMPED: (&str, &str) = ("FILE.part", "What dump has written of FILE so far, of mode 0600.");
@@ -74,6 +84,7 @@ pub(super) fn of(command: &Command) -> Vec<Section> {
     let subject = match name.strip_prefix("metalbond-") {
         Some("server") => Subject::Server,
         Some("client") => Subject::Client,
+        Some("proxy") => Subject::Proxy,
         Some("ctl" | "ctl-dump") => Subject::Ctl,
         Some(name) if name.starts_with("ctl-") => Subject::CtlOther,
         _ => return Vec::new(),
@@ -110,7 +121,7 @@ fn variables(command: &Command) -> Vec<Entry> {
 impl Subject {
     fn exit_status(self) -> Entries {
         match self {
-            Self::Server | Self::Client => &[END, FAILED, NOT_UNDERSTOOD],
+            Self::Server | Self::Client | Self::Proxy => &[END, FAILED, NOT_UNDERSTOOD],
             Self::Ctl | Self::CtlOther => &[
                 ("0", "It is done, or nobody reads standard output any more."),
                 ("1", "It is not, and one sentence on standard error says why."),
@@ -129,12 +140,18 @@ impl Subject {
                      changes nothing.",
                 ),
                 INTERRUPT,
+                HANGUP,
+                USER,
+            ],
+            Self::Proxy => &[
                 (
-                    "SIGHUP",
-                    "Reads the file anew; flags and variables stay what they were. The log says what \
-                     has changed, what of it needs a restart, and what is wrong with a file, which \
-                     then changes nothing.",
+                    "SIGTERM",
+                    "Ends it in order: it takes no more agents and reads no more, gives agents up to 5 \
+                     seconds to take what is queued for them, and closes all sessions: reflectors then \
+                     withdraw what the agents announced. A second one changes nothing.",
                 ),
+                INTERRUPT,
+                HANGUP,
                 USER,
             ],
             Self::Client => &[
@@ -168,20 +185,32 @@ impl Subject {
                      named as their flags.",
                 ),
                 CONTROL_SOCKET,
+                READERS_SOCKET,
             ],
             Self::Client => &[(
                 "/etc/metalbond/client.toml",
                 "The file of the packaged unit (--config): all options in the table [client], named as \
                  their flags.",
             )],
-            Self::Ctl => &[CONTROL_SOCKET, DUMPED],
-            Self::CtlOther => &[CONTROL_SOCKET],
+            Self::Proxy => &[
+                (
+                    "/etc/metalbond/proxy.toml",
+                    "The file of the packaged unit (--config): all options in the table [proxy], named as \
+                     their flags.",
+                ),
+                (
+                    "/run/metalbond-proxy/control.sock",
+                    "The control socket of the packaged proxy, of mode 0600: for its user and root.",
+                ),
+            ],
+            Self::Ctl => &[CONTROL_SOCKET, READERS_SOCKET, DUMPED],
+            Self::CtlOther => &[CONTROL_SOCKET, READERS_SOCKET],
         }
     }
 
     fn environment(self) -> Entries {
         match self {
-            Self::Server | Self::Client => &[CONFIG, LOG, NO_COLOR, NOTIFY],
+            Self::Server | Self::Client | Self::Proxy => &[CONFIG, LOG, NO_COLOR, NOTIFY],
             Self::Ctl | Self::CtlOther => &[],
         }
     }
@@ -207,6 +236,7 @@ mod tests {
         for (page, some) in [
             ("server", "METALBOND_SEND_HOLD"),
             ("client", "METALBOND_TUN"),
+            ("proxy", "METALBOND_STALE_TIME"),
             ("ctl", "METALBOND_CONTROL"),
         ] {
             let mut names: Vec<_> =

@@ -9,7 +9,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::ValueEnum;
-use metalbond::reflector::FOLLOWED;
+use metalbond::reflector::{AUDIT, FOLLOWED};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -52,7 +52,9 @@ impl Level {
     }
 
     fn filter(self) -> EnvFilter {
-        with_followed(EnvFilter::new(self.name()))
+        // The client of the engine logs what the reflector logs as well.
+        let client = if self < Self::Debug { ",async_nats=off" } else { "" };
+        with_followed(EnvFilter::new(format!("{}{client}", self.name())))
     }
 }
 
@@ -68,12 +70,13 @@ impl From<tracing::Level> for Level {
     }
 }
 
-/// Lets pass what is said of sessions that somebody follows, which is only said when it is asked for.
+/// Lets pass what is said of sessions that somebody follows, which is only said when it is asked for, and of commands
+/// over the control socket: else a command could hide those behind it.
 fn with_followed(filter: EnvFilter) -> EnvFilter {
-    match format!("{FOLLOWED}=trace").parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    }
+    [format!("{FOLLOWED}=trace"), format!("{AUDIT}=info")]
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive)
 }
 
 /// The running log.

@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use metalbond::policy::{Policy, PolicyError};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
 use crate::cli::role::{ROLES, Role};
 
+/// The table that is read by itself.
+const POLICY: &str = "policy";
+
 /// Tables by name.
 #[derive(PartialEq, Eq, Debug)]
 pub(in crate::cli) struct File {
     pub(super) path: PathBuf,
     tables: BTreeMap<String, Vec<Entry>>,
+    /// What `[policy]` says, which is no list of keys.
+    pub(super) policy: Policy,
 }
 
 /// A key and its values, as a flag would be given them.
@@ -55,6 +61,9 @@ impl File {
         for (name, value) in document.get_ref() {
             let at = name.span().start;
             let name = name.get_ref();
+            if name == POLICY {
+                continue;
+            }
             let DeValue::Table(table) = value.get_ref() else {
                 let report =
                     if is_tables(value) { misplaced_table(name) } else { misplaced_key(name) };
@@ -79,7 +88,19 @@ impl File {
             entries.sort_by_key(|entry| entry.line);
             tables.insert(name.to_string(), entries);
         }
-        if wrong.is_empty() { Ok(Self { path: path.to_owned(), tables }) } else { Err(wrong) }
+        let policy = Policy::read(text).unwrap_or_else(|of_policy| {
+            let sentence = |it: PolicyError| {
+                let PolicyError { line, sentence, .. } = it;
+                format!("{}:{line}: {sentence} (in [{POLICY}])", path.display())
+            };
+            wrong.extend(of_policy.into_iter().map(sentence));
+            Policy::default()
+        });
+        if wrong.is_empty() {
+            Ok(Self { path: path.to_owned(), tables, policy })
+        } else {
+            Err(wrong)
+        }
     }
 
     /// What it says of a flag.

@@ -18,6 +18,7 @@ use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+use metalbond::policy::Policy;
 use metalbond::settings::Row;
 
 pub(super) use effective::{Change, Effective};
@@ -70,6 +71,8 @@ pub(super) struct Given {
 pub(super) struct Options {
     matches: ArgMatches,
     pub(super) effective: Effective,
+    /// What `[policy]` says.
+    pub(super) policy: Policy,
     /// What is probably a mistake although it can't be told for sure.
     pub(super) remarks: Vec<String>,
     /// A sentence about a file without a table for this subcommand.
@@ -203,7 +206,8 @@ impl Given {
             .into_iter()
             .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"));
         let remarks = mistyped.chain(lacking.clone()).collect();
-        Ok(Options { matches: own, effective, remarks, lacking })
+        let policy = file.map(|file| file.policy).unwrap_or_default();
+        Ok(Options { matches: own, effective, policy, remarks, lacking })
     }
 
     /// Values of variables that no flag overrides.

@@ -62,7 +62,7 @@ fn what_is_required_may_be_in_the_file() {
 fn malformed_values_are_told_as_those_of_flags_are() {
     for (table, line, words) in [
         ("server", "listen = \"x\"", "invalid value 'x' for '--listen <ADDR:PORT>': expected ADDR"),
-        ("server", "keepalive = 0", "invalid value '0' for '--keepalive <SECONDS>': 0 is not in"),
+        ("server", "shards = 0", "invalid value '0' for '--shards <N>': 0 is not in"),
         ("server", "no-pacing = \"y\"", "invalid value 'y' for '--no-pacing"),
         ("server", "allow = [\"::/0\", \"x\"]", "invalid value 'x' for '--allow <PREFIX>'"),
         ("server", "listen = [\":1\", \":2\"]", "invalid value ':1,:2' for '--listen"),

@@ -7,15 +7,12 @@ use super::feed::RouteFeed;
 use super::intent::Intent;
 use super::learned::{Changes, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
+use super::quiet::Quiet;
+use super::room::{Room, RouteLimits};
 use super::{ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
-
-/// A server that does not know END_OF_TABLE has sent its table when nothing of it came for so long.
-const QUIET: Duration = Duration::from_secs(2);
-/// Where changes never pause for that, the table is taken to be there after so long.
-const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// What does not change while a leaf runs.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +21,8 @@ pub(in crate::client) struct CoreConfig {
     pub(in crate::client) stale_time: Duration,
     /// Routes that one server may announce here.
     pub(in crate::client) routes_per_peer: usize,
+    /// Routes that there may be.
+    pub(in crate::client) limits: RouteLimits,
 }
 
 /// Readers of routes besides the servers.
@@ -32,8 +31,8 @@ pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 
 /// An established session.
 #[derive(Debug)]
-struct ServerSession {
-    outgoing: Outgoing,
+pub(super) struct ServerSession {
+    pub(super) outgoing: Outgoing,
     /// Whether it says when a table is complete.
     end_of_table: bool,
     /// From when on its tables are all there is: the announcers have had the time to come to it.
@@ -44,40 +43,31 @@ struct ServerSession {
     routes: usize,
 }
 
-/// When a table was asked for, and when something of it came last.
-#[derive(Debug)]
-struct Quiet {
-    since: Moment,
-    last: Moment,
-}
-
-impl Quiet {
-    fn until(&self) -> Moment {
-        (self.last + QUIET).min(self.since + QUIET_MAX)
-    }
-}
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::client) struct Leaf {
     settings: CoreConfig,
     intent: Intent,
     pub(super) learned: BTreeMap<Vni, Learned>,
-    sessions: BTreeMap<ServerSlot, ServerSession>,
+    pub(super) sessions: BTreeMap<ServerSlot, ServerSession>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
     live: Servers,
-    watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
-    dataplane: RouteFeed,
+    pub(super) watches: BTreeMap<WatchId, (Option<Vni>, RouteFeed)>,
+    pub(super) dataplane: RouteFeed,
     /// Whether there is somebody who takes from it.
-    has_dataplane: bool,
+    pub(super) has_dataplane: bool,
     /// VNIs that are complete, which the dataplane was not yet told, and the round of its feed in
     /// which they became so.
-    completed: Vec<(Vni, u64)>,
+    pub(super) completed: Vec<(Vni, u64)>,
     /// What changed about who is in sync in what, for the actor to fetch.
-    sync: Vec<(ServerSlot, Vni, bool)>,
+    pub(super) sync: Vec<(ServerSlot, Vni, bool)>,
+    /// How many routes there are, and may be.
+    pub(super) room: Room,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
     /// to ask all of them.
     due: Option<Moment>,
+    /// While it is settling: until when at most.
+    pub(super) settling: Option<Moment>,
 }
 
 impl Leaf {
@@ -93,7 +83,9 @@ impl Leaf {
             has_dataplane: true,
             completed: Vec::new(),
             sync: Vec::new(),
+            room: Room::new(settings.limits),
             due: None,
+            settling: None,
         }
     }
 
@@ -129,6 +121,9 @@ impl Leaf {
         }
         self.completed.retain(|(completed, _)| *completed != vni);
         if let Some(learned) = self.learned.remove(&vni) {
+            self.room.routes -= learned.len();
+            self.room.waiting -= learned.waiting.len();
+            self.room.note_room(Moment::default()); // there is, at once
             for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
                 let had = learned.count(slot);
                 if let Some(session) = self.sessions.get_mut(&slot) {
@@ -225,6 +220,7 @@ impl Leaf {
         serving: Duration,
     ) {
         self.live.insert(slot);
+        self.settle(now);
         let trusted = now + RETURN.saturating_sub(serving);
         let outgoing = Outgoing::replay(&self.intent);
         let awaited = BTreeMap::new();
@@ -251,13 +247,16 @@ impl Leaf {
                 self.sync.push((slot, vni, false));
             }
             let mut changes = Changes::new();
+            self.room.waiting -= learned.waiting.len();
             let complete = if had_session {
                 learned.end(now, slot, self.live, forget, &mut changes)
             } else {
                 learned.settle(now, self.live, &mut changes)
             };
+            self.room.waiting += learned.waiting.len();
             self.finish(vni, changes, complete);
         }
+        self.room.note_room(now);
     }
 
     /// A server announces or withdraws. `Err` when it announces more than it may.
@@ -270,6 +269,7 @@ impl Leaf {
         let Some(session) = self.sessions.get_mut(&slot) else { return Ok(()) };
         let mut visible = Vec::new();
         let mut changes = Changes::new();
+        let mut frees = false;
         let mut result = Ok(());
         for update in updates {
             let vni = update.vni;
@@ -284,9 +284,10 @@ impl Leaf {
                 quiet.last = now;
             }
             let (destination, next_hop) = (update.destination, update.next_hop);
+            let before = (learned.len(), learned.waiting.len(), learned.waiting.count());
             match update.action {
                 Action::Add => {
-                    let new = learned.add(slot, destination, next_hop, &mut changes);
+                    let new = learned.add(slot, destination, next_hop, &self.room, &mut changes);
                     session.routes += usize::from(new);
                     if session.routes > self.settings.routes_per_peer {
                         result = Err(TooManyRoutes(self.settings.routes_per_peer));
@@ -297,10 +298,19 @@ impl Leaf {
                     session.routes -= usize::from(had);
                 }
             }
+            let (routes, waiting, refused) = before;
+            frees |= learned.len() < routes;
+            self.room.routes = self.room.routes + learned.len() - routes;
+            self.room.waiting = self.room.waiting + learned.waiting.len() - waiting;
+            let (routes, hit) = (learned.len(), learned.waiting.count() > refused);
+            self.room.look(vni, &mut learned.level, routes, hit);
             visible.extend(of_vni(vni, std::mem::take(&mut changes)));
             if result.is_err() {
                 break;
             }
+        }
+        if frees {
+            self.room.note_room(now);
         }
         self.publish_all(visible);
         result
@@ -324,6 +334,7 @@ impl Leaf {
         let mut changes = Changes::new();
         let complete = learned.synced(now, slot, trusted, self.live, &mut changes);
         self.finish(vni, changes, complete);
+        self.room.note_room(now);
     }
 
     /// What was taken for a server is written.
@@ -341,7 +352,9 @@ impl Leaf {
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
         let drains = self.sessions.values().filter_map(|session| session.outgoing.deadline());
-        self.due.into_iter().chain(quiet.map(Quiet::until)).chain(drains).min()
+        let drains = drains.chain(self.room.deadline());
+        let due = self.due.into_iter().chain(self.settling);
+        due.chain(quiet.map(Quiet::until)).chain(drains).min()
     }
 
     /// What is due at `now` happens.
@@ -356,6 +369,10 @@ impl Leaf {
         for (slot, vni) in quiet {
             self.end_of_table(now, slot, vni);
         }
+        self.look_whether_settled(now);
+        if self.room.is_due(now) {
+            self.admit();
+        }
         if self.due.is_none_or(|due| now < due) {
             return;
         }
@@ -366,6 +383,7 @@ impl Leaf {
             let complete = learned.expire(now, self.live, &mut changes);
             self.finish(vni, changes, complete);
         }
+        self.room.note_room(now);
     }
 
     // Readers.
@@ -386,61 +404,14 @@ impl Leaf {
         })
     }
 
-    /// A reader that begins with what there is.
-    pub(in crate::client) fn watch(&mut self, id: WatchId, vni: Option<Vni>) {
-        let mut feed = RouteFeed::default();
-        for route in self.learned.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
-            self.routes(*route).into_iter().for_each(|route| feed.push(Action::Add, route));
-        }
-        self.watches.insert(id, (vni, feed));
-    }
-
-    pub(in crate::client) fn unwatch(&mut self, id: WatchId) {
-        self.watches.remove(&id);
-    }
-
-    pub(in crate::client) fn feed(&mut self, id: WatchId) -> Option<&mut RouteFeed> {
-        self.watches.get_mut(&id).map(|(_, feed)| feed)
-    }
-
-    /// The next changes for the dataplane, about `max` of them, and the VNIs that are complete once
-    /// they are made.
-    pub(in crate::client) fn take_for_dataplane(&mut self, max: usize) -> (Vec<Update>, Vec<Vni>) {
-        let updates = self.dataplane.take(max);
-        let completed = std::mem::take(&mut self.completed);
-        // What waited then has been taken once the feed has come round twice, whatever came since.
-        let waits = |(vni, round): &(Vni, u64)| {
-            self.dataplane.has(*vni) && self.dataplane.rounds() < round + 2
-        };
-        let (later, done): (Vec<_>, Vec<_>) = completed.into_iter().partition(waits);
-        self.completed = later;
-        (updates, done.into_iter().map(|(vni, _)| vni).collect())
-    }
-
-    /// Nobody takes for the dataplane: what would be for it need not be kept.
-    pub(in crate::client) fn no_dataplane(&mut self) {
-        self.has_dataplane = false;
-        self.dataplane = RouteFeed::default();
-        self.completed.clear();
-    }
-
-    pub(in crate::client) fn has_for_dataplane(&self) -> bool {
-        !self.dataplane.is_empty() || !self.completed.is_empty()
-    }
-
-    /// What changed about who is in sync in what since this was asked last.
-    pub(in crate::client) fn take_sync(&mut self) -> Vec<(ServerSlot, Vni, bool)> {
-        std::mem::take(&mut self.sync)
-    }
-
-    /// Whether what `slot` says of `vni` counts.
-    #[cfg(test)]
-    pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
-        self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
-    }
-
     /// Something was done to a VNI.
     fn finish(&mut self, vni: Vni, changes: Changes, complete: bool) {
+        for (action, ..) in &changes {
+            match action {
+                Action::Add => self.room.routes += 1,
+                Action::Remove => self.room.routes -= 1,
+            }
+        }
         self.publish(vni, changes);
         self.note_deadline(vni);
         if complete && self.has_dataplane {
@@ -453,7 +424,7 @@ impl Leaf {
         self.due = self.due.into_iter().chain(deadline).min();
     }
 
-    fn publish(&mut self, vni: Vni, changes: Changes) {
+    pub(super) fn publish(&mut self, vni: Vni, changes: Changes) {
         self.publish_all(of_vni(vni, changes));
     }
 

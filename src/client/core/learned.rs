@@ -23,9 +23,11 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::intent::of_network;
+use super::room::Room;
+use super::waiting::Waiting;
 use super::{ServerSlot, Servers};
 use crate::client::Route;
-use crate::ids::Moment;
+use crate::ids::{Level, Moment};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
 
 /// How long announcers are given to come to a server that began or came back: the longest pause between
@@ -65,6 +67,10 @@ pub(super) struct Learned {
     give_up: Moment,
     /// When time alone may change something.
     check: Option<Moment>,
+    /// Routes that there is no room for.
+    pub(super) waiting: Waiting,
+    /// How near it is to its limit.
+    pub(super) level: Level,
 }
 
 impl Learned {
@@ -82,6 +88,8 @@ impl Learned {
             complete: false,
             give_up: now + stale_time,
             check: Some(now + stale_time),
+            waiting: Waiting::default(),
+            level: Level::default(),
         }
     }
 
@@ -120,13 +128,24 @@ impl Learned {
         (self.routes.len(), self.stale.len())
     }
 
+    /// Whether some are stale.
+    pub(super) fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
     pub(super) fn in_sync(&self) -> Servers {
         self.in_sync
     }
 
     /// How many routes `slot` has. Walks all.
     pub(super) fn count(&self, slot: ServerSlot) -> usize {
-        self.routes.values().filter(|servers| servers.contains(slot)).count()
+        let there = self.routes.values().filter(|servers| servers.contains(slot)).count();
+        there + self.waiting.count_of(slot)
+    }
+
+    /// How many routes there are.
+    pub(super) fn len(&self) -> usize {
+        self.routes.len()
     }
 
     pub(super) fn is_in_sync(&self, slot: ServerSlot) -> bool {
@@ -138,14 +157,26 @@ impl Learned {
         self.check
     }
 
-    /// `slot` announces a route; `false` when it had announced it already.
+    /// `slot` announces a route; `false` when it had announced it already. A route that there is no room for waits, or is
+    /// forgotten, which is `false` as well.
     pub(super) fn add(
         &mut self,
         slot: ServerSlot,
         destination: Destination,
         next_hop: NextHop,
+        room: &Room,
         changes: &mut Changes,
     ) -> bool {
+        let key = (destination, next_hop);
+        if let Some(is_new) = self.waiting.announce(slot, &key) {
+            return is_new;
+        }
+        if !room.has_room(self.routes.len()) && !self.routes.contains_key(&key) {
+            if !self.takes_stale_place(slot, &key) {
+                return self.waiting.add(slot, key, room.remembers());
+            }
+            self.replace(destination, &next_hop, changes);
+        }
         let mut is_new = false;
         let servers = self.routes.entry((destination, next_hop)).or_insert_with(|| {
             is_new = true;
@@ -175,15 +206,44 @@ impl Learned {
         changes: &mut Changes,
     ) -> bool {
         let key = (destination, next_hop);
-        let Some(servers) = self.routes.get_mut(&key) else { return false };
+        let Some(servers) = self.routes.get_mut(&key) else {
+            return self.waiting.remove(slot, &key);
+        };
         if !servers.remove(slot) {
             return false;
         }
         if servers.is_empty() {
             self.routes.remove(&key);
             changes.push((Action::Remove, destination, next_hop));
+            // Who announces the new next hop before it withdraws the old one loses nothing by that.
+            if let Some(waiting) = self.waiting.take_of(destination) {
+                self.admit(waiting, changes);
+            }
         }
         true
+    }
+
+    /// Takes in one route that waits; `false` when none does.
+    pub(super) fn admit_one(&mut self, changes: &mut Changes) -> bool {
+        let Some(waiting) = self.waiting.take() else { return false };
+        self.admit(waiting, changes);
+        true
+    }
+
+    fn admit(&mut self, (key, servers): (Key, Servers), changes: &mut Changes) {
+        self.routes.insert(key, servers);
+        changes.push((Action::Add, key.0, key.1));
+    }
+
+    /// Whether a route that `slot` announces takes the place of a stale one.
+    fn takes_stale_place(&self, slot: ServerSlot, (destination, next_hop): &Key) -> bool {
+        let kind = next_hop.kind();
+        let from = Bound::Included((*destination, kind, NextHop::FIRST));
+        let of_kind = self.stale.range((from, Bound::Unbounded)).map(|(key, _)| key);
+        self.in_sync.contains(slot)
+            && of_kind
+                .take_while(|key| (key.0, key.1) == (*destination, kind))
+                .any(|key| takes_the_place(next_hop, &key.2))
     }
 
     /// The table of `slot` has come whole, and is all there is from `trusted` on. `live` are the servers whose tables are waited for.
@@ -220,6 +280,7 @@ impl Learned {
         self.in_sync.remove(slot);
         self.doubted.remove(&slot);
         self.returning.insert(slot);
+        self.waiting.end(slot);
         let keep = !forget && !self.stale_time.is_zero() && !self.is_known(now, live);
         let mut room = if keep { self.stale_max.saturating_sub(self.stale.len()) } else { 0 };
         self.routes.retain(|(destination, next_hop), servers| {

@@ -8,13 +8,16 @@
 //! * `learned`: one VNI's routes, which servers have each, and what of it is stale.
 //! * `feed`: what one reader has still to be told; coalesces.
 //! * `outgoing`: the same for one server: subscriptions and announcements.
-//! * `leaf`: all of it together.
+//! * `leaf`: all of it together; `readers`: what is fetched from it.
+//! * `quiet`: when the table of a server has come that does not say so.
+//! * `room`, `waiting`: how many routes there may be, and those that there is no room for.
+//! * `settling`: while tables are on their way that may replace stale routes.
 //! * `queries`: what an operator asks, in bounded parts.
 //!
-//! Bounds: intent by the application; what servers say by `routes_per_peer`; what a reader has to
+//! Bounds: intent by the application; what servers say by `routes_per_peer`, and by the limits on routes (`room`); what a reader has to
 //! be told by the routes there are or were when it last asked, since opposite changes cancel out.
 //!
-//! Imports: client, ids, table, wire.
+//! Imports: client, ids, wire.
 
 mod feed;
 mod intent;
@@ -22,12 +25,18 @@ mod leaf;
 mod learned;
 mod outgoing;
 mod queries;
+mod quiet;
+mod readers;
+mod room;
+mod settling;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
 pub(super) use queries::VniCounts;
+pub(super) use room::{NearLimit, RouteLimits};
 
 /// A server's place among those that are configured; free again once it is removed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

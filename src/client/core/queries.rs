@@ -6,8 +6,7 @@ use std::ops::Bound;
 use super::learned::{Key, Learned};
 use super::{Leaf, ServerSlot};
 use crate::client::Route;
-use crate::table::Lookup;
-use crate::wire::{Destination, NextHop, Vni};
+use crate::wire::{Destination, Lookup, NextHop, Vni};
 
 /// How it stands with a VNI that is subscribed to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +14,7 @@ pub(in crate::client) struct VniCounts {
     pub(in crate::client) vni: Vni,
     pub(in crate::client) routes: usize,
     pub(in crate::client) stale: usize,
+    pub(in crate::client) refused: usize,
     pub(in crate::client) in_sync: Vec<ServerSlot>,
 }
 
@@ -25,7 +25,8 @@ impl Leaf {
         let vnis = self.learned.range((from, Bound::Unbounded)).take(max);
         let counts = |(vni, learned): (&Vni, &Learned)| {
             let (routes, stale) = learned.counts();
-            VniCounts { vni: *vni, routes, stale, in_sync: learned.in_sync().slots().collect() }
+            let (refused, in_sync) = (learned.waiting.count(), learned.in_sync().slots().collect());
+            VniCounts { vni: *vni, routes, stale, refused, in_sync }
         };
         vnis.map(counts).collect()
     }

@@ -18,6 +18,9 @@ use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
 /// Bytes read at once; then orders and timers have their turn.
 const READ_MAX: usize = 64 * 1024;
 
+/// How long the end of a session may take that is said to the server.
+const GOODBYE_TIME: Duration = Duration::from_millis(500);
+
 /// What this software says of itself.
 const AGENT: &str = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
 
@@ -36,6 +39,8 @@ pub(super) struct Connection<'a> {
     buffer: Box<[u8]>,
     input: Reassembly,
     end_of_table: bool,
+    /// Whether the server wants to know of a planned end.
+    goodbye: bool,
     serving: Duration,
     node: String,
 }
@@ -52,6 +57,7 @@ impl<'a> Connection<'a> {
             buffer: vec![0; READ_MAX].into_boxed_slice(),
             input: Reassembly::default(),
             end_of_table: false,
+            goodbye: false,
             serving: Duration::ZERO,
             node: String::new(),
             peer,
@@ -79,7 +85,12 @@ impl<'a> Connection<'a> {
             let due = self.session.deadline();
             let due = wait.map_or(due, |wait| wait.min(due));
             tokio::select! {
-                order = self.peer.orders.recv() => self.order(order)?,
+                order = self.peer.orders.recv() => {
+                    if matches!(order, Some(PeerOrder::Stop)) {
+                        self.say_goodbye().await;
+                    }
+                    self.order(order)?;
+                }
                 ready = self.stream.readable() => {
                     ready.map_err(failed)?;
                     self.read().await?;
@@ -99,6 +110,22 @@ impl<'a> Connection<'a> {
                 self.keepalive().await?;
             }
         }
+    }
+
+    /// Tells the server that this is a planned end, as far as it takes that soon: its routes go at once then.
+    async fn say_goodbye(&mut self) {
+        if !(self.goodbye && self.session.is_established()) {
+            return;
+        }
+        self.output.push(&Message::Goodbye);
+        let flush = async {
+            while self.output.write(self.peer.clock.now(), &self.stream).is_ok()
+                && !self.output.is_empty()
+                && self.output.wait().is_none()
+                && self.stream.writable().await.is_ok()
+            {}
+        };
+        drop(tokio::time::timeout(GOODBYE_TIME, flush).await);
     }
 
     fn hello(&self) -> Hello {
@@ -208,6 +235,7 @@ impl<'a> Connection<'a> {
                     self.output.unpaced();
                 }
                 self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
+                self.goodbye = can.contains(Capabilities::GOODBYE);
                 let serving =
                     extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
                 self.serving = Duration::from_secs(u64::from(serving));

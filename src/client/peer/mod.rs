@@ -3,33 +3,43 @@
 //! State: the connection and the pauses between attempts. It knows nothing of routes: what it reads
 //! goes to the actor, what the actor orders goes out. It runs on any thread, one task per server, so
 //! that a dead server holds up nobody. `connection` is one session's I/O, `session` its protocol,
-//! `output` what is to be written and how fast, `backoff` the pauses, `names` looks up where it is, `task` is what
+//! `output` what is to be written and how fast, `tls` secures a connection, `guard` says what the kernel drops, `backoff` the pauses, `names` looks up where it is, `task` is what
 //! all of them share.
 
 mod backoff;
 mod connection;
+mod guard;
 mod names;
 mod output;
 mod session;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+mod tls_absent;
+#[cfg(not(feature = "tls"))]
+use tls_absent as tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info, warn};
 
 use self::backoff::Pauses;
 use self::connection::Connection;
+use self::guard::Guard;
 use self::task::End;
 pub(super) use self::task::Peer;
 use super::messages::{PeerEvent, PeerOrder};
-use super::{PeerState, SessionError};
+use super::{LeafTls, PeerState, SessionError};
 
 /// How long a name may take to be resolved, and a connection to be made over all of its addresses.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// A server that has not been reached for so long since the leaf began is worth a warning. Both may be starting.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// A session that held for so long was a good one: pauses and the log begin anew.
 const HELD: Duration = Duration::from_secs(10);
 
@@ -38,6 +48,7 @@ impl Peer {
     pub(super) async fn run(mut self) {
         let mut pauses = Pauses::new(self.config.backoff);
         let mut logged: Option<SessionError> = None;
+        let mut waits = Some(Instant::now());
         for session in 1.. {
             self.established = None;
             let (error, again) = match self.session(session).await {
@@ -49,8 +60,14 @@ impl Peer {
                 pauses.reset();
                 logged = None;
             }
+            let is_absent = matches!(error, SessionError::Resolve(_) | SessionError::Connect(_));
+            waits = waits.filter(|since| is_absent && since.elapsed() < PATIENCE);
             // A server that is down, or lies, is not news at every attempt.
-            if logged.as_ref() == Some(&error) {
+            if waits.is_some() {
+                if session == 1 {
+                    info!(peer = self.address, reason = %error, "waiting for the server");
+                }
+            } else if logged.as_ref() == Some(&error) {
                 debug!(peer = self.address, %error, "no session");
             } else {
                 warn!(peer = self.address, %error, "no session; trying again");
@@ -74,13 +91,27 @@ impl Peer {
 
     async fn try_session(&mut self, session: u64) -> Result<std::convert::Infallible, End> {
         self.send(PeerEvent::State(PeerState::Connecting)).await?;
-        let connecting = connect(self.address.clone(), self.local);
+        let guard = Guard::of(&self.config)?;
+        let connecting = connect(self.address.clone(), self.local, guard);
         let stream = tokio::select! {
             connected = connecting => connected?,
             end = no_session(&mut self.orders) => return Err(end),
         };
         debug!(peer = self.address, "connected");
-        Connection::new(stream, self, session).run().await
+        let Some(settings) = self.config.tls.clone() else {
+            return Connection::new(stream, self, session).run().await;
+        };
+        let (stream, ending) = tokio::select! {
+            secured = secure(stream, &settings, &self.address) => secured?,
+            end = no_session(&mut self.orders) => return Err(end),
+        };
+        debug!(peer = self.address, "TLS handshake done");
+        // A server that refuses the certificate says so behind the handshake.
+        let end = Connection::new(stream, self, session).run().await;
+        end.map_err(|end| match (end, ending.fault()) {
+            (End::Session(_), Some(fault)) => SessionError::Tls(fault.to_string()).into(),
+            (end, _) => end,
+        })
     }
 
     /// `Err` at the task's end.
@@ -106,9 +137,23 @@ async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> End {
     }
 }
 
+/// Shakes hands over TLS in time.
+async fn secure(
+    stream: TcpStream,
+    settings: &LeafTls,
+    address: &str,
+) -> Result<(TcpStream, tls::Ending), SessionError> {
+    let secured = timeout(CONNECT_TIME, tls::secure(stream, settings, address)).await;
+    secured.map_err(|_| SessionError::Tls(format!("no TLS handshake within {CONNECT_TIME:?}")))?
+}
+
 /// Connects to the first address of the name that answers. Each has an equal share of the time, so
 /// that one which swallows packets does not keep the others from being tried.
-async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, SessionError> {
+async fn connect(
+    address: String,
+    local: Option<IpAddr>,
+    guard: Guard,
+) -> Result<TcpStream, SessionError> {
     let addresses = timeout(CONNECT_TIME, names::look_up(&address)).await;
     let addresses = addresses.map_err(|_| SessionError::Resolve("no answer".into()))?;
     let addresses = addresses.map_err(SessionError::Resolve)?;
@@ -117,7 +162,7 @@ async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, Se
     let share = CONNECT_TIME / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut failed = SessionError::Resolve("no address of the right family".into());
     for address in addresses {
-        failed = match timeout(share, connect_to(address, local)).await {
+        failed = match timeout(share, connect_to(address, local, &guard)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => SessionError::Connect(error.to_string()),
             Err(_) => SessionError::ConnectTimeout(share),
@@ -126,8 +171,13 @@ async fn connect(address: String, local: Option<IpAddr>) -> Result<TcpStream, Se
     Err(failed)
 }
 
-async fn connect_to(address: SocketAddr, local: Option<IpAddr>) -> std::io::Result<TcpStream> {
+async fn connect_to(
+    address: SocketAddr,
+    local: Option<IpAddr>,
+    guard: &Guard,
+) -> std::io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    guard.set(&socket, address.ip())?;
     if let Some(local) = local {
         let mut from = SocketAddr::new(local, 0);
         if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (&mut from, address)

@@ -104,10 +104,16 @@ impl LeafSession {
                 Ok(LeafEvent::EndOfTable(vni))
             }
             Message::Unsubscribe(_) if self.server_hello.is_none() => Ok(LeafEvent::Nothing),
-            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::EndOfTable(_) => {
-                Ok(LeafEvent::Skipped(Skipped::Unexpected(message.kind())))
-            }
+            Message::Subscribe(_)
+            | Message::Unsubscribe(_)
+            | Message::EndOfTable(_)
+            | Message::Goodbye => Ok(LeafEvent::Skipped(Skipped::Unexpected(message.kind()))),
         }
+    }
+
+    /// Whether both sides have shaken hands.
+    pub(super) fn is_established(&self) -> bool {
+        self.handshake.is_established()
     }
 
     /// The server has been heard, or was not listened to until now: it has the whole time again.

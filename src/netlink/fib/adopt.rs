@@ -12,11 +12,13 @@ use super::retry::{Drift, Why};
 use super::routes::Actual;
 use super::{Fib, conflict};
 use crate::ids::Moment;
-use crate::netlink::model::{Device, KernelRoute, Object};
+use crate::netlink::model::{Device, KernelRoute, Object, Via, is_shared_with_host};
 
 impl Fib {
     /// Takes in the device, if there is one.
     pub(crate) fn saw_device(&mut self, device: Option<Device>, now: Moment) {
+        let remark = device.as_ref().and_then(|device| device.remark.clone());
+        let before = self.link.clone();
         let link = match device {
             None => Link::Gone,
             Some(Device { kind: Err(why), .. }) => Link::Unfit(why),
@@ -26,6 +28,23 @@ impl Fib {
             }
         };
         self.set_link(link, now);
+        if self.link != before
+            && let Some(remark) = remark
+        {
+            self.notes.add(Kind::Unusable, remark);
+        }
+    }
+
+    /// Whether this program has installed a route. Where the host has routes of its own, the protocol number is
+    /// not enough: there it also leads into the tunnel device as this program writes it.
+    fn is_own(&self, route: &KernelRoute) -> bool {
+        route.protocol == self.config.protocol
+            && (!is_shared_with_host(route.key.table)
+                || match &route.via {
+                    Via::Object(id) => self.objects.is_ours(*id),
+                    Via::Hops(hops) => hops.iter().all(|hop| Some(hop.device) == self.link.index()),
+                    Via::Foreign => false,
+                })
     }
 
     /// Takes in all nexthop objects.
@@ -52,7 +71,7 @@ impl Fib {
             if route.key.table != table {
                 continue;
             }
-            if route.protocol != self.config.protocol {
+            if !self.is_own(&route) {
                 if let Some(id) = self.routes.find(&route.key) {
                     foreign.insert(id, route.protocol);
                 }

@@ -22,7 +22,7 @@ pub(crate) const VNI_MAX: u32 = (1 << 24) - 1;
 /// The configuration as the state machine needs it; checked already.
 #[derive(Clone, Debug)]
 pub(crate) struct FibConfig {
-    /// The routing table of each VNI; no table twice.
+    /// The routing table of each VNI.
     pub(crate) tables: HashMap<Vni, u32, RandomState>,
     /// The tunnel device's name.
     pub(crate) device: String,
@@ -45,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) underlay: Ipv6Addr,
     /// The VNI that the tunnel should carry.
     pub(crate) vni: u32,
+    /// The VNI that it is announced in: another may have the same table.
+    pub(crate) source: Vni,
 }
 
 impl Target {
@@ -70,6 +72,12 @@ pub(crate) enum Meaning {
 }
 
 impl FibConfig {
+    /// The VNIs whose routes go into a table.
+    pub(crate) fn vnis_of(&self, table: u32) -> impl Iterator<Item = Vni> {
+        let here = self.tables.iter().filter(move |(_, of)| **of == table);
+        here.map(|(vni, _)| *vni)
+    }
+
     /// What a change is about, whether it adds or removes.
     pub(crate) fn read(&self, change: &Update) -> Meaning {
         let Some(&table) = self.tables.get(&change.vni) else { return Meaning::Ignored };
@@ -99,6 +107,6 @@ impl FibConfig {
             _ => self.metric,
         };
         let key = RouteKey { table, destination: change.destination.network(), metric };
-        Meaning::Route(key, Target { underlay, vni })
+        Meaning::Route(key, Target { underlay, vni, source: change.vni })
     }
 }

@@ -31,9 +31,11 @@ impl Fib {
                 if tells_of_ipv6(key) {
                     self.schedule.ask(Query::Device, now);
                 }
+                self.route_event(event, now);
             }
-            KernelEvent::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
-            KernelEvent::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
+            KernelEvent::RouteSet { .. } | KernelEvent::RouteDeleted { .. } => {
+                self.route_event(event, now);
+            }
             KernelEvent::ObjectSet { id, .. } => {
                 if self.config.ids.contains(id) {
                     self.schedule.ask(Query::Objects, now);
@@ -61,6 +63,14 @@ impl Fib {
         }
     }
 
+    fn route_event(&mut self, event: &KernelEvent, now: Moment) {
+        match event {
+            KernelEvent::RouteSet { key, protocol } => self.route_set(key, *protocol, now),
+            KernelEvent::RouteDeleted { key, protocol } => self.route_deleted(key, *protocol, now),
+            _ => {}
+        }
+    }
+
     fn route_set(&mut self, key: &RouteKey, protocol: u8, now: Moment) {
         if !self.tables.contains(&key.table) {
             return;
@@ -85,11 +95,12 @@ impl Fib {
 
     fn route_deleted(&mut self, key: &RouteKey, protocol: u8, now: Moment) {
         let Some(id) = self.routes.find(key) else { return };
-        if protocol != self.config.protocol {
+        let is_others = self.routes[id].actual == Actual::Absent;
+        if protocol != self.config.protocol || is_others {
             if self.failures.conflict(id).is_some() {
                 self.end_conflict(id);
             }
-        } else if self.routes[id].actual != Actual::Absent {
+        } else {
             self.set_actual(id, Actual::Absent);
             self.drift(id, Drift::Deleted, now);
         }

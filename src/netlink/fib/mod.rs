@@ -82,7 +82,8 @@ pub(crate) struct Fib {
     dead: Vec<u32>,
     /// Routes that were found before their VNI was complete, by table.
     adopted: BTreeMap<u32, Vec<u32>>,
-    /// Tables of VNIs that are complete.
+    /// VNIs that are complete, and the tables of which all VNIs are.
+    known: BTreeSet<Vni>,
     complete: BTreeSet<u32>,
     /// Own objects that somebody deleted, by an event that may be old: to be looked at.
     lost: BTreeSet<u32>,
@@ -148,6 +149,7 @@ impl Fib {
             dirty: VecDeque::new(),
             dead: Vec::new(),
             adopted: BTreeMap::new(),
+            known: BTreeSet::new(),
             complete: BTreeSet::new(),
             lost: BTreeSet::new(),
             sweeps: true,
@@ -182,8 +184,12 @@ impl Fib {
         let id = match change.action {
             Action::Add => {
                 let id = self.routes.find_or_insert(&key);
+                let before = self.routes[id].source();
                 if !self.routes.announce(id, target) {
                     return Ticket::Crowded;
+                }
+                if let Some(other) = before.filter(|other| *other != target.source) {
+                    self.contested(id, other, target.source);
                 }
                 id
             }
@@ -240,6 +246,10 @@ impl Fib {
     /// All routes of a VNI were announced: what else there is goes.
     pub(crate) fn complete(&mut self, vni: Vni) {
         let Some(&table) = self.config.tables.get(&vni) else { return };
+        self.known.insert(vni);
+        if !self.config.vnis_of(table).all(|vni| self.known.contains(&vni)) {
+            return;
+        }
         self.complete.insert(table);
         for id in self.adopted.remove(&table).unwrap_or_default() {
             // A place that was left may be another table's by now.
@@ -251,6 +261,16 @@ impl Fib {
         if self.complete.len() == self.tables.len() {
             self.objects.complete();
         }
+    }
+
+    /// Two VNIs announce one destination of the table that both have.
+    fn contested(&mut self, id: u32, one: Vni, other: Vni) {
+        let (key, first, last) = (self.routes[id].key, one.min(other), one.max(other));
+        let remark = format_args!(
+            "{key} is announced in VNI {first} and VNI {last}, which both have this table: that of VNI {first} is \
+             installed"
+        );
+        self.notes.add(Kind::Conflict, remark);
     }
 
     /// Nothing is wanted any more: the next flush deletes all routes that are there. Objects go in

@@ -14,7 +14,7 @@ use super::routes::{Actual, RouteSlot};
 use super::work::Stage;
 use super::{Fib, Link, Query};
 use crate::ids::Moment;
-use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via};
+use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via, is_shared_with_host};
 use crate::wire::IpVersion;
 
 /// Routes of one round: bounds memory, and how long other work waits.
@@ -143,8 +143,11 @@ impl Fib {
     /// The hops that are wanted of a route, each once and in order.
     fn hops(&mut self, id: u32, index: u32, kind: TunnelKind) -> SmallVec<[Hop; 4]> {
         let slot = &self.routes[id];
+        // Where two VNIs have a table, packets of one must not get into the other's network.
+        let source = slot.source();
+        let of_source = slot.wanted.iter().filter(|wanted| Some(wanted.target.source) == source);
         let mut hops: SmallVec<[Hop; 4]> =
-            slot.wanted.iter().map(|wanted| wanted.target.hop(index, kind)).collect();
+            of_source.map(|wanted| wanted.target.hop(index, kind)).collect();
         if hops.len() > 1 {
             hops.sort_unstable();
             hops.dedup();
@@ -192,7 +195,9 @@ impl Fib {
 
     fn delete(&mut self, id: u32) {
         let (key, protocol) = (self.routes[id].key, self.config.protocol);
-        self.work.routes.push(Request::DeleteRoute { key, protocol });
+        let is_shared = is_shared_with_host(key.table);
+        let via = is_shared.then(|| self.routes[id].actual.via()).flatten();
+        self.work.routes.push(Request::DeleteRoute { key, protocol, via });
         self.work.routes_about.push(id);
     }
 

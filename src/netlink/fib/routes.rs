@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::config::Target;
 use crate::netlink::model::{Hop, RouteKey, Via};
+use crate::wire::Vni;
 
 /// Hops that one destination may be announced with. Far more than a route can have; they are looked
 /// through one by one.
@@ -45,6 +46,15 @@ impl Actual {
         }
     }
 
+    /// How it leads on; nothing, where this program would not have written it.
+    pub(crate) fn via(&self) -> Option<Via> {
+        match self {
+            Self::Object(id) => Some(Via::Object(*id)),
+            Self::Hops(hops) => Some(Via::Hops(SmallVec::from_slice(hops))),
+            Self::Absent | Self::Other => None,
+        }
+    }
+
     pub(crate) fn is(&self, via: &Via) -> bool {
         match (self, via) {
             (Self::Object(id), Via::Object(other)) => id == other,
@@ -74,6 +84,13 @@ pub(crate) struct RouteSlot {
     pub(crate) vacant: bool,
     /// The last dump that it was seen in.
     seen: u32,
+}
+
+impl RouteSlot {
+    /// The VNI whose route is installed: of several, the lowest.
+    pub(crate) fn source(&self) -> Option<Vni> {
+        self.wanted.iter().map(|wanted| wanted.target.source).min()
+    }
 }
 
 /// See the module's documentation.

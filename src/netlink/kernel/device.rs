@@ -25,12 +25,20 @@ impl Kernel {
         let mut question = LinkMessage::default();
         question.attributes.push(LinkAttribute::IfName(name.to_owned()));
         let answer = self.socket.ask(RTM_GETLINK, &question, |message| {
-            decode::link(message.payload).map(|link| Device {
-                index: link.index,
-                name: link.name.to_owned(),
-                up: link.up,
-                kind: tunnel_kind(&link),
-                abilities: link.abilities,
+            decode::link(message.payload).map(|link| {
+                let (kind, remark) = match tunnel_kind(&link) {
+                    Ok((kind, remark)) => (Ok(kind), remark),
+                    Err(why) => (Err(why), None),
+                };
+                let name = link.name.to_owned();
+                Device {
+                    index: link.index,
+                    name,
+                    up: link.up,
+                    kind,
+                    remark,
+                    abilities: link.abilities,
+                }
             })
         });
         match answer {
@@ -41,8 +49,27 @@ impl Kernel {
     }
 }
 
-/// What sort of tunnel a device is, or one sentence that says what is wrong and what would serve.
-pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<TunnelKind, String> {
+/// Kinds of devices that the kernel takes routes with an encapsulation for, beside those that are known to serve.
+const OTHERS: [&str; 11] = [
+    "dummy",
+    "geneve",
+    "gre",
+    "gretap",
+    "ip6gre",
+    "ip6gretap",
+    "ipip",
+    "sit",
+    "tun",
+    "vti6",
+    "wireguard",
+];
+/// Those of them that carry a VNI.
+const CARRY_VNI: [&str; 1] = ["geneve"];
+
+/// What sort of tunnel a device is, with one sentence about packets that will get lost if there are such; or one
+/// sentence that says why it can't serve. Both say what would serve.
+pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<(TunnelKind, Option<String>), String> {
+    use TunnelKind::{Ip6Tnl, VxlanGpe};
     let name = link.name;
     // Nobody can delete a network card to make a tunnel of its name.
     let made = if link.kind.is_empty() { "overlay-tun" } else { name };
@@ -50,32 +77,55 @@ pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<TunnelKind, String> {
     let vxlan = format!("`ip link add {made} type vxlan external dstport 4790 gpe udp6zerocsumrx`");
     let has = |kind| Attributes(link.data).find(kind).is_some();
     let is = |kind| Attributes(link.data).find(kind).is_some_and(|value| value != [0]);
+    let with = |kind, remark: String| Ok((kind, Some(remark)));
     match link.kind {
-        "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) && is(IFLA_IPTUN_PROTO) => Err(format!(
-            "device {name} is an ip6tnl that carries one IP version and drops the other, where one \
-             that carries both is needed: {ip6tnl}"
-        )),
-        "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) => Ok(TunnelKind::Ip6Tnl),
-        "ip6tnl" => Err(format!(
-            "device {name} is an ip6tnl with one fixed far end, where one that takes it from the \
-             route is needed: {ip6tnl}"
-        )),
-        "vxlan" if !is(IFLA_VXLAN_COLLECT_METADATA) => Err(format!(
-            "device {name} is a vxlan with one fixed VNI, where one that takes it from the route \
-             is needed: {vxlan}"
-        )),
-        "vxlan" if !has(IFLA_VXLAN_GPE) => Err(format!(
-            "device {name} is a vxlan that carries Ethernet, where one that carries IP is needed: \
-             {vxlan}"
-        )),
-        "vxlan" if !is(IFLA_VXLAN_UDP_ZERO_CSUM6_RX) => Err(format!(
-            "device {name} is a vxlan that drops packets without a UDP checksum, which is all that \
-             other leaves send: {vxlan}"
-        )),
-        "vxlan" => Ok(TunnelKind::VxlanGpe),
+        "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) && is(IFLA_IPTUN_PROTO) => with(
+            Ip6Tnl,
+            format!(
+                "device {name} is an ip6tnl that carries one IP version and drops packets of the other; one that \
+                 carries both is made by {ip6tnl}"
+            ),
+        ),
+        "ip6tnl" if has(IFLA_IPTUN_COLLECT_METADATA) => Ok((Ip6Tnl, None)),
+        "ip6tnl" => with(
+            Ip6Tnl,
+            format!(
+                "device {name} is an ip6tnl with one fixed far end: all packets go there, whatever their route \
+                 says; one that takes it from the route is made by {ip6tnl}"
+            ),
+        ),
+        "vxlan" if !is(IFLA_VXLAN_COLLECT_METADATA) => with(
+            VxlanGpe,
+            format!(
+                "device {name} is a vxlan with one fixed VNI: all packets are sent with that, whatever their route \
+                 says; one that takes it from the route is made by {vxlan}"
+            ),
+        ),
+        "vxlan" if !has(IFLA_VXLAN_GPE) => with(
+            VxlanGpe,
+            format!(
+                "device {name} is a vxlan that carries Ethernet: packets wait for a neighbour whom nobody may know; \
+                 one that carries IP is made by {vxlan}"
+            ),
+        ),
+        "vxlan" if !is(IFLA_VXLAN_UDP_ZERO_CSUM6_RX) => with(
+            VxlanGpe,
+            format!(
+                "device {name} is a vxlan that drops packets without a UDP checksum, which is all that other leaves \
+                 send; one that takes them is made by {vxlan}"
+            ),
+        ),
+        "vxlan" => Ok((VxlanGpe, None)),
         "" => Err(format!(
             "device {name} is no tunnel, where one of these is needed: {ip6tnl} or {vxlan}"
         )),
+        kind if OTHERS.contains(&kind) => with(
+            if CARRY_VNI.contains(&kind) { VxlanGpe } else { Ip6Tnl },
+            format!(
+                "device {name} is of kind {kind}: routes are installed, and it is up to the device whether it sends \
+                 packets to where they say; those that do are made by {ip6tnl} or {vxlan}"
+            ),
+        ),
         kind => Err(format!(
             "device {name} is of kind {kind}, where one of these is needed: {ip6tnl} or {vxlan}"
         )),

@@ -65,8 +65,8 @@ pub(super) fn request(
             let flags = NLM_F_CREATE | if *replace { NLM_F_REPLACE } else { NLM_F_EXCL };
             put(buffer, RTM_NEWROUTE, flags, number, &set_route(key, *protocol, via)?);
         }
-        Request::DeleteRoute { key, protocol } => {
-            put(buffer, RTM_DELROUTE, 0, number, &delete_route(key, *protocol));
+        Request::DeleteRoute { key, protocol, via } => {
+            put(buffer, RTM_DELROUTE, 0, number, &delete_route(key, *protocol, via.as_ref())?);
         }
         Request::AddObject(object) => {
             let flags = NLM_F_CREATE | NLM_F_EXCL;
@@ -105,12 +105,20 @@ fn set_route(key: &RouteKey, protocol: u8, via: &Via) -> Result<RouteMessage, Ke
     Ok(message)
 }
 
-/// Matches only what `protocol` installed. For IPv4 the kernel takes metric 0 for any.
-fn delete_route(key: &RouteKey, protocol: u8) -> RouteMessage {
-    let mut message = route(key, protocol);
+/// Matches only what `protocol` installed, and only what leads on by `via`, if that is given. For IPv4 the kernel
+/// takes metric 0 for any.
+fn delete_route(
+    key: &RouteKey,
+    protocol: u8,
+    via: Option<&Via>,
+) -> Result<RouteMessage, KernelError> {
+    let mut message = match via {
+        Some(via) => set_route(key, protocol, via)?,
+        None => route(key, protocol),
+    };
     message.header.scope = RouteScope::NoWhere;
     message.header.kind = RouteType::Unspec;
-    message
+    Ok(message)
 }
 
 /// A unicast route of universe scope: where it lies, not where it leads.

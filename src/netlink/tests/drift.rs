@@ -53,8 +53,10 @@ fn a_device_that_comes_up_again_gets_everything_again() {
         leaf(config, |leaf| {
             leaf.add(&[route(A, 1), route(B, 1), route(B, 2)]);
             leaf.namespace.ip(&format!("link set {DEVICE} down"));
-            leaf.until("noticed", |leaf| !leaf.status().device_up);
-            assert_eq!(leaf.status().installed, 0);
+            leaf.until("noticed", |leaf| {
+                let status = leaf.status();
+                !status.device_up && status.installed == 0
+            });
             let error = leaf.try_add(&[route("10.1.0.0/16", 1)])[0].clone().unwrap_err();
             assert_eq!(error.reason, "the tunnel device tun0 is down");
             leaf.namespace.ip(&format!("link set {DEVICE} up"));

@@ -24,7 +24,7 @@ fn many() -> Vec<Route> {
 
 fn deletion(route: &Route) -> Request {
     let key = RouteKey { table: TABLE, destination: route.destination, metric: 0 };
-    Request::DeleteRoute { key, protocol: 254 }
+    Request::DeleteRoute { key, protocol: 254, via: None }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ahash::RandomState;
 use super::ops::OpBounds;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
+use crate::policy::Rights;
 use crate::session::Cut;
 use crate::table::tests::ops::{Model, forget, owed};
 use crate::table::{Audience, Origin, Vnet};
@@ -89,7 +90,12 @@ impl World {
 
     fn member(&mut self, peer: u64, vni: Vni) -> u32 {
         let (id, is_server) = (PeerId(peer), is_server(peer));
-        self.vnet(vni).member(Origin { peer: id, shard: ShardId(0), is_server })
+        self.vnet(vni).member(Origin {
+            peer: id,
+            shard: ShardId(0),
+            is_server,
+            rights: Rights::default(),
+        })
     }
 
     pub(super) fn update(&mut self, peer: u64, vni: Vni, action: Action, dest: u8, hop: u16) {

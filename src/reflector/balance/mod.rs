@@ -34,6 +34,7 @@ use super::inspector::Control;
 use super::moves::Mover;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
+use crate::shard::Layout;
 use crate::shard::moves::{Answer, Coordinator, MoveCommand};
 
 /// How often it looks.
@@ -54,7 +55,11 @@ pub(super) struct Balancer {
     pub(super) min_shards: usize,
     /// For how long all shards are awake at first.
     pub(super) wake_all_for: Duration,
+    /// Those that own VNIs and serve sessions.
     pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+    /// The same, and behind them that for federation, if there is one.
+    pub(super) all: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(super) layout: Layout,
     pub(super) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
     pub(super) wishes: Receiver<Wish>,
     pub(super) control: Arc<Control>,
@@ -88,13 +93,20 @@ struct Move {
 }
 
 impl Balancer {
-    /// Balances until dropped, or until the shards are gone.
-    pub(super) async fn run(mut self) {
+    /// Balances beside something else, until dropped or until the shards are gone.
+    pub(super) async fn run_beside(self, other: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.run() => {}
+            () = other => {}
+        }
+    }
+
+    async fn run(mut self) {
         let count = self.shards.len();
         let thread = |(_, gauge): &(_, Arc<Gauge>)| gauge.thread.get().copied().map(Watch::new);
         let mut state = State {
             began: Instant::now(),
-            coordinator: Coordinator::new(count),
+            coordinator: Coordinator::new(self.layout),
             policy: Policy::new(self.min_shards, count, self.wake_all_for),
             watches: self.shards.iter().map(thread).collect(),
             loads: vec![Load::default(); count],
@@ -138,9 +150,9 @@ impl Balancer {
         if !self.finish_move(state).await {
             return;
         }
-        let Self { shards, answers, control, .. } = self;
-        let send = |commands| send(shards, commands);
-        let mut leaving = Leaving { control, answers, send, shards: shards.len() };
+        let Self { all, answers, control, .. } = self;
+        let send = |commands| send(all, commands);
+        let mut leaving = Leaving { control, answers, send, shards: all.len() };
         match wish {
             Wish::Freeze(reply) => leaving.freeze(&mut state.coordinator, reply).await,
             Wish::Thaw(estate, reply) => {
@@ -302,7 +314,7 @@ impl Balancer {
     }
 
     async fn send(&self, commands: Vec<(ShardId, MoveCommand<Mover>)>) {
-        send(&self.shards, commands).await;
+        send(&self.all, commands).await;
     }
 }
 

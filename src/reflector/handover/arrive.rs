@@ -9,11 +9,13 @@ use tokio::sync::mpsc::Sender;
 
 use super::Ledger;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::portable::form::piece::Kind;
 use crate::reflector::connection::Admission;
 use crate::reflector::driver::{Gauge, ShardOrder};
 use crate::reflector::follow::Follower;
 use crate::reflector::inspector::Detail;
 use crate::reflector::moves::Mover;
+use crate::session::{CloseReason, TlsCarrier};
 use crate::shard::moves::MoveCommand;
 use crate::shard::{Restored, Traveller};
 
@@ -54,6 +56,12 @@ impl Legacy {
         (connections.len(), established)
     }
 
+    /// Sessions that are established, and the nodes that they say they are of.
+    pub(in crate::reflector) fn sessions(&self) -> impl Iterator<Item = (PeerId, &str)> {
+        let all = self.restored.connections.iter().map(|(_, it)| it);
+        all.filter(|it| it.is_established()).map(|it| (it.peer(), it.node()))
+    }
+
     /// Since when no session has been served.
     pub(crate) fn frozen(&self) -> Moment {
         self.ledger.frozen
@@ -65,12 +73,12 @@ impl Legacy {
     }
 
     /// Gives each shard what is its own. `admit` counts a connection among those of its source, and among
-    /// the sessions. Blocks.
+    /// the sessions. Blocks. Returns what a link had agreed with other sites.
     pub(in crate::reflector) fn distribute(
         mut self,
         shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
         mut admit: impl FnMut(PeerId, SocketAddr, ShardId, bool) -> Admission,
-    ) {
+    ) -> Vec<Kind> {
         for ((orders, _), tables) in shards.iter().zip(self.restored.tables) {
             drop(orders.blocking_send(ShardOrder::Own(Box::new(tables))));
         }
@@ -82,6 +90,7 @@ impl Legacy {
             let command = MoveCommand::Adopt { number: 0, connection: mover };
             drop(orders.blocking_send(ShardOrder::Move(Box::new(command))));
         }
+        self.restored.link
     }
 }
 
@@ -93,6 +102,9 @@ fn mover(
 ) -> Mover {
     let Arrival { peer, remote, socket, followed } = arrival;
     let admission = admit(peer, remote, shard, traveller.has_begun());
-    let follower = followed.map(|detail| Box::new(Follower::new(peer, detail)));
-    Mover::new(traveller, socket, remote, admission, follower)
+    let follower = followed.map(|detail| Box::new(Follower::new(peer, traveller.node(), detail)));
+    // Whoever had the keys of its TLS ends with the other process.
+    let is_lost = traveller.tls().is_some_and(|tls| tls.carrier == TlsCarrier::Process);
+    let mover = Mover::new(traveller, socket, remote, admission, follower);
+    if is_lost { mover.ending(CloseReason::TlsKeys) } else { mover }
 }

@@ -77,7 +77,8 @@ where
             (self.send)(handover.answered(shard, answer)).await;
         }
         let ledger = Ledger::of(self.control, shards, frozen);
-        Ok(Estate { handover, now: self.control.now(), ledger })
+        let link = self.control.exported_link().await.map_err(|_| NotFrozen::Stopped)?;
+        Ok(Estate { handover, now: self.control.now(), ledger, link })
     }
 
     /// Puts everything back.

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
+use crate::reflector::diary::Pages;
 use crate::reflector::inspector::{Control, InspectError};
 use crate::shard::inspect::{Metrics, Occupancy};
 
@@ -19,7 +20,7 @@ pub(crate) struct Ledger {
     pub(crate) serving: u32,
     /// What each shard has counted.
     pub(crate) shards: Vec<Saved>,
-    /// Connections that were refused, by reason.
+    /// Connections that were refused, by reason; and what is counted of TLS.
     pub(crate) refused: BTreeMap<String, u64>,
     /// Seconds since 1970 at which the first process of the line began to serve.
     pub(crate) since: u64,
@@ -27,6 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) generation: u32,
     /// Since when no session has been served.
     pub(crate) frozen: Moment,
+    /// How sessions ended, and what happened last.
+    pub(crate) diary: Pages,
 }
 
 impl Ledger {
@@ -39,10 +42,15 @@ impl Ledger {
             drains: *control.drain.borrow(),
             serving: control.serving(),
             shards,
-            refused: refused.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+            refused: refused
+                .into_iter()
+                .map(|(name, count)| (name.to_owned(), count))
+                .chain(control.tls.saved())
+                .collect(),
             since: handovers.sessions_since,
             generation: handovers.generation.saturating_add(1),
             frozen,
+            diary: control.diary.pages(),
         }
     }
 

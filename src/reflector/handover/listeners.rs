@@ -8,14 +8,17 @@ use tracing::debug;
 
 use crate::io;
 use crate::reflector::config::{ControlError, ReflectorConfig, StartError};
-use crate::reflector::endpoints::Endpoints;
+use crate::reflector::endpoints::{Audience, Endpoints};
 
 /// What a listening socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Use {
     Sessions,
+    Tls,
     Http,
+    Health,
     Control,
+    ControlReadOnly,
 }
 
 /// A listening socket on its way to another process.
@@ -50,8 +53,11 @@ impl Inherited {
 pub(in crate::reflector) struct Listeners<S> {
     pub(in crate::reflector) listen: SocketAddr,
     pub(in crate::reflector) listener: TcpListener,
+    pub(in crate::reflector) tls: Option<(SocketAddr, TcpListener)>,
     pub(in crate::reflector) http: Option<(SocketAddr, TcpListener)>,
-    pub(in crate::reflector) socket: Option<S>,
+    pub(in crate::reflector) health: Option<(SocketAddr, TcpListener)>,
+    pub(in crate::reflector) control: Option<S>,
+    pub(in crate::reflector) readers: Option<S>,
 }
 
 impl<S> Listeners<S> {
@@ -70,14 +76,31 @@ impl<S> Listeners<S> {
             named.map_err(|source| StartError::Listen { address, flag, source })
         };
         let (listen, listener) = open(config.listen, Use::Sessions, "--listen")?;
+        let tls = config.tls.listen;
+        let tls = tls.map(|address| open(address, Use::Tls, "--tls-listen")).transpose()?;
         let http = config.http.map(|address| open(address, Use::Http, "--http")).transpose()?;
-        let socket = config.control.as_deref().map(|path| -> Result<S, ControlError> {
-            match inherited.take(Use::Control, &name(path)) {
-                Some(socket) => E::inherit(path, socket),
-                None => E::open(path),
+        let health = config.health.map(|address| open(address, Use::Health, "--health"));
+        let health = health.transpose()?;
+        let mut socket = |path: &Path, is_for, audience| -> Result<S, ControlError> {
+            match inherited.take(is_for, &name(path)) {
+                Some(socket) => E::inherit(path, audience, socket),
+                None => E::open(path, audience),
             }
-        });
-        Ok(Self { listen, listener, http, socket: socket.transpose()? })
+        };
+        let readers = Audience::Readers { group: config.control_group.clone() };
+        let control = config.control.as_deref();
+        let control = control.map(|path| socket(path, Use::Control, &Audience::Owner));
+        let control = control.transpose().map_err(StartError::Control)?;
+        let read_only = config.control_read_only.as_deref();
+        let read_only = read_only.map(|path| socket(path, Use::ControlReadOnly, &readers));
+        let readers = read_only.transpose().map_err(StartError::ControlReadOnly)?;
+        Ok(Self { listen, listener, tls, http, health, control, readers })
+    }
+
+    /// Those for sessions.
+    pub(in crate::reflector) fn for_sessions(&self) -> Vec<BorrowedFd<'_>> {
+        let tls = self.tls.as_ref().map(|(_, listener)| listener.as_fd());
+        [self.listener.as_fd()].into_iter().chain(tls).collect()
     }
 
     /// Copies of them, to be passed on.
@@ -90,13 +113,25 @@ impl<S> Listeners<S> {
         };
         let listen = config.listen.to_string();
         let mut copies = vec![copy(Use::Sessions, listen, self.listener.as_fd())?];
-        if let (Some(address), Some((_, socket))) = (config.http, &self.http) {
-            copies.push(copy(Use::Http, address.to_string(), socket.as_fd())?);
+        let over_tcp = [
+            (Use::Tls, config.tls.listen, &self.tls),
+            (Use::Http, config.http, &self.http),
+            (Use::Health, config.health, &self.health),
+        ];
+        for (is_for, address, open) in over_tcp {
+            if let (Some(address), Some((_, socket))) = (address, open) {
+                copies.push(copy(is_for, address.to_string(), socket.as_fd())?);
+            }
         }
-        if let (Some(path), Some(socket)) = (&config.control, &self.socket) {
-            copies.extend(
-                E::descriptor(socket).map(|it| copy(Use::Control, name(path), it)).transpose()?,
-            );
+        let sockets = [
+            (Use::Control, &config.control, &self.control),
+            (Use::ControlReadOnly, &config.control_read_only, &self.readers),
+        ];
+        for (is_for, path, socket) in sockets {
+            if let (Some(path), Some(socket)) = (path, socket) {
+                let socket = E::descriptor(socket);
+                copies.extend(socket.map(|it| copy(is_for, name(path), it)).transpose()?);
+            }
         }
         Ok(copies)
     }

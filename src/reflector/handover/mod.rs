@@ -74,6 +74,8 @@ pub(crate) struct Estate {
     handover: Handover<Mover>,
     now: Moment,
     ledger: Ledger,
+    /// What the link has agreed with other sites.
+    link: Vec<Kind>,
 }
 
 impl Estate {
@@ -93,7 +95,7 @@ impl Estate {
     /// Gives the pieces of a snapshot to `each`, in order. Cost: a few hundred ns per route.
     pub(crate) fn snapshot(&self, each: &mut impl FnMut(Kind)) {
         let connections = self.handover.connections().map(Mover::traveller);
-        snapshot(self.now, connections, self.handover.tables(), each);
+        snapshot(self.now, connections, &self.link, self.handover.tables(), each);
     }
 }
 

@@ -13,16 +13,20 @@ use super::error::InspectError;
 use super::log_level::LogLevel;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
+use crate::portable::form::piece::Kind;
 use crate::reflector::balance::Report;
+use crate::reflector::capacity::MemoryUse;
 use crate::reflector::config::ReflectorConfig;
+use crate::reflector::diary::Diary;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
+use crate::reflector::federation::{Federation, Roster};
 use crate::reflector::handover::{
     Handovers, Ledger, Phase, Report as HandoverReport, Succession, Wish,
 };
 use crate::reflector::lobby::Lobby;
 use crate::reflector::question::Question;
-use crate::reflector::refused;
 use crate::reflector::service::Service;
+use crate::reflector::{refused, tls};
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -36,6 +40,10 @@ pub(in crate::reflector) struct Control {
     began: Instant,
     pub(super) backend: Backend,
     shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    /// The shard for federation, if there is one: the number behind the last of these.
+    federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    /// The names of other sites.
+    pub(in crate::reflector) roster: Arc<Roster>,
     /// Sessions to end per second while draining.
     pub(in crate::reflector) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
@@ -48,6 +56,8 @@ pub(in crate::reflector) struct Control {
     last: Mutex<BTreeMap<ShardId, Metrics>>,
     /// Counts connections that were not taken.
     pub(in crate::reflector) refused: refused::Counters,
+    /// Counts what happens to TLS.
+    pub(in crate::reflector) tls: tls::Counters,
     /// Which shard owns which VNI, as of the last move.
     placement: watch::Sender<Placement>,
     /// The first so many shards get connections.
@@ -65,9 +75,12 @@ pub(in crate::reflector) struct Control {
     service: Arc<Service>,
     /// What shards counted in earlier processes.
     before: Vec<Metrics>,
+    /// Memory in use and granted.
+    pub(in crate::reflector) memory: Arc<MemoryUse>,
     /// What became of handovers.
     pub(in crate::reflector) handovers: watch::Sender<Handovers>,
     pub(in crate::reflector) succession: Succession,
+    pub(in crate::reflector) diary: Arc<Diary>,
 }
 
 /// What a [`Control`] starts from.
@@ -76,22 +89,28 @@ pub(in crate::reflector) struct Basis {
     pub(in crate::reflector) began: Instant,
     pub(in crate::reflector) backend: Backend,
     pub(in crate::reflector) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(in crate::reflector) federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     pub(in crate::reflector) config: watch::Receiver<ReflectorConfig>,
     pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
     pub(in crate::reflector) service: Arc<Service>,
+    pub(in crate::reflector) diary: Arc<Diary>,
     /// What an earlier process has left, if there was one.
     pub(in crate::reflector) ledger: Option<Ledger>,
 }
 
 impl Control {
     pub(in crate::reflector) fn new(basis: Basis) -> Self {
-        let Basis { began, backend, shards, config, wishes, service, ledger } = basis;
+        let Basis { began, backend, shards, federation, config, wishes, service, diary, ledger } =
+            basis;
         let lobby = Lobby::new(config.borrow().max_peers);
         let now = HandoverReport::now();
         let sessions_since = ledger.as_ref().map_or(now, |ledger| ledger.since);
-        let ledger = ledger.unwrap_or_default();
+        let mut ledger = ledger.unwrap_or_default();
+        diary.go_on_from(std::mem::take(&mut ledger.diary));
         let refused = refused::Counters::default();
         refused.go_on_from(&ledger.refused);
+        let tls = tls::Counters::default();
+        tls.go_on_from(&ledger.refused);
         Self {
             phase: watch::Sender::default(),
             wishes,
@@ -99,6 +118,7 @@ impl Control {
             serial: AtomicU64::new(ledger.serial),
             service,
             before: ledger.metrics(shards.len()),
+            memory: Arc::default(),
             handovers: watch::Sender::new(Handovers {
                 process: std::process::id(),
                 version: env!("CARGO_PKG_VERSION"),
@@ -108,12 +128,15 @@ impl Control {
                 ..Handovers::default()
             }),
             succession: Succession::default(),
+            diary,
             placement: watch::Sender::new(Placement::even(shards.len())),
             awake: AtomicUsize::new(shards.len()),
             balance: watch::Sender::default(),
             began,
             backend,
             shards,
+            federation,
+            roster: Arc::default(),
             drain: watch::Sender::new(ledger.drains),
             is_listening: AtomicBool::new(false),
             config,
@@ -121,6 +144,7 @@ impl Control {
             log_level: LogLevel::default(),
             last: Mutex::default(),
             refused,
+            tls,
         }
     }
 
@@ -224,11 +248,22 @@ impl Control {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
+    /// What there is of federation; `None` when there is none.
+    pub(super) async fn federation<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Federation) -> T + Send + 'static,
+    ) -> Result<Option<T>, InspectError> {
+        if self.federation.is_none() {
+            return Ok(None);
+        }
+        self.ask(self.shards(), move |core| core.federation().map(question)).await
+    }
+
     pub(in crate::reflector) fn stuck(&self) -> Vec<ShardId> {
         let now = self.began.elapsed();
         (0..)
             .map(ShardId)
-            .zip(&self.shards)
+            .zip(self.shards.iter().chain(&self.federation))
             .filter(|(_, (_, gauge))| {
                 if gauge.is_asleep.load(Ordering::Acquire) {
                     return false;
@@ -259,6 +294,15 @@ impl Control {
             .sum()
     }
 
+    /// What the link has agreed with other sites, for another process. Everything has left the shards.
+    pub(in crate::reflector) async fn exported_link(&self) -> Result<Vec<Kind>, InspectError> {
+        if self.federation.is_none() {
+            return Ok(Vec::new());
+        }
+        let question = |core: &Core| core.federation().map(Federation::export).unwrap_or_default();
+        self.ask_now(self.shards(), question).await
+    }
+
     /// Has one shard answer.
     pub(in crate::reflector) async fn ask<T: Send + 'static>(
         &self,
@@ -266,9 +310,19 @@ impl Control {
         question: impl FnOnce(&Core) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         self.wait_for_phase().await?;
+        self.ask_now(shard, question).await
+    }
+
+    /// The same, also while everything is on its way to another process.
+    async fn ask_now<T: Send + 'static>(
+        &self,
+        shard: u16,
+        question: impl FnOnce(&Core) -> T + Send + 'static,
+    ) -> Result<T, InspectError> {
         let (reply, answer) = oneshot::channel();
         let question = Question::new(move |core| drop(reply.send(question(core))));
-        let (orders, _) = self.shards.get(usize::from(shard)).ok_or(InspectError::Stopped)?;
+        let mut all = self.shards.iter().chain(&self.federation);
+        let (orders, _) = all.nth(usize::from(shard)).ok_or(InspectError::Stopped)?;
         orders.send(ShardOrder::Answer(question)).await.map_err(|_| InspectError::Stopped)?;
         answer.await.map_err(|_| InspectError::Stopped)
     }

@@ -52,7 +52,7 @@ impl Inspector {
                 *total.limits.entry(name).or_default() += count;
             }
         }
-        Ok(Counters { total, shards, refused })
+        Ok(Counters { total, shards, refused, tls: self.control.tls.read() })
     }
 
     /// The counters of one shard. Cost: one question.

@@ -23,6 +23,11 @@ pub(in crate::reflector) async fn run(inspector: Inspector) {
     let mut rate = inspector.control.drain.subscribe();
     loop {
         let per_second = *rate.borrow_and_update();
+        // Before the first session ends: else its withdrawals would go ahead of the word.
+        let is_draining = per_second.is_some();
+        if inspector.control.federation(move |it| it.drain(is_draining)).await.is_err() {
+            return;
+        }
         let Some(per_second) = per_second else {
             if rate.changed().await.is_err() {
                 return;

@@ -12,6 +12,10 @@ pub struct InForce {
     pub sessions: u64,
     /// Connections held, those without a HELLO included.
     pub connections: u64,
+    /// Bytes that the process may take before it refuses to grow; none for any amount.
+    pub memory_budget: Option<u64>,
+    /// Bytes that it takes, where there is a budget.
+    pub memory_used: u64,
 }
 
 impl Inspector {
@@ -19,7 +23,10 @@ impl Inspector {
     /// [`Inspector::counters`].
     #[must_use]
     pub fn in_force(&self) -> InForce {
+        let (memory_budget, memory_used) = self.control.memory.get();
         InForce {
+            memory_budget,
+            memory_used,
             config: self.control.config.borrow().clone(),
             sessions: self.control.lobby.sessions(),
             connections: self.connections(),

@@ -7,10 +7,12 @@ mod control;
 mod counters;
 pub(super) mod drain;
 mod error;
+mod federation;
 mod limits;
 mod log;
 mod log_level;
 mod monitor;
+mod names;
 mod pages;
 pub(crate) mod walk;
 
@@ -26,13 +28,14 @@ pub(super) use control::{Basis, Control};
 pub use error::InspectError;
 pub use limits::InForce;
 pub use log_level::Detail;
-pub(super) use monitor::Parcel;
 pub use monitor::{Monitor, MonitorEvent};
+pub(super) use monitor::{Parcel, Stamped};
 
 use self::pages::walk;
 use super::driver::Core;
 use super::monitors::MonitorSender;
 use super::refused::Refused;
+use super::tls::TlsCounts;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
@@ -61,6 +64,8 @@ pub struct Counters {
     pub shards: Vec<Metrics>,
     /// Connections that were not taken.
     pub refused: Refused,
+    /// What happened to TLS.
+    pub tls: TlsCounts,
 }
 
 /// Looks into a running reflector and tells it what to do. Cheap to clone, usable from any thread
@@ -94,11 +99,13 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn peers(&self, from: Cursor, limit: usize) -> Result<Page<PeerInfo>, InspectError> {
-        self.gather(from, limit, |core, from, rows| {
+        let question = |core: &Core, from: Cursor, rows| {
             let remotes = |slot| core.remote(slot);
             core.shard.borrow().inspect().peers(core.now(), from.place, rows, &remotes)
-        })
-        .await
+        };
+        let mut page = self.gather(from, limit, question).await?;
+        self.name_peers(&mut page.rows);
+        Ok(page)
     }
 
     /// One session with its part in every VNI; `None` when there is none of that name.
@@ -126,7 +133,9 @@ impl Inspector {
             let remotes = |slot| core.remote(slot);
             core.shard.borrow().inspect().peer(core.now(), id, &remotes)
         };
-        self.control.find(question).await
+        let mut found = self.control.find(question).await?;
+        self.name_peers(found.as_mut_slice());
+        Ok(found)
     }
 
     /// A session's part in some hundred VNIs, in ascending order from one on, and where to go on.
@@ -160,8 +169,9 @@ impl Inspector {
         Ok((parts, next))
     }
 
-    /// Sessions that a text names: by id (`7` or `#7`), by node, by remote address or by remote
-    /// address and port; at most 1,000. Cost: a number, one question per shard; else, a look at every session.
+    /// Sessions that a text names: by id (`7` or `#7`), by the node that they claim or the name that they have proven, by
+    /// node and id (`host-1#7`), by remote address or by remote address and port; at most 1,000. Cost: a number, one
+    /// question per shard; else, a look at every session.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -169,6 +179,13 @@ impl Inspector {
         let text = text.trim();
         if let Ok(id) = text.strip_prefix('#').unwrap_or(text).parse() {
             return Ok(self.peer_info(PeerId(id)).await?.into_iter().collect());
+        }
+        if let Some((node, id)) = text.rsplit_once('#')
+            && let Ok(id) = id.parse()
+            && let Some(peer) = self.peer_info(PeerId(id)).await?
+            && *peer.node == *node
+        {
+            return Ok(vec![peer]);
         }
         let whole: Option<SocketAddr> = text.parse().ok();
         // As it is shown in front of a port, too.
@@ -180,7 +197,8 @@ impl Inspector {
                 let wanted = whole.map(|whole| whole.ip()).or(address).map(|ip| ip.to_canonical());
                 wanted == Some(ip) && whole.is_none_or(|whole| whole.port() == remote.port())
             });
-            is_remote || (!text.is_empty() && *peer.node == *text)
+            let proven = peer.tls.as_ref().and_then(|tls| tls.identity.name());
+            is_remote || (!text.is_empty() && (*peer.node == *text || proven == Some(text)))
         };
         let mut found = Vec::new();
         let offer = |peer| {
@@ -240,6 +258,7 @@ impl Inspector {
             page.rows.extend(slice.rows);
             page.next = slice.next;
         }
+        self.name_announcers(&mut page.rows);
         Ok(page)
     }
 
@@ -267,7 +286,9 @@ impl Inspector {
     pub async fn lookup(&self, vni: Vni, what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
         let question =
             move |core: &Core| core.shard.borrow().inspect().lookup(core.now(), vni, what);
-        self.ask_owner(vni, question).await
+        let mut routes = self.ask_owner(vni, question).await?;
+        self.name_announcers(&mut routes);
+        Ok(routes)
     }
 
     /// Why a peer has the routes of a destination or lacks them; with a next hop, about that route
@@ -282,19 +303,22 @@ impl Inspector {
         destination: Destination,
         next_hop: Option<NextHop>,
     ) -> Result<Explanation, InspectError> {
+        let query = ExplainQuery { peer, vni, destination, next_hop };
         let connection = self
             .control
             .find(move |core| {
                 let remotes = |slot| core.remote(slot);
-                core.shard.borrow().inspect().connection(core.now(), peer, vni, &remotes)
+                core.shard.borrow().inspect().connection(core.now(), &query, &remotes)
             })
             .await?;
         let question = move |core: &Core| {
             core.shard.borrow().inspect().delivery_facts(peer, vni, &destination, next_hop.as_ref())
         };
         let facts = self.ask_owner(vni, question).await?;
-        let query = ExplainQuery { peer, vni, destination, next_hop };
-        Ok(explain(&query, connection.as_ref(), &facts))
+        let policy = self.in_force().config.settings.policy;
+        let mut explanation = explain(&query, connection.as_ref(), &facts, &policy);
+        self.name_sites_in(&mut explanation);
+        Ok(explanation)
     }
 
     /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
@@ -352,7 +376,8 @@ impl Inspector {
                     let remotes = |slot| core.remote(slot);
                     core.shard.borrow().inspect().sessions(core.now(), &some, &remotes)
                 };
-                let peers = self.control.ask(shard.0, question).await?;
+                let mut peers = self.control.ask(shard.0, question).await?;
+                self.name_peers(&mut peers);
                 found.extend(peers.into_iter().map(|peer| (peer.id, peer)));
             }
         }
@@ -372,11 +397,14 @@ impl Inspector {
     /// ([`CloseReason::Draining`]), until [`Inspector::undrain`].
     /// Called again it changes the rate. Returns at once.
     pub fn drain(&self, per_second: NonZeroU32) {
+        let text = format_args!("{per_second} sessions a second");
+        self.control.diary.note("drain", (None, ""), text);
         self.control.drain.send_replace(Some(per_second));
     }
 
     /// Takes sessions again, and ends no more.
     pub fn undrain(&self) {
+        self.control.diary.note("undrain", (None, ""), "");
         self.control.drain.send_replace(None);
     }
 

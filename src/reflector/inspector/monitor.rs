@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
 use crate::ids::{PeerId, ShardId};
+use crate::reflector::diary;
 use crate::session::CloseReason;
 use crate::shard::inspect::MonitoredBatch;
 use crate::wire::{Action, Message, Update, whole_frames};
@@ -63,6 +64,19 @@ pub(in crate::reflector) enum Parcel {
     Event(MonitorEvent),
 }
 
+/// A parcel, and when it was sent, in microseconds since 1970.
+#[derive(Debug)]
+pub(in crate::reflector) struct Stamped {
+    pub(in crate::reflector) at: u64,
+    pub(in crate::reflector) parcel: Parcel,
+}
+
+impl From<Parcel> for Stamped {
+    fn from(parcel: Parcel) -> Self {
+        Self { at: diary::now(), parcel }
+    }
+}
+
 impl Parcel {
     pub(in crate::reflector) fn events(&self) -> u64 {
         match self {
@@ -79,18 +93,23 @@ impl Parcel {
 /// session. A route that came and went between two seals does not show.
 #[derive(Debug)]
 pub struct Monitor {
-    parcels: mpsc::Receiver<Parcel>,
-    /// Events of a parcel that has been opened.
-    events: VecDeque<MonitorEvent>,
+    parcels: mpsc::Receiver<Stamped>,
+    /// Events of a parcel that has been opened, and when they happened.
+    events: VecDeque<(u64, MonitorEvent)>,
 }
 
 impl Monitor {
-    pub(super) fn new(parcels: mpsc::Receiver<Parcel>) -> Self {
+    pub(super) fn new(parcels: mpsc::Receiver<Stamped>) -> Self {
         Self { parcels, events: VecDeque::new() }
     }
 
     /// The next event; `None` when the reflector has stopped. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<MonitorEvent> {
+        self.next_at().await.map(|(_, event)| event)
+    }
+
+    /// The same, with when it happened, in microseconds since 1970: routes when their batch was sealed.
+    pub async fn next_at(&mut self) -> Option<(u64, MonitorEvent)> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -102,6 +121,11 @@ impl Monitor {
 
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<MonitorEvent> {
+        self.try_next_at().map(|(_, event)| event)
+    }
+
+    /// The same, with when it happened, in microseconds since 1970.
+    pub fn try_next_at(&mut self) -> Option<(u64, MonitorEvent)> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -111,29 +135,30 @@ impl Monitor {
         }
     }
 
-    fn open(&mut self, parcel: Parcel) {
+    fn open(&mut self, Stamped { at, parcel }: Stamped) {
         match parcel {
-            Parcel::Event(event) => self.events.push_back(event),
-            Parcel::Updates(monitored) => self.updates(monitored),
+            Parcel::Event(event) => self.events.push_back((at, event)),
+            Parcel::Updates(monitored) => self.updates(at, monitored),
         }
     }
 
-    fn updates(&mut self, monitored: MonitoredBatch) {
+    fn updates(&mut self, at: u64, monitored: MonitoredBatch) {
         let MonitoredBatch { bytes, mut own, .. } = monitored;
         own.sort_unstable_by_key(|(part, _)| part.start);
         let mut end = 0;
         for frame in whole_frames(&bytes) {
-            let at = end;
+            let begin = end;
             end += frame.len();
             let Ok(Message::Update(route)) = Message::decode(&frame) else { continue };
-            let next = own.partition_point(|(part, _)| part.start as usize <= at);
+            let next = own.partition_point(|(part, _)| part.start as usize <= begin);
             let part = next.checked_sub(1).map(|last| &own[last]);
             let announcer =
-                part.filter(|(part, _)| at < part.end as usize).map(|(_, announcer)| *announcer);
-            self.events.push_back(match route.action {
+                part.filter(|(part, _)| begin < part.end as usize).map(|(_, announcer)| *announcer);
+            let event = match route.action {
                 Action::Add => MonitorEvent::Added { route, announcer },
                 Action::Remove => MonitorEvent::Withdrawn { route, announcer },
-            });
+            };
+            self.events.push_back((at, event));
         }
     }
 }

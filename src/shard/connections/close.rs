@@ -27,11 +27,14 @@ impl Connections {
         let given_up = peer.outbox.give_up();
         self.counting.sent(peer, given_up);
         self.counting.closed(peer, &reason);
+        let hold = Self::hold_of(&self.settings, peer, &reason, self.reading.at);
         let id = peer.id;
+        let counts = Box::new(peer.last_counts());
         let vnis = peer.memberships.take();
         peer.outbox = Outbox::default();
         peer.input.clear();
         peer.behind = RareQueue::default();
+        peer.counts.rare = None;
         let closed = Closed {
             slot,
             peer: id,
@@ -39,6 +42,7 @@ impl Connections {
             node: peer.session.peer().node.clone(),
             had_begun: peer.session.has_begun(),
             was_established: peer.session.is_established(),
+            counts,
         };
         self.by_id.remove(&id);
         owners.forget(id);
@@ -46,7 +50,10 @@ impl Connections {
             if let Some(place) = place {
                 self.remove_subscriber(vni, place);
             }
-            owners.request(Request::Leave { peer: id, vni });
+            owners.request(match hold {
+                Some(hold) => Request::Hold { peer: id, vni, hold },
+                None => Request::Leave { peer: id, vni },
+            });
         }
         self.outputs.push(Output::Closed(closed));
         if let Some(departure) = departure

@@ -1,11 +1,13 @@
 //! What connections count while they work. Plain numbers; every one costs an addition where something
 //! happens, or is gathered by the tick that looks at every peer anyway.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use super::peer::Peer;
 use crate::ids::Moment;
 use crate::outbox::Taken;
+use crate::policy::{Policy, Refusal};
 use crate::session::CloseReason;
 use crate::shard::config::TICK;
 use crate::shard::inspect::{ByAction, Metrics, Occupancy};
@@ -16,6 +18,8 @@ use crate::shard::inspect::{ByAction, Metrics, Occupancy};
 pub(crate) struct Counting {
     metrics: Metrics,
     pub(super) removes_received: u64,
+    /// What the policy has refused, or let through with a warning, of claims and subscriptions.
+    refused: BTreeMap<Refusal, u64>,
 }
 
 impl Deref for Counting {
@@ -51,6 +55,11 @@ impl Counting {
         self.now.subscriptions += peer.memberships.subscriptions();
     }
 
+    /// The policy refuses something.
+    pub(super) fn refused(&mut self, refusal: Refusal) {
+        *self.refused.entry(refusal).or_default() += 1;
+    }
+
     /// A session has ended.
     pub(super) fn closed(&mut self, peer: &Peer, reason: &CloseReason) {
         let has_begun = peer.session.has_begun();
@@ -61,6 +70,7 @@ impl Counting {
         let counts = match reason {
             CloseReason::Invalid(_) if has_begun => &mut self.invalid,
             CloseReason::MaxRoutes(_)
+            | CloseReason::MaxRoutesPerVni(_)
             | CloseReason::MaxSubscriptions(_)
             | CloseReason::MaxPeers(_) => &mut self.limits,
             _ => return,
@@ -94,8 +104,14 @@ impl Counting {
     }
 
     /// Fills in what connections hold and have counted.
-    pub(in crate::shard) fn fill(&self, connections: usize, metrics: &mut Metrics) {
+    pub(in crate::shard) fn fill(
+        &self,
+        connections: usize,
+        policy: &Policy,
+        metrics: &mut Metrics,
+    ) {
         metrics.merge(&self.metrics);
+        metrics.refused(policy, &self.refused);
         metrics.now.connecting += connections as u64 - self.now.established;
         metrics.received += ByAction {
             adds: self.stats.updates_received - self.removes_received,

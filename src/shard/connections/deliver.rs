@@ -8,7 +8,7 @@ use crate::ids::Moment;
 use crate::outbox::Refusal;
 use crate::session::CloseReason;
 use crate::shard::message::{Delivery, Request};
-use crate::shard::owners::{Counted, Owners};
+use crate::shard::owners::Owners;
 use crate::table::{Audience, Batch, Chunk};
 use crate::wire::{Capabilities, Vni};
 
@@ -27,11 +27,23 @@ impl Connections {
                     self.catch_up(now, slot, (vni, subscription), &chunk, owners);
                 }
             }
-            Delivery::Announced { peer, vni, change, routes } => {
+            Delivery::Announced { peer, counted } => {
                 let Some(slot) = self.slot_of(peer) else { return };
-                match self.count_routes(slot, Counted { vni, change, routes }) {
+                match self.count_routes(slot, counted) {
                     Ok(()) => self.forget_unused(slot, owners),
                     Err(reason) => self.close(slot, reason, owners),
+                }
+            }
+            Delivery::Refused { peer, vni, refusal, example } => {
+                let Some(slot) = self.slot_of(peer) else { return };
+                let told = self.report_refusal(slot, refusal, Some(vni), Some(example));
+                if let Err(reason) = told {
+                    self.close(slot, reason, owners);
+                }
+            }
+            Delivery::Unserved { peer, vni, subscription } => {
+                if let Some(slot) = self.slot_of(peer) {
+                    self.unserved(slot, (vni, subscription), owners);
                 }
             }
             Delivery::Forgotten { peer, vni, version } => {
@@ -45,10 +57,11 @@ impl Connections {
                     self.relocated(slot, owner, vnis, number, owners);
                 }
             }
+            Delivery::Marked { .. } | Delivery::Wanted { .. } => {} // for a guest
             Delivery::Fence { owner, epoch } => {
                 owners.request_to(owner, Request::Confirm { epoch });
             }
-            Delivery::TooFarBehind { peer } => {
+            Delivery::TooFarBehind { peer, .. } => {
                 if let Some(slot) = self.slot_of(peer) {
                     self.close(slot, CloseReason::TooFarBehind, owners);
                 }
@@ -68,7 +81,8 @@ impl Connections {
         {
             if peer.memberships.is_current(vni, subscription) {
                 peer.pulls += 1;
-                owners.request(Request::Pull { peer: peer.id, vni, subscription });
+                let (peer, shard) = (peer.id, self.shard);
+                owners.request(Request::Pull { peer, shard, vni, subscription });
             } // else it has ended meanwhile
         }
     }
@@ -123,7 +137,7 @@ impl Connections {
         chunk: &Chunk,
         owners: &mut Owners<'_>,
     ) {
-        let Self { subscribers, peers, outputs, .. } = self;
+        let Self { subscribers, peers, outputs, settings, .. } = self;
         let peer = &mut peers[slot];
         peer.pulls -= 1;
         let current = peer.memberships.subscription(vni);
@@ -131,7 +145,8 @@ impl Connections {
             if peer.outbox.is_empty() && !peer.sending.writing {
                 peer.sending.progress = now;
             }
-            let end_of_table = chunk.end_of_table && peer.has(Capabilities::END_OF_TABLE);
+            let end_of_table =
+                chunk.end_of_table && settings.end_of_table && peer.has(Capabilities::END_OF_TABLE);
             peer.outbox.catch_up(peer.id, vni, chunk.batch.as_deref(), end_of_table);
             if !peer.outbox.is_empty() {
                 Self::mark_ready(outputs, slot, peer);

@@ -113,7 +113,7 @@ impl Intake<'_, '_> {
         }
         match event {
             Event::Update(update) => self.update(&update)?,
-            Event::Hello => self.hello(),
+            Event::Hello => self.hello()?,
             Event::Keepalive { established } => self.keepalive(established),
             Event::Subscribe(vni) => {
                 self.before_membership_changes()?;
@@ -163,7 +163,7 @@ impl Intake<'_, '_> {
         let peer = &mut peers[self.slot];
         let reason = skipped.name();
         *counting.skipped.entry(reason).or_default() += 1;
-        let count = peer.counts.skipped.get_or_insert_default().entry(reason).or_default();
+        let count = peer.counts.rare().skipped.entry(reason).or_default();
         *count += 1;
         if *count == 1 {
             let node = peer.session.peer().node.clone();
@@ -171,7 +171,8 @@ impl Intake<'_, '_> {
         }
     }
 
-    fn hello(&mut self) {
+    fn hello(&mut self) -> Result<(), CloseReason> {
+        self.connections.find_class(self.slot)?;
         let Connections { peers, outputs, counting, settings, serving, .. } =
             &mut *self.connections;
         let peer = &mut peers[self.slot];
@@ -181,17 +182,22 @@ impl Intake<'_, '_> {
             peer.pacer = Some(Box::new(Pacer::new(self.now, settings.pacing_limits())));
         }
         let agent = concat!("metalbond/", env!("CARGO_PKG_VERSION"));
-        let extensions =
-            peer.session.peer().extended.then(|| {
-                Extensions::new(Capabilities::OURS, agent, &settings.node).serving(*serving)
-            });
-        let keepalive_interval = settings.keepalive;
+        let capabilities =
+            if settings.end_of_table { Capabilities::OURS } else { Capabilities::STREAM };
+        let extensions = peer
+            .session
+            .peer()
+            .extended
+            .then(|| Extensions::new(capabilities, agent, &settings.node).serving(*serving));
+        // As the reference answers; clients of it take the server's word.
+        let keepalive_interval = settings.keepalive.min(peer.session.wish());
         peer.outbox.control(&Message::Hello(Hello {
             keepalive_interval,
             is_server: true,
             extensions,
         }));
         Connections::mark_ready(outputs, self.slot, peer);
+        Ok(())
     }
 
     #[inline]
@@ -222,7 +228,11 @@ impl Intake<'_, '_> {
         announcement: Announcement,
     ) -> Result<(), CloseReason> {
         let Update { action, vni, .. } = *update;
-        let max = self.connections.settings.limits.subscriptions_per_peer;
+        let class = self.peer().standing.rights.class;
+        let max = self.connections.settings.subscriptions_of(class);
+        if action == Action::Add {
+            self.connections.claim(self.slot, vni, self.owners);
+        }
         if !self.peer().memberships.touch(vni, action == Action::Add, max)? {
             self.connections.counting.stats.updates_ignored += 1; // it announces nothing there
             return Ok(());
@@ -248,8 +258,11 @@ impl Intake<'_, '_> {
         let Some(vni) = run.vni().filter(|_| !run.updates.is_empty()) else { return Ok(()) };
         let received = self.connections.reading.at;
         let shard = self.connections.shard;
-        let origin = self.peer().origin(shard);
-        match self.owners.updates(origin, vni, &mut run.updates, received) {
+        let peer = &self.connections.peers[self.slot];
+        let origin = peer.origin(shard);
+        let room =
+            self.connections.settings.room_of(origin.rights.class, peer.memberships.routes());
+        match self.owners.updates(origin, vni, &mut run.updates, room, received) {
             Some(counted) => self.connections.count_routes(self.slot, counted),
             None => Ok(()),
         }

@@ -10,6 +10,8 @@ use crate::wire::Vni;
 struct PeerVni {
     /// Place in the VNI's list of local subscribers, and the subscription's number.
     subscription: Option<(u32, u32)>,
+    /// It has subscribed, and the policy gives it nothing there.
+    is_refused: bool,
     /// Routes that the peer announces there, as the owner said last.
     routes: u32,
     /// A number that no other entry and no earlier update of this one had.
@@ -21,7 +23,7 @@ struct PeerVni {
 impl PeerVni {
     /// Whether the peer takes part, as far as its shard knows.
     fn is_used(&self) -> bool {
-        self.subscription.is_some() || self.routes > 0
+        self.subscription.is_some() || self.is_refused || self.routes > 0
     }
 }
 
@@ -43,6 +45,11 @@ pub(in crate::shard) struct Memberships {
 }
 
 impl Memberships {
+    /// Whether the peer may take part in a VNI already.
+    pub(in crate::shard) fn knows(&self, vni: Vni) -> bool {
+        self.vnis.get(vni).is_some()
+    }
+
     /// An ADD, or a REMOVE, for a VNI goes to its owner; `false` for a REMOVE where there is nothing.
     pub(in crate::shard) fn touch(
         &mut self,
@@ -87,6 +94,41 @@ impl Memberships {
         self.subscriptions += 1;
         self.next_subscription += 1;
         Ok(Some(id))
+    }
+
+    /// The peer subscribes, and gets nothing.
+    pub(in crate::shard) fn refuse(&mut self, vni: Vni, max: u64) -> Result<(), CloseReason> {
+        let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
+        if !is_used && u64::from(self.used) >= max {
+            return Err(CloseReason::MaxSubscriptions(max));
+        }
+        let entry = self.vnis.or_default(vni);
+        entry.is_refused = entry.subscription.is_none();
+        self.used += u32::from(!is_used && entry.is_refused);
+        Ok(())
+    }
+
+    /// A refused subscription is none any more; `false` when there was none.
+    pub(in crate::shard) fn no_longer_refused(&mut self, vni: Vni) -> bool {
+        let Some(entry) = self.vnis.get_mut(vni).filter(|entry| entry.is_refused) else {
+            return false;
+        };
+        entry.is_refused = false;
+        if !entry.is_used() {
+            self.used -= 1;
+            list_unused(&mut self.unused, vni, entry);
+        }
+        true
+    }
+
+    /// Whether the peer's subscription to a VNI is refused.
+    pub(in crate::shard) fn is_refused(&self, vni: Vni) -> bool {
+        self.vnis.get(vni).is_some_and(|entry| entry.is_refused)
+    }
+
+    /// VNIs of refused subscriptions, in ascending order.
+    pub(in crate::shard) fn refused(&self) -> impl Iterator<Item = Vni> {
+        self.vnis.iter().filter(|(_, entry)| entry.is_refused).map(|(vni, _)| vni)
     }
 
     /// Ends a subscription and whatever else the peer has there; its place, or `None` without one.
@@ -142,9 +184,12 @@ impl Memberships {
         self.unused.rest();
     }
 
-    /// The VNIs in which it takes part: whether it subscribes, and the routes that it announces.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, bool, u32)> {
-        self.vnis.iter().map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.routes))
+    /// The VNIs in which it takes part: whether it subscribes, whether that was refused, and the routes that it
+    /// announces.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Vni, bool, bool, u32)> {
+        self.vnis
+            .iter()
+            .map(|(vni, entry)| (vni, entry.subscription.is_some(), entry.is_refused, entry.routes))
     }
 
     /// The peer takes part in a VNI as it did elsewhere. The number of its subscription, if it subscribes.

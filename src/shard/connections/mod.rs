@@ -13,9 +13,11 @@ mod departure;
 mod freeze;
 mod holds;
 mod intake;
+mod limits;
 mod memberships;
 mod moves;
 mod peer;
+mod policing;
 mod portable;
 mod quiet;
 mod rare;
@@ -23,6 +25,7 @@ mod read;
 mod reading;
 mod runs;
 pub(super) mod slot;
+mod stale;
 mod subscribe;
 mod subscribers;
 mod timers;
@@ -31,6 +34,7 @@ mod vni_map;
 mod write;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahash::{AHashMap, RandomState};
@@ -55,10 +59,10 @@ use super::inspect::Metrics;
 use super::message::Request;
 use super::moves::Answer;
 use super::output::{Output, Outputs};
-use super::owners::{Counted, Owners};
+use super::owners::Owners;
 use super::slab::Slab;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::session::CloseReason;
+use crate::session::TlsPeer;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -76,6 +80,10 @@ pub(crate) struct Connections {
     buffers: Buffers,
     holds: Holds,
     freeze: Option<Freeze>,
+    /// The next peer whose class is to be found anew, while that is under way.
+    review: Option<u32>,
+    /// Ticks at which subscriptions were tried again that there was no room for.
+    retries: usize,
     outputs: Outputs,
     counting: Counting,
 }
@@ -99,13 +107,18 @@ impl Connections {
             buffers: Buffers::default(),
             holds: Holds::default(),
             freeze: None,
+            review: None,
+            retries: 0,
             outputs: Outputs::default(),
             counting: Counting::default(),
         }
     }
 
     pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
+        if before.policy.generation() != self.settings.policy.generation() {
+            self.review = Some(0);
+        }
     }
 
     pub(super) fn set_serving(&mut self, seconds: u32) {
@@ -113,8 +126,17 @@ impl Connections {
     }
 
     /// Awaits the HELLO of a fresh connection.
-    pub(super) fn connect(&mut self, now: Moment, id: PeerId) -> Slot {
-        let slot = self.peers.insert(Box::new(Peer::new(id, now)));
+    pub(super) fn connect(
+        &mut self,
+        now: Moment,
+        id: PeerId,
+        from: Option<IpAddr>,
+        tls: Option<Arc<TlsPeer>>,
+    ) -> Slot {
+        let mut peer = Box::new(Peer::new(id, now));
+        peer.standing.address = from;
+        peer.session = peer.session.over(tls);
+        let slot = self.peers.insert(peer);
         self.by_id.insert(id, slot);
         self.freeze_fresh(slot);
         slot
@@ -153,7 +175,7 @@ impl Connections {
 
     /// Fills in what connections hold and have counted.
     pub(super) fn fill(&self, metrics: &mut Metrics) {
-        self.counting.fill(self.by_id.len(), metrics);
+        self.counting.fill(self.by_id.len(), &self.settings.policy, metrics);
     }
 
     pub(super) fn outputs(&self) -> &Outputs {
@@ -193,25 +215,6 @@ impl Connections {
             ("outputs", self.outputs.len()),
             ("paused peers", self.reading.paused()),
         ]
-    }
-
-    /// Keeps count of what a peer announces. What it has left by that is forgotten by
-    /// [`Connections::forget_unused`].
-    fn count_routes(&mut self, slot: Slot, counted: Counted) -> Result<(), CloseReason> {
-        let Counted { vni, change, routes } = counted;
-        let limits = &self.settings.limits;
-        let (max, max_vnis) = (limits.routes_per_peer, limits.subscriptions_per_peer);
-        let peer = &mut self.peers[slot];
-        let memberships = &mut peer.memberships;
-        memberships.counted(vni, routes, change);
-        if change > 0 && memberships.routes() > i64::try_from(max).unwrap_or(i64::MAX) {
-            return Err(CloseReason::MaxRoutes(max));
-        }
-        // What was on its way when the limit was reached: the owner counts.
-        if change > 0 && memberships.used_vnis() > max_vnis {
-            return Err(CloseReason::MaxSubscriptions(max_vnis));
-        }
-        Ok(())
     }
 
     /// Asks whether a peer may be forgotten where it has left VNIs. A few are kept: most who withdraw

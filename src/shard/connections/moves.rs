@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::departure::Departure;
 use super::{Connections, Peer, Slot};
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::session::TlsPeer;
 use crate::shard::message::Request;
 use crate::shard::output::Output;
 use crate::shard::owners::Owners;
@@ -31,6 +32,11 @@ impl Traveller {
         &self.peer
     }
 
+    /// What is known of the connection, if it came over TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsPeer> {
+        self.peer.session.tls()
+    }
+
     /// The first batch of each VNI that it could not take and of which its owner is to be told.
     pub(super) fn refused(&self) -> &[(Vni, Arc<Batch>)] {
         &self.refused
@@ -49,6 +55,11 @@ impl Traveller {
     /// Whether its HELLO has come, which makes a session of it.
     pub(crate) fn has_begun(&self) -> bool {
         self.peer.session.has_begun()
+    }
+
+    /// The node that its peer says it runs on; may be empty.
+    pub(crate) fn node(&self) -> &str {
+        &self.peer.session.peer().node
     }
 
     /// Whether its handshake is complete.
@@ -70,6 +81,10 @@ impl Connections {
         let awaited = owners.mesh.shards().collect();
         let peer = &mut self.peers[slot];
         peer.departure = Some(Box::new(Departure::new(number, awaited)));
+        // Where it goes on they are found to be unserved again.
+        for subscription in peer.counts.rare.iter_mut().flat_map(|rare| rare.unserved.drain(..)) {
+            peer.behind.push_back(subscription);
+        }
         Self::disturb(&mut self.outputs, slot, peer);
         peer.is_paused = true;
         let vnis: Vec<Vni> = peer.memberships.vnis_from(Vni(0)).collect();
@@ -184,6 +199,7 @@ impl Connections {
         self.counting.arrived(&peer);
         let id = peer.id;
         let slot = self.peers.insert(peer);
+        self.go_on_reading(slot);
         // It was not read on the way, so its silence means nothing.
         self.peers[slot].session.excuse(now);
         self.by_id.insert(id, slot);
@@ -195,6 +211,7 @@ impl Connections {
         if !peer.outbox.is_empty() {
             Self::mark_ready(&mut self.outputs, slot, peer);
         }
+        self.reclassify(slot, owners);
         self.go_on(now, slot, refused, &unread, owners);
         slot
     }

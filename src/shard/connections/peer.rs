@@ -1,14 +1,17 @@
 //! One peer as the shard of its connection knows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use super::departure::Departure;
 use super::memberships::Memberships;
 use super::rare::RareQueue;
-use crate::ids::{Moment, PeerId, ShardId};
+use crate::ids::{Level, Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
+use crate::policy::Rights;
 use crate::session::{Pacer, Path, Quiet, Session};
 use crate::shard::inspect::ByAction;
+use crate::shard::output::LastCounts;
 use crate::table::{Audience, Origin};
 use crate::wire::{Capabilities, Reassembly, Vni};
 
@@ -37,6 +40,7 @@ pub(crate) struct Peer {
     /// `None` for a peer that may be sent to at any pace.
     pub(in crate::shard) pacer: Option<Box<Pacer>>,
     pub(in crate::shard) sending: Sending,
+    pub(in crate::shard) standing: Box<Standing>,
     /// Whether it is listed as having something to write.
     pub(in crate::shard) is_ready: bool,
     /// Whether its reading is suspended.
@@ -45,6 +49,18 @@ pub(crate) struct Peer {
     /// Its move to another shard, once that has begun.
     pub(in crate::shard) departure: Option<Box<Departure>>,
     pub(in crate::shard) counts: PeerCounts,
+}
+
+/// What a policy judges the peer by.
+#[derive(Clone, Debug, Default)]
+pub(in crate::shard) struct Standing {
+    /// Where its connection comes from.
+    pub(in crate::shard) address: Option<IpAddr>,
+    pub(in crate::shard) rights: Rights,
+    /// It says that it is a server and is treated as a client: for the length of its session.
+    pub(in crate::shard) is_denied_server: bool,
+    /// A bit for each reason for which something was refused and reported.
+    pub(in crate::shard) told: u16,
 }
 
 /// How the peer takes what it is sent.
@@ -60,8 +76,9 @@ pub(in crate::shard) struct Sending {
     pub(in crate::shard) idle: Moment,
     /// Whether large packets reach it.
     pub(in crate::shard) path: Path,
-    /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
-    pub(in crate::shard) acked: Option<u64>,
+    /// Bytes its kernel had acknowledged when last looked at, once that has been done.
+    acked: u64,
+    was_looked_at: bool,
 }
 
 impl Sending {
@@ -72,8 +89,21 @@ impl Sending {
             began: now,
             idle: now,
             path: Path::default(),
-            acked: None,
+            acked: 0,
+            was_looked_at: false,
         }
+    }
+
+    /// Bytes its kernel had acknowledged when last looked at; `None` before the first look.
+    pub(in crate::shard) fn acked(&self) -> Option<u64> {
+        self.was_looked_at.then_some(self.acked)
+    }
+
+    /// Its kernel has acknowledged so many bytes. Returns what [`Sending::acked`] was.
+    pub(in crate::shard) fn set_acked(&mut self, acked: Option<u64>) -> Option<u64> {
+        let before = self.acked();
+        (self.acked, self.was_looked_at) = (acked.unwrap_or(0), acked.is_some());
+        before
     }
 }
 
@@ -87,14 +117,53 @@ pub(crate) struct PeerCounts {
     pub(crate) updates_sent: ByAction,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
-    /// Messages that were skipped, by reason; there are few reasons, and few peers give any.
-    #[expect(clippy::box_collection, reason = "each peer has room for it, and few need it")]
-    pub(crate) skipped: Option<Box<BTreeMap<&'static str, u64>>>,
+    /// What few peers have.
+    pub(crate) rare: Option<Box<Rare>>,
     /// Bytes of the write in flight.
     pub(crate) in_flight: usize,
 }
 
+/// What is known of few peers, so that the others have no memory for it.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// Messages that were skipped, by reason; there are few reasons.
+    pub(crate) skipped: BTreeMap<&'static str, u64>,
+    /// Announcements that a limit refused.
+    pub(crate) refused: u64,
+    /// How near it is to its limit on routes.
+    pub(in crate::shard) level: Level,
+    /// Subscriptions to VNIs that there was no room for.
+    pub(in crate::shard) unserved: VecDeque<(Vni, u32)>,
+    /// Changes that were accepted and are still to be charged to its source.
+    pub(in crate::shard) uncharged: u32,
+    /// Whether it is not read for now because its source has changed too much.
+    pub(crate) is_throttled: bool,
+    /// When it was sent a KEEPALIVE unasked last.
+    pub(in crate::shard) kept_alive: Option<Moment>,
+}
+
 impl PeerCounts {
+    /// Announcements that a limit refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.refused)
+    }
+
+    /// Whether it is not read for now because its source has changed too much.
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_throttled)
+    }
+
+    /// Whether the subscription to a VNI waits until there is room for that.
+    pub(crate) fn is_unserved(&self, vni: Vni) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| rare.unserved.iter().any(|(unserved, _)| *unserved == vni))
+    }
+
+    /// What few peers have, for this one.
+    pub(in crate::shard) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     pub(crate) fn new(now: Moment) -> Self {
         Self {
             accepted: now,
@@ -104,7 +173,7 @@ impl PeerCounts {
             updates_sent: ByAction::default(),
             bytes_received: 0,
             bytes_sent: 0,
-            skipped: None,
+            rare: None,
             in_flight: 0,
         }
     }
@@ -115,6 +184,21 @@ impl PeerCounts {
 const _: () = assert!(size_of::<Peer>() <= 512);
 
 impl Peer {
+    /// What its session has come to.
+    pub(super) fn last_counts(&self) -> LastCounts {
+        let counts = &self.counts;
+        LastCounts {
+            accepted: counts.accepted,
+            established: counts.established,
+            routes: u64::try_from(self.memberships.routes()).unwrap_or(0),
+            subscriptions: self.memberships.subscriptions(),
+            updates_received: counts.updates_received,
+            updates_sent: counts.updates_sent,
+            bytes_received: counts.bytes_received,
+            bytes_sent: counts.bytes_sent,
+        }
+    }
+
     pub(in crate::shard) fn new(id: PeerId, now: Moment) -> Self {
         Self {
             id,
@@ -128,6 +212,7 @@ impl Peer {
             is_held: false,
             pacer: None,
             sending: Sending::new(now),
+            standing: Box::default(),
             is_ready: false,
             is_paused: false,
             is_closed: false,
@@ -137,11 +222,12 @@ impl Peer {
     }
 
     pub(in crate::shard) fn audience(&self) -> Audience {
-        if self.session.peer().is_server { Audience::Servers } else { Audience::Clients }
+        if self.origin(ShardId(0)).is_server { Audience::Servers } else { Audience::Clients }
     }
 
     pub(in crate::shard) fn origin(&self, shard: ShardId) -> Origin {
-        Origin { peer: self.id, shard, is_server: self.session.peer().is_server }
+        let is_server = self.session.peer().is_server && !self.standing.is_denied_server;
+        Origin { peer: self.id, shard, is_server, rights: self.standing.rights }
     }
 
     /// When the peer last took something or had nothing to take. The kernel of a peer takes and

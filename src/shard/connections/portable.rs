@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 
 use super::moves::Traveller;
+use super::peer::Rare;
 use super::{Peer, PeerCounts};
 use crate::ids::{Moment, PeerId};
 use crate::outbox::Outbox;
+use crate::policy::Rights;
 use crate::portable::form::{self, piece::Kind};
-use crate::portable::{Defect, in_pieces, moment, required};
+use crate::portable::{Defect, address, address_bytes, in_pieces, moment, required};
 use crate::session::{Pacer, Path, Session, Skipped};
 use crate::shard::inspect::ByAction;
 use crate::wire::{MAX_FRAME, Vni};
@@ -37,14 +39,17 @@ impl Traveller {
             control,
             pacer: peer.pacer.as_ref().map(|pacer| pacer.export()),
             path: Some(peer.sending.path.export()),
-            acknowledged: peer.sending.acked,
+            acknowledged: peer.sending.acked(),
             progress: peer.sending.progress.0,
             idle: peer.sending.idle.0,
             counts: Some(peer.counts.export(&peer.outbox)),
+            source: peer.standing.address.map(address_bytes).unwrap_or_default(),
+            is_denied_server: peer.standing.is_denied_server,
+            told: peer.standing.told.into(),
         }));
-        let memberships = peer.memberships.iter().map(|(vni, subscribes, routes)| {
+        let memberships = peer.memberships.iter().map(|(vni, subscribes, is_refused, routes)| {
             let Vni(vni) = vni;
-            form::Membership { vni, subscribes, routes }
+            form::Membership { vni, subscribes, routes, is_refused }
         });
         let piece = |memberships| Kind::Memberships(form::Memberships { memberships });
         in_pieces(memberships, piece, each);
@@ -72,11 +77,15 @@ impl Importer {
         let pacer = connection.pacer.map(Pacer::import).transpose()?;
         peer.pacer = pacer.map(Box::new);
         peer.sending.path = Path::import(required(connection.path, "Connection.path")?)?;
-        peer.sending.acked = connection.acknowledged;
+        peer.sending.set_acked(connection.acknowledged);
         peer.sending.progress = Moment(connection.progress);
         peer.sending.began = peer.sending.progress;
         peer.sending.idle = Moment(connection.idle);
         peer.counts = PeerCounts::import(counts);
+        peer.standing.address = address(&connection.source);
+        peer.standing.is_denied_server = connection.is_denied_server;
+        peer.standing.told = u16::try_from(connection.told).unwrap_or(0);
+        peer.standing.rights = Rights::UNKNOWN;
         if connection.input.len() > INPUT_MAX + MAX_FRAME {
             return Err(Defect::Value("Connection.input"));
         }
@@ -103,13 +112,16 @@ impl Importer {
     }
 
     fn join(&mut self, membership: &form::Membership) -> Result<(), Defect> {
-        let form::Membership { vni, subscribes, routes } = *membership;
+        let form::Membership { vni, subscribes, routes, is_refused } = *membership;
         let peer = &mut self.peer;
         if peer.memberships.vnis_from(Vni(vni)).next() == Some(Vni(vni)) {
             return Err(Defect::Value("Membership.vni"));
         }
         if let Some(id) = peer.memberships.join(Vni(vni), subscribes, routes) {
             peer.behind.push_back((Vni(vni), id));
+        } else if is_refused {
+            let refused = peer.memberships.refuse(Vni(vni), u64::MAX);
+            refused.map_err(|_| Defect::Value("Membership.is_refused"))?;
         }
         Ok(())
     }
@@ -124,7 +136,7 @@ impl PeerCounts {
     /// What was counted, with what the outbox will not see to the end.
     fn export(&self, outbox: &Outbox) -> form::Counts {
         let begun = outbox.begun();
-        let skipped = self.skipped.iter().flat_map(|skipped| skipped.iter());
+        let skipped = self.rare.iter().flat_map(|rare| rare.skipped.iter());
         form::Counts {
             accepted: self.accepted.0,
             established: self.established.map(|at| at.0),
@@ -135,6 +147,7 @@ impl PeerCounts {
             bytes_received: self.bytes_received,
             bytes_sent: self.bytes_sent,
             skipped: skipped.map(|(&name, &count)| (name.to_owned(), count)).collect(),
+            refused: self.refused(),
         }
     }
 
@@ -144,6 +157,9 @@ impl PeerCounts {
             Skipped::names().find(|known| *known == name).map(|name| (name, count))
         };
         let skipped: BTreeMap<_, _> = counts.skipped.into_iter().filter_map(known).collect();
+        let refused = counts.refused;
+        let is_rare = refused > 0 || !skipped.is_empty();
+        let rare = is_rare.then(|| Box::new(Rare { skipped, refused, ..Rare::default() }));
         Self {
             accepted: Moment(counts.accepted),
             established: moment(counts.established),
@@ -152,7 +168,7 @@ impl PeerCounts {
             updates_sent: ByAction { adds: counts.adds_sent, removes: counts.removes_sent },
             bytes_received: counts.bytes_received,
             bytes_sent: counts.bytes_sent,
-            skipped: (!skipped.is_empty()).then(|| Box::new(skipped)),
+            rare,
             in_flight: 0,
         }
     }

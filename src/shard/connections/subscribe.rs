@@ -13,7 +13,12 @@ impl Connections {
         vni: Vni,
         owners: &mut Owners<'_>,
     ) -> Result<(), CloseReason> {
-        let max = self.settings.limits.subscriptions_per_peer;
+        let class = self.peers[slot].standing.rights.class;
+        let max = self.settings.subscriptions_of(class);
+        if !self.judge_subscription(slot, vni)? {
+            return self.peers[slot].memberships.refuse(vni, max);
+        }
+        self.claim(slot, vni, owners);
         let peer = &mut self.peers[slot];
         let place = self.subscribers.next_place(vni);
         let Some(id) = peer.memberships.subscribe(vni, place, max)? else { return Ok(()) };
@@ -29,6 +34,7 @@ impl Connections {
 
     pub(super) fn unsubscribe(&mut self, slot: Slot, vni: Vni, owners: &mut Owners<'_>) {
         let peer = &mut self.peers[slot];
+        peer.memberships.no_longer_refused(vni);
         let Some(place) = peer.memberships.unsubscribe(vni) else { return };
         self.counting.now.subscriptions -= 1;
         // What is listed as behind is passed over when its turn comes, or when too much of it piles up.

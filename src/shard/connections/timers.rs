@@ -30,7 +30,7 @@ impl Connections {
             if !peer.is_owed() {
                 (peer.sending.progress, peer.sending.idle) = (now, now);
             }
-            if peer.is_paused {
+            if peer.is_paused || peer.counts.is_throttled() {
                 peer.session.excuse(now);
             }
             if !is_late
@@ -45,6 +45,7 @@ impl Connections {
         for (slot, reason) in ended {
             self.close(slot, reason, owners);
         }
+        self.retry_unserved(owners);
     }
 
     /// Peers that have taken nothing for a while although something waits for them: ask the kernel
@@ -86,7 +87,7 @@ impl Connections {
     /// So many bytes of a connection have been acknowledged in all.
     pub(in crate::shard) fn acknowledged(&mut self, now: Moment, slot: Slot, acked: u64) {
         let Some(peer) = self.peers.get_mut(slot) else { return };
-        let before = peer.sending.acked.replace(acked);
+        let before = peer.sending.set_acked(Some(acked));
         if before.is_some_and(|before| before != acked) {
             peer.sending.progress = now;
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ids::ShardId;
+use crate::policy::Rights;
 use crate::table::Origin;
 use crate::wire::Vni;
 
@@ -10,11 +11,16 @@ fn queue() -> FairQueue {
 }
 
 fn pull(peer: u64, subscription: u32) -> Request {
-    Request::Pull { peer: PeerId(peer), vni: Vni(1), subscription }
+    Request::Pull { peer: PeerId(peer), shard: ShardId(0), vni: Vni(1), subscription }
 }
 
 fn subscribe(peer: u64) -> Request {
-    let origin = Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false };
+    let origin = Origin {
+        peer: PeerId(peer),
+        shard: ShardId(0),
+        is_server: false,
+        rights: Rights::default(),
+    };
     Request::Subscribe { origin, vni: Vni(1), received: crate::ids::Moment(0) }
 }
 

@@ -3,7 +3,9 @@
 use super::questions::ConnectionFacts;
 use super::{Explanation, Reason, SessionState, Verdict};
 use crate::ids::PeerId;
-use crate::table::{DeliveryFacts, SubscriptionState};
+use crate::outbox::Unsent;
+use crate::policy::{Example, Policy};
+use crate::table::{DeliveryFacts, FilteredFacts, SubscriptionState};
 use crate::wire::{Destination, NextHop, Vni};
 
 /// What is asked about.
@@ -20,6 +22,7 @@ pub(crate) fn explain(
     query: &ExplainQuery,
     connection: Option<&ConnectionFacts>,
     facts: &DeliveryFacts,
+    policy: &Policy,
 ) -> Explanation {
     let ExplainQuery { peer, vni, destination, next_hop } = *query;
     let not_owed = |reasons| Explanation { verdict: Verdict::NotOwed, reasons };
@@ -38,27 +41,35 @@ pub(crate) fn explain(
         } else if route.is_only_servers {
             Reason::OnlyServers { peer, next_hop }
         } else {
-            Reason::Announced { next_hop, by: route.announcers.clone() }
+            Reason::Announced { next_hop, by: route.announcers.clone(), sites: Vec::new() }
         });
     }
     let is_owed = reasons.iter().any(|reason| matches!(reason, Reason::Announced { .. }));
-    if facts.routes.is_empty() {
+    if facts.routes.is_empty() && facts.filtered.is_empty() {
         reasons.push(Reason::NotAnnounced { vni, destination, next_hop });
+        reasons.extend((facts.refused > 0).then_some(Reason::Refused { count: facts.refused }));
+    }
+    for filtered in &facts.filtered {
+        let FilteredFacts { next_hop, peer, rights, refusal } = filtered;
+        let example = Example { destination, next_hop: *next_hop };
+        let why = policy.explain(refusal, rights.own, vni, Some(&example));
+        reasons.push(Reason::Filtered { next_hop: *next_hop, by: *peer, why });
     }
     if !connection.is_subscribed {
-        reasons.insert(0, Reason::NotSubscribed { peer, vni });
+        reasons.insert(
+            0,
+            match &connection.refused {
+                Some(why) => Reason::SubscriptionRefused { peer, vni, why: why.clone() },
+                None => Reason::NotSubscribed { peer, vni },
+            },
+        );
         reasons.extend(connection.info.is_paused.then_some(Reason::Paused { peer }));
         return not_owed(reasons);
     }
     let mut waits = Vec::new();
+    waits.extend(connection.is_unserved.then_some(Reason::NoRoom { peer, vni }));
     subscription(query, facts, &mut reasons, &mut waits);
-    let (batches, bytes) = connection.queued;
-    if batches > 0 {
-        waits.push(Reason::Queued { peer, vni, batches, bytes });
-    }
-    if let Some(since) = connection.info.writing_for {
-        waits.push(Reason::Writing { peer, bytes: connection.in_flight, since });
-    }
+    delivery(query, connection, facts, &mut waits);
     let verdict = match (is_owed, waits.is_empty()) {
         (false, _) => Verdict::NotOwed,
         (true, true) => Verdict::Sent,
@@ -75,6 +86,34 @@ pub(crate) fn explain(
         reasons.push(Reason::Paced { peer });
     }
     Explanation { verdict, reasons }
+}
+
+/// What of these routes has not been handed to the peer's socket. Batches and writes without them are no part of it: a
+/// reflector that is at work writes to everybody all the time.
+fn delivery(
+    &ExplainQuery { peer, vni, .. }: &ExplainQuery,
+    connection: &ConnectionFacts,
+    facts: &DeliveryFacts,
+    waits: &mut Vec<Reason>,
+) {
+    let owed = facts.routes.iter().filter(|it| !it.is_only_own && !it.is_only_servers);
+    // The newest change of any of them: what is unsent from a position on has it, or it is sent.
+    let changed = owed.filter_map(|route| route.changed).max();
+    let is_from =
+        |start: Option<u64>| changed.zip(start).is_some_and(|(changed, start)| changed >= start);
+    let Unsent { batches, bytes, first, is_in_answer } = connection.unsent;
+    let is_queued = batches > 0 && (is_in_answer || is_from(first));
+    // An answer to a cursor has whatever there is, of any age.
+    let is_written = connection.in_flight_from == Some(0) || is_from(connection.in_flight_from);
+    if is_queued {
+        waits.push(Reason::Queued { peer, vni, batches, bytes });
+    }
+    // Whatever waits goes behind the write in flight.
+    if (is_written || !waits.is_empty())
+        && let Some(since) = connection.info.writing_for
+    {
+        waits.push(Reason::Writing { peer, bytes: connection.in_flight, since });
+    }
 }
 
 /// How far the peer's subscription has come, and what it waits for.

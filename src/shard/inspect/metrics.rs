@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::refusals::Refusals;
 use crate::metrics::{ByAction, Histogram, Live, Row, counted};
 use crate::session::{CloseReason, Skipped};
 use crate::wire::WireError;
@@ -12,6 +13,13 @@ use crate::wire::WireError;
 /// The name of counts of sessions, which refused connections have as well.
 pub(crate) const SESSIONS: Row =
     Row::new().counter("metalbond_sessions_total", "Sessions by what happened to them, and why.");
+
+/// Limits that refuse what would make the reflector larger.
+pub(crate) const GROWTH_LIMITS: [&str; 5] =
+    ["max_routes", "memory_budget", "max_vnis", PER_VNI, PER_PEER];
+/// Names of limits that a warning is given of.
+pub(crate) const PER_VNI: &str = "max_routes_per_vni";
+pub(crate) const PER_PEER: &str = "max_routes_per_peer";
 
 const PEERS: [&str; 2] = ["metalbond_peers", "Sessions by state."];
 
@@ -46,6 +54,18 @@ counted! {
         /// Entries in the journals of all VNIs owned, 16 bytes each.
         journal: u64 = Row::json("journal")
             .gauge("metalbond_journal_entries", "Entries in the journals of all VNIs."),
+        /// Routes that peers announce and that the policy refuses.
+        filtered: u64 = Row::json("filtered")
+            .gauge(
+                "metalbond_filtered_routes",
+                "Routes that peers announce and that the policy refuses.",
+            ),
+        /// Routes of peers that are gone without a word, kept for a time.
+        stale: u64 = Row::json("stale")
+            .gauge(
+                "metalbond_stale_routes",
+                "Routes of peers that are gone without a word and may come back, or have come back and not announced them again.",
+            ),
         /// Subscriptions of the peers connected here.
         subscriptions: u64 = Row::json("subscriptions")
             .gauge("metalbond_subscriptions", "Subscriptions.")
@@ -111,6 +131,11 @@ counted! {
         bytes_sent: u64 = Row::json("bytes_sent")
             .counter("metalbond_sent_bytes_total", "Bytes written to peers.")
             .live(Live::Rate("bytes_sent_per_second")),
+        /// Times that a session was not read for a while because its source had changed too much.
+        source_pauses: u64 = Row::json("source_pauses").counter(
+            "metalbond_source_pauses_total",
+            "Times that a session was not read for a while because its source had made too many changes.",
+        ),
         /// Times that the shard's clock tick was more than a second late.
         late_ticks: u64 = Row::json("late_ticks")
             .counter(
@@ -190,6 +215,30 @@ counted! {
             )
             .by(&["limit"])
             .zeros(|| CloseReason::LIMITS.to_vec()),
+        /// What the policy refused, or let through with a warning: routes that were new to their announcer,
+        /// subscriptions and claims to be a server.
+        refused: Refusals = Row::json("policy_refused")
+            .counter(
+                "metalbond_policy_refused_total",
+                "Routes, subscriptions and claims that the policy refused or, with verdict warn, reported.",
+            )
+            .by(&["class", "rule", "reason", "verdict"]),
+        /// Announcements and subscriptions that a limit refused, by its name. Sessions go on.
+        growth_refused: BTreeMap<&'static str, u64> = Row::json("growth_refused")
+            .counter(
+                "metalbond_growth_refused_total",
+                "Announcements and subscriptions that a limit refused; their sessions went on.",
+            )
+            .by(&["limit"])
+            .zeros(|| GROWTH_LIMITS.to_vec()),
+        /// Times that a peer or a VNI came to 80 % of its limit on routes, by the limit's name.
+        near_limits: BTreeMap<&'static str, u64> = Row::json("limit_warnings")
+            .counter(
+                "metalbond_limit_warnings_total",
+                "Times that a peer or a VNI came to 80 % of its limit on routes.",
+            )
+            .by(&["limit"])
+            .zeros(|| vec![PER_VNI, PER_PEER]),
         /// Messages that make no sense and were skipped, by a short name of the reason.
         skipped: BTreeMap<&'static str, u64> = Row::json("messages_skipped")
             .counter(

@@ -13,6 +13,7 @@ mod explanation;
 mod metrics;
 mod monitors;
 mod questions;
+mod refusals;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ pub use crate::table::{
 };
 pub(crate) use explain::{ExplainQuery, explain};
 pub use explanation::{Explanation, Reason, Verdict};
-pub(crate) use metrics::SESSIONS;
+pub(crate) use metrics::{GROWTH_LIMITS, PER_PEER, PER_VNI, SESSIONS};
 pub use metrics::{Metrics, Occupancy, Stats};
 pub use monitors::MonitorFilter;
 pub(crate) use monitors::{MonitoredBatch, Monitors};

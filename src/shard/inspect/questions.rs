@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Cursor, Page, PeerInfo, SessionState, SubscriptionInfo};
+use super::{Cursor, ExplainQuery, Page, PeerInfo, SessionState, SubscriptionInfo};
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::outbox::Unsent;
 use crate::shard::connections::{Connections, Peer, Slot};
 use crate::shard::slab::Handle as _;
 use crate::shard::tables::{TableId, Tables};
@@ -11,7 +12,7 @@ use crate::table::{
     DeliveryFacts, DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, VnetRef,
     VniInfo, slice,
 };
-use crate::wire::{Destination, NextHop, Vni};
+use crate::wire::{Destination, Message, NextHop, Vni};
 
 /// Rows of one answer at most.
 pub(crate) const ROWS_MAX: usize = 512;
@@ -26,10 +27,16 @@ pub(crate) type Remotes<'a> = &'a dyn Fn(Slot) -> Option<SocketAddr>;
 pub(crate) struct ConnectionFacts {
     pub(crate) info: PeerInfo,
     pub(crate) is_subscribed: bool,
-    /// Batches and bytes of that VNI in the peer's queue.
-    pub(crate) queued: (u64, u64),
+    /// Why its subscription is refused, if it is.
+    pub(crate) refused: Option<String>,
+    /// Whether its subscription waits until there is room for the VNI.
+    pub(crate) is_unserved: bool,
+    /// What of that VNI waits in the peer's queue.
+    pub(crate) unsent: Unsent,
     /// Bytes of the write in flight, if one is.
     pub(crate) in_flight: u64,
+    /// From which journal position on that write has changes of the VNI, if it has any.
+    pub(crate) in_flight_from: Option<u64>,
 }
 
 /// Looks into one shard.
@@ -174,20 +181,30 @@ impl<'a> Inspection<'a> {
         page
     }
 
-    /// What this shard knows about one of its peers and a VNI.
+    /// What this shard knows about one of its peers and some routes of a VNI.
     pub(crate) fn connection(
         &self,
         now: Moment,
-        id: PeerId,
-        vni: Vni,
+        &ExplainQuery { peer: id, vni, destination, next_hop }: &ExplainQuery,
         remotes: Remotes<'_>,
     ) -> Option<ConnectionFacts> {
         let (slot, peer) = self.connections.peer(id)?;
+        let is_meant = |message: &Message| match message {
+            Message::Update(update) => {
+                update.destination == destination
+                    && next_hop.is_none_or(|hop| hop == update.next_hop)
+            }
+            _ => false,
+        };
+        let is_writing = peer.sending.writing;
         Some(ConnectionFacts {
             info: self.peer_info(now, peer, remotes(slot)),
             is_subscribed: peer.memberships.subscription(vni).is_some(),
-            queued: peer.outbox.waiting(vni),
-            in_flight: if peer.sending.writing { peer.counts.in_flight as u64 } else { 0 },
+            refused: self.connections.refused_subscription(peer, vni),
+            is_unserved: peer.counts.is_unserved(vni),
+            unsent: peer.outbox.waiting(vni, is_meant),
+            in_flight: if is_writing { peer.counts.in_flight as u64 } else { 0 },
+            in_flight_from: if is_writing { peer.outbox.in_flight(vni) } else { None },
         })
     }
 
@@ -200,9 +217,11 @@ impl<'a> Inspection<'a> {
         next_hop: Option<&NextHop>,
     ) -> DeliveryFacts {
         let vnet = self.table(vni);
-        vnet.map_or_else(DeliveryFacts::default, |vnet| {
+        let mut facts = vnet.map_or_else(DeliveryFacts::default, |vnet| {
             vnet.delivery_facts(peer, destination, next_hop)
-        })
+        });
+        facts.refused = self.tables.refusals();
+        facts
     }
 
     /// Some of the sessions that can move to another shard.
@@ -239,13 +258,16 @@ impl<'a> Inspection<'a> {
             shard: self.shard,
             remote,
             node: about.node.clone(),
+            name: Box::default(),
+            tls: peer.session.tls().cloned(),
             agent: about.agent.clone(),
             state,
+            class: self.connections.policy().name(peer.standing.rights.class).into(),
             is_server: about.is_server,
             capabilities: about.capabilities,
             is_paced: peer.pacer.is_some(),
             unproven: peer.pacer.as_ref().and_then(|pacer| pacer.unproven()),
-            is_paused: peer.is_paused,
+            is_paused: peer.is_paused || counts.is_throttled(),
             uptime: now.since(counts.accepted),
             established_for: counts.established.map(|then| now.since(then)),
             keepalive: peer.session.agreed_interval(),
@@ -258,7 +280,8 @@ impl<'a> Inspection<'a> {
             is_slow: peer.is_slow(now),
             loses_large_packets: peer.sending.path.swallows(),
             updates_received: counts.updates_received,
-            skipped: counts.skipped.as_deref().cloned().unwrap_or_default(),
+            skipped: counts.rare.as_ref().map(|rare| rare.skipped.clone()).unwrap_or_default(),
+            refused: counts.refused(),
             updates_sent: counts.updates_sent,
             bytes_received: counts.bytes_received,
             bytes_sent: counts.bytes_sent,

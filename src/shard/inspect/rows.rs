@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::ids::{PeerId, ShardId};
 use crate::metrics::ByAction;
-use crate::session::NoEvidence;
+use crate::session::{NoEvidence, TlsPeer};
 use crate::table::{PeerVni, SubscriptionState};
 use crate::wire::{Capabilities, Vni};
 
@@ -89,10 +89,17 @@ pub struct PeerInfo {
     pub remote: Option<SocketAddr>,
     /// The node that it says it runs on; empty when it does not say.
     pub node: Box<str>,
+    /// How it is called: by its node, with its number where several sessions are of that node, and by its number (`#7`)
+    /// where it is of none or not established. The inspector names it.
+    pub name: Box<str>,
+    /// What is known of its connection, if that is over TLS: above all what it has proven.
+    pub tls: Option<TlsPeer>,
     /// The program that it says it is; empty when it does not say.
     pub agent: Box<str>,
     /// How far the session is.
     pub state: SessionState,
+    /// Its class; see [`Policy`](crate::policy::Policy).
+    pub class: Box<str>,
     /// Whether it says to be a reflector.
     pub is_server: bool,
     /// The extensions that it knows.
@@ -131,6 +138,8 @@ pub struct PeerInfo {
     pub updates_received: u64,
     /// Messages of its that make no sense and were skipped, by a short name of the reason.
     pub skipped: BTreeMap<&'static str, u64>,
+    /// Announcements of its that a limit refused.
+    pub refused: u64,
     /// UPDATEs handed to its socket.
     pub updates_sent: ByAction,
     /// Bytes received.

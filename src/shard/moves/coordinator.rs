@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Answer, MoveOrder};
 use crate::ids::{PeerId, ShardId};
+use crate::shard::Layout;
 use crate::shard::placement::{Partitions, Placement};
 
 /// What is to be sent to a shard.
@@ -37,7 +38,7 @@ enum UnderWay {
 /// State: the placement, and the move that is under way. What it returns goes to the shards, in order.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
-    shards: usize,
+    layout: Layout,
     placement: Placement,
     /// The latest move, of either kind.
     number: u64,
@@ -45,9 +46,11 @@ pub(crate) struct Coordinator {
 }
 
 impl Coordinator {
-    /// Of so many shards, over which the VNIs are spread evenly.
-    pub(crate) fn new(shards: usize) -> Self {
-        Self { shards, placement: Placement::even(shards), number: 0, under_way: None }
+    /// Of these shards, over whose owners the VNIs are spread evenly.
+    pub(crate) fn new(layout: impl Into<Layout>) -> Self {
+        let layout = layout.into();
+        let placement = Placement::even(layout.owners());
+        Self { layout, placement, number: 0, under_way: None }
     }
 
     /// Who owns what, as of the last move that is complete.
@@ -156,6 +159,6 @@ impl Coordinator {
     }
 
     fn to_all<P>(&self, order: impl Fn() -> MoveOrder) -> Commands<P> {
-        to_all(self.shards, order)
+        to_all(self.layout.all(), order)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::owned::Owned;
 use crate::ids::Moment;
-use crate::shard::inspect::{Metrics, Occupancy};
-use crate::table::Size;
+use crate::shard::inspect::{GROWTH_LIMITS, Metrics, Occupancy, PER_VNI};
+use crate::table::{LimitHits, Size};
 
 /// Metrics with the part of tables filled in as things happen. What tables hold is as of their last
 /// seal.
@@ -15,6 +15,21 @@ pub(super) struct Counting {
 impl Counting {
     pub(super) fn ignored(&mut self, updates: u64) {
         self.metrics.stats.updates_ignored += updates;
+    }
+
+    /// Announcements or subscriptions were refused.
+    pub(super) fn refused(&mut self, hits: &LimitHits) {
+        let LimitHits { routes, memory, vnis, vni, peer } = *hits;
+        for (limit, count) in GROWTH_LIMITS.into_iter().zip([routes, memory, vnis, vni, peer]) {
+            if count > 0 {
+                *self.metrics.growth_refused.entry(limit).or_default() += u64::from(count);
+            }
+        }
+    }
+
+    /// A VNI has come near its limit.
+    pub(super) fn near_vni_limit(&mut self) {
+        *self.metrics.near_limits.entry(PER_VNI).or_default() += 1;
     }
 
     pub(super) fn batch(&mut self) {
@@ -52,5 +67,7 @@ impl Occupancy {
         self.routes = moved(self.routes, |size| size.routes);
         self.tombstones = moved(self.tombstones, |size| size.tombstones);
         self.journal = moved(self.journal, |size| size.journal);
+        self.filtered = moved(self.filtered, |size| size.filtered);
+        self.stale = moved(self.stale, |size| size.stale);
     }
 }

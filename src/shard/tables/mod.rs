@@ -8,12 +8,15 @@ mod counting;
 mod departed;
 mod inspect;
 pub(super) mod leaving;
+mod limits;
 mod moves;
 mod owned;
+mod policing;
 mod queue;
 mod seal;
 mod sealing;
 mod serve;
+mod stale;
 mod trim;
 mod withdraw;
 
@@ -27,12 +30,17 @@ use self::counting::Counting;
 use self::departed::Departed;
 use self::leaving::Leaving;
 pub(crate) use self::leaving::Tenants;
+pub(super) use self::limits::closes;
 pub(super) use self::owned::{Owned, TableId};
+use self::policing::Policing;
 use self::sealing::Sealing;
+use self::stale::Stale;
 use super::ShardConfig;
 use super::fair::FairQueue;
+use super::growth::Growth;
 use super::inspect::Monitors;
 use super::moves::Answer;
+use super::output::VniNotice;
 use super::slab::Slab;
 use crate::ids::{Moment, ShardId};
 use crate::table::{Basis, Table, Vnet};
@@ -55,9 +63,14 @@ pub(crate) struct Tables {
     /// VNIs of which a trim has not forgotten all that it could.
     untidy: VecDeque<TableId>,
     departed: Departed,
+    policing: Policing,
+    stale: Stale,
     leaving: Leaving,
     /// What was done of moves, to be told to the coordinator.
     answers: VecDeque<Answer<Infallible>>,
+    growth: Growth,
+    /// VNIs that have come near their limit, or to it.
+    vni_notices: VecDeque<VniNotice>,
     monitors: Monitors,
     counting: Counting,
 }
@@ -81,15 +94,22 @@ impl Tables {
             due: Vec::new(),
             untidy: VecDeque::new(),
             departed: Departed::new(now),
+            policing: Policing::default(),
+            stale: Stale::default(),
             leaving: Leaving::default(),
             answers: VecDeque::new(),
+            growth: Growth::default(),
+            vni_notices: VecDeque::new(),
             monitors: Monitors::default(),
             counting: Counting::default(),
         }
     }
 
     pub(super) fn set_settings(&mut self, settings: Arc<ShardConfig>) {
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
+        if before.policy.generation() != self.settings.policy.generation() {
+            self.policing.review_all(&before.policy);
+        }
     }
 
     /// Whether there is no table, and nothing waits.
@@ -140,6 +160,7 @@ impl Tables {
         }
         let id = self.owned.insert(Box::new(Owned::of(Table::new(vni, Arc::clone(&self.basis)))));
         self.index.insert(vni, id);
+        self.growth.grown.vnis += 1;
         // Listed from the start, so that one which stays empty is found and dropped.
         self.mark_lingering(id);
         id
@@ -156,6 +177,7 @@ impl Tables {
 
     /// Lists a VNI as having changes to seal.
     fn mark_dirty(&mut self, id: TableId) {
+        self.weigh(id);
         let entry = &mut self.owned[id];
         if !entry.is_dirty {
             entry.is_dirty = true;

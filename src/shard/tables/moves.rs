@@ -102,8 +102,10 @@ impl Tables {
             }
             self.send_sealed(id, mesh);
             self.counting.recount(&mut self.owned[id]);
+            self.weigh(id);
             let Some(entry) = self.owned.remove(id) else { continue };
             self.counting.moved(&entry.counted, &Size::default());
+            self.growth.moved -= entry.weighed.into();
             self.index.remove(&entry.table.vni());
             self.leaving.tables.0.push(entry);
         }
@@ -127,6 +129,7 @@ impl Tables {
                 vnet.has_work()
             });
             self.counting.moved(&Size::default(), &entry.counted);
+            self.growth.moved += entry.weighed.into();
             let id = self.owned.insert(entry);
             self.index.insert(vni, id);
             self.mark_lingering(id);
@@ -134,6 +137,8 @@ impl Tables {
             if has_work {
                 self.departed.push(id);
             }
+            self.note_stale(id);
+            self.review_arrived(id);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! A VNI whose table this shard owns.
 
-use crate::ids::Moment;
+use std::time::Duration;
+
+use crate::ids::{Level, Moment};
 use crate::shard::slab::handle;
-use crate::table::{Size, Table};
+use crate::table::{Size, Table, Weight};
 
 handle!(
     /// A table's place on the shard that owns its VNI.
@@ -15,6 +17,9 @@ pub(in crate::shard) struct Owned {
     pub(in crate::shard) table: Table,
     /// Since when routes of departed members have waited for subscribers to take earlier ones.
     pub(super) waits: Option<Moment>,
+    /// Whether the shard for a guest has been told that clients subscribe, and that they take part.
+    pub(super) is_wanted: bool,
+    pub(super) is_used: bool,
     /// Listed as having changes to seal.
     pub(super) is_dirty: bool,
     /// Listed as having something to trim or to withdraw.
@@ -23,22 +28,50 @@ pub(in crate::shard) struct Owned {
     pub(super) is_untidy: bool,
     /// Ticks since something happened in it.
     pub(super) quiet: u8,
+    /// Listed as having routes to be judged anew.
+    pub(super) is_due_for_review: bool,
     /// What of it is among the shard's holdings.
     pub(super) counted: Size,
+    /// What of it counts against limits.
+    pub(super) weighed: Weight,
+    /// How near it is to the limit on a VNI's routes.
+    pub(super) level: Level,
 }
 
+/// For how long a VNI waits for its subscribers to take what was withdrawn before, until it withdraws more.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How soon a VNI that waits looks again whether they have: another shard's subscribers do not tell.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_micros(500);
+/// Routes that one VNI withdraws or judges in a turn before the next VNI has its turn.
+pub(super) const SHARE: usize = 2048;
+
 impl Owned {
+    /// Whether to withdraw no more now: subscribers have much to take already, and have not had long to take it.
+    pub(super) fn waits_for_subscribers(&mut self, now: Moment) -> bool {
+        let is_ahead = self.table.open().is_ahead();
+        let waits = is_ahead && now < *self.waits.get_or_insert(now) + PATIENCE;
+        if !waits {
+            self.waits = None;
+        }
+        waits
+    }
+
     /// A table that is in no list.
     pub(super) fn of(table: Table) -> Self {
-        let counted = table.size();
+        let (counted, weighed) = (table.size(), table.weight());
         Self {
             table,
             waits: None,
+            is_wanted: false,
+            is_used: false,
             is_dirty: false,
             lingers: false,
             is_untidy: false,
             quiet: 0,
+            is_due_for_review: false,
             counted,
+            weighed,
+            level: Level::default(),
         }
     }
 }

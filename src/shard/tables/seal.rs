@@ -55,9 +55,10 @@ impl Tables {
             vnet.seal();
             let given_up = vnet.trim(false);
             self.counting.recount(entry);
+            let vni = entry.table.vni();
             self.send_sealed(id, mesh);
             if let Some((shard, peer)) = given_up {
-                mesh.deliver(shard, Delivery::TooFarBehind { peer });
+                mesh.deliver(shard, Delivery::TooFarBehind { peer, vni });
             }
             self.mark_lingering(id);
             self.mark_untidy(id);

@@ -1,7 +1,8 @@
 //! What the owner of a VNI does for its members: carries out updates, answers subscribers.
 
 use super::{TableId, Tables};
-use crate::ids::Moment;
+use crate::ids::{Moment, PeerId};
+use crate::shard::layout::GuestKind;
 use crate::shard::mesh::Mesh;
 use crate::shard::message::{Delivery, Request};
 use crate::shard::owners::Counted;
@@ -16,16 +17,17 @@ impl Tables {
         origin: Origin,
         vni: Vni,
         updates: &[Announcement],
+        room: i64,
         received: Moment,
     ) -> Option<Counted> {
         if self.queue.has(origin.peer) {
             return None;
         }
-        let id = self.made(vni);
+        let Some(id) = self.admitted(vni) else { return Some(self.refuse_vni(vni, updates)) };
         if self.owned[id].table.has_left(origin.peer) {
             return None;
         }
-        Some(self.update(id, origin, updates, received))
+        Some(self.update(id, origin, updates, room, received))
     }
 
     /// Whether a request can be served now. Not when its peer has left the VNI and is back before its
@@ -50,21 +52,30 @@ impl Tables {
     /// Serves one request.
     pub(super) fn serve(&mut self, now: Moment, request: Request, mesh: &mut Mesh) {
         match request {
-            Request::Updates { origin, vni, updates, received } => {
-                let id = self.made(vni);
-                let Counted { change, routes, .. } = self.update(id, origin, &updates, received);
-                if change != 0 {
+            Request::Updates { origin, vni, updates, room, received } => {
+                let counted = match self.admitted_for(vni, origin.shard, mesh) {
+                    Some(id) => self.update(id, origin, &updates, room, received),
+                    None => self.refuse_vni(vni, &updates),
+                };
+                if self.is_told(&counted) {
                     let peer = origin.peer;
-                    mesh.deliver(origin.shard, Delivery::Announced { peer, vni, change, routes });
+                    mesh.deliver(origin.shard, Delivery::Announced { peer, counted });
                 }
+                self.note_used(vni, mesh);
             }
             Request::Subscribe { origin, vni, received } => {
-                let id = self.made(vni);
+                let Some(id) = self.admitted_for(vni, origin.shard, mesh) else {
+                    return self.refuse_subscription(); // its first pull is answered
+                };
                 let vnet = self.opened(id);
                 vnet.clock = received;
                 let member = vnet.member(origin);
                 vnet.subscribe(member);
+                self.note_wanted(id, mesh);
             }
+            Request::Classify { origin, vni } => self.classify(origin, vni),
+            Request::Adopt { origin, vni, kin } => self.adopt(origin, vni, kin, mesh),
+            Request::Hold { peer, vni, hold } => self.hold(vni, peer, hold, mesh),
             Request::Forget { origin, vni, version } => {
                 if let Some(&id) = self.index.get(&vni) {
                     let vnet = self.opened(id);
@@ -77,6 +88,10 @@ impl Tables {
                 let peer = origin.peer;
                 mesh.deliver(origin.shard, Delivery::Forgotten { peer, vni, version });
             }
+            Request::Mark { origin, vni, number } => {
+                let peer = origin.peer;
+                mesh.deliver(origin.shard, Delivery::Marked { peer, vni, number });
+            }
             Request::Relocate { origin, to, vnis, number } => {
                 let vnis = self.relocate(origin.peer, to, &vnis, mesh);
                 let (peer, owner) = (origin.peer, self.shard);
@@ -84,6 +99,9 @@ impl Tables {
             }
             Request::Fence { epoch, .. } => self.fence(epoch, mesh),
             Request::Confirm { epoch } => self.confirmed(epoch, mesh),
+            Request::Pull { peer, shard, vni, subscription } if !self.is_subscriber(peer, vni) => {
+                mesh.deliver(shard, Delivery::Unserved { peer, vni, subscription });
+            }
             Request::Leave { vni, .. }
             | Request::FellBehind { vni, .. }
             | Request::Pull { vni, .. } => {
@@ -94,26 +112,24 @@ impl Tables {
         }
     }
 
+    /// Whether a peer subscribes to a VNI, as far as is known here.
+    fn is_subscriber(&mut self, peer: PeerId, vni: Vni) -> bool {
+        let Some(&id) = self.index.get(&vni) else { return false };
+        self.opened(id).is_subscriber(peer)
+    }
+
     /// Serves a request that means nothing where there is no table.
     fn serve_member(&mut self, now: Moment, id: TableId, request: Request, mesh: &mut Mesh) {
         let limit = self.settings.bounds.outbox.low_water;
         let vnet = self.opened(id);
         match request {
-            Request::Leave { peer, vni } => {
-                let Some(left) = vnet.leave(peer) else { return };
-                if left.routes > 0 {
-                    let change = -i64::from(left.routes);
-                    mesh.deliver(left.shard, Delivery::Announced { peer, vni, change, routes: 0 });
-                    self.departed.push(id);
-                }
-                self.mark_lingering(id);
-            }
-            Request::FellBehind { peer, from, .. } => {
+            Request::Leave { peer, .. } => self.leave(id, peer, mesh),
+            Request::FellBehind { peer, vni, from } => {
                 if let Some(shard) = vnet.fell_behind(peer, from.start) {
-                    mesh.deliver(shard, Delivery::TooFarBehind { peer });
+                    mesh.deliver(shard, Delivery::TooFarBehind { peer, vni });
                 }
             }
-            Request::Pull { peer, vni, subscription } => {
+            Request::Pull { peer, vni, subscription, .. } => {
                 let Some((shard, chunk)) = vnet.chunk(peer, limit, now) else { return };
                 let since = vnet.subscribed(peer);
                 self.counting.chunk(now, since.filter(|_| chunk.end_of_table));
@@ -129,23 +145,42 @@ impl Tables {
         }
     }
 
-    /// Carries out updates of one VNI.
-    fn update(
-        &mut self,
-        id: TableId,
-        origin: Origin,
-        updates: &[Announcement],
-        received: Moment,
-    ) -> Counted {
+    /// Ends a peer's part in a VNI.
+    pub(super) fn leave(&mut self, id: TableId, peer: PeerId, mesh: &mut Mesh) {
         let vnet = self.opened(id);
-        vnet.clock = received;
-        let member = vnet.member(origin);
-        let applied = vnet.update_all(member, updates);
-        let routes = vnet.announced_by(member);
         let vni = vnet.vni;
-        self.sealing.gathered += updates.len();
-        self.counting.ignored(applied.ignored);
-        self.mark_dirty(id);
-        Counted { vni, change: applied.change, routes }
+        let Some(left) = vnet.leave(peer) else { return };
+        if left.routes > 0 {
+            let counted = Counted::change(vni, -i64::from(left.routes), 0);
+            mesh.deliver(left.shard, Delivery::Announced { peer, counted });
+            self.departed.push(id);
+        }
+        self.counting.recount(&mut self.owned[id]); // what was filtered is gone at once
+        self.mark_lingering(id);
+        self.note_wanted(id, mesh);
+    }
+
+    /// Tells the shard for a guest, if there is one, whether clients subscribe to a VNI or take part in it, if it
+    /// does not know.
+    pub(super) fn note_wanted(&mut self, id: TableId, mesh: &mut Mesh) {
+        let Some((shard, guest)) = mesh.guest() else { return };
+        let Some(entry) = self.owned.get_mut(id) else { return };
+        let is_wanted = entry.table.is_wanted();
+        let is_used = guest == GuestKind::Proxy && entry.table.has_clients();
+        if (entry.is_wanted, entry.is_used) != (is_wanted, is_used) {
+            (entry.is_wanted, entry.is_used) = (is_wanted, is_used);
+            let vni = entry.table.vni();
+            mesh.deliver(shard, Delivery::Wanted { vni, is_wanted, is_used });
+        }
+    }
+
+    /// The same where a client may be the first to announce in a VNI.
+    #[inline]
+    pub(in crate::shard) fn note_used(&mut self, vni: Vni, mesh: &mut Mesh) {
+        if matches!(mesh.guest(), Some((_, GuestKind::Proxy)))
+            && let Some(&id) = self.index.get(&vni)
+        {
+            self.note_wanted(id, mesh);
+        }
     }
 }

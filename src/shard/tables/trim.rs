@@ -36,6 +36,7 @@ impl Tables {
     }
 
     fn trim(&mut self, now: Moment, id: TableId, mesh: &mut Mesh) {
+        self.note_wanted(id, mesh);
         let entry = &mut self.owned[id];
         entry.lingers = false;
         if entry.table.rests() {
@@ -47,7 +48,8 @@ impl Tables {
         let (lingers, is_empty) = (vnet.lingers(), vnet.is_empty());
         self.counting.recount(entry);
         if let Some((shard, peer)) = given_up {
-            mesh.deliver(shard, Delivery::TooFarBehind { peer });
+            let vni = entry.table.vni();
+            mesh.deliver(shard, Delivery::TooFarBehind { peer, vni });
         }
         if lingers {
             self.mark_lingering(id);
@@ -57,6 +59,8 @@ impl Tables {
         let is_busy = entry.is_dirty || entry.is_untidy;
         if is_empty && !is_busy {
             self.index.remove(&entry.table.vni());
+            self.weigh(id);
+            self.growth.grown.vnis -= 1;
             self.owned.remove(id);
             if self.index.is_empty() {
                 self.index.shrink_to_fit();
@@ -75,8 +79,8 @@ impl Tables {
     /// crowd that subscribes, each to a VNI of its own, has one of them open at a time. Whether it did.
     pub(super) fn pack_if_empty(&mut self, id: TableId) -> bool {
         let entry = &mut self.owned[id];
-        let Size { routes, tombstones, journal } = entry.table.size();
-        if entry.is_dirty || entry.is_untidy || routes + tombstones + journal > 0 {
+        let Size { routes, tombstones, journal, filtered, .. } = entry.table.size();
+        if entry.is_dirty || entry.is_untidy || routes + tombstones + journal + filtered > 0 {
             return false;
         }
         entry.table.pack();
@@ -101,6 +105,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{PeerId, ShardId};
+    use crate::policy::Rights;
     use crate::shard::ShardConfig;
     use crate::shard::message::Request;
     use crate::table::{Announcement, Origin};
@@ -127,16 +132,17 @@ mod tests {
     fn a_vni_is_packed_again_whoever_opened_it() {
         let settings = Arc::new(ShardConfig::default());
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let mut mesh = Mesh::new(ShardId(0), 1, &settings.bounds, &hasher);
+        let mut mesh = Mesh::new(ShardId(0), 1.into(), &settings.bounds, &hasher);
         let mut tables = Tables::new(ShardId(0), settings, hasher, NOW);
         let (vni, peer) = (Vni(7), PeerId(1));
-        let origin = Origin { peer, shard: ShardId(0), is_server: false };
+        let origin =
+            Origin { peer, shard: ShardId(0), is_server: false, rights: Rights::default() };
         let announcement = Announcement {
             action: Action::Add,
             destination: Destination::new([10, 0, 0, 0].into(), 8).unwrap(),
             next_hop: NextHop::standard(std::net::Ipv6Addr::LOCALHOST.into()),
         };
-        tables.update_now(origin, vni, &[announcement], NOW);
+        tables.update_now(origin, vni, &[announcement], i64::MAX, NOW);
         let &id = tables.index.get(&vni).unwrap();
         assert!(!is_packed(&mut tables, id));
         rest(&mut tables, &mut mesh);

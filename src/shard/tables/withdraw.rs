@@ -1,17 +1,10 @@
 //! Withdraws the routes that members left behind when they left.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::Tables;
+use super::owned::{LOOK_AGAIN, SHARE};
 use crate::ids::Moment;
-
-/// Routes of departed members that one VNI withdraws before it is the next one's turn.
-const SHARE: usize = 2048;
-/// For how long it waits for subscribers before each share.
-const PATIENCE: Duration = Duration::from_millis(20);
-/// How soon it looks again whether they have taken what they had: another shard's do not tell.
-const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
 impl Tables {
     /// Whether routes of departed members are still to be withdrawn.
@@ -34,12 +27,11 @@ impl Tables {
             && let Some(id) = self.departed.tables.pop_front()
         {
             let Some(entry) = self.owned.get_mut(id) else { continue };
-            let vnet = entry.table.open();
-            if vnet.is_ahead() && now < *entry.waits.get_or_insert(now) + PATIENCE {
+            if entry.waits_for_subscribers(now) {
                 waiting.push_back(id);
                 continue;
             }
-            entry.waits = None;
+            let vnet = entry.table.open();
             let share = budget.min(SHARE);
             vnet.clock = now;
             let done = share - vnet.work(share);
@@ -49,6 +41,7 @@ impl Tables {
                 self.departed.tables.push_back(id);
             }
             self.mark_dirty(id);
+            self.take_lost_stale(id);
         }
         if self.departed.tables.is_empty() {
             self.departed.until = now + LOOK_AGAIN;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
+use crate::policy::Rights;
 use crate::shard::placement::Placement;
 use crate::shard::{Flow, Output, Request, Shard, ShardConfig, Slot, Write};
 use crate::table::{Announcement, Origin};
@@ -41,7 +42,7 @@ impl Cluster {
 
     /// A session that is established.
     pub(super) fn establish(&mut self, shard: usize, id: u64) -> Slot {
-        let slot = self.shards[shard].connect(self.now, PeerId(id));
+        let slot = self.shards[shard].connect(self.now, PeerId(id), None);
         let extensions = Some(Extensions::new(Capabilities::OURS, "test", "node"));
         let hello = Hello { keepalive_interval: 60, is_server: false, extensions };
         self.say(shard, slot, &encode(&[Message::Hello(hello), Message::Keepalive]));
@@ -123,9 +124,14 @@ pub(super) fn full_read(vni: Vni, len: usize) -> Vec<u8> {
 
 /// Updates of one peer as they come from a shard.
 pub(super) fn request(peer: u64, shard: u16, vni: Vni, routes: Range<u32>) -> Request {
-    let origin = Origin { peer: PeerId(peer), shard: ShardId(shard), is_server: false };
+    let origin = Origin {
+        peer: PeerId(peer),
+        shard: ShardId(shard),
+        is_server: false,
+        rights: Rights::default(),
+    };
     let updates = routes.map(|n| announcement(Action::Add, n)).collect();
-    Request::Updates { origin, vni, updates, received: Moment(0) }
+    Request::Updates { origin, vni, updates, room: i64::MAX, received: Moment(0) }
 }
 
 fn announcement(action: Action, n: u32) -> Announcement {

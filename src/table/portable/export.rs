@@ -1,14 +1,15 @@
 //! Writing a table.
 
 use crate::portable::form::{self, cursor::Dump, piece::Kind};
-use crate::portable::{ENTRIES, in_pieces, number};
+use crate::portable::{ENTRIES, address_bytes, in_pieces, number};
 use crate::table::Table;
 use crate::table::cursor::Cursor;
 use crate::table::member::{Member, Subscription};
 use crate::table::slab::NONE;
+use crate::table::stale::{HeldParts, Hold};
 use crate::table::view::View;
 use crate::table::vnet::Vnet;
-use crate::wire::Vni;
+use crate::wire::{Destination, NextHop, Vni};
 
 impl Table {
     /// Gives the pieces of the portable form to `each`, in order. Nothing may wait to be sealed or sent.
@@ -49,6 +50,10 @@ impl Numbers {
 
     fn member(&self, member: u32) -> u32 {
         self.members.get(member as usize).copied().unwrap_or(NONE)
+    }
+
+    fn route(&self, place: u32) -> u32 {
+        self.routes.get(place as usize).copied().unwrap_or(NONE)
     }
 
     fn view(&self, view: View) -> u32 {
@@ -100,6 +105,12 @@ impl Vnet {
         for (member, number) in written(&numbers.members) {
             self.export_rest(member, number, each);
         }
+        let filtered = self.all_filtered().map(|(member, (to, hop), _)| form::FilteredRoute {
+            member: numbers.member(member),
+            route: Some(identity_form(to, hop)),
+        });
+        in_pieces(filtered, |routes| Kind::Filtered(form::Filtered { routes }), each);
+        self.export_held(&numbers, each);
         let routes = (0..self.routes.end()).filter(|place| self.routes.is_held(*place));
         let routes = routes.map(|place| self.route_form(place, &numbers));
         in_pieces(routes, |routes| Kind::Routes(form::Routes { routes }), each);
@@ -110,6 +121,30 @@ impl Vnet {
             each(Kind::Changes(form::Changes { routes, before }));
         }
         numbers.routes_below(self.routes.end())
+    }
+
+    /// Writes whose routes are stale.
+    fn export_held(&self, numbers: &Numbers, each: &mut impl FnMut(Kind)) {
+        for HeldParts { member, hold, fresh } in self.held_members() {
+            let Hold { kin, until } = hold;
+            let [source, name] = kin.to_numbers();
+            let held = form::HeldMember {
+                member: numbers.member(member),
+                source,
+                name,
+                until: until.0,
+                is_back: fresh.is_some(),
+                fresh: Vec::new(),
+            };
+            let places = fresh.into_iter().flatten().map(|place| numbers.route(*place));
+            let places: Vec<_> = places.filter(|route| *route != NONE).collect();
+            let mut parts: Vec<_> = places.chunks(ENTRIES).map(<[u32]>::to_vec).collect();
+            parts.is_empty().then(|| parts.push(Vec::new()));
+            for fresh in parts {
+                let members = vec![form::HeldMember { fresh, ..held.clone() }];
+                each(Kind::Held(form::Held { members }));
+            }
+        }
     }
 
     fn member_form(&self, member: u32, numbers: &Numbers) -> form::Member {
@@ -145,26 +180,29 @@ impl Vnet {
 
     fn route_form(&self, place: u32, numbers: &Numbers) -> form::Route {
         let route = self.routes.route(place);
-        let destination = route.destination();
-        let hop = self.routes.next_hop_of(place);
-        let (nat_from, nat_to) = hop.nat_ports();
         let primary = route.primary().into_iter();
         let announcers = primary.chain(self.routes.further_of(place));
         form::Route {
-            prefix: bytes::Bytes::copy_from_slice(destination.prefix()),
-            prefix_length: destination.prefix_len().into(),
-            next_hop: match hop.address() {
-                std::net::IpAddr::V4(v4) => bytes::Bytes::copy_from_slice(&v4.octets()),
-                std::net::IpAddr::V6(v6) => bytes::Bytes::copy_from_slice(&v6.octets()),
-            },
-            target_vni: hop.target_vni(),
-            r#type: hop.kind() as u32,
-            nat_from,
-            nat_to,
             announcers: announcers.map(|member| numbers.member(member)).collect(),
             changed: numbers.position(self.journal.stamped(route.changed)),
             is_first: self.routes.is_first(place),
+            ..identity_form(route.destination(), &self.routes.next_hop_of(place))
         }
+    }
+}
+
+/// A route's destination and next hop.
+fn identity_form(destination: &Destination, hop: &NextHop) -> form::Route {
+    let (nat_from, nat_to) = hop.nat_ports();
+    form::Route {
+        prefix: bytes::Bytes::copy_from_slice(destination.prefix()),
+        prefix_length: destination.prefix_len().into(),
+        next_hop: address_bytes(hop.address()),
+        target_vni: hop.target_vni(),
+        r#type: hop.kind() as u32,
+        nat_from,
+        nat_to,
+        ..form::Route::default()
     }
 }
 

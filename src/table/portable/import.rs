@@ -1,17 +1,20 @@
 //! Reading a table.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::ids::{Moment, PeerId, ShardId};
-use crate::portable::Defect;
+use crate::ids::{Kin, Moment, PeerId, ShardId};
+use crate::policy::Rights;
 use crate::portable::form::{self, cursor::Dump, piece::Kind};
+use crate::portable::{Defect, required};
 use crate::table::cursor::Cursor;
 use crate::table::journal::Journal;
 use crate::table::member::Origin;
 use crate::table::slab::NONE;
+use crate::table::stale::{Hold, Places};
 use crate::table::view::View;
 use crate::table::vnet::Vnet;
 use crate::table::{Basis, Table};
@@ -33,6 +36,14 @@ pub(crate) struct Importer {
     first_place: Option<u32>,
     routes: u64,
     has_changes: bool,
+    held: BTreeMap<u32, Held>,
+}
+
+/// What was read of a member with stale routes: the numbers of those that it has announced again, if it is back.
+#[derive(Debug)]
+struct Held {
+    hold: Hold,
+    fresh: Option<Vec<u32>>,
 }
 
 /// What was read of a member, until all is known that it needs.
@@ -68,6 +79,7 @@ impl Importer {
             first_place: None,
             routes: 0,
             has_changes: false,
+            held: BTreeMap::new(),
         })
     }
 
@@ -94,6 +106,12 @@ impl Importer {
             Kind::Members(members) if self.first_place.is_none() && !self.has_changes => {
                 members.members.into_iter().try_for_each(|member| self.member(member, shard_of))
             }
+            Kind::Filtered(filtered) if self.first_place.is_none() && !self.has_changes => {
+                filtered.routes.into_iter().try_for_each(|route| self.filtered(route))
+            }
+            Kind::Held(held) if self.first_place.is_none() && !self.has_changes => {
+                held.members.into_iter().try_for_each(|member| self.held(member))
+            }
             Kind::Remainder(form::Remainder { member, messages }) => {
                 let read = self.members.get_mut(member as usize);
                 read.ok_or(Defect::Value("Remainder.member"))?.rest.push(messages);
@@ -119,7 +137,8 @@ impl Importer {
         }
         let peer = PeerId(peer);
         let shard = shard_of(peer).filter(|_| !has_left);
-        let origin = Origin { peer, shard: shard.unwrap_or(ShardId(0)), is_server };
+        let origin =
+            Origin { peer, shard: shard.unwrap_or(ShardId(0)), is_server, rights: Rights::UNKNOWN };
         self.vnet.members.append(origin);
         self.vnet.members[number].subscribed = Moment(subscribed);
         if !has_left && !self.vnet.members.appear(number) {
@@ -128,6 +147,50 @@ impl Importer {
         let is_connected = shard.is_some();
         self.members.push(Read { has_left, is_connected, cursor, dump_to, rest: Vec::new() });
         Ok(())
+    }
+
+    /// A route that was refused, and is judged anew when the class of its announcer is known.
+    fn filtered(&mut self, filtered: form::FilteredRoute) -> Result<(), Defect> {
+        let form::FilteredRoute { member, route } = filtered;
+        let route = identity(&required(route, "FilteredRoute.route")?)?;
+        let read = self.members.get(member as usize);
+        let has_left = read.ok_or(Defect::Value("FilteredRoute.member"))?.has_left;
+        if has_left || !self.vnet.take_filtered(member, route) {
+            return Err(Defect::Value("FilteredRoute"));
+        }
+        Ok(())
+    }
+
+    /// A member whose routes are stale, or more of what it has announced since.
+    fn held(&mut self, held: form::HeldMember) -> Result<(), Defect> {
+        let form::HeldMember { member, source, name, until, is_back, fresh } = held;
+        let read = self.members.get(member as usize);
+        if read.ok_or(Defect::Value("HeldMember.member"))?.has_left {
+            return Err(Defect::Value("HeldMember"));
+        }
+        let hold = Hold { kin: Kin::from_numbers([source, name]), until: Moment(until) };
+        let first = || Held { hold, fresh: is_back.then(Vec::new) };
+        let known = self.held.entry(member).or_insert_with(first);
+        match &mut known.fresh {
+            Some(known) => known.extend(fresh),
+            None if fresh.is_empty() => {}
+            None => return Err(Defect::Value("HeldMember.fresh")),
+        }
+        Ok(())
+    }
+
+    /// Gives a member its stale routes.
+    fn restore_held(&mut self, member: u32, held: Held) -> Result<(), Defect> {
+        let Held { hold, fresh } = held;
+        let first = self.first_place.unwrap_or(0);
+        let hasher = self.vnet.members.hasher();
+        let places = fresh.map(|fresh| {
+            let mut places = Places::with_hasher(hasher);
+            places.extend(fresh.into_iter().filter_map(|route| first.checked_add(route)));
+            places
+        });
+        let is_right = self.vnet.restore_held(member, hold, places);
+        is_right.then_some(()).ok_or(Defect::Value("HeldMember"))
     }
 
     fn route(&mut self, route: &form::Route) -> Result<(), Defect> {
@@ -230,7 +293,12 @@ impl Importer {
             self.vnet.members.set_behind(number, cursor);
             self.vnet.members[number].dump_to = dump_to.map(|position| position.min(head));
         }
-        if is_connected {
+        let held = self.held.remove(&number).filter(|held| is_connected || held.fresh.is_none());
+        let is_kept = held.is_some() && !is_connected;
+        if let Some(held) = held {
+            self.restore_held(number, held)?;
+        }
+        if is_connected || is_kept {
             self.vnet.members.note_idle(number);
         } else {
             let peer = self.vnet.members[number].origin.peer;

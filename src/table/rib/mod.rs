@@ -280,6 +280,11 @@ impl LocRib {
         self.further.of(self.entries[route].further)
     }
 
+    /// How many further announcers all routes have.
+    pub(crate) fn further_total(&self) -> usize {
+        self.further.total()
+    }
+
     /// How many they are.
     pub(crate) fn further_count(&self, route: u32) -> u32 {
         self.further.count(self.entries[route].further)
@@ -288,6 +293,11 @@ impl LocRib {
     /// Whether a member is one of them.
     pub(crate) fn is_further(&self, route: u32, member: u32) -> bool {
         self.further.contains(self.entries[route].further, route, member)
+    }
+
+    /// Whether a member announces a route.
+    pub(crate) fn is_announced_by(&self, route: u32, member: u32) -> bool {
+        self.route(route).primary() == Some(member) || self.is_further(route, member)
     }
 
     /// The first route of a member's list of those that it announces beside another.

@@ -109,6 +109,13 @@ impl LocRib {
         self.find_hashed(self.destination_hash.of(destination), destination, hop)
     }
 
+    /// What a lookup of one finds.
+    pub(crate) fn find_one(&self, destination: &Destination, hop: &NextHop) -> Found {
+        let hash = self.destination_hash.of(destination);
+        let route = self.find_hashed(hash, destination, hop).unwrap_or(NONE);
+        Found { hash, route }
+    }
+
     /// The route with this identity, made as a tombstone if there is none. `None` when its destination
     /// has as many next hops as it may have. `hash` is what a lookup of the destination found; `fresh` is
     /// the stamp of a route that has never changed.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use crate::ids::{Moment, PeerId, ShardId};
+use crate::ids::{Kin, Moment, PeerId, ShardId};
+use crate::policy::Rights;
 use crate::portable::form::piece::Kind;
 use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
 use crate::table::vnet::Outcome;
 use crate::table::{
-    Audience, Basis, Batch, Chunk, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
+    Audience, Basis, Batch, Chunk, Hold, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
 };
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
@@ -41,6 +42,18 @@ pub(super) struct Table {
     /// Whether the latest update would have been one next hop too many.
     pub(super) was_full: bool,
     readers: BTreeMap<u64, Reader>,
+    /// Peers that are gone without a word.
+    gone: BTreeSet<u64>,
+}
+
+/// By what a peer is known in each of its sessions.
+fn kin(peer: u64) -> Kin {
+    Kin::from_numbers([peer % 10_000, 0])
+}
+
+/// Whether a peer is a server: those above 1000 are, in each of their sessions, which are 10,000 apart.
+fn is_server(peer: u64) -> bool {
+    peer % 10_000 > 1000
 }
 
 impl Table {
@@ -50,11 +63,42 @@ impl Table {
 
     pub(super) fn with(bounds: TableBounds) -> Self {
         let vnet = Vnet::new(Vni(9), bounds, RandomState::with_seeds(1, 2, 3, 4));
-        Self { vnet, now: Moment(0), bounds, was_full: false, readers: BTreeMap::new() }
+        Self {
+            vnet,
+            now: Moment(0),
+            bounds,
+            was_full: false,
+            readers: BTreeMap::new(),
+            gone: BTreeSet::new(),
+        }
+    }
+
+    /// A session ends without a word, and its routes are kept until then. Peers of one number are kin.
+    pub(super) fn vanish(&mut self, peer: u64, until: Moment) {
+        self.vanish_as(peer, Hold { kin: kin(peer), until });
+    }
+
+    /// The same, known by this.
+    pub(super) fn vanish_as(&mut self, peer: u64, hold: Hold) {
+        if self.vnet.hold(PeerId(peer), hold).is_none() {
+            self.vnet.leave(PeerId(peer));
+        }
+        self.readers.remove(&peer);
+        self.gone.insert(peer);
+    }
+
+    /// A peer is back, under the number of another session; how many routes are its own.
+    pub(super) fn come_back(&mut self, peer: u64) -> u32 {
+        self.vnet.adopt(Self::origin(peer), kin(peer)).map_or(0, |adopted| adopted.routes)
     }
 
     fn origin(peer: u64) -> Origin {
-        Origin { peer: PeerId(peer), shard: ShardId(0), is_server: peer > 1000 }
+        Origin {
+            peer: PeerId(peer),
+            shard: ShardId(0),
+            is_server: is_server(peer),
+            rights: Rights::default(),
+        }
     }
 
     pub(super) fn announce(&mut self, peer: u64, prefix: &str, hop: u16) -> Outcome {
@@ -81,7 +125,7 @@ impl Table {
     pub(super) fn join(&mut self, peer: u64) {
         let member = self.vnet.member(Self::origin(peer));
         assert!(self.vnet.subscribe(member), "{peer} is subscribed already");
-        self.readers.insert(peer, Reader { is_server: peer > 1000, ..Reader::default() });
+        self.readers.insert(peer, Reader { is_server: is_server(peer), ..Reader::default() });
     }
 
     /// SUBSCRIBE and the whole dump.
@@ -187,7 +231,8 @@ impl Table {
         let mut pieces = pieces.into_iter();
         let Some(Kind::Table(first)) = pieces.next() else { panic!("a table begins") };
         let mut importer = Importer::new(first, &basis)?;
-        let shard_of = |peer: PeerId| (peer.0 <= 2000).then_some(ShardId(0));
+        let is_there = |peer: u64| peer % 10_000 <= 2000 && !self.gone.contains(&peer);
+        let shard_of = |peer: PeerId| is_there(peer.0).then_some(ShardId(0));
         pieces.try_for_each(|piece| importer.take(piece, &shard_of))?;
         importer.into_vnet()
     }

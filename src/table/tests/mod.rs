@@ -20,4 +20,6 @@ mod portable;
 #[cfg(test)]
 mod property;
 #[cfg(test)]
+mod stale;
+#[cfg(test)]
 mod views;

@@ -17,14 +17,14 @@ fn headers_are_refused_as_early_as_they_can_be() {
         (&[1, 0xff, 0xff], WireError::TooLong(65_535)),
         (&[1, 0xff, 0xff, 9], WireError::TooLong(65_535)),
         (&[1, 0, 0, 0], WireError::MessageType(0)),
-        (&[1, 0, 0, 7], WireError::MessageType(7)),
+        (&[1, 0, 0, 8], WireError::MessageType(8)),
         (&[1, 0x04, 0xa4, 255], WireError::MessageType(255)),
         (&[2, 0xff, 0xff, 9, 0], WireError::Version(2)),
     ];
     for (bytes, error) in cases {
         assert_eq!(split(bytes), Err(*error), "{bytes:?}");
     }
-    for kind in 1..=6 {
+    for kind in 1..=7 {
         assert_eq!(split(&[1, 0, 1, kind]), Ok(None));
     }
 }

@@ -6,5 +6,7 @@ mod flaws;
 mod handshake;
 mod malformed;
 mod networks;
+#[cfg(feature = "server")]
+mod schema;
 mod strategy;
 mod stream;

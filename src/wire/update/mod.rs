@@ -18,12 +18,27 @@ mod encode;
 mod raw;
 mod usual;
 
-use super::{Update, WireError};
+use super::{MessageType, Update, WireError, split};
 
 pub(crate) use encode::{FRAME_ROOM, UpdateEncoder};
 pub use encode::{MAX_UPDATE_FRAME, encode_update, update_frame_len};
 use raw::decode_any;
 pub(crate) use usual::usual_update;
+
+/// The UPDATE at the front of whole frames, and the length of its frame; `None` when there is none.
+#[inline]
+pub(crate) fn front_update(bytes: &[u8]) -> Option<(Update, usize)> {
+    usual_update(bytes).or_else(|| unusual_update(bytes))
+}
+
+/// One of any form.
+#[cold]
+fn unusual_update(bytes: &[u8]) -> Option<(Update, usize)> {
+    let frame = split(bytes).ok()??;
+    let is_update = frame.kind == MessageType::Update;
+    let update = is_update.then(|| decode_update(frame.payload).ok())??;
+    Some((update, frame.len()))
+}
 
 /// Decodes the payload of an UPDATE.
 ///

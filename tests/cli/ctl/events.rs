@@ -16,14 +16,14 @@ fn what_happens_is_shown_in_order() {
     let monitor = scene.watch(&["monitor"]);
     let mut client = Client::establish(scene.server.address());
     let remote = client.local_addr().to_string();
-    monitor.expect(&["established", "#1", "test-node", &remote]);
+    monitor.expect(&["established", "  test-node  ", &remote]);
     client.announce(&route(7, 1, 1));
-    let line = monitor.expect(&["added", "vni 7", "10.0.0.1/32 via 2001:db8::1", "by #1"]);
+    let line = monitor.expect(&["added", "vni 7", "10.0.0.1/32 via 2001:db8::1", "by test-node"]);
     assert!(line.contains('T') && line.contains("Z  "), "{line}");
     client.withdraw(&route(7, 1, 1));
     monitor.expect(&["withdrawn", "vni 7", "10.0.0.1/32"]);
     drop(client);
-    monitor.expect(&["closed", "#1", &remote, "closed by peer"]);
+    monitor.expect(&["closed", "  test-node  ", &remote, "closed by peer"]);
 }
 
 #[test]
@@ -32,10 +32,18 @@ fn one_vni_is_watched_and_all_sessions() {
     let monitor = scene.watch(&["mon", "8", "-j"]);
     let event = |kind: &str| serde_json::from_str::<Value>(&monitor.expect(&[kind])).unwrap();
     let mut client = Client::establish(scene.server.address());
-    assert_eq!(event("established")["node"], "test-node");
+    let established = event("established");
+    assert_eq!(
+        (&established["node"], &established["name"]),
+        (&"test-node".into(), &"test-node".into())
+    );
+    let at = established["at"].as_str().unwrap();
+    assert!(at.ends_with('Z') && at.len() == "2026-11-23T03:10:11.123456Z".len(), "{at}");
     client.announce_all(&[route(7, 1, 1), route(8, 2, 2)]);
     let added = event("added");
     assert_eq!((&added["vni"], &added["announcer"]), (&8.into(), &1.into()));
+    assert_eq!(added["announcer_name"], "test-node");
+    assert!(added["at"].as_str().unwrap() >= at, "{added}");
     assert_eq!(added["next_hop"]["address"], "2001:db8::2");
     client.write(b"\0");
     client.expect_closed();
@@ -92,7 +100,7 @@ fn it_goes_on_into_a_file() {
 fn stream(socket: &str) -> BufReader<UnixStream> {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut stream = BufReader::with_capacity(256, stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -144,7 +152,7 @@ fn streams_are_bounded_and_their_places_come_back() {
     // The place is free when the server has noticed.
     until("a place", || {
         let mut stream = UnixStream::connect(&scene.socket).unwrap();
-        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut status = [0; 12];
         stream.read_exact(&mut status).unwrap();
         status == *b"HTTP/1.1 200"

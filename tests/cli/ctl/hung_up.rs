@@ -39,7 +39,7 @@ fn a_monitor_connects_anew_and_goes_on() {
     let scene = controlled(&[]);
     let monitor = Watch::over(&hangs_up(&scene, 1), &["monitor"]);
     let mut client = Client::establish(scene.server.address());
-    monitor.expect(&["established", "#1"]);
+    monitor.expect(&["established", "test-node"]);
     client.announce(&route(7, 1, 1));
     monitor.expect(&["added", "vni 7", "10.0.0.1/32"]);
 }

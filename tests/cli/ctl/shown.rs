@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::harness::{Controlled, command, controlled, ctl, until};
 use crate::process::{BINARY, Process};
-use support::client::{Client, modern_hello, prefix, route, routes};
+use support::client::{Client, hello_of, modern_hello, prefix, route, routes};
 
 /// Peer 1 announces to VNI 100 and 200, peer 2 subscribes to 100.
 fn scene() -> (Controlled, [Client; 2]) {
@@ -36,17 +36,23 @@ fn peers_are_a_table_and_json() {
     let (scene, _clients) = scene();
     let text = scene.ok(&["show", "peers"]);
     let rows = table(&text);
+    assert_eq!(rows[0], ["PEER", "STATE", "UPTIME", "ROUTES", "SUBS", "BEHIND", "BACKLOG"]);
+    let of = |name: &str| rows.iter().find(|row| row[0] == name).unwrap();
+    // Two of one node are told apart by their numbers.
+    assert_eq!((of("test-node#1")[1], of("test-node#1")[3]), ("established", "2"));
+    assert_eq!(of("test-node#2")[4], "1");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let text = scene.ok(&["show", "peers", "--wide"]);
+    let rows = table(&text);
     assert_eq!(
         rows[0],
         [
-            "PEER", "NODE", "REMOTE", "STATE", "UPTIME", "ROUTES", "SUBS", "BEHIND", "BACKLOG",
-            "ADDS", "REMOVES"
+            "NUMBER", "NODE", "PROVEN", "REMOTE", "STATE", "UPTIME", "ROUTES", "SUBS", "BEHIND",
+            "BACKLOG", "ADDS", "REMOVES"
         ]
     );
-    let of = |id: &str| rows.iter().find(|row| row[0] == id).unwrap();
-    assert_eq!((of("1")[1], of("1")[3], of("1")[5]), ("test-node", "established", "2"));
-    assert_eq!((of("2")[6], of("2")[10]), ("1", "1"));
-    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    let two = rows.iter().find(|row| row[0] == "2").unwrap();
+    assert_eq!((two[1], two[7], two[11]), ("test-node", "1", "1"));
     let json = scene.rows(&["show", "peers"]);
     assert_eq!(json.len(), 2);
     assert!(json.iter().all(|peer| peer["agent"] == "test"));
@@ -56,7 +62,7 @@ fn peers_are_a_table_and_json() {
 fn a_peer_is_shown_by_whatever_it_is_called() {
     let (scene, [one, _two]) = scene();
     let address = one.local_addr().to_string();
-    for name in ["1", "#1", &address] {
+    for name in ["1", "#1", "test-node#1", &address] {
         let text = scene.ok(&["show", "peer", name]);
         assert!(text.contains("peer             #1\n"), "{text}");
         assert!(text.contains("routes           2\n") && text.contains("\n100 "), "{text}");
@@ -76,7 +82,7 @@ fn vnis_and_subscriptions_are_shown() {
     assert!(table(&text).iter().any(|row| row[0] == "100" && row[2] == "1" && row[4] == "1"));
     assert_eq!(scene.rows(&["show", "vnis"]).len(), 2);
     let text = scene.ok(&["show", "subscriptions"]);
-    assert_eq!(table(&text)[1], ["2", "100", "in", "sync", "0", "0"]);
+    assert_eq!(table(&text)[1], ["test-node#2", "100", "in", "sync", "0", "0"]);
     let all = scene.rows(&["show", "subscriptions"]);
     assert_eq!(scene.rows(&["show", "subscriptions", "--peer", "2"]), all);
     assert_eq!(scene.rows(&["show", "subscriptions", "--vni", "100"]), all);
@@ -166,10 +172,10 @@ fn shards_and_limits_are_shown() {
     let max_peers = rows.iter().find(|row| row[0] == "max-peers").unwrap();
     assert!(max_peers[1].parse::<u64>().unwrap() <= 65_536, "{text}");
     assert_eq!(max_peers[2..], ["2", "0"]);
-    assert!(rows.contains(&vec!["max-peers-per-source", "any", "-", "0"]), "{text}");
+    assert!(rows.contains(&vec!["max-peers-per-source", "64", "-", "0"]), "{text}");
     let json = scene.json(&["show", "limits"]);
     assert_eq!(json["send_hold"]["seconds"], 90.0);
-    assert_eq!(json["max_peers_per_source"]["limit"], Value::Null);
+    assert_eq!(json["max_peers_per_source"]["limit"], 64);
 }
 
 #[test]
@@ -201,8 +207,11 @@ fn a_peer_that_takes_nothing_is_slow() {
 #[test]
 fn explanations_are_sentences() {
     let (scene, _clients) = scene();
-    let text = scene.ok(&["explain", "2", "100#10.0.0.1/32"]);
-    assert!(text.starts_with("Sent: ") && text.contains("\n- peer 2 is in sync"), "{text}");
+    let text = scene.ok(&["explain", "test-node#2", "100#10.0.0.1/32"]);
+    assert!(
+        text.starts_with("Sent: ") && text.contains("\n- peer test-node#2 is in sync"),
+        "{text}"
+    );
     let other_hop = scene.json(&["explain", "2", "100#10.0.0.1/32#2001:db8::77"]);
     assert_eq!(other_hop["verdict"], "not_owed");
     assert!(scene.ok(&["explain", "1", "100#10.0.0.1/32"]).starts_with("Not owed: "));
@@ -324,6 +333,9 @@ fn the_documentation_shows_tables_that_there_are() {
     publisher.announce_all(&routes(100, 2..50_000, 1));
     // From then on it stays slow.
     until("a write that hangs", || scene.ok(&["show", "slow"]).contains("takes nothing"));
+    let left = Client::connect(scene.server.address()).shake_hands(hello_of("host-4"));
+    drop(left);
+    scene.until_rows(&["show", "closed"], 1);
     let mut tables = 0;
     for part in DOCUMENT.split("$ metalbond ctl show ").skip(1) {
         let (command, rest) = part.split_once('\n').unwrap();
@@ -338,5 +350,56 @@ fn the_documentation_shows_tables_that_there_are() {
         assert_eq!(words(documented), words(real), "{command}");
         tables += 1;
     }
-    assert_eq!(tables, 8);
+    assert_eq!(tables, 10);
+}
+
+#[test]
+fn sessions_that_have_ended_and_what_happened_last_are_shown() {
+    let (scene, [one, mut two]) = scene();
+    assert_eq!(scene.ok(&["show", "closed"]), "No session has ended.\n");
+    drop(one);
+    scene.until_rows(&["show", "closed"], 1);
+    scene.ok(&["reset", "peer", "test-node"]);
+    two.expect_closed();
+    scene.until_rows(&["show", "closed", "peer", "test-node"], 2);
+    let text = scene.ok(&["show", "closed", "p", "test-node"]);
+    let rows = table(&text);
+    assert_eq!(rows[0][..3], ["ENDED", "PEER", "NODE"]);
+    assert!(text.lines().nth(1).unwrap().ends_with("reset by the operator"), "{text}");
+    assert!(text.lines().nth(2).unwrap().ends_with("closed by peer"), "{text}");
+    assert_eq!(scene.rows(&["show", "closed", "--limit", "1"])[0]["reason"], "reset");
+    assert_eq!(scene.rows(&["show", "closed", "peer", "1"]).len(), 1);
+    let gone = scene.fails(&["explain", "test-node", "100#10.0.0.1/32"]);
+    assert!(gone.starts_with("no such peer: test-node; last seen 20"), "{gone}");
+    assert!(gone.ends_with(": reset by the operator"), "{gone}");
+    scene.ok(&["drain"]);
+    let text = scene.ok(&["show", "recorder"]);
+    let events: Vec<_> = table(&text).iter().skip(1).map(|row| row[1].to_owned()).collect();
+    assert_eq!(events, ["established", "established", "closed", "closed", "drain"], "{text}");
+    assert!(text.contains("test-node#2") && text.contains(": reset by the operator\n"), "{text}");
+    assert_eq!(scene.rows(&["show", "recorder", "--limit", "1"])[0]["event"], "drain");
+}
+
+#[test]
+fn peers_are_sorted_chosen_and_limited() {
+    let scene = controlled(&[]);
+    let node = |name: &str| Client::connect(scene.server.address()).shake_hands(hello_of(name));
+    let mut clients = ["rack-1", "rack-2", "other"].map(node);
+    for (client, count) in clients.iter_mut().zip([2, 3, 1]) {
+        client.announce_all(&routes(7, 0..count, 1));
+    }
+    until("all routes", || {
+        let peers = scene.rows(&["show", "peers"]);
+        peers.iter().map(|peer| peer["routes"].as_u64().unwrap()).sum::<u64>() == 6
+    });
+    let found = |arguments: &[&str]| {
+        let text = scene.ok(&[&["show", "peers"], arguments].concat());
+        table(&text).iter().skip(1).map(|row| row[0].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["--sort", "-routes"]), ["rack-2", "rack-1", "other"]);
+    assert_eq!(found(&["--sort", "node", "--limit", "2"]), ["other", "rack-1"]);
+    assert_eq!(found(&["--match", "RACK", "--sort=-node"]), ["rack-2", "rack-1"]);
+    assert_eq!(found(&["--state", "established"]).len(), 3);
+    assert_eq!(scene.ok(&["show", "peers", "--state", "closing"]), "There is no such peer.\n");
+    assert_eq!(scene.rows(&["show", "peers", "--sort", "-routes", "--limit", "1"])[0]["routes"], 3);
 }

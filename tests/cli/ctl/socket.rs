@@ -127,7 +127,7 @@ fn one_that_vanishes_is_made_anew() {
     }
     // Who was connected still is.
     let mut client = Client::establish(scene.server.address());
-    monitor.expect(&["established", "#1"]);
+    monitor.expect(&["established", "test-node"]);
     client.keepalive();
     // With its folder, as a package that is removed takes it along: it waits for another one.
     let away = scene.folder.0.with_extension("away");

@@ -285,6 +285,12 @@ impl Leaf {
         members.split('/').map(|id| self.ip(&format!("nexthop get id {id}"))).collect()
     }
 
+    /// What `ip LINE` shows in this leaf's namespace; nothing, where it complains.
+    pub(crate) fn shows(&self, line: &str) -> String {
+        // A table without routes is an error.
+        try_ip(&format!("-n {} {line}", self.namespace)).unwrap_or_default()
+    }
+
     /// All nexthop objects.
     pub(crate) fn nexthops(&self) -> String {
         self.ip("nexthop show")

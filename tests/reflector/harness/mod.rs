@@ -5,7 +5,6 @@ pub(crate) mod bystanders;
 #[cfg(target_os = "linux")]
 pub(crate) mod ethernet;
 pub(crate) mod flood;
-pub(crate) mod go_client;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
 pub(crate) mod process;
@@ -14,7 +13,6 @@ mod shards;
 mod standstill;
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
 
 pub(crate) use bystanders::Bystanders;
 use metalbond::io::IoChoice;
@@ -24,7 +22,7 @@ pub(crate) use metalbond::reflector::{Limits, Reflector, ReflectorConfig, ShardC
 pub(crate) use shards::{establish_on, shard_of, vnis_by_shard};
 pub(crate) use standstill::Standstill;
 pub(crate) use support::client::{self, Client, PATIENCE, Received, Route, prefix, route, routes};
-pub(crate) use support::{on_each_io, promtool};
+pub(crate) use support::{eventually, go_client, on_each_io, promtool};
 
 /// Runs a script where that I/O can be had.
 pub(crate) fn run(io: IoChoice, script: impl FnOnce(ReflectorConfig)) {
@@ -47,15 +45,6 @@ pub(crate) fn start(config: &ReflectorConfig) -> (Reflector, SocketAddr) {
     let reflector = Reflector::start(config).unwrap();
     let address = reflector.listen_addr();
     (reflector, address)
-}
-
-/// Waits until something is so.
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Waits for an answer of an [`Inspector`](metalbond::reflector::Inspector).

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::harness::client::hello_of;
 use crate::harness::http::{get, get_json, request, start_with_http};
 use crate::harness::{
     Client, ReflectorConfig, Route, eventually, on_each_io, prefix, route, routes,
@@ -16,6 +17,8 @@ on_each_io!(
     routes_are_filtered,
     routes_are_looked_up,
     explanations_are_sentences,
+    peers_are_called_by_their_nodes,
+    a_peer_that_has_left_was_last_seen,
     counters_and_shards_add_up,
     errors_are_sentences,
 );
@@ -139,13 +142,93 @@ fn explanations_are_sentences(config: ReflectorConfig) {
         let path = format!("/api/v1/explain?peer={peer}&vni=1&destination={destination}{more}");
         get_json(http, &path)
     };
-    let nobody = explain(9, "");
-    assert_eq!(nobody, json!({"verdict": "not_owed", "reasons": ["there is no peer 9"]}));
     assert_eq!(explain(1, "")["verdict"], "not_owed");
     eventually("it is sent", || explain(2, "&next_hop=2001:db8::1")["verdict"] == "sent");
     assert_eq!(explain(2, "&next_hop=2001:db8::2")["verdict"], "not_owed");
     let nat = "&next_hop=2001:db8::1&type=nat&nat_from=1&nat_to=2&target_vni=4";
     assert_eq!(explain(2, nat)["verdict"], "not_owed");
+}
+
+fn peers_are_called_by_their_nodes(config: ReflectorConfig) {
+    let (_reflector, address, http) = start_with_http(config);
+    let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
+    let [mut one, mut two, _three] = ["host-1", "host-2", "host-2"].map(node);
+    let _unnamed = Client::establish_plain(address);
+    one.announce(&route(1, 1, 1));
+    two.subscribe(1);
+    two.expect_view(&[route(1, 1, 1)]);
+    two.announce(&route(1, 1, 1));
+    eventually("both announcers", || {
+        get_json(http, "/api/v1/vnis/1/routes")["rows"][0]["announcer_count"] == 2
+    });
+    let names = |path: &str, member: &str| {
+        let mut names: Vec<_> = rows(http, path).iter().map(|row| row[member].clone()).collect();
+        names.sort_by_key(ToString::to_string);
+        names
+    };
+    assert_eq!(names("peers", "name"), ["#4", "host-1", "host-2#2", "host-2#3"]);
+    assert_eq!(names("subscriptions", "name"), ["host-2#2"]);
+    let row = get_json(http, "/api/v1/routes?announcer=host-1")["rows"][0].clone();
+    assert_eq!(row["announcers"], json!([1, 2]));
+    assert_eq!(row["announcer_names"], json!(["host-1", "host-2#2"]));
+    let explained = get_json(http, "/api/v1/explain?peer=host-2%232&vni=1&destination=10.0.0.1");
+    assert_eq!(
+        explained,
+        json!({"verdict": "sent", "reasons": [
+            "the route via 2001:db8::1 is announced by peers host-1, host-2#2",
+            "peer host-2#2 is in sync with VNI 1"
+        ]})
+    );
+    assert_eq!(get_json(http, "/api/v1/peers/host-1")["id"], 1);
+    let several = get(http, "/api/v1/explain?peer=host-2&vni=1&destination=10.0.0.1");
+    let sentence = several.json()["error"].as_str().unwrap().to_owned();
+    assert!(several.status == 400 && sentence.starts_with("2 sessions are called"), "{sentence}");
+    assert!(sentence.contains("host-2#2 ([::1]:") && sentence.contains("host-2#3 ("), "{sentence}");
+}
+
+fn a_peer_that_has_left_was_last_seen(config: ReflectorConfig) {
+    let (_reflector, address, http) = start_with_http(config);
+    let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
+    let mut leaves = node("host-1");
+    let remote = leaves.local_addr();
+    leaves.announce_all(&routes(1, 0..5, 1));
+    leaves.subscribe(2);
+    leaves.expect_end_of_table(2);
+    drop(leaves);
+    let stays = node("host-2");
+    let closed = expect_rows(http, "closed", 1);
+    let row = &closed[0];
+    assert_eq!((&row["peer"], &row["node"]), (&1.into(), &"host-1".into()));
+    assert_eq!((&row["reason"], &row["detail"]), (&"peer_closed".into(), &"closed by peer".into()));
+    assert_eq!((&row["updates_received"], &row["subscriptions"]), (&5.into(), &1.into()));
+    assert!(row["lasted_seconds"].as_f64() >= row["established_seconds"].as_f64(), "{row}");
+    assert_eq!(row["remote"], remote.to_string());
+    for name in ["host-1", "1", "%231", &remote.ip().to_string(), &remote.to_string()] {
+        let path = format!("/api/v1/explain?peer={name}&vni=1&destination=10.0.0.1");
+        if name.starts_with("::") {
+            continue; // that of the other, too
+        }
+        let answer = get(http, &path);
+        let sentence = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(answer.status == 404 && sentence.starts_with("no such peer: "), "{sentence}");
+        let is_told = ["last seen 20", " ago, when session #1 from ", ": closed by peer"];
+        assert!(is_told.iter().all(|part| sentence.contains(part)), "{sentence}");
+    }
+    // The latest first, page by page, and by name.
+    drop((stays, node("host-1"), node("host-3")));
+    let all = expect_rows(http, "closed", 4);
+    let ended: Vec<_> = all.iter().map(|row| row["ended_at"].as_str().unwrap()).collect();
+    assert!(ended.is_sorted_by(|later, earlier| later >= earlier), "{ended:?}");
+    assert_eq!(rows(http, "closed?peer=host-1").len(), 2);
+    assert!(rows(http, "closed?peer=host").is_empty());
+    // The recorder has them in the order in which they happened.
+    let recorded = get_json(http, "/api/v1/recorder");
+    let recorded = recorded["rows"].as_array().unwrap();
+    let count = |kind: &str| recorded.iter().filter(|row| row["event"] == kind).count();
+    assert_eq!((count("established"), count("closed")), (4, 4), "{recorded:?}");
+    let first = (&recorded[0]["event"], &recorded[0]["node"], &recorded[0]["peer"]);
+    assert_eq!(first, (&"established".into(), &"host-1".into(), &1.into()));
+    assert_eq!(get_json(http, "/api/v1/recorder?limit=1")["rows"][0], recorded[7]);
 }
 
 fn counters_and_shards_add_up(config: ReflectorConfig) {
@@ -172,8 +255,12 @@ fn errors_are_sentences(config: ReflectorConfig) {
         (400, "peers?slow=very", "slow: expected true or false, found \"very\""),
         (400, "peers?name=x&limit=1", "name must be given alone"),
         (400, "peers?cursor=x", "cursor: expected what an earlier page said to be next"),
-        (400, "peers/x", "peer: expected a peer's number, found \"x\""),
-        (404, "peers/77", "there is no peer 77"),
+        (404, "peers/x", "no such peer: no session is called \"x\""),
+        (404, "peers/77", "no such peer: no session is called \"77\""),
+        (404, "explain?peer=9&vni=1&destination=::", "no such peer: no session is called \"9\""),
+        (404, "routes?announcer=nobody", "no such peer: no session is called \"nobody\""),
+        (400, "closed?cursor=x", "cursor: expected what an earlier page said to be next"),
+        (400, "recorder?limit=x", "limit: expected a number, found \"x\""),
         (400, "vnis/-1", "vni: expected a VNI, found \"-1\""),
         (404, "vnis/77", "nobody takes part in VNI 77"),
         (400, "vnis/7/routes?within=10.0.0.0/33", "within: expected a prefix"),

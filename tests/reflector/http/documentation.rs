@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use metalbond::policy::Policy;
 use serde_json::Value;
 
+use crate::harness::client::hello_of;
 use crate::harness::http::{get, get_json, start_with_http};
 use crate::harness::{Client, Reflector, ReflectorConfig, eventually, on_each_io, route};
 
@@ -14,14 +17,17 @@ on_each_io!(examples_have_the_shape_of_answers, every_metric_is_named);
 const DOCUMENT: &str = include_str!("../../../docs/http.md");
 
 /// What the examples are about: peer 1 announces to VNI 100, peer 2 subscribes to it, one has gone
-/// and one has said something wrong.
-fn scene(config: ReflectorConfig) -> (Reflector, SocketAddr, [Client; 2]) {
+/// and one has said something wrong. A policy reports what peer 1 announces.
+fn scene(mut config: ReflectorConfig) -> (Reflector, SocketAddr, [Client; 2]) {
+    let policy = "[[policy.class]]\nname = \"default\"\nannounce = []\nverdict = \"warn\"\n";
+    config.settings.policy = Arc::new(Policy::read(policy).unwrap());
     let (reflector, address, http) = start_with_http(config);
-    let [mut one, mut two] = [(); 2].map(|()| Client::establish(address));
+    let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
+    let [mut one, mut two] = ["host-1", "host-2"].map(node);
     one.announce(&route(100, 1, 1));
     two.subscribe(100);
     two.expect_view(&[route(100, 1, 1)]);
-    drop(Client::establish(address));
+    drop(node("host-3"));
     let mut broken = Client::establish(address);
     broken.write(b"\0");
     broken.expect_closed();
@@ -36,7 +42,16 @@ fn scene(config: ReflectorConfig) -> (Reflector, SocketAddr, [Client; 2]) {
 }
 
 /// Members whose own members are names of what has happened so far.
-const COUNTS: [&str; 4] = ["sessions_closed", "invalid_messages", "messages_skipped", "limit_hits"];
+const COUNTS: [&str; 8] = [
+    "sessions_closed",
+    "invalid_messages",
+    "messages_skipped",
+    "limit_hits",
+    "policy_refused",
+    "growth_refused",
+    "limit_warnings",
+    "tls_handshakes",
+];
 
 /// Paths and the JSON that follows them.
 fn examples() -> Vec<(&'static str, Value)> {
@@ -106,7 +121,12 @@ fn every_metric_is_named(config: ReflectorConfig) {
     let families: BTreeSet<_> = families.map(|line| line.split(' ').next().unwrap()).collect();
     let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
     let named = rows.filter_map(|row| row.split(['`', '{']).next());
-    let is_metric = |name: &&str| name.starts_with("metalbond_") || name.starts_with("process_");
+    // Those of federation and of a proxy are told where there is one.
+    let elsewhere = ["metalbond_federation_", "metalbond_proxy_"];
+    let is_metric = |name: &&str| {
+        (name.starts_with("metalbond_") || name.starts_with("process_"))
+            && !elsewhere.iter().any(|begin| name.starts_with(begin))
+    };
     let named: BTreeSet<_> = named.filter(is_metric).collect();
     #[cfg(target_os = "linux")]
     assert_eq!(families, named, "metrics that there are, and in the documentation");

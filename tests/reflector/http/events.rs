@@ -19,7 +19,7 @@ impl Events {
     fn of(http: SocketAddr, path: &str) -> Self {
         let mut socket = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(socket, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        write!(socket, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         let mut events = Self(BufReader::new(socket));
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

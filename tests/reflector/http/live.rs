@@ -24,7 +24,7 @@ impl Stream {
     fn open(http: SocketAddr) -> Self {
         let mut socket = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.write_all(b"GET /api/v1/live HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        socket.write_all(b"GET /api/v1/live HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         Self(BufReader::new(socket))
     }
 
@@ -165,7 +165,7 @@ fn the_page_is_served_with_rules(config: ReflectorConfig) {
     assert_eq!(get(http, "/page/nothing.js").status, 404);
     let tag = page.head.split("etag: ").nth(1).unwrap().lines().next().unwrap().to_owned();
     let mut socket = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
-    write!(socket, "GET / HTTP/1.0\r\nHost: test\r\nIf-None-Match: {tag}\r\n\r\n").unwrap();
+    write!(socket, "GET / HTTP/1.0\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n").unwrap();
     let mut status = String::new();
     BufReader::new(socket).read_line(&mut status).unwrap();
     assert!(status.contains("304"), "{status}");

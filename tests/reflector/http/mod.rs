@@ -3,6 +3,7 @@
 mod api;
 mod documentation;
 mod dump;
+mod entry;
 mod events;
 mod health;
 mod live;

@@ -16,7 +16,7 @@ struct Asked(TcpStream);
 impl Asked {
     fn of(http: SocketAddr, path: &str) -> Self {
         let mut socket = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
-        write!(socket, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        write!(socket, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
         Self(socket)
     }
 

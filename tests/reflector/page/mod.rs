@@ -1,5 +1,6 @@
 //! The operator's page, in a real browser.
 
+mod entry;
 mod listings;
 mod looks;
 mod scale;

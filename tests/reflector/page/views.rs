@@ -90,7 +90,7 @@ fn a_peer_is_shown_with_its_vnis_and_routes(scene: &mut Scene) {
     }
     scene.browser.until("its name", "document.title.startsWith('host-1')");
     drop(client);
-    scene.browser.until_says("There is no peer 1 any more");
+    scene.browser.until_says("no such peer: 1; last seen");
     // The browser reports every 404.
     assert!(scene.browser.forgive().iter().all(|one| one.contains("404")));
 }
@@ -182,9 +182,9 @@ fn explanations_are_shown(scene: &mut Scene) {
     subscriber.expect_view(&[route(7, 1, 1)]);
     scene.show("/#/explain?vni=7&destination=10.0.0.1/32");
     scene.browser.click("input[name=peer]");
-    scene.browser.write("2");
+    scene.browser.write("host-2");
     scene.browser.press("Enter");
-    scene.browser.until_says("peer 2 is in sync with VNI 7");
+    scene.browser.until_says("peer host-2 is in sync with VNI 7");
     scene.browser.until("a verdict", "document.querySelector('.verdict.good')");
 }
 
@@ -210,8 +210,8 @@ fn events_appear_as_they_happen(scene: &mut Scene) {
     scene.browser.until_says("closed by peer");
     assert_eq!(
         scene.browser.eval(EVENTS),
-        "closed  #1 host-1 \nwithdrawn 7 10.0.0.1/32 #1\nadded 7 10.0.0.1/32 #1\n\
-         established  #1 host-1 "
+        "closed  host-1 \nwithdrawn 7 10.0.0.1/32 host-1\nadded 7 10.0.0.1/32 host-1\n\
+         established  host-1 "
     );
 }
 
@@ -221,11 +221,11 @@ fn events_can_be_paused_and_are_of_one_vni(scene: &mut Scene) {
     client.announce(&route(8, 1, 1));
     client.announce(&route(7, 1, 1));
     scene.browser.until_says("10.0.0.1/32");
-    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 #1");
+    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 host-1");
     scene.browser.click("button[name=pause]");
     client.announce(&route(7, 2, 1));
     scene.browser.until_says("Paused, 1 more");
-    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 #1");
+    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 host-1");
     scene.browser.click("button[name=pause]");
     scene.browser.until_says("10.0.0.2/32");
     // What happens while the tab is hidden is missing, and that is said.

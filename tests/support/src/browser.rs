@@ -18,10 +18,11 @@ use crate::run::build_folder;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
+/// `rebound.test` is a name that whoever owns it has resolve to this machine.
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu \
     --disable-dev-shm-usage --no-first-run --disable-breakpad --disable-background-networking \
     --disable-component-update --disable-sync --hide-scrollbars --user-data-dir=\"$1\" \
-    --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
+    --host-resolver-rules=\"MAP rebound.test [::1]\" --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1";
 
 /// What the texts are that lack the contrast that WCAG asks for; empty, when all have it.
 pub const CONTRAST: &str = r#"(() => {

@@ -299,6 +299,11 @@ impl Client {
         }
     }
 
+    /// REMOVEs that it has received.
+    pub fn removes(&self) -> usize {
+        self.updates.iter().filter(|update| update.action == Action::Remove).count()
+    }
+
     /// Receives until the dump of a VNI has ended.
     pub fn expect_end_of_table(&mut self, vni: u32) {
         self.until("END_OF_TABLE", |client| client.ended.contains(&Vni(vni)));
@@ -392,7 +397,9 @@ impl Client {
                 assert!(extensions.capabilities.contains(Capabilities::END_OF_TABLE));
                 self.ended.push(*vni);
             }
-            Message::Subscribe(_) | Message::Unsubscribe(_) => panic!("{message:?}"),
+            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::Goodbye => {
+                panic!("{message:?}")
+            }
         }
     }
 }

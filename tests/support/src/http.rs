@@ -41,9 +41,14 @@ pub fn get_json(address: SocketAddr, path: &str) -> Value {
 
 /// As version 1.0, so that a body ends with its connection.
 pub fn request(address: SocketAddr, method: &str, path: &str) -> Answer {
+    send(address, &format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"))
+}
+
+/// Sends a request as it stands, which must end its connection.
+pub fn send(address: SocketAddr, request: &str) -> Answer {
     let mut socket = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(socket, "{method} {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");

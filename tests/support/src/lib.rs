@@ -12,6 +12,7 @@
 pub mod browser;
 pub mod client;
 mod each_io;
+pub mod go_client;
 pub mod http;
 mod log;
 #[cfg(target_os = "linux")]
@@ -21,10 +22,11 @@ pub mod promtool;
 mod run;
 mod skip;
 mod summary;
+pub mod tls;
 #[cfg(unix)]
 pub mod vm;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use each_io::has_io;
 pub use log::{log_to_output, log_to_output_and};
@@ -36,3 +38,12 @@ pub use summary::summary;
 /// How long a test waits for what must happen. Long, because test machines stall: a test that passes
 /// never waits for so long, and a test that fails takes this long to say so.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something is so. Panics after [`PATIENCE`].
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -7,8 +7,7 @@ use serde::Deserialize;
 
 use crate::admin::server::asked::{Wrong, destination, optional, parse, required, vni};
 use crate::client::Route;
-use crate::table::Lookup;
-use crate::wire::{Destination, NextHop, NextHopType, Vni};
+use crate::wire::{Destination, Lookup, NextHop, NextHopType, Vni};
 
 /// Rows of a page when nothing is said, and at most.
 const LIMIT: usize = 100;

@@ -16,13 +16,14 @@ use crate::wire::Vni;
 /// VNIs that the leaf is asked for at once.
 const PART: usize = 256;
 
-/// Behind the rows of a page. `next` is what to give as `after`, null at the end; `total`, `routes` and
+/// Behind the rows of a page. `next` is what to give as `after`, null at the end; `total`, `routes`, `refused` and
 /// `not_whole` are of all VNIs, whatever was asked for.
 #[derive(Debug, Default, Serialize)]
 struct End {
     next: Option<String>,
     total: u64,
     routes: u64,
+    refused: u64,
     not_whole: u64,
 }
 
@@ -33,6 +34,7 @@ struct VniRow {
     vni: u32,
     routes: usize,
     stale: usize,
+    refused: usize,
     is_whole: bool,
     in_sync: Vec<String>,
     awaited: Vec<String>,
@@ -41,7 +43,7 @@ struct VniRow {
 
 impl VniRow {
     fn new(status: VniStatus, connected: &[String]) -> Self {
-        let VniStatus { vni, routes, stale, in_sync } = status;
+        let VniStatus { vni, routes, stale, refused, in_sync } = status;
         let awaited = connected.iter().filter(|server| !in_sync.contains(server));
         let awaited: Vec<_> = awaited.cloned().collect();
         let is_whole = !in_sync.is_empty();
@@ -50,7 +52,7 @@ impl VniRow {
             [] => Some("no server is connected".to_owned()),
             _ => Some(format!("the table has not come from {} yet", awaited.join(" or "))),
         };
-        Self { vni: vni.0, routes, stale, is_whole, in_sync, awaited, missing }
+        Self { vni: vni.0, routes, stale, refused, is_whole, in_sync, awaited, missing }
     }
 }
 
@@ -94,6 +96,7 @@ impl VniWalk {
         let is_whole = !status.in_sync.is_empty();
         end.total += 1;
         end.routes += status.routes as u64;
+        end.refused += status.refused as u64;
         end.not_whole += u64::from(!is_whole);
         let is_asked_for = asked.vni.is_none_or(|vni| vni == status.vni)
             && asked.whole.is_none_or(|whole| whole == is_whole)

@@ -65,6 +65,7 @@ const wholeness = ({ is_whole, missing }) => is_whole ? badge("whole", "good") :
 const vniColumns = [
   { title: "VNI", isFirst: true, of: (vni) => vniLink(vni.vni) },
   { title: "Routes", isNumber: true, of: (vni) => count(vni.routes) },
+  { title: "Refused", isNumber: true, hint: "that servers announce and that max-routes or max-routes-per-vni keeps out", of: (vni) => vni.refused ? { text: count(vni.refused), kind: "bad" } : "0" },
   { title: "Stale", isNumber: true, hint: "that no server has now, and that are kept for a while", of: (vni) => vni.stale ? { text: count(vni.stale), kind: "warn" } : "0" },
   { title: "Table", of: wholeness },
   { title: "In sync with", of: (vni) => vni.in_sync.length ? listed(vni.in_sync) : "–" },

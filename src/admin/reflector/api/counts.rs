@@ -10,7 +10,7 @@ use crate::shard::inspect::Metrics;
 
 /// All shards together, and the connections that they never saw.
 pub(super) fn of_all(counters: &Counters) -> impl Serialize + use<> {
-    Members([counters.total.rows(), counters.refused.rows()].concat())
+    Members([counters.total.rows(), counters.refused.rows(), counters.tls.rows()].concat())
 }
 
 /// One shard.

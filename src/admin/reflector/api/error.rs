@@ -22,6 +22,11 @@ pub(in crate::admin) enum ApiError {
     ReadOnly,
     #[error("only POST is allowed")]
     OnlyPost,
+    #[error(
+        "the control socket for readers takes no command: use that of --control, which is for the reflector's user \
+         and root (sudo)"
+    )]
+    ReadersOnly,
     #[error("{0}")]
     Refused(String),
     #[error("{0} streams of this kind are open already; end one of them")]
@@ -56,6 +61,7 @@ impl IntoResponse for ApiError {
             Self::Asked(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::ReadOnly | Self::OnlyPost => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ReadersOnly => StatusCode::FORBIDDEN,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::Inspect(_) | Self::TooManyStreams(_) | Self::Stuck(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -20,7 +20,8 @@ use super::ApiError;
 use super::params::EventsAsked;
 use crate::admin::reflector::streams::{StreamPermit, Streams};
 use crate::admin::server::answer::NextHopRow;
-use crate::ids::PeerId;
+use crate::admin::server::date;
+use crate::ids::{PeerId, ShardId};
 use crate::reflector::inspector::{Inspector, Monitor, MonitorEvent};
 use crate::wire::Update;
 
@@ -47,7 +48,8 @@ async fn open(
     let filter = asked.read()?;
     let place = streams.enter()?;
     let monitor = inspector.monitor(filter).await?;
-    let reader = Reader { monitor, alive, _place: place };
+    let inspector = inspector.clone();
+    let reader = Reader { monitor, inspector, alive, _place: place };
     let chunks = stream::unfold(reader, |mut reader| async {
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
@@ -58,6 +60,7 @@ async fn open(
 
 struct Reader {
     monitor: Monitor,
+    inspector: Inspector,
     alive: Duration,
     _place: StreamPermit,
 }
@@ -65,17 +68,33 @@ struct Reader {
 impl Reader {
     /// The next part of the stream; `None` when the reflector has stopped.
     async fn next(&mut self) -> Option<String> {
-        let Ok(first) = tokio::time::timeout(self.alive, self.monitor.next()).await else {
+        let Ok(first) = tokio::time::timeout(self.alive, self.monitor.next_at()).await else {
             return Some(":\n\n".into());
         };
-        let mut text = event_line(&first?);
+        let (at, event) = first?;
+        let mut text = self.line(at, &event);
         while text.len() < TOGETHER_BYTES
-            && let Some(event) = self.monitor.try_next()
+            && let Some((at, event)) = self.monitor.try_next_at()
         {
-            text.push_str(&event_line(&event));
+            text.push_str(&self.line(at, &event));
         }
         Some(text)
     }
+
+    fn line(&self, at: u64, event: &MonitorEvent) -> String {
+        let row = EventRow::new(event, &|peer| self.inspector.name_of(peer));
+        // Numbers, texts and nothing else: it cannot fail.
+        let json = serde_json::to_string(&Timed { row, at: date::precise(at) }).unwrap_or_default();
+        format!("data: {json}\n\n")
+    }
+}
+
+/// An event and when it happened.
+#[derive(Debug, Serialize)]
+struct Timed<'a> {
+    #[serde(flatten)]
+    row: EventRow<'a>,
+    at: String,
 }
 
 /// An event as it looks in JSON.
@@ -105,18 +124,24 @@ struct RouteEvent {
     destination: String,
     next_hop: NextHopRow,
     announcer: Option<u64>,
+    /// How it is called.
+    announcer_name: Option<String>,
 }
 
 impl RouteEvent {
-    fn new(route: &Update, announcer: Option<PeerId>) -> Self {
+    fn new(route: &Update, announcer: Option<PeerId>, name: Name<'_>) -> Self {
         Self {
             vni: route.vni.0,
             destination: route.destination.to_string(),
             next_hop: route.next_hop.into(),
             announcer: announcer.map(|peer| peer.0),
+            announcer_name: announcer.map(name),
         }
     }
 }
+
+/// Says how a peer is called.
+type Name<'a> = &'a dyn Fn(PeerId) -> String;
 
 #[derive(Debug, Serialize)]
 struct SessionEvent<'a> {
@@ -124,34 +149,41 @@ struct SessionEvent<'a> {
     shard: u16,
     remote: SocketAddr,
     node: &'a str,
+    /// How it is called.
+    name: String,
 }
 
-impl<'a> From<&'a MonitorEvent> for EventRow<'a> {
-    fn from(event: &'a MonitorEvent) -> Self {
+impl<'a> SessionEvent<'a> {
+    fn new(
+        (peer, shard): (PeerId, ShardId),
+        remote: SocketAddr,
+        node: &'a str,
+        name: Name<'_>,
+    ) -> Self {
+        Self { peer: peer.0, shard: shard.0, remote, node, name: name(peer) }
+    }
+}
+
+impl<'a> EventRow<'a> {
+    fn new(event: &'a MonitorEvent, name: Name<'_>) -> Self {
         match event {
             MonitorEvent::Added { route, announcer } => {
-                Self::Added(RouteEvent::new(route, *announcer))
+                Self::Added(RouteEvent::new(route, *announcer, name))
             }
             MonitorEvent::Withdrawn { route, announcer } => {
-                Self::Withdrawn(RouteEvent::new(route, *announcer))
+                Self::Withdrawn(RouteEvent::new(route, *announcer, name))
             }
             MonitorEvent::Established { peer, shard, remote, node } => Self::Established {
-                session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
+                session: SessionEvent::new((*peer, *shard), *remote, node, name),
             },
             MonitorEvent::Closed { peer, shard, remote, node, reason } => Self::Closed {
-                session: SessionEvent { peer: peer.0, shard: shard.0, remote: *remote, node },
+                session: SessionEvent::new((*peer, *shard), *remote, node, name),
                 reason: reason.name(),
                 detail: reason.to_string(),
             },
             MonitorEvent::Missed(count) => Self::Missed { count: *count },
         }
     }
-}
-
-fn event_line(event: &MonitorEvent) -> String {
-    // Numbers, texts and nothing else: it cannot fail.
-    let json = serde_json::to_string(&EventRow::from(event)).unwrap_or_default();
-    format!("data: {json}\n\n")
 }
 
 #[cfg(test)]

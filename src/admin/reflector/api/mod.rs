@@ -1,15 +1,21 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
-//! `params` reads what is asked, `rows` and `counts` say what answers look like, `peers`, `routes`,
-//! `shards`, `limits`, `handover` and `events` answer; `sorted` goes through everything for the best rows.
+//! `params` reads what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
+//! `shards`, `limits`, `policy`, `federation`, `proxy`, `handover` and `events` answer; `sorted` goes through
+//! everything for the best rows.
 
+mod closed;
 mod counts;
 pub(in crate::admin) mod error;
 mod events;
+mod federation;
 mod handover;
 mod limits;
+pub(in crate::admin) mod named;
 pub(in crate::admin) mod params;
 mod peers;
+pub(in crate::admin) mod policy;
+mod proxy;
 mod routes;
 mod rows;
 mod shards;
@@ -28,6 +34,8 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/peers", get(peers::list))
         .route("/peers/{id}", get(peers::detail))
+        .route("/closed", get(closed::list))
+        .route("/recorder", get(closed::recorder))
         .route("/subscriptions", get(peers::subscriptions))
         .route("/explain", get(routes::explain))
         .route("/vnis", get(routes::vnis))
@@ -38,6 +46,9 @@ pub(super) fn router() -> Router<AppState> {
         .route("/counters", get(shards::counters))
         .route("/shards", get(shards::list))
         .route("/limits", get(limits::limits))
+        .route("/policy", get(policy::policy))
+        .route("/federation", get(federation::federation))
+        .route("/proxy", get(proxy::proxy))
         .route("/handover", get(handover::handovers))
         .route(
             "/events",

@@ -4,13 +4,14 @@
 use serde::Deserialize;
 
 use super::ApiError;
+use super::named;
 use super::sorted::{
     Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
 use crate::admin::server::asked::{Wrong, destination, parse};
 pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
 use crate::ids::PeerId;
-use crate::reflector::inspector::{MonitorFilter, PAGE_MAX};
+use crate::reflector::inspector::{Inspector, MonitorFilter, PAGE_MAX};
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
 };
@@ -198,6 +199,17 @@ impl RoutesAsked {
         Ok((filter, Asked::Sorted(wanted, sorting.best("destination", Sort::of_routes)?)))
     }
 
+    /// The same with the number of the announcer, which may have been called by another name. The number of a session
+    /// that has ended finds nothing and is no error.
+    pub(super) async fn named(mut self, inspector: &Inspector) -> Result<Self, ApiError> {
+        if let Some(name) = &self.announcer
+            && peer("announcer", name).is_err()
+        {
+            self.announcer = Some(named::session(inspector, name).await?.id.to_string());
+        }
+        Ok(self)
+    }
+
     /// Of all VNIs.
     pub(super) fn read_all(&self) -> Result<(RoutesWanted, Best<RouteInfo>), ApiError> {
         let sorting =
@@ -306,8 +318,9 @@ impl LookupAsked {
 }
 
 impl ExplainAsked {
-    pub(super) fn read(&self) -> Result<(PeerId, Vni, Destination, Option<NextHop>), ApiError> {
-        let peer = peer("peer", required("peer", self.peer.as_deref())?)?;
+    /// The peer as it is called.
+    pub(super) fn read(&self) -> Result<(String, Vni, Destination, Option<NextHop>), ApiError> {
+        let peer = required("peer", self.peer.as_deref())?.to_owned();
         let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
         let destination =
             destination("destination", required("destination", self.destination.as_deref())?)?;

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::ApiError;
-use super::params::{self, Asked, Peers, PeersAsked, SubscriptionsAsked};
+use super::named;
+use super::params::{Asked, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow};
 use super::sorted;
 use crate::admin::reflector::state::AppState;
@@ -42,14 +43,12 @@ pub(super) async fn list(
     }
 }
 
-/// A session with its part in every VNI, some of them at a time.
+/// A session, by its number or any other name, with its part in every VNI, some of them at a time.
 pub(super) async fn detail(
     State(inspector): State<Inspector>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let id = params::peer("peer", &id?)?;
-    let info = inspector.peer_info(id).await?;
-    let info = info.ok_or_else(|| ApiError::NotFound(format!("there is no peer {}", id.0)))?;
+    let info = named::session(&inspector, &id?).await?;
     let row = serde_json::to_string(&PeerRow::from(info.clone())).unwrap_or_default();
     let begin = format!("{},\"vnis\":[", row.strip_suffix('}').unwrap_or_default());
     let head = [(CONTENT_TYPE, "application/json")];

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::ApiError;
+use super::named;
 use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
 use super::rows::{self, RouteRow, Short, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
@@ -51,7 +52,8 @@ pub(super) async fn list(
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let vni = params::vni("vni", &vni?)?;
-    let (filter, asked) = asked?.0.read(vni)?;
+    let asked = asked?.0.named(&app.inspector).await?;
+    let (filter, asked) = asked.read(vni)?;
     match asked {
         Asked::Placed(from, limit) => {
             let list = move |from, limit| {
@@ -69,7 +71,8 @@ pub(super) async fn search(
     State(app): State<AppState>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let (wanted, best) = asked?.0.read_all()?;
+    let asked = asked?.0.named(&app.inspector).await?;
+    let (wanted, best) = asked.read_all()?;
     sorted(&app, &wanted, best).await
 }
 
@@ -104,12 +107,14 @@ pub(super) async fn explain(
     asked: Result<Query<ExplainAsked>, QueryRejection>,
 ) -> Result<Json<Explained>, ApiError> {
     let (peer, vni, destination, next_hop) = asked?.0.read()?;
+    let peer = named::session(&inspector, &peer).await?.id;
     let explanation = inspector.explain(peer, vni, destination, next_hop).await?;
     let verdict = match explanation.verdict {
         Verdict::Sent => "sent",
         Verdict::Waits => "waits",
         Verdict::NotOwed => "not_owed",
     };
-    let reasons = explanation.reasons.iter().map(ToString::to_string).collect();
+    let name = |peer| inspector.name_of(peer);
+    let reasons = explanation.reasons.iter().map(|reason| reason.sentence(&name)).collect();
     Ok(Json(Explained { verdict, reasons }))
 }

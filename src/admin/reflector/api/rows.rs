@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::response::Response;
@@ -139,8 +139,19 @@ pub(super) struct PeerRow {
     shard: u16,
     remote: Option<SocketAddr>,
     node: Box<str>,
+    /// How it is called.
+    name: Box<str>,
+    /// The name that its certificate proves; what `node` says is only claimed.
+    name_proven: Option<String>,
+    /// Next hops that its certificate proves to be its own.
+    addresses_proven: Vec<IpAddr>,
+    /// `tcp` or `tls`.
+    transport: &'static str,
+    /// Who has the keys of its TLS: `kernel` or `process`.
+    tls_carrier: Option<&'static str>,
     agent: Box<str>,
     state: String,
+    class: Box<str>,
     is_server: bool,
     capabilities: Vec<&'static str>,
     is_paced: bool,
@@ -159,6 +170,7 @@ pub(super) struct PeerRow {
     writing_seconds: Option<f64>,
     updates_received: u64,
     messages_skipped: BTreeMap<&'static str, u64>,
+    announcements_refused: u64,
     adds_sent: u64,
     removes_sent: u64,
     bytes_received: u64,
@@ -170,13 +182,20 @@ impl From<PeerInfo> for PeerRow {
         let known =
             [(Capabilities::STREAM, "stream"), (Capabilities::END_OF_TABLE, "end_of_table")];
         let known = known.into_iter().filter(|(one, _)| peer.capabilities.contains(*one));
+        let identity = peer.tls.as_ref().map(|tls| &tls.identity);
         Self {
             id: peer.id.0,
             shard: peer.shard.0,
             remote: peer.remote,
+            name_proven: identity.and_then(|it| it.name()).map(str::to_owned),
+            addresses_proven: identity.map(|it| it.addresses().to_vec()).unwrap_or_default(),
+            transport: if peer.tls.is_some() { "tls" } else { "tcp" },
+            tls_carrier: peer.tls.as_ref().map(|tls| tls.carrier.name()),
             node: peer.node,
+            name: peer.name,
             agent: peer.agent,
             state: peer.state.to_string(),
+            class: peer.class,
             is_server: peer.is_server,
             capabilities: known.map(|(_, name)| name).collect(),
             is_paced: peer.is_paced,
@@ -195,6 +214,7 @@ impl From<PeerInfo> for PeerRow {
             writing_seconds: seconds(peer.writing_for),
             updates_received: peer.updates_received,
             messages_skipped: peer.skipped,
+            announcements_refused: peer.refused,
             adds_sent: peer.updates_sent.adds,
             removes_sent: peer.updates_sent.removes,
             bytes_received: peer.bytes_received,
@@ -246,6 +266,7 @@ pub(super) struct SubscriptionRow {
     progress: Progress,
     remote: Option<SocketAddr>,
     node: Option<Box<str>>,
+    name: Option<Box<str>>,
     peer_state: Option<String>,
     is_slow: Option<bool>,
 }
@@ -261,6 +282,7 @@ impl From<Subscriber> for SubscriptionRow {
             remote: session.as_ref().and_then(|session| session.remote),
             peer_state: session.as_ref().map(|session| session.state.to_string()),
             is_slow: session.as_ref().map(|session| session.is_slow),
+            name: session.as_ref().map(|session| session.name.clone()),
             node: session.map(|session| session.node),
         }
     }
@@ -277,6 +299,7 @@ pub(super) struct VniRow {
     subscribers: u64,
     behind: u64,
     journal: u64,
+    filtered: u64,
 }
 
 impl From<VniInfo> for VniRow {
@@ -290,6 +313,7 @@ impl From<VniInfo> for VniRow {
             subscribers: info.subscribers,
             behind: info.behind,
             journal: info.journal,
+            filtered: info.filtered,
         }
     }
 }
@@ -301,7 +325,11 @@ pub(super) struct RouteRow {
     destination: String,
     next_hop: NextHopRow,
     announcers: Vec<u64>,
+    /// How these are called.
+    announcer_names: Vec<String>,
     announcer_count: u64,
+    /// Other sites among the announcers.
+    sites: Vec<String>,
     age_seconds: f64,
 }
 
@@ -312,7 +340,9 @@ impl From<RouteInfo> for RouteRow {
             destination: route.destination.to_string(),
             next_hop: route.next_hop.into(),
             announcers: route.announcers.iter().map(|peer| peer.0).collect(),
+            announcer_names: route.announcer_names,
             announcer_count: route.announcer_count,
+            sites: route.sites,
             age_seconds: route.age.as_secs_f64(),
         }
     }

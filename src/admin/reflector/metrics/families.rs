@@ -10,6 +10,7 @@ pub(super) fn write(
     text: &mut Text,
     counters: &Counters,
     handovers: &Handovers,
+    further: [Option<Rows>; 2],
     stuck: &[ShardId],
     backend: Backend,
 ) {
@@ -17,7 +18,9 @@ pub(super) fn write(
     families.add(process(counters.shards.len(), backend));
     families.add(counters.total.rows());
     families.add(counters.refused.rows());
+    families.add(counters.tls.rows());
     families.add(handovers.rows());
+    further.into_iter().flatten().for_each(|rows| families.add(rows));
     for (shard, metrics) in (0..).map(ShardId).zip(&counters.shards) {
         let is_stuck = stuck.contains(&shard);
         let shard = shard.to_string();
@@ -59,7 +62,8 @@ fn liveness(is_stuck: bool) -> Rows {
 mod tests {
     use super::*;
     use crate::metrics::documented;
-    use crate::reflector::Refused;
+    use crate::proxy::ProxyStatus;
+    use crate::reflector::{FederationStatus, Refused, TlsCounts};
     use crate::shard::inspect::Metrics;
 
     /// docs/http.md has a line for each metric of all peers together, with its labels and its type, and no
@@ -75,7 +79,10 @@ mod tests {
             process(1, Backend::Epoll),
             Metrics::default().rows(),
             Refused::default().rows(),
+            TlsCounts::default().rows(),
             Handovers::default().rows(),
+            FederationStatus::default().rows(),
+            ProxyStatus::default().rows(),
             liveness(false),
         ];
         let expected = documented(rows.concat());

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::api::ApiError;
+use super::state::AppState;
 use crate::admin::server::process;
 use crate::ids::ShardId;
 use crate::metrics::{self, Text};
@@ -34,18 +35,46 @@ pub(super) struct Which {
     peers: Option<String>,
 }
 
+impl Which {
+    fn with_peers(&self) -> Result<bool, ApiError> {
+        match self.peers.as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(ApiError::Asked("peers: expected 0 or 1".into())),
+        }
+    }
+}
+
 pub(super) async fn metrics(
-    State(inspector): State<Inspector>,
+    State(app): State<AppState>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let with_peers = match which?.0.peers.as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => return Err(ApiError::Asked("peers: expected 0 or 1".into())),
-    };
+    let with_peers = which?.0.with_peers()?;
+    write(app, with_peers).await
+}
+
+/// The same where no peer is named.
+pub(super) async fn metrics_without_peers(
+    State(app): State<AppState>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    if which?.0.with_peers()? {
+        return Err(ApiError::NotFound("peers are named by --http alone".into()));
+    }
+    write(app, false).await
+}
+
+async fn write(
+    AppState { inspector, upstream, .. }: AppState,
+    with_peers: bool,
+) -> Result<Response, ApiError> {
     let mut text = Text::default();
     let (counters, stuck) = counters(&inspector).await?;
-    families::write(&mut text, &counters, &inspector.handovers(), &stuck, inspector.backend());
+    let federation = inspector.federation().await?;
+    let (handovers, backend) = (inspector.handovers(), inspector.backend());
+    let proxy = upstream.map(|upstream| upstream.status().rows());
+    let further = [federation.map(|federation| federation.rows()), proxy];
+    families::write(&mut text, &counters, &handovers, further, &stuck, backend);
     process::write(&mut text);
     let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text.finish());
     if !with_peers {

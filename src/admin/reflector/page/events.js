@@ -16,7 +16,7 @@ function about(row) {
   if (row.event === "missed") {
     return row.count ? `${count(row.count)} events were left out: more came than this page could take` : "the stream was interrupted: events before this are missing";
   }
-  return [peerLink(row.peer), " ", row.node || { text: row.remote, kind: "code" }];
+  return row.node ? [peerLink(row.peer, row.name)] : [peerLink(row.peer), " ", { text: row.remote, kind: "code" }];
 }
 function details(row) {
   if (isRoute(row)) return [{ text: "via ", kind: "soft" }, ...hop(row.next_hop)];
@@ -24,7 +24,7 @@ function details(row) {
 }
 function announcer(row) {
   if (!isRoute(row)) return "";
-  return row.announcer === null ? { text: "several", kind: "soft" } : peerLink(row.announcer);
+  return row.announcer === null ? { text: "several", kind: "soft" } : peerLink(row.announcer, row.announcer_name);
 }
 
 export function events(main, { parameters, signal }) {
@@ -76,7 +76,7 @@ export function events(main, { parameters, signal }) {
   function add(event) {
     number += 1;
     unseen += 1;
-    rows = [{ ...event, number, at: Date.now() }, ...rows.slice(0, KEPT - 1)];
+    rows = [{ ...event, number, at: Date.parse(event.at) || Date.now() }, ...rows.slice(0, KEPT - 1)];
     later();
   }
   // It also opens anew: after a loss, and when the tab was hidden.

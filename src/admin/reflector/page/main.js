@@ -8,6 +8,7 @@ import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
 import { explain, search } from "./search.js";
 import { serving } from "./serving.js";
+import { sites } from "./sites.js";
 import { vni, vnis } from "./vnis.js";
 
 const views = [
@@ -16,6 +17,7 @@ const views = [
   [/^\/peer\/(\d+)$/, peer, "Peer"],
   [/^\/vnis$/, vnis, "VNIs"],
   [/^\/vni\/(\d+)$/, vni, "VNI"],
+  [/^\/sites$/, sites, "Sites"],
   [/^\/events$/, events, "Events"],
   [/^\/search$/, search, "Search"],
   [/^\/explain$/, explain, "Explain"],

@@ -7,7 +7,7 @@ use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
-static FILES: [File; 10] = [
+static FILES: [File; 11] = [
     File::script("main.js", include_str!("main.js")),
     File::script("live.js", include_str!("live.js")),
     File::script("plot.js", include_str!("plot.js")),
@@ -17,6 +17,7 @@ static FILES: [File; 10] = [
     File::script("peers.js", include_str!("peers.js")),
     File::script("vnis.js", include_str!("vnis.js")),
     File::script("search.js", include_str!("search.js")),
+    File::script("sites.js", include_str!("sites.js")),
     File::script("serving.js", include_str!("serving.js")),
 ];
 

@@ -1,6 +1,6 @@
 // All peers, and one.
 "use strict";
-import { amount, ask, badge, count, el, heading, href, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
+import { amount, ask, badge, count, el, heading, href, lasted, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
 import { listing } from "./listing.js";
 import { table } from "./table.js";
 import { routeColumns, standing } from "./vnis.js";
@@ -35,7 +35,8 @@ export function peers(main, { signal }) {
     onBefore: rate,
     columns: [
       { title: "#", sort: "id", isNumber: true, of: (peer) => peerLink(peer.id, String(peer.id)) },
-      { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peer.node) : { text: "not said", kind: "soft" } },
+      { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peerName(peer)) : { text: "not said", kind: "soft" } },
+      { title: "Proven", hint: "the name that its certificate proves; a node is only claimed", of: (peer) => peer.name_proven || { text: peer.transport === "tls" ? "no name" : "–", kind: "soft" } },
       { title: "Address", sort: "remote", of: (peer) => ({ text: peer.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "state", of: (peer) => [stateBadge(peer), pacedBadge(peer)] },
       { title: "Agent", sort: "agent", of: (peer) => peer.agent || { text: "not said", kind: "soft" } },
@@ -58,6 +59,7 @@ export function peers(main, { signal }) {
 const facts = [
   ["Number", (peer) => `#${peer.id}`],
   ["Address", (peer) => peer.remote ?? "–"],
+  ["Proven", (peer) => peer.transport === "tls" ? [peer.name_proven ?? "no name", ...peer.addresses_proven].join(", ") : "nothing: no TLS"],
   ["Agent", (peer) => peer.agent || "not said"],
   ["Kind", (peer) => peer.is_server ? "another server" : "leaf"],
   ["Extensions", (peer) => peer.capabilities.map((name) => name.replaceAll("_", " ")).join(", ") || "none"],
@@ -92,6 +94,28 @@ export function peer(main, { signal, argument }) {
       { title: "Subscription", of: (part) => part.subscription ? standing(part.subscription) : { text: "none", kind: "soft" } },
     ] });
   const some = el("p", { class: "note" });
+  const ended = table({
+    caption: "Sessions that have ended", empty: "None, as far as the reflector remembers.", id: (session) => session.peer,
+    columns: [
+      { title: "Ended", isFirst: true, of: (session) => ({ text: `${lasted(session.ended_ago_seconds)} ago`, title: session.ended_at, unsigned: true }) },
+      { title: "#", isNumber: true, of: (session) => session.peer },
+      { title: "Why", of: (session) => session.detail },
+      { title: "Lasted", isNumber: true, of: (session) => lasted(session.lasted_seconds) },
+      { title: "Routes", isNumber: true, of: (session) => count(session.routes) },
+      { title: "Address", of: (session) => ({ text: session.remote, kind: "code" }) },
+    ] });
+  // Who is gone is known by its number only, until its last session has told its node.
+  let named = String(id);
+  const showEnded = async () => {
+    const { rows } = await ask("closed", { peer: named, limit: 8 }, signal);
+    if (signal.aborted) return;
+    if (named === String(id) && rows[0]?.node) {
+      named = rows[0].node;
+      say(title, named);
+      return showEnded();
+    }
+    ended.show(rows);
+  };
   const announced = listing({
     path: "routes", usual: "vni", fixed: { announcer: id }, caption: "Routes that it announces", empty: "It announces nothing.",
     id: routeId, columns: routeColumns({ withVni: true, explain: id }), every: 3000,
@@ -103,6 +127,7 @@ export function peer(main, { signal, argument }) {
     el("div", { class: "aside" },
       section("Session", null, list),
       section("VNIs", null, parts.node, some)),
+    section("Earlier sessions", null, ended.node, el("p", { class: "note" }, "The latest 8 of its node.")),
     section("Announces", null, announced.node));
   poll(1500, async () => {
     try {
@@ -121,11 +146,14 @@ export function peer(main, { signal, argument }) {
       });
       const SHOWN = 200;
       parts.show(peer.vnis.slice(0, SHOWN));
+      named = peer.node || named;
+      await showEnded();
       say(some, peer.vnis.length > SHOWN ? `The first ${SHOWN} of ${count(peer.vnis.length)}.` : "");
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      say(gone, error.status === 404 ? `There is no peer ${id} any more: a peer that comes back has another number.` : error.message);
+      say(gone, error.status === 404 ? `${error.message}. A peer that comes back has another number.` : error.message);
       gone.hidden = false;
+      if (error.status === 404) await showEnded().catch(() => {});
     }
   }, signal);
 }

@@ -82,7 +82,7 @@ const verdicts = {
 };
 
 export function explain(main, { parameters, signal }) {
-  const fields = [["peer", "Peer", "number"], ["vni", "VNI", "number"], ["destination", "Destination", "10.0.0.1/32"]];
+  const fields = [["peer", "Peer", "node, number or address"], ["vni", "VNI", "number"], ["destination", "Destination", "10.0.0.1/32"]];
   const form = el("form", { class: "form", onsubmit: (event) => {
     event.preventDefault();
     location.hash = href("/explain", Object.fromEntries(fields.map(([name]) => [name, form.elements[name].value.trim()])));

@@ -1,8 +1,10 @@
-// Which process this is, since when it serves, and since when its sessions live.
+// Which process this is, since when it serves and its sessions live, and whether there are other sites or, of a proxy, reflectors.
 "use strict";
 import { ask, moment, say } from "./core.js";
 
 const line = document.getElementById("serving");
+const sites = document.getElementById("sites");
+const upstream = document.getElementById("upstream");
 
 export async function serving() {
   try {
@@ -13,6 +15,8 @@ export async function serving() {
       parts.push(`sessions live since ${moment(now.sessions_since)}, through ${times}`);
     }
     say(line, parts.join(" · "));
+    sites.hidden = await ask("federation") === null;
+    upstream.hidden = await ask("proxy") === null;
   } catch {
     // The banner says that there is no connection; the line stays as it was.
   }

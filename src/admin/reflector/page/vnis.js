@@ -12,7 +12,8 @@ export function standing({ state, behind_entries, behind_places }) {
 // Columns of routes, wherever they are shown.
 export function routeColumns({ withVni, explain }) {
   const announcers = (route) => {
-    const shown = route.announcers.slice(0, 3).flatMap((id, index) => index ? [", ", peerLink(id)] : [peerLink(id)]);
+    const all = [...route.announcers.map((id, index) => peerLink(id, route.announcer_names[index])), ...route.sites.map((site) => ({ text: `site ${site}`, href: href("/sites") }))];
+    const shown = all.slice(0, 3).flatMap((one, index) => index ? [", ", one] : [one]);
     return route.announcer_count > 3 ? [...shown, ` and ${count(route.announcer_count - 3)} more`] : shown;
   };
   return [
@@ -72,7 +73,7 @@ export function vni(main, { signal, argument, parameters }) {
         { name: "address", label: "Longest match", placeholder: "address" },
         { name: "within", label: "Within", placeholder: "prefix" },
         { name: "next_hop", label: "Next hop", placeholder: "underlay address" },
-        { name: "announcer", label: "Announcer", placeholder: "peer's number" },
+        { name: "announcer", label: "Announcer", placeholder: "peer's node or number" },
       ],
       columns: routeColumns({ withVni: false }),
     }, signal);
@@ -89,7 +90,7 @@ function subscribers(main, number, signal) {
     fields: [{ name: "match", label: "Find", placeholder: "node, address, agent, number" }],
     columns: [
       { title: "#", sort: "peer", isNumber: true, of: (row) => peerLink(row.peer, String(row.peer)) },
-      { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.node) : soft(row.peer_state ? "not said" : "has just gone") },
+      { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.name || row.node) : soft(row.peer_state ? "not said" : "has just gone") },
       { title: "Address", sort: "remote", of: (row) => ({ text: row.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "peer_state", of: (row) => row.peer_state ? [stateBadge({ state: row.peer_state, is_slow: row.is_slow }), row.is_slow ? badge("slow", "warn") : null] : "–" },
       { title: "Standing", sort: "lag", hint: "how much of this VNI it lacks", of: (row) => standing(row) },

@@ -71,17 +71,41 @@ export function moment(seconds) {
     `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+// The token, where the server asks for one: kept in this tab until it is closed. A page below another path of the same
+// origin has its own.
+const tokenName = `token of ${location.pathname}`;
+let kept = null;
+try {
+  kept = sessionStorage.getItem(tokenName);
+} catch {
+  // It holds until the page is left.
+}
+export function keepToken(token) {
+  kept = token;
+  try {
+    sessionStorage.setItem(tokenName, token);
+  } catch {
+    // As above.
+  }
+  document.dispatchEvent(new Event("token"));
+}
+// What each request says in addition.
+const credentials = () => kept ? { authorization: `Bearer ${kept}` } : {};
+// Whoever is at the page is asked for a token; `frame` does so.
+const wantToken = () => document.dispatchEvent(new CustomEvent("tokenwanted", { detail: { isWrong: kept !== null } }));
+
 // Asks the API. Fails with the sentence that it answers with.
 export async function ask(path, parameters = {}, signal) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined));
   let answer;
   try {
-    answer = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal, headers: { accept: "application/json" } });
+    answer = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal, headers: { accept: "application/json", ...credentials() } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("there is no answer");
   }
   const json = await answer.json().catch(() => null);
+  if (answer.status === 401) wantToken();
   if (!answer.ok) {
     const error = new Error(json?.error || `the answer has status ${answer.status}`);
     error.status = answer.status;
@@ -132,26 +156,50 @@ export function poll(every, work, signal) {
   return wake;
 }
 
+// Reads server-sent events until the stream ends, which is an error. EventSource would do, but sends no token.
+async function read(path, on, signal) {
+  const answer = await fetch(path, { signal, headers: { accept: "text/event-stream", ...credentials() } });
+  if (answer.status === 401) wantToken();
+  if (!answer.ok) throw new Error(`the answer has status ${answer.status}`);
+  on.open?.();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("the stream has ended");
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) take(event, on);
+  }
+}
+// Hands one event over, by its name.
+function take(event, on) {
+  const lines = event.split("\n").map((line) => line.split(/: ?(.*)/s));
+  const field = (name) => lines.filter(([key]) => key === name).map(([, value]) => value);
+  const data = field("data");
+  if (data.length) on[field("event")[0] ?? "message"]?.({ data: data.join("\n") });
+}
+
 // Takes server-sent events until the signal: not while the tab is hidden, and anew two seconds after
 // the stream was lost. on: what is done with each kind of event.
 export function stream(path, { on, lost }, signal) {
-  let source = null, retry = null;
+  let reading = null, retry = null;
   function close() {
-    source?.close();
-    source = null;
+    reading?.abort();
+    reading = null;
     clearTimeout(retry);
   }
   function open() {
     close();
     if (document.hidden || signal?.aborted) return;
-    source = new EventSource(path);
-    for (const [kind, take] of Object.entries(on)) source.addEventListener(kind, take);
-    source.addEventListener("error", () => {
+    const own = reading = new AbortController();
+    read(path, on, own.signal).catch(() => {
+      if (own.signal.aborted) return;
       close();
       lost();
       retry = setTimeout(open, 2000);
     });
   }
+  document.addEventListener("token", open, { signal });
   document.addEventListener("visibilitychange", () => document.hidden ? close() : open(), { signal });
   signal?.addEventListener("abort", close);
   open();
@@ -166,7 +214,8 @@ export const pacedBadge = (peer) => peer.fixed_pace_reason
   ? { ...badge("fixed pace", "warn"), title: peer.fixed_pace_reason }
   : peer.is_paced ? badge("paced", "soft") : null;
 export const stateBadge = (peer) => badge(peer.state, peer.state === "established" ? (peer.is_slow ? "warn" : "good") : "soft");
-export const peerName = (peer) => peer.node || peer.remote || `peer ${peer.id}`;
+// By its node, with its number where several sessions are of that node.
+export const peerName = (peer) => (peer.node && peer.name) || peer.node || peer.remote || `peer ${peer.id}`;
 export const peerLink = (id, text) => ({ text: text ?? `#${id}`, href: href(`/peer/${id}`) });
 export const vniLink = (vni) => ({ text: String(vni), href: href(`/vni/${vni}`) });
 

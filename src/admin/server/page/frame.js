@@ -1,6 +1,6 @@
-// The frame around the views: how it stands with the server, what is wrong, light and dark.
+// The frame around the views: how it stands with the server, what is wrong, the token, light and dark.
 "use strict";
-import { el, say } from "./core.js";
+import { el, keepToken, say } from "./core.js";
 
 const banners = document.getElementById("banners");
 const link = document.getElementById("link");
@@ -18,6 +18,24 @@ export function tell(isUp, wrong) {
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   document.getElementById("content").focus();
+});
+
+// Asks for the token, once, until it is right.
+let form = null;
+document.addEventListener("tokenwanted", ({ detail: { isWrong } }) => {
+  const sentence = isWrong ? "The server does not take this token. Enter the one in the file of --http-token-file."
+    : "The server asks for a token. Enter the one in the file of --http-token-file; it is kept until this tab is closed.";
+  if (form) return say(form.querySelector("span"), sentence);
+  const input = el("input", { type: "password", name: "token", autocomplete: "off", required: true });
+  form = el("form", { id: "token", class: "banner warn" }, el("label", {}, el("span", {}, sentence), " ", input), " ", el("button", {}, "Enter"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    form.remove();
+    form = null;
+    keepToken(input.value.trim());
+  });
+  banners.after(form);
+  input.focus();
 });
 
 // Light and dark: as the system wants, unless told otherwise.

@@ -10,7 +10,6 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -68,6 +67,11 @@ where
         .route("/page/{name}", get(file))
 }
 
+/// Whether a path is that of a page or of one of its files.
+pub(crate) fn is_file(path: &str) -> bool {
+    path == "/" || path.starts_with("/page/")
+}
+
 fn missing() -> Response {
     answer::refusal(StatusCode::NOT_FOUND, &"there is no such file")
 }
@@ -82,7 +86,6 @@ fn serve(file: &File, headers: &HeaderMap) -> Response {
     let rules = [
         (CONTENT_TYPE, file.kind),
         (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
     ];
     (about, rules, file.content).into_response()

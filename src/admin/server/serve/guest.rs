@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::header::{CONNECTION, DATE};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
@@ -17,7 +16,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Notify;
 
 use super::hall::{AnswerPermit, Hall};
-use crate::admin::server::{answer, date, is_health};
+use super::{Caller, Desk, Origin};
+use crate::admin::server::{answer, date, entry, is_health};
 use crate::sources::Source;
 
 /// See the module's documentation.
@@ -25,6 +25,8 @@ use crate::sources::Source;
 pub(super) struct Guest {
     hall: Arc<Hall>,
     source: Option<Source>,
+    /// The process that asks, over a Unix socket.
+    caller: Option<Caller>,
     /// It came when there were no descriptors: it may only ask about health.
     is_short: bool,
     go: Arc<Notify>,
@@ -34,10 +36,11 @@ pub(super) struct Guest {
 
 impl Guest {
     /// A connection that waits for its first request.
-    pub(super) fn new(hall: Arc<Hall>, source: Option<Source>, is_short: bool) -> Arc<Self> {
+    pub(super) fn new(hall: Arc<Hall>, origin: Origin, is_short: bool) -> Arc<Self> {
         let go = Arc::default();
+        let source = origin.address.map(Source::of);
         let number = AtomicU64::new(hall.enter(source, &go));
-        Arc::new(Self { hall, source, is_short, go, number })
+        Arc::new(Self { hall, source, caller: origin.caller, is_short, go, number })
     }
 
     /// Waits until the connection is to be closed to make room.
@@ -49,11 +52,16 @@ impl Guest {
     pub(super) async fn answer(
         guest: &Arc<Self>,
         clock: fn() -> u64,
-        router: &Router,
-        request: Request<Incoming>,
+        desk: &Desk,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        let ask = |request| TowerToHyperService::new(router.clone()).call(request);
-        let mut answer = if is_health(request.uri().path()) {
+        if let Some(caller) = guest.caller {
+            request.extensions_mut().insert(caller);
+        }
+        let ask = |request| TowerToHyperService::new(desk.router.clone()).call(request);
+        let mut answer = if let Some(refusal) = desk.entry.refuse(&request) {
+            ended(refusal)
+        } else if is_health(request.uri().path()) {
             ended(ask(request).await?)
         } else if let Some(place) = guest.place() {
             let answered = Answered { _place: place, guest: Arc::clone(guest) };
@@ -65,6 +73,7 @@ impl Guest {
         if let Ok(date) = HeaderValue::from_str(&date::http(clock())) {
             answer.headers_mut().insert(DATE, date);
         }
+        entry::seal(&mut answer);
         Ok(answer)
     }
 

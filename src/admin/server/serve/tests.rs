@@ -26,7 +26,7 @@ async fn start(limits: ServeLimits) -> (JoinSet<()>, u16) {
         .route("/livez", get(async || "alive"))
         .route("/stall", get(stall));
     let mut server = JoinSet::new();
-    server.spawn(serve_within(limits, listener, router));
+    server.spawn(serve_within(limits, listener, Desk { entry: Entry::Anyone, router }));
     (server, port)
 }
 
@@ -46,7 +46,7 @@ async fn connect(from: &str, port: u16) -> TcpStream {
 }
 
 async fn ask(socket: &mut TcpStream, path: &str) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     // A connection that is closed at once may refuse what it is sent.
     socket.write_all(request.as_bytes()).await.ok();
 }
@@ -77,7 +77,7 @@ async fn rest(socket: &mut TcpStream) -> String {
 /// The answer to a question by a source of its own.
 async fn fetch(from: &str, port: u16, path: &str) -> String {
     let mut socket = connect(from, port).await;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await.ok();
     rest(&mut socket).await
 }

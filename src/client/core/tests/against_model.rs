@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn every_reader_ends_with_what_there_is(steps in prop::collection::vec(any_step(), 1..80)) {
-        let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::ZERO, routes_per_peer: 1000 });
+        let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::ZERO, routes_per_peer: 1000, limits: RouteLimits::default() });
         leaf.watch(WatchId(1), None);
         let mut world = World::default();
         for step in steps {

@@ -10,7 +10,11 @@ fn wide(count: u32) -> Vec<Route> {
 }
 
 fn large() -> Leaf {
-    let mut leaf = Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 4_000_000 });
+    let mut leaf = Leaf::new(CoreConfig {
+        stale_time: STALE,
+        routes_per_peer: 4_000_000,
+        limits: RouteLimits::default(),
+    });
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);
     leaf

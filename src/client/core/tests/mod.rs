@@ -3,13 +3,15 @@
 mod against_model;
 mod hostile;
 mod intent;
+mod limits;
 mod restarts;
 mod servers;
+mod settling;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{CoreConfig, Leaf, ServerSlot};
+use super::{CoreConfig, Leaf, RouteLimits, ServerSlot};
 use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
@@ -23,7 +25,11 @@ pub(super) fn at(seconds: u64) -> Moment {
 }
 
 pub(super) fn leaf() -> Leaf {
-    Leaf::new(CoreConfig { stale_time: STALE, routes_per_peer: 1000 })
+    Leaf::new(CoreConfig {
+        stale_time: STALE,
+        routes_per_peer: 1000,
+        limits: RouteLimits::default(),
+    })
 }
 
 pub(super) fn route(vni: u32, net: u8, host: u8) -> Route {

@@ -73,8 +73,10 @@ fn a_server_that_pauses_in_the_middle_of_a_table_does_not_complete_it() {
 #[test]
 fn no_doubt_lasts_longer_than_the_stale_time() {
     let stale_time = Duration::from_secs(3);
-    let (mut leaf, mut plane) =
-        (Leaf::new(CoreConfig { stale_time, routes_per_peer: 1000 }), Plane::default());
+    let (mut leaf, mut plane) = (
+        Leaf::new(CoreConfig { stale_time, routes_per_peer: 1000, limits: RouteLimits::default() }),
+        Plane::default(),
+    );
     leaf.subscribe(at(0), Vni(1));
     connect_to(&mut leaf, at(1), A, Duration::ZERO);
     leaf.end_of_table(at(1), A, Vni(1));

@@ -135,7 +135,11 @@ fn routes_outlive_their_servers_for_the_stale_time() {
 
 #[test]
 fn without_a_stale_time_routes_go_with_their_last_server() {
-    let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::ZERO, routes_per_peer: 10 });
+    let mut leaf = Leaf::new(CoreConfig {
+        stale_time: Duration::ZERO,
+        routes_per_peer: 10,
+        limits: RouteLimits::default(),
+    });
     let mut plane = Plane::default();
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);
@@ -448,7 +452,11 @@ fn nothing_is_due_for_ever() {
 
 #[test]
 fn a_stale_time_without_end_has_no_end() {
-    let mut leaf = Leaf::new(CoreConfig { stale_time: Duration::MAX, routes_per_peer: 1000 });
+    let mut leaf = Leaf::new(CoreConfig {
+        stale_time: Duration::MAX,
+        routes_per_peer: 1000,
+        limits: RouteLimits::default(),
+    });
     let mut plane = Plane::default();
     leaf.subscribe(at(0), Vni(1));
     connect(&mut leaf, at(0), A);

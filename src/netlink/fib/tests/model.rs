@@ -44,6 +44,7 @@ impl Model {
             name: "tun".to_owned(),
             up,
             abilities: self.abilities(),
+            remark: None,
             kind: Ok(if self.ip6tnl { TunnelKind::Ip6Tnl } else { TunnelKind::VxlanGpe }),
         })
     }
@@ -146,7 +147,7 @@ impl Model {
             Request::SetRoute { key, protocol, via, replace } => {
                 self.set(*key, *protocol, via, *replace)
             }
-            Request::DeleteRoute { key, protocol } => match self.routes.get(key) {
+            Request::DeleteRoute { key, protocol, .. } => match self.routes.get(key) {
                 Some((other, _)) if other == protocol => {
                     self.routes.remove(key);
                     Ok(())

@@ -54,7 +54,7 @@ fn replace(key: RouteKey, via: Via) -> Request {
 }
 
 fn delete(key: RouteKey) -> Request {
-    Request::DeleteRoute { key, protocol: OWN }
+    Request::DeleteRoute { key, protocol: OWN, via: None }
 }
 
 fn object(id: u32, hop: Hop) -> Object {

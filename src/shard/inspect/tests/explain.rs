@@ -4,7 +4,7 @@ use super::scene::{Scene, VNI, hop};
 use crate::ids::PeerId;
 use crate::shard::ShardConfig;
 use crate::shard::inspect::{Explanation, Reason, SessionState, Verdict};
-use crate::wire::Message;
+use crate::wire::{Action, Message, Vni};
 
 const ROUTE: &str = "10.0.0.1/32";
 
@@ -16,13 +16,13 @@ fn sentences(explanation: &Explanation) -> Vec<String> {
 fn a_peer_that_is_not_there_is_owed_nothing() {
     let explanation = Scene::new().explain(7, ROUTE);
     assert_eq!(explanation.verdict, Verdict::NotOwed);
-    assert_eq!(sentences(&explanation), ["there is no peer 7"]);
+    assert_eq!(sentences(&explanation), ["there is no peer #7"]);
 }
 
 #[test]
 fn a_session_that_is_not_established_is_sent_nothing() {
     let mut scene = Scene::new();
-    scene.shard.connect(scene.now, PeerId(7));
+    scene.shard.connect(scene.now, PeerId(7), None);
     let explanation = scene.explain(7, ROUTE);
     let state = SessionState::Connecting;
     assert_eq!(explanation.reasons, [Reason::NotEstablished { peer: PeerId(7), state }]);
@@ -37,7 +37,7 @@ fn who_is_not_subscribed_is_owed_nothing() {
     scene.read_all();
     let explanation = scene.explain(7, ROUTE);
     assert_eq!(explanation.verdict, Verdict::NotOwed);
-    assert_eq!(sentences(&explanation)[0], "peer 7 is not subscribed to VNI 7");
+    assert_eq!(sentences(&explanation)[0], "peer #7 is not subscribed to VNI 7");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn an_only_announcer_does_not_get_its_own_route() {
     assert_eq!(explanation.verdict, Verdict::NotOwed);
     assert_eq!(
         sentences(&explanation)[0],
-        "peer 7 announces the route via fd00::1 itself and nobody else does, so it is not sent \
+        "peer #7 announces the route via fd00::1 itself and nobody else does, so it is not sent \
          back to it"
     );
     let other = scene.establish(8);
@@ -96,7 +96,7 @@ fn what_has_been_read_has_been_sent() {
     assert_eq!(explanation.verdict, Verdict::Sent);
     assert_eq!(
         sentences(&explanation),
-        ["the route via fd00::1 is announced by peer 8", "peer 7 is in sync with VNI 7"]
+        ["the route via fd00::1 is announced by peer #8", "peer #7 is in sync with VNI 7"]
     );
 }
 
@@ -122,7 +122,10 @@ fn what_waits_in_the_queue_or_is_being_written_is_said_to() {
     scene.turn_without_reading(&[]);
     scene.announce(publisher, "10.0.0.2/32");
     scene.turn_without_reading(&[]);
-    let explanation = scene.explain(7, ROUTE);
+    let written = scene.explain(7, ROUTE);
+    assert_eq!(written.verdict, Verdict::Waits);
+    assert!(matches!(written.reasons[0], Reason::Writing { .. }), "{written:?}");
+    let explanation = scene.explain(7, "10.0.0.2/32");
     assert_eq!(explanation.verdict, Verdict::Waits);
     let peer = PeerId(7);
     assert!(matches!(
@@ -167,7 +170,7 @@ fn a_subscriber_whose_dump_has_not_begun_is_behind() {
 #[test]
 fn a_paced_peer_is_said_to_be_paced() {
     let mut scene = Scene::with(ShardConfig::default());
-    let (publisher, reader) = (scene.establish(8), scene.shard.connect(scene.now, PeerId(7)));
+    let (publisher, reader) = (scene.establish(8), scene.shard.connect(scene.now, PeerId(7), None));
     let hello = crate::wire::Hello { keepalive_interval: 4, is_server: false, extensions: None };
     scene.say(reader, &Message::Hello(hello));
     scene.say(reader, &Message::Keepalive);
@@ -179,4 +182,54 @@ fn a_paced_peer_is_said_to_be_paced() {
     let explanation = scene.explain(7, ROUTE);
     assert_eq!(explanation.verdict, Verdict::Waits);
     assert_eq!(explanation.reasons.last(), Some(&Reason::Paced { peer: PeerId(7) }));
+}
+
+/// A reflector that is at work writes to its peers all the time.
+#[test]
+fn a_route_that_was_sent_waits_for_no_write_of_another() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    scene.say(reader, &Message::Subscribe(Vni(8)));
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    // In flight and in the queue are a route of another VNI, and then another route of the same.
+    for _ in 0..2 {
+        scene.update(publisher, Action::Add, Vni(8), ROUTE);
+        scene.turn_without_reading(&[]);
+        scene.announce(publisher, "10.0.0.2/32");
+        scene.turn_without_reading(&[]);
+        let explanation = scene.explain(7, ROUTE);
+        assert_eq!(explanation.verdict, Verdict::Sent, "{explanation:?}");
+        let names_a_wait =
+            |reason: &Reason| matches!(reason, Reason::Writing { .. } | Reason::Queued { .. });
+        assert!(!explanation.reasons.iter().any(names_a_wait), "{explanation:?}");
+        let other = scene.explain(7, "10.0.0.2/32");
+        assert_eq!(other.verdict, Verdict::Waits, "{other:?}");
+        scene.read_all();
+        assert_eq!(scene.explain(7, "10.0.0.2/32").verdict, Verdict::Sent);
+        scene.update(publisher, Action::Remove, Vni(8), ROUTE);
+        scene.withdraw(publisher, "10.0.0.2/32");
+        scene.read_all();
+    }
+}
+
+/// What catches up is looked for in the answers themselves.
+#[test]
+fn a_dump_that_is_being_written_is_waited_for_and_then_sent() {
+    let mut scene = Scene::new();
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.announce(publisher, ROUTE);
+    scene.read_all();
+    scene.say(reader, &Message::Subscribe(Vni(8)));
+    scene.update(publisher, Action::Add, Vni(8), ROUTE);
+    scene.turn_without_reading(&[]); // in flight
+    scene.subscribe(reader);
+    for _ in 0..3 {
+        scene.turn_without_reading(&[]);
+    }
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Waits, "{explanation:?}");
+    scene.read_all();
+    assert_eq!(scene.explain(7, ROUTE).verdict, Verdict::Sent);
 }

@@ -227,7 +227,7 @@ fn updates_are_counted_for_whom_they_were_sent_to() {
 fn what_there_is_is_counted_before_a_turn_has_seen_it() {
     let mut scene = Scene::new();
     let (publisher, reader) = (scene.establish(1), scene.establish(2));
-    scene.shard.connect(scene.now, PeerId(3));
+    scene.shard.connect(scene.now, PeerId(3), None);
     scene.announce(publisher, &prefix(1));
     scene.announce(publisher, &prefix(2));
     scene.withdraw(publisher, &prefix(2));

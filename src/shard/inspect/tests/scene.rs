@@ -45,7 +45,7 @@ impl Scene {
     }
 
     fn greet(&mut self, id: u64, is_server: bool) -> Slot {
-        let slot = self.shard.connect(self.now, PeerId(id));
+        let slot = self.shard.connect(self.now, PeerId(id), None);
         let extensions = Extensions::new(Capabilities::STREAM, "test", format!("node-{id}"));
         let hello = Hello { keepalive_interval: 4, is_server, extensions: Some(extensions) };
         self.say(slot, &Message::Hello(hello));
@@ -122,9 +122,9 @@ impl Scene {
             next_hop: None,
         };
         let ExplainQuery { peer, vni, destination, .. } = query;
-        let connection = self.shard.inspect().connection(self.now, peer, vni, &nowhere);
+        let connection = self.shard.inspect().connection(self.now, &query, &nowhere);
         let facts = self.shard.inspect().delivery_facts(peer, vni, &destination, None);
-        explain(&query, connection.as_ref(), &facts)
+        explain(&query, connection.as_ref(), &facts, self.shard.policy())
     }
 }
 

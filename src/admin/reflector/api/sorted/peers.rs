@@ -59,6 +59,7 @@ pub(super) fn is_named(peer: &PeerInfo, text: &str) -> bool {
     let is_in = |name: &str| name.to_lowercase().contains(text);
     is_number(peer.id, text)
         || is_in(&peer.node)
+        || peer.tls.as_ref().and_then(|tls| tls.identity.name()).is_some_and(is_in)
         || is_in(&peer.agent)
         || peer.remote.is_some_and(|remote| is_in(&remote.to_string()))
 }

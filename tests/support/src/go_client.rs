@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use metalbond::wire::{Action, Hello, Message, Vni, split};
 
-use super::PATIENCE;
-use super::client::{Route, encode};
+use crate::PATIENCE;
+use crate::client::{Route, encode, update};
 
 /// What its read buffer holds; a read that fills it ends the session.
 const READ: usize = 65_535;
@@ -26,14 +26,17 @@ const HOLD: Duration = Duration::from_millis(INTERVAL as u64 * 2500);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct GoClient {
+pub struct GoClient {
     socket: TcpStream,
     buffer: Vec<u8>,
     /// How long it takes to install or remove one route.
-    pub(crate) per_route: Duration,
-    pub(crate) view: HashSet<Route>,
+    pub per_route: Duration,
+    /// What it was told to exist.
+    pub view: HashSet<Route>,
+    /// REMOVEs that it has received.
+    pub removes: usize,
     /// The most bytes that one read returned.
-    pub(crate) longest_read: usize,
+    pub longest_read: usize,
     answered: Instant,
     is_gone: Arc<AtomicBool>,
     keepalives: Option<JoinHandle<()>>,
@@ -41,18 +44,19 @@ pub(crate) struct GoClient {
 
 impl GoClient {
     /// A session that has been established as the Go client does it, subscribed to one VNI.
-    pub(crate) fn establish(address: SocketAddr, vni: u32) -> Self {
+    pub fn establish(address: SocketAddr, vni: u32) -> Self {
         Self::over(TcpStream::connect_timeout(&address, PATIENCE).unwrap(), vni)
     }
 
     /// The same over any connection.
-    pub(crate) fn over(socket: TcpStream, vni: u32) -> Self {
+    pub fn over(socket: TcpStream, vni: u32) -> Self {
         socket.set_nodelay(true).unwrap();
         let mut client = Self {
             socket,
             buffer: vec![0; READ],
             per_route: Duration::ZERO,
             view: HashSet::new(),
+            removes: 0,
             longest_read: 0,
             answered: Instant::now(),
             is_gone: Arc::default(),
@@ -81,8 +85,33 @@ impl GoClient {
         client
     }
 
+    /// Subscribes to one more VNI.
+    pub fn subscribe(&mut self, vni: u32) {
+        self.socket.write_all(&encode([&Message::Subscribe(Vni(vni))])).unwrap();
+    }
+
+    /// Announces routes, in one write.
+    pub fn announce_all(&mut self, routes: &[Route]) {
+        let messages: Vec<_> = routes.iter().map(|route| update(Action::Add, route)).collect();
+        self.socket.write_all(&encode(&messages)).unwrap();
+    }
+
+    /// Withdraws routes, in one write.
+    pub fn withdraw_all(&mut self, routes: &[Route]) {
+        let messages: Vec<_> = routes.iter().map(|route| update(Action::Remove, route)).collect();
+        self.socket.write_all(&encode(&messages)).unwrap();
+    }
+
+    /// Reads and installs until the answer to its next KEEPALIVE has come, which takes up to three seconds.
+    pub fn until_answered(&mut self) {
+        let before = self.answered;
+        while self.answered == before {
+            self.install_once();
+        }
+    }
+
     /// Reads and installs until it has exactly these routes.
-    pub(crate) fn expect_view(&mut self, routes: &[Route]) {
+    pub fn expect_view(&mut self, routes: &[Route]) {
         let expected: HashSet<Route> = routes.iter().copied().collect();
         let deadline = Instant::now() + 2 * PATIENCE;
         while self.view != expected {
@@ -92,7 +121,7 @@ impl GoClient {
     }
 
     /// Reads and installs until it has at least so many routes.
-    pub(crate) fn expect_count(&mut self, routes: usize) {
+    pub fn expect_count(&mut self, routes: usize) {
         while self.view.len() < routes {
             self.install_once();
         }
@@ -141,7 +170,10 @@ impl GoClient {
                 let route = Route { vni, destination, next_hop };
                 match update.action {
                     Action::Add => assert!(self.view.insert(route), "repeated {route:?}"),
-                    Action::Remove => assert!(self.view.remove(&route), "unknown {route:?}"),
+                    Action::Remove => {
+                        self.removes += 1;
+                        assert!(self.view.remove(&route), "unknown {route:?}");
+                    }
                 }
                 1
             }

@@ -1,7 +1,19 @@
-//! Names for the things that move between cores: peers, shards and moments.
+//! Names for the things that move between cores: peers, shards and moments; for other sites; for peers that come back
+//! (`kin`); for times as text (`duration`); and for how near something is to its limit (`level`).
+//!
+//! Imports: nothing.
+
+mod duration;
+mod kin;
+mod level;
+pub(crate) mod link;
 
 use std::fmt;
 use std::time::Duration;
+
+pub use duration::duration;
+pub(crate) use kin::Kin;
+pub(crate) use level::Level;
 
 /// One session, from accept to close. Never reused while the process lives, so that a message
 /// about a peer that is gone can't be mistaken for one about its successor.
@@ -59,6 +71,36 @@ impl std::ops::Add<Duration> for Moment {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(micros(rhs)))
+    }
+}
+
+/// A time in microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Whether a text may name a site: 1 to 32 of `a` to `z`, `0` to `9` and `-`, which the subjects and permissions
+/// of a message bus hold as they are.
+#[must_use]
+pub fn is_site_name(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_subjects_hold() {
+        for name in ["fra1", "a", "eu-west-2b", &"x".repeat(32)] {
+            assert!(is_site_name(name), "{name}");
+        }
+        for name in
+            ["", "Fra1", "fra.1", "fra*", "fra>", "fra 1", "fra_1", "fränk", &"x".repeat(33)]
+        {
+            assert!(!is_site_name(name), "{name}");
+        }
     }
 }

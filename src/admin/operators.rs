@@ -1,0 +1,70 @@
+//! What starts a reflector, with what answers its operators.
+
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use tokio::sync::oneshot;
+
+use super::{control, reflector};
+use crate::http_guard::HttpGuard;
+use crate::reflector::{
+    Audience, ControlError, Doors, Endpoints, Inspector, Invitation, Reflector, ReflectorConfig,
+    StartError,
+};
+
+impl Reflector {
+    /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
+    /// 5 s while an address that is to be listened on is under duplicate address detection.
+    ///
+    /// # Errors
+    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
+    /// can't be had, or a thread can't be set up. Nothing is left running then.
+    pub fn start(config: &ReflectorConfig) -> Result<Self, StartError> {
+        Self::start_with::<OperatorEndpoints>(config)
+    }
+
+    /// The same with a guest on a shard of its own.
+    ///
+    /// # Errors
+    /// As [`Reflector::start`].
+    pub(crate) fn host(config: &ReflectorConfig, guest: Invitation) -> Result<Self, StartError> {
+        Self::start_hosting::<OperatorEndpoints>(config, guest)
+    }
+}
+
+/// The HTTP endpoints and the control sockets of a reflector.
+#[derive(Debug)]
+pub(crate) struct OperatorEndpoints;
+
+impl Endpoints for OperatorEndpoints {
+    type Socket = control::Socket;
+
+    fn open(path: &Path, audience: &Audience) -> Result<Self::Socket, ControlError> {
+        control::Socket::open(path, audience)
+    }
+
+    #[cfg(unix)]
+    fn inherit(
+        path: &Path,
+        audience: &Audience,
+        socket: OwnedFd,
+    ) -> Result<Self::Socket, ControlError> {
+        control::Socket::inherit(path, audience, socket)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>> {
+        socket.descriptor()
+    }
+
+    fn run(
+        runtime: &tokio::runtime::Runtime,
+        doors: Doors<Self::Socket>,
+        guard: HttpGuard,
+        inspector: Inspector,
+        stop: oneshot::Receiver<()>,
+    ) {
+        reflector::run(runtime, doors, guard, inspector, stop);
+    }
+}

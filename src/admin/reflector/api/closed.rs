@@ -1,0 +1,130 @@
+//! Sessions that have ended, and the flight recorder.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::ApiError;
+use super::params::optional;
+use crate::admin::server::date;
+use crate::admin::server::listing;
+use crate::reflector::inspector::{InspectError, Inspector};
+use crate::reflector::{ClosedSession, Recorded};
+
+/// Rows of a page when nothing is said.
+const LIMIT: usize = 100;
+
+/// Which sessions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClosedAsked {
+    peer: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecorderAsked {
+    limit: Option<String>,
+}
+
+/// A session that has ended.
+#[derive(Debug, Serialize)]
+struct ClosedRow {
+    peer: u64,
+    node: Box<str>,
+    remote: SocketAddr,
+    ended_at: String,
+    ended_ago_seconds: f64,
+    lasted_seconds: f64,
+    established_seconds: Option<f64>,
+    reason: Box<str>,
+    detail: Box<str>,
+    routes: u64,
+    subscriptions: u64,
+    updates_received: u64,
+    adds_sent: u64,
+    removes_sent: u64,
+    bytes_received: u64,
+    bytes_sent: u64,
+}
+
+impl From<Arc<ClosedSession>> for ClosedRow {
+    fn from(session: Arc<ClosedSession>) -> Self {
+        let ago = Duration::from_micros(date::micros().saturating_sub(session.ended));
+        Self {
+            peer: session.peer.0,
+            node: session.node.clone(),
+            remote: session.remote,
+            ended_at: date::precise(session.ended),
+            ended_ago_seconds: ago.as_secs_f64(),
+            lasted_seconds: session.lasted.as_secs_f64(),
+            established_seconds: session.established.map(|time| time.as_secs_f64()),
+            reason: session.reason.clone(),
+            detail: session.detail.clone(),
+            routes: session.routes,
+            subscriptions: session.subscriptions,
+            updates_received: session.updates_received,
+            adds_sent: session.adds_sent,
+            removes_sent: session.removes_sent,
+            bytes_received: session.bytes_received,
+            bytes_sent: session.bytes_sent,
+        }
+    }
+}
+
+/// An event of the recorder.
+#[derive(Debug, Serialize)]
+struct RecordedRow {
+    at: String,
+    event: Cow<'static, str>,
+    peer: Option<u64>,
+    node: Box<str>,
+    detail: Box<str>,
+}
+
+impl From<Recorded> for RecordedRow {
+    fn from(Recorded { at, kind, peer, node, text, .. }: Recorded) -> Self {
+        let peer = peer.map(|peer| peer.0);
+        Self { at: date::precise(at), event: kind, peer, node, detail: text }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Next {
+    next: Option<String>,
+}
+
+/// The latest first.
+pub(super) async fn list(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<ClosedAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let ClosedAsked { peer, cursor, limit } = asked?.0;
+    let from = optional("cursor", "what an earlier page said to be next", cursor.as_deref())?;
+    let limit = optional("limit", "a number", limit.as_deref())?.unwrap_or(LIMIT);
+    let peer = peer.as_deref().map(str::trim);
+    let is_wanted = |session: &ClosedSession| peer.is_none_or(|peer| session.is_named(peer));
+    let page = inspector.closed_sessions(from, limit, is_wanted);
+    let rows: Vec<_> = page.rows.into_iter().map(ClosedRow::from).collect();
+    let next = page.next.map(|next| next.to_string());
+    Ok(listing::respond(listing::of::<_, _, InspectError>(rows, Next { next })).await?)
+}
+
+/// The oldest first.
+pub(super) async fn recorder(
+    State(inspector): State<Inspector>,
+    asked: Result<Query<RecorderAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let limit = optional("limit", "a number", asked?.0.limit.as_deref())?.unwrap_or(usize::MAX);
+    let rows: Vec<_> = inspector.recorded(limit).into_iter().map(RecordedRow::from).collect();
+    Ok(listing::respond(listing::of::<_, _, InspectError>(rows, Next { next: None })).await?)
+}

@@ -1,0 +1,67 @@
+// The other sites, and how they are reached.
+"use strict";
+import { ask, badge, count, el, heading, measured, poll, say, since } from "./core.js";
+import { table } from "./table.js";
+
+const kinds = { live: "good", warming: "soft", draining: "warn", stale: "warn", above_limit: "bad", gone: "bad", unheard: "soft" };
+const meanings = {
+  warming: "its process is new, and some of its leaves may not be back", draining: "about to end: its routes stay for a while",
+  stale: "silent: its routes stay for a while", above_limit: "more routes than it may have here", gone: "its routes are withdrawn",
+  unheard: "no heartbeat has come",
+};
+const time = (seconds) => seconds === null ? "–" : measured(Math.max(seconds, 0), "time").join(" ");
+
+// One sentence about the connection, and what is wrong.
+function engine(now) {
+  const server = now.server_version ? `nats-server ${now.server_version} at ${now.server_address}` : "a NATS server";
+  if (!now.is_connected) return [`Site ${now.site} is not connected to ${server}: it works alone.`, now.error];
+  const answers = now.round_trip_seconds === null ? "which does not answer" : `which answers in ${time(now.round_trip_seconds)}`;
+  return [`Site ${now.site} is connected to ${server}, ${answers}.`, now.error];
+}
+
+function twin(now) {
+  if (now.twin === null) return null;
+  return now.twin ? "Another reflector has the name of this site and was here first: this one tells other sites nothing."
+    : "Another reflector has the name of this site: it came later and tells other sites nothing.";
+}
+
+export function sites(main, { signal }) {
+  const first = el("p"), wrong = el("p", { class: "fault", hidden: true }), second = el("p", { class: "soft" });
+  const all = table({
+    caption: "Other sites", empty: "No other site has been heard of.", id: (site) => site.site,
+    columns: [
+      { title: "Site", isFirst: true, of: (site) => site.site },
+      { title: "State", of: (site) => [badge(site.state.replace("_", " "), kinds[site.state]), meanings[site.state] ? { text: ` ${meanings[site.state]}`, kind: "soft" } : null] },
+      { title: "Heard", isNumber: true, hint: "since anything of it came", of: (site) => time(site.heard_seconds) },
+      { title: "Lag", isNumber: true, hint: "how old its latest change was, by both clocks", of: (site) => time(site.lag_seconds) },
+      { title: "Routes", isNumber: true, hint: "of it that are here", of: (site) => count(site.routes) },
+      { title: "VNIs in sync", isNumber: true, hint: "wanted here, and as the site has them", of: (site) => count(site.vnis_in_sync) },
+      { title: "Changes", isNumber: true, of: (site) => count(site.changes_received) },
+      { title: "Gaps", isNumber: true, hint: "times at which messages were lost; they are asked for again", of: (site) => count(site.gaps) },
+      { title: "Up for", isNumber: true, of: (site) => since(site.uptime_seconds) },
+      { title: "Agent", of: (site) => site.agent },
+    ],
+  });
+  main.append(heading("Sites"), first, wrong, second, el("section", {}, all.node));
+  poll(2000, async () => {
+    try {
+      const now = await ask("federation", {}, signal);
+      if (signal.aborted) return;
+      if (now === null) {
+        say(first, "This reflector exchanges routes with no other site.");
+        all.node.hidden = true;
+        return;
+      }
+      const [sentence, error] = engine(now);
+      say(first, sentence);
+      say(wrong, [twin(now), error].filter(Boolean).join(" "));
+      wrong.hidden = !wrong.textContent;
+      say(second, `VNIs that leaves here want: ${count(now.vnis_wanted)}; that other sites want: ${count(now.vnis_exported)}. ` +
+        `${count(now.vnis_behind)} wait for the server, ${count(now.snapshots_awaited)} for snapshots.`);
+      all.show(now.sites);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      // The banner says that the reflector does not answer.
+    }
+  }, signal);
+}

@@ -1,0 +1,89 @@
+//! What a request must say before it gets an answer, and what every answer says to browsers.
+
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{Request, StatusCode, Version};
+use axum::response::Response;
+use tracing::debug;
+
+use super::{answer, is_health, page};
+use crate::http_guard::{HttpGuard, Turned};
+
+/// Which requests are answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// All: the file of the socket says who may connect.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no control socket"))]
+    Anyone,
+    /// Those that name the endpoint as they may.
+    Named(HttpGuard),
+    /// The same, and those about anything but health and the files of a page must bear the token, if there is
+    /// one. These files ask for it, and hold nothing that anybody else could not read in the source.
+    Bearing(HttpGuard),
+}
+
+impl Entry {
+    /// The answer to a request that gets no other one.
+    pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
+        let (guard, needs_token) = match self {
+            Self::Anyone => return None,
+            Self::Named(guard) => (guard, false),
+            Self::Bearing(guard) => (guard, true),
+        };
+        if let Some(refusal) = refuse_host(guard, request) {
+            return Some(refusal);
+        }
+        let path = request.uri().path();
+        if !needs_token || is_health(path) || page::is_file(path) {
+            return None;
+        }
+        let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let (sentence, challenge) = match guard.takes_token(authorization) {
+            Ok(()) => return None,
+            Err(Turned::NoToken) => (
+                "a token is needed: send the one of --http-token-file as Authorization: Bearer TOKEN",
+                "Bearer realm=\"metalbond\"",
+            ),
+            Err(Turned::WrongToken) => (
+                "this is not the token of --http-token-file",
+                "Bearer realm=\"metalbond\", error=\"invalid_token\"",
+            ),
+        };
+        let mut refusal = answer::refusal(StatusCode::UNAUTHORIZED, &sentence);
+        refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        Some(refusal)
+    }
+}
+
+/// The answer to a request that calls the endpoint by a name that is none of its names.
+fn refuse_host<B>(guard: &HttpGuard, request: &Request<B>) -> Option<Response> {
+    let hosts = request.headers().get_all(HOST);
+    let headers: Vec<_> = hosts.iter().map(|host| host.to_str().unwrap_or_default()).collect();
+    // RFC 9112, section 3.2. Version 1.0 had no such header, and no browser speaks it.
+    let is_well = match headers.len() {
+        0 => request.version() < Version::HTTP_11,
+        count => count == 1,
+    };
+    if !is_well {
+        return Some(answer::refusal(StatusCode::BAD_REQUEST, &"one header Host is needed"));
+    }
+    let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
+    let host = headers.into_iter().chain(target).find(|host| !guard.takes_host(host))?;
+    debug!(host, "refused a request over HTTP that names another host");
+    let sentence = format!(
+        "this endpoint has no name {host:?}: ask for an address or localhost, or start it with --http-host and the name"
+    );
+    Some(answer::refusal(StatusCode::MISDIRECTED_REQUEST, &sentence))
+}
+
+/// Has browsers take an answer for nothing but what it says it is, keep none that does not allow it, and show none to
+/// pages of others.
+pub(super) fn seal(answer: &mut Response) {
+    const POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    let headers = answer.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

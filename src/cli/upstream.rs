@@ -1,0 +1,117 @@
+//! Settings of sessions with reflectors, which the leaf and the proxy share: whom to connect to and how.
+
+use std::time::Duration;
+
+use metalbond::client::{LeafConfig, MetalBond, PeerState};
+use metalbond::settings::{Section, Setting, Syntax, TIME, Target, number};
+use metalbond::{many, one};
+use tracing::warn;
+
+use super::client::spec;
+use super::values::host_name;
+
+/// What they come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Upstream {
+    pub(super) server: Vec<String>,
+    pub(super) keepalive: u32,
+    stale_time: Duration,
+    max_routes: usize,
+    max_routes_per_vni: usize,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        let LeafConfig { keepalive, stale_time, max_routes, max_routes_per_vni, .. } =
+            LeafConfig::default();
+        Self { server: Vec::new(), keepalive, stale_time, max_routes, max_routes_per_vni }
+    }
+}
+
+impl Target for Upstream {
+    type Shown = ();
+}
+
+const SERVER: Syntax<String> = Syntax::displayed("HOST:PORT", spec::server);
+const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| {
+    let seconds = number(text, 0..=u32::MAX)?;
+    Ok(if seconds == 0 { LeafConfig::default().keepalive } else { seconds })
+});
+
+const COUNT: Syntax<usize> = Syntax::displayed("N", |text| number(text, 0..=usize::MAX));
+
+const SERVERS: Setting<Upstream> = Setting::new("server", many!(Upstream: server, SERVER)).details(
+    "A link-local one has the interface that leads to it, by name or number: `[fe80::1%eth0]:4711`",
+);
+
+/// Where servers are, in the table of a leaf.
+pub(super) static LEAF_SERVERS: Section<Upstream> = Section::of_role(&[SERVERS.meaning(
+    "Servers to hold a session with; port 4711 unless given; several by commas or repetition; without any \
+     the leaf waits for one",
+)]);
+
+/// The same in the table of a proxy, which is of no use without.
+pub(super) static PROXY_SERVERS: Section<Upstream> = Section::of_role(&[SERVERS
+    .meaning(
+        "Servers to hold a session with; port 4711 unless given; several by commas or repetition",
+    )
+    .required()]);
+
+/// The other rows, in the table of each role that has such sessions.
+pub(super) static UPSTREAM: Section<Upstream> = Section::of_role(&[
+    Setting::new("keepalive", one!(Upstream: keepalive, SECONDS)).meaning(
+        "Keepalive interval in seconds; a session uses the lower of both sides'; 0 is the default",
+    ),
+    Setting::new("stale-time", one!(Upstream: stale_time, TIME)).meaning(
+        "For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)",
+    ),
+    Setting::new("max-routes", one!(Upstream: max_routes, COUNT))
+        .meaning(
+            "Routes of all VNIs at most, the rest is refused until there is room; 0 is any number",
+        )
+        .details("See [Too many routes](leaf.md#too-many-routes)"),
+    Setting::new("max-routes-per-vni", one!(Upstream: max_routes_per_vni, COUNT)).meaning(
+        "Routes of each VNI at most, the rest is refused until there is room; 0 is any number",
+    ),
+]);
+
+impl Upstream {
+    /// How a leaf behaves that holds these sessions.
+    pub(super) fn leaf(&self) -> LeafConfig {
+        LeafConfig {
+            keepalive: self.keepalive,
+            stale_time: self.stale_time,
+            max_routes: self.max_routes,
+            max_routes_per_vni: self.max_routes_per_vni,
+            node: host_name(),
+            ..LeafConfig::default()
+        }
+    }
+
+    /// Has a leaf hold these sessions. A repetition is harmless.
+    pub(super) async fn connect(&self, leaf: &MetalBond) {
+        for server in &self.server {
+            if let Err(error) = leaf.add_peer(server, None).await {
+                warn!(%error, "--server");
+            }
+        }
+    }
+}
+
+/// How long the leaf may take to answer before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(2);
+
+/// How many of its servers a leaf is connected to.
+///
+/// # Errors
+/// A sentence, when the leaf does not answer in time.
+pub(super) async fn servers_connected(leaf: &MetalBond) -> Result<String, String> {
+    match tokio::time::timeout(STUCK, leaf.peers()).await {
+        Ok(Ok(peers)) => {
+            let is_up = |state: PeerState| state == PeerState::Established;
+            let up = peers.iter().filter(|(_, peer)| is_up(peer.state)).count();
+            Ok(format!("{up} of {} servers connected", peers.len()))
+        }
+        _ => Err("the leaf does not answer".to_owned()),
+    }
+}

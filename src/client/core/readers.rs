@@ -1,0 +1,83 @@
+//! What readers of routes are told, and what the actor fetches.
+
+use super::ServerSlot;
+use super::feed::RouteFeed;
+use super::leaf::{Leaf, WatchId};
+use super::learned::Changes;
+use super::room::NearLimit;
+use crate::wire::{Action, Update, Vni};
+
+impl Leaf {
+    /// A reader that begins with what there is.
+    pub(in crate::client) fn watch(&mut self, id: WatchId, vni: Option<Vni>) {
+        let mut feed = RouteFeed::default();
+        for route in self.learned.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
+            self.routes(*route).into_iter().for_each(|route| feed.push(Action::Add, route));
+        }
+        self.watches.insert(id, (vni, feed));
+    }
+
+    pub(in crate::client) fn unwatch(&mut self, id: WatchId) {
+        self.watches.remove(&id);
+    }
+
+    pub(in crate::client) fn feed(&mut self, id: WatchId) -> Option<&mut RouteFeed> {
+        self.watches.get_mut(&id).map(|(_, feed)| feed)
+    }
+
+    /// The next changes for the dataplane, about `max` of them, and the VNIs that are complete once
+    /// they are made.
+    pub(in crate::client) fn take_for_dataplane(&mut self, max: usize) -> (Vec<Update>, Vec<Vni>) {
+        let updates = self.dataplane.take(max);
+        let completed = std::mem::take(&mut self.completed);
+        // What waited then has been taken once the feed has come round twice, whatever came since.
+        let waits = |(vni, round): &(Vni, u64)| {
+            self.dataplane.has(*vni) && self.dataplane.rounds() < round + 2
+        };
+        let (later, done): (Vec<_>, Vec<_>) = completed.into_iter().partition(waits);
+        self.completed = later;
+        (updates, done.into_iter().map(|(vni, _)| vni).collect())
+    }
+
+    /// Nobody takes for the dataplane: what would be for it need not be kept.
+    pub(in crate::client) fn no_dataplane(&mut self) {
+        self.has_dataplane = false;
+        self.dataplane = RouteFeed::default();
+        self.completed.clear();
+    }
+
+    pub(in crate::client) fn has_for_dataplane(&self) -> bool {
+        !self.dataplane.is_empty() || !self.completed.is_empty()
+    }
+
+    /// What changed about who is in sync in what since this was asked last.
+    pub(in crate::client) fn take_sync(&mut self) -> Vec<(ServerSlot, Vni, bool)> {
+        std::mem::take(&mut self.sync)
+    }
+
+    /// Whether what `slot` says of `vni` counts.
+    #[cfg(test)]
+    pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
+        self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
+    }
+
+    /// Takes in routes that wait, as far as there is room.
+    pub(super) fn admit(&mut self) {
+        for vni in self.subscriptions() {
+            let Some(learned) = self.learned.get_mut(&vni) else { continue };
+            let mut changes = Changes::new();
+            while self.room.has_room(learned.len()) && learned.admit_one(&mut changes) {
+                self.room.routes += 1;
+                self.room.waiting -= 1;
+            }
+            let routes = learned.len();
+            self.room.look(vni, &mut learned.level, routes, false);
+            self.publish(vni, changes);
+        }
+    }
+
+    /// Limits on routes that have come near, or have been reached, since this was asked last.
+    pub(in crate::client) fn take_near_limits(&mut self) -> Vec<NearLimit> {
+        self.room.take_notices()
+    }
+}

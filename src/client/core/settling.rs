@@ -1,0 +1,37 @@
+//! A server comes while there are stale routes: for a moment it is not known which of them it has.
+//!
+//! Until its tables have come a destination that has moved has both its next hops, and only then loses the stale one.
+//! Who can't have that, because it deletes by destination whatever the next hop, waits for as long.
+
+use std::time::Duration;
+
+use super::{Leaf, learned::Learned};
+use crate::ids::Moment;
+
+/// For how long at most.
+const SETTLING: Duration = Duration::from_secs(5);
+
+impl Leaf {
+    /// A session has begun.
+    pub(super) fn settle(&mut self, now: Moment) {
+        if self.learned.values().any(Learned::has_stale) {
+            self.settling = Some(now + SETTLING);
+        }
+    }
+
+    /// Looks whether the tables have come. Cost while it is settling: a look at each VNI for each server.
+    pub(super) fn look_whether_settled(&mut self, now: Moment) {
+        let Some(until) = self.settling else { return };
+        let awaits = |learned: &Learned| {
+            learned.has_stale() && self.sessions.keys().any(|slot| !learned.is_in_sync(*slot))
+        };
+        if now >= until || !self.learned.values().any(awaits) {
+            self.settling = None;
+        }
+    }
+
+    /// Whether tables are on their way that may replace stale routes.
+    pub(in crate::client) fn is_settling(&self) -> bool {
+        self.settling.is_some()
+    }
+}

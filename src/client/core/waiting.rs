@@ -1,0 +1,92 @@
+//! Routes of one VNI that servers announce and that there is no room for.
+//!
+//! They are remembered, so that they come in when there is room; but not more than there is room for altogether: beyond
+//! that they are only counted, and come in when their server has a new session.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::learned::Key;
+use super::{ServerSlot, Servers};
+use crate::wire::{Destination, NextHop};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Who has each.
+    routes: BTreeMap<Key, Servers>,
+    /// How many of each server have been forgotten.
+    forgotten: BTreeMap<ServerSlot, usize>,
+}
+
+impl Waiting {
+    /// How many are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// How many there are, those included that have been forgotten: once for each server that has them.
+    pub(super) fn count(&self) -> usize {
+        self.routes.len() + self.forgotten.values().sum::<usize>()
+    }
+
+    /// How many of them `slot` has. Walks all.
+    pub(super) fn count_of(&self, slot: ServerSlot) -> usize {
+        self.routes.values().filter(|servers| servers.contains(slot)).count()
+    }
+
+    /// `slot` announces a route that waits already: whether that is new. `None` when it does not wait.
+    pub(super) fn announce(&mut self, slot: ServerSlot, key: &Key) -> Option<bool> {
+        let servers = self.routes.get_mut(key)?;
+        let is_new = !servers.contains(slot);
+        servers.insert(slot);
+        Some(is_new)
+    }
+
+    /// `slot` announces a route that there is no room for. `false` when it is only counted.
+    pub(super) fn add(&mut self, slot: ServerSlot, key: Key, remembers: bool) -> bool {
+        if remembers {
+            self.routes.entry(key).or_default().insert(slot);
+        } else {
+            *self.forgotten.entry(slot).or_default() += 1;
+        }
+        remembers
+    }
+
+    /// `slot` withdraws a route; `false` when it is not known that it had it.
+    pub(super) fn remove(&mut self, slot: ServerSlot, key: &Key) -> bool {
+        let Some(servers) = self.routes.get_mut(key) else {
+            if let Some(count) = self.forgotten.get_mut(&slot) {
+                *count = count.saturating_sub(1);
+            }
+            return false;
+        };
+        let had = servers.remove(slot);
+        if servers.is_empty() {
+            self.routes.remove(key);
+        }
+        had
+    }
+
+    /// The session with `slot` has ended.
+    pub(super) fn end(&mut self, slot: ServerSlot) {
+        self.forgotten.remove(&slot);
+        self.routes.retain(|_, servers| {
+            servers.remove(slot);
+            !servers.is_empty()
+        });
+    }
+
+    /// Takes out one route.
+    pub(super) fn take(&mut self) -> Option<(Key, Servers)> {
+        self.routes.pop_first()
+    }
+
+    /// Takes out one route of a destination.
+    pub(super) fn take_of(&mut self, destination: Destination) -> Option<(Key, Servers)> {
+        let from = Bound::Included((destination, NextHop::FIRST));
+        let (key, _) = self.routes.range((from, Bound::Unbounded)).next()?;
+        let key = *key;
+        (key.0 == destination).then(|| self.routes.remove_entry(&key)).flatten()
+    }
+}

@@ -1,0 +1,39 @@
+//! What stands for a reflector in the leaf's process in a build without the feature `server`: there is none, so no value
+//! of these types ever is.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub(super) struct StartError(Infallible);
+
+impl From<StartError> for super::Error {
+    fn from(error: StartError) -> Self {
+        match error.0 {}
+    }
+}
+
+/// A server that runs.
+pub(super) trait Embedded: fmt::Debug + Send {
+    /// Where it listens.
+    fn listen_addr(&self) -> SocketAddr;
+
+    /// Ends it, and waits for its end.
+    fn stop(self: Box<Self>);
+}
+
+/// What the start of a server comes to.
+pub(super) type StartedServer = Result<Box<dyn Embedded>, StartError>;
+
+/// Starts a server.
+#[derive(Debug)]
+pub(super) struct StartServer(Infallible);
+
+impl StartServer {
+    /// See the type.
+    pub(super) fn run(self) -> StartedServer {
+        match self.0 {}
+    }
+}

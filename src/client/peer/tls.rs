@@ -1,0 +1,82 @@
+//! A session over TLS: the session itself has one end of a socket pair, a task carries bytes to the server.
+
+use std::net::Ipv6Addr;
+use std::os::fd::OwnedFd;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, Connection};
+use tokio::net::TcpStream;
+
+use crate::client::{LeafTls, SessionError};
+pub(super) use crate::tls::Ending;
+use crate::tls::{self, Link, Pump, pair};
+
+/// Shakes hands over a connection to the server at `address` (HOST:PORT). What the session works with, and what
+/// says why TLS ended.
+///
+/// Reads the files anew, so a new certificate is taken up by the next session.
+///
+/// # Errors
+/// [`SessionError::Tls`]
+pub(super) async fn secure(
+    tcp: TcpStream,
+    settings: &LeafTls,
+    address: &str,
+) -> Result<(TcpStream, Ending), SessionError> {
+    let failed = |error: &dyn std::fmt::Display| SessionError::Tls(error.to_string());
+    let paths = settings.paths();
+    let name = settings.server_name.as_deref().unwrap_or_else(|| host(address));
+    let (config, name) = match tls::spiffe(name) {
+        Some(dummy) => (tls::client(&paths, Some(name)), dummy),
+        None => (tls::client(&paths, None), server_name(name)?),
+    };
+    let connection = config
+        .map_err(|error| failed(&error))
+        .and_then(|config| ClientConnection::new(config, name).map_err(|error| failed(&error)))?;
+    let mut connection = Connection::Client(connection);
+    tls::shake_hands(&tcp, &mut connection).await.map_err(|fault| failed(&fault))?;
+    let (owner, inner) = pair().map_err(|error| failed(&error))?;
+    let (link, ending) = Link::new();
+    let pump = Pump::new(tcp, connection, inner, link).map_err(|error| failed(&error))?;
+    // A socket of a session is one that std calls TCP, whatever it is.
+    let owner = std::net::TcpStream::from(OwnedFd::from(owner));
+    let owner = TcpStream::from_std(owner).map_err(|error| failed(&error))?;
+    tokio::spawn(pump.run());
+    Ok((owner, ending))
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, SessionError> {
+    let parsed = ServerName::try_from(name.to_owned());
+    parsed.map_err(|_| {
+        SessionError::Tls(format!("{name:?} is no name that a certificate could have"))
+    })
+}
+
+/// Of HOST:PORT, with an address as certificates have it.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match bare.split_once('%') {
+        Some((address, _)) if address.parse::<Ipv6Addr>().is_ok() => address,
+        _ => bare,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_host_of_the_address() {
+        for (address, name) in [
+            ("rr1.example:4711", "rr1.example"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("[fe80::1%eth0]:4711", "fe80::1"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+        ] {
+            assert_eq!(host(address), name);
+            assert!(server_name(name).is_ok(), "{name}");
+        }
+        assert!(server_name("two words").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! What a site's two peers announce in a VNI, and when one of them leaves.
+
+use super::frames::{self, Poisoned};
+use super::import::Half;
+use super::{Link, Output};
+use crate::ids::PeerId;
+use crate::ids::link::SiteId;
+use crate::shard::Request;
+use crate::table::{Announcement, TOGETHER};
+use crate::wire::{Action, Vni};
+
+impl Link {
+    /// Hands what a site has said to the owner of the VNI, as announced by one of its two peers. All that is believed
+    /// of a site goes through here, so this is the place for a policy on it.
+    ///
+    /// # Errors
+    /// [`Poisoned`], behind what could be read: that peer is dirty then.
+    pub(super) fn told(
+        &mut self,
+        site: SiteId,
+        vni: Vni,
+        which: usize,
+        bytes: &[u8],
+    ) -> Result<(), Poisoned> {
+        let Some(import) = self.imports.get_mut(site, vni) else { return Ok(()) };
+        let before = import.routes();
+        let half = &mut import.halves[which];
+        half.is_used = true;
+        let mut digest = half.digest;
+        let origin = self.origin(site.importer(which));
+        let received = self.now;
+        let mut changes = 0;
+        let mut updates: Vec<Announcement> = Vec::new();
+        let outputs = &mut self.outputs;
+        let mut send = |updates: Vec<Announcement>| {
+            let request = Request::Updates { origin, vni, updates, room: i64::MAX, received };
+            outputs.push_back(Output::Request(request));
+        };
+        let result = frames::read(bytes, vni, |update| {
+            match update.action {
+                Action::Add => digest.add(&update.destination, &update.next_hop),
+                Action::Remove => digest.remove(&update.destination, &update.next_hop),
+            }
+            changes += 1;
+            updates.push(update);
+            if updates.len() == TOGETHER {
+                send(std::mem::take(&mut updates));
+            }
+        });
+        if !updates.is_empty() {
+            send(updates);
+        }
+        let Some(import) = self.imports.get_mut(site, vni) else { return Ok(()) };
+        let half = &mut import.halves[which];
+        half.digest = digest;
+        half.is_dirty |= result.is_err();
+        let after = import.routes();
+        self.sites[site].counts.changes += changes;
+        self.count_routes(site, before, after);
+        result
+    }
+
+    fn count_routes(&mut self, site: SiteId, before: u64, after: u64) {
+        let entry = &mut self.sites[site];
+        entry.routes = entry.routes.wrapping_add(after).wrapping_sub(before);
+        if entry.routes > self.settings.routes_per_site && after > before {
+            self.bar(site);
+        }
+    }
+
+    /// Withdraws what one of a site's two peers announces in a VNI.
+    pub(super) fn leave(&mut self, site: SiteId, vni: Vni, which: usize) {
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if !import.halves[which].is_used {
+            return;
+        }
+        let before = import.routes();
+        import.halves[which] = Half::default();
+        let after = import.routes();
+        let peer = site.importer(which);
+        self.request(Request::Leave { peer, vni });
+        self.count_routes(site, before, after);
+    }
+
+    /// Withdraws what the peer announces that takes no deltas, once the owner has what the other one announces:
+    /// owners serve peers in turn, and what both announce must never be away.
+    pub(super) fn retire(&mut self, site: SiteId, vni: Vni) {
+        let number = self.asks.next_number();
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if !import.halves[import.other()].is_used {
+            return;
+        }
+        import.retires = Some(number);
+        let peer = site.importer(import.main);
+        let origin = self.origin(peer);
+        self.request(Request::Mark { origin, vni, number });
+    }
+
+    /// An owner has served all that a peer has asked before.
+    pub(super) fn marked(&mut self, peer: PeerId, vni: Vni, number: u64) {
+        let Some(site) = SiteId::of_importer(peer) else { return };
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if import.retires.take_if(|mark| *mark == number).is_some() {
+            let other = import.other();
+            self.leave(site, vni, other);
+            self.tidy_import(site, vni);
+        }
+    }
+
+    /// Withdraws all that a site announces in a VNI. The next snapshot goes to the peer that has had longer
+    /// to leave.
+    pub(super) fn forget_import(&mut self, site: SiteId, vni: Vni) {
+        self.asks_no_more(site, vni);
+        self.leave(site, vni, 0);
+        self.leave(site, vni, 1);
+        self.imports.forget_kept(site, vni);
+        self.imports.old.remove(&(site, vni));
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        let need = import.need;
+        import.forget();
+        if let Some(then) = need {
+            self.sites[site].needs.remove(&(then, vni));
+        }
+    }
+}

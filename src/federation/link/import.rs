@@ -1,0 +1,415 @@
+//! What other sites say of the VNIs that clients here want.
+//!
+//! For each site and VNI there are two peers, used in turn: a snapshot goes to the one that holds nothing, and
+//! when it is complete the other one leaves. So routes that both hold never change for a subscriber, and what
+//! only the older one held is withdrawn in portions. Deltas that come meanwhile are kept, and those that the
+//! snapshot does not hold yet are applied behind it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use ahash::{AHashMap, RandomState};
+use bytes::Bytes;
+
+use super::settings::{KEPT, KEPT_IN_ALL};
+use super::sites::Scope;
+use super::{Event, Link, map};
+use crate::ids::Moment;
+use crate::ids::link::SiteId;
+use crate::wire::{Digest, Vni};
+
+/// How far a VNI of a site is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Nothing is known of it.
+    Absent,
+    /// A snapshot is needed or under way.
+    Filling,
+    /// The next delta can be applied.
+    InSync,
+}
+
+/// One of the two peers that announce a site's routes of a VNI.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Half {
+    /// Whether it may hold routes.
+    pub(super) is_used: bool,
+    /// Whether it holds more than the latest snapshot: an attempt was poured over another.
+    pub(super) is_dirty: bool,
+    /// The oldest process of the site that said any of it.
+    pub(super) epoch: u64,
+    /// What it holds, unless it is dirty.
+    pub(super) digest: Digest,
+}
+
+/// What a check has told of a VNI, and when it must have come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Confirm {
+    pub(super) sequence: u64,
+    pub(super) until: Moment,
+    /// Whether the site had warmed up when it was asked.
+    pub(super) is_warm: bool,
+}
+
+/// A VNI of a site.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) state: State,
+    pub(super) epoch: u64,
+    /// The number of the next delta.
+    pub(super) next: u64,
+    /// Which of the two takes deltas.
+    pub(super) main: usize,
+    pub(super) halves: [Half; 2],
+    /// Deltas of one process that came while a snapshot was under way.
+    kept: VecDeque<(u64, Bytes)>,
+    kept_bytes: usize,
+    kept_epoch: u64,
+    /// When to ask for a snapshot.
+    pub(super) need: Option<Moment>,
+    /// The request that is under way, and where its chunks go.
+    pub(super) ask: Option<u64>,
+    pub(super) target: usize,
+    pub(super) confirm: Option<Confirm>,
+    /// Since when what an earlier process said is kept.
+    pub(super) old_since: Option<Moment>,
+    /// It was kept for so long that it has been withdrawn.
+    pub(super) is_forced: bool,
+    /// The peer that takes no deltas leaves when the owner says that it has come to this mark.
+    pub(super) retires: Option<u64>,
+}
+
+impl Import {
+    fn new(main: usize) -> Self {
+        Self {
+            state: State::Absent,
+            epoch: 0,
+            next: 0,
+            main,
+            halves: [Half::default(); 2],
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            kept_epoch: 0,
+            need: None,
+            ask: None,
+            target: 0,
+            confirm: None,
+            old_since: None,
+            is_forced: false,
+            retires: None,
+        }
+    }
+
+    /// Knows nothing. The next snapshot goes to the peer that has had longer to leave.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.other());
+    }
+
+    /// How many routes of the site are here, whichever of the two holds them.
+    pub(super) fn routes(&self) -> u64 {
+        let [one, other] = &self.halves;
+        one.digest.routes.max(other.digest.routes)
+    }
+
+    /// The half that takes no deltas.
+    pub(super) fn other(&self) -> usize {
+        1 - self.main
+    }
+
+    /// Whether nothing is left of an earlier process, nor of a failed attempt.
+    pub(super) fn is_clean(&self) -> bool {
+        !self.halves[self.other()].is_used && !self.halves[self.main].is_dirty
+    }
+}
+
+/// A VNI that clients here want.
+#[derive(Debug, Default)]
+struct Joined {
+    /// No client wants it any more, and it ends then.
+    grace: Option<Moment>,
+    by_site: Vec<Option<Box<Import>>>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Imports {
+    vnis: AHashMap<Vni, Joined>,
+    kept_bytes: usize,
+    /// What checks have told and has not come.
+    pub(super) confirms: BTreeSet<(Moment, SiteId, Vni)>,
+    /// VNIs of which something of an earlier process is kept.
+    pub(super) old: BTreeSet<(SiteId, Vni)>,
+}
+
+impl Imports {
+    pub(super) fn new(hasher: RandomState) -> Self {
+        let (confirms, old) = (BTreeSet::new(), BTreeSet::new());
+        Self { vnis: map(&hasher), kept_bytes: 0, confirms, old }
+    }
+
+    /// Where it is noted when a VNI ends, if it is joined.
+    pub(super) fn grace(&mut self, vni: Vni) -> Option<&mut Option<Moment>> {
+        self.vnis.get_mut(&vni).map(|joined| &mut joined.grace)
+    }
+
+    /// Joins a VNI; `false` when it is.
+    pub(super) fn join(&mut self, vni: Vni) -> bool {
+        let is_new = !self.vnis.contains_key(&vni);
+        self.vnis.entry(vni).or_default();
+        is_new
+    }
+
+    /// Forgets a VNI that has been left.
+    pub(super) fn part(&mut self, vni: Vni) {
+        self.vnis.remove(&vni);
+        self.old.retain(|(_, other)| *other != vni);
+        self.confirms.retain(|(_, _, other)| *other != vni);
+    }
+
+    /// The VNIs that clients here want, in ascending order.
+    pub(super) fn joined(&self) -> Vec<Vni> {
+        let mut vnis: Vec<Vni> = self.vnis.keys().copied().collect();
+        vnis.sort_unstable();
+        vnis
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.vnis.len()
+    }
+
+    /// A VNI of a site, if anything is known of it.
+    pub(super) fn get(&self, site: SiteId, vni: Vni) -> Option<&Import> {
+        self.vnis.get(&vni)?.by_site.get(site.index())?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, site: SiteId, vni: Vni) -> Option<&mut Import> {
+        self.vnis.get_mut(&vni)?.by_site.get_mut(site.index())?.as_deref_mut()
+    }
+
+    /// A VNI of a site, noted if need be. `None` when no client wants it.
+    pub(super) fn made(&mut self, site: SiteId, vni: Vni) -> Option<&mut Import> {
+        let by_site = &mut self.vnis.get_mut(&vni)?.by_site;
+        if by_site.len() <= site.index() {
+            by_site.resize_with(site.index() + 1, || None);
+        }
+        Some(by_site[site.index()].get_or_insert_with(|| Box::new(Import::new(0))))
+    }
+
+    pub(super) fn forget_kept(&mut self, site: SiteId, vni: Vni) {
+        let Some(import) = self.get_mut(site, vni) else { return };
+        let bytes = std::mem::take(&mut import.kept_bytes);
+        import.kept.clear();
+        self.kept_bytes -= bytes;
+    }
+
+    /// Drops the kept deltas of another process of the site.
+    fn begin_epoch(&mut self, site: SiteId, vni: Vni, epoch: u64) {
+        let Some(import) = self.get_mut(site, vni) else { return };
+        if std::mem::replace(&mut import.kept_epoch, epoch) != epoch {
+            self.forget_kept(site, vni);
+        }
+    }
+
+    /// Keeps a delta. The oldest are dropped when there are too many.
+    fn keep(&mut self, site: SiteId, vni: Vni, sequence: u64, frames: &[u8]) {
+        let mut total = self.kept_bytes;
+        let Some(import) = self.get_mut(site, vni) else { return };
+        if import.kept.back().is_some_and(|(last, _)| *last >= sequence) {
+            return;
+        }
+        // A copy: what the engine lends may hold much more in memory.
+        import.kept.push_back((sequence, Bytes::copy_from_slice(frames)));
+        import.kept_bytes += frames.len();
+        total += frames.len();
+        while (import.kept_bytes > KEPT || total > KEPT_IN_ALL)
+            && let Some((_, oldest)) = import.kept.pop_front()
+        {
+            import.kept_bytes -= oldest.len();
+            total -= oldest.len();
+        }
+        self.kept_bytes = total;
+    }
+
+    /// Takes out the kept deltas behind a number. `None` when those do not begin with the next one.
+    fn take_kept(
+        &mut self,
+        site: SiteId,
+        vni: Vni,
+        (epoch, as_of): (u64, u64),
+    ) -> Option<VecDeque<(u64, Bytes)>> {
+        let import = self.get_mut(site, vni)?;
+        let mut kept = std::mem::take(&mut import.kept);
+        let bytes = std::mem::take(&mut import.kept_bytes);
+        if import.kept_epoch != epoch {
+            kept.clear();
+        }
+        self.kept_bytes -= bytes;
+        kept.retain(|(sequence, _)| *sequence > as_of);
+        kept.front().is_none_or(|(first, _)| *first == as_of + 1).then_some(kept)
+    }
+}
+
+impl Link {
+    /// Asks for a snapshot after a while.
+    pub(super) fn need(&mut self, site: SiteId, vni: Vni, after: Duration) {
+        let Some(import) = self.imports.made(site, vni) else { return };
+        let was_in_sync = import.state == State::InSync;
+        import.state = State::Filling;
+        import.confirm = None;
+        import.retires = None; // a snapshot may go to that one
+        let then = self.now + after;
+        let due = import.need.map_or(then, |other| other.min(then));
+        let earlier = import.need.replace(due);
+        let needs = &mut self.sites[site].needs;
+        if let Some(earlier) = earlier {
+            needs.remove(&(earlier, vni));
+        }
+        needs.insert((due, vni));
+        if was_in_sync {
+            self.imports.forget_kept(site, vni);
+        }
+        self.asks_no_more(site, vni);
+    }
+
+    /// A change of a VNI.
+    pub(super) fn got_delta(
+        &mut self,
+        site: SiteId,
+        epoch: u64,
+        vni: Vni,
+        sequence: u64,
+        frames: &[u8],
+    ) {
+        if !self.takes_from(site, epoch, vni) {
+            return;
+        }
+        let Some(import) = self.imports.get(site, vni) else { return };
+        match import.state {
+            State::Absent => {}
+            State::Filling => self.imports.keep(site, vni, sequence, frames),
+            State::InSync if import.epoch != epoch => self.need(site, vni, Duration::ZERO),
+            State::InSync => self.apply(site, vni, sequence, frames),
+        }
+    }
+
+    /// Nothing has changed in a VNI for a while.
+    pub(super) fn got_tail(
+        &mut self,
+        site: SiteId,
+        epoch: u64,
+        vni: Vni,
+        sequence: u64,
+        digest: Digest,
+    ) {
+        if !self.takes_from(site, epoch, vni) {
+            return;
+        }
+        let Some(import) = self.imports.get(site, vni) else { return };
+        if import.state != State::InSync {
+            return;
+        }
+        let half = &import.halves[import.main];
+        if import.epoch != epoch {
+            self.need(site, vni, Duration::ZERO);
+        } else if sequence >= import.next {
+            self.sites[site].counts.gaps += 1;
+            self.need(site, vni, Duration::ZERO);
+        } else if sequence + 1 == import.next && !half.is_dirty && half.digest != digest {
+            self.sites[site].counts.mismatches += 1;
+            let name = std::sync::Arc::clone(&self.sites[site].name);
+            self.event(Event::Mismatch { site: name, vni });
+            self.need(site, vni, Duration::ZERO);
+        }
+    }
+
+    /// Whether what a site says of a VNI counts.
+    fn takes_from(&mut self, site: SiteId, epoch: u64, vni: Vni) -> bool {
+        if !self.imports.vnis.contains_key(&vni) || !self.is_epoch(site, epoch) {
+            return false;
+        }
+        let entry = &self.sites[site];
+        if entry.is_draining || entry.barred_until.is_some() {
+            return false;
+        }
+        self.imports.begin_epoch(site, vni, epoch);
+        true
+    }
+
+    /// Applies a delta to a VNI that is in sync, if it is the next.
+    pub(super) fn apply(&mut self, site: SiteId, vni: Vni, sequence: u64, frames: &[u8]) {
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if sequence < import.next {
+            return;
+        }
+        if import.state != State::InSync {
+            return self.imports.keep(site, vni, sequence, frames);
+        }
+        if sequence > import.next {
+            self.sites[site].counts.gaps += 1;
+            self.need(site, vni, Duration::ZERO);
+            return self.imports.keep(site, vni, sequence, frames);
+        }
+        import.next += 1;
+        let main = import.main;
+        if self.told(site, vni, main, frames).is_err() {
+            return self.poisoned(site, Some(vni));
+        }
+        self.confirmed(site, vni);
+    }
+
+    /// A snapshot of a VNI is complete, as of a delta.
+    pub(super) fn complete(
+        &mut self,
+        site: SiteId,
+        vni: Vni,
+        (epoch, as_of): (u64, u64),
+        was_warm: bool,
+    ) {
+        let Some(kept) = self.imports.take_kept(site, vni, (epoch, as_of)) else {
+            self.sites[site].counts.failed += 1;
+            return self.need(site, vni, Duration::ZERO);
+        };
+        self.sites[site].counts.snapshots += 1;
+        let is_warming = self.sites[site].is_warming();
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        import.state = State::InSync;
+        import.epoch = epoch;
+        import.next = as_of + 1;
+        import.ask = None;
+        import.main = import.target;
+        let other = import.halves[import.other()];
+        let holds_old = other.is_used && other.epoch != epoch;
+        for (sequence, frames) in kept {
+            self.apply(site, vni, sequence, &frames);
+        }
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if import.state != State::InSync {
+            return;
+        }
+        // What an earlier process said stays until this one's clients are back.
+        if !holds_old || import.is_forced || (!is_warming && was_warm) {
+            self.retire(site, vni);
+        } else if !is_warming {
+            // It has warmed up meanwhile, and the check that came with that left this VNI out.
+            let now = self.now;
+            self.sites[site].check_at(now, Scope::Some(vec![vni]));
+        }
+        self.tidy_import(site, vni);
+    }
+
+    /// Notes when nothing old is left, and asks once more when an attempt was poured over another.
+    pub(super) fn tidy_import(&mut self, site: SiteId, vni: Vni) {
+        let Some(import) = self.imports.get_mut(site, vni) else { return };
+        if import.is_clean() {
+            import.old_since = None;
+            import.is_forced = false;
+            self.imports.old.remove(&(site, vni));
+        } else if import.state == State::InSync
+            && import.retires.is_none()
+            && !import.halves[import.other()].is_used
+        {
+            self.need(site, vni, Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a policy says of other sites: each is of a class, as peers are.
+
+use std::sync::Arc;
+
+use super::Link;
+use crate::ids::PeerId;
+use crate::ids::link::SiteId;
+use crate::policy::{Policy, Rights, Subject};
+use crate::shard::Request;
+use crate::table::Origin;
+
+impl Link {
+    /// Other sites are judged by this policy from now on. Cost: nothing when it is the one before; else a request
+    /// for each VNI of each site.
+    pub(crate) fn judge_by(&mut self, policy: &Arc<Policy>) {
+        if self.policy.as_ref().is_some_and(|it| it.generation() == policy.generation()) {
+            return;
+        }
+        self.policy = Some(Arc::clone(policy));
+        for vni in self.imports.joined() {
+            for site in self.sites.all() {
+                let Some(import) = self.imports.get(site, vni) else { continue };
+                let halves = import.halves.map(|half| half.is_used);
+                for (which, _) in halves.into_iter().enumerate().filter(|(_, is_used)| *is_used) {
+                    let origin = self.origin(site.importer(which));
+                    self.request(Request::Classify { origin, vni });
+                }
+            }
+        }
+    }
+
+    /// A peer of the link as owners know it.
+    pub(super) fn origin(&self, peer: PeerId) -> Origin {
+        let rights = SiteId::of_importer(peer).map(|site| self.rights_of(site)).unwrap_or_default();
+        Origin { peer, shard: self.shard, is_server: true, rights }
+    }
+
+    fn rights_of(&self, site: SiteId) -> Rights {
+        let name = &*self.sites[site].name;
+        let subject = Subject { site: Some(name), ..Subject::default() };
+        self.policy.as_ref().map(|policy| policy.rights(&subject)).unwrap_or_default()
+    }
+}

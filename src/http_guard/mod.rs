@@ -1,0 +1,118 @@
+//! Who may ask over HTTP: by which names the endpoint may be called, and which token opens it.
+//!
+//! A web page may have a browser on this network resolve the page's own name to this machine (DNS rebinding), and
+//! read what is answered. Such a request names the page's host. So a request must name an address, `localhost`, or
+//! a name that the operator has given. `host` reads names, `token` reads the file of the token and compares.
+//!
+//! State: the rules in force, which [`HttpGuard::renew`] replaces as a whole. Each request looks at them once.
+//!
+//! Imports: nothing.
+
+mod host;
+mod token;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tracing::info;
+
+pub use host::HostName;
+pub(crate) use host::is_named;
+use token::Token;
+pub use token::TokenError;
+
+/// What an HTTP endpoint asks of a request. The default takes requests that name an address or `localhost`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HttpRules {
+    /// Further names by which requests may call the endpoint.
+    pub hosts: Vec<HostName>,
+    /// The file of the token that a request must bear; none without one.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Holds [`HttpRules`] to requests. Copies share one state.
+#[derive(Clone, Debug)]
+pub struct HttpGuard(Arc<watch::Sender<Arc<InForce>>>);
+
+impl Default for HttpGuard {
+    /// One by the default rules.
+    fn default() -> Self {
+        Self::of(InForce { hosts: Vec::new(), token: None })
+    }
+}
+
+#[derive(Debug)]
+struct InForce {
+    hosts: Vec<HostName>,
+    token: Option<Token>,
+}
+
+/// Why a request gets no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turned {
+    /// It bears no token.
+    NoToken,
+    /// It bears another token.
+    WrongToken,
+}
+
+impl HttpGuard {
+    /// A guard by these rules. Reads the file of the token.
+    ///
+    /// # Errors
+    /// [`TokenError`], when the file has no token.
+    pub fn new(rules: &HttpRules) -> Result<Self, TokenError> {
+        InForce::of(rules).map(Self::of)
+    }
+
+    /// Goes by these rules from now on. Reads the file of the token anew.
+    ///
+    /// # Errors
+    /// [`TokenError`], when the file has no token. The rules stay as they were then.
+    pub fn renew(&self, rules: &HttpRules) -> Result<(), TokenError> {
+        let new = InForce::of(rules)?;
+        let is_other = match (&self.in_force().token, &new.token) {
+            (Some(old), Some(new)) => !old.is(new),
+            // The setting has changed, and is logged as such.
+            _ => false,
+        };
+        self.0.send_replace(Arc::new(new));
+        if is_other {
+            info!("reloaded the token of http-token-file, which has changed");
+        }
+        Ok(())
+    }
+
+    /// Whether a request may call the endpoint so: the name or address of a `Host`, with or without a port. Cost: a
+    /// comparison for each name that was given.
+    pub(crate) fn takes_host(&self, host: &str) -> bool {
+        is_named(&self.in_force().hosts, host)
+    }
+
+    /// Whether a request with this `Authorization` may be answered.
+    pub(crate) fn takes_token(&self, authorization: Option<&[u8]>) -> Result<(), Turned> {
+        let in_force = self.in_force();
+        let Some(token) = &in_force.token else { return Ok(()) };
+        match authorization.and_then(token::borne) {
+            None => Err(Turned::NoToken),
+            Some(borne) if token.is_said(borne) => Ok(()),
+            Some(_) => Err(Turned::WrongToken),
+        }
+    }
+
+    fn of(rules: InForce) -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(rules))))
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.borrow())
+    }
+}
+
+impl InForce {
+    fn of(rules: &HttpRules) -> Result<Self, TokenError> {
+        let token = rules.token_file.as_deref().map(Token::read).transpose()?;
+        Ok(Self { hosts: rules.hosts.clone(), token })
+    }
+}

@@ -1,0 +1,73 @@
+//! [`Kin`]: by what a peer that comes back is known.
+
+use std::net::IpAddr;
+
+/// Where a peer is and what it calls itself, or what its certificate proves. Two sessions with the same are, as far as
+/// can be told, of the same agent. It is the same in another process: its fields are not hashed by keys of the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Kin {
+    source: u64,
+    name: u64,
+}
+
+impl Kin {
+    /// Of a peer with this address, which says this name, and proves that one. `None` for a link-local address without a
+    /// proven name: such addresses are the same on many links.
+    pub(crate) fn of(address: Option<IpAddr>, said: &str, proven: Option<&str>) -> Option<Self> {
+        if let Some(proven) = proven {
+            // No address begins with so many ones.
+            return Some(Self { source: u64::MAX, name: fnv(proven) });
+        }
+        let source = match address?.to_canonical() {
+            // Below ::/32, where no IPv6 network is in use.
+            IpAddr::V4(address) => 1 << 32 | u64::from(address.to_bits()),
+            IpAddr::V6(address) if address.is_unicast_link_local() => return None,
+            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
+        };
+        Some(Self { source, name: fnv(said) })
+    }
+
+    /// Whether both are of one source, whatever they call themselves. Peers with proven names share none.
+    pub(crate) fn shares_source(self, other: Self) -> bool {
+        self.source == other.source && self.source != u64::MAX
+    }
+
+    /// As the portable form has it.
+    pub(crate) fn to_numbers(self) -> [u64; 2] {
+        [self.source, self.name]
+    }
+
+    /// What [`Kin::to_numbers`] gave.
+    pub(crate) fn from_numbers([source, name]: [u64; 2]) -> Self {
+        Self { source, name }
+    }
+}
+
+/// FNV-1a. Who finds two names with the same number has two agents of one source taken for one, both its own.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_and_a_name_are_one_agent() {
+        let kin = |address: &str, said: &str| Kin::of(Some(address.parse().unwrap()), said, None);
+        assert_eq!(kin("2001:db8::1", "hv"), kin("2001:db8::2", "hv"));
+        assert_ne!(kin("2001:db8::1", "hv"), kin("2001:db8::1", ""));
+        assert_ne!(kin("2001:db8::1", "hv"), kin("2001:db8:1::1", "hv"));
+        assert_eq!(kin("::ffff:192.0.2.1", ""), kin("192.0.2.1", ""));
+        assert_ne!(kin("192.0.2.1", ""), kin("192.0.2.2", ""));
+        assert_eq!(kin("fe80::1", "hv"), None);
+        let proven = |address: &str| Kin::of(Some(address.parse().unwrap()), "", Some("hv-1"));
+        assert_eq!(proven("2001:db8::1"), proven("fe80::1"));
+        let other = Kin::of(None, "", Some("hv-2")).unwrap();
+        assert!(!other.shares_source(proven("2001:db8::1").unwrap()));
+        let [one, two] = ["a", "b"].map(|said| kin("2001:db8::1", said).unwrap());
+        assert!(one.shares_source(two));
+    }
+}

@@ -1,0 +1,138 @@
+//! The process forbids itself to start programs.
+//!
+//! Who has the process run code of theirs usually wants it to run a shell next. A seccomp filter on all threads, which
+//! nothing can take off, lets `execve` and `execveat` fail. Calls by another ABI of the processor, which count system
+//! calls otherwise, fail as a whole.
+
+use std::io;
+
+/// Lets every attempt of this process to start a program fail with EPERM, from now on and in all of its threads and
+/// children. Cost: the kernel remembers that it lets other system calls pass.
+///
+/// # Errors
+/// [`io::ErrorKind::Unsupported`] where there is no filter for this system or processor, and what the kernel says. The
+/// process goes on as before then.
+pub fn forbid_exec() -> io::Result<()> {
+    imp::forbid_exec()
+}
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod imp {
+    use std::io;
+
+    use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+
+    /// AUDIT_ARCH of linux/audit.h.
+    const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+    /// Numbers from here on are of x32, which is the same architecture.
+    const X32: u32 = 0x4000_0000;
+    /// Where the kernel has what it asks about: offsets of `seccomp_data`.
+    const NUMBER: u32 = 0;
+    const ARCHITECTURE_AT: u32 = 4;
+    /// The answers.
+    const ALLOW: u32 = 0x7fff_0000;
+    const FAIL: u32 = 0x0005_0000 | libc::EPERM as u32;
+    /// Of linux/seccomp.h: all threads at once, and without a slower processor in exchange.
+    const ALL_THREADS: libc::c_ulong = 1;
+    const SPEC_ALLOW: libc::c_ulong = 1 << 2;
+    const SET_MODE_FILTER: libc::c_ulong = 1;
+
+    const fn step(code: u32, k: u32) -> libc::sock_filter {
+        jump(code, k, 0, 0)
+    }
+
+    /// `jt` and `jf` are how many steps are left out if it is so, and if it isn't.
+    #[expect(clippy::cast_possible_truncation, reason = "codes are of 16 bits")]
+    const fn jump(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+        libc::sock_filter { code: code as u16, jt, jf, k }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of system calls are small")]
+    static FILTER: [libc::sock_filter; 8] = [
+        step(BPF_LD | BPF_W | BPF_ABS, ARCHITECTURE_AT),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 0, 5),
+        step(BPF_LD | BPF_W | BPF_ABS, NUMBER),
+        jump(BPF_JMP | BPF_JGE | BPF_K, X32, 3, 0),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_execve as u32, 2, 0),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_execveat as u32, 1, 0),
+        step(BPF_RET | BPF_K, ALLOW),
+        step(BPF_RET | BPF_K, FAIL),
+    ];
+
+    #[expect(unsafe_code, reason = "no safe wrapper sets a filter")]
+    #[expect(clippy::cast_possible_truncation, reason = "there are eight steps")]
+    pub(super) fn forbid_exec() -> io::Result<()> {
+        // Without it the kernel takes no filter of who is not root.
+        rustix::thread::set_no_new_privs(true)?;
+        let program =
+            libc::sock_fprog { len: FILTER.len() as u16, filter: FILTER.as_ptr().cast_mut() };
+        // SAFETY: the kernel copies the program, which has as many steps as it says, and writes nothing.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                SET_MODE_FILTER,
+                ALL_THREADS | SPEC_ALLOW,
+                &raw const program,
+            )
+        };
+        match result {
+            0 => Ok(()),
+            -1 => Err(io::Error::last_os_error()),
+            thread => Err(io::Error::other(format!("thread {thread} has a filter of its own"))),
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod imp {
+    pub(super) fn forbid_exec() -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const CONFINED: &str = "METALBOND_TEST_CONFINED";
+
+    /// Whether this process can start a program.
+    fn can_start() -> bool {
+        match Command::new("/bin/true").status() {
+            Ok(status) => status.success(),
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+                false
+            }
+        }
+    }
+
+    /// In a process of its own, for nothing takes the filter off again.
+    #[test]
+    fn no_thread_can_start_a_program() {
+        if std::env::var_os(CONFINED).is_none() {
+            let test = "io::no_exec::tests::no_thread_can_start_a_program";
+            let own = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", test])
+                .env(CONFINED, "1")
+                .status();
+            assert!(own.unwrap().success());
+            return;
+        }
+        let (go, wait) = channel::<()>();
+        let earlier = std::thread::spawn(move || {
+            wait.recv().unwrap();
+            can_start()
+        });
+        assert!(can_start());
+        forbid_exec().unwrap();
+        go.send(()).unwrap();
+        assert!(!earlier.join().unwrap() && !can_start());
+        assert!(!std::thread::spawn(can_start).join().unwrap());
+        // A second time changes nothing.
+        forbid_exec().unwrap();
+    }
+}

@@ -1,0 +1,284 @@
+//! [`Class`]: what peers of one kind may do.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::prefixes::{First, PrefixSet};
+use super::refusal::{Judgement, OnRefusal, Reason, Refusal};
+use super::rule::Rule;
+use super::vnis::VniSet;
+use crate::sources::network_of;
+use crate::wire::{Destination, NextHop, Vni};
+
+/// A class as long as the process lives: a class of the same name keeps its number when the policy changes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub(crate) struct ClassId(pub(crate) u16);
+
+/// What decides what a peer may announce: its class, and the network that it owns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Rights {
+    pub(crate) class: ClassId,
+    /// The policy that knows the class; see [`Policy::generation`](super::Policy::generation).
+    pub(crate) generation: u32,
+    /// The first 64 bits of its IPv6 address; see [`own_of`].
+    pub(crate) own: u64,
+}
+
+impl Rights {
+    /// Of a peer that no policy of this process has looked at yet. It is not judged before one has.
+    pub(crate) const UNKNOWN: Self = Self { class: ClassId(0), generation: u32::MAX, own: 0 };
+}
+
+/// The network of an address as one word. An IPv6 address belongs to the network of its first 64 bits. An IPv4 address
+/// is a network of its own, behind a mark with which no IPv6 network in use begins. Loopback and link-local addresses
+/// give 0, which nobody owns.
+pub(super) fn own_of(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(address) if address.is_loopback() => 0,
+        IpAddr::V4(address) => V4 | u64::from(address.to_bits()),
+        IpAddr::V6(address) if address.is_unicast_link_local() => 0,
+        IpAddr::V6(address) => network_of(&address.octets()),
+    }
+}
+
+const V4: u64 = 1 << 32;
+
+/// The IPv4 address of a network that is one.
+pub(super) fn v4_of(own: u64) -> Option<Ipv4Addr> {
+    let address = u32::try_from(own ^ V4).ok()?;
+    Some(Ipv4Addr::from_bits(address))
+}
+
+/// See the module's documentation. What is `None` restricts nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Class {
+    pub(super) name: Arc<str>,
+    pub(super) then: OnRefusal,
+    /// Whether its peers may say that they are servers.
+    pub(super) server: bool,
+    pub(super) subscribe: Option<VniSet>,
+    pub(super) announce: Option<VniSet>,
+    pub(super) rules: Vec<Rule>,
+    /// Routes that a peer may announce, and VNIs that it may take part in.
+    pub(super) max_routes: Option<u64>,
+    pub(super) max_subscriptions: Option<u64>,
+    pub(super) stale_hold: Option<Duration>,
+    /// Where VNIs of other terms begin, in ascending order, and these.
+    spans: Vec<(u32, Span)>,
+    /// The rules of spans, one span's behind the other's.
+    applying: Vec<u16>,
+}
+
+/// What holds for VNIs that follow each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Span {
+    may_announce: bool,
+    /// In [`Class::applying`].
+    rules: Range<usize>,
+    usual: Usual,
+}
+
+/// What the usual route needs to be allowed: one with a plain next hop in the network of its peer, and no default
+/// route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Usual {
+    /// A look at each rule.
+    AllRules,
+    /// Nothing more.
+    Nothing,
+    /// The first prefix of the only rule that names some. Other prefixes take a look at each rule.
+    Prefix(First),
+}
+
+/// What holds for a class in one VNI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    class: &'a Class,
+    id: ClassId,
+    may_announce: bool,
+    rules: &'a [u16],
+    usual: Usual,
+    is_undecided: bool,
+}
+
+impl Class {
+    /// A class that restricts nothing.
+    pub(super) fn open(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            then: OnRefusal::default(),
+            server: true,
+            subscribe: None,
+            announce: None,
+            rules: Vec::new(),
+            max_routes: None,
+            max_subscriptions: None,
+            stale_hold: None,
+            spans: Vec::new(),
+            applying: Vec::new(),
+        }
+    }
+
+    /// Whether a policy describes it, or it is only there for peers of no class.
+    pub(super) fn is_described(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
+    /// With what follows from the rules. Cost: the number of rules times that of their VNI ranges.
+    pub(super) fn finished(mut self) -> Self {
+        let of_rules = self.rules.iter().filter_map(|rule| rule.vnis.as_ref());
+        let sets = of_rules.chain(&self.announce);
+        let mut edges: Vec<u32> = sets.flat_map(VniSet::edges).chain([0]).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        for edge in edges {
+            let vni = Vni(edge);
+            let begin = self.applying.len();
+            for (number, rule) in (0..).zip(&self.rules) {
+                if rule.vnis.as_ref().is_none_or(|vnis| vnis.contains(vni)) {
+                    self.applying.push(number);
+                }
+            }
+            let may_announce = self.announce.as_ref().is_none_or(|vnis| vnis.contains(vni));
+            let usual = self.usual(may_announce, &self.applying[begin..]);
+            let span = Span { may_announce, rules: begin..self.applying.len(), usual };
+            let is_same = self.spans.last().is_some_and(|(_, before)| {
+                before.may_announce == span.may_announce
+                    && self.applying[before.rules.clone()] == self.applying[span.rules.clone()]
+            });
+            if is_same {
+                self.applying.truncate(begin);
+            } else {
+                self.spans.push((edge, span));
+            }
+        }
+        self
+    }
+
+    fn usual(&self, may_announce: bool, rules: &[u16]) -> Usual {
+        let mut usual = if may_announce { Usual::Nothing } else { Usual::AllRules };
+        for &number in rules {
+            let rule = &self.rules[usize::from(number)];
+            usual = match usual {
+                _ if !rule.lets_usual_hops() => Usual::AllRules,
+                usual if rule.prefixes.is_none() => usual,
+                Usual::Nothing => {
+                    let first = rule.prefixes.as_ref().and_then(PrefixSet::first);
+                    first.map_or(Usual::AllRules, Usual::Prefix)
+                }
+                _ => Usual::AllRules,
+            };
+        }
+        usual
+    }
+
+    /// What holds in a VNI. Cost: a binary search among the ranges of VNIs of its rules.
+    #[inline]
+    pub(super) fn terms(&self, id: ClassId, vni: Vni) -> Terms<'_> {
+        let behind = self.spans.partition_point(|(first, _)| *first <= vni.0);
+        match self.spans.get(behind.wrapping_sub(1)) {
+            None => Terms {
+                class: self,
+                id,
+                may_announce: true,
+                rules: &[],
+                usual: Usual::AllRules,
+                is_undecided: false,
+            },
+            Some((_, Span { may_announce, rules, usual })) => {
+                let rules = self.applying.get(rules.clone()).unwrap_or_default();
+                Terms {
+                    class: self,
+                    id,
+                    may_announce: *may_announce,
+                    rules,
+                    usual: *usual,
+                    is_undecided: false,
+                }
+            }
+        }
+    }
+
+    /// Whether its peers may subscribe to a VNI.
+    pub(super) fn subscribes(&self, id: ClassId, vni: Vni) -> Judgement {
+        match &self.subscribe {
+            Some(vnis) if !vnis.contains(vni) => self.refuses(id, Reason::Subscribe),
+            _ => Judgement::Allowed,
+        }
+    }
+
+    /// Whether its peers may say that they are servers.
+    pub(super) fn serves(&self, id: ClassId) -> Judgement {
+        if self.server { Judgement::Allowed } else { self.refuses(id, Reason::Server) }
+    }
+
+    fn refuses(&self, class: ClassId, reason: Reason) -> Judgement {
+        Judgement::of(Refusal { class, rule: 0, reason, then: self.then })
+    }
+
+    /// What a route needs that a refusal is about.
+    pub(super) fn requirement(&self, refusal: &Refusal, own: u64) -> Option<String> {
+        let rule = self.rules.get(usize::from(refusal.rule).checked_sub(1)?)?;
+        match refusal.reason {
+            Reason::NextHop => rule.hops.as_ref().map(|hops| hops.shown(own)),
+            Reason::Prefix => rule.prefixes.as_ref().map(ToString::to_string),
+            _ => None,
+        }
+    }
+}
+
+impl Terms<'_> {
+    /// The same for a peer that another policy is to judge: what is new of it is refused, without a word, until
+    /// that has come.
+    pub(crate) fn undecided(self) -> Self {
+        Self { is_undecided: true, usual: Usual::AllRules, ..self }
+    }
+
+    /// Whether nothing is required.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.may_announce && self.rules.is_empty() && !self.is_undecided
+    }
+
+    /// Whether a route is a usual one and allowed. What is not may be allowed all the same: [`Terms::judge`] says.
+    #[inline]
+    pub(crate) fn allow_usual(&self, own: u64, to: &Destination, hop: &NextHop) -> bool {
+        let is_within = match &self.usual {
+            Usual::AllRules => false,
+            Usual::Nothing => true,
+            Usual::Prefix(first) => first.matches(to),
+        };
+        is_within
+            && !to.is_default()
+            && own != 0
+            && hop.plain_v6().is_some_and(|address| network_of(address) == own)
+    }
+
+    /// Judges a route that a peer which owns `own` announces. The first rule that refuses it decides; a warning
+    /// only if none does.
+    pub(crate) fn judge(&self, own: u64, to: &Destination, hop: &NextHop) -> Judgement {
+        if self.is_undecided {
+            return Judgement::Refused(Refusal::UNKNOWN);
+        }
+        let mut judgement = Judgement::Allowed;
+        if !self.may_announce {
+            judgement = self.class.refuses(self.id, Reason::Announce);
+            if !judgement.allows() {
+                return judgement;
+            }
+        }
+        for &number in self.rules {
+            let Some(rule) = self.class.rules.get(usize::from(number)) else { continue };
+            let Some(reason) = rule.check(own, to, hop) else { continue };
+            let refusal = Refusal { class: self.id, rule: number + 1, reason, then: rule.then };
+            match Judgement::of(refusal) {
+                refused @ Judgement::Refused(_) => return refused,
+                warned if judgement == Judgement::Allowed => judgement = warned,
+                _ => {}
+            }
+        }
+        judgement
+    }
+}

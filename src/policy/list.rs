@@ -1,0 +1,234 @@
+//! [`Policy`]: classes, and which peer is of which.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::class::{Class, ClassId, Rights, Terms, own_of};
+use super::form;
+use super::prefixes::PrefixRange;
+use super::read::PolicyError;
+use super::refusal::{Example, Judgement, Reason, Refusal};
+use crate::wire::{Destination, Vni};
+
+/// The name of the class of peers that no class describes.
+pub(super) const DEFAULT: &str = "default";
+
+/// What a peer is known by when its class is found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    /// Where its connection comes from; `None` of a site.
+    pub(crate) address: Option<IpAddr>,
+    /// The name that its certificate proves.
+    pub(crate) name: Option<&'a str>,
+    /// The address that its certificate proves.
+    pub(crate) proven: Option<IpAddr>,
+    /// The site of a federation that it is.
+    pub(crate) site: Option<&'a str>,
+}
+
+/// Which peers are of a class.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Match {
+    pub(super) class: ClassId,
+    pub(super) from: Vec<PrefixRange>,
+    /// Names, with `*` for any text at the beginning or the end.
+    pub(super) certificates: Vec<String>,
+    pub(super) sites: Vec<String>,
+}
+
+/// See the folder's documentation. The default is no policy: nothing is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// In their order; the first that fits decides.
+    pub(super) matches: Vec<Match>,
+    /// By their numbers. A class of an earlier policy that is no more has its name, and restricts as
+    /// [`DEFAULT`] does.
+    pub(super) classes: Vec<Option<Class>>,
+    pub(super) names: Vec<Arc<str>>,
+    /// Counts policies of one process.
+    generation: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let open = Class::open(DEFAULT);
+        Self {
+            matches: Vec::new(),
+            names: vec![Arc::clone(&open.name)],
+            classes: vec![Some(open)],
+            generation: 0,
+        }
+    }
+}
+
+impl Policy {
+    /// The policy that a table `[policy]` of a TOML file describes; the default if there is none. Other tables are
+    /// not looked at.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the text.
+    pub fn read(text: &str) -> Result<Self, Vec<PolicyError>> {
+        form::read(text)?.map_or_else(|| Ok(Self::default()), |form| form.compile(text))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.matches.is_empty() && !self.classes.iter().flatten().any(Class::is_described)
+    }
+
+    /// The same, with the numbers that classes of the same name have in an earlier policy.
+    #[must_use]
+    pub fn behind(self, earlier: &Self) -> Self {
+        let mut names = earlier.names.clone();
+        let mut classes: Vec<Option<Class>> = names.iter().map(|_| None).collect();
+        let mut numbers = Vec::new();
+        for class in self.classes {
+            let known =
+                class.as_ref().and_then(|it| names.iter().position(|name| *name == it.name));
+            let number = known.unwrap_or(names.len());
+            if let (None, Some(class)) = (known, &class) {
+                names.push(Arc::clone(&class.name));
+                classes.push(None);
+            }
+            if let Some(class) = class {
+                classes[number] = Some(class);
+            }
+            numbers.push(ClassId(u16::try_from(number).unwrap_or(0)));
+        }
+        let renumbered = |it: Match| Match { class: numbers[usize::from(it.class.0)], ..it };
+        let matches = self.matches.into_iter().map(renumbered).collect();
+        let next = Self { matches, classes, names, generation: earlier.generation };
+        if next == *earlier { next } else { Self { generation: earlier.generation + 1, ..next } }
+    }
+
+    /// Counts the policies of one process: another number is another policy.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// What decides what a peer may announce.
+    pub(crate) fn rights(&self, subject: &Subject<'_>) -> Rights {
+        let fits = |it: &&Match| it.fits(subject);
+        let class = self.matches.iter().find(fits).map(|it| it.class).unwrap_or_default();
+        let owned = subject.proven.or(subject.address);
+        Rights { class, generation: self.generation, own: owned.map_or(0, own_of) }
+    }
+
+    fn class(&self, id: ClassId) -> Option<&Class> {
+        let class = self.classes.get(usize::from(id.0)).and_then(Option::as_ref);
+        class.or_else(|| self.classes.first().and_then(Option::as_ref))
+    }
+
+    /// What holds for a peer in a VNI; `None` if nothing is required there.
+    #[inline]
+    pub(crate) fn terms(&self, rights: Rights, vni: Vni) -> Option<Terms<'_>> {
+        let terms = self.class(rights.class)?.terms(rights.class, vni);
+        let is_known = rights.generation == self.generation;
+        let terms = if is_known { terms } else { terms.undecided() };
+        Some(terms).filter(|terms| !terms.is_open())
+    }
+
+    /// Whether a class may subscribe to a VNI.
+    pub(crate) fn subscribes(&self, id: ClassId, vni: Vni) -> Judgement {
+        self.class(id).map_or(Judgement::Allowed, |class| class.subscribes(id, vni))
+    }
+
+    /// Whether a class may say that it is a server.
+    pub(crate) fn serves(&self, id: ClassId) -> Judgement {
+        self.class(id).map_or(Judgement::Allowed, |class| class.serves(id))
+    }
+
+    /// Routes that a peer of a class may announce at most, if the class says so.
+    pub(crate) fn max_routes(&self, id: ClassId) -> Option<u64> {
+        self.class(id)?.max_routes
+    }
+
+    /// For how long the routes of a peer of a class stay that is gone without a word, if the class says so.
+    pub(crate) fn stale_hold(&self, id: ClassId) -> Option<Duration> {
+        self.class(id)?.stale_hold
+    }
+
+    /// Whether a class says so.
+    pub(crate) fn has_stale_hold(&self) -> bool {
+        let holds = |class: &Class| class.stale_hold.is_some_and(|hold| !hold.is_zero());
+        self.classes.iter().flatten().any(holds)
+    }
+
+    /// VNIs that a peer of a class may take part in at most, if the class says so.
+    pub(crate) fn max_subscriptions(&self, id: ClassId) -> Option<u64> {
+        self.class(id)?.max_subscriptions
+    }
+
+    /// A class's name.
+    pub(crate) fn name(&self, id: ClassId) -> &str {
+        self.names.get(usize::from(id.0)).map_or(DEFAULT, |name| name)
+    }
+
+    /// Names of all classes, `default` included and those of earlier policies aside.
+    pub fn class_names(&self) -> impl Iterator<Item = &str> {
+        self.classes.iter().flatten().map(|class| &*class.name)
+    }
+
+    /// Why a route or subscription of a peer which owns `own` is refused, as a sentence's end: `next hop … is not
+    /// in …; class leaf, rule 2`.
+    pub(crate) fn explain(
+        &self,
+        refusal: &Refusal,
+        own: u64,
+        vni: Vni,
+        example: Option<&Example>,
+    ) -> String {
+        let needed = self.class(refusal.class).and_then(|class| class.requirement(refusal, own));
+        let needed = needed.unwrap_or_default();
+        let hop = example.map(|example| example.next_hop);
+        let why = match (refusal.reason, hop) {
+            (Reason::Server, _) => "it may not be a server".to_owned(),
+            (Reason::Subscribe, _) => format!("it may not subscribe to VNI {vni}"),
+            (Reason::Announce, _) => format!("it may not announce in VNI {vni}"),
+            (Reason::DefaultRoute, _) => "it may not announce a default route".to_owned(),
+            (Reason::Prefix, _) => match example {
+                Some(Example { destination, .. }) => format!("{destination} is not in {needed}"),
+                None => format!("the prefix is not in {needed}"),
+            },
+            (Reason::NextHop, Some(hop)) => {
+                format!("next hop {} is not in {needed}", hop.address())
+            }
+            (Reason::NextHop, None) => format!("the next hop is not in {needed}"),
+            (Reason::Type, Some(hop)) => format!("it may not announce type {}", hop.kind().name()),
+            (Reason::Type, None) => "it may not announce this type".to_owned(),
+            (Reason::TargetVni, Some(hop)) => {
+                format!("it may not announce target VNI {}", hop.target_vni())
+            }
+            (Reason::TargetVni, None) => "it may not announce this target VNI".to_owned(),
+        };
+        let class = self.name(refusal.class);
+        match refusal.rule {
+            0 => format!("{why}; class {class}"),
+            rule => format!("{why}; class {class}, rule {rule}"),
+        }
+    }
+}
+
+impl Match {
+    fn fits(&self, subject: &Subject<'_>) -> bool {
+        let from = subject.address.map(|address| Destination::host(address.to_canonical()));
+        let is_from = from.is_some_and(|from| self.from.iter().any(|range| range.holds(&from)));
+        let is_named = |names: &[String], name: Option<&str>| {
+            name.is_some_and(|name| names.iter().any(|pattern| fits(pattern, name)))
+        };
+        is_from || is_named(&self.certificates, subject.name) || is_named(&self.sites, subject.site)
+    }
+}
+
+/// Whether a name is one that a pattern means: `*` at its beginning or its end is any text.
+fn fits(pattern: &str, name: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(""), _) => true,
+        (Some(end), Some(_)) => name.contains(end.strip_suffix('*').unwrap_or(end)),
+        (Some(end), None) => name.ends_with(end),
+        (None, Some(begin)) => name.starts_with(begin),
+        (None, None) => name == pattern,
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Refusal`]: which requirement is not met, and what follows.
+
+use std::fmt;
+
+use super::class::ClassId;
+use crate::wire::{Destination, NextHop};
+
+/// What happens to what a policy refuses: `verdict` in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum OnRefusal {
+    /// The route is not reflected, the subscription gets nothing, the claim is not believed. The session goes on:
+    /// a Go client whose session is closed comes back after seconds and says the same, for ever.
+    #[default]
+    Ignore,
+    /// The session is closed.
+    Close,
+    /// Nothing is refused, and it is counted and reported.
+    Warn,
+}
+
+impl OnRefusal {
+    /// The word of the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Close => "close",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// Which requirement is not met.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// The class may not say that it is a server.
+    Server,
+    /// The class may not subscribe to the VNI.
+    Subscribe,
+    /// The class may not announce in the VNI.
+    Announce,
+    /// The type of the next hop.
+    Type,
+    /// The VNI at the next hop.
+    TargetVni,
+    /// The address of the next hop.
+    NextHop,
+    /// A default route.
+    DefaultRoute,
+    /// The prefix or its length.
+    Prefix,
+}
+
+impl Reason {
+    /// A short, stable name, fit for a metric's label.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Subscribe => "subscribe",
+            Self::Announce => "announce",
+            Self::Type => "type",
+            Self::TargetVni => "target_vni",
+            Self::NextHop => "next_hop",
+            Self::DefaultRoute => "default_route",
+            Self::Prefix => "prefix",
+        }
+    }
+}
+
+/// A requirement that is not met, and what follows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) class: ClassId,
+    /// The rule of the class, counted from 1; 0 is the class itself.
+    pub(crate) rule: u16,
+    pub(crate) reason: Reason,
+    pub(crate) then: OnRefusal,
+}
+
+impl Refusal {
+    /// Of what was refused in another process, or is to be judged by a policy that has not come yet.
+    pub(crate) const UNKNOWN: Self = Self {
+        class: ClassId(u16::MAX),
+        rule: 0,
+        reason: Reason::Announce,
+        then: OnRefusal::Ignore,
+    };
+}
+
+/// What a policy says of a route, or of a subscription or claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Judgement {
+    Allowed,
+    /// It is allowed, and this is to be reported.
+    Warned(Refusal),
+    /// It is not.
+    Refused(Refusal),
+}
+
+impl Judgement {
+    /// Whether it is allowed.
+    pub(crate) fn allows(self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+
+    pub(super) fn of(refusal: Refusal) -> Self {
+        match refusal.then {
+            OnRefusal::Warn => Self::Warned(refusal),
+            OnRefusal::Ignore | OnRefusal::Close => Self::Refused(refusal),
+        }
+    }
+}
+
+/// A route that was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Example {
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: NextHop,
+}
+
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} via {}", self.destination, self.next_hop)
+    }
+}

@@ -1,0 +1,104 @@
+//! [`Rule`]: one requirement that routes of some VNIs must meet.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::class::own_of;
+use super::prefixes::PrefixSet;
+use super::refusal::{OnRefusal, Reason};
+use super::vnis::VniSet;
+use crate::wire::{Destination, NextHop, NextHopType};
+
+/// Which addresses next hops may have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Hops {
+    /// Those of the peer's own network.
+    pub(super) own: bool,
+    /// Those within these prefixes.
+    pub(super) within: PrefixSet,
+}
+
+/// See the module's documentation. What is `None` requires nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Rule {
+    /// VNIs whose routes it is about; all of them if `None`.
+    pub(super) vnis: Option<VniSet>,
+    pub(super) types: Option<[bool; NextHopType::ALL.len()]>,
+    /// Whether it lets default routes through.
+    pub(super) default_routes: bool,
+    pub(super) target_vnis: Option<VniSet>,
+    pub(super) hops: Option<Hops>,
+    /// Default routes aside.
+    pub(super) prefixes: Option<PrefixSet>,
+    pub(super) then: OnRefusal,
+}
+
+impl Rule {
+    /// Whether it allows standard next hops in the network of the peer.
+    pub(super) fn lets_usual_hops(&self) -> bool {
+        self.hops.as_ref().is_none_or(|hops| hops.own)
+            && self.types.is_none_or(|types| types[NextHopType::Standard as usize])
+    }
+
+    /// The requirement that a route of a peer does not meet.
+    #[inline]
+    pub(super) fn check(&self, own: u64, to: &Destination, hop: &NextHop) -> Option<Reason> {
+        if let Some(hops) = &self.hops
+            && !hops.allow(own, hop)
+        {
+            return Some(Reason::NextHop);
+        }
+        if to.is_default() {
+            if !self.default_routes {
+                return Some(Reason::DefaultRoute);
+            }
+        } else if let Some(prefixes) = &self.prefixes
+            && !prefixes.contains(to)
+        {
+            return Some(Reason::Prefix);
+        }
+        if let Some(types) = &self.types
+            && !types[hop.kind() as usize]
+        {
+            return Some(Reason::Type);
+        }
+        if let Some(vnis) = &self.target_vnis {
+            let target = hop.target_vni();
+            if target != 0 && !vnis.contains(crate::wire::Vni(target)) {
+                return Some(Reason::TargetVni);
+            }
+        }
+        None
+    }
+}
+
+impl Hops {
+    #[inline]
+    fn allow(&self, own: u64, hop: &NextHop) -> bool {
+        let address = hop.address();
+        (self.own && own != 0 && own_of(address) == own) || self.within.covers(address)
+    }
+
+    /// What a next hop of a peer may be.
+    pub(super) fn shown(&self, own: u64) -> String {
+        let own = self.own.then(|| match own {
+            0 => "the network of this peer, which has none".to_owned(),
+            own => format!("{}, the network of this peer", Own(own)),
+        });
+        let within = self.within.to_string();
+        let all = [own, Some(within).filter(|text| !text.is_empty())];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A peer's own network as a prefix.
+struct Own(u64);
+
+impl fmt::Display for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match super::class::v4_of(self.0) {
+            Some(address) => write!(f, "{address}/32"),
+            None => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(self.0) << 64)),
+        }
+    }
+}

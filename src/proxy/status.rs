@@ -1,0 +1,48 @@
+//! What operators see of what goes through a proxy.
+
+use crate::metrics::{Row, counted};
+
+counted! {
+    /// What goes through a proxy. What agents and reflectors are, their own endpoints tell.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct ProxyStatus {
+        /// VNIs that agents take part in.
+        vnis_used: u64 = Row::json("vnis_used")
+            .gauge("metalbond_proxy_vnis_used", "VNIs that agents take part in."),
+        /// VNIs whose routes are asked of reflectors.
+        vnis_subscribed: u64 = Row::json("vnis_subscribed").gauge(
+            "metalbond_proxy_vnis_subscribed",
+            "VNIs whose routes are asked of reflectors, for an agent or shortly after the last one.",
+        ),
+        /// Routes of reflectors in the tables of agents.
+        routes_learned: u64 = Row::json("routes_learned").gauge(
+            "metalbond_proxy_routes_learned",
+            "Routes of reflectors in the tables that agents are told of.",
+        ),
+        /// Routes of agents that reflectors are told of.
+        routes_announced: u64 = Row::json("routes_announced").gauge(
+            "metalbond_proxy_routes_announced",
+            "Routes of agents that reflectors are told of.",
+        ),
+        /// Changes of routes taken from reflectors.
+        changes_learned: u64 = Row::json("changes_learned").counter(
+            "metalbond_proxy_changes_learned_total",
+            "Changes of routes taken from reflectors, as one of all of them.",
+        ),
+        /// Changes of agents' routes.
+        changes_announced: u64 = Row::json("changes_announced").counter(
+            "metalbond_proxy_changes_announced_total",
+            "Changes of agents' routes, as one of all of them.",
+        ),
+        /// Changes that wait to be taken by the leaf.
+        waiting: u64 = Row::json("waiting").gauge(
+            "metalbond_proxy_waiting",
+            "Changes of agents' routes and subscriptions that wait for the sessions with reflectors.",
+        ),
+        /// Times at which so much waited that a VNI went on by cursor.
+        fell_behind: u64 = Row::json("fell_behind").counter(
+            "metalbond_proxy_fell_behind_total",
+            "Times at which so much waited that the rest was left in the table of a VNI.",
+        ),
+    }
+}

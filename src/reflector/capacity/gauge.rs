@@ -1,0 +1,51 @@
+//! What a shard has taken in, where the control thread sees it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::shard::growth::{Amounts, Growth};
+
+/// Written by the shard after turns that changed something, read by the control thread. No part of the data path.
+#[derive(Debug, Default)]
+pub(in crate::reflector) struct GrowthGauge {
+    grown: [AtomicI64; 3],
+    moved: [AtomicI64; 3],
+    refused: [AtomicI64; 3],
+}
+
+impl GrowthGauge {
+    /// Shows what the shard has taken in. Writes what has changed only.
+    pub(in crate::reflector) fn show(&self, growth: &Growth) {
+        let Growth { grown, moved, refused, .. } = growth;
+        for (cells, amounts) in
+            [(&self.grown, grown), (&self.moved, moved), (&self.refused, refused)]
+        {
+            let Amounts { routes, announcements, vnis } = *amounts;
+            for (cell, amount) in cells.iter().zip([routes, announcements, vnis]) {
+                if cell.load(Ordering::Relaxed) != amount {
+                    cell.store(amount, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    pub(super) fn get(&self) -> Seen {
+        let amounts = |cells: &[AtomicI64; 3]| {
+            let [routes, announcements, vnis] =
+                [0, 1, 2].map(|cell: usize| cells[cell].load(Ordering::Relaxed));
+            Amounts { routes, announcements, vnis }
+        };
+        Seen {
+            grown: amounts(&self.grown),
+            moved: amounts(&self.moved),
+            refused: amounts(&self.refused),
+        }
+    }
+}
+
+/// What a shard has taken in, as it said last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) grown: Amounts,
+    pub(super) moved: Amounts,
+    pub(super) refused: Amounts,
+}

@@ -1,0 +1,131 @@
+//! Limits of the whole reflector: routes, VNIs, memory.
+//!
+//! State: what each shard has been told, and what has been logged. Runs on the control thread; ten times a second it looks at
+//! what shards have taken in ([`GrowthGauge`]) and at the memory of the process, and tells shards how far they may go
+//! ([`shares`]). Shards compare numbers of their own, so no lock and no shared count is on the path of an update.
+
+mod budget;
+mod gauge;
+mod shares;
+mod words;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+
+pub use self::budget::{Capacity, MemoryBudget};
+pub(super) use self::gauge::GrowthGauge;
+use self::gauge::Seen;
+use self::shares::{Limits, Shares};
+use self::words::Words;
+use super::config::ReflectorConfig;
+use super::driver::{Gauge, ShardOrder};
+use super::inspector::Control;
+use crate::io;
+use crate::shard::growth::{Amounts, Ceiling};
+
+/// How often it looks.
+const PERIOD: Duration = Duration::from_millis(100);
+/// Looks between two at the control groups.
+const GROUPS: u32 = 10;
+
+/// Memory in use and granted, for whoever asks. No part of the data path.
+#[derive(Debug, Default)]
+pub(super) struct MemoryUse {
+    /// 0 is any amount.
+    budget: AtomicU64,
+    used: AtomicU64,
+}
+
+impl MemoryUse {
+    /// Bytes of the budget, if there is one, and bytes in use.
+    pub(super) fn get(&self) -> (Option<u64>, u64) {
+        let budget = self.budget.load(Ordering::Relaxed);
+        ((budget > 0).then_some(budget), self.used.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, budget: Option<u64>, used: u64) {
+        self.budget.store(budget.unwrap_or(0), Ordering::Relaxed);
+        self.used.store(used, Ordering::Relaxed);
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Steward {
+    config: watch::Receiver<ReflectorConfig>,
+    /// Those that own VNIs.
+    shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+    memory: Arc<MemoryUse>,
+    shares: Shares,
+    words: Words,
+    /// What the control groups say: bytes granted, and bytes of sockets.
+    granted: Option<u64>,
+    sockets: u64,
+    looks: u32,
+}
+
+impl Steward {
+    /// Of shards to which an earlier process leaves so many routes.
+    pub(super) fn new(
+        config: watch::Receiver<ReflectorConfig>,
+        shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+        control: &Control,
+        routes: u64,
+    ) -> Self {
+        let memory = Arc::clone(&control.memory);
+        let routes = i64::try_from(routes).unwrap_or(i64::MAX);
+        let shares = Shares::new(shards.len(), Amounts { routes, announcements: routes, vnis: 0 });
+        let (granted, sockets, looks) = (None, 0, 0);
+        Self { config, shards, memory, shares, words: Words::default(), granted, sockets, looks }
+    }
+
+    /// The first look, before there is any connection. Blocks while a shard takes no orders.
+    pub(super) fn begin(&mut self) {
+        for (shard, ceiling) in self.look() {
+            drop(self.shards[shard].0.blocking_send(ShardOrder::Ceiling(ceiling)));
+        }
+    }
+
+    /// Looks until dropped, or until the shards are gone.
+    pub(super) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for (shard, ceiling) in self.look() {
+                if self.shards[shard].0.send(ShardOrder::Ceiling(ceiling)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What to tell shards now.
+    fn look(&mut self) -> Vec<(usize, Ceiling)> {
+        let capacity = self.config.borrow().capacity;
+        if self.looks.is_multiple_of(GROUPS) && capacity.memory == MemoryBudget::Auto {
+            self.granted = io::memory_limit();
+            self.sockets = self.granted.and_then(|_| io::socket_memory()).unwrap_or(0);
+        }
+        self.looks = self.looks.wrapping_add(1);
+        let budget = capacity.memory.bytes(self.granted);
+        // Only what is granted to a group is used up by what sockets take beside the process.
+        let sockets = if capacity.memory == MemoryBudget::Auto { self.sockets } else { 0 };
+        let used = budget.and_then(|_| io::resident_memory()).map(|bytes| bytes + sockets);
+        self.memory.set(budget, used.unwrap_or(0));
+        let some = |most: u64| (most > 0).then_some(most);
+        let limits = Limits {
+            routes: some(capacity.max_routes),
+            vnis: some(capacity.max_vnis),
+            memory: budget.zip(used),
+        };
+        let seen: Vec<Seen> = self.shards.iter().map(|(_, gauge)| gauge.growth.get()).collect();
+        let refused = seen.iter().fold(Amounts::default(), |sum, seen| sum + seen.refused);
+        self.words.say(&limits, self.shares.held(&seen), refused);
+        self.shares.look(&limits, &seen)
+    }
+}

@@ -1,0 +1,92 @@
+//! A reflector in a build without the feature `http`: nothing answers its operators, and the program that embeds it
+//! asks its [`Inspector`].
+
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use tokio::sync::oneshot;
+
+use super::endpoints::{Audience, Doors, Endpoints};
+use super::guest::Invitation;
+use super::{ControlError, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::http_guard::HttpGuard;
+
+impl Reflector {
+    /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
+    /// 5 s while an address that is to be listened on is under duplicate address detection.
+    ///
+    /// # Errors
+    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
+    /// can't be had, a thread can't be set up, or the config asks for HTTP or a control socket: this build has
+    /// neither. Nothing is left running then.
+    pub fn start(config: &ReflectorConfig) -> Result<Self, StartError> {
+        has_no_doors(config)?;
+        Self::start_with::<Closed>(config)
+    }
+
+    /// The same with a guest on a shard of its own.
+    ///
+    /// # Errors
+    /// As [`Reflector::start`].
+    pub(crate) fn host(config: &ReflectorConfig, guest: Invitation) -> Result<Self, StartError> {
+        has_no_doors(config)?;
+        Self::start_hosting::<Closed>(config, guest)
+    }
+}
+
+/// That the config asks for no HTTP; control sockets say it themselves.
+fn has_no_doors(config: &ReflectorConfig) -> Result<(), StartError> {
+    match config.http.or(config.health) {
+        Some(address) => Err(StartError::NoHttp(address)),
+        None => Ok(()),
+    }
+}
+
+/// No endpoint.
+#[derive(Debug)]
+struct Closed;
+
+impl Endpoints for Closed {
+    type Socket = std::convert::Infallible;
+
+    fn open(_: &Path, _: &Audience) -> Result<Self::Socket, ControlError> {
+        Err(ControlError::NotBuilt)
+    }
+
+    #[cfg(unix)]
+    fn inherit(_: &Path, _: &Audience, _: OwnedFd) -> Result<Self::Socket, ControlError> {
+        Err(ControlError::NotBuilt)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>> {
+        match *socket {}
+    }
+
+    fn run(
+        _: &tokio::runtime::Runtime,
+        _: Doors<Self::Socket>,
+        _: HttpGuard,
+        _: Inspector,
+        _: oneshot::Receiver<()>,
+    ) {
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_build_cannot_answer_is_refused() {
+        let address = "[::1]:0".parse().unwrap();
+        let config = ReflectorConfig { listen: address, ..ReflectorConfig::default() };
+        let http = ReflectorConfig { http: Some(address), ..config.clone() };
+        assert!(matches!(Reflector::start(&http), Err(StartError::NoHttp(_))));
+        let control = ReflectorConfig { control: Some("control".into()), ..config.clone() };
+        let error = Reflector::start(&control).unwrap_err();
+        assert!(matches!(error, StartError::Control(ControlError::NotBuilt)), "{error}");
+        Reflector::start(&config).unwrap().stop();
+    }
+}

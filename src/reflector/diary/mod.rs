@@ -1,0 +1,228 @@
+//! What operators ask about sessions that no shard knows: how peers are called, how sessions ended, and what happened last.
+//!
+//! * `names`: the node of each established session, and which nodes have several.
+//! * `closed`: the latest sessions that have ended, by node.
+//! * `recorder`: the flight recorder, a ring of what happened to sessions and was done by operators.
+//!
+//! Shards write here when a session begins or ends, and when the log says something of one; never for a route. All of it
+//! is behind one lock, which a writer holds for about a microsecond and a reader for a slice of it. A successor goes on
+//! with what its predecessor knew ([`Pages`]).
+
+mod closed;
+mod names;
+mod recorder;
+
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use self::closed::ClosedSession;
+use self::closed::ClosedSessions;
+use self::names::Names;
+pub use self::recorder::Recorded;
+use self::recorder::Recorder;
+use crate::ids::PeerId;
+
+/// Microseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// At most so many bytes of a text, cut between two characters.
+fn cut(text: &str, most: usize) -> Box<str> {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].into()
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(in crate::reflector) struct Diary(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    names: Names,
+    closed: ClosedSessions,
+    recorder: Recorder,
+}
+
+/// What another process goes on with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Pages {
+    /// The oldest first.
+    pub(crate) closed: Vec<Arc<ClosedSession>>,
+    /// The oldest first.
+    pub(crate) recorded: Vec<Recorded>,
+}
+
+/// A part of the sessions that have ended, the latest first, and what to go on with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ClosedPage {
+    /// The sessions.
+    pub rows: Vec<Arc<ClosedSession>>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<u64>,
+}
+
+impl Diary {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session is established, here or in an earlier process.
+    pub(in crate::reflector) fn established(&self, peer: PeerId, node: &str) {
+        self.state().names.enter(peer, node);
+    }
+
+    /// A session has ended.
+    pub(in crate::reflector) fn closed(&self, session: ClosedSession) {
+        let mut state = self.state();
+        state.names.leave(session.peer);
+        state.closed.push(session);
+    }
+
+    /// A session has ended of which nothing more is known.
+    pub(in crate::reflector) fn forget(&self, peer: PeerId) {
+        self.state().names.leave(peer);
+    }
+
+    /// Records what has happened, under a short stable name.
+    pub(in crate::reflector) fn note(
+        &self,
+        kind: &'static str,
+        (peer, node): (Option<PeerId>, &str),
+        text: impl Display,
+    ) {
+        let recorded = Recorded::new(now(), kind, peer, node, &text.to_string());
+        self.state().recorder.push(recorded);
+    }
+
+    /// How a peer is called: by its node; with its number where several established sessions are of that node; by its
+    /// number alone if it has named none. The session may have ended.
+    pub(in crate::reflector) fn name(&self, peer: PeerId) -> String {
+        self.state().name(peer)
+    }
+
+    /// The same of several.
+    pub(in crate::reflector) fn names(&self, peers: &[PeerId]) -> Vec<String> {
+        let state = self.state();
+        peers.iter().map(|peer| state.name(*peer)).collect()
+    }
+
+    /// Sessions that have ended and are wanted, the latest first, from a place on. Cost: a look at each until there are
+    /// `most`; the lock is held for 256 of them at a time.
+    pub(in crate::reflector) fn closed_page(
+        &self,
+        from: Option<u64>,
+        most: usize,
+        is_wanted: impl Fn(&ClosedSession) -> bool,
+    ) -> ClosedPage {
+        let mut page = ClosedPage { rows: Vec::new(), next: Some(from.unwrap_or(u64::MAX)) };
+        while let Some(from) = page.next
+            && page.rows.len() < most
+        {
+            let left = most - page.rows.len();
+            let (rows, next) = self.state().closed.slice(from, left, &is_wanted);
+            page.rows.extend(rows);
+            page.next = next;
+        }
+        page
+    }
+
+    /// The latest events, the oldest first.
+    pub(in crate::reflector) fn recorded(&self, most: usize) -> Vec<Recorded> {
+        self.state().recorder.latest(most)
+    }
+
+    /// The same without waiting; `None` while something else is being written down.
+    pub(in crate::reflector) fn recorded_at_once(&self, most: usize) -> Option<Vec<Recorded>> {
+        let state = match self.0.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(state.recorder.latest(most))
+    }
+
+    /// What another process is to go on with.
+    pub(in crate::reflector) fn pages(&self) -> Pages {
+        let state = self.state();
+        Pages { closed: state.closed.all(), recorded: state.recorder.latest(usize::MAX) }
+    }
+
+    /// Goes on with what an earlier process knew.
+    pub(in crate::reflector) fn go_on_from(&self, Pages { closed, recorded }: Pages) {
+        let mut state = self.state();
+        closed.into_iter().for_each(|session| state.closed.take_over(session));
+        recorded.into_iter().for_each(|event| state.recorder.push(event));
+    }
+}
+
+impl State {
+    fn name(&self, peer: PeerId) -> String {
+        if let Some(name) = self.names.of(peer) {
+            return name;
+        }
+        match self.closed.node_of(peer) {
+            Some(node) if self.names.sessions_of(node) == 0 => node.to_owned(),
+            Some(node) => format!("{node}{peer}"),
+            None => peer.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(peer: u64, node: &str) -> ClosedSession {
+        ClosedSession { peer: PeerId(peer), node: node.into(), ..ClosedSession::default() }
+    }
+
+    #[test]
+    fn a_peer_is_called_by_its_node_and_by_its_number_to_tell_two_apart() {
+        let diary = Diary::default();
+        diary.established(PeerId(1), "a");
+        diary.established(PeerId(2), "b");
+        diary.established(PeerId(3), "b");
+        diary.established(PeerId(4), "");
+        let of = |all: &[u64]| diary.names(&all.iter().copied().map(PeerId).collect::<Vec<_>>());
+        assert_eq!(of(&[1, 2, 3, 4, 5]), ["a", "b#2", "b#3", "#4", "#5"]);
+        diary.closed(ended(2, "b"));
+        assert_eq!(of(&[2, 3]), ["b#2", "b"]);
+        diary.closed(ended(3, "b"));
+        diary.closed(ended(4, ""));
+        assert_eq!(of(&[2, 3, 4]), ["b", "b", "#4"]);
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(&*cut("aé", 2), "a");
+        assert_eq!(&*cut("aé", 3), "aé");
+        assert_eq!(&*cut("", 3), "");
+    }
+
+    #[test]
+    fn another_process_goes_on_with_everything() {
+        let diary = Diary::default();
+        diary.closed(ended(1, "a"));
+        diary.note("drain", (None, ""), "100 a second");
+        let next = Diary::default();
+        next.go_on_from(diary.pages());
+        assert_eq!(next.pages(), diary.pages());
+        assert_eq!(next.name(PeerId(1)), "a");
+    }
+
+    #[test]
+    fn a_crash_waits_for_nobody() {
+        let diary = Diary::default();
+        diary.note("drain", (None, ""), "");
+        let state = diary.state();
+        assert_eq!(diary.recorded_at_once(9), None);
+        drop(state);
+        assert_eq!(diary.recorded_at_once(9).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! [`Names`]: the node of each established session.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ids::PeerId;
+
+/// See the module's documentation. As many entries as there are established sessions.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    nodes: HashMap<PeerId, Arc<str>>,
+    /// How many sessions are of a node.
+    sessions: HashMap<Arc<str>, usize>,
+}
+
+impl Names {
+    /// A session is established. One without a node is not entered.
+    pub(super) fn enter(&mut self, peer: PeerId, node: &str) {
+        if node.is_empty() || self.nodes.contains_key(&peer) {
+            return;
+        }
+        let known = self.sessions.get_key_value(node).map(|(known, _)| Arc::clone(known));
+        let node = known.unwrap_or_else(|| node.into());
+        *self.sessions.entry(Arc::clone(&node)).or_default() += 1;
+        self.nodes.insert(peer, node);
+    }
+
+    /// A session has ended.
+    pub(super) fn leave(&mut self, peer: PeerId) {
+        let Some(node) = self.nodes.remove(&peer) else { return };
+        if let Some(sessions) = self.sessions.get_mut(&node) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.sessions.remove(&node);
+            }
+        }
+    }
+
+    /// How an established session's peer is called; `None` of any other, and of one without a node.
+    pub(super) fn of(&self, peer: PeerId) -> Option<String> {
+        let node = self.nodes.get(&peer)?;
+        Some(if self.sessions_of(node) > 1 { format!("{node}{peer}") } else { node.to_string() })
+    }
+
+    /// How many established sessions are of a node.
+    pub(super) fn sessions_of(&self, node: &str) -> usize {
+        self.sessions.get(node).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,62 @@
+//! What there is of federation in a program without it: nothing.
+
+use std::time::Instant;
+
+use std::sync::Arc;
+
+use super::{FederationConfig, FederationStatus, Roster};
+use crate::ids::{Moment, ShardId};
+use crate::portable::form::piece::Kind;
+use crate::shard::{Delivery, Shard};
+
+/// Never there.
+#[derive(Debug)]
+pub(in crate::reflector) enum Federation {}
+
+impl Federation {
+    pub(in crate::reflector) fn start(
+        _: &FederationConfig,
+        _: &[Kind],
+        _: (ShardId, [u64; 4]),
+        _: Instant,
+        _: &Arc<Roster>,
+    ) -> Option<Self> {
+        None
+    }
+
+    pub(in crate::reflector) fn delivered(&self, _: Moment, _: &[Delivery]) {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn turn(&self, _: Moment, _: &mut Shard) -> Moment {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn rests_until(&self, _: Moment) -> Option<Moment> {
+        match *self {}
+    }
+
+    pub(in crate::reflector) async fn has_news(&self) {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn is_flushed(&self) -> bool {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn drain(&self, _: bool) {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn freeze(&self, _: bool) {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn export(&self) -> Vec<Kind> {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn status(&self) -> FederationStatus {
+        match *self {}
+    }
+}

@@ -1,0 +1,20 @@
+//! Federation as a part of a reflector: its settings, and one more shard that owns no VNI.
+
+#[cfg(not(feature = "federation"))]
+mod absent;
+mod config;
+mod core;
+mod metrics;
+mod roster;
+#[cfg(feature = "federation")]
+mod running;
+mod status;
+
+#[cfg(not(feature = "federation"))]
+use absent as running;
+
+pub(super) use config::FEDERATION;
+pub use config::{FederationConfig, FederationError};
+pub(super) use roster::Roster;
+pub(super) use running::Federation;
+pub use status::{FederationStatus, SiteState, SiteStatus};

@@ -1,0 +1,232 @@
+//! Federation on its shard.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ahash::RandomState;
+use tracing::{error, info, warn};
+
+use super::{FederationConfig, FederationStatus, Roster, SiteState, SiteStatus};
+use crate::federation::bus::{Bus, BusSettings};
+use crate::federation::hub::Hub;
+use crate::federation::link::{Event, Link, LinkSettings, SiteStatus as Seen, State};
+use crate::ids::{Moment, ShardId};
+use crate::portable::form::piece::Kind;
+use crate::shard::{Delivery, Shard};
+
+/// A link, and the engine that it talks to.
+#[derive(Debug)]
+pub(in crate::reflector) struct Federation {
+    hub: Rc<Hub>,
+    /// Once the client is set up.
+    bus: Rc<RefCell<Option<Bus>>>,
+    roster: Arc<Roster>,
+}
+
+impl Federation {
+    /// Starts it on the thread of its shard. `left` is what an earlier process had agreed with other sites. `seeds` are the process's for hashes; moments count from `began`.
+    pub(in crate::reflector) fn start(
+        config: &FederationConfig,
+        left: &[Kind],
+        (shard, seeds): (ShardId, [u64; 4]),
+        began: Instant,
+        roster: &Arc<Roster>,
+    ) -> Option<Self> {
+        let site = config.site.as_deref()?;
+        let mut settings = LinkSettings::new(site);
+        settings.stale_time = config.stale_time;
+        settings.routes_per_site = config.routes_per_site;
+        let [a, b, c, d] = seeds;
+        let hasher = RandomState::with_seeds(a, b, c, d);
+        let now = Moment(0) + began.elapsed();
+        let mut link = Link::new(settings, shard, hasher.clone(), now, wall_clock());
+        link.restore(left);
+        let hub = Hub::new(link, began);
+        let bus = Rc::new(RefCell::new(None));
+        let settings = BusSettings {
+            servers: config.servers.clone(),
+            plane: config.plane,
+            credentials: config.credentials.clone(),
+            ca: config.ca.clone(),
+            certificate: config.certificate.clone().zip(config.key.clone()),
+            hasher,
+        };
+        let servers: Vec<_> = config.servers.iter().map(|url| without_password(url)).collect();
+        info!(site, plane = config.plane, ?servers, "federation begins");
+        let (place, of) = (Rc::clone(&bus), Rc::clone(&hub));
+        tokio::task::spawn_local(async move {
+            match Bus::start(Rc::clone(&of), &settings).await {
+                Ok(bus) => {
+                    of.wishes().for_each(|wish| bus.grant(wish));
+                    *place.borrow_mut() = Some(bus);
+                }
+                Err(error) => {
+                    error!(%error, "no federation: this site works alone until a restart");
+                    of.engine.borrow_mut().error = Some(error.to_string());
+                }
+            }
+        });
+        Some(Self { hub, bus, roster: Arc::clone(roster) })
+    }
+
+    /// Shows it what owners of VNIs have sent.
+    pub(in crate::reflector) fn delivered(&self, now: Moment, parcel: &[Delivery]) {
+        self.hub.delivered(now, parcel);
+    }
+
+    /// Does what is due. Returns when it wants the next turn.
+    pub(in crate::reflector) fn turn(&self, now: Moment, shard: &mut Shard) -> Moment {
+        let bus = self.bus.borrow();
+        let grant = |wish| {
+            if let Some(bus) = bus.as_ref() {
+                bus.grant(wish); // else it is granted when there is one
+            }
+        };
+        let next = self.hub.turn(now, shard, grant, say);
+        let news = self.hub.names_from(self.roster.len());
+        if !news.is_empty() {
+            self.roster.add(news);
+        }
+        next
+    }
+
+    /// Until when the shard may sleep although something comes: so much comes that it is better taken together.
+    pub(in crate::reflector) fn rests_until(&self, now: Moment) -> Option<Moment> {
+        self.hub.rests_until(now)
+    }
+
+    /// Waits until a turn has something to see to.
+    pub(in crate::reflector) async fn has_news(&self) {
+        self.hub.news.notified().await;
+    }
+
+    /// Whether nothing waits for the engine.
+    pub(in crate::reflector) fn is_flushed(&self) -> bool {
+        self.hub.is_flushed()
+    }
+
+    /// Sessions are about to end, or they are not after all.
+    pub(in crate::reflector) fn drain(&self, is_draining: bool) {
+        self.hub.drain(is_draining);
+    }
+
+    /// Everything is about to leave for another process, or is back.
+    pub(in crate::reflector) fn freeze(&self, is_frozen: bool) {
+        self.hub.freeze(is_frozen);
+    }
+
+    /// What has been agreed with other sites, for another process. It must be frozen.
+    pub(in crate::reflector) fn export(&self) -> Vec<Kind> {
+        self.hub.export()
+    }
+
+    /// What operators see.
+    pub(in crate::reflector) fn status(&self) -> FederationStatus {
+        let (link, engine) = self.hub.status();
+        let (server, server_version) = engine.server.unwrap_or_default();
+        FederationStatus {
+            site: link.site.to_string(),
+            is_connected: link.is_connected,
+            server,
+            server_version,
+            server_address: engine.address,
+            round_trip_seconds: engine.round_trip.as_ref().map(Duration::as_secs_f64),
+            connections: engine.connections,
+            error: engine.error,
+            is_draining: link.is_draining,
+            twin: link.twin,
+            vnis_wanted: link.vnis_wanted,
+            vnis_exported: link.vnis_exported,
+            vnis_behind: link.vnis_behind,
+            snapshots_awaited: link.snapshots_awaited,
+            snapshots_sent: link.counts.answers,
+            changes_sent: link.counts.changes_sent,
+            messages_sent: link.counts.messages_sent,
+            messages_received: link.counts.messages_received,
+            messages_unknown: link.counts.unknown,
+            queued_messages: link.queued.0 as u64,
+            queued_bytes: link.queued.1 as u64,
+            fell_behind: link.counts.fell_behind,
+            overflows: link.counts.overflows,
+            sites: link.sites.into_iter().map(site).collect(),
+        }
+    }
+}
+
+fn site(seen: Seen) -> SiteStatus {
+    let state = match seen.state {
+        _ if seen.is_above_limit => SiteState::AboveLimit,
+        State::Unheard => SiteState::Unheard,
+        State::Gone => SiteState::Gone,
+        State::Stale if seen.is_draining => SiteState::Draining,
+        State::Stale => SiteState::Stale,
+        State::Live if seen.is_warming => SiteState::Warming,
+        State::Live => SiteState::Live,
+    };
+    SiteStatus {
+        site: seen.site.to_string(),
+        state,
+        heard_seconds: seen.heard.as_ref().map(Duration::as_secs_f64),
+        routes: seen.routes,
+        vnis_in_sync: seen.vnis_in_sync,
+        lag_seconds: seen.lag,
+        agent: seen.agent.into(),
+        uptime_seconds: seen.uptime.as_secs_f64(),
+        changes_received: seen.counts.changes,
+        snapshots: seen.counts.snapshots,
+        snapshots_failed: seen.counts.failed,
+        gaps: seen.counts.gaps,
+        mismatches: seen.counts.mismatches,
+        unreadable: seen.counts.poisoned,
+        stale: seen.counts.stale,
+    }
+}
+
+/// Logs what an operator should know.
+fn say(event: Event) {
+    match event {
+        Event::Live { site } => info!(%site, "site is there"),
+        Event::Silent { site } => warn!(%site, "site is silent: its routes are kept for a while"),
+        Event::Draining { site } => {
+            info!(%site, "site is about to end: its routes are kept for a while");
+        }
+        Event::AboveLimit { site, limit } => {
+            warn!(%site, limit, "site has too many routes: nothing is taken from it for a while");
+        }
+        Event::Gone { site } => {
+            warn!(%site, "site was away for too long: its routes are withdrawn");
+        }
+        Event::Restarted { site } => info!(%site, "site has a new process"),
+        Event::Mismatch { site, vni } => {
+            error!(%site, %vni, "routes differ from the site's although no message was lost: asking for all");
+        }
+        Event::Poisoned { site, vni } => {
+            let vni = vni.map(tracing::field::display);
+            warn!(%site, vni, "a message of the site cannot be read; further ones are only counted");
+        }
+        Event::Twin { is_later: true } => error!(
+            "another reflector has the name of this site (--site): this one came later and tells other \
+             sites nothing"
+        ),
+        Event::Twin { is_later: false } => error!(
+            "another reflector has the name of this site (--site): it came later and tells other sites \
+             nothing"
+        ),
+        Event::TwinGone => info!("no other reflector has the name of this site any more"),
+    }
+}
+
+/// An address for the log.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

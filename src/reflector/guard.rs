@@ -1,0 +1,121 @@
+//! What the kernel drops of peers' packets before anybody reads them: those from beyond so many routers, and those
+//! without a signature.
+//!
+//! Set on listening sockets: their connections have it from the first packet on.
+
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::config::ReflectorConfig;
+use crate::access::{KeyFileError, TcpKeys};
+use crate::io;
+use crate::settings::{PATH, Section, Setting, Syntax, number};
+use crate::{maybe, one};
+
+/// What the kernel drops of peers' packets. The default is nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GuardConfig {
+    /// Packets with a lower TTL, or hop limit, are dropped; 0 drops none.
+    pub min_ttl: u8,
+    /// A file of keys by prefix: packets from there that are not signed with the key are dropped.
+    pub md5_keys: Option<PathBuf>,
+}
+
+/// Why packets can't be held to that.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The file of keys.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The kernel can't look at TTLs.
+    #[error("cannot set --min-ttl: {0}; the kernel must know IP_MINTTL and IPV6_MINHOPCOUNT")]
+    Ttl(#[source] std::io::Error),
+    /// The kernel can't take a key.
+    #[error(
+        "cannot set the key of {prefix} (--tcp-md5-key-file): {source}; the kernel must have \
+         CONFIG_TCP_MD5SIG, and room for all keys (sysctl net.core.optmem_max)"
+    )]
+    Key {
+        /// Of which prefix.
+        prefix: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl GuardConfig {
+    /// Checks what can be checked without listening: reads the file of keys.
+    ///
+    /// # Errors
+    /// [`GuardError::Keys`]
+    pub(super) fn check(&self) -> Result<(), GuardError> {
+        self.keys().map(drop)
+    }
+
+    fn keys(&self) -> Result<TcpKeys, GuardError> {
+        let read = |path: &Path| TcpKeys::of_file(path, io::read_text(path, TcpKeys::FILE_MAX));
+        Ok(self.md5_keys.as_deref().map(read).transpose()?.unwrap_or_default())
+    }
+}
+
+/// What listening sockets hold packets to.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    keys: TcpKeys,
+}
+
+impl Guard {
+    /// Has listening sockets hold packets to this from now on. Connections that there are keep what they had.
+    ///
+    /// # Errors
+    /// [`GuardError`]
+    pub(super) fn set(
+        &mut self,
+        config: &GuardConfig,
+        listeners: &[BorrowedFd<'_>],
+    ) -> Result<(), GuardError> {
+        let keys = config.keys()?;
+        for listener in listeners {
+            io::set_full_ttl(listener).map_err(GuardError::Ttl)?;
+            io::set_min_ttl(listener, config.min_ttl).map_err(GuardError::Ttl)?;
+            let set = |prefix: (IpAddr, u8), key: &[u8]| {
+                io::set_tcp_md5(listener, prefix, key).map_err(|source| GuardError::Key {
+                    prefix: format!("{}/{}", prefix.0, prefix.1),
+                    source,
+                })
+            };
+            for prefix in keys.lacks(&self.keys) {
+                set(prefix, &[])?;
+            }
+            for (prefix, key) in keys.iter() {
+                set(prefix, key.bytes())?;
+            }
+        }
+        self.keys = keys;
+        Ok(())
+    }
+}
+
+const TTL: Syntax<u8> = Syntax::displayed("N", |text| number(text, 0..=u8::MAX));
+
+/// Rows of `[server]`.
+pub(super) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
+    Setting::new("min-ttl", one!(ReflectorConfig: guard.min_ttl, TTL))
+        .meaning(
+            "Drop peers' packets with a lower TTL or hop limit (RFC 5082): 255 takes those that have passed \
+             no router; 0 takes all",
+        )
+        .details("See [security.md](security.md#ttl)")
+        .reloaded_for_new_sessions(),
+    Setting::new("tcp-md5-key-file", maybe!(ReflectorConfig: guard.md5_keys, PATH))
+        .meaning(
+            "File of keys by prefix, lines PREFIX KEY: packets from there that are not signed by TCP-MD5 \
+             are dropped",
+        )
+        .details("See [security.md](security.md#tcp-md5)")
+        .reloaded_for_new_sessions(),
+]);

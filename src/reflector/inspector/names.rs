@@ -1,0 +1,59 @@
+//! How peers are called, and what is known of sessions that have ended.
+
+use super::Inspector;
+use crate::ids::PeerId;
+use crate::reflector::diary::{ClosedPage, ClosedSession, Recorded};
+use crate::shard::inspect::{PeerInfo, RouteInfo};
+
+/// Sessions of one page at most.
+const PAGE_MAX: usize = 10_000;
+
+impl Inspector {
+    /// How a peer is called: by its node; by its node and number (`host-1#7`) where several established sessions are of
+    /// that node; by its number (`#7`) if it has named none. The session may have ended lately. Cost: a look at a map
+    /// behind a lock; no shard is asked.
+    #[must_use]
+    pub fn name_of(&self, peer: PeerId) -> String {
+        self.control.diary.name(peer)
+    }
+
+    /// Sessions that have ended, the latest first, from a place on; at most `limit`, or 10,000. The reflector keeps the
+    /// latest 8 of each node and 10,000 in all. `is_wanted` says which; it must not ask the inspector anything.
+    pub fn closed_sessions(
+        &self,
+        from: Option<u64>,
+        limit: usize,
+        is_wanted: impl Fn(&ClosedSession) -> bool,
+    ) -> ClosedPage {
+        self.control.diary.closed_page(from, limit.clamp(1, PAGE_MAX), is_wanted)
+    }
+
+    /// What happened last to sessions and was done by operators, the oldest first: at most `limit` of the latest 4096
+    /// events. The log says the same, if its level lets it.
+    #[must_use]
+    pub fn recorded(&self, limit: usize) -> Vec<Recorded> {
+        self.control.diary.recorded(limit)
+    }
+
+    /// The same for who must not wait, such as a panic hook; `None` while an event is being recorded.
+    #[must_use]
+    pub fn recorded_at_once(&self, limit: usize) -> Option<Vec<Recorded>> {
+        self.control.diary.recorded_at_once(limit)
+    }
+
+    /// Says how peers are called.
+    pub(super) fn name_peers(&self, peers: &mut [PeerInfo]) {
+        let ids: Vec<_> = peers.iter().map(|peer| peer.id).collect();
+        for (peer, name) in peers.iter_mut().zip(self.control.diary.names(&ids)) {
+            peer.name = name.into();
+        }
+    }
+
+    /// Names the announcers of routes: other sites, and peers.
+    pub(super) fn name_announcers(&self, routes: &mut [RouteInfo]) {
+        self.name_sites(routes);
+        for route in routes {
+            route.announcer_names = self.control.diary.names(&route.announcers);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What there is of TLS in a program without it: nothing.
+#![allow(clippy::needless_pass_by_ref_mut, reason = "as those of a build with TLS")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{News, Waiting};
+use crate::reflector::config::{ReflectorConfig, StartError};
+use crate::reflector::inspector::Control;
+
+/// Never there.
+#[derive(Debug)]
+pub(in crate::reflector) enum Ending {}
+
+impl Ending {
+    pub(in crate::reflector) fn fault(&self) -> Option<crate::tls::TlsFault> {
+        match *self {}
+    }
+}
+
+/// Never there.
+#[derive(Debug)]
+pub(in crate::reflector) enum Terminator {}
+
+impl Terminator {
+    pub(in crate::reflector) fn start(
+        _: Option<(SocketAddr, TcpListener)>,
+        _: watch::Receiver<ReflectorConfig>,
+        _: usize,
+        _: &Arc<Control>,
+    ) -> Result<Option<(Self, std::thread::JoinHandle<()>)>, StartError> {
+        Ok(None)
+    }
+
+    pub(in crate::reflector) fn watch(&mut self) -> std::io::Result<()> {
+        match *self {}
+    }
+
+    pub(in crate::reflector) fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        match *self {}
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
+    pub(in crate::reflector) async fn next(&mut self) -> News {
+        match *self {}
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
+    pub(in crate::reflector) fn shake_hands(&mut self, _: Waiting) {
+        match *self {}
+    }
+}

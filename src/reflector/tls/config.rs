@@ -1,0 +1,117 @@
+//! [`TlsConfig`]: where sessions over TLS come in, and by which certificates.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::maybe;
+use crate::reflector::config::ReflectorConfig;
+use crate::settings::{ADDRESS, PATH, Section, Setting};
+use crate::tls::FileError;
+
+/// Where sessions over TLS come in. Without an address there is no TLS.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TlsConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// The reflector's certificate in PEM, with those of intermediate authorities behind it.
+    pub certificate: Option<PathBuf>,
+    /// Its key in PEM.
+    pub key: Option<PathBuf>,
+    /// Authorities whose certificates peers must show, in PEM.
+    pub ca: Option<PathBuf>,
+    /// Certificates of these authorities that have been revoked: lists in PEM, or one in DER.
+    pub crl: Option<PathBuf>,
+}
+
+/// Why TLS can't be had as it was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// This program was built without it.
+    #[error("this program was built without TLS (--tls-listen): build it with --features tls")]
+    Absent,
+    /// A file is not named.
+    #[error("--tls-listen needs {0}: give the path of a file in PEM")]
+    Missing(&'static str),
+    /// A file is of no use.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl TlsConfig {
+    /// Checks what can be checked without listening: reads all files.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(in crate::reflector) fn check(&self) -> Result<(), TlsError> {
+        if self.listen.is_none() {
+            return Ok(());
+        }
+        if !cfg!(feature = "tls") {
+            return Err(TlsError::Absent);
+        }
+        for (flag, path) in [
+            ("--tls-certificate", &self.certificate),
+            ("--tls-key", &self.key),
+            ("--tls-ca", &self.ca),
+        ] {
+            if path.is_none() {
+                return Err(TlsError::Missing(flag));
+            }
+        }
+        #[cfg(feature = "tls")]
+        crate::tls::server(&self.paths())?;
+        Ok(())
+    }
+
+    /// The files.
+    #[cfg(feature = "tls")]
+    pub(super) fn paths(&self) -> crate::tls::Paths {
+        crate::tls::Paths {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            ca: self.ca.clone().unwrap_or_default(),
+            crl: self.crl.clone(),
+        }
+    }
+}
+
+/// The rows of `[tls]`.
+pub(in crate::reflector) static TLS: Section<ReflectorConfig> = Section::of_table(
+    "tls",
+    &[
+        Setting::new("listen", maybe!(ReflectorConfig: tls.listen, ADDRESS))
+            .flag("tls-listen")
+            .meaning(
+                "Where to listen for sessions over TLS 1.3, beside --listen; peers must show a certificate",
+            )
+            .details("See [security.md](security.md#tls)"),
+        Setting::new("certificate", maybe!(ReflectorConfig: tls.certificate, PATH))
+            .flag("tls-certificate")
+            .meaning(
+                "File of the certificate (PEM) that this reflector shows, with those of intermediate \
+                 authorities behind it; a new one is taken up when the file changes",
+            )
+            .reloaded_for_new_sessions(),
+        Setting::new("key", maybe!(ReflectorConfig: tls.key, PATH))
+            .flag("tls-key")
+            .meaning("File of the key (PEM) of --tls-certificate; taken up as that")
+            .reloaded_for_new_sessions(),
+        Setting::new("ca", maybe!(ReflectorConfig: tls.ca, PATH))
+            .flag("tls-ca")
+            .meaning(
+                "File of the authorities (PEM) whose certificates peers must show; taken up as \
+                 --tls-certificate",
+            )
+            .reloaded_for_new_sessions(),
+        Setting::new("crl", maybe!(ReflectorConfig: tls.crl, PATH))
+            .flag("tls-crl")
+            .meaning(
+                "File of revocation lists (PEM, or one in DER) of these authorities; taken up as \
+                 --tls-certificate",
+            )
+            .reloaded_for_new_sessions(),
+    ],
+);

@@ -1,0 +1,124 @@
+//! What is counted of TLS: handshakes by their result, and files.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::metrics::{Row, Rows, Value};
+use crate::tls::TlsFault;
+
+/// What is counted of TLS.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TlsCounts {
+    /// Handshakes by their result: `ok`, or the name of a [`TlsFault`](crate::TlsFault).
+    pub handshakes: BTreeMap<&'static str, u64>,
+    /// How often changed files could not be used.
+    pub reload_failures: u64,
+    /// Until when the reflector's certificate is valid, in seconds since 1970; 0 without TLS.
+    pub certificate_until: u64,
+}
+
+const OK: &str = "ok";
+/// Under which names counts travel to another process.
+const SAVED: &str = "tls_handshake/";
+const SAVED_FAILURES: &str = "tls_reload_failures";
+
+const HANDSHAKES: Row = Row::json("tls_handshakes")
+    .counter("metalbond_tls_handshakes_total", "TLS handshakes by their result.")
+    .by(&["result"])
+    .zeros(|| [&[OK][..], &TlsFault::NAMES].concat());
+const FAILURES: Row = Row::json("tls_reload_failures").counter(
+    "metalbond_tls_reload_failures_total",
+    "How often changed files of TLS could not be used; those before are used on.",
+);
+const UNTIL: Row = Row::json("tls_certificate_until_seconds").gauge(
+    "metalbond_tls_certificate_until_seconds",
+    "Until when the reflector's certificate is valid, in seconds since 1970; 0 without TLS.",
+);
+
+impl TlsCounts {
+    /// As metrics.
+    pub(crate) fn rows(&self) -> Rows {
+        vec![
+            (HANDSHAKES, Value::ByName(self.handshakes.clone())),
+            (FAILURES, Value::Number(self.reload_failures)),
+            (UNTIL, Value::Number(self.certificate_until)),
+        ]
+    }
+}
+
+/// Counts: written by the thread of handshakes, read by whoever asks.
+#[derive(Debug, Default)]
+pub(in crate::reflector) struct Counters {
+    ok: AtomicU64,
+    failed: [AtomicU64; TlsFault::NAMES.len()],
+    reload_failures: AtomicU64,
+    certificate_until: AtomicU64,
+}
+
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there is nothing to count"))]
+impl Counters {
+    pub(super) fn count<T>(&self, result: &Result<T, TlsFault>) {
+        let counter = match result {
+            Ok(_) => &self.ok,
+            Err(fault) => &self.failed[fault.place()],
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn reload_failed(&self) {
+        self.reload_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_certificate(&self, until: std::time::Duration) {
+        self.certificate_until.store(until.as_secs(), Ordering::Relaxed);
+    }
+}
+
+impl Counters {
+    fn all(&self) -> impl Iterator<Item = (&'static str, &AtomicU64)> {
+        [(OK, &self.ok)].into_iter().chain(TlsFault::NAMES.into_iter().zip(&self.failed))
+    }
+
+    pub(in crate::reflector) fn read(&self) -> TlsCounts {
+        let counts = self.all().map(|(name, count)| (name, count.load(Ordering::Relaxed)));
+        TlsCounts {
+            handshakes: counts.filter(|(_, count)| *count > 0).collect(),
+            reload_failures: self.reload_failures.load(Ordering::Relaxed),
+            certificate_until: self.certificate_until.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What another process goes on from.
+    pub(in crate::reflector) fn saved(&self) -> impl Iterator<Item = (String, u64)> {
+        let TlsCounts { handshakes, reload_failures, .. } = self.read();
+        let handshakes =
+            handshakes.into_iter().map(|(name, count)| (format!("{SAVED}{name}"), count));
+        handshakes.chain([(SAVED_FAILURES.to_owned(), reload_failures)])
+    }
+
+    /// Goes on from what an earlier process had counted.
+    pub(in crate::reflector) fn go_on_from(&self, saved: &BTreeMap<String, u64>) {
+        let of = |name: &str| saved.get(name).copied().unwrap_or_default();
+        for (name, counter) in self.all() {
+            counter.fetch_add(of(&format!("{SAVED}{name}")), Ordering::Relaxed);
+        }
+        self.reload_failures.fetch_add(of(SAVED_FAILURES), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_go_on_in_another_process() {
+        let counters = Counters::default();
+        counters.count(&Ok(()));
+        counters.count::<()>(&Err(TlsFault::Revoked));
+        counters.reload_failed();
+        let next = Counters::default();
+        next.go_on_from(&counters.saved().collect());
+        assert_eq!(next.read(), counters.read());
+        assert_eq!(next.read().handshakes, BTreeMap::from([("ok", 1), ("revoked", 1)]));
+    }
+}

@@ -1,0 +1,240 @@
+//! The thread on which connections shake hands, and which takes up new files.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{Connection, ServerConfig, ServerConnection};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::LocalSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tracing::{error, info, warn};
+
+use super::relays::Relays;
+use super::terminator::Place;
+use super::{Secured, TlsConfig, TlsError, Waiting};
+use crate::ids::PeerId;
+use crate::io;
+use crate::reflector::config::{ReflectorConfig, StartError};
+use crate::reflector::inspector::Control;
+use crate::reflector::limiter::{LeftOut, SourceLimiter};
+use crate::session::{Identity, TlsCarrier, TlsPeer};
+use crate::tls::{self, Stamp, TlsFault};
+
+/// A handshake has its place for so long whoever else wants it.
+const OWN_TIME: Duration = Duration::from_secs(1);
+/// A handshake may take so long in all: the rest of [`TlsFault::Late`]'s 10 s.
+const MORE_TIME: Duration = Duration::from_secs(9);
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// A peer that was refused may take so long to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What the thread starts from.
+pub(super) struct Seed {
+    config: watch::Receiver<ReflectorConfig>,
+    server: Arc<ServerConfig>,
+    control: Arc<Control>,
+    wanted: Arc<Notify>,
+    done: mpsc::Sender<Secured>,
+    relays: usize,
+}
+
+impl Seed {
+    /// Reads the files. `relays`: threads that carry bytes, at most.
+    ///
+    /// # Errors
+    /// [`StartError::Tls`]
+    pub(super) fn new(
+        config: watch::Receiver<ReflectorConfig>,
+        control: Arc<Control>,
+        wanted: Arc<Notify>,
+        done: mpsc::Sender<Secured>,
+        relays: usize,
+    ) -> Result<Self, StartError> {
+        let server = load(&config.borrow().tls, &control)?;
+        Ok(Self { config, server, control, wanted, done, relays })
+    }
+
+    /// Runs until the acceptor is gone, and the last bytes of connections are.
+    pub(super) fn run(
+        self,
+        runtime: &Runtime,
+        mut arrivals: mpsc::UnboundedReceiver<(Waiting, Place)>,
+    ) {
+        let Self { mut config, server, control, wanted, done, relays } = self;
+        let relays = Rc::new(Relays::new(relays));
+        let log = Rc::new(SourceLimiter::new());
+        let mut files = Files::new(server, &config.borrow().tls);
+        let tasks = LocalSet::new();
+        tasks.block_on(runtime, async {
+            let mut look = interval(LOOK);
+            look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    arrival = arrivals.recv() => {
+                        let Some((waiting, place)) = arrival else { return };
+                        let handshake = Handshake {
+                            server: Arc::clone(&files.server),
+                            control: Arc::clone(&control),
+                            wanted: Arc::clone(&wanted),
+                            done: done.clone(),
+                            relays: Rc::clone(&relays),
+                            log: Rc::clone(&log),
+                        };
+                        tokio::task::spawn_local(handshake.run(waiting, place));
+                    }
+                    Ok(()) = config.changed() => {
+                        let tls = config.borrow_and_update().tls.clone();
+                        files.renew(&tls, &control);
+                    }
+                    _ = look.tick() => {
+                        let tls = config.borrow().tls.clone();
+                        if files.have_changed(&tls) {
+                            files.renew(&tls, &control);
+                        }
+                        say_left_out(&log);
+                    }
+                }
+            }
+        });
+        drop(tasks);
+        if let Some(relays) = Rc::into_inner(relays) {
+            relays.stop();
+        }
+    }
+}
+
+fn load(config: &TlsConfig, control: &Control) -> Result<Arc<ServerConfig>, TlsError> {
+    let (server, until) = tls::server(&config.paths())?;
+    control.tls.set_certificate(until);
+    Ok(server)
+}
+
+/// The files in use.
+struct Files {
+    server: Arc<ServerConfig>,
+    stamp: Stamp,
+    /// Why they can't be used, if so: those before are.
+    fault: Option<TlsError>,
+}
+
+impl Files {
+    fn new(server: Arc<ServerConfig>, config: &TlsConfig) -> Self {
+        Self { server, stamp: config.paths().stamp(), fault: None }
+    }
+
+    /// Files are written one after the other: what can't be used now may be used a moment later.
+    fn have_changed(&self, config: &TlsConfig) -> bool {
+        self.fault.is_some() || config.paths().stamp() != self.stamp
+    }
+
+    fn renew(&mut self, config: &TlsConfig, control: &Control) {
+        let stamp = config.paths().stamp();
+        match load(config, control) {
+            Ok(server) => {
+                self.server = server;
+                if self.stamp != stamp || self.fault.is_some() {
+                    info!("new files of TLS are in use, for new sessions");
+                }
+                self.fault = None;
+            }
+            Err(fault) => {
+                if self.fault.as_ref() != Some(&fault) {
+                    control.tls.reload_failed();
+                    error!(%fault, "cannot use the files of TLS: it goes on with those from before");
+                }
+                self.fault = Some(fault);
+            }
+        }
+        self.stamp = stamp;
+    }
+}
+
+/// What each handshake needs.
+struct Handshake {
+    server: Arc<ServerConfig>,
+    control: Arc<Control>,
+    wanted: Arc<Notify>,
+    done: mpsc::Sender<Secured>,
+    relays: Rc<Relays>,
+    log: Rc<SourceLimiter>,
+}
+
+impl Handshake {
+    async fn run(self, waiting: Waiting, place: Place) {
+        let Waiting { peer, remote, socket, place: share } = waiting;
+        let Ok(tcp) = TcpStream::from_std(socket) else { return };
+        tcp.set_nodelay(true).ok();
+        let result = self.shake(&tcp).await;
+        self.control.tls.count(&result);
+        let carried = match result {
+            Ok((tls, identity)) => self.relays.carry(tcp, tls).map(|it| (it, identity)),
+            Err(fault) => {
+                self.say(peer, remote, &fault);
+                return farewell(&tcp).await;
+            }
+        };
+        match carried {
+            Ok(((socket, ending), identity)) => {
+                let tls = Arc::new(TlsPeer { identity, carrier: TlsCarrier::Process });
+                let ending = Some(ending);
+                let secured = Secured { peer, remote, socket, place: share, tls, ending };
+                // The acceptor is gone when the reflector stops.
+                self.done.send(secured).await.ok();
+            }
+            Err(error) => self.say(peer, remote, &TlsFault::from(error)),
+        }
+        drop(place);
+    }
+
+    /// Shakes hands in time, and reads the certificate.
+    async fn shake(&self, tcp: &TcpStream) -> Result<(Connection, Identity), TlsFault> {
+        let mut tls = Connection::Server(ServerConnection::new(Arc::clone(&self.server))?);
+        let too_long = async {
+            sleep(OWN_TIME).await;
+            let is_wanted = timeout(MORE_TIME, self.wanted.notified()).await.is_ok();
+            if is_wanted { TlsFault::NoRoom } else { TlsFault::Late }
+        };
+        tokio::select! {
+            result = tls::shake_hands(tcp, &mut tls) => result?,
+            fault = too_long => return Err(fault),
+        }
+        let certificate = tls.peer_certificates().and_then(|chain| chain.first());
+        let identity = tls::identity(certificate.ok_or(TlsFault::NoCertificate)?)?;
+        Ok((tls, identity))
+    }
+
+    fn say(&self, peer: PeerId, remote: SocketAddr, fault: &TlsFault) {
+        say_left_out(&self.log);
+        if !self.log.allows(remote) {
+            return;
+        }
+        warn!(%peer, %remote, reason = %fault, "TLS handshake failed");
+    }
+}
+
+fn say_left_out(log: &SourceLimiter) {
+    if let Some(LeftOut { lines, sources, most }) = log.left_out() {
+        warn!(left_out = lines, sources, most_of = %most, "failed TLS handshakes left out of the log");
+    }
+}
+
+/// Ends a connection so that the peer reads the alert: closing it with something unread would reset it.
+async fn farewell(tcp: &TcpStream) {
+    io::shut_down_writes(tcp);
+    let drained = async {
+        let mut buffer = [0; 1024];
+        while tcp.readable().await.is_ok() {
+            match tcp.try_read(&mut buffer) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                _ => return,
+            }
+        }
+    };
+    timeout(FAREWELL, drained).await.ok();
+}

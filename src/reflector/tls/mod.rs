@@ -1,0 +1,73 @@
+//! Sessions over TLS: a second listener, whose connections shake hands on a thread of their own before a shard
+//! sees them.
+//!
+//! ```text
+//!   acceptor -- Waiting --> thread tls: handshake, certificate --> thread tls-N: Pump --- socket pair --- shard
+//!            <-- Secured --            (so many at once)
+//! ```
+//!
+//! The acceptor admits a connection before its handshake, by the same rules as any other, and gives it to a shard
+//! behind it. A shard serves one end of a socket pair as it serves a socket; only what closed it is asked of the
+//! [`Ending`]. Handshakes are bounded in number and time; a flood of them takes what is left of the processor
+//! (the thread gives way), and places of those that take long.
+
+#[cfg(not(feature = "tls"))]
+mod absent;
+mod config;
+mod counts;
+#[cfg(feature = "tls")]
+mod handshakes;
+#[cfg(feature = "tls")]
+mod relays;
+#[cfg(feature = "tls")]
+mod terminator;
+
+#[cfg(feature = "tls")]
+pub(super) use crate::tls::Ending;
+#[cfg(not(feature = "tls"))]
+pub(super) use absent::{Ending, Terminator};
+pub(super) use config::TLS;
+pub use config::{TlsConfig, TlsError};
+pub(super) use counts::Counters;
+pub use counts::TlsCounts;
+#[cfg(feature = "tls")]
+pub(super) use terminator::Terminator;
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use crate::access::SourceShare;
+use crate::ids::PeerId;
+use crate::session::TlsPeer;
+
+/// A connection that was admitted and is to shake hands.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no connection ever is one"))]
+pub(super) struct Waiting {
+    pub(super) peer: PeerId,
+    pub(super) remote: SocketAddr,
+    pub(super) socket: TcpStream,
+    pub(super) place: SourceShare,
+}
+
+/// A connection that has shaken hands.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) peer: PeerId,
+    pub(super) remote: SocketAddr,
+    /// What a shard serves.
+    pub(super) socket: TcpStream,
+    pub(super) place: SourceShare,
+    pub(super) tls: Arc<TlsPeer>,
+    pub(super) ending: Option<Ending>,
+}
+
+/// What a [`Terminator`] has for the acceptor.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it never has anything"))]
+pub(super) enum News {
+    /// A connection that wants to shake hands, and there is a place for it.
+    Arrived(std::io::Result<(tokio::net::TcpStream, SocketAddr)>),
+    /// One has.
+    Secured(Box<Secured>),
+}

@@ -1,0 +1,135 @@
+//! What the acceptor has of TLS: the second listener, and the way to the thread of handshakes and back.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::handshakes::Seed;
+use super::{News, Secured, Waiting};
+use crate::io;
+use crate::reflector::acceptor::accept;
+use crate::reflector::config::{ReflectorConfig, StartError};
+use crate::reflector::inspector::Control;
+use crate::reflector::start::{runtime, spawn};
+
+/// Handshakes at a time. Each may take some 100 KB while it lasts.
+const HANDSHAKES_MAX: usize = 1024;
+/// Connections that have shaken hands and wait for the acceptor.
+const SECURED_MAX: usize = 64;
+
+/// Places for handshakes.
+#[derive(Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    /// Asks the handshake that has taken longest, if it has taken long, to give its place up.
+    wanted: Arc<Notify>,
+}
+
+/// A place for a handshake, until it is dropped.
+pub(super) type Place = OwnedSemaphorePermit;
+
+impl Places {
+    /// The next place. While there is none, whoever has taken long loses one.
+    async fn take(&self) -> Option<Place> {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(place);
+        }
+        self.wanted.notify_one();
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(in crate::reflector) struct Terminator {
+    listening: Listening,
+    places: Places,
+    /// The place of the connection that has arrived and was not passed on yet.
+    place: Option<Place>,
+    waiting: mpsc::UnboundedSender<(Waiting, Place)>,
+    secured: mpsc::Receiver<Secured>,
+}
+
+/// The listener, before and in its event loop.
+#[derive(Debug)]
+enum Listening {
+    No(Option<TcpListener>),
+    Yes(tokio::net::TcpListener),
+}
+
+impl Terminator {
+    /// Starts the thread of handshakes, if there is a listener.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub(in crate::reflector) fn start(
+        listener: Option<(SocketAddr, TcpListener)>,
+        config: watch::Receiver<ReflectorConfig>,
+        shards: usize,
+        control: &Arc<Control>,
+    ) -> Result<Option<(Self, JoinHandle<()>)>, StartError> {
+        let Some((_, listener)) = listener else { return Ok(None) };
+        let free = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+        let places = Places { free, wanted: Arc::default() };
+        let (waiting, arrivals) = mpsc::unbounded_channel();
+        let (done, secured) = mpsc::channel(SECURED_MAX);
+        let wanted = Arc::clone(&places.wanted);
+        let seed = Seed::new(config, Arc::clone(control), wanted, done, shards)?;
+        let runtime = runtime()?;
+        let thread = spawn("tls", move || {
+            io::give_way();
+            seed.run(&runtime, arrivals);
+        })?;
+        let listening = Listening::No(Some(listener));
+        Ok(Some((Self { listening, places, place: None, waiting, secured }, thread)))
+    }
+
+    /// Begins to listen in the event loop of the caller.
+    ///
+    /// # Errors
+    /// When it can't watch the socket.
+    pub(in crate::reflector) fn watch(&mut self) -> std::io::Result<()> {
+        if let Listening::No(listener) = &mut self.listening
+            && let Some(listener) = listener.take()
+        {
+            self.listening = Listening::Yes(tokio::net::TcpListener::from_std(listener)?);
+        }
+        Ok(())
+    }
+
+    /// The listener's descriptor.
+    pub(in crate::reflector) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.listening {
+            Listening::No(listener) => listener.as_ref().map(AsFd::as_fd),
+            Listening::Yes(listener) => Some(listener.as_fd()),
+        }
+    }
+
+    /// Waits for the next. Dropping it loses nothing.
+    pub(in crate::reflector) async fn next(&mut self) -> News {
+        let Self { listening, places, place, secured, .. } = self;
+        let Listening::Yes(listener) = listening else { return std::future::pending().await };
+        let arrival = async {
+            if place.is_none() {
+                *place = places.take().await;
+            }
+            accept(listener).await
+        };
+        tokio::select! {
+            biased;
+            Some(secured) = secured.recv() => News::Secured(Box::new(secured)),
+            arrived = arrival => News::Arrived(arrived),
+        }
+    }
+
+    /// Has the connection that has arrived shake hands.
+    pub(in crate::reflector) fn shake_hands(&mut self, waiting: Waiting) {
+        if let Some(place) = self.place.take() {
+            // Without the thread the reflector stops.
+            self.waiting.send((waiting, place)).ok();
+        }
+    }
+}

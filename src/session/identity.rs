@@ -1,0 +1,92 @@
+//! What a peer has proven of itself, in contrast to what its HELLO claims.
+
+use std::net::IpAddr;
+
+/// What a peer's certificate proves: its name, and next hops that are its own.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Identity {
+    name: Option<Box<str>>,
+    addresses: Box<[IpAddr]>,
+}
+
+impl Identity {
+    /// Bytes of a name at most, as of a HELLO's node.
+    pub const NAME_MAX: usize = 255;
+    /// Addresses at most.
+    pub const ADDRESSES_MAX: usize = 256;
+
+    /// One of a certificate that was checked. `None` above [`Identity::NAME_MAX`] or [`Identity::ADDRESSES_MAX`],
+    /// and for a name that is empty or has other characters than visible ASCII.
+    #[must_use]
+    pub fn new(name: Option<&str>, addresses: Vec<IpAddr>) -> Option<Self> {
+        let is_name = |name: &str| {
+            (1..=Self::NAME_MAX).contains(&name.len())
+                && name.bytes().all(|it| it.is_ascii_graphic())
+        };
+        let fits = name.is_none_or(is_name) && addresses.len() <= Self::ADDRESSES_MAX;
+        fits.then(|| Self { name: name.map(Into::into), addresses: addresses.into() })
+    }
+
+    /// Its SPIFFE ID or its DNS name; `None` of a certificate without either.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Next hops that are its own; in the certificate's order.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// The address whose network is the peer's own: the first IPv6 address, or the first of all.
+    #[must_use]
+    pub fn own_address(&self) -> Option<IpAddr> {
+        let ipv6 = self.addresses.iter().find(|it| it.is_ipv6());
+        ipv6.or_else(|| self.addresses.first()).copied()
+    }
+}
+
+/// Who encrypts and decrypts a connection over TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TlsCarrier {
+    /// The kernel, on the connection's own socket.
+    Kernel,
+    /// A thread of this process, whose end is the connection's.
+    Process,
+}
+
+impl TlsCarrier {
+    /// As operators see it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Process => "process",
+        }
+    }
+}
+
+/// What is known of a connection that came over TLS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsPeer {
+    /// What the peer's certificate proves.
+    pub identity: Identity,
+    /// Who has the keys.
+    pub carrier: TlsCarrier,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_visible_and_short() {
+        let is_taken = |name: &str| Identity::new(Some(name), Vec::new()).is_some();
+        assert!(is_taken("spiffe://dc1/hv/17") && is_taken(&"n".repeat(255)));
+        for wrong in ["", "two words", "line\nbreak", "n\u{e9}", &"n".repeat(256)] {
+            assert!(!is_taken(wrong), "{wrong:?}");
+        }
+        assert!(Identity::new(None, vec![[0, 0, 0, 0].into(); 257]).is_none());
+    }
+}

@@ -1,0 +1,155 @@
+//! What the policy says of a peer: its class, whether it may be a server, what it may subscribe to.
+
+use super::{Connections, Peer, Slot};
+use crate::policy::{Example, Judgement, OnRefusal, Policy, Refusal, Rights, Subject};
+use crate::session::{CloseReason, Identity};
+use crate::shard::message::Request;
+use crate::shard::output::{Output, Refused};
+use crate::shard::owners::Owners;
+use crate::shard::slab::Handle as _;
+use crate::wire::Vni;
+
+/// Peers whose class is found anew in one turn, after the policy has changed.
+const PEERS: u32 = 256;
+
+impl Connections {
+    /// Finds the class of a peer whose HELLO has come, and judges what that says.
+    pub(super) fn find_class(&mut self, slot: Slot) -> Result<(), CloseReason> {
+        let rights = self.rights_of(slot);
+        let peer = &mut self.peers[slot];
+        peer.standing.rights = rights;
+        if !peer.session.peer().is_server {
+            return Ok(());
+        }
+        let judgement = self.settings.policy.serves(rights.class);
+        peer.standing.is_denied_server = !judgement.allows();
+        self.obey(slot, judgement, None).map(|_| ())
+    }
+
+    fn rights_of(&self, slot: Slot) -> Rights {
+        let peer = &self.peers[slot];
+        let identity = peer.session.identity();
+        let name = identity.and_then(Identity::name);
+        let proven = identity.and_then(Identity::own_address);
+        let address = peer.standing.address;
+        self.settings.policy.rights(&Subject { address, name, proven, site: None })
+    }
+
+    /// Whether a peer may subscribe to a VNI.
+    pub(super) fn judge_subscription(&mut self, slot: Slot, vni: Vni) -> Result<bool, CloseReason> {
+        let class = self.peers[slot].standing.rights.class;
+        let judgement = self.settings.policy.subscribes(class, vni);
+        self.obey(slot, judgement, Some(vni))
+    }
+
+    /// What peers may do.
+    pub(in crate::shard) fn policy(&self) -> &Policy {
+        &self.settings.policy
+    }
+
+    /// Why a peer that subscribes to a VNI gets nothing of it, if the policy refuses that.
+    pub(in crate::shard) fn refused_subscription(&self, peer: &Peer, vni: Vni) -> Option<String> {
+        let Rights { class, own, .. } = peer.standing.rights;
+        match self.settings.policy.subscribes(class, vni) {
+            Judgement::Refused(refusal) if peer.memberships.is_refused(vni) => {
+                Some(self.settings.policy.explain(&refusal, own, vni, None))
+            }
+            _ => None,
+        }
+    }
+
+    /// Counts and reports what is refused; whether it is allowed.
+    fn obey(
+        &mut self,
+        slot: Slot,
+        judgement: Judgement,
+        vni: Option<Vni>,
+    ) -> Result<bool, CloseReason> {
+        if let Judgement::Warned(refusal) | Judgement::Refused(refusal) = judgement {
+            self.counting.refused(refusal);
+            self.report_refusal(slot, refusal, vni, None)?;
+        }
+        Ok(judgement.allows())
+    }
+
+    /// Reports what was refused, once for each session and reason.
+    ///
+    /// # Errors
+    /// That the session is to be closed for it.
+    pub(super) fn report_refusal(
+        &mut self,
+        slot: Slot,
+        refusal: Refusal,
+        vni: Option<Vni>,
+        example: Option<Example>,
+    ) -> Result<(), CloseReason> {
+        let Self { peers, outputs, .. } = self;
+        let peer = &mut peers[slot];
+        let bit = 1 << (refusal.reason as u16);
+        if peer.standing.told & bit == 0 {
+            peer.standing.told |= bit;
+            let (node, rights) = (peer.session.peer().node.clone(), peer.standing.rights);
+            let refused = Refused { peer: peer.id, node, rights, refusal, vni, example };
+            outputs.push(Output::Refused(slot, Box::new(refused)));
+        }
+        match refusal.then {
+            OnRefusal::Close => Err(CloseReason::Policy(refusal.reason.name())),
+            OnRefusal::Ignore | OnRefusal::Warn => Ok(()),
+        }
+    }
+
+    /// Whether classes are being found anew.
+    pub(in crate::shard) fn is_under_review(&self) -> bool {
+        self.review.is_some()
+    }
+
+    /// Finds the classes of some peers anew, after the policy has changed.
+    pub(in crate::shard) fn review(&mut self, owners: &mut Owners<'_>) {
+        let Some(from) = self.review else { return };
+        let until = (from + PEERS).min(self.peers.end());
+        for slot in (from..until).map(Slot::at) {
+            let peer = self.peers.get(slot);
+            if peer.is_some_and(|peer| !peer.is_closed && peer.session.has_begun()) {
+                self.reclassify(slot, owners);
+            }
+        }
+        self.review = (until < self.peers.end()).then_some(until);
+    }
+
+    /// Finds the class of a peer anew, and tells the owners of its VNIs, which then judge it by this policy. Subscriptions
+    /// that were refused and are allowed now begin. A session that subscribes to a VNI which it may no longer see is
+    /// closed, since only the end of its session makes a deployed client forget.
+    pub(super) fn reclassify(&mut self, slot: Slot, owners: &mut Owners<'_>) {
+        let rights = self.rights_of(slot);
+        let peer = &mut self.peers[slot];
+        if !peer.session.has_begun() {
+            return;
+        }
+        if std::mem::replace(&mut peer.standing.rights, rights) != rights {
+            let origin = peer.origin(self.shard);
+            for vni in peer.memberships.vnis_from(Vni(0)) {
+                owners.request(Request::Classify { origin, vni });
+            }
+        }
+        let policy = &self.settings.policy;
+        let may = |vni: Vni| policy.subscribes(rights.class, vni);
+        let subscribed = peer.memberships.subscriptions_mut().map(|(vni, _)| vni);
+        let forbidden = subscribed.map(may).find_map(|judgement| match judgement {
+            Judgement::Refused(refusal) => Some(refusal),
+            Judgement::Allowed | Judgement::Warned(_) => None,
+        });
+        if let Some(refusal) = forbidden {
+            let reason = CloseReason::Policy(refusal.reason.name());
+            self.counting.refused(refusal);
+            return self.close(slot, reason, owners);
+        }
+        let allowed: Vec<Vni> =
+            peer.memberships.refused().filter(|vni| may(*vni).allows()).collect();
+        for vni in allowed {
+            self.peers[slot].memberships.no_longer_refused(vni);
+            if let Err(reason) = self.subscribe(slot, vni, owners) {
+                return self.close(slot, reason, owners);
+            }
+        }
+    }
+}

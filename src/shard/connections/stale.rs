@@ -1,0 +1,48 @@
+//! Peers that are gone without a word, and come back.
+
+use super::peer::Peer;
+use super::{Connections, Slot};
+use crate::ids::{Kin, Moment};
+use crate::session::{CloseReason, Identity};
+use crate::shard::ShardConfig;
+use crate::shard::message::Request;
+use crate::shard::owners::Owners;
+use crate::table::Hold;
+use crate::wire::Vni;
+
+impl Peer {
+    /// By what it is known when it comes back.
+    fn kin(&self) -> Option<Kin> {
+        let proven = self.session.identity().and_then(Identity::name);
+        Kin::of(self.standing.address, &self.session.peer().node, proven)
+    }
+}
+
+impl Connections {
+    /// For how long the routes of a peer are kept whose session ends for a reason; `None` to withdraw them at once.
+    pub(super) fn hold_of(
+        settings: &ShardConfig,
+        peer: &Peer,
+        reason: &CloseReason,
+        now: Moment,
+    ) -> Option<Hold> {
+        let time = settings.stale_hold_of(peer.standing.rights.class);
+        if time.is_zero() || !reason.is_silent() || peer.session.has_said_goodbye() {
+            return None;
+        }
+        Some(Hold { kin: peer.kin()?, until: now + time })
+    }
+
+    /// Before a peer takes part in a VNI for the first time: what its kin has left there is its own. Cost without
+    /// `--stale-hold`: a look at each class of the policy.
+    #[inline]
+    pub(super) fn claim(&self, slot: Slot, vni: Vni, owners: &mut Owners<'_>) {
+        let peer = &self.peers[slot];
+        if !self.settings.may_hold() || peer.memberships.knows(vni) {
+            return;
+        }
+        if let Some(kin) = peer.kin() {
+            owners.request(Request::Adopt { origin: peer.origin(self.shard), vni, kin });
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Policies as the simulation knows them: a few numbers, judged in the most obvious way, and the text that says the
+//! same to the reflector.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::rng::Rng;
+use crate::policy::Policy;
+use crate::wire::{Destination, IpVersion, NextHop, NextHopType, Vni};
+
+/// Where a client may connect from, one prefix for each class. The last is of no class but the default one.
+const HOMES: [&str; 4] = ["fd00::/16", "2001:db8:1::/48", "192.0.2.0/24", "::1/128"];
+
+/// A client's address: of one of the homes.
+pub(super) fn address(rng: &mut Rng) -> (usize, IpAddr) {
+    let home = rng.below(HOMES.len());
+    let host = rng.below(4);
+    let low = host as u128;
+    let address = match home {
+        0 => Ipv6Addr::from((0xfd00_u128 << 112) | low).into(),
+        1 => Ipv6Addr::from((0x2001_0db8_0001_u128 << 80) | low).into(),
+        2 => Ipv4Addr::new(192, 0, 2, u8::try_from(host).unwrap_or(0)).into(),
+        _ => Ipv6Addr::LOCALHOST.into(),
+    };
+    (home, address)
+}
+
+/// What routes of some VNIs must be like.
+#[derive(Clone, Debug)]
+struct Rule {
+    vnis: Option<(u32, u32)>,
+    own: bool,
+    /// At most so long, of one family.
+    lengths: Option<(IpVersion, u8, u8)>,
+    only: Option<NextHopType>,
+    default_routes: bool,
+    target: Option<u32>,
+    warns: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Class {
+    announce: Option<(u32, u32)>,
+    rules: Vec<Rule>,
+}
+
+/// See the module's documentation. One class for each home; that of the last is for all homes without one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Planned {
+    classes: [Option<Class>; HOMES.len()],
+}
+
+impl Planned {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        let classes = std::array::from_fn(|_| {
+            rng.chance(500).then(|| Class {
+                announce: rng.chance(300).then(|| range(rng)),
+                rules: (0..rng.below(3)).map(|_| Rule::draw(rng)).collect(),
+            })
+        });
+        Self { classes }
+    }
+
+    /// Whether a client of a home may announce a route.
+    pub(super) fn allows(
+        &self,
+        (home, address): (usize, IpAddr),
+        vni: Vni,
+        to: &Destination,
+        hop: &NextHop,
+    ) -> bool {
+        let rest = self.classes.last().and_then(Option::as_ref);
+        let Some(class) = self.classes[home].as_ref().or(rest) else { return true };
+        let is_in = |range: (u32, u32)| (range.0..=range.1).contains(&vni.0);
+        let rules = class.rules.iter().filter(|rule| rule.vnis.is_none_or(is_in));
+        class.announce.is_none_or(is_in)
+            && rules.filter(|rule| !rule.warns).all(|rule| rule.meets(address, to, hop))
+    }
+
+    /// The policy that the reflector is given.
+    pub(super) fn policy(&self) -> Policy {
+        let mut text = "[policy]\n".to_owned();
+        for (home, class) in self.classes.iter().enumerate() {
+            let Some(class) = class else { continue };
+            text += "[[policy.class]]\n";
+            if home == HOMES.len() - 1 {
+                text += "name = \"default\"\n";
+            } else {
+                writeln!(text, "name = \"home{home}\"\nfrom = \"{}\"", HOMES[home]).unwrap();
+            }
+            if let Some((first, last)) = class.announce {
+                writeln!(text, "announce = \"{first}-{last}\"").unwrap();
+            }
+            class.rules.iter().for_each(|rule| rule.write(&mut text));
+        }
+        Policy::read(&text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
+    }
+}
+
+impl Rule {
+    fn draw(rng: &mut Rng) -> Self {
+        let lengths = |rng: &mut Rng| match rng.below(2) {
+            0 => (IpVersion::V4, 8, 31),
+            _ => (IpVersion::V6, 48, 64),
+        };
+        Self {
+            vnis: rng.chance(500).then(|| range(rng)),
+            own: rng.chance(300),
+            lengths: rng.chance(300).then(|| lengths(rng)),
+            only: rng.chance(200).then(|| *rng.pick(&NextHopType::ALL)),
+            default_routes: !rng.chance(200),
+            target: rng.chance(200).then(|| *rng.pick(&[7, 8])),
+            warns: rng.chance(150),
+        }
+    }
+
+    fn meets(&self, address: IpAddr, to: &Destination, hop: &NextHop) -> bool {
+        let Self { own, lengths, only, default_routes, target, .. } = self;
+        let is_default = to.prefix_len() == 0;
+        let is_long = |(version, least, most): (IpVersion, u8, u8)| {
+            version == to.version() && (least..=most).contains(&to.prefix_len())
+        };
+        (!own || is_own(address, hop.address()))
+            && (is_default || lengths.is_none_or(is_long))
+            && only.is_none_or(|kind| hop.kind() == kind)
+            && (*default_routes || !is_default)
+            && target.is_none_or(|vni| hop.target_vni() == 0 || hop.target_vni() == vni)
+    }
+
+    fn write(&self, text: &mut String) {
+        let Self { vnis, own, lengths, only, default_routes, target, warns } = self;
+        *text += "[[policy.class.rule]]\n";
+        if let Some((first, last)) = vnis {
+            writeln!(text, "vnis = [\"{first}-{last}\"]").unwrap();
+        }
+        if *own {
+            *text += "next-hops = \"own/64\"\n";
+        }
+        if let Some((version, least, most)) = lengths {
+            let all = if *version == IpVersion::V4 { "0.0.0.0/0" } else { "::/0" };
+            writeln!(text, "prefixes = [\"{all} ge {least} le {most}\"]").unwrap();
+        }
+        if let Some(kind) = only {
+            writeln!(text, "types = [\"{}\"]", kind.name()).unwrap();
+        }
+        writeln!(text, "default-routes = {default_routes}").unwrap();
+        if let Some(target) = target {
+            writeln!(text, "target-vnis = {target}").unwrap();
+        }
+        if *warns {
+            *text += "verdict = \"warn\"\n";
+        }
+    }
+}
+
+/// Whether an address is in the network of another.
+fn is_own(own: IpAddr, address: IpAddr) -> bool {
+    match (own, address) {
+        (IpAddr::V4(own), IpAddr::V4(address)) => own == address,
+        (IpAddr::V6(own), IpAddr::V6(address)) => {
+            !own.is_loopback() && own.octets()[..8] == address.octets()[..8]
+        }
+        _ => false,
+    }
+}
+
+fn range(rng: &mut Rng) -> (u32, u32) {
+    let [one, other] = [rng.between(1, 300), rng.between(1, 300)];
+    let number = |it: usize| u32::try_from(it).unwrap_or(1);
+    (number(one.min(other)), number(one.max(other)))
+}

@@ -1,0 +1,297 @@
+//! A policy's judgement of what members announce: when it is new, and when the policy has changed.
+
+use super::apply::Applied;
+use super::filtered::{Notice, Policing};
+use super::inspect::{CHAIN_MAX, FilteredFacts};
+use super::member::Origin;
+use super::rib::{Announcement, Found};
+use super::vnet::{Outcome, Vnet};
+use crate::ids::PeerId;
+use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Terms};
+use crate::wire::{Destination, NextHop};
+
+/// Filtered routes that an explanation looks at.
+const LOOKED_AT: usize = 65_536;
+
+impl Vnet {
+    /// Announces a route if the policy allows it, and keeps it aside if not.
+    #[inline(never)]
+    pub(super) fn announce_judged(
+        &mut self,
+        member: u32,
+        update: &Announcement,
+        found: Found,
+        terms: Option<&Terms<'_>>,
+    ) -> Outcome {
+        let Announcement { destination, next_hop, .. } = update;
+        let origin = self.members[member].origin;
+        let judged = terms.map(|terms| terms.judge(origin.rights.own, destination, next_hop));
+        match judged.unwrap_or(Judgement::Allowed) {
+            Judgement::Allowed => self.admit(member, destination, next_hop, found),
+            Judgement::Warned(refusal) => {
+                let outcome = self.admit(member, destination, next_hop, found);
+                if outcome != Outcome::Ignored {
+                    self.note_refusal(member, origin, refusal, (*destination, *next_hop));
+                }
+                outcome
+            }
+            Judgement::Refused(refusal) => {
+                let route = found.route().or_else(|| self.routes.find(destination, next_hop));
+                if route.is_some_and(|route| self.routes.is_announced_by(route, member)) {
+                    return Outcome::Ignored; // it was allowed before, and the review withdraws it
+                }
+                self.keep_filtered(member, origin, refusal, (*destination, *next_hop))
+            }
+        }
+    }
+
+    /// Announces a route that may have been filtered.
+    fn admit(&mut self, member: u32, to: &Destination, hop: &NextHop, found: Found) -> Outcome {
+        let was_filtered = self.unfilter(member, &(*to, *hop));
+        let outcome = self.announce(member, to, hop, found);
+        if was_filtered && self.has_stale() {
+            self.note_admitted(member, to, hop);
+        }
+        match outcome {
+            Outcome::Added if was_filtered => Outcome::Kept,
+            Outcome::Ignored if was_filtered => Outcome::Removed, // the destination is full
+            outcome => outcome,
+        }
+    }
+
+    fn keep_filtered(
+        &mut self,
+        member: u32,
+        origin: Origin,
+        refusal: Refusal,
+        route: (Destination, NextHop),
+    ) -> Outcome {
+        if !self.policing().keep(member, route, refusal) {
+            return Outcome::Ignored;
+        }
+        self.members[member].filtered += 1;
+        if refusal != Refusal::UNKNOWN {
+            self.note_refusal(member, origin, refusal, route);
+        }
+        Outcome::Added
+    }
+
+    fn note_refusal(
+        &mut self,
+        member: u32,
+        origin: Origin,
+        refusal: Refusal,
+        (destination, next_hop): (Destination, NextHop),
+    ) {
+        let example = Example { destination, next_hop };
+        self.policing().note(member, origin, refusal, example);
+    }
+
+    /// A route of a member was refused in another process. `false` when it is here already.
+    pub(super) fn take_filtered(&mut self, member: u32, route: (Destination, NextHop)) -> bool {
+        let is_new = self.policing().keep(member, route, Refusal::UNKNOWN);
+        self.members[member].filtered += u32::from(is_new);
+        is_new
+    }
+
+    /// Filtered routes, each with its member and why.
+    pub(super) fn all_filtered(
+        &self,
+    ) -> impl Iterator<Item = (u32, &(Destination, NextHop), Refusal)> {
+        self.policing.iter().flat_map(|policing| policing.iter())
+    }
+
+    /// The first filtered routes of a destination, or those with one next hop. Cost: a look at every filtered route,
+    /// for as many as a question looks at.
+    pub(super) fn filtered_of(
+        &self,
+        destination: &Destination,
+        next_hop: Option<&NextHop>,
+    ) -> Vec<FilteredFacts> {
+        let is_meant = |(_, (to, hop), _): &(u32, &(Destination, NextHop), Refusal)| {
+            to == destination && next_hop.is_none_or(|wanted| wanted == hop)
+        };
+        let facts = |(member, (_, next_hop), refusal): (u32, &(Destination, NextHop), _)| {
+            let Origin { peer, rights, .. } = self.members[member].origin;
+            FilteredFacts { next_hop: *next_hop, peer, rights, refusal }
+        };
+        self.all_filtered().take(LOOKED_AT).filter(is_meant).take(CHAIN_MAX).map(facts).collect()
+    }
+
+    /// A member announces a filtered route no more. `false` when there is none.
+    pub(super) fn unfilter(&mut self, member: u32, route: &(Destination, NextHop)) -> bool {
+        let Some(policing) = &mut self.policing else { return false };
+        let is_removed = policing.remove(member, route);
+        if is_removed {
+            self.members[member].filtered -= 1;
+            self.members.note_idle(member);
+        }
+        is_removed
+    }
+
+    /// Forgets what was filtered of a member, and returns how many routes that were.
+    pub(super) fn forget_filtered(&mut self, member: u32) -> u32 {
+        self.members[member].filtered = 0;
+        self.policing.as_mut().map_or(0, |policing| policing.forget(member))
+    }
+
+    pub(super) fn policing(&mut self) -> &mut Policing {
+        let hasher = self.members.hasher();
+        self.policing.get_or_insert_with(|| Box::new(Policing::new(hasher)))
+    }
+
+    /// Filtered routes.
+    pub(crate) fn filtered(&self) -> u64 {
+        self.policing.as_ref().map_or(0, |policing| policing.filtered())
+    }
+
+    /// Whether [`Vnet::take_refusals`] has anything to say.
+    #[inline]
+    pub(crate) fn has_refusals(&self) -> bool {
+        self.policing.as_ref().is_some_and(|policing| policing.has_news())
+    }
+
+    /// Takes the notices for shards, and how often each requirement was not met since the last call.
+    pub(crate) fn take_refusals(&mut self) -> (Vec<Notice>, Vec<(Refusal, u64)>) {
+        let Some(policing) = &mut self.policing else { return Default::default() };
+        let taken = (policing.take_notices(), policing.take_tally().into_iter().collect());
+        if policing.is_idle() {
+            self.policing = None;
+        }
+        taken
+    }
+
+    /// Peers of which a destination had no room for a route that the policy lets in: each announces one route
+    /// fewer, and how many it announces now.
+    pub(crate) fn take_lost(&mut self) -> Vec<(Origin, u32)> {
+        let lost = self.policing.as_mut().map(|policing| policing.take_lost()).unwrap_or_default();
+        let count = |member: u32| {
+            let member = &self.members[member];
+            (member.origin, member.announced())
+        };
+        lost.into_iter().map(count).collect()
+    }
+
+    /// Whether a review is under way.
+    pub(crate) fn is_reviewed(&self) -> bool {
+        self.policing.as_ref().is_some_and(|policing| policing.review.is_some())
+    }
+
+    /// A peer is judged by these from now on. `false` when it has no part here, or nothing changes.
+    pub(crate) fn classify(&mut self, peer: PeerId, rights: Rights) -> bool {
+        let Some(member) = self.members.find(peer) else { return false };
+        let before = std::mem::replace(&mut self.members[member].origin.rights, rights);
+        before != rights && self.members[member].announced() > 0
+    }
+
+    /// Has [`Vnet::review`] judge all routes anew. One that is under way begins again from where it is.
+    pub(crate) fn begin_review(&mut self) {
+        let places = self.routes.end();
+        self.policing().begin_review(places);
+    }
+
+    /// Judges up to `budget` routes anew: withdraws what is refused now, and announces what was filtered and is
+    /// allowed now. Returns how many routes it has judged.
+    pub(crate) fn review(&mut self, policy: &Policy, budget: usize) -> usize {
+        let mut judged = 0;
+        while judged < budget && self.review_filtered(policy) {
+            judged += 1;
+        }
+        while judged < budget
+            && let Some(place) = self.next_place()
+        {
+            judged += 1 + self.review_route(policy, place);
+        }
+        if judged < budget
+            && let Some(policing) = &mut self.policing
+        {
+            policing.review = None;
+        }
+        judged
+    }
+
+    /// The next place of the review, which goes round once.
+    fn next_place(&mut self) -> Option<u32> {
+        self.policing.as_mut()?.review.as_mut()?.next_place()
+    }
+
+    /// Judges a route anew for each member that announces it; how many do.
+    fn review_route(&mut self, policy: &Policy, place: u32) -> usize {
+        let Some(route) = self.routes.at(place) else { return 0 };
+        let identity = (*route.destination(), self.routes.next_hop_of(place));
+        if !route.is_announced() {
+            // A withdrawn route comes back without being judged while it is in its announcer's list.
+            if let Some(member) = route.lister()
+                && self.judge(policy, member, &identity).is_some_and(|it| !it.allows())
+            {
+                self.delist(place, Some(member));
+            }
+            return 0;
+        }
+        let announcers: smallvec::SmallVec<[u32; 8]> =
+            route.primary().into_iter().chain(self.routes.further_of(place)).collect();
+        for &member in &announcers {
+            let origin = self.members[member].origin;
+            match self.judge(policy, member, &identity) {
+                None | Some(Judgement::Allowed) => {}
+                Some(Judgement::Warned(refusal)) => {
+                    self.note_refusal(member, origin, refusal, identity);
+                }
+                Some(Judgement::Refused(refusal)) => {
+                    self.withdraw(place, member);
+                    self.delist(place, Some(member));
+                    self.keep_filtered(member, origin, refusal, identity);
+                }
+            }
+        }
+        announcers.len()
+    }
+
+    /// Judges the next filtered route anew; `false` when there is none left.
+    fn review_filtered(&mut self, policy: &Policy) -> bool {
+        let Some(policing) = &mut self.policing else { return false };
+        let Some((member, route)) = policing.next_filtered() else { return false };
+        match self.judge(policy, member, &route) {
+            None => {}
+            Some(Judgement::Refused(refusal)) => {
+                self.policing().keep(member, route, refusal);
+            }
+            Some(Judgement::Allowed | Judgement::Warned(_)) => {
+                let (to, hop) = route;
+                let found = self.routes.find_one(&to, &hop);
+                if self.admit(member, &to, &hop, found) == Outcome::Removed {
+                    self.policing().lose(member);
+                }
+            }
+        }
+        true
+    }
+
+    /// Judges a route of a member. `None` while another policy is to judge the member, and when it has left.
+    fn judge(
+        &self,
+        policy: &Policy,
+        member: u32,
+        (to, hop): &(Destination, NextHop),
+    ) -> Option<Judgement> {
+        let Origin { peer, rights, .. } = self.members[member].origin;
+        let is_known = rights.generation == policy.generation();
+        if !is_known || self.members.find(peer) != Some(member) {
+            return None;
+        }
+        let terms = policy.terms(rights, self.vni);
+        Some(terms.map_or(Judgement::Allowed, |terms| terms.judge(rights.own, to, hop)))
+    }
+}
+
+impl Applied {
+    /// Adds what one of them did.
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Added => self.change += 1,
+            Outcome::Removed => self.change -= 1,
+            Outcome::Kept => {}
+            Outcome::Ignored => self.ignored += 1,
+        }
+    }
+}

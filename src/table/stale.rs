@@ -1,0 +1,361 @@
+//! [`Stale`]: routes of peers that are gone without a word and may come back.
+//!
+//! Such a peer stays a member for a time, without a subscription: its routes stay as they are. A peer that is known by
+//! the same [`Kin`] and takes part here becomes that member under its own number of connection: it is not sent what it
+//! announced itself, and nobody is sent what it announces again. When the time is over, what has not been announced
+//! again is withdrawn, by [`Vnet::work`]. A standard next hop that is announced meanwhile takes the place of stale ones
+//! of its destination at once (RFC 4724 has no such rule: there a router's own routes return, here a virtual machine may
+//! have moved).
+//!
+//! **Cost**: none for a VNI without such routes but one look for each run of updates.
+
+use std::collections::HashSet;
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use super::apply::Applied;
+use super::member::{Origin, Subscription};
+use super::rib::Announcement;
+use super::vnet::Vnet;
+use crate::ids::{Kin, Moment, PeerId};
+use crate::policy::Terms;
+use crate::wire::{Action, Destination, NextHop, NextHopType};
+
+/// Places of routes.
+pub(super) type Places = HashSet<u32, RandomState>;
+
+/// Peers of one VNI at most whose routes are kept; of others they are withdrawn at once.
+const MOST: usize = 1024;
+/// Of one source at most: it could come and go under ever new names.
+const MOST_OF_SOURCE: usize = 8;
+
+/// How long the routes of a peer that is gone are kept, and who may have them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hold {
+    pub(crate) kin: Kin,
+    pub(crate) until: Moment,
+}
+
+/// A peer with stale routes.
+#[derive(Debug)]
+struct Held {
+    peer: PeerId,
+    hold: Hold,
+    /// Places of routes that it has announced since it came back; `None` while it is gone.
+    fresh: Option<Places>,
+    /// The next place to look at, and where to stop, once the time is over.
+    sweep: Option<(u32, u32)>,
+}
+
+impl Held {
+    /// Whether the peer has announced the route at a place since it came back.
+    fn has_fresh(&self, place: u32) -> bool {
+        self.fresh.as_ref().is_some_and(|fresh| fresh.contains(&place))
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Stale {
+    held: Vec<Held>,
+    /// By how much peers that are here announce less, for their shards.
+    lost: Vec<(PeerId, i64)>,
+}
+
+/// A peer has taken over what one before it had announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Adopted {
+    /// Routes that it announces by that.
+    pub(crate) routes: u32,
+    /// Whether they were judged by other rights.
+    pub(crate) is_to_judge: bool,
+}
+
+/// A peer with stale routes, as the portable form has it.
+#[derive(Debug)]
+pub(super) struct HeldParts<'a> {
+    pub(super) member: u32,
+    pub(super) hold: Hold,
+    pub(super) fresh: Option<&'a Places>,
+}
+
+impl Vnet {
+    /// A peer is gone, and its routes are kept. `None` when it has none, or too many peers are gone already: it leaves
+    /// as any other then.
+    pub(crate) fn hold(&mut self, peer: PeerId, hold: Hold) -> Option<u32> {
+        let member = self.members.find(peer)?;
+        let stale = self.stale.get_or_insert_default();
+        let before = stale.held.iter().position(|held| held.peer == peer);
+        let of_source = stale.held.iter().filter(|held| held.hold.kin.shares_source(hold.kin));
+        let is_full = stale.held.len() >= MOST || of_source.count() >= MOST_OF_SOURCE;
+        if before.is_none() && is_full || self.members[member].routes == 0 {
+            return None;
+        }
+        // A peer that was here for less than the time does not prolong it.
+        let earlier = before.map(|at| stale.held.swap_remove(at).hold.until);
+        let until = earlier.map_or(hold.until, |earlier| earlier.min(hold.until));
+        let hold = Hold { until, ..hold };
+        stale.held.push(Held { peer, hold, fresh: None, sweep: None });
+        let filtered = self.forget_filtered(member);
+        self.members.unsubscribe(member);
+        self.members[member].dump_to = None;
+        Some(filtered)
+    }
+
+    /// A peer that takes no part here takes over what its kin announced, if that is kept.
+    pub(crate) fn adopt(&mut self, origin: Origin, kin: Kin) -> Option<Adopted> {
+        let stale = self.stale.as_mut()?;
+        let members = &self.members;
+        if members.find(origin.peer).is_some() || members.find_left(origin.peer).is_some() {
+            return None;
+        }
+        let is_its = |held: &&mut Held| {
+            let member = members.find(held.peer);
+            held.fresh.is_none()
+                && held.sweep.is_none()
+                && held.hold.kin == kin
+                && member.is_some_and(|it| members[it].origin.is_server == origin.is_server)
+        };
+        let held = stale.held.iter_mut().find(is_its)?;
+        let member = members.find(held.peer)?;
+        held.peer = origin.peer;
+        held.fresh = Some(Places::with_hasher(members.hasher()));
+        let is_to_judge = members[member].origin.rights != origin.rights;
+        self.members.rename(member, origin);
+        self.cache.forget_all();
+        Some(Adopted { routes: self.members[member].routes, is_to_judge })
+    }
+
+    /// Whether there are stale routes, or there is something to say of them.
+    #[inline]
+    pub(crate) fn has_stale(&self) -> bool {
+        self.stale.is_some()
+    }
+
+    fn all_held(&self) -> impl Iterator<Item = &Held> {
+        self.stale.iter().flat_map(|stale| &stale.held)
+    }
+
+    /// Stale routes: cost of a look at each peer that has some.
+    pub(crate) fn stale_routes(&self) -> u64 {
+        let routes = self.all_held().map(|held| {
+            let member = self.members.find(held.peer);
+            let routes = member.map_or(0, |member| u64::from(self.members[member].routes));
+            routes.saturating_sub(held.fresh.as_ref().map_or(0, |fresh| fresh.len() as u64))
+        });
+        routes.sum()
+    }
+
+    /// Updates of a member where there are stale routes.
+    pub(super) fn update_beside_stale(
+        &mut self,
+        member: u32,
+        updates: &[Announcement],
+        terms: Option<&Terms<'_>>,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        for update in updates {
+            let Announcement { action, destination, next_hop } = update;
+            let found = self.routes.find_one(destination, next_hop);
+            applied.count(self.update_found(member, update, found, terms));
+            let Some(route) = self.routes.find(destination, next_hop) else { continue };
+            if *action == Action::Remove {
+                self.no_longer_fresh(member, route);
+            } else if self.routes.is_announced_by(route, member) {
+                self.note_fresh(member, route);
+                if next_hop.kind() == NextHopType::Standard {
+                    applied.change -= self.supersede(member, route);
+                }
+            }
+        }
+        self.end_stale();
+        applied
+    }
+
+    fn held_of(&mut self, member: u32) -> Option<&mut Held> {
+        let peer = self.members[member].origin.peer;
+        self.stale.as_mut()?.held.iter_mut().find(|held| held.peer == peer)
+    }
+
+    fn note_fresh(&mut self, member: u32, route: u32) {
+        if let Some(fresh) = self.held_of(member).and_then(|held| held.fresh.as_mut()) {
+            fresh.insert(route);
+        }
+    }
+
+    /// A route that a member has announced since it came back is reflected now: a policy had refused it.
+    pub(super) fn note_admitted(&mut self, member: u32, to: &Destination, hop: &NextHop) {
+        if let Some(route) = self.routes.find(to, hop) {
+            self.note_fresh(member, route);
+        }
+    }
+
+    fn no_longer_fresh(&mut self, member: u32, route: u32) {
+        if self.routes.is_announced_by(route, member) {
+            return;
+        }
+        if let Some(fresh) = self.held_of(member).and_then(|held| held.fresh.as_mut()) {
+            fresh.remove(&route);
+        }
+    }
+
+    /// Withdraws stale standard next hops of a route's destination; how many of them the member itself announced.
+    fn supersede(&mut self, member: u32, route: u32) -> i64 {
+        let destination = *self.routes.route(route).destination();
+        let others: SmallVec<[u32; 4]> = self
+            .routes
+            .of_destination(&destination)
+            .filter(|&other| {
+                other != route
+                    && self.routes.route(other).is_announced()
+                    && self.routes.next_hop_of(other).kind() == NextHopType::Standard
+            })
+            .collect();
+        let mut own = 0;
+        for other in others {
+            for holder in self.stale_announcers(other) {
+                self.withdraw(other, holder);
+                self.note_lost(holder, member);
+                own += i64::from(holder == member);
+            }
+        }
+        own
+    }
+
+    /// Members whose announcement of a route is stale.
+    fn stale_announcers(&self, route: u32) -> SmallVec<[u32; 4]> {
+        let is_stale = |held: &Held| {
+            let member = self.members.find(held.peer)?;
+            (!held.has_fresh(route) && self.routes.is_announced_by(route, member)).then_some(member)
+        };
+        self.all_held().filter_map(is_stale).collect()
+    }
+
+    /// A member announces one route fewer. The shard of a peer that is here is told, unless it is by its own update.
+    fn note_lost(&mut self, member: u32, by: u32) {
+        let peer = self.members[member].origin.peer;
+        let Some(stale) = &mut self.stale else { return };
+        let is_here = stale.held.iter().any(|held| held.peer == peer && held.fresh.is_some());
+        if is_here && member != by {
+            match stale.lost.iter_mut().find(|(lost, _)| *lost == peer) {
+                Some((_, count)) => *count += 1,
+                None => stale.lost.push((peer, 1)),
+            }
+        }
+    }
+
+    /// Takes by how much peers announce less because stale routes of theirs are gone, and what they announce now.
+    pub(crate) fn take_lost_stale(&mut self) -> Vec<(Origin, i64, u32)> {
+        let lost = self.stale.as_mut().map(|it| std::mem::take(&mut it.lost)).unwrap_or_default();
+        let count = |(peer, count): (PeerId, i64)| {
+            let member = &self.members[self.members.find(peer)?];
+            Some((member.origin, count, member.announced()))
+        };
+        let counts = lost.into_iter().filter_map(count).collect();
+        self.end_stale();
+        counts
+    }
+
+    /// When the time of some is over; `None` without any.
+    pub(crate) fn stale_until(&self) -> Option<Moment> {
+        self.all_held().filter(|held| held.sweep.is_none()).map(|held| held.hold.until).min()
+    }
+
+    /// The time of some is over: from now on [`Vnet::work`] withdraws their stale routes.
+    pub(crate) fn expire_stale(&mut self, now: Moment) {
+        let end = self.routes.end();
+        let Some(stale) = &mut self.stale else { return };
+        let mut gone = Vec::new();
+        stale.held.retain_mut(|held| {
+            if held.hold.until > now || held.sweep.is_some() {
+                return true;
+            }
+            held.sweep = Some((0, end));
+            if held.fresh.is_none() {
+                gone.push(held.peer);
+            }
+            held.fresh.is_some()
+        });
+        for peer in gone {
+            self.leave(peer);
+        }
+        self.end_stale();
+    }
+
+    /// Whether stale routes are to be withdrawn of peers that are here.
+    pub(super) fn has_sweeps(&self) -> bool {
+        self.all_held().any(|held| held.sweep.is_some())
+    }
+
+    /// Looks at up to `budget` places for stale routes of peers that are here. Returns what is left of the budget.
+    pub(super) fn sweep_some(&mut self, mut budget: usize) -> usize {
+        while budget > 0 {
+            let members = &self.members;
+            let Some(stale) = &mut self.stale else { break };
+            let Some(at) = stale.held.iter().position(|held| held.sweep.is_some()) else { break };
+            let held = &mut stale.held[at];
+            let member = members.find(held.peer);
+            let (Some(member), Some((place, end))) = (member, held.sweep) else {
+                stale.held.swap_remove(at);
+                continue;
+            };
+            if place >= end {
+                stale.held.swap_remove(at);
+                continue;
+            }
+            held.sweep = Some((place + 1, end));
+            budget -= 1;
+            let is_fresh = held.has_fresh(place);
+            let is_its = self.routes.is_held(place) && self.routes.is_announced_by(place, member);
+            if is_its && !is_fresh {
+                self.withdraw(place, member);
+                self.note_lost(member, u32::MAX);
+            }
+        }
+        self.end_stale();
+        budget
+    }
+
+    /// A peer has left: nothing is kept of it.
+    pub(super) fn forget_stale(&mut self, peer: PeerId) {
+        if let Some(stale) = &mut self.stale {
+            stale.held.retain(|held| held.peer != peer);
+            stale.lost.retain(|(lost, _)| *lost != peer);
+            self.end_stale();
+        }
+    }
+
+    /// Ends what has nothing to say any more.
+    fn end_stale(&mut self) {
+        let members = &self.members;
+        if let Some(stale) = &mut self.stale {
+            // One whose last route was withdrawn may be no member any more.
+            stale.held.retain(|held| members.find(held.peer).is_some());
+            if stale.held.is_empty() && stale.lost.is_empty() {
+                self.stale = None;
+            }
+        }
+    }
+
+    /// Peers with stale routes, for the portable form. One whose time is over is written as before.
+    pub(super) fn held_members(&self) -> impl Iterator<Item = HeldParts<'_>> {
+        self.all_held().filter_map(|held| {
+            let Held { hold, fresh, .. } = held;
+            let member = self.members.find(held.peer)?;
+            Some(HeldParts { member, hold: *hold, fresh: fresh.as_ref() })
+        })
+    }
+
+    /// Takes a member over as it was in another process. `false` when it subscribes and is gone, or comes twice.
+    pub(super) fn restore_held(&mut self, member: u32, hold: Hold, fresh: Option<Places>) -> bool {
+        let Origin { peer, .. } = self.members[member].origin;
+        let subscribes = !matches!(self.members[member].subscription, Subscription::None);
+        let stale = self.stale.get_or_insert_default();
+        if stale.held.iter().any(|held| held.peer == peer) || fresh.is_none() && subscribes {
+            return false;
+        }
+        stale.held.push(Held { peer, hold, fresh, sweep: None });
+        true
+    }
+}

@@ -1,0 +1,72 @@
+//! What operators see of other sites.
+
+use support::browser::Browser;
+
+use crate::harness::{Client, Nats, Process, eventually, route};
+
+#[test]
+fn ctl_and_http_name_the_sites() {
+    support::log_to_output();
+    let Some(nats) = Nats::start("server_name: \"bus-1\"") else { return };
+    let one = Process::start(&nats, "one", &[]);
+    let other = Process::start(&nats, "other", &["--http", "127.0.0.1:0"]);
+    let mut announcer = Client::establish(one.address);
+    let mut subscriber = Client::establish(other.address);
+    announcer.announce(&route(7, 1, 1));
+    subscriber.subscribe(7);
+    subscriber.expect_view(&[route(7, 1, 1)]);
+    let text = other.ctl(&["show", "routes", "--vni", "7"]);
+    assert!(text.contains("site one"), "{text}");
+    let number: u64 =
+        serde_json::from_str::<serde_json::Value>(&other.ctl(&["--json", "show", "peers"]))
+            .ok()
+            .and_then(|json| json["rows"][0]["id"].as_u64())
+            .expect("a peer");
+    let explained =
+        other.ctl(&["explain", &number.to_string(), &format!("7#{}", route(7, 1, 1).destination)]);
+    assert!(explained.contains("is announced at site one"), "{explained}");
+    eventually("a round trip", || {
+        let text = other.ctl(&["show", "federation"]);
+        text.contains("Site other, connected to nats-server 2.") && text.contains("answers in ")
+    });
+    let text = other.ctl(&["show", "federation"]);
+    assert!(
+        text.lines().any(|line| line.starts_with("one ") && line.contains("metalbond/")),
+        "{text}"
+    );
+    assert_eq!(other.federation()["server"], "bus-1");
+    assert_eq!(one.ctl(&["show", "routes", "--vni", "7"]).matches("site").count(), 0);
+}
+
+#[test]
+fn the_page_shows_the_sites_and_metrics_count_them() {
+    let Some((_turn, mut browser)) = Browser::take_turn() else { return };
+    support::log_to_output();
+    let Some(nats) = Nats::start("") else { return };
+    let mut one = Process::start(&nats, "one", &[]);
+    let other = Process::start(&nats, "other", &["--http", "127.0.0.1:0"]);
+    let http = other.http.unwrap();
+    let mut announcer = Client::establish(one.address);
+    let mut subscriber = Client::establish(other.address);
+    announcer.announce(&route(7, 1, 1));
+    subscriber.subscribe(7);
+    subscriber.expect_view(&[route(7, 1, 1)]);
+    browser.visit(&format!("http://{http}"), "/#/vni/7");
+    browser.until_says("site one");
+    browser.until("a link to the sites", "!document.getElementById('sites').hidden");
+    browser.visit(&format!("http://{http}"), "/#/sites");
+    browser.until_says("Site other is connected to nats-server 2.");
+    browser.until_says("warming");
+    browser.picture("sites");
+    one.kill();
+    browser.until_says("stale");
+    browser.expect_nothing_wrong();
+    let text = support::http::get(http, "/metrics").body;
+    for line in [
+        "metalbond_federation_connected 1",
+        "metalbond_federation_site_state{site=\"one\",state=\"stale\"} 1",
+        "metalbond_federation_site_routes{site=\"one\"} 1",
+    ] {
+        assert!(text.lines().any(|it| it == line), "no {line} in {text}");
+    }
+}

@@ -1,0 +1,85 @@
+//! What the kernel drops of peers' packets: by TTL, and by signature.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use metalbond::client::{Backoff, LeafConfig, MetalBond, PeerState};
+use metalbond::reflector::GuardConfig;
+use support::tls::Folder;
+
+use crate::harness::{Client, ReflectorConfig, eventually, on_each_io, peers, start};
+
+on_each_io!(
+    packets_from_beyond_a_router_are_dropped,
+    unsigned_packets_of_a_prefix_with_a_key_are_dropped,
+);
+
+/// What shows that nothing answers.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+fn leaf(runtime: &tokio::runtime::Runtime, address: SocketAddr, config: LeafConfig) -> MetalBond {
+    let (min, max) = (Duration::from_millis(10), Duration::from_millis(100));
+    let config = LeafConfig { backoff: Backoff { min, max }, ..config };
+    runtime.block_on(async {
+        let leaf = MetalBond::start(config);
+        leaf.add_peer(address.to_string(), None).await.unwrap();
+        leaf
+    })
+}
+
+fn is_up(runtime: &tokio::runtime::Runtime, leaf: &MetalBond) -> bool {
+    let peers = runtime.block_on(leaf.peers()).unwrap();
+    peers.iter().any(|(_, status)| status.state == PeerState::Established)
+}
+
+/// A connection whose packets seem to have passed a router is none.
+fn packets_from_beyond_a_router_are_dropped(mut config: ReflectorConfig) {
+    config.guard.min_ttl = 255;
+    let (reflector, address) = start(&config);
+    let domain = socket2::Domain::for_address(address);
+    let far = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+    far.set_unicast_hops_v6(254).unwrap();
+    assert!(far.connect_timeout(&address.into(), SILENCE).is_err());
+    let near = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+    near.set_unicast_hops_v6(255).unwrap();
+    near.connect(&address.into()).unwrap();
+    // And it answers as that asks for.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let guarded = leaf(&runtime, address, LeafConfig { min_ttl: 255, ..LeafConfig::default() });
+    eventually("a session", || is_up(&runtime, &guarded));
+    // From now on others may come, too.
+    let guard = GuardConfig::default();
+    reflector.reload(&ReflectorConfig { guard, ..config }).unwrap();
+    eventually("a session", || {
+        let far = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+        far.set_unicast_hops_v6(254).unwrap();
+        far.connect_timeout(&address.into(), SILENCE).is_ok()
+    });
+    runtime.block_on(guarded.shutdown());
+}
+
+fn unsigned_packets_of_a_prefix_with_a_key_are_dropped(mut config: ReflectorConfig) {
+    let folder = Folder::default();
+    let keys = |name: &str, text: &str| -> PathBuf { folder.write(name, text) };
+    let ours = keys("keys", "2001:db8::/32 other\n::/0 secret\n");
+    config.guard.md5_keys = Some(ours.clone());
+    let (reflector, address) = start(&config);
+    assert!(TcpStream::connect_timeout(&address, SILENCE).is_err(), "unsigned");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let with = |file: PathBuf| LeafConfig { md5_keys: Some(file), ..LeafConfig::default() };
+    let signed = leaf(&runtime, address, with(keys("leaf", "::1 secret")));
+    eventually("a session", || is_up(&runtime, &signed));
+    let wrong = leaf(&runtime, address, with(keys("wrong", "::1 guessed")));
+    std::thread::sleep(SILENCE); // in which it gets nowhere
+    assert_eq!(peers(&reflector), 1);
+    runtime.block_on(wrong.shutdown());
+    // Without a key for the prefix anybody may come, and who is there stays.
+    keys("keys", "2001:db8::/32 other\n");
+    reflector.reload(&config).unwrap();
+    eventually("a connection", || TcpStream::connect_timeout(&address, SILENCE).is_ok());
+    let mut plain = Client::establish(address);
+    plain.keepalive();
+    assert!(is_up(&runtime, &signed));
+    runtime.block_on(signed.shutdown());
+}
