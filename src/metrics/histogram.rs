@@ -80,16 +80,24 @@ impl Histogram {
         })
     }
 
-    /// An upper bound of the duration that a share of all counted ones (0.99, say) did not exceed;
-    /// `None` when nothing was counted or when that one was longer than every bound.
+    /// The duration that a share of all counted ones (0.99, say) did not exceed: interpolated, as if the durations of a
+    /// bucket lay evenly between its bounds, which is what Prometheus does. The last bound stands for everything longer.
+    /// `None` when nothing was counted.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        let total = self.count();
         #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
-        let wanted = total as f64 * share.clamp(0.0, 1.0);
-        #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
-        let found = self.cumulative().find(|(_, count)| *count > 0 && *count as f64 >= wanted);
-        found.and_then(|(bound, _)| bound)
+        let wanted = self.count() as f64 * share.clamp(0.0, 1.0);
+        let (mut lower, mut below) = (Duration::ZERO, 0);
+        for (bound, count) in self.cumulative() {
+            let Some(upper) = bound else { return (count > 0).then_some(lower) };
+            #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
+            if count > below && count as f64 >= wanted {
+                let part = (wanted - below as f64) / (count - below) as f64;
+                return Some(lower + (upper - lower).mul_f64(part.clamp(0.0, 1.0)));
+            }
+            (lower, below) = (upper, count);
+        }
+        None
     }
 }
 
@@ -142,10 +150,28 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_is_a_bound_of_its_share() {
-        let histogram = of(&[10, 10, 10, 1000]);
-        assert_eq!(histogram.quantile(0.75), Some(Duration::from_micros(16)));
-        assert_eq!(histogram.quantile(0.99), Some(Duration::from_micros(1024)));
+    fn a_quantile_lies_within_its_bucket() {
+        let micros = |micros| Some(Duration::from_micros(micros));
+        // Four between 16 and 32 us: each takes a quarter of the way.
+        let four = of(&[20, 20, 20, 20]);
+        assert_eq!([0.25, 0.5, 1.0].map(|it| four.quantile(it)), [20, 24, 32].map(micros));
+        // Half of them are as quick as can be, and the other half between 512 and 1024 us.
+        let two = of(&[10, 10, 1000, 1000]);
+        assert_eq!([0.5, 0.75, 1.0].map(|it| two.quantile(it)), [16, 768, 1024].map(micros));
+        assert_eq!(two.quantile(0.0), Some(Duration::ZERO));
         assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_quantile_beyond_every_bound_is_the_last_bound() {
+        let long = of(&[10, u64::MAX]);
+        assert_eq!(long.quantile(0.99), Some(Duration::from_micros(FIRST << (BUCKETS - 1))));
+    }
+
+    #[test]
+    fn more_of_a_share_is_never_less() {
+        let some = of(&[1, 17, 40, 41, 5000, 20_000_000]);
+        let all: Vec<_> = (0..=100).map(|it| some.quantile(f64::from(it) / 100.0)).collect();
+        assert!(all.is_sorted() && all.iter().all(Option::is_some), "{all:?}");
     }
 }

@@ -60,7 +60,7 @@ impl Serialize for Value {
     }
 }
 
-/// The quantiles are upper bounds; null when nothing was counted.
+/// The quantiles are interpolated; null when nothing was counted.
 #[derive(Debug, Serialize)]
 struct HistogramRow {
     count: u64,
