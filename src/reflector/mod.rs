@@ -53,7 +53,7 @@ pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
 pub use capacity::{Capacity, MemoryBudget};
 pub use config::{ControlError, ReflectorConfig, StartError};
-pub use diary::{ClosedPage, ClosedSession, Recorded};
+pub use diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
 pub use endpoints::AUDIT;
 pub(crate) use endpoints::{Audience, Doors, Endpoints};
 pub use federation::{FederationConfig, FederationError, FederationStatus, SiteState, SiteStatus};

@@ -1,10 +1,11 @@
 //! [`ClosedSessions`]: how the latest sessions of each node ended.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::names::is_named;
 use super::{cut, now};
 use crate::ids::{Moment, PeerId};
 use crate::shard::Closed;
@@ -102,21 +103,7 @@ impl ClosedSession {
     /// Whether a text names it: its number (`7` or `#7`), node, node and number (`a#7`), address, or address and port.
     #[must_use]
     pub fn is_named(&self, text: &str) -> bool {
-        let is_number = |text: &str| text.parse() == Ok(self.peer.0);
-        let is_remote = || {
-            let ip = self.remote.ip().to_canonical();
-            let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-            match text.parse::<SocketAddr>() {
-                Ok(whole) => whole.ip().to_canonical() == ip && whole.port() == self.remote.port(),
-                Err(_) => {
-                    bare.unwrap_or(text).parse::<IpAddr>().is_ok_and(|it| it.to_canonical() == ip)
-                }
-            }
-        };
-        is_number(text.strip_prefix('#').unwrap_or(text))
-            || (!text.is_empty() && *self.node == *text)
-            || text.rsplit_once('#').is_some_and(|(node, id)| *self.node == *node && is_number(id))
-            || is_remote()
+        is_named(text, (self.peer, &self.node), Some(self.remote))
     }
 
     fn cut(mut self) -> Self {

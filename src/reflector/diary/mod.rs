@@ -19,8 +19,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use self::closed::ClosedSession;
 use self::closed::ClosedSessions;
 use self::names::Names;
-pub use self::recorder::Recorded;
+pub(in crate::reflector) use self::names::is_named;
 use self::recorder::Recorder;
+pub use self::recorder::{Recorded, RecordedFilter};
 use crate::ids::PeerId;
 
 /// Microseconds since 1970.
@@ -137,7 +138,16 @@ impl Diary {
         self.state().recorder.latest(most)
     }
 
-    /// The same without waiting; `None` while something else is being written down.
+    /// The latest events that are asked for, the oldest first, and when the latest of all was.
+    pub(in crate::reflector) fn find(
+        &self,
+        filter: &RecordedFilter,
+        most: usize,
+    ) -> (Vec<Recorded>, Option<u64>) {
+        self.state().recorder.find(filter, most)
+    }
+
+    /// The latest events without waiting; `None` while something else is being written down.
     pub(in crate::reflector) fn recorded_at_once(&self, most: usize) -> Option<Vec<Recorded>> {
         let state = match self.0.try_lock() {
             Ok(state) => state,

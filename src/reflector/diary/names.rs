@@ -1,9 +1,33 @@
 //! [`Names`]: the node of each established session.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::ids::PeerId;
+
+/// Whether a text names a session: its number (`7` or `#7`), node, node and number (`a#7`), address, or address and port.
+pub(in crate::reflector) fn is_named(
+    text: &str,
+    (peer, node): (PeerId, &str),
+    remote: Option<SocketAddr>,
+) -> bool {
+    let is_number = |text: &str| text.parse() == Ok(peer.0);
+    let is_remote = |remote: SocketAddr| {
+        let ip = remote.ip().to_canonical();
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        match text.parse::<SocketAddr>() {
+            Ok(whole) => whole.ip().to_canonical() == ip && whole.port() == remote.port(),
+            Err(_) => {
+                bare.unwrap_or(text).parse::<IpAddr>().is_ok_and(|it| it.to_canonical() == ip)
+            }
+        }
+    };
+    is_number(text.strip_prefix('#').unwrap_or(text))
+        || (!text.is_empty() && node == text)
+        || text.rsplit_once('#').is_some_and(|(begin, id)| node == begin && is_number(id))
+        || remote.is_some_and(is_remote)
+}
 
 /// See the module's documentation. As many entries as there are established sessions.
 #[derive(Debug, Default)]

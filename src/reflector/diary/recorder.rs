@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::cut;
+use super::names::is_named;
 use crate::ids::PeerId;
 
 /// Events that are kept. With the longest texts they take 2 MiB.
@@ -40,6 +41,28 @@ impl Recorded {
     }
 }
 
+/// Which events of the recorder are asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct RecordedFilter {
+    /// Those of these kinds; empty means all.
+    pub kinds: Vec<String>,
+    /// Those about sessions that this text names: by number, node, or node and number.
+    pub peer: Option<String>,
+    /// Those that were recorded after an event of this time ([`Recorded::at`]); all, when it is not there any more.
+    pub after: Option<u64>,
+}
+
+impl RecordedFilter {
+    fn has(&self, event: &Recorded) -> bool {
+        let is_kind = self.kinds.is_empty() || self.kinds.iter().any(|kind| *kind == event.kind);
+        let is_about = |text: &String| {
+            event.peer.is_some_and(|peer| is_named(text, (peer, &event.node), None))
+        };
+        is_kind && self.peer.as_ref().is_none_or(is_about)
+    }
+}
+
 /// See the module's documentation. The oldest event goes when there are more than [`EVENTS_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Recorder(VecDeque<Recorded>);
@@ -55,6 +78,26 @@ impl Recorder {
     /// The latest so many, the oldest of them first.
     pub(super) fn latest(&self, most: usize) -> Vec<Recorded> {
         self.0.iter().skip(self.0.len().saturating_sub(most)).cloned().collect()
+    }
+
+    /// The latest so many that are asked for, the oldest of them first, and when the latest of all was. Cost: a look at
+    /// each event.
+    pub(super) fn find(
+        &self,
+        filter: &RecordedFilter,
+        most: usize,
+    ) -> (Vec<Recorded>, Option<u64>) {
+        let is_last = |at: u64| self.0.iter().rposition(|event| event.at == at);
+        // Several may be of one microsecond: those behind the first of them are told again.
+        let begin = filter.after.and_then(|at| is_last(at).map(|last| (at, last)));
+        let begin = begin.map_or(0, |(at, last)| {
+            let same = self.0.iter().take(last + 1).rev().take_while(|event| event.at == at);
+            last + 2 - same.count()
+        });
+        let new = self.0.iter().skip(begin).rev().filter(|event| filter.has(event));
+        let mut rows: Vec<_> = new.take(most).cloned().collect();
+        rows.reverse();
+        (rows, self.0.back().map(|event| event.at))
     }
 }
 
@@ -73,5 +116,43 @@ mod tests {
         assert_eq!((all.len(), all[EVENTS_MAX - 1].at), (EVENTS_MAX, count - 1));
         assert!(all.iter().all(|it| it.node.len() == NODE_MAX && it.text.len() == TEXT_MAX));
         assert_eq!(recorder.latest(1), all[EVENTS_MAX - 1..]);
+    }
+    #[test]
+    fn events_are_found_by_kind_by_peer_and_from_another_on() {
+        let mut recorder = Recorder::default();
+        let events = [
+            (1, "established", 1, "a"),
+            (2, "established", 2, "b"),
+            (5, "closed", 1, "a"),
+            (5, "closed", 2, "b"),
+            (5, "drain", 0, ""),
+        ];
+        for (at, kind, peer, node) in events {
+            let peer = (peer > 0).then_some(PeerId(peer));
+            recorder.push(Recorded::new(at, kind, peer, node, ""));
+        }
+        let find = |filter: RecordedFilter, most| -> Vec<(String, u64)> {
+            let (rows, latest) = recorder.find(&filter, most);
+            assert_eq!(latest, Some(5));
+            rows.iter().map(|it| (it.kind.to_string(), it.peer.map_or(0, |it| it.0))).collect()
+        };
+        let of = |kinds: &[&str], peer: Option<&str>, after| RecordedFilter {
+            kinds: kinds.iter().map(ToString::to_string).collect(),
+            peer: peer.map(str::to_owned),
+            after,
+        };
+        let is = |kind: &str, peer| (kind.to_owned(), peer);
+        let closed = || [is("closed", 1), is("closed", 2)];
+        assert_eq!(find(of(&["closed"], None, None), 9), closed());
+        assert_eq!(find(of(&["closed"], None, None), 1), closed()[1..]);
+        for name in ["b", "2", "#2", "b#2"] {
+            let found = find(of(&[], Some(name), None), 9);
+            assert_eq!(found, [is("established", 2), is("closed", 2)], "{name}");
+        }
+        assert_eq!(find(of(&[], None, Some(2)), 9).len(), 3);
+        // Of those of one microsecond the later ones are told again, so that none is lost.
+        assert_eq!(find(of(&[], None, Some(5)), 9), [is("closed", 2), is("drain", 0)]);
+        // The event has gone, or is of another process.
+        assert_eq!(find(of(&[], None, Some(3)), 9).len(), 5);
     }
 }

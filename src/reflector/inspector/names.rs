@@ -1,8 +1,10 @@
 //! How peers are called, and what is known of sessions that have ended.
 
+use std::net::SocketAddr;
+
 use super::Inspector;
 use crate::ids::PeerId;
-use crate::reflector::diary::{ClosedPage, ClosedSession, Recorded};
+use crate::reflector::diary::{self, ClosedPage, ClosedSession, Recorded, RecordedFilter};
 use crate::shard::inspect::{PeerInfo, RouteInfo};
 
 /// Sessions of one page at most.
@@ -35,7 +37,33 @@ impl Inspector {
         self.control.diary.recorded(limit)
     }
 
-    /// The same for who must not wait, such as a panic hook; `None` while an event is being recorded.
+    /// At most `limit` of these events that are asked for, the oldest first, and the time of the latest of all: what
+    /// [`RecordedFilter::after`] takes to go on. Cost: a look at each event behind a lock; no shard is asked.
+    #[must_use]
+    pub fn find_recorded(
+        &self,
+        filter: &RecordedFilter,
+        limit: usize,
+    ) -> (Vec<Recorded>, Option<u64>) {
+        self.control.diary.find(filter, limit)
+    }
+
+    /// Whether a text names a session that is or was: by its number, or by what it is or was called. Its node and the other
+    /// end are looked at where they are given.
+    pub(crate) fn is_named(
+        &self,
+        text: &str,
+        (peer, node): (PeerId, Option<&str>),
+        remote: Option<SocketAddr>,
+    ) -> bool {
+        if let Some(node) = node {
+            return diary::is_named(text, (peer, node), remote);
+        }
+        let (name, number) = (self.name_of(peer), peer.to_string());
+        diary::is_named(text, (peer, name.strip_suffix(&number).unwrap_or(&name)), remote)
+    }
+
+    /// The latest events for who must not wait, such as a panic hook; `None` while an event is being recorded.
     #[must_use]
     pub fn recorded_at_once(&self, limit: usize) -> Option<Vec<Recorded>> {
         self.control.diary.recorded_at_once(limit)

@@ -19,6 +19,8 @@ pub enum MonitorFilter {
     All,
     /// One VNI.
     Vni(Vni),
+    /// None: sessions alone.
+    Sessions,
 }
 
 impl MonitorFilter {
@@ -26,6 +28,7 @@ impl MonitorFilter {
         match self {
             Self::All => true,
             Self::Vni(only) => only == vni,
+            Self::Sessions => false,
         }
     }
 }
@@ -73,6 +76,7 @@ impl Monitors {
         match filter {
             MonitorFilter::All => self.all += 1,
             MonitorFilter::Vni(vni) => *self.vnis.entry(vni).or_default() += 1,
+            MonitorFilter::Sessions => {}
         }
     }
 
@@ -80,6 +84,7 @@ impl Monitors {
     pub(in crate::shard) fn remove(&mut self, filter: MonitorFilter) {
         match filter {
             MonitorFilter::All => self.all = self.all.saturating_sub(1),
+            MonitorFilter::Sessions => {}
             MonitorFilter::Vni(vni) => {
                 if let Some(count) = self.vnis.get_mut(&vni) {
                     *count = count.saturating_sub(1);

@@ -5,10 +5,16 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use crate::harness::http::{get, start_with_http};
-use crate::harness::{Client, PATIENCE, ReflectorConfig, on_each_io, route};
+use crate::harness::client::hello_of;
+use crate::harness::http::{get, get_json, start_with_http};
+use crate::harness::{Client, PATIENCE, ReflectorConfig, eventually, on_each_io, route};
 
-on_each_io!(events_come_in_order_and_as_documented, a_wrong_parameter_is_a_sentence);
+on_each_io!(
+    events_come_in_order_and_as_documented,
+    events_are_of_the_kinds_and_the_peer_that_are_asked_for,
+    the_recorder_goes_on_where_it_was_left,
+    a_wrong_parameter_is_a_sentence,
+);
 
 const DOCUMENT: &str = include_str!("../../../docs/http.md");
 
@@ -29,14 +35,18 @@ impl Events {
         events
     }
 
-    /// The next event, which must be of this kind.
-    fn expect(&mut self, kind: &str) -> Value {
+    fn next(&mut self) -> Value {
         let mut line = String::new();
         while !line.starts_with("data: ") {
             line.clear();
-            assert!(self.0.read_line(&mut line).unwrap() > 0, "no {kind}");
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "no event");
         }
-        let event: Value = serde_json::from_str(&line["data: ".len()..]).unwrap();
+        serde_json::from_str(&line["data: ".len()..]).unwrap()
+    }
+
+    /// The next event, which must be of this kind.
+    fn expect(&mut self, kind: &str) -> Value {
+        let event = self.next();
         assert_eq!(event["event"], kind);
         event
     }
@@ -75,9 +85,65 @@ fn events_come_in_order_and_as_documented(config: ReflectorConfig) {
     assert_eq!(expect("closed")["reason"], "peer_closed");
 }
 
+fn events_are_of_the_kinds_and_the_peer_that_are_asked_for(config: ReflectorConfig) {
+    let (_reflector, address, http) = start_with_http(config);
+    let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
+    let mut sessions = Events::of(http, "/api/v1/events?event=closed,established&vni=100");
+    let mut second = Events::of(http, "/api/v1/events?peer=host-2");
+    let mut added = Events::of(http, "/api/v1/events?peer=%232&event=added");
+    let mut one = node("host-1");
+    let mut two = node("host-2");
+    one.announce(&route(100, 1, 1));
+    two.announce(&route(100, 2, 1));
+    let destination = |event: Value| event["destination"].as_str().unwrap().to_owned();
+    assert_eq!(second.expect("established")["name"], "host-2");
+    assert_eq!(destination(second.expect("added")), "10.0.0.2/32");
+    assert_eq!(destination(added.expect("added")), "10.0.0.2/32");
+    assert_eq!(sessions.expect("established")["name"], "host-1");
+    assert_eq!(sessions.expect("established")["name"], "host-2");
+    drop(one);
+    assert_eq!(sessions.expect("closed")["name"], "host-1");
+    drop(two);
+    // What ends with the session is told by the same name; of that and the end, either may come first.
+    let mut last = [second.next(), second.next()].map(|event| event["event"].to_string());
+    last.sort();
+    assert_eq!(last, ["\"closed\"", "\"withdrawn\""]);
+}
+
+fn the_recorder_goes_on_where_it_was_left(config: ReflectorConfig) {
+    let (_reflector, address, http) = start_with_http(config);
+    let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
+    let ask = |query: &str| get_json(http, &format!("/api/v1/recorder?{query}"));
+    let nodes = |answer: &Value| -> Vec<String> {
+        let rows = answer["rows"].as_array().unwrap().iter();
+        rows.map(|row| format!("{} {}", row["event"], row["node"]).replace('"', "")).collect()
+    };
+    assert!(ask("")["latest"].is_null());
+    let _one = node("host-1");
+    let before = ask("");
+    assert_eq!(nodes(&before), ["established host-1"]);
+    let latest = before["latest"].as_str().unwrap().to_owned();
+    assert!(nodes(&ask(&format!("after={latest}"))).is_empty());
+    drop(node("host-2"));
+    eventually("its end", || nodes(&ask("event=closed")) == ["closed host-2"]);
+    let both = ["established host-2", "closed host-2"];
+    assert_eq!(nodes(&ask(&format!("after={latest}"))), both);
+    assert_eq!(nodes(&ask("peer=host-2")), both);
+    assert_eq!(nodes(&ask("peer=host-2&event=established,drain")), both[..1]);
+    assert_eq!(nodes(&ask("peer=host-2&limit=1")), both[1..]);
+    // What is not known any more is what another process has said.
+    assert_eq!(nodes(&ask("after=1")).len(), 3);
+}
+
 fn a_wrong_parameter_is_a_sentence(config: ReflectorConfig) {
     let (_reflector, _, http) = start_with_http(config);
     let answer = get(http, "/api/v1/events?vni=x");
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json()["error"], "vni: expected a VNI, found \"x\"");
+    let answer = get(http, "/api/v1/events?event=added,gone");
+    assert_eq!(
+        answer.json()["error"],
+        "event: expected added, withdrawn, established or closed, or several with commas, found \"gone\""
+    );
+    assert_eq!(get(http, "/api/v1/recorder?after=x").status, 400);
 }

@@ -64,7 +64,7 @@ fn the_page_asks_for_the_token_and_keeps_it() {
         scene.browser.until("live", "document.getElementById('link').innerText === 'live'");
         scene.browser.until_says("0 so far");
         let _other = Client::establish(scene.peers);
-        scene.browser.until_says("established");
+        scene.browser.until_row_says("established");
         scene.browser.expect_nothing_wrong();
     });
     std::fs::remove_file(file).unwrap();

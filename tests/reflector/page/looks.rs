@@ -106,7 +106,7 @@ fn events_look_like_the_rest(scene: &mut Scene) {
         client.announce_all(&routes(1, 0..10, 1));
         scene.browser.until_says("10.0.0.9/32");
         client.withdraw(&route(1, 3, 1));
-        scene.browser.until_says("withdrawn");
+        scene.browser.until_row_says("withdrawn");
         drop(client);
         scene.browser.until_says("closed by peer");
         scene.browser.picture(&format!("events-{scheme}"));

@@ -17,6 +17,8 @@ on_page!(
     explanations_are_shown,
     events_appear_as_they_happen,
     events_can_be_paused_and_are_of_one_vni,
+    events_are_of_a_kind_and_of_a_peer,
+    what_happened_before_the_view_was_opened_is_shown,
     a_flood_of_events_stays_one_page,
     a_hostile_name_stays_text,
     a_hidden_tab_asks_nothing,
@@ -201,11 +203,11 @@ fn listening(scene: &mut Scene, view: &str) {
 fn events_appear_as_they_happen(scene: &mut Scene) {
     listening(scene, "/#/events");
     let mut client = node(scene, "host-1");
-    scene.browser.until_says("established");
+    scene.browser.until_row_says("established");
     client.announce(&route(7, 1, 1));
     scene.browser.until_says("10.0.0.1/32");
     client.withdraw(&route(7, 1, 1));
-    scene.browser.until_says("withdrawn");
+    scene.browser.until_row_says("withdrawn");
     drop(client);
     scene.browser.until_says("closed by peer");
     assert_eq!(
@@ -221,11 +223,13 @@ fn events_can_be_paused_and_are_of_one_vni(scene: &mut Scene) {
     client.announce(&route(8, 1, 1));
     client.announce(&route(7, 1, 1));
     scene.browser.until_says("10.0.0.1/32");
-    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 host-1");
+    // That the session began is remembered.
+    let shown = "added 7 10.0.0.1/32 host-1\nestablished  host-1 ";
+    assert_eq!(scene.browser.eval(EVENTS), shown);
     scene.browser.click("button[name=pause]");
     client.announce(&route(7, 2, 1));
     scene.browser.until_says("Paused, 1 more");
-    assert_eq!(scene.browser.eval(EVENTS), "added 7 10.0.0.1/32 host-1");
+    assert_eq!(scene.browser.eval(EVENTS), shown);
     scene.browser.click("button[name=pause]");
     scene.browser.until_says("10.0.0.2/32");
     // What happens while the tab is hidden is missing, and that is said.
@@ -233,6 +237,72 @@ fn events_can_be_paused_and_are_of_one_vni(scene: &mut Scene) {
     client.announce(&route(7, 3, 1));
     scene.browser.eval(&hide(false));
     scene.browser.until_says("events before this are missing");
+}
+
+/// Chooses the kind of events.
+fn choose(scene: &mut Scene, kinds: &str) {
+    scene.browser.until("the filter", "document.querySelector('select[name=event]')");
+    scene.browser.eval(&format!(
+        "((select) => {{
+            select.value = '{kinds}';
+            select.dispatchEvent(new Event('change'));
+        }})(document.querySelector('select[name=event]'))"
+    ));
+    let chosen = "decodeURIComponent(location.hash).includes";
+    scene.browser.until("the address", &format!("{chosen}('event={kinds}')"));
+    let range = "document.querySelector('.range')?.innerText";
+    scene.browser.until("the stream of events", &format!("{range} === '0 so far'"));
+}
+
+fn events_are_of_a_kind_and_of_a_peer(scene: &mut Scene) {
+    let [mut one, mut other] = ["host-1", "host-2"].map(|name| node(scene, name));
+    listening(scene, "/#/events");
+    choose(scene, "added,withdrawn");
+    one.announce(&route(7, 1, 1));
+    other.announce(&route(7, 2, 1));
+    scene.browser.until_says("10.0.0.2/32");
+    scene.browser.until("both", &format!("{EVENTS}.split('\\n').length === 2"));
+    // By the keyboard, as everything.
+    scene.browser.eval("document.querySelector('input[name=peer]').focus()");
+    scene.browser.write("host-2");
+    scene.browser.until("the address", "location.hash.includes('peer=host-2')");
+    scene.browser.until("no row", "document.querySelector('tbody tr') === null");
+    let range = "document.querySelector('.range')?.innerText";
+    scene.browser.until("the stream of events", &format!("{range} === '0 so far'"));
+    one.withdraw(&route(7, 1, 1));
+    other.withdraw(&route(7, 2, 1));
+    let shown = format!("{EVENTS} === 'withdrawn 7 10.0.0.2/32 host-2'");
+    scene.browser.until("its withdrawal", &shown);
+    assert_eq!(scene.browser.eval("document.activeElement.name"), "peer");
+    // Sessions of this peer, those that are over included.
+    choose(scene, "established,closed");
+    scene.browser.until("the session", &format!("{EVENTS} === 'established  host-2 '"));
+    drop((one, other));
+    scene.browser.until("its end", &format!("{EVENTS}.startsWith('closed  host-2 ')"));
+    let _again = node(scene, "host-2");
+    scene.browser.until("three", &format!("{EVENTS}.split('\\n').length === 3"));
+    assert_eq!(scene.browser.eval("document.body.innerText.includes('host-1')"), false);
+}
+
+fn what_happened_before_the_view_was_opened_is_shown(scene: &mut Scene) {
+    drop(node(scene, "host-1"));
+    let inspector = scene.reflector.as_ref().unwrap().inspector();
+    eventually("its end", || inspector.closed_sessions(None, 1, |_| true).rows.len() == 1);
+    inspector.drain(std::num::NonZeroU32::MIN);
+    inspector.undrain();
+    let before = "undrain   \ndrain   \nclosed  host-1 \nestablished  host-1 ";
+    listening(scene, "/#/events");
+    let wait = |scene: &mut Scene| {
+        scene.browser.until("the history", &format!("{EVENTS} === {}", serde_json::json!(before)));
+    };
+    wait(scene);
+    // A reload changes nothing: it is the reflector that remembers.
+    scene.show("/#/events");
+    wait(scene);
+    // What a command does is shown as it happens, though no stream tells of it.
+    inspector.drain(std::num::NonZeroU32::MIN);
+    scene.browser.until("a command", &format!("{EVENTS}.startsWith('drain ')"));
+    inspector.undrain();
 }
 
 fn a_flood_of_events_stays_one_page(scene: &mut Scene) {

@@ -202,6 +202,14 @@ impl Browser {
         self.until(&format!("{text:?}"), &script);
     }
 
+    /// Waits until a row of a table says something.
+    #[track_caller]
+    pub fn until_row_says(&mut self, text: &str) {
+        let rows = "[...document.querySelectorAll('tbody tr')]";
+        let script = format!("{rows}.some((row) => row.innerText.includes({}))", json!(text));
+        self.until(&format!("a row with {text:?}"), &script);
+    }
+
     /// Waits for an element and clicks in the middle of it.
     #[track_caller]
     pub fn click(&mut self, selector: &str) {
@@ -228,6 +236,11 @@ impl Browser {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
             "Tab" => (9, ""),
+            "Escape" => (27, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowRight" => (39, ""),
             _ => (0, key),
         };
         for r#type in ["keyDown", "keyUp"] {

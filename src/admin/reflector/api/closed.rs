@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ApiError;
 use super::params::optional;
+use super::wanted::{kinds, named};
 use crate::admin::server::date;
 use crate::admin::server::listing;
 use crate::reflector::inspector::{InspectError, Inspector};
-use crate::reflector::{ClosedSession, Recorded};
+use crate::reflector::{ClosedSession, Recorded, RecordedFilter};
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
@@ -34,6 +35,9 @@ pub(super) struct ClosedAsked {
 #[serde(deny_unknown_fields)]
 pub(super) struct RecorderAsked {
     limit: Option<String>,
+    event: Option<String>,
+    peer: Option<String>,
+    after: Option<String>,
 }
 
 /// A session that has ended.
@@ -103,6 +107,14 @@ struct Next {
     next: Option<String>,
 }
 
+/// What is behind the events of the recorder.
+#[derive(Debug, Serialize)]
+struct Latest {
+    next: Option<String>,
+    /// What `after` takes to go on.
+    latest: Option<String>,
+}
+
 /// The latest first.
 pub(super) async fn list(
     State(inspector): State<Inspector>,
@@ -124,7 +136,13 @@ pub(super) async fn recorder(
     State(inspector): State<Inspector>,
     asked: Result<Query<RecorderAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let limit = optional("limit", "a number", asked?.0.limit.as_deref())?.unwrap_or(usize::MAX);
-    let rows: Vec<_> = inspector.recorded(limit).into_iter().map(RecordedRow::from).collect();
-    Ok(listing::respond(listing::of::<_, _, InspectError>(rows, Next { next: None })).await?)
+    let RecorderAsked { limit, event, peer, after } = asked?.0;
+    let limit = optional("limit", "a number", limit.as_deref())?.unwrap_or(usize::MAX);
+    let after = optional("after", "what an earlier answer said to be latest", after.as_deref())?;
+    let (kinds, peer) = (kinds(event.as_deref()), named(peer.as_deref()));
+    let filter = RecordedFilter { kinds, peer, after };
+    let (rows, latest) = inspector.find_recorded(&filter, limit);
+    let rows: Vec<_> = rows.into_iter().map(RecordedRow::from).collect();
+    let end = Latest { next: None, latest: latest.map(|at| at.to_string()) };
+    Ok(listing::respond(listing::of::<_, _, InspectError>(rows, end)).await?)
 }

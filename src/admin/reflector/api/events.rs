@@ -15,9 +15,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::ApiError;
-use super::params::EventsAsked;
+use super::wanted::{EventsAsked, EventsWanted};
 use crate::admin::reflector::streams::{StreamPermit, Streams};
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::date;
@@ -45,11 +46,11 @@ async fn open(
     asked: EventsAsked,
     alive: Duration,
 ) -> Result<Response, ApiError> {
-    let filter = asked.read()?;
+    let wanted = asked.read()?;
     let place = streams.enter()?;
-    let monitor = inspector.monitor(filter).await?;
+    let monitor = inspector.monitor(wanted.filter).await?;
     let inspector = inspector.clone();
-    let reader = Reader { monitor, inspector, alive, _place: place };
+    let reader = Reader { monitor, inspector, wanted, alive, _place: place };
     let chunks = stream::unfold(reader, |mut reader| async {
         let text = reader.next().await?;
         Some((Ok::<_, Infallible>(text), reader))
@@ -61,6 +62,7 @@ async fn open(
 struct Reader {
     monitor: Monitor,
     inspector: Inspector,
+    wanted: EventsWanted,
     alive: Duration,
     _place: StreamPermit,
 }
@@ -68,24 +70,38 @@ struct Reader {
 impl Reader {
     /// The next part of the stream; `None` when the reflector has stopped.
     async fn next(&mut self) -> Option<String> {
-        let Ok(first) = tokio::time::timeout(self.alive, self.monitor.next_at()).await else {
-            return Some(":\n\n".into());
-        };
-        let (at, event) = first?;
-        let mut text = self.line(at, &event);
-        while text.len() < TOGETHER_BYTES
-            && let Some((at, event)) = self.monitor.try_next_at()
-        {
-            text.push_str(&self.line(at, &event));
+        let mut text = String::new();
+        let silent = Instant::now() + self.alive;
+        while text.is_empty() {
+            // There may be much that is not wanted.
+            if Instant::now() >= silent {
+                return Some(":\n\n".into());
+            }
+            let Ok(first) = timeout_at(silent, self.monitor.next_at()).await else {
+                return Some(":\n\n".into());
+            };
+            let (at, event) = first?;
+            self.write(at, &event, &mut text);
+            while text.len() < TOGETHER_BYTES
+                && let Some((at, event)) = self.monitor.try_next_at()
+            {
+                self.write(at, &event, &mut text);
+            }
         }
         Some(text)
     }
 
-    fn line(&self, at: u64, event: &MonitorEvent) -> String {
+    /// Writes an event down if it is wanted.
+    fn write(&self, at: u64, event: &MonitorEvent, text: &mut String) {
+        if !self.wanted.has(event, &self.inspector) {
+            return;
+        }
         let row = EventRow::new(event, &|peer| self.inspector.name_of(peer));
         // Numbers, texts and nothing else: it cannot fail.
         let json = serde_json::to_string(&Timed { row, at: date::precise(at) }).unwrap_or_default();
-        format!("data: {json}\n\n")
+        text.push_str("data: ");
+        text.push_str(&json);
+        text.push_str("\n\n");
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
-//! `params` reads what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
-//! `shards`, `limits`, `policy`, `federation`, `proxy`, `handover` and `events` answer; `sorted` goes through
+//! `params` and `wanted` read what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
+//! `shards`, `limits`, `policy`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
 //! everything for the best rows.
 
 mod closed;
@@ -21,6 +21,7 @@ mod rows;
 mod shards;
 mod sorted;
 
+mod wanted;
 use axum::Router;
 use axum::routing::get;
 

@@ -11,7 +11,7 @@ use super::sorted::{
 use crate::admin::server::asked::{Wrong, destination, parse};
 pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
 use crate::ids::PeerId;
-use crate::reflector::inspector::{Inspector, MonitorFilter, PAGE_MAX};
+use crate::reflector::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
 };
@@ -44,13 +44,6 @@ pub(super) struct PeersAsked {
     before: Option<String>,
     r#match: Option<String>,
     state: Option<String>,
-}
-
-/// Which events.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventsAsked {
-    vni: Option<String>,
 }
 
 /// Which VNIs.
@@ -173,13 +166,6 @@ pub(super) enum Peers {
     Page { is_slow: bool, from: Cursor, limit: usize },
     /// Sorted, or searched.
     Sorted(PeersWanted, Best<PeerInfo>),
-}
-
-impl EventsAsked {
-    pub(super) fn read(&self) -> Result<MonitorFilter, ApiError> {
-        let vni = self.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
-        Ok(vni.map_or(MonitorFilter::All, MonitorFilter::Vni))
-    }
 }
 
 impl RoutesAsked {
