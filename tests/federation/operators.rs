@@ -53,6 +53,8 @@ fn the_page_shows_the_sites_and_metrics_count_them() {
     subscriber.expect_view(&[route(7, 1, 1)]);
     browser.visit(&format!("http://{http}"), "/#/vni/7");
     browser.until_says("site one");
+    let facts = "document.getElementById('facts').innerText";
+    browser.until("its own site", &format!("{facts}.includes('site other')"));
     browser.until("a link to the sites", "!document.getElementById('sites').hidden");
     browser.visit(&format!("http://{http}"), "/#/sites");
     browser.until_says("Site other is connected to nats-server 2.");

@@ -10,6 +10,7 @@ on_page!(
     it_is_light_or_dark_as_the_system_wants,
     a_choice_of_colours_is_remembered,
     it_fits_a_narrow_screen,
+    what_a_row_is_about_is_seen_on_a_phone,
     texts_stand_out_from_what_is_behind_them,
     events_look_like_the_rest,
     many_subscribers_look_like_the_rest,
@@ -82,6 +83,43 @@ fn it_fits_a_narrow_screen(scene: &mut Scene) {
         let width = scene.browser.eval("document.documentElement.scrollWidth");
         assert_eq!(width, 400, "{view} is wider than the screen");
     });
+}
+
+/// The rows of whose first cells a part is beside the screen, with all tables scrolled by a share of their widths.
+fn beside(share: f64) -> String {
+    format!(
+        "(() => {{
+        for (const wide of document.querySelectorAll('.wide')) wide.scrollLeft = {share} * wide.scrollWidth;
+        return [...document.querySelectorAll('main tbody th')].filter((head) => {{
+            const box = head.getBoundingClientRect();
+            return box.width > 0 && (box.left < 0 || box.right > innerWidth || box.width > innerWidth / 2);
+        }}).map((head) => head.innerText).join();
+        }})()"
+    )
+}
+
+fn what_a_row_is_about_is_seen_on_a_phone(scene: &mut Scene) {
+    let _clients = some_peers(scene);
+    let long = "hypervisor-042.rack-17.building-3.example.net";
+    let mut named = Client::connect(scene.peers).shake_hands(hello_of(long));
+    named.announce(&route(1, 300, 3));
+    scene.browser.size(390, 844);
+    for view in VIEWS {
+        scene.show(view);
+        scene.browser.until(view, "document.querySelector('tbody tr, .verdict, .line')");
+        for share in [0.0, 0.5, 1.0] {
+            assert_eq!(scene.browser.eval(&beside(share)), "", "{view}, scrolled by {share}");
+        }
+    }
+    scene.show("/#/peers");
+    scene.browser.until_says(long);
+    let first = "document.querySelector('thead th').innerText";
+    assert!(scene.browser.eval(first).as_str().unwrap().starts_with("Node"));
+    assert_eq!(scene.browser.eval(&beside(1.0)), "");
+    scene.browser.picture("phone-peers");
+    // The same page on its side: columns are in their usual order again.
+    scene.browser.size(1280, 900);
+    scene.browser.until("the order", &format!("{first}.startsWith('#')"));
 }
 
 fn texts_stand_out_from_what_is_behind_them(scene: &mut Scene) {

@@ -1,6 +1,8 @@
 //! The operator's page, in a real browser.
 
+mod charts;
 mod entry;
+mod identity;
 mod listings;
 mod looks;
 mod scale;
@@ -46,9 +48,17 @@ use on_page;
 
 /// Runs a script where there is a browser. At its end nothing may have gone wrong in the page.
 fn in_browser(script: impl FnOnce(&mut Scene)) {
+    in_browser_with(|config| config, script);
+}
+
+/// The same with a reflector of other settings.
+fn in_browser_with(
+    adjust: impl FnOnce(ReflectorConfig) -> ReflectorConfig,
+    script: impl FnOnce(&mut Scene),
+) {
     let Some((_turn, browser)) = Browser::take_turn() else { return };
     run(IoChoice::Epoll, |config: ReflectorConfig| {
-        let (reflector, peers, http) = start_with_http(config);
+        let (reflector, peers, http) = start_with_http(adjust(config));
         let mut scene = Scene { reflector: Some(reflector), peers, http, browser };
         script(&mut scene);
         scene.browser.expect_nothing_wrong();

@@ -10,6 +10,7 @@ pub(in crate::admin) mod error;
 mod events;
 mod federation;
 mod handover;
+mod identity;
 mod limits;
 pub(in crate::admin) mod named;
 pub(in crate::admin) mod params;
@@ -20,8 +21,8 @@ mod routes;
 mod rows;
 mod shards;
 mod sorted;
-
 mod wanted;
+
 use axum::Router;
 use axum::routing::get;
 
@@ -51,6 +52,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/federation", get(federation::federation))
         .route("/proxy", get(proxy::proxy))
         .route("/handover", get(handover::handovers))
+        .route("/reflector", get(identity::identity))
         .route(
             "/events",
             get(async move |state, asked| events::stream(&streams, state, asked).await),

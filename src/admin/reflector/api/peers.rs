@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use super::ApiError;
 use super::named;
 use super::params::{Asked, Peers, PeersAsked, SubscriptionsAsked};
-use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow};
+use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow, Sums};
 use super::sorted;
 use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::{InspectError, Inspector};
@@ -36,9 +36,9 @@ pub(super) async fn list(
         }
         Peers::Sorted(wanted, best) => {
             let turn = app.walk().await;
-            let found = sorted::peers(&app.inspector, &wanted, best).await?;
+            let (found, sums) = sorted::peers(&app.inspector, &wanted, best).await?;
             drop(turn);
-            rows::sorted::<PeerRow, _>(found).await
+            rows::sorted::<PeerRow, _>(found, Some(Sums::Peers(sums))).await
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) async fn subscriptions(
             let turn = app.walk().await;
             let found = sorted::subscribers(&app.inspector, &wanted, best).await?;
             drop(turn);
-            rows::sorted::<SubscriptionRow, _>(found).await
+            rows::sorted::<SubscriptionRow, _>(found, None).await
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ApiError;
 use super::named;
 use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
-use super::rows::{self, RouteRow, Short, VniRow};
+use super::rows::{self, RouteRow, Short, Sums, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
 use crate::admin::reflector::state::AppState;
 use crate::reflector::inspector::Inspector;
@@ -29,9 +29,9 @@ pub(super) async fn vnis(
         }
         Asked::Sorted(digits, best) => {
             let turn = app.walk().await;
-            let found = sorted::vnis(&app.inspector, &digits, best).await?;
+            let (found, sums) = sorted::vnis(&app.inspector, &digits, best).await?;
             drop(turn);
-            rows::sorted::<VniRow, _>(found).await
+            rows::sorted::<VniRow, _>(found, Some(Sums::Vnis(sums))).await
         }
     }
 }
@@ -84,7 +84,7 @@ async fn sorted(
     let turn = app.walk().await;
     let found = sorted::routes(&app.inspector, wanted, best).await?;
     drop(turn);
-    rows::sorted::<RouteRow, _>(found).await
+    rows::sorted::<RouteRow, _>(found, None).await
 }
 
 pub(super) async fn lookup(

@@ -11,7 +11,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::ApiError;
-use super::sorted::{Found, Subscriber};
+use super::sorted::{Found, PeerSums, Subscriber, VniSums};
 use crate::NoEvidence;
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
@@ -30,12 +30,23 @@ pub(super) struct End {
 }
 
 /// Where a part is in a listing that is sorted. `previous` is what to go back with, null at the
-/// beginning; `offset` how many rows come before this part, and `total` how many there are.
+/// beginning; `offset` how many rows come before this part, and `total` how many there are. `sums` are over all of them.
 #[derive(Debug, Serialize)]
 struct Whereabouts {
     previous: Option<String>,
     offset: u64,
     total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sums: Option<Sums>,
+}
+
+/// What all rows of a listing come to, those of other pages included: said together with the rows, so that both are of
+/// the same look.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Sums {
+    Peers(PeerSums),
+    Vnis(VniSums),
 }
 
 /// Rows as they are read, from a place on: a part for every [`PART`] of `limit`. `list` is asked for a
@@ -100,14 +111,15 @@ enum At {
 }
 
 /// Rows that were found and sorted.
-pub(super) async fn sorted<T, R>(found: Found<R>) -> Result<Response, ApiError>
+pub(super) async fn sorted<T, R>(found: Found<R>, sums: Option<Sums>) -> Result<Response, ApiError>
 where
     T: From<R> + Serialize + Send + 'static,
     R: Send + 'static,
 {
     let Found { rows, next, previous, offset, total } = found;
     let [next, previous] = [next, previous].map(|key| key.map(|key| key.to_string()));
-    of::<T, R>(rows, End { next, sorted: Some(Whereabouts { previous, offset, total }) }).await
+    of::<T, R>(rows, End { next, sorted: Some(Whereabouts { previous, offset, total, sums }) })
+        .await
 }
 
 /// All rows that there are.

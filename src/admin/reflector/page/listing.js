@@ -8,8 +8,9 @@ import { table } from "./table.js";
 // address of the same short length leads there in any tab, what comes and goes elsewhere moves nothing,
 // and the server, which counts the rows before a page anyway, remembers nothing.
 //   path: of the API; usual: the order unless another is chosen; fields: inputs that filter
-//   [{ name, label, placeholder, options }]; fixed: parameters that are always sent.
-export function listing({ path, usual, columns, id, caption, empty, fields = [], fixed = {}, every = 2000, limit = 100, onBefore }, signal) {
+//   [{ name, label, placeholder, options }]; fixed: parameters that are always sent; onAnswer: is told what has come,
+//   and whether it is all that there is, which it is not while a field filters.
+export function listing({ path, usual, columns, id, caption, empty, fields = [], fixed = {}, every = 2000, limit = 100, onBefore, onAnswer }, signal) {
   const here = place();
   const { after = "", before = "", ...kept } = here.parameters;
   const sort = here.parameters.sort || usual;
@@ -75,6 +76,7 @@ export function listing({ path, usual, columns, id, caption, empty, fields = [],
       fault.hidden = true;
       onBefore?.(answer.rows);
       grid.show(answer.rows);
+      onAnswer?.(answer, !Object.values(filters).some(Boolean));
       const { offset, total } = answer, shown = answer.rows.length;
       say(range, shown ? `${count(offset + 1)}–${count(offset + shown)} of ${count(total)}` : `0 of ${count(total)}`);
       pages(answer);

@@ -3,11 +3,11 @@
 import { el, href, place } from "./core.js";
 import { events } from "./events.js";
 import { tell } from "./frame.js";
+import { entitle, identify, tick } from "./identity.js";
 import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
 import { explain, search } from "./search.js";
-import { serving } from "./serving.js";
 import { sites } from "./sites.js";
 import { vni, vnis } from "./vnis.js";
 
@@ -35,7 +35,7 @@ function show() {
   main.replaceChildren();
   if (found) {
     const [match, view, name] = found;
-    document.title = `${match[1] ? `${name} ${match[1]}` : name} – MetalBond`;
+    entitle(match[1] ? `${name} ${match[1]}` : name);
     view(main, { parameters, signal: shown.signal, argument: match[1] });
   } else {
     main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
@@ -83,7 +83,8 @@ listen(() => {
   }
   tell(live.isUp, wrong);
   // Another process may answer now.
-  if (live.isUp && !wasUp) serving();
+  if (live.isUp && !wasUp) identify();
+  tick();
   wasUp = live.isUp === true;
 });
 

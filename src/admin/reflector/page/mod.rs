@@ -7,9 +7,10 @@ use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
-static FILES: [File; 11] = [
+static FILES: [File; 12] = [
     File::script("main.js", include_str!("main.js")),
     File::script("live.js", include_str!("live.js")),
+    File::script("scale.js", include_str!("scale.js")),
     File::script("plot.js", include_str!("plot.js")),
     File::script("listing.js", include_str!("listing.js")),
     File::script("overview.js", include_str!("overview.js")),
@@ -18,7 +19,7 @@ static FILES: [File; 11] = [
     File::script("vnis.js", include_str!("vnis.js")),
     File::script("search.js", include_str!("search.js")),
     File::script("sites.js", include_str!("sites.js")),
-    File::script("serving.js", include_str!("serving.js")),
+    File::script("identity.js", include_str!("identity.js")),
 ];
 
 pub(super) fn router() -> Router<AppState> {

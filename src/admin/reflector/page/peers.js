@@ -1,6 +1,7 @@
 // All peers, and one.
 "use strict";
 import { amount, ask, badge, count, el, heading, href, lasted, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
+import { entitle } from "./identity.js";
 import { listing } from "./listing.js";
 import { table } from "./table.js";
 import { routeColumns, standing } from "./vnis.js";
@@ -136,7 +137,7 @@ export function peer(main, { signal, argument }) {
       rate([peer]);
       gone.hidden = true;
       say(title, peerName(peer));
-      document.title = `${peerName(peer)} – MetalBond`;
+      entitle(peerName(peer));
       const badges = [stateBadge(peer), peer.is_slow ? badge("slow", "warn") : null, pacedBadge(peer), peer.is_paused ? badge("paused", "soft") : null];
       marks.replaceChildren(...badges.filter(Boolean).map(({ text, kind, title }) => el("span", title ? { class: kind, title } : { class: kind }, text)));
       facts.forEach(([, of], index) => {

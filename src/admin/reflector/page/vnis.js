@@ -49,6 +49,13 @@ export function vni(main, { signal, argument, parameters }) {
   const values = names.map(() => el("span"));
   const gone = el("p", { class: "fault", hidden: true });
   const isRoutes = parameters.tab !== "subscribers";
+  // What the listing below says as well is told by its answers, so that no card contradicts it.
+  const listed = {};
+  const tells = (name) => ({ total }, isAll) => {
+    if (!isAll) return;
+    listed[name] = total;
+    say(values[names.findIndex(([own]) => own === name)], count(total));
+  };
   const tab = (name, text, isHere) => el("a", { href: href(`/vni/${number}`, { tab: name }), "aria-current": isHere ? "page" : null }, text);
   main.append(heading(`VNI ${number}`), gone,
     el("div", { class: "cards small" }, names.map(([, name], index) =>
@@ -59,7 +66,7 @@ export function vni(main, { signal, argument, parameters }) {
       const info = await ask(`vnis/${number}`, {}, signal);
       if (signal.aborted) return;
       gone.hidden = true;
-      names.forEach(([name], index) => say(values[index], count(info[name])));
+      names.forEach(([name], index) => say(values[index], count(listed[name] ?? info[name])));
     } catch (error) {
       if (error.name === "AbortError") throw error;
       say(gone, error.status === 404 ? `Nobody takes part in VNI ${number}.` : error.message);
@@ -75,18 +82,18 @@ export function vni(main, { signal, argument, parameters }) {
         { name: "next_hop", label: "Next hop", placeholder: "underlay address" },
         { name: "announcer", label: "Announcer", placeholder: "peer's node or number" },
       ],
-      columns: routeColumns({ withVni: false }),
+      columns: routeColumns({ withVni: false }), onAnswer: tells("routes"),
     }, signal);
     main.append(el("section", {}, routes.node));
   } else {
-    subscribers(main, number, signal);
+    subscribers(main, number, tells("subscribers"), signal);
   }
 }
 
-function subscribers(main, number, signal) {
+function subscribers(main, number, onAnswer, signal) {
   const soft = (text) => ({ text, kind: "soft" });
   const all = listing({
-    path: "subscriptions", usual: "peer", fixed: { vni: number }, caption: `Subscribers of VNI ${number}`, empty: "No subscriber matches.", id: (row) => row.peer,
+    path: "subscriptions", usual: "peer", fixed: { vni: number }, caption: `Subscribers of VNI ${number}`, empty: "No subscriber matches.", id: (row) => row.peer, onAnswer,
     fields: [{ name: "match", label: "Find", placeholder: "node, address, agent, number" }],
     columns: [
       { title: "#", sort: "peer", isNumber: true, of: (row) => peerLink(row.peer, String(row.peer)) },

@@ -17,7 +17,7 @@ mod vnis;
 
 pub(super) use best::{Best, Found, PagePosition};
 pub(super) use key::{Key, Sort};
-pub(super) use peers::{PeersWanted, peers};
+pub(super) use peers::{PeerSums, PeersWanted, peers};
 pub(super) use routes::{RoutesWanted, routes};
 pub(super) use subscriptions::{Subscriber, SubscribersWanted, placed, subscribers};
-pub(super) use vnis::vnis;
+pub(super) use vnis::{VniSums, vnis};

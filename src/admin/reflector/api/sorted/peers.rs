@@ -1,5 +1,7 @@
 //! Peers by any of their columns, and searched.
 
+use serde::Serialize;
+
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
@@ -46,6 +48,25 @@ impl Sort<PeerInfo> {
     }
 }
 
+/// All that are wanted, added up.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::admin::reflector::api) struct PeerSums {
+    established: u64,
+    slow: u64,
+    /// Subscriptions that are behind.
+    behind: u64,
+    backlog_bytes: u64,
+}
+
+impl PeerSums {
+    fn add(&mut self, peer: &PeerInfo) {
+        self.established += u64::from(peer.state == SessionState::Established);
+        self.slow += u64::from(peer.is_slow);
+        self.behind = self.behind.saturating_add(peer.behind);
+        self.backlog_bytes = self.backlog_bytes.saturating_add(peer.backlog);
+    }
+}
+
 impl PeersWanted {
     fn has(&self, peer: &PeerInfo) -> bool {
         let is_in_state = self.state.is_none_or(|state| state == peer.state);
@@ -69,18 +90,20 @@ pub(super) fn is_number(peer: PeerId, text: &str) -> bool {
     text.strip_prefix('#').unwrap_or(text).parse() == Ok(peer.0)
 }
 
-/// Goes through all peers for the best ones.
+/// Goes through all peers for the best ones of those that are wanted.
 pub(in crate::admin::reflector::api) async fn peers(
     inspector: &Inspector,
     wanted: &PeersWanted,
     mut best: Best<PeerInfo>,
-) -> Result<Found<PeerInfo>, InspectError> {
+) -> Result<(Found<PeerInfo>, PeerSums), InspectError> {
+    let mut sums = PeerSums::default();
     let list = |from| inspector.peers(from, ROWS_MAX);
     let offer = |peer| {
         if wanted.has(&peer) {
+            sums.add(&peer);
             best.offer(peer);
         }
     };
     walk(list, offer).await?;
-    Ok(best.finish())
+    Ok((best.finish(), sums))
 }

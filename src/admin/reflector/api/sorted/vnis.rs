@@ -1,5 +1,7 @@
 //! VNIs by any of their columns, and by the digits that they begin with.
 
+use serde::Serialize;
+
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
@@ -24,18 +26,31 @@ impl Sort<VniInfo> {
     }
 }
 
+/// All that are wanted, added up.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::admin::reflector::api) struct VniSums {
+    routes: u64,
+    subscribers: u64,
+    /// Subscribers that lack something.
+    behind: u64,
+}
+
 /// Goes through all VNIs for the best ones of those whose number begins with some digits.
 pub(in crate::admin::reflector::api) async fn vnis(
     inspector: &Inspector,
     digits: &str,
     mut best: Best<VniInfo>,
-) -> Result<Found<VniInfo>, InspectError> {
+) -> Result<(Found<VniInfo>, VniSums), InspectError> {
+    let mut sums = VniSums::default();
     let list = |from| inspector.vnis(from, ROWS_MAX);
     let offer = |info: VniInfo| {
         if digits.is_empty() || info.vni.to_string().starts_with(digits) {
+            sums.routes = sums.routes.saturating_add(info.routes);
+            sums.subscribers = sums.subscribers.saturating_add(info.subscribers);
+            sums.behind = sums.behind.saturating_add(info.behind);
             best.offer(info);
         }
     };
     walk(list, offer).await?;
-    Ok(best.finish())
+    Ok((best.finish(), sums))
 }
