@@ -1,6 +1,6 @@
 // All peers, and one.
 "use strict";
-import { amount, ask, badge, count, el, heading, href, lasted, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, vniLink } from "./core.js";
+import { amount, ask, badge, count, el, heading, href, lasted, pacedBadge, peerLink, peerName, poll, routeId, say, section, since, stateBadge, unnamed, vniLink } from "./core.js";
 import { entitle } from "./identity.js";
 import { listing } from "./listing.js";
 import { table } from "./table.js";
@@ -36,7 +36,7 @@ export function peers(main, { signal }) {
     onBefore: rate,
     columns: [
       { title: "#", sort: "id", isNumber: true, of: (peer) => peerLink(peer.id, String(peer.id)) },
-      { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peerName(peer)) : { text: "not said", kind: "soft" } },
+      { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peerName(peer)) : unnamed(peer.id) },
       { title: "Proven", hint: "the name that its certificate proves; a node is only claimed", of: (peer) => peer.name_proven || { text: peer.transport === "tls" ? "no name" : "–", kind: "soft" } },
       { title: "Address", sort: "remote", of: (peer) => ({ text: peer.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "state", of: (peer) => [stateBadge(peer), pacedBadge(peer)] },

@@ -1,6 +1,6 @@
 // All VNIs, and one with its routes and subscribers.
 "use strict";
-import { ask, badge, count, el, heading, hop, href, peerLink, poll, routeId, say, since, stateBadge, vniLink } from "./core.js";
+import { ask, badge, count, el, heading, hop, href, peerLink, poll, routeId, say, since, stateBadge, unnamed, vniLink } from "./core.js";
 import { listing } from "./listing.js";
 
 // How far a subscription is, as parts of a cell.
@@ -97,7 +97,7 @@ function subscribers(main, number, onAnswer, signal) {
     fields: [{ name: "match", label: "Find", placeholder: "node, address, agent, number" }],
     columns: [
       { title: "#", sort: "peer", isNumber: true, of: (row) => peerLink(row.peer, String(row.peer)) },
-      { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.name || row.node) : soft(row.peer_state ? "not said" : "has just gone") },
+      { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.name || row.node) : row.peer_state ? unnamed(row.peer) : [peerLink(row.peer), soft(" has just gone")] },
       { title: "Address", sort: "remote", of: (row) => ({ text: row.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "peer_state", of: (row) => row.peer_state ? [stateBadge({ state: row.peer_state, is_slow: row.is_slow }), row.is_slow ? badge("slow", "warn") : null] : "–" },
       { title: "Standing", sort: "lag", hint: "how much of this VNI it lacks", of: (row) => standing(row) },

@@ -217,6 +217,8 @@ export const stateBadge = (peer) => badge(peer.state, peer.state === "establishe
 // By its node, with its number where several sessions are of that node.
 export const peerName = (peer) => (peer.node && peer.name) || peer.node || peer.remote || `peer ${peer.id}`;
 export const peerLink = (id, text) => ({ text: text ?? `#${id}`, href: href(`/peer/${id}`) });
+// A peer that has named no node.
+export const unnamed = (id) => [peerLink(id), { text: " not said", kind: "soft" }];
 export const vniLink = (vni) => ({ text: String(vni), href: href(`/vni/${vni}`) });
 
 const types = { standard: null, nat: "NAT", lb: "load balancer" };
