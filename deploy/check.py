@@ -1,4 +1,4 @@
-"""Checks of manifests, alerts and dashboard that no tool does by itself. Run by deploy/check.
+"""Checks of alerts, dashboard and SBOM that no tool does by itself. Run by deploy/check.
 
     check.py PROMTOOL METRICS SBOM
 
@@ -13,14 +13,9 @@ import sys
 import tempfile
 import tomllib
 
-import kubernetes_validate
 import yaml
 
 DEPLOY = pathlib.Path(__file__).parent
-MANIFESTS = DEPLOY / "kubernetes"
-VERSIONS = ["1.29", "1.37"]
-# No part of Kubernetes itself.
-OTHERS = {"Kustomization", "Component", "ServiceMonitor", "PodMonitor"}
 SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
 problems = []
@@ -32,40 +27,6 @@ def wrong(what):
 
 def documents(path):
     return [found for found in yaml.safe_load_all(path.read_text()) if found]
-
-
-def manifests():
-    reached = set()
-    for path in sorted(MANIFESTS.rglob("*.yaml")):
-        for found in documents(path):
-            kind = found["kind"]
-            if kind in ("Kustomization", "Component"):
-                reached.add(path)
-                reached |= named(path, found)
-            if kind in OTHERS:
-                continue
-            for version in VERSIONS:
-                try:
-                    kubernetes_validate.validate(found, version, strict=True)
-                except kubernetes_validate.ValidationError as error:
-                    wrong(f"{path}: {version}: {'.'.join(map(str, error.path))}: {error.message}")
-    for path in set(MANIFESTS.rglob("*.yaml")) - reached:
-        wrong(f"{path}: in no kustomization")
-    json.loads((MANIFESTS / "seccomp/metalbond.json").read_text())
-
-
-def named(path, kustomization):
-    """The files that a kustomization names; all must be there."""
-    names = kustomization.get("resources", []) + kustomization.get("components", [])
-    for generator in kustomization.get("configMapGenerator", []):
-        names += generator.get("files", [])
-    files = set()
-    for name in names:
-        file = path.parent / name
-        if not (file if file.is_file() else file / "kustomization.yaml").is_file():
-            wrong(f"{path}: there is no {name}")
-        files.add(file)
-    return files
 
 
 def expressions(node):
@@ -162,7 +123,6 @@ def sbom(path):
 def main():
     program, answer, parts = sys.argv[1:]
     sbom(parts)
-    manifests()
     rules = DEPLOY / "prometheus"
     promtool(program, "check", "rules", str(rules / "alerts.yaml"))
     promtool(program, "test", "rules", str(rules / "alerts.test.yaml"))
