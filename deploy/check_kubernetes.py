@@ -1,4 +1,4 @@
-"""Checks the manifests as kubectl and helm render them. Run by deploy/check.
+"""Checks the manifests as kubectl renders them, and that helm renders the same from the chart. Run by deploy/check.
 
     check_kubernetes.py TOOLS
 
@@ -6,9 +6,11 @@ TOOLS is the folder that has kubectl and helm.
 """
 
 import contextlib
+import difflib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,20 +19,46 @@ import kubernetes_validate
 import yaml
 
 MANIFESTS = pathlib.Path(__file__).parent.resolve() / "kubernetes"
+CHART = MANIFESTS.parent / "helm/metalbond"
 VERSIONS = ["1.29", "1.37"]
 # No part of Kubernetes itself.
 OTHERS = {"ServiceMonitor", "PodMonitor"}
-# What can be applied: folders, and components of them.
+DIGEST = re.compile(r'("name": "metalbond-(?:client|server(?:-[ab])?))-[a-z0-9]{10}(?=")')
+# What can be applied, folders and components of them, each with the chart's values that come to the same.
+NO_SERVER = {"server": {"enabled": False}}
 RENDERED = [
-    ["."],
-    ["server"],
-    ["pair", "io-uring"],
-    ["server-daemonset"],
-    ["server-daemonset", "io-uring"],
-    ["server-daemonset", "handover"],
-    ["client"],
-    ["monitoring"],
+    (["."], {}),
+    (["server"], {"server": {"instances": [{"name": ""}]}}),
+    (["pair", "io-uring"], {"server": {"ioUring": True}}),
+    (["server-daemonset"], {"server": {"kind": "DaemonSet"}}),
+    (["server-daemonset", "io-uring"], {"server": {"kind": "DaemonSet", "ioUring": True}}),
+    (["server-daemonset", "handover"], {"server": {"kind": "DaemonSet", "handover": True}}),
+    (["client"], {**NO_SERVER, "client": {"enabled": True}}),
+    (["monitoring"], {**NO_SERVER, "monitoring": {"enabled": True}}),
 ]
+# What the chart alone can do: its output must match the schema, and contain these words.
+SECRET = {"volumes": [{"name": "tls", "secret": {"secretName": "tls"}}], "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}
+FURTHER = [
+    (
+        {
+            "image": {"digest": f"sha256:{64 * '0'}", "pullPolicy": "Always", "pullSecrets": [{"name": "registry"}]},
+            "server": {
+                **SECRET,
+                "instances": [{"name": "c", "serviceAnnotations": {"balancer/address": "192.0.2.1"}}],
+                "arguments": ["--shards=2"],
+                "networkPolicy": {
+                    "leaves": [{"ipBlock": {"cidr": "2001:db8::/32"}}],
+                    "egress": [{"ports": [{"port": 4222}]}],
+                },
+            },
+            "client": {**SECRET, "enabled": True, "arguments": ["--ipv4-only"], "nodeSelector": {"leaf": "yes"}},
+        },
+        [f"metalbond@sha256:{64 * '0'}", "Always", "registry", "metalbond-server-c", "192.0.2.1", "--shards=2"]
+        + ["2001:db8::/32", "4222", "--ipv4-only", "leaf: ", "secretName: tls", "mountPath: /tls"],
+    ),
+]
+# Values that helm must refuse.
+REFUSED = [{"server": {"handover": True}}, {"server": {"kind": "StatefulSet"}}, {"client": {"enable": True}}]
 
 problems = []
 
@@ -82,9 +110,77 @@ def kustomized(tools, parts):
     return found
 
 
+def helm(tools, values, *command):
+    """Runs helm on the chart with some values."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(values, file)
+        file.flush()
+        arguments = [tools / "helm", *command, "--namespace", "metalbond", "--values", file.name]
+        return subprocess.run(arguments, capture_output=True, text=True)
+
+
+def charted(tools, values):
+    done = helm(tools, values, "template", "metalbond", CHART, "--kube-version", VERSIONS[-1])
+    if done.returncode:
+        wrong(f"helm template with {values}: {done.stderr}")
+    found = documents(done.stdout)
+    for one in found:
+        matches_the_schema(f"chart with {values}", one)
+    return found
+
+
+def comparable(found):
+    """Objects by kind and name, without what each tool adds: kustomize a digest to the name of a ConfigMap, helm an
+    annotation with one, labels and the place of what it renders."""
+    objects = {}
+    for one in found:
+        # The chart's namespace is there before helm is.
+        if one["kind"] == "Namespace":
+            continue
+        one = json.loads(DIGEST.sub(r"\1", json.dumps(one)))
+        one["metadata"].pop("namespace", None)
+        for label in ["helm.sh/chart", "app.kubernetes.io/managed-by"]:
+            one["metadata"].get("labels", {}).pop(label, None)
+        if one["kind"] == "ConfigMap":
+            one["metadata"].pop("labels", None)
+        pod = one.get("spec", {}).get("template", {}).get("metadata", {})
+        pod.get("annotations", {}).pop("checksum/config", None)
+        if not pod.get("annotations", True):
+            del pod["annotations"]
+        objects[f"{one['kind']} {one['metadata']['name']}"] = one
+    return objects
+
+
+def lines(one):
+    return yaml.safe_dump(one).splitlines()
+
+
+def says_the_same(parts, values, manifests, chart):
+    manifests, chart = comparable(manifests), comparable(chart)
+    for name in sorted({*manifests, *chart}):
+        pair = lines(manifests.get(name)), lines(chart.get(name))
+        for line in difflib.unified_diff(*pair, " with ".join(parts), f"chart with {values}", lineterm=""):
+            wrong(f"{name}: {line}")
+
+
+def chart(tools):
+    for values, words in FURTHER:
+        text = yaml.safe_dump_all(charted(tools, values), width=1000)
+        for word in words:
+            if word not in text:
+                wrong(f"chart with {values}: lacks {word}")
+    for values in REFUSED:
+        if not helm(tools, values, "template", "metalbond", CHART).returncode:
+            wrong(f"helm takes {values}")
+    for values in [{}, *(values for _, values in RENDERED), *(values for values, _ in FURTHER)]:
+        done = helm(tools, values, "lint", "--strict", CHART)
+        if done.returncode:
+            wrong(f"helm lint with {values}: {done.stdout}{done.stderr}")
+
+
 def nothing_is_left_out():
     """Each file is part of something that is rendered."""
-    reached = {(MANIFESTS / part).resolve() for parts in RENDERED for part in parts}
+    reached = {(MANIFESTS / part).resolve() for parts, _ in RENDERED for part in parts}
     for path in MANIFESTS.rglob("kustomization.yaml"):
         found = yaml.safe_load(path.read_text())
         names = found.get("resources", []) + found.get("components", [])
@@ -100,12 +196,14 @@ def nothing_is_left_out():
 def main():
     tools = pathlib.Path(sys.argv[1])
     nothing_is_left_out()
-    for parts in RENDERED:
+    for parts, values in RENDERED:
         found = kustomized(tools, parts)
+        says_the_same(parts, values, found, charted(tools, values))
         kinds = [one["kind"] for one in found]
         # An empty cluster has no namespace for the rest.
         if parts == ["."] and kinds[:1] != ["Namespace"]:
             wrong(f"deploy/kubernetes does not begin with its namespace: {kinds}")
+    chart(tools)
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(bool(problems))

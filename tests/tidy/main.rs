@@ -163,6 +163,27 @@ fn the_oldest_compiler_is_the_same_everywhere() {
     }
 }
 
+/// Who makes a release changes it in all of them.
+#[test]
+fn the_version_is_the_same_everywhere() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let image = format!("image: metalbond:{version}\n");
+    for (path, claim) in [
+        ("deploy/kubernetes/client/daemonset.yaml", &image),
+        ("deploy/kubernetes/server/deployment.yaml", &image),
+        ("deploy/kubernetes/server-daemonset/daemonset.yaml", &image),
+        (
+            "deploy/helm/metalbond/Chart.yaml",
+            &format!("\nversion: {version}\nappVersion: {version}\n"),
+        ),
+        ("docs/kubernetes.md", &format!("`metalbond:{version}`")),
+        ("docs/operations.md", &format!("metalbond_{version}-1_")),
+    ] {
+        assert!(read(path).contains(claim), "{path} doesn't say {claim:?}");
+    }
+}
+
 /// A reader who looks a term up goes on in the source.
 #[test]
 fn the_glossary_names_files_that_exist_and_terms_in_order() {
