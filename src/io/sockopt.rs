@@ -35,11 +35,19 @@ mod linux {
         if is_v6(&socket)? { socket.set_unicast_hops_v6(FULL.into()) } else { Ok(()) }
     }
 
-    /// Packets with a lower TTL are dropped (RFC 5082); 0 drops none.
+    /// Packets with a lower TTL are dropped (RFC 5082); 0 drops none, as do kernels that cannot look at it.
     ///
     /// # Errors
     /// What the kernel says.
     pub(crate) fn set_min_ttl(socket: &impl AsFd, ttl: u8) -> io::Result<()> {
+        match set_min_ttl_of_both(socket, ttl) {
+            // Emulated kernels, of qemu-user for one.
+            Err(error) if ttl == 0 && error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn set_min_ttl_of_both(socket: &impl AsFd, ttl: u8) -> io::Result<()> {
         let ttl = libc::c_int::from(ttl).to_ne_bytes();
         set(socket, (libc::IPPROTO_IP, libc::IP_MINTTL), &ttl)?;
         if is_v6(&SockRef::from(socket))? {
