@@ -1,5 +1,6 @@
 //! The command line: the commands, and the way to each.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -9,7 +10,7 @@ use crate::common::Common;
 #[cfg(feature = "peers")]
 use crate::rustbond;
 use crate::scenarios::Scenarios;
-use crate::{compare, live, repeater, report, run};
+use crate::{compare, generate, live, repeater, report, run};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
@@ -28,6 +29,16 @@ enum LoadgenCommand {
     Compare(compare::Options),
     /// All workloads that the reflector's cost is judged by, against the repeater and an older reflector
     Suite(compare::suite::Options),
+    /// Write completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder to write into
+        folder: PathBuf,
+    },
     /// The server of --spawn repeater
     #[command(hide = true)]
     Repeater(repeater::Options),
@@ -70,6 +81,8 @@ fn dispatch(common: &Common, command: &LoadgenCommand, names_spawn: bool) -> Res
         }
         LoadgenCommand::Compare(options) => compare::run(common, options),
         LoadgenCommand::Suite(options) => compare::suite::run(common, options),
+        LoadgenCommand::Completions { shell } => generate::completions(Cli::command(), *shell),
+        LoadgenCommand::Man { folder } => generate::man(Cli::command(), folder),
         LoadgenCommand::Repeater(options) => {
             repeater::run(options).map_err(|error| format!("repeater: {error}"))
         }

@@ -19,6 +19,7 @@
 //!   shows it while it happens.
 //! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
 //! * `compare`: a scenario against several servers in turn.
+//! * `generate`: manual pages, and completions of shells.
 //!
 //! Linux only: it needs epoll and `/proc`.
 #![allow(
@@ -37,6 +38,8 @@ mod common;
 mod compare;
 #[cfg(target_os = "linux")]
 mod fetch;
+#[cfg(target_os = "linux")]
+mod generate;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
