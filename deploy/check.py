@@ -1,8 +1,9 @@
 """Checks of alerts, dashboard and SBOM that no tool does by itself. Run by deploy/check.
 
-    check.py PROMTOOL METRICS SBOM
+    check.py PROMTOOL SBOM METRICS...
 
-METRICS is what a reflector answers to /metrics. SBOM is the file in the package that says what the binary is made of.
+SBOM is the file in the package that says what the binary is made of. METRICS are files of what a reflector and a leaf answer
+to /metrics.
 """
 
 import json
@@ -78,14 +79,15 @@ def alerts():
         wrong(f"docs/operations.md describes {headings}, not {names}")
 
 
-def metrics(program, answer):
+def metrics(program, files):
     """Names that are asked for are names that there are."""
-    # The shell has taken the end of the last line away.
-    answer += "\n"
-    done = subprocess.run([program, "check", "metrics"], input=answer, capture_output=True, text=True)
-    if done.returncode:
-        wrong(f"promtool check metrics: {done.stdout}{done.stderr}")
-    there = {line.split()[2] for line in answer.splitlines() if line.startswith("# TYPE ")}
+    there = set()
+    for file in files:
+        answer = pathlib.Path(file).read_text().rstrip() + "\n"
+        done = subprocess.run([program, "check", "metrics"], input=answer, capture_output=True, text=True)
+        if done.returncode:
+            wrong(f"promtool check metrics {file}: {done.stdout}{done.stderr}")
+        there |= {line.split()[2] for line in answer.splitlines() if line.startswith("# TYPE ")}
     asked = set()
     for name in ["grafana/dashboard.json", "prometheus/alerts.yaml"]:
         asked |= set(re.findall(r"\b(?:metalbond|process)_[a-z_]+", (DEPLOY / name).read_text()))
@@ -121,14 +123,14 @@ def sbom(path):
 
 
 def main():
-    program, answer, parts = sys.argv[1:]
+    program, parts, *answers = sys.argv[1:]
     sbom(parts)
     rules = DEPLOY / "prometheus"
     promtool(program, "check", "rules", str(rules / "alerts.yaml"))
     promtool(program, "test", "rules", str(rules / "alerts.test.yaml"))
     dashboard(program)
     alerts()
-    metrics(program, answer)
+    metrics(program, answers)
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(bool(problems))
