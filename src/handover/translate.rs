@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::form;
+use super::message::form::block::What;
 use crate::ids::{Moment, PeerId};
 use crate::metrics::Saved;
+use crate::policy::{Block, Blocked, Blocks};
 use crate::reflector::diary::{ClosedSession, Pages, Recorded};
 use crate::reflector::handover::{Arrival, Ledger, Listening, Use};
 use crate::reflector::inspector::Detail;
+use crate::wire::Vni;
 
 /// A listening socket, without its descriptor.
 pub(super) fn listener(listening: &Listening) -> form::Listener {
@@ -85,6 +88,8 @@ pub(super) fn state(ledger: &Ledger) -> form::State {
         frozen: ledger.frozen.0,
         closed: ledger.diary.closed.iter().map(|it| closed(it)).collect(),
         recorded: ledger.diary.recorded.iter().map(recorded).collect(),
+        blocks: ledger.blocks.iter().map(block).collect(),
+        latest_block: ledger.blocks.latest(),
     }
 }
 
@@ -102,6 +107,11 @@ pub(super) fn ledger(state: form::State) -> Ledger {
         since: state.sessions_since,
         generation: state.generation,
         frozen: Moment(state.frozen),
+        // A block that is not understood is left out.
+        blocks: Blocks::go_on_from(
+            state.blocks.into_iter().filter_map(blocked).collect(),
+            state.latest_block,
+        ),
         diary: Pages {
             // A session whose other end is no address is left out.
             closed: state.closed.into_iter().filter_map(closed_session).map(Arc::new).collect(),
@@ -153,6 +163,30 @@ fn closed_session(session: form::ClosedSession) -> Option<ClosedSession> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn block(block: &Block) -> form::Block {
+    let Block { id, ref what, since, until, uid } = *block;
+    let (what, vni) = match what {
+        Blocked::Node(name) => (What::Node(name.clone()), None),
+        Blocked::Source(range) => (What::Source(range.to_string()), None),
+        Blocked::Prefix(range, vni) => (What::Prefix(range.to_string()), *vni),
+        Blocked::Vni(vni) => (What::WholeVni(true), Some(*vni)),
+    };
+    form::Block { id, since, until, uid, vni: vni.map(|vni| vni.0), what: Some(what) }
+}
+
+/// The same, as it has come. `None` when it is not understood.
+fn blocked(block: form::Block) -> Option<Block> {
+    let form::Block { id, since, until, uid, vni, what } = block;
+    let vni = vni.map(Vni);
+    let what = match what? {
+        What::Node(name) => Blocked::Node(name),
+        What::Source(range) => Blocked::Source(range.parse().ok()?),
+        What::Prefix(range) => Blocked::Prefix(range.parse().ok()?, vni),
+        What::WholeVni(_) => Blocked::Vni(vni?),
+    };
+    Some(Block { id, what, since, until, uid })
 }
 
 fn recorded(event: &Recorded) -> form::Recorded {

@@ -15,8 +15,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "us" => Ok(Duration::from_micros(number)),
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
         "" if number == 0 => Ok(Duration::ZERO),
-        _ => Err("expected one of the units us, ms, s".to_owned()),
+        _ => Err("expected one of the units us, ms, s, m, h".to_owned()),
     }
 }
 
@@ -28,9 +30,11 @@ mod tests {
     fn times_need_a_unit_unless_zero() {
         assert_eq!(duration("500us"), Ok(Duration::from_micros(500)));
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), duration("300s"));
+        assert_eq!(duration("2h"), duration("120m"));
         assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert!(duration("5").is_err());
-        assert!(duration("ms").is_err());
+        assert!(duration("ms").is_err() && duration("1d").is_err());
         assert!(duration("99999999999999999999s").is_err());
     }
 }

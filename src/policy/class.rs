@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocks::Blocks;
 use super::prefixes::{First, PrefixSet};
 use super::refusal::{Judgement, OnRefusal, Reason, Refusal};
 use super::rule::Rule;
@@ -101,6 +102,8 @@ pub(crate) struct Terms<'a> {
     rules: &'a [u16],
     usual: Usual,
     is_undecided: bool,
+    /// The VNI, and what operators have blocked, if that concerns it.
+    blocked: Option<(Vni, &'a Blocks)>,
 }
 
 impl Class {
@@ -186,6 +189,7 @@ impl Class {
                 rules: &[],
                 usual: Usual::AllRules,
                 is_undecided: false,
+                blocked: None,
             },
             Some((_, Span { may_announce, rules, usual })) => {
                 let rules = self.applying.get(rules.clone()).unwrap_or_default();
@@ -196,6 +200,7 @@ impl Class {
                     rules,
                     usual: *usual,
                     is_undecided: false,
+                    blocked: None,
                 }
             }
         }
@@ -229,7 +234,12 @@ impl Class {
     }
 }
 
-impl Terms<'_> {
+impl<'a> Terms<'a> {
+    /// The same where operators have blocked something.
+    pub(super) fn blocked(self, vni: Vni, blocks: &'a Blocks) -> Self {
+        Self { blocked: Some((vni, blocks)), usual: Usual::AllRules, ..self }
+    }
+
     /// The same for a peer that another policy is to judge: what is new of it is refused, without a word, until
     /// that has come.
     pub(crate) fn undecided(self) -> Self {
@@ -239,7 +249,7 @@ impl Terms<'_> {
     /// Whether nothing is required.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.may_announce && self.rules.is_empty() && !self.is_undecided
+        self.may_announce && self.rules.is_empty() && !self.is_undecided && self.blocked.is_none()
     }
 
     /// Whether a route is a usual one and allowed. What is not may be allowed all the same: [`Terms::judge`] says.
@@ -261,6 +271,11 @@ impl Terms<'_> {
     pub(crate) fn judge(&self, own: u64, to: &Destination, hop: &NextHop) -> Judgement {
         if self.is_undecided {
             return Judgement::Refused(Refusal::UNKNOWN);
+        }
+        if let Some((vni, blocks)) = self.blocked
+            && blocks.of_route(vni, to).is_some()
+        {
+            return Judgement::Refused(Refusal::blocked(self.id, OnRefusal::Ignore));
         }
         let mut judgement = Judgement::Allowed;
         if !self.may_announce {

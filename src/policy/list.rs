@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blocks::{Block, Blocks};
 use super::class::{Class, ClassId, Rights, Terms, own_of};
 use super::form;
 use super::prefixes::PrefixRange;
 use super::read::PolicyError;
-use super::refusal::{Example, Judgement, Reason, Refusal};
+use super::refusal::{Example, Judgement, OnRefusal, Reason, Refusal};
 use crate::wire::{Destination, Vni};
 
 /// The name of the class of peers that no class describes.
@@ -19,6 +20,8 @@ pub(super) const DEFAULT: &str = "default";
 pub(crate) struct Subject<'a> {
     /// Where its connection comes from; `None` of a site.
     pub(crate) address: Option<IpAddr>,
+    /// The node that it says it is.
+    pub(crate) node: Option<&'a str>,
     /// The name that its certificate proves.
     pub(crate) name: Option<&'a str>,
     /// The address that its certificate proves.
@@ -46,6 +49,8 @@ pub struct Policy {
     /// [`DEFAULT`] does.
     pub(super) classes: Vec<Option<Class>>,
     pub(super) names: Vec<Arc<str>>,
+    /// What operators refuse beside it.
+    blocks: Blocks,
     /// Counts policies of one process.
     generation: u32,
 }
@@ -57,6 +62,7 @@ impl Default for Policy {
             matches: Vec::new(),
             names: vec![Arc::clone(&open.name)],
             classes: vec![Some(open)],
+            blocks: Blocks::default(),
             generation: 0,
         }
     }
@@ -72,13 +78,34 @@ impl Policy {
         form::read(text)?.map_or_else(|| Ok(Self::default()), |form| form.compile(text))
     }
 
-    /// Whether there is none.
+    /// Whether there is none. Blocks are not looked at.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.matches.is_empty() && !self.classes.iter().flatten().any(Class::is_described)
     }
 
-    /// The same, with the numbers that classes of the same name have in an earlier policy.
+    /// Whether there is anything to judge routes by.
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.is_none() || self.blocks.iter().len() > 0
+    }
+
+    /// What operators refuse beside it.
+    pub(crate) fn blocks(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    /// The same with these blocks instead.
+    pub(crate) fn blocking(&self, blocks: Blocks) -> Self {
+        Self { blocks, generation: self.generation + 1, ..self.clone() }
+    }
+
+    /// What refuses all that a peer of a class says, and the block that does.
+    pub(crate) fn block_of(&self, class: ClassId, peer: &Subject<'_>) -> Option<(Refusal, &Block)> {
+        let block = self.blocks.of_peer(peer)?;
+        Some((Refusal::blocked(class, OnRefusal::Close), block))
+    }
+
+    /// The same, with the blocks of an earlier policy and the numbers that classes of the same name have there.
     #[must_use]
     pub fn behind(self, earlier: &Self) -> Self {
         let mut names = earlier.names.clone();
@@ -99,8 +126,9 @@ impl Policy {
         }
         let renumbered = |it: Match| Match { class: numbers[usize::from(it.class.0)], ..it };
         let matches = self.matches.into_iter().map(renumbered).collect();
-        let next = Self { matches, classes, names, generation: earlier.generation };
-        if next == *earlier { next } else { Self { generation: earlier.generation + 1, ..next } }
+        let (blocks, generation) = (earlier.blocks.clone(), earlier.generation);
+        let next = Self { matches, classes, names, blocks, generation };
+        if next == *earlier { next } else { Self { generation: generation + 1, ..next } }
     }
 
     /// Counts the policies of one process: another number is another policy.
@@ -127,6 +155,8 @@ impl Policy {
         let terms = self.class(rights.class)?.terms(rights.class, vni);
         let is_known = rights.generation == self.generation;
         let terms = if is_known { terms } else { terms.undecided() };
+        let is_blocked = self.blocks.concern(vni);
+        let terms = if is_blocked { terms.blocked(vni, &self.blocks) } else { terms };
         Some(terms).filter(|terms| !terms.is_open())
     }
 
@@ -202,11 +232,22 @@ impl Policy {
                 format!("it may not announce target VNI {}", hop.target_vni())
             }
             (Reason::TargetVni, None) => "it may not announce this target VNI".to_owned(),
+            (Reason::Blocked, _) => return self.explain_block(vni, example),
         };
         let class = self.name(refusal.class);
         match refusal.rule {
             0 => format!("{why}; class {class}"),
             rule => format!("{why}; class {class}, rule {rule}"),
+        }
+    }
+}
+
+impl Policy {
+    fn explain_block(&self, vni: Vni, example: Option<&Example>) -> String {
+        let block = example.and_then(|example| self.blocks.of_route(vni, &example.destination));
+        match block {
+            Some(Block { id, what, .. }) => format!("an operator has blocked {what} (block {id})"),
+            None => "an operator has blocked it".to_owned(),
         }
     }
 }

@@ -7,11 +7,14 @@
 //! for the others, and restricts nothing unless the policy describes it. A class has rules. Each rule is a requirement
 //! for the VNIs that it names, and the first requirement that a route does not meet decides.
 //!
+//! Beside the classes there are *blocks*: what an operator has the reflector refuse for a while.
+//!
 //! **Cost**: the class is found once for a session. `Policy::terms` finds once for a run of updates of one VNI
 //! which rules there are (a binary search). A route is judged only when it is new to its announcer.
 //!
 //! Imports: ids, sources, wire.
 
+mod blocks;
 mod class;
 mod form;
 mod list;
@@ -23,6 +26,7 @@ mod rule;
 mod tests;
 mod vnis;
 
+pub(crate) use blocks::{BLOCKS, Block, Blocked, Blocks, TooManyBlocks};
 pub(crate) use class::{ClassId, Rights, Terms};
 pub use list::Policy;
 pub(crate) use list::Subject;

@@ -13,7 +13,7 @@ const FEW: usize = 8;
 
 /// Destinations within a prefix, of some lengths: one line of a prefix-list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct PrefixRange {
+pub(crate) struct PrefixRange {
     prefix: Destination,
     bits: u128,
     mask: u128,
@@ -23,12 +23,22 @@ pub(super) struct PrefixRange {
 
 /// Why a text is no [`PrefixRange`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NotAPrefixRange;
+pub(crate) struct NotAPrefixRange;
 
 impl PrefixRange {
     /// Everything within a prefix.
     pub(super) fn within(prefix: Destination) -> Self {
         Self::new(prefix, prefix.prefix_len(), longest(prefix.version()))
+    }
+
+    /// A prefix alone.
+    pub(super) fn only(prefix: Destination) -> Self {
+        Self::new(prefix, prefix.prefix_len(), prefix.prefix_len())
+    }
+
+    /// The prefix that all of them are within.
+    pub(super) fn network(&self) -> Destination {
+        self.prefix
     }
 
     fn new(prefix: Destination, shortest: u8, longest: u8) -> Self {

@@ -50,6 +50,8 @@ pub(crate) enum Reason {
     DefaultRoute,
     /// The prefix or its length.
     Prefix,
+    /// An operator has blocked it.
+    Blocked,
 }
 
 impl Reason {
@@ -64,6 +66,7 @@ impl Reason {
             Self::NextHop => "next_hop",
             Self::DefaultRoute => "default_route",
             Self::Prefix => "prefix",
+            Self::Blocked => "blocked",
         }
     }
 }
@@ -79,6 +82,11 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// Of what an operator has blocked, announced by a peer of a class.
+    pub(super) fn blocked(class: ClassId, then: OnRefusal) -> Self {
+        Self { class, rule: 0, reason: Reason::Blocked, then }
+    }
+
     /// Of what was refused in another process, or is to be judged by a policy that has not come yet.
     pub(crate) const UNKNOWN: Self = Self {
         class: ClassId(u16::MAX),

@@ -260,6 +260,9 @@ impl Acceptor {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
             drop(shard.send(ShardOrder::Settings { settings, list }).await);
         }
+        // Other sites are judged by the policy as well.
+        let order = ShardOrder::Settings { settings: Box::new(settings), list };
+        self.control.renew_guest(order).await;
     }
 
     fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<SourceShare, CloseReason> {

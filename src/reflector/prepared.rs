@@ -33,6 +33,7 @@ use super::tls::Terminator;
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
 use crate::io;
+use crate::policy::Blocks;
 use crate::portable::form::piece::Kind;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
@@ -133,19 +134,22 @@ impl<E: Endpoints> Prepared<E> {
         let (mut threads, answered) = (self.threads, self.answered);
         let Machine { shards, backend, .. } = machine;
         let max_peers = descriptors::allow(&config, shards);
-        let first = ReflectorConfig { max_peers, ..config.clone() };
+        let mut first = ReflectorConfig { max_peers, ..config.clone() };
+        if let Some(legacy) = &legacy {
+            first.keep_blocks(&legacy.ledger().blocks);
+        }
         let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
         let Listeners { listen, listener, tls, http, health, control: socket, readers } = listeners;
         let tls_address = tls.as_ref().map(|it| it.0);
         let owners = handles[..shards].to_vec();
-        let (news, latest) = watch::channel(first);
+        let (in_force, latest) = watch::channel(first);
         let (wishes, granted) = channel(1);
         let inspector = Inspector::new(Basis {
             began,
             backend,
             federation: handles.get(shards).cloned(),
             shards: owners.clone(),
-            config: latest.clone(),
+            config: in_force,
             wishes,
             service: Arc::clone(&self.service),
             diary: self.diary,
@@ -157,7 +161,7 @@ impl<E: Endpoints> Prepared<E> {
         let mut steward = steward(&latest, &owners, &inspector, legacy.as_ref());
         let mut rules = Rules::new(&latest.borrow(), &inspector.control.lobby);
         let link = legacy.map_or_else(Vec::new, |legacy| {
-            take_over(legacy, &self.service, &inspector, &mut rules, &owners)
+            take_over(legacy, &self.service, &inspector, &mut rules, (&owners, &handles))
         });
         steward.begin();
         invite(self.guest, &config, link, handles.get(shards), &inspector);
@@ -194,7 +198,6 @@ impl<E: Endpoints> Prepared<E> {
             backend,
             inspector,
             passed_on,
-            news,
             asked_peers: AtomicU64::new(config.max_peers),
             stop: Some(stop),
             threads,
@@ -300,13 +303,22 @@ fn take_over(
     service: &Service,
     inspector: &Inspector,
     rules: &mut Rules,
-    handles: &[Handle],
+    (handles, all): (&[Handle], &[Handle]),
 ) -> Vec<Kind> {
     let (_, sessions) = legacy.counts();
     let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
     service.go_on(inspector.now(), sessions, legacy.ledger().serving);
     for (peer, node) in legacy.sessions() {
         inspector.control.diary.established(peer, node);
+    }
+    if legacy.ledger().blocks != Blocks::default() {
+        // Before the tables: what is blocked stays filtered.
+        let config = inspector.control.config.borrow().clone();
+        let list = Arc::new(config.access.list);
+        for (orders, _) in all {
+            let (settings, list) = (Box::new(config.settings.clone()), Arc::clone(&list));
+            drop(orders.blocking_send(ShardOrder::Settings { settings, list }));
+        }
     }
     let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);
     let link = legacy.distribute(handles, admit);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, channel};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::balance;
@@ -17,7 +17,7 @@ use super::descriptors;
 use super::diary::Diary;
 use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
 use super::handover::Listening;
-use super::inspector::{Inspector, drain};
+use super::inspector::{Inspector, blocks, drain};
 use super::mesh::{self, Inlet};
 use super::refused::Refused;
 use super::service::Service;
@@ -46,7 +46,6 @@ pub struct Reflector {
     /// Its listening sockets, for a process that takes over.
     pub(super) passed_on: Vec<Listening>,
     /// What is in force.
-    pub(super) news: watch::Sender<ReflectorConfig>,
     /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
     pub(super) asked_peers: AtomicU64,
     /// Dropped to make the control thread drain and stop.
@@ -130,17 +129,22 @@ impl Reflector {
         new.check()?;
         self.http_guard.renew(&new.http_rules)?;
         let asked = Policy::clone(&new.settings.policy);
-        let mut new = self.news.borrow().with_reloaded(new);
-        let policy = asked.behind(&new.settings.policy);
-        let is_other = policy.generation() != new.settings.policy.generation();
-        new.settings.policy = Arc::new(policy);
+        let in_force = &self.inspector.control.config;
+        let mut new = in_force.borrow().with_reloaded(new);
         if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
             // It has been said what comes of it.
-            new.max_peers = self.news.borrow().max_peers;
-        } else if new.max_peers > self.news.borrow().max_peers {
+            new.max_peers = in_force.borrow().max_peers;
+        } else if new.max_peers > in_force.borrow().max_peers {
             new.max_peers = descriptors::allow(&new, self.shards());
         }
-        self.news.send_replace(new);
+        let mut is_other = false;
+        in_force.send_modify(|config| {
+            // An operator may have blocked something meanwhile.
+            let policy = asked.behind(&config.settings.policy);
+            is_other = policy.generation() != config.settings.policy.generation();
+            new.settings.policy = Arc::new(policy);
+            *config = new;
+        });
         Ok(is_other)
     }
 
@@ -312,7 +316,8 @@ pub(super) fn control<A: Future<Output = ()>>(
             tokio::select! {
                 () = acceptor(listener) => {}
                 () = balancer => {}
-                () = drain::run(inspector) => {}
+                () = drain::run(inspector.clone()) => {}
+                _ = blocks::expire(inspector) => {}
                 _ = stopped => {}
             }
             control.listening(false);

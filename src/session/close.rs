@@ -55,6 +55,9 @@ pub enum CloseReason {
     /// The policy closes sessions that do not meet this requirement.
     #[error("refused by the policy ({0})")]
     Policy(&'static str),
+    /// An operator has blocked the peer, by the block of this number.
+    #[error("blocked by an operator (block {0})")]
+    Blocked(u32),
     /// The access list denies the source.
     #[error("source is denied by the access list (--allow, --deny)")]
     Denied,
@@ -107,7 +110,7 @@ impl CloseReason {
     }
 
     /// Names of what may end a session, bad messages aside, which are [`WireError::ENDS`].
-    pub(crate) const NAMES: [&'static str; 18] = [
+    pub(crate) const NAMES: [&'static str; 19] = [
         "second_hello",
         "not_established",
         "hold_time",
@@ -118,6 +121,7 @@ impl CloseReason {
         "max_subscriptions_per_peer",
         "max_peers",
         "policy",
+        "blocked",
         "denied",
         "peer_closed",
         "connection",
@@ -173,6 +177,7 @@ impl CloseReason {
             Self::MaxPeersPerSource(_) => "max_peers_per_source",
             Self::ConnectRate(_) => "connect_rate_per_source",
             Self::Policy(_) => "policy",
+            Self::Blocked(_) => "blocked",
             Self::Denied => "denied",
             Self::PeerClosed => "peer_closed",
             Self::Connection(_) => "connection",
@@ -210,6 +215,7 @@ mod tests {
             CloseReason::MaxSubscriptions(0),
             CloseReason::MaxPeers(0),
             CloseReason::Policy("prefix"),
+            CloseReason::Blocked(1),
             CloseReason::Denied,
             CloseReason::PeerClosed,
             CloseReason::Connection(std::io::ErrorKind::ConnectionReset),

@@ -45,7 +45,7 @@ impl Line {
         process
     }
 
-    fn ctl(&self, arguments: &[&str]) -> (bool, String, String) {
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new(BINARY);
         command.args(["ctl", "--socket", &self.socket()]).args(arguments);
         let Output { status, stdout, stderr } = command.output().unwrap();

@@ -6,6 +6,7 @@
     reason = "a test ends where it meets what it does not expect"
 )]
 
+mod block;
 mod client;
 mod config;
 mod ctl;

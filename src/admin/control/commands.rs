@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tracing::{Level, info};
 
+use super::blocks;
 use crate::admin::reflector::api::policy::{Trial, try_policy};
 use crate::admin::reflector::api::{error::ApiError, named, params};
 use crate::ids::PeerId;
@@ -32,6 +33,8 @@ pub(super) fn router() -> Router<Inspector> {
         .route("/log", post(log))
         .route("/handover", post(handover))
         .route("/policy/try", post(policy))
+        .route("/block", post(blocks::block))
+        .route("/unblock", post(blocks::unblock))
         .fallback(async || ApiError::NotFound("there is no such command".into()))
         .method_not_allowed_fallback(async || ApiError::OnlyPost)
 }
@@ -46,6 +49,8 @@ pub(super) fn router_for_readers() -> Router<Inspector> {
         .route("/log", post(refuse))
         .route("/handover", post(refuse))
         .route("/policy/try", post(refuse))
+        .route("/block", post(refuse))
+        .route("/unblock", post(refuse))
         .fallback(async || ApiError::NotFound("there is no such command".into()))
         .method_not_allowed_fallback(async || ApiError::OnlyPost)
 }

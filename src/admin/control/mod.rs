@@ -3,12 +3,13 @@
 //! Who may connect is a matter of the file. The full socket is of mode 0600, so for the user that the reflector runs
 //! as, and root. The one for readers is of mode 0660 and belongs to a group; it answers the same questions and no
 //! command. Both are served on the thread that answers HTTP, by the same router, so there is one API; the commands
-//! under `/control/v1/` are added here and only here. `socket` is the file, `group` whose it is, `commands` what can be
+//! under `/control/v1/` are added here and only here. `socket` is the file, `group` whose it is, `commands` and `blocks` what can be
 //! told, `audit` what the log says of it.
 
 #[cfg(not(unix))]
 mod absent;
 mod audit;
+mod blocks;
 mod commands;
 #[cfg(unix)]
 mod group;

@@ -94,7 +94,7 @@ impl Ctl {
     }
 
     /// What was done: as the reflector says it, or for people.
-    fn done(&mut self, answer: &str, sentence: &str) -> Result<(), Failed> {
+    pub(super) fn done(&mut self, answer: &str, sentence: &str) -> Result<(), Failed> {
         let text = if self.screen.is_json { answer } else { sentence };
         self.screen.line(text)
     }

@@ -79,6 +79,18 @@ pub(super) enum CtlCommand {
         #[command(subcommand)]
         what: Reset,
     },
+    /// Refuse a peer, or stop reflecting routes, for a time.
+    #[command(arg_required_else_help = true)]
+    Block {
+        #[command(subcommand)]
+        what: Block,
+    },
+    /// End a block.
+    Unblock {
+        /// Its number, which show blocks lists, or all
+        #[arg(value_name = "BLOCK|all", value_parser = which_block)]
+        block: WhichBlock,
+    },
     /// Take no new sessions, and end those that there are.
     Drain {
         /// Sessions to end per second
@@ -180,6 +192,8 @@ pub(super) enum Show {
     Limits,
     /// What the policy refuses, by class, rule and reason.
     Policy,
+    /// What is blocked, and until when.
+    Blocks,
     /// The other sites, and how they are reached.
     Federation,
     /// What became of the latest handover to another process.
@@ -259,6 +273,63 @@ pub(super) enum Reset {
     },
 }
 
+/// What is blocked.
+#[derive(Debug, Subcommand)]
+pub(super) enum Block {
+    /// Close the sessions of a peer, and refuse new ones.
+    Peer {
+        /// The name of its node, its address, or a prefix of addresses. The number of a session (#7) means its node
+        #[arg(value_name = "PEER")]
+        peer: String,
+        #[arg(value_name = "for", value_parser = for_word)]
+        word: ForWord,
+        /// For how long (10m, 2h)
+        #[arg(value_name = "TIME", value_parser = duration)]
+        time: Duration,
+        /// Block without a question
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Withdraw the routes of a prefix, and reflect none until the end.
+    Prefix {
+        /// The prefix
+        #[arg(value_name = "PREFIX", value_parser = prefix)]
+        prefix: String,
+        #[arg(value_name = "for", value_parser = for_word)]
+        word: ForWord,
+        /// For how long (10m, 2h)
+        #[arg(value_name = "TIME", value_parser = duration)]
+        time: Duration,
+        /// In this VNI only
+        #[arg(long, value_name = "VNI")]
+        vni: Option<u32>,
+        /// Prefixes within it as well
+        #[arg(long)]
+        longer: bool,
+        /// Block without a question
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Withdraw all routes of a VNI, and reflect none until the end.
+    Vni {
+        /// The VNI
+        #[arg(value_name = "VNI")]
+        vni: u32,
+        #[arg(value_name = "for", value_parser = for_word)]
+        word: ForWord,
+        /// For how long (10m, 2h)
+        #[arg(value_name = "TIME", value_parser = duration)]
+        time: Duration,
+        /// Block without a question
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// One block, or all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct WhichBlock(pub(super) Option<u32>);
+
 /// Which routes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Within {
@@ -312,6 +383,26 @@ fn route(text: &str) -> Result<Route, String> {
         }
     }
     Ok(Route { vni, destination: (*destination).to_owned(), next_hop })
+}
+
+/// The word `for`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ForWord;
+
+fn for_word(text: &str) -> Result<ForWord, String> {
+    if text == "for" { Ok(ForWord) } else { Err("expected: for TIME".to_owned()) }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    within(text).map(|_| text.to_owned())
+}
+
+fn which_block(text: &str) -> Result<WhichBlock, String> {
+    if text == "all" {
+        return Ok(WhichBlock(None));
+    }
+    let number = text.parse().map(|number| WhichBlock(Some(number)));
+    number.map_err(|_| "expected the number of a block, or all".to_owned())
 }
 
 /// The word `peer`, or what it begins with.

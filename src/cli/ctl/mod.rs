@@ -9,6 +9,7 @@
 
 mod act;
 mod args;
+mod block;
 mod client;
 mod closed;
 mod connection;
@@ -70,12 +71,15 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Shards => ctl.show_shards().await,
             Show::Limits => ctl.show_limits().await,
             Show::Policy => ctl.show_policy().await,
+            Show::Blocks => ctl.show_blocks().await,
             Show::Federation => ctl.show_federation().await,
             Show::Handover => ctl.show_handover().await,
         },
         CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
         CtlCommand::Monitor { vni } => ctl.monitor(vni).await,
         CtlCommand::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
+        CtlCommand::Block { what } => ctl.block(&what).await,
+        CtlCommand::Unblock { block } => ctl.unblock(block.0).await,
         CtlCommand::Drain { rate, wait } => ctl.drain(rate, wait).await,
         CtlCommand::Undrain => ctl.undrain().await,
         CtlCommand::Handover { to } => ctl.handover(to.as_deref()).await,

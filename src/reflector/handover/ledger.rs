@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
+use crate::policy::Blocks;
 use crate::reflector::diary::Pages;
 use crate::reflector::inspector::{Control, InspectError};
 use crate::shard::inspect::{Metrics, Occupancy};
@@ -28,6 +29,8 @@ pub(crate) struct Ledger {
     pub(crate) generation: u32,
     /// Since when no session has been served.
     pub(crate) frozen: Moment,
+    /// What operators have blocked.
+    pub(crate) blocks: Blocks,
     /// How sessions ended, and what happened last.
     pub(crate) diary: Pages,
 }
@@ -50,6 +53,7 @@ impl Ledger {
             since: handovers.sessions_since,
             generation: handovers.generation.saturating_add(1),
             frozen,
+            blocks: control.config.borrow().settings.policy.blocks().clone(),
             diary: control.diary.pages(),
         }
     }

@@ -47,8 +47,8 @@ pub(in crate::reflector) struct Control {
     /// Sessions to end per second while draining.
     pub(in crate::reflector) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
-    /// What is in force.
-    pub(super) config: watch::Receiver<ReflectorConfig>,
+    /// What is in force, and goes to whoever has to know when it changes.
+    pub(in crate::reflector) config: watch::Sender<ReflectorConfig>,
     pub(super) log_level: LogLevel,
     /// How many sessions there are and may be.
     pub(in crate::reflector) lobby: Arc<Lobby>,
@@ -90,7 +90,7 @@ pub(in crate::reflector) struct Basis {
     pub(in crate::reflector) backend: Backend,
     pub(in crate::reflector) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     pub(in crate::reflector) federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
-    pub(in crate::reflector) config: watch::Receiver<ReflectorConfig>,
+    pub(in crate::reflector) config: watch::Sender<ReflectorConfig>,
     pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
     pub(in crate::reflector) service: Arc<Service>,
     pub(in crate::reflector) diary: Arc<Diary>,
@@ -145,6 +145,13 @@ impl Control {
             last: Mutex::default(),
             refused,
             tls,
+        }
+    }
+
+    /// The shard of a guest takes up other settings.
+    pub(in crate::reflector) async fn renew_guest(&self, order: ShardOrder) {
+        if let Some((orders, _)) = &self.federation {
+            drop(orders.send(order).await);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Runs on the asker's thread. It asks shards for one bounded slice at a time, and puts together
 //! what several of them know.
 
+pub(super) mod blocks;
 mod control;
 mod counters;
 pub(super) mod drain;

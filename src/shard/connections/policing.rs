@@ -12,12 +12,32 @@ use crate::wire::Vni;
 /// Peers whose class is found anew in one turn, after the policy has changed.
 const PEERS: u32 = 256;
 
+impl Peer {
+    /// What it is known by.
+    fn subject(&self) -> Subject<'_> {
+        let identity = self.session.identity();
+        Subject {
+            address: self.standing.address,
+            node: Some(&self.session.peer().node)
+                .filter(|node| !node.is_empty())
+                .map(|node| &**node),
+            name: identity.and_then(Identity::name),
+            proven: identity.and_then(Identity::own_address),
+            site: None,
+        }
+    }
+}
+
 impl Connections {
     /// Finds the class of a peer whose HELLO has come, and judges what that says.
+    ///
+    /// # Errors
+    /// That the session is to be closed for it.
     pub(super) fn find_class(&mut self, slot: Slot) -> Result<(), CloseReason> {
         let rights = self.rights_of(slot);
+        self.peers[slot].standing.rights = rights;
+        self.look_for_block(slot, rights)?;
         let peer = &mut self.peers[slot];
-        peer.standing.rights = rights;
         if !peer.session.peer().is_server {
             return Ok(());
         }
@@ -27,12 +47,20 @@ impl Connections {
     }
 
     fn rights_of(&self, slot: Slot) -> Rights {
-        let peer = &self.peers[slot];
-        let identity = peer.session.identity();
-        let name = identity.and_then(Identity::name);
-        let proven = identity.and_then(Identity::own_address);
-        let address = peer.standing.address;
-        self.settings.policy.rights(&Subject { address, name, proven, site: None })
+        self.settings.policy.rights(&self.peers[slot].subject())
+    }
+
+    /// Whether an operator has blocked a peer.
+    ///
+    /// # Errors
+    /// That the session is to be closed for it.
+    fn look_for_block(&mut self, slot: Slot, rights: Rights) -> Result<(), CloseReason> {
+        let subject = self.peers[slot].subject();
+        let Some((refusal, block)) = self.settings.policy.block_of(rights.class, &subject) else {
+            return Ok(());
+        };
+        self.counting.refused(refusal);
+        Err(CloseReason::Blocked(block.id))
     }
 
     /// Whether a peer may subscribe to a VNI.
@@ -121,10 +149,13 @@ impl Connections {
     /// closed, since only the end of its session makes a deployed client forget.
     pub(super) fn reclassify(&mut self, slot: Slot, owners: &mut Owners<'_>) {
         let rights = self.rights_of(slot);
-        let peer = &mut self.peers[slot];
-        if !peer.session.has_begun() {
+        if !self.peers[slot].session.has_begun() {
             return;
         }
+        if let Err(reason) = self.look_for_block(slot, rights) {
+            return self.close(slot, reason, owners);
+        }
+        let peer = &mut self.peers[slot];
         if std::mem::replace(&mut peer.standing.rights, rights) != rights {
             let origin = peer.origin(self.shard);
             for vni in peer.memberships.vnis_from(Vni(0)) {

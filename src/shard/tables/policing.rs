@@ -107,7 +107,7 @@ impl Tables {
     /// Has a VNI judge its routes anew, if there is anything to judge and anything to judge by.
     pub(super) fn begin_review(&mut self, id: TableId) {
         let size = self.owned[id].table.size();
-        let has_rules = !self.settings.policy.is_none();
+        let has_rules = self.settings.policy.has_rules();
         if size.filtered > 0 || (has_rules && size.routes + size.tombstones > 0) {
             self.opened(id).begin_review();
             self.list_for_review(id);

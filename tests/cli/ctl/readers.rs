@@ -33,6 +33,8 @@ fn readers_see_everything_and_change_nothing() {
         &["log", "debug"],
         &["log", "debug", "peer", "1"],
         &["handover"],
+        &["block", "vni", "7", "for", "1h", "--yes"],
+        &["unblock", "all"],
     ] {
         let (code, out, err) = ctl(&readers, command);
         assert!(code == 1 && out.is_empty(), "{command:?}: {code} {out}");

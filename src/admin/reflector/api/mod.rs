@@ -1,9 +1,10 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
 //! `params` and `wanted` read what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
-//! `shards`, `limits`, `policy`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
+//! `shards`, `limits`, `policy`, `blocks`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
 //! everything for the best rows.
 
+pub(in crate::admin) mod blocks;
 mod closed;
 mod counts;
 pub(in crate::admin) mod error;
@@ -49,6 +50,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/shards", get(shards::list))
         .route("/limits", get(limits::limits))
         .route("/policy", get(policy::policy))
+        .route("/blocks", get(blocks::list))
         .route("/federation", get(federation::federation))
         .route("/proxy", get(proxy::proxy))
         .route("/handover", get(handover::handovers))

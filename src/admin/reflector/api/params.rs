@@ -8,8 +8,10 @@ use super::named;
 use super::sorted::{
     Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
-use crate::admin::server::asked::{Wrong, destination, parse};
-pub(in crate::admin) use crate::admin::server::asked::{optional, required, vni, wrong};
+use crate::admin::server::asked::{Wrong, parse};
+pub(in crate::admin) use crate::admin::server::asked::{
+    destination, optional, required, vni, wrong,
+};
 use crate::ids::PeerId;
 use crate::reflector::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{

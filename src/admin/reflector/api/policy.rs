@@ -151,7 +151,8 @@ pub(in crate::admin) async fn try_policy(
         let identity = peer.tls.as_ref().map(|tls| &tls.identity);
         let name = identity.and_then(|it| it.name());
         let proven = identity.and_then(crate::session::Identity::own_address);
-        let rights = policy.rights(&Subject { address, name, proven, site: None });
+        let node = Some(&*peer.node);
+        let rights = policy.rights(&Subject { address, node, name, proven, site: None });
         *classes.entry(policy.name(rights.class).to_owned()).or_default() += 1;
         judge.peers.insert(peer.id, (rights, peer.node.into()));
         if peer.is_server {

@@ -1,0 +1,56 @@
+//! What operators have the reflector refuse for a while.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::admin::server::date;
+use crate::policy::{Block, Blocked};
+use crate::reflector::inspector::Inspector;
+
+/// One block.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct BlockRow {
+    id: u32,
+    /// `peer`, `prefix` or `vni`.
+    kind: &'static str,
+    /// In words.
+    of: String,
+    since: String,
+    until: String,
+    left_seconds: f64,
+    uid: Option<u32>,
+}
+
+impl From<&Block> for BlockRow {
+    fn from(block: &Block) -> Self {
+        let left = Duration::from_micros(block.until.saturating_sub(date::micros()));
+        Self {
+            id: block.id,
+            kind: match block.what {
+                Blocked::Node(_) | Blocked::Source(_) => "peer",
+                Blocked::Prefix(..) => "prefix",
+                Blocked::Vni(_) => "vni",
+            },
+            of: block.what.to_string(),
+            since: date::precise(block.since),
+            until: date::precise(block.until),
+            left_seconds: left.as_secs_f64(),
+            uid: block.uid,
+        }
+    }
+}
+
+/// A listing of one page.
+#[derive(Debug, Serialize)]
+pub(super) struct Listing {
+    rows: Vec<BlockRow>,
+    next: Option<String>,
+}
+
+/// All of them, in the order of their numbers.
+pub(super) async fn list(State(inspector): State<Inspector>) -> Json<Listing> {
+    Json(Listing { rows: inspector.blocks().iter().map(BlockRow::from).collect(), next: None })
+}
