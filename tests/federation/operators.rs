@@ -1,8 +1,9 @@
 //! What operators see of other sites.
 
+use rustix::process::Signal;
 use support::browser::Browser;
 
-use crate::harness::{Client, Nats, Process, eventually, route};
+use crate::harness::{Client, Nats, Process, eventually, folder, route};
 
 #[test]
 fn ctl_and_http_name_the_sites() {
@@ -71,4 +72,37 @@ fn the_page_shows_the_sites_and_metrics_count_them() {
     ] {
         assert!(text.lines().any(|it| it == line), "no {line} in {text}");
     }
+}
+
+#[test]
+fn a_reload_and_a_block_judge_what_other_sites_announce() {
+    support::log_to_output();
+    let Some(nats) = Nats::start("") else { return };
+    let file = folder().join("metalbond.toml");
+    std::fs::write(&file, "[server]\n").unwrap();
+    let ber1 = Process::start(&nats, "ber1", &[]);
+    let fra1 = Process::start(&nats, "fra1", &["--config", &file.display().to_string()]);
+    let mut announcer = Client::establish(ber1.address);
+    let table = [route(7, 1, 1), route(8, 1, 1)];
+    announcer.announce_all(&table);
+    let mut subscriber = Client::establish(fra1.address);
+    subscriber.subscribe(7);
+    subscriber.subscribe(8);
+    subscriber.expect_view(&table);
+
+    let class =
+        "[server]\n[policy]\n[[policy.class]]\nname = \"ber\"\nsites = \"ber1\"\nannounce = 7\n";
+    std::fs::write(&file, class).unwrap();
+    fra1.signal(Signal::HUP);
+    subscriber.expect_view(&table[..1]);
+    // A route that comes after the reload is judged by the new policy, too.
+    announcer.announce_all(&[route(8, 2, 1), route(7, 2, 1)]);
+    subscriber.expect_view(&[route(7, 1, 1), route(7, 2, 1)]);
+    fra1.ctl(&["block", "vni", "7", "for", "1h", "--yes"]);
+    subscriber.expect_view([]);
+    std::fs::write(&file, "[server]\n").unwrap();
+    fra1.signal(Signal::HUP);
+    subscriber.expect_view(&[route(8, 1, 1), route(8, 2, 1)]);
+    fra1.ctl(&["unblock", "all"]);
+    subscriber.expect_view(&[route(7, 1, 1), route(7, 2, 1), route(8, 1, 1), route(8, 2, 1)]);
 }
