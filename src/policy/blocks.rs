@@ -218,7 +218,7 @@ mod tests {
     fn numbers_are_not_used_again() {
         let (blocks, first) = Blocks::default().with(Blocked::Vni(Vni(1)), 0, 9, None).unwrap();
         let (blocks, ended) = blocks.without(|block| block.id == first.id);
-        assert_eq!(ended, [first.clone()]);
+        assert_eq!(ended, std::slice::from_ref(&first));
         let (mut blocks, second) = blocks.with(Blocked::Vni(Vni(1)), 0, 9, None).unwrap();
         assert!(second.id > first.id);
         while blocks.iter().len() < BLOCKS {

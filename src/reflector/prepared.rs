@@ -133,11 +133,7 @@ impl<E: Endpoints> Prepared<E> {
         let Self { config, machine, listeners, guard, http_guard, began, handles, .. } = self;
         let (mut threads, answered) = (self.threads, self.answered);
         let Machine { shards, backend, .. } = machine;
-        let max_peers = descriptors::allow(&config, shards);
-        let mut first = ReflectorConfig { max_peers, ..config.clone() };
-        if let Some(legacy) = &legacy {
-            first.keep_blocks(&legacy.ledger().blocks);
-        }
+        let first = first_in_force(&config, shards, legacy.as_ref());
         let passed_on = listeners.copies::<E>(&config).map_err(StartError::Shard)?;
         let Listeners { listen, listener, tls, http, health, control: socket, readers } = listeners;
         let tls_address = tls.as_ref().map(|it| it.0);
@@ -203,6 +199,20 @@ impl<E: Endpoints> Prepared<E> {
             threads,
         })
     }
+}
+
+/// What is in force at first: what can be of the configuration, with what operators have blocked in an earlier process.
+fn first_in_force(
+    config: &ReflectorConfig,
+    shards: usize,
+    legacy: Option<&Legacy>,
+) -> ReflectorConfig {
+    let max_peers = descriptors::allow(config, shards);
+    let mut first = ReflectorConfig { max_peers, ..config.clone() };
+    if let Some(legacy) = legacy {
+        first.keep_blocks(&legacy.ledger().blocks);
+    }
+    first
 }
 
 /// What moves tables between shards.
