@@ -6,12 +6,12 @@ import { table } from "./table.js";
 // Rows that are kept, at first and when asked for more, and how often what has come is drawn: thousands may come in a
 // second.
 const KEPT = [200, 1000, 4096], EVERY = 250;
-const kinds = { added: "good", withdrawn: "soft", established: "good", closed: "warn", missed: "warn", drain: "soft", undrain: "soft" };
+const kinds = { added: "good", withdrawn: "soft", established: "good", closed: "warn", missed: "warn", drain: "soft", undrain: "soft", block: "warn", unblock: "soft" };
 
 // What the filter offers: values are kinds of events, with commas. Routes come by the stream alone, these by the recorder
 // alone, and sessions by both.
 const routes = "added,withdrawn", sessions = "established,closed";
-const recorded = "refused,near_limit,throttled,skipped,fixed_pace,large_packets_lost,late,drain,undrain";
+const recorded = "refused,near_limit,throttled,skipped,fixed_pace,large_packets_lost,late,drain,undrain,block,unblock";
 const offered = [["", "all"], [routes, "routes"], [sessions, "sessions"], [recorded, "warnings and commands"],
   ...[...routes.split(","), ...sessions.split(","), ...recorded.split(",")].map((kind) => [kind, kind.replaceAll("_", " ")])];
 const among = (wanted, known) => wanted.filter((kind) => known.split(",").includes(kind));
