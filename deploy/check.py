@@ -17,6 +17,8 @@ import tomllib
 import yaml
 
 DEPLOY = pathlib.Path(__file__).parent
+# The group of alerts on leaves.
+LEAVES = "metalbond-leaves"
 SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
 problems = []
@@ -48,11 +50,11 @@ def promtool(program, *arguments):
         wrong(f"promtool {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
 
-def dashboard(program):
-    found = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
+def dashboard(program, name):
+    found = json.loads((DEPLOY / "grafana" / name).read_text())
     panels = found["panels"]
     if len({panel["id"] for panel in panels}) != len(panels):
-        wrong("dashboard.json: an id twice")
+        wrong(f"{name}: an id twice")
     rules = [
         {"record": f"panel:{number}", "expr": re.sub(r"\$\w+", "5m", expression)}
         for number, expression in enumerate(expressions(panels))
@@ -71,8 +73,11 @@ def alerts():
         for rule in rules["rules"]:
             name = rule["alert"]
             names.append(name)
-            if rule["annotations"]["runbook"] != f"docs/operations.md#{name.lower()}":
+            # A heading's anchor is its name in small letters; that each has a heading is seen below.
+            if rule["annotations"].get("runbook_url") != f"docs/operations.md#{name.lower()}":
                 wrong(f"{name}: its runbook is another one's")
+            if rules["name"] == LEAVES and rule["labels"]["severity"] == "critical":
+                wrong(f"{name}: pages a person for a leaf")
             if f"alertname: {name}\n" not in tried:
                 wrong(f"{name}: never tried")
     if names != headings:
@@ -80,7 +85,7 @@ def alerts():
 
 
 def metrics(program, files):
-    """Names that are asked for are names that there are."""
+    """Names that are asked for are names that there are. Those about leaves: src/admin/leaf/metrics.rs, netlink/rows.rs."""
     there = set()
     for file in files:
         answer = pathlib.Path(file).read_text().rstrip() + "\n"
@@ -89,8 +94,9 @@ def metrics(program, files):
             wrong(f"promtool check metrics {file}: {done.stdout}{done.stderr}")
         there |= {line.split()[2] for line in answer.splitlines() if line.startswith("# TYPE ")}
     asked = set()
-    for name in ["grafana/dashboard.json", "prometheus/alerts.yaml"]:
-        asked |= set(re.findall(r"\b(?:metalbond|process)_[a-z_]+", (DEPLOY / name).read_text()))
+    rules = (DEPLOY / "prometheus/alerts.yaml").read_text().partition(f"  - name: {LEAVES}\n")[0]
+    for text in [(DEPLOY / "grafana/dashboard.json").read_text(), rules]:
+        asked |= set(re.findall(r"\b(?:metalbond|process)_[a-z_]+", text))
     for name in sorted(asked):
         if name not in there and SUFFIX.sub("", name) not in there:
             wrong(f"there is no metric {name}")
@@ -128,7 +134,8 @@ def main():
     rules = DEPLOY / "prometheus"
     promtool(program, "check", "rules", str(rules / "alerts.yaml"))
     promtool(program, "test", "rules", str(rules / "alerts.test.yaml"))
-    dashboard(program)
+    for name in ["dashboard.json", "leaves.json"]:
+        dashboard(program, name)
     alerts()
     metrics(program, answers)
     for problem in problems:

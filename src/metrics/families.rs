@@ -115,6 +115,19 @@ fn samples(row: &Row, value: Value, shard: Option<&str>) -> Vec<Sample> {
     }
 }
 
+/// The metrics, by their names, that alerts on leaves and the dashboard of leaves ask for; each as often.
+#[cfg(test)]
+pub(crate) fn asked_of_leaves() -> impl Iterator<Item = &'static str> + Clone {
+    let alerts = include_str!("../../deploy/prometheus/alerts.yaml");
+    let (_, alerts) = alerts.split_once("\n  - name: metalbond-leaves\n").unwrap();
+    let dashboard = include_str!("../../deploy/grafana/leaves.json");
+    let is_of_name = |character: char| character.is_ascii_lowercase() || character == '_';
+    [alerts, dashboard]
+        .into_iter()
+        .flat_map(move |text| text.split(move |character| !is_of_name(character)))
+        .filter(|word| word.starts_with("metalbond_"))
+}
+
 /// How docs/http.md writes each family: its name with its labels, and its type.
 #[cfg(test)]
 pub(crate) fn documented(rows: Rows) -> Vec<(String, &'static str)> {

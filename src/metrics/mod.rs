@@ -23,7 +23,7 @@ mod value;
 
 pub(crate) use families::Families;
 #[cfg(test)]
-pub(crate) use families::documented;
+pub(crate) use families::{asked_of_leaves, documented};
 pub use histogram::Histogram;
 #[cfg(any(feature = "server", feature = "http"))]
 pub(crate) use json::Members;

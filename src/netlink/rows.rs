@@ -78,7 +78,7 @@ impl Status {
 mod tests {
     use super::super::fib::Summary;
     use super::*;
-    use crate::metrics::documented;
+    use crate::metrics::{asked_of_leaves, documented};
     use crate::netlink::Mode;
 
     /// docs/http.md names each metric of the kernel, with its labels.
@@ -89,6 +89,19 @@ mod tests {
         let status = Status::new(Mode::Objects, &Summary::default());
         for (name, _) in documented(status.rows()) {
             assert!(section.contains(&format!("`{name}`")), "no {name}");
+        }
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        let documented = documented(Status::new(Mode::Objects, &Summary::default()).rows());
+        let is_there = |asked: &str| {
+            documented.iter().any(|(name, _)| name.split('{').next() == Some(asked))
+        };
+        let asked = asked_of_leaves().filter(|asked| asked.starts_with("metalbond_kernel_"));
+        assert!(asked.clone().count() > 5);
+        for asked in asked {
+            assert!(is_there(asked), "no {asked}");
         }
     }
 }

@@ -60,6 +60,7 @@ struct Known {
     skipped: Vec<(Vec<String>, u64)>,
     vnis: u64,
     routes: u64,
+    stale: u64,
     refused: u64,
     behind: u64,
 }
@@ -88,6 +89,7 @@ impl Known {
             .each_vni(|status| {
                 known.vnis += 1;
                 known.routes += status.routes as u64;
+                known.stale += status.stale as u64;
                 known.refused += status.refused as u64;
                 known.behind += u64::from(status.in_sync.is_empty());
             })
@@ -122,6 +124,13 @@ impl Known {
             (Row::new().gauge("metalbond_routes", "Routes known."), Value::Number(self.routes)),
             (
                 Row::new().gauge(
+                    "metalbond_routes_stale",
+                    "Of the routes known, those that no server has now and that are kept for a while.",
+                ),
+                Value::Number(self.stale),
+            ),
+            (
+                Row::new().gauge(
                     "metalbond_routes_refused",
                     "Routes that servers announce and that a limit on routes keeps out.",
                 ),
@@ -145,7 +154,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::documented;
+    use crate::metrics::{asked_of_leaves, documented};
 
     /// docs/http.md names each metric of a leaf, with its labels.
     #[test]
@@ -155,6 +164,18 @@ mod tests {
         let rows = [process(true), Known::default().rows()].concat();
         for (name, _) in documented(rows) {
             assert!(section.contains(&format!("`{name}`")), "no {name}");
+        }
+    }
+
+    /// Those of the kernel: `netlink::rows`.
+    #[test]
+    fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+        let documented = documented([process(true), Known::default().rows()].concat());
+        let is_there = |asked: &str| {
+            documented.iter().any(|(name, _)| name.split('{').next() == Some(asked))
+        };
+        for asked in asked_of_leaves().filter(|asked| !asked.starts_with("metalbond_kernel_")) {
+            assert!(is_there(asked), "no {asked}");
         }
     }
 }
