@@ -51,6 +51,7 @@ mod error;
 mod handle;
 mod messages;
 mod near_limit;
+mod notices;
 mod peer;
 mod readers;
 mod recording;

@@ -95,9 +95,8 @@ mod tests {
     #[test]
     fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
         let documented = documented(Status::new(Mode::Objects, &Summary::default()).rows());
-        let is_there = |asked: &str| {
-            documented.iter().any(|(name, _)| name.split('{').next() == Some(asked))
-        };
+        let is_there =
+            |asked: &str| documented.iter().any(|(name, _)| name.split('{').next() == Some(asked));
         let asked = asked_of_leaves().filter(|asked| asked.starts_with("metalbond_kernel_"));
         assert!(asked.clone().count() > 5);
         for asked in asked {

@@ -171,9 +171,8 @@ mod tests {
     #[test]
     fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
         let documented = documented([process(true), Known::default().rows()].concat());
-        let is_there = |asked: &str| {
-            documented.iter().any(|(name, _)| name.split('{').next() == Some(asked))
-        };
+        let is_there =
+            |asked: &str| documented.iter().any(|(name, _)| name.split('{').next() == Some(asked));
         for asked in asked_of_leaves().filter(|asked| !asked.starts_with("metalbond_kernel_")) {
             assert!(is_there(asked), "no {asked}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::feed::RouteFeed;
 use super::intent::Intent;
-use super::learned::{Changes, Learned, RETURN, of_vni};
+use super::learned::{Changes, Dropped, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
 use super::quiet::Quiet;
 use super::room::{Room, RouteLimits};
@@ -63,6 +63,8 @@ pub(in crate::client) struct Leaf {
     pub(super) sync: Vec<(ServerSlot, Vni, bool)>,
     /// How many routes there are, and may be.
     pub(super) room: Room,
+    /// Stale routes that went, for the actor to fetch.
+    pub(super) dropped: Dropped,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
     /// to ask all of them.
     due: Option<Moment>,
@@ -84,6 +86,7 @@ impl Leaf {
             completed: Vec::new(),
             sync: Vec::new(),
             room: Room::new(settings.limits),
+            dropped: Dropped::default(),
             due: None,
             settling: None,
         }
@@ -411,6 +414,11 @@ impl Leaf {
                 Action::Add => self.room.routes += 1,
                 Action::Remove => self.room.routes -= 1,
             }
+        }
+        if let Some(learned) = self.learned.get_mut(&vni) {
+            let Dropped { expired, unknown } = std::mem::take(&mut learned.dropped);
+            self.dropped.expired += expired;
+            self.dropped.unknown += unknown;
         }
         self.publish(vni, changes);
         self.note_deadline(vni);

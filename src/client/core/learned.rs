@@ -71,6 +71,17 @@ pub(super) struct Learned {
     pub(super) waiting: Waiting,
     /// How near it is to its limit.
     pub(super) level: Level,
+    /// Stale routes that went since somebody asked.
+    pub(super) dropped: Dropped,
+}
+
+/// Stale routes that went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(in crate::client) struct Dropped {
+    /// Because their time was over.
+    pub(in crate::client) expired: usize,
+    /// Because servers that must know all routes don't have them.
+    pub(in crate::client) unknown: usize,
 }
 
 impl Learned {
@@ -90,6 +101,7 @@ impl Learned {
             check: Some(now + stale_time),
             waiting: Waiting::default(),
             level: Level::default(),
+            dropped: Dropped::default(),
         }
     }
 
@@ -303,7 +315,7 @@ impl Learned {
     pub(super) fn settle(&mut self, now: Moment, live: Servers, changes: &mut Changes) -> bool {
         let known = self.is_known(now, live);
         if known {
-            self.drop_stale_if(|_| true, changes);
+            self.dropped.unknown += self.drop_stale_if(|_| true, changes);
         }
         let complete = known && !std::mem::replace(&mut self.complete, true);
         self.schedule(now);
@@ -317,7 +329,7 @@ impl Learned {
         }
         self.doubted.retain(|_, until| now < *until);
         let patience = self.patience(now);
-        self.drop_stale_if(|since| since + patience <= now, changes);
+        self.dropped.expired += self.drop_stale_if(|since| since + patience <= now, changes);
         let given_up = self.given_up(now) <= now;
         let complete = given_up && !std::mem::replace(&mut self.complete, true);
         self.settle(now, live, changes) || complete
@@ -360,8 +372,9 @@ impl Learned {
         self.check = doubts.chain(stale).chain(complete).min();
     }
 
-    fn drop_stale_if(&mut self, goes: impl Fn(Moment) -> bool, changes: &mut Changes) {
-        let routes = &mut self.routes;
+    /// Returns how many went.
+    fn drop_stale_if(&mut self, goes: impl Fn(Moment) -> bool, changes: &mut Changes) -> usize {
+        let (routes, before) = (&mut self.routes, self.stale.len());
         let mut oldest = None;
         self.stale.retain(|(destination, _, next_hop), since| {
             if !goes(*since) {
@@ -373,6 +386,7 @@ impl Learned {
             false
         });
         self.oldest = oldest;
+        before - self.stale.len()
     }
 
     /// Drops the stale next hops of a destination whose place `new` takes. Of standard ones that is

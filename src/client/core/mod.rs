@@ -35,6 +35,7 @@ mod waiting;
 
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
+pub(super) use learned::Dropped;
 pub(super) use queries::VniCounts;
 pub(super) use room::{NearLimit, RouteLimits};
 

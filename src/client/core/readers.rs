@@ -3,7 +3,7 @@
 use super::ServerSlot;
 use super::feed::RouteFeed;
 use super::leaf::{Leaf, WatchId};
-use super::learned::Changes;
+use super::learned::{Changes, Dropped};
 use super::room::NearLimit;
 use crate::wire::{Action, Update, Vni};
 
@@ -79,5 +79,21 @@ impl Leaf {
     /// Limits on routes that have come near, or have been reached, since this was asked last.
     pub(in crate::client) fn take_near_limits(&mut self) -> Vec<NearLimit> {
         self.room.take_notices()
+    }
+
+    /// Stale routes that went since this was asked last.
+    pub(in crate::client) fn take_dropped(&mut self) -> Dropped {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// How many routes there are, those of all VNIs together.
+    pub(in crate::client) fn route_count(&self) -> usize {
+        self.room.routes
+    }
+
+    /// How many routes a VNI has, and from how many servers its table is here whole.
+    pub(in crate::client) fn wholeness(&self, vni: Vni) -> (usize, usize) {
+        let learned = self.learned.get(&vni);
+        learned.map_or((0, 0), |learned| (learned.len(), learned.in_sync().slots().count()))
     }
 }

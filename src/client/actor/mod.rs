@@ -2,8 +2,14 @@
 //!
 //! One turn: take what has come, let the time act, then hand every reader that waits what is due for
 //! it. It never waits for a reader, a server or the dataplane.
+//!
+//! * `peers`: servers come and go.
+//!
+//! Imports: client, wire.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod peers;
+
+use std::collections::BTreeMap;
 use std::sync::Weak;
 use std::time::Instant;
 
@@ -12,15 +18,19 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
-use super::clock::Clock;
-use super::core::{CoreConfig, Leaf, RouteLimits, ServerSlot, TooManyRoutes, VniCounts, WatchId};
-use super::dataplane::{Batch, Driver};
-use super::embedded::{Embedded, StartServer};
-use super::messages::{ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer};
-use super::near_limit;
-use super::peer::Peer;
-use super::readers::Readers;
-use super::{
+use crate::client::clock::Clock;
+use crate::client::core::{
+    CoreConfig, Leaf, RouteLimits, ServerSlot, TooManyRoutes, VniCounts, WatchId,
+};
+use crate::client::dataplane::{Batch, Driver};
+use crate::client::embedded::{Embedded, StartServer};
+use crate::client::messages::{
+    ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer,
+};
+use crate::client::near_limit;
+use crate::client::notices::{self, Notices};
+use crate::client::readers::Readers;
+use crate::client::{
     Error, LeafConfig, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
 };
 use crate::wire::{Lookup, Vni};
@@ -52,13 +62,14 @@ enum Server {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Actor {
+pub(in crate::client) struct Actor {
     config: LeafConfig,
     clock: Clock,
     leaf: Leaf,
     peers: BTreeMap<ServerSlot, PeerEntry>,
     serials: u64,
     readers: Readers,
+    notices: Notices,
     server: Server,
     commands: mpsc::Receiver<LeafCommand>,
     events: mpsc::Receiver<ActorEvent>,
@@ -69,7 +80,7 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(
+    pub(in crate::client) fn new(
         config: LeafConfig,
         commands: mpsc::Receiver<LeafCommand>,
         driver: Option<Driver>,
@@ -90,6 +101,7 @@ impl Actor {
             peers: BTreeMap::new(),
             serials: 0,
             readers: Readers::default(),
+            notices: Notices::default(),
             server: Server::None,
             commands,
             events,
@@ -100,10 +112,11 @@ impl Actor {
     }
 
     /// Until a shutdown is asked for, or nobody is left who could ask.
-    pub(super) async fn run(mut self) {
+    pub(in crate::client) async fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let asked = loop {
             let due = self.leaf.deadline().map(|moment| self.clock.instant(moment));
+            let due = due.into_iter().chain(self.notices.due()).min();
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(LeafCommand::Shutdown { reply }) => break Some(reply),
@@ -151,6 +164,7 @@ impl Actor {
         }
         self.publish_sync();
         self.leaf.take_near_limits().iter().for_each(near_limit::say);
+        notices::dropped(self.leaf.take_dropped());
         self.readers.serve(&mut self.leaf);
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
@@ -161,11 +175,18 @@ impl Actor {
     }
 
     fn publish_sync(&mut self) {
+        let now = tokio::time::Instant::now();
         for (slot, vni, in_sync) in self.leaf.take_sync() {
             if let Some(peer) = self.peers.get(&slot) {
                 self.readers.sync_changed(&peer.address, vni, in_sync);
+                if let (routes, 1) = self.leaf.wholeness(vni)
+                    && in_sync
+                {
+                    self.notices.table(now, vni, &peer.address, routes);
+                }
             }
         }
+        self.notices.end(now);
     }
 
     fn event(&mut self, event: ActorEvent) {
@@ -236,6 +257,10 @@ impl Actor {
         if status.state != before {
             status.since = at;
             self.readers.peer_changed(&peer.address, Some(status.clone()));
+            if before == PeerState::Established {
+                let address = peer.address.clone();
+                self.note_lost(&address);
+            }
         }
     }
 
@@ -348,63 +373,6 @@ impl Actor {
         self.leaf.vni_counts(after, max).into_iter().map(status).collect()
     }
 
-    /// Servers as they were added.
-    fn names(&self, slots: Vec<ServerSlot>) -> Vec<String> {
-        let peers = slots.iter().filter_map(|slot| self.peers.get(slot));
-        peers.map(|peer| peer.address.clone()).collect()
-    }
-
-    fn find(&self, address: &str) -> Option<(ServerSlot, &PeerEntry)> {
-        let found = self.peers.iter().find(|(_, peer)| peer.address == address);
-        found.map(|(slot, peer)| (*slot, peer))
-    }
-
-    fn add_peer(&mut self, address: String, local: Option<std::net::IpAddr>) -> Result<(), Error> {
-        if !is_host_and_port(&address) {
-            return Err(Error::PeerAddress(address));
-        }
-        if self.find(&address).is_some() {
-            return Err(Error::PeerExists(address));
-        }
-        let slot = ServerSlot::first(|slot| !self.peers.contains_key(slot));
-        let slot = slot.ok_or(Error::TooManyPeers(ServerSlot::MAX))?;
-        self.serials += 1;
-        let (orders, receiver) = mpsc::unbounded_channel();
-        let peer = Peer {
-            slot,
-            serial: self.serials,
-            address: address.clone(),
-            local,
-            config: self.config.clone(),
-            clock: self.clock,
-            events: self.event_sender.clone(),
-            orders: receiver,
-            established: None,
-            skipped: BTreeSet::new(),
-        };
-        let status = PeerStatus::new(Instant::now());
-        self.readers.peer_changed(&address, Some(status.clone()));
-        self.leaf.added(slot);
-        let task = tokio::spawn(peer.run());
-        let (serial, session, ready) = (self.serials, 0, false);
-        let entry = PeerEntry { address, serial, status, orders, session, ready, task };
-        self.peers.insert(slot, entry);
-        Ok(())
-    }
-
-    fn remove_peer(&mut self, address: String) -> Result<(), Error> {
-        let Some((slot, peer)) = self.find(&address) else {
-            return Err(Error::UnknownPeer(address));
-        };
-        order(&peer.orders, PeerOrder::Stop);
-        self.leaf.ended(self.clock.now(), slot);
-        // What is in sync with it is told under its name, which goes now.
-        self.publish_sync();
-        self.peers.remove(&slot);
-        self.readers.peer_changed(&address, None);
-        Ok(())
-    }
-
     fn start_server(
         &mut self,
         start: StartServer,
@@ -453,16 +421,6 @@ impl Actor {
             warn!(%error, "the embedded server failed");
         }
     }
-}
-
-/// Whether something could be connected to at an address; names are not looked up.
-fn is_host_and_port(address: &str) -> bool {
-    let Some((host, port)) = address.rsplit_once(':') else { return false };
-    let is_host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-        None => !host.is_empty() && !host.contains([':', '[', ']']),
-        Some(inner) => inner.is_some_and(|inner| inner.contains(':')),
-    };
-    is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// A peer task that has ended needs no orders.
