@@ -25,20 +25,21 @@ impl Running {
     /// of their own.
     pub(super) async fn reload(
         &mut self,
-        apply: impl FnOnce(&Options) -> Result<Level, Vec<String>>,
+        apply: impl AsyncFnOnce(&Options) -> Result<Level, Vec<String>>,
     ) {
         let given = self.given.clone();
         let read = tokio::task::spawn_blocking(move || given.read()).await;
         let read = read.unwrap_or_else(|error| Err(error.to_string().into()));
-        let result = read.map_err(Wrong::sentences).and_then(|options| {
+        let applied = async {
+            let options = read.map_err(Wrong::sentences)?;
             // It would set everything back to its default, access lists included.
-            if let Some(sentence) = options.lacking {
-                return Err(vec![sentence]);
+            if let Some(sentence) = &options.lacking {
+                return Err(vec![sentence.clone()]);
             }
-            let level = apply(&options)?;
+            let level = apply(&options).await?;
             Ok((options.effective, level))
-        });
-        let (new, level) = match result {
+        };
+        let (new, level) = match applied.await {
             Ok(new) => new,
             Err(sentences) => {
                 for sentence in sentences {

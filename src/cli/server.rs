@@ -134,7 +134,7 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
         inspector.no_handover().await;
         reloads.set(false);
         manager.reloading();
-        running.reload(|options| apply(options, &reflector)).await;
+        running.reload(async |options| apply(options, &reflector)).await;
         manager.ready();
     };
     let end = tokio::select! {

@@ -1,8 +1,9 @@
 //! Settings of sessions with reflectors, which the leaf and the proxy share: whom to connect to and how.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use metalbond::client::{LeafConfig, MetalBond, PeerState};
+use metalbond::client::{LeafConfig, MetalBond, PeerState, PeerWatch};
 use metalbond::settings::{Section, Setting, Syntax, TIME, Target, number};
 use metalbond::{many, one};
 use tracing::warn;
@@ -40,9 +41,11 @@ const SECONDS: Syntax<u32> = Syntax::displayed("SECONDS", |text| {
 
 const COUNT: Syntax<usize> = Syntax::displayed("N", |text| number(text, 0..=usize::MAX));
 
-const SERVERS: Setting<Upstream> = Setting::new("server", many!(Upstream: server, SERVER)).details(
-    "A link-local one has the interface that leads to it, by name or number: `[fe80::1%eth0]:4711`",
-);
+const SERVERS: Setting<Upstream> = Setting::new("server", many!(Upstream: server, SERVER))
+    .details(
+        "A link-local one has the interface that leads to it, by name or number: `[fe80::1%eth0]:4711`",
+    )
+    .reloaded();
 
 /// Where servers are, in the table of a leaf.
 pub(super) static LEAF_SERVERS: Section<Upstream> = Section::of_role(&[SERVERS.meaning(
@@ -69,10 +72,13 @@ pub(super) static UPSTREAM: Section<Upstream> = Section::of_role(&[
         .meaning(
             "Routes of all VNIs at most, the rest is refused until there is room; 0 is any number",
         )
-        .details("See [Too many routes](leaf.md#too-many-routes)"),
-    Setting::new("max-routes-per-vni", one!(Upstream: max_routes_per_vni, COUNT)).meaning(
-        "Routes of each VNI at most, the rest is refused until there is room; 0 is any number",
-    ),
+        .details("See [Too many routes](leaf.md#too-many-routes)")
+        .reloaded(),
+    Setting::new("max-routes-per-vni", one!(Upstream: max_routes_per_vni, COUNT))
+        .meaning(
+            "Routes of each VNI at most, the rest is refused until there is room; 0 is any number",
+        )
+        .reloaded(),
 ]);
 
 impl Upstream {
@@ -88,12 +94,59 @@ impl Upstream {
         }
     }
 
+    /// Has a leaf hold these sessions in place of those before, and sets its limits on routes. Servers go only when
+    /// there is a session with one that stays or comes, or after a while: so nobody loses a route because all servers
+    /// of a leaf change.
+    pub(super) async fn replace(&self, before: &Self, leaf: &MetalBond) {
+        let [old, new] = [before, self].map(|it| it.server.iter().collect::<BTreeSet<_>>());
+        let mut late = Vec::new();
+        for server in new.difference(&old) {
+            // There may be room for it once others have gone.
+            if leaf.add_peer(*server, None).await.is_err() {
+                late.push(*server);
+            }
+        }
+        if old.difference(&new).next().is_some()
+            && let Ok(watch) = leaf.watch_peers().await
+        {
+            let stays = has_session(watch, |address| new.iter().any(|server| *server == address));
+            drop(tokio::time::timeout(PATIENCE, stays).await);
+        }
+        for server in old.difference(&new) {
+            if let Err(error) = leaf.remove_peer(*server).await {
+                warn!(%error, "--server");
+            }
+        }
+        for server in late {
+            if let Err(error) = leaf.add_peer(server, None).await {
+                warn!(%error, "--server");
+            }
+        }
+        if let Err(error) = leaf.set_limits(self.max_routes, self.max_routes_per_vni).await {
+            warn!(%error, "--max-routes");
+        }
+    }
+
     /// Has a leaf hold these sessions. A repetition is harmless.
     pub(super) async fn connect(&self, leaf: &MetalBond) {
         for server in &self.server {
             if let Err(error) = leaf.add_peer(server, None).await {
                 warn!(%error, "--server");
             }
+        }
+    }
+}
+
+/// How long servers that go are kept for a session with another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for a session with a server of which `counts` holds.
+pub(super) async fn has_session(mut watch: PeerWatch, counts: impl Fn(&str) -> bool) {
+    while let Some(changes) = watch.next().await {
+        let states = changes.iter().filter(|change| counts(&change.address));
+        let mut states = states.filter_map(|change| change.status.as_ref());
+        if states.any(|status| status.state == PeerState::Established) {
+            return;
         }
     }
 }

@@ -10,7 +10,7 @@ use super::core::WatchId;
 use super::dataplane::Driver;
 #[cfg(feature = "server")]
 use super::embedded::{self, StartServer};
-use super::messages::{COMMANDS_MAX, Intention, LeafCommand, Reply};
+use super::messages::{Alteration, COMMANDS_MAX, Intention, LeafCommand, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
 use super::{Error, LeafConfig, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
 use crate::wire::{Destination, Lookup, NextHop, Vni};
@@ -206,6 +206,46 @@ impl MetalBond {
     /// [`Error::Stopped`].
     pub async fn announcements(&self, vni: Vni) -> Result<Vec<Route>, Error> {
         self.ask(|reply| LeafCommand::Announcements { vni, reply }).await
+    }
+
+    // What may change while it runs.
+
+    /// Sets [`LeafConfig::max_routes`] and [`LeafConfig::max_routes_per_vni`]; 0 is any number. Routes that are there
+    /// stay, also where they are more than that. Routes that were refused come in where there is room now, within a
+    /// second or so.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn set_limits(
+        &self,
+        max_routes: usize,
+        max_routes_per_vni: usize,
+    ) -> Result<(), Error> {
+        self.alter(Alteration::Limits { max_routes, max_routes_per_vni }).await
+    }
+
+    /// Takes the routes of a VNI back from the network client, and hands over none of it until [`Self::hand_over`].
+    /// Subscriptions, sessions and watches are not touched. Returns when the client has made the removals: from then
+    /// on it can be told that the VNI belongs elsewhere, as `NetlinkTables::set` does. Does nothing without a network
+    /// client.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn withhold(&self, vni: Vni) -> Result<(), Error> {
+        self.alter(Alteration::Withhold(vni)).await
+    }
+
+    /// Hands all routes of a VNI over that was withheld, and then what changes. When all its routes are known,
+    /// [`NetworkClient::complete`] is called again. Does nothing for a VNI that is not withheld.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn hand_over(&self, vni: Vni) -> Result<(), Error> {
+        self.alter(Alteration::HandOver(vni)).await
+    }
+
+    async fn alter(&self, alteration: Alteration) -> Result<(), Error> {
+        self.ask(|reply| LeafCommand::Alter { alteration, reply }).await
     }
 
     // What servers say.

@@ -85,6 +85,10 @@ pub(super) enum LeafCommand {
         changes: Vec<Intention>,
         reply: Reply<()>,
     },
+    Alter {
+        alteration: Alteration,
+        reply: Reply<()>,
+    },
     IsAnnounced {
         route: Route,
         reply: Reply<bool>,
@@ -151,6 +155,17 @@ pub(super) enum LeafCommand {
     Shutdown {
         reply: Reply<()>,
     },
+}
+
+/// A change of what stays as it is in most leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Alteration {
+    /// The dataplane gives the routes of a VNI back. Answered when it has made the removals.
+    Withhold(Vni),
+    /// It gets them.
+    HandOver(Vni),
+    /// How many routes there may be; 0 is any number.
+    Limits { max_routes: usize, max_routes_per_vni: usize },
 }
 
 /// A change of what the application wants; nothing, where it wants just that.

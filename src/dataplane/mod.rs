@@ -34,7 +34,8 @@ pub trait NetworkClient: Send + 'static {
     /// Comes once for each time a VNI is subscribed to: when its servers have sent their tables and
     /// one of them must know all routes, or when the stale time is over without that. A server must
     /// know them once it has had sessions for 35 s, in which every announcer has come back to it: it
-    /// may have been restarted together with this leaf.
+    /// may have been restarted together with this leaf. Comes again when the VNI is handed over after
+    /// it was withheld.
     fn complete(&mut self, vni: Vni) -> impl Future<Output = ()> + Send {
         let _ = vni;
         async {}

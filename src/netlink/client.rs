@@ -1,5 +1,6 @@
 //! The handle that the leaf holds: [`NetlinkClient`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
@@ -7,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::board::Board;
-use super::config::{NetlinkConfig, StartError};
+use super::config::{NetlinkConfig, StartError, check_tables};
 use super::status::Status;
 use super::writer::{self, COMMANDS, WriterCommand};
 use crate::dataplane::{NetworkClient, Retry, RouteError};
@@ -32,6 +33,13 @@ pub struct NetlinkClient {
 #[derive(Clone, Debug)]
 pub struct NetlinkStatus {
     board: Arc<Board>,
+}
+
+/// Gives VNIs of a [`NetlinkClient`] other tables, from anywhere.
+#[derive(Clone, Debug)]
+pub struct NetlinkTables {
+    /// The client ends with its own end of the channel.
+    commands: mpsc::WeakSender<WriterCommand>,
 }
 
 impl NetlinkClient {
@@ -65,11 +73,49 @@ impl NetlinkClient {
         NetlinkStatus { board: self.board.clone() }
     }
 
+    /// A handle that gives VNIs other tables.
+    #[must_use]
+    pub fn tables(&self) -> NetlinkTables {
+        NetlinkTables { commands: self.commands.downgrade() }
+    }
+
     /// Hands a command to the thread and waits for its answer. `None` when it has ended.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> WriterCommand) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.ok()?;
         answered.await.ok()
+    }
+}
+
+impl NetlinkTables {
+    /// Checks tables as [`NetlinkTables::set`] does.
+    ///
+    /// # Errors
+    /// [`StartError::Vni`] or [`StartError::Table`].
+    pub fn check(tables: &BTreeMap<Vni, u32>) -> Result<(), StartError> {
+        check_tables(tables)
+    }
+
+    /// Sets the tables of all VNIs, in place of [`NetlinkConfig::tables`]. Routes of a VNI whose table changes leave
+    /// the kernel, and so does everything of the client in a table that no VNI has any more; other routes are not
+    /// touched. Returns when that is done, as far as the kernel permits; what it refuses is tried again.
+    ///
+    /// The client forgets what it was handed of these VNIs. To have it in the new table, call
+    /// [`MetalBond::withhold`](crate::client::MetalBond::withhold) before and
+    /// [`MetalBond::hand_over`](crate::client::MetalBond::hand_over) after, for each of them. Does nothing once the
+    /// client has stopped.
+    ///
+    /// # Errors
+    /// As [`NetlinkTables::check`]; nothing has changed then.
+    pub async fn set(&self, tables: BTreeMap<Vni, u32>) -> Result<(), StartError> {
+        check_tables(&tables)?;
+        let Some(commands) = self.commands.upgrade() else { return Ok(()) };
+        let (answer, answered) = oneshot::channel();
+        // Who has stopped meanwhile has no tables.
+        if commands.send(WriterCommand::Tables(tables, answer)).await.is_ok() {
+            drop(answered.await);
+        }
+        Ok(())
     }
 }
 

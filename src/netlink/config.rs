@@ -130,14 +130,7 @@ impl NetlinkConfig {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), StartError> {
-        for (&vni, &table) in &self.tables {
-            if vni.0 > VNI_MAX {
-                return Err(StartError::Vni(vni));
-            }
-            if table == 0 {
-                return Err(StartError::Table { vni, table });
-            }
-        }
+        check_tables(&self.tables)?;
         if self.protocol <= PROTOCOL_RESERVED {
             return Err(StartError::Protocol(self.protocol));
         }
@@ -162,4 +155,17 @@ impl NetlinkConfig {
             ids: self.nexthop_base..self.nexthop_base.saturating_add(NEXTHOP_IDS),
         }
     }
+}
+
+/// Checks the tables of VNIs.
+pub(super) fn check_tables(tables: &BTreeMap<Vni, u32>) -> Result<(), StartError> {
+    for (&vni, &table) in tables {
+        if vni.0 > VNI_MAX {
+            return Err(StartError::Vni(vni));
+        }
+        if table == 0 {
+            return Err(StartError::Table { vni, table });
+        }
+    }
+    Ok(())
 }

@@ -31,7 +31,7 @@ mod tests;
 mod withdraw;
 mod writer;
 
-pub use client::{NetlinkClient, NetlinkStatus};
+pub use client::{NetlinkClient, NetlinkStatus, NetlinkTables};
 pub use config::{Mode, NEXTHOP_IDS, NetlinkConfig, StartError};
 pub use status::Status;
 pub use withdraw::{Withdrawn, withdraw};

@@ -5,7 +5,7 @@
 //! looks and writes until all is as it should be. Bounds: [`COMMANDS`] commands wait; the one who
 //! hands over more waits for its turn. Decides nothing: that is the state machine's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub(super) type Results = Vec<Result<(), RouteError>>;
 pub(super) enum WriterCommand {
     Apply(Vec<Update>, oneshot::Sender<Results>),
     Complete(Vni, oneshot::Sender<()>),
+    Tables(BTreeMap<Vni, u32>, oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -217,6 +218,12 @@ impl Writer {
             }
             WriterCommand::Complete(vni, answer) => {
                 self.fib.complete(vni);
+                self.flush();
+                answer.send(()).ok();
+            }
+            WriterCommand::Tables(tables, answer) => {
+                self.fib.set_tables(&tables, self.now());
+                self.config.tables = tables;
                 self.flush();
                 answer.send(()).ok();
             }

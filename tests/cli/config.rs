@@ -302,10 +302,10 @@ fn a_leaf_takes_up_its_log_level_at_a_signal() {
     let file = Scratch::new("[client]\n");
     let leaf = server.client(&["--config", file.path()]);
     leaf.logged("session established", '\n');
-    file.write("[client]\nlog-level = \"debug\"\nsubscribe = [1]\n");
+    file.write("[client]\nlog-level = \"debug\"\nstale-time = \"1s\"\n");
     leaf.signal("HUP");
     leaf.logged("reloaded log-level: info -> debug", '\n');
-    leaf.logged("subscribe changed in the file, but needs a restart", '\n');
+    leaf.logged("stale-time changed in the file, but needs a restart", '\n');
 }
 
 #[test]

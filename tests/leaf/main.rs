@@ -14,4 +14,5 @@ mod healing;
 mod ip6tnl;
 mod metrics;
 mod next_hops;
+mod reload;
 mod restarts;

@@ -1,6 +1,7 @@
 //! `metalbond client`.
 
 mod installation;
+mod live;
 mod run;
 pub(super) mod settings;
 pub(super) mod spec;
@@ -13,6 +14,7 @@ use metalbond::client::LeafConfig;
 use tracing::warn;
 
 use self::installation::{Installation, installation};
+use self::live::Live;
 use self::settings::{ClientSettings, SETTINGS};
 use self::spec::Announcement;
 use super::common::{COMMON, Common};
@@ -123,15 +125,20 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     }
     let guard = guard(&args.settings)?;
     let mut running = Running::new(given, options.effective, log);
-    let reload = async || {
-        let check = |options: &Options| {
+    let reload = async |live: &mut Live| {
+        let apply = async |options: &Options| {
             let args: Args = options.args().map_err(Wrong::sentences)?;
             args.check().map_err(|sentence| vec![sentence])?;
+            let tables = live.check(&args).map_err(|sentence| vec![sentence])?;
             let renewed = guard.renew(&args.settings.http_rules);
             renewed.map_err(|error| vec![format!("--http-token-file: {error}")])?;
+            live.apply(&args, tables).await;
+            for remark in args.remarks() {
+                warn!("{remark}");
+            }
             Ok(args.common.level())
         };
-        running.reload(check).await;
+        running.reload(apply).await;
     };
     Ok(run::run(args.leaf(), &args.upstream, &args.settings, installation, guard.clone(), reload)?)
 }

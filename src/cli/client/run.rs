@@ -15,6 +15,7 @@ use super::super::notify::Manager;
 use super::super::signals::{Signals, stop_at_once};
 use super::super::upstream::{Upstream, servers_connected};
 use super::installation::Installation;
+use super::live::{KernelTables, Live};
 use super::settings::ClientSettings;
 use super::spec;
 
@@ -28,14 +29,14 @@ const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 const LOGGED_MAX: usize = 20;
 
 /// Runs the leaf until SIGINT or SIGTERM. The error is one sentence for the user.
-/// `reload` is called for each SIGHUP.
+/// `reload` is called for each SIGHUP, with what runs.
 pub(super) fn run(
     config: LeafConfig,
     upstream: &Upstream,
     args: &ClientSettings,
     installation: Option<Installation>,
     guard: HttpGuard,
-    mut reload: impl AsyncFnMut(),
+    mut reload: impl AsyncFnMut(&mut Live),
 ) -> Result<(), String> {
     let runtime = event_loop()?;
     let result = runtime.block_on(async {
@@ -51,7 +52,8 @@ pub(super) fn run(
         };
         let manager = Manager::from_environment();
         let installs = installation.is_some();
-        let (leaf, endpoint) = start(config, args, installation).await?;
+        let tables = installation.as_ref().map(|it| it.tables.clone()).unwrap_or_default();
+        let (leaf, endpoint, kernel) = start(config, args, installation).await?;
         let endpoint = endpoint.with_guard(guard);
         upstream.connect(&leaf).await;
         intend(&leaf, args).await;
@@ -69,9 +71,10 @@ pub(super) fn run(
         }
         no_exec::forbid();
         manager.ready();
+        let mut live = Live::new(leaf.clone(), kernel, upstream, args, tables);
         let reload = async || {
             manager.reloading();
-            reload().await;
+            reload(&mut live).await;
             manager.ready();
         };
         let signal = tokio::select! {
@@ -98,16 +101,16 @@ async fn health(leaf: &MetalBond) -> Result<String, String> {
     servers_connected(leaf).await
 }
 
-/// The leaf, and what tells of it.
+/// The leaf, what tells of it, and where VNIs get their tables.
 async fn start(
     config: LeafConfig,
     args: &ClientSettings,
     installation: Option<Installation>,
-) -> Result<(MetalBond, Http), String> {
+) -> Result<(MetalBond, Http, Option<KernelTables>), String> {
     match installation {
         None => {
             let leaf = MetalBond::start(config);
-            Ok((leaf.clone(), Http::new(leaf)))
+            Ok((leaf.clone(), Http::new(leaf), None))
         }
         Some(installation) => install(config, args, installation).await,
     }
@@ -118,7 +121,7 @@ async fn install(
     config: LeafConfig,
     args: &ClientSettings,
     installation: Installation,
-) -> Result<(MetalBond, Http), String> {
+) -> Result<(MetalBond, Http, Option<KernelTables>), String> {
     use metalbond::client::NetworkClient as _;
     use metalbond::netlink::{self, Mode, NetlinkClient};
 
@@ -145,10 +148,10 @@ async fn install(
         warn!(%vni, "nothing will be installed: --install-routes without --subscribe");
         client.complete(vni).await;
     }
-    let kernel = client.status();
+    let (kernel, tables) = (client.status(), client.tables());
     tokio::spawn(log_silence(kernel.clone()));
     let leaf = MetalBond::with_network_client(config, client);
-    Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel)))
+    Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel), Some(tables)))
 }
 
 /// Logs that the kernel does not answer, which who waits for it cannot say.
@@ -178,7 +181,7 @@ async fn install(
     _: LeafConfig,
     _: &ClientSettings,
     _: Installation,
-) -> Result<(MetalBond, Http), String> {
+) -> Result<(MetalBond, Http, Option<KernelTables>), String> {
     Err("--install-routes needs Linux and a build with the feature netlink".to_owned())
 }
 

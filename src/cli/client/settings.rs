@@ -93,13 +93,18 @@ impl Nexthops {
 
 pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&[
     Setting::new("subscribe", many!(ClientSettings: subscribe, VNI))
-        .meaning("VNIs to learn the routes of"),
+        .meaning("VNIs to learn the routes of")
+        .reloaded(),
     Setting::new("announce", many!(ClientSettings: announce, ROUTE))
-        .meaning("Routes to announce, such as 23#10.0.23.0/24#2001:db8::1"),
-    Setting::new("install-routes", many!(ClientSettings: install_routes, TABLE)).meaning(
-        "Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100; several may share \
-         a table",
-    ),
+        .meaning("Routes to announce, such as 23#10.0.23.0/24#2001:db8::1")
+        .reloaded(),
+    Setting::new("install-routes", many!(ClientSettings: install_routes, TABLE))
+        .meaning(
+            "Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100; several may share \
+             a table",
+        )
+        .details("A leaf that has started without any needs a restart")
+        .reloaded(),
     Setting::new("tun", maybe!(ClientSettings: tun, DEVICE))
         .meaning("The tunnel device that installed routes lead to"),
     Setting::new("ipv4-only", one!(ClientSettings: ipv4_only, SWITCH))

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use metalbond::admin::ProxyHttp;
-use metalbond::client::{PeerState, PeerWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::proxy::Proxy;
 use tokio::net::TcpListener;
@@ -19,7 +18,7 @@ use crate::cli::notify::Manager;
 use crate::cli::options::{Options, Wrong};
 use crate::cli::reload::Running;
 use crate::cli::signals::{Signals, stop_at_once};
-use crate::cli::upstream::servers_connected;
+use crate::cli::upstream::{Upstream, has_session, servers_connected};
 use crate::cli::values::counted;
 
 /// An agent that is started after the proxy may not wait for its routes: so the service manager is told that the
@@ -36,7 +35,7 @@ pub(super) fn run(args: &Args, running: Running) -> Result<(), String> {
         tokio::select! {
             started = start(args) => {
                 let (proxy, http) = started?;
-                serve(proxy, http, running, signals).await;
+                serve(proxy, http, (running, args.upstream.clone()), signals).await;
             }
             signal = signals.end(async || {}) => info!(signal, "stopped before it had started"),
         }
@@ -62,7 +61,7 @@ async fn start(args: &Args) -> Result<(Proxy, Option<TcpListener>), String> {
 async fn serve(
     proxy: Proxy,
     http: Option<TcpListener>,
-    mut running: Running,
+    (mut running, mut upstream): (Running, Upstream),
     mut signals: Signals,
 ) {
     let manager = Manager::from_environment();
@@ -71,12 +70,12 @@ async fn serve(
     }
     let reload = async || {
         manager.reloading();
-        running.reload(|options| apply(options, &proxy)).await;
+        running.reload(async |options| apply(options, &proxy, &mut upstream).await).await;
         manager.ready();
     };
     let become_ready = async {
         if let Ok(watch) = proxy.leaf().watch_peers().await
-            && tokio::time::timeout(PATIENCE, has_session(watch)).await.is_err()
+            && tokio::time::timeout(PATIENCE, has_session(watch, |_| true)).await.is_err()
         {
             warn!("no session with a reflector yet; agents are served what comes");
         }
@@ -98,16 +97,6 @@ async fn serve(
     }
 }
 
-/// Waits for a session with a reflector.
-async fn has_session(mut watch: PeerWatch) {
-    while let Some(changes) = watch.next().await {
-        let states = changes.iter().filter_map(|change| change.status.as_ref());
-        if states.into_iter().any(|status| status.state == PeerState::Established) {
-            return;
-        }
-    }
-}
-
 /// A sentence for the service manager. The watchdog is not fed while it is an error; reflectors that are down are
 /// none, for a restart would bring none back.
 async fn health(proxy: &Proxy) -> Result<String, String> {
@@ -118,11 +107,18 @@ async fn health(proxy: &Proxy) -> Result<String, String> {
     Ok(format!("{}, {servers}", counted(proxy.connections(), "agent")))
 }
 
-/// Applies what can be while it runs; all of it or nothing. The log level is left to the caller.
-fn apply(options: &Options, proxy: &Proxy) -> Result<Level, Vec<String>> {
+/// Applies what can be while it runs; all of it or nothing. The log level is left to the caller. `upstream` is what it
+/// was told last of its sessions with reflectors.
+async fn apply(
+    options: &Options,
+    proxy: &Proxy,
+    upstream: &mut Upstream,
+) -> Result<Level, Vec<String>> {
     let args: Args = options.args().map_err(Wrong::sentences)?;
     args.check().map_err(|sentence| vec![sentence])?;
     proxy.reload(&args.config()).map_err(|error| vec![error.to_string()])?;
+    args.upstream.replace(upstream, proxy.leaf()).await;
+    *upstream = args.upstream.clone();
     for remark in args.remarks() {
         warn!("{remark}");
     }

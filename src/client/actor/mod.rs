@@ -5,7 +5,7 @@
 //!
 //! * `peers`: servers come and go.
 //!
-//! Imports: client, wire.
+//! Imports: client, client::clock, client::core, client::dataplane, client::embedded, client::messages, client::near_limit, client::notices, client::peer, client::readers, wire.
 
 mod peers;
 
@@ -25,7 +25,7 @@ use crate::client::core::{
 use crate::client::dataplane::{Batch, Driver};
 use crate::client::embedded::{Embedded, StartServer};
 use crate::client::messages::{
-    ActorEvent, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer,
+    ActorEvent, Alteration, EVENTS_MAX, LeafCommand, PeerEvent, PeerOrder, Reply, answer,
 };
 use crate::client::near_limit;
 use crate::client::notices::{self, Notices};
@@ -77,6 +77,8 @@ pub(in crate::client) struct Actor {
     /// The dataplane's driver, and its question while it waits.
     driver: Option<Driver>,
     wanting: Option<oneshot::Sender<Batch>>,
+    /// VNIs that the dataplane has to give back, and who waits for that.
+    withholding: Vec<(Vni, Reply<()>)>,
 }
 
 impl Actor {
@@ -108,6 +110,7 @@ impl Actor {
             event_sender,
             driver,
             wanting: None,
+            withholding: Vec::new(),
         }
     }
 
@@ -166,6 +169,7 @@ impl Actor {
         self.leaf.take_near_limits().iter().for_each(near_limit::say);
         notices::dropped(self.leaf.take_dropped());
         self.readers.serve(&mut self.leaf);
+        self.withheld();
         if self.leaf.has_for_dataplane()
             && let Some(question) = self.wanting.take()
         {
@@ -187,6 +191,19 @@ impl Actor {
             }
         }
         self.notices.end(now);
+    }
+
+    /// Answers for the VNIs that the dataplane has given back: nothing of them waits, and what was taken is made when
+    /// it asks for more.
+    fn withheld(&mut self) {
+        if self.driver.is_some() && self.wanting.is_none() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.withholding);
+        let (waiting, done): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(vni, _)| self.leaf.has_of(*vni));
+        self.withholding = waiting;
+        done.into_iter().for_each(|(_, reply)| answer(reply, ()));
     }
 
     fn event(&mut self, event: ActorEvent) {
@@ -271,11 +288,7 @@ impl Actor {
                 answer(reply, self.add_peer(address, local));
             }
             LeafCommand::RemovePeer { address, reply } => answer(reply, self.remove_peer(address)),
-            LeafCommand::ResetPeer { address } => {
-                if let Some((_, peer)) = self.find(&address) {
-                    order(&peer.orders, PeerOrder::Reset);
-                }
-            }
+            LeafCommand::ResetPeer { address } => self.reset_peer(&address),
             LeafCommand::PeerStatus { address, reply } => {
                 let status = self.find(&address).map(|(_, peer)| peer.status.clone());
                 answer(reply, status.ok_or(Error::UnknownPeer(address)));
@@ -306,6 +319,7 @@ impl Actor {
                 self.leaf.intend(now, &changes);
                 answer(reply, ());
             }
+            LeafCommand::Alter { alteration, reply } => self.alter(alteration, reply),
             LeafCommand::IsAnnounced { route, reply } => {
                 answer(reply, self.leaf.is_announced(route));
             }
@@ -334,6 +348,22 @@ impl Actor {
             LeafCommand::StartServer { start, reply } => self.start_server(start, reply),
             LeafCommand::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    /// Something changes that stays as it is in most leaves.
+    fn alter(&mut self, alteration: Alteration, reply: Reply<()>) {
+        match alteration {
+            Alteration::Withhold(vni) => {
+                self.leaf.withhold(vni);
+                return self.withholding.push((vni, reply));
+            }
+            Alteration::HandOver(vni) => self.leaf.hand_over(vni),
+            Alteration::Limits { max_routes, max_routes_per_vni } => {
+                let limits = RouteLimits { all: max_routes, vni: max_routes_per_vni };
+                self.leaf.set_limits(self.clock.now(), limits);
+            }
+        }
+        answer(reply, ());
     }
 
     /// A watch of servers begins, with all that there are.

@@ -57,6 +57,12 @@ impl Actor {
         Ok(())
     }
 
+    pub(super) fn reset_peer(&self, address: &str) {
+        if let Some((_, peer)) = self.find(address) {
+            order(&peer.orders, PeerOrder::Reset);
+        }
+    }
+
     pub(super) fn remove_peer(&mut self, address: String) -> Result<(), Error> {
         let Some((slot, peer)) = self.find(&address) else {
             return Err(Error::UnknownPeer(address));

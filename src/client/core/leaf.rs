@@ -1,6 +1,6 @@
 //! The leaf's whole state: events go in, and who has to be told what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::feed::RouteFeed;
@@ -14,7 +14,7 @@ use crate::client::Route;
 use crate::ids::Moment;
 use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
 
-/// What does not change while a leaf runs.
+/// How it behaves.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct CoreConfig {
     /// How long routes outlive the last server that had them.
@@ -56,6 +56,8 @@ pub(in crate::client) struct Leaf {
     pub(super) dataplane: RouteFeed,
     /// Whether there is somebody who takes from it.
     pub(super) has_dataplane: bool,
+    /// VNIs that it is told nothing of.
+    pub(super) withheld: BTreeSet<Vni>,
     /// VNIs that are complete, which the dataplane was not yet told, and the round of its feed in
     /// which they became so.
     pub(super) completed: Vec<(Vni, u64)>,
@@ -83,6 +85,7 @@ impl Leaf {
             watches: BTreeMap::new(),
             dataplane: RouteFeed::default(),
             has_dataplane: true,
+            withheld: BTreeSet::new(),
             completed: Vec::new(),
             sync: Vec::new(),
             room: Room::new(settings.limits),
@@ -182,6 +185,12 @@ impl Leaf {
 
     pub(in crate::client) fn announcements(&self, vni: Vni) -> Vec<Route> {
         self.intent.announcements(vni).collect()
+    }
+
+    /// Other limits. What is there stays; what waits comes in where there is room now.
+    pub(in crate::client) fn set_limits(&mut self, now: Moment, limits: RouteLimits) {
+        self.settings.limits = limits;
+        self.room.set_limits(now, limits);
     }
 
     // What is known.
@@ -422,7 +431,7 @@ impl Leaf {
         }
         self.publish(vni, changes);
         self.note_deadline(vni);
-        if complete && self.has_dataplane {
+        if complete && self.has_dataplane && !self.withheld.contains(&vni) {
             self.completed.push((vni, self.dataplane.rounds()));
         }
     }
@@ -443,23 +452,21 @@ impl Leaf {
                     feed.push(action, route);
                 }
             }
-            if self.has_dataplane && !self.is_hidden(&route) {
-                self.dataplane.push(action, route);
-            }
+            self.push_for_dataplane(action, route);
         }
     }
 
     /// What this node announces itself is not for its own dataplane: traffic would leave it and come
     /// back. That is so whatever the host bits, which a dataplane does not have. Targets of load
     /// balancers and NAT ranges on other nodes are.
-    fn is_hidden(&self, route: &Route) -> bool {
+    pub(super) fn is_hidden(&self, route: &Route) -> bool {
         route.next_hop.kind() == NextHopType::Standard
             && self.intent.announces(route.vni, route.destination)
     }
 
     /// A network began or ceased to be announced here.
     fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
-        if !self.has_dataplane {
+        if !self.has_dataplane || self.withheld.contains(&vni) {
             return;
         }
         let hidden = self.learned.get(&vni).into_iter();

@@ -160,6 +160,11 @@ impl Learned {
         self.routes.len()
     }
 
+    /// Whether the routes were all there were at least once, or nothing more is waited for.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     pub(super) fn is_in_sync(&self, slot: ServerSlot) -> bool {
         self.in_sync.contains(slot)
     }

@@ -11,6 +11,7 @@
 //! * `leaf`: all of it together; `readers`: what is fetched from it.
 //! * `quiet`: when the table of a server has come that does not say so.
 //! * `room`, `waiting`: how many routes there may be, and those that there is no room for.
+//! * `withheld`: VNIs that the dataplane is told nothing of for a while.
 //! * `settling`: while tables are on their way that may replace stale routes.
 //! * `queries`: what an operator asks, in bounded parts.
 //!
@@ -32,6 +33,7 @@ mod settling;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod withheld;
 
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};

@@ -42,6 +42,7 @@ impl Leaf {
     /// Nobody takes for the dataplane: what would be for it need not be kept.
     pub(in crate::client) fn no_dataplane(&mut self) {
         self.has_dataplane = false;
+        self.withheld.clear();
         self.dataplane = RouteFeed::default();
         self.completed.clear();
     }

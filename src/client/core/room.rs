@@ -46,6 +46,12 @@ impl Room {
         Self { limits, routes: 0, waiting: 0, level, admit: None, notices }
     }
 
+    /// Other limits from now on.
+    pub(super) fn set_limits(&mut self, now: Moment, limits: RouteLimits) {
+        self.limits = limits;
+        self.note_room(now);
+    }
+
     /// Whether there is room for one more route, in a VNI that has so many.
     pub(super) fn has_room(&self, of_vni: usize) -> bool {
         let RouteLimits { all, vni } = self.limits;

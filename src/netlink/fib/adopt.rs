@@ -63,6 +63,10 @@ impl Fib {
 
     /// Takes in all routes of a table, whoever installed them.
     pub(crate) fn saw_routes(&mut self, table: u32, dump: Vec<KernelRoute>, now: Moment) {
+        // The query may be older than the change that took the table away.
+        if !self.tables.contains(&table) && !self.leaving.remove(&table) {
+            return;
+        }
         let believed = self.routes.installed_in(table);
         let mut confirmed = 0;
         let mut foreign = BTreeMap::new();
@@ -108,6 +112,7 @@ impl Fib {
     fn confirm(&mut self, id: u32, actual: Actual, now: Moment) {
         let slot = &self.routes[id];
         let table = slot.key.table;
+        let is_left = !self.tables.contains(&table);
         if slot.actual != actual {
             let was = self.routes[id].actual != Actual::Absent;
             let wanted = !self.routes[id].wanted.is_empty();
@@ -117,15 +122,15 @@ impl Fib {
             } else if wanted {
                 // It came while somebody announced it: whether it is right will be seen.
                 self.touch(id);
-            } else if !was && !self.complete.contains(&table) {
+            } else if !was && !is_left && !self.complete.contains(&table) {
                 self.routes[id].adopted = true;
                 self.adopted.entry(table).or_default().push(id);
             }
         }
         let slot = &mut self.routes[id];
         if slot.wanted.is_empty() && !slot.adopted {
-            // One look may be wrong: it goes at the second.
-            if std::mem::replace(&mut slot.stray, true) {
+            // One look may be wrong: it goes at the second. There is none where no VNI is any more.
+            if std::mem::replace(&mut slot.stray, true) || is_left {
                 self.touch(id);
             }
         }

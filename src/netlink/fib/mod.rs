@@ -14,7 +14,7 @@
 //! * `objects`: nexthop objects, told by what they are.
 //! * `strangers`: objects that other leaves have, or have left.
 //! * `plan`: from routes that need work to requests in a safe order, and results back.
-//! * `adopt`: what dumps show.
+//! * `adopt`: what dumps show; `tables`: VNIs get other tables.
 //! * `work`: the round of requests that is under way.
 //! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
 //! * `drift`: what others do to our routes, and the device; `link`: the device.
@@ -35,6 +35,7 @@ mod retry;
 mod routes;
 mod schedule;
 mod strangers;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod unusable;
@@ -85,6 +86,8 @@ pub(crate) struct Fib {
     /// VNIs that are complete, and the tables of which all VNIs are.
     known: BTreeSet<Vni>,
     complete: BTreeSet<u32>,
+    /// Tables that no VNI has any more and that are looked at a last time.
+    leaving: BTreeSet<u32>,
     /// Own objects that somebody deleted, by an event that may be old: to be looked at.
     lost: BTreeSet<u32>,
     /// Whether objects that nobody uses may be deleted now.
@@ -151,6 +154,7 @@ impl Fib {
             adopted: BTreeMap::new(),
             known: BTreeSet::new(),
             complete: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             lost: BTreeSet::new(),
             sweeps: true,
             work: Work::default(),
@@ -251,15 +255,20 @@ impl Fib {
             return;
         }
         self.complete.insert(table);
+        self.release_adopted(table);
+        if self.complete.len() == self.tables.len() {
+            self.objects.complete();
+        }
+    }
+
+    /// What was found in a table and nobody announces may go.
+    fn release_adopted(&mut self, table: u32) {
         for id in self.adopted.remove(&table).unwrap_or_default() {
             // A place that was left may be another table's by now.
             if self.routes[id].key.table == table {
                 self.routes[id].adopted = false;
                 self.touch(id);
             }
-        }
-        if self.complete.len() == self.tables.len() {
-            self.objects.complete();
         }
     }
 

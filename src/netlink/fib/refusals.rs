@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::config::Target;
 use super::unusable::{KINDS, Unusable};
 use crate::netlink::model::RouteKey;
-use crate::wire::Destination;
+use crate::wire::{Destination, Vni};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -52,6 +52,11 @@ impl Refusals {
             self.held.remove(&(key, target));
         }
         true
+    }
+
+    /// Hops that are announced in these VNIs wait no longer.
+    pub(super) fn forget(&mut self, vnis: &BTreeSet<Vni>) {
+        self.held.retain(|(_, target), _| !vnis.contains(&target.source));
     }
 
     /// So many routes more; whether the log has yet to name this reason.

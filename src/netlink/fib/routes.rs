@@ -203,6 +203,15 @@ impl Routes {
         }
     }
 
+    /// Nobody announces hops any more for which `goes` holds; whether somebody did.
+    pub(crate) fn withdraw_of(&mut self, id: u32, goes: impl Fn(&Target) -> bool) -> bool {
+        let slot = &mut self.slots[id as usize];
+        let before = slot.wanted.len();
+        slot.wanted.retain(|wanted| !goes(&wanted.target));
+        self.wanted -= usize::from(before > 0 && slot.wanted.is_empty());
+        slot.wanted.len() < before
+    }
+
     /// Nobody announces anything any more.
     pub(crate) fn withdraw_all(&mut self) {
         for slot in &mut self.slots {

@@ -17,7 +17,7 @@ pub(crate) const TUNNEL: &str = "overlay-tun";
 const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
 /// Where the reflector listens.
-const REFLECTOR: &str = "[2001:db8::1]:4711";
+pub(crate) const REFLECTOR: &str = "[2001:db8::1]:4711";
 
 /// The routing table of a VNI, on every leaf.
 pub(crate) fn table(vni: u32) -> u32 {
@@ -87,7 +87,13 @@ impl Lab {
     /// A reflector that listens. A process that stalls keeps its sessions: no test
     /// waits for a hold time to pass.
     pub(crate) fn start_server(&self) -> Process {
-        let arguments = format!("server --listen {REFLECTOR} --shards 2 --keepalive 60");
+        self.start_server_at(4711)
+    }
+
+    /// The same at another port.
+    pub(crate) fn start_server_at(&self, port: u16) -> Process {
+        let listen = REFLECTOR.replace("4711", &port.to_string());
+        let arguments = format!("server --listen {listen} --shards 2 --keepalive 60");
         let server = Process::start(&self.hub(), &binary(), &arguments);
         server.wait_for_log("listen=");
         server
@@ -223,6 +229,11 @@ impl Leaf {
     /// A leaf process of its own that announces guests, so that the one that installs routes can
     /// die without taking them along.
     pub(crate) fn announce(&self, guests: &[&Guest]) -> Process {
+        self.announce_to(guests, "")
+    }
+
+    /// The same with further flags, such as another server.
+    pub(crate) fn announce_to(&self, guests: &[&Guest], flags: &str) -> Process {
         let routes: Vec<String> = guests
             .iter()
             .flat_map(|guest| {
@@ -230,7 +241,7 @@ impl Leaf {
                     .map(|prefix| format!("{}#{prefix}#{}", guest.vni, self.underlay))
             })
             .collect();
-        self.client(&format!("--announce {}", routes.join(",")))
+        self.client(&format!("--announce {} {flags}", routes.join(",")))
     }
 
     /// `metalbond client`, connected to the lab's reflector.

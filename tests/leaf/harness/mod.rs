@@ -17,7 +17,7 @@ mod shell;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use lab::{Guest, Lab, Leaf, TUNNEL, binary, table};
+pub(crate) use lab::{Guest, Lab, Leaf, REFLECTOR, TUNNEL, binary, table};
 pub(crate) use ping::Flood;
 pub(crate) use process::Process;
 pub(crate) use shell::{ip, shell_words};

@@ -17,6 +17,9 @@ enum Step {
     End(ServerSlot),
     Add(ServerSlot, Route),
     Remove(ServerSlot, Route),
+    /// From the dataplane.
+    Withhold(u32),
+    HandOver(u32),
     /// So many changes or messages at once.
     Take(usize),
 }
@@ -38,6 +41,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => slot().prop_map(Step::End),
         8 => (slot(), any_route()).prop_map(|(slot, route)| Step::Add(slot, route)),
         4 => (slot(), any_route()).prop_map(|(slot, route)| Step::Remove(slot, route)),
+        1 => (1..3_u32).prop_map(Step::Withhold),
+        1 => (1..3_u32).prop_map(Step::HandOver),
         3 => (1..4_usize).prop_map(Step::Take),
     ]
 }
@@ -122,6 +127,8 @@ impl World {
                 server.routes.remove(&route);
                 remove(leaf, now, slot, &[route]);
             }
+            Step::Withhold(vni) => leaf.withhold(Vni(vni)),
+            Step::HandOver(vni) => leaf.hand_over(Vni(vni)),
             Step::Take(max) => self.take(leaf, max),
         }
     }
@@ -170,6 +177,9 @@ proptest! {
         let mut world = World::default();
         for step in steps {
             world.step(&mut leaf, step);
+        }
+        for vni in 1..3 {
+            leaf.hand_over(Vni(vni));
         }
         // Whatever waits for time or for room has both now.
         for _ in 0..100 {

@@ -182,3 +182,31 @@ fn without_a_dataplane_nothing_is_kept_for_one() {
     assert!(!leaf.has_for_dataplane());
     assert_eq!(leaf.routes(Vni(1)), [route(1, 1, 1)]);
 }
+
+#[test]
+fn a_vni_that_is_withheld_is_taken_back_and_handed_over_whole_with_what_changed_meanwhile() {
+    let (mut leaf, mut plane) = (leaf(), Plane::default());
+    leaf.subscribe(at(0), Vni(1));
+    leaf.subscribe(at(0), Vni(2));
+    connect(&mut leaf, at(0), A);
+    let other = route(2, 1, 1);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1), other]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    plane.expect(&mut leaf, &[route(1, 1, 1), route(1, 2, 1), other]);
+    leaf.withhold(Vni(1));
+    assert!(leaf.has_of(Vni(1)));
+    plane.expect(&mut leaf, &[other]);
+    remove(&mut leaf, at(1), A, &[route(1, 1, 1)]);
+    add(&mut leaf, at(1), A, &[route(1, 3, 1)]);
+    leaf.announce(route(1, 3, 9));
+    plane.expect(&mut leaf, &[other]);
+    plane.complete.clear();
+    leaf.hand_over(Vni(1));
+    plane.expect(&mut leaf, &[route(1, 2, 1), other]);
+    assert_eq!(plane.complete, [Vni(1)]);
+    // Who has nothing of a VNI to hand over says so.
+    leaf.withhold(Vni(7));
+    leaf.hand_over(Vni(7));
+    plane.update(&mut leaf);
+    assert_eq!(plane.complete, [Vni(1), Vni(7)]);
+}

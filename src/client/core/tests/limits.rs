@@ -135,3 +135,19 @@ fn a_limit_is_told_of_when_it_is_near_and_when_it_is_reached() {
     add(&mut leaf, at(0), A, &some(1, 20..30));
     assert_eq!(said(&mut leaf), []);
 }
+
+#[test]
+fn other_limits_take_nothing_away_and_let_in_what_waits() {
+    let (mut leaf, mut plane) = (limited(0, 2), Plane::default());
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &some(1, 0..4));
+    plane.expect(&mut leaf, &some(1, 0..2));
+    leaf.set_limits(at(1), RouteLimits { all: 0, vni: 3 });
+    leaf.tick(at(2));
+    plane.expect(&mut leaf, &some(1, 0..3));
+    leaf.set_limits(at(2), RouteLimits { all: 1, vni: 1 });
+    leaf.tick(at(4));
+    plane.expect(&mut leaf, &some(1, 0..3));
+    add(&mut leaf, at(4), A, &some(2, 0..1));
+    assert_eq!((refused(&leaf, V), refused(&leaf, Vni(2))), (1, 1));
+}

@@ -134,6 +134,27 @@ fn routes_outlive_their_servers_for_the_stale_time() {
 }
 
 #[test]
+fn stale_routes_that_go_are_counted_by_why_they_go() {
+    use crate::client::core::Dropped;
+    let mut leaf = leaf();
+    leaf.subscribe(at(0), Vni(1));
+    connect(&mut leaf, at(0), A);
+    add(&mut leaf, at(0), A, &[route(1, 1, 1), route(1, 2, 1)]);
+    leaf.end_of_table(at(0), A, Vni(1));
+    leaf.ended(at(10), A);
+    assert_eq!(leaf.take_dropped(), Dropped::default());
+    connect(&mut leaf, at(11), A);
+    add(&mut leaf, at(11), A, &[route(1, 1, 1)]);
+    leaf.end_of_table(at(11), A, Vni(1));
+    leaf.tick(at(60));
+    assert_eq!(leaf.take_dropped(), Dropped { expired: 0, unknown: 1 });
+    leaf.ended(at(70), A);
+    leaf.tick(at(300));
+    assert_eq!(leaf.take_dropped(), Dropped { expired: 1, unknown: 0 });
+    assert_eq!(leaf.route_count(), 0);
+}
+
+#[test]
 fn without_a_stale_time_routes_go_with_their_last_server() {
     let mut leaf = Leaf::new(CoreConfig {
         stale_time: Duration::ZERO,

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use super::world::{DEVICE, OURS, STATIC, VNIS, World, key, route};
 use crate::dataplane::Route;
 use crate::netlink::model::{Object, ObjectBody, Request, RouteKey, Via};
-use crate::wire::{Action, NextHop, NextHopType};
+use crate::wire::{Action, NextHop, NextHopType, Vni};
 
 const DESTINATIONS: [&str; 6] =
     ["10.0.0.0/24", "10.0.0.9/24", "10.0.1.0/24", "10.0.2.1/32", "2001:db8:1::/48", "::/0"];
@@ -36,6 +37,8 @@ enum Op {
     Mtu(u32),
     Pass(u64),
     Restart,
+    /// A VNI gets its own table, another one, or none.
+    Move(usize, Option<u32>),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -50,7 +53,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => place().prop_map(|(vni, place)| Op::ForeignGoes(vni, place)),
         1 => place().prop_map(|(vni, place)| Op::DeleteRoute(vni, place)),
         1 => place().prop_map(|(vni, place)| Op::BreakRoute(vni, place)),
-        1 => (vni, any::<u8>()).prop_map(|(vni, n)| Op::Stray(vni, n)),
+        1 => (vni.clone(), any::<u8>()).prop_map(|(vni, n)| Op::Stray(vni, n)),
+        1 => (vni, option::weighted(0.8, 0..3u32)).prop_map(|(vni, more)| Op::Move(vni, more)),
         1 => any::<usize>().prop_map(Op::DeleteObject),
         1 => (1000..1020u32).prop_map(Op::TakeId),
         1 => (0..6usize, 1..4usize).prop_map(|(skip, count)| Op::Refuse(skip, count)),
@@ -66,9 +70,15 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn place((vni, destination): (usize, usize)) -> RouteKey {
+/// A place in the table that a VNI has, or had.
+fn place(world: &World, (vni, destination): (usize, usize)) -> RouteKey {
     let text = DESTINATIONS[destination].replace("0.9/24", "0.0/24");
-    key(VNIS[vni].1, &text)
+    key(table(world, vni), &text)
+}
+
+fn table(world: &World, vni: usize) -> u32 {
+    let (vni, first) = VNIS[vni];
+    world.tables.get(&Vni(vni)).copied().unwrap_or(first)
 }
 
 fn nth((vni, destination, hop, target): (usize, usize, u16, u32)) -> Route {
@@ -121,23 +131,32 @@ fn step(world: &mut World, op: Op) {
             world.apply(&changes);
         }
         Op::Complete(vni) => world.complete(VNIS[vni].0),
-        Op::Foreign(vni, at) => world.kernel.set_by_hand(place((vni, at)), STATIC, Via::Foreign),
+        Op::Foreign(vni, at) => {
+            let key = place(world, (vni, at));
+            world.kernel.set_by_hand(key, STATIC, Via::Foreign);
+        }
         Op::ForeignGoes(vni, at) => {
-            let key = place((vni, at));
+            let key = place(world, (vni, at));
             if world.kernel.routes.get(&key).is_some_and(|(protocol, _)| *protocol == STATIC) {
                 world.kernel.delete_route(key);
             }
         }
-        Op::DeleteRoute(vni, at) => world.kernel.delete_route(place((vni, at))),
+        Op::DeleteRoute(vni, at) => {
+            let key = place(world, (vni, at));
+            world.kernel.delete_route(key);
+        }
         Op::BreakRoute(vni, at) => {
-            let key = place((vni, at));
+            let key = place(world, (vni, at));
             if world.kernel.routes.get(&key).is_some_and(|(protocol, _)| *protocol == OURS) {
                 world.kernel.set_by_hand(key, OURS, Via::Foreign);
             }
         }
         Op::Stray(vni, n) => {
-            let key = key(VNIS[vni].1, &format!("192.0.2.{n}/32"));
-            world.kernel.set_by_hand(key, OURS, Via::Foreign);
+            // Where no VNI is, nobody looks.
+            if world.tables.contains_key(&Vni(VNIS[vni].0)) {
+                let key = key(table(world, vni), &format!("192.0.2.{n}/32"));
+                world.kernel.set_by_hand(key, OURS, Via::Foreign);
+            }
         }
         Op::DeleteObject(n) => {
             let ids: Vec<_> = world.kernel.objects.keys().copied().collect();
@@ -168,6 +187,10 @@ fn step(world: &mut World, op: Op) {
         }
         Op::Ipv6(has_it) => world.kernel.set_ipv6(has_it),
         Op::Mtu(more) => world.kernel.set_mtu(more),
+        Op::Move(vni, more) => {
+            let (vni, first) = VNIS[vni];
+            world.move_to(vni, more.map(|more| first + more));
+        }
         Op::Pass(millis) => world.pass(Duration::from_millis(millis)),
         Op::Restart => {
             let again: Vec<_> = world.announced.iter().copied().collect();

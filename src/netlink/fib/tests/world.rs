@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) now: Moment,
     pub(super) announced: BTreeSet<Route>,
     pub(super) objects: bool,
+    /// The table that each VNI has now.
+    pub(super) tables: BTreeMap<Vni, u32>,
 }
 
 pub(super) fn config(objects: bool) -> FibConfig {
@@ -75,9 +77,16 @@ impl World {
 
     /// A writer that was just started.
     pub(super) fn on(kernel: Model, objects: bool) -> Self {
-        let fib = Fib::new(config(objects), &hasher());
+        Self::with(kernel, objects, VNIS.map(|(vni, table)| (Vni(vni), table)).into())
+    }
+
+    fn with(kernel: Model, objects: bool, tables: BTreeMap<Vni, u32>) -> Self {
+        let mut config = config(objects);
+        config.tables.clear();
+        config.tables.extend(tables.clone());
+        let fib = Fib::new(config, &hasher());
         let announced = BTreeSet::new();
-        let mut this = Self { fib, kernel, now: Moment(0), announced, objects };
+        let mut this = Self { fib, kernel, now: Moment(0), announced, objects, tables };
         this.fib.saw_device(this.kernel.device(), this.now);
         this.flush();
         this.kernel.log.clear();
@@ -86,7 +95,8 @@ impl World {
 
     /// The writer ends without a word and starts again; nobody announces anything yet.
     pub(super) fn restart(&mut self) {
-        let mut next = Self::on(std::mem::take(&mut self.kernel), self.objects);
+        let tables = self.tables.clone();
+        let mut next = Self::with(std::mem::take(&mut self.kernel), self.objects, tables);
         next.kernel.events.clear();
         *self = next;
     }
@@ -129,6 +139,22 @@ impl World {
     pub(super) fn remove(&mut self, routes: &[Route]) -> Vec<Result<(), RouteError>> {
         let changes: Vec<_> = routes.iter().map(|route| (Action::Remove, *route)).collect();
         self.apply(&changes)
+    }
+
+    /// A VNI gets another table, or none; what it announces is handed over anew.
+    pub(super) fn move_to(&mut self, vni: u32, table: Option<u32>) {
+        let of_vni = |route: &&Route| route.vni == Vni(vni);
+        let again: Vec<_> = self.announced.iter().filter(of_vni).copied().collect();
+        self.remove(&again);
+        self.hear();
+        match table {
+            Some(table) => self.tables.insert(Vni(vni), table),
+            None => self.tables.remove(&Vni(vni)),
+        };
+        self.fib.set_tables(&self.tables, self.now);
+        self.flush();
+        self.fib.answered();
+        self.add(&again);
     }
 
     pub(super) fn complete(&mut self, vni: u32) {
@@ -232,9 +258,7 @@ impl World {
     pub(super) fn wanted(&self) -> BTreeMap<RouteKey, Vec<Hop>> {
         let mut wanted: BTreeMap<RouteKey, Vec<Hop>> = BTreeMap::new();
         for route in &self.announced {
-            let Some((_, table)) = VNIS.iter().find(|(vni, _)| route.vni == Vni(*vni)) else {
-                continue;
-            };
+            let Some(table) = self.tables.get(&route.vni) else { continue };
             let text = match route.destination.addr() {
                 // The tests have host bits in the last byte of a /24 only.
                 IpAddr::V4(v4) if route.destination.prefix_len() == 24 => {
