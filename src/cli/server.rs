@@ -99,7 +99,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
         let starting = tokio::task::spawn_blocking(move || handover::start(&config));
         let serving = tokio::select! {
             started = starting => started.map_err(|error| error.to_string())?,
-            signal = signals.end(async || {}) => {
+            signal = signals.end_of_start() => {
                 info!(signal, "stopped before it had started");
                 return Ok(());
             }

@@ -34,6 +34,8 @@ pub(super) struct Signals {
     hangup: tokio::signal::unix::Signal,
     /// They mean nothing here, and would end the process if nobody took them.
     user: [tokio::signal::unix::Signal; 2],
+    /// Whether a reload is still to come.
+    asked: bool,
 }
 
 #[cfg(unix)]
@@ -47,6 +49,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
+            asked: false,
         })
     }
 
@@ -66,12 +69,15 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-pub(super) struct Signals;
+pub(super) struct Signals {
+    /// Whether a reload is still to come.
+    asked: bool,
+}
 
 #[cfg(not(unix))]
 impl Signals {
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        Ok(Self { asked: false })
     }
 
     pub(super) async fn next(&mut self) -> Signal {
@@ -83,10 +89,21 @@ impl Signals {
 }
 
 impl Signals {
+    /// Waits until one asks to end, while the process starts; its name. A reload comes after the start: the file may
+    /// have changed since it was read.
+    pub(super) async fn end_of_start(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                Signal::End(name) => return name,
+                Signal::Reload => self.asked = true,
+            }
+        }
+    }
+
     /// Waits until one asks to end; its name. `reload` is called for the others: again when one has come
     /// meanwhile, and not waited for at the end.
     pub(super) async fn end(&mut self, mut reload: impl AsyncFnMut()) -> &'static str {
-        let mut is_asked = false;
+        let mut is_asked = std::mem::take(&mut self.asked);
         loop {
             if !std::mem::take(&mut is_asked)
                 && let Signal::End(name) = self.next().await
@@ -105,6 +122,7 @@ impl Signals {
             }
         }
     }
+
     /// Waits until a person at a terminal asks once more to end, which means: at once. Any other
     /// signal, and any without a terminal, changes nothing. To be called when the first has come.
     pub(super) async fn at_once(&mut self) -> &'static str {

@@ -45,7 +45,7 @@ pub(super) fn run(
             Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
         let (http, probes) = tokio::select! {
             listening = listen_all(args) => listening?,
-            signal = signals.end(async || {}) => {
+            signal = signals.end_of_start() => {
                 info!(signal, "stopped before it had started");
                 return Ok(());
             }

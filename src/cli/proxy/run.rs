@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, running: Running) -> Result<(), String> {
                 let (proxy, http) = started?;
                 serve(proxy, http, (running, args.upstream.clone()), signals).await;
             }
-            signal = signals.end(async || {}) => info!(signal, "stopped before it had started"),
+            signal = signals.end_of_start() => info!(signal, "stopped before it had started"),
         }
         Ok(())
     });
