@@ -24,6 +24,8 @@ pub struct ReflectorConfig {
     pub http: Option<SocketAddr>,
     /// What requests to [`ReflectorConfig::http`] must say.
     pub http_rules: HttpRules,
+    /// Other reflectors that are shown beside this one: where they answer `/metrics`.
+    pub http_peers: Vec<SocketAddr>,
     /// Where to answer HTTP about health and metrics alone, if at all; without a token.
     pub health: Option<SocketAddr>,
     /// Where the control socket is, if there is one. Its folder must be there. Unix only.
@@ -75,6 +77,7 @@ impl Default for ReflectorConfig {
             listen: SocketAddr::from(([0u16; 8], 4711)),
             http: None,
             http_rules: HttpRules::default(),
+            http_peers: Vec::new(),
             health: None,
             control: None,
             control_read_only: None,

@@ -86,6 +86,13 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .meaning("File of the token that HTTP requests must bear; health and the page's files need none")
         .details("A reload reads the file anew. See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
+    Setting::new("http-peers", many!(ReflectorConfig: http_peers, ADDRESS))
+        .meaning(
+            "Other reflectors that the page shows beside this one, by the addresses of their --health; several by \
+             commas or repetition",
+        )
+        .details("See [Several reflectors](http.md#several-reflectors)")
+        .reloaded(),
     Setting::new("health", maybe!(ReflectorConfig: health, LOCAL_ADDRESS)).meaning(
         "Where to answer HTTP about health and metrics alone, without a token; a port alone is on this \
          machine's loopback",

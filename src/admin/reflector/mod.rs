@@ -4,7 +4,7 @@
 //! Runs on a thread of its own. What it says comes from gauges or from the [`Inspector`], slice by
 //! slice, so that no request holds up a shard for longer than one read does. It keeps nothing
 //! of a request, and changes nothing; what it does keep is the last minutes of the counters
-//! (`live`). The control sockets are served here as well, by the same pages (`admin::control`), and so is the endpoint
+//! (`live`), and what other reflectors have told last (`others`). The control sockets are served here as well, by the same pages (`admin::control`), and so is the endpoint
 //! for health and metrics alone.
 
 pub(super) mod api;
@@ -13,6 +13,7 @@ pub(super) mod gated;
 mod health;
 mod live;
 mod metrics;
+mod others;
 mod page;
 mod state;
 mod streams;

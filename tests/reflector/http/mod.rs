@@ -8,5 +8,6 @@ mod events;
 mod health;
 mod live;
 mod metrics;
+pub(crate) mod reflectors;
 mod sorted;
 mod walks;

@@ -23,11 +23,14 @@ pub(super) struct Identity {
     is_draining: bool,
     /// Of a federation.
     site: Option<String>,
+    /// How many other reflectors `/api/v1/reflectors` shows.
+    others: usize,
 }
 
 pub(super) async fn identity(State(inspector): State<Inspector>) -> Json<Identity> {
     let config = inspector.in_force().config;
     let handovers = inspector.handovers();
+    let others = config.http_peers.len();
     let is_federated = config.federation.is_wanted();
     Json(Identity {
         name: Some(config.settings.node).filter(|name| !name.is_empty()),
@@ -39,5 +42,6 @@ pub(super) async fn identity(State(inspector): State<Inspector>) -> Json<Identit
         shards: inspector.shards(),
         is_draining: inspector.is_draining(),
         site: config.federation.site.filter(|_| is_federated),
+        others,
     })
 }

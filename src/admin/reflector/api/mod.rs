@@ -28,12 +28,13 @@ use axum::Router;
 use axum::routing::get;
 
 use super::live;
+use super::others::Others;
 use super::state::AppState;
 use super::streams::Streams;
 pub(in crate::admin) use error::ApiError;
 
 pub(super) fn router() -> Router<AppState> {
-    let streams = Streams::default();
+    let (streams, others) = (Streams::default(), Others::default());
     Router::new()
         .route("/peers", get(peers::list))
         .route("/peers/{id}", get(peers::detail))
@@ -55,6 +56,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/proxy", get(proxy::proxy))
         .route("/handover", get(handover::handovers))
         .route("/reflector", get(identity::identity))
+        .route("/reflectors", get(async move |state| others.list(state).await))
         .route(
             "/events",
             get(async move |state, asked| events::stream(&streams, state, asked).await),

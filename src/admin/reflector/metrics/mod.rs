@@ -64,10 +64,20 @@ pub(super) async fn metrics_without_peers(
     write(app, false).await
 }
 
-async fn write(
+async fn write(app: AppState, with_peers: bool) -> Result<Response, ApiError> {
+    let inspector = app.inspector.clone();
+    let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], own(app).await?);
+    if !with_peers {
+        return Ok((head, text).into_response());
+    }
+    let parts = stream::iter([Ok(text)]).chain(peers::text(inspector));
+    Ok((head, Body::from_stream(parts)).into_response())
+}
+
+/// All but the lines of single peers.
+pub(super) async fn own(
     AppState { inspector, upstream, .. }: AppState,
-    with_peers: bool,
-) -> Result<Response, ApiError> {
+) -> Result<String, ApiError> {
     let mut text = Text::default();
     let (counters, stuck) = counters(&inspector).await?;
     let federation = inspector.federation().await?;
@@ -76,12 +86,7 @@ async fn write(
     let further = [federation.map(|federation| federation.rows()), proxy];
     families::write(&mut text, &counters, &handovers, further, &stuck, backend);
     process::write(&mut text);
-    let (head, text) = ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text.finish());
-    if !with_peers {
-        return Ok((head, text).into_response());
-    }
-    let parts = stream::iter([Ok(text)]).chain(peers::text(inspector));
-    Ok((head, Body::from_stream(parts)).into_response())
+    Ok(text.finish())
 }
 
 /// The counters, and the shards that stand still: these count with what they said last, so that they

@@ -7,6 +7,7 @@ const name = document.getElementById("name");
 const facts = document.getElementById("facts");
 const draining = document.getElementById("draining");
 const line = document.getElementById("serving");
+const reflectors = document.getElementById("reflectors");
 const sites = document.getElementById("sites");
 const upstream = document.getElementById("upstream");
 const backends = { uring: "io_uring" };
@@ -51,6 +52,7 @@ export async function identify() {
     say(name, nameOf(known));
     entitle(view);
     tick();
+    reflectors.hidden = known.others === 0;
     foot(await ask("handover"));
     sites.hidden = await ask("federation") === null;
     upstream.hidden = await ask("proxy") === null;

@@ -7,6 +7,7 @@ import { entitle, identify, tick } from "./identity.js";
 import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
 import { peer, peers } from "./peers.js";
+import { reflectors } from "./reflectors.js";
 import { explain, search } from "./search.js";
 import { sites } from "./sites.js";
 import { vni, vnis } from "./vnis.js";
@@ -17,6 +18,7 @@ const views = [
   [/^\/peer\/(\d+)$/, peer, "Peer"],
   [/^\/vnis$/, vnis, "VNIs"],
   [/^\/vni\/(\d+)$/, vni, "VNI"],
+  [/^\/reflectors$/, reflectors, "Reflectors"],
   [/^\/sites$/, sites, "Sites"],
   [/^\/events$/, events, "Events"],
   [/^\/search$/, search, "Search"],

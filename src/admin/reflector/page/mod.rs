@@ -7,7 +7,7 @@ use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
 static HTML: File = File::html(include_str!("page.html"));
-static FILES: [File; 12] = [
+static FILES: [File; 13] = [
     File::script("main.js", include_str!("main.js")),
     File::script("live.js", include_str!("live.js")),
     File::script("scale.js", include_str!("scale.js")),
@@ -18,6 +18,7 @@ static FILES: [File; 12] = [
     File::script("peers.js", include_str!("peers.js")),
     File::script("vnis.js", include_str!("vnis.js")),
     File::script("search.js", include_str!("search.js")),
+    File::script("reflectors.js", include_str!("reflectors.js")),
     File::script("sites.js", include_str!("sites.js")),
     File::script("identity.js", include_str!("identity.js")),
 ];

@@ -1,0 +1,108 @@
+//! `/api/v1/reflectors`: this reflector and others, side by side.
+//!
+//! Others are asked for `/metrics` at the addresses of `http-peers`: their `health` addresses answer it without a token, so
+//! none is sent through the network, and name no peer. This one is asked for the same text, and read the same way. They
+//! are asked all at once, and again for nobody within [`FRESH`]: whoever asks this path often has others asked no more
+//! often than that.
+
+mod client;
+mod text;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant};
+
+use self::text::Told;
+use super::api::ApiError;
+use super::metrics;
+use super::state::AppState;
+use crate::admin::server::listing;
+use crate::reflector::inspector::InspectError;
+
+/// For so long an answer is good for whoever asks.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// See the module's documentation. Copies share what was told last.
+#[derive(Clone, Debug)]
+pub(super) struct Others {
+    /// One asks at a time; whoever waits meanwhile gets what it was told.
+    turn: Arc<Semaphore>,
+    latest: watch::Sender<Option<Latest>>,
+}
+
+/// What all have told, and when.
+#[derive(Debug)]
+struct Latest {
+    at: Instant,
+    rows: Vec<Row>,
+}
+
+impl Default for Others {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), latest: watch::Sender::new(None) }
+    }
+}
+
+/// What a reflector has told, or why it has not.
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    /// Where it was asked; null for this one.
+    address: Option<SocketAddr>,
+    error: Option<String>,
+    #[serde(flatten)]
+    told: Told,
+}
+
+#[derive(Debug, Serialize)]
+struct End {
+    next: Option<String>,
+}
+
+impl Others {
+    /// This one first, then the others in the order of the setting.
+    pub(super) async fn list(&self, State(app): State<AppState>) -> Result<Response, ApiError> {
+        let rows = self.rows(app).await?;
+        Ok(listing::respond(listing::of::<_, _, InspectError>(rows, End { next: None })).await?)
+    }
+
+    async fn rows(&self, app: AppState) -> Result<Vec<Row>, ApiError> {
+        // An error means that the semaphore is closed, and no code closes it.
+        let _turn = self.turn.acquire().await.ok();
+        if let Some(Latest { at, rows }) = &*self.latest.borrow()
+            && at.elapsed() < FRESH
+        {
+            return Ok(rows.clone());
+        }
+        let addresses = app.inspector.in_force().config.http_peers;
+        let mut asked = JoinSet::new();
+        for (place, address) in addresses.into_iter().enumerate() {
+            asked.spawn(async move { (place, address, client::metrics(address).await) });
+        }
+        let own = metrics::own(app).await?;
+        let mut others = Vec::new();
+        while let Some(answer) = asked.join_next().await {
+            // An error means that the task was cancelled, and no code cancels it.
+            let Ok((place, address, answer)) = answer else { continue };
+            let row = match answer.and_then(|text| text::read(&text)) {
+                Ok(told) => Row { address: Some(address), error: None, told },
+                Err(error) => {
+                    Row { address: Some(address), error: Some(error), told: Told::default() }
+                }
+            };
+            others.push((place, row));
+        }
+        others.sort_by_key(|(place, _)| *place);
+        let told = text::read(&own).unwrap_or_default();
+        let own = Row { address: None, error: None, told };
+        let rows: Vec<_> =
+            [own].into_iter().chain(others.into_iter().map(|(_, row)| row)).collect();
+        self.latest.send_replace(Some(Latest { at: Instant::now(), rows: rows.clone() }));
+        Ok(rows)
+    }
+}
