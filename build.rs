@@ -4,8 +4,14 @@
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo::rustc-check-cfg=cfg(metalbond_uring)");
-    if has_uring() {
+    println!("cargo::rustc-check-cfg=cfg(metalbond_uring, metalbond_portable)");
+    // What other platforms get, to check it on Linux.
+    println!("cargo::rerun-if-env-changed=METALBOND_PORTABLE");
+    let is_portable = std::env::var_os("METALBOND_PORTABLE").is_some();
+    if is_portable {
+        println!("cargo::rustc-cfg=metalbond_portable");
+    }
+    if has_uring() && !is_portable {
         println!("cargo::rustc-cfg=metalbond_uring");
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -74,13 +80,11 @@ fn compile_schemas() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether the dependencies of feature `uring` are there: see Cargo.toml. `--cfg metalbond_portable`
-/// builds what a system other than Linux would get.
+/// Whether the dependencies of feature `uring` are there: see Cargo.toml.
 fn has_uring() -> bool {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
     let is_set = |name: &str| std::env::var_os(name).is_some();
     is_set("CARGO_FEATURE_URING")
         && is("CARGO_CFG_TARGET_OS", "linux")
         && !is("CARGO_CFG_TARGET_ENV", "musl")
-        && !is_set("CARGO_CFG_METALBOND_PORTABLE")
 }
