@@ -13,6 +13,15 @@ use crate::process::{BINARY, Process};
 use support::PATIENCE;
 use support::client::{Client, hello_of, routes};
 
+/// Whether a command succeeds, and what it writes.
+pub(crate) fn run_ctl(socket: &str, arguments: &[&str]) -> (bool, String, String) {
+    let mut command = Command::new(BINARY);
+    command.args(["ctl", "--socket", socket]).args(arguments);
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.success(), text(stdout), text(stderr))
+}
+
 /// A line of processes with one control socket.
 pub(crate) struct Line {
     folder: Folder,
@@ -46,11 +55,7 @@ impl Line {
     }
 
     pub(crate) fn ctl(&self, arguments: &[&str]) -> (bool, String, String) {
-        let mut command = Command::new(BINARY);
-        command.args(["ctl", "--socket", &self.socket()]).args(arguments);
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (status.success(), text(stdout), text(stderr))
+        run_ctl(&self.socket(), arguments)
     }
 
     #[track_caller]

@@ -14,6 +14,7 @@ mod demo;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod detection;
+mod diff;
 mod drop_in;
 mod entry;
 #[cfg(target_os = "linux")]

@@ -67,6 +67,18 @@ pub(super) enum CtlCommand {
         #[arg(value_name = "ROUTE", value_parser = route)]
         route: Route,
     },
+    /// Compare the routes of this reflector with those of another server; status 1 if they differ.
+    Diff {
+        /// The other: the path of its control socket, or host and port of its --http, also of the reference
+        #[arg(value_name = "SOCKET|HOST:PORT")]
+        other: String,
+        /// File of the token that the other requires (its --http-token-file)
+        #[arg(long, value_name = "PATH")]
+        token_file: Option<PathBuf>,
+        /// Look again after this time, and list only routes that differ both times (500ms, 5s)
+        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
+        settle: Duration,
+    },
     /// Show routes and sessions as they come and go, until it is interrupted.
     Monitor {
         /// Routes of this VNI only; sessions are shown in any case

@@ -3,7 +3,8 @@
 //! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
 //! `show`, `peer` and `routes` are about what there is, `closed` about what there was, `monitor` about what happens, `tell` about what
-//! is to be done, `handover` about another process that takes over, `dump` writes a file of everything.
+//! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
+//! `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 
@@ -13,11 +14,13 @@ mod block;
 mod client;
 mod closed;
 mod connection;
+mod diff;
 mod dump;
 mod federation;
 mod handover;
 mod listing;
 mod monitor;
+mod other;
 mod patience;
 mod peer;
 mod policy;
@@ -76,6 +79,9 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Handover => ctl.show_handover().await,
         },
         CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
+        CtlCommand::Diff { other, token_file, settle } => {
+            ctl.diff(&other, token_file.as_deref(), settle).await
+        }
         CtlCommand::Monitor { vni } => ctl.monitor(vni).await,
         CtlCommand::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
         CtlCommand::Block { what } => ctl.block(&what).await,

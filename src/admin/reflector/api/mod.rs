@@ -1,12 +1,13 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
 //! `params` and `wanted` read what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
-//! `shards`, `limits`, `policy`, `blocks`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
+//! `shards`, `limits`, `policy`, `blocks`, `digests`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
 //! everything for the best rows.
 
 pub(in crate::admin) mod blocks;
 mod closed;
 mod counts;
+mod digests;
 pub(in crate::admin) mod error;
 mod events;
 mod federation;
@@ -50,6 +51,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/counters", get(shards::counters))
         .route("/shards", get(shards::list))
         .route("/limits", get(limits::limits))
+        .route("/digests", get(digests::list))
         .route("/policy", get(policy::policy))
         .route("/blocks", get(blocks::list))
         .route("/federation", get(federation::federation))
