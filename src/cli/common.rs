@@ -45,14 +45,14 @@ const FORMAT: Syntax<Format> = Syntax::new(
 pub(super) static COMMON: Section<Common> = Section::of_role(&[
     Setting::new("verbose", one!(Common: is_verbose, SWITCH))
         .short('v')
-        .meaning("Log more: as --log-level debug")
+        .meaning("Log more, like --log-level debug")
         .reloaded(),
     Setting::new("log-level", one!(Common: log_level, LEVEL))
-        .meaning("What is logged: this and what is more important; RUST_LOG overrides it")
+        .meaning("Log messages of this level and of more important ones; RUST_LOG overrides it")
         .details("`error`, `warn`, `info`, `debug` or `trace`")
         .reloaded(),
     Setting::new("log-format", one!(Common: log_format, FORMAT))
-        .meaning("Log lines for people or for programs")
+        .meaning("Format of log lines: for people, or for programs")
         .details("`text` or `json`"),
 ]);
 

@@ -121,7 +121,7 @@ impl Role {
             .long(CONFIG)
             .value_name("FILE")
             .value_parser(PathBufValueParser::new())
-            .help("A TOML file that says what flags and the environment don't");
+            .help("TOML file for options that neither a flag nor an environment variable sets");
         arguments.insert(arguments.len() - shared, config);
         command.args(arguments)
     }

@@ -28,31 +28,37 @@ const NAME: Syntax<String> = Syntax { name: "NAME", ..TEXT };
 /// The rows beside those of the role.
 pub(super) static SECURITY: Section<Security> = Section::of_role(&[
     Setting::new("tls", one!(Security: tls, SWITCH))
-        .meaning("Hold sessions over TLS 1.3; the servers' port is that of their --tls-listen then")
+        .meaning(
+            "Connect over TLS 1.3; --server must then name the port of the servers' \
+             --tls-listen",
+        )
         .details("See [security.md](security.md#tls)"),
-    Setting::new("tls-ca", maybe!(Security: ca, PATH))
-        .meaning("File of the authorities (PEM) that a server's certificate must come from"),
+    Setting::new("tls-ca", maybe!(Security: ca, PATH)).meaning(
+        "File with the authorities (PEM) that must have signed the certificates of \
+             servers",
+    ),
     Setting::new("tls-certificate", maybe!(Security: certificate, PATH)).meaning(
-        "File of the certificate (PEM) to show, with those of intermediate authorities behind it; each \
-         session reads it anew",
+        "File with the certificate (PEM) to show to servers, followed by those of intermediate \
+         authorities; each session reads it again",
     ),
     Setting::new("tls-key", maybe!(Security: key, PATH))
-        .meaning("File of the key (PEM) of --tls-certificate"),
+        .meaning("File with the key (PEM) of --tls-certificate"),
     Setting::new("tls-server-name", maybe!(Security: server_name, NAME))
         .meaning(
-            "The name that a server's certificate must have: a DNS name, an address or a SPIFFE ID",
+            "Name that the certificate of a server must have: a DNS name, an address or a SPIFFE \
+             ID",
         )
         .default_is("the host of --server"),
     Setting::new("min-ttl", one!(Security: min_ttl, TTL))
         .meaning(
-            "Drop servers' packets with a lower TTL or hop limit (RFC 5082): 255 takes those that have \
-             passed no router; 0 takes all",
+            "Drop packets of servers with a lower TTL or hop limit (RFC 5082): 255 accepts only \
+             packets that have passed no router; 0 accepts all",
         )
         .details("See [security.md](security.md#ttl)"),
     Setting::new("tcp-md5-key-file", maybe!(Security: md5_keys, PATH))
         .meaning(
-            "File of keys by prefix, lines PREFIX KEY: sessions with servers there are signed by TCP-MD5; \
-             each session reads it anew",
+            "File of lines PREFIX KEY: sessions with servers in these prefixes are signed with the \
+             key by TCP-MD5; each session reads the file again",
         )
         .details("See [security.md](security.md#tcp-md5)"),
 ]);

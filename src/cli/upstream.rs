@@ -43,40 +43,42 @@ const COUNT: Syntax<usize> = Syntax::displayed("N", |text| number(text, 0..=usiz
 
 const SERVERS: Setting<Upstream> = Setting::new("server", many!(Upstream: server, SERVER))
     .details(
-        "A link-local one has the interface that leads to it, by name or number: `[fe80::1%eth0]:4711`",
+        "Write a link-local address with its interface, by name or number: `[fe80::1%eth0]:4711`",
     )
     .reloaded();
 
 /// Where servers are, in the table of a leaf.
 pub(super) static LEAF_SERVERS: Section<Upstream> = Section::of_role(&[SERVERS.meaning(
-    "Servers to hold a session with; port 4711 unless given; several by commas or repetition; without any \
-     the leaf waits for one",
+    "Servers to connect to, at port 4711 unless given; separate several by commas, or repeat the \
+     flag; without any, the leaf waits until a reload adds one",
 )]);
 
 /// The same in the table of a proxy, which is of no use without.
 pub(super) static PROXY_SERVERS: Section<Upstream> = Section::of_role(&[SERVERS
     .meaning(
-        "Servers to hold a session with; port 4711 unless given; several by commas or repetition",
+        "Servers to connect to, at port 4711 unless given; separate several by commas, or repeat \
+         the flag",
     )
     .required()]);
 
 /// The other rows, in the table of each role that has such sessions.
 pub(super) static UPSTREAM: Section<Upstream> = Section::of_role(&[
     Setting::new("keepalive", one!(Upstream: keepalive, SECONDS)).meaning(
-        "Keepalive interval in seconds; a session uses the lower of both sides'; 0 is the default",
+        "Keepalive interval in seconds; a session uses the lower interval of both sides; 0 means \
+         the default",
     ),
     Setting::new("stale-time", one!(Upstream: stale_time, TIME)).meaning(
-        "For how long routes stay that were learned of a server which is gone (90s, 500ms, 0)",
+        "How long routes stay after the last server that had them is lost (90s, 500ms, 0)",
     ),
     Setting::new("max-routes", one!(Upstream: max_routes, COUNT))
         .meaning(
-            "Routes of all VNIs at most, the rest is refused until there is room; 0 is any number",
+            "Maximum number of routes of all VNIs; further routes wait for room; 0 means no limit",
         )
         .details("See [Too many routes](leaf.md#too-many-routes)")
         .reloaded(),
     Setting::new("max-routes-per-vni", one!(Upstream: max_routes_per_vni, COUNT))
         .meaning(
-            "Routes of each VNI at most, the rest is refused until there is room; 0 is any number",
+            "Maximum number of routes of each VNI; further routes wait for room; 0 means no limit",
         )
         .reloaded(),
 ]);

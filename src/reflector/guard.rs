@@ -106,15 +106,15 @@ const TTL: Syntax<u8> = Syntax::displayed("N", |text| number(text, 0..=u8::MAX))
 pub(super) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("min-ttl", one!(ReflectorConfig: guard.min_ttl, TTL))
         .meaning(
-            "Drop peers' packets with a lower TTL or hop limit (RFC 5082): 255 takes those that have passed \
-             no router; 0 takes all",
+            "Drop packets of peers with a lower TTL or hop limit (RFC 5082): 255 accepts only \
+             packets that have passed no router; 0 accepts all",
         )
         .details("See [security.md](security.md#ttl)")
         .reloaded_for_new_sessions(),
     Setting::new("tcp-md5-key-file", maybe!(ReflectorConfig: guard.md5_keys, PATH))
         .meaning(
-            "File of keys by prefix, lines PREFIX KEY: packets from there that are not signed by TCP-MD5 \
-             are dropped",
+            "File of lines PREFIX KEY: packets from these prefixes must be signed with the key by \
+             TCP-MD5, others are dropped",
         )
         .details("See [security.md](security.md#tcp-md5)")
         .reloaded_for_new_sessions(),

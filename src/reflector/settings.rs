@@ -61,30 +61,33 @@ const PREFIX: Syntax<Prefix> = Syntax::displayed("PREFIX", |text| text_error(tex
 
 static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("listen", one!(ReflectorConfig: listen, ADDRESS))
-        .meaning("Where to listen for sessions; [::] takes IPv4 as well")
+        .meaning("Address on which to accept sessions; [::] accepts IPv4, too")
         .details(
-            "A link-local address has its interface in it, by name or number: `[fe80::1%eth0]:4711`",
+            "Write a link-local address with its interface, by name or number: \
+             `[fe80::1%eth0]:4711`",
         ),
     Setting::new("keepalive", one!(ReflectorConfig: settings.keepalive, SECONDS))
-        .meaning("Keepalive interval in seconds; a session uses the lower of both sides'; 0 is the default")
+        .meaning("Keepalive interval in seconds; a session uses the lower interval of both sides; \
+             0 means the default")
         .shown(Shown::new("keepalive", |it, counters| {
             let keepalive = Duration::from_secs(it.config.settings.keepalive.into());
             Value::time(keepalive, counters, &CloseReason::HoldTime(keepalive))
         })),
     Setting::new("http", maybe!(ReflectorConfig: http, LOCAL_ADDRESS)).meaning(
-        "Where to answer HTTP: a page for people, health, metrics, routes; a port alone is on this \
-         machine's loopback",
+        "Address of the HTTP endpoint: a page for people, health, metrics, routes; a port alone \
+         means the loopback",
     ),
     Setting::new("http-host", many!(ReflectorConfig: http_rules.hosts, HOST))
         .meaning(
-            "Names by which HTTP requests may call this endpoint, beside addresses and localhost; several by \
-             commas or repetition",
+            "Host names by which HTTP requests may address this endpoint, besides localhost and \
+             addresses; separate several by commas, or repeat the flag",
         )
         .details("See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("http-token-file", maybe!(ReflectorConfig: http_rules.token_file, PATH))
-        .meaning("File of the token that HTTP requests must bear; health and the page's files need none")
-        .details("A reload reads the file anew. See [Who may ask](http.md#who-may-ask)")
+        .meaning("File with a token that HTTP requests must bear, except those for health and for \
+             the files of the page")
+        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("http-peers", many!(ReflectorConfig: http_peers, ADDRESS))
         .meaning(
@@ -94,69 +97,74 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .details("See [Several reflectors](http.md#several-reflectors)")
         .reloaded(),
     Setting::new("health", maybe!(ReflectorConfig: health, LOCAL_ADDRESS)).meaning(
-        "Where to answer HTTP about health and metrics alone, without a token; a port alone is on this \
-         machine's loopback",
+        "Address of a second HTTP endpoint that serves only health and metrics, without a token; a \
+         port alone means the loopback",
     ),
     Setting::new("control", maybe!(ReflectorConfig: control, PATH))
-        .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
+        .meaning("Path of the control socket, to which metalbond ctl connects; its folder must \
+             exist")
         .details("See [ctl.md](ctl.md)"),
     Setting::new("control-read-only", maybe!(ReflectorConfig: control_read_only, PATH))
         .meaning(
-            "Where to put a control socket that shows everything and takes no command; its folder must be there",
+            "Path of a control socket that shows everything and refuses every command that changes \
+             something; its folder must exist",
         )
         .details("See [Who may ask](ctl.md#who-may-ask)"),
     Setting::new("control-group", one!(ReflectorConfig: control_group, TEXT))
-        .meaning("The group, by name or number, that may use --control-read-only"),
+        .meaning("Group, by name or number, whose members may use --control-read-only"),
     Setting::new("takeover", one!(ReflectorConfig: takeover, SWITCH))
         .meaning(
-            "Take over the sessions of the reflector that runs with the same --control, without ending \
-             one; without such a reflector it starts as usual",
+            "Take over the sessions of the reflector that runs with the same --control; if none \
+             runs, start as usual",
         )
         .details("See [Upgrading without an outage](operations.md#upgrading-without-an-outage)"),
     Setting::new("linger", one!(ReflectorConfig: linger, SWITCH))
         .meaning(
-            "Stay until SIGTERM when another process has taken over, for a supervisor that starts again \
-             a process that has ended",
+            "When another process has taken over, stay until SIGTERM, for a supervisor that \
+             restarts every process that ends",
         )
-        .details("Kubernetes is one"),
+        .details("Kubernetes is such a supervisor"),
     Setting::new("allow-exec", one!(ReflectorConfig: allow_exec, SWITCH))
         .meaning(
-            "Let the process start programs, for metalbond ctl handover --to; without it, it forbids itself \
-             to (seccomp)",
+            "Let the process start programs, which metalbond ctl handover --to needs; by default a \
+             seccomp filter forbids it",
         )
         .details("See [No programs](operations.md#no-programs)"),
     Setting::new("shards", maybe!(ReflectorConfig: shards, SHARDS))
         .meaning(
-            "Number of shards, each a thread of its own [default: one per core that may be used, or \
-             that --pin names]",
+            "Number of shards; each is a thread of its own [default: one per core that the process \
+             may use, or that --pin lists]",
         )
         .default_is("one per core"),
     Setting::new("min-shards", one!(ReflectorConfig: min_shards, SHARDS))
         .meaning(
-            "Shards that stay awake when there is little to do; the others sleep and wake up with the \
-             load",
+            "Number of shards that stay awake at low load; the others sleep, and wake up when the \
+             load grows",
         )
         .details("See [Cores](#cores)"),
     Setting::new("pin", one!(ReflectorConfig: pin, PIN))
         .meaning(
-            "The cores that shards sit on: auto gives each its own if there are as many shards as cores \
-             that may be used, and else leaves them to the scheduler as off does; or a list such as 0-3,8",
+            "Cores to which shards are pinned: a list such as 0-3,8; off, to let the scheduler \
+             choose; or auto, which gives each shard its own core if there are as many shards as \
+             usable cores, and otherwise lets the scheduler choose",
         )
         .details("See [Cores](#cores)"),
     Setting::new("io", one!(ReflectorConfig: io, IO))
-        .meaning("How to drive sockets: auto takes io_uring where the kernel grants it, else epoll")
-        .details("A binary built with musl has epoll only"),
+        .meaning("How to read and write sockets: auto uses io_uring if the kernel permits it, \
+             otherwise epoll")
+        .details("The static binary (musl) has epoll only"),
     Setting::new("batch-delay", one!(ReflectorConfig: settings.batch_delay, TIME))
         .meaning(
-            "For how long a busy shard gathers updates at most before it sends them (500us, 2ms, 0; 1s \
-             at most)",
+            "Longest time for which a busy shard collects updates before it sends them (500us, \
+             2ms, 0; at most 1s)",
         )
         .reloaded()
         .shown(Shown::new("batch_delay_seconds", |it, _| {
             Value::Seconds(it.config.settings.batch_delay.as_secs_f64())
         })),
     Setting::new("send-hold", one!(ReflectorConfig: settings.send_hold, TIME))
-        .meaning("Close a peer that reads nothing for so long although something waits for it")
+        .meaning("Close the session of a peer that reads nothing for this time although data waits \
+             for it")
         .reloaded()
         .shown(Shown::new("send_hold", |it, counters| {
             let time = it.config.settings.send_hold;
@@ -164,7 +172,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         })),
     Setting::new("stale-hold", one!(ReflectorConfig: settings.stale_hold, TIME))
         .meaning(
-            "Keep the routes of a session that ended without notice for so long, until the same agent announces them again (120s, 0)",
+            "How long to keep the routes of a session that ended without notice, so that the same \
+             agent can announce them again (120s); 0 withdraws them at once",
         )
         .details("See [Flaps](operations.md#flaps)")
         .reloaded()
@@ -180,8 +189,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         },
     )
     .meaning(
-        "Send to every peer at full speed, also to those that don't say they read a stream; the Go \
-         client loses its session then",
+        "Send to every peer at full speed, even to those that do not advertise that they read a \
+         stream; Go clients then lose their sessions",
     )
     .reloaded_for_new_sessions()
     .shown(Shown::new("is_pacing", |it, _| Value::Switch(it.config.settings.pacing))),
@@ -190,7 +199,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             "Send this many bytes per second to a Go client whose TCP window does not show whether it \
              reads",
         )
-        .details("From 1000 on; see [Pacing](protocol.md#pacing)")
+        .details("At least 1000; see [Pacing](protocol.md#pacing)")
         .reloaded_for_new_sessions()
         .shown(Shown::new("pace_bytes_per_second", |it, _| {
             Value::Number(it.config.settings.pace)
@@ -206,12 +215,13 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     .details("See [Unusable next hops](protocol.md#unusable-next-hops)"),
     Setting::new("max-peers", one!(ReflectorConfig: max_peers, NUMBER))
         .meaning(
-            "Sessions at most, from 1 on; the default becomes what the descriptors allow, if that is less",
+            "Maximum number of sessions, at least 1; the default is lower if the limit on file \
+             descriptors requires it",
         )
         .details(
-            "Each session takes a descriptor. Connections before their HELLO are not counted: for them \
-             there are as many places, but 64 at least and 4096 at most, and when those run out, or \
-             descriptors, the oldest of them is closed",
+            "Each session takes a descriptor. Connections that have not sent a HELLO count \
+             separately: there may be as many of them, but at least 64 and at most 4096. If there \
+             are more, or descriptors run out, the reflector closes the oldest of them",
         )
         .reloaded()
         .shown(Shown::new("max_peers", |it, counters| Value::Limit {
@@ -220,7 +230,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             hits: counters.limited(&CloseReason::MaxPeers(0)),
         })),
     Setting::new("max-routes-per-peer", one!(ReflectorConfig: settings.limits.routes_per_peer, NUMBER))
-        .meaning("Routes that one peer may announce, over all VNIs; the log warns at 80 %")
+        .meaning("Maximum number of routes that one peer may announce, over all VNIs; the log \
+             warns at 80 %")
         .details("See [Limits](#limits)")
         .reloaded()
         .shown(Shown::new("max_routes_per_peer", |it, counters| {
@@ -232,11 +243,12 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         "max-routes-per-peer-action",
         one!(ReflectorConfig: settings.limits.routes_per_peer_action, ACTION),
     )
-    .meaning("What happens to a peer that announces more: a second warning, no further route, or the end of its session")
+    .meaning("What to do when a peer announces more: warn again, ignore further routes, or close \
+         its session")
     .details("`warn`, `ignore` or `close`")
     .reloaded(),
     Setting::new("max-routes-per-vni", one!(ReflectorConfig: settings.vni_limits.routes, NUMBER))
-        .meaning("Routes of one VNI; 0 is any number; the log warns at 80 %")
+        .meaning("Maximum number of routes of one VNI; 0 means no limit; the log warns at 80 %")
         .details("See [Limits](#limits)")
         .reloaded()
         .shown(Shown::new("max_routes_per_vni", |it, counters| {
@@ -249,13 +261,14 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         one!(ReflectorConfig: settings.vni_limits.action, ACTION),
     )
     .meaning(
-        "What happens to an announcement of a further route of a VNI: a second warning, it is refused, or \
-         the session that made it ends",
+        "What to do when a peer announces a further route of the VNI: warn again, ignore the \
+         route, or close the session of that peer",
     )
     .details("`warn`, `ignore` or `close`")
     .reloaded(),
     Setting::new("max-routes", one!(ReflectorConfig: capacity.max_routes, NUMBER))
-        .meaning("Routes in all VNIs, beyond which new ones are refused; 0 is any number")
+        .meaning("Maximum number of routes in all VNIs, beyond which the reflector refuses new \
+             ones; 0 means no limit")
         .details("See [Limits](#limits)")
         .reloaded()
         .shown(Shown::new("max_routes", |it, counters| {
@@ -264,7 +277,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             Value::refusing((most > 0).then_some(most), used, 0, counters, "max_routes")
         })),
     Setting::new("max-vnis", one!(ReflectorConfig: capacity.max_vnis, NUMBER))
-        .meaning("VNIs that peers take part in, beyond which new ones are refused; 0 is any number")
+        .meaning("Maximum number of VNIs in which peers subscribe or announce, beyond which the \
+             reflector refuses new ones; 0 means no limit")
         .details("See [Limits](#limits)")
         .reloaded()
         .shown(Shown::new("max_vnis", |it, counters| {
@@ -274,8 +288,9 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         })),
     Setting::new("memory-budget", one!(ReflectorConfig: capacity.memory, BUDGET))
         .meaning(
-            "Memory of the process beyond which new routes and VNIs are refused (1500M, 2G; 0 is any \
-             amount); auto is 85 % of what its control group grants, if that grants anything",
+            "Memory of the process beyond which the reflector refuses new routes and VNIs (1500M, \
+             2G; 0 means no limit); auto is 85 % of the memory limit of its cgroup, if there is \
+             one",
         )
         .details("See [Limits](#limits)")
         .reloaded()
@@ -287,7 +302,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         "max-subscriptions-per-peer",
         one!(ReflectorConfig: settings.limits.subscriptions_per_peer, NUMBER),
     )
-    .meaning("VNIs that one peer may be subscribed to or announce in")
+    .meaning("Maximum number of VNIs in which one peer may subscribe or announce")
     .reloaded()
     .shown(Shown::new("max_subscriptions_per_peer", |it, counters| {
         let most = it.config.settings.limits.subscriptions_per_peer;
@@ -304,7 +319,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             },
         },
     )
-    .meaning("Sources that may connect; when given, no others may. The longest prefix decides")
+    .meaning("Sources that may connect, by prefix; if any is given, no other source may. The \
+         longest matching prefix decides")
     .reloaded()
     .shown(Shown::new("access", |it, counters| {
         let (allowed_prefixes, denied_prefixes) = it.config.access.list.sizes();
@@ -322,12 +338,13 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
             },
         },
     )
-    .meaning("Sources that may not connect; goes before --allow of the same prefix")
+    .meaning("Sources that may not connect, by prefix; for the same prefix, --deny wins over \
+         --allow")
     .reloaded(),
     Setting::new("max-peers-per-source", one!(ReflectorConfig: access.max_peers_per_source, NUMBER))
         .meaning(
-            "Sessions of one source (an IPv4 address, an IPv6 /64, a link-local address) at most; 0 is \
-             any number",
+            "Maximum number of sessions of one source (an IPv4 address, an IPv6 /64, a link-local \
+             address); 0 means no limit",
         )
         .details("See [Who may connect](#who-may-connect)")
         .reloaded()
@@ -338,7 +355,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         })),
     Setting::new("connect-rate-per-source", one!(ReflectorConfig: access.connect_rate_per_source, RATE))
         .meaning(
-            "New connections of one source per second, twice as many at once; 0 is any number",
+            "New connections per second that one source may open, and twice as many in a burst; 0 \
+             means no limit",
         )
         .reloaded()
         .shown(Shown::new("connect_rate_per_source", |it, counters| {
@@ -351,8 +369,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         one!(ReflectorConfig: settings.change_rate_per_source, CHANGES),
     )
     .meaning(
-        "Routes that one source may announce or withdraw per second, twice as many at once; beyond that its \
-         sessions are read more slowly; 0 is any number",
+        "Routes per second that one source may announce or withdraw, and twice as many in a burst; \
+         beyond that the reflector reads its sessions more slowly; 0 means no limit",
     )
     .details("See [Who may connect](#who-may-connect)")
     .reloaded()

@@ -93,54 +93,57 @@ impl Nexthops {
 
 pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&[
     Setting::new("subscribe", many!(ClientSettings: subscribe, VNI))
-        .meaning("VNIs to learn the routes of")
+        .meaning("VNIs whose routes to receive")
         .reloaded(),
     Setting::new("announce", many!(ClientSettings: announce, ROUTE))
         .meaning("Routes to announce, such as 23#10.0.23.0/24#2001:db8::1")
         .reloaded(),
     Setting::new("install-routes", many!(ClientSettings: install_routes, TABLE))
         .meaning(
-            "Install the routes of a VNI in a routing table: 23#100 puts VNI 23's into table 100; several may share \
-             a table",
+            "Routing table for the routes of a VNI: 23#100 installs the routes of VNI 23 in table \
+             100; several VNIs may share a table",
         )
-        .details("A leaf that has started without any needs a restart")
+        .details("A leaf that has started without any table needs a restart")
         .reloaded(),
     Setting::new("tun", maybe!(ClientSettings: tun, DEVICE))
-        .meaning("The tunnel device that installed routes lead to"),
+        .meaning("Tunnel device to which installed routes lead"),
     Setting::new("ipv4-only", one!(ClientSettings: ipv4_only, SWITCH))
         .meaning("Install IPv4 routes only"),
     Setting::new("http", maybe!(ClientSettings: http, ADDRESS)).meaning(
-        "Where to answer HTTP: health, metrics, routes; a port alone is on this machine's loopback",
+        "Address of the HTTP endpoint: a page for people, health, metrics, routes; a port alone \
+         means the loopback",
     ),
     Setting::new("http-host", many!(ClientSettings: http_rules.hosts, HOST))
         .meaning(
-            "Names by which HTTP requests may call this endpoint, beside addresses and localhost; several by \
-             commas or repetition",
+            "Host names by which HTTP requests may address this endpoint, besides localhost and \
+             addresses; separate several by commas, or repeat the flag",
         )
         .details("See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("http-token-file", maybe!(ClientSettings: http_rules.token_file, PATH))
-        .meaning("File of the token that HTTP requests must bear; health and the page's files need none")
-        .details("A reload reads the file anew. See [Who may ask](http.md#who-may-ask)")
+        .meaning(
+            "File with a token that HTTP requests must bear, except those for health and for \
+             the files of the page",
+        )
+        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("health", maybe!(ClientSettings: health, ADDRESS)).meaning(
-        "Where to answer HTTP about health and metrics alone, without a token; a port alone is on this \
-         machine's loopback",
+        "Address of a second HTTP endpoint that serves only health and metrics, without a token; a \
+         port alone means the loopback",
     ),
     Setting::new("exclude-route-type", one!(ClientSettings: exclude_route_type, TYPES))
-        .meaning("Types of routes that are not installed; an empty value excludes none")
+        .meaning("Types of routes that the leaf does not install; an empty value excludes none")
         .takes_empty(),
     Setting::new("rt-proto", one!(ClientSettings: rt_proto, PROTOCOL))
-        .meaning("The protocol number that marks installed routes as the leaf's own"),
+        .meaning("Protocol number that marks installed routes as the leaf's own"),
     Setting::new("route-metric", one!(ClientSettings: route_metric, METRIC))
-        .meaning("The metric of installed routes; 0 is the kernel's default"),
+        .meaning("Metric of installed routes; 0 means the kernel's default"),
     Setting::new("nexthops", one!(ClientSettings: nexthops, NEXTHOPS))
         .meaning(
-            "How next hops are installed: as objects that routes share, within each route, or by what \
-             the kernel can",
+            "How to install next hops: as nexthop objects that routes share, inline in each route, \
+             or auto, which uses objects if the kernel has them",
         )
         .details("`objects`, `inline` or `auto`"),
-    Setting::new("cleanup", one!(ClientSettings: cleanup, SWITCH)).meaning(
-        "Remove the installed routes at the end, instead of leaving them for the next start",
-    ),
+    Setting::new("cleanup", one!(ClientSettings: cleanup, SWITCH))
+        .meaning("Remove the installed routes at exit, instead of leaving them for the next start"),
 ]);

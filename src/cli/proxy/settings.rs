@@ -44,27 +44,31 @@ const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000
 
 pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
     Setting::new("listen", one!(Agents: config.listen, LISTEN))
-        .meaning("Where to listen for agents; on the loopback, because agents have no TLS"),
+        .meaning("Address on which to accept agents; keep it on the loopback, because agents have \
+             no TLS"),
     Setting::new("http", maybe!(Agents: http, ADDRESS)).meaning(
-        "Where to answer HTTP: pages for people, health, metrics, routes; a port alone is on this \
-         machine's loopback",
+        "Address of the HTTP endpoint: pages for people, health, metrics, routes; a port alone \
+         means the loopback",
     ),
     Setting::new("http-host", many!(Agents: config.http_rules.hosts, HOST))
         .meaning(
-            "Names by which HTTP requests may call this endpoint, beside addresses and localhost; several by \
-             commas or repetition",
+            "Host names by which HTTP requests may address this endpoint, besides localhost and \
+             addresses; separate several by commas, or repeat the flag",
         )
         .details("See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("http-token-file", maybe!(Agents: config.http_rules.token_file, PATH))
-        .meaning("File of the token that HTTP requests must bear; health and the page's files need none")
-        .details("A reload reads the file anew. See [Who may ask](http.md#who-may-ask)")
+        .meaning("File with a token that HTTP requests must bear, except those for health and for \
+             the files of the page")
+        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
         .reloaded(),
     Setting::new("control", maybe!(Agents: config.control, PATH))
-        .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
-        .details("See [ctl.md](ctl.md); peers are agents"),
+        .meaning("Path of the control socket, to which metalbond ctl connects; its folder must \
+             exist")
+        .details("See [ctl.md](ctl.md); its peers are the agents"),
     Setting::new("send-hold", one!(Agents: config.settings.send_hold, TIME))
-        .meaning("Close an agent that reads nothing for so long although something waits for it")
+        .meaning("Close the session of an agent that reads nothing for this time although data \
+             waits for it")
         .reloaded(),
     Setting::new(
         "no-pacing",
@@ -75,8 +79,8 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
         },
     )
     .meaning(
-        "Send to every agent at full speed, also to those that don't say they read a stream; the Go \
-         client loses its session then",
+        "Send to every agent at full speed, even to those that do not advertise that they read a \
+         stream; Go clients then lose their sessions",
     )
     .reloaded_for_new_sessions(),
     Setting::new("pace", one!(Agents: config.settings.pace, PACE))
@@ -84,21 +88,21 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
             "Send this many bytes per second to a Go client whose TCP window does not show whether it \
              reads",
         )
-        .details("From 1000 on; see [Pacing](protocol.md#pacing)")
+        .details("At least 1000; see [Pacing](protocol.md#pacing)")
         .reloaded_for_new_sessions(),
     Setting::new("max-peers", one!(Agents: config.max_peers, NUMBER))
-        .meaning("Agents at most, from 1 on")
+        .meaning("Maximum number of agents, at least 1")
         .reloaded(),
     Setting::new(
         "max-routes-per-peer",
         one!(Agents: config.settings.limits.routes_per_peer, NUMBER),
     )
-    .meaning("Routes that one agent may announce, over all VNIs")
+    .meaning("Maximum number of routes that one agent may announce, over all VNIs")
     .reloaded(),
     Setting::new(
         "max-subscriptions-per-peer",
         one!(Agents: config.settings.limits.subscriptions_per_peer, NUMBER),
     )
-    .meaning("VNIs that one agent may be subscribed to or announce in")
+    .meaning("Maximum number of VNIs in which one agent may subscribe or announce")
     .reloaded(),
 ]);

@@ -154,39 +154,45 @@ pub(in crate::reflector) static FEDERATION: Section<ReflectorConfig> = Section::
         .flag("federation")
         .meaning(
             "Exchange routes with reflectors of other sites over these NATS servers, such as \
-             nats://[::1]:4222; the next one is taken when one fails",
+             nats://[::1]:4222; when one fails, the reflector uses the next",
         )
         .details("See [federation.md](federation.md)"),
         Setting::new("site", maybe!(ReflectorConfig: federation.site, NAME))
             .flag("site")
-            .meaning("The name of this site: 1 to 32 of a-z, 0-9 and -, and of no other site"),
+            .meaning("Name of this site, which no other site may have: 1 to 32 of a-z, 0-9 and -"),
         Setting::new("plane", one!(ReflectorConfig: federation.plane, PLANE))
             .flag("federation-plane")
-            .meaning("The plane of this reflector, from 1 to 8: planes share nothing")
+            .meaning(
+                "Plane of this reflector, from 1 to 8: reflectors exchange routes only within \
+                 a plane",
+            )
             .details("See [Planes](federation.md#planes)"),
         Setting::new("credentials", maybe!(ReflectorConfig: federation.credentials, PATH))
             .flag("federation-credentials")
-            .meaning("File of credentials (.creds) for the NATS servers"),
+            .meaning("File with credentials (.creds) for the NATS servers"),
         Setting::new("ca", maybe!(ReflectorConfig: federation.ca, PATH))
             .flag("federation-ca")
-            .meaning("File of CA certificates (PEM) for tls:// servers, beside those of the system"),
+            .meaning(
+                "File with CA certificates (PEM) for tls:// servers, besides those of the \
+                 system",
+            ),
         Setting::new("certificate", maybe!(ReflectorConfig: federation.certificate, PATH))
             .flag("federation-certificate")
-            .meaning("File of the certificate (PEM) that this site shows to the NATS servers"),
+            .meaning("File with the certificate (PEM) that this site shows to the NATS servers"),
         Setting::new("key", maybe!(ReflectorConfig: federation.key, PATH))
             .flag("federation-key")
-            .meaning("File of the key (PEM) of --federation-certificate"),
+            .meaning("File with the key (PEM) of --federation-certificate"),
         Setting::new("stale-time", one!(ReflectorConfig: federation.stale_time, TIME))
             .flag("federation-stale-time")
-            .meaning("Keep the routes of a site that is silent for so long, then withdraw them"),
+            .meaning("How long to keep the routes of a silent site before they are withdrawn"),
         Setting::new(
             "max-routes-per-site",
             one!(ReflectorConfig: federation.routes_per_site, NUMBER),
         )
         .flag("federation-max-routes-per-site")
         .meaning(
-            "Routes that one other site may have here; above them nothing is taken from it for twice the \
-             stale time",
+            "Maximum number of routes of one other site; above it, the reflector accepts nothing \
+             from that site for twice the stale time",
         ),
     ],
 );

@@ -85,32 +85,33 @@ pub(in crate::reflector) static TLS: Section<ReflectorConfig> = Section::of_tabl
         Setting::new("listen", maybe!(ReflectorConfig: tls.listen, ADDRESS))
             .flag("tls-listen")
             .meaning(
-                "Where to listen for sessions over TLS 1.3, beside --listen; peers must show a certificate",
+                "Address on which to accept sessions over TLS 1.3, besides --listen; peers must \
+                 show a certificate",
             )
             .details("See [security.md](security.md#tls)"),
         Setting::new("certificate", maybe!(ReflectorConfig: tls.certificate, PATH))
             .flag("tls-certificate")
             .meaning(
-                "File of the certificate (PEM) that this reflector shows, with those of intermediate \
-                 authorities behind it; a new one is taken up when the file changes",
+                "File with the certificate (PEM) of this reflector, followed by those of \
+                 intermediate authorities; read again when it changes",
             )
             .reloaded_for_new_sessions(),
         Setting::new("key", maybe!(ReflectorConfig: tls.key, PATH))
             .flag("tls-key")
-            .meaning("File of the key (PEM) of --tls-certificate; taken up as that")
+            .meaning("File with the key (PEM) of --tls-certificate; read again when it changes")
             .reloaded_for_new_sessions(),
         Setting::new("ca", maybe!(ReflectorConfig: tls.ca, PATH))
             .flag("tls-ca")
             .meaning(
-                "File of the authorities (PEM) whose certificates peers must show; taken up as \
-                 --tls-certificate",
+                "File with the authorities (PEM) that must have signed the certificates of peers; \
+                 read again when it changes",
             )
             .reloaded_for_new_sessions(),
         Setting::new("crl", maybe!(ReflectorConfig: tls.crl, PATH))
             .flag("tls-crl")
             .meaning(
-                "File of revocation lists (PEM, or one in DER) of these authorities; taken up as \
-                 --tls-certificate",
+                "File with revocation lists (PEM, or one in DER) of these authorities; read again \
+                 when it changes",
             )
             .reloaded_for_new_sessions(),
     ],
