@@ -2,8 +2,12 @@
 //! metrics that there are.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use metalbond::policy::Policy;
 use serde_json::Value;
@@ -16,12 +20,28 @@ on_each_io!(examples_have_the_shape_of_answers, every_metric_is_named);
 
 const DOCUMENT: &str = include_str!("../../../docs/http.md");
 
+/// Has something blocked, which only the control socket takes.
+fn block(socket: &Path) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    let path = "/control/v1/block?prefix=192.0.2.0/24&vni=7&time=2h";
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
 /// What the examples are about: peer 1 announces to VNI 100, peer 2 subscribes to it, one has gone
-/// and one has said something wrong. A policy reports what peer 1 announces.
+/// and one has said something wrong; an operator has blocked a prefix. A policy reports what peer 1 announces.
 fn scene(mut config: ReflectorConfig) -> (Reflector, SocketAddr, [Client; 2]) {
     let policy = "[[policy.class]]\nname = \"default\"\nannounce = []\nverdict = \"warn\"\n";
     config.settings.policy = Arc::new(Policy::read(policy).unwrap());
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("metalbond-examples-{}-{number}.sock", std::process::id());
+    let socket = std::env::temp_dir().join(name); // the reflector removes it
+    config.control = Some(socket.clone());
     let (reflector, address, http) = start_with_http(config);
+    block(&socket);
     let node = |name: &str| Client::connect(address).shake_hands(hello_of(name));
     let [mut one, mut two] = ["host-1", "host-2"].map(node);
     one.announce(&route(100, 1, 1));
