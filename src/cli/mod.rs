@@ -62,34 +62,34 @@ struct Cli {
 enum CliCommand {
     /// Run the route reflector.
     Server(Box<server::Args>),
-    /// Run the leaf: announce routes, and install those of others in the kernel.
+    /// Run the leaf: announce this host's routes, and install routes of other hosts in the kernel.
     Client(Box<client::Args>),
-    /// Run the proxy: serve agents on this host, and hold the sessions with reflectors for them.
+    /// Run the proxy: serve the agents on this host, and hold sessions with reflectors for them.
     Proxy(Box<proxy::Args>),
-    /// Show it all in one process: a reflector with its page, and leaves that come, go and fall behind.
+    /// Run a demonstration in one process: a reflector with its page, and leaves that come, go and fall behind.
     Demo(demo::Args),
-    /// Remove a tunnel device's routes from the kernel, before the device is deleted.
+    /// Remove the routes of a tunnel device from the kernel, before you delete the device.
     Withdraw(withdraw::Args),
-    /// Ask a running reflector, and tell it what to do.
+    /// Inspect and control a running reflector.
     #[cfg(unix)]
     Ctl(ctl::Args),
-    /// Say what is wrong with a configuration, or what it comes to.
+    /// Check a configuration: print its errors, or all options with their effective values.
     #[command(disable_help_subcommand = true)]
     CheckConfig {
-        /// The TOML file to check; without a subcommand, each of its tables
+        /// The TOML file to check; without a subcommand, all of its tables are checked
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(subcommand)]
         role: Option<Role>,
     },
-    /// Write completions for a shell.
+    /// Print completions for a shell.
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write a manual page: of the command, or of one of its subcommands.
+    /// Print a manual page: of metalbond, or of one of its subcommands.
     Man {
-        /// The subcommand, and its own one: ctl show
+        /// The subcommand, such as server or ctl show
         #[arg(value_name = "SUBCOMMAND")]
         page: Vec<String>,
         /// Write all pages into this folder
@@ -100,11 +100,11 @@ enum CliCommand {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// As the route reflector would be run.
+    /// Check the configuration of the route reflector.
     Server(Box<server::Args>),
-    /// As the leaf would be run.
+    /// Check the configuration of the leaf.
     Client(Box<client::Args>),
-    /// As the proxy would be run.
+    /// Check the configuration of the proxy.
     Proxy(Box<proxy::Args>),
 }
 

@@ -6,11 +6,11 @@ use super::options::Wrong;
 /// What is to be withdrawn.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The tunnel device whose routes are removed, in whatever table they are
+    /// Remove the routes to this tunnel device, in all tables
     #[arg(long, value_name = "DEVICE")]
     tun: String,
 
-    /// The protocol number of the routes that are removed
+    /// Remove only routes with this protocol number
     #[arg(
         long,
         value_name = "NUMBER",

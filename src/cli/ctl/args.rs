@@ -14,8 +14,8 @@ use crate::cli::log::Level;
 use metalbond::settings::duration;
 
 /// What the help ends with.
-const ABOUT_NAMES: &str = "Commands may be shortened to what tells them apart: sh p, exp, mon.\n\
-    A PEER is the number of its session (7 or #7), its node's name, its address, or address and port.";
+const ABOUT_NAMES: &str = "You may shorten commands as long as they stay unique: sh p, exp, mon.\n\
+    A PEER is a session's number (7 or #7), a node's name, an address, or an address and port.";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -26,8 +26,8 @@ const ABOUT_NAMES: &str = "Commands may be shortened to what tells them apart: s
     after_help = ABOUT_NAMES
 )]
 pub(in crate::cli) struct Args {
-    /// The control socket of the reflector, its --control; where you may not open it, the one for readers beside it
-    /// (control-ro.sock for control.sock) is asked
+    /// The control socket of the reflector (its --control); if you may not open it, ctl uses the read-only socket
+    /// beside it (control-ro.sock for control.sock)
     #[arg(
         long,
         value_name = "PATH",
@@ -38,11 +38,11 @@ pub(in crate::cli) struct Args {
     )]
     pub(super) socket: PathBuf,
 
-    /// JSON for programs instead of tables for people
+    /// Print JSON for programs instead of tables for people
     #[arg(short, long, global = true)]
     pub(super) json: bool,
 
-    /// End after so long at most (90s, 500ms) [default: 30s for each answer]
+    /// Give up after this time (90s, 500ms) [default: 30s for each answer]
     #[arg(long, value_name = "TIME", global = true, value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 
@@ -52,7 +52,7 @@ pub(in crate::cli) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CtlCommand {
-    /// Show what there is.
+    /// Show peers, routes, limits and more.
     #[command(arg_required_else_help = true)]
     Show {
         #[command(subcommand)]
@@ -60,10 +60,10 @@ pub(super) enum CtlCommand {
     },
     /// Say whether a peer has a route, and why.
     Explain {
-        /// Who: a session's number, node, address, or address and port
+        /// The peer: a session's number, a node, an address, or an address and port
         #[arg(value_name = "PEER")]
         peer: String,
-        /// Which: vni#prefix, or vni#prefix#hop[#STD|LB|NAT[#from#to]], as a leaf announces it
+        /// The route: vni#prefix, or vni#prefix#hop[#STD|LB|NAT[#from#to]], as for a leaf's --announce
         #[arg(value_name = "ROUTE", value_parser = route)]
         route: Route,
     },
@@ -79,19 +79,19 @@ pub(super) enum CtlCommand {
         #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
         settle: Duration,
     },
-    /// Show routes and sessions as they come and go, until it is interrupted.
+    /// Show changes of routes and sessions as they happen, until you press Ctrl-C.
     Monitor {
-        /// Routes of this VNI only; sessions are shown in any case
+        /// Show routes of this VNI only, and all sessions
         #[arg(value_name = "VNI")]
         vni: Option<u32>,
     },
-    /// End a session; the peer may come back at once.
+    /// End a session; the peer may reconnect at once.
     #[command(arg_required_else_help = true)]
     Reset {
         #[command(subcommand)]
         what: Reset,
     },
-    /// Refuse a peer, or stop reflecting routes, for a time.
+    /// Refuse a peer, or stop reflecting routes, for a limited time.
     #[command(arg_required_else_help = true)]
     Block {
         #[command(subcommand)]
@@ -99,48 +99,48 @@ pub(super) enum CtlCommand {
     },
     /// End a block.
     Unblock {
-        /// Its number, which show blocks lists, or all
+        /// The block's number, which show blocks lists, or all
         #[arg(value_name = "BLOCK|all", value_parser = which_block)]
         block: WhichBlock,
     },
-    /// Take no new sessions, and end those that there are.
+    /// Accept no new sessions, and end the existing ones.
     Drain {
         /// Sessions to end per second
         #[arg(long, value_name = "N", default_value = "100")]
         rate: NonZeroU32,
-        /// Return when no session is left
+        /// Wait until no session is left
         #[arg(long)]
         wait: bool,
     },
-    /// Take sessions again, and end no more.
+    /// Accept sessions again, and stop ending them.
     Undrain,
-    /// Start a new process that takes over all sessions; none ends.
+    /// Start a new process that takes over all sessions; no session over TCP ends.
     Handover {
-        /// The program to start instead of the one that runs
+        /// Start this program instead of the installed one
         #[arg(long, value_name = "PATH")]
         to: Option<PathBuf>,
     },
-    /// Log more or less, or more about one session until it ends.
+    /// Change the level of the log, or log more about one session until it ends.
     Log {
-        /// How much: of one session, debug tells of each read and write, trace of each message
+        /// The level; for one session, debug logs each read and write, and trace each message
         #[arg(value_name = "error|warn|info|debug|trace", hide_possible_values = true)]
         level: Level,
-        /// To log about one session
+        /// The word peer, to log about one session only
         #[arg(value_name = "peer", value_parser = peer_word, requires = "peer")]
         of: Option<()>,
-        /// Which: a session's number, node, address, or address and port
+        /// The peer: a session's number, a node, an address, or an address and port
         #[arg(value_name = "PEER")]
         peer: Option<String>,
     },
-    /// Test another policy.
+    /// Test a policy before you load it.
     #[command(arg_required_else_help = true)]
     Policy {
         #[command(subcommand)]
         what: PolicyAction,
     },
-    /// Write everything into a file, as JSON.
+    /// Write the whole state into a file, as JSON.
     Dump {
-        /// The file, which is replaced when all has been written; - is standard output
+        /// The file, which is replaced only when the dump is complete; - is standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -151,64 +151,64 @@ pub(super) enum Show {
     /// All peers, or one in detail.
     #[command(visible_alias = "peer", alias = "p")]
     Peers {
-        /// The one: a session's number, node, address, or address and port
+        /// The peer: a session's number, a node, an address, or an address and port
         #[arg(value_name = "PEER")]
         peer: Option<String>,
         #[command(flatten)]
         which: PeersShown,
     },
-    /// Sessions that have ended, the latest first, and why.
+    /// Sessions that have ended, latest first, with the reason.
     Closed {
-        /// To show those of one peer
+        /// The word peer, to show the sessions of one peer only
         #[arg(value_name = "peer", value_parser = peer_word, requires = "peer")]
         of: Option<()>,
-        /// Which: a node, address, or a session's number
+        /// The peer: a node, an address, or a session's number
         #[arg(value_name = "PEER")]
         peer: Option<String>,
-        /// So many at most
+        /// Show this many at most
         #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
-    /// What happened last to sessions and was done by operators: the flight recorder.
+    /// The latest events of sessions and commands of operators (the flight recorder).
     Recorder {
-        /// The latest so many
+        /// Show only this many, the latest
         #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
-    /// VNIs that somebody takes part in.
+    /// VNIs in which peers subscribe or announce.
     Vnis,
-    /// Routes, and who announces them.
+    /// Routes, and the peers that announce them.
     Routes {
-        /// An address: the routes of the longest prefix around it. A prefix: its routes and those
-        /// within it
+        /// For an address, show the routes of the longest matching prefix; for a prefix, its routes and those of
+        /// longer prefixes in it
         #[arg(value_name = "ADDRESS|PREFIX", value_parser = within)]
         within: Option<Within>,
-        /// Of this VNI only
+        /// Routes of this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
     },
-    /// Who is subscribed to what, and how far behind.
+    /// Subscriptions, and how far each peer is behind.
     Subscriptions {
-        /// To this VNI only
+        /// Subscriptions to this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
-        /// Of this peer only
+        /// Subscriptions of this peer only
         #[arg(long, value_name = "PEER")]
         peer: Option<String>,
     },
-    /// Peers that are behind, or whose write has hung for more than a second, and why.
+    /// Peers that are behind, or whose write has hung for more than a second, with the reason.
     Slow,
-    /// Shards: their load and what they hold.
+    /// Shards, with their load and contents.
     Shards,
-    /// Limits and settings in force, and how often each was hit.
+    /// Limits and settings in force, and how often each limit was hit.
     Limits,
-    /// What the policy refuses, by class, rule and reason.
+    /// Routes, subscriptions and claims that the policy refuses, by class, rule and reason.
     Policy,
-    /// What is blocked, and until when.
+    /// Blocked peers, prefixes and VNIs, with the end of each block.
     Blocks,
-    /// The other sites, and how they are reached.
+    /// The other sites of the federation, and the connection to the NATS server.
     Federation,
-    /// What became of the latest handover to another process.
+    /// The result of the latest handover to another process.
     Handover,
 }
 
@@ -245,22 +245,22 @@ const SORTS: [&str; 26] = [
 /// Which peers are listed, and how.
 #[derive(Clone, PartialEq, Eq, Debug, Default, clap::Args)]
 pub(super) struct PeersShown {
-    /// Sort by this column, with - before it in descending order
+    /// Sort by this column; a - before it sorts in descending order
     #[arg(
         long, value_name = "COLUMN", conflicts_with = "peer", allow_hyphen_values = true,
         value_parser = PossibleValuesParser::new(SORTS), hide_possible_values = true
     )]
     pub(super) sort: Option<String>,
-    /// Those with this text in their node, agent or address, or of this number
+    /// Show peers with this text in their node, agent or address, or with this number
     #[arg(long = "match", value_name = "TEXT", conflicts_with = "peer")]
     pub(super) matching: Option<String>,
-    /// Those in this state
+    /// Show peers in this state
     #[arg(long, value_name = "STATE", conflicts_with = "peer", value_parser = ["connecting", "established", "closing"])]
     pub(super) state: Option<String>,
-    /// So many at most
+    /// Show this many at most
     #[arg(long, value_name = "N", conflicts_with = "peer", value_parser = value_parser!(u64).range(1..))]
     pub(super) limit: Option<u64>,
-    /// All columns, which need more than 80 characters
+    /// Show all columns, in more than 80 characters
     #[arg(long, conflicts_with = "peer")]
     pub(super) wide: bool,
 }
@@ -269,7 +269,7 @@ pub(super) struct PeersShown {
 pub(super) enum PolicyAction {
     /// List the routes, subscriptions and claims that the policy of a file would refuse; nothing changes.
     Try {
-        /// A configuration file with the policy in its table [policy]
+        /// A configuration file with the table [policy]
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -277,9 +277,9 @@ pub(super) enum PolicyAction {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Reset {
-    /// One session.
+    /// End the session of a peer.
     Peer {
-        /// Which: a session's number, node, address, or address and port
+        /// The peer: a session's number, a node, an address, or an address and port
         #[arg(value_name = "PEER")]
         peer: String,
     },
@@ -290,49 +290,49 @@ pub(super) enum Reset {
 pub(super) enum Block {
     /// Close the sessions of a peer, and refuse new ones.
     Peer {
-        /// The name of its node, its address, or a prefix of addresses. The number of a session (#7) means its node
+        /// A node's name, an address, or a prefix of addresses; a session's number (#7) means the session's node
         #[arg(value_name = "PEER")]
         peer: String,
         #[arg(value_name = "for", value_parser = for_word)]
         word: ForWord,
-        /// For how long (10m, 2h)
+        /// How long to block (10m, 2h)
         #[arg(value_name = "TIME", value_parser = duration)]
         time: Duration,
-        /// Block without a question
+        /// Block without asking
         #[arg(long)]
         yes: bool,
     },
-    /// Withdraw the routes of a prefix, and reflect none until the end.
+    /// Withdraw the routes of a prefix, and reflect none until the block ends.
     Prefix {
         /// The prefix
         #[arg(value_name = "PREFIX", value_parser = prefix)]
         prefix: String,
         #[arg(value_name = "for", value_parser = for_word)]
         word: ForWord,
-        /// For how long (10m, 2h)
+        /// How long to block (10m, 2h)
         #[arg(value_name = "TIME", value_parser = duration)]
         time: Duration,
-        /// In this VNI only
+        /// Block the prefix in this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
-        /// Prefixes within it as well
+        /// Block longer prefixes in it, too
         #[arg(long)]
         longer: bool,
-        /// Block without a question
+        /// Block without asking
         #[arg(long)]
         yes: bool,
     },
-    /// Withdraw all routes of a VNI, and reflect none until the end.
+    /// Withdraw all routes of a VNI, and reflect none until the block ends.
     Vni {
         /// The VNI
         #[arg(value_name = "VNI")]
         vni: u32,
         #[arg(value_name = "for", value_parser = for_word)]
         word: ForWord,
-        /// For how long (10m, 2h)
+        /// How long to block (10m, 2h)
         #[arg(value_name = "TIME", value_parser = duration)]
         time: Duration,
-        /// Block without a question
+        /// Block without asking
         #[arg(long)]
         yes: bool,
     },

@@ -25,7 +25,7 @@ use super::signals::Signals;
 /// What a demonstration is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to answer HTTP; without it on port 8080 of the loopback, or on a free port if that is taken
+    /// Address of the HTTP endpoint [default: port 8080 of the loopback, or a free port if 8080 is taken]
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metalbond::settings::local_address)]
     http: Option<SocketAddr>,
 }
@@ -77,12 +77,12 @@ fn introduce(reflector: &Reflector, place: &Place) {
     let socket = socket.display();
     println!(
         "A reflector, six hypervisors and a peer that reads badly, in one process.\n\n\
-         Look at the page:\n\n    {}\n\n\
-         or ask the reflector, in another terminal:\n\n    \
+         Open the page:\n\n    {}\n\n\
+         or inspect the reflector in another terminal:\n\n    \
          metalbond ctl --socket {socket} show peers\n    \
          metalbond ctl --socket {socket} explain {} {}\n    \
          metalbond ctl --socket {socket} monitor\n\n\
-         Ctrl-C ends it.\n",
+         Press Ctrl-C to end the demonstration.\n",
         page.unwrap_or_default(),
         slow::NAME,
         fleet::EXAMPLE,

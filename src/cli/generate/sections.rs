@@ -31,51 +31,53 @@ enum Subject {
     CtlOther,
 }
 
-const NOT_UNDERSTOOD: (&str, &str) =
-    ("2", "The command line is not understood, or lacks something.");
+const NOT_UNDERSTOOD: (&str, &str) = ("2", "The command line is invalid or incomplete.");
 
-const END: (&str, &str) = ("0", "A signal ended it in order.");
+const END: (&str, &str) = ("0", "A signal ended the program in order.");
 const FAILED: (&str, &str) = (
     "1",
-    "It could not start, and one sentence on standard error for each thing that is wrong says why; or \
-     a second SIGINT from a terminal ended it at once.",
+    "The program could not start: standard error has one sentence for each error; or a second SIGINT \
+     from a terminal ended it at once.",
 );
 const INTERRUPT: (&str, &str) = (
     "SIGINT",
-    "The same as SIGTERM. A second one, half a second later or more, ends it at once where standard input \
-     or standard error is a terminal.",
+    "The same as SIGTERM. A second SIGINT, half a second later or more, ends the program at once if standard \
+     input or standard error is a terminal.",
 );
 const HANGUP: (&str, &str) = (
     "SIGHUP",
-    "Reads the file anew; flags and variables stay what they were. The log says what has changed, what of it \
-     needs a restart, and what is wrong with a file, which then changes nothing.",
+    "Reads the configuration file again; flags and variables keep their values. The log says what has changed \
+     and which changes need a restart. An invalid file changes nothing, and the log says what is wrong with it.",
 );
-const USER: (&str, &str) = ("SIGUSR1, SIGUSR2, SIGPIPE", "Change nothing.");
+const USER: (&str, &str) = ("SIGUSR1, SIGUSR2, SIGPIPE", "Have no effect.");
 
 const CONTROL_SOCKET: (&str, &str) = (
     "/run/metalbond/control.sock",
-    "The control socket of the packaged reflector, of mode 0600: for its user and root.",
+    "The control socket of the packaged reflector, with mode 0600: for its user and root.",
 );
 const READERS_SOCKET: (&str, &str) = (
     "/run/metalbond/control-ro.sock",
-    "The one for readers, of mode 0660: for the group metalbond-ro. It takes no command.",
+    "The read-only control socket, with mode 0660: for the group metalbond-ro.",
 );
 
-const DUMPED: (&str, &str) = ("FILE.part", "What dump has written of FILE so far, of mode 0600.");
+const DUMPED: (&str, &str) =
+    ("FILE.part", "The incomplete FILE while dump writes it, with mode 0600.");
 
-const CONFIG: (&str, &str) =
-    ("METALBOND_CONFIG", "The file, as --config. As all of these it is not set when it is empty.");
+const CONFIG: (&str, &str) = (
+    "METALBOND_CONFIG",
+    "The configuration file, like --config. An empty variable counts as not set.",
+);
 const LOG: (&str, &str) = (
     "RUST_LOG",
-    "What is logged, as filters of the crate tracing-subscriber: info,metalbond::reflector=debug. It \
-     overrides --log-level and --verbose.",
+    "The levels of the log by module, such as info,metalbond::reflector=debug. Overrides --log-level and \
+     --verbose.",
 );
 const NO_COLOR: (&str, &str) =
-    ("NO_COLOR", "If it says anything, the log on a terminal has no colours.");
+    ("NO_COLOR", "If set and not empty, the log on a terminal has no colours.");
 const NOTIFY: (&str, &str) = (
     "NOTIFY_SOCKET, WATCHDOG_USEC",
-    "Of the service manager: whom to tell that it is ready, reloading or stopping and how it is, and \
-     how often that it is alive.",
+    "Set by the service manager: the socket for reports that the program is ready, reloading or stopping, \
+     and how often to report that it is alive.",
 );
 
 /// The sections of a command's page; none of those that only say something and end.
@@ -113,7 +115,7 @@ fn variables(command: &Command) -> Vec<Entry> {
         let flag = argument.get_long()?;
         let is_documented = name == CONFIG.0;
         let empty = if takes_empty(flag) { ", also when it is empty" } else { "" };
-        (!is_documented).then(|| (name.to_owned().into(), format!("As --{flag}{empty}.").into()))
+        (!is_documented).then(|| (name.to_owned().into(), format!("Like --{flag}{empty}.").into()))
     };
     arguments.filter_map(entry).collect()
 }
@@ -123,8 +125,8 @@ impl Subject {
         match self {
             Self::Server | Self::Client | Self::Proxy => &[END, FAILED, NOT_UNDERSTOOD],
             Self::Ctl | Self::CtlOther => &[
-                ("0", "It is done, or nobody reads standard output any more."),
-                ("1", "It is not, and one sentence on standard error says why."),
+                ("0", "The command succeeded, or nobody reads standard output any more."),
+                ("1", "The command failed, and one sentence on standard error says why."),
                 NOT_UNDERSTOOD,
             ],
         }
@@ -135,9 +137,8 @@ impl Subject {
             Self::Server => &[
                 (
                     "SIGTERM",
-                    "Ends it in order: it takes no more sessions and reads no more, gives peers up to \
-                     5 seconds to take what is queued for them, and closes all sessions. A second one \
-                     changes nothing.",
+                    "Stops the reflector: it accepts no more sessions, stops reading, sends for up to 5 seconds \
+                     what is queued for peers, and closes all sessions. A second SIGTERM changes nothing.",
                 ),
                 INTERRUPT,
                 HANGUP,
@@ -146,9 +147,9 @@ impl Subject {
             Self::Proxy => &[
                 (
                     "SIGTERM",
-                    "Ends it in order: it takes no more agents and reads no more, gives agents up to 5 \
-                     seconds to take what is queued for them, and closes all sessions: reflectors then \
-                     withdraw what the agents announced. A second one changes nothing.",
+                    "Stops the proxy: it accepts no more agents, stops reading, sends for up to 5 seconds what \
+                     is queued for agents, and closes all sessions; reflectors then withdraw the routes of \
+                     the agents. A second SIGTERM changes nothing.",
                 ),
                 INTERRUPT,
                 HANGUP,
@@ -157,21 +158,16 @@ impl Subject {
             Self::Client => &[
                 (
                     "SIGTERM",
-                    "Ends it in order. Installed routes stay for the next start, unless --cleanup says \
-                     otherwise. A second one changes nothing.",
+                    "Stops the leaf. Installed routes stay for the next start, or are removed with \
+                     --cleanup. A second SIGTERM changes nothing.",
                 ),
                 INTERRUPT,
-                (
-                    "SIGHUP",
-                    "Reads the file anew; flags and variables stay what they were. The log's level is \
-                     applied, and the log says what else has changed and needs a restart, or what is \
-                     wrong with a file, which then changes nothing.",
-                ),
+                HANGUP,
                 USER,
             ],
             Self::Ctl | Self::CtlOther => &[(
                 "SIGINT, SIGTERM, SIGHUP",
-                "End it at once. What the reflector was told to do goes on.",
+                "End ctl at once. The reflector continues what ctl has told it to do.",
             )],
         }
     }
@@ -181,26 +177,26 @@ impl Subject {
             Self::Server => &[
                 (
                     "/etc/metalbond/server.toml",
-                    "The file of the packaged unit (--config): all options in the table [server], \
-                     named as their flags.",
+                    "The configuration file of the packaged unit (--config). The table [server] has all \
+                     options, with the names of their flags.",
                 ),
                 CONTROL_SOCKET,
                 READERS_SOCKET,
             ],
             Self::Client => &[(
                 "/etc/metalbond/client.toml",
-                "The file of the packaged unit (--config): all options in the table [client], named as \
-                 their flags.",
+                "The configuration file of the packaged unit (--config). The table [client] has all options, \
+                 with the names of their flags.",
             )],
             Self::Proxy => &[
                 (
                     "/etc/metalbond/proxy.toml",
-                    "The file of the packaged unit (--config): all options in the table [proxy], named as \
-                     their flags.",
+                    "The configuration file of the packaged unit (--config). The table [proxy] has all options, \
+                     with the names of their flags.",
                 ),
                 (
                     "/run/metalbond-proxy/control.sock",
-                    "The control socket of the packaged proxy, of mode 0600: for its user and root.",
+                    "The control socket of the packaged proxy, with mode 0600: for its user and root.",
                 ),
             ],
             Self::Ctl => &[CONTROL_SOCKET, READERS_SOCKET, DUMPED],
