@@ -22,7 +22,8 @@
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
 //! * `metrics`: how what is counted is told.
 //! * [`settings`]: what can be set, and how text becomes a value of it.
-//! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control socket.
+//! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control sockets.
+//! * `control`: for whom control sockets are, and why there may be none.
 //! * [`handover`]: a reflector hands its sessions to another process (Linux).
 //! * `federation`: routes of other sites, over a message bus; `link` in it is pure.
 //! * `access`: who may connect, from where and how often; pure.
@@ -58,6 +59,8 @@ mod access;
 pub mod admin;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "server", all(feature = "client", feature = "http")))]
+mod control;
 mod dataplane;
 #[cfg(all(feature = "server", any(test, fuzzing, feature = "federation")))]
 mod federation;

@@ -2,16 +2,16 @@
 //!
 //! * `server`: what all of them share: connections and their bounds, the shell of pages, forms of tables.
 //! * `reflector`: the endpoint of a reflector. It asks through [`Inspector`](crate::reflector::Inspector) alone.
-//! * `control`: the reflector's control socket: the same pages, and the commands.
+//! * `control`: the control sockets of both: the same pages, and the reflector's commands.
 //! * `leaf`: the endpoint of a leaf. It asks like any other holder of a [`MetalBond`](crate::client::MetalBond).
 //! * `proxy`: the endpoint of a proxy: that of a reflector, with that of a leaf in it.
 //!
 //! The reflector and the leaf know nothing of this folder:
 //! [`Reflector::start`](crate::reflector::Reflector::start) brings it along.
 //!
-//! Imports: client, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources, wire.
+//! Imports: client, control, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources, wire.
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 mod control;
 #[cfg(feature = "client")]
 mod leaf;
@@ -24,8 +24,8 @@ mod proxy;
 mod reflector;
 mod server;
 
-#[cfg(all(unix, feature = "server"))]
-pub(crate) use control::Socket as ControlSocket;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use control::Socket as ControlSocket;
 #[cfg(feature = "client")]
 pub use leaf::Http;
 #[cfg(feature = "server")]
@@ -34,4 +34,6 @@ pub(crate) use operators::OperatorEndpoints;
 pub use proxy::ProxyHttp;
 pub use server::date::precise as utc;
 
+#[cfg(any(feature = "client", feature = "server"))]
+pub use crate::control::ControlError;
 pub use crate::http_guard::{HostName, HttpGuard, HttpRules, TokenError};

@@ -7,10 +7,10 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::{control, reflector};
+use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
 use crate::reflector::{
-    Audience, ControlError, Doors, Endpoints, Inspector, Invitation, Reflector, ReflectorConfig,
-    StartError,
+    Doors, Endpoints, Inspector, Invitation, Reflector, ReflectorConfig, StartError,
 };
 
 impl Reflector {
@@ -41,7 +41,7 @@ impl Endpoints for OperatorEndpoints {
     type Socket = control::Socket;
 
     fn open(path: &Path, audience: &Audience) -> Result<Self::Socket, ControlError> {
-        control::Socket::open(path, audience)
+        control::Socket::open_for(path, audience)
     }
 
     #[cfg(unix)]

@@ -12,7 +12,9 @@ use super::dataplane::Driver;
 use super::embedded::{self, StartServer};
 use super::messages::{Alteration, COMMANDS_MAX, Intention, LeafCommand, Reply};
 use super::watch::{PeerWatch, RouteWatch, SyncWatch};
-use super::{Error, LeafConfig, NetworkClient, PeerStatus, Route, RouteStatus, VniStatus};
+use super::{
+    Error, LeafConfig, NetworkClient, NetworkStatus, PeerStatus, Route, RouteStatus, VniStatus,
+};
 use crate::wire::{Destination, Lookup, NextHop, Vni};
 
 /// Rows that the actor makes for one question at most.
@@ -301,6 +303,19 @@ impl MetalBond {
     ) -> Result<Vec<RouteStatus>, Error> {
         let max = max.min(ROWS_MAX);
         self.ask(|reply| LeafCommand::RouteStatuses { vni, what, after, max, reply }).await?
+    }
+
+    /// A network of a VNI: the routes to it, and why others are not known. At most 4096 of each.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn network_status(
+        &self,
+        vni: Vni,
+        destination: Destination,
+    ) -> Result<NetworkStatus, Error> {
+        let max = ROWS_MAX;
+        self.ask(|reply| LeafCommand::NetworkStatus { vni, destination, max, reply }).await
     }
 
     // Watches.

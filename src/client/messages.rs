@@ -20,7 +20,9 @@ use tokio::sync::oneshot;
 use super::changes::{PeerChange, RouteBatch, SyncChange};
 use super::core::{ServerSlot, WatchId};
 use super::embedded::{StartServer, StartedServer};
-use super::{Error, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus};
+use super::{
+    Error, NetworkStatus, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
+};
 use crate::wire::{Destination, Hello, Lookup, Message, NextHop, Update, Vni};
 
 /// Commands, and events, that may wait for the actor.
@@ -113,6 +115,12 @@ pub(super) enum LeafCommand {
         after: Option<Route>,
         max: usize,
         reply: Reply<Result<Vec<RouteStatus>, Error>>,
+    },
+    NetworkStatus {
+        vni: Vni,
+        destination: Destination,
+        max: usize,
+        reply: Reply<NetworkStatus>,
     },
     NextHops {
         vni: Vni,

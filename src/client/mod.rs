@@ -65,5 +65,5 @@ pub use error::{Error, SessionError};
 pub use handle::MetalBond;
 pub(crate) use messages::Intention;
 pub use recording::{DummyClient, Record, RecordingClient};
-pub use status::{PeerState, PeerStatus, RouteStatus, VniStatus};
+pub use status::{NetworkStatus, PeerState, PeerStatus, RouteStatus, VniStatus};
 pub use watch::{PeerWatch, RouteWatch, SyncWatch};

@@ -104,4 +104,24 @@ pub struct RouteStatus {
     pub route: Route,
     /// Servers that have it, as they were added; none when it is stale.
     pub servers: Vec<String>,
+    /// Since when it is known, without a break.
+    pub since: Instant,
+    /// Since when no server has it, if none has.
+    pub stale_since: Option<Instant>,
+}
+
+/// A network of a VNI, which is what a dataplane has one route for, as it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct NetworkStatus {
+    /// Whether the VNI is subscribed to.
+    pub is_subscribed: bool,
+    /// Whether this leaf announces it: then no standard next hop of others is for its dataplane.
+    pub is_own: bool,
+    /// The routes that are known, whatever their host bits.
+    pub routes: Vec<RouteStatus>,
+    /// Routes that servers announce and that a limit keeps out: each with the servers that have it.
+    pub refused: Vec<(Route, Vec<String>)>,
+    /// How many more routes of the VNI the limit keeps out that are only counted: these may be among them.
+    pub forgotten: usize,
 }

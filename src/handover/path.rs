@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use crate::admin::ControlSocket;
-use crate::reflector::{Audience, ControlError};
+use crate::control::{Audience, ControlError};
 
 /// What the path of the control socket is followed by.
 const SUFFIX: &str = ".handover";
@@ -33,7 +33,7 @@ impl Listener {
     /// [`ControlError`].
     pub fn open(control: &Path) -> Result<Self, ControlError> {
         let path = socket_path(control);
-        Self::of(ControlSocket::open(&path, &Audience::Owner)?, path)
+        Self::of(ControlSocket::open(&path)?, path)
     }
 
     /// Goes on with that of another process.

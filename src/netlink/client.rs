@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::board::Board;
 use super::config::{NetlinkConfig, StartError, check_tables};
+use super::standing::{KernelRoute, KernelVni};
 use super::status::Status;
 use super::writer::{self, COMMANDS, WriterCommand};
-use crate::dataplane::{NetworkClient, Retry, RouteError};
-use crate::wire::{Update, Vni};
+use crate::dataplane::{NetworkClient, Retry, Route, RouteError};
+use crate::wire::{Destination, Update, Vni};
 
 /// Writes routes to the Linux kernel: one route per destination, in the table of its VNI, over a
 /// tunnel device.
@@ -26,6 +27,7 @@ use crate::wire::{Update, Vni};
 pub struct NetlinkClient {
     commands: mpsc::Sender<WriterCommand>,
     board: Arc<Board>,
+    turn: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,6 +35,10 @@ pub struct NetlinkClient {
 #[derive(Clone, Debug)]
 pub struct NetlinkStatus {
     board: Arc<Board>,
+    /// Does not keep the thread.
+    commands: mpsc::WeakSender<WriterCommand>,
+    /// One question at a time, however many ask: routes wait for no more than that one.
+    turn: Arc<Semaphore>,
 }
 
 /// Gives VNIs of a [`NetlinkClient`] other tables, from anywhere.
@@ -64,13 +70,14 @@ impl NetlinkClient {
         started
             .recv()
             .unwrap_or_else(|gone| Err(StartError::Thread(std::io::Error::other(gone))))?;
-        Ok(Self { commands, board, thread: Some(thread) })
+        Ok(Self { commands, board, turn: Arc::new(Semaphore::new(1)), thread: Some(thread) })
     }
 
     /// A handle that asks how things stand.
     #[must_use]
     pub fn status(&self) -> NetlinkStatus {
-        NetlinkStatus { board: self.board.clone() }
+        let (board, turn) = (self.board.clone(), self.turn.clone());
+        NetlinkStatus { board, commands: self.commands.downgrade(), turn }
     }
 
     /// A handle that gives VNIs other tables.
@@ -127,6 +134,31 @@ impl NetlinkStatus {
     #[must_use]
     pub fn get(&self) -> Option<Status> {
         self.board.read()
+    }
+
+    /// How the routes of each VNI stand; `None` when the client has stopped. Waits while a request to the kernel is under
+    /// way.
+    pub async fn vnis(&self) -> Option<Vec<KernelVni>> {
+        self.ask(WriterCommand::Vnis).await
+    }
+
+    /// How the route to a destination stands, and which of `routes`, all of them announced for it, are no part of it.
+    /// `None` when the client has stopped, `Some(None)` when the VNI has no table. Waits while a request to the kernel is
+    /// under way.
+    pub async fn route(
+        &self,
+        vni: Vni,
+        destination: Destination,
+        routes: Vec<Route>,
+    ) -> Option<Option<KernelRoute>> {
+        self.ask(|answer| WriterCommand::Standing(vni, destination, routes, answer)).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> WriterCommand) -> Option<T> {
+        let _turn = self.turn.acquire().await.ok()?;
+        let (answer, answered) = oneshot::channel();
+        self.commands.upgrade()?.send(command(answer)).await.ok()?;
+        answered.await.ok()
     }
 }
 

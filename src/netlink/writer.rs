@@ -22,10 +22,11 @@ use super::config::{EPERM, Mode, NetlinkConfig, StartError};
 use super::fib::{Fib, Kind, Query};
 use super::kernel::{Kernel, KernelMonitor};
 use super::model::{KernelEvent, Request};
+use super::standing::{KernelRoute, KernelVni};
 use super::status::Status;
-use crate::dataplane::RouteError;
+use crate::dataplane::{Route, RouteError};
 use crate::ids::Moment;
-use crate::wire::{Update, Vni};
+use crate::wire::{Destination, Update, Vni};
 
 /// Commands that may wait.
 pub(super) const COMMANDS: usize = 16;
@@ -41,6 +42,10 @@ pub(super) enum WriterCommand {
     Apply(Vec<Update>, oneshot::Sender<Results>),
     Complete(Vni, oneshot::Sender<()>),
     Tables(BTreeMap<Vni, u32>, oneshot::Sender<()>),
+    /// How the routes of each VNI stand.
+    Vnis(oneshot::Sender<Vec<KernelVni>>),
+    /// How the route to a destination stands, for which these are announced.
+    Standing(Vni, Destination, Vec<Route>, oneshot::Sender<Option<KernelRoute>>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -226,6 +231,13 @@ impl Writer {
                 self.config.tables = tables;
                 self.flush();
                 answer.send(()).ok();
+            }
+            WriterCommand::Vnis(answer) => {
+                answer.send(self.fib.vnis()).ok();
+            }
+            WriterCommand::Standing(vni, destination, routes, answer) => {
+                let standing = self.fib.standing(vni, destination, &routes, self.now());
+                answer.send(standing).ok();
             }
             WriterCommand::Stop(answer) => {
                 answer.send(()).ok();

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
-use super::endpoints::{Audience, Doors, Endpoints};
+use super::endpoints::{Doors, Endpoints};
 use super::guest::Invitation;
 use super::{ControlError, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::control::Audience;
 use crate::http_guard::HttpGuard;
 
 impl Reflector {

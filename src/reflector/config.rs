@@ -11,6 +11,7 @@ use super::federation::{FederationConfig, FederationError};
 use super::guard::{GuardConfig, GuardError};
 use super::tls::{TlsConfig, TlsError};
 use crate::access::Access;
+use crate::control::ControlError;
 use crate::http_guard::{HttpRules, TokenError};
 use crate::io::{IoChoice, IoError, Pin, PinError, Unready};
 use crate::shard::ShardConfig;
@@ -136,51 +137,6 @@ impl ReflectorConfig {
         self.federation.check()?;
         Ok(())
     }
-}
-
-/// Why the control socket could not be opened.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ControlError {
-    /// Somebody answers on it.
-    #[cfg(unix)]
-    #[error("another reflector uses the control socket {0}: stop it or give this one another path")]
-    InUse(PathBuf),
-    /// There is something else.
-    #[cfg(unix)]
-    #[error("{0} is not a socket and stays as it is: give another path or remove it")]
-    NotASocket(PathBuf),
-    /// There is nowhere to put it.
-    #[cfg(unix)]
-    #[error("the folder of the control socket {0} is not there: create it or give another path")]
-    NoFolder(PathBuf),
-    /// A socket that nobody answers on, and that cannot be replaced.
-    #[cfg(unix)]
-    #[error(
-        "the control socket {0} is a mount point and cannot be replaced: mount its folder \
-         instead of the socket"
-    )]
-    Mounted(PathBuf),
-    /// Anything else.
-    #[cfg(unix)]
-    #[error(
-        "cannot open the control socket {path}: {source}; give a path of less than 100 \
-         bytes in a folder that this user may write to"
-    )]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The build has no feature `http`, which answers there.
-    #[cfg(not(feature = "http"))]
-    #[error("this build answers at no control socket: build it with the feature http")]
-    NotBuilt,
-    /// This system has no Unix sockets.
-    #[cfg(not(unix))]
-    #[error("there are no Unix sockets on this system; start it without --control")]
-    Absent,
 }
 
 /// Why a reflector did not start.

@@ -8,24 +8,9 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
-use super::config::ControlError;
 use super::inspector::Inspector;
+use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
-
-/// The target in the log of commands over the control socket. The program logs them at any level.
-pub const AUDIT: &str = "metalbond::audit";
-
-/// For whom a control socket is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Audience {
-    /// The user that the reflector runs as, and root. They may tell it what to do.
-    Owner,
-    /// A group, in addition. Nobody may change anything here.
-    Readers {
-        /// Its name or number.
-        group: String,
-    },
-}
 
 /// What operators are answered on.
 #[derive(Debug)]

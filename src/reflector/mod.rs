@@ -9,7 +9,7 @@
 //! `report` says what happened, `diary` keeps it, `follow` all that happens to one session. Operators look and act through
 //! `inspector`, from `crate::admin`.
 //!
-//! Imports: access, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings, shard, sources, table, tls, wire.
+//! Imports: access, control, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings, shard, sources, table, tls, wire.
 
 mod acceptor;
 mod balance;
@@ -46,16 +46,16 @@ mod tls;
 mod wake_flag;
 
 pub use crate::access::{Access, AccessList, KeyFileError, Prefix, PrefixError};
+pub use crate::control::{AUDIT, ControlError};
 pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
 pub use capacity::{Capacity, MemoryBudget};
-pub use config::{ControlError, ReflectorConfig, StartError};
+pub use config::{ReflectorConfig, StartError};
 pub use diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
-pub use endpoints::AUDIT;
-pub(crate) use endpoints::{Audience, Doors, Endpoints};
+pub(crate) use endpoints::{Doors, Endpoints};
 pub use federation::{FederationConfig, FederationError, FederationStatus, SiteState, SiteStatus};
 pub use follow::FOLLOWED;
 pub use guard::{GuardConfig, GuardError};

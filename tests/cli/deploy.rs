@@ -105,8 +105,8 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
         let printed = text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
         let servers = "server = [\"reflector1.example.net\", \"reflector2.example.net\"]";
         let expected = match role {
-            "client" => vec![servers],
-            // The unit makes the folder.
+            // The units make the folders.
+            "client" => vec![servers, "control = \"/run/metalbond-client/control.sock\""],
             "proxy" => vec![servers, "control = \"/run/metalbond-proxy/control.sock\""],
             _ => vec![
                 "control = \"/run/metalbond/control.sock\"",
@@ -228,6 +228,8 @@ fn units_ask_for_what_the_command_does() {
     }
     let proxy = read("systemd/metalbond-proxy.service");
     assert!(proxy.contains("\nRuntimeDirectory=metalbond-proxy\n"), "{proxy}");
+    let client = read("systemd/metalbond-client.service");
+    assert!(client.contains("\nRuntimeDirectory=metalbond-client\n"), "{client}");
     let server = read("systemd/metalbond-server.service");
     assert!(server.contains("\nRuntimeDirectory=metalbond\n"), "{server}");
     // The log names callers, which a user namespace would hide.

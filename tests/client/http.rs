@@ -275,11 +275,14 @@ async fn all_of_a_next_hop_is_shown(io: IoChoice) {
     expect_routes(&leaf, 7, &all).await;
     let http = answer_http(&leaf).await;
     let listing = get_json(http, "/api/v1/routes?vni=7");
+    let age = &listing["rows"][0]["age_seconds"];
+    assert!(age.as_f64().is_some_and(|age| age < PATIENCE.as_secs_f64()), "{listing}");
     let expected = json!({
         "vni": 7, "destination": "10.0.0.1/32", "is_stale": false, "servers": [address.to_string()],
         "next_hop": {
             "address": "2001:db8::1", "target_vni": 9, "type": "nat", "nat_from": 1024, "nat_to": 2047
         },
+        "stale_seconds": null, "age_seconds": age,
     });
     assert_eq!(listing["rows"][0], expected);
     assert_eq!(listing["rows"][1]["next_hop"]["type"], "lb");
@@ -310,6 +313,9 @@ async fn what_is_asked_wrongly_is_answered_by_a_sentence(io: IoChoice) {
         (404, "/api/v1/routes?vni=8", "not subscribed to VNI 8"),
         (400, "/api/v1/vnis?whole=maybe", "whole: expected true or false"),
         (400, "/api/v1/servers?x=1", "x: unknown field `x`"),
+        (400, "/api/v1/explain?vni=7", "destination must be given"),
+        (400, "/api/v1/explain?vni=7&destination=::/0&peer=1", "a leaf explains routes of its own"),
+        (400, "/api/v1/routes?vni=7&within=10", "within: expected a prefix, found \"10\""),
         (400, "/api/v1/kernel?x=1", "x: unknown field `x`"),
         (404, "/api/v1/peers", "there is no such page"),
         (404, "/nothing", "there is no such page"),
@@ -365,7 +371,7 @@ async fn the_documentation_shows_what_is_answered(io: IoChoice) {
     expect_routes(&leaf, 100, &add).await;
     let http = answer_http(&leaf).await;
     let examples: Vec<_> = DOCUMENT.split("\nOf a leaf, `GET ").skip(1).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         let (path, rest) = example.split_once('`').unwrap();
         let json = rest.split("```json\n").nth(1).unwrap().split("```").next().unwrap();

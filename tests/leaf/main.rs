@@ -9,6 +9,7 @@
 
 mod datapath;
 mod drop_in;
+mod explain;
 mod harness;
 mod healing;
 mod ip6tnl;

@@ -1,25 +1,42 @@
 //! No control socket: systems without Unix sockets.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use axum::Router;
+use tokio::net::TcpListener;
 
-use crate::reflector::{Audience, ControlError};
+#[cfg(feature = "server")]
+use crate::control::Audience;
+use crate::control::ControlError;
 
 /// There is none.
 #[derive(Debug)]
-pub(crate) enum Socket {}
+pub enum Socket {}
 
 impl Socket {
-    pub(in crate::admin) fn open(_: &Path, _: &Audience) -> Result<Self, ControlError> {
+    /// Opens none.
+    ///
+    /// # Errors
+    /// [`ControlError::Absent`].
+    pub fn open(_: &Path) -> Result<Self, ControlError> {
         Err(ControlError::Absent)
     }
 
+    #[cfg(feature = "server")]
+    pub(in crate::admin) fn open_for(_: &Path, _: &Audience) -> Result<Self, ControlError> {
+        Err(ControlError::Absent)
+    }
+
+    #[cfg(feature = "server")]
     pub(super) fn audience(&self) -> &Audience {
         match *self {}
     }
 
-    pub(super) async fn serve(self, _: Router, _: crate::reflector::Inspector) {
+    pub(super) fn into_listener(
+        self,
+        _: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    ) -> io::Result<TcpListener> {
         match self {}
     }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use tracing::{debug, info};
 
 use crate::admin::server::serve::Caller;
-use crate::reflector::AUDIT;
+use crate::control::AUDIT;
 
 /// Parameters of a request are shown up to so many bytes.
 const SHOWN: usize = 500;

@@ -1,15 +1,17 @@
-//! The control sockets: the API over Unix sockets of their own, and the commands that are nowhere else.
+//! The control sockets: the APIs over Unix sockets of their own, and the reflector's commands, which are nowhere else.
 //!
-//! Who may connect is a matter of the file. The full socket is of mode 0600, so for the user that the reflector runs
-//! as, and root. The one for readers is of mode 0660 and belongs to a group; it answers the same questions and no
-//! command. Both are served on the thread that answers HTTP, by the same router, so there is one API; the commands
-//! under `/control/v1/` are added here and only here. `socket` is the file, `group` whose it is, `commands` and `blocks` what can be
-//! told, `audit` what the log says of it.
+//! Who may connect is a matter of the file. The full socket is of mode 0600, so for the user that the process runs
+//! as, and root. The reflector's for readers is of mode 0660 and belongs to a group; it answers the same questions and
+//! no command. A socket is served by the router that answers HTTP, so there is one API; the commands under
+//! `/control/v1/` are added here and only here. `socket` is the file, `group` whose it is, `commands` and `blocks` what a
+//! reflector can be told, `audit` what the log says of it.
 
 #[cfg(not(unix))]
 mod absent;
 mod audit;
+#[cfg(feature = "server")]
 mod blocks;
+#[cfg(feature = "server")]
 mod commands;
 #[cfg(unix)]
 mod group;
@@ -18,21 +20,50 @@ mod socket;
 #[cfg(not(unix))]
 use absent as socket;
 
+use std::future::pending;
+
 use axum::Router;
+use tracing::warn;
 
-use super::reflector::stuck::given_up;
-use crate::reflector::{Audience, Inspector};
+use super::server::entry::Entry;
+use super::server::serve;
 
-#[cfg_attr(not(unix), allow(unreachable_pub))]
-pub(crate) use socket::Socket;
+pub use socket::Socket;
 
-/// Answers over a socket, for as long as it is polled. `pages` is what HTTP answers as well.
-pub(super) async fn serve(socket: Socket, pages: Router, inspector: Inspector) {
+/// Answers over a leaf's socket, for as long as it is polled. `pages` is what HTTP answers as well. Must be called within
+/// a runtime.
+#[cfg(feature = "client")]
+pub(super) async fn serve_leaf(socket: Socket, pages: Router) {
+    match socket.into_listener(None) {
+        Ok(listener) => serve::serve(listener, Entry::Anyone, audit::audited(pages)).await,
+        Err(error) => cannot_serve(&error),
+    }
+    pending::<()>().await;
+}
+
+/// The same over a reflector's, with the commands that its users may give.
+#[cfg(feature = "server")]
+pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::reflector::Inspector) {
+    use super::reflector::gated::Gated;
+    use super::reflector::stuck::given_up;
+    use crate::control::Audience;
+    use crate::reflector::handover::Phase;
+
     let commands = match socket.audience() {
         Audience::Owner => commands::router(),
         Audience::Readers { .. } => commands::router_for_readers(),
     };
     let commands = given_up(commands.with_state(inspector.clone()), inspector.clone());
     let pages = audit::audited(pages.nest("/control/v1", commands));
-    socket.serve(pages, inspector).await;
+    let owner = inspector.clone();
+    match socket.into_listener(Some(std::sync::Arc::new(move || owner.phase() == Phase::Gone))) {
+        Ok(listener) => serve::serve(Gated::new(listener, inspector), Entry::Anyone, pages).await,
+        Err(error) => cannot_serve(&error),
+    }
+    pending::<()>().await;
+}
+
+/// Without the socket its process goes on.
+fn cannot_serve(error: &std::io::Error) {
+    warn!(%error, "the control socket cannot be served");
 }

@@ -7,29 +7,27 @@
 //! behind is replaced. A socket that somebody answers on, and what is no socket, stay. If the file
 //! vanishes it is made anew, by a look at it once a second.
 
-use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+#[cfg(feature = "server")]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
 use socket2::{Domain, SockAddr, Type};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::group::number_of;
-use crate::admin::reflector::gated::Gated;
-use crate::admin::server::entry::Entry;
-use crate::admin::server::serve::{Listener, Origin, serve};
-use crate::reflector::handover::Phase;
-use crate::reflector::{Audience, ControlError, Inspector};
+use crate::admin::server::serve::{Listener, Origin};
+use crate::control::{Audience, ControlError};
 
-/// The user of the reflector, and nobody else.
+/// The user of the process, and nobody else.
 const MODE: u32 = 0o600;
 /// The same, and a group.
 const MODE_OF_GROUP: u32 = 0o660;
@@ -38,9 +36,11 @@ const BACKLOG: i32 = 128;
 /// Between two looks at whether the file is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The socket, listening. Its file goes with it, if it still is its file.
-#[derive(Debug)]
-pub(crate) struct Socket {
+/// Says whether another process goes on with the file of a socket that is served.
+pub(super) type IsGone = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// A control socket, listening: its mode is 0600. Its file goes with it, if it still is its file.
+pub struct Socket {
     listener: Option<UnixListener>,
     /// As it was given.
     path: PathBuf,
@@ -50,13 +50,21 @@ pub(crate) struct Socket {
     audience: Audience,
     /// Whether another process goes on with the file.
     is_left: bool,
-    /// The reflector that it belongs to, once it is served.
-    inspector: Option<Inspector>,
+    /// The same, asked of whoever serves it.
+    is_gone: Option<IsGone>,
 }
 
 impl Socket {
-    /// Makes it. What a process that is gone has left at the path is replaced.
-    pub(crate) fn open(path: &Path, audience: &Audience) -> Result<Self, ControlError> {
+    /// Makes it, for the user of this process and root. Replaces what a process that is gone has left at the path.
+    ///
+    /// # Errors
+    /// [`ControlError`], when its folder is not there, another process answers at the path, or something else is there.
+    pub fn open(path: &Path) -> Result<Self, ControlError> {
+        Self::open_for(path, &Audience::Owner)
+    }
+
+    /// The same for others.
+    pub(crate) fn open_for(path: &Path, audience: &Audience) -> Result<Self, ControlError> {
         let failed = |source: io::Error| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 ControlError::NoFolder(path.to_owned())
@@ -80,7 +88,7 @@ impl Socket {
                 fs::set_permissions(&name, Permissions::from_mode(MODE))?;
                 made = fs::symlink_metadata(&name)?;
             }
-            if let Audience::Readers { group } = audience {
+            if let Some(group) = audience.group() {
                 give_to(group, &name);
                 fs::set_permissions(&name, Permissions::from_mode(MODE_OF_GROUP))?;
                 made = fs::symlink_metadata(&name)?;
@@ -99,7 +107,7 @@ impl Socket {
                     identity,
                     audience: audience.clone(),
                     is_left: false,
-                    inspector: None,
+                    is_gone: None,
                 })
             }
             Err(error) => {
@@ -110,6 +118,7 @@ impl Socket {
     }
 
     /// Goes on with the socket of another process, whose file must still be there.
+    #[cfg(feature = "server")]
     pub(crate) fn inherit(
         path: &Path,
         audience: &Audience,
@@ -124,45 +133,41 @@ impl Socket {
         listener.set_nonblocking(true).map_err(failed)?;
         // The file is the other process's until this one serves.
         let (path, listener, audience) = (path.to_owned(), Some(listener), audience.clone());
-        Ok(Self { listener, path, name, identity, audience, is_left: true, inspector: None })
+        Ok(Self { listener, path, name, identity, audience, is_left: true, is_gone: None })
     }
 
     /// For whom it is.
+    #[cfg(feature = "server")]
     pub(super) fn audience(&self) -> &Audience {
         &self.audience
     }
 
     /// Its descriptor, until it is served.
+    #[cfg(feature = "server")]
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.listener.as_ref().map(AsFd::as_fd)
     }
 
-    /// Answers for as long as it is polled. Must be called within a runtime.
-    pub(super) async fn serve(mut self, router: Router, inspector: Inspector) {
-        (self.is_left, self.inspector) = (false, Some(inspector.clone()));
-        match self.take_listener() {
-            Ok(listener) => {
-                let listener = Gated::new(Kept::new(listener, self), inspector);
-                serve(listener, Entry::Anyone, router).await;
-            }
-            Err(error) => warn!(%error, "the control socket cannot be served"),
-        }
-        // Without it the reflector goes on.
-        std::future::pending::<()>().await;
+    /// What accepts its connections. Must be called within a runtime.
+    pub(super) fn into_listener(mut self, is_gone: Option<IsGone>) -> io::Result<Kept> {
+        (self.is_left, self.is_gone) = (false, is_gone);
+        Ok(Kept::new(self.take_listener()?, self))
     }
 
-    fn take_listener(&mut self) -> io::Result<Rc<tokio::net::UnixListener>> {
+    fn take_listener(&mut self) -> io::Result<Arc<tokio::net::UnixListener>> {
         let listener = self.listener.take().ok_or(ErrorKind::NotConnected)?;
-        Ok(Rc::new(tokio::net::UnixListener::from_std(listener)?))
+        Ok(Arc::new(tokio::net::UnixListener::from_std(listener)?))
     }
 
     /// The socket itself; the file stays for as long as this lives.
+    #[cfg(feature = "server")]
     pub(crate) fn take(&mut self) -> Option<UnixListener> {
         self.is_left = false;
         self.listener.take()
     }
 
     /// Leaves the file to another process.
+    #[cfg(feature = "server")]
     pub(crate) fn leave(mut self) {
         self.is_left = true;
     }
@@ -173,50 +178,56 @@ impl Socket {
     }
 }
 
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 /// The socket while it is served: made anew when its file has vanished.
-struct Kept {
-    listener: RefCell<Rc<tokio::net::UnixListener>>,
-    socket: RefCell<Socket>,
-    next_look: Cell<Instant>,
+pub(super) struct Kept(Mutex<State>);
+
+struct State {
+    listener: Arc<tokio::net::UnixListener>,
+    socket: Socket,
+    next_look: Instant,
     /// That it cannot be made anew has been said.
-    is_logged: Cell<bool>,
+    is_logged: bool,
 }
 
 impl Kept {
-    fn new(listener: Rc<tokio::net::UnixListener>, socket: Socket) -> Self {
-        Self {
-            listener: RefCell::new(listener),
-            socket: RefCell::new(socket),
-            next_look: Cell::new(Instant::now() + LOOK),
-            is_logged: Cell::new(false),
-        }
+    fn new(listener: Arc<tokio::net::UnixListener>, socket: Socket) -> Self {
+        let next_look = Instant::now() + LOOK;
+        Self(Mutex::new(State { listener, socket, next_look, is_logged: false }))
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
     /// Makes it anew if it is not there. What is connected already stays connected.
-    fn look(&self) {
-        self.next_look.set(Instant::now() + LOOK);
-        if self.socket.borrow().is_there() {
+    fn look(&mut self) {
+        self.next_look = Instant::now() + LOOK;
+        if self.socket.is_there() {
             return;
         }
-        let (path, audience) = {
-            let socket = self.socket.borrow();
-            (socket.path.clone(), socket.audience.clone())
-        };
-        let made = Socket::open(&path, &audience).map_err(|error| error.to_string()).and_then(
+        let Socket { path, audience, is_gone, .. } = &self.socket;
+        let made = Socket::open_for(path, audience).map_err(|error| error.to_string()).and_then(
             |mut socket| {
                 let listener = socket.take_listener().map_err(|error| error.to_string())?;
-                socket.inspector.clone_from(&self.socket.borrow().inspector);
+                socket.is_gone.clone_from(is_gone);
                 Ok((listener, socket))
             },
         );
         match made {
             Ok((listener, socket)) => {
-                self.listener.replace(listener);
-                self.socket.replace(socket);
-                self.is_logged.set(false);
                 info!(path = %path.display(), "the control socket had vanished and is made anew");
+                (self.listener, self.socket, self.is_logged) = (listener, socket, false);
             }
-            Err(error) if !self.is_logged.replace(true) => {
+            Err(error) if !std::mem::replace(&mut self.is_logged, true) => {
                 warn!(%error, "the control socket has vanished and cannot be made anew for now");
             }
             Err(_) => {}
@@ -229,10 +240,13 @@ impl Listener for Kept {
 
     async fn accept(&self) -> io::Result<(Self::Socket, Origin)> {
         loop {
-            let listener = Rc::clone(&self.listener.borrow());
+            let (listener, next_look) = {
+                let state = self.state();
+                (Arc::clone(&state.listener), state.next_look)
+            };
             tokio::select! {
                 accepted = Listener::accept(&*listener) => return accepted,
-                () = sleep_until(self.next_look.get()) => self.look(),
+                () = sleep_until(next_look) => self.state().look(),
             }
         }
     }
@@ -240,8 +254,7 @@ impl Listener for Kept {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let is_gone = |inspector: &Inspector| inspector.phase() == Phase::Gone;
-        let is_left = self.is_left || self.inspector.as_ref().is_some_and(is_gone);
+        let is_left = self.is_left || self.is_gone.as_ref().is_some_and(|is_gone| is_gone());
         if !is_left && self.is_there() {
             drop(fs::remove_file(&self.name));
         }

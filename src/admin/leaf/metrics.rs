@@ -9,7 +9,8 @@ use axum::response::IntoResponse;
 use tokio::time::timeout;
 
 use super::api::ApiError;
-use super::sources::{STUCK, Sources, kernel};
+use super::kernel;
+use super::sources::{STUCK, Sources};
 use crate::admin::server::process;
 use crate::client::{Error, PeerState};
 use crate::metrics::{CONTENT_TYPE as TEXT, Families, Row, Rows, Text, Value};
@@ -22,7 +23,7 @@ pub(super) async fn metrics(State(sources): State<Sources>) -> Result<impl IntoR
     if let Ok(known) = answer {
         families.add(known?.rows());
     }
-    if let Some(rows) = sources.kernel.as_ref().and_then(kernel) {
+    if let Some(rows) = sources.kernel.as_ref().and_then(kernel::counts) {
         families.add(rows);
     }
     let mut text = Text::default();

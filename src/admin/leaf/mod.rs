@@ -6,6 +6,11 @@
 
 mod api;
 mod dump;
+#[cfg_attr(
+    not(all(feature = "netlink", target_os = "linux", not(metalbond_portable))),
+    path = "kernel_absent.rs"
+)]
+mod kernel;
 mod metrics;
 mod page;
 mod readiness;
@@ -17,13 +22,15 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::admin::control::{self, Socket as ControlSocket};
 use crate::admin::server::entry::Entry;
 use crate::admin::server::health;
 use crate::admin::server::serve::serve;
 use crate::client::{Error, MetalBond, SyncWatch};
 use crate::http_guard::HttpGuard;
 use api::ApiError;
-use sources::{Kernel, STUCK};
+use kernel::Kernel;
+use sources::STUCK;
 
 pub(super) use sources::Sources;
 
@@ -79,6 +86,19 @@ impl Http {
             .nest("/api/v1", api::router())
             .fallback(async || ApiError::NoPage)
             .with_state(Sources { leaf, kernel })
+    }
+
+    /// Answers everything over a control socket, without a token, until dropped. The file of the socket says who may
+    /// connect. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// As [`Http::serve`].
+    pub async fn serve_control(self, socket: ControlSocket) -> std::io::Result<()> {
+        let ended = self.ended().await?;
+        tokio::select! {
+            () = control::serve_leaf(socket, self.router()) => Ok(()),
+            () = ended => Err(std::io::Error::other(Error::Stopped)),
+        }
     }
 
     /// Answers about health and metrics alone, without a token, until dropped.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use axum::extract::rejection::QueryRejection;
 use thiserror::Error;
 
-use crate::wire::{Destination, Vni};
+use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
 /// What the parser of queries begins its sentences with, which says nothing to who has asked.
 const PARSER: &str = "Failed to deserialize query string: ";
@@ -32,6 +32,34 @@ pub(crate) fn vni(name: &str, text: &str) -> Result<Vni, Wrong> {
 pub(crate) fn destination(name: &str, text: &str) -> Result<Destination, Wrong> {
     let host = text.parse::<IpAddr>().map(Destination::host);
     host.or_else(|_| text.parse()).map_err(|_| wrong(name, "a prefix", text))
+}
+
+/// A next hop by its address and its other fields: the target VNI, the type, and the first and the last port of NAT.
+pub(crate) fn next_hop(
+    address: &Option<String>,
+    others: [&Option<String>; 4],
+) -> Result<Option<NextHop>, Wrong> {
+    let number = |name, text: &Option<String>| -> Result<u32, Wrong> {
+        Ok(optional(name, "a number", text.as_deref())?.unwrap_or(0))
+    };
+    let Some(address) = optional("next_hop", "an address", address.as_deref())? else {
+        return if others.into_iter().all(Option::is_none) {
+            Ok(None)
+        } else {
+            Err(Wrong("next_hop must be given with its other fields".into()))
+        };
+    };
+    let [target_vni, kind, from, to] = others;
+    let kind = match kind.as_deref() {
+        None => NextHopType::Standard,
+        Some(name) => {
+            NextHopType::named(name).ok_or_else(|| wrong("type", "standard, nat or lb", name))?
+        }
+    };
+    let target_vni = number("target_vni", target_vni)?;
+    let (from, to) = (number("nat_from", from)?, number("nat_to", to)?);
+    let hop = NextHop::new(address, target_vni, kind, from, to);
+    hop.map(Some).map_err(|error| Wrong(error.to_string()))
 }
 
 pub(crate) fn required<'a>(name: &str, text: Option<&'a str>) -> Result<&'a str, Wrong> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use metalbond::admin::{Http, HttpGuard};
+use metalbond::admin::{ControlSocket, Http, HttpGuard};
 use metalbond::client::{LeafConfig, MetalBond, RouteWatch, SyncWatch};
 use metalbond::io::bind_when_ready;
 use metalbond::wire::Action;
@@ -50,6 +50,8 @@ pub(super) fn run(
                 return Ok(());
             }
         };
+        let control = args.control.as_deref().map(ControlSocket::open).transpose();
+        let control = control.map_err(|error| format!("--control: {error}"))?;
         let manager = Manager::from_environment();
         let installs = installation.is_some();
         let tables = installation.as_ref().map(|it| it.tables.clone()).unwrap_or_default();
@@ -61,6 +63,8 @@ pub(super) fn run(
             info!(http = %address, "answering HTTP");
             tokio::spawn(ended(endpoint.clone().serve(listener)));
         }
+        let control =
+            control.map(|socket| tokio::spawn(ended(endpoint.clone().serve_control(socket))));
         if let Some((listener, address)) = probes {
             info!(health = %address, "answering HTTP about health and metrics");
             tokio::spawn(ended(endpoint.serve_health(listener)));
@@ -87,6 +91,11 @@ pub(super) fn run(
             () = leaf.shutdown() => info!("stopped"),
             signal = signals.at_once() => stop_at_once(signal),
             () = manager.deliver() => unreachable!("it goes on"),
+        }
+        if let Some(control) = control {
+            // Its file goes with it.
+            control.abort();
+            control.await.ok();
         }
         Ok(())
     });

@@ -2,6 +2,7 @@
 //! are read into.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use metalbond::admin::HttpRules;
@@ -25,6 +26,7 @@ pub(in crate::cli) struct ClientSettings {
     pub(super) http: Option<SocketAddr>,
     pub(super) http_rules: HttpRules,
     pub(super) health: Option<SocketAddr>,
+    pub(super) control: Option<PathBuf>,
     pub(super) exclude_route_type: Excluded,
     pub(super) rt_proto: u8,
     pub(super) route_metric: u32,
@@ -51,6 +53,7 @@ impl Default for ClientSettings {
             http: None,
             http_rules: HttpRules::default(),
             health: None,
+            control: None,
             exclude_route_type: Excluded(vec![NextHopType::Nat, NextHopType::LoadBalancerTarget]),
             rt_proto: RT_PROTO,
             route_metric: 0,
@@ -131,6 +134,9 @@ pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&
         "Address of a second HTTP endpoint that serves only health and metrics, without a token; a \
          port alone means the loopback",
     ),
+    Setting::new("control", maybe!(ClientSettings: control, PATH))
+        .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
+        .details("See [ctl.md](ctl.md#a-leaf)"),
     Setting::new("exclude-route-type", one!(ClientSettings: exclude_route_type, TYPES))
         .meaning("Types of routes that the leaf does not install; an empty value excludes none")
         .takes_empty(),

@@ -26,17 +26,17 @@ const ABOUT_NAMES: &str = "You may shorten commands as long as they stay unique:
     after_help = ABOUT_NAMES
 )]
 pub(in crate::cli) struct Args {
-    /// The control socket of the reflector (its --control); if you may not open it, ctl uses the read-only socket
-    /// beside it (control-ro.sock for control.sock)
+    /// The control socket of the reflector or leaf (its --control); if you may not open it, ctl uses the read-only
+    /// socket beside it (control-ro.sock for control.sock) [default: /run/metalbond/control.sock, or if there is none,
+    /// /run/metalbond-client/control.sock]
     #[arg(
         long,
         value_name = "PATH",
         global = true,
         env = "METALBOND_CONTROL",
-        hide_env_values = true,
-        default_value = "/run/metalbond/control.sock"
+        hide_env_values = true
     )]
-    pub(super) socket: PathBuf,
+    pub(super) socket: Option<PathBuf>,
 
     /// Print JSON for programs instead of tables for people
     #[arg(short, long, global = true)]
@@ -58,13 +58,14 @@ pub(super) enum CtlCommand {
         #[command(subcommand)]
         what: Show,
     },
-    /// Say whether a peer has a route, and why.
+    /// Say whether a peer has a route, and why; of a leaf, whether its kernel has it.
+    #[command(allow_missing_positional = true)]
     Explain {
-        /// The peer: a session's number, a node, an address, or an address and port
+        /// The peer: a session's number, a node, an address, or an address and port; leave it out to ask a leaf
         #[arg(value_name = "PEER")]
-        peer: String,
+        peer: Option<String>,
         /// The route: vni#prefix, or vni#prefix#hop[#STD|LB|NAT[#from#to]], as for a leaf's --announce
-        #[arg(value_name = "ROUTE", value_parser = route)]
+        #[arg(value_name = "ROUTE", value_parser = route, required = true)]
         route: Route,
     },
     /// Compare the routes of this reflector with those of another server; status 1 if they differ.
@@ -175,8 +176,12 @@ pub(super) enum Show {
         #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
-    /// VNIs in which peers subscribe or announce.
+    /// VNIs in which peers subscribe or announce; of a leaf, its subscribed VNIs.
     Vnis,
+    /// The servers of a leaf, and the state of each session.
+    Servers,
+    /// The routes of a leaf in the kernel, by VNI: how many are installed, and how many are not, and why.
+    Kernel,
     /// Routes, and the peers that announce them.
     Routes {
         /// For an address, show the routes of the longest matching prefix; for a prefix, its routes and those of

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Response};
+use hyper::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -49,6 +49,14 @@ impl Client {
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
+    /// Whether there is such a page.
+    pub(super) async fn has(&mut self, path: &str) -> Result<bool, Failed> {
+        let (patience, own) = (self.patience, self.path.clone());
+        let asked = self.answer(Method::HEAD, path, Bytes::new());
+        let answer = patience.wait(&own, path, asked).await?;
+        Ok(answer.status() != StatusCode::NOT_FOUND)
+    }
+
     /// Tells it to do something; its answer as it is.
     pub(super) async fn post(&mut self, path: &str) -> Result<String, Failed> {
         self.post_body(path, Bytes::new()).await
@@ -84,16 +92,7 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failed> {
-        let request = request(&method, path, body)?;
-        let answer = match exchange(&mut self.sender, request.clone()).await {
-            // Hung up on: whoever reads what is shown here has taken a long pause.
-            Err(_) if method == Method::GET => {
-                self.sender = open(&self.path).await?;
-                exchange(&mut self.sender, request).await
-            }
-            answer => answer,
-        };
-        let answer = answer.map_err(|error| lost(&self.path, &error))?;
+        let answer = self.answer(method, path, body).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -102,8 +101,29 @@ impl Client {
         let body = body.map_err(|error| lost(&self.path, &error))?.to_bytes();
         Err(Failed::Sentence(match serde_json::from_slice(&body) {
             Ok(Refusal { error }) => error,
-            Err(_) => format!("the reflector does not know {path} ({status}): is it an older one?"),
+            Err(_) => {
+                format!("what answers does not know {path} ({status}): is it an older version?")
+            }
         }))
+    }
+
+    /// Sends a request; the head of the answer, whatever it is.
+    async fn answer(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failed> {
+        let request = request(&method, path, body)?;
+        let answer = match exchange(&mut self.sender, request.clone()).await {
+            // Hung up on: whoever reads what is shown here has taken a long pause.
+            Err(_) if method != Method::POST => {
+                self.sender = open(&self.path).await?;
+                exchange(&mut self.sender, request).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| lost(&self.path, &error))
     }
 
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failed> {

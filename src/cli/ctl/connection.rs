@@ -57,21 +57,21 @@ fn unreachable(path: &Path, error: &std::io::Error) -> Failed {
     let shown = path.display();
     let sentence = match error.kind() {
         ErrorKind::NotFound => format!(
-            "there is no control socket {shown}: start the reflector with --control, or say where \
-             its socket is (--socket, METALBOND_CONTROL)"
+            "there is no control socket {shown}: start the reflector or leaf with --control, or \
+             say where its socket is (--socket, METALBOND_CONTROL)"
         ),
         ErrorKind::PermissionDenied => format!(
-            "the control socket {shown} is for the reflector's user and root only: use sudo, or, to look only, \
+            "the control socket {shown} is for the user of its process and root only: use sudo, or, to look only, \
              become a member of the group of the socket for readers, {}",
             for_readers(path).display()
         ),
         // A file or a folder refuses as well.
         ErrorKind::ConnectionRefused if !is_socket(path) => format!(
-            "{shown} is not a socket: say where the reflector's control socket is (--socket, \
+            "{shown} is not a socket: say where the control socket is (--socket, \
              METALBOND_CONTROL)"
         ),
         ErrorKind::ConnectionRefused => format!(
-            "nobody answers on the control socket {shown}: the reflector that made it is gone, \
+            "nobody answers on the control socket {shown}: the process that made it is gone, \
              start it again"
         ),
         // The queue of its socket is full.

@@ -1,8 +1,8 @@
-//! `metalbond ctl`: asks a running reflector over its control socket, and tells it what to do.
+//! `metalbond ctl`: asks a running reflector or leaf over its control socket, and tells the reflector what to do.
 //!
 //! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
-//! `show`, `peer` and `routes` are about what there is, `closed` about what there was, `monitor` about what happens, `tell` about what
+//! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, `tell` about what
 //! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
 //! `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
 //!
@@ -18,6 +18,7 @@ mod diff;
 mod dump;
 mod federation;
 mod handover;
+mod leaf;
 mod listing;
 mod monitor;
 mod other;
@@ -30,6 +31,8 @@ mod show;
 mod table;
 mod units;
 mod words;
+
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, FromArgMatches as _};
 
@@ -58,7 +61,17 @@ pub(super) fn run(own: &ArgMatches) -> Result<(), Wrong> {
     }
 }
 
+/// Where the packaged reflector has its socket, and where the packaged leaf has its.
+const SOCKETS: [&str; 2] = ["/run/metalbond/control.sock", "/run/metalbond-client/control.sock"];
+
+/// The socket to ask when none is named: the leaf's only where there is none of a reflector.
+fn usual_socket() -> PathBuf {
+    let there = SOCKETS.into_iter().find(|path| Path::new(path).exists());
+    there.unwrap_or(SOCKETS[0]).into()
+}
+
 async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<(), Failed> {
+    let socket = socket.unwrap_or_else(usual_socket);
     let client = Client::connect(&socket, Patience::new(timeout)).await?;
     let mut ctl = Ctl { client, screen: Screen::new(json) };
     match command {
@@ -67,6 +80,8 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Peers { peer: Some(peer), .. } => ctl.show_peer(&peer).await,
             Show::Closed { peer, limit, .. } => ctl.show_closed(peer.as_deref(), limit).await,
             Show::Recorder { limit } => ctl.show_recorder(limit).await,
+            Show::Servers => ctl.show_servers().await,
+            Show::Kernel => ctl.show_kernel().await,
             Show::Vnis => ctl.show_vnis().await,
             Show::Routes { within, vni } => ctl.show_routes(within, vni).await,
             Show::Subscriptions { vni, peer } => ctl.show_subscriptions(vni, peer).await,
@@ -78,7 +93,7 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Federation => ctl.show_federation().await,
             Show::Handover => ctl.show_handover().await,
         },
-        CtlCommand::Explain { peer, route } => ctl.explain(&peer, &route).await,
+        CtlCommand::Explain { peer, route } => ctl.explain(peer.as_deref(), &route).await,
         CtlCommand::Diff { other, token_file, settle } => {
             ctl.diff(&other, token_file.as_deref(), settle).await
         }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Ctl;
 use super::args::{Route, Within};
 use super::client::escaped;
+use super::leaf::verdict_of_leaf;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, text};
@@ -28,9 +29,12 @@ impl Ctl {
         within: Option<Within>,
         vni: Option<u32>,
     ) -> Result<(), Failed> {
+        if self.is_leaf().await? {
+            return self.show_routes_of_leaf(within, vni).await;
+        }
         let vnis = match vni {
             Some(vni) => vec![u64::from(vni)],
-            None => self.vnis().await?,
+            None => self.vnis_with_routes(Rows::Listing("/api/v1/vnis".to_owned())).await?,
         };
         let all = vnis.into_iter().map(|vni| match &within {
             None => Rows::Listing(format!("/api/v1/vnis/{vni}/routes")),
@@ -48,8 +52,8 @@ impl Ctl {
     }
 
     /// All VNIs with routes, in ascending order.
-    async fn vnis(&mut self) -> Result<Vec<u64>, Failed> {
-        let rows = self.rows(Rows::Listing("/api/v1/vnis".to_owned())).await?;
+    pub(super) async fn vnis_with_routes(&mut self, all: Rows) -> Result<Vec<u64>, Failed> {
+        let rows = self.rows(all).await?;
         let has_routes = |row: &&Value| row["routes"].as_u64().is_some_and(|routes| routes > 0);
         let mut vnis: Vec<_> =
             rows.iter().filter(has_routes).filter_map(|row| row["vni"].as_u64()).collect();
@@ -57,10 +61,23 @@ impl Ctl {
         Ok(vnis)
     }
 
-    pub(super) async fn explain(&mut self, peer: &str, route: &Route) -> Result<(), Failed> {
+    /// Of a reflector, why a peer has a route or lacks it; without a peer, why a leaf's kernel does.
+    pub(super) async fn explain(
+        &mut self,
+        peer: Option<&str>,
+        route: &Route,
+    ) -> Result<(), Failed> {
         let Route { vni, destination, next_hop } = route;
-        let (peer, to) = (escaped(peer), escaped(destination));
-        let mut path = format!("/api/v1/explain?peer={peer}&vni={vni}&destination={to}");
+        let to = escaped(destination);
+        let mut path = format!("/api/v1/explain?vni={vni}&destination={to}");
+        match peer {
+            Some(peer) => path.push_str(&format!("&peer={}", escaped(peer))),
+            None if self.is_leaf().await? => {}
+            None => {
+                let sentence = "a reflector answers, which explains a route of a peer: name the peer before the route";
+                return Err(sentence.to_owned().into());
+            }
+        }
         for (name, value) in next_hop {
             path.push_str(&format!("&{name}={}", escaped(value)));
         }
@@ -70,6 +87,7 @@ impl Ctl {
         }
         let explained: Value = self.client.get(&path).await?;
         let verdict = match explained["verdict"].as_str() {
+            verdict if peer.is_none() => verdict_of_leaf(verdict.unwrap_or_default()),
             Some("sent") => "Sent: the peer has been sent all that it is owed of it.",
             Some("waits") => "Waits: the peer is owed something that has not been sent yet.",
             _ => "Not owed: the peer is not to have it.",

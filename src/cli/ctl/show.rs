@@ -132,6 +132,9 @@ impl Ctl {
     }
 
     pub(super) async fn show_vnis(&mut self) -> Result<(), Failed> {
+        if self.is_leaf().await? {
+            return self.show_vnis_of_leaf().await;
+        }
         let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI.", limit: None };
         self.list([Rows::Listing("/api/v1/vnis".to_owned())], &view).await
     }

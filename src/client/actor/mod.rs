@@ -3,11 +3,12 @@
 //! One turn: take what has come, let the time act, then hand every reader that waits what is due for
 //! it. It never waits for a reader, a server or the dataplane.
 //!
-//! * `peers`: servers come and go.
+//! * `peers`: servers come and go; `statuses`: what is asked about them, VNIs and routes.
 //!
 //! Imports: client, client::clock, client::core, client::dataplane, client::embedded, client::messages, client::near_limit, client::notices, client::peer, client::readers, wire.
 
 mod peers;
+mod statuses;
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
@@ -19,9 +20,7 @@ use tokio::time::sleep_until;
 use tracing::{error, info, warn};
 
 use crate::client::clock::Clock;
-use crate::client::core::{
-    CoreConfig, Leaf, RouteLimits, ServerSlot, TooManyRoutes, VniCounts, WatchId,
-};
+use crate::client::core::{CoreConfig, Leaf, RouteLimits, ServerSlot, TooManyRoutes, WatchId};
 use crate::client::dataplane::{Batch, Driver};
 use crate::client::embedded::{Embedded, StartServer};
 use crate::client::messages::{
@@ -30,10 +29,8 @@ use crate::client::messages::{
 use crate::client::near_limit;
 use crate::client::notices::{self, Notices};
 use crate::client::readers::Readers;
-use crate::client::{
-    Error, LeafConfig, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
-};
-use crate::wire::{Lookup, Vni};
+use crate::client::{Error, LeafConfig, PeerState, PeerStatus, SessionError};
+use crate::wire::Vni;
 
 /// Messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
@@ -293,10 +290,7 @@ impl Actor {
                 let status = self.find(&address).map(|(_, peer)| peer.status.clone());
                 answer(reply, status.ok_or(Error::UnknownPeer(address)));
             }
-            LeafCommand::Peers { reply } => {
-                let peers = self.peers.values();
-                answer(reply, peers.map(|p| (p.address.clone(), p.status.clone())).collect());
-            }
+            LeafCommand::Peers { reply } => answer(reply, self.peer_statuses()),
             LeafCommand::Subscribe { vni, reply } => {
                 let done = self.leaf.subscribe(now, vni);
                 answer(reply, done.then_some(()).ok_or(Error::AlreadySubscribed(vni)));
@@ -333,6 +327,9 @@ impl Actor {
             LeafCommand::RouteStatuses { vni, what, after, max, reply } => {
                 let rows = self.route_statuses(vni, what, after, max);
                 answer(reply, rows.ok_or(Error::NotSubscribed(vni)));
+            }
+            LeafCommand::NetworkStatus { vni, destination, max, reply } => {
+                answer(reply, self.network_status(vni, destination, max));
             }
             LeafCommand::NextHops { vni, destination, reply } => {
                 answer(reply, self.leaf.next_hops(vni, destination));
@@ -379,28 +376,6 @@ impl Actor {
         let peers = &self.peers;
         let named = |(slot, vni)| Some(((peers.get(&slot)?.address.clone(), vni), true));
         self.readers.sync(all.filter_map(named), alive)
-    }
-
-    /// Nothing, where the VNI is not subscribed to.
-    fn route_statuses(
-        &self,
-        vni: Vni,
-        what: Option<Lookup>,
-        after: Option<Route>,
-        max: usize,
-    ) -> Option<Vec<RouteStatus>> {
-        let after = after.map(|route| (route.destination, route.next_hop));
-        let found = self.leaf.routes_of(vni, what, after, max)?;
-        let row = |(route, slots)| RouteStatus { route, servers: self.names(slots) };
-        Some(found.into_iter().map(row).collect())
-    }
-
-    fn vni_statuses(&self, after: Option<Vni>, max: usize) -> Vec<VniStatus> {
-        let status = |look: VniCounts| {
-            let VniCounts { vni, routes, stale, refused, in_sync } = look;
-            VniStatus { vni, routes, stale, refused, in_sync: self.names(in_sync) }
-        };
-        self.leaf.vni_counts(after, max).into_iter().map(status).collect()
     }
 
     fn start_server(

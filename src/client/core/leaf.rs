@@ -47,7 +47,7 @@ pub(super) struct ServerSession {
 #[derive(Debug)]
 pub(in crate::client) struct Leaf {
     settings: CoreConfig,
-    intent: Intent,
+    pub(super) intent: Intent,
     pub(super) learned: BTreeMap<Vni, Learned>,
     pub(super) sessions: BTreeMap<ServerSlot, ServerSession>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
@@ -299,14 +299,15 @@ impl Leaf {
             let before = (learned.len(), learned.waiting.len(), learned.waiting.count());
             match update.action {
                 Action::Add => {
-                    let new = learned.add(slot, destination, next_hop, &self.room, &mut changes);
+                    let new =
+                        learned.add(now, slot, destination, next_hop, &self.room, &mut changes);
                     session.routes += usize::from(new);
                     if session.routes > self.settings.routes_per_peer {
                         result = Err(TooManyRoutes(self.settings.routes_per_peer));
                     }
                 }
                 Action::Remove => {
-                    let had = learned.remove(slot, destination, next_hop, &mut changes);
+                    let had = learned.remove(now, slot, destination, next_hop, &mut changes);
                     session.routes -= usize::from(had);
                 }
             }
@@ -383,7 +384,7 @@ impl Leaf {
         }
         self.look_whether_settled(now);
         if self.room.is_due(now) {
-            self.admit();
+            self.admit(now);
         }
         if self.due.is_none_or(|due| now < due) {
             return;

@@ -40,14 +40,21 @@ pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
 /// A route of one VNI; their order is that of all answers.
 pub(super) type Key = (Destination, NextHop);
 
+/// Who has a route, and since when it is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Held {
+    /// Nobody, when it is stale.
+    pub(super) servers: Servers,
+    pub(super) since: Moment,
+}
+
 /// By kind, so that those whose place a new one may take stand together.
 type StaleKey = (Destination, NextHopType, NextHop);
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Learned {
-    /// Who has each; nobody, when it is stale.
-    routes: BTreeMap<Key, Servers>,
+    routes: BTreeMap<Key, Held>,
     /// Since when each stale route is.
     stale: BTreeMap<StaleKey, Moment>,
     /// A moment that is no later than any of these.
@@ -120,19 +127,24 @@ impl Learned {
         self.routes.range(of_network(destination)).map(|(key, _)| *key)
     }
 
+    /// Since when a route is stale, if it is.
+    pub(super) fn stale_since(&self, (destination, next_hop): Key) -> Option<Moment> {
+        self.stale.get(&(destination, next_hop.kind(), next_hop)).copied()
+    }
+
     fn of(&self, destination: Destination) -> impl Iterator<Item = (NextHop, Servers)> {
         let from = Bound::Included((destination, NextHop::FIRST));
         let rest = self.routes.range((from, Bound::Unbounded));
         rest.take_while(move |((found, _), _)| *found == destination)
-            .map(|((_, next_hop), servers)| (*next_hop, *servers))
+            .map(|((_, next_hop), held)| (*next_hop, held.servers))
     }
 
     /// Some of the routes, and who has each, in order.
     pub(super) fn between(
         &self,
         keys: (Bound<Key>, Bound<Key>),
-    ) -> impl Iterator<Item = (Key, Servers)> {
-        self.routes.range(keys).map(|(key, servers)| (*key, *servers))
+    ) -> impl Iterator<Item = (Key, Held)> {
+        self.routes.range(keys).map(|(key, held)| (*key, *held))
     }
 
     /// How many routes there are, and how many of them are stale.
@@ -151,7 +163,7 @@ impl Learned {
 
     /// How many routes `slot` has. Walks all.
     pub(super) fn count(&self, slot: ServerSlot) -> usize {
-        let there = self.routes.values().filter(|servers| servers.contains(slot)).count();
+        let there = self.routes.values().filter(|held| held.servers.contains(slot)).count();
         there + self.waiting.count_of(slot)
     }
 
@@ -178,6 +190,7 @@ impl Learned {
     /// forgotten, which is `false` as well.
     pub(super) fn add(
         &mut self,
+        now: Moment,
         slot: ServerSlot,
         destination: Destination,
         next_hop: NextHop,
@@ -195,10 +208,11 @@ impl Learned {
             self.replace(destination, &next_hop, changes);
         }
         let mut is_new = false;
-        let servers = self.routes.entry((destination, next_hop)).or_insert_with(|| {
+        let held = self.routes.entry((destination, next_hop)).or_insert_with(|| {
             is_new = true;
-            Servers::default()
+            Held { servers: Servers::default(), since: now }
         });
+        let servers = &mut held.servers;
         if servers.contains(slot) {
             return false;
         }
@@ -217,38 +231,39 @@ impl Learned {
     /// `slot` withdraws a route; `false` when it did not have it.
     pub(super) fn remove(
         &mut self,
+        now: Moment,
         slot: ServerSlot,
         destination: Destination,
         next_hop: NextHop,
         changes: &mut Changes,
     ) -> bool {
         let key = (destination, next_hop);
-        let Some(servers) = self.routes.get_mut(&key) else {
+        let Some(held) = self.routes.get_mut(&key) else {
             return self.waiting.remove(slot, &key);
         };
-        if !servers.remove(slot) {
+        if !held.servers.remove(slot) {
             return false;
         }
-        if servers.is_empty() {
+        if held.servers.is_empty() {
             self.routes.remove(&key);
             changes.push((Action::Remove, destination, next_hop));
             // Who announces the new next hop before it withdraws the old one loses nothing by that.
             if let Some(waiting) = self.waiting.take_of(destination) {
-                self.admit(waiting, changes);
+                self.admit(now, waiting, changes);
             }
         }
         true
     }
 
     /// Takes in one route that waits; `false` when none does.
-    pub(super) fn admit_one(&mut self, changes: &mut Changes) -> bool {
+    pub(super) fn admit_one(&mut self, now: Moment, changes: &mut Changes) -> bool {
         let Some(waiting) = self.waiting.take() else { return false };
-        self.admit(waiting, changes);
+        self.admit(now, waiting, changes);
         true
     }
 
-    fn admit(&mut self, (key, servers): (Key, Servers), changes: &mut Changes) {
-        self.routes.insert(key, servers);
+    fn admit(&mut self, now: Moment, (key, servers): (Key, Servers), changes: &mut Changes) {
+        self.routes.insert(key, Held { servers, since: now });
         changes.push((Action::Add, key.0, key.1));
     }
 
@@ -300,8 +315,8 @@ impl Learned {
         self.waiting.end(slot);
         let keep = !forget && !self.stale_time.is_zero() && !self.is_known(now, live);
         let mut room = if keep { self.stale_max.saturating_sub(self.stale.len()) } else { 0 };
-        self.routes.retain(|(destination, next_hop), servers| {
-            if !servers.remove(slot) || !servers.is_empty() {
+        self.routes.retain(|(destination, next_hop), held| {
+            if !held.servers.remove(slot) || !held.servers.is_empty() {
                 return true;
             }
             if room == 0 {

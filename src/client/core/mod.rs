@@ -38,7 +38,7 @@ mod withheld;
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
 pub(super) use learned::Dropped;
-pub(super) use queries::VniCounts;
+pub(super) use queries::{FoundRoute, NetworkFacts, VniCounts};
 pub(super) use room::{NearLimit, RouteLimits};
 
 /// A server's place among those that are configured; free again once it is removed.

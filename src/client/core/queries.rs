@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use super::learned::{Key, Learned};
-use super::{Leaf, ServerSlot};
+use super::intent::of_network;
+use super::learned::{Held, Key, Learned};
+use super::{Leaf, ServerSlot, Servers};
 use crate::client::Route;
+use crate::ids::Moment;
 use crate::wire::{Destination, Lookup, NextHop, Vni};
 
 /// How it stands with a VNI that is subscribed to.
@@ -16,6 +18,26 @@ pub(in crate::client) struct VniCounts {
     pub(in crate::client) stale: usize,
     pub(in crate::client) refused: usize,
     pub(in crate::client) in_sync: Vec<ServerSlot>,
+}
+
+/// A route that servers announce, or announced before they were lost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::client) struct FoundRoute {
+    pub(in crate::client) route: Route,
+    /// None, when it is stale.
+    pub(in crate::client) servers: Vec<ServerSlot>,
+    pub(in crate::client) since: Moment,
+    pub(in crate::client) stale_since: Option<Moment>,
+}
+
+/// What is known of a network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::client) struct NetworkFacts {
+    pub(in crate::client) is_subscribed: bool,
+    pub(in crate::client) is_own: bool,
+    pub(in crate::client) routes: Vec<FoundRoute>,
+    pub(in crate::client) waiting: Vec<(Route, Vec<ServerSlot>)>,
+    pub(in crate::client) forgotten: usize,
 }
 
 impl Leaf {
@@ -31,15 +53,14 @@ impl Leaf {
         vnis.map(counts).collect()
     }
 
-    /// `max` routes of a VNI, behind one of them, and which servers have each: none, when it is
-    /// stale. `None` when it is not subscribed to.
+    /// `max` routes of a VNI, behind one of them. `None` when it is not subscribed to.
     pub(in crate::client) fn routes_of(
         &self,
         vni: Vni,
         what: Option<Lookup>,
         after: Option<Key>,
         max: usize,
-    ) -> Option<Vec<(Route, Vec<ServerSlot>)>> {
+    ) -> Option<Vec<FoundRoute>> {
         let learned = self.learned.get(&vni)?;
         let found = match what {
             None => Some((Destination::FIRST, Destination::LAST)),
@@ -54,10 +75,41 @@ impl Leaf {
             Some(after) if after >= first => Bound::Excluded(after),
             _ => Bound::Included(first),
         };
-        let row = |((destination, next_hop), servers): (Key, super::Servers)| {
+        let all = learned.between((from, Bound::Included(last))).take(max);
+        Some(all.map(|(key, held)| found_route(learned, vni, key, held)).collect())
+    }
+
+    /// What is known of the network of a destination: at most `max` routes, whatever their host bits.
+    pub(in crate::client) fn network(
+        &self,
+        vni: Vni,
+        destination: Destination,
+        max: usize,
+    ) -> NetworkFacts {
+        let is_own = self.intent.announces(vni, destination);
+        let Some(learned) = self.learned.get(&vni) else {
+            let (routes, waiting) = (Vec::new(), Vec::new());
+            return NetworkFacts { is_subscribed: false, is_own, routes, waiting, forgotten: 0 };
+        };
+        let (first, last) = of_network(destination).into_inner();
+        let all = learned.between((Bound::Included(first), Bound::Included(last))).take(max);
+        let routes = all.map(|(key, held)| found_route(learned, vni, key, held)).collect();
+        let waits = |((destination, next_hop), servers): (Key, Servers)| {
             (Route { vni, destination, next_hop }, servers.slots().collect())
         };
-        Some(learned.between((from, Bound::Included(last))).take(max).map(row).collect())
+        let waiting = learned.waiting.of_network(destination).take(max).map(waits).collect();
+        let forgotten = learned.waiting.count() - learned.waiting.len();
+        NetworkFacts { is_subscribed: true, is_own, routes, waiting, forgotten }
+    }
+}
+
+fn found_route(learned: &Learned, vni: Vni, key: Key, held: Held) -> FoundRoute {
+    let (destination, next_hop) = key;
+    FoundRoute {
+        route: Route { vni, destination, next_hop },
+        servers: held.servers.slots().collect(),
+        since: held.since,
+        stale_since: held.servers.is_empty().then(|| learned.stale_since(key)).flatten(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::feed::RouteFeed;
 use super::leaf::{Leaf, WatchId};
 use super::learned::{Changes, Dropped};
 use super::room::NearLimit;
+use crate::ids::Moment;
 use crate::wire::{Action, Update, Vni};
 
 impl Leaf {
@@ -63,11 +64,11 @@ impl Leaf {
     }
 
     /// Takes in routes that wait, as far as there is room.
-    pub(super) fn admit(&mut self) {
+    pub(super) fn admit(&mut self, now: Moment) {
         for vni in self.subscriptions() {
             let Some(learned) = self.learned.get_mut(&vni) else { continue };
             let mut changes = Changes::new();
-            while self.room.has_room(learned.len()) && learned.admit_one(&mut changes) {
+            while self.room.has_room(learned.len()) && learned.admit_one(now, &mut changes) {
                 self.room.routes += 1;
                 self.room.waiting -= 1;
             }

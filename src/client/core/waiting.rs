@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::intent::of_network;
 use super::learned::Key;
 use super::{ServerSlot, Servers};
 use crate::wire::{Destination, NextHop};
@@ -33,6 +34,14 @@ impl Waiting {
     /// How many of them `slot` has. Walks all.
     pub(super) fn count_of(&self, slot: ServerSlot) -> usize {
         self.routes.values().filter(|servers| servers.contains(slot)).count()
+    }
+
+    /// Those to the network of a destination that are remembered, whatever their host bits, in order.
+    pub(super) fn of_network(
+        &self,
+        destination: Destination,
+    ) -> impl Iterator<Item = (Key, Servers)> {
+        self.routes.range(of_network(destination)).map(|(key, servers)| (*key, *servers))
     }
 
     /// `slot` announces a route that waits already: whether that is new. `None` when it does not wait.

@@ -117,6 +117,7 @@ impl Fib {
             let was = self.routes[id].actual != Actual::Absent;
             let wanted = !self.routes[id].wanted.is_empty();
             self.set_actual(id, actual);
+            (self.routes[id].since, self.routes[id].was_found) = (now, true);
             if wanted && was {
                 self.drift(id, Drift::Changed, now);
             } else if wanted {

@@ -3,6 +3,7 @@
 //! State: the configuration, fixed for a writer's life. Called for every change that is handed over.
 //! It knows nothing of what is installed.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ use hashbrown::HashMap;
 
 use super::unusable::Unusable;
 use crate::netlink::model::{Hop, RouteKey, TunnelKind};
-use crate::wire::{IpVersion, NextHopType, Update, Vni};
+use crate::wire::{Destination, IpVersion, NextHopType, Update, Vni};
 
 /// The metric that IPv6 routes get when none is given.
 const IPV6_METRIC: u32 = 1024;
@@ -60,11 +61,33 @@ impl Target {
     }
 }
 
+/// Why a route is left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Excluded {
+    /// Only IPv4 routes are installed.
+    Ipv6,
+    /// Routes of this type are not installed.
+    Type(NextHopType),
+}
+
+impl fmt::Display for Excluded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv6 => f.write_str("only IPv4 routes are installed (ipv4-only)"),
+            Self::Type(kind) => {
+                write!(f, "routes of type {} are not installed (exclude-route-type)", kind.name())
+            }
+        }
+    }
+}
+
 /// What a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
-    /// Not for this kernel.
+    /// Not for this kernel: its VNI has no table.
     Ignored,
+    /// Left out, as the configuration says.
+    Excluded(Excluded),
     /// Can't be installed.
     Unusable(Unusable),
     /// One hop of a route.
@@ -83,11 +106,11 @@ impl FibConfig {
         let Some(&table) = self.tables.get(&change.vni) else { return Meaning::Ignored };
         let version = change.destination.version();
         if self.ipv4_only && version == IpVersion::V6 {
-            return Meaning::Ignored;
+            return Meaning::Excluded(Excluded::Ipv6);
         }
         let next_hop = &change.next_hop;
         if self.excluded.contains(&next_hop.kind()) {
-            return Meaning::Ignored;
+            return Meaning::Excluded(Excluded::Type(next_hop.kind()));
         }
         if let Some(flaw) = next_hop.flaw() {
             return Meaning::Unusable(Unusable::Flaw(flaw));
@@ -102,11 +125,16 @@ impl FibConfig {
         if vni > VNI_MAX {
             return Meaning::Unusable(Unusable::TargetVni);
         }
-        let metric = match version {
+        let key = self.key(table, change.destination);
+        Meaning::Route(key, Target { underlay, vni, source: change.vni })
+    }
+
+    /// The route of a table to a destination.
+    pub(crate) fn key(&self, table: u32, destination: Destination) -> RouteKey {
+        let metric = match destination.version() {
             IpVersion::V6 if self.metric == 0 => IPV6_METRIC,
             _ => self.metric,
         };
-        let key = RouteKey { table, destination: change.destination.network(), metric };
-        Meaning::Route(key, Target { underlay, vni, source: change.vni })
+        RouteKey { table, destination: destination.network(), metric }
     }
 }

@@ -18,9 +18,10 @@
 //! * `work`: the round of requests that is under way.
 //! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
 //! * `drift`: what others do to our routes, and the device; `link`: the device.
+//! * `standing`: how single routes and whole VNIs stand, for who asks.
 //! * `retry`, `schedule`, `notes`: when to try again, to query, to log.
 //!
-//! Imports: dataplane, ids, netlink::model, wire.
+//! Imports: dataplane, ids, netlink::model, netlink::standing, wire.
 
 mod adopt;
 mod config;
@@ -34,6 +35,7 @@ mod refuse;
 mod retry;
 mod routes;
 mod schedule;
+mod standing;
 mod strangers;
 mod tables;
 #[cfg(test)]
@@ -175,6 +177,10 @@ impl Fib {
     pub(crate) fn apply(&mut self, change: &Update) -> Ticket {
         let (key, target) = match self.config.read(change) {
             Meaning::Ignored => return Ticket::Done,
+            Meaning::Excluded(_) => {
+                self.refusals.exclude(change.vni, change.action);
+                return Ticket::Done;
+            }
             Meaning::Unusable(why) => return self.refuse_or_forget(change, why),
             Meaning::Route(key, target) => (key, target),
         };
@@ -225,7 +231,12 @@ impl Fib {
         if self.routes[id].done {
             return Ok(());
         }
-        let reason = match (&self.link, self.failures.get(id).map(|failure| &failure.why)) {
+        Err(RouteError { reason: self.why_not(id), retry: Retry::Own })
+    }
+
+    /// Why the kernel does not have what is wanted of a route.
+    fn why_not(&self, id: u32) -> String {
+        match (&self.link, self.failures.get(id).map(|failure| &failure.why)) {
             (Link::Up { .. }, Some(Why::Conflict(protocol))) => conflict(*protocol),
             (Link::Up { .. }, Some(Why::Refused(words))) => format!("the kernel says: {words}"),
             (Link::Up { .. }, Some(Why::Taken)) => {
@@ -234,8 +245,7 @@ impl Fib {
             (Link::Up { .. }, Some(Why::Fight)) => "others keep changing this route".to_owned(),
             (Link::Up { .. }, None) => "the route waits for others".to_owned(),
             (link, _) => link.describe(&self.config.device),
-        };
-        Err(RouteError { reason, retry: Retry::Own })
+        }
     }
 
     /// All answers of a flush were taken.

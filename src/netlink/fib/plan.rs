@@ -302,6 +302,7 @@ impl Fib {
         if result.is_ok() {
             self.set_actual(id, Actual::of(via));
             let slot = &mut self.routes[id];
+            (slot.since, slot.was_found) = (now, false);
             slot.adopted = false;
             slot.stray = false;
             slot.done = !slot.dirty;

@@ -1,6 +1,6 @@
 //! Routes that are announced and can't be installed, because of where they lead.
 //!
-//! State: how many there are by why, the host's own underlay addresses, and the hops that wait until
+//! State: how many there are by why and by VNI, how many the configuration leaves out, the host's own underlay addresses, and the hops that wait until
 //! an address is no longer one of them. Each reason is logged once, whatever comes and goes:
 //! who announces such a route may do so a thousand times a second.
 
@@ -10,13 +10,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::config::Target;
 use super::unusable::{KINDS, Unusable};
 use crate::netlink::model::RouteKey;
-use crate::wire::{Destination, Vni};
+use crate::wire::{Action, Destination, Vni};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     counts: [usize; KINDS],
     logged: [bool; KINDS],
+    unusable: BTreeMap<Vni, usize>,
+    excluded: BTreeMap<Vni, usize>,
     pub(super) own: Networks,
     /// Hops that lead to this host, and how many routes announce each.
     pub(super) held: BTreeMap<(RouteKey, Target), u32>,
@@ -29,10 +31,27 @@ impl Refusals {
         Unusable::ALL.map(|why| (why.name(), counts.next().copied().unwrap_or(0)))
     }
 
-    /// One route fewer; what was never counted is none.
-    pub(super) fn withdrawn(&mut self, why: Unusable) {
+    /// Routes of a VNI that the configuration leaves out, and those that can't be installed.
+    pub(super) fn of(&self, vni: Vni) -> (usize, usize) {
+        let count = |of: &BTreeMap<Vni, usize>| of.get(&vni).copied().unwrap_or(0);
+        (count(&self.excluded), count(&self.unusable))
+    }
+
+    /// A route that the configuration leaves out is announced or withdrawn.
+    pub(super) fn exclude(&mut self, vni: Vni, action: Action) {
+        let count = self.excluded.entry(vni).or_insert(0);
+        *count = match action {
+            Action::Add => *count + 1,
+            Action::Remove => count.saturating_sub(1),
+        };
+    }
+
+    /// One route of a VNI fewer; what was never counted is none.
+    pub(super) fn withdrawn(&mut self, vni: Vni, why: Unusable) {
         let count = &mut self.counts[why.index()];
         *count = count.saturating_sub(1);
+        let of_vni = self.unusable.entry(vni).or_insert(0);
+        *of_vni = of_vni.saturating_sub(1);
     }
 
     /// A hop is announced by one route more; whether it leads to this host.
@@ -59,8 +78,9 @@ impl Refusals {
         self.held.retain(|(_, target), _| !vnis.contains(&target.source));
     }
 
-    /// So many routes more; whether the log has yet to name this reason.
-    pub(super) fn add(&mut self, why: Unusable, routes: usize) -> bool {
+    /// So many routes of a VNI more; whether the log has yet to name this reason.
+    pub(super) fn add(&mut self, vni: Vni, why: Unusable, routes: usize) -> bool {
+        *self.unusable.entry(vni).or_insert(0) += routes;
         self.counts[why.index()] += routes;
         !std::mem::replace(&mut self.logged[why.index()], true)
     }

@@ -14,10 +14,10 @@ impl Fib {
     /// A route that can't be installed is announced or withdrawn.
     pub(super) fn refuse_or_forget(&mut self, change: &Update, why: Unusable) -> Ticket {
         if change.action == Action::Remove {
-            self.refusals.withdrawn(why);
+            self.refusals.withdrawn(change.vni, why);
             return Ticket::Done;
         }
-        if self.refusals.add(why, 1) {
+        if self.refusals.add(change.vni, why, 1) {
             self.log(&Route::from(*change), why);
         }
         Ticket::Unusable(why)
@@ -53,7 +53,7 @@ impl Fib {
             for _ in 0..routes {
                 if self.routes.announce(id, target) {
                     self.refusals.release(key, target);
-                    self.refusals.withdrawn(Unusable::OwnAddress);
+                    self.refusals.withdrawn(target.source, Unusable::OwnAddress);
                 }
             }
             self.touch(id);
@@ -70,7 +70,8 @@ impl Fib {
                 self.routes.withdraw(id, target);
                 self.refusals.hold(key, target);
             }
-            if self.refusals.add(Unusable::OwnAddress, wanted.routes as usize) {
+            let routes = wanted.routes as usize;
+            if self.refusals.add(target.source, Unusable::OwnAddress, routes) {
                 let route = format!("{key} via {}", target.underlay);
                 self.log(&route, Unusable::OwnAddress);
             }

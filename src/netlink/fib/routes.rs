@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 
 use super::config::Target;
+use crate::ids::Moment;
 use crate::netlink::model::{Hop, RouteKey, Via};
 use crate::wire::Vni;
 
@@ -71,6 +72,10 @@ pub(crate) struct RouteSlot {
     /// Hops that are announced; empty when nobody announces the destination.
     pub(crate) wanted: SmallVec<[Wanted; 1]>,
     pub(crate) actual: Actual,
+    /// Since when the kernel has it so; of no meaning while it has none.
+    pub(crate) since: Moment,
+    /// Whether it was not installed then, but found.
+    pub(crate) was_found: bool,
     /// In the list of those to be looked at.
     pub(crate) dirty: bool,
     /// The kernel has what is wanted, as far as is known.
@@ -135,6 +140,8 @@ impl Routes {
             key: *key,
             wanted: SmallVec::new(),
             actual: Actual::Absent,
+            since: Moment::default(),
+            was_found: false,
             dirty: false,
             done: false,
             adopted: false,

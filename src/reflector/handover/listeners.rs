@@ -6,9 +6,10 @@ use std::path::Path;
 
 use tracing::debug;
 
+use crate::control::{Audience, ControlError};
 use crate::io;
-use crate::reflector::config::{ControlError, ReflectorConfig, StartError};
-use crate::reflector::endpoints::{Audience, Endpoints};
+use crate::reflector::config::{ReflectorConfig, StartError};
+use crate::reflector::endpoints::Endpoints;
 
 /// What a listening socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

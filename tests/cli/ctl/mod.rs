@@ -6,6 +6,7 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod hung;
 mod hung_up;
+mod leaf;
 mod readers;
 mod shown;
 mod socket;

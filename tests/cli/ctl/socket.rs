@@ -75,7 +75,7 @@ fn what_a_killed_server_has_left_is_replaced() {
 fn one_that_is_in_use_is_left_alone() {
     let scene = controlled(&[]);
     let text = second(&scene.socket);
-    assert!(text.contains("another reflector uses the control socket"), "{text}");
+    assert!(text.contains("another process uses the control socket"), "{text}");
     scene.ok(&["show", "peers"]);
 }
 

@@ -14,7 +14,9 @@ use crate::client::Error as LeafError;
 pub(in crate::admin::leaf) enum ApiError {
     #[error(transparent)]
     Asked(#[from] Wrong),
-    #[error("there is no such page")]
+    #[error(
+        "there is no such page: a leaf answers here; metalbond ctl shows its servers, vnis and routes"
+    )]
     NoPage,
     #[error("only GET and HEAD are allowed")]
     ReadOnly,
@@ -22,6 +24,10 @@ pub(in crate::admin::leaf) enum ApiError {
     Leaf(#[from] LeafError),
     #[error("what writes routes to the kernel has ended; restart the leaf")]
     KernelWriter,
+    #[error(
+        "the kernel does not answer the request that is under way, so nothing is known of single routes now"
+    )]
+    KernelSilent,
 }
 
 impl From<QueryRejection> for ApiError {

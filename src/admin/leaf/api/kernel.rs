@@ -3,10 +3,13 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use serde::Serialize;
+use tokio::time::timeout;
 
 use super::ApiError;
 use super::params::Nothing;
-use crate::admin::leaf::sources::{Sources, kernel};
+use crate::admin::leaf::kernel;
+use crate::admin::leaf::sources::{STUCK, Sources};
 use crate::metrics::Members;
 
 /// What the metrics have. Null, where routes are not installed.
@@ -15,6 +18,37 @@ pub(super) async fn status(
     asked: Result<Query<Nothing>, QueryRejection>,
 ) -> Result<Json<Option<Members>>, ApiError> {
     asked?;
-    let row = |of| kernel(of).map(Members).ok_or(ApiError::KernelWriter);
+    let row = |of| kernel::counts(of).map(Members).ok_or(ApiError::KernelWriter);
     Ok(Json(sources.kernel.as_ref().map(row).transpose()?))
+}
+
+/// The routes of a VNI. Each destination that is wanted is installed, refused, conflicting, shadowed or pending.
+#[derive(Debug, Serialize)]
+pub(in crate::admin::leaf) struct KernelVniRow {
+    pub(in crate::admin::leaf) vni: u32,
+    pub(in crate::admin::leaf) table: u32,
+    pub(in crate::admin::leaf) wanted: usize,
+    pub(in crate::admin::leaf) installed: usize,
+    pub(in crate::admin::leaf) refused: usize,
+    pub(in crate::admin::leaf) conflicts: usize,
+    pub(in crate::admin::leaf) shadowed: usize,
+    pub(in crate::admin::leaf) pending: usize,
+    pub(in crate::admin::leaf) excluded: usize,
+    pub(in crate::admin::leaf) unusable: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct KernelVnis {
+    rows: Vec<KernelVniRow>,
+}
+
+/// The same for each VNI that has a table.
+pub(super) async fn vnis(
+    State(sources): State<Sources>,
+    asked: Result<Query<Nothing>, QueryRejection>,
+) -> Result<Json<KernelVnis>, ApiError> {
+    asked?;
+    let Some(kernel) = &sources.kernel else { return Ok(Json(KernelVnis { rows: Vec::new() })) };
+    let rows = timeout(STUCK, kernel::vnis(kernel)).await.map_err(|_| ApiError::KernelSilent)?;
+    Ok(Json(KernelVnis { rows: rows.ok_or(ApiError::KernelWriter)? }))
 }

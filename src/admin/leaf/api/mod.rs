@@ -4,6 +4,7 @@
 //! answer is one page.
 
 mod error;
+mod explain;
 mod kernel;
 mod params;
 mod routes;
@@ -15,6 +16,8 @@ use axum::routing::get;
 
 use crate::admin::leaf::sources::Sources;
 pub(super) use error::ApiError;
+pub(super) use explain::{Installed, LeftOut, RouteInKernel};
+pub(super) use kernel::KernelVniRow;
 
 pub(super) fn router() -> Router<Sources> {
     Router::new()
@@ -22,6 +25,8 @@ pub(super) fn router() -> Router<Sources> {
         .route("/vnis", get(vnis::list))
         .route("/routes", get(routes::list))
         .route("/kernel", get(kernel::status))
+        .route("/kernel/vnis", get(kernel::vnis))
+        .route("/explain", get(explain::explain))
         .fallback(async || ApiError::NoPage)
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::admin::server::asked::{Wrong, destination, optional, parse, required, vni};
+use crate::admin::server::asked::{self, Wrong, destination, optional, parse, required, vni};
 use crate::client::Route;
 use crate::wire::{Destination, Lookup, NextHop, NextHopType, Vni};
 
@@ -29,6 +29,20 @@ pub(super) struct VnisAsked {
     after: Option<String>,
 }
 
+/// Which route is explained. `peer` belongs to a reflector, and is named to be refused in words.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainAsked {
+    peer: Option<String>,
+    vni: Option<String>,
+    destination: Option<String>,
+    next_hop: Option<String>,
+    target_vni: Option<String>,
+    r#type: Option<String>,
+    nat_from: Option<String>,
+    nat_to: Option<String>,
+}
+
 /// Which VNIs, read.
 #[derive(Debug)]
 pub(super) struct VnisQuery {
@@ -45,6 +59,7 @@ pub(super) struct RoutesAsked {
     vni: Option<String>,
     address: Option<String>,
     prefix: Option<String>,
+    within: Option<String>,
     limit: Option<String>,
     after: Option<String>,
 }
@@ -54,6 +69,8 @@ pub(super) struct RoutesAsked {
 pub(super) struct RoutesQuery {
     pub(super) vni: Vni,
     pub(super) what: Option<Lookup>,
+    /// Of these only those within a prefix.
+    pub(super) within: Option<Destination>,
     pub(super) limit: usize,
     pub(super) after: Option<RouteCursor>,
 }
@@ -82,9 +99,26 @@ impl RoutesAsked {
         Ok(RoutesQuery {
             vni: vni("vni", required("vni", self.vni.as_deref())?)?,
             what,
+            within: self.within.as_deref().map(|text| destination("within", text)).transpose()?,
             limit: limit(self.limit.as_deref())?,
             after: optional("after", NEXT, self.after.as_deref())?,
         })
+    }
+}
+
+impl ExplainAsked {
+    pub(super) fn read(&self) -> Result<(Vni, Destination, Option<NextHop>), Wrong> {
+        if self.peer.is_some() {
+            return Err(Wrong(
+                "a leaf explains routes of its own kernel: ask without a peer".into(),
+            ));
+        }
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let destination =
+            destination("destination", required("destination", self.destination.as_deref())?)?;
+        let Self { next_hop, target_vni, r#type, nat_from, nat_to, .. } = self;
+        let next_hop = asked::next_hop(next_hop, [target_vni, r#type, nat_from, nat_to])?;
+        Ok((vni, destination, next_hop))
     }
 }
 

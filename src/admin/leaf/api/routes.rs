@@ -1,5 +1,7 @@
 //! The routes of a VNI.
 
+use std::time::Instant;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -21,22 +23,27 @@ struct End {
 
 /// A route, and the servers that have it: none, when it is stale.
 #[derive(Debug, Serialize)]
-struct RouteRow {
+pub(super) struct RouteRow {
     vni: u32,
     destination: String,
     next_hop: NextHopRow,
     servers: Vec<String>,
     is_stale: bool,
+    stale_seconds: Option<f64>,
+    age_seconds: f64,
 }
 
 impl From<RouteStatus> for RouteRow {
-    fn from(RouteStatus { route, servers }: RouteStatus) -> Self {
+    fn from(RouteStatus { route, servers, since, stale_since }: RouteStatus) -> Self {
+        let seconds = |then: Instant| then.elapsed().as_secs_f64();
         Self {
             vni: route.vni.0,
             destination: route.destination.to_string(),
             next_hop: route.next_hop.into(),
             is_stale: servers.is_empty(),
             servers,
+            stale_seconds: stale_since.map(seconds),
+            age_seconds: seconds(since),
         }
     }
 }
@@ -45,7 +52,7 @@ pub(super) async fn list(
     State(Sources { leaf, .. }): State<Sources>,
     asked: Result<Query<RoutesAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let RoutesQuery { vni, what, limit, after } = asked?.0.read()?;
+    let RoutesQuery { vni, what, within, limit, after } = asked?.0.read()?;
     let after = after.map(|place| place.route(vni));
     let begin = Some((after, limit));
     let pieces = stream::try_unfold((leaf, begin, None), move |(leaf, at, next)| async move {
@@ -59,11 +66,14 @@ pub(super) async fn list(
         let has_more = part.len() > asked;
         part.truncate(asked);
         let last = part.last().map(|row| row.route);
+        let is_asked_for =
+            |row: &RouteStatus| within.is_none_or(|outer| outer.contains(&row.route.destination));
+        let rows: Vec<_> = part.into_iter().filter(is_asked_for).map(RouteRow::from).collect();
+        let left = left - rows.len();
         let (at, next) = match last.filter(|_| has_more) {
-            Some(last) if left > asked => (Some((Some(last), left - asked)), None),
+            Some(last) if left > 0 => (Some((Some(last), left)), None),
             last => (None, Some(last.map(|last| RouteCursor::of(&last).to_string()))),
         };
-        let rows = part.into_iter().map(RouteRow::from).collect();
         Ok::<_, LeafError>(Some((Piece::Rows(rows), (leaf, at, next))))
     });
     Ok(listing::respond(pieces).await?)

@@ -22,7 +22,7 @@ pub(super) struct Servers {
 }
 
 /// A server. `whole` names the first VNIs whose table it has brought in whole, `whole_count` is how
-/// many they are.
+/// many they are, and `vnis` how many are subscribed to.
 #[derive(Debug, Serialize)]
 struct ServerRow {
     address: String,
@@ -37,10 +37,16 @@ struct ServerRow {
     messages_skipped: BTreeMap<&'static str, u64>,
     whole: Vec<u32>,
     whole_count: usize,
+    vnis: usize,
 }
 
 impl ServerRow {
-    fn new(address: String, status: PeerStatus, (whole, whole_count): (Vec<u32>, usize)) -> Self {
+    fn new(
+        address: String,
+        status: PeerStatus,
+        (whole, whole_count): (Vec<u32>, usize),
+        vnis: usize,
+    ) -> Self {
         let since = |then: Instant| then.elapsed().as_secs_f64();
         Self {
             address,
@@ -55,6 +61,7 @@ impl ServerRow {
             messages_skipped: status.skipped,
             whole,
             whole_count,
+            vnis,
         }
     }
 }
@@ -65,7 +72,9 @@ pub(super) async fn list(
 ) -> Result<Json<Servers>, ApiError> {
     asked?;
     let mut whole: BTreeMap<String, (Vec<u32>, usize)> = BTreeMap::new();
+    let mut vnis = 0;
     let look = |status: crate::client::VniStatus| {
+        vnis += 1;
         for server in status.in_sync {
             let (named, count) = whole.entry(server).or_default();
             *count += 1;
@@ -78,7 +87,7 @@ pub(super) async fn list(
     let peers = sources.leaf.peers().await?.into_iter();
     let rows = peers.map(|(address, status)| {
         let whole = whole.remove(&address).unwrap_or_default();
-        ServerRow::new(address, status, whole)
+        ServerRow::new(address, status, whole, vnis)
     });
     Ok(Json(Servers { rows: rows.collect() }))
 }

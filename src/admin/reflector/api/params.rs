@@ -8,7 +8,7 @@ use super::named;
 use super::sorted::{
     Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
-use crate::admin::server::asked::{Wrong, parse};
+use crate::admin::server::asked::{self, Wrong, parse};
 pub(in crate::admin) use crate::admin::server::asked::{
     destination, optional, required, vni, wrong,
 };
@@ -17,7 +17,7 @@ use crate::reflector::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
 };
-use crate::wire::{Destination, NextHop, NextHopType, Vni};
+use crate::wire::{Destination, NextHop, Vni};
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
@@ -315,27 +315,9 @@ impl ExplainAsked {
         Ok((peer, vni, destination, self.next_hop()?))
     }
 
-    fn next_hop(&self) -> Result<Option<NextHop>, ApiError> {
-        let number = |name, text: &Option<String>| -> Result<u32, ApiError> {
-            Ok(optional(name, "a number", text.as_deref())?.unwrap_or(0))
-        };
-        let Some(address) = optional("next_hop", "an address", self.next_hop.as_deref())? else {
-            let others = [&self.target_vni, &self.r#type, &self.nat_from, &self.nat_to];
-            return if others.into_iter().all(Option::is_none) {
-                Ok(None)
-            } else {
-                Err(ApiError::Asked("next_hop must be given with its other fields".into()))
-            };
-        };
-        let kind = match self.r#type.as_deref() {
-            None => NextHopType::Standard,
-            Some(name) => NextHopType::named(name)
-                .ok_or_else(|| wrong("type", "standard, nat or lb", name))?,
-        };
-        let target_vni = number("target_vni", &self.target_vni)?;
-        let (from, to) = (number("nat_from", &self.nat_from)?, number("nat_to", &self.nat_to)?);
-        let hop = NextHop::new(address, target_vni, kind, from, to);
-        hop.map(Some).map_err(|error| ApiError::Asked(error.to_string()))
+    fn next_hop(&self) -> Result<Option<NextHop>, Wrong> {
+        let Self { next_hop, target_vni, r#type, nat_from, nat_to, .. } = self;
+        asked::next_hop(next_hop, [target_vni, r#type, nat_from, nat_to])
     }
 }
 

@@ -5,5 +5,6 @@ mod moves;
 mod others;
 mod random;
 mod scripts;
+mod standing;
 mod unusable;
 mod world;

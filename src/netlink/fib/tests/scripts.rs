@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::model::Model;
 use super::world::{DEVICE, OURS, STATIC, World, config, hasher, key, route, underlay};
 use crate::dataplane::{Retry, Route, RouteError};
-use crate::netlink::fib::config::Meaning;
+use crate::netlink::fib::config::{Excluded, Meaning};
 use crate::netlink::fib::objects::Objects;
 use crate::netlink::fib::plan::{HOPS, ROUND};
 use crate::netlink::fib::routes::WANTED_MAX;
@@ -80,7 +80,7 @@ fn what_is_not_for_the_kernel_is_left_out() {
     let mut config = config(true);
     config.ipv4_only = true;
     let v6 = route(100, B, 1).update(Action::Add);
-    assert_eq!(config.read(&v6), Meaning::Ignored);
+    assert_eq!(config.read(&v6), Meaning::Excluded(Excluded::Ipv6));
 }
 
 #[test]

@@ -1,0 +1,257 @@
+//! Whether the kernel has a route, and why not: what servers announce, what the leaf takes in, what the kernel says.
+
+use std::net::Ipv6Addr;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::ApiError;
+use super::params::ExplainAsked;
+use super::routes::RouteRow;
+use crate::admin::leaf::kernel;
+use crate::admin::leaf::sources::{STUCK, Sources};
+use crate::admin::server::date::in_words;
+use crate::client::{NetworkStatus, PeerState, Route, RouteStatus};
+use crate::wire::{Destination, NextHop, NextHopType, Vni};
+
+/// The verdict, the sentences that say why, and what they are made of.
+#[derive(Debug, Serialize)]
+pub(super) struct Explained {
+    verdict: &'static str,
+    reasons: Vec<String>,
+    routes: Vec<RouteRow>,
+    kernel: Option<RouteInKernel>,
+}
+
+/// How the route to a destination stands with the kernel.
+#[derive(Debug, Serialize)]
+pub(in crate::admin::leaf) struct RouteInKernel {
+    pub(in crate::admin::leaf) table: u32,
+    pub(in crate::admin::leaf) metric: u32,
+    pub(in crate::admin::leaf) state: &'static str,
+    pub(in crate::admin::leaf) why: Option<String>,
+    pub(in crate::admin::leaf) installed: Option<Installed>,
+    #[serde(skip)]
+    pub(in crate::admin::leaf) left_out: Vec<LeftOut>,
+}
+
+/// What the kernel has.
+#[derive(Debug, Serialize)]
+pub(in crate::admin::leaf) struct Installed {
+    pub(in crate::admin::leaf) next_hops: Vec<Ipv6Addr>,
+    pub(in crate::admin::leaf) since_seconds: f64,
+    pub(in crate::admin::leaf) was_found: bool,
+}
+
+/// A route that is announced and not for the kernel.
+#[derive(Debug)]
+pub(in crate::admin::leaf) struct LeftOut {
+    pub(in crate::admin::leaf) route: Route,
+    pub(in crate::admin::leaf) is_excluded: bool,
+    pub(in crate::admin::leaf) words: String,
+}
+
+pub(super) async fn explain(
+    State(sources): State<Sources>,
+    asked: Result<Query<ExplainAsked>, QueryRejection>,
+) -> Result<Json<Explained>, ApiError> {
+    let (vni, destination, next_hop) = asked?.0.read()?;
+    let mut network = sources.leaf.network_status(vni, destination).await?;
+    let is_meant = |route: &Route| next_hop.is_none_or(|hop| hop == route.next_hop);
+    network.routes.retain(|it| is_meant(&it.route));
+    network.refused.retain(|(route, _)| is_meant(route));
+    let kernel = match &sources.kernel {
+        None => None,
+        Some(kernel) => {
+            let routes = network.routes.iter().map(|it| it.route).collect();
+            let found = timeout(STUCK, kernel::route(kernel, vni, destination, routes)).await;
+            let found = found.map_err(|_| ApiError::KernelSilent)?;
+            found.ok_or(ApiError::KernelWriter)?
+        }
+    };
+    let facts = Facts {
+        vni,
+        destination,
+        next_hop,
+        installs: sources.kernel.is_some(),
+        missing: sources.missing_of(vni).await?,
+        network: &network,
+        kernel: kernel.as_ref(),
+    };
+    let (verdict, reasons) = facts.explain();
+    let routes = network.routes.iter().cloned().map(RouteRow::from).collect();
+    Ok(Json(Explained { verdict, reasons, routes, kernel }))
+}
+
+/// All that is known of a route.
+struct Facts<'a> {
+    vni: Vni,
+    destination: Destination,
+    next_hop: Option<NextHop>,
+    /// Whether this leaf installs routes.
+    installs: bool,
+    /// Why the table of the VNI is not here.
+    missing: Option<String>,
+    network: &'a NetworkStatus,
+    /// Nothing, where the VNI has no table.
+    kernel: Option<&'a RouteInKernel>,
+}
+
+impl Facts<'_> {
+    /// One word, and the sentences that say why.
+    fn explain(&self) -> (&'static str, Vec<String>) {
+        let Self { vni, network, .. } = self;
+        let mut reasons = Vec::new();
+        let verdict = if !network.is_subscribed {
+            reasons.push(format!("the leaf is not subscribed to VNI {vni} (--subscribe)"));
+            "not_subscribed"
+        } else if network.routes.is_empty() {
+            self.unknown(&mut reasons)
+        } else {
+            reasons.extend(network.routes.iter().map(announced));
+            self.known(&mut reasons)
+        };
+        reasons.extend(network.refused.iter().map(|(route, servers)| {
+            let (hop, servers) = (route.next_hop, servers.join(" and "));
+            format!(
+                "the route via {hop} is announced by {servers}, and a limit on routes keeps it out (max-routes, \
+                 max-routes-per-vni)"
+            )
+        }));
+        reasons.extend(self.in_kernel());
+        (verdict, reasons)
+    }
+
+    /// Nobody announces it, as far as the leaf knows.
+    fn unknown(&self, reasons: &mut Vec<String>) -> &'static str {
+        let Self { vni, destination, next_hop, missing, network, .. } = self;
+        if !network.refused.is_empty() {
+            return "limit";
+        }
+        let via = next_hop.map(|hop| format!(" via {hop}")).unwrap_or_default();
+        reasons.push(format!("no server announces {destination}{via} in VNI {vni}"));
+        reasons.extend(missing.clone());
+        if network.forgotten > 0 {
+            reasons.push(format!(
+                "{} routes of VNI {vni} are kept out by a limit and only counted (max-routes, max-routes-per-vni): \
+                 this may be one of them",
+                network.forgotten
+            ));
+        }
+        "not_announced"
+    }
+
+    /// It is announced: why the kernel has it or lacks it.
+    fn known(&self, reasons: &mut Vec<String>) -> &'static str {
+        let Self { vni, network, .. } = self;
+        if !self.installs {
+            reasons.push("this leaf installs no routes (--install-routes)".to_owned());
+            return "not_installing";
+        }
+        let Some(kernel) = self.kernel else {
+            reasons.push(format!("VNI {vni} has no routing table (--install-routes)"));
+            return "no_table";
+        };
+        let is_own =
+            |it: &RouteStatus| network.is_own && it.route.next_hop.kind() == NextHopType::Standard;
+        let has_own = network.routes.iter().any(is_own);
+        if has_own {
+            reasons.push(
+                "this host announces the network itself, so its kernel gets no route to other hosts"
+                    .to_owned(),
+            );
+        }
+        let mut is_excluded = false;
+        for LeftOut { route, is_excluded: is, words } in &kernel.left_out {
+            let how = if *is { "is excluded" } else { "cannot be installed" };
+            reasons.push(format!("the route via {} {how}: {words}", route.next_hop));
+            is_excluded |= is;
+        }
+        let is_left_out =
+            |it: &RouteStatus| kernel.left_out.iter().any(|left_out| left_out.route == it.route);
+        if network.routes.iter().all(|it| is_own(it) || is_left_out(it)) {
+            return match (has_own, is_excluded) {
+                (true, _) => "own",
+                (_, true) => "excluded",
+                _ => "unusable",
+            };
+        }
+        match kernel.state {
+            // It is on its way to who writes it.
+            "not_wanted" => "pending",
+            state => state,
+        }
+    }
+
+    /// What the kernel has, and what is in the way.
+    fn in_kernel(&self) -> Vec<String> {
+        let Some(RouteInKernel { table, state, why, installed, .. }) = self.kernel else {
+            return Vec::new();
+        };
+        let mut reasons = Vec::new();
+        if let Some(why) = why {
+            let lacks = match installed {
+                Some(_) => "has not changed its route",
+                None => "has no route",
+            };
+            reasons.push(format!("the kernel {lacks} in table {table}: {why}"));
+        }
+        if let Some(Installed { next_hops, since_seconds, was_found }) = installed {
+            let hops: Vec<_> = next_hops.iter().map(Ipv6Addr::to_string).collect();
+            let via = if hops.is_empty() {
+                String::new()
+            } else {
+                format!(" via {}", hops.join(" and "))
+            };
+            let since = std::time::Duration::try_from_secs_f64(*since_seconds).unwrap_or_default();
+            let came = if *was_found { "the leaf found it there" } else { "installed" };
+            reasons.push(format!(
+                "the kernel has it in table {table}{via}, {came} {} ago",
+                in_words(since)
+            ));
+            if *state == "not_wanted" && self.network.routes.is_empty() {
+                reasons.push(
+                    "it goes when the leaf knows that nobody announces it any more".to_owned(),
+                );
+            }
+        }
+        reasons
+    }
+}
+
+/// Who announces a route, and since when it is known.
+fn announced(RouteStatus { route, servers, since, stale_since }: &RouteStatus) -> String {
+    let ago = |then: &Instant| in_words(then.elapsed());
+    let (hop, servers) = (route.next_hop, servers.join(" and "));
+    match stale_since {
+        None => {
+            format!(
+                "the route via {hop} is announced by {servers}; the leaf has had it for {}",
+                ago(since)
+            )
+        }
+        Some(stale) => format!(
+            "the route via {hop} is stale: no server has had it for {}; it stays for the stale time (stale-time), unless \
+             servers announce it again or do without it",
+            ago(stale)
+        ),
+    }
+}
+
+impl Sources {
+    /// Why the table of a VNI is not here whole, if it is not.
+    async fn missing_of(&self, vni: Vni) -> Result<Option<String>, ApiError> {
+        let peers = self.leaf.peers().await?;
+        if !peers.iter().any(|(_, peer)| peer.state == PeerState::Established) {
+            return Ok(Some("no server is connected".to_owned()));
+        }
+        let after = vni.0.checked_sub(1).map(Vni);
+        let status = self.leaf.vni_statuses(after, 1).await?.pop();
+        let is_whole = status.is_some_and(|it| it.vni == vni && !it.in_sync.is_empty());
+        Ok((!is_whole).then(|| format!("the table of VNI {vni} has not come from any server yet")))
+    }
+}

@@ -1,0 +1,29 @@
+//! What stands for the routes in the kernel in a build that installs none: no value of these types ever is.
+
+use super::api::{KernelVniRow, RouteInKernel};
+use crate::client::Route;
+use crate::metrics::Rows;
+use crate::wire::{Destination, Vni};
+
+/// Who answers about the routes in the kernel.
+pub(in crate::admin) type Kernel = std::convert::Infallible;
+
+/// What is counted of the kernel.
+pub(super) fn counts(kernel: &Kernel) -> Option<Rows> {
+    match *kernel {}
+}
+
+/// How the routes of each VNI stand.
+pub(super) async fn vnis(kernel: &Kernel) -> Option<Vec<KernelVniRow>> {
+    match *kernel {}
+}
+
+/// How the route to a destination stands.
+pub(super) async fn route(
+    kernel: &Kernel,
+    _: Vni,
+    _: Destination,
+    _: Vec<Route>,
+) -> Option<Option<RouteInKernel>> {
+    match *kernel {}
+}
