@@ -70,7 +70,7 @@ enum CliCommand {
     Demo(demo::Args),
     /// Remove the routes of a tunnel device from the kernel, before you delete the device.
     Withdraw(withdraw::Args),
-    /// Inspect and control a running reflector.
+    /// Inspect and control a running reflector, leaf or proxy.
     #[cfg(unix)]
     Ctl(ctl::Args),
     /// Check a configuration: print its errors, or all options with their effective values.

@@ -91,8 +91,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .reloaded(),
     Setting::new("http-peers", many!(ReflectorConfig: http_peers, ADDRESS))
         .meaning(
-            "Other reflectors that the page shows beside this one, by the addresses of their --health; several by \
-             commas or repetition",
+            "Other reflectors that the page shows beside this one: the addresses of their --health; \
+             separate several by commas, or repeat the flag",
         )
         .details("See [Several reflectors](http.md#several-reflectors)")
         .reloaded(),

@@ -135,7 +135,10 @@ pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&
          port alone means the loopback",
     ),
     Setting::new("control", maybe!(ClientSettings: control, PATH))
-        .meaning("Where to put the socket that metalbond ctl asks; its folder must be there")
+        .meaning(
+            "Path of the control socket, to which metalbond ctl connects; its folder must \
+             exist",
+        )
         .details("See [ctl.md](ctl.md#a-leaf)"),
     Setting::new("exclude-route-type", one!(ClientSettings: exclude_route_type, TYPES))
         .meaning("Types of routes that the leaf does not install; an empty value excludes none")

@@ -58,7 +58,7 @@ pub(super) enum CtlCommand {
         #[command(subcommand)]
         what: Show,
     },
-    /// Say whether a peer has a route, and why; of a leaf, whether its kernel has it.
+    /// Say whether a peer, or the kernel of a leaf, has a route, and why.
     #[command(allow_missing_positional = true)]
     Explain {
         /// The peer: a session's number, a node, an address, or an address and port; leave it out to ask a leaf
@@ -176,11 +176,11 @@ pub(super) enum Show {
         #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
         limit: Option<u64>,
     },
-    /// VNIs in which peers subscribe or announce; of a leaf, its subscribed VNIs.
+    /// VNIs in which peers subscribe or announce; for a leaf, the VNIs to which it subscribes.
     Vnis,
     /// The servers of a leaf, and the state of each session.
     Servers,
-    /// The routes of a leaf in the kernel, by VNI: how many are installed, and how many are not, and why.
+    /// For each VNI of a leaf, how many routes the kernel has, how many it lacks, and why.
     Kernel,
     /// Routes, and the peers that announce them.
     Routes {
