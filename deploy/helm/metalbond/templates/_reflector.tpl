@@ -1,5 +1,5 @@
-{{/* The pod of a reflector: of a Deployment on the pod network, of a DaemonSet on the host's. Takes fullname, selector and
-root. A handover has two pods on one node: none may declare a port of the host, or drain whoever serves. */}}
+{{/* The pod of a reflector: on the pod network for a Deployment, on the host's network for a DaemonSet. Takes fullname,
+selector and root. With handover, two pods run on one node: neither may declare a port of the host or drain the other. */}}
 {{- define "metalbond.reflector.pod" -}}
 {{- $server := .root.Values.server -}}
 {{- $onHost := eq $server.kind "DaemonSet" -}}
@@ -28,7 +28,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- else }}
-  # Two on one node would go down together.
+  # Two reflectors on one node would fail together.
   affinity:
     podAntiAffinity:
       requiredDuringSchedulingIgnoredDuringExecution:
@@ -39,7 +39,7 @@ spec:
                 operator: In
                 values: [metalbond-server]
   {{- end }}
-  # 50 s for the drain, and 5 s for what is queued.
+  # 50 s for the drain, and 5 s to send what is queued.
   terminationGracePeriodSeconds: 60
   securityContext:
     runAsNonRoot: true
@@ -51,7 +51,7 @@ spec:
       type: Localhost
       localhostProfile: metalbond.json
       {{- else }}
-      # Forbids io_uring in most runtimes; the reflector uses epoll then and says so.
+      # Most runtimes forbid io_uring by this profile; the reflector then uses epoll and logs it.
       type: RuntimeDefault
       {{- end }}
   containers:
@@ -68,7 +68,7 @@ spec:
         - --log-format=json
         {{- if $handover }}
         - --takeover
-        # Else the kubelet starts the old container again, which takes over from the new one.
+        # Without it, the kubelet would restart the old container, which would take over from the new one.
         - --linger
         {{- end }}
         {{- with $server.arguments }}
@@ -81,7 +81,7 @@ spec:
         - name: health
           containerPort: 8082
       lifecycle:
-        # Leaves are sent to their other reflector one after the other, and not all at once.
+        # Closes the sessions at 1,000 a second, so that leaves do not all change to their other reflector at once.
         preStop:
           exec:
             command: [metalbond, ctl, drain, --rate=1000, --wait, --timeout=50s]
@@ -92,7 +92,7 @@ spec:
           port: {{ $health }}
         periodSeconds: 1
         failureThreshold: 30
-      # 503 when a shard has not turned its loop for 2 s.
+      # 503 when the event loop of a shard has not run for 2 s.
       livenessProbe:
         httpGet:
           path: /livez
@@ -100,7 +100,7 @@ spec:
         periodSeconds: 5
         timeoutSeconds: 2
         failureThreshold: 3
-      # 503 while it stops: no new sessions are sent to it.
+      # 503 while the reflector drains or stops: it then gets no new sessions.
       readinessProbe:
         httpGet:
           path: /readyz
@@ -143,7 +143,7 @@ spec:
     {{- end }}
 {{- end }}
 
-{{/* For the ServiceMonitor only: it opens health and metrics. */}}
+{{/* For the ServiceMonitor only: the port of health and metrics. */}}
 {{- define "metalbond.reflector.metrics" -}}
 apiVersion: v1
 kind: Service
@@ -154,7 +154,7 @@ metadata:
     app.kubernetes.io/component: metrics
 spec:
   clusterIP: None
-  # Also of one that drains.
+  # Also while the reflector drains.
   publishNotReadyAddresses: true
   selector:
     {{- .selector | nindent 4 }}
