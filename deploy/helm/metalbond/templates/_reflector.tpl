@@ -1,5 +1,6 @@
-{{/* The pod of a reflector: on the pod network for a Deployment, on the host's network for a DaemonSet. Takes fullname,
-selector and root. With handover, two pods run on one node: neither may declare a port of the host or drain the other. */}}
+{{/* The pod of a reflector: on the pod network for a Deployment, on the host's network for a DaemonSet. Takes
+fullname, selector and root. With handover, two pods run on one node: neither may declare a port of the host, or drain
+the other. */}}
 {{- define "metalbond.reflector.pod" -}}
 {{- $server := .root.Values.server -}}
 {{- $onHost := eq $server.kind "DaemonSet" -}}
