@@ -70,13 +70,13 @@ pub(super) enum CtlCommand {
     },
     /// Compare the routes of this reflector with those of another server; status 1 if they differ.
     Diff {
-        /// The other: the path of its control socket, or host and port of its --http, also of the reference
+        /// The other server: the path of its control socket, or the host and port of its --http (also of the reference)
         #[arg(value_name = "SOCKET|HOST:PORT")]
         other: String,
-        /// File of the token that the other requires (its --http-token-file)
+        /// File with the token that the other server requires (its --http-token-file)
         #[arg(long, value_name = "PATH")]
         token_file: Option<PathBuf>,
-        /// Look again after this time, and list only routes that differ both times (500ms, 5s)
+        /// Compare again after this time (500ms, 5s), and list only the routes that differ both times
         #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
         settle: Duration,
     },
