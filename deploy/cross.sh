@@ -1,7 +1,8 @@
-# Sourced by what builds for amd64 or arm64, each on either.
+# For scripts that build for amd64 or arm64, on either of them: they source this file.
 
-# Prepares for an architecture of Debian's: $target is what cargo calls it, $strip its strip, and programs for it run behind
-# the words of $emulator. What is missing for another architecture than this machine's is installed.
+# Prepares for an architecture of Debian. Sets $target to cargo's name of it, $strip to its strip, and $emulator to the
+# words before a command that runs its programs. Installs missing packages for an architecture other than this
+# machine's.
 prepare_for() {
     local machine gnu linker
     case $1 in
