@@ -2,26 +2,31 @@
 //!
 //! A *reflector* sits in the middle of a data centre; *leaves* hold TCP sessions with it,
 //! subscribe to virtual networks (VNIs) and announce routes: in VNI *v*, prefix *p* is reached
-//! through underlay address *h*. The reflector tells every subscriber of *v* what the others
-//! announce and takes it back when the announcer withdraws or dies.
+//! through underlay address *h*. The reflector sends every subscriber of *v* the routes that the
+//! others announce, and withdraws them when the announcer withdraws them or dies.
 //!
-//! The folders are the architecture; `docs/architecture.md` draws the path of an update:
+//! To embed a reflector, start with [`reflector::Reflector`]; to embed a leaf, with
+//! [`client::MetalBond`]; to speak the protocol alone, with [`wire`]. `README.md` names the Cargo
+//! features that each needs.
+//!
+//! The folders are the architecture; `docs/architecture.md` draws the path of an update.
+//! *Pure* means: no clock, socket, thread or randomness.
 //!
 //! * [`ids`]: names of peers, shards, moments and sites; pure.
 //! * [`wire`]: bytes to typed messages and back; pure.
 //! * `session`: one peer's handshake, keepalives and pace; pure.
-//! * `table`: one VNI's routes, who announced each, what each subscriber is owed; pure.
-//! * `outbox`: what waits to be written to one peer; pure.
+//! * `table`: one VNI's routes, their announcers, and the routes that each subscriber is owed; pure.
+//! * `outbox`: the data that waits to be written to one peer; pure.
 //! * `portable`: tables and connections as another process can read them; pure.
-//! * `shard`: what one core owns, and every message between cores; pure.
+//! * `shard`: the state that one core owns, and every message between cores; pure.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
-//! * [`reflector`]: threads, listeners, connections; what [`reflector::Reflector`] starts.
-//! * `dataplane`: what a leaf hands routes to, and a route; pure.
-//! * [`client`]: the leaf: sessions with reflectors, what is wanted of them, what they said.
+//! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
+//! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
+//! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
 //! * [`proxy`]: sessions of agents on their own host, carried on to reflectors; `bridge` in it is pure.
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
-//! * `metrics`: how what is counted is told.
-//! * [`settings`]: what can be set, and how text becomes a value of it.
+//! * `metrics`: counters, and their forms for operators.
+//! * [`settings`]: tables of settings, and the text form of their values.
 //! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control sockets.
 //! * `control`: for whom control sockets are, and why there may be none.
 //! * [`handover`]: a reflector hands its sessions to another process (Linux).

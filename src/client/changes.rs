@@ -1,4 +1,4 @@
-//! What watches tell.
+//! The changes that watches deliver.
 
 use super::PeerStatus;
 use crate::wire::{Update, Vni};
@@ -6,9 +6,10 @@ use crate::wire::{Update, Vni};
 /// Changes of routes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteBatch {
-    /// In order; of each destination, removals come first.
+    /// In the order in which to apply them; of each destination, removals come first.
     pub changes: Vec<Update>,
-    /// Nothing more waited when the batch was made. The first such batch ends the snapshot.
+    /// Whether no further change waited when the batch was made. The first batch with `true` ends the snapshot with
+    /// which a watch begins.
     pub caught_up: bool,
 }
 
@@ -21,14 +22,14 @@ pub struct PeerChange {
     pub status: Option<PeerStatus>,
 }
 
-/// Whether a server's table of a VNI is here whole.
+/// Whether a server's table of a VNI is complete.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SyncChange {
     /// The server.
     pub peer: String,
     /// The VNI.
     pub vni: Vni,
-    /// Whether all routes that the server had when it was subscribed to have come. Where the server
-    /// does not say so, it follows from 2 s without a change (or 30 s in any case).
+    /// Whether all routes that the server had at the time of the subscription have arrived. A server without
+    /// END_OF_TABLE does not say so: its table counts as complete after 2 s without a change, or after 30 s.
     pub in_sync: bool,
 }

@@ -1,4 +1,4 @@
-//! What a leaf is started with.
+//! The configuration of a leaf.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,42 +8,43 @@ use crate::tls::FileError;
 /// How a leaf behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeafConfig {
-    /// The keepalive interval to ask for, in seconds; 0 is taken for 1. A session uses the lower of both
-    /// sides'. A server is dead that sends nothing for two and a half of these.
+    /// The keepalive interval to ask for, in seconds; 0 counts as 1. A session uses the lower of both
+    /// sides' intervals. The leaf closes a session in which nothing has arrived for two and a half intervals.
     pub keepalive: u32,
-    /// How long routes stay when no server is left that has them. Zero: they go at once.
+    /// For how long the leaf keeps routes that no server has any more. Zero: it removes them at once.
     pub stale_time: Duration,
-    /// A stable name of this host, told to servers; at most 255 bytes of it.
+    /// A stable name of this host, sent to servers in HELLO; at most 255 bytes of it.
     pub node: String,
-    /// Routes that one server may announce before its session is closed; and stale ones of one VNI
-    /// that are kept.
+    /// The number of routes that one server may announce before the leaf closes its session, and the number
+    /// of stale routes that the leaf keeps of one VNI.
     pub routes_per_peer: usize,
-    /// Routes of all servers and VNIs at most; 0 for any number. What is there when it is reached stays; further
-    /// routes wait until there is room. As many again are remembered while they wait.
+    /// The most routes of all VNIs that the leaf takes in; 0 means no limit. At the limit, routes that the leaf
+    /// has stay, and further routes wait until there is room. It remembers as many waiting routes again; it counts the
+    /// rest.
     pub max_routes: usize,
-    /// The same of each VNI.
+    /// The same for each VNI.
     pub max_routes_per_vni: usize,
-    /// How long to wait between attempts to connect.
+    /// The pauses between attempts to connect.
     pub backoff: Backoff,
-    /// How sessions are secured, if they are over TLS.
+    /// TLS; `None` for sessions over plain TCP.
     pub tls: Option<LeafTls>,
-    /// Packets of servers with a lower TTL, or hop limit, are dropped by the kernel; 0 drops none.
+    /// The kernel drops packets of servers with a lower TTL (IPv6: hop limit); 0 drops none.
     pub min_ttl: u8,
-    /// A file of keys by prefix, lines `PREFIX KEY`: sessions with servers there are signed by TCP-MD5. Each
-    /// session reads it anew.
+    /// A file of keys by prefix, lines `PREFIX KEY`: sessions with servers in a prefix are signed by TCP-MD5. Each
+    /// session reads the file again.
     pub md5_keys: Option<PathBuf>,
 }
 
-/// How a leaf's sessions are secured: over TLS 1.3. Files are in PEM, and each session reads them anew.
+/// TLS 1.3 for a leaf's sessions. Files are in PEM; each session reads them again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LeafTls {
-    /// Authorities that a server's certificate must come from.
+    /// The authorities from which a server's certificate must come.
     pub ca: PathBuf,
-    /// The leaf's own certificate, with those of intermediate authorities behind it; and its key.
+    /// The leaf's own certificate, followed by those of intermediate authorities.
     pub certificate: Option<PathBuf>,
-    /// The key of the certificate.
+    /// The key of the leaf's certificate.
     pub key: Option<PathBuf>,
-    /// The name that a server's certificate must have: of the DNS, an address, or a SPIFFE ID. `None`: the host
+    /// The name that a server's certificate must have: a DNS name, an address, or a SPIFFE ID. `None`: the host
     /// of the server's address.
     pub server_name: Option<String>,
 }
@@ -52,7 +53,7 @@ impl LeafTls {
     /// Reads all files, as a session will.
     ///
     /// # Errors
-    /// The first that can't be used.
+    /// The first file that is not usable, and why.
     pub fn check(&self) -> Result<(), FileError> {
         #[cfg(feature = "tls")]
         crate::tls::client(&self.paths(), None)?;
@@ -89,14 +90,14 @@ impl Default for LeafConfig {
     }
 }
 
-/// Pauses between attempts to connect: each is twice as long as the one before and, so that not all
-/// leaves of a data centre come at once, up to half as long again; from `min` to `max`. They begin
-/// anew when a session has held for ten seconds.
+/// The pauses between attempts to connect. Each pause is twice as long as the one before, plus a random part of
+/// up to half, so that the leaves of a data centre do not all connect at once. After a session of ten seconds or more
+/// they begin again with `min`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backoff {
-    /// The first pause at least; less than a millisecond is taken for one.
+    /// The shortest first pause; less than 1 ms counts as 1 ms.
     pub min: Duration,
-    /// Any pause at most; less than three halves of `min` is taken for that.
+    /// The longest pause, random part included; less than 1.5 times `min` counts as 1.5 times `min`.
     pub max: Duration,
 }
 

@@ -22,28 +22,28 @@ pub enum Error {
     /// There is no such peer.
     #[error("{0} is not a peer")]
     UnknownPeer(String),
-    /// No more peers than these can be had.
+    /// The leaf has this many peers, the most that it can have.
     #[error("a leaf has {0} peers at most")]
     TooManyPeers(u8),
-    /// The address is not one that could be connected to.
+    /// The address is not `HOST:PORT`.
     #[error("peer address {0:?} is not HOST:PORT")]
     PeerAddress(String),
-    /// Subscribed to already.
+    /// The leaf is already subscribed to this VNI.
     #[error("already subscribed to VNI {0}")]
     AlreadySubscribed(Vni),
-    /// Not subscribed to.
+    /// The leaf is not subscribed to this VNI.
     #[error("not subscribed to VNI {0}")]
     NotSubscribed(Vni),
-    /// Announced already.
+    /// The leaf announces this route already.
     #[error("already announced: {0}")]
     AlreadyAnnounced(Route),
-    /// Not announced.
+    /// The leaf does not announce this route.
     #[error("not announced: {0}")]
     NotAnnounced(Route),
-    /// A server runs already.
+    /// An embedded reflector runs already.
     #[error("a server runs already")]
     ServerRuns,
-    /// The server can't be started.
+    /// The embedded reflector cannot start.
     #[cfg(feature = "server")]
     #[error(transparent)]
     Server(#[from] StartError),
@@ -59,43 +59,43 @@ pub enum SessionError {
     /// The connection could not be made.
     #[error("cannot connect: {0}")]
     Connect(String),
-    /// The connection could not be made in time.
+    /// The connection was not made within this time.
     #[error("no connection within {0:?}")]
     ConnectTimeout(Duration),
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(String),
-    /// TLS could not be had, or ended.
+    /// The TLS handshake failed, or TLS ended with an error.
     #[error("{0}")]
     Tls(String),
-    /// The server closed it.
+    /// The server closed the connection.
     #[error("closed by the server")]
     Closed,
     /// Bytes that are no valid message.
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
-    /// The first message was another one than HELLO (an UNSUBSCRIBE before it is ignored).
+    /// The first message was not HELLO (an UNSUBSCRIBE before it is ignored).
     #[error("first message is {0:?}, not HELLO")]
     NotHello(MessageType),
-    /// A second HELLO that says something else than the first.
+    /// A second HELLO that differs from the first.
     #[error("second HELLO, which differs from the first")]
     SecondHello,
-    /// A message that only an established session may carry.
+    /// A message that may come only in an established session.
     #[error("{0:?} before the session was established")]
     NotEstablished(MessageType),
-    /// No message within two and a half intervals.
+    /// No message arrived within this time, two and a half intervals.
     #[error("no message within {0:?}")]
     HoldTime(Duration),
-    /// The session ended when nothing of what was sent after the handshake had been acknowledged.
+    /// The session ended and no byte sent after the handshake had been acknowledged: the path may lose large packets.
     #[error(
         "{0}; large packets do not reach the server: nothing that was sent after the handshake was \
          acknowledged; compare the MTU of all links of the path, for example by ping -M do -s 1400"
     )]
     LargePacketsLost(Box<Self>),
-    /// More routes than `routes_per_peer`.
+    /// The server announces more routes than `routes_per_peer`.
     #[error("the server announces more than {0} routes")]
     TooManyRoutes(usize),
-    /// The application asked for it.
+    /// The application reset the session.
     #[error("reset")]
     Reset,
 }

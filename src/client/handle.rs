@@ -1,4 +1,4 @@
-//! What applications hold.
+//! [`MetalBond`], the handle of a leaf that applications hold.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
@@ -22,21 +22,21 @@ const ROWS_MAX: usize = 4096;
 
 /// A leaf: cheap to clone, and to send to other threads.
 ///
-/// All operations are messages to one task, carried out one after the other. What is subscribed to
-/// and announced is *intent*: it holds whatever servers there are, is told to each server as soon as
-/// there is a session with it, and again in each further session. So no operation waits for a
-/// server, or fails because one is down.
+/// All operations are messages to one task, which carries them out one after the other. Subscriptions
+/// and announcements are *intent*: they do not depend on the servers that exist at the moment. The leaf
+/// sends them to each server as soon as there is a session with it, and again in each further session.
+/// So no operation waits for a server, or fails because a server is down.
 ///
-/// Dropping an operation's future leaves open whether it was carried out. Every operation fails
-/// with [`Error::Stopped`], or answers as an empty leaf would, once the leaf is shut down. The leaf
-/// also ends when the last handle and the last watch are dropped.
+/// If you drop an operation's future, the operation may or may not be carried out. Once the leaf is
+/// shut down, every operation fails with [`Error::Stopped`]. The leaf also ends when the last
+/// handle and the last watch are dropped.
 #[derive(Clone, Debug)]
 pub struct MetalBond {
     commands: mpsc::Sender<LeafCommand>,
 }
 
 impl MetalBond {
-    /// Starts a leaf whose routes are only watched or asked for.
+    /// Starts a leaf without a dataplane: the application watches its routes or asks for them.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled.
@@ -69,7 +69,8 @@ impl MetalBond {
     // Peers.
 
     /// Adds a server, `HOST:PORT` (an IPv6 address in brackets), and keeps a session with it from
-    /// now on. The name is resolved at each attempt to connect. `local` is the address to connect from.
+    /// now on. The name is resolved at each attempt to connect. `local` is the address to connect from;
+    /// with `None` the system chooses it. Returns before there is a session.
     ///
     /// # Errors
     /// [`Error::PeerAddress`], [`Error::PeerExists`] or [`Error::TooManyPeers`] (64).
@@ -82,8 +83,9 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::AddPeer { address, local, reply }).await?
     }
 
-    /// Ends the session with a server and forgets it. What only it had goes as when it dies: at once
-    /// where another server is in sync, else after [`LeafConfig::stale_time`].
+    /// Ends the session with a server and forgets the server. Routes that only this server had are
+    /// removed as if it had died: at once if another server is in sync, else after
+    /// [`LeafConfig::stale_time`].
     ///
     /// # Errors
     /// [`Error::UnknownPeer`].
@@ -93,12 +95,13 @@ impl MetalBond {
     }
 
     /// Ends the session with a server, or the pause before the next attempt, and connects at once.
-    /// A hint: nothing tells whether there is such a peer. Dropped when 1024 operations wait.
+    /// This is a hint: the caller does not learn whether there is such a peer, and the call is dropped
+    /// while 1024 operations wait.
     pub fn reset_peer(&self, address: impl Into<String>) {
         drop(self.commands.try_send(LeafCommand::ResetPeer { address: address.into() }));
     }
 
-    /// How it stands with a server, last keepalives included.
+    /// The state of a server: its session, its last keepalives, its last error.
     ///
     /// # Errors
     /// [`Error::UnknownPeer`].
@@ -107,7 +110,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::PeerStatus { address, reply }).await?
     }
 
-    /// All servers.
+    /// All servers, each with its address as it was added.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -117,7 +120,7 @@ impl MetalBond {
 
     // Subscriptions.
 
-    /// Wants the routes of a VNI.
+    /// Subscribes to the routes of a VNI.
     ///
     /// # Errors
     /// [`Error::AlreadySubscribed`].
@@ -125,8 +128,8 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Subscribe { vni, reply }).await?
     }
 
-    /// Wants them no more; they go at once. What is announced in the VNI stays announced: servers
-    /// take an UNSUBSCRIBE for its withdrawal, so it is sent to them again.
+    /// Ends the subscription; the learned routes of the VNI are removed at once. The leaf's own
+    /// announcements in the VNI stay: servers withdraw them at an UNSUBSCRIBE, so the leaf sends them again.
     ///
     /// # Errors
     /// [`Error::NotSubscribed`].
@@ -134,7 +137,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Unsubscribe { vni, reply }).await?
     }
 
-    /// Whether the routes of a VNI are wanted.
+    /// Whether the leaf is subscribed to a VNI.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -142,7 +145,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::IsSubscribed { vni, reply }).await
     }
 
-    /// The VNIs whose routes are wanted, in order.
+    /// The VNIs that the leaf is subscribed to, in ascending order.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -166,7 +169,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Announce { route, reply }).await?
     }
 
-    /// Takes an announcement back.
+    /// Withdraws an announced route.
     ///
     /// # Errors
     /// [`Error::NotAnnounced`].
@@ -188,7 +191,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Intend { changes, reply }).await
     }
 
-    /// Whether a route is announced here.
+    /// Whether this leaf announces a route.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -202,7 +205,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::IsAnnounced { route, reply }).await
     }
 
-    /// What is announced here in a VNI, in order.
+    /// The routes that this leaf announces in a VNI, in order of destination and next hop.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -212,9 +215,9 @@ impl MetalBond {
 
     // What may change while it runs.
 
-    /// Sets [`LeafConfig::max_routes`] and [`LeafConfig::max_routes_per_vni`]; 0 is any number. Routes that are there
-    /// stay, also where they are more than that. Routes that were refused come in where there is room now, within a
-    /// second or so.
+    /// Sets [`LeafConfig::max_routes`] and [`LeafConfig::max_routes_per_vni`]; 0 means no limit. Routes that the leaf
+    /// has stay, even if they are more than the new limit. Routes that were refused and now have room come in within
+    /// about a second.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -226,9 +229,9 @@ impl MetalBond {
         self.alter(Alteration::Limits { max_routes, max_routes_per_vni }).await
     }
 
-    /// Takes the routes of a VNI back from the network client, and hands over none of it until [`Self::hand_over`].
-    /// Subscriptions, sessions and watches are not touched. Returns when the client has made the removals: from then
-    /// on it can be told that the VNI belongs elsewhere, as `NetlinkTables::set` does. Does nothing without a network
+    /// Removes the routes of a VNI from the network client, and hands over none of the VNI until [`Self::hand_over`].
+    /// Subscriptions, sessions and watches do not change. Returns when the client has made the removals: then the
+    /// application may move the VNI to another table, as `NetlinkTables::set` does. Does nothing without a network
     /// client.
     ///
     /// # Errors
@@ -237,8 +240,9 @@ impl MetalBond {
         self.alter(Alteration::Withhold(vni)).await
     }
 
-    /// Hands all routes of a VNI over that was withheld, and then what changes. When all its routes are known,
-    /// [`NetworkClient::complete`] is called again. Does nothing for a VNI that is not withheld.
+    /// Ends [`Self::withhold`]: hands all routes of the VNI to the network client, and then its changes. When all
+    /// routes of the VNI are known, [`NetworkClient::complete`] is called again. Does nothing for a VNI that is not
+    /// withheld.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -252,7 +256,8 @@ impl MetalBond {
 
     // What servers say.
 
-    /// The routes of a VNI, in order: each once, however many servers have it, and stale ones too.
+    /// The learned routes of a VNI, in order of destination and next hop, stale ones included: each once, however many
+    /// servers have it.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -260,7 +265,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Routes { vni, reply }).await
     }
 
-    /// The next hops of one destination, in order.
+    /// The learned next hops of one destination, in order; none if the destination is not known.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -274,8 +279,8 @@ impl MetalBond {
 
     // How it stands, in parts: what is asked for row by row holds nobody up.
 
-    /// How it stands with VNIs that are subscribed to, in order: the first ones, or those behind one;
-    /// `max` of them, 4096 at most.
+    /// The states of subscribed VNIs in ascending order: from the first, or from the one after a given VNI. At most
+    /// `max` of them, and at most 4096.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -288,9 +293,9 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::VniStatuses { after, max, reply }).await
     }
 
-    /// Routes of a VNI and who has them, in order of destination and next hop: all of them or those
-    /// that are looked for; the first ones, or those behind one; `max` of them, 4096 at most. A
-    /// longest match finds prefixes whatever their host bits.
+    /// Routes of a VNI and the servers that have them, in order of destination and next hop: all of them, or those
+    /// that a [`Lookup`] finds; from the first, or from the one after a given route. At most `max` of them, and
+    /// at most 4096. A longest match ignores the host bits of prefixes.
     ///
     /// # Errors
     /// [`Error::NotSubscribed`].
@@ -305,7 +310,7 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::RouteStatuses { vni, what, after, max, reply }).await?
     }
 
-    /// A network of a VNI: the routes to it, and why others are not known. At most 4096 of each.
+    /// The routes of a VNI to one network, and those that a limit keeps out. At most 4096 of each.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -320,7 +325,7 @@ impl MetalBond {
 
     // Watches.
 
-    /// Watches the routes of one VNI, or of all that are subscribed to.
+    /// Watches the routes of one VNI, or of all subscribed VNIs.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -328,9 +333,9 @@ impl MetalBond {
         self.watch_routes_if(vni, false).await
     }
 
-    /// Watches the routes of all VNIs for whoever deletes by destination, whatever the next hop: when a
-    /// server comes while there are stale routes, it says nothing until the tables have come, 5 s at most. So the
-    /// removal of a stale next hop comes with the next hop that takes its place, before it.
+    /// Watches the routes of all VNIs, for a consumer that deletes by destination and ignores the next hop. If a server
+    /// comes back while there are stale routes, the watch is silent until the server's tables are complete, at most
+    /// 5 s. So one batch holds both the removal of a stale next hop and, behind it, the next hop that takes its place.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -343,7 +348,7 @@ impl MetalBond {
         self.watch(watch, RouteWatch::new).await
     }
 
-    /// Watches the states of all peers, those added later included.
+    /// Watches the states of all servers, including servers that are added later.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -351,7 +356,7 @@ impl MetalBond {
         self.watch(|alive, reply| LeafCommand::WatchPeers { alive, reply }, PeerWatch::new).await
     }
 
-    /// Watches which server's table of which VNI is here whole.
+    /// Watches which server's table of which VNI is complete.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -371,8 +376,8 @@ impl MetalBond {
 
     // The rest.
 
-    /// Runs a reflector in this process, until the leaf ends, and says where it listens. It has
-    /// threads of its own; this leaf is not connected to it unless it is added as a peer.
+    /// Runs a reflector in this process until the leaf ends, and returns the address on which it listens. The
+    /// reflector has threads of its own. This leaf has no session with it unless you add it by [`Self::add_peer`].
     ///
     /// # Errors
     /// [`Error::ServerRuns`], or [`Error::Server`] with what
@@ -386,8 +391,9 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::StartServer { start, reply }).await?
     }
 
-    /// Ends all sessions, then the network client, then an embedded server, and waits for them.
-    /// A network client that hangs is left behind after ten seconds. Operations that come later fail. Does nothing on a leaf that has ended.
+    /// Ends all sessions, then the network client, then an embedded reflector, and waits for them: at most 10 s for a
+    /// call of the network client that is under way, and then at most 60 s for its `stopped`. Later operations fail.
+    /// Does nothing on a leaf that has ended.
     pub async fn shutdown(&self) {
         // `Stopped` is what was asked for.
         drop(self.ask(|reply| LeafCommand::Shutdown { reply }).await);

@@ -1,4 +1,4 @@
-//! The leaf: sessions with reflectors, what is wanted of them, and what they said.
+//! The leaf: sessions with reflectors, the routes that it wants and announces, and those that it receives.
 //!
 //! ```text
 //!   MetalBond (any number)     watches
@@ -6,16 +6,17 @@
 //!        v                      |
 //!   +-- actor ------------------+---+     +-- dataplane driver --+
 //!   | core::Leaf: intent, routes by |---->| NetworkClient        |
-//!   | server, what each reader is   |     +----------------------+
-//!   | still to be told              |
+//!   | server, changes that each     |     +----------------------+
+//!   | reader lacks                  |
 //!   +-------------------------------+
 //!        ^ updates          | intent, as fast as each takes it
 //!        |                  v
 //!     peer task          peer task        one per server: connect, session, connect again
 //! ```
 //!
-//! The actor owns everything and waits for nobody; `core` is its state, pure. A peer task owns one
-//! connection. `messages` holds all that is said between them.
+//! The actor is one task. It owns all state (`core`, pure) and waits for no reader. A peer task owns one
+//! connection. `messages` has all messages between them. *Intent* is what the application has
+//! subscribed to and announced.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +36,7 @@
 //! # }
 //! ```
 //!
-//! Watches are streams as well ([`futures_core::Stream`]), for programs that combine them with others.
+//! Watches are also [`futures_core::Stream`]s, for programs that combine them with other streams.
 //!
 //! Imports: access, dataplane, ids, io, reflector, session, tls, wire.
 

@@ -1,4 +1,4 @@
-//! Network clients that touch nothing.
+//! Network clients without a dataplane, for tests.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::{NetworkClient, Route, RouteError};
 use crate::wire::{Action, Update, Vni};
 
-/// Takes every change and does nothing.
+/// Accepts every change and does nothing.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct DummyClient;
 
@@ -18,7 +18,7 @@ impl NetworkClient for DummyClient {
     }
 }
 
-/// Keeps what it is handed, for tests; clones see the same.
+/// Records its calls, for tests. Clones share one record.
 #[derive(Clone, Default, Debug)]
 pub struct RecordingClient {
     shared: Arc<Shared>,
@@ -30,29 +30,29 @@ struct Shared {
     changed: Notify,
 }
 
-/// What a [`RecordingClient`] was handed so far.
+/// The calls of a [`RecordingClient`] so far.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// The routes that were added and not removed.
+    /// The routes that were added and have not been removed.
     pub routes: BTreeSet<Route>,
     /// Every change, in order.
     pub changes: Vec<Update>,
     /// The VNIs that became complete, in order.
     pub complete: Vec<Vni>,
-    /// Changes that made no sense: added twice, or removed though not there.
+    /// Wrong changes: additions of a route that was there, and removals of a route that was not.
     pub faults: Vec<Update>,
     /// Whether the leaf has ended.
     pub stopped: bool,
 }
 
 impl RecordingClient {
-    /// What it was handed so far.
+    /// A copy of the record.
     #[must_use]
     pub fn record(&self) -> Record {
         self.lock().clone()
     }
 
-    /// Waits until the record is as `wanted`; looks after every call.
+    /// Waits until `wanted` returns true for the record; checks after every call.
     pub async fn until(&self, mut wanted: impl FnMut(&Record) -> bool) {
         loop {
             let changed = self.shared.changed.notified();

@@ -1,4 +1,4 @@
-//! What can be asked about a peer, a VNI and a route.
+//! States of servers, VNIs and routes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use super::{Route, SessionError};
 use crate::wire::Vni;
 
-/// How far a peer's session is. Names as the reference has them.
+/// The state of a server's session. The names are those of the reference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum PeerState {
     /// The connection is being made.
     Connecting,
-    /// Connected; our HELLO is on its way.
+    /// Connected; the leaf has sent its HELLO.
     HelloSent,
-    /// The server's HELLO has come, our KEEPALIVE is on its way.
+    /// The server's HELLO has arrived; the leaf has sent its KEEPALIVE.
     HelloReceived,
-    /// The server's KEEPALIVE has come; intent is sent, routes are received.
+    /// The server's KEEPALIVE has arrived; the leaf sends its subscriptions and announcements and receives routes.
     Established,
     /// The session has ended; the next attempt comes after a pause.
     Retry,
@@ -38,29 +38,29 @@ impl fmt::Display for PeerState {
     }
 }
 
-/// A peer as it stands.
+/// The state of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerStatus {
-    /// How far its session is.
+    /// The state of its session.
     pub state: PeerState,
-    /// Since when.
+    /// When the session entered this state.
     pub since: Instant,
-    /// The interval in force, once the server has said its own.
+    /// The keepalive interval that both sides use; `None` before the server's HELLO.
     pub keepalive_interval: Option<Duration>,
-    /// When a KEEPALIVE was sent last, in this session or an earlier one.
+    /// When the last KEEPALIVE was sent, in this session or an earlier one.
     pub keepalive_sent: Option<Instant>,
-    /// When a KEEPALIVE came last, in this session or an earlier one.
+    /// When the last KEEPALIVE arrived, in this session or an earlier one.
     pub keepalive_received: Option<Instant>,
-    /// The server's software, if it says so.
+    /// The server's software, from its HELLO; empty if the HELLO does not name it.
     pub agent: String,
-    /// The server's host name, if it says so.
+    /// The server's host name, from its HELLO; empty if the HELLO does not name it.
     pub node: String,
-    /// Why the last session, or attempt at one, ended.
+    /// Why the last session, or the last attempt at one, ended.
     pub last_error: Option<SessionError>,
-    /// Sessions that became established so far.
+    /// The number of sessions that became established so far.
     pub sessions: u64,
-    /// Messages of the server's that make no sense and were skipped, over all sessions, by a short name
-    /// of the reason.
+    /// The number of messages from the server that were skipped as invalid, over all sessions, by a short
+    /// name of the reason.
     pub skipped: BTreeMap<&'static str, u64>,
 }
 
@@ -81,47 +81,48 @@ impl PeerStatus {
     }
 }
 
-/// A VNI that is subscribed to, as it stands.
+/// The state of a subscribed VNI.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VniStatus {
-    /// Which one.
+    /// The VNI.
     pub vni: Vni,
-    /// Routes that are known, stale ones included.
+    /// The number of known routes, stale ones included.
     pub routes: usize,
-    /// Those that no server has now, and that are kept for a while.
+    /// The number of stale routes: no server has them now, and the leaf keeps them for a while.
     pub stale: usize,
-    /// Routes that servers announce and that there is no room for: [`max_routes`](super::LeafConfig::max_routes) and
-    /// [`max_routes_per_vni`](super::LeafConfig::max_routes_per_vni).
+    /// The number of routes that servers announce and for which [`max_routes`](super::LeafConfig::max_routes) or
+    /// [`max_routes_per_vni`](super::LeafConfig::max_routes_per_vni) leaves no room.
     pub refused: usize,
-    /// Servers whose table of it is here whole, as they were added.
+    /// The servers whose table of this VNI is complete, by their addresses as they were added.
     pub in_sync: Vec<String>,
 }
 
-/// A route that is known, and where from.
+/// A known route, and the servers that have it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteStatus {
-    /// Which one.
+    /// The route.
     pub route: Route,
-    /// Servers that have it, as they were added; none when it is stale.
+    /// The servers that have it, by their addresses as they were added; empty if it is stale.
     pub servers: Vec<String>,
-    /// Since when it is known, without a break.
+    /// Since when the leaf has known it without interruption.
     pub since: Instant,
-    /// Since when no server has it, if none has.
+    /// Since when no server has it; `None` if a server has it.
     pub stale_since: Option<Instant>,
 }
 
-/// A network of a VNI, which is what a dataplane has one route for, as it stands.
+/// The state of one network of a VNI. A dataplane has one route for a network.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct NetworkStatus {
     /// Whether the VNI is subscribed to.
     pub is_subscribed: bool,
-    /// Whether this leaf announces it: then no standard next hop of others is for its dataplane.
+    /// Whether this leaf announces it: then its dataplane gets no STANDARD next hop that others announce.
     pub is_own: bool,
-    /// The routes that are known, whatever their host bits.
+    /// The known routes to the network, with any host bits.
     pub routes: Vec<RouteStatus>,
-    /// Routes that servers announce and that a limit keeps out: each with the servers that have it.
+    /// The routes that servers announce and that a limit keeps out, each with the servers that have it.
     pub refused: Vec<(Route, Vec<String>)>,
-    /// How many more routes of the VNI the limit keeps out that are only counted: these may be among them.
+    /// The number of further routes of the VNI that the limit keeps out and that are only counted. Routes to this
+    /// network may be among them.
     pub forgotten: usize,
 }

@@ -1,6 +1,6 @@
-//! Streams of what changes. Each begins with what there is.
+//! Watches: streams of changes. Each begins with the present state.
 //!
-//! A watch that is not asked for a while loses nothing and costs no more than what changed: opposite
+//! A watch that is not read for a while loses nothing, and costs memory for the difference alone: opposite
 //! changes cancel out, and of states only the newest is kept. A watch keeps the leaf running, as a
 //! handle does, and ends when the leaf is shut down.
 
@@ -107,16 +107,17 @@ macro_rules! watch {
                 Self(Puller::new(id, commands, alive))
             }
 
-            /// What changed since it was asked last; waits until something has. `None` once the
-            /// leaf is shut down. Nothing is lost when the future is dropped and asked for anew.
+            /// Waits until something has changed since the last call, and returns the changes. Returns `None` once
+            /// the leaf is shut down. Cancel safe: if you drop the future, the next call returns what it would
+            /// have returned.
             pub async fn next(&mut self) -> Option<$item> {
                 let puller = GivesUp(&mut self.0);
                 poll_fn(|cx| puller.0.poll(cx, |id, reply| LeafCommand::$pull { id, reply })).await
             }
         }
 
-        /// What `next` gives. A stream that is no longer asked while the leaf has more commands than it can take
-        /// may keep a place among them: drop it, or go on.
+        /// The items are those of `next`. If you stop polling a pending stream while the leaf's queue of commands is
+        /// full, the stream may keep a place in that queue: drop it or go on polling.
         impl Stream for $name {
             type Item = $item;
 
@@ -128,15 +129,15 @@ macro_rules! watch {
 }
 
 watch! {
-    /// Routes: a snapshot, then changes. At most about 4096 changes at a time; the first answer
-    /// comes at once, also when there is nothing yet.
+    /// A watch of routes: a snapshot, then changes. A batch has at most about 4096 changes. The first batch
+    /// comes at once, even if it is empty.
     RouteWatch by PullRoutes yields RouteBatch
 }
 watch! {
-    /// States of peers: all of them, then those that change.
+    /// A watch of servers' states: first all of them, then those that change.
     PeerWatch by PullPeers yields Vec<PeerChange>
 }
 watch! {
-    /// Who is in sync in which VNI: those that are, then what changes.
+    /// A watch of complete tables, by server and VNI: first those that are complete, then changes.
     SyncWatch by PullSync yields Vec<SyncChange>
 }

@@ -1,7 +1,7 @@
-//! What a leaf hands routes to: the kernel, a hardware table, a test.
+//! The dataplane to which a leaf hands routes: the kernel, a hardware table, a test.
 //!
-//! The leaf (`client`) calls it, `netlink` is one; neither has to know the other. `route` is a route as both name
-//! it. Applications find all of it in [`crate::client`].
+//! The leaf (`client`) calls a dataplane, and `netlink` is a dataplane; neither has to know the other. `route` is the
+//! type that both use for a route. Applications find all of it in [`crate::client`].
 //!
 //! Imports: wire.
 
@@ -15,33 +15,32 @@ use crate::wire::{Update, Vni};
 
 /// A dataplane. One task owns it and calls one method at a time, in the order of events.
 ///
-/// What it is handed is exact: a route is added once and removed once, whatever the number of
-/// servers that announce it; within one destination, removals come first. While a call is under
-/// way further changes coalesce, so a slow dataplane gets fewer and larger batches.
+/// The changes are exact: a route is added once and removed once, whatever the number of
+/// servers that announce it; within one destination, removals come first. During a call,
+/// further changes are merged, so a slow dataplane gets fewer and larger batches.
 pub trait NetworkClient: Send + 'static {
-    /// Applies `changes`, in order, and says of each what became of it: as many results as changes.
+    /// Applies `changes` in order, and returns one result for each change.
     ///
-    /// A change that is refused counts as made until it is offered again, so a removal of a route
-    /// whose addition failed does come.
+    /// The leaf takes a refused change for made until it offers the change again. So it also calls for the removal of
+    /// a route whose addition failed.
     fn apply(
         &mut self,
         changes: &[Update],
     ) -> impl Future<Output = Vec<Result<(), RouteError>>> + Send;
 
-    /// The routes of `vni` handed over so far are all there are: whatever else the dataplane holds
-    /// of it, for example from before a restart, nobody announces any more.
+    /// The leaf has handed over all routes of `vni`. Remove any other route of the VNI that the dataplane
+    /// holds, for example from before a restart: no server has it.
     ///
-    /// Comes once for each time a VNI is subscribed to: when its servers have sent their tables and
-    /// one of them must know all routes, or when the stale time is over without that. A server must
-    /// know them once it has had sessions for 35 s, in which every announcer has come back to it: it
-    /// may have been restarted together with this leaf. Comes again when the VNI is handed over after
-    /// it was withheld.
+    /// Called once per subscription: when the servers have sent their tables of the VNI and at least one server
+    /// has had sessions for 35 s, or when the stale time ends without that. (Within 35 s all announcers have
+    /// connected again to a server that restarted, perhaps together with this leaf.) Called again after
+    /// [`hand_over`](crate::client::MetalBond::hand_over).
     fn complete(&mut self, vni: Vni) -> impl Future<Output = ()> + Send {
         let _ = vni;
         async {}
     }
 
-    /// The leaf ends and hands over nothing more.
+    /// The leaf ends; no further call follows.
     fn stop(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -52,18 +51,18 @@ pub trait NetworkClient: Send + 'static {
 pub struct RouteError {
     /// One sentence for the log.
     pub reason: String,
-    /// Who sees to it.
+    /// Who tries again.
     pub retry: Retry,
 }
 
 /// What happens to a change that was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Retry {
-    /// It should be offered again after a while.
+    /// The leaf offers the change again, after 1 s at first and after at most 60 s.
     Offer,
-    /// The dataplane sees to it by itself, and tells the log what there is to tell.
+    /// The dataplane tries again by itself and writes its own log lines.
     Own,
-    /// It can't ever be made.
+    /// Nobody: the change can never be made.
     Never,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
-/// In VNI `vni`, `destination` is reached through `next_hop`. All of it is the route's identity.
+/// In VNI `vni`, `destination` is reached through `next_hop`. All three fields are the route's identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Route {
     /// The virtual network.

@@ -1,4 +1,4 @@
-//! What a reflector is told, and what can stand in the way of its start.
+//! The configuration of a reflector, and the errors of its start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,56 +19,56 @@ use crate::shard::ShardConfig;
 /// How to run a reflector. The default is a working dual-stack reflector.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReflectorConfig {
-    /// Where to listen for sessions; port 0 takes a free one.
+    /// The address on which to listen for sessions; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// Where to answer HTTP, if at all.
+    /// The address on which to answer HTTP; `None` for no HTTP.
     pub http: Option<SocketAddr>,
-    /// What requests to [`ReflectorConfig::http`] must say.
+    /// The host names and the token that requests to [`ReflectorConfig::http`] need.
     pub http_rules: HttpRules,
-    /// Other reflectors that are shown beside this one: where they answer `/metrics`.
+    /// Other reflectors that the page shows beside this one: the addresses on which they answer `/metrics`.
     pub http_peers: Vec<SocketAddr>,
-    /// Where to answer HTTP about health and metrics alone, if at all; without a token.
+    /// The address on which to answer HTTP for health and metrics alone, without a token; `None` for none.
     pub health: Option<SocketAddr>,
-    /// Where the control socket is, if there is one. Its folder must be there. Unix only.
+    /// The path of the control socket; `None` for none. Its folder must exist. Unix only.
     pub control: Option<PathBuf>,
-    /// Where the control socket for readers is, if there is one: it takes no command.
+    /// The path of the control socket for readers, which accepts no command; `None` for none.
     pub control_read_only: Option<PathBuf>,
-    /// The group, by name or number, that may use it.
+    /// The group, by name or number, that may use the control socket for readers.
     pub control_group: String,
-    /// Whether to take over from a reflector that runs with the same control socket: what
-    /// [`handover::start`](crate::handover::start) goes by. Linux only.
+    /// Whether to take over from a reflector that runs with the same control socket. Used by
+    /// [`handover::start`](crate::handover::start). Linux only.
     pub takeover: bool,
-    /// Whether the process is to stay when another one has taken over, for a supervisor that starts again
-    /// what has ended. The program goes by it, not the reflector.
+    /// Whether the process stays when another one has taken over, for a supervisor that restarts a process that
+    /// ends. Used by the command, not by the reflector.
     pub linger: bool,
-    /// Whether the process may start any program. The program goes by it, not the reflector.
+    /// Whether the process may start any program. Used by the command, not by the reflector.
     pub allow_exec: bool,
-    /// Number of shards; `None` for one per core that the process may use, or per core that
+    /// The number of shards, from 1 to 1024; `None` for one per core that the process may use, or per core that
     /// [`ReflectorConfig::pin`] names.
     pub shards: Option<usize>,
-    /// Shards that are awake at least, however little there is to do; from 1 on. More than
+    /// The number of shards that stay awake at any load, from 1 on. More than
     /// [`ReflectorConfig::shards`] counts as that many.
     pub min_shards: usize,
-    /// For how long after a start all shards are awake: everybody comes back then.
+    /// For how long after a start all shards are awake: all peers connect again at that time.
     pub wake_all_for: Duration,
-    /// On which cores shards sit.
+    /// The cores of the shards.
     pub pin: Pin,
-    /// How sockets are driven.
+    /// The I/O back end: io_uring or epoll.
     pub io: IoChoice,
-    /// Sessions at most, from 1 on; further connections are closed at once. [`ReflectorConfig::MAX_PEERS`], the
-    /// default, becomes what the descriptors of the process allow, if that is less.
+    /// The most sessions, from 1 on; further connections are closed at once. The default,
+    /// [`ReflectorConfig::MAX_PEERS`], is lowered to the number that the process's descriptors allow.
     pub max_peers: u64,
-    /// Who may connect.
+    /// The sources that may connect, and how often.
     pub access: Access,
-    /// What the kernel drops of peers' packets.
+    /// The packets of peers that the kernel drops.
     pub guard: GuardConfig,
-    /// Where sessions over TLS come in.
+    /// The listener for sessions over TLS.
     pub tls: TlsConfig,
-    /// What it may grow to.
+    /// The limits of the whole reflector.
     pub capacity: Capacity,
-    /// How reflectors of other sites are reached.
+    /// The connection with reflectors of other sites.
     pub federation: FederationConfig,
-    /// What every shard is told.
+    /// The behaviour of every shard.
     pub settings: ShardConfig,
 }
 
@@ -103,17 +103,17 @@ impl Default for ReflectorConfig {
 }
 
 impl ReflectorConfig {
-    /// Sessions at most when nothing is said.
+    /// The default of [`ReflectorConfig::max_peers`].
     pub const MAX_PEERS: u64 = 65_536;
 
-    /// The longest [`ShardConfig::batch_delay`]: what makes sense is a thousandth of it, so more was
-    /// meant to be in another unit.
+    /// The longest [`ShardConfig::batch_delay`]. Useful values are around 1 ms; a longer one is probably a mistake
+    /// in the unit.
     pub const BATCH_DELAY_MAX: Duration = Duration::from_secs(1);
 
-    /// Checks what can be checked without starting.
+    /// Checks the values without starting a reflector. Reads the files of keys and certificates.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first error that is found.
     pub fn check(&self) -> Result<(), StartError> {
         if self.settings.keepalive == 0 {
             return Err(StartError::Keepalive);
@@ -143,7 +143,7 @@ impl ReflectorConfig {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The listening socket could not be had.
+    /// The listening socket could not be opened.
     #[error("cannot listen on {address} ({flag}): {source}; {}", remedy(source))]
     Listen {
         /// Where.
@@ -159,44 +159,44 @@ pub enum StartError {
     /// The control socket for readers could not be opened.
     #[error("--control-read-only: {0}")]
     ControlReadOnly(#[source] ControlError),
-    /// The build has no feature `http`.
+    /// An HTTP address is configured, but the build lacks the feature `http`.
     #[cfg(not(feature = "http"))]
     #[error("nothing can answer on {0}: build it with the feature http")]
     NoHttp(SocketAddr),
-    /// There is no HTTP token.
+    /// The file of the HTTP token is not usable.
     #[error("--http-token-file: {0}")]
     Token(#[from] TokenError),
-    /// The I/O that was asked for by name can't be had.
+    /// The I/O back end that the configuration names is not available.
     #[error(transparent)]
     Io(#[from] IoError),
-    /// Federation can't be had as it was asked for.
+    /// The configuration of federation is not usable.
     #[error(transparent)]
     Federation(#[from] FederationError),
-    /// Peers' packets can't be held to what was asked for.
+    /// The kernel cannot check peers' packets as configured.
     #[error(transparent)]
     Guard(#[from] GuardError),
-    /// TLS can't be had as it was asked for.
+    /// The configuration of TLS is not usable.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Shards can't sit on the cores that were asked for.
+    /// Shards cannot be pinned to the configured cores.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// More shards than a shard's number can say, or none.
+    /// The number of shards is not between 1 and 1024.
     #[error("--shards {0} is not between 1 and 1024")]
     Shards(usize),
     /// A keepalive interval of 0, which the protocol forbids.
     #[error("--keepalive 0 is not allowed; give a number of seconds from 1 on")]
     Keepalive,
-    /// A send-hold time of 0, which would close whoever is owed anything.
+    /// A send-hold time of 0, which would close every session with data to send.
     #[error("--send-hold 0 is not allowed; give a time such as 90s")]
     SendHold,
-    /// A delay that would hold updates up for as long as people notice.
+    /// A batch delay above [`ReflectorConfig::BATCH_DELAY_MAX`].
     #[error(
         "--batch-delay {0:?} is not allowed, it is at most {max:?}; give a time such as 500us",
         max = ReflectorConfig::BATCH_DELAY_MAX
     )]
     BatchDelay(Duration),
-    /// No sessions at all.
+    /// A limit of 0 sessions.
     #[error(
         "--max-peers 0 would take no session; give a number from 1 on, and to end all sessions of a \
          reflector that runs, drain it (metalbond ctl drain)"

@@ -19,8 +19,8 @@ use crate::session::CloseReason;
 use crate::shard::inspect::PeerInfo;
 use crate::wire::{Action, Message, Reassembly};
 
-/// What followed sessions are logged under, down to `trace`. A program's filter should let all of it
-/// pass: it is only said of sessions that were asked about ([`super::Inspector::follow`]).
+/// The log target of followed sessions, with levels down to `trace`. Let a program's filter pass all of it: these lines
+/// exist only for sessions that an operator follows ([`super::Inspector::follow`]).
 pub const FOLLOWED: &str = "metalbond::followed";
 
 /// Lines per second and session.

@@ -15,32 +15,32 @@ use crate::io;
 use crate::settings::{PATH, Section, Setting, Syntax, number};
 use crate::{maybe, one};
 
-/// What the kernel drops of peers' packets. The default is nothing.
+/// The packets of peers that the kernel drops. By default it drops none.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GuardConfig {
-    /// Packets with a lower TTL, or hop limit, are dropped; 0 drops none.
+    /// Drop packets with a lower TTL (IPv6: hop limit); 0 drops none.
     pub min_ttl: u8,
-    /// A file of keys by prefix: packets from there that are not signed with the key are dropped.
+    /// A file of keys by prefix (TCP-MD5): drop packets from a prefix that are not signed with its key.
     pub md5_keys: Option<PathBuf>,
 }
 
-/// Why packets can't be held to that.
+/// Why the kernel cannot check packets as configured.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// The file of keys.
+    /// The file of keys is not usable.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// The kernel can't look at TTLs.
+    /// The kernel cannot check TTLs.
     #[error("cannot set --min-ttl: {0}; the kernel must know IP_MINTTL and IPV6_MINHOPCOUNT")]
     Ttl(#[source] std::io::Error),
-    /// The kernel can't take a key.
+    /// The kernel does not accept a key.
     #[error(
         "cannot set the key of {prefix} (--tcp-md5-key-file): {source}; the kernel must have \
          CONFIG_TCP_MD5SIG, and room for all keys (sysctl net.core.optmem_max)"
     )]
     Key {
-        /// Of which prefix.
+        /// The prefix of the key.
         prefix: String,
         /// Why not.
         source: std::io::Error,

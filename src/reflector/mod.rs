@@ -1,8 +1,8 @@
 //! A running reflector: threads, listeners, connections, and its end.
 //!
-//! State: one thread per shard, on a core of its own where the machine is its alone, each with its own event
-//! loop and nothing shared with the others but the channels of the mesh; and one control thread that
-//! accepts connections and hands each to the shard with the fewest.
+//! State: one thread per shard, pinned to a core if there are as many shards as cores, each with its own event
+//! loop; shards share only the channels of the mesh. One control thread accepts connections and hands each to the shard
+//! with the fewest.
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
 //! the loop, `connection` moves bytes, `mesh` carries parcels, `lobby` says how many may connect,

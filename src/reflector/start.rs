@@ -1,4 +1,4 @@
-//! Start and end of a reflector.
+//! [`Reflector`]: the start, the reload and the end of a reflector.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -59,31 +59,31 @@ impl Reflector {
         &self.passed_on
     }
 
-    /// Where it listens for sessions.
+    /// The address on which it listens for sessions, with the actual port.
     #[must_use]
     pub fn listen_addr(&self) -> SocketAddr {
         self.listen
     }
 
-    /// Where it listens for sessions over TLS, if it does.
+    /// The address on which it listens for sessions over TLS; `None` without TLS.
     #[must_use]
     pub fn tls_addr(&self) -> Option<SocketAddr> {
         self.tls
     }
 
-    /// Where it answers HTTP, if it does.
+    /// The address on which it answers HTTP; `None` without HTTP.
     #[must_use]
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Where it answers HTTP about health and metrics alone, if it does.
+    /// The address on which it answers HTTP for health and metrics alone; `None` if there is none.
     #[must_use]
     pub fn health_addr(&self) -> Option<SocketAddr> {
         self.health
     }
 
-    /// How its sockets are driven.
+    /// The I/O back end in use.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend
@@ -95,36 +95,35 @@ impl Reflector {
         self.inspector.control.shards().into()
     }
 
-    /// Shards that have not turned their loops for 2 s. Costs a look at a number per shard; no shard
-    /// is asked.
+    /// The shards whose event loops have made no turn for 2 s. Cheap: reads one number per shard and asks no shard.
     #[must_use]
     pub fn stuck_shards(&self) -> Vec<u32> {
         self.inspector.stuck().into_iter().map(|shard| shard.0.into()).collect()
     }
 
-    /// Connections held, those that have not shaken hands yet included. Costs as little.
+    /// The number of open connections, including those before their HELLO. As cheap.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.inspector.control.connections()
     }
 
-    /// A handle to look into the reflector and to tell it what to do, from any thread.
+    /// A handle by which any thread can inspect the reflector and give it commands.
     #[must_use]
     pub fn inspector(&self) -> Inspector {
         self.inspector.clone()
     }
 
-    /// Goes on by this. Does not wait: connections that come from now on meet it, and shards take it
-    /// up with their next turn. What needs a restart stays as it was: the rows of
-    /// [`SETTINGS`](super::SETTINGS) say what does.
+    /// Applies a new configuration. Does not wait: it applies to connections that are accepted from now on, and shards
+    /// adopt it with their next turn. Settings that need a restart stay as they were; the rows of
+    /// [`SETTINGS`](super::SETTINGS) say which settings those are.
     ///
-    /// With more sessions than are allowed now none is closed, but no further one is taken. Sessions of
+    /// If there are more sessions than the new limit, none is closed, but no further one is accepted. Sessions of
     /// sources that are now denied are closed; those above a lowered number per source are not. A peer
-    /// above a lowered limit stays as it is until it adds one more. Returns whether there is another policy, by which
-    /// shards then judge all routes anew.
+    /// above a lowered limit keeps its routes until it announces one more. Returns whether the policy has changed; if
+    /// so, shards judge all routes again.
     ///
     /// # Errors
-    /// [`StartError`], when a start would refuse it. Nothing changes then.
+    /// [`StartError`], if a start with this configuration would fail. Nothing changes then.
     pub fn reload(&self, new: &ReflectorConfig) -> Result<bool, StartError> {
         new.check()?;
         self.http_guard.renew(&new.http_rules)?;
@@ -148,19 +147,19 @@ impl Reflector {
         Ok(is_other)
     }
 
-    /// What HTTP requests must have to be answered.
+    /// The check of HTTP requests.
     pub(crate) fn http_guard(&self) -> HttpGuard {
         self.http_guard.clone()
     }
 
-    /// Connections that it did not take.
+    /// Counts of the connections that it refused, by reason.
     #[must_use]
     pub fn refused(&self) -> Refused {
         self.inspector.control.refused.read()
     }
 
-    /// Stops: accepts and reads no more, writes out what is queued for up to 5 s, closes every
-    /// session and waits for the threads to end. Blocks for as long.
+    /// Stops: accepts and reads no more, writes queued data for up to 5 s, closes every
+    /// session and waits for the threads to end. Blocks the calling thread until then.
     pub fn stop(mut self) {
         self.stop_all();
     }

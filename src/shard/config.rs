@@ -1,4 +1,4 @@
-//! What every shard is told when it starts.
+//! The configuration of shards, the same for all.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,19 +20,19 @@ pub(crate) const READ_MAX: usize = 64 * 1024;
 /// The same where many peers wait to be read.
 pub(crate) const READ_MIN: usize = 4 * 1024;
 
-/// What happens to who exceeds a limit on routes. A warning is given at 80 % of it in any case.
+/// What the reflector does if a limit on routes is exceeded. In any case it warns at 80 % of the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LimitAction {
-    /// Nothing but a second warning.
+    /// Accept the route and warn a second time.
     Warn,
-    /// Announcements beyond it are refused; the session goes on.
+    /// Refuse announcements beyond the limit; the session goes on.
     Ignore,
-    /// The session ends.
+    /// Close the session.
     Close,
 }
 
 impl LimitAction {
-    /// All of them, as settings name them.
+    /// All values, with their names in the configuration.
     pub const NAMES: [(&'static str, Self); 3] =
         [("warn", Self::Warn), ("ignore", Self::Ignore), ("close", Self::Close)];
 }
@@ -56,11 +56,11 @@ impl fmt::Display for LimitAction {
 /// Limits that protect the reflector from one peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Routes that one peer may announce, over all VNIs.
+    /// The number of routes that one peer may announce, over all VNIs.
     pub routes_per_peer: u64,
-    /// What happens to a peer that announces more.
+    /// The action if a peer announces more.
     pub routes_per_peer_action: LimitAction,
-    /// VNIs that one peer may take part in: be subscribed to or announce in.
+    /// The number of VNIs that one peer may take part in: subscribe to or announce in.
     pub subscriptions_per_peer: u64,
 }
 
@@ -77,9 +77,9 @@ impl Default for Limits {
 /// Limits that protect the subscribers of a VNI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VniLimits {
-    /// Routes of one VNI; 0 is any number.
+    /// The number of routes of one VNI; 0 means no limit.
     pub routes: u64,
-    /// What happens to an announcement of a further one, or to who makes it.
+    /// The action if a peer announces a further route; `Close` closes the session of that peer.
     pub action: LimitAction,
 }
 
@@ -106,25 +106,25 @@ fn to_amount(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// The numbers that shape how much waits where. The defaults are meant for everyone; the
-/// simulation draws them, to reach in a few steps what takes a large reflector to happen.
+/// The bounds of a shard's queues. Use the defaults: the type exists for the simulation, which draws small
+/// values to reach in a few steps what otherwise needs a large reflector. The *cost* of a request is the number of its
+/// updates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShardBounds {
-    /// Of each VNI's table.
+    /// Bounds of each VNI's table.
     pub table: table::TableBounds,
-    /// Of each peer's outbox.
+    /// Bounds of each peer's outbox.
     pub outbox: outbox::OutboxBounds,
-    /// Request cost of all peers together that may wait for one shard's tables, here or there, before
-    /// no peer at all is read. One peer is not read long before that: ten thousand peers may have a read
-    /// each waiting, of as many updates as fit into one where so many are read.
+    /// The cost of all peers' requests that may wait for the tables of one other shard; above it no peer is read. The
+    /// default is one read of 4 KiB from each of ten thousand peers. A single peer is not read long before that.
     pub request_room: usize,
-    /// Deliveries that may wait with the owner for one other shard.
+    /// The number of deliveries that may wait with the owner of a VNI for one other shard.
     pub delivery_room: usize,
-    /// Request cost taken in during one turn, and routes of departed peers withdrawn in one.
+    /// The cost of the requests served in one turn, and the number of routes of departed peers withdrawn in one turn.
     pub work_per_turn: usize,
-    /// Bytes of all peers that are read between two turns, and what one read adds.
+    /// The bytes read from all peers between two turns; one read may exceed it.
     pub read_per_turn: usize,
-    /// VNIs that a peer no longer announces in and that it is kept a place in: it may come back.
+    /// The number of VNIs in which a peer that has withdrawn its last route keeps its place: it may come back.
     pub unused_vnis: usize,
 }
 
@@ -147,38 +147,41 @@ impl Default for ShardBounds {
     }
 }
 
-/// How a shard behaves. The same on every shard.
+/// The behaviour of a shard, the same for every shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShardConfig {
-    /// The keepalive interval in our HELLO, in seconds, at least 1.
+    /// The longest keepalive interval in the reflector's HELLO, in seconds, at least 1. A peer that asks for less gets
+    /// its own interval.
     pub keepalive: u32,
-    /// For how long a busy shard gathers updates at most before it sends them.
+    /// The longest time for which a busy shard gathers updates before it sends them; at most
+    /// [`ReflectorConfig::BATCH_DELAY_MAX`](crate::reflector::ReflectorConfig::BATCH_DELAY_MAX).
     pub batch_delay: Duration,
-    /// A peer that reads nothing for so long, while there is something to read, is closed.
+    /// The reflector closes a peer that reads nothing for this time while data waits for it; not 0.
     pub send_hold: Duration,
-    /// For how long the routes of a peer stay that is gone without a word; 0 withdraws them at once.
+    /// For how long the reflector keeps the routes of a peer whose session ended without notice; 0 withdraws them at
+    /// once.
     pub stale_hold: Duration,
-    /// Whether peers that do not advertise STREAM are paced (protocol.md, section 5).
+    /// Whether peers that do not advertise STREAM are paced (`docs/protocol.md`, "Pacing").
     pub pacing: bool,
-    /// Bytes per second to a paced peer whose window doesn't show whether it reads.
+    /// The rate, in bytes per second, for a paced peer whose TCP window does not show whether it reads.
     pub pace: u64,
-    /// Whether announcements are skipped whose next hop has a [`crate::wire::Flaw`]. Not by default: what
-    /// a next hop means is between the peers, and leaves of this project refuse it by themselves.
+    /// Whether to skip announcements whose next hop has a [`crate::wire::Flaw`]. Off by default: the peers decide
+    /// what a next hop means, and leaves of this project do not install such next hops.
     pub skip_unusable_next_hops: bool,
-    /// Whether it says when a table is complete, to peers that want to know (END_OF_TABLE). Not where the table
-    /// is one that comes from elsewhere and may itself not be complete.
+    /// Whether to send END_OF_TABLE to peers that advertise it. Turn it off if the table comes from elsewhere
+    /// and may itself be incomplete.
     pub end_of_table: bool,
-    /// See [`Limits`].
+    /// Limits of each peer.
     pub limits: Limits,
-    /// See [`VniLimits`].
+    /// Limits of each VNI.
     pub vni_limits: VniLimits,
-    /// Changes of routes that all sessions of one source together may make per second; 0 for any number.
+    /// The number of route changes per second that all sessions of one source together may make; 0 means no limit.
     pub change_rate_per_source: u32,
-    /// See [`ShardBounds`].
+    /// Bounds of queues.
     pub bounds: ShardBounds,
-    /// What peers may announce and subscribe to, by their class.
+    /// The classes of peers, and what each may announce and subscribe to.
     pub policy: Arc<Policy>,
-    /// The name of this reflector's host, told to peers that know our extensions.
+    /// The name of this reflector's host, sent to peers that know the extensions.
     pub node: String,
 }
 

@@ -1,4 +1,4 @@
-//! [`Digest`]: whether two parties hold the same routes of a VNI, in 16 bytes.
+//! [`Digest`]: 16 bytes by which two parties compare their routes of a VNI.
 
 use super::{Destination, NextHop};
 
@@ -6,27 +6,27 @@ use super::{Destination, NextHop};
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 const OTHER: u64 = 0xD1B5_4A32_D192_ED03;
 
-/// Number and sum of a set of routes. The sum is that of a 64-bit hash of each route, so the order in which
-/// routes come and go does not matter. Fixed for all versions, since versions compare theirs with each other.
+/// The number of routes in a set, and the sum of a 64-bit hash of each route. The order in which routes come and go does
+/// not matter. The hash is the same in all versions, so that different versions can compare digests.
 ///
-/// Finds accidents, not attacks: whoever may announce routes can make two sets of one digest.
+/// A digest finds accidents, not attacks: a peer that may announce routes can construct two sets with the same digest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Digest {
-    /// How many routes there are.
+    /// The number of routes.
     pub routes: u64,
     /// The wrapping sum of their hashes.
     pub sum: u64,
 }
 
 impl Digest {
-    /// Adds a route that is not in the set. Some 10 ns.
+    /// Adds a route that is not in the set; takes some 10 ns.
     #[inline]
     pub fn add(&mut self, destination: &Destination, next_hop: &NextHop) {
         self.routes = self.routes.wrapping_add(1);
         self.sum = self.sum.wrapping_add(hash(destination, next_hop));
     }
 
-    /// Takes out a route that is in the set.
+    /// Removes a route that is in the set.
     #[inline]
     pub fn remove(&mut self, destination: &Destination, next_hop: &NextHop) {
         self.routes = self.routes.wrapping_sub(1);

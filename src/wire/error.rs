@@ -6,8 +6,8 @@ use super::ip_version::IpVersion;
 
 /// Why bytes are not a MetalBond message.
 ///
-/// In an UPDATE it costs that route alone: a session skips the message and goes on. Anywhere else it
-/// ends the session that sent it.
+/// If the message is an UPDATE whose frame is intact, the receiver skips the message and the session goes on. Any other
+/// error ends the session that sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum WireError {
@@ -38,7 +38,7 @@ pub enum WireError {
     /// An IP version that is neither 4 nor 6.
     #[error("unknown IP version {0}")]
     IpVersion(u32),
-    /// A prefix that is not as long as its version asks.
+    /// A prefix whose length in bytes does not match its IP version.
     #[error("prefix of {bytes} bytes for {version:?}")]
     Prefix {
         /// Bytes received.
@@ -46,7 +46,7 @@ pub enum WireError {
         /// Version claimed.
         version: IpVersion,
     },
-    /// A prefix length beyond 32 or 128.
+    /// A prefix length above 32 (IPv4) or 128 (IPv6).
     #[error("prefix length {length} for {version:?}")]
     PrefixLength {
         /// Bits claimed.
@@ -92,7 +92,7 @@ impl WireError {
         "nat_ports",
     ];
 
-    /// A short, stable name, fit for a metric's label.
+    /// A short, stable name, for labels of metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

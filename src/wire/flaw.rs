@@ -1,26 +1,25 @@
-//! Addresses that no packet can be sent to.
+//! Next hop addresses to which no packet can be sent.
 //!
-//! Such a next hop is well-formed, and so it is reflected unless the reflector is told otherwise. A
-//! leaf that installs it has a route that looks well and loses every packet.
+//! Such a next hop is well-formed, so a reflector reflects it unless it is configured to skip it. A
+//! leaf that installs it has a route that looks right and loses every packet.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use super::NextHop;
 
-/// Why an address can't be the underlay address of another host.
+/// Why an address cannot be the underlay address of another host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Flaw {
     /// `::` or an address of 0.0.0.0/8: no address at all.
     Unspecified,
     /// Multicast, or the broadcast address: not one host.
     Multicast,
-    /// `::1` or an address of 127.0.0.0/8: the host that looks at it.
+    /// `::1` or an address of 127.0.0.0/8: each host itself.
     Loopback,
-    /// An IPv4 address in the form of an IPv6 address (`::ffff:192.0.2.1`), which is for sockets and never
-    /// stands in a packet.
+    /// An IPv4 address in the form of an IPv6 address (`::ffff:192.0.2.1`): a form for sockets that no packet carries.
     Mapped,
-    /// An address of fe80::/10 or 169.254.0.0/16, which means something else on each link.
+    /// An address of fe80::/10 or 169.254.0.0/16: it names a different host on each link.
     LinkLocal,
 }
 
@@ -56,7 +55,7 @@ impl fmt::Display for Flaw {
 }
 
 impl NextHop {
-    /// What is wrong with the address, if no packet can be sent to it from another host.
+    /// The flaw of the address; `None` if other hosts can send packets to it.
     #[must_use]
     pub fn flaw(&self) -> Option<Flaw> {
         match self.address() {

@@ -27,13 +27,13 @@ pub const MAX_FRAME: usize = HEADER_LEN + MAX_PAYLOAD;
 /// The one version of the protocol, byte 0 of each frame.
 pub const VERSION: u8 = 1;
 
-/// What a payload is, byte 3 of each frame.
+/// The type of a message, byte 3 of each frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum MessageType {
     /// The first message of either side.
     Hello = 1,
-    /// Proof of life; its payload means nothing.
+    /// Keeps the session alive; receivers ignore its payload.
     Keepalive = 2,
     /// Asks for the routes of a VNI.
     Subscribe = 3,
@@ -43,7 +43,7 @@ pub enum MessageType {
     Update = 5,
     /// The dump of a VNI is complete; only for peers that advertised it.
     EndOfTable = 6,
-    /// The session ends because the sender wants it to; only for peers that advertised it. Its payload means nothing.
+    /// The sender ends the session on purpose; only for peers that advertised it. Receivers ignore its payload.
     Goodbye = 7,
 }
 
@@ -51,7 +51,7 @@ impl MessageType {
     /// The type that byte 3 of a header names.
     ///
     /// # Errors
-    /// [`WireError::MessageType`] when it names none.
+    /// [`WireError::MessageType`] for an unknown type.
     pub fn from_wire(byte: u8) -> Result<Self, WireError> {
         match byte {
             1 => Ok(Self::Hello),
@@ -84,7 +84,7 @@ impl Frame<'_> {
     }
 }
 
-/// The first frame of `buf`, or `None` when it isn't all there yet.
+/// The first frame of `buf`, or `None` if `buf` does not contain all of it.
 ///
 /// Looks at no more than the header; constant time.
 ///
@@ -101,8 +101,8 @@ pub fn split(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
     Ok(rest.get(..length).map(|payload| Frame { kind, payload }))
 }
 
-/// The frames that `buf` begins with, up to what is no whole frame. What there is behind them is for
-/// [`Reassembly`](super::Reassembly) to say.
+/// The whole frames at the beginning of `buf`. Ends at the first bytes that are not a whole frame, without an error: use
+/// [`Reassembly`](super::Reassembly) for the rest.
 pub fn whole_frames(mut buf: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     std::iter::from_fn(move || {
         let frame = split(buf).ok()??;

@@ -5,8 +5,8 @@
 //!   reflector        <-- HELLO                <-- KEEPALIVE   established
 //! ```
 //!
-//! State: how far that is. The kind of each message of the other side goes in, and whether it may come now
-//! comes out. Times are not kept here, and neither is what the other side said.
+//! State: the phase of the handshake. The type of each message from the other side goes in; whether it may come
+//! now comes out. Times and the content of messages are not kept here.
 
 use thiserror::Error;
 

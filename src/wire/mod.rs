@@ -5,16 +5,16 @@
 //!   bytes <------------------------------encode_into------- Message   out: appended to the caller's buffer
 //! ```
 //!
-//! * `frame`: where one message ends and the next begins; `reassembly` where a read has cut one.
-//! * `message`: one message of any type; `hello` the first, and `handshake` when which may come.
-//! * `update`: the hot path, written by hand over `protobuf`, held to prost's behaviour by tests.
-//! * `route`: the values; valid by construction, so nobody behind this folder checks them again.
-//! * `listing`: what is asked of a table of routes; `text` and `formats` the values in other forms.
-//! * `flaw`: next hops that are well-formed and can't work.
-//! * `error`: everything that can be wrong with received bytes.
+//! * `frame`: where one message ends and the next begins; `reassembly` joins a message that a read has cut.
+//! * `message`: one message of any type; `hello`: the first; `handshake`: which message may come when.
+//! * `update`: the hot path, written by hand over `protobuf`; tests compare it with prost.
+//! * `route`: the values; valid by construction, so no other folder checks them again.
+//! * `listing`: questions to a table of routes; `text` and `formats`: the values in other forms.
+//! * `flaw`: next hops that are well-formed and cannot work.
+//! * `error`: all errors of received bytes.
 //!
-//! Nothing that a peer sends makes this code panic, allocate beyond a frame, or recurse without
-//! bound. Any [`WireError`] ends the session it came from.
+//! Whatever a peer sends, this code does not panic, does not allocate more than a frame, and does not recurse without
+//! bound. A [`WireError`] in an UPDATE costs that message; any other ends the session that sent it.
 //!
 //! Imports: nothing.
 

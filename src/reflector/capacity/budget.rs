@@ -1,29 +1,29 @@
-//! What a reflector may grow to: the settings.
+//! Limits of the whole reflector: the configuration.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Limits of the whole reflector. At a limit it refuses what would make it larger, and goes on with all that is there.
+/// Limits of the whole reflector. At a limit it refuses further routes or VNIs and keeps everything that it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Capacity {
-    /// Routes in all VNIs; 0 is any number.
+    /// The number of routes in all VNIs; 0 means no limit.
     pub max_routes: u64,
-    /// VNIs that somebody takes part in; 0 is any number.
+    /// The number of VNIs in which a peer takes part; 0 means no limit.
     pub max_vnis: u64,
-    /// Memory of the process.
+    /// The memory of the process.
     pub memory: MemoryBudget,
 }
 
-/// How much memory a reflector takes before it refuses to grow.
+/// The memory that a reflector may use before it refuses to grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum MemoryBudget {
-    /// [`MemoryBudget::SHARE`] of what its control group grants, if that grants anything: the rest is for what comes and
-    /// goes with traffic.
+    /// [`MemoryBudget::SHARE`] percent of the memory limit of its control group; no limit without one. The rest is for
+    /// memory that depends on traffic.
     #[default]
     Auto,
-    /// Any amount.
+    /// No limit.
     Any,
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(u64),
 }
 

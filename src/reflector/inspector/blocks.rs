@@ -33,7 +33,7 @@ impl ReflectorConfig {
 }
 
 impl Inspector {
-    /// All blocks, in the order of their numbers.
+    /// All blocks in force, in the order of their numbers.
     pub(crate) fn blocks(&self) -> Blocks {
         self.control.config.borrow().settings.policy.blocks().clone()
     }

@@ -7,20 +7,20 @@ use crate::session::CloseReason;
 use crate::shard::inspect::Metrics;
 
 impl Counters {
-    /// Sessions that ended for this reason.
+    /// The number of sessions that ended for this reason.
     pub(crate) fn closed(&self, reason: &CloseReason) -> u64 {
         self.total.closed.get(reason.name()).copied().unwrap_or_default()
     }
 
-    /// Sessions that this limit ended or refused.
+    /// The number of sessions that this limit ended or refused.
     pub(crate) fn limited(&self, reason: &CloseReason) -> u64 {
         self.total.limits.get(reason.name()).copied().unwrap_or_default()
     }
 }
 
 impl Inspector {
-    /// Counters and histograms. Cost: a copy per shard, and a look at each table that has changes to
-    /// seal.
+    /// Counters and histograms. Cost: one question per shard, which copies the counters and counts each table with
+    /// unsealed changes.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -58,7 +58,7 @@ impl Inspector {
     /// The counters of one shard. Cost: one question.
     ///
     /// # Errors
-    /// [`InspectError::Stopped`], also when there is no such shard.
+    /// [`InspectError::Stopped`], also if there is no such shard.
     pub async fn counters_of(&self, shard: ShardId) -> Result<Metrics, InspectError> {
         self.control.metrics_of(shard.0).await
     }

@@ -1,12 +1,12 @@
-//! Why there is no answer.
+//! Errors of questions.
 
 use thiserror::Error;
 
-/// Why there is no answer.
+/// Why a question has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// The reflector has stopped, or is about to.
+    /// The reflector has stopped or is stopping.
     #[error("the reflector has stopped")]
     Stopped,
 }

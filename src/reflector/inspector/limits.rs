@@ -3,24 +3,23 @@
 use super::Inspector;
 use crate::reflector::config::ReflectorConfig;
 
-/// Settings that are in force, and what can be told of their use at no cost.
+/// The settings in force, and numbers about their use that no shard has to be asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InForce {
-    /// As it was started with, and what it has taken up since.
+    /// The configuration of the start, with the changes that reloads have applied.
     pub config: ReflectorConfig,
-    /// Sessions whose HELLO has come: what [`ReflectorConfig::max_peers`] limits.
+    /// The number of sessions whose HELLO has arrived; [`ReflectorConfig::max_peers`] limits it.
     pub sessions: u64,
-    /// Connections held, those without a HELLO included.
+    /// The number of open connections, including those before their HELLO.
     pub connections: u64,
-    /// Bytes that the process may take before it refuses to grow; none for any amount.
+    /// The bytes that the process may use before it refuses to grow; `None` for no limit.
     pub memory_budget: Option<u64>,
-    /// Bytes that it takes, where there is a budget.
+    /// The bytes that it uses; only measured if there is a limit.
     pub memory_used: u64,
 }
 
 impl Inspector {
-    /// What is in force. No shard is asked. How often a limit was hit is said by
-    /// [`Inspector::counters`].
+    /// The settings in force. Asks no shard. [`Inspector::counters`] has the number of times that each limit was hit.
     #[must_use]
     pub fn in_force(&self) -> InForce {
         let (memory_budget, memory_used) = self.control.memory.get();
@@ -33,8 +32,8 @@ impl Inspector {
         }
     }
 
-    /// Connections held, those that have not shaken hands yet or are being shut down included. No
-    /// shard is asked.
+    /// The number of open connections, including those before their HELLO and those that are being closed. Asks no
+    /// shard.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.control.connections()

@@ -7,9 +7,9 @@ use super::{InspectError, Inspector};
 use crate::ids::PeerId;
 
 impl Inspector {
-    /// Says how the level of the program's log is set, which is not the reflector's: called with what
-    /// is asked for over the control socket, on the thread that answers there. The error is one
-    /// sentence. The first call counts; `false` for any other.
+    /// Sets the function that changes the level of the program's log. It is called with the level that an operator
+    /// sends over the control socket, on the thread that answers there; its error is one sentence for the operator.
+    /// Returns `false`, and changes nothing, if a function has been set before.
     pub fn on_log_level(
         &self,
         set: impl Fn(Level) -> Result<(), String> + Send + Sync + 'static,
@@ -25,9 +25,9 @@ impl Inspector {
         }
     }
 
-    /// Logs more about one session until it ends, at the target [`FOLLOWED`](crate::reflector::FOLLOWED)
-    /// and at most 200 lines a second of each shard; `None` ends it. `false` when there is no session
-    /// of that name. Sessions that nobody follows pay nothing.
+    /// Logs each step of one session until it ends, with the target [`FOLLOWED`](crate::reflector::FOLLOWED)
+    /// and at most 200 lines per second; `None` turns it off. Returns `false` if there is no session
+    /// with this id. Other sessions pay nothing.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use tracing::Level;
 
-/// How much is logged of a session that is followed.
+/// How much is logged about a followed session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Detail {
-    /// Each read and write as a whole, and what changes about the session.
+    /// A line for each read and each write, and for each change of the session's state.
     Summaries,
-    /// Each message as well.
+    /// In addition, a line for each message.
     Messages,
 }
 

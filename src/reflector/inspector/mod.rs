@@ -1,7 +1,7 @@
-//! [`Inspector`]: what operators' surfaces ask of a running reflector, and what they tell it.
+//! [`Inspector`]: questions and commands to a running reflector.
 //!
-//! Runs on the asker's thread. It asks shards for one bounded slice at a time, and puts together
-//! what several of them know.
+//! Runs on the caller's thread. It asks shards for one bounded slice at a time, and combines
+//! the answers.
 
 pub(super) mod blocks;
 mod control;
@@ -46,7 +46,7 @@ use crate::shard::inspect::{
 };
 use crate::wire::{Destination, NextHop, Vni};
 
-/// Rows of one page at most, whatever was asked for.
+/// The most rows of one page, even if the caller asks for more.
 pub const PAGE_MAX: usize = 10_000;
 
 /// Sessions that one text may name.
@@ -56,29 +56,30 @@ const SLICES_MAX: usize = 1024;
 /// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
 const MONITOR_PARCELS: usize = 256;
 
-/// Counters, once per shard and added up.
+/// Counters, of each shard and summed up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
-    /// All shards together.
+    /// The sums over all shards.
     pub total: Metrics,
-    /// Each shard, in order.
+    /// The counters of each shard, in order.
     pub shards: Vec<Metrics>,
-    /// Connections that were not taken.
+    /// Refused connections, by reason.
     pub refused: Refused,
-    /// What happened to TLS.
+    /// Counters of TLS.
     pub tls: TlsCounts,
 }
 
-/// Looks into a running reflector and tells it what to do. Cheap to clone, usable from any thread
+/// Inspects a running reflector and gives it commands. Cheap to clone, usable from any thread
 /// and any async runtime.
 ///
-/// Asking costs the data path nothing that can be seen: a shard answers one bounded slice (a few
-/// hundred rows, about 100 us) between two turns of its loop, and keeps nothing for the asker.
-/// Pages are put together from slices on the asker's side. An answer that needs several slices or
-/// shards is not a snapshot of one moment.
+/// Questions do not disturb routing: between two turns of its event loop a shard answers one bounded slice
+/// (a few hundred rows, about 100 us), and it keeps nothing for the caller. The caller's side combines slices to pages.
+/// An answer that needs several slices or shards is not a snapshot of one moment. Listings are in the order of
+/// *places*: the index of a row in memory, which stays the same while the row exists. So a row that exists throughout a
+/// listing is listed exactly once. *Cost* counts questions to shards.
 ///
-/// All methods fail with [`InspectError::Stopped`] once the reflector has stopped. Dropping a
-/// future that has not finished does no harm.
+/// All asynchronous methods fail with [`InspectError::Stopped`] once the reflector has stopped. You may drop their
+/// futures at any time.
 #[derive(Clone, Debug)]
 pub struct Inspector {
     pub(super) control: Arc<Control>,
@@ -89,13 +90,13 @@ impl Inspector {
         Self { control: Arc::new(Control::new(basis)) }
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     #[must_use]
     pub fn shards(&self) -> u16 {
         self.control.shards()
     }
 
-    /// Sessions in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
+    /// A page of sessions in the order of their places, from `from` on: at most `limit` rows, and at most [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -109,7 +110,7 @@ impl Inspector {
         Ok(page)
     }
 
-    /// One session with its part in every VNI; `None` when there is none of that name.
+    /// One session with its part in every VNI; `None` if there is no session with this id.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -125,7 +126,7 @@ impl Inspector {
         Ok(Some(PeerDetail { info, vnis }))
     }
 
-    /// One session; `None` when there is none of that name. Cost: at most one question per shard.
+    /// One session; `None` if there is no session with this id. Cost: at most one question per shard.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -139,8 +140,8 @@ impl Inspector {
         Ok(found)
     }
 
-    /// A session's part in some hundred VNIs, in ascending order from one on, and where to go on.
-    /// Cost: a question to its shard and one to each owner.
+    /// A session's part in the next 512 VNIs, in ascending order beginning with `from`, and the VNI where the next call
+    /// continues. Cost: a question to its shard and one to each owner of such VNIs.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -170,9 +171,9 @@ impl Inspector {
         Ok((parts, next))
     }
 
-    /// Sessions that a text names: by id (`7` or `#7`), by the node that they claim or the name that they have proven, by
-    /// node and id (`host-1#7`), by remote address or by remote address and port; at most 1,000. Cost: a number, one
-    /// question per shard; else, a look at every session.
+    /// The sessions that a text names, at most 1,000: by id (`7` or `#7`), by the node that they claim or the name that
+    /// they have proven, by node and id (`host-1#7`), by remote address, or by remote address and port. Cost: one
+    /// question per shard for an id; otherwise a walk over all sessions.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -211,7 +212,7 @@ impl Inspector {
         Ok(found)
     }
 
-    /// VNIs in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
+    /// A page of VNIs in the order of their places, from `from` on: at most `limit` rows, and at most [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -222,7 +223,7 @@ impl Inspector {
         .await
     }
 
-    /// One VNI; `None` when nobody takes part in it.
+    /// One VNI; `None` if no peer takes part in it.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -230,9 +231,9 @@ impl Inspector {
         self.ask_owner(vni, move |core| core.shard.borrow().inspect().vni(vni)).await
     }
 
-    /// Routes of a VNI in the order of their places. At most `limit` of them, or [`PAGE_MAX`].
-    /// A page may have fewer rows, even none, and yet a `next`: a filter that leaves out nearly
-    /// everything would otherwise make one call as long as the table.
+    /// A page of a VNI's routes in the order of their places, from `from` on: at most `limit` rows, and at most
+    /// [`PAGE_MAX`]. Continue until `next` is `None`: a page may have fewer rows than `limit`, or none, because one
+    /// call looks at a bounded part of the table, however few routes pass the filter.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -263,8 +264,8 @@ impl Inspector {
         Ok(page)
     }
 
-    /// Destinations of a VNI with all their next hops, in the order of their places: one slice of
-    /// about 512 next hops, from a [`Cursor`] on. Cost: one question.
+    /// Destinations of a VNI with all their next hops, in the order of their places, from `from` on: one slice of
+    /// about 512 next hops. Cost: one question.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -279,8 +280,8 @@ impl Inspector {
         self.ask_owner(vni, question).await
     }
 
-    /// The routes of the longest prefix around an address, or of one prefix; at most 256. Cost: one
-    /// question; a probe per prefix length.
+    /// The routes of the longest prefix that contains an address, or of one prefix; at most 256. Cost: one
+    /// question, which looks up each prefix length.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -292,7 +293,7 @@ impl Inspector {
         Ok(routes)
     }
 
-    /// Why a peer has the routes of a destination or lacks them; with a next hop, about that route
+    /// Explains why a peer has the routes of a destination or lacks them; with a next hop, explains that route
     /// alone. Cost: two questions.
     ///
     /// # Errors
@@ -322,9 +323,9 @@ impl Inspector {
         Ok(explanation)
     }
 
-    /// Subscriptions, of one VNI or of all, in the order of their places. At most `limit` of them,
-    /// or [`PAGE_MAX`]. Those of one peer are in [`Inspector::peer`]; whose they are, in
-    /// [`Inspector::peers_of`].
+    /// A page of subscriptions, of one VNI or of all, in the order of their places: at most `limit` rows, and at most
+    /// [`PAGE_MAX`]. [`Inspector::peer`] has the subscriptions of one peer, and [`Inspector::peers_of`] the peers of
+    /// subscriptions.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -356,8 +357,8 @@ impl Inspector {
         Ok(page)
     }
 
-    /// The sessions of some subscriptions, by their numbers. Those that have ended meanwhile are left
-    /// out. Cost: one question for every 512 of them on one shard.
+    /// The sessions of some subscriptions, by id, without those that have ended meanwhile. Cost: one question for every
+    /// 512 sessions of one shard.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -386,7 +387,7 @@ impl Inspector {
     }
 
     /// Ends a session ([`CloseReason::Reset`]); the peer may come back
-    /// at once. `false` when there is none of that name.
+    /// at once. Returns `false` if there is no session with this id.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -394,47 +395,45 @@ impl Inspector {
         self.control.close(id, CloseReason::Reset).await
     }
 
-    /// Takes no new sessions and ends so many of the existing ones per second
-    /// ([`CloseReason::Draining`]), until [`Inspector::undrain`].
-    /// Called again it changes the rate. Returns at once.
+    /// Drains the reflector: it accepts no new sessions and ends `per_second` of the existing sessions per second
+    /// ([`CloseReason::Draining`]), until [`Inspector::undrain`]. A second call changes the rate. Returns at once.
     pub fn drain(&self, per_second: NonZeroU32) {
         let text = format_args!("{per_second} sessions a second");
         self.control.diary.note("drain", (None, ""), text);
         self.control.drain.send_replace(Some(per_second));
     }
 
-    /// Takes sessions again, and ends no more.
+    /// Ends a drain: the reflector accepts sessions again.
     pub fn undrain(&self) {
         self.control.diary.note("undrain", (None, ""), "");
         self.control.drain.send_replace(None);
     }
 
-    /// Whether it is draining.
+    /// Whether the reflector is draining.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.control.is_draining()
     }
 
-    /// Whether new sessions are taken: it listens, and is neither draining nor stopping.
+    /// Whether the reflector accepts new sessions: it listens, and is neither draining nor stopping.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.control.is_listening() && !self.is_draining()
     }
 
-    /// How shards drive sockets.
+    /// The I/O back end of the shards.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.control.backend
     }
 
-    /// Shards that have not turned their loops for 2 s. Cost: a look at a number per shard; no
-    /// shard is asked.
+    /// The shards whose event loops have made no turn for 2 s. Cheap: reads one number per shard and asks no shard.
     #[must_use]
     pub fn stuck(&self) -> Vec<ShardId> {
         self.control.stuck()
     }
 
-    /// Begins to watch what happens. It ends when the [`Monitor`] is dropped.
+    /// Starts a monitor of changes and sessions. Drop the [`Monitor`] to end it.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]

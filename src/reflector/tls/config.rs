@@ -10,32 +10,32 @@ use crate::reflector::config::ReflectorConfig;
 use crate::settings::{ADDRESS, PATH, Section, Setting};
 use crate::tls::FileError;
 
-/// Where sessions over TLS come in. Without an address there is no TLS.
+/// The listener for sessions over TLS. Without an address there is no TLS.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TlsConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// The address on which to listen; port 0 takes a free port. `None`: no TLS.
     pub listen: Option<SocketAddr>,
-    /// The reflector's certificate in PEM, with those of intermediate authorities behind it.
+    /// The reflector's certificate in PEM, followed by those of intermediate authorities.
     pub certificate: Option<PathBuf>,
     /// Its key in PEM.
     pub key: Option<PathBuf>,
-    /// Authorities whose certificates peers must show, in PEM.
+    /// The authorities from which peers' certificates must come, in PEM.
     pub ca: Option<PathBuf>,
-    /// Certificates of these authorities that have been revoked: lists in PEM, or one in DER.
+    /// Revocation lists (CRLs) of these authorities: any number in PEM, or one in DER.
     pub crl: Option<PathBuf>,
 }
 
-/// Why TLS can't be had as it was asked for.
+/// Why a configuration of TLS is not usable.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// This program was built without it.
+    /// This program was built without TLS.
     #[error("this program was built without TLS (--tls-listen): build it with --features tls")]
     Absent,
-    /// A file is not named.
+    /// The configuration does not name a file that TLS needs.
     #[error("--tls-listen needs {0}: give the path of a file in PEM")]
     Missing(&'static str),
-    /// A file is of no use.
+    /// A file is not usable.
     #[error(transparent)]
     File(#[from] FileError),
 }
