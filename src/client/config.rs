@@ -72,8 +72,8 @@ impl LeafTls {
 }
 
 impl Default for LeafConfig {
-    /// 5 s keepalive, 120 s stale time, no name, 4,000,000 routes of a server, 400,000 in all and 50,000 of a VNI, 0.5 s
-    /// to 30 s between attempts, no TLS.
+    /// 5 s keepalive, 120 s stale time, no name, 4,000,000 routes of a server, 400,000 in all and 50,000 of a VNI, 0.5
+    /// s to 30 s between attempts, no TLS.
     fn default() -> Self {
         Self {
             keepalive: 5,

@@ -40,7 +40,7 @@ pub(super) struct Match {
     pub(super) sites: Vec<String>,
 }
 
-/// See the folder's documentation. The default is no policy: nothing is refused.
+/// A list of classes with their rules; see the module's documentation. The default is no policy, which refuses nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// In their order; the first that fits decides.
@@ -69,16 +69,15 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The policy that a table `[policy]` of a TOML file describes; the default if there is none. Other tables are
-    /// not looked at.
+    /// The policy in the table `[policy]` of a TOML text; the default if there is no such table. Ignores other tables.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the text.
+    /// All errors, in the order of the text.
     pub fn read(text: &str) -> Result<Self, Vec<PolicyError>> {
         form::read(text)?.map_or_else(|| Ok(Self::default()), |form| form.compile(text))
     }
 
-    /// Whether there is none. Blocks are not looked at.
+    /// Whether this is no policy. Ignores blocks.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.matches.is_empty() && !self.classes.iter().flatten().any(Class::is_described)

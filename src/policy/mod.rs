@@ -1,4 +1,4 @@
-//! What a peer may announce, and where: decided by the class of its source.
+//! Policy: which routes a peer may announce, and in which VNIs it may take part, by the class of its source.
 //!
 //! Pure: text becomes a [`Policy`], and a policy judges what peers announce, subscribe to and say of themselves.
 //! Where the judged routes are kept is the business of `table`: what a policy refuses stays there as *filtered*.
@@ -7,7 +7,8 @@
 //! for the others, and restricts nothing unless the policy describes it. A class has rules. Each rule is a requirement
 //! for the VNIs that it names, and the first requirement that a route does not meet decides.
 //!
-//! Beside the classes there are *blocks*: what an operator has the reflector refuse for a while.
+//! Beside the classes there are *blocks*: peers, prefixes and VNIs that an operator has the reflector refuse for a
+//! time.
 //!
 //! **Cost**: the class is found once for a session. `Policy::terms` finds once for a run of updates of one VNI
 //! which rules there are (a binary search). A route is judged only when it is new to its announcer.

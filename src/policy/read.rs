@@ -17,7 +17,7 @@ use crate::wire::{Destination, NextHopType};
 const CLASSES: usize = 1024;
 const RULES: usize = 10_000;
 
-/// What is wrong with a policy.
+/// An error in the text of a policy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct PolicyError {

@@ -5,16 +5,16 @@ use std::fmt;
 use super::class::ClassId;
 use crate::wire::{Destination, NextHop};
 
-/// What happens to what a policy refuses: `verdict` in the configuration.
+/// The action of a class if its policy refuses something: `verdict` in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum OnRefusal {
-    /// The route is not reflected, the subscription gets nothing, the claim is not believed. The session goes on:
-    /// a Go client whose session is closed comes back after seconds and says the same, for ever.
+    /// Ignore it: the route is not reflected, the subscription gets no routes, the peer does not count as a server. The
+    /// session goes on, because a Go client whose session is closed comes back after seconds and does the same again.
     #[default]
     Ignore,
-    /// The session is closed.
+    /// Close the session.
     Close,
-    /// Nothing is refused, and it is counted and reported.
+    /// Allow it, count it and report it.
     Warn,
 }
 

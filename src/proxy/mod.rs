@@ -1,5 +1,5 @@
-//! The proxy: agents that read badly or can't do TLS have their sessions here, on their own host; the proxy has
-//! sessions with the reflectors in their place.
+//! The proxy: agents that cannot read a stream or use TLS have their sessions with a proxy on their own host, and the
+//! proxy has sessions with the reflectors in their place.
 //!
 //! ```text
 //!   agents      embedded reflector                    shard of its own               leaf            reflectors
@@ -10,17 +10,17 @@
 //!  +------+   +--------------------+                                               +---------+       +---+
 //! ```
 //!
-//! * `bridge`: which VNIs agents take part in, what they announce there, and what reflectors have; pure.
-//! * `hub`: where the bridge, its shard and the leaf meet.
-//! * `status`: what operators see of it.
+//! * `bridge`: the VNIs of agents, and the changes on their way between agents and reflectors; pure.
+//! * `hub`: connects the bridge, its shard and the leaf.
+//! * `status`: numbers for operators.
 //!
-//! To owners of VNIs the bridge is two peers of kind server. `UPSTREAM` announces
-//! what the leaf has learned, the union of all its servers; `EXPORTER` subscribes
-//! wherever an agent takes part, and is told what agents announce, because servers are not told what only
-//! servers announce. So nothing goes round in circles, and a route that two agents announce is announced once.
+//! To owners of VNIs the bridge is two peers of kind server. `UPSTREAM` announces the routes that the leaf has learned,
+//! the union of all its servers. `EXPORTER` subscribes in each VNI in which an agent takes part, and gets the routes
+//! that agents announce, because servers do not get routes that only servers announce. So there are no loops, and a
+//! route that two agents announce is announced once.
 //!
-//! Who has which route at which server, and what of it is stale, only the leaf knows. What an agent has been told
-//! only the table knows. The bridge knows neither, and holds what is on its way.
+//! Only the leaf knows which server has which route, and which routes are stale. Only the table knows the routes that
+//! an agent has been sent. The bridge holds the changes on their way.
 //!
 //! Imports: client, http_guard, ids, metrics, policy, reflector, shard, table, wire.
 
@@ -52,12 +52,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy: an embedded reflector for agents, and a leaf, which has no server yet. Of the reflector's
-    /// config it takes what is about sessions and limits; it has one shard, does not federate and does not say
-    /// when a table is complete, because it does not know.
+    /// Starts a proxy: an embedded reflector for agents, and a leaf, to which you add servers by [`Proxy::leaf`]. From
+    /// `config` it uses the settings of sessions and limits. The embedded reflector always has one shard, does not
+    /// federate, does not take over, and sends no END_OF_TABLE, because its own table may be incomplete.
     ///
     /// # Errors
-    /// What [`Reflector::start`] finds wrong. Nothing is left running then.
+    /// Those of [`Reflector::start`]. Nothing is left running then.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time and I/O enabled: the leaf runs there.
@@ -77,19 +77,20 @@ impl Proxy {
         Ok(Self { leaf, reflector, status })
     }
 
-    /// The sessions with reflectors: add them here. Its subscriptions and announcements are the agents'.
+    /// The leaf that holds the sessions with reflectors. Add and remove servers there; do not change its subscriptions
+    /// and announcements, which follow those of the agents.
     #[must_use]
     pub fn leaf(&self) -> &MetalBond {
         &self.leaf
     }
 
-    /// Where agents connect.
+    /// The address to which agents connect.
     #[must_use]
     pub fn listen_addr(&self) -> SocketAddr {
         self.reflector.listen_addr()
     }
 
-    /// Agents' sessions held, those that have not shaken hands yet included.
+    /// The number of connections from agents, including those before their HELLO.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.reflector.connections()
@@ -101,41 +102,41 @@ impl Proxy {
         !self.reflector.stuck_shards().is_empty()
     }
 
-    /// What HTTP requests must have to be answered; a reload changes it.
+    /// The check of HTTP requests; a reload changes it.
     pub(crate) fn http_guard(&self) -> HttpGuard {
         self.reflector.http_guard()
     }
 
-    /// A handle to look at agents, and at the tables as they get them.
+    /// A handle to inspect agents' sessions and their tables.
     #[must_use]
     pub fn inspector(&self) -> Inspector {
         self.reflector.inspector()
     }
 
-    /// How it stands with what goes through, half a second old at most.
+    /// Numbers about the routes on their way, at most half a second old.
     #[must_use]
     pub fn status(&self) -> ProxyStatus {
         *self.status.borrow()
     }
 
-    /// The same for whoever outlives this handle.
+    /// The same as a channel, which may outlive this handle.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<ProxyStatus> {
         self.status.clone()
     }
 
-    /// Goes on by what a running reflector takes up of this.
+    /// Applies a new configuration, as [`Reflector::reload`] does.
     ///
     /// # Errors
-    /// [`StartError`], when a start would refuse it. Nothing changes then.
+    /// [`StartError`], if a start with this configuration would fail. Nothing changes then.
     pub fn reload(&self, config: &ReflectorConfig) -> Result<(), StartError> {
         let mut config = config.clone();
         config.settings.end_of_table = false;
         self.reflector.reload(&config).map(|_| ())
     }
 
-    /// Ends the agents' sessions, then those with reflectors, which withdraw what the agents announced. Takes up
-    /// to 5 s longer where agents don't take what is queued for them.
+    /// Ends the agents' sessions, then those with reflectors, which withdraw the agents' routes. Waits up to 5 s for
+    /// agents that do not read the data queued for them.
     pub async fn stop(self) {
         let Self { leaf, reflector, .. } = self;
         drop(tokio::task::spawn_blocking(|| reflector.stop()).await);

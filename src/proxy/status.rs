@@ -1,4 +1,4 @@
-//! What operators see of what goes through a proxy.
+//! Numbers of a proxy for operators.
 
 use crate::metrics::{Row, counted};
 

@@ -4,12 +4,12 @@
 //! loop; shards share only the channels of the mesh. One control thread accepts connections and hands each to the shard
 //! with the fewest.
 //!
-//! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns
-//! the loop, `connection` moves bytes, `mesh` carries parcels, `lobby` says how many may connect,
-//! `report` says what happened, `diary` keeps it, `follow` all that happens to one session. Operators look and act through
-//! `inspector`, from `crate::admin`.
+//! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns the loop, `connection` moves bytes,
+//! `mesh` carries parcels, `lobby` says how many may connect, `report` says what happened, `diary` keeps it, `follow`
+//! all that happens to one session. Operators look and act through `inspector`, from `crate::admin`.
 //!
-//! Imports: access, control, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings, shard, sources, table, tls, wire.
+//! Imports: access, control, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings,
+//! shard, sources, table, tls, wire.
 
 mod acceptor;
 mod balance;

@@ -1,16 +1,16 @@
-//! Where a setting's value goes: text to a typed value, and that into a structure.
+//! The members of structures that receive the values of settings: text becomes a typed value, which goes into a member.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use super::syntax::{Kind, Syntax};
 
-/// A value that has been read, of whatever type its [`Syntax`] has.
+/// A parsed value, of the type of its [`Syntax`].
 #[derive(Clone, Debug)]
 pub struct Parsed(Arc<dyn Any + Send + Sync>);
 
 impl Parsed {
-    /// One of a value.
+    /// Wraps a value.
     pub fn new<T: Any + Send + Sync>(value: T) -> Self {
         Self(Arc::new(value))
     }
@@ -29,24 +29,24 @@ pub enum Shape {
     Many,
 }
 
-/// A member of a structure that one setting is read into.
+/// A member of a structure that receives the value of one setting.
 pub trait Field<C>: Sync {
-    /// What `--help` calls a value.
+    /// The name of a value in `--help`.
     fn value_name(&self) -> &'static str;
-    /// What a value must be.
+    /// The kind of its values.
     fn kind(&self) -> Kind;
     /// How many values there may be.
     fn shape(&self) -> Shape;
-    /// Reads one value.
+    /// Parses one value.
     ///
     /// # Errors
     /// What was expected.
     fn parse(&self, text: &str) -> Result<Parsed, String>;
-    /// The member as a flag would be given it.
+    /// The texts of the member's value, as a flag would take them.
     fn texts(&self, config: &C) -> Vec<String>;
     /// Sets the member. Values of another type change nothing.
     fn set(&self, config: &mut C, values: &[Parsed]);
-    /// Takes the member over.
+    /// Copies the member from another structure.
     fn copy(&self, config: &mut C, from: &C);
 }
 

@@ -1,12 +1,12 @@
-//! What can be set. A setting is one row of a table, and everything else comes from that row: the flag,
-//! the variable, the key in the file, `--help`, what `check-config` prints, what a reload takes up, what
-//! `/api/v1/limits` answers, and the table in docs/configuration.md.
+//! Settings. A setting is one row of a table, and everything else comes from that row: the flag, the variable, the key
+//! in the file, `--help`, the output of `check-config`, whether a reload applies it, the answer of `/api/v1/limits`,
+//! and the table in docs/configuration.md.
 //!
-//! Each part of the program declares its own rows as a [`Section`], beside the structure that they are read
-//! into ([`Target`]), and one line in the list of the role makes it known. CONTRIBUTING.md shows how to
+//! Each part of the program declares its own rows as a [`Section`], beside the structure into which they are read
+//! ([`Target`]), and one line in the list of the role registers the section. CONTRIBUTING.md shows how to
 //! add a setting.
 //!
-//! Rows and clap rather than figment and serde, which were tried: figment knows the file of a value but not
+//! Why rows and clap, and not figment and serde, which were tried: figment knows the file of a value but not
 //! its line, stops at the first error, takes a variable such as `METALBOND_TUN=12` for a number and then
 //! refuses it, and has neither flags nor help.
 //!
@@ -23,24 +23,24 @@ pub use syntax::{
     HOST, Kind, NUMBER, PATH, SWITCH, Syntax, TEXT, TIME, address, duration, local_address, number,
 };
 
-/// A structure that settings are read into. Its default holds the defaults.
+/// A structure into which settings are read. Its `Default` has the default values.
 pub trait Target: Default + Clone + fmt::Debug + 'static {
-    /// What else a row says, for a surface that shows the settings in force.
+    /// Data of a row for an interface that shows the settings in force.
     type Shown: Copy + fmt::Debug + Send + Sync + 'static;
 }
 
-/// Whether a running process takes up what has changed.
+/// Whether a reload applies a changed setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reload {
-    /// Only a restart does.
+    /// No: it needs a restart.
     No,
-    /// At once.
+    /// Yes, at once.
     Yes,
-    /// For sessions that begin from then on.
+    /// Yes, for sessions that begin afterwards.
     NewSessions,
 }
 
-/// One row: see the module's documentation.
+/// One setting: a row of a [`Section`]. See the module's documentation.
 #[derive(Clone, Copy)]
 pub struct Setting<C: Target> {
     key: &'static str,
@@ -57,8 +57,8 @@ pub struct Setting<C: Target> {
 }
 
 impl<C: Target> Setting<C> {
-    /// A setting of this key, which is its flag as well, and where its value goes. It has no meaning yet
-    /// and needs a restart.
+    /// A setting with this key, which is also its flag, and the member that receives its value. Add a meaning by
+    /// [`Setting::meaning`]. Until you call another method, it needs a restart.
     #[must_use]
     pub const fn new(key: &'static str, field: &'static dyn Field<C>) -> Self {
         Self {
@@ -76,70 +76,70 @@ impl<C: Target> Setting<C> {
         }
     }
 
-    /// Another flag than the key: in a table of its own a key is shorter.
+    /// Gives the setting a flag that differs from its key. Keys in a table of their own are shorter than flags.
     #[must_use]
     pub const fn flag(mut self, flag: &'static str) -> Self {
         self.flag = flag;
         self
     }
 
-    /// A flag of one letter in addition.
+    /// Adds a flag of one letter.
     #[must_use]
     pub const fn short(mut self, letter: char) -> Self {
         self.short = Some(letter);
         self
     }
 
-    /// A running process takes it up.
+    /// A reload applies the setting at once.
     #[must_use]
     pub const fn reloaded(mut self) -> Self {
         self.reload = Reload::Yes;
         self
     }
 
-    /// A running process takes it up for sessions that begin from then on.
+    /// A reload applies the setting to sessions that begin afterwards.
     #[must_use]
     pub const fn reloaded_for_new_sessions(mut self) -> Self {
         self.reload = Reload::NewSessions;
         self
     }
 
-    /// It must be given.
+    /// The setting is required.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.is_required = true;
         self
     }
 
-    /// A variable of it that is empty is not the same as none.
+    /// An empty environment variable is a value, and not the same as no variable.
     #[must_use]
     pub const fn takes_empty(mut self) -> Self {
         self.takes_empty = true;
         self
     }
 
-    /// What it is: in `--help`, in manual pages and in docs/configuration.md. No full stop at the end.
+    /// The description for `--help`, manual pages and docs/configuration.md, without a full stop at the end.
     #[must_use]
     pub const fn meaning(mut self, meaning: &'static str) -> Self {
         self.meaning = meaning;
         self
     }
 
-    /// What docs/configuration.md says beyond the meaning; Markdown.
+    /// Further text for docs/configuration.md, in Markdown.
     #[must_use]
     pub const fn details(mut self, details: &'static str) -> Self {
         self.details = details;
         self
     }
 
-    /// The default as docs/configuration.md says it, where the value alone does not say enough.
+    /// The text of the default for docs/configuration.md, if the value alone is not clear.
     #[must_use]
     pub const fn default_is(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
 
-    /// What a surface that shows settings in force needs.
+    /// Data for an interface that shows the settings in force.
     #[must_use]
     pub const fn shown(mut self, shown: C::Shown) -> Self {
         self.shown = Some(shown);
@@ -153,7 +153,7 @@ impl<C: Target> fmt::Debug for Setting<C> {
     }
 }
 
-/// Rows of one table of the file.
+/// The settings of one table of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Section<C: Target> {
     table: Option<&'static str>,
@@ -161,40 +161,40 @@ pub struct Section<C: Target> {
 }
 
 impl<C: Target> Section<C> {
-    /// Rows of the table that the role is named after: `[server]` or `[client]`.
+    /// Settings of the table of the role: `[server]`, `[client]` or `[proxy]`.
     #[must_use]
     pub const fn of_role(rows: &'static [Setting<C>]) -> Self {
         Self { table: None, rows }
     }
 
-    /// Rows of a table of their own.
+    /// Settings of another table.
     #[must_use]
     pub const fn of_table(table: &'static str, rows: &'static [Setting<C>]) -> Self {
         Self { table: Some(table), rows }
     }
 
-    /// Reads values into the structure. `given` returns what a flag comes to, its default included;
-    /// nothing of a flag that has none.
+    /// Reads values into the structure. `given` returns the values of a flag, or its default; nothing if it has
+    /// neither.
     pub fn read(&self, config: &mut C, given: &dyn Fn(&str) -> Vec<Parsed>) {
         for row in self.rows {
             row.field.set(config, &given(row.flag));
         }
     }
 
-    /// Takes over what a running process takes up, and nothing else.
+    /// Copies the settings that a reload applies from `new`, and no others.
     pub fn take_over(&self, config: &mut C, new: &C) {
         for row in self.rows.iter().filter(|row| row.reload != Reload::No) {
             row.field.copy(config, new);
         }
     }
 
-    /// What rows say for a surface, in their order, with their keys.
+    /// The keys of settings and their data for an interface, in the order of the rows.
     pub fn all_shown(&self) -> impl Iterator<Item = (&'static str, C::Shown)> + use<C> {
         self.rows.iter().filter_map(|row| Some((row.key, row.shown?)))
     }
 }
 
-/// A row, whatever it is read into.
+/// A setting without the type of its structure.
 pub trait Row: fmt::Debug + Sync {
     /// The key in the file.
     fn key(&self) -> &'static str;
@@ -206,24 +206,24 @@ pub trait Row: fmt::Debug + Sync {
     fn meaning(&self) -> &'static str;
     /// See [`Setting::details`].
     fn details(&self) -> &'static str;
-    /// Whether a running process takes up what has changed.
+    /// Whether a reload applies a changed value.
     fn reload(&self) -> Reload;
     /// See [`Setting::required`].
     fn is_required(&self) -> bool;
     /// See [`Setting::takes_empty`].
     fn takes_empty(&self) -> bool;
-    /// What `--help` calls a value.
+    /// The name of a value in `--help`.
     fn value_name(&self) -> &'static str;
     /// How many values there may be.
     fn shape(&self) -> Shape;
-    /// What a value must be, for a parser that knows more than text.
+    /// The kind of its values, for a parser that knows more than text.
     fn kind(&self) -> Kind;
-    /// One value. The error is what clap says behind the flag and the value.
+    /// Parses one value.
     ///
     /// # Errors
-    /// What was expected.
+    /// What was expected. clap shows this text behind the flag and the value.
     fn parse(&self, text: &str) -> Result<Parsed, String>;
-    /// The default as a flag would be given it; none where nothing is set.
+    /// The texts of the default, as a flag would take them; empty if there is no default.
     fn default(&self) -> Vec<String>;
     /// See [`Setting::default_is`].
     fn documented_default(&self) -> Option<&'static str>;
@@ -287,7 +287,7 @@ impl<C: Target> Row for Setting<C> {
     }
 }
 
-/// A section, whatever it is read into.
+/// A section without the type of its structure.
 pub trait Rows: fmt::Debug + Sync {
     /// The table in the file; `None` for that of the role.
     fn table(&self) -> Option<&'static str>;

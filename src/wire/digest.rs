@@ -6,8 +6,8 @@ use super::{Destination, NextHop};
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 const OTHER: u64 = 0xD1B5_4A32_D192_ED03;
 
-/// The number of routes in a set, and the sum of a 64-bit hash of each route. The order in which routes come and go does
-/// not matter. The hash is the same in all versions, so that different versions can compare digests.
+/// The number of routes in a set, and the sum of a 64-bit hash of each route. The order in which routes come and go
+/// does not matter. The hash is the same in all versions, so that different versions can compare digests.
 ///
 /// A digest finds accidents, not attacks: a peer that may announce routes can construct two sets with the same digest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -101,8 +101,8 @@ pub fn split(buf: &[u8]) -> Result<Option<Frame<'_>>, WireError> {
     Ok(rest.get(..length).map(|payload| Frame { kind, payload }))
 }
 
-/// The whole frames at the beginning of `buf`. Ends at the first bytes that are not a whole frame, without an error: use
-/// [`Reassembly`](super::Reassembly) for the rest.
+/// The whole frames at the beginning of `buf`. Ends at the first bytes that are not a whole frame, without an error:
+/// use [`Reassembly`](super::Reassembly) for the rest.
 pub fn whole_frames(mut buf: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     std::iter::from_fn(move || {
         let frame = split(buf).ok()??;

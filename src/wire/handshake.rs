@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::MessageType;
 
-/// Whose handshake it is.
+/// The side that performs the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The one that connects.
@@ -21,14 +21,14 @@ pub enum Side {
     Reflector,
 }
 
-/// How far a handshake is.
+/// The phase of a handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
-    /// The other side has said nothing.
+    /// The HELLO of the other side has not arrived.
     AwaitingHello,
-    /// It has said HELLO.
+    /// Its HELLO has arrived.
     AwaitingKeepalive,
-    /// Its first KEEPALIVE has come.
+    /// Its first KEEPALIVE has arrived.
     Established,
 }
 
@@ -52,19 +52,19 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// One of which nothing has come.
+    /// A handshake at its beginning.
     #[must_use]
     pub fn new(side: Side) -> Self {
         Self { side, phase: Phase::AwaitingHello }
     }
 
-    /// One that has come so far.
+    /// A handshake in this phase.
     #[must_use]
     pub fn at(side: Side, phase: Phase) -> Self {
         Self { side, phase }
     }
 
-    /// How far it is.
+    /// The phase.
     #[inline]
     #[must_use]
     pub fn phase(self) -> Phase {
@@ -78,8 +78,8 @@ impl Handshake {
         self.phase == Phase::Established
     }
 
-    /// Takes in that a message of a kind has come, once it is known to be valid; `true` when the session
-    /// becomes established by it. A HELLO behind the first changes nothing here.
+    /// Notes that a valid message of this type has arrived. Returns `true` if it establishes the session. A second
+    /// HELLO changes nothing here.
     ///
     /// # Errors
     /// [`Breach`], as from [`Handshake::admits`].
@@ -94,13 +94,13 @@ impl Handshake {
         Ok(self.phase != before && self.is_established())
     }
 
-    /// Whether a message of a kind may come now.
+    /// Checks whether a message of this type may come now.
     ///
-    /// An UNSUBSCRIBE may come before anything else: the Go client sends one when it unsubscribes while
+    /// An UNSUBSCRIBE may come before any other message: the Go client sends one when it unsubscribes while
     /// it connects.
     ///
     /// # Errors
-    /// [`Breach`], when it may not.
+    /// [`Breach`] if it may not.
     pub fn admits(self, kind: MessageType) -> Result<(), Breach> {
         use MessageType::{Hello, Subscribe, Unsubscribe, Update};
         match (self.phase, kind) {

@@ -5,8 +5,8 @@
 //!   16 capabilities   17 agent   18 node   19 servingSeconds   extensions
 //! ```
 //!
-//! Deployed peers know fields 1 and 2 and skip the others. A side that sends any of the others is
-//! known to understand them, which is all the negotiation there is. Cold: once per session.
+//! Deployed peers know fields 1 and 2 and skip the others. A side that sends any of the others
+//! understands them; there is no other negotiation. Used once per session, so not tuned for speed.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use prost::Message as _;
 
 use super::{WireError, proto};
 
-/// What a peer says of itself before anything else.
+/// A HELLO: the first message of a peer, about itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hello {
-    /// How often it wants to exchange KEEPALIVEs, in seconds; both sides use the smaller wish.
+    /// The keepalive interval that it asks for, in seconds, at least 1; both sides use the lower of the two.
     pub keepalive_interval: u32,
-    /// Whether it is a reflector.
+    /// Whether it is a server: servers do not get routes that only servers announce.
     pub is_server: bool,
-    /// What it says beyond that; `None` for a deployed peer.
+    /// Its extensions; `None` for a peer that knows none.
     pub extensions: Option<Extensions>,
 }
 
@@ -59,19 +59,18 @@ impl Hello {
     }
 }
 
-/// What only peers of this implementation say. All of it empty is the same as none of it: that is
-/// how it looks on the wire.
+/// The fields of a HELLO that only this implementation knows. Empty extensions are the same as none: on the wire both
+/// look alike.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Extensions {
-    /// What the peer understands.
+    /// The messages and behaviour that the peer understands.
     pub capabilities: Capabilities,
     /// Its software and version, for example `metalbond/0.1.0`.
     pub agent: String,
     /// A stable name of its host, for people and for recognising it after a restart.
     pub node: String,
-    /// Of a reflector: for how many seconds it has had sessions, without a moment that had none. What
-    /// it has in its tables is all there is once every announcer has had the time to come to it. 0
-    /// where that is not known, and of leaves.
+    /// Of a reflector: for how many full seconds it has had at least one session, without interruption. After enough
+    /// seconds every announcer has connected, so its tables are complete. 0 if unknown, and in a leaf's HELLO.
     pub serving_seconds: u32,
 }
 
@@ -79,9 +78,9 @@ impl Extensions {
     /// The longest `agent` and `node`, in bytes.
     pub const MAX_STRING: usize = 255;
 
-    /// Extensions with `agent` and `node` made fit to be shown anywhere: without characters that act on
-    /// a terminal or hide what stands there (Unicode's categories Cc and Cf, and its line and paragraph
-    /// separators), each replaced by U+FFFD; and cut, at a character, to [`Self::MAX_STRING`] bytes.
+    /// Extensions with `agent` and `node` that are safe to show anywhere: characters that act on a terminal or hide
+    /// text (Unicode's categories Cc and Cf, and its line and paragraph separators) are replaced by U+FFFD, and texts
+    /// are cut, between two characters, to [`Self::MAX_STRING`] bytes.
     #[must_use]
     pub fn new(
         capabilities: Capabilities,
@@ -92,7 +91,7 @@ impl Extensions {
         Self { capabilities, agent, node, serving_seconds: 0 }
     }
 
-    /// The same of a reflector that has had sessions for so many seconds.
+    /// The same with [`Self::serving_seconds`].
     #[must_use]
     pub fn serving(self, serving_seconds: u32) -> Self {
         Self { serving_seconds, ..self }
@@ -125,18 +124,18 @@ fn acts(c: char) -> bool {
             | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
-/// A set of things that a peer understands. Unknown bits are kept.
+/// A set of capabilities of a peer. Unknown bits are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Capabilities(pub u32);
 
 impl Capabilities {
-    /// Reads TCP as a byte stream: it needs no pacing, and any amount may be unread.
+    /// The peer reads TCP as a byte stream: it needs no pacing, and any amount of data may be unread.
     pub const STREAM: Self = Self(1 << 0);
-    /// Understands END_OF_TABLE.
+    /// The peer understands END_OF_TABLE.
     pub const END_OF_TABLE: Self = Self(1 << 1);
-    /// Understands GOODBYE.
+    /// The peer understands GOODBYE.
     pub const GOODBYE: Self = Self(1 << 2);
-    /// What this implementation says of itself.
+    /// The capabilities of this implementation.
     pub const OURS: Self = Self::STREAM.union(Self::END_OF_TABLE).union(Self::GOODBYE);
 
     /// Whether all of `other` is in `self`.
@@ -145,7 +144,7 @@ impl Capabilities {
         self.0 & other.0 == other.0
     }
 
-    /// What is in either.
+    /// The union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

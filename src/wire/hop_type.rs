@@ -1,6 +1,6 @@
-//! What a next hop is for, as a number on the wire and as a word in APIs.
+//! The type of a next hop, as a number on the wire and as a word in APIs.
 
-/// What a next hop is for.
+/// The type of a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum NextHopType {

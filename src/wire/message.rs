@@ -41,7 +41,7 @@ impl Message {
     /// Decodes a frame. Linear in its length; only a HELLO allocates.
     ///
     /// # Errors
-    /// What [`Hello::decode`] and [`decode_update`] say; [`WireError::Protobuf`] for the others.
+    /// Those of [`Hello::decode`] and [`decode_update`]; [`WireError::Protobuf`] for other types.
     #[inline]
     pub fn decode(frame: &Frame<'_>) -> Result<Self, WireError> {
         let payload = frame.payload;
@@ -61,8 +61,8 @@ impl Message {
 
     /// Appends the whole frame, header included, to `out`.
     ///
-    /// Never longer than [`MAX_FRAME`](super::MAX_FRAME). Allocates, save for KEEPALIVE and UPDATE.
-    /// A `Hello` goes out as it is, even with an interval of 0 that no peer would accept.
+    /// Appends at most [`MAX_FRAME`](super::MAX_FRAME) bytes. Allocates, except for KEEPALIVE and UPDATE.
+    /// Encodes a `Hello` unchecked, even with an interval of 0, which no peer accepts.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         match self {
             Self::Hello(hello) => put(out, MessageType::Hello, &hello.to_proto()),

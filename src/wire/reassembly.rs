@@ -1,8 +1,8 @@
 //! From reads that end anywhere to whole frames.
 //!
-//! State: what has come of a message of which the rest is missing, which is less than a frame.
-//! [`Reassembly::feed`] takes the next read. Frames that lie whole in it are borrowed from it; only the one that
-//! the read before has cut is joined in a buffer, which is there only between those two reads.
+//! State: the beginning of a message whose rest has not arrived, which is less than a frame.
+//! [`Reassembly::feed`] takes the next read. Frames that are whole in it are borrowed from it; only a frame that
+//! began in the previous read is joined in a buffer, which exists only between these two reads.
 //!
 //! ```
 //! # use metalbond::wire::{Message, Reassembly, Vni, WireError};
@@ -30,7 +30,8 @@ pub struct Reassembly {
     partial: Vec<u8>,
 }
 
-/// One read while its frames are taken. What is not taken of it when this is dropped is lost.
+/// One read while the caller takes its frames. Drop it only after [`Frames::next`] has returned `None`: bytes not taken
+/// before are lost.
 #[derive(Debug)]
 pub struct Frames<'a> {
     /// The message that the read before has cut, until it is joined, and at the end what this one cuts.
@@ -41,13 +42,12 @@ pub struct Frames<'a> {
 }
 
 impl Reassembly {
-    /// Takes the next bytes of the stream: take the frames out of what this returns, until there is no
-    /// more.
+    /// Takes the next bytes of the stream. Take all frames from the returned value.
     pub fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> Frames<'a> {
         Frames { kept: &mut self.partial, joined: Vec::new(), bytes }
     }
 
-    /// Bytes that are kept of a message which is not there whole: less than
+    /// The number of bytes kept of a message that has not arrived completely: less than
     /// [`MAX_FRAME`].
     #[must_use]
     pub fn kept(&self) -> usize {
@@ -67,10 +67,10 @@ impl Reassembly {
 }
 
 impl<'a> Frames<'a> {
-    /// The next frame, or `None` when the rest is not a whole one, and is kept.
+    /// The next frame, or `None` if the rest is not a whole frame; the rest is kept for the next read.
     ///
     /// # Errors
-    /// What [`split`] says. The stream has no known boundaries any more.
+    /// Those of [`split`]. After an error the stream has no known boundaries.
     #[inline]
     #[allow(clippy::should_implement_trait, reason = "a frame borrows from this")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, WireError> {
@@ -102,10 +102,10 @@ impl<'a> Frames<'a> {
         self.bytes = &self.bytes[bytes..];
     }
 
-    /// Gives each message to `each`, until there is no more.
+    /// Calls `each` with each message, until there is none left.
     ///
     /// # Errors
-    /// What is no frame, or no message in one.
+    /// [`WireError`] for bytes that are not a frame, or a frame that is not a message.
     pub fn messages<E: From<WireError>>(
         &mut self,
         mut each: impl FnMut(Message) -> Result<(), E>,

@@ -1,9 +1,9 @@
-//! What a route is made of.
+//! The parts of a route.
 //!
 //! A route's identity is (VNI, destination, next hop with all its fields). Host bits below the
 //! prefix length are kept as sent: they are part of the identity. The constructors are the one
-//! place where validity is checked, so a value of these types is always valid. Prefixes by hand because this folder
-//! stands on no crate that could change what two equal destinations are.
+//! place where validity is checked, so a value of these types is always valid. Prefixes are implemented here, so that
+//! no other crate can change when two destinations are equal.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -26,7 +26,7 @@ impl fmt::Display for Vni {
     }
 }
 
-/// An overlay prefix. Eighteen bytes, no allocation.
+/// A destination: an overlay prefix. Eighteen bytes, no allocation.
 #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct Destination {
     version: IpVersion,
@@ -124,8 +124,7 @@ impl Destination {
         self.prefix_len
     }
 
-    /// The same prefix with all bits below its length zero: prefixes that share it lead the same
-    /// packets.
+    /// The same prefix with all bits below its length zero. Prefixes with the same network match the same packets.
     #[must_use]
     pub fn network(&self) -> Self {
         Self { addr: self.host_bits(|byte, host| byte & !host), ..*self }
@@ -165,7 +164,7 @@ impl Destination {
         Self { version, prefix_len, addr: bytes }
     }
 
-    /// Whether another prefix lies within this one, or is the same.
+    /// Whether another prefix lies within this prefix or equals it. Ignores host bits.
     #[must_use]
     pub fn contains(&self, inner: &Self) -> bool {
         let Self { version, prefix_len, .. } = *self;
@@ -211,7 +210,7 @@ impl Hash for Destination {
     }
 }
 
-/// Why a text is no [`Destination`].
+/// The error of a text that is not a [`Destination`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("expected ADDRESS/LENGTH, such as 10.0.23.0/24 or 2001:db8::/64")]
 #[non_exhaustive]
@@ -293,7 +292,7 @@ impl NextHop {
     pub(crate) const LAST: Self =
         Self { version: IpVersion::V6, address: [255; 16], fields: HopFields::LAST };
 
-    /// A next hop from typed parts; ports are only checked for [`NextHopType::Nat`].
+    /// A next hop from typed parts. Ports are checked only for [`NextHopType::Nat`].
     ///
     /// # Errors
     /// [`WireError::NatPorts`] when `kind` is NAT and not `from <= to <= 65535`.
@@ -384,21 +383,21 @@ impl NextHop {
         }
     }
 
-    /// The VNI to use at the target, 0 for the route's own.
+    /// The VNI at the target; 0 means the route's own VNI.
     #[inline]
     #[must_use]
     pub fn target_vni(&self) -> u32 {
         self.fields.target_vni
     }
 
-    /// What the next hop is for.
+    /// The type of the next hop.
     #[inline]
     #[must_use]
     pub fn kind(&self) -> NextHopType {
         self.fields.kind
     }
 
-    /// First and last port of a NAT range; as sent, and without meaning, for other types.
+    /// The first and the last port of a NAT range. For other types: the numbers as sent, without meaning.
     #[inline]
     #[must_use]
     pub fn nat_ports(&self) -> (u32, u32) {
@@ -458,6 +457,6 @@ pub struct Update {
     pub vni: Vni,
     /// The overlay prefix.
     pub destination: Destination,
-    /// Where it is reached.
+    /// The next hop.
     pub next_hop: NextHop,
 }

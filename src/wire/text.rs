@@ -8,13 +8,13 @@ use thiserror::Error;
 
 use super::{NextHop, NextHopType};
 
-/// Why a text is no [`NextHopType`].
+/// The error of a text that is not a [`NextHopType`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("expected standard, nat or lb")]
 #[non_exhaustive]
 pub struct NotAHopType;
 
-/// Why a text is no [`NextHop`].
+/// The error of a text that is not a [`NextHop`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error(
     "expected ADDRESS [target vni VNI] [lb | nat FROM-TO], such as 2001:db8::1 or 2001:db8::1 nat 1024-2047"
@@ -42,8 +42,8 @@ impl FromStr for NextHopType {
     }
 }
 
-/// `2001:db8::1 target vni 7 nat 1024-2047`, as it is displayed: the target VNI where it is not 0, the type where it is
-/// not a plain route.
+/// `2001:db8::1 target vni 7 nat 1024-2047`, the form of `Display`: the target VNI only if it is not 0, the type only
+/// if it is not `standard`.
 impl FromStr for NextHop {
     type Err = NotANextHop;
 

@@ -38,8 +38,8 @@ impl Inspector {
         self.control.config.borrow().settings.policy.blocks().clone()
     }
 
-    /// Refuses something for so long. Does not wait: shards close sessions and filter routes in portions, beginning with
-    /// their next turn.
+    /// Refuses something for so long. Does not wait: shards close sessions and filter routes in portions, beginning
+    /// with their next turn.
     ///
     /// # Errors
     /// [`TooManyBlocks`]; nothing changes then.

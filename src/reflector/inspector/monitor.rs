@@ -11,25 +11,25 @@ use crate::session::CloseReason;
 use crate::shard::inspect::MonitoredBatch;
 use crate::wire::{Action, Message, Update, whole_frames};
 
-/// Something that happened.
+/// An event of a [`Monitor`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {
-    /// A route has come: its first announcer announced it.
+    /// A route was added: its first announcer has announced it.
     Added {
-        /// What. Its action is `Add`.
+        /// The route. The action is `Add`.
         route: Update,
-        /// Who announces it; `None` when several do already.
+        /// The announcer; `None` if there are already several.
         announcer: Option<PeerId>,
     },
-    /// A route has gone: its last announcer withdrew it or left.
+    /// A route was removed: its last announcer has withdrawn it or left.
     Withdrawn {
-        /// What. Its action is `Remove`.
+        /// The route. The action is `Remove`.
         route: Update,
-        /// Who announced it last; `None` when several did.
+        /// The last announcer; `None` if there were several.
         announcer: Option<PeerId>,
     },
-    /// A session is up.
+    /// A session is established.
     Established {
         /// Who.
         peer: PeerId,
@@ -50,10 +50,10 @@ pub enum MonitorEvent {
         remote: SocketAddr,
         /// The node that it said it runs on; may be empty.
         node: Box<str>,
-        /// Why.
+        /// Why it ended.
         reason: CloseReason,
     },
-    /// So many events of one shard were left out here, because the monitor was not read fast enough.
+    /// This number of events of one shard is missing here, because the monitor was not read fast enough.
     Missed(u64),
 }
 
@@ -88,9 +88,9 @@ impl Parcel {
 
 /// The reading end of a monitor. Dropping it ends the monitor.
 ///
-/// The reflector never waits for a monitor: it holds a bounded number of parcels, and what does not fit
-/// is left out and counted ([`MonitorEvent::Missed`]). Events of one VNI come in order, and those of one
-/// session. A route that came and went between two seals does not show.
+/// The reflector never waits for a monitor: a monitor holds a bounded number of events; events that do not fit are
+/// dropped and counted ([`MonitorEvent::Missed`]). The events of one VNI are in order, and so are those of one
+/// session. A route that was added and removed within one batch (about a millisecond) causes no event.
 #[derive(Debug)]
 pub struct Monitor {
     parcels: mpsc::Receiver<Stamped>,
@@ -103,12 +103,13 @@ impl Monitor {
         Self { parcels, events: VecDeque::new() }
     }
 
-    /// The next event; `None` when the reflector has stopped. Cancelling it loses nothing.
+    /// The next event; `None` once the reflector has stopped. Cancel safe.
     pub async fn next(&mut self) -> Option<MonitorEvent> {
         self.next_at().await.map(|(_, event)| event)
     }
 
-    /// The same, with when it happened, in microseconds since 1970: routes when their batch was sealed.
+    /// The next event and its time, in microseconds since 1970. The time of a route is that at which its batch was
+    /// sealed.
     pub async fn next_at(&mut self) -> Option<(u64, MonitorEvent)> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -119,12 +120,12 @@ impl Monitor {
         }
     }
 
-    /// The next event if there is one already.
+    /// The next event if one waits; does not wait for one.
     pub fn try_next(&mut self) -> Option<MonitorEvent> {
         self.try_next_at().map(|(_, event)| event)
     }
 
-    /// The same, with when it happened, in microseconds since 1970.
+    /// The same, with its time in microseconds since 1970.
     pub fn try_next_at(&mut self) -> Option<(u64, MonitorEvent)> {
         loop {
             if let Some(event) = self.events.pop_front() {

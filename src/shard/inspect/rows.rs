@@ -14,11 +14,11 @@ use crate::session::{NoEvidence, TlsPeer};
 use crate::table::{PeerVni, SubscriptionState};
 use crate::wire::{Capabilities, Vni};
 
-/// Where a listing goes on. Opaque; it has a text form, so that it can travel through a URL.
+/// The place where a listing continues. Opaque; it has a text form for URLs.
 ///
-/// A listing is in the order of places, shard by shard. What is there from its first to its last
-/// slice comes exactly once; what comes or goes meanwhile may or may not. Nothing is kept for a
-/// listing anywhere: a cursor may be used any number of times, and may be thrown away.
+/// A listing is in the order of places, shard by shard. A row that exists from the first to the last slice is
+/// listed exactly once; a row that comes or goes meanwhile may be missing. The reflector stores nothing about a
+/// listing: you may use a cursor any number of times, or never.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Cursor {
     pub(crate) shard: u16,
@@ -47,7 +47,7 @@ impl FromStr for Cursor {
 pub struct Page<T> {
     /// The rows.
     pub rows: Vec<T>,
-    /// Where to go on; `None` at the end.
+    /// Where the next part begins; `None` at the end.
     pub next: Option<Cursor>,
 }
 
@@ -57,7 +57,7 @@ impl<T> Default for Page<T> {
     }
 }
 
-/// How far a session is: the states of RFC 4271, section 8, those before Established taken together.
+/// The state of a session: the states of RFC 4271, section 8, with those before Established merged into one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SessionState {
     /// The handshake is not complete.
@@ -81,52 +81,52 @@ impl fmt::Display for SessionState {
 /// One peer's session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerInfo {
-    /// Its name while the process lives.
+    /// The number of the session, unique while the process lives.
     pub id: PeerId,
-    /// Where its connection lives.
+    /// The shard of its connection.
     pub shard: ShardId,
-    /// The other end; `None` when the connection has just gone.
+    /// The address of the other end; `None` if the connection has just ended.
     pub remote: Option<SocketAddr>,
-    /// The node that it says it runs on; empty when it does not say.
+    /// The node that its HELLO names; empty if the HELLO names none.
     pub node: Box<str>,
-    /// How it is called: by its node, with its number where several sessions are of that node, and by its number (`#7`)
-    /// where it is of none or not established. The inspector names it.
+    /// The name for people: its node, with the session's number if several sessions have that node, or the number alone
+    /// (`#7`) if it has no node or is not established. Filled in by the inspector.
     pub name: Box<str>,
-    /// What is known of its connection, if that is over TLS: above all what it has proven.
+    /// Its TLS connection, with the identity that its certificate proves; `None` without TLS.
     pub tls: Option<TlsPeer>,
-    /// The program that it says it is; empty when it does not say.
+    /// The software that its HELLO names; empty if the HELLO names none.
     pub agent: Box<str>,
-    /// How far the session is.
+    /// The state of the session.
     pub state: SessionState,
     /// Its class; see [`Policy`](crate::policy::Policy).
     pub class: Box<str>,
-    /// Whether it says to be a reflector.
+    /// Whether its HELLO sets `isServer`.
     pub is_server: bool,
     /// The extensions that it knows.
     pub capabilities: Capabilities,
-    /// Whether it is sent to at the pace of its reading, because it reads badly.
+    /// Whether the reflector paces it, because it does not advertise STREAM.
     pub is_paced: bool,
-    /// Why it is sent to at a fixed rate, if it is: its window does not show whether it reads.
+    /// Why the reflector sends to it at a fixed rate; `None` if it does not. Its window does not show whether it reads.
     pub unproven: Option<NoEvidence>,
-    /// Whether it is not read from for now, because what it said before is still being worked on.
+    /// Whether the reflector does not read it for now, because its earlier requests still wait.
     pub is_paused: bool,
     /// Time since the connection was accepted.
     pub uptime: Duration,
-    /// Time since the handshake was complete; `None` before that.
+    /// Time since the end of the handshake; `None` before that.
     pub established_for: Option<Duration>,
     /// The keepalive interval that both sides agreed on; `None` before its HELLO.
     pub keepalive: Option<Duration>,
     /// Time since anything was received from it.
     pub last_heard: Duration,
-    /// Routes that it announces, over all VNIs.
+    /// The number of routes that it announces, over all VNIs.
     pub routes: u64,
-    /// VNIs that it is subscribed to.
+    /// The number of VNIs that it is subscribed to.
     pub subscriptions: u64,
-    /// Of those, the ones that it is behind in: it is being sent what it lacks.
+    /// The number of subscriptions in which it is behind and is being sent the difference.
     pub behind: u64,
-    /// Bytes that wait for it or are being written.
+    /// The bytes that wait for it or are being written.
     pub backlog: u64,
-    /// For how long the write in flight has been; `None` when none is.
+    /// For how long the present write has lasted; `None` if there is none.
     pub writing_for: Option<Duration>,
     /// Whether it is behind anywhere, a write has hung for more than a second, or large packets do not
     /// reach it.
@@ -136,9 +136,9 @@ pub struct PeerInfo {
     pub loses_large_packets: bool,
     /// UPDATEs received from it, without those that were skipped.
     pub updates_received: u64,
-    /// Messages of its that make no sense and were skipped, by a short name of the reason.
+    /// The number of its messages that were skipped as invalid, by a short name of the reason.
     pub skipped: BTreeMap<&'static str, u64>,
-    /// Announcements of its that a limit refused.
+    /// The number of its announcements that a limit refused.
     pub refused: u64,
     /// UPDATEs handed to its socket.
     pub updates_sent: ByAction,
@@ -160,12 +160,12 @@ pub struct PeerDetail {
 /// One subscription.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubscriptionInfo {
-    /// Who.
+    /// The subscriber.
     pub peer: PeerId,
-    /// Where its connection lives.
+    /// The shard of its connection.
     pub shard: ShardId,
-    /// To what.
+    /// The VNI.
     pub vni: Vni,
-    /// How far it is.
+    /// The state of the subscription.
     pub state: SubscriptionState,
 }
