@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use super::prefix::Prefix;
 
-/// Prefixes of sources, each allowed or denied. The longest that holds an address decides; of the
-/// same prefix both allowed and denied, denied. What no prefix holds may connect, unless something
-/// is allowed at all: then only that may.
+/// Prefixes of sources, each allowed or denied. The longest prefix that contains an address decides; a prefix that is
+/// both allowed and denied is denied. An address in no prefix may connect if no prefix is allowed, and may not connect
+/// if at least one is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccessList {
     /// Whether each prefix is allowed.
@@ -21,14 +21,14 @@ pub struct AccessList {
 }
 
 impl Default for AccessList {
-    /// Everybody may connect.
+    /// The empty list: every source may connect.
     fn default() -> Self {
         Self::new([], [])
     }
 }
 
 impl AccessList {
-    /// The list of these prefixes.
+    /// A list of these prefixes.
     #[must_use]
     pub fn new(
         allow: impl IntoIterator<Item = Prefix>,
@@ -49,17 +49,17 @@ impl AccessList {
         Self { rules, lengths, allows_others, allowed, denied }
     }
 
-    /// What was allowed, whether or not it is denied as well.
+    /// The allowed prefixes, including those that are also denied.
     pub(crate) fn allowed(&self) -> &[Prefix] {
         &self.allowed
     }
 
-    /// What was denied.
+    /// The denied prefixes.
     pub(crate) fn denied(&self) -> &[Prefix] {
         &self.denied
     }
 
-    /// How many prefixes are allowed, and how many denied.
+    /// The number of allowed and of denied prefixes.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let allowed = self.rules.values().filter(|is_allowed| **is_allowed).count() as u64;
         (allowed, self.rules.len() as u64 - allowed)

@@ -23,18 +23,19 @@ use crate::session::CloseReason;
 pub(crate) use crate::sources::SourceShare;
 use crate::sources::{Counts, Source};
 
-/// Who may connect. The default is everybody, with 64 sessions and 100 new connections a second for each
-/// source.
+/// The sources that may connect, and how often. By default every source may have 64 sessions and make 100 new
+/// connections per second.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Access {
-    /// Sources that may connect, and that may not.
+    /// The allowed and denied prefixes of sources.
     pub list: AccessList,
-    /// Sessions at a time of one source; 0 for any number.
+    /// The number of sessions that one source may have at a time; 0 means no limit.
     pub max_peers_per_source: u64,
-    /// New connections of one source per second, twice as many at once; 0 for any number.
+    /// The number of new connections per second that one source may make, with bursts of twice as many; 0 means no
+    /// limit.
     pub connect_rate_per_source: u32,
-    /// Whether the loopback is a source like any other. It is not by default: programs of the reflector's own
-    /// machine, such as a proxy for many peers, share that one source.
+    /// Whether the limits also apply to loopback addresses. By default they do not: programs on the reflector's
+    /// own machine, such as a proxy for many peers, share that one source.
     pub limits_loopback: bool,
 }
 

@@ -17,14 +17,14 @@ pub struct Prefix {
     pub(super) bits: u128,
 }
 
-/// Why a text is no [`Prefix`].
+/// The error of a text that is not a [`Prefix`].
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PrefixError {
-    /// No address, or no length that it can have.
+    /// The text has no address, or a length that the address cannot have.
     #[error("expected a prefix or an address, such as 10.0.0.0/8 or 2001:db8::1")]
     Malformed,
-    /// Bits are set behind the length: one of both is a mistake, and which can't be told.
+    /// Bits are set behind the length, so either the address or the length is a mistake.
     #[error("the address has bits behind its length; the prefix of that length is {0}")]
     HostBits(Prefix),
 }

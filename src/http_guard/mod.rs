@@ -22,16 +22,16 @@ pub(crate) use host::is_named;
 use token::Token;
 pub use token::TokenError;
 
-/// What an HTTP endpoint asks of a request. The default takes requests that name an address or `localhost`.
+/// The requirements of an HTTP endpoint for requests. By default a request must name an address or `localhost`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct HttpRules {
-    /// Further names by which requests may call the endpoint.
+    /// Further host names that requests may use for the endpoint.
     pub hosts: Vec<HostName>,
-    /// The file of the token that a request must bear; none without one.
+    /// The file with the token that requests need; `None` for no token.
     pub token_file: Option<PathBuf>,
 }
 
-/// Holds [`HttpRules`] to requests. Copies share one state.
+/// The check of requests against [`HttpRules`]. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct HttpGuard(Arc<watch::Sender<Arc<InForce>>>);
 
@@ -58,18 +58,18 @@ pub(crate) enum Turned {
 }
 
 impl HttpGuard {
-    /// A guard by these rules. Reads the file of the token.
+    /// A guard with these rules. Reads the file of the token.
     ///
     /// # Errors
-    /// [`TokenError`], when the file has no token.
+    /// [`TokenError`] if the file has no valid token.
     pub fn new(rules: &HttpRules) -> Result<Self, TokenError> {
         InForce::of(rules).map(Self::of)
     }
 
-    /// Goes by these rules from now on. Reads the file of the token anew.
+    /// Replaces the rules. Reads the file of the token again.
     ///
     /// # Errors
-    /// [`TokenError`], when the file has no token. The rules stay as they were then.
+    /// [`TokenError`] if the file has no valid token. The rules do not change then.
     pub fn renew(&self, rules: &HttpRules) -> Result<(), TokenError> {
         let new = InForce::of(rules)?;
         let is_other = match (&self.in_force().token, &new.token) {

@@ -15,11 +15,11 @@ const FILE_MAX: u64 = 4096;
 /// What the header begins with, in any case.
 const SCHEME: &[u8] = b"bearer ";
 
-/// Why a file has no token.
+/// Why the file of a token is not usable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It can't be read.
+    /// The file cannot be read.
     #[error("cannot read the HTTP token of {path}: {source}")]
     Read {
         /// The file.
@@ -27,7 +27,7 @@ pub enum TokenError {
         /// Why not.
         source: io::Error,
     },
-    /// It holds something else.
+    /// The file does not contain a valid token.
     #[error(
         "{0} holds no HTTP token: write one line of {LENGTH_MIN} to {FILE_MAX} visible ASCII characters, such as \
          openssl rand -hex 32 prints"

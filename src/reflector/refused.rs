@@ -7,18 +7,18 @@ use crate::metrics::{Rows, Value};
 use crate::session::CloseReason;
 use crate::shard::inspect::SESSIONS;
 
-/// Connections that were closed before they became sessions, since the start.
+/// The numbers of connections that were refused before they became sessions, since the start, by reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Refused {
     /// There were as many sessions as `--max-peers` allows.
     pub max_peers: u64,
     /// The access list denies their source.
     pub denied: u64,
-    /// Their source came too often.
+    /// Their source made more connections than `--connect-rate-per-source` allows.
     pub rate: u64,
-    /// Their source held as many sessions as it may.
+    /// Their source had as many sessions as `--max-peers-per-source` allows.
     pub per_source: u64,
-    /// The reflector is being drained.
+    /// The reflector was being drained.
     pub draining: u64,
 }
 

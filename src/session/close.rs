@@ -4,40 +4,40 @@ use thiserror::Error;
 
 use crate::wire::{Breach, MessageType, WireError};
 
-/// Why a session ended. Shown in logs as it is; [`CloseReason::name`] labels metrics.
+/// Why a session ended. `Display` writes the sentence of the log; [`CloseReason::name`] labels metrics.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum CloseReason {
     /// Bytes that are no valid message.
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
-    /// The first message was another one than HELLO (an UNSUBSCRIBE before it is ignored).
+    /// The first message was not HELLO (an UNSUBSCRIBE before it is ignored).
     #[error("first message is {0:?}, not HELLO")]
     NotHello(MessageType),
-    /// A second HELLO that says something else than the first.
+    /// A second HELLO that differs from the first.
     #[error("second HELLO, which differs from the first")]
     SecondHello,
-    /// A message that only an established session may carry.
+    /// A message that may come only in an established session.
     #[error("{0:?} before the session was established")]
     NotEstablished(MessageType),
-    /// No HELLO in time.
+    /// No HELLO within the time limit.
     #[error("no HELLO within 10 s")]
     HelloTimeout,
-    /// No HELLO, while more connections wait for theirs than there is room for.
+    /// No HELLO yet, and newer connections needed the place of this one.
     #[error("no HELLO before its place was needed")]
     NoRoom,
     /// No message within two and a half intervals.
     #[error("no message within {0:?}")]
     HoldTime(std::time::Duration),
-    /// The peer has read nothing for the send-hold time while there was something to read.
+    /// The peer has read nothing for the send-hold time while data waited for it.
     #[error("peer read nothing for {0:?}")]
     SendHold(std::time::Duration),
-    /// What the peer lacks can no longer be derived: it is too far behind.
+    /// The peer is so far behind that the journal no longer has its position.
     #[error("too far behind to catch up; it gets everything when it reconnects")]
     TooFarBehind,
     /// More routes than `--max-routes-per-peer`.
     #[error("limit max-routes-per-peer ({0}) reached")]
     MaxRoutes(u64),
-    /// A route more in a VNI than `--max-routes-per-vni`, where that closes who announces it.
+    /// The peer announced a route beyond `--max-routes-per-vni`, and `--max-routes-per-vni-action` is `close`.
     #[error("limit max-routes-per-vni ({0}) reached")]
     MaxRoutesPerVni(u64),
     /// More subscriptions than `--max-subscriptions-per-peer`.
@@ -52,31 +52,31 @@ pub enum CloseReason {
     /// More connections of one source than `--connect-rate-per-source`.
     #[error("limit connect-rate-per-source ({0} per second) reached")]
     ConnectRate(u32),
-    /// The policy closes sessions that do not meet this requirement.
+    /// The peer does not meet this requirement of the policy, whose verdict is `close`.
     #[error("refused by the policy ({0})")]
     Policy(&'static str),
-    /// An operator has blocked the peer, by the block of this number.
+    /// The block of this number refuses the peer.
     #[error("blocked by an operator (block {0})")]
     Blocked(u32),
     /// The access list denies the source.
     #[error("source is denied by the access list (--allow, --deny)")]
     Denied,
-    /// The peer closed its side.
+    /// The peer closed the connection.
     #[error("closed by peer")]
     PeerClosed,
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(std::io::ErrorKind),
-    /// TLS ended otherwise than by its word that it would.
+    /// TLS ended with an error, or without its closing alert.
     #[error("{0}")]
     Tls(Box<str>),
-    /// The process that had the keys of its TLS has handed its sessions over.
+    /// The process that did the TLS of this session has handed over to another, and the keys do not travel.
     #[error("the keys of its TLS were in the process that handed over")]
     TlsKeys,
     /// An operator ended the session.
     #[error("reset by the operator")]
     Reset,
-    /// The reflector is being drained: its peers are to go elsewhere.
+    /// The reflector is being drained.
     #[error("reflector is draining")]
     Draining,
     /// The reflector is stopping.
@@ -109,7 +109,7 @@ impl CloseReason {
         )
     }
 
-    /// Names of what may end a session, bad messages aside, which are [`WireError::ENDS`].
+    /// The names of all reasons that end a session, without those of [`WireError::ENDS`].
     pub(crate) const NAMES: [&'static str; 19] = [
         "second_hello",
         "not_established",
@@ -132,7 +132,7 @@ impl CloseReason {
         "stopping",
     ];
 
-    /// Names of what may end a connection before its HELLO, bad messages aside.
+    /// The names of all reasons that end a connection before its HELLO, without those of [`WireError::ENDS`].
     pub(crate) const NAMES_BEFORE_HELLO: [&'static str; 11] = [
         "not_hello",
         "hello_timeout",
@@ -147,7 +147,7 @@ impl CloseReason {
         "stopping",
     ];
 
-    /// Names of limits that end a session or refuse one.
+    /// The names of all limits that end or refuse a session.
     pub(crate) const LIMITS: [&'static str; 6] = [
         "max_routes_per_peer",
         "max_routes_per_vni",
@@ -157,7 +157,7 @@ impl CloseReason {
         "connect_rate_per_source",
     ];
 
-    /// A short, stable name, fit for a metric's label.
+    /// A short, stable name, for labels of metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -189,7 +189,7 @@ impl CloseReason {
         }
     }
 
-    /// Whether this is an ordinary end, nobody's fault and nothing to look at.
+    /// Whether this is an ordinary end that needs no attention.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
         matches!(self, Self::PeerClosed | Self::Reset | Self::Draining | Self::Stopping)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// What a peer's certificate proves: its name, and next hops that are its own.
+/// The identity that a peer's certificate proves: its name, and the next hops that it owns.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Identity {
     name: Option<Box<str>>,
@@ -10,13 +10,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Bytes of a name at most, as of a HELLO's node.
+    /// The longest name in bytes, the same as for a HELLO's node.
     pub const NAME_MAX: usize = 255;
-    /// Addresses at most.
+    /// The most addresses.
     pub const ADDRESSES_MAX: usize = 256;
 
-    /// One of a certificate that was checked. `None` above [`Identity::NAME_MAX`] or [`Identity::ADDRESSES_MAX`],
-    /// and for a name that is empty or has other characters than visible ASCII.
+    /// The identity in a verified certificate. `None` above [`Identity::NAME_MAX`] or [`Identity::ADDRESSES_MAX`],
+    /// and for a name that is empty or has characters other than visible ASCII.
     #[must_use]
     pub fn new(name: Option<&str>, addresses: Vec<IpAddr>) -> Option<Self> {
         let is_name = |name: &str| {
@@ -27,13 +27,13 @@ impl Identity {
         fits.then(|| Self { name: name.map(Into::into), addresses: addresses.into() })
     }
 
-    /// Its SPIFFE ID or its DNS name; `None` of a certificate without either.
+    /// Its SPIFFE ID or its DNS name; `None` if the certificate has neither.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Next hops that are its own; in the certificate's order.
+    /// The next hops that it owns, in the certificate's order.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
@@ -47,17 +47,17 @@ impl Identity {
     }
 }
 
-/// Who encrypts and decrypts a connection over TLS.
+/// The part of the system that encrypts and decrypts a connection over TLS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TlsCarrier {
     /// The kernel, on the connection's own socket.
     Kernel,
-    /// A thread of this process, whose end is the connection's.
+    /// A thread of this process. The connection ends with this process.
     Process,
 }
 
 impl TlsCarrier {
-    /// As operators see it.
+    /// The name for operators.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,12 +67,12 @@ impl TlsCarrier {
     }
 }
 
-/// What is known of a connection that came over TLS.
+/// The facts about a connection over TLS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsPeer {
-    /// What the peer's certificate proves.
+    /// The identity that the peer's certificate proves.
     pub identity: Identity,
-    /// Who has the keys.
+    /// The part of the system that has the keys.
     pub carrier: TlsCarrier,
 }
 

@@ -43,29 +43,29 @@ pub struct Http {
 }
 
 impl Http {
-    /// An endpoint that tells of a leaf.
+    /// An endpoint for a leaf.
     #[must_use]
     pub fn new(leaf: MetalBond) -> Self {
         Self { leaf, kernel: None, guard: HttpGuard::default() }
     }
 
-    /// One that also tells of its routes in the kernel.
+    /// Adds the leaf's routes in the kernel.
     #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
     #[must_use]
     pub fn with_kernel(self, kernel: crate::netlink::NetlinkStatus) -> Self {
         Self { kernel: Some(kernel), ..self }
     }
 
-    /// One that answers what this guard lets in.
+    /// Sets the check of requests.
     #[must_use]
     pub fn with_guard(self, guard: HttpGuard) -> Self {
         Self { guard, ..self }
     }
 
-    /// Answers until dropped.
+    /// Answers requests until the future is dropped or the leaf ends.
     ///
     /// # Errors
-    /// [`Error::Stopped`], when the leaf has ended, as an error of I/O.
+    /// [`Error::Stopped`] as an I/O error, if the leaf has ended.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let (ended, guard) = (self.ended().await?, self.guard.clone());
         tokio::select! {
@@ -88,8 +88,8 @@ impl Http {
             .with_state(Sources { leaf, kernel })
     }
 
-    /// Answers everything over a control socket, without a token, until dropped. The file of the socket says who may
-    /// connect. Must be called within a runtime.
+    /// Answers all requests over a control socket, without a token, until the future is dropped or the leaf ends. The
+    /// mode and owner of the socket's file decide who may connect. Call it within a tokio runtime.
     ///
     /// # Errors
     /// As [`Http::serve`].
@@ -101,7 +101,7 @@ impl Http {
         }
     }
 
-    /// Answers about health and metrics alone, without a token, until dropped.
+    /// Answers requests for health and metrics alone, without a token, until the future is dropped or the leaf ends.
     ///
     /// # Errors
     /// As [`Http::serve`].

@@ -10,10 +10,10 @@ use crate::reflector::config::ReflectorConfig;
 use crate::settings::{Many, NUMBER, PATH, Section, Setting, Syntax, TEXT, TIME, number};
 use crate::{maybe, one};
 
-/// How reflectors of other sites are reached. Without servers there is no federation.
+/// The connection with reflectors of other sites. Without servers there is no federation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FederationConfig {
-    /// Servers of the engine, as `nats://` or `tls://` addresses. The client takes the next when one fails.
+    /// The servers of the message bus (NATS), as `nats://` or `tls://` addresses. If one fails, the next is used.
     pub servers: Vec<String>,
     /// The name of this site.
     pub site: Option<String>,
@@ -21,15 +21,15 @@ pub struct FederationConfig {
     pub plane: u8,
     /// A file of credentials that the engine's operator has issued.
     pub credentials: Option<PathBuf>,
-    /// Certificates of authorities that the server's certificate is checked against, beside the system's.
+    /// Certificates of further authorities for the server's certificate, in addition to those of the system.
     pub ca: Option<PathBuf>,
-    /// The certificate that this site shows, and its key.
+    /// The certificate of this site.
     pub certificate: Option<PathBuf>,
     /// The key of the certificate.
     pub key: Option<PathBuf>,
-    /// For how long the routes of a site that is silent are kept.
+    /// For how long the routes of a silent site are kept.
     pub stale_time: Duration,
-    /// Routes that one site may have here.
+    /// The number of routes that one site may have here.
     pub routes_per_site: u64,
 }
 
@@ -49,26 +49,26 @@ impl Default for FederationConfig {
     }
 }
 
-/// Why federation can't be had as it was asked for.
+/// Why a configuration of federation is not usable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FederationError {
-    /// This program was built without it.
+    /// This program was built without federation.
     #[error(
         "this program was built without federation (--federation): build it with --features federation, \
          or take the package or the static binary"
     )]
     Absent,
-    /// Sites must be told apart.
+    /// The configuration does not name this site.
     #[error("--federation needs the name of this site: give --site, such as --site fra1")]
     NoSite,
-    /// The engine's subjects hold it as it is.
+    /// The name is not allowed in the subjects of the message bus.
     #[error("--site {0:?} is not 1 to 32 of a-z, 0-9 and -; give a name such as fra1")]
     Site(String),
-    /// One without the other.
+    /// A certificate without its key, or a key without its certificate.
     #[error("--federation-certificate and --federation-key belong together: give both or none")]
     HalfACertificate,
-    /// A file that is not there.
+    /// A file cannot be read.
     #[error(
         "cannot read {path} ({flag}): {source}; give the path of a file that this user may read"
     )]
@@ -80,7 +80,7 @@ pub enum FederationError {
         /// Why not.
         source: std::io::Error,
     },
-    /// No address of a server.
+    /// An address of a server is not valid.
     #[error(
         "--federation {0:?} is not the address of a NATS server; give one such as nats://[::1]:4222"
     )]

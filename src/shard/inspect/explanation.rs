@@ -10,11 +10,11 @@ use crate::wire::{Destination, NextHop, Vni};
 /// Whether a peer has a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Everything that the peer is owed of this destination has been handed to its socket.
+    /// All routes of this destination that the peer should have have been written to its socket.
     Sent,
-    /// It is owed something that has not been handed to its socket yet.
+    /// A change of this destination waits to be written to the peer's socket.
     Waits,
-    /// It is not owed any route of this destination.
+    /// The peer should have no route of this destination.
     NotOwed,
 }
 
@@ -33,34 +33,34 @@ impl fmt::Display for Verdict {
 pub struct Explanation {
     /// The answer.
     pub verdict: Verdict,
-    /// What it follows from, the most decisive first. Never empty.
+    /// The reasons for the verdict, the most decisive first. Never empty.
     pub reasons: Vec<Reason>,
 }
 
-/// One fact that an [`Explanation`] rests on. Shown as one sentence.
+/// One fact of an [`Explanation`]. `Display` writes it as one sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reason {
     /// There is no such session.
     NoSuchPeer {
-        /// Who was asked about.
+        /// The peer of the question.
         peer: PeerId,
     },
     /// The session is not established, so nothing is sent to it.
     NotEstablished {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// How far it is.
+        /// The state of its session.
         state: SessionState,
     },
     /// The peer is not subscribed to the VNI.
     NotSubscribed {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// To what.
+        /// The VNI.
         vni: Vni,
     },
-    /// Nobody announces the route.
+    /// No peer announces the route.
     NotAnnounced {
         /// The VNI.
         vni: Vni,
@@ -71,110 +71,110 @@ pub enum Reason {
     },
     /// Limits have refused announcements; the route may be among them.
     Refused {
-        /// How many announcements and subscriptions, of all VNIs of the shard, since the start.
+        /// The number of refused announcements and subscriptions, of all VNIs of the shard, since the start.
         count: u64,
     },
-    /// There is no room for the VNI: the subscription is served when there is.
+    /// A limit leaves no room for the VNI: the subscription is served when there is room.
     NoRoom {
-        /// Who subscribes.
+        /// The subscriber.
         peer: PeerId,
-        /// To what.
+        /// The VNI.
         vni: Vni,
     },
-    /// Somebody announces the route.
+    /// A peer announces the route.
     Announced {
-        /// Where it is reached.
+        /// Its next hop.
         next_hop: NextHop,
-        /// Who announces it, the primary announcer first.
+        /// Its announcers, the primary announcer first.
         by: Vec<PeerId>,
         /// Other sites where it is announced; the inspector names them.
         sites: Vec<String>,
     },
-    /// Somebody announces the route, and the policy refuses it.
+    /// A peer announces the route, and the policy refuses it.
     Filtered {
-        /// Where it is reached.
+        /// Its next hop.
         next_hop: NextHop,
-        /// Who announces it.
+        /// The announcer.
         by: PeerId,
         /// What the policy says, with class and rule.
         why: String,
     },
-    /// The peer subscribes to the VNI, and the policy gives it nothing.
+    /// The peer subscribes to the VNI, and the policy refuses the subscription.
     SubscriptionRefused {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// To what.
+        /// The VNI.
         vni: Vni,
         /// What the policy says, with the class.
         why: String,
     },
     /// The peer is the only announcer.
     OnlyItself {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// Where the route is reached.
+        /// Its next hop.
         next_hop: NextHop,
     },
-    /// The peer is a reflector and only reflectors announce the route.
+    /// The peer is a server, and only servers announce the route.
     OnlyServers {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// Where the route is reached.
+        /// Its next hop.
         next_hop: NextHop,
     },
-    /// The change has been applied and will be sent with the batch being gathered.
+    /// The change has been applied and will be sent with the next batch.
     Gathering {
         /// The VNI.
         vni: Vni,
     },
     /// The peer is in sync with the VNI.
     InSync {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// With what.
+        /// The VNI.
         vni: Vni,
     },
     /// The peer is behind in the VNI.
     Behind {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// In what.
+        /// The VNI.
         vni: Vni,
-        /// Entries of the journal to be brought past.
+        /// The number of journal entries between the peer's cursor and the newest.
         entries: u64,
-        /// Places that its dump has yet to come to.
+        /// The number of places that its dump has not reached yet.
         places: u64,
-        /// Whether it has been sent the destination as it is now nevertheless.
+        /// Whether it has been sent the present state of this destination nevertheless.
         covered: bool,
     },
     /// Batches of that VNI wait in the peer's queue. The route may be in one of them.
     Queued {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// Of what.
+        /// The VNI.
         vni: Vni,
-        /// How many.
+        /// The number of batches.
         batches: u64,
-        /// Bytes of them.
+        /// Their bytes.
         bytes: u64,
     },
     /// A write to the peer is in flight.
     Writing {
-        /// Who.
+        /// The peer.
         peer: PeerId,
-        /// Bytes of it.
+        /// Its bytes.
         bytes: u64,
-        /// For how long.
+        /// For how long it has lasted.
         since: Duration,
     },
-    /// The peer is sent to at the pace of its reading.
+    /// The reflector paces the peer.
     Paced {
-        /// Who.
+        /// The peer.
         peer: PeerId,
     },
-    /// The peer is not read from for now: what it asked for may not have been read.
+    /// The reflector does not read the peer for now, so a recent request of the peer may not have been read.
     Paused {
-        /// Who.
+        /// The peer.
         peer: PeerId,
     },
 }
