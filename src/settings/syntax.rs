@@ -11,7 +11,7 @@ use crate::http_guard::HostName;
 pub use crate::ids::duration;
 use crate::io::zoned;
 
-/// What a value must be, for a parser that knows more than text.
+/// The kind of a value, for a parser that knows more than text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// What [`Syntax::parse`] takes.
@@ -27,18 +27,18 @@ pub enum Kind {
 /// Values of one type as text.
 #[derive(Clone, Copy, Debug)]
 pub struct Syntax<T> {
-    /// What `--help` calls a value.
+    /// The name of a value in `--help`.
     pub name: &'static str,
-    /// What a value must be.
+    /// The kind of a value.
     pub kind: Kind,
-    /// A value of a text. The error says what was expected.
+    /// Parses a text. The error says what was expected.
     pub parse: fn(&str) -> Result<T, String>,
     /// The text of a value.
     pub text: fn(&T) -> String,
 }
 
 impl<T> Syntax<T> {
-    /// Values that only this parser knows.
+    /// Values that only this function can parse.
     #[must_use]
     pub const fn new(
         name: &'static str,
@@ -57,7 +57,7 @@ impl<T> Syntax<T> {
 }
 
 impl<T: Display> Syntax<T> {
-    /// Values whose text is how they are displayed.
+    /// Values whose text is that of `Display`.
     #[must_use]
     pub const fn displayed(name: &'static str, parse: fn(&str) -> Result<T, String>) -> Self {
         Self::new(name, parse, T::to_string)
@@ -99,10 +99,10 @@ pub(crate) const ADDRESS: Syntax<SocketAddr> = Syntax::displayed("ADDR:PORT", ad
 pub(crate) const LOCAL_ADDRESS: Syntax<SocketAddr> =
     Syntax::displayed("[ADDR:]PORT", local_address);
 
-/// A whole number within bounds.
+/// Parses a whole number within bounds.
 ///
 /// # Errors
-/// What is wrong with it, in the words of clap.
+/// What is wrong with the text, in clap's words.
 pub fn number<T: Number>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = T::read(text).map_err(|error| error.to_string())?;
     let (first, last) = (range.start().widened(), range.end().widened());
@@ -110,12 +110,12 @@ pub fn number<T: Number>(text: &str, range: RangeInclusive<T>) -> Result<T, Stri
     fits.ok_or_else(|| format!("{number} is not in {first}..={last}"))
 }
 
-/// What [`number`] reads.
+/// The types of numbers that [`number`] parses.
 pub trait Number: Copy {
-    /// The number that a text says, which may be out of bounds.
+    /// The number in a text, which may be out of the bounds of this type.
     ///
     /// # Errors
-    /// It says none, or one that is out of all bounds.
+    /// The text is not a number, or the number is out of any bounds.
     fn read(text: &str) -> Result<i128, ParseIntError>;
     /// The same number.
     fn widened(self) -> i128;
@@ -144,8 +144,8 @@ macro_rules! is_number {
 // Those that clap reads as i64 say of a negative number that it is out of bounds.
 is_number!(u8 as i64, u32 as i64, u64 as u64, usize as u64);
 
-/// An address as the reference takes it: `[::]:4711`, `:4711`, `host:4711`; and `[fe80::1%eth0]:4711`. A
-/// name is looked up, which may take the resolver long.
+/// Parses an address in the forms of the reference, `[::]:4711`, `:4711` and `host:4711`, and `[fe80::1%eth0]:4711`.
+/// Blocks while the resolver looks up a name.
 ///
 /// # Errors
 /// What was expected.
@@ -160,7 +160,7 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| "the name has no address".to_owned())
 }
 
-/// An address for what is nobody else's business: a port alone is on the loopback.
+/// Parses an address like [`address`]; a port alone means the loopback.
 ///
 /// # Errors
 /// What was expected.
@@ -178,7 +178,7 @@ pub fn local_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// A time in the largest unit that it is whole in.
+/// The text of a time, in the largest unit in which it is a whole number.
 fn time(time: &Duration) -> String {
     match time.as_micros() {
         micros if micros.is_multiple_of(1_000_000) => format!("{}s", time.as_secs()),

@@ -7,17 +7,17 @@ use crate::ids::{PeerId, ShardId};
 use crate::wire::{Destination, NextHop, Vni};
 pub use crate::wire::{DestinationInfo, Lookup};
 
-/// How far a subscription is.
+/// The state of a subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SubscriptionState {
-    /// It has everything up to the last sealed batch, apart from what waits in its queue.
+    /// In sync: it has been given every change up to the last sealed batch; some may wait in its queue.
     InSync,
-    /// It lacks something and asks for it as it can take it.
+    /// It lacks changes, and gets them in chunks as fast as it takes them.
     Behind {
-        /// Entries of the journal that it has yet to be brought past; many may be of one route.
+        /// The number of journal entries between its cursor and the newest; many may be of one route.
         entries: u64,
-        /// Places of the table that its dump has yet to come to; some may be empty. 0 when its
-        /// dump is complete.
+        /// The number of places in the table that its dump has not reached yet; some may be empty. 0 once the dump is
+        /// complete.
         places: u64,
     },
 }
@@ -27,9 +27,9 @@ pub enum SubscriptionState {
 pub struct PeerVni {
     /// The VNI.
     pub vni: Vni,
-    /// Its subscription, if it has one.
+    /// Its subscription; `None` if it only announces.
     pub subscription: Option<SubscriptionState>,
-    /// Routes that it announces there.
+    /// The number of routes that it announces there.
     pub routes: u64,
 }
 
@@ -40,58 +40,58 @@ pub struct VniInfo {
     pub vni: Vni,
     /// The shard that owns it.
     pub shard: ShardId,
-    /// Routes that somebody announces.
+    /// The number of announced routes.
     pub routes: u64,
-    /// Routes that nobody announces any more but somebody may still have to be told of.
+    /// The number of withdrawn routes to which the journal still refers.
     pub tombstones: u64,
-    /// Peers that subscribe or announce.
+    /// The number of peers that subscribe or announce.
     pub members: u64,
-    /// Peers that subscribe.
+    /// The number of peers that subscribe.
     pub subscribers: u64,
-    /// Of those, the ones that are not in sync.
+    /// The number of subscribers that are not in sync.
     pub behind: u64,
-    /// Entries in its journal.
+    /// The number of entries in its journal.
     pub journal: u64,
-    /// Routes that peers announce and that the policy refuses.
+    /// The number of routes that peers announce and that the policy or a block refuses.
     pub filtered: u64,
 }
 
-/// One route and who announces it.
+/// One route and its announcers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteInfo {
     /// The VNI.
     pub vni: Vni,
     /// The prefix.
     pub destination: Destination,
-    /// Where it is reached.
+    /// The next hop.
     pub next_hop: NextHop,
-    /// Who announces it, the primary announcer first. At most [`ANNOUNCERS_MAX`] are listed.
+    /// Its announcers, the primary announcer first. At most [`ANNOUNCERS_MAX`] are listed.
     pub announcers: Vec<PeerId>,
-    /// How these are called; the inspector names them.
+    /// The names of these announcers. Filled in by the inspector.
     pub announcer_names: Vec<String>,
-    /// How many announce it in all, other sites included.
+    /// The number of all announcers, including other sites.
     pub announcer_count: u64,
-    /// Other sites where it is announced; the inspector names them.
+    /// The names of other sites that announce it. Filled in by the inspector.
     pub sites: Vec<String>,
-    /// Time since what subscribers see of it changed: since it was announced, or since it came to
-    /// have one announcer or several. Never more than it is, and less by a second at most while it
-    /// is below half a minute. Of older ones less by up to an eighth while the VNI keeps changing.
+    /// The time since its view last changed: since it was announced, or since the number of its announcers changed
+    /// between one and several. Never too long; too short by at most a second below half a minute, and by up to an
+    /// eighth above that while the VNI keeps changing.
     pub age: Duration,
 }
 
-/// Next hops listed with one destination.
+/// The most next hops listed with one destination.
 pub const NEXT_HOPS_MAX: usize = 4096;
 
-/// Announcers listed with one route.
+/// The most announcers listed with one route.
 pub const ANNOUNCERS_MAX: usize = 64;
 
-/// Which routes are listed. Everything that is given must hold.
+/// A filter of routes. A route must match all fields that are not `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RouteFilter {
-    /// Destinations within this prefix, itself included.
+    /// The destination lies within this prefix or equals it.
     pub within: Option<Destination>,
-    /// Next hops with this underlay address.
+    /// The next hop has this underlay address.
     pub next_hop: Option<IpAddr>,
-    /// Routes that this peer announces, alone or with others.
+    /// This peer announces the route, alone or with others.
     pub announcer: Option<PeerId>,
 }

@@ -23,35 +23,35 @@ const TEXT_MAX: usize = 128;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ClosedSession {
-    /// Its number.
+    /// The number of the session.
     pub peer: PeerId,
-    /// The node that it said it runs on; may be empty. Its first 128 bytes.
+    /// The node that its HELLO named, at most 128 bytes; empty if it named none.
     pub node: Box<str>,
-    /// The other end.
+    /// The address of the other end.
     pub remote: SocketAddr,
     /// When it ended, in microseconds since 1970.
     pub ended: u64,
-    /// Time from the connection to the end.
+    /// The time from the connection to the end.
     pub lasted: Duration,
-    /// Time from the end of the handshake to the end of the session; `None` when it was never established.
+    /// The time from the end of the handshake to the end of the session; `None` if it was never established.
     pub established: Option<Duration>,
     /// Why it ended: a short, stable name.
     pub reason: Box<str>,
-    /// The same in words. The first 128 bytes.
+    /// Why it ended, in words, at most 128 bytes.
     pub detail: Box<str>,
-    /// Routes that it announced at its end.
+    /// The number of routes that it announced at its end.
     pub routes: u64,
-    /// VNIs that it was subscribed to at its end.
+    /// The number of VNIs that it was subscribed to at its end.
     pub subscriptions: u64,
-    /// UPDATEs received from it.
+    /// The number of UPDATEs received from it.
     pub updates_received: u64,
-    /// ADDs handed to its socket.
+    /// The number of ADDs written to its socket.
     pub adds_sent: u64,
-    /// REMOVEs handed to its socket.
+    /// The number of REMOVEs written to its socket.
     pub removes_sent: u64,
-    /// Bytes received.
+    /// The number of bytes received.
     pub bytes_received: u64,
-    /// Bytes written.
+    /// The number of bytes written.
     pub bytes_sent: u64,
 }
 
@@ -121,9 +121,9 @@ impl ClosedSession {
     }
 }
 
-/// See the module's documentation. The oldest session of a node goes when there are more than [`PER_NODE`] of it, and the
-/// oldest of all when there are more than [`CLOSED_MAX`]: a node whose sessions end again and again takes the place of no
-/// other.
+/// See the module's documentation. The oldest session of a node goes when there are more than [`PER_NODE`] of it, and
+/// the oldest of all when there are more than [`CLOSED_MAX`]: a node whose sessions end again and again takes the place
+/// of no other.
 #[derive(Debug, Default)]
 pub(super) struct ClosedSessions {
     /// By place; later ones have higher places.

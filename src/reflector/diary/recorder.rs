@@ -13,19 +13,19 @@ pub(super) const EVENTS_MAX: usize = 4096;
 const NODE_MAX: usize = 128;
 const TEXT_MAX: usize = 256;
 
-/// What has happened to a session, or what an operator has done.
+/// An event of the flight recorder: of a session, or a command of an operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// When, in microseconds since 1970.
+    /// Its time, in microseconds since 1970.
     pub at: u64,
-    /// What: a short, stable name.
+    /// Its kind: a short, stable name.
     pub kind: Cow<'static, str>,
-    /// Whose session, if it is about one.
+    /// The session; `None` if the event is not about a session.
     pub peer: Option<PeerId>,
-    /// Its node; may be empty. The first 128 bytes.
+    /// The session's node, at most 128 bytes; empty if there is none.
     pub node: Box<str>,
-    /// More, in words. The first 256 bytes.
+    /// Details in words, at most 256 bytes.
     pub text: Box<str>,
 }
 
@@ -41,15 +41,15 @@ impl Recorded {
     }
 }
 
-/// Which events of the recorder are asked for.
+/// A filter of the recorder's events.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordedFilter {
-    /// Those of these kinds; empty means all.
+    /// Events of these kinds; an empty list means all kinds.
     pub kinds: Vec<String>,
-    /// Those about sessions that this text names: by number, node, or node and number.
+    /// Events of sessions that this text names: by number, node, or node and number.
     pub peer: Option<String>,
-    /// Those that were recorded after an event of this time ([`Recorded::at`]); all, when it is not there any more.
+    /// Events recorded after the event of this time ([`Recorded::at`]); all events if that event is no longer kept.
     pub after: Option<u64>,
 }
 

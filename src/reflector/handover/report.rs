@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::metrics::{Row, Rows, Value};
 
-/// What became of the latest handover that this process took part in.
+/// The result of the latest handover that this process took part in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Report {
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// The process that handed over, or was about to.
     pub from: u32,
@@ -19,29 +19,29 @@ pub struct Report {
     pub other: String,
     /// Seconds since 1970 at which it ended.
     pub at: u64,
-    /// Connections that it was about, those without a HELLO included.
+    /// The number of connections, including those before their HELLO.
     pub connections: u64,
-    /// Routes that it was about.
+    /// The number of routes.
     pub routes: u64,
-    /// Bytes of the snapshot.
+    /// The size of the snapshot in bytes.
     pub bytes: u64,
-    /// Its steps.
+    /// The duration of its steps.
     pub steps: Steps,
-    /// Why it was called off.
+    /// Why it was called off; `None` if it was not.
     pub reason: Option<String>,
 }
 
-/// What a handover came to.
+/// The outcome of a handover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// This process serves what another one served.
+    /// This process has taken over from another.
     TakenOver,
-    /// The other process had died behind its last word, and this one serves what it had.
+    /// This process has taken over; the other process died after it had sent everything.
     TakenOverAlone,
-    /// Another process serves what this one served.
+    /// Another process has taken over from this one.
     HandedOver,
-    /// This process goes on.
+    /// The handover was called off, and this process continues to serve.
     CalledOff,
 }
 

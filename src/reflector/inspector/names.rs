@@ -11,16 +11,16 @@ use crate::shard::inspect::{PeerInfo, RouteInfo};
 const PAGE_MAX: usize = 10_000;
 
 impl Inspector {
-    /// How a peer is called: by its node; by its node and number (`host-1#7`) where several established sessions are of
-    /// that node; by its number (`#7`) if it has named none. The session may have ended lately. Cost: a look at a map
-    /// behind a lock; no shard is asked.
+    /// The name of a peer for people: its node; its node and number (`host-1#7`) if several established sessions have
+    /// that node; its number (`#7`) if it has named no node. Also knows sessions that have ended lately. Cost: a lookup
+    /// behind a lock; asks no shard.
     #[must_use]
     pub fn name_of(&self, peer: PeerId) -> String {
         self.control.diary.name(peer)
     }
 
-    /// Sessions that have ended, the latest first, from a place on; at most `limit`, or 10,000. The reflector keeps the
-    /// latest 8 of each node and 10,000 in all. `is_wanted` says which; it must not ask the inspector anything.
+    /// A page of sessions that have ended, the latest first, at most `limit` rows and at most 10,000. The reflector
+    /// keeps the latest 8 of each node and 10,000 in all. `is_wanted` selects rows; it must not call the inspector.
     pub fn closed_sessions(
         &self,
         from: Option<u64>,
@@ -30,15 +30,16 @@ impl Inspector {
         self.control.diary.closed_page(from, limit.clamp(1, PAGE_MAX), is_wanted)
     }
 
-    /// What happened last to sessions and was done by operators, the oldest first: at most `limit` of the latest 4096
-    /// events. The log says the same, if its level lets it.
+    /// The flight recorder: events of sessions and commands of operators, the oldest first; at most `limit` of the
+    /// latest 4096 events. The log has the same events, if its level shows them.
     #[must_use]
     pub fn recorded(&self, limit: usize) -> Vec<Recorded> {
         self.control.diary.recorded(limit)
     }
 
-    /// At most `limit` of these events that are asked for, the oldest first, and the time of the latest of all: what
-    /// [`RecordedFilter::after`] takes to go on. Cost: a look at each event behind a lock; no shard is asked.
+    /// The events of the flight recorder that pass a filter, the oldest first, at most `limit`; and the time of the
+    /// latest of all events, with which [`RecordedFilter::after`] continues. Cost: a look at each event behind a lock;
+    /// asks no shard.
     #[must_use]
     pub fn find_recorded(
         &self,
@@ -48,8 +49,8 @@ impl Inspector {
         self.control.diary.find(filter, limit)
     }
 
-    /// Whether a text names a session that is or was: by its number, or by what it is or was called. Its node and the other
-    /// end are looked at where they are given.
+    /// Whether a text names a session that is or was: by its number, or by what it is or was called. Its node and the
+    /// other end are looked at where they are given.
     pub(crate) fn is_named(
         &self,
         text: &str,
@@ -63,7 +64,7 @@ impl Inspector {
         diary::is_named(text, (peer, name.strip_suffix(&number).unwrap_or(&name)), remote)
     }
 
-    /// The latest events for who must not wait, such as a panic hook; `None` while an event is being recorded.
+    /// The latest events without waiting, for a caller such as a panic hook; `None` while an event is being recorded.
     #[must_use]
     pub fn recorded_at_once(&self, limit: usize) -> Option<Vec<Recorded>> {
         self.control.diary.recorded_at_once(limit)
