@@ -392,7 +392,7 @@ impl MetalBond {
     }
 
     /// Ends all sessions, then the network client, then an embedded reflector, and waits for them: at most 10 s for a
-    /// call of the network client that is under way, and then at most 60 s for its `stopped`. Later operations fail.
+    /// call of the network client that is under way, and then at most 60 s for its `stop`. Later operations fail.
     /// Does nothing on a leaf that has ended.
     pub async fn shutdown(&self) {
         // `Stopped` is what was asked for.

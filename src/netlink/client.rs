@@ -18,11 +18,11 @@ use crate::wire::{Destination, Update, Vni};
 /// Writes routes to the Linux kernel: one route per destination, in the table of its VNI, over a
 /// tunnel device.
 ///
-/// A thread of its own does the work. It repairs what others change, installs everything again when
-/// the device comes back, never touches routes of another protocol, and tries again by itself what
-/// the kernel refuses.
+/// A thread of its own does the work. It repairs routes that others change, installs all routes again when
+/// the device comes back, never touches routes of another protocol, and repeats requests that the kernel
+/// refuses.
 ///
-/// Dropped without [`NetworkClient::stop`] it ends and leaves all routes in place.
+/// If you drop it without [`NetworkClient::stop`], it ends and leaves all routes in place.
 #[derive(Debug)]
 pub struct NetlinkClient {
     commands: mpsc::Sender<WriterCommand>,
@@ -31,7 +31,7 @@ pub struct NetlinkClient {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Tells how things stand with a [`NetlinkClient`], from anywhere.
+/// A handle that reads the state of a [`NetlinkClient`] from any thread.
 #[derive(Clone, Debug)]
 pub struct NetlinkStatus {
     board: Arc<Board>,
@@ -41,7 +41,7 @@ pub struct NetlinkStatus {
     turn: Arc<Semaphore>,
 }
 
-/// Gives VNIs of a [`NetlinkClient`] other tables, from anywhere.
+/// A handle that changes the tables of a [`NetlinkClient`] from any thread.
 #[derive(Clone, Debug)]
 pub struct NetlinkTables {
     /// The client ends with its own end of the channel.
@@ -49,13 +49,13 @@ pub struct NetlinkTables {
 }
 
 impl NetlinkClient {
-    /// Checks the configuration, the device and the permission, takes over what an earlier run left
-    /// and starts the thread. All in the network namespace of the calling thread.
+    /// Checks the configuration, the device and the permission, takes over the routes of an earlier run
+    /// and starts the thread. Works in the network namespace of the calling thread.
     ///
-    /// Blocks meanwhile: about half a second for each 100,000 routes that are found.
+    /// Blocks until then: about half a second for each 100,000 routes that it finds.
     ///
     /// # Errors
-    /// [`StartError`] says what is wrong. Nothing was changed and nothing is left running then.
+    /// [`StartError`]. Nothing was changed and nothing is left running then.
     pub fn start(config: NetlinkConfig) -> Result<Self, StartError> {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
@@ -73,14 +73,14 @@ impl NetlinkClient {
         Ok(Self { commands, board, turn: Arc::new(Semaphore::new(1)), thread: Some(thread) })
     }
 
-    /// A handle that asks how things stand.
+    /// A handle that reads the client's state.
     #[must_use]
     pub fn status(&self) -> NetlinkStatus {
         let (board, turn) = (self.board.clone(), self.turn.clone());
         NetlinkStatus { board, commands: self.commands.downgrade(), turn }
     }
 
-    /// A handle that gives VNIs other tables.
+    /// A handle that changes the client's tables.
     #[must_use]
     pub fn tables(&self) -> NetlinkTables {
         NetlinkTables { commands: self.commands.downgrade() }
@@ -103,13 +103,13 @@ impl NetlinkTables {
         check_tables(tables)
     }
 
-    /// Sets the tables of all VNIs, in place of [`NetlinkConfig::tables`]. Routes of a VNI whose table changes leave
-    /// the kernel, and so does everything of the client in a table that no VNI has any more; other routes are not
-    /// touched. Returns when that is done, as far as the kernel permits; what it refuses is tried again.
+    /// Sets the tables of all VNIs, in place of [`NetlinkConfig::tables`]. Removes the routes of each VNI whose table
+    /// changes, and all routes of the client in a table that no VNI has any more; does not touch other routes. Returns
+    /// when that is done; removals that the kernel refuses are repeated later.
     ///
-    /// The client forgets what it was handed of these VNIs. To have it in the new table, call
+    /// The client forgets the routes of VNIs whose table changes. To get them into the new table, call
     /// [`MetalBond::withhold`](crate::client::MetalBond::withhold) before and
-    /// [`MetalBond::hand_over`](crate::client::MetalBond::hand_over) after, for each of them. Does nothing once the
+    /// [`MetalBond::hand_over`](crate::client::MetalBond::hand_over) after, for each such VNI. Does nothing once the
     /// client has stopped.
     ///
     /// # Errors
@@ -127,23 +127,23 @@ impl NetlinkTables {
 }
 
 impl NetlinkStatus {
-    /// How things stand; `None` when the client has stopped.
+    /// The client's state; `None` once the client has stopped.
     ///
-    /// Never waits: while a request is under way these are the numbers from before it, and
+    /// Never waits: while a request to the kernel is under way, these are the numbers from before the request, and
     /// [`Status::silent`] says how old they are.
     #[must_use]
     pub fn get(&self) -> Option<Status> {
         self.board.read()
     }
 
-    /// How the routes of each VNI stand; `None` when the client has stopped. Waits while a request to the kernel is under
+    /// The state of each VNI's routes; `None` once the client has stopped. Waits while a request to the kernel is under
     /// way.
     pub async fn vnis(&self) -> Option<Vec<KernelVni>> {
         self.ask(WriterCommand::Vnis).await
     }
 
-    /// How the route to a destination stands, and which of `routes`, all of them announced for it, are no part of it.
-    /// `None` when the client has stopped, `Some(None)` when the VNI has no table. Waits while a request to the kernel is
+    /// The state of the route to a destination, and which of `routes`, the announced routes to it, are not part of it.
+    /// `None` once the client has stopped, `Some(None)` if the VNI has no table. Waits while a request to the kernel is
     /// under way.
     pub async fn route(
         &self,

@@ -1,4 +1,4 @@
-//! What a [`super::NetlinkClient`] is told, and why it may not start.
+//! The configuration of a [`super::NetlinkClient`], and the errors of its start.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::fib::{FibConfig, VNI_MAX};
 use crate::wire::{NextHopType, Vni};
 
-/// How many ids from [`NetlinkConfig::nexthop_base`] on are used.
+/// The number of ids from [`NetlinkConfig::nexthop_base`] on that are reserved.
 pub const NEXTHOP_IDS: u32 = 1 << 24;
 
 /// Protocols up to this are the kernel's own, and `ip route`'s.
@@ -19,44 +19,43 @@ const PROTOCOL_RESERVED: u8 = 4;
 /// What the kernel answers who lacks CAP_NET_ADMIN.
 pub(super) const EPERM: i32 = 1;
 
-/// How routes lead to their next hops.
+/// How routes refer to their next hops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
-    /// By nexthop objects that routes share (`ip nexthop`). Fast whatever the number of underlay
-    /// addresses. Linux 5.3 and later; with an older one [`Mode::Inline`] is used.
+    /// By nexthop objects that routes share (`ip nexthop`). Fast for any number of underlay
+    /// addresses. Needs Linux 5.3 or later; an older kernel gets [`Mode::Inline`].
     Objects,
-    /// By hops in the routes themselves. IPv4 slows down with the square of the number of underlay
+    /// By next hops inside each route. For IPv4 the time grows with the square of the number of underlay
     /// addresses.
     Inline,
 }
 
-/// What is written to the kernel, and how.
+/// The configuration of a [`super::NetlinkClient`].
 #[derive(Clone, Debug)]
 pub struct NetlinkConfig {
-    /// The tunnel device that packets leave by: best an `ip6tnl external` or a `vxlan external gpe`. Of other
-    /// tunnels the log says where packets will get lost.
+    /// The tunnel device through which packets leave: preferably an `ip6tnl external` or a `vxlan external gpe`. For
+    /// other tunnels the log says where packets will be lost.
     pub device: String,
-    /// The routing table of each VNI. A VNI without one is left alone. All routes of
-    /// [`NetlinkConfig::protocol`] in these tables are taken to be this program's own; in the tables 253 to 255,
-    /// where the host has its own routes, only those that lead into the device as this program writes them. Of a
-    /// destination that several VNIs of one table announce, that of the lowest VNI is installed.
+    /// The routing table of each VNI. Routes of a VNI without a table are not installed. The client owns all routes of
+    /// [`NetlinkConfig::protocol`] in these tables; in the tables 253 to 255, where the host has its own routes, only
+    /// those that lead into the device as this client writes them. If several VNIs of one table have the same
+    /// destination, the route of the lowest VNI is installed.
     pub tables: BTreeMap<Vni, u32>,
-    /// Leave IPv6 destinations out.
+    /// Whether to leave out IPv6 destinations.
     pub ipv4_only: bool,
-    /// Types of next hops that are left out: NAT and load balancer targets, by default.
+    /// The types of next hops to leave out: NAT and load balancer targets by default.
     pub excluded: Vec<NextHopType>,
-    /// Who the routes say installed them (`ip route ... proto`): 254 by default. 0 to 4 are refused.
+    /// The protocol number of the routes (`ip route ... proto`): 254 by default. 0 to 4 are refused.
     pub protocol: u8,
-    /// Metric of the routes. 0, the default, leaves it to the kernel, which takes 0 for IPv4 and
-    /// 1024 for IPv6.
+    /// The metric of the routes. 0, the default, lets the kernel choose: 0 for IPv4 and 1024 for IPv6.
     pub metric: u32,
-    /// How routes lead to their next hops.
+    /// How routes refer to their next hops.
     pub mode: Mode,
-    /// First id for nexthop objects. The [`NEXTHOP_IDS`] ids from it on are reserved: objects of
-    /// [`NetlinkConfig::protocol`] with such ids are taken to be this program's own. Those of others are
-    /// left alone, and so are those of a run with another base.
+    /// The first id for nexthop objects; the [`NEXTHOP_IDS`] ids from it on are reserved. The client owns the objects
+    /// of [`NetlinkConfig::protocol`] with these ids. It does not touch other objects, nor those of a run with another
+    /// base.
     pub nexthop_base: u32,
-    /// Whether a stop deletes all own routes and objects. Without it they stay, packets flow on, and
+    /// Whether a stop deletes all own routes and objects. Otherwise they stay, packets continue to flow, and
     /// the next start takes them over.
     pub cleanup: bool,
 }
@@ -81,7 +80,7 @@ impl Default for NetlinkConfig {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A table that there can't be.
+    /// A table number that is not allowed.
     #[error(
         "table {table} can't hold the routes of VNI {vni}: the kernel has no table of this number; 254 is main"
     )]
@@ -91,7 +90,7 @@ pub enum StartError {
         /// Its table.
         table: u32,
     },
-    /// A VNI that packets have no room for.
+    /// A VNI above 16777215, for which packets have no room.
     #[error("VNI {0} can't be installed: packets have 24 bits for it; choose one up to {VNI_MAX}")]
     Vni(Vni),
     /// A protocol number that the kernel or `ip route` uses.
@@ -100,7 +99,7 @@ pub enum StartError {
          over; choose one from 5 to 255"
     )]
     Protocol(u8),
-    /// The ids for nexthop objects don't fit.
+    /// The ids for nexthop objects exceed 32 bits.
     #[error("nexthop ids from {0} on don't fit; choose a base from 1 to {max}", max = u32::MAX - NEXTHOP_IDS)]
     NexthopBase(u32),
     /// There is no such device.
@@ -108,7 +107,7 @@ pub enum StartError {
         "there is no device {0}; make one, for example with `ip link add {0} type ip6tnl mode any external`"
     )]
     NoDevice(String),
-    /// The device can't serve; one sentence says why, and what would.
+    /// The device is not usable; one sentence says why, and which device would be.
     #[error("{0}")]
     Device(String),
     /// The process may not change routes.

@@ -1,40 +1,41 @@
-//! The numbers that tell how things stand.
+//! The state of the routes in the kernel.
 
 use std::time::Duration;
 
 use super::config::Mode;
 use super::fib::{Summary, UNUSABLE_KINDS};
 
-/// How things stand with the routes in the kernel.
+/// The state of a leaf's routes in the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// How routes lead to their next hops: not always as asked for.
+    /// How routes refer to their next hops; [`Mode::Inline`] on an old kernel even if the configuration says
+    /// [`Mode::Objects`].
     pub mode: Mode,
-    /// Whether the tunnel device is there, up, and of a sort that serves.
+    /// Whether the tunnel device exists, is up, and is of a usable kind.
     pub device_up: bool,
-    /// Destinations that should have a route.
+    /// The number of destinations that should have a route.
     pub desired: usize,
-    /// Routes of ours in the kernel, as far as is known.
+    /// The number of own routes in the kernel, as far as known.
     pub installed: usize,
-    /// Nexthop objects of ours in the kernel.
+    /// The number of own nexthop objects in the kernel.
     pub objects: usize,
-    /// Routes that the kernel refuses now, or that others keep changing.
+    /// The number of routes that the kernel refuses now, or that others keep changing.
     pub refused: usize,
-    /// Routes that can't be installed now because another protocol's are in the way.
+    /// The number of routes that cannot be installed now because a route of another protocol is in the way.
     pub conflicts: usize,
-    /// Routes that are announced and can't be installed because of their next hop, by why: one word
-    /// each, such as `ipv4`, and how many. None of them is among the others here.
+    /// The numbers of announced routes that cannot be installed because of their next hop, by the reason: one word,
+    /// such as `ipv4`. The other numbers do not include them.
     pub unusable: [(&'static str, usize); UNUSABLE_KINDS],
-    /// Requests made of the kernel since the start.
+    /// The number of requests to the kernel since the start.
     pub requests: u64,
-    /// Requests that it refused.
+    /// The number of requests that the kernel refused.
     pub refusals: u64,
-    /// Times that a route was found not to be as it was installed.
+    /// The number of times that a route was not as it had been installed.
     pub repairs: u64,
-    /// Times that everything was compared with the kernel.
+    /// The number of times that all routes were compared with the kernel.
     pub reconciles: u64,
-    /// For how long the kernel has not answered the request that is under way; zero while there is
+    /// For how long the kernel has not answered the request that is under way; zero if there is
     /// none. All other numbers are as old as this.
     pub silent: Duration,
 }

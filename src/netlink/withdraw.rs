@@ -15,28 +15,28 @@ use super::model::{Object, ObjectBody, Request, Via};
 /// some while routes change.
 const ROUNDS: usize = 3;
 
-/// What [`withdraw`] has removed, and what it could not.
+/// The numbers of what [`withdraw`] has removed and could not remove.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Withdrawn {
-    /// Routes that were removed.
+    /// Removed routes.
     pub routes: usize,
-    /// Nexthop objects that were removed.
+    /// Removed nexthop objects.
     pub objects: usize,
-    /// Routes that came back, or that the kernel did not remove: somebody still installs them.
+    /// Routes that came back, or that the kernel did not remove: a process still installs them.
     pub left: usize,
 }
 
-/// Removes the routes of a protocol that lead to a device by `encap ip6`, whatever their tables, and
-/// then the nexthop objects of that protocol on the device which no other route uses.
+/// Removes the routes of a protocol that lead to a device by `encap ip6`, in all tables, and
+/// then the nexthop objects of that protocol on the device that no other route uses.
 ///
-/// For when the device or its network namespace is to go. Stop the leaf first, or it puts them back.
-/// Blocks meanwhile: about half a second for each 100,000 routes. In the network namespace of the
+/// Call it before you remove the device or its network namespace. Stop the leaf first, or it installs the routes again.
+/// Blocks for about half a second for each 100,000 routes. Works in the network namespace of the
 /// calling thread.
 ///
 /// # Errors
-/// [`StartError`]: there is no such device, the process may not change routes, or the kernel can't be
-/// asked. Some routes may have been removed then.
+/// [`StartError`]: there is no such device, the process may not change routes, or the kernel does not answer. Some
+/// routes may have been removed then.
 pub fn withdraw(device: &str, protocol: u8) -> Result<Withdrawn, StartError> {
     let mut kernel = Kernel::open().map_err(StartError::Kernel)?;
     let found = kernel.device(device).map_err(StartError::Kernel)?;
