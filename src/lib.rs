@@ -27,21 +27,21 @@
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
 //! * `metrics`: counters, and their forms for operators.
 //! * [`settings`]: tables of settings, and the text form of their values.
-//! * [`admin`]: what answers operators of both: pages, health, metrics, APIs, the control sockets.
-//! * `control`: for whom control sockets are, and why there may be none.
+//! * [`admin`]: endpoints for operators of reflector, leaf and proxy: pages, health, metrics, APIs, the control sockets.
+//! * `control`: the kinds of control sockets, and the errors of opening one.
 //! * [`handover`]: a reflector hands its sessions to another process (Linux).
 //! * `federation`: routes of other sites, over a message bus; `link` in it is pure.
 //! * `access`: who may connect, from where and how often; pure.
-//! * [`policy`]: what a peer may announce and where, by the class of its source; pure.
-//! * `http_guard`: who may ask over HTTP: names of the endpoint, and its token.
-//! * `sources`: what counts as one source of connections, and how many each has; pure.
-//! * `tls`: TLS with certificates of both sides: files, handshakes, what a certificate proves.
+//! * [`policy`]: the routes and VNIs that a peer may announce and subscribe to, by the class of its source; pure.
+//! * `http_guard`: the check of HTTP requests: the names of the endpoint, and its token.
+//! * `sources`: sources of connections (an IPv4 address or an IPv6 /64), and counts of each; pure.
+//! * `tls`: TLS with certificates of both sides: files, handshakes, identities.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
-//! * `internals_for_benches`: what benches run of the private folders.
-//! * `cli`: the command, which is a program that uses this library.
+//! * `internals_for_benches`: access of benches to private folders.
+//! * `cli`: the command, a program that uses this library.
 //!
-//! Folders import one way. The last line of each folder's header says what it may import; `tests/tidy`
-//! keeps it.
+//! Folders import in one direction. The last line of each folder's header names the folders that it may import;
+//! `tests/tidy` checks it.
 //!
 //! ```no_run
 //! use metalbond::reflector::{Reflector, ReflectorConfig};

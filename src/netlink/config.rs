@@ -99,7 +99,7 @@ pub enum StartError {
          over; choose one from 5 to 255"
     )]
     Protocol(u8),
-    /// The ids for nexthop objects exceed 32 bits.
+    /// The first id for nexthop objects is 0, or the ids exceed 32 bits.
     #[error("nexthop ids from {0} on don't fit; choose a base from 1 to {max}", max = u32::MAX - NEXTHOP_IDS)]
     NexthopBase(u32),
     /// There is no such device.
