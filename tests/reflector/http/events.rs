@@ -120,8 +120,9 @@ fn the_recorder_goes_on_where_it_was_left(config: ReflectorConfig) {
     };
     assert!(ask("")["latest"].is_null());
     let _one = node("host-1");
+    // The shard notes it after its HELLO has gone out.
+    eventually("its begin", || nodes(&ask("")) == ["established host-1"]);
     let before = ask("");
-    assert_eq!(nodes(&before), ["established host-1"]);
     let latest = before["latest"].as_str().unwrap().to_owned();
     assert!(nodes(&ask(&format!("after={latest}"))).is_empty());
     drop(node("host-2"));
