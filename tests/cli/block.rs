@@ -93,7 +93,7 @@ fn a_blocked_peer_has_no_session_under_its_name_or_from_its_address() {
     watcher.expect_view(&[route(7, 1, 1)]);
 
     let said = line.ok(&["block", "peer", "hv-1", "for", "2h", "--yes"]);
-    has(&said, "The block of node hv-1 closes 1 session and withdraws 1 route.");
+    has(&said, "The block of node hv-1 closes 1 session, which announces 1 route.");
     bad.expect_closed();
     watcher.expect_view([]);
     let closed = server.logged("session closed", '\n');

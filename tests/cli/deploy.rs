@@ -160,9 +160,10 @@ fn the_package_is_purged_while_a_process_of_its_user_runs() {
     }
     let folder = Folder::new("purge");
     let users = "root:x:0:0::/:/bin/sh\nmetalbond-server:x:4711:4711::/:/bin/sh\n\
-                 metalbond-client:x:4712:4712::/:/bin/sh\nmetalbond:x:4713:4713::/:/bin/sh\n";
+                 metalbond-client:x:4712:4712::/:/bin/sh\nmetalbond-proxy:x:4715:4715::/:/bin/sh\n\
+                 metalbond:x:4713:4713::/:/bin/sh\n";
     let users = folder.write("passwd", users);
-    let groups = "root:x:0:\nmetalbond-server:x:4711:\nmetalbond-client:x:4712:\nmetalbond:x:4713:\n\
+    let groups = "root:x:0:\nmetalbond-server:x:4711:\nmetalbond-client:x:4712:\nmetalbond-proxy:x:4715:\nmetalbond:x:4713:\n\
                   metalbond-ro:x:4714:metalbond-server\n";
     let groups = folder.write("group", groups);
     let script = "set -e
@@ -191,7 +192,9 @@ exit $code";
     assert!(printed.contains("metalbond-server is currently used by process"), "{printed}");
     assert!(printed.contains("the user metalbond-server stays"), "{printed}");
     // Files that are mounted cannot be replaced, so here all others stay as well; each was to go.
-    for name in ["user metalbond-client", "user metalbond", "group metalbond-ro"] {
+    for name in
+        ["user metalbond-client", "user metalbond-proxy", "user metalbond", "group metalbond-ro"]
+    {
         assert!(printed.contains(&format!("the {name} stays")), "{name}: {printed}");
     }
 }
@@ -235,8 +238,11 @@ fn units_ask_for_what_the_command_does() {
     // The log names callers, which a user namespace would hide.
     assert!(server.contains("\nPrivateUsers=no\n"), "{server}");
     let users = read("sysusers.d/metalbond.conf");
-    for role in ["server", "client"] {
+    for role in ["server", "client", "proxy"] {
         let unit = read(&format!("systemd/metalbond-{role}.service"));
+        for limit in ["\nMemoryHigh=", "\nMemoryMax=", "\nOOMScoreAdjust=-"] {
+            assert!(unit.contains(limit), "{unit}");
+        }
         assert!(unit.contains(&format!("\nUser=metalbond-{role}\n")), "{unit}");
         assert!(users.contains(&format!("\nu metalbond-{role} - ")), "{users}");
         let mut filters = unit.lines().filter(|line| line.starts_with("SystemCallFilter=@"));

@@ -1,4 +1,4 @@
-//! Neither a reflector nor a leaf starts a program once it runs.
+//! Neither a reflector nor a leaf nor a proxy starts a program once it runs.
 
 use std::fs;
 use std::process::Command;
@@ -37,13 +37,19 @@ fn until_confined(process: &Process) {
 }
 
 #[test]
-fn all_threads_of_a_reflector_and_of_a_leaf_are_confined() {
+fn all_threads_of_a_reflector_a_leaf_and_a_proxy_are_confined() {
     let server = Process::start(&["--http", "0", "--health", "0"]);
     server.logged("reflector started", '\n');
     until_confined(&server);
     let client = server.client(&["--http", "0"]);
     client.logged("answering HTTP", '\n');
     until_confined(&client);
+    let mut proxy = Command::new(BINARY);
+    let upstream = server.address().to_string();
+    proxy.args(["proxy", "--listen", "[::1]:0", "--server", &upstream, "--http", "0"]);
+    let proxy = Process::spawn(proxy);
+    proxy.logged("reflector started", '\n');
+    until_confined(&proxy);
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn takes_back(answer: &Value) -> String {
     let routes = counted(number("routes"), "route");
     if number("sessions") > 0 {
         let sessions = counted(number("sessions"), "session");
-        return format!("The block of {of} closes {sessions} and withdraws {routes}.");
+        let announces = if number("sessions") == 1 { "announces" } else { "announce" };
+        return format!("The block of {of} closes {sessions}, which {announces} {routes}.");
     }
     if number("routes") == 0 {
         return format!("The block of {of} takes nothing back now.");

@@ -14,6 +14,7 @@ use super::Args;
 use crate::cli::event_loop::event_loop;
 use crate::cli::log::Level;
 use crate::cli::memory;
+use crate::cli::no_exec;
 use crate::cli::notify::Manager;
 use crate::cli::options::{Options, Wrong};
 use crate::cli::reload::Running;
@@ -64,6 +65,7 @@ async fn serve(
     (mut running, mut upstream): (Running, Upstream),
     mut signals: Signals,
 ) {
+    no_exec::forbid();
     let manager = Manager::from_environment();
     if let Some(listener) = http {
         tokio::spawn(answer(listener, ProxyHttp::new(&proxy)));
