@@ -1,19 +1,19 @@
-//! What the control sockets of reflector and leaf have in common, whoever serves them: for whom they are, why there
-//! may be none, and where the log says what was told over them.
+//! The common parts of the control sockets of reflector and leaf: their audience, the errors of opening one, and the log
+//! target of commands.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// The target in the log of commands over the control socket. The program logs them at any level.
+/// The log target of commands over the control socket. The command `metalbond` logs them at any level.
 pub const AUDIT: &str = "metalbond::audit";
 
-/// For whom a control socket is.
+/// The users that may connect to a control socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Audience {
-    /// The user that the process runs as, and root. They may tell it what to do.
+    /// The user of the process, and root. They may give commands.
     Owner,
-    /// A group, in addition. Nobody may change anything here.
+    /// In addition a group. The socket accepts no commands.
     #[cfg(feature = "server")]
     Readers {
         /// Its name or number.
@@ -33,23 +33,23 @@ impl Audience {
     }
 }
 
-/// Why the control socket could not be opened.
+/// Why a control socket could not be opened.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// Somebody answers on it.
+    /// A process answers on it.
     #[cfg(unix)]
     #[error("another process uses the control socket {0}: stop it or give this one another path")]
     InUse(PathBuf),
-    /// There is something else.
+    /// The path is taken by something that is not a socket.
     #[cfg(unix)]
     #[error("{0} is not a socket and stays as it is: give another path or remove it")]
     NotASocket(PathBuf),
-    /// There is nowhere to put it.
+    /// Its folder does not exist.
     #[cfg(unix)]
     #[error("the folder of the control socket {0} is not there: create it or give another path")]
     NoFolder(PathBuf),
-    /// A socket that nobody answers on, and that cannot be replaced.
+    /// A stale socket is there and cannot be replaced, because it is a mount point.
     #[cfg(unix)]
     #[error(
         "the control socket {0} is a mount point and cannot be replaced: mount its folder \
@@ -68,7 +68,7 @@ pub enum ControlError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The build has no feature `http`, which answers there.
+    /// The build lacks the feature `http`, which answers on the control socket.
     #[cfg(not(feature = "http"))]
     #[error("this build answers at no control socket: build it with the feature http")]
     NotBuilt,
