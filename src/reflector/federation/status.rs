@@ -61,7 +61,7 @@ pub struct SiteStatus {
     pub snapshots: u64,
     /// Snapshots that came to nothing.
     pub snapshots_failed: u64,
-    /// Messages that were lost on the way here, as numbers and checks have shown.
+    /// Gaps in its messages about a VNI: after each, the VNI was asked for anew.
     pub gaps: u64,
     /// Digests that differed although nothing was lost.
     pub mismatches: u64,
