@@ -164,9 +164,9 @@ impl Reader<'_> {
         let at = texts.span().start;
         let mut types = [false; NextHopType::ALL.len()];
         for text in texts.into_inner().list() {
-            match NextHopType::named(&text) {
-                Some(kind) => types[kind as usize] = true,
-                None => self.note(at, format!("types: expected standard, nat or lb, not {text:?}")),
+            match text.parse::<NextHopType>() {
+                Ok(kind) => types[kind as usize] = true,
+                Err(_) => self.note(at, format!("types: expected standard, nat or lb, not {text:?}")),
             }
         }
         types

@@ -52,9 +52,7 @@ pub(crate) fn next_hop(
     let [target_vni, kind, from, to] = others;
     let kind = match kind.as_deref() {
         None => NextHopType::Standard,
-        Some(name) => {
-            NextHopType::named(name).ok_or_else(|| wrong("type", "standard, nat or lb", name))?
-        }
+        Some(name) => parse("type", "standard, nat or lb", name)?,
     };
     let target_vni = number("target_vni", target_vni)?;
     let (from, to) = (number("nat_from", from)?, number("nat_to", to)?);
