@@ -35,7 +35,7 @@ fn usual(number: u32) -> Message {
 /// One of each kind, by its name.
 fn messages() -> Vec<(&'static str, Message)> {
     let capabilities = Capabilities::STREAM.union(Capabilities::END_OF_TABLE);
-    let extensions = Extensions::new(capabilities, "metalbond/0.1.0", "node-17.rack-4");
+    let extensions = Extensions::new(capabilities, "metalbond/0.2.0", "node-17.rack-4");
     let hello = |extensions| Hello { keepalive_interval: 5, is_server: false, extensions };
     let v6 = Destination::new([0xfd00, 0, 0, 0, 0, 0, 0, 9].into(), 128).expect("128 bits");
     let nat = NextHop::new(underlay(), 100, NextHopType::Nat, 1024, 2047).expect("a range");

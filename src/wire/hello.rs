@@ -65,7 +65,7 @@ impl Hello {
 pub struct Extensions {
     /// The messages and behaviour that the peer understands.
     pub capabilities: Capabilities,
-    /// Its software and version, for example `metalbond/0.1.0`.
+    /// Its software and version, for example `metalbond/0.2.0`.
     pub agent: String,
     /// A stable name of its host, for people and for recognising it after a restart.
     pub node: String,

@@ -11,7 +11,7 @@ pub struct Hello {
     /// Bit 2 GOODBYE: understands message type 7, which has no payload.
     #[prost(uint32, tag = "16")]
     pub capabilities: u32,
-    /// Software and version, for example "metalbond/0.1.0".
+    /// Software and version, for example "metalbond/0.2.0".
     #[prost(string, tag = "17")]
     pub agent: ::prost::alloc::string::String,
     /// Stable name of the host.
