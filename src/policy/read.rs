@@ -166,7 +166,9 @@ impl Reader<'_> {
         for text in texts.into_inner().list() {
             match text.parse::<NextHopType>() {
                 Ok(kind) => types[kind as usize] = true,
-                Err(_) => self.note(at, format!("types: expected standard, nat or lb, not {text:?}")),
+                Err(_) => {
+                    self.note(at, format!("types: expected standard, nat or lb, not {text:?}"));
+                }
             }
         }
         types
