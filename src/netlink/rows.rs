@@ -7,7 +7,11 @@ impl Status {
     /// Each number with its names.
     pub(crate) fn rows(&self) -> Rows {
         let routes = || {
-            Row::new().gauge("metalbond_kernel_routes", "Routes by how they stand with the kernel.")
+            Row::new().gauge(
+                "metalbond_kernel_routes",
+                "Routes by state: desired (the kernel should have them), installed, refused by the \
+                 kernel, or conflict (another program's route has their place).",
+            )
         };
         let number = |number: usize| Value::Number(number as u64);
         let unusable = self.unusable.iter().map(|(reason, count)| (*reason, *count as u64));
@@ -20,7 +24,7 @@ impl Status {
                 Row::json("unusable")
                     .gauge(
                         "metalbond_kernel_unusable_routes",
-                        "Routes that are announced and can't be installed because of their next hop.",
+                        "Announced routes that cannot be installed because of their next hop.",
                     )
                     .by(&["reason"]),
                 Value::ByName(unusable.collect()),
@@ -28,45 +32,46 @@ impl Status {
             (
                 Row::json("nexthop_objects").gauge(
                     "metalbond_kernel_nexthop_objects",
-                    "Nexthop objects in the kernel.",
+                    "Nexthop objects of the leaf in the kernel.",
                 ),
                 number(self.objects),
             ),
             (
                 Row::json("device_up").gauge(
                     "metalbond_kernel_device_up",
-                    "1 while the tunnel device is there and up.",
+                    "1 while the tunnel device exists and is up, else 0.",
                 ),
                 Value::Switch(self.device_up),
             ),
             (
                 Row::json("silent_seconds").gauge(
                     "metalbond_kernel_silent_seconds",
-                    "How long the kernel has not answered the request that is under way.",
+                    "Seconds since the leaf sent the request that the kernel has not answered yet; 0 without \
+                     one.",
                 ),
                 Value::Time(self.silent),
             ),
             (
                 Row::json("requests")
-                    .counter("metalbond_kernel_requests_total", "Requests made of the kernel."),
+                    .counter("metalbond_kernel_requests_total", "Requests that the leaf sent to the kernel."),
                 Value::Number(self.requests),
             ),
             (
                 Row::json("refusals")
-                    .counter("metalbond_kernel_refusals_total", "Requests that it refused."),
+                    .counter("metalbond_kernel_refusals_total", "Requests that the kernel refused."),
                 Value::Number(self.refusals),
             ),
             (
                 Row::json("repairs").counter(
                     "metalbond_kernel_repairs_total",
-                    "Times that a route was found not to be as it was installed.",
+                    "Times that the leaf found a route changed or missing in the kernel.",
                 ),
                 Value::Number(self.repairs),
             ),
             (
                 Row::json("reconciles").counter(
                     "metalbond_kernel_reconciles_total",
-                    "Times that everything was compared with the kernel.",
+                    "Complete comparisons of the leaf's routes with the kernel's.",
                 ),
                 Value::Number(self.reconciles),
             ),

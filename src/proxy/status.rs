@@ -8,31 +8,32 @@ counted! {
     pub struct ProxyStatus {
         /// VNIs that agents take part in.
         vnis_used: u64 = Row::json("vnis_used")
-            .gauge("metalbond_proxy_vnis_used", "VNIs that agents take part in."),
+            .gauge("metalbond_proxy_vnis_used", "VNIs that agents announce in or subscribe to."),
         /// VNIs whose routes are asked of reflectors.
         vnis_subscribed: u64 = Row::json("vnis_subscribed").gauge(
             "metalbond_proxy_vnis_subscribed",
-            "VNIs whose routes are asked of reflectors, for an agent or shortly after the last one.",
+            "VNIs that the proxy subscribes to at reflectors: while an agent needs the VNI, and for a \
+             minute after.",
         ),
         /// Routes of reflectors in the tables of agents.
         routes_learned: u64 = Row::json("routes_learned").gauge(
             "metalbond_proxy_routes_learned",
-            "Routes of reflectors in the tables that agents are told of.",
+            "Routes of reflectors in the tables that the proxy sends to agents.",
         ),
         /// Routes of agents that reflectors are told of.
         routes_announced: u64 = Row::json("routes_announced").gauge(
             "metalbond_proxy_routes_announced",
-            "Routes of agents that reflectors are told of.",
+            "Routes of agents that the proxy announces to reflectors.",
         ),
         /// Changes of routes taken from reflectors.
         changes_learned: u64 = Row::json("changes_learned").counter(
             "metalbond_proxy_changes_learned_total",
-            "Changes of routes taken from reflectors, as one of all of them.",
+            "Changes of routes from reflectors; a change that several reflectors send counts once.",
         ),
         /// Changes of agents' routes.
         changes_announced: u64 = Row::json("changes_announced").counter(
             "metalbond_proxy_changes_announced_total",
-            "Changes of agents' routes, as one of all of them.",
+            "Changes of agents' routes; a route that several agents announce counts once.",
         ),
         /// Changes that wait to be taken by the leaf.
         waiting: u64 = Row::json("waiting").gauge(
@@ -42,7 +43,7 @@ counted! {
         /// Times at which so much waited that a VNI went on by cursor.
         fell_behind: u64 = Row::json("fell_behind").counter(
             "metalbond_proxy_fell_behind_total",
-            "Times at which so much waited that the rest was left in the table of a VNI.",
+            "Times at which so many changes waited that the rest stayed in the table of a VNI.",
         ),
     }
 }

@@ -38,14 +38,17 @@ fn process(answers: bool) -> Rows {
     vec![
         (
             Row::new()
-                .gauge("metalbond_build_info", "Always 1; the version that runs.")
+                .gauge(
+                    "metalbond_build_info",
+                    "Always 1; the label has the version of the program.",
+                )
                 .by(&["version"]),
             Value::Labelled(version),
         ),
         (
             Row::new().gauge(
                 "metalbond_leaf_answers",
-                "1 while the leaf answers; else what it knows is absent.",
+                "1 while the leaf answers; while it is 0, the leaf's other metrics are absent.",
             ),
             Value::Switch(answers),
         ),
@@ -109,7 +112,7 @@ impl Known {
             ),
             (
                 Row::new()
-                    .counter("metalbond_peer_sessions_total", "Sessions established with a server.")
+                    .counter("metalbond_peer_sessions_total", "Sessions with a server that became established.")
                     .by(&["peer"]),
                 Value::Labelled(self.sessions),
             ),
@@ -117,34 +120,39 @@ impl Known {
                 Row::new()
                     .counter(
                         "metalbond_messages_skipped_total",
-                        "Messages of a server that make no sense and were skipped.",
+                        "Messages of a server that the leaf could not understand and skipped.",
                     )
                     .by(&["peer", "why"]),
                 Value::Labelled(self.skipped),
             ),
-            (Row::new().gauge("metalbond_routes", "Routes known."), Value::Number(self.routes)),
+            (
+                Row::new()
+                    .gauge("metalbond_routes", "Routes in the leaf's tables, stale ones included."),
+                Value::Number(self.routes),
+            ),
             (
                 Row::new().gauge(
                     "metalbond_routes_stale",
-                    "Of the routes known, those that no server has now and that are kept for a while.",
+                    "Routes that no server has now and that the leaf keeps for the stale time.",
                 ),
                 Value::Number(self.stale),
             ),
             (
                 Row::new().gauge(
                     "metalbond_routes_refused",
-                    "Routes that servers announce and that a limit on routes keeps out.",
+                    "Routes that servers announce and that the leaf refuses because of --max-routes or \
+                     --max-routes-per-vni.",
                 ),
                 Value::Number(self.refused),
             ),
             (
-                Row::new().gauge("metalbond_subscriptions", "VNIs that are subscribed to."),
+                Row::new().gauge("metalbond_subscriptions", "VNIs that the leaf subscribes to."),
                 Value::Number(self.vnis),
             ),
             (
                 Row::new().gauge(
                     "metalbond_subscriptions_behind",
-                    "Of those, the ones whose table is not here whole.",
+                    "Subscribed VNIs of which the leaf has no complete table from any server.",
                 ),
                 Value::Number(self.behind),
             ),

@@ -12,13 +12,13 @@ pub(crate) fn write(text: &mut Text) {
 
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     let cpu = format!("{}.{:09}", cpu.tv_sec, cpu.tv_nsec);
-    text.counter("process_cpu_seconds_total", "Processor time of the process.").sample(&[], cpu);
+    text.counter("process_cpu_seconds_total", "Processor time, in seconds.").sample(&[], cpu);
     let gauges = [
-        ("process_resident_memory_bytes", "Memory that is resident.", linux::resident()),
-        ("process_virtual_memory_bytes", "Address space.", linux::address_space()),
-        ("process_open_fds", "Descriptors open.", linux::open_fds()),
-        ("process_max_fds", "Descriptors allowed.", linux::max_fds()),
-        ("process_start_time_seconds", "When it began, since 1970.", linux::start()),
+        ("process_resident_memory_bytes", "Resident memory, in bytes.", linux::resident()),
+        ("process_virtual_memory_bytes", "Address space, in bytes.", linux::address_space()),
+        ("process_open_fds", "Open file descriptors.", linux::open_fds()),
+        ("process_max_fds", "Limit on open file descriptors.", linux::max_fds()),
+        ("process_start_time_seconds", "Start, in seconds since 1970.", linux::start()),
     ];
     let known = gauges.into_iter().filter_map(|(name, help, value)| Some((name, help, value?)));
     text.gauges(known);

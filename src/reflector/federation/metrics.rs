@@ -60,101 +60,104 @@ impl FederationStatus {
 
 const SITE: &[&str] = &["site"];
 
-const CONNECTED: Row =
-    Row::new().gauge("metalbond_federation_connected", "1 while the NATS server can be reached.");
+const CONNECTED: Row = Row::new()
+    .gauge("metalbond_federation_connected", "1 while a NATS server is connected, else 0.");
 const CONNECTIONS: Row = Row::new().counter(
     "metalbond_federation_connections_total",
     "Connections to a NATS server, the first one included.",
 );
 const TWIN: Row = Row::new()
     .gauge("metalbond_federation_twin", "1 while another reflector uses the name of this site.");
-const ROUND_TRIP: Row = Row::new()
-    .gauge("metalbond_federation_round_trip_seconds", "How long the NATS server took to answer.");
+const ROUND_TRIP: Row = Row::new().gauge(
+    "metalbond_federation_round_trip_seconds",
+    "Seconds that the NATS server took to answer the latest request.",
+);
 const STATE: Row = Row::new()
-    .gauge("metalbond_federation_site_state", "1 for the state that another site is in, else 0.")
+    .gauge(
+        "metalbond_federation_site_state",
+        "1 for the state of another site, 0 for all other states.",
+    )
     .by(&["site", "state"]);
 const HEARD: Row = Row::new()
     .gauge(
         "metalbond_federation_site_heard_seconds",
-        "Time since anything of another site was heard.",
+        "Seconds since the last message from another site.",
     )
     .by(SITE);
 const LAG: Row = Row::new()
     .gauge(
         "metalbond_federation_site_lag_seconds",
-        "How old the latest change of another site was when it came, by both clocks.",
+        "Age in seconds of the latest change of another site when it arrived, by the clocks of both sites.",
     )
     .by(SITE);
 const ROUTES: Row = Row::new()
-    .gauge("metalbond_federation_site_routes", "Routes of another site that are here.")
+    .gauge("metalbond_federation_site_routes", "Routes of another site in the tables of this site.")
     .by(SITE);
 const IN_SYNC: Row = Row::new()
     .gauge(
         "metalbond_federation_site_vnis_in_sync",
-        "VNIs that clients here want and that are as the other site has them.",
+        "VNIs that clients here want and whose routes equal those of the other site.",
     )
     .by(SITE);
 const WANTED: Row = Row::new()
-    .gauge("metalbond_federation_vnis_wanted", "VNIs that clients here want of other sites.");
-const EXPORTED: Row =
-    Row::new().gauge("metalbond_federation_vnis_exported", "VNIs that other sites want.");
+    .gauge("metalbond_federation_vnis_wanted", "VNIs that clients here want from other sites.");
+const EXPORTED: Row = Row::new()
+    .gauge("metalbond_federation_vnis_exported", "VNIs that other sites want from this site.");
 const BEHIND: Row = Row::new().gauge(
     "metalbond_federation_vnis_behind",
     "VNIs whose changes wait because the NATS server is slow.",
 );
-const QUEUED: Row =
-    Row::new().gauge("metalbond_federation_queued_bytes", "Bytes that wait for the NATS server.");
+const QUEUED: Row = Row::new()
+    .gauge("metalbond_federation_queued_bytes", "Bytes that wait to be sent to the NATS server.");
 const CHANGES_SENT: Row = Row::new().counter(
     "metalbond_federation_changes_sent_total",
-    "Changes of routes that were sent to other sites; once, however many sites get them.",
+    "Changes of routes sent to other sites; each counts once, however many sites get it.",
 );
 const CHANGES_RECEIVED: Row = Row::new()
     .counter(
         "metalbond_federation_changes_received_total",
-        "Changes of routes that came from another site, those of snapshots included.",
+        "Changes of routes from another site, those of snapshots included.",
     )
     .by(SITE);
 const SENT: Row =
-    Row::new().counter("metalbond_federation_messages_sent_total", "Messages to other sites.");
+    Row::new().counter("metalbond_federation_messages_sent_total", "Messages sent to other sites.");
 const RECEIVED: Row = Row::new()
-    .counter("metalbond_federation_messages_received_total", "Messages from other sites.");
+    .counter("metalbond_federation_messages_received_total", "Messages received from other sites.");
 const UNKNOWN: Row = Row::new().counter(
     "metalbond_federation_messages_unknown_total",
-    "Messages of a version or kind that this program does not know.",
+    "Messages of other sites with a version or kind that this program does not know.",
 );
 const SNAPSHOTS_SENT: Row = Row::new().counter(
     "metalbond_federation_snapshots_sent_total",
-    "Snapshots of a VNI that were sent to a site that asked.",
+    "Snapshots of a VNI sent to a site that requested it.",
 );
 const SNAPSHOTS: Row = Row::new()
     .counter(
         "metalbond_federation_snapshots_total",
-        "Snapshots of a VNI of another site that came whole.",
+        "Complete snapshots of a VNI from another site.",
     )
     .by(SITE);
 const FAILED: Row = Row::new()
     .counter(
         "metalbond_federation_snapshots_failed_total",
-        "Snapshots of another site that failed; the reflector asked for each again.",
+        "Failed snapshots from another site; the reflector requested each again.",
     )
     .by(SITE);
 const GAPS: Row = Row::new()
     .counter(
         "metalbond_federation_gaps_total",
-        "Gaps in the messages of another site about a VNI; after each, the reflector asked for the VNI's routes again.",
+        "Gaps in the messages of another site about a VNI; after each, the reflector requested the VNI's \
+         routes again.",
     )
     .by(SITE);
 const MISMATCHES: Row = Row::new()
     .counter(
         "metalbond_federation_mismatches_total",
-        "Times at which a VNI differed from what another site has although no message was lost.",
+        "Times at which the routes of a VNI differed from those of another site although no message was lost.",
     )
     .by(SITE);
 const UNREADABLE: Row = Row::new()
-    .counter(
-        "metalbond_federation_unreadable_total",
-        "Messages of another site that could not be read.",
-    )
+    .counter("metalbond_federation_unreadable_total", "Unreadable messages from another site.")
     .by(SITE);
 const STALE: Row = Row::new()
     .counter("metalbond_federation_site_stale_total", "Times at which another site became stale.")

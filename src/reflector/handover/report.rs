@@ -111,17 +111,18 @@ impl Handovers {
 
 const GENERATION: Row = Row::new().counter(
     "metalbond_handovers_total",
-    "Processes that have handed their sessions over, down to this one.",
+    "Handovers that the sessions of this process have passed through.",
 );
 const CALLED_OFF: Row = Row::new().counter(
     "metalbond_handovers_called_off_total",
-    "Handovers of this process that were called off; its sessions went on.",
+    "Handovers of this process that were called off; it kept its sessions.",
 );
 const SINCE: Row = Row::new().gauge(
     "metalbond_sessions_since_seconds",
-    "When the first process of this line began to serve, in seconds since 1970.",
+    "When the first of the processes that handed over to each other, down to this one, began to serve, in \
+     seconds since 1970.",
 );
 const SILENCE: Row = Row::new().gauge(
     "metalbond_handover_silence_seconds",
-    "For how long the latest handover served no session; 0 before the first.",
+    "Seconds for which no session was served in the latest handover; 0 before the first.",
 );

@@ -28,11 +28,11 @@ const HANDSHAKES: Row = Row::json("tls_handshakes")
     .zeros(|| [&[OK][..], &TlsFault::NAMES].concat());
 const FAILURES: Row = Row::json("tls_reload_failures").counter(
     "metalbond_tls_reload_failures_total",
-    "How often changed files of TLS could not be used; those before are used on.",
+    "Times that changed TLS files could not be used; the reflector kept using the previous files.",
 );
 const UNTIL: Row = Row::json("tls_certificate_until_seconds").gauge(
     "metalbond_tls_certificate_until_seconds",
-    "Until when the reflector's certificate is valid, in seconds since 1970; 0 without TLS.",
+    "When the reflector's certificate expires, in seconds since 1970; 0 without TLS.",
 );
 
 impl TlsCounts {

@@ -11,8 +11,10 @@ use crate::session::{CloseReason, Skipped};
 use crate::wire::WireError;
 
 /// The name of counts of sessions, which refused connections have as well.
-pub(crate) const SESSIONS: Row =
-    Row::new().counter("metalbond_sessions_total", "Sessions by what happened to them, and why.");
+pub(crate) const SESSIONS: Row = Row::new().counter(
+    "metalbond_sessions_total",
+    "Events of sessions (opened, established, closed); a close has its reason.",
+);
 
 /// Limits that refuse what would make the reflector larger.
 pub(crate) const GROWTH_LIMITS: [&str; 5] =
@@ -21,7 +23,7 @@ pub(crate) const GROWTH_LIMITS: [&str; 5] =
 pub(crate) const PER_VNI: &str = "max_routes_per_vni";
 pub(crate) const PER_PEER: &str = "max_routes_per_peer";
 
-const PEERS: [&str; 2] = ["metalbond_peers", "Sessions by state."];
+const PEERS: [&str; 2] = ["metalbond_peers", "Sessions by the state of their handshake."];
 
 counted! {
     /// What there is now. Exact when asked, but for what waits for peers (`behind`, `slow_peers` and
@@ -40,20 +42,20 @@ counted! {
             .live(Live::Now("peers")),
         /// VNIs owned. A VNI is counted where it is owned, so the sum is exact.
         vnis: u64 = Row::json("vnis")
-            .gauge("metalbond_vnis", "VNIs that somebody takes part in.")
+            .gauge("metalbond_vnis", "VNIs that a peer announces in or subscribes to.")
             .live(Live::Now("vnis")),
         /// Routes that somebody announces.
         routes: u64 = Row::json("routes")
-            .gauge("metalbond_routes", "Routes that somebody announces.")
+            .gauge("metalbond_routes", "Routes that at least one peer announces.")
             .live(Live::Now("routes")),
         /// Routes that nobody announces any more but somebody may still have to be told of.
         tombstones: u64 = Row::json("tombstones").gauge(
             "metalbond_tombstones",
-            "Withdrawn routes that somebody may still have to be told of.",
+            "Withdrawn routes whose removal some peer may still have to receive.",
         ),
         /// Entries in the journals of all VNIs owned, 16 bytes each.
         journal: u64 = Row::json("journal")
-            .gauge("metalbond_journal_entries", "Entries in the journals of all VNIs."),
+            .gauge("metalbond_journal_entries", "Entries in the journals of all VNIs; an entry takes 16 bytes."),
         /// Routes that peers announce and that the policy refuses.
         filtered: u64 = Row::json("filtered")
             .gauge(
@@ -64,17 +66,18 @@ counted! {
         stale: u64 = Row::json("stale")
             .gauge(
                 "metalbond_stale_routes",
-                "Routes of peers that are gone without a word and may come back, or have come back and not announced them again.",
+                "Routes that --stale-hold keeps: their peer is gone without notice, or is back and has not \
+                 announced them again.",
             ),
         /// Subscriptions of the peers connected here.
         subscriptions: u64 = Row::json("subscriptions")
-            .gauge("metalbond_subscriptions", "Subscriptions.")
+            .gauge("metalbond_subscriptions", "Subscriptions: one for each VNI of each peer.")
             .live(Live::Now("subscriptions")),
         /// Of those, the ones that are not in sync.
         behind: u64 = Row::json("behind")
             .gauge(
                 "metalbond_subscriptions_behind",
-                "Subscriptions that lack something and are being sent it.",
+                "Subscriptions that lack routes or changes, which the reflector is still sending.",
             )
             .live(Live::Now("behind")),
         /// Peers that are behind in some VNI, or whose write has hung for more than a second.
@@ -107,22 +110,27 @@ counted! {
         /// Updates without effect: repeated ADDs, REMOVEs of routes not announced.
         updates_ignored: u64 = Row::json("updates_ignored").counter(
             "metalbond_updates_ignored_total",
-            "Repeated ADDs, and REMOVEs of routes not announced.",
+            "UPDATEs without effect: repeated ADDs, REMOVEs of routes not announced, and ADDs for \
+             destinations that have 4096 next hops.",
         ),
         /// Batches sealed by VNIs of this shard.
-        batches: u64 = Row::json("batches").counter("metalbond_batches_total", "Batches sealed."),
+        batches: u64 = Row::json("batches").counter(
+            "metalbond_batches_total",
+            "Batches of changes that VNIs closed and queued for their subscribers.",
+        ),
         /// Batches put into outboxes, one count per peer.
         batches_queued: u64 = Row::json("batches_queued"),
         /// Times a subscriber fell behind and went on by cursor.
         fell_behind: u64 = Row::json("fell_behind").counter(
             "metalbond_fell_behind_total",
-            "Times a subscriber could not take a batch and went on by cursor.",
+            "Times that a subscriber's queue was full, so that it reads the changes from the VNI's table \
+             at its own speed.",
         ),
         /// Chunks built or shared for subscribers that were behind.
         chunks: u64 = Row::json("chunks"),
         /// Writes completed.
         writes: u64 = Row::json("writes")
-            .counter("metalbond_writes_total", "Writes to peers completed."),
+            .counter("metalbond_writes_total", "Completed writes to peers."),
         /// Bytes received.
         bytes_received: u64 = Row::json("bytes_received")
             .counter("metalbond_received_bytes_total", "Bytes received from peers.")
@@ -134,13 +142,14 @@ counted! {
         /// Times that a session was not read for a while because its source had changed too much.
         source_pauses: u64 = Row::json("source_pauses").counter(
             "metalbond_source_pauses_total",
-            "Times that a session was not read for a while because its source had made too many changes.",
+            "Times that the reflector did not read a session for a while because its source had made \
+             too many changes.",
         ),
         /// Times that the shard's clock tick was more than a second late.
         late_ticks: u64 = Row::json("late_ticks")
             .counter(
                 "metalbond_shard_late_ticks_total",
-                "Times that a shard was more than a second late: for so long its peers were not served.",
+                "Times that a shard was more than a second late; meanwhile it served no peer.",
             )
             .per_shard(),
     }
@@ -154,14 +163,14 @@ counted! {
         now: Occupancy = Row::json("now"),
         /// UPDATEs received, without those that were skipped.
         received: ByAction = Row::json("updates_received")
-            .counter("metalbond_updates_received_total", "UPDATEs received.")
+            .counter("metalbond_updates_received_total", "UPDATEs received, without the skipped ones.")
             .by(&["action"])
             .live(Live::Rate("updates_received_per_second")),
         /// UPDATEs handed to sockets, one count per subscriber.
         sent: ByAction = Row::json("updates_sent")
             .counter(
                 "metalbond_updates_sent_total",
-                "UPDATEs handed to sockets, one count per subscriber.",
+                "UPDATEs handed to sockets; an UPDATE counts once for each subscriber.",
             )
             .by(&["action"])
             .live(Live::Rate("updates_sent_per_second")),
@@ -171,7 +180,7 @@ counted! {
         /// they cost no message of their own.
         coalesced: u64 = Row::json("updates_coalesced").counter(
             "metalbond_updates_coalesced_total",
-            "Updates that cost no message because the batch being gathered had the route already.",
+            "UPDATEs without a message of their own, because the open batch already had the route.",
         ),
         /// From the receipt of the first update of a batch to the end of the write that brings it to
         /// its last subscriber. One count per batch. A peer whose write hangs counts as of when that
@@ -179,8 +188,8 @@ counted! {
         propagation: Histogram = Row::json("propagation")
             .histogram(
                 "metalbond_propagation_seconds",
-                "From receiving the first update of a batch to the end of the write that brings it to \
-                 its last subscriber.",
+                "Seconds from the receipt of a batch's first UPDATE to the end of the write that brings \
+                 the batch to its last subscriber.",
             )
             .live(Live::Quantiles([
                 "propagation_count",
@@ -198,20 +207,20 @@ counted! {
         without_hello: BTreeMap<&'static str, u64> = Row::json("connections_without_hello")
             .counter(
                 "metalbond_connections_without_hello_total",
-                "Connections that ended before their HELLO, which makes a session of them, and why.",
+                "Connections that ended before their HELLO, by reason; most are health checks.",
             )
             .by(&["reason"])
             .zeros(|| [&CloseReason::NAMES_BEFORE_HELLO[..], &WireError::ENDS].concat()),
         /// Messages that ended a session because they were no valid message, by [`WireError::name`].
         invalid: BTreeMap<&'static str, u64> = Row::json("invalid_messages")
-            .counter("metalbond_invalid_messages_total", "Messages that ended their session.")
+            .counter("metalbond_invalid_messages_total", "Invalid messages; each ended its session.")
             .by(&["why"])
             .zeros(|| WireError::ENDS.to_vec()),
         /// Times a limit ended a session or refused one, by the reason's name.
         limits: BTreeMap<&'static str, u64> = Row::json("limit_hits")
             .counter(
                 "metalbond_limit_hits_total",
-                "Times a limit ended a session or refused one.",
+                "Times that a limit ended or refused a session.",
             )
             .by(&["limit"])
             .zeros(|| CloseReason::LIMITS.to_vec()),
@@ -220,7 +229,8 @@ counted! {
         refused: Refusals = Row::json("policy_refused")
             .counter(
                 "metalbond_policy_refused_total",
-                "Routes, subscriptions and claims that the policy refused or, with verdict warn, reported.",
+                "Routes, subscriptions and claims to be a server that the policy refused or, with verdict \
+                 warn, reported.",
             )
             .by(&["class", "rule", "reason", "verdict"]),
         /// Announcements and subscriptions that a limit refused, by its name. Sessions go on.
@@ -235,7 +245,7 @@ counted! {
         near_limits: BTreeMap<&'static str, u64> = Row::json("limit_warnings")
             .counter(
                 "metalbond_limit_warnings_total",
-                "Times that a peer or a VNI came to 80 % of its limit on routes.",
+                "Times that a peer or a VNI reached 80 % of its limit on routes.",
             )
             .by(&["limit"])
             .zeros(|| vec![PER_VNI, PER_PEER]),
@@ -243,26 +253,27 @@ counted! {
         skipped: BTreeMap<&'static str, u64> = Row::json("messages_skipped")
             .counter(
                 "metalbond_messages_skipped_total",
-                "Messages that make no sense and were skipped; their sessions went on.",
+                "Messages that the reflector could not understand and skipped; their sessions went on.",
             )
             .by(&["why"])
             .zeros(|| Skipped::names().collect()),
         /// From a SUBSCRIBE's receipt until the last part of its dump was put into the peer's queue.
         dumps: Histogram = Row::json("dumps").histogram(
             "metalbond_dump_seconds",
-            "From receiving a SUBSCRIBE until the last part of its dump was queued.",
+            "Seconds from the receipt of a SUBSCRIBE until the last part of the VNI's table was queued \
+             for the subscriber.",
         ),
         /// Time that turns of the shard's loop took: for so long nobody else was served.
         turns: Histogram = Row::json("loop_stalls")
             .histogram(
                 "metalbond_shard_loop_stall_seconds",
-                "For how long a turn of a shard's loop, or an operator's look, kept everybody else \
-                 waiting.",
+                "Seconds that a turn of a shard's loop took, or a part of an answer to an operator; \
+                 meanwhile the shard served no other peer.",
             )
             .per_shard(),
         /// Processor time of the shard's thread; zero where the system does not tell.
         busy: Duration = Row::json("cpu_seconds")
-            .counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread.")
+            .counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread, in seconds.")
             .per_shard()
             .live(Live::Share("cpu_cores")),
     }

@@ -36,12 +36,17 @@ fn process(shards: usize, backend: Backend) -> Rows {
     vec![
         (
             Row::new()
-                .gauge("metalbond_build_info", "Always 1; the version that runs.")
+                .gauge(
+                    "metalbond_build_info",
+                    "Always 1; the label has the version of the program.",
+                )
                 .by(&["version"]),
             one(env!("CARGO_PKG_VERSION").to_owned(), 1),
         ),
         (
-            Row::new().gauge("metalbond_shards", "Shards, by how they drive sockets.").by(&["io"]),
+            Row::new()
+                .gauge("metalbond_shards", "Shards by how they drive sockets (uring or epoll).")
+                .by(&["io"]),
             one(backend.to_string(), shards as u64),
         ),
     ]
@@ -52,7 +57,7 @@ fn liveness(is_stuck: bool) -> Rows {
     let row = Row::new()
         .gauge(
             "metalbond_shard_stuck",
-            "1 while a shard stands still; what it has counted is as of then.",
+            "1 while a shard has stood still for 2 s; its other metrics keep their last values.",
         )
         .per_shard();
     vec![(row, Value::Switch(is_stuck))]

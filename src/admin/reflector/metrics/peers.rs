@@ -38,15 +38,27 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&PeerInfo) -> u
 static FAMILIES: [Family; 10] = [
     Family {
         name: "metalbond_peer_info",
-        help: "Always 1; what a peer is.",
+        help: "Always 1; the labels describe the peer.",
         samples: Samples::Labelled(info),
     },
     gauge("metalbond_peer_routes", "Routes that a peer announces.", |peer| peer.routes),
-    gauge("metalbond_peer_subscriptions", "VNIs a peer subscribes to.", |peer| peer.subscriptions),
-    gauge("metalbond_peer_behind", "VNIs that a peer is behind in.", |peer| peer.behind),
-    gauge("metalbond_peer_slow", "1 while a peer is slow.", |peer| u64::from(peer.is_slow)),
-    gauge("metalbond_peer_tx_backlog_bytes", "Bytes that wait for a peer.", |peer| peer.backlog),
-    gauge("metalbond_peer_uptime_seconds", "Time since a peer connected.", |peer| {
+    gauge("metalbond_peer_subscriptions", "VNIs that a peer subscribes to.", |peer| {
+        peer.subscriptions
+    }),
+    gauge("metalbond_peer_behind", "VNIs of which a peer still lacks routes or changes.", |peer| {
+        peer.behind
+    }),
+    gauge(
+        "metalbond_peer_slow",
+        "1 while a peer is slow: behind in a VNI, or a write to it has hung for a second.",
+        |peer| u64::from(peer.is_slow),
+    ),
+    gauge(
+        "metalbond_peer_tx_backlog_bytes",
+        "Bytes that wait for a peer or are being written to it.",
+        |peer| peer.backlog,
+    ),
+    gauge("metalbond_peer_uptime_seconds", "Seconds since a peer connected.", |peer| {
         peer.uptime.as_secs()
     }),
     Family {
@@ -56,7 +68,7 @@ static FAMILIES: [Family; 10] = [
     },
     Family {
         name: "metalbond_peer_messages_skipped_total",
-        help: "Messages of a peer that were skipped.",
+        help: "Messages of a peer that the reflector could not understand and skipped.",
         samples: Samples::Counter(|peer| peer.skipped.values().sum()),
     },
     Family {
