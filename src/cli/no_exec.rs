@@ -13,7 +13,8 @@ pub(super) fn forbid() {
             debug!("this system has no filter of system calls: the process could start programs");
         }
         Err(error) => {
-            warn!(%error, "cannot forbid this process to start programs: allow it the system call seccomp");
+            warn!(%error, "cannot forbid this process to start programs: allow the system call \
+                 seccomp, or set --allow-exec");
         }
     }
 }

@@ -122,7 +122,10 @@ impl Manager {
         }
         self.kept.borrow_mut().push_back(state);
         if !self.send_kept() {
-            warn!("the service manager takes no messages for now; it is told as soon as it does");
+            warn!(
+                "the service manager takes no messages for now; this process sends them as soon \
+                 as it does"
+            );
         }
     }
 

@@ -153,7 +153,7 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
     match end {
         End::Signal(signal) => {
             manager.stopping();
-            info!(signal, "stopping: flushing what is queued");
+            info!(signal, "stopping: sending the messages that wait for peers");
         }
         End::HandedOver(successor) => {
             manager.handed_over(successor).await;

@@ -69,7 +69,7 @@ impl Driver {
             Some(Ok(())) => {}
             Some(Err(error)) => warn!(%error, "the network client failed"),
             None => {
-                warn!("the network client does not end; it is left behind");
+                warn!("the network client does not end; the leaf stops waiting for it");
                 task.abort();
             }
         }

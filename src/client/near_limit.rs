@@ -14,15 +14,17 @@ pub(super) fn say(near: &NearLimit) {
             vni,
             routes,
             most,
-            "the limit on routes has been reached (max-routes-per-vni, or without a VNI max-routes): what is there stays, \
-             further routes are refused until there is room"
+            "the limit on routes has been reached (max-routes-per-vni if this line names a VNI, \
+             else max-routes): the leaf keeps its routes and refuses further ones until there is \
+             room"
         );
     } else {
         warn!(
             vni,
             routes,
             most,
-            "80 % of the limit on routes are in use (max-routes-per-vni, or without a VNI max-routes)"
+            "80 % of the limit on routes are in use (max-routes-per-vni if this line names a VNI, \
+             else max-routes)"
         );
     }
 }

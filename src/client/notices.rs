@@ -59,17 +59,24 @@ pub(super) fn lost(peer: &str, routes: usize, stale_time: Duration) {
         peer,
         routes,
         stale_time = ?stale_time,
-        "the last server is lost: the routes stay until it is back, or the stale time is over"
+        "the last server is lost: the leaf keeps its routes until a server is back or the stale \
+         time is over"
     );
 }
 
 /// Stale routes have gone.
 pub(super) fn dropped(Dropped { expired, unknown }: Dropped) {
     if expired > 0 {
-        warn!(routes = expired, "the stale time is over: routes that no server has are removed");
+        warn!(
+            routes = expired,
+            "the stale time is over: the leaf removes the routes that no server has"
+        );
     }
     if unknown > 0 {
-        info!(routes = unknown, "stale routes removed: the servers are complete without them");
+        info!(
+            routes = unknown,
+            "stale routes removed: the servers have sent complete tables without them"
+        );
     }
 }
 

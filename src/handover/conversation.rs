@@ -254,7 +254,8 @@ impl<'a> Conversation<'a> {
         if !is_dead {
             error!(
                 process,
-                "cannot end the successor; sessions wait until it has ended: end it by hand"
+                "cannot end the successor; this process serves no session until the successor has \
+                 ended: kill it by hand"
             );
         }
         loop {

@@ -345,7 +345,7 @@ impl<'a> Taking<'a> {
         if !is_told {
             warn!(
                 predecessor,
-                "the predecessor has died behind its last word; its sessions live on here"
+                "the predecessor has died behind its last word; this process serves its sessions"
             );
         }
         reflector.inspector().handover_ended(Report {

@@ -114,7 +114,10 @@ impl Writer {
         let objects = kernel.supports_objects().map_err(StartError::Kernel)?;
         let mode = if objects { config.mode } else { Mode::Inline };
         if mode != config.mode {
-            warn!("the kernel has no nexthop objects: hops go into the routes themselves");
+            warn!(
+                "the kernel has no nexthop objects: the leaf writes next hops into the routes \
+                 themselves"
+            );
         }
         // From here on nothing that others do is missed.
         let monitor = KernelMonitor::open(kernel.port()).map_err(StartError::Kernel)?;
@@ -354,7 +357,8 @@ impl Writer {
                     self.fib.spare(used, self.now());
                     self.flush();
                 }
-                Err(error) => warn!(%error, "cannot tell who uses the nexthop objects: they stay"),
+                Err(error) => warn!(%error, "cannot tell who uses the nexthop objects: the leaf \
+                     leaves them in the kernel"),
             }
         }
         self.log();

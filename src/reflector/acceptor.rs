@@ -233,7 +233,7 @@ impl Acceptor {
             warn!(
                 %error,
                 left_out,
-                "cannot accept connections for now; raise LimitNOFILE if descriptors are short"
+                "cannot accept connections for now; if too many files are open, raise LimitNOFILE"
             );
         }
         // Who says nothing holds what others need; one at a time, because one that has just
@@ -254,7 +254,8 @@ impl Acceptor {
         let tls = self.tls.as_ref().and_then(Terminator::descriptor);
         let listeners: Vec<_> = [self.listener.as_fd()].into_iter().chain(tls).collect();
         if let Err(error) = self.guard.set(&new.guard, &listeners) {
-            error!(%error, "cannot set all of --min-ttl and --tcp-md5-key-file: new connections are held to what could be set");
+            error!(%error, "cannot set all of --min-ttl and --tcp-md5-key-file: for new \
+                 connections only the rules apply that the kernel accepted");
         }
         for (shard, _) in &self.shards {
             let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));

@@ -47,7 +47,7 @@ fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, needed: u64) {
         info!(
             limit,
             max_peers = allowed,
-            "descriptors allowed, by which the number of peers goes; for more of them raise the limit \
+            "descriptors allowed, which set max_peers; for more peers raise this limit \
              (LimitNOFILE of the unit, ulimit -n)"
         );
     } else if limit < needed {
@@ -55,8 +55,9 @@ fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, needed: u64) {
             limit,
             needed,
             max_peers,
-            "fewer descriptors allowed than --max-peers needs, further sessions would not be \
-             accepted: raise the limit (LimitNOFILE of the unit, ulimit -n) or lower --max-peers"
+            "fewer descriptors allowed than --max-peers needs, so the reflector cannot accept so \
+             many sessions: raise the limit (LimitNOFILE of the unit, ulimit -n) or lower \
+             --max-peers"
         );
     } else {
         info!(limit, "descriptors allowed");

@@ -64,8 +64,8 @@ impl Reporter {
             shard = %self.shard,
             late_seconds,
             ran_seconds,
-            "shard was late; if it ran for less than it was late, see what else runs on its core, \
-             or what stopped the process"
+            "shard was late; if ran_seconds is less than late_seconds, find out what else runs on \
+             its core, or what stopped the process"
         );
     }
 
@@ -112,7 +112,8 @@ impl Reporter {
         self.diary.note("skipped", (Some(peer), node), skipped);
         warn!(
             %peer, %remote, node, %shard, reason,
-            "skipped a message that makes no sense ({skipped}); further ones of this session are only counted"
+            "skipped a message that makes no sense ({skipped}); further messages like it of this \
+             session are only counted"
         );
     }
 
@@ -150,9 +151,9 @@ impl Reporter {
             self.diary.note("large_packets_lost", (Some(peer), node), remote);
             warn!(
                 %peer, %remote, node, %shard,
-                "large packets do not reach this peer: nothing of its table has been acknowledged, \
-                 although packets come from it; compare the MTU of all links of the path, for example \
-                 by ping -M do -s 1400"
+                "large packets do not reach this peer: the peer has acknowledged nothing of its \
+                 table, although it sends packets; compare the MTU of all links of the path, for \
+                 example with ping -M do -s 1400"
             );
         }
     }
@@ -166,7 +167,8 @@ impl Reporter {
         self.diary.note("fixed_pace", (Some(peer), node), why.reason());
         warn!(
             %peer, %remote, node, %shard,
-            "the peer's TCP window does not show whether it reads: {}; it is sent to at the fixed rate of --pace",
+            "the peer's TCP window does not show whether it reads: {}; the reflector sends to it \
+             at the fixed rate of --pace",
             why.reason()
         );
     }
@@ -191,7 +193,7 @@ impl Reporter {
         let Some(left_out) = self.vnis.allow() else { return };
         let (shard, VniNotice { vni, routes, most, .. }) = (self.shard, notice);
         let consequence =
-            consequence(notice.level, notice.action, "the session that announced one ends");
+            consequence(notice.level, notice.action, "the session that announced the route ends");
         let text = format_args!(
             "VNI {vni} has {routes} routes, of {most} that it may have: {consequence}"
         );
@@ -209,8 +211,8 @@ impl Reporter {
             self.diary.note("throttled", (None, ""), text);
             warn!(
                 %remote, shard = %self.shard, change_rate_per_source = rate,
-                "the source makes more changes than it may: its sessions are read more slowly, which \
-                 metalbond_source_pauses_total counts"
+                "the source makes more changes than it may: the reflector reads its sessions more \
+                 slowly, and counts this in metalbond_source_pauses_total"
             );
         }
     }
@@ -228,11 +230,13 @@ impl Reporter {
 fn consequence(level: Level, action: LimitAction, end: &str) -> String {
     match (level, action) {
         (Level::Reached, LimitAction::Ignore) => {
-            "further ones are refused, and counted in metalbond_growth_refused_total".to_owned()
+            "the reflector refuses further routes and counts them in \
+             metalbond_growth_refused_total"
+                .to_owned()
         }
         (Level::Reached, LimitAction::Warn) => "the action of the limit is warn".to_owned(),
         (Level::Reached, LimitAction::Close) => end.to_owned(),
-        _ => format!("80 % of the limit are in use, at the limit its action is {action}"),
+        _ => format!("80 % of the limit are in use; the action at the limit is {action}"),
     }
 }
 

@@ -376,7 +376,7 @@ fn without_a_number_of_peers_it_goes_by_the_descriptors() {
     let file = Scratch::new("[server]\n");
     let server = with_64_descriptors(&["--config", file.path()]);
     server.logged("reflector started", '\n');
-    server.logged("INFO descriptors allowed, by which the number of peers goes", '\n');
+    server.logged("INFO descriptors allowed, which set max_peers", '\n');
     assert!(server.log().contains("limit=64 max_peers=8"), "{}", server.log());
     let _sessions: Vec<_> = (0..8).map(|_| Client::establish(server.address())).collect();
     Client::connect(server.address()).expect_closed();

@@ -27,7 +27,7 @@ fn a_second_signal_without_a_terminal_changes_nothing() {
         let mut server = Process::spawn(command);
         let _sessions = stuck(&server);
         server.signal(first);
-        server.logged("stopping: flushing", '\n');
+        server.logged("stopping: sending", '\n');
         for _ in 0..2 {
             server.signal(second);
             server.logged("stopping already", '\n');
@@ -52,7 +52,7 @@ fn a_second_interrupt_from_a_terminal_ends_it_at_once() {
     let _sessions = stuck(&server);
     let began = Instant::now();
     keyboard.write_all(b"\x03").unwrap();
-    server.logged("stopping: flushing", '\n');
+    server.logged("stopping: sending", '\n');
     // A person's second thought takes as long.
     std::thread::sleep(Duration::from_millis(600));
     keyboard.write_all(b"\x03").unwrap();

@@ -114,13 +114,16 @@ async fn drain(
     let DrainAsked { rate } = asked?.0;
     let rate = params::optional("rate", "a number from 1 on", rate.as_deref())?.unwrap_or(RATE);
     inspector.drain(rate);
-    info!(rate, "draining: no new sessions, and so many end per second");
+    info!(
+        rate,
+        "draining: the reflector takes no new sessions and ends this number of sessions per second"
+    );
     Ok(Draining::of(&inspector))
 }
 
 async fn undrain(State(inspector): State<Inspector>) -> Json<Draining> {
     inspector.undrain();
-    info!("not draining: sessions are taken");
+    info!("not draining: the reflector takes new sessions");
     Draining::of(&inspector)
 }
 

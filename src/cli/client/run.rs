@@ -175,9 +175,9 @@ async fn log_silence(kernel: metalbond::netlink::NetlinkStatus) {
         } else if status.silent >= SILENT && (logged.is_zero() || status.silent >= logged * 2) {
             warn!(
                 seconds,
-                "the kernel does not answer: no route is written meanwhile; another program may hold \
-                 the kernel's lock of networking, or a device with many nexthop objects may be going \
-                 away (see docs/leaf.md)"
+                "the kernel does not answer: the leaf writes no route meanwhile; another program \
+                 may hold the kernel's networking lock, or the kernel may be deleting a device \
+                 with many nexthop objects (see docs/leaf.md)"
             );
             logged = status.silent;
         }

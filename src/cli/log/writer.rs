@@ -114,7 +114,7 @@ fn write(mut out: impl Write, items: &Receiver<Item>, left_out: &AtomicU64) {
         if may_report && left_out.load(Ordering::Relaxed) > 0 {
             reported = Some(Instant::now());
             let count = left_out.swap(0, Ordering::Relaxed);
-            warn!(left_out = count, "lines left out of the log, which nobody took in time");
+            warn!(left_out = count, "lines left out of the log, because its reader was too slow");
         }
     }
 }

@@ -79,7 +79,10 @@ async fn serve(
         if let Ok(watch) = proxy.leaf().watch_peers().await
             && tokio::time::timeout(PATIENCE, has_session(watch, |_| true)).await.is_err()
         {
-            warn!("no session with a reflector yet; agents are served what comes");
+            warn!(
+                "no session with a reflector yet; the proxy serves agents, and sends them \
+                 routes as they come"
+            );
         }
         manager.ready();
         std::future::pending::<()>().await;
@@ -91,7 +94,7 @@ async fn serve(
         () = memory::give_back() => unreachable!("it goes on"),
     };
     manager.stopping();
-    info!(signal, "stopping: flushing what is queued for agents");
+    info!(signal, "stopping: sending the messages that wait for agents");
     tokio::select! {
         () = proxy.stop() => info!("stopped"),
         signal = signals.at_once() => stop_at_once(signal),

@@ -129,7 +129,7 @@ impl Actor {
                 question = next_question(self.driver.as_mut()) => match question {
                     Some(question) => self.wanting = Some(question),
                     None => {
-                        error!("the network client has failed: routes are handed over no more");
+                        error!("the network client has failed: the leaf hands it no more routes");
                         self.driver = None;
                         self.leaf.no_dataplane();
                     }

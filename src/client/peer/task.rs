@@ -63,7 +63,8 @@ impl Peer {
             warn!(
                 peer = self.address,
                 reason,
-                "skipped a message that makes no sense ({skipped}); further ones are only counted"
+                "skipped a message that makes no sense ({skipped}); further messages like it are \
+                 only counted"
             );
         }
     }

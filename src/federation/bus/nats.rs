@@ -187,7 +187,7 @@ async fn follow(hub: Rc<Hub>, client: Client, mut events: UnboundedReceiver<Even
                 hub.connected();
             }
             Event::Disconnected => {
-                warn!("engine disconnected: this site works on alone");
+                warn!("engine disconnected: this site works alone until a NATS server is back");
                 hub.disconnected();
             }
             Event::SlowConsumer(_) => hub.overflowed(),

@@ -26,7 +26,7 @@ impl Fib {
     fn log(&mut self, route: &dyn fmt::Display, why: Unusable) {
         let name = why.name();
         let remark = format_args!(
-            "{route} is not installed: {why}. More of them are counted and not logged \
+            "{route} is not installed: {why}. Further routes like it are only counted \
              (metalbond_kernel_unusable_routes, reason {name})"
         );
         self.notes.add(Kind::Unusable, remark);

@@ -261,8 +261,8 @@ impl Balancer {
                     warn!(
                     shard = number,
                     waited = ?now.saturating_sub(since),
-                    "the shard does not get its core, which something else keeps busy; it may run on any \
-                     core from now on"
+                    "the shard does not get its core, because another thread keeps the core busy; \
+                     from now on the shard may run on any core"
                     );
                 }
                 Err(error) => {

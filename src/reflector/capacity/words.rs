@@ -48,15 +48,17 @@ impl Said {
                 limit,
                 used,
                 most,
-                "80 % of a limit of the reflector are in use; at the limit it refuses what would make it larger"
+                "80 % of a limit of the reflector are in use; at the limit the reflector refuses \
+                 new routes or VNIs"
             ),
             Some(Level::Reached) => warn!(
                 limit,
                 used,
                 most,
-                "a limit of the reflector has been reached: new routes or VNIs are refused and counted in \
-                 metalbond_growth_refused_total; all that is there goes on. Raise the limit, or find who announces so \
-                 much (metalbond ctl show peers --sort routes)"
+                "a limit of the reflector has been reached: the reflector refuses new routes or \
+                 VNIs, counts them in metalbond_growth_refused_total, and keeps all that it has. \
+                 Raise the limit, or find the peer that announces so many routes (metalbond ctl \
+                 show peers --sort routes)"
             ),
             _ if before > self.level => {
                 info!(limit, used, most, "there is room again below a limit");

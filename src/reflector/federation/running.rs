@@ -188,31 +188,35 @@ fn site(seen: Seen) -> SiteStatus {
 fn say(event: Event) {
     match event {
         Event::Live { site } => info!(%site, "site is there"),
-        Event::Silent { site } => warn!(%site, "site is silent: its routes are kept for a while"),
+        Event::Silent { site } => warn!(%site, "site is silent: this site keeps its routes for \
+             the stale time"),
         Event::Draining { site } => {
-            info!(%site, "site is about to end: its routes are kept for a while");
+            info!(%site, "site is about to end: this site keeps its routes for the stale time");
         }
         Event::AboveLimit { site, limit } => {
-            warn!(%site, limit, "site has too many routes: nothing is taken from it for a while");
+            warn!(%site, limit, "site has too many routes (--federation-max-routes-per-site): \
+                 this site takes nothing from it for a while");
         }
         Event::Gone { site } => {
-            warn!(%site, "site was away for too long: its routes are withdrawn");
+            warn!(%site, "site was away for too long: this site withdraws its routes");
         }
         Event::Restarted { site } => info!(%site, "site has a new process"),
         Event::Mismatch { site, vni } => {
-            error!(%site, %vni, "routes differ from the site's although no message was lost: asking for all");
+            error!(%site, %vni, "routes differ from the site's although no message was lost: this \
+                 site requests all routes of the VNI again");
         }
         Event::Poisoned { site, vni } => {
             let vni = vni.map(tracing::field::display);
-            warn!(%site, vni, "a message of the site cannot be read; further ones are only counted");
+            warn!(%site, vni, "a message of the site cannot be read; further unreadable messages \
+                 are only counted");
         }
         Event::Twin { is_later: true } => error!(
-            "another reflector has the name of this site (--site): this one came later and tells other \
-             sites nothing"
+            "another reflector has the name of this site (--site): this reflector came later and \
+             sends nothing to other sites"
         ),
         Event::Twin { is_later: false } => error!(
-            "another reflector has the name of this site (--site): it came later and tells other sites \
-             nothing"
+            "another reflector has the name of this site (--site): that reflector came later and \
+             sends nothing to other sites"
         ),
         Event::TwinGone => info!("no other reflector has the name of this site any more"),
     }

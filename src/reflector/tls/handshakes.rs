@@ -145,7 +145,8 @@ impl Files {
             Err(fault) => {
                 if self.fault.as_ref() != Some(&fault) {
                     control.tls.reload_failed();
-                    error!(%fault, "cannot use the files of TLS: it goes on with those from before");
+                    error!(%fault, "cannot use the files of TLS: the reflector keeps using the \
+                         previous files");
                 }
                 self.fault = Some(fault);
             }
