@@ -43,11 +43,11 @@ pub enum ControlError {
     InUse(PathBuf),
     /// The path is taken by something that is not a socket.
     #[cfg(unix)]
-    #[error("{0} is not a socket and stays as it is: give another path or remove it")]
+    #[error("{0} exists and is not a socket: remove it or give another path")]
     NotASocket(PathBuf),
     /// Its folder does not exist.
     #[cfg(unix)]
-    #[error("the folder of the control socket {0} is not there: create it or give another path")]
+    #[error("the folder of the control socket {0} does not exist: create it or give another path")]
     NoFolder(PathBuf),
     /// A stale socket is there and cannot be replaced, because it is a mount point.
     #[cfg(unix)]
@@ -70,7 +70,7 @@ pub enum ControlError {
     },
     /// The build lacks the feature `http`, which answers on the control socket.
     #[cfg(not(feature = "http"))]
-    #[error("this build answers at no control socket: build it with the feature http")]
+    #[error("this program was built without control sockets: build it with the feature http")]
     NotBuilt,
     /// This system has no Unix sockets.
     #[cfg(not(unix))]

@@ -25,7 +25,7 @@ pub enum PrefixError {
     #[error("expected a prefix or an address, such as 10.0.0.0/8 or 2001:db8::1")]
     Malformed,
     /// Bits are set behind the length, so either the address or the length is a mistake.
-    #[error("the address has bits behind its length; the prefix of that length is {0}")]
+    #[error("the address has bits set beyond its prefix length; the prefix of that length is {0}")]
     HostBits(Prefix),
 }
 

@@ -89,7 +89,7 @@ impl Security {
         if !self.tls {
             return match files.iter().find(|(_, path)| path.is_some()) {
                 Some((name, _)) => {
-                    Err(format!("--tls-{name} has no effect without --tls: give that too"))
+                    Err(format!("--tls-{name} has no effect without --tls: give --tls too"))
                 }
                 None => Ok(()),
             };

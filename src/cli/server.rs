@@ -62,8 +62,8 @@ impl Args {
     pub(super) fn remarks(&self) -> Vec<String> {
         let hold = self.config.settings.send_hold;
         let remark = format!(
-            "--send-hold {hold:?} is less than the network and a busy peer may need to answer: \
-             sessions that are well will be closed; give {SEND_HOLD_USUAL:?} or more"
+            "--send-hold {hold:?} is less than the time that a busy peer or a slow network may \
+             need: the reflector would close healthy sessions; give {SEND_HOLD_USUAL:?} or more"
         );
         if hold < SEND_HOLD_USUAL { vec![remark] } else { Vec::new() }
     }

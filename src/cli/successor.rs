@@ -48,8 +48,8 @@ impl Helper {
             && own_program().ok().as_deref() != Some(program)
         {
             return Err(format!(
-                "this reflector starts no program but its own: restart it with --allow-exec, or start {} by \
-                 hand with its arguments and --takeover",
+                "this reflector may start only its own program: restart it with --allow-exec, or \
+                 start {} by hand with the same arguments and --takeover",
                 program.display()
             ));
         }
@@ -58,10 +58,11 @@ impl Helper {
         let asked = socket.get_ref().write_all(b"\n").and_then(|()| socket.read_line(&mut line));
         match asked {
             Ok(1..) => line.trim().parse().map_err(|_| line.trim().to_owned()),
-            Ok(0) => Err(
-                "the helper that starts successors has ended: start one by hand with --takeover"
-                    .to_owned(),
-            ),
+            Ok(0) => {
+                Err("the helper that starts successors has ended: start a successor by hand with \
+                 --takeover"
+                    .to_owned())
+            }
             Err(error) => {
                 Err(format!("the helper that starts successors does not answer: {error}"))
             }

@@ -29,24 +29,26 @@ const SENDS: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 pub enum TakeoverError {
     /// There is no path by which the two could meet.
-    #[error("--takeover needs --control: the processes meet at a socket beside the control socket")]
+    #[error("--takeover needs --control: both processes use a socket beside the control socket")]
     NoControl,
     /// The process that serves can't be asked.
-    #[error("cannot ask the reflector that runs to hand over: {0}; both must run as the same user")]
+    #[error(
+        "cannot ask the running reflector to hand over: {0}; run both processes as the same user"
+    )]
     Unreachable(#[source] std::io::Error),
     /// This process can't serve.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The process that serves goes on.
-    #[error("the reflector that runs goes on: {0}")]
+    #[error("the running reflector keeps its sessions, because the handover failed: {0}")]
     CalledOff(String),
     /// What came can't be used; the process that serves goes on.
-    #[error("the reflector that runs goes on: {0}")]
+    #[error("the running reflector keeps its sessions, because the handover failed: {0}")]
     Unusable(#[from] Unusable),
     /// The process that served has died.
     #[error(
-        "the reflector that ran has died before it had handed over, and its sessions with it; start \
-         this one again"
+        "the reflector that ran has died before it had handed over, and its sessions have ended; \
+         start this reflector again"
     )]
     Died,
 }

@@ -33,8 +33,8 @@ pub enum PinError {
     Syntax,
     /// A core that there is not, or that the process may not use.
     #[error(
-        "--pin {cpu} is not a core that this process may use, which are {}; give one of these, or \
-         change what it may use (taskset, cpuset)",
+        "--pin {cpu} is not a core that this process may use; give one of the cores {}, or allow \
+         the process more cores (taskset, cpuset)",
         Cpus(allowed)
     )]
     NotAllowed {
@@ -169,6 +169,6 @@ mod tests {
         assert_eq!(named.places(3, &allowed), Ok(Some(vec![5, 2, 5])));
         let error = Pin::Cpus(vec![2, 4]).places(1, &allowed).unwrap_err();
         assert!(error.to_string().contains("--pin 4 is not a core"), "{error}");
-        assert!(error.to_string().contains("which are 2-3,5;"), "{error}");
+        assert!(error.to_string().contains("the cores 2-3,5, or"), "{error}");
     }
 }

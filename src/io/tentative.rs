@@ -23,11 +23,12 @@ const LOOK: Duration = Duration::from_millis(50);
 pub enum Unready {
     /// It is still asked for.
     #[error(
-        "duplicate address detection of it has not ended on {0} within {PATIENCE:?} (it is tentative)"
+        "duplicate address detection on {0} has not ended within {PATIENCE:?}, so the address is \
+         still tentative"
     )]
     Tentative(String),
     /// Somebody answered.
-    #[error("another machine on {0} has it (duplicate address detection has failed)")]
+    #[error("another machine on {0} has the same address (duplicate address detection has failed)")]
     Duplicate(String),
 }
 

@@ -82,7 +82,8 @@ impl Default for NetlinkConfig {
 pub enum StartError {
     /// A table number that is not allowed.
     #[error(
-        "table {table} can't hold the routes of VNI {vni}: the kernel has no table of this number; 254 is main"
+        "table {table} cannot hold the routes of VNI {vni}, because the kernel has no table of \
+         this number; the number of the table main is 254"
     )]
     Table {
         /// The VNI.
@@ -91,12 +92,15 @@ pub enum StartError {
         table: u32,
     },
     /// A VNI above 16777215, for which packets have no room.
-    #[error("VNI {0} can't be installed: packets have 24 bits for it; choose one up to {VNI_MAX}")]
+    #[error(
+        "VNI {0} cannot be installed, because a packet has 24 bits for the VNI; choose a VNI \
+         up to {VNI_MAX}"
+    )]
     Vni(Vni),
     /// A protocol number that the kernel or `ip route` uses.
     #[error(
-        "protocol {0} is used by the kernel itself or by `ip route`, whose routes would be taken \
-         over; choose one from 5 to 255"
+        "the kernel itself or `ip route` uses protocol {0}, and the leaf would take over their \
+         routes; choose a protocol from 5 to 255"
     )]
     Protocol(u8),
     /// The first id for nexthop objects is 0, or the ids exceed 32 bits.

@@ -192,14 +192,14 @@ pub enum StartError {
     SendHold,
     /// A batch delay above [`ReflectorConfig::BATCH_DELAY_MAX`].
     #[error(
-        "--batch-delay {0:?} is not allowed, it is at most {max:?}; give a time such as 500us",
+        "--batch-delay {0:?} is above the maximum of {max:?}; give a time such as 500us",
         max = ReflectorConfig::BATCH_DELAY_MAX
     )]
     BatchDelay(Duration),
     /// A limit of 0 sessions.
     #[error(
-        "--max-peers 0 would take no session; give a number from 1 on, and to end all sessions of a \
-         reflector that runs, drain it (metalbond ctl drain)"
+        "--max-peers 0 would accept no session: give a number from 1 on; to end all sessions of a \
+         running reflector, use metalbond ctl drain"
     )]
     MaxPeers,
     /// A thread or its event loop could not be set up.
@@ -212,14 +212,15 @@ pub enum StartError {
 fn remedy(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            "something listens there already (ss -ltnp shows what): stop it or choose another port"
+            "another process listens there already (ss -ltnp shows which): stop that process or \
+             choose another port"
         }
         std::io::ErrorKind::PermissionDenied => {
             "ports below 1024 need CAP_NET_BIND_SERVICE: grant it or choose a higher port"
         }
         _ if Unready::of(error).is_some() => {
-            "ip -6 address show says what has become of it: see that the interface is up and that nobody \
-             else has the address"
+            "check with ip -6 address show that the interface is up, and that no other machine \
+             has the address"
         }
         std::io::ErrorKind::AddrNotAvailable => {
             "no interface of this machine has that address (ip address shows which do)"

@@ -230,8 +230,7 @@ impl Reporter {
 fn consequence(level: Level, action: LimitAction, end: &str) -> String {
     match (level, action) {
         (Level::Reached, LimitAction::Ignore) => {
-            "the reflector refuses further routes and counts them in \
-             metalbond_growth_refused_total"
+            "the reflector refuses further routes and counts them in metalbond_growth_refused_total"
                 .to_owned()
         }
         (Level::Reached, LimitAction::Warn) => "the action of the limit is warn".to_owned(),

@@ -23,7 +23,7 @@ pub enum CloseReason {
     #[error("no HELLO within 10 s")]
     HelloTimeout,
     /// No HELLO yet, and newer connections needed the place of this one.
-    #[error("no HELLO before its place was needed")]
+    #[error("no HELLO came before a newer connection needed the place")]
     NoRoom,
     /// No message within two and a half intervals.
     #[error("no message within {0:?}")]
@@ -32,7 +32,7 @@ pub enum CloseReason {
     #[error("peer read nothing for {0:?}")]
     SendHold(std::time::Duration),
     /// The peer is so far behind that the journal no longer has its position.
-    #[error("too far behind to catch up; it gets everything when it reconnects")]
+    #[error("the peer is too far behind to catch up; it receives all routes when it reconnects")]
     TooFarBehind,
     /// More routes than `--max-routes-per-peer`.
     #[error("limit max-routes-per-peer ({0}) reached")]
@@ -71,7 +71,7 @@ pub enum CloseReason {
     #[error("{0}")]
     Tls(Box<str>),
     /// The process that did the TLS of this session has handed over to another, and the keys do not travel.
-    #[error("the keys of its TLS were in the process that handed over")]
+    #[error("the keys of a TLS session cannot be handed over; the peer reconnects")]
     TlsKeys,
     /// An operator ended the session.
     #[error("reset by the operator")]

@@ -28,7 +28,9 @@ pub enum TlsFault {
     #[error("no authority that is trusted here (--tls-ca) has issued the peer's certificate")]
     UnknownCa,
     /// The peer's certificate is past its time, or before it.
-    #[error("the peer's certificate is not valid now: compare its dates with both clocks")]
+    #[error(
+        "the peer's certificate is not valid now: compare its dates with the clocks of both hosts"
+    )]
     Expired,
     /// A revocation list has the peer's certificate.
     #[error("the peer's certificate has been revoked")]
@@ -40,7 +42,7 @@ pub enum TlsFault {
     #[error("TLS: {0}")]
     Protocol(String),
     /// The peer gave up.
-    #[error("the peer gave up TLS: {0}")]
+    #[error("the peer sent a TLS alert: {0}")]
     Alert(String),
     /// The connection failed.
     #[error("connection failed: {0}")]
@@ -52,7 +54,7 @@ pub enum TlsFault {
     #[error("no TLS handshake within 10 s")]
     Late,
     /// The handshake took long, and others needed its place.
-    #[error("no TLS handshake before its place was needed")]
+    #[error("no TLS handshake was complete before a newer connection needed the place")]
     NoRoom,
 }
 

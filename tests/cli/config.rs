@@ -169,8 +169,8 @@ fn malformed_values_are_told_with_their_place() {
     assert!(sentence(&text).contains(".toml:1: "), "{text}");
     for (flag, value, printed) in [
         ("--send-hold", "0", "--send-hold 0 is not allowed"),
-        ("--batch-delay", "500s", "--batch-delay 500s is not allowed, it is at most 1s"),
-        ("--max-peers", "0", "--max-peers 0 would take no session"),
+        ("--batch-delay", "500s", "--batch-delay 500s is above the maximum of 1s"),
+        ("--max-peers", "0", "--max-peers 0 would accept no session"),
     ] {
         let text = wrong(&["server", flag, value], &[]);
         assert!(sentence(&text).contains(printed), "{text}");
@@ -186,7 +186,7 @@ fn what_is_missing_or_mistyped_is_reported() {
         let file = Scratch::new(text);
         let text = wrong(&["proxy", "--config", file.path()], &[("METALBOND_SERVER", "")]);
         let printed =
-            format!("{}: \"server\" is missing in [proxy]; say it there, by ", file.path());
+            format!("{}: \"server\" is missing in [proxy]; set it there, with ", file.path());
         assert!(sentence(&text).contains(&printed) && text.contains("METALBOND_SERVER"), "{text}");
     }
     let (code, _, err) = run(&["check-config", "server", "--max-peers", "x"], &[]);
@@ -281,8 +281,11 @@ fn a_broken_file_changes_nothing() {
         ("[server]\nmax-peers = 1\nsend-holt = \"1s\"\n", "the nearest is send-hold"),
         ("[server]\nmax-peers = 1\ndeny = [\"127.0.0.1/8\"]\n", "is 127.0.0.0/8"),
         ("[server]\nmax-peers = 1\nsend-hold = 0\n", "--send-hold 0 is not allowed"),
-        ("[server]\nmax-peers = 1\nbatch-delay = \"2s\"\n", "--batch-delay 2s is not allowed"),
-        ("[server]\nmax-peers = 0\n", "--max-peers 0 would take no session"),
+        (
+            "[server]\nmax-peers = 1\nbatch-delay = \"2s\"\n",
+            "--batch-delay 2s is above the maximum of 1s",
+        ),
+        ("[server]\nmax-peers = 0\n", "--max-peers 0 would accept no session"),
         ("[server]\nmax-peers = 1\n[", "everything stays as it was"),
     ] {
         file.write(text);

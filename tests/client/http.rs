@@ -308,7 +308,11 @@ async fn what_is_asked_wrongly_is_answered_by_a_sentence(io: IoChoice) {
         (400, "/api/v1/routes?vni=7&prefix=10.0.0.0/33", "prefix: expected a prefix"),
         (400, "/api/v1/routes?vni=7&prefix=::/0&address=::", "only one of address and prefix"),
         (400, "/api/v1/routes?vni=7&limit=many", "limit: expected a number, found \"many\""),
-        (400, "/api/v1/routes?vni=7&after=there", "after: expected what an earlier page said"),
+        (
+            400,
+            "/api/v1/routes?vni=7&after=there",
+            "after: expected the value next of an earlier page",
+        ),
         (400, "/api/v1/routes?vni=7&sort=age", "sort: unknown field `sort`"),
         (404, "/api/v1/routes?vni=8", "not subscribed to VNI 8"),
         (400, "/api/v1/vnis?whole=maybe", "whole: expected true or false"),

@@ -222,7 +222,9 @@ fn explanations_say_why_a_peer_has_a_route_or_lacks_it(config: ReflectorConfig) 
     };
     eventually("that it was sent", || explain(&subscriber, &shown, None).verdict == Verdict::Sent);
     assert_eq!(explain(&publisher, &shown, None).verdict, Verdict::NotOwed);
-    assert!(text(&publisher, &shown).contains("itself and nobody else does"));
+    assert!(
+        text(&publisher, &shown).contains("and the reflector sends no route back to its announcer")
+    );
     assert!(text(&server, &reflected).contains("only reflectors announce"));
     assert!(text(&other, &shown).contains("is not subscribed to VNI 1"));
     assert!(text(&subscriber, &route(1, 3, 1)).contains("nobody announces"));

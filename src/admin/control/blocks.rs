@@ -75,7 +75,9 @@ pub(super) async fn block(
     let time = params::required("time", asked.time.as_deref())?;
     let time = duration(time).map_err(|why| ApiError::Asked(format!("time {time:?}: {why}")))?;
     if time.is_zero() {
-        return Err(ApiError::Asked("time: a block of no time refuses nothing".into()));
+        return Err(ApiError::Asked(
+            "time: a block of no time has no effect; give a time such as 1h".into(),
+        ));
     }
     let takes_back = takes_back(&inspector, &what).await?;
     let of = what.to_string();
@@ -85,7 +87,9 @@ pub(super) async fn block(
     }
     let uid = caller.map(|Extension(caller)| caller.uid);
     let block = inspector.block(what, time, uid).map_err(|_| {
-        ApiError::Refused(format!("there are {BLOCKS} blocks already; end some by unblock"))
+        ApiError::Refused(format!(
+            "there are {BLOCKS} blocks already; end some with metalbond ctl unblock"
+        ))
     })?;
     Ok(Json(Blocking { block: Some(BlockRow::from(&block)), of, takes_back }))
 }

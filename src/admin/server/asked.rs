@@ -46,7 +46,7 @@ pub(crate) fn next_hop(
         return if others.into_iter().all(Option::is_none) {
             Ok(None)
         } else {
-            Err(Wrong("next_hop must be given with its other fields".into()))
+            Err(Wrong("target_vni, type, nat_from and nat_to need next_hop".into()))
         };
     };
     let [target_vni, kind, from, to] = others;

@@ -26,15 +26,17 @@ impl Installation {
         let shared = of_table.iter().filter(|(_, vnis)| vnis.len() > 1).map(|(table, vnis)| {
             let vnis = vnis.join(", ");
             format!(
-                "--install-routes puts the VNIs {vnis} into table {table}: of a destination that several \
-                 have, that of the lowest VNI is installed; a table for each keeps them apart"
+                "--install-routes puts the VNIs {vnis} into table {table}: if several have the \
+                 same destination, the leaf installs the route of the lowest VNI; to install all, \
+                 give each VNI its own table"
             )
         });
         let systems = of_table.keys().filter_map(|table| {
             let (_, name) = SYSTEM_TABLES.iter().find(|(number, _)| number == table)?;
             Some(format!(
-                "--install-routes puts routes into table {table}, which is the host's own ({name}): all its \
-                 traffic follows them. Routes there that this leaf has not installed stay as they are"
+                "--install-routes puts routes into table {table}, which is the host's own \
+                 ({name}): all traffic of the host follows them. The leaf does not touch other \
+                 routes in that table"
             ))
         });
         shared.chain(systems).collect()

@@ -88,7 +88,7 @@ impl Args {
         let announced = &self.settings.announce;
         let unread = announced.iter().filter_map(|announcement| {
             let (route, ignored) = (&announcement.route, announcement.ignored.as_ref()?);
-            Some(format!("--announce: of the route {route}, {ignored}"))
+            Some(format!("--announce: route {route}: {ignored}"))
         });
         let installed = self.installation().ok().flatten();
         let installed = installed.iter().flat_map(Installation::remarks);

@@ -125,12 +125,12 @@ pub(super) fn announcement(text: &str) -> Result<Announcement, String> {
         _ => (0, 0),
     };
     let ignored = match (known, ports) {
-        (None, _) => {
-            Some(format!("the type {word:?} is none of STD, LB and NAT, and is taken for STD"))
-        }
+        (None, _) => Some(format!(
+            "the type {word:?} is none of STD, LB and NAT, so the leaf announces the type STD"
+        )),
         (Some(NextHopType::Nat), _) | (_, None) => None,
         (Some(kind), Some(_)) => Some(format!(
-            "the ports are ignored, which only NAT has: its type is {}",
+            "the ports are ignored, because the type is {} and only NAT has ports",
             type_name(kind)
         )),
     };
@@ -146,7 +146,7 @@ pub(super) fn announcement(text: &str) -> Result<Announcement, String> {
 fn port_range(from: &str, to: &str) -> Result<(u16, u16), String> {
     match (port(from)?, port(to)?) {
         (from, to) if from <= to => Ok((from, to)),
-        (from, to) => Err(format!("the ports {from} to {to} are the wrong way round")),
+        (from, to) => Err(format!("the first port {from} is above the last port {to}")),
     }
 }
 
@@ -353,7 +353,7 @@ mod tests {
             ("23#10.0.0.0/8#", "\"\" is no next hop"),
             ("23#10.0.0.0/8#::1/128", "\"::1/128\" is no next hop"),
             ("23#10.0.0.0/8#::1#NAT", "NAT needs its ports"),
-            ("23#10.0.0.0/8#::1#NAT#2#1", "ports 2 to 1 are the wrong way round"),
+            ("23#10.0.0.0/8#::1#NAT#2#1", "first port 2 is above the last port 1"),
             ("23#10.0.0.0/8#::1#NAT#1#65536", "\"65536\" is no port"),
             ("23#10.0.0.0/8#::1#NAT#-1#2", "\"-1\" is no port"),
         ] {

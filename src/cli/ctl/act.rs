@@ -26,14 +26,19 @@ impl Ctl {
     pub(super) async fn reset(&mut self, peer: &str) -> Result<(), Failed> {
         let id = self.find(peer).await?;
         let answer = self.client.post(&format!("/control/v1/reset?peer={id}")).await?;
-        self.done(&answer, &format!("The session of peer #{id} is ended."))
+        self.done(&answer, &format!("The session of peer #{id} has ended."))
     }
 
     pub(super) async fn drain(&mut self, rate: NonZeroU32, wait: bool) -> Result<(), Failed> {
         let answer = self.client.post(&format!("/control/v1/drain?rate={rate}")).await?;
         if !wait {
-            return self
-                .done(&answer, &format!("Draining: no new sessions, {rate} a second are ended."));
+            return self.done(
+                &answer,
+                &format!(
+                    "Draining: the reflector takes no new sessions and ends \
+                     {rate} sessions a second."
+                ),
+            );
         }
         // Before the time is over for one more question.
         let is_over = |end: Instant| Instant::now() + 2 * LOOK >= end;
@@ -49,13 +54,13 @@ impl Ctl {
             let end = match now {
                 Draining { sessions: 0, is_draining: true } => Some(Ok(())),
                 Draining { is_draining: false, .. } => {
-                    Some(Err("draining was ended by somebody else (undrain)".to_owned()))
+                    Some(Err("another operator has ended the draining (undrain)".to_owned()))
                 }
                 Draining { sessions, .. } => deadline.is_some_and(is_over).then(|| {
                     let are = if sessions == 1 { "is" } else { "are" };
                     Err(format!(
-                        "{} {are} left when the time is over; it goes on draining, raise --rate \
-                             or --timeout",
+                        "{} {are} left after --timeout, and the reflector continues to drain: \
+                         raise --rate or --timeout",
                         counted(sessions, "session")
                     ))
                 }),
@@ -73,7 +78,7 @@ impl Ctl {
 
     pub(super) async fn undrain(&mut self) -> Result<(), Failed> {
         let answer = self.client.post("/control/v1/undrain").await?;
-        self.done(&answer, "Sessions are taken again.")
+        self.done(&answer, "The reflector takes new sessions again.")
     }
 
     pub(super) async fn log(&mut self, level: Level, peer: Option<&str>) -> Result<(), Failed> {
@@ -86,9 +91,9 @@ impl Ctl {
         let id = self.find(peer).await?;
         let answer = self.client.post(&format!("/control/v1/log?level={name}&peer={id}")).await?;
         let sentence = if level > Level::Info {
-            format!("Peer #{id} is followed in the log, until its session ends.")
+            format!("The log follows peer #{id} until its session ends.")
         } else {
-            format!("Peer #{id} is not followed in the log.")
+            format!("The log does not follow peer #{id}.")
         };
         self.done(&answer, &sentence)
     }

@@ -48,7 +48,7 @@ fn takes_back(answer: &Value) -> String {
         return format!("The block of {of} closes {sessions}, which {announces} {routes}.");
     }
     if number("routes") == 0 {
-        return format!("The block of {of} takes nothing back now.");
+        return format!("The block of {of} closes no session and withdraws no route now.");
     }
     let (vnis, subscribers) = (number("vnis"), number("subscribers"));
     let vnis = counted(vnis, "VNI");

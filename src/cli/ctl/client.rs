@@ -102,7 +102,10 @@ impl Client {
         Err(Failed::Sentence(match serde_json::from_slice(&body) {
             Ok(Refusal { error }) => error,
             Err(_) => {
-                format!("what answers does not know {path} ({status}): is it an older version?")
+                format!(
+                    "the process that answers does not know {path} ({status}): it may be an \
+                     older version"
+                )
             }
         }))
     }
@@ -129,7 +132,7 @@ impl Client {
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failed> {
         serde_json::from_slice(body).map_err(|error| {
             let path = self.path.display();
-            format!("what answers on {path} says what no reflector says: {error}").into()
+            format!("the answer to {path} is not an answer of a reflector: {error}").into()
         })
     }
 }

@@ -61,8 +61,8 @@ fn unreachable(path: &Path, error: &std::io::Error) -> Failed {
              say where its socket is (--socket, METALBOND_CONTROL)"
         ),
         ErrorKind::PermissionDenied => format!(
-            "the control socket {shown} is for the user of its process and root only: use sudo, or, to look only, \
-             become a member of the group of the socket for readers, {}",
+            "only root and the user of the process may use the control socket {shown}: use sudo, \
+             or, to read only, join the group of the socket for readers, {}",
             for_readers(path).display()
         ),
         // A file or a folder refuses as well.
@@ -71,8 +71,8 @@ fn unreachable(path: &Path, error: &std::io::Error) -> Failed {
              METALBOND_CONTROL)"
         ),
         ErrorKind::ConnectionRefused => format!(
-            "nobody answers on the control socket {shown}: the process that made it is gone, \
-             start it again"
+            "no process answers on the control socket {shown}: the process that made it has \
+             ended; start it again"
         ),
         // The queue of its socket is full.
         ErrorKind::WouldBlock => format!(

@@ -67,7 +67,9 @@ struct DumpedHop {
 
 /// Why a dump cannot be read.
 fn unreadable(who: &str, why: impl std::fmt::Display) -> Failed {
-    Failed::Sentence(format!("{who} says what no server says at /routes.json: {why}"))
+    Failed::Sentence(format!(
+        "the answer of {who} to /routes.json is not an answer of a server: {why}"
+    ))
 }
 
 /// The tables of a dump.
@@ -113,7 +115,7 @@ fn sums_of(tables: &HashMap<u32, HashSet<Route>>) -> Sums {
 
 fn read_sums(who: &str, text: &[u8]) -> Result<Sums, Failed> {
     let digests: Digests = serde_json::from_slice(text)
-        .map_err(|error| format!("{who} says what no reflector says: {error}"))?;
+        .map_err(|error| format!("the answer of {who} is not an answer of a reflector: {error}"))?;
     Ok(digests.rows.into_iter().map(|row| (row.vni, (row.routes, row.sum))).collect())
 }
 
@@ -201,7 +203,7 @@ impl Ctl {
         }
         let vnis = counted(u64::try_from(vnis.len()).unwrap_or(u64::MAX), "VNI");
         Err(Failed::Sentence(format!(
-            "{here} and {} differ in {} of {vnis}, and did so {settle:?} before",
+            "{here} and {} differ in {} of {vnis}, and differed {settle:?} before as well",
             other.name,
             counted(count, "route")
         )))

@@ -65,12 +65,13 @@ fn head(now: &Value) -> Vec<String> {
     }
     match now["twin"].as_bool() {
         Some(true) => lines.push(
-            "Another reflector has the name of this site and was here first: this one tells other sites \
-             nothing."
+            "Another reflector has the name of this site and came first: this reflector sends \
+             nothing to other sites."
                 .to_owned(),
         ),
         Some(false) => lines.push(
-            "Another reflector has the name of this site: it came later and tells other sites nothing."
+            "Another reflector has the name of this site: that reflector came later and sends \
+             nothing to other sites."
                 .to_owned(),
         ),
         None => {}

@@ -132,5 +132,5 @@ impl Pages {
 
 fn values(rows: &[Box<RawValue>]) -> Result<Vec<Value>, Failed> {
     let values = rows.iter().map(|row| serde_json::from_str(row.get())).collect::<Result<_, _>>();
-    values.map_err(|error| Failed::Sentence(format!("a row that cannot be read: {error}")))
+    values.map_err(|error| Failed::Sentence(format!("cannot read a row of the answer: {error}")))
 }

@@ -109,7 +109,11 @@ impl Ctl {
         let parts = peer["vnis"].as_array().cloned().unwrap_or_default();
         self.show_rows(
             parts,
-            &View { columns: PARTS, nothing: "It takes part in no VNI.", limit: None },
+            &View {
+                columns: PARTS,
+                nothing: "The peer announces in no VNI and subscribes to none.",
+                limit: None,
+            },
         )
     }
 }

@@ -74,7 +74,8 @@ impl Ctl {
             Some(peer) => path.push_str(&format!("&peer={}", escaped(peer))),
             None if self.is_leaf().await? => {}
             None => {
-                let sentence = "a reflector answers, which explains a route of a peer: name the peer before the route";
+                let sentence = "a reflector answers, and it explains what one peer has: name the \
+                     peer before the route";
                 return Err(sentence.to_owned().into());
             }
         }
@@ -88,9 +89,13 @@ impl Ctl {
         let explained: Value = self.client.get(&path).await?;
         let verdict = match explained["verdict"].as_str() {
             verdict if peer.is_none() => verdict_of_leaf(verdict.unwrap_or_default()),
-            Some("sent") => "Sent: the peer has been sent all that it is owed of it.",
-            Some("waits") => "Waits: the peer is owed something that has not been sent yet.",
-            _ => "Not owed: the peer is not to have it.",
+            Some("sent") => {
+                "Sent: the reflector has sent the peer every matching route that it should have."
+            }
+            Some("waits") => {
+                "Waits: the reflector has not yet sent the peer every matching route that it should have."
+            }
+            _ => "Not owed: the peer should not have the route.",
         };
         self.screen.write(&format!("{verdict}\n"))?;
         for reason in explained["reasons"].as_array().into_iter().flatten() {

@@ -135,7 +135,11 @@ impl Ctl {
         if self.is_leaf().await? {
             return self.show_vnis_of_leaf().await;
         }
-        let view = View { columns: VNIS, nothing: "Nobody takes part in any VNI.", limit: None };
+        let view = View {
+            columns: VNIS,
+            nothing: "No peer announces in a VNI or subscribes to one.",
+            limit: None,
+        };
         self.list([Rows::Listing("/api/v1/vnis".to_owned())], &view).await
     }
 

@@ -160,7 +160,7 @@ fn misplaced_table(name: &str) -> String {
     let tables = ROLES.into_iter().flat_map(Role::tables);
     let nearest = nearest(name, tables).unwrap_or_default();
     if nearest == name {
-        format!("[[{name}]] begins one of several tables; there is one only, [{name}]")
+        format!("[[{name}]] begins an array of tables: write [{name}]")
     } else {
         format!("unknown table [[{name}]]; the nearest is [{nearest}]")
     }
@@ -233,7 +233,7 @@ mod tests {
             ("[server]\n\nkeepalive = 1.5\n", "x.toml:3: \"keepalive\" in [server] is neither"),
             ("x = [1]\n[server]\n", "x.toml:1: \"x\" is in no table"),
             ("\n[[server2]]\n", "x.toml:2: unknown table [[server2]]; the nearest is [server]"),
-            ("[[client]]\n[[client]]\n", "x.toml:1: [[client]] begins one of several tables"),
+            ("[[client]]\n[[client]]\n", "x.toml:1: [[client]] begins an array of tables"),
             ("[server]\nallow = [[1]]\n", "x.toml:2: \"allow\" in [server] is neither"),
         ] {
             let wrong = parse(text).unwrap_err();

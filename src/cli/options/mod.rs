@@ -237,7 +237,8 @@ impl Given {
             let (table, key) =
                 settings.row(flag).map_or((settings.name, flag), |(table, row)| (table, row.key()));
             format!(
-                "{path}: {key:?} is missing in [{table}]; say it there, by --{flag} or {variable}"
+                "{path}: {key:?} is missing in [{table}]; set it there, with --{flag} or with \
+                 {variable}"
             )
         };
         let wrong: Vec<_> = flags(role).filter(is_missing).map(sentence).collect();

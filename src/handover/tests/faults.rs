@@ -55,7 +55,7 @@ fn a_successor_that_hangs_at_any_step_changes_nothing() {
             // Too late: the other one serves.
             successor.resume();
             let said = successor.says();
-            assert!(said.starts_with("failed the reflector that runs goes on"), "{said}");
+            assert!(said.starts_with("failed the running reflector keeps its sessions"), "{said}");
         }
     }
 }

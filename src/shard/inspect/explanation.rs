@@ -187,8 +187,8 @@ impl Reason {
         match self {
             Self::NoSuchPeer { peer } => format!("there is no peer {}", of(peer)),
             Self::NotEstablished { peer, state } => format!(
-                "the session of peer {} is {state}, and nothing is sent before it is established nor after it has \
-                 ended",
+                "the session of peer {} is {state}, and the reflector sends routes only in an \
+                 established session",
                 of(peer)
             ),
             Self::NotSubscribed { peer, vni } => {
@@ -209,17 +209,19 @@ impl Reason {
             ),
             Self::SubscriptionRefused { peer, vni, why } => {
                 format!(
-                    "peer {} subscribes to VNI {vni}, and the policy refuses it: {why}",
+                    "peer {} subscribes to VNI {vni}, and the policy refuses the subscription: \
+                     {why}",
                     of(peer)
                 )
             }
             Self::OnlyItself { peer, next_hop } => format!(
-                "peer {} announces the route via {next_hop} itself and nobody else does, so it is not sent back to it",
+                "only peer {} itself announces the route via {next_hop}, and the reflector sends \
+                 no route back to its announcer",
                 of(peer)
             ),
             Self::OnlyServers { peer, next_hop } => format!(
-                "peer {} is a reflector and only reflectors announce the route via {next_hop}, and they do not \
-                 exchange reflected routes",
+                "peer {} is a reflector, and only reflectors announce the route via {next_hop}: \
+                 reflectors do not exchange reflected routes",
                 of(peer)
             ),
             waits => waits.sentence_of_waiting(&of),
@@ -231,7 +233,7 @@ impl Reason {
         match self {
             Self::NoRoom { peer, vni } => no_room(&of(peer), *vni),
             Self::Gathering { vni } => {
-                format!("VNI {vni} has just changed and the change has not been sent on yet")
+                format!("VNI {vni} has just changed, and the reflector has not sent the change yet")
             }
             Self::InSync { peer, vni } => format!("peer {} is in sync with VNI {vni}", of(peer)),
             Self::Behind { peer, vni, entries, places, covered } => {
@@ -251,10 +253,15 @@ impl Reason {
                 of(peer)
             ),
             Self::Paced { peer } => {
-                format!("peer {} reads badly and is sent to at the pace of its reading", of(peer))
+                format!(
+                    "peer {} reads slowly, and the reflector sends at the pace at which the \
+                     peer reads",
+                    of(peer)
+                )
             }
             Self::Paused { peer } => format!(
-                "peer {} is not read from for now, because what it said before is still being worked on",
+                "the reflector does not read from peer {} now, because it still works on earlier \
+                 messages of this peer",
                 of(peer)
             ),
             _ => String::new(),
@@ -278,8 +285,8 @@ fn refused(count: u64) -> String {
 
 fn no_room(peer: &str, vni: Vni) -> String {
     format!(
-        "there is no room for VNI {vni} (max-vnis or memory-budget), and the subscription of peer {peer} is served \
-         when there is"
+        "there is no room for VNI {vni} (max-vnis or memory-budget), and the subscription of peer \
+         {peer} waits until there is room"
     )
 }
 

@@ -40,7 +40,7 @@ fn a_drain_ends_sessions_at_its_rate_and_an_undrain_takes_them_again() {
     assert_eq!(scene.http("GET", "/readyz"), (503, "draining\n".to_owned()));
     assert_eq!(scene.http("GET", "/livez").0, 200);
     assert!(!Client::connect(address).try_to_shake_hands());
-    assert_eq!(scene.ok(&["undrain"]), "Sessions are taken again.\n");
+    assert_eq!(scene.ok(&["undrain"]), "The reflector takes new sessions again.\n");
     assert_eq!(scene.http("GET", "/readyz").0, 200);
     Client::establish(address).keepalive();
 }
@@ -142,12 +142,12 @@ fn a_followed_session_that_talks_much_is_cut_short_and_counted() {
 fn following_ends_when_it_is_told_to() {
     let scene = controlled(&[]);
     let mut client = Client::establish(scene.server.address());
-    assert!(scene.ok(&["log", "debug", "peer", "1"]).contains("is followed"));
+    assert!(scene.ok(&["log", "debug", "peer", "1"]).contains("The log follows peer #1"));
     client.subscribe(8);
     client.expect_end_of_table(8);
     scene.server.logged("others=\"SUBSCRIBE 8\"", '\n');
     assert!(!scene.server.log().contains("from the peer"), "{}", scene.server.log());
-    assert!(scene.ok(&["log", "info", "p", "1"]).contains("is not followed"));
+    assert!(scene.ok(&["log", "info", "p", "1"]).contains("does not follow"));
     client.subscribe(9);
     client.expect_end_of_table(9);
     assert!(!scene.server.log().contains("SUBSCRIBE 9"), "{}", scene.server.log());

@@ -62,7 +62,7 @@ fn what_a_killed_server_has_left_is_replaced() {
     server.wait();
     let left = std::fs::symlink_metadata(&socket).unwrap().created().ok();
     let (code, _, err) = ctl(&socket, &["show", "peers"]);
-    assert!(code == 1 && err.contains("nobody answers"), "{err}");
+    assert!(code == 1 && err.contains("no process answers"), "{err}");
     let server = Process::start(&["--control", &socket]);
     server.logged("reflector started", '\n');
     let scene = Controlled { server, socket, folder };
@@ -90,7 +90,7 @@ fn what_is_no_socket_is_left_alone() {
     let link = folder.path("link");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     assert!(second(&link).contains("is not a socket"));
-    assert!(second(&folder.path("none/control.sock")).contains("is not there"));
+    assert!(second(&folder.path("none/control.sock")).contains("does not exist"));
     assert!(second(&folder.path(&"x".repeat(120))).contains("less than 100 bytes"));
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 2);
 }

@@ -232,14 +232,14 @@ fn wrong_orders_are_refused(config: ReflectorConfig) {
     let (_reflector, _address, http) = start_with_http(config);
     let wrong = [
         ("peers?sort=size", "sort: expected a column's name, found \"size\""),
-        ("peers?sort=id&after=xyz", "after: expected what an earlier page of the same order"),
-        ("vnis?before=0", "before: expected what a page of the same order said to be previous"),
+        ("peers?sort=id&after=xyz", "after: expected the value next of an earlier page"),
+        ("vnis?before=0", "before: expected the value previous of a page of the same order"),
         ("peers?after=00&before=00", "only one of after and before may be given"),
         ("subscriptions?sort=routes", "sort: expected a column's name"),
-        ("peers?sort=id&cursor=0-0-0", "goes on by after, not by cursor"),
+        ("peers?sort=id&cursor=0-0-0", "continues with after, not with cursor"),
         ("peers?state=asleep", "state: expected connecting, established or closing"),
         ("vnis?sort=node", "sort: expected a column's name"),
-        ("routes?cursor=0-0-0", "goes on by after, not by cursor"),
+        ("routes?cursor=0-0-0", "continues with after, not with cursor"),
         ("routes?address=::1&prefix=::1", "only one of address, prefix and within may be given"),
         ("routes?address=10", "address: expected an address, found \"10\""),
         ("vnis/1/routes?sort=", "sort: expected a column's name, found \"\""),

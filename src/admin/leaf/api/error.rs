@@ -22,11 +22,9 @@ pub(in crate::admin::leaf) enum ApiError {
     ReadOnly,
     #[error(transparent)]
     Leaf(#[from] LeafError),
-    #[error("what writes routes to the kernel has ended; restart the leaf")]
+    #[error("the thread that writes routes to the kernel has ended; restart the leaf")]
     KernelWriter,
-    #[error(
-        "the kernel does not answer the request that is under way, so nothing is known of single routes now"
-    )]
+    #[error("the kernel does not answer, so the leaf cannot say now which routes the kernel has")]
     KernelSilent,
 }
 

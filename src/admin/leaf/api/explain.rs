@@ -118,8 +118,8 @@ impl Facts<'_> {
         reasons.extend(network.refused.iter().map(|(route, servers)| {
             let (hop, servers) = (route.next_hop, servers.join(" and "));
             format!(
-                "the route via {hop} is announced by {servers}, and a limit on routes keeps it out (max-routes, \
-                 max-routes-per-vni)"
+                "the route via {hop} is announced by {servers}, and the leaf refuses it because \
+                 of a limit on routes (max-routes, max-routes-per-vni)"
             )
         }));
         reasons.extend(self.in_kernel());
@@ -215,7 +215,8 @@ impl Facts<'_> {
             ));
             if *state == "not_wanted" && self.network.routes.is_empty() {
                 reasons.push(
-                    "it goes when the leaf knows that nobody announces it any more".to_owned(),
+                    "the leaf removes it when it knows that no server announces it any more"
+                        .to_owned(),
                 );
             }
         }
@@ -235,8 +236,8 @@ fn announced(RouteStatus { route, servers, since, stale_since }: &RouteStatus) -
             )
         }
         Some(stale) => format!(
-            "the route via {hop} is stale: no server has had it for {}; it stays for the stale time (stale-time), unless \
-             servers announce it again or do without it",
+            "the route via {hop} is stale: no server has had it for {}; the leaf keeps it for the \
+             stale time (stale-time), or until the servers have sent complete tables without it",
             ago(stale)
         ),
     }

@@ -12,7 +12,7 @@ use crate::wire::{Destination, Lookup, NextHop, NextHopType, Vni};
 /// Rows of a page when nothing is said, and at most.
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 10_000;
-const NEXT: &str = "what an earlier page said to be next";
+const NEXT: &str = "the value next of an earlier page";
 
 /// Where there is nothing to choose.
 #[derive(Debug, Deserialize)]

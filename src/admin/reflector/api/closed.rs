@@ -121,7 +121,7 @@ pub(super) async fn list(
     asked: Result<Query<ClosedAsked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let ClosedAsked { peer, cursor, limit } = asked?.0;
-    let from = optional("cursor", "what an earlier page said to be next", cursor.as_deref())?;
+    let from = optional("cursor", "the value next of an earlier page", cursor.as_deref())?;
     let limit = optional("limit", "a number", limit.as_deref())?.unwrap_or(LIMIT);
     let peer = peer.as_deref().map(str::trim);
     let is_wanted = |session: &ClosedSession| peer.is_none_or(|peer| session.is_named(peer));
@@ -138,7 +138,7 @@ pub(super) async fn recorder(
 ) -> Result<Response, ApiError> {
     let RecorderAsked { limit, event, peer, after } = asked?.0;
     let limit = optional("limit", "a number", limit.as_deref())?.unwrap_or(usize::MAX);
-    let after = optional("after", "what an earlier answer said to be latest", after.as_deref())?;
+    let after = optional("after", "the value latest of an earlier answer", after.as_deref())?;
     let (kinds, peer) = (kinds(event.as_deref()), named(peer.as_deref()));
     let filter = RecordedFilter { kinds, peer, after };
     let (rows, latest) = inspector.find_recorded(&filter, limit);

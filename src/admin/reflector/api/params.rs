@@ -122,7 +122,7 @@ impl PeersAsked {
         if others.into_iter().chain(more).all(Option::is_none) {
             Ok(Peers::Named(name))
         } else {
-            Err(ApiError::Asked("name must be given alone".into()))
+            Err(ApiError::Asked("name cannot be combined with other parameters".into()))
         }
     }
 
@@ -240,9 +240,9 @@ impl<'a> Sorting<'a> {
         sort: &'a Option<String>,
         [after, before]: [&'a Option<String>; 2],
     ) -> Result<Self, ApiError> {
-        let expected = "what an earlier page of the same order said to be next";
+        let expected = "the value next of an earlier page of the same order";
         let after: Option<Key> = optional("after", expected, after.as_deref())?;
-        let expected = "what a page of the same order said to be previous";
+        let expected = "the value previous of a page of the same order";
         let before = optional("before", expected, before.as_deref())?;
         let place = match (after, before) {
             (None, None) => PagePosition::First,
@@ -267,7 +267,7 @@ impl<'a> Sorting<'a> {
     fn best<T>(self, usual: &str, named: fn(&str) -> Option<Sort<T>>) -> Result<Best<T>, ApiError> {
         if self.cursor.is_some() {
             return Err(ApiError::Asked(
-                "a listing that is sorted or searched goes on by after, not by cursor".into(),
+                "a sorted or searched listing continues with after, not with cursor".into(),
             ));
         }
         let name = self.sort.unwrap_or(usual);
@@ -333,7 +333,7 @@ pub(in crate::admin) fn peer(name: &str, text: &str) -> Result<PeerId, Wrong> {
 }
 
 fn paging(cursor: Option<&str>, limit: Option<&str>) -> Result<(Cursor, usize), ApiError> {
-    let cursor = optional("cursor", "what an earlier page said to be next", cursor)?;
+    let cursor = optional("cursor", "the value next of an earlier page", cursor)?;
     let limit: Option<usize> = optional("limit", "a number", limit)?;
     Ok((cursor.unwrap_or_default(), limit.unwrap_or(LIMIT).clamp(1, PAGE_MAX)))
 }

@@ -42,7 +42,9 @@ pub(super) async fn vni(
 ) -> Result<Json<VniRow>, ApiError> {
     let vni = params::vni("vni", &vni?)?;
     let info = inspector.vni(vni).await?;
-    let info = info.ok_or_else(|| ApiError::NotFound(format!("nobody takes part in VNI {vni}")))?;
+    let info = info.ok_or_else(|| {
+        ApiError::NotFound(format!("no peer announces in VNI {vni} or subscribes to it"))
+    })?;
     Ok(Json(info.into()))
 }
 

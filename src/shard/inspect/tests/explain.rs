@@ -62,8 +62,8 @@ fn an_only_announcer_does_not_get_its_own_route() {
     assert_eq!(explanation.verdict, Verdict::NotOwed);
     assert_eq!(
         sentences(&explanation)[0],
-        "peer #7 announces the route via fd00::1 itself and nobody else does, so it is not sent \
-         back to it"
+        "only peer #7 itself announces the route via fd00::1, and the reflector sends no route back to \
+         its announcer"
     );
     let other = scene.establish(8);
     scene.announce(other, ROUTE);
