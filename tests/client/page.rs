@@ -156,14 +156,14 @@ fn what_is_missing_stands_above_all() {
         let server = Server::start().await;
         scene.proxy.set(Mode::Cut);
         scene.show("/");
-        scene.browser.until_says("No server is connected. Routes that are known stay");
-        scene.browser.until_says("VNIs whose table is not here whole: 2 of 2.");
+        scene.browser.until_says("No server is connected. The leaf keeps its routes");
+        scene.browser.until_says("VNIs whose table is not complete: 2 of 2.");
         scene.browser.until_says("no server is connected");
         scene.leaf.add_peer(server.address.to_string(), None).await.unwrap();
         let mut session = server.establish_with_end_of_table().await;
         session.expect_subscribe(8).await;
         session.write(&[Message::EndOfTable(Vni(7))]).await;
-        scene.browser.until_says("VNIs whose table is not here whole: 1 of 2.");
+        scene.browser.until_says("VNIs whose table is not complete: 1 of 2.");
         scene.browser.until_says(&format!("the table has not come from {} yet", server.address));
         scene.browser.click(".tabs a:last-child");
         let rows = "[...document.querySelectorAll('section')].at(-2).querySelectorAll('tbody tr')";
@@ -171,7 +171,7 @@ fn what_is_missing_stands_above_all() {
             .browser
             .until("one VNI", &format!("{rows}.length === 1 && location.hash.includes('whole')"));
         scene.proxy.set(Mode::To(scene.server));
-        scene.browser.until_says("Every VNI is whole.");
+        scene.browser.until_says("The leaf has the complete table of every VNI.");
         scene.browser.until("no banner", "!document.querySelector('.banner')");
     });
 }
@@ -183,7 +183,7 @@ fn a_leaf_that_has_ended_is_said_to() {
         scene.show("/");
         scene.browser.until("it is up", "document.getElementById('link').innerText === 'live'");
         scene.leaf.shutdown().await;
-        scene.browser.until_says("The leaf does not answer. What is shown is as of then");
+        scene.browser.until_says("The leaf does not answer. This page shows its last answer");
         scene.browser.until("it is lost", "document.getElementById('link').innerText === 'lost'");
         scene.browser.until_says("250");
         let complaints = scene.browser.forgive();
@@ -210,7 +210,7 @@ fn what_the_kernel_lacks_is_shown() {
         scene.browser.eval(&answer(""));
         scene.browser.until("installed", &card("Routes in the kernel", "3 of 4"));
         scene.browser.until("the device", &card("Tunnel device", "up"));
-        scene.browser.until_says("because another protocol's are in their way: 1.");
+        scene.browser.until_says("because a route of another protocol has their place: 1.");
         scene.browser.picture("leaf-kernel");
         scene.browser.eval(&answer("silent_seconds: 61.5"));
         scene.browser.until_says("The kernel has not answered for 61 s.");

@@ -394,5 +394,5 @@ fn what_is_not_there_is_shown(scene: &mut Scene) {
     scene.show("/#/peers");
     scene.browser.until_says("No peer matches.");
     scene.show("/#/");
-    scene.browser.until_says("Nobody takes part in any VNI yet.");
+    scene.browser.until_says("No peer announces in a VNI or subscribes to one yet.");
 }

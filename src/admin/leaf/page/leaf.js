@@ -20,16 +20,16 @@ function listen(hear, signal) {
 }
 
 function wrong() {
-  if (leaf.isUp === false) return [["bad", "The leaf does not answer. What is shown is as of then; it is tried again every two seconds."]];
+  if (leaf.isUp === false) return [["bad", "The leaf does not answer. This page shows its last answer, and asks again every two seconds."]];
   const found = [], { servers, vnis, kernel } = leaf;
   if (servers && !servers.some(({ state }) => state === "established")) {
-    found.push(["bad", servers.length ? "No server is connected. Routes that are known stay until their stale time is over." : "There is no server: give one with --server."]);
+    found.push(["bad", servers.length ? "No server is connected. The leaf keeps its routes until the stale time is over." : "The leaf has no server: give one with --server."]);
   }
-  if (vnis?.not_whole) found.push(["warn", `VNIs whose table is not here whole: ${count(vnis.not_whole)} of ${count(vnis.total)}.`]);
-  if (kernel?.silent_seconds >= 5) found.push(["bad", `The kernel has not answered for ${count(Math.floor(kernel.silent_seconds))} s. What is shown of it is from before.`]);
+  if (vnis?.not_whole) found.push(["warn", `VNIs whose table is not complete: ${count(vnis.not_whole)} of ${count(vnis.total)}.`]);
+  if (kernel?.silent_seconds >= 5) found.push(["bad", `The kernel has not answered for ${count(Math.floor(kernel.silent_seconds))} s. This page shows its state before that.`]);
   if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
   if (kernel?.refused) found.push(["warn", `Routes that the kernel refuses: ${count(kernel.refused)}. Its reasons are in the log.`]);
-  if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because another protocol's are in their way: ${count(kernel.conflicts)}.`]);
+  if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because a route of another protocol has their place: ${count(kernel.conflicts)}.`]);
   const unusable = unusableRoutes(kernel);
   if (unusable.length) found.push(["warn", `Routes that cannot be installed because of their next hop: ${unusable.join(", ")}.`]);
   return found;

@@ -44,7 +44,7 @@ function lookUp(vni, find) {
     location.hash = href(`/vni/${value("vni")}`, { find: value("find") });
   } }, field("vni", "VNI", "number", vni, { required: true, pattern: "\\d+", inputmode: "numeric" }),
   field("find", "Address or prefix", "10.0.0.1 or 10.0.0.0/24", find), el("button", { type: "submit" }, "Look up"));
-  return section("Routes of an address", "longest match, or exactly a prefix; nothing: all routes", form);
+  return section("Routes of an address", "longest match of an address, or exactly a prefix; an empty field shows all routes", form);
 }
 
 const states = { established: "good", retry: "warn" };
@@ -52,7 +52,7 @@ const serverColumns = [
   { title: "Server", isFirst: true, of: (server) => code(server.address) },
   { title: "State", of: (server) => badge(server.state.replace("_", " "), states[server.state] || "soft") },
   { title: "For", isNumber: true, of: (server) => since(server.since_seconds) },
-  { title: "VNIs whole", isNumber: true, hint: "whose table it has brought in whole", of: (server) => count(server.whole_count) },
+  { title: "VNIs whole", isNumber: true, hint: "VNIs of which the server has sent its complete table", of: (server) => count(server.whole_count) },
   { title: "Last error", of: (server) => server.last_error ? { text: server.last_error, kind: server.state === "established" ? "wrap soft" : "wrap warn" } : "–" },
   { title: "Node", of: (server) => server.node || soft("not said") },
   { title: "Agent", of: (server) => server.agent || soft("not said") },
@@ -65,11 +65,11 @@ const wholeness = ({ is_whole, missing }) => is_whole ? badge("whole", "good") :
 const vniColumns = [
   { title: "VNI", isFirst: true, of: (vni) => vniLink(vni.vni) },
   { title: "Routes", isNumber: true, of: (vni) => count(vni.routes) },
-  { title: "Refused", isNumber: true, hint: "that servers announce and that max-routes or max-routes-per-vni keeps out", of: (vni) => vni.refused ? { text: count(vni.refused), kind: "bad" } : "0" },
-  { title: "Stale", isNumber: true, hint: "that no server has now, and that are kept for a while", of: (vni) => vni.stale ? { text: count(vni.stale), kind: "warn" } : "0" },
+  { title: "Refused", isNumber: true, hint: "routes that servers announce and that the leaf refuses because of max-routes or max-routes-per-vni", of: (vni) => vni.refused ? { text: count(vni.refused), kind: "bad" } : "0" },
+  { title: "Stale", isNumber: true, hint: "routes that no server has now and that the leaf keeps for the stale time", of: (vni) => vni.stale ? { text: count(vni.stale), kind: "warn" } : "0" },
   { title: "Table", of: wholeness },
   { title: "In sync with", of: (vni) => vni.in_sync.length ? listed(vni.in_sync) : "–" },
-  { title: "Awaited", hint: "connected servers whose table is not here whole", of: (vni) => vni.awaited.length ? listed(vni.awaited) : "–" },
+  { title: "Awaited", hint: "connected servers that have not sent their complete table yet", of: (vni) => vni.awaited.length ? listed(vni.awaited) : "–" },
 ];
 
 // Routes that cannot be installed because of their next hop: how many and why, for each reason.
@@ -105,10 +105,10 @@ export function overview(main, { parameters, signal, listen }) {
       node.classList.toggle("warn", Boolean(isWrong(leaf)));
     } };
   });
-  const servers = table({ columns: serverColumns, id: (server) => server.address, caption: "Servers", empty: "There is no server." });
+  const servers = table({ columns: serverColumns, id: (server) => server.address, caption: "Servers", empty: "The leaf has no server." });
   const isAll = parameters.whole !== "false";
   const vnis = paged({ path: "vnis", fixed: { whole: isAll ? "" : "false" }, columns: vniColumns, id: (vni) => vni.vni,
-    caption: "VNIs", empty: isAll ? "The leaf subscribes to no VNI." : "Every VNI is whole." }, signal);
+    caption: "VNIs", empty: isAll ? "The leaf subscribes to no VNI." : "The leaf has the complete table of every VNI." }, signal);
   const tab = (whole, text, isHere) => el("a", { href: href("/", { whole }), "aria-current": isHere ? "page" : null }, text);
   const values = facts.map(() => el("dd"));
   const list = el("dl", { class: "facts", hidden: true }, facts.map(([name], index) => el("div", {}, el("dt", {}, name), values[index])));

@@ -106,7 +106,7 @@ export function events(main, { parameters, signal }) {
   let fresh = 0, unseen = 0, isPaused = false, isOpen = null, timer = null, size = 0;
   const grid = table({
     caption: "Events", id: (row) => row.number,
-    empty: "Nothing of this kind is remembered, and nothing has happened since this view was opened.",
+    empty: "The reflector remembers no event of this kind, and none has happened since you opened this view.",
     columns: [
       { title: "Time", of: (row) => clock(row.at) },
       { title: "Event", of: (row) => badge(row.event.replaceAll("_", " "), kinds[row.event] || "warn") },
@@ -128,8 +128,8 @@ export function events(main, { parameters, signal }) {
   } }, "Older");
   const tools = el("div", { class: "tools" }, fieldsOf(parameters, vni, signal), el("span", { class: "gap" }), range, pause);
   main.append(heading("Events"), el("section", {}, tools, fault, grid.node, el("p", { class: "foot" }, older),
-    el("p", { class: "note" }, "Sessions, refusals and commands are remembered, 4096 of them; routes are shown since this view was opened. " +
-      "Sessions are shown whatever the VNI; what came and went at once does not show.")));
+    el("p", { class: "note" }, "The reflector remembers 4096 events of sessions, refusals and commands; this view shows routes only from the moment at which you opened it. " +
+      "The VNI does not filter sessions; a route that came and went at once does not appear.")));
 
   function draw() {
     clearTimeout(timer);

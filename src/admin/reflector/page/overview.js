@@ -57,7 +57,7 @@ export function overview(main, { signal }) {
       { title: "", of: (peer) => [peer.is_slow ? badge("slow", "warn") : null, pacedBadge(peer), peer.is_paused ? badge("paused", "soft") : null] },
     ] });
   const largest = table({
-    caption: "Largest VNIs", empty: "Nobody takes part in any VNI yet.", id: (vni) => vni.vni,
+    caption: "Largest VNIs", empty: "No peer announces in a VNI or subscribes to one yet.", id: (vni) => vni.vni,
     columns: [
       { title: "VNI", isFirst: true, of: (vni) => ({ text: String(vni.vni), href: href(`/vni/${vni.vni}`) }) },
       { title: "Routes", isNumber: true, of: (vni) => count(vni.routes) },

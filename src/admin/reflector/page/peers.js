@@ -37,18 +37,18 @@ export function peers(main, { signal }) {
     columns: [
       { title: "#", sort: "id", isNumber: true, of: (peer) => peerLink(peer.id, String(peer.id)) },
       { title: "Node", sort: "node", isFirst: true, of: (peer) => peer.node ? peerLink(peer.id, peerName(peer)) : unnamed(peer.id) },
-      { title: "Proven", hint: "the name that its certificate proves; a node is only claimed", of: (peer) => peer.name_proven || { text: peer.transport === "tls" ? "no name" : "–", kind: "soft" } },
+      { title: "Proven", hint: "the name that the peer's certificate proves; nothing proves the node", of: (peer) => peer.name_proven || { text: peer.transport === "tls" ? "no name" : "–", kind: "soft" } },
       { title: "Address", sort: "remote", of: (peer) => ({ text: peer.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "state", of: (peer) => [stateBadge(peer), pacedBadge(peer)] },
       { title: "Agent", sort: "agent", of: (peer) => peer.agent || { text: "not said", kind: "soft" } },
       { title: "Shard", sort: "shard", isNumber: true, of: (peer) => peer.shard },
-      { title: "Lag", sort: "lag", isNumber: true, hint: "VNIs in which it lacks something", of: lag },
-      { title: "Backlog", sort: "backlog", isNumber: true, hint: "bytes that wait for it", of: (peer) => amount(peer.backlog_bytes, "bytes") },
-      { title: "Routes", sort: "routes", isNumber: true, hint: "that it announces", of: (peer) => count(peer.routes) },
-      { title: "VNIs", sort: "subscriptions", isNumber: true, hint: "that it subscribes to", of: (peer) => count(peer.subscriptions) },
-      { title: "Received", sort: "updates_received", isNumber: true, hint: "updates per second; sorted by how many in all",
+      { title: "Lag", sort: "lag", isNumber: true, hint: "VNIs of which the peer lacks routes or changes", of: lag },
+      { title: "Backlog", sort: "backlog", isNumber: true, hint: "bytes that wait for the peer or are being written to it", of: (peer) => amount(peer.backlog_bytes, "bytes") },
+      { title: "Routes", sort: "routes", isNumber: true, hint: "routes that the peer announces", of: (peer) => count(peer.routes) },
+      { title: "VNIs", sort: "subscriptions", isNumber: true, hint: "VNIs that the peer subscribes to", of: (peer) => count(peer.subscriptions) },
+      { title: "Received", sort: "updates_received", isNumber: true, hint: "updates per second; sorting goes by the total number",
         of: (peer) => ({ text: amount(peer.received_rate, "rate"), title: `${count(peer.updates_received)} in all`, unsigned: true }) },
-      { title: "Sent", sort: "updates_sent", isNumber: true, hint: "updates per second; sorted by how many in all",
+      { title: "Sent", sort: "updates_sent", isNumber: true, hint: "updates per second; sorting goes by the total number",
         of: (peer) => ({ text: amount(peer.sent_rate, "rate"), title: `${count(peer.adds_sent + peer.removes_sent)} in all`, unsigned: true }) },
       { title: "Uptime", sort: "uptime", isNumber: true, of: (peer) => since(peer.uptime_seconds) },
     ],
@@ -88,7 +88,7 @@ export function peer(main, { signal, argument }) {
   const values = facts.map(() => el("dd"));
   const list = el("dl", { class: "facts" }, facts.map(([name], index) => el("div", {}, el("dt", {}, name), values[index])));
   const parts = table({
-    caption: "VNIs that it takes part in", empty: "It neither announces nor subscribes to anything.", id: (part) => part.vni,
+    caption: "VNIs that it takes part in", empty: "The peer announces nothing and subscribes to nothing.", id: (part) => part.vni,
     columns: [
       { title: "VNI", isFirst: true, of: (part) => vniLink(part.vni) },
       { title: "Announces", isNumber: true, of: (part) => count(part.routes) },
@@ -96,7 +96,7 @@ export function peer(main, { signal, argument }) {
     ] });
   const some = el("p", { class: "note" });
   const ended = table({
-    caption: "Sessions that have ended", empty: "None, as far as the reflector remembers.", id: (session) => session.peer,
+    caption: "Sessions that have ended", empty: "The reflector remembers no earlier session of this node.", id: (session) => session.peer,
     columns: [
       { title: "Ended", isFirst: true, of: (session) => ({ text: `${lasted(session.ended_ago_seconds)} ago`, title: session.ended_at, unsigned: true }) },
       { title: "#", isNumber: true, of: (session) => session.peer },
@@ -118,7 +118,7 @@ export function peer(main, { signal, argument }) {
     ended.show(rows);
   };
   const announced = listing({
-    path: "routes", usual: "vni", fixed: { announcer: id }, caption: "Routes that it announces", empty: "It announces nothing.",
+    path: "routes", usual: "vni", fixed: { announcer: id }, caption: "Routes that it announces", empty: "The peer announces no route.",
     id: routeId, columns: routeColumns({ withVni: true, explain: id }), every: 3000,
   }, signal);
   main.append(
@@ -128,7 +128,7 @@ export function peer(main, { signal, argument }) {
     el("div", { class: "aside" },
       section("Session", null, list),
       section("VNIs", null, parts.node, some)),
-    section("Earlier sessions", null, ended.node, el("p", { class: "note" }, "The latest 8 of its node.")),
+    section("Earlier sessions", null, ended.node, el("p", { class: "note" }, "The latest 8 sessions of the same node.")),
     section("Announces", null, announced.node));
   poll(1500, async () => {
     try {

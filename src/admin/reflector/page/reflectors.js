@@ -60,11 +60,11 @@ export function reflectors(main, { signal }) {
       { title: "VNIs", isNumber: true, of: (row) => compared(row, "vnis") },
       { title: "Routes", isNumber: true, of: (row) => compared(row, "routes") },
       { title: "Subscriptions", isNumber: true, of: (row) => compared(row, "subscriptions") },
-      { title: "Behind", isNumber: true, hint: "subscriptions that lack something", of: (row) => count(row.behind) },
+      { title: "Behind", isNumber: true, hint: "subscriptions that lack routes or changes", of: (row) => count(row.behind) },
       { title: "Slow peers", isNumber: true, of: (row) => count(row.slow_peers) },
     ] });
   main.append(heading("Reflectors"), el("section", {}, wrong, all.node,
-    el("p", { class: "foot note" }, "Leaves announce the same routes to all their reflectors. What differs from this one is marked; it is a warning when it lasts.")));
+    el("p", { class: "foot note" }, "Leaves announce the same routes to all their reflectors. Numbers that differ from those of this reflector are marked; a difference that lasts becomes a warning.")));
   poll(2000, async () => {
     try {
       const { rows } = await ask("reflectors", {}, signal);

@@ -25,7 +25,7 @@ export function search(main, { parameters, signal }) {
   const q = (parameters.q || "").trim();
   main.append(heading("Search"));
   if (!q) {
-    main.append(el("section", {}, el("p", { class: "empty" }, "A prefix, an address, a peer's node, address or number, or a VNI: type it above. The key / goes there.")));
+    main.append(el("section", {}, el("p", { class: "empty" }, "Type a prefix, an address, a VNI, or the node, address or number of a peer above. The key / moves to that field.")));
     return;
   }
   main.append(el("p", { class: "lead" }, "For ", el("b", {}, q), " in all VNIs"));
@@ -76,9 +76,9 @@ export function search(main, { parameters, signal }) {
 }
 
 const verdicts = {
-  sent: ["good", "Sent", "everything that it is owed of this destination was handed to its socket"],
-  waits: ["warn", "Waits", "it is owed something that it was not sent yet"],
-  not_owed: ["soft", "Not owed", "it should not have this"],
+  sent: ["good", "Sent", "the reflector has handed every route of this destination that the peer should have to its socket"],
+  waits: ["warn", "Waits", "the reflector has not yet sent the peer every route of this destination that it should have"],
+  not_owed: ["soft", "Not owed", "the peer should not have a route of this destination"],
 };
 
 export function explain(main, { parameters, signal }) {

@@ -5,9 +5,9 @@ import { table } from "./table.js";
 
 const kinds = { live: "good", warming: "soft", draining: "warn", stale: "warn", above_limit: "bad", gone: "bad", unheard: "soft" };
 const meanings = {
-  warming: "its process is new, and some of its leaves may not be back", draining: "about to end: its routes stay for a while",
-  stale: "silent: its routes stay for a while", above_limit: "more routes than it may have here", gone: "its routes are withdrawn",
-  unheard: "no heartbeat has come",
+  warming: "its process is new, and some of its leaves may not be back", draining: "about to end: its routes stay for the stale time",
+  stale: "silent: its routes stay for the stale time", above_limit: "it has more routes than federation-max-routes-per-site", gone: "away for longer than the stale time: its routes are withdrawn",
+  unheard: "no heartbeat of it has come yet",
 };
 const time = (seconds) => seconds === null ? "–" : measured(Math.max(seconds, 0), "time").join(" ");
 
@@ -21,8 +21,8 @@ function engine(now) {
 
 function twin(now) {
   if (now.twin === null) return null;
-  return now.twin ? "Another reflector has the name of this site and was here first: this one tells other sites nothing."
-    : "Another reflector has the name of this site: it came later and tells other sites nothing.";
+  return now.twin ? "Another reflector has the name of this site and came first: this reflector sends nothing to other sites."
+    : "Another reflector has the name of this site: that reflector came later and sends nothing to other sites.";
 }
 
 export function sites(main, { signal }) {
@@ -32,12 +32,12 @@ export function sites(main, { signal }) {
     columns: [
       { title: "Site", isFirst: true, of: (site) => site.site },
       { title: "State", of: (site) => [badge(site.state.replace("_", " "), kinds[site.state]), meanings[site.state] ? { text: ` ${meanings[site.state]}`, kind: "soft" } : null] },
-      { title: "Heard", isNumber: true, hint: "since anything of it came", of: (site) => time(site.heard_seconds) },
-      { title: "Lag", isNumber: true, hint: "how old its latest change was, by both clocks", of: (site) => time(site.lag_seconds) },
-      { title: "Routes", isNumber: true, hint: "of it that are here", of: (site) => count(site.routes) },
-      { title: "VNIs in sync", isNumber: true, hint: "wanted here, and as the site has them", of: (site) => count(site.vnis_in_sync) },
+      { title: "Heard", isNumber: true, hint: "time since its last message", of: (site) => time(site.heard_seconds) },
+      { title: "Lag", isNumber: true, hint: "age of its latest change when it arrived, by the clocks of both sites", of: (site) => time(site.lag_seconds) },
+      { title: "Routes", isNumber: true, hint: "routes of the site in the tables here", of: (site) => count(site.routes) },
+      { title: "VNIs in sync", isNumber: true, hint: "VNIs wanted here whose routes equal those of the site", of: (site) => count(site.vnis_in_sync) },
       { title: "Changes", isNumber: true, of: (site) => count(site.changes_received) },
-      { title: "Gaps", isNumber: true, hint: "times at which messages were lost; they are asked for again", of: (site) => count(site.gaps) },
+      { title: "Gaps", isNumber: true, hint: "times at which messages were lost; after each, the reflector requested the routes again", of: (site) => count(site.gaps) },
       { title: "Up for", isNumber: true, of: (site) => since(site.uptime_seconds) },
       { title: "Agent", of: (site) => site.agent },
     ],

@@ -35,7 +35,7 @@ export function vnis(main, { signal }) {
       { title: "Routes", sort: "routes", isNumber: true, of: (vni) => count(vni.routes) },
       { title: "Members", sort: "members", isNumber: true, hint: "peers that subscribe or announce", of: (vni) => count(vni.members) },
       { title: "Subscribers", sort: "subscribers", isNumber: true, of: (vni) => count(vni.subscribers) },
-      { title: "Behind", sort: "behind", isNumber: true, hint: "subscribers that lack something", of: (vni) => vni.behind ? { text: count(vni.behind), kind: "warn" } : "0" },
+      { title: "Behind", sort: "behind", isNumber: true, hint: "subscribers that lack routes or changes", of: (vni) => vni.behind ? { text: count(vni.behind), kind: "warn" } : "0" },
       { title: "Shard", sort: "shard", isNumber: true, of: (vni) => vni.shard },
     ],
   }, signal);
@@ -69,7 +69,7 @@ export function vni(main, { signal, argument, parameters }) {
       names.forEach(([name], index) => say(values[index], count(listed[name] ?? info[name])));
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      say(gone, error.status === 404 ? `Nobody takes part in VNI ${number}.` : error.message);
+      say(gone, error.status === 404 ? `No peer announces in VNI ${number} or subscribes to it.` : error.message);
       gone.hidden = false;
     }
   }, signal);
@@ -100,7 +100,7 @@ function subscribers(main, number, onAnswer, signal) {
       { title: "Node", sort: "node", isFirst: true, of: (row) => row.node ? peerLink(row.peer, row.name || row.node) : row.peer_state ? unnamed(row.peer) : [peerLink(row.peer), soft(" has just gone")] },
       { title: "Address", sort: "remote", of: (row) => ({ text: row.remote ?? "–", kind: "code" }) },
       { title: "State", sort: "peer_state", of: (row) => row.peer_state ? [stateBadge({ state: row.peer_state, is_slow: row.is_slow }), row.is_slow ? badge("slow", "warn") : null] : "–" },
-      { title: "Standing", sort: "lag", hint: "how much of this VNI it lacks", of: (row) => standing(row) },
+      { title: "Standing", sort: "lag", hint: "how much of this VNI the subscriber lacks", of: (row) => standing(row) },
       { title: "Shard", sort: "shard", isNumber: true, of: (row) => row.shard },
     ],
   }, signal);
