@@ -315,7 +315,7 @@ mod tests {
                 "\"\" is none of STD, LB and NAT",
             ),
             ("23#10.0.0.0/8#2001:db8::1#std#1#2", NextHopType::Standard, "the ports are ignored"),
-            ("23#10.0.0.0/8#2001:db8::1#LB#x#2", NextHopType::LoadBalancerTarget, "its type is LB"),
+            ("23#10.0.0.0/8#2001:db8::1#LB#x#2", NextHopType::LoadBalancerTarget, "the type is LB"),
         ] {
             let found = announcement(text).unwrap();
             assert_eq!(found.route.next_hop, hop(kind, 0, 0), "{text}");
