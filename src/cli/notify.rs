@@ -235,7 +235,7 @@ mod socket {
             };
             manager
                 .and_then(open)
-                .inspect_err(|error| warn!(%error, "the service manager cannot be told anything"))
+                .inspect_err(|error| warn!(%error, "cannot send messages to the service manager"))
                 .ok()
         }
 

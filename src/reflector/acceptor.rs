@@ -247,8 +247,7 @@ impl Acceptor {
     /// Goes on by the newest settings, and passes them on.
     async fn renew(&mut self, rules: &mut Rules) {
         let new = self.news.borrow_and_update().clone();
-        let settings = new.settings;
-        let list = Arc::new(new.access.list.clone());
+        let order = ShardOrder::settings_of(&new);
         self.control.lobby.set_max(new.max_peers);
         rules.gate.set(new.access);
         let tls = self.tls.as_ref().and_then(Terminator::descriptor);
@@ -257,13 +256,7 @@ impl Acceptor {
             error!(%error, "cannot set all of --min-ttl and --tcp-md5-key-file: for new \
                  connections only the rules apply that the kernel accepted");
         }
-        for (shard, _) in &self.shards {
-            let (settings, list) = (Box::new(settings.clone()), Arc::clone(&list));
-            drop(shard.send(ShardOrder::Settings { settings, list }).await);
-        }
-        // Other sites are judged by the policy as well.
-        let order = ShardOrder::Settings { settings: Box::new(settings), list };
-        self.control.renew_guest(order).await;
+        self.control.order_all(order).await;
     }
 
     fn admit(&self, rules: &mut Rules, remote: SocketAddr) -> Result<SourceShare, CloseReason> {

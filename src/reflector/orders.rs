@@ -1,14 +1,24 @@
 //! Carries out what a shard's thread is told.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::config::ReflectorConfig;
 use super::connection::Connection;
 use super::driver::{Arrived, Core, ShardOrder};
 use super::mesh::Inlet;
 use super::moves;
 use crate::io::{Backend, Stream};
+
+impl ShardOrder {
+    /// To go on by what is in force: an order at each call.
+    pub(super) fn settings_of(config: &ReflectorConfig) -> impl Fn() -> Self + use<> {
+        let (settings, list) = (config.settings.clone(), Arc::new(config.access.list.clone()));
+        move || Self::Settings { settings: Box::new(settings.clone()), list: Arc::clone(&list) }
+    }
+}
 
 /// What orders came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -323,11 +323,9 @@ fn take_over(
     }
     if legacy.ledger().blocks != Blocks::default() {
         // Before the tables: what is blocked stays filtered.
-        let config = inspector.control.config.borrow().clone();
-        let list = Arc::new(config.access.list);
+        let order = ShardOrder::settings_of(&inspector.control.config.borrow());
         for (orders, _) in all {
-            let (settings, list) = (Box::new(config.settings.clone()), Arc::clone(&list));
-            drop(orders.blocking_send(ShardOrder::Settings { settings, list }));
+            drop(orders.blocking_send(order()));
         }
     }
     let admit = |peer, remote, shard, has_begun| rules.readmit(peer, remote, shard, has_begun);

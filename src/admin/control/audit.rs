@@ -1,4 +1,4 @@
-//! What is said in the log of who has told or asked what over the control sockets.
+//! Log lines about each request over the control sockets: its caller, its path, its outcome.
 
 use axum::Router;
 use axum::extract::{Extension, Request};

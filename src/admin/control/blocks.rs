@@ -8,13 +8,13 @@ use axum::extract::{Extension, Query, State};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::reflector::api::blocks::BlockRow;
+use crate::admin::reflector::api::policy::subject_of;
 use crate::admin::reflector::api::{error::ApiError, named, params};
 use crate::admin::server::serve::Caller;
 use crate::ids::duration;
-use crate::policy::{BLOCKS, Blocked, Subject};
+use crate::policy::{BLOCKS, Blocked};
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
-use crate::session::Identity;
 use crate::shard::inspect::{PeerInfo, RouteFilter, RouteInfo, VniInfo};
 use crate::wire::{Destination, Vni};
 
@@ -64,7 +64,7 @@ pub(super) struct Unblocked {
     ended: Vec<BlockRow>,
 }
 
-/// Refuses something for a while, or says what that would take back.
+/// Blocks a peer, a prefix or a VNI; a trial only counts the sessions and routes that the block would take back.
 pub(super) async fn block(
     State(inspector): State<Inspector>,
     caller: Option<Extension<Caller>>,
@@ -164,14 +164,7 @@ async fn of_peer(inspector: &Inspector, text: &str) -> Result<Blocked, ApiError>
 async fn takes_back(inspector: &Inspector, what: &Blocked) -> Result<TakesBack, InspectError> {
     let mut sum = TakesBack::default();
     let mut meet = |peer: PeerInfo| {
-        let identity = peer.tls.as_ref().map(|tls| &tls.identity);
-        let subject = Subject {
-            address: peer.remote.map(|remote| remote.ip()),
-            node: Some(&*peer.node).filter(|node| !node.is_empty()),
-            name: identity.and_then(Identity::name),
-            ..Subject::default()
-        };
-        if what.meets(&subject) {
+        if what.meets(&subject_of(&peer)) {
             sum.sessions += 1;
             sum.routes += peer.routes;
         }

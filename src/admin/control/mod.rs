@@ -3,8 +3,8 @@
 //! Who may connect is a matter of the file. The full socket is of mode 0600, so for the user that the process runs
 //! as, and root. The reflector's for readers is of mode 0660 and belongs to a group; it answers the same questions and
 //! no command. A socket is served by the router that answers HTTP, so there is one API; the commands under
-//! `/control/v1/` are added here and only here. `socket` is the file, `group` whose it is, `commands` and `blocks` what a
-//! reflector can be told, `audit` what the log says of it.
+//! `/control/v1/` are added here and only here. `socket` makes the file, `group` finds its group, `commands` and `blocks`
+//! carry out commands to a reflector, `audit` logs requests.
 
 #[cfg(not(unix))]
 mod absent;

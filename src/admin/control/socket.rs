@@ -27,9 +27,9 @@ use super::group::number_of;
 use crate::admin::server::serve::{Listener, Origin};
 use crate::control::{Audience, ControlError};
 
-/// The user of the process, and nobody else.
+/// The user of the process may connect, and root.
 const MODE: u32 = 0o600;
-/// The same, and a group.
+/// A group may connect as well.
 const MODE_OF_GROUP: u32 = 0o660;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -50,7 +50,7 @@ pub struct Socket {
     audience: Audience,
     /// Whether another process goes on with the file.
     is_left: bool,
-    /// The same, asked of whoever serves it.
+    /// Asks the process's endpoint, while the socket is served, whether another process goes on with the file.
     is_gone: Option<IsGone>,
 }
 
@@ -136,7 +136,7 @@ impl Socket {
         Ok(Self { listener, path, name, identity, audience, is_left: true, is_gone: None })
     }
 
-    /// For whom it is.
+    /// Whether it is the full socket or the one for readers.
     #[cfg(feature = "server")]
     pub(super) fn audience(&self) -> &Audience {
         &self.audience

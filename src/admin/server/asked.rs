@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::extract::rejection::QueryRejection;
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
@@ -34,8 +35,34 @@ pub(crate) fn destination(name: &str, text: &str) -> Result<Destination, Wrong> 
     host.or_else(|_| text.parse()).map_err(|_| wrong(name, "a prefix", text))
 }
 
+/// Which route is explained. The next hop's other fields are those of a plain one unless given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplainAsked {
+    /// Whose route it is, which a reflector alone takes.
+    pub(crate) peer: Option<String>,
+    vni: Option<String>,
+    destination: Option<String>,
+    next_hop: Option<String>,
+    target_vni: Option<String>,
+    r#type: Option<String>,
+    nat_from: Option<String>,
+    nat_to: Option<String>,
+}
+
+impl ExplainAsked {
+    pub(crate) fn route(&self) -> Result<(Vni, Destination, Option<NextHop>), Wrong> {
+        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
+        let destination =
+            destination("destination", required("destination", self.destination.as_deref())?)?;
+        let Self { target_vni, r#type, nat_from, nat_to, .. } = self;
+        let next_hop = next_hop(&self.next_hop, [target_vni, r#type, nat_from, nat_to])?;
+        Ok((vni, destination, next_hop))
+    }
+}
+
 /// A next hop by its address and its other fields: the target VNI, the type, and the first and the last port of NAT.
-pub(crate) fn next_hop(
+fn next_hop(
     address: &Option<String>,
     others: [&Option<String>; 4],
 ) -> Result<Option<NextHop>, Wrong> {

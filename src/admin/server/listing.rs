@@ -17,6 +17,19 @@ const ENOUGH: usize = 16 * 1024;
 /// Rows to ask for at once: about as many as are sent at once.
 pub(crate) const PART: usize = 64;
 
+/// A listing of few rows: one page.
+#[derive(Debug, Serialize)]
+pub(crate) struct OnePage<T> {
+    rows: Vec<T>,
+    next: Option<String>,
+}
+
+impl<T> FromIterator<T> for OnePage<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(rows: I) -> Self {
+        Self { rows: rows.into_iter().collect(), next: None }
+    }
+}
+
 /// A part of a listing.
 #[derive(Debug)]
 pub(crate) enum Piece<T, N> {

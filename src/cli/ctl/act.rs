@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Ctl;
+use super::client::parsed;
 use super::screen::Failed;
 use crate::cli::log::Level;
 use crate::cli::values::{counted, remark};
@@ -46,8 +47,7 @@ impl Ctl {
         let is_seen = std::io::stderr().is_terminal();
         loop {
             let text = self.client.get_text("/control/v1/drain").await?;
-            let now: Draining =
-                serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
+            let now: Draining = parsed(&text)?;
             if is_seen {
                 remark(&format!("\r{} left \x1b[K", counted(now.sessions, "session")));
             }

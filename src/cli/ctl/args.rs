@@ -290,6 +290,19 @@ pub(super) enum Reset {
     },
 }
 
+/// How long to block, and whether to ask first.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct BlockTerms {
+    #[arg(value_name = "for", value_parser = for_word)]
+    word: ForWord,
+    /// How long to block (10m, 2h)
+    #[arg(value_name = "TIME", value_parser = duration)]
+    pub(super) time: Duration,
+    /// Block without asking
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
 /// What is blocked.
 #[derive(Debug, Subcommand)]
 pub(super) enum Block {
@@ -298,48 +311,30 @@ pub(super) enum Block {
         /// A node's name, an address, or a prefix of addresses; a session's number (#7) means the session's node
         #[arg(value_name = "PEER")]
         peer: String,
-        #[arg(value_name = "for", value_parser = for_word)]
-        word: ForWord,
-        /// How long to block (10m, 2h)
-        #[arg(value_name = "TIME", value_parser = duration)]
-        time: Duration,
-        /// Block without asking
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        terms: BlockTerms,
     },
     /// Withdraw the routes of a prefix, and reflect none until the block ends.
     Prefix {
         /// The prefix
         #[arg(value_name = "PREFIX", value_parser = prefix)]
         prefix: String,
-        #[arg(value_name = "for", value_parser = for_word)]
-        word: ForWord,
-        /// How long to block (10m, 2h)
-        #[arg(value_name = "TIME", value_parser = duration)]
-        time: Duration,
+        #[command(flatten)]
+        terms: BlockTerms,
         /// Block the prefix in this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
         /// Block longer prefixes in it, too
         #[arg(long)]
         longer: bool,
-        /// Block without asking
-        #[arg(long)]
-        yes: bool,
     },
     /// Withdraw all routes of a VNI, and reflect none until the block ends.
     Vni {
         /// The VNI
         #[arg(value_name = "VNI")]
         vni: u32,
-        #[arg(value_name = "for", value_parser = for_word)]
-        word: ForWord,
-        /// How long to block (10m, 2h)
-        #[arg(value_name = "TIME", value_parser = duration)]
-        time: Duration,
-        /// Block without asking
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        terms: BlockTerms,
     },
 }
 

@@ -1,13 +1,12 @@
 //! Refusing peers, prefixes and VNIs for a while.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Ctl;
-use super::args::Block;
-use super::client::escaped;
+use super::args::{Block, BlockTerms};
+use super::client::{escaped, parsed};
 use super::listing::{Rows, View};
 use super::screen::{Failed, clean};
 use super::table::{Column, number, text};
@@ -23,16 +22,15 @@ const BLOCKS: &[Column] = &[
 ];
 
 impl Block {
-    /// What is asked of the reflector, for how long, and whether it is asked without a question.
-    fn query(&self) -> (String, Duration, bool) {
+    /// What is asked of the reflector, and on which terms.
+    fn query(&self) -> (String, BlockTerms) {
         match self {
-            Self::Peer { peer, time, yes, .. } => (format!("peer={}", escaped(peer)), *time, *yes),
-            Self::Prefix { prefix, vni, longer, time, yes, .. } => {
+            Self::Peer { peer, terms } => (format!("peer={}", escaped(peer)), *terms),
+            Self::Prefix { prefix, terms, vni, longer } => {
                 let vni = vni.map(|vni| format!("&vni={vni}")).unwrap_or_default();
-                let query = format!("prefix={}&longer={longer}{vni}", escaped(prefix));
-                (query, *time, *yes)
+                (format!("prefix={}&longer={longer}{vni}", escaped(prefix)), *terms)
             }
-            Self::Vni { vni, time, yes, .. } => (format!("vni={vni}"), *time, *yes),
+            Self::Vni { vni, terms } => (format!("vni={vni}"), *terms),
         }
     }
 }
@@ -74,16 +72,16 @@ fn agrees(sentence: &str) -> Result<bool, Failed> {
 
 impl Ctl {
     pub(super) async fn block(&mut self, block: &Block) -> Result<(), Failed> {
-        let (query, time, is_agreed) = block.query();
+        let (query, BlockTerms { time, yes, .. }) = block.query();
         let path = format!("/control/v1/block?{query}&time={}us", time.as_micros());
-        if !is_agreed {
-            let trial = parsed(&self.client.post(&format!("{path}&try=true")).await?)?;
+        if !yes {
+            let trial: Value = parsed(&self.client.post(&format!("{path}&try=true")).await?)?;
             if !agrees(&takes_back(&trial))? {
                 return self.screen.line("Nothing was blocked.");
             }
         }
         let text = self.client.post(&path).await?;
-        let answer = parsed(&text)?;
+        let answer: Value = parsed(&text)?;
         let block = &answer["block"];
         let (id, until) = (count(&block["id"]), shown(&block["until"]));
         let sentence = format!("{} It is block {id}, until {until}.", takes_back(&answer));
@@ -93,7 +91,7 @@ impl Ctl {
     pub(super) async fn unblock(&mut self, block: Option<u32>) -> Result<(), Failed> {
         let which = block.map_or_else(|| "all=true".to_owned(), |id| format!("id={id}"));
         let text = self.client.post(&format!("/control/v1/unblock?{which}")).await?;
-        let answer = parsed(&text)?;
+        let answer: Value = parsed(&text)?;
         let ended = answer["ended"].as_array().cloned().unwrap_or_default();
         let ended: Vec<_> = ended.iter().map(|row| shown(&row["of"])).collect();
         let sentence = match ended.as_slice() {
@@ -108,8 +106,4 @@ impl Ctl {
         let view = View { columns: BLOCKS, nothing: "Nothing is blocked.", limit: None };
         self.list([rows], &view).await
     }
-}
-
-fn parsed(text: &str) -> Result<Value, Failed> {
-    serde_json::from_str(text).map_err(|error| format!("no answer: {error}").into())
 }

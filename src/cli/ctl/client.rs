@@ -162,6 +162,11 @@ impl Stream {
     }
 }
 
+/// An answer that came as text.
+pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Failed> {
+    serde_json::from_str(text).map_err(|error| format!("no answer: {error}").into())
+}
+
 /// All but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

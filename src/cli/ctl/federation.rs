@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Ctl;
+use super::client::parsed;
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};
 use super::units::{count, shown, size, time};
@@ -28,8 +29,7 @@ impl Ctl {
         if self.screen.is_json {
             return self.screen.line(&text);
         }
-        let now: Value =
-            serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
+        let now: Value = parsed(&text)?;
         if now.is_null() {
             return self.screen.line("This reflector exchanges routes with no other site.");
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Ctl;
-use super::client::Client;
+use super::client::{Client, parsed};
 use super::patience::Patience;
 use super::screen::Failed;
 use super::units::{count, shown, size, time};
@@ -29,8 +29,7 @@ impl Ctl {
             None => "/control/v1/handover".to_owned(),
         };
         let started = self.client.post(&path).await?;
-        let before: Value =
-            serde_json::from_str(&started).map_err(|error| format!("no answer: {error}"))?;
+        let before: Value = parsed(&started)?;
         let end = self.client.patience.end.unwrap_or_else(|| Instant::now() + TAKES);
         loop {
             tokio::time::sleep(LOOK).await;
@@ -73,8 +72,7 @@ impl Ctl {
         if self.screen.is_json {
             return self.screen.line(&text);
         }
-        let now: Value =
-            serde_json::from_str(&text).map_err(|error| format!("no answer: {error}"))?;
+        let now: Value = parsed(&text)?;
         let generation = now["generation"].as_u64().unwrap_or_default();
         let line = match generation {
             0 => "This process has not taken over from another one.".to_owned(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Ctl;
+use super::client::parsed;
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};
 use super::units::{count, shown};
@@ -64,7 +65,7 @@ impl Ctl {
         if self.screen.is_json {
             return self.screen.line(&text);
         }
-        let now = parsed(&text)?;
+        let now: Value = parsed(&text)?;
         if now["is_set"] != true {
             self.screen.line("There is no policy: the configuration has no table [policy].")?;
         }
@@ -87,7 +88,7 @@ impl Ctl {
         if self.screen.is_json {
             return self.screen.line(&text);
         }
-        let trial = parsed(&text)?;
+        let trial: Value = parsed(&text)?;
         self.screen.line(&classes(&trial))?;
         let number = |key: &str| trial[key].as_u64().unwrap_or(0);
         let (routes, subscriptions) = (number("routes"), number("subscriptions"));
@@ -105,8 +106,4 @@ impl Ctl {
         self.screen.line("")?;
         self.screen.line(Table::new(WOULD_REFUSE).rows(&rows).trim_end())
     }
-}
-
-fn parsed(text: &str) -> Result<Value, Failed> {
-    serde_json::from_str(text).map_err(|error| format!("no answer: {error}").into())
 }

@@ -148,10 +148,10 @@ impl Control {
         }
     }
 
-    /// The shard of a guest takes up other settings.
-    pub(in crate::reflector) async fn renew_guest(&self, order: ShardOrder) {
-        if let Some((orders, _)) = &self.federation {
-            drop(orders.send(order).await);
+    /// Gives each shard an order, that of a guest included.
+    pub(in crate::reflector) async fn order_all(&self, order: impl Fn() -> ShardOrder) {
+        for (orders, _) in self.shards.iter().chain(&self.federation) {
+            drop(orders.send(order()).await);
         }
     }
 

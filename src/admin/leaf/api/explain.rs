@@ -10,15 +10,15 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::ApiError;
-use super::params::ExplainAsked;
 use super::routes::RouteRow;
 use crate::admin::leaf::kernel;
 use crate::admin::leaf::sources::{STUCK, Sources};
+use crate::admin::server::asked::{ExplainAsked, Wrong};
 use crate::admin::server::date::in_words;
 use crate::client::{NetworkStatus, PeerState, Route, RouteStatus};
 use crate::wire::{Destination, NextHop, NextHopType, Vni};
 
-/// The verdict, the sentences that say why, and what they are made of.
+/// The verdict, the sentences that give its reasons, and the facts behind them.
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
     verdict: &'static str,
@@ -59,7 +59,12 @@ pub(super) async fn explain(
     State(sources): State<Sources>,
     asked: Result<Query<ExplainAsked>, QueryRejection>,
 ) -> Result<Json<Explained>, ApiError> {
-    let (vni, destination, next_hop) = asked?.0.read()?;
+    let asked = asked?.0;
+    if asked.peer.is_some() {
+        let sentence = "a leaf explains routes of its own kernel: ask without a peer";
+        return Err(Wrong(sentence.into()).into());
+    }
+    let (vni, destination, next_hop) = asked.route()?;
     let mut network = sources.leaf.network_status(vni, destination).await?;
     let is_meant = |route: &Route| next_hop.is_none_or(|hop| hop == route.next_hop);
     network.routes.retain(|it| is_meant(&it.route));

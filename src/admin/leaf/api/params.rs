@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::admin::server::asked::{self, Wrong, destination, optional, parse, required, vni};
+use crate::admin::server::asked::{Wrong, destination, optional, parse, required, vni};
 use crate::client::Route;
 use crate::wire::{Destination, Lookup, NextHop, NextHopType, Vni};
 
@@ -27,20 +27,6 @@ pub(super) struct VnisAsked {
     whole: Option<String>,
     limit: Option<String>,
     after: Option<String>,
-}
-
-/// Which route is explained. `peer` belongs to a reflector, and is named to be refused in words.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExplainAsked {
-    peer: Option<String>,
-    vni: Option<String>,
-    destination: Option<String>,
-    next_hop: Option<String>,
-    target_vni: Option<String>,
-    r#type: Option<String>,
-    nat_from: Option<String>,
-    nat_to: Option<String>,
 }
 
 /// Which VNIs, read.
@@ -103,22 +89,6 @@ impl RoutesAsked {
             limit: limit(self.limit.as_deref())?,
             after: optional("after", NEXT, self.after.as_deref())?,
         })
-    }
-}
-
-impl ExplainAsked {
-    pub(super) fn read(&self) -> Result<(Vni, Destination, Option<NextHop>), Wrong> {
-        if self.peer.is_some() {
-            return Err(Wrong(
-                "a leaf explains routes of its own kernel: ask without a peer".into(),
-            ));
-        }
-        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
-        let destination =
-            destination("destination", required("destination", self.destination.as_deref())?)?;
-        let Self { next_hop, target_vni, r#type, nat_from, nat_to, .. } = self;
-        let next_hop = asked::next_hop(next_hop, [target_vni, r#type, nat_from, nat_to])?;
-        Ok((vni, destination, next_hop))
     }
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use crate::admin::server::date;
+use crate::admin::server::listing::OnePage;
 use crate::policy::{Block, Blocked};
 use crate::reflector::inspector::Inspector;
 
@@ -43,14 +44,7 @@ impl From<&Block> for BlockRow {
     }
 }
 
-/// A listing of one page.
-#[derive(Debug, Serialize)]
-pub(super) struct Listing {
-    rows: Vec<BlockRow>,
-    next: Option<String>,
-}
-
 /// All of them, in the order of their numbers.
-pub(super) async fn list(State(inspector): State<Inspector>) -> Json<Listing> {
-    Json(Listing { rows: inspector.blocks().iter().map(BlockRow::from).collect(), next: None })
+pub(super) async fn list(State(inspector): State<Inspector>) -> Json<OnePage<BlockRow>> {
+    Json(inspector.blocks().iter().map(BlockRow::from).collect())
 }

@@ -6,27 +6,23 @@ use serde::Serialize;
 
 use super::ApiError;
 use crate::admin::reflector::state::AppState;
+use crate::admin::server::listing::OnePage;
 use crate::reflector::inspector::walk::vnis_with_routes;
 use crate::shard::inspect::Cursor;
 use crate::wire::Digest;
 
 /// The routes of one VNI: how many, and the sum of their hashes in hexadecimal digits.
 #[derive(Debug, Serialize)]
-struct DigestRow {
+pub(super) struct DigestRow {
     vni: u32,
     routes: u64,
     sum: String,
 }
 
-/// A listing of one page.
-#[derive(Debug, Serialize)]
-pub(super) struct Listing {
-    rows: Vec<DigestRow>,
-    next: Option<String>,
-}
-
 /// Of each VNI with routes, in ascending order. Cost: that of listing all routes, in slices.
-pub(super) async fn list(State(app): State<AppState>) -> Result<Json<Listing>, ApiError> {
+pub(super) async fn list(
+    State(app): State<AppState>,
+) -> Result<Json<OnePage<DigestRow>>, ApiError> {
     let _turn = app.walk().await;
     let mut rows = Vec::new();
     for vni in vnis_with_routes(&app.inspector).await? {
@@ -44,5 +40,5 @@ pub(super) async fn list(State(app): State<AppState>) -> Result<Json<Listing>, A
             rows.push(DigestRow { vni: vni.0, routes: digest.routes, sum });
         }
     }
-    Ok(Json(Listing { rows, next: None }))
+    Ok(Json(rows.into_iter().collect()))
 }

@@ -8,7 +8,7 @@ use super::named;
 use super::sorted::{
     Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
-use crate::admin::server::asked::{self, Wrong, parse};
+use crate::admin::server::asked::{Wrong, parse};
 pub(in crate::admin) use crate::admin::server::asked::{
     destination, optional, required, vni, wrong,
 };
@@ -17,7 +17,7 @@ use crate::reflector::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
 };
-use crate::wire::{Destination, NextHop, Vni};
+use crate::wire::Vni;
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;
@@ -96,20 +96,6 @@ pub(super) struct LookupAsked {
     vni: Option<String>,
     address: Option<String>,
     prefix: Option<String>,
-}
-
-/// What to explain. The next hop's other fields are those of a plain one unless given.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExplainAsked {
-    peer: Option<String>,
-    vni: Option<String>,
-    destination: Option<String>,
-    next_hop: Option<String>,
-    target_vni: Option<String>,
-    r#type: Option<String>,
-    nat_from: Option<String>,
-    nat_to: Option<String>,
 }
 
 impl PeersAsked {
@@ -302,22 +288,6 @@ impl LookupAsked {
             _ => return Err(ApiError::Asked("either address or prefix must be given".into())),
         };
         Ok((vni, what))
-    }
-}
-
-impl ExplainAsked {
-    /// The peer as it is called.
-    pub(super) fn read(&self) -> Result<(String, Vni, Destination, Option<NextHop>), ApiError> {
-        let peer = required("peer", self.peer.as_deref())?.to_owned();
-        let vni = vni("vni", required("vni", self.vni.as_deref())?)?;
-        let destination =
-            destination("destination", required("destination", self.destination.as_deref())?)?;
-        Ok((peer, vni, destination, self.next_hop()?))
-    }
-
-    fn next_hop(&self) -> Result<Option<NextHop>, Wrong> {
-        let Self { next_hop, target_vni, r#type, nat_from, nat_to, .. } = self;
-        asked::next_hop(next_hop, [target_vni, r#type, nat_from, nat_to])
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ids::PeerId;
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Subject};
 use crate::reflector::inspector::walk::walk;
 use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use crate::session::Identity;
 use crate::shard::inspect::{PeerInfo, RouteFilter};
 use crate::wire::Vni;
 
@@ -92,6 +93,18 @@ pub(in crate::admin) struct Trial {
     would_refuse: Vec<WouldRefuse>,
 }
 
+/// What a session is known by.
+pub(in crate::admin) fn subject_of(peer: &PeerInfo) -> Subject<'_> {
+    let identity = peer.tls.as_ref().map(|tls| &tls.identity);
+    Subject {
+        address: peer.remote.map(|remote| remote.ip()),
+        node: Some(&*peer.node).filter(|node| !node.is_empty()),
+        name: identity.and_then(Identity::name),
+        proven: identity.and_then(Identity::own_address),
+        site: None,
+    }
+}
+
 /// What is gathered for a [`Trial`].
 #[derive(Debug)]
 struct Judge<'a> {
@@ -147,12 +160,7 @@ pub(in crate::admin) async fn try_policy(
     let mut sessions = 0;
     let mut meet = |peer: PeerInfo| {
         sessions += 1;
-        let address = peer.remote.map(|remote| remote.ip());
-        let identity = peer.tls.as_ref().map(|tls| &tls.identity);
-        let name = identity.and_then(|it| it.name());
-        let proven = identity.and_then(crate::session::Identity::own_address);
-        let node = Some(&*peer.node);
-        let rights = policy.rights(&Subject { address, node, name, proven, site: None });
+        let rights = policy.rights(&subject_of(&peer));
         *classes.entry(policy.name(rights.class).to_owned()).or_default() += 1;
         judge.peers.insert(peer.id, (rights, peer.node.into()));
         if peer.is_server {

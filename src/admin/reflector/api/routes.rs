@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::named;
-use super::params::{self, Asked, ExplainAsked, LookupAsked, RoutesAsked, VnisAsked};
+use super::params::{self, Asked, LookupAsked, RoutesAsked, VnisAsked};
 use super::rows::{self, RouteRow, Short, Sums, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
 use crate::admin::reflector::state::AppState;
+use crate::admin::server::asked::ExplainAsked;
 use crate::reflector::inspector::Inspector;
 use crate::shard::inspect::{RouteInfo, Verdict};
 
@@ -108,8 +109,10 @@ pub(super) async fn explain(
     State(inspector): State<Inspector>,
     asked: Result<Query<ExplainAsked>, QueryRejection>,
 ) -> Result<Json<Explained>, ApiError> {
-    let (peer, vni, destination, next_hop) = asked?.0.read()?;
-    let peer = named::session(&inspector, &peer).await?.id;
+    let asked = asked?.0;
+    let peer = params::required("peer", asked.peer.as_deref())?;
+    let (vni, destination, next_hop) = asked.route()?;
+    let peer = named::session(&inspector, peer).await?.id;
     let explanation = inspector.explain(peer, vni, destination, next_hop).await?;
     let verdict = match explanation.verdict {
         Verdict::Sent => "sent",
