@@ -1,4 +1,4 @@
-//! The handshake and keepalive machine of a reflector's side (protocol.md, section 2).
+//! The handshake and keepalive machine of a reflector's side (`docs/protocol.md`, "Session").
 //!
 //! State: how far the handshake is and until when the peer must speak, which any message is good
 //! for. Messages and the time go in, [`Event`]s come out. What breaks the stream or the handshake

@@ -1,4 +1,4 @@
-//! How fast a deployed client may be sent to (protocol.md, section 5).
+//! How fast the reflector sends to a deployed client (`docs/protocol.md`, "Pacing").
 //!
 //! The reference client takes each read for a run of whole messages and dies when one read returns
 //! 65,535 bytes. So a peer that does not say it reads a stream gets whole messages, one segment at

@@ -1,4 +1,4 @@
-//! What protocol.md, section 3, says of views, word by word and without any cleverness.
+//! The rules of `docs/protocol.md`, "What a subscriber is owed", word by word and without any cleverness.
 //!
 //! State: who announces what, as of the bytes that shards have received.
 

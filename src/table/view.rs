@@ -4,8 +4,8 @@ use super::slab::NONE;
 
 /// What a route looks like to subscribers: who, if anybody, is its only announcer.
 ///
-/// Peer *s* has the route in its view when some peer other than *s* announces it (protocol.md,
-/// section 3), which these three cases decide without looking at the announcers themselves.
+/// Peer *s* has the route in its view when some peer other than *s* announces it (`docs/protocol.md`, "What a
+/// subscriber is owed"). These three cases decide that without a look at the announcers themselves.
 /// The top bit says whether some announcer is no server: servers see only such routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct View(u32);

@@ -84,7 +84,7 @@ fn agents_of_one_host_see_each_other_and_reflectors_see_them_as_one() {
     assert_eq!((session.updates.len(), session.removes()), (20, 5));
 }
 
-/// As protocol.md has it for any two announcers of one route.
+/// As for any two announcers of one route: `docs/protocol.md`, "What a subscriber is owed".
 #[test]
 fn a_route_that_is_announced_here_and_elsewhere_is_told_to_both() {
     let world = World::start();

@@ -1,8 +1,7 @@
 //! What is to be written to one server, and how fast.
 //!
-//! A server that does not say it reads a byte stream is the reference implementation, which loses
-//! its session when it is sent more than it reads, whoever does so: it is paced as a reflector paces
-//! its clients (protocol.md, section 5).
+//! A server that does not advertise STREAM is the reference implementation, which closes its session when it is sent
+//! more than it reads. The leaf paces it as a reflector paces its clients (`docs/protocol.md`, "Pacing").
 
 use std::io;
 

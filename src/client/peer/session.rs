@@ -1,4 +1,4 @@
-//! The handshake and keepalive machine of a leaf's side (protocol.md, section 2). Pure.
+//! The handshake and keepalive machine of a leaf's side (`docs/protocol.md`, "Session"). Pure.
 //!
 //! ```text
 //!   connect, send HELLO --> HELLO --> send KEEPALIVE --> KEEPALIVE --> established

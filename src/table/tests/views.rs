@@ -1,4 +1,4 @@
-//! Who gets what when routes come and go: protocol.md, section 3.
+//! Who gets what when routes come and go: `docs/protocol.md`, "What a subscriber is owed".
 
 use super::harness::Table;
 use crate::ids::{Moment, PeerId};

@@ -1,4 +1,4 @@
-//! The deployed Go client as far as its reading goes (protocol.md, section 5).
+//! The deployed Go client as far as its reading goes (`docs/protocol.md`, "Pacing").
 //!
 //! Each read is taken for a run of whole messages: one that returns 65,535 bytes, or that ends
 //! inside a message, ends the client. It installs what one read brought before it reads again, and
