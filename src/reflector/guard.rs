@@ -113,8 +113,8 @@ pub(super) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
         .reloaded_for_new_sessions(),
     Setting::new("tcp-md5-key-file", maybe!(ReflectorConfig: guard.md5_keys, PATH))
         .meaning(
-            "File of lines PREFIX KEY: packets from these prefixes must be signed with the key by \
-             TCP-MD5, others are dropped",
+            "File of lines PREFIX KEY: the kernel drops packets from these prefixes that are not \
+             signed with the key by TCP-MD5",
         )
         .details("See [security.md](security.md#tcp-md5)")
         .reloaded_for_new_sessions(),

@@ -106,8 +106,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .details("See [ctl.md](ctl.md)"),
     Setting::new("control-read-only", maybe!(ReflectorConfig: control_read_only, PATH))
         .meaning(
-            "Path of a control socket that shows everything and refuses every command that changes \
-             something; its folder must exist",
+            "Path of a second control socket, which answers queries and refuses commands; its folder \
+             must exist",
         )
         .details("See [Who may ask](ctl.md#who-may-ask)"),
     Setting::new("control-group", one!(ReflectorConfig: control_group, TEXT))
@@ -172,8 +172,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         })),
     Setting::new("stale-hold", one!(ReflectorConfig: settings.stale_hold, TIME))
         .meaning(
-            "How long to keep the routes of a session that ended without notice, so that the same \
-             agent can announce them again (120s); 0 withdraws them at once",
+            "How long to keep the routes of a session that ended without notice, such as 120s, so \
+             that the same agent can announce them again; 0 withdraws them at once",
         )
         .details("See [Flaps](operations.md#flaps)")
         .reloaded()
@@ -243,8 +243,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         "max-routes-per-peer-action",
         one!(ReflectorConfig: settings.limits.routes_per_peer_action, ACTION),
     )
-    .meaning("What to do when a peer announces more: warn again, ignore further routes, or close \
-         its session")
+    .meaning("What to do when a peer announces more than --max-routes-per-peer: warn again, ignore \
+         further routes, or close its session")
     .details("`warn`, `ignore` or `close`")
     .reloaded(),
     Setting::new("max-routes-per-vni", one!(ReflectorConfig: settings.vni_limits.routes, NUMBER))
@@ -261,8 +261,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         one!(ReflectorConfig: settings.vni_limits.action, ACTION),
     )
     .meaning(
-        "What to do when a peer announces a further route of the VNI: warn again, ignore the \
-         route, or close the session of that peer",
+        "What to do when a peer announces a route beyond --max-routes-per-vni: warn again, ignore \
+         the route, or close the session of that peer",
     )
     .details("`warn`, `ignore` or `close`")
     .reloaded(),

@@ -149,8 +149,8 @@ pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&
         .meaning("Metric of installed routes; 0 means the kernel's default"),
     Setting::new("nexthops", one!(ClientSettings: nexthops, NEXTHOPS))
         .meaning(
-            "How to install next hops: as nexthop objects that routes share, inline in each route, \
-             or auto, which uses objects if the kernel has them",
+            "How to install next hops: objects (nexthop objects that routes share), inline (in each \
+             route), or auto (objects if the kernel has them)",
         )
         .details("`objects`, `inline` or `auto`"),
     Setting::new("cleanup", one!(ClientSettings: cleanup, SWITCH))

@@ -15,7 +15,8 @@ use metalbond::settings::duration;
 
 /// What the help ends with.
 const ABOUT_NAMES: &str = "You may shorten commands as long as they stay unique: sh p, exp, mon.\n\
-    A PEER is a session's number (7 or #7), a node's name, an address, or an address and port.";
+    A PEER is a session's number (7 or #7), a node's name, node and number (host-1#7), an address, or an address and \
+    port.";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -26,9 +27,9 @@ const ABOUT_NAMES: &str = "You may shorten commands as long as they stay unique:
     after_help = ABOUT_NAMES
 )]
 pub(in crate::cli) struct Args {
-    /// The control socket of the reflector or leaf (its --control); if you may not open it, ctl uses the read-only
-    /// socket beside it (control-ro.sock for control.sock) [default: /run/metalbond/control.sock, or if there is none,
-    /// /run/metalbond-client/control.sock]
+    /// The control socket of the reflector, leaf or proxy (its --control); if you may not open it, ctl uses the
+    /// read-only socket beside it (control-ro.sock for control.sock) [default: /run/metalbond/control.sock, or if there
+    /// is none, /run/metalbond-client/control.sock]
     #[arg(
         long,
         value_name = "PATH",
@@ -42,7 +43,7 @@ pub(in crate::cli) struct Args {
     #[arg(short, long, global = true)]
     pub(super) json: bool,
 
-    /// Give up after this time (90s, 500ms) [default: 30s for each answer]
+    /// Give up after this time (90s, 500ms) [default: 30s for each answer, 90s for a handover]
     #[arg(long, value_name = "TIME", global = true, value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 
@@ -139,7 +140,7 @@ pub(super) enum CtlCommand {
         #[command(subcommand)]
         what: PolicyAction,
     },
-    /// Write the whole state into a file, as JSON.
+    /// Write peers, VNIs, subscriptions, routes, counters and limits into a file, as JSON.
     Dump {
         /// The file, which is replaced only when the dump is complete; - is standard output
         #[arg(value_name = "FILE")]
@@ -293,6 +294,7 @@ pub(super) enum Reset {
 /// How long to block, and whether to ask first.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct BlockTerms {
+    /// The word for, before the time
     #[arg(value_name = "for", value_parser = for_word)]
     word: ForWord,
     /// How long to block (10m, 2h)
@@ -324,7 +326,7 @@ pub(super) enum Block {
         /// Block the prefix in this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
-        /// Block longer prefixes in it, too
+        /// Also block the longer prefixes within it
         #[arg(long)]
         longer: bool,
     },

@@ -110,8 +110,8 @@ pub(in crate::reflector) static TLS: Section<ReflectorConfig> = Section::of_tabl
         Setting::new("crl", maybe!(ReflectorConfig: tls.crl, PATH))
             .flag("tls-crl")
             .meaning(
-                "File with revocation lists (PEM, or one in DER) of these authorities; read again \
-                 when it changes",
+                "File with revocation lists (PEM, or one in DER) of the authorities in --tls-ca; \
+                 read again when it changes",
             )
             .reloaded_for_new_sessions(),
     ],
