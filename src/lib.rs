@@ -19,6 +19,7 @@
 //! * `outbox`: the data that waits to be written to one peer; pure.
 //! * `portable`: tables and connections as another process can read them; pure.
 //! * `shard`: the state that one core owns, and every message between cores; pure.
+//! * `diary`: what happened to sessions, in the log and kept for questions.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
@@ -67,6 +68,8 @@ pub mod client;
 #[cfg(any(feature = "server", all(feature = "client", feature = "http")))]
 mod control;
 mod dataplane;
+#[cfg(feature = "server")]
+mod diary;
 #[cfg(all(feature = "server", any(test, fuzzing, feature = "federation")))]
 mod federation;
 #[cfg(all(feature = "server", any(test, fuzzing)))]

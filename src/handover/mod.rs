@@ -12,7 +12,7 @@
 //! * `channel` carries messages and descriptors, `message` is their schema, `translate` makes them of what the
 //!   reflector has and back, `path` says where the socket is.
 //!
-//! Imports: admin, control, ids, io, metrics, policy, portable, reflector, shard, simulation, wire.
+//! Imports: admin, control, diary, ids, io, metrics, policy, portable, reflector, shard, simulation, wire.
 
 mod channel;
 mod conversation;

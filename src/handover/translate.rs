@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::message::form;
 use super::message::form::block::What;
+use crate::diary::Detail;
+use crate::diary::{ClosedSession, Pages, Recorded};
 use crate::ids::{Moment, PeerId};
 use crate::metrics::Saved;
 use crate::policy::{Block, Blocked, Blocks};
-use crate::reflector::diary::{ClosedSession, Pages, Recorded};
 use crate::reflector::handover::{Arrival, Ledger, Listening, Use};
-use crate::reflector::inspector::Detail;
 use crate::wire::Vni;
 
 /// A listening socket, without its descriptor.

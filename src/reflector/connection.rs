@@ -21,10 +21,10 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::driver::Core;
-use super::follow::Follower;
 use super::lobby::Seat;
 use super::tls::Ending;
 use crate::access::SourceShare;
+use crate::diary::Follower;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};

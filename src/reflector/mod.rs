@@ -5,11 +5,10 @@
 //! with the fewest.
 //!
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns the loop, `connection` moves bytes,
-//! `mesh` carries parcels, `lobby` says how many may connect, `report` says what happened, `diary` keeps it, `follow`
-//! all that happens to one session. Operators look and act through `inspector`, from `crate::admin`.
+//! `mesh` carries parcels, `lobby` says how many may connect. Operators look and act through `inspector`, from `crate::admin`.
 //!
-//! Imports: access, control, federation, http_guard, ids, io, metrics, outbox, policy, portable, session, settings,
-//! shard, sources, table, tls, wire.
+//! Imports: access, control, diary, federation, http_guard, ids, io, metrics, outbox, policy, portable, session,
+//! settings, shard, table, tls, wire.
 
 mod acceptor;
 mod balance;
@@ -20,7 +19,6 @@ mod closed;
 mod config;
 mod connection;
 mod descriptors;
-pub(crate) mod diary;
 mod driver;
 mod endpoints;
 mod federation;
@@ -29,7 +27,6 @@ mod guard;
 mod guest;
 pub(crate) mod handover;
 pub mod inspector;
-mod limiter;
 mod lobby;
 pub(crate) mod mesh;
 mod monitors;
@@ -38,7 +35,6 @@ mod orders;
 mod prepared;
 mod question;
 mod refused;
-mod report;
 mod service;
 mod settings;
 mod start;
@@ -47,6 +43,8 @@ mod wake_flag;
 
 pub use crate::access::{Access, AccessList, KeyFileError, Prefix, PrefixError};
 pub use crate::control::{AUDIT, ControlError};
+pub use crate::diary::FOLLOWED;
+pub use crate::diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
 pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
@@ -54,10 +52,8 @@ pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
 pub use capacity::{Capacity, MemoryBudget};
 pub use config::{ReflectorConfig, StartError};
-pub use diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
 pub(crate) use endpoints::{Doors, Endpoints};
 pub use federation::{FederationConfig, FederationError, FederationStatus, SiteState, SiteStatus};
-pub use follow::FOLLOWED;
 pub use guard::{GuardConfig, GuardError};
 pub(crate) use guest::{Guest, Invitation};
 pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::connection::{Admission, Connection};
 use super::driver::Core;
-use super::follow::Follower;
-use super::inspector::Detail;
+use crate::diary::Detail;
+use crate::diary::Follower;
 use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;

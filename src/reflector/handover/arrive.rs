@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::Sender;
 
 use super::Ledger;
+use crate::diary::Detail;
+use crate::diary::Follower;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::piece::Kind;
 use crate::reflector::connection::Admission;
 use crate::reflector::driver::{Gauge, ShardOrder};
-use crate::reflector::follow::Follower;
-use crate::reflector::inspector::Detail;
 use crate::reflector::moves::Mover;
 use crate::session::{CloseReason, TlsCarrier};
 use crate::shard::moves::MoveCommand;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use crate::diary::Pages;
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
 use crate::policy::Blocks;
-use crate::reflector::diary::Pages;
 use crate::reflector::inspector::{Control, InspectError};
 use crate::shard::inspect::{Metrics, Occupancy};
 

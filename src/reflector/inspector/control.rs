@@ -11,13 +11,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::InspectError;
 use super::log_level::LogLevel;
+use crate::diary::Diary;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::portable::form::piece::Kind;
 use crate::reflector::balance::Report;
 use crate::reflector::capacity::MemoryUse;
 use crate::reflector::config::ReflectorConfig;
-use crate::reflector::diary::Diary;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
 use crate::reflector::federation::{Federation, Roster};
 use crate::reflector::handover::{

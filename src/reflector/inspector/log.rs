@@ -2,8 +2,8 @@
 
 use tracing::Level;
 
-use super::log_level::Detail;
 use super::{InspectError, Inspector};
+use crate::diary::Detail;
 use crate::ids::PeerId;
 
 impl Inspector {

@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use crate::diary::Detail;
 pub use crate::shard::inspect::MonitorFilter;
 pub(super) use control::{Basis, Control};
 pub use error::InspectError;
 pub use limits::InForce;
-pub use log_level::Detail;
 pub use monitor::{Monitor, MonitorEvent};
 pub(super) use monitor::{Parcel, Stamped};
 

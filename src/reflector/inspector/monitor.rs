@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
+use crate::diary;
 use crate::ids::{PeerId, ShardId};
-use crate::reflector::diary;
 use crate::session::CloseReason;
 use crate::shard::inspect::MonitoredBatch;
 use crate::wire::{Action, Message, Update, whole_frames};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::Inspector;
+use crate::diary::{self, ClosedPage, ClosedSession, Recorded, RecordedFilter};
 use crate::ids::PeerId;
-use crate::reflector::diary::{self, ClosedPage, ClosedSession, Recorded, RecordedFilter};
 use crate::shard::inspect::{PeerInfo, RouteInfo};
 
 /// Sessions of one page at most.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::ids::PeerId;
 
 /// Whether a text names a session: its number (`7` or `#7`), node, node and number (`a#7`), address, or address and port.
-pub(in crate::reflector) fn is_named(
+pub(crate) fn is_named(
     text: &str,
     (peer, node): (PeerId, &str),
     remote: Option<SocketAddr>,

@@ -18,7 +18,7 @@ const SOURCES_MAX: usize = 4096;
 
 /// Lets so many lines through in each second.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     most: u32,
     began: Cell<Instant>,
     lines: Cell<u32>,
@@ -26,18 +26,18 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(LINES)
     }
 
     /// One that lets so many lines through.
-    pub(super) fn of(most: u32) -> Self {
+    pub(crate) fn of(most: u32) -> Self {
         let (lines, left_out) = (Cell::new(0), Cell::new(0));
         Self { most, began: Cell::new(Instant::now()), lines, left_out }
     }
 
     /// `Some` when a line may be written: with how many were left out before it.
-    pub(super) fn allow(&self) -> Option<u64> {
+    pub(crate) fn allow(&self) -> Option<u64> {
         let now = Instant::now();
         if now - self.began.get() > PERIOD {
             self.began.set(now);
@@ -54,7 +54,7 @@ impl Limiter {
 
 /// Lets so many lines of each source through in each second.
 #[derive(Debug)]
-pub(super) struct SourceLimiter {
+pub(crate) struct SourceLimiter {
     began: Cell<Instant>,
     sources: RefCell<HashMap<Source, Lines>>,
     others: Cell<Lines>,
@@ -71,16 +71,16 @@ struct Lines {
 
 /// Lines that were left out in a period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct LeftOut {
-    pub(super) lines: u64,
+pub(crate) struct LeftOut {
+    pub(crate) lines: u64,
     /// Of how many sources they were; those beyond [`SOURCES_MAX`] count as one.
-    pub(super) sources: u64,
+    pub(crate) sources: u64,
     /// An address of the source that most of them were about.
-    pub(super) most: IpAddr,
+    pub(crate) most: IpAddr,
 }
 
 impl SourceLimiter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             began: Cell::new(Instant::now()),
             sources: RefCell::default(),
@@ -89,7 +89,7 @@ impl SourceLimiter {
     }
 
     /// Whether a line about a connection may be written.
-    pub(super) fn allows(&self, remote: SocketAddr) -> bool {
+    pub(crate) fn allows(&self, remote: SocketAddr) -> bool {
         let mut sources = self.sources.borrow_mut();
         let (source, address) = (Source::of(remote), remote.ip());
         if sources.len() >= SOURCES_MAX && !sources.contains_key(&source) {
@@ -103,7 +103,7 @@ impl SourceLimiter {
 
     /// What has been left out, if a period is over and something was. Ask before each line and now and
     /// then: a source that floods and then says nothing more is told of as well.
-    pub(super) fn left_out(&self) -> Option<LeftOut> {
+    pub(crate) fn left_out(&self) -> Option<LeftOut> {
         if self.began.get().elapsed() < PERIOD {
             return None;
         }

@@ -79,7 +79,7 @@ impl Default for ClosedSession {
 
 impl ClosedSession {
     /// One that has just ended.
-    pub(in crate::reflector) fn of(closed: &Closed, remote: SocketAddr, at: Moment) -> Self {
+    pub(crate) fn of(closed: &Closed, remote: SocketAddr, at: Moment) -> Self {
         let Closed { peer, node, reason, counts, .. } = closed;
         Self {
             peer: *peer,

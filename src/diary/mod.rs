@@ -1,5 +1,7 @@
-//! What operators ask about sessions that no shard knows: how peers are called, how sessions ended, and what happened last.
+//! What happened to sessions: in the log, and kept for questions of operators that no shard can answer.
 //!
+//! * `report`: the log lines of sessions; `limiter` bounds them per source and second.
+//! * `follow`: the log lines of one session that an operator follows.
 //! * `names`: the node of each established session, and which nodes have several.
 //! * `closed`: the latest sessions that have ended, by node.
 //! * `recorder`: the flight recorder, a ring of what happened to sessions and was done by operators.
@@ -7,10 +9,15 @@
 //! Shards write here when a session begins or ends, and when the log says something of one; never for a route. All of it
 //! is behind one lock, which a writer holds for about a microsecond and a reader for a slice of it. A successor goes on
 //! with what its predecessor knew ([`Pages`]).
+//!
+//! Imports: ids, policy, session, shard, sources, wire.
 
 mod closed;
+mod follow;
+mod limiter;
 mod names;
 mod recorder;
+mod report;
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -18,10 +25,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use self::closed::ClosedSession;
 use self::closed::ClosedSessions;
+pub(crate) use self::follow::Follower;
+pub use self::follow::{Detail, FOLLOWED};
+pub(crate) use self::limiter::{LeftOut, Limiter, SourceLimiter};
 use self::names::Names;
-pub(in crate::reflector) use self::names::is_named;
+pub(crate) use self::names::is_named;
 use self::recorder::Recorder;
 pub use self::recorder::{Recorded, RecordedFilter};
+pub(crate) use self::report::Reporter;
 use crate::ids::PeerId;
 
 /// Microseconds since 1970.
@@ -41,7 +52,7 @@ fn cut(text: &str, most: usize) -> Box<str> {
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(in crate::reflector) struct Diary(Mutex<State>);
+pub(crate) struct Diary(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -74,24 +85,24 @@ impl Diary {
     }
 
     /// A session is established, here or in an earlier process.
-    pub(in crate::reflector) fn established(&self, peer: PeerId, node: &str) {
+    pub(crate) fn established(&self, peer: PeerId, node: &str) {
         self.state().names.enter(peer, node);
     }
 
     /// A session has ended.
-    pub(in crate::reflector) fn closed(&self, session: ClosedSession) {
+    pub(crate) fn closed(&self, session: ClosedSession) {
         let mut state = self.state();
         state.names.leave(session.peer);
         state.closed.push(session);
     }
 
     /// A session has ended of which nothing more is known.
-    pub(in crate::reflector) fn forget(&self, peer: PeerId) {
+    pub(crate) fn forget(&self, peer: PeerId) {
         self.state().names.leave(peer);
     }
 
     /// Records what has happened, under a short stable name.
-    pub(in crate::reflector) fn note(
+    pub(crate) fn note(
         &self,
         kind: &'static str,
         (peer, node): (Option<PeerId>, &str),
@@ -103,19 +114,19 @@ impl Diary {
 
     /// How a peer is called: by its node; with its number where several established sessions are of that node; by its
     /// number alone if it has named none. The session may have ended.
-    pub(in crate::reflector) fn name(&self, peer: PeerId) -> String {
+    pub(crate) fn name(&self, peer: PeerId) -> String {
         self.state().name(peer)
     }
 
     /// The same of several.
-    pub(in crate::reflector) fn names(&self, peers: &[PeerId]) -> Vec<String> {
+    pub(crate) fn names(&self, peers: &[PeerId]) -> Vec<String> {
         let state = self.state();
         peers.iter().map(|peer| state.name(*peer)).collect()
     }
 
     /// Sessions that have ended and are wanted, the latest first, from a place on. Cost: a look at each until there are
     /// `most`; the lock is held for 256 of them at a time.
-    pub(in crate::reflector) fn closed_page(
+    pub(crate) fn closed_page(
         &self,
         from: Option<u64>,
         most: usize,
@@ -134,12 +145,12 @@ impl Diary {
     }
 
     /// The latest events, the oldest first.
-    pub(in crate::reflector) fn recorded(&self, most: usize) -> Vec<Recorded> {
+    pub(crate) fn recorded(&self, most: usize) -> Vec<Recorded> {
         self.state().recorder.latest(most)
     }
 
     /// The latest events that are asked for, the oldest first, and when the latest of all was.
-    pub(in crate::reflector) fn find(
+    pub(crate) fn find(
         &self,
         filter: &RecordedFilter,
         most: usize,
@@ -148,7 +159,7 @@ impl Diary {
     }
 
     /// The latest events without waiting; `None` while something else is being written down.
-    pub(in crate::reflector) fn recorded_at_once(&self, most: usize) -> Option<Vec<Recorded>> {
+    pub(crate) fn recorded_at_once(&self, most: usize) -> Option<Vec<Recorded>> {
         let state = match self.0.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -158,13 +169,13 @@ impl Diary {
     }
 
     /// What another process is to go on with.
-    pub(in crate::reflector) fn pages(&self) -> Pages {
+    pub(crate) fn pages(&self) -> Pages {
         let state = self.state();
         Pages { closed: state.closed.all(), recorded: state.recorder.latest(usize::MAX) }
     }
 
     /// Goes on with what an earlier process knew.
-    pub(in crate::reflector) fn go_on_from(&self, Pages { closed, recorded }: Pages) {
+    pub(crate) fn go_on_from(&self, Pages { closed, recorded }: Pages) {
         let mut state = self.state();
         closed.into_iter().for_each(|session| state.closed.take_over(session));
         recorded.into_iter().for_each(|event| state.recorder.push(event));

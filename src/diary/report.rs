@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::diary::Diary;
+use super::Diary;
 use super::limiter::{LeftOut, Limiter, SourceLimiter};
 use crate::ids::{Level, PeerId, ShardId};
 use crate::policy::{Policy, Refusal};
@@ -16,10 +16,10 @@ use crate::wire::Vni;
 
 /// Says what happens to the sessions of one shard.
 #[derive(Debug)]
-pub(super) struct Reporter {
+pub(crate) struct Reporter {
     shard: ShardId,
     /// Records what is said, whatever the level of the log.
-    pub(super) diary: Arc<Diary>,
+    pub(crate) diary: Arc<Diary>,
     limiter: SourceLimiter,
     /// For what the policy refuses: no other line of a source hides one of these.
     audit: SourceLimiter,
@@ -30,7 +30,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(shard: ShardId, diary: Arc<Diary>) -> Self {
+    pub(crate) fn new(shard: ShardId, diary: Arc<Diary>) -> Self {
         Self {
             shard,
             diary,
@@ -42,7 +42,7 @@ impl Reporter {
     }
 
     /// Now and then: says how many lines were left out.
-    pub(super) fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let shard = self.shard;
         if let Some(LeftOut { lines, sources, most }) = self.limiter.left_out() {
             warn!(%shard, left_out = lines, sources, most_of = %most, "session events left out of the log");
@@ -56,7 +56,7 @@ impl Reporter {
     }
 
     /// The loop came round late: by so much, in which its thread had a processor for so long.
-    pub(super) fn late(&self, late: Duration, ran: Duration) {
+    pub(crate) fn late(&self, late: Duration, ran: Duration) {
         let (late_seconds, ran_seconds) = (late.as_secs_f64(), ran.as_secs_f64());
         let text = format_args!("shard {}, by {late_seconds:.3} s", self.shard);
         self.diary.note("late", (None, ""), text);
@@ -69,21 +69,21 @@ impl Reporter {
         );
     }
 
-    pub(super) fn connected(&self, peer: PeerId, remote: SocketAddr) {
+    pub(crate) fn connected(&self, peer: PeerId, remote: SocketAddr) {
         if tracing::enabled!(tracing::Level::DEBUG) && self.debug.allows(remote) {
             debug!(%peer, %remote, shard = %self.shard, "connection accepted");
         }
     }
 
     /// A connection could not be taken over: mostly, its peer has reset it already.
-    pub(super) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
+    pub(crate) fn lost(&self, peer: PeerId, remote: SocketAddr, error: &std::io::Error) {
         if self.limiter.allows(remote) {
             warn!(%peer, %remote, shard = %self.shard, %error, "connection lost at once");
         }
     }
 
     /// A session has ended, or a connection that was none yet.
-    pub(super) fn closed(&self, closed: &Closed, remote: SocketAddr) {
+    pub(crate) fn closed(&self, closed: &Closed, remote: SocketAddr) {
         let Closed { peer, reason, node, had_begun, .. } = closed;
         if !had_begun && !is_wrong(reason) {
             return self.gone(*peer, remote, reason);
@@ -104,7 +104,7 @@ impl Reporter {
     }
 
     /// The first message of a session that was skipped for this reason.
-    pub(super) fn skipped(&self, peer: PeerId, remote: SocketAddr, node: &str, skipped: Skipped) {
+    pub(crate) fn skipped(&self, peer: PeerId, remote: SocketAddr, node: &str, skipped: Skipped) {
         if !self.limiter.allows(remote) {
             return;
         }
@@ -118,7 +118,7 @@ impl Reporter {
     }
 
     /// The policy refuses something of a session, or reports it: the first of it for this reason.
-    pub(super) fn refused(&self, refused: &Refused, policy: &Policy, remote: SocketAddr) {
+    pub(crate) fn refused(&self, refused: &Refused, policy: &Policy, remote: SocketAddr) {
         if !self.audit.allows(remote) {
             return;
         }
@@ -145,7 +145,7 @@ impl Reporter {
     }
 
     /// Large packets do not reach a peer.
-    pub(super) fn swallowed(&self, peer: PeerId, remote: SocketAddr, node: &str) {
+    pub(crate) fn swallowed(&self, peer: PeerId, remote: SocketAddr, node: &str) {
         if self.limiter.allows(remote) {
             let shard = self.shard;
             self.diary.note("large_packets_lost", (Some(peer), node), remote);
@@ -159,7 +159,7 @@ impl Reporter {
     }
 
     /// A peer's window does not show whether it reads.
-    pub(super) fn unproven(&self, peer: PeerId, remote: SocketAddr, node: &str, why: NoEvidence) {
+    pub(crate) fn unproven(&self, peer: PeerId, remote: SocketAddr, node: &str, why: NoEvidence) {
         if !self.limiter.allows(remote) {
             return;
         }
@@ -174,7 +174,7 @@ impl Reporter {
     }
 
     /// A peer has come near its limit on routes, or to it.
-    pub(super) fn near_limit(&self, peer: PeerId, remote: SocketAddr, near: &NearLimit) {
+    pub(crate) fn near_limit(&self, peer: PeerId, remote: SocketAddr, near: &NearLimit) {
         if !self.limiter.allows(remote) {
             return;
         }
@@ -189,7 +189,7 @@ impl Reporter {
     }
 
     /// A VNI has come near its limit on routes, or to it.
-    pub(super) fn vni_near_limit(&self, notice: &VniNotice) {
+    pub(crate) fn vni_near_limit(&self, notice: &VniNotice) {
         let Some(left_out) = self.vnis.allow() else { return };
         let (shard, VniNotice { vni, routes, most, .. }) = (self.shard, notice);
         let consequence =
@@ -205,7 +205,7 @@ impl Reporter {
     }
 
     /// The first time that a session is not read for a while because its source has changed too much.
-    pub(super) fn throttled(&self, remote: SocketAddr, rate: u32) {
+    pub(crate) fn throttled(&self, remote: SocketAddr, rate: u32) {
         if self.limiter.allows(remote) {
             let text = format_args!("{remote} makes more changes than it may");
             self.diary.note("throttled", (None, ""), text);
@@ -218,7 +218,7 @@ impl Reporter {
     }
 
     /// A session is up.
-    pub(super) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
+    pub(crate) fn established(&self, peer: PeerId, remote: SocketAddr, node: &str, agent: &str) {
         if self.limiter.allows(remote) {
             self.diary.note("established", (Some(peer), node), format_args!("{remote} {agent}"));
             info!(%peer, %remote, node, agent, shard = %self.shard, "session established");
