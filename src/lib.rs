@@ -21,6 +21,8 @@
 //! * `shard`: the state that one core owns, and every message between cores; pure.
 //! * `diary`: what happened to sessions, in the log and kept for questions.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
+//! * `config`: the configuration of a reflector, and the rows of its settings.
+//! * `counts`: sums over shards, refused connections, and TLS.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
@@ -65,8 +67,12 @@ mod access;
 pub mod admin;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
+mod config;
 #[cfg(any(feature = "server", all(feature = "client", feature = "http")))]
 mod control;
+#[cfg(feature = "server")]
+mod counts;
 mod dataplane;
 #[cfg(feature = "server")]
 mod diary;

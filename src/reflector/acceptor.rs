@@ -20,15 +20,15 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::config::ReflectorConfig;
 use super::connection::Admission;
 use super::driver::{Arrived, Gauge, ShardOrder};
-use super::guard::Guard;
 use super::handover::Phase;
 use super::inspector::Control;
 use super::lobby::{Lobby, Queue};
 use super::tls::{Ending, News, Secured, Terminator, Waiting};
 use crate::access::{Gate, SourceShare};
+use crate::config::Guard;
+use crate::config::ReflectorConfig;
 use crate::diary::{LeftOut, Limiter, SourceLimiter};
 use crate::ids::{PeerId, ShardId};
 use crate::io;

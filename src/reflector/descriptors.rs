@@ -3,8 +3,8 @@
 
 use tracing::{info, warn};
 
-use super::config::ReflectorConfig;
 use super::lobby::Lobby;
+use crate::config::ReflectorConfig;
 use crate::io;
 
 /// What the process has open beside sessions: its log, listeners, event loops of its own.

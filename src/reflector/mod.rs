@@ -7,8 +7,8 @@
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns the loop, `connection` moves bytes,
 //! `mesh` carries parcels, `lobby` says how many may connect. Operators look and act through `inspector`, from `crate::admin`.
 //!
-//! Imports: access, control, diary, federation, http_guard, ids, io, metrics, outbox, policy, portable, session,
-//! settings, shard, table, tls, wire.
+//! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, outbox, policy, portable,
+//! session, shard, table, tls, wire.
 
 mod acceptor;
 mod balance;
@@ -16,14 +16,12 @@ mod capacity;
 mod checks;
 #[cfg(not(feature = "http"))]
 mod closed;
-mod config;
 mod connection;
 mod descriptors;
 mod driver;
 mod endpoints;
 mod federation;
 mod follow;
-mod guard;
 mod guest;
 pub(crate) mod handover;
 pub mod inspector;
@@ -34,15 +32,18 @@ mod moves;
 mod orders;
 mod prepared;
 mod question;
-mod refused;
 mod service;
-mod settings;
 mod start;
 mod tls;
 mod wake_flag;
 
 pub use crate::access::{Access, AccessList, KeyFileError, Prefix, PrefixError};
+pub use crate::config::{
+    Capacity, FederationConfig, FederationError, GuardConfig, GuardError, MemoryBudget,
+    ReflectorConfig, SETTINGS, Shown, StartError, TlsConfig, TlsError,
+};
 pub use crate::control::{AUDIT, ControlError};
+pub use crate::counts::{Refused, TlsCounts};
 pub use crate::diary::FOLLOWED;
 pub use crate::diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
 pub use crate::outbox::OutboxBounds;
@@ -50,16 +51,10 @@ pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
 pub(crate) use balance::Report as BalanceReport;
-pub use capacity::{Capacity, MemoryBudget};
-pub use config::{ReflectorConfig, StartError};
 pub(crate) use endpoints::{Doors, Endpoints};
-pub use federation::{FederationConfig, FederationError, FederationStatus, SiteState, SiteStatus};
-pub use guard::{GuardConfig, GuardError};
+pub use federation::{FederationStatus, SiteState, SiteStatus};
 pub(crate) use guest::{Guest, Invitation};
 pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
 pub use inspector::Inspector;
 pub(crate) use prepared::Prepared;
-pub use refused::Refused;
-pub use settings::{SETTINGS, Shown};
 pub use start::Reflector;
-pub use tls::{TlsConfig, TlsCounts, TlsError};

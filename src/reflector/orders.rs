@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::config::ReflectorConfig;
 use super::connection::Connection;
 use super::driver::{Arrived, Core, ShardOrder};
 use super::mesh::Inlet;
 use super::moves;
+use crate::config::ReflectorConfig;
 use crate::io::{Backend, Stream};
 
 impl ShardOrder {

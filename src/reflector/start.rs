@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::balance;
-use super::config::{ReflectorConfig, StartError};
 use super::descriptors;
 use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
 use super::handover::Listening;
 use super::inspector::{Inspector, blocks, drain};
 use super::mesh::{self, Inlet};
-use super::refused::Refused;
 use super::service::Service;
+use crate::config::{ReflectorConfig, StartError};
+use crate::counts::Refused;
 use crate::diary::Diary;
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;

@@ -4,7 +4,6 @@
 //! what shards have taken in ([`GrowthGauge`]) and at the memory of the process, and tells shards how far they may go
 //! ([`shares`]). Shards compare numbers of their own, so no lock and no shared count is on the path of an update.
 
-mod budget;
 mod gauge;
 mod shares;
 mod words;
@@ -16,14 +15,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 
-pub use self::budget::{Capacity, MemoryBudget};
 pub(super) use self::gauge::GrowthGauge;
 use self::gauge::Seen;
 use self::shares::{Limits, Shares};
 use self::words::Words;
-use super::config::ReflectorConfig;
 use super::driver::{Gauge, ShardOrder};
 use super::inspector::Control;
+use crate::config::{MemoryBudget, ReflectorConfig};
 use crate::io;
 use crate::shard::growth::{Amounts, Ceiling};
 

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use std::sync::Arc;
 
-use super::{FederationConfig, FederationStatus, Roster};
+use super::{FederationStatus, Roster};
+use crate::config::FederationConfig;
 use crate::ids::{Moment, ShardId};
 use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};

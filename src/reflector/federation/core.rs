@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Federation, FederationConfig, Roster};
+use super::{Federation, Roster};
+use crate::config::FederationConfig;
 use crate::portable::form::piece::Kind;
 use crate::reflector::driver::Core;
 use crate::shard::moves::MoveOrder;

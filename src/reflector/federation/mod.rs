@@ -2,7 +2,6 @@
 
 #[cfg(not(feature = "federation"))]
 mod absent;
-mod config;
 mod core;
 mod metrics;
 mod roster;
@@ -13,8 +12,6 @@ mod status;
 #[cfg(not(feature = "federation"))]
 use absent as running;
 
-pub(super) use config::FEDERATION;
-pub use config::{FederationConfig, FederationError};
 pub(super) use roster::Roster;
 pub(super) use running::Federation;
 pub use status::{FederationStatus, SiteState, SiteStatus};

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ahash::RandomState;
 use tracing::{error, info, warn};
 
-use super::{FederationConfig, FederationStatus, Roster, SiteState, SiteStatus};
+use super::{FederationStatus, Roster, SiteState, SiteStatus};
+use crate::config::FederationConfig;
 use crate::federation::bus::{Bus, BusSettings};
 use crate::federation::hub::Hub;
 use crate::federation::link::{Event, Link, LinkSettings, SiteStatus as Seen, State};

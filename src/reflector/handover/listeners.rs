@@ -6,9 +6,9 @@ use std::path::Path;
 
 use tracing::debug;
 
+use crate::config::{ReflectorConfig, StartError};
 use crate::control::{Audience, ControlError};
 use crate::io;
-use crate::reflector::config::{ReflectorConfig, StartError};
 use crate::reflector::endpoints::Endpoints;
 
 /// What a listening socket is for.

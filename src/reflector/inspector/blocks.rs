@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::info;
 
 use super::{InspectError, Inspector};
+use crate::config::ReflectorConfig;
 use crate::policy::{Block, Blocked, Blocks, TooManyBlocks};
-use crate::reflector::config::ReflectorConfig;
 
 /// How long it sleeps at most before it looks at the clock, which may be set.
 const LOOK: Duration = Duration::from_secs(10);

@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::InspectError;
 use super::log_level::LogLevel;
+use crate::config::ReflectorConfig;
+use crate::counts::{RefusedCounters, TlsCounters};
 use crate::diary::Diary;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::portable::form::piece::Kind;
 use crate::reflector::balance::Report;
 use crate::reflector::capacity::MemoryUse;
-use crate::reflector::config::ReflectorConfig;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
 use crate::reflector::federation::{Federation, Roster};
 use crate::reflector::handover::{
@@ -26,7 +27,6 @@ use crate::reflector::handover::{
 use crate::reflector::lobby::Lobby;
 use crate::reflector::question::Question;
 use crate::reflector::service::Service;
-use crate::reflector::{refused, tls};
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -55,9 +55,9 @@ pub(in crate::reflector) struct Control {
     /// What each shard counted when it was asked last, for when it does not answer.
     last: Mutex<BTreeMap<ShardId, Metrics>>,
     /// Counts connections that were not taken.
-    pub(in crate::reflector) refused: refused::Counters,
+    pub(in crate::reflector) refused: RefusedCounters,
     /// Counts what happens to TLS.
-    pub(in crate::reflector) tls: tls::Counters,
+    pub(in crate::reflector) tls: TlsCounters,
     /// Which shard owns which VNI, as of the last move.
     placement: watch::Sender<Placement>,
     /// The first so many shards get connections.
@@ -107,9 +107,9 @@ impl Control {
         let sessions_since = ledger.as_ref().map_or(now, |ledger| ledger.since);
         let mut ledger = ledger.unwrap_or_default();
         diary.go_on_from(std::mem::take(&mut ledger.diary));
-        let refused = refused::Counters::default();
+        let refused = RefusedCounters::default();
         refused.go_on_from(&ledger.refused);
-        let tls = tls::Counters::default();
+        let tls = TlsCounters::default();
         tls.go_on_from(&ledger.refused);
         Self {
             phase: watch::Sender::default(),

@@ -1,22 +1,10 @@
 //! What shards count, and what the balancer tells of them.
 
-use super::{Counters, InspectError, Inspector};
+use super::{InspectError, Inspector};
+use crate::counts::Counters;
 use crate::ids::ShardId;
 use crate::reflector::balance::Report;
-use crate::session::CloseReason;
 use crate::shard::inspect::Metrics;
-
-impl Counters {
-    /// The number of sessions that ended for this reason.
-    pub(crate) fn closed(&self, reason: &CloseReason) -> u64 {
-        self.total.closed.get(reason.name()).copied().unwrap_or_default()
-    }
-
-    /// The number of sessions that this limit ended or refused.
-    pub(crate) fn limited(&self, reason: &CloseReason) -> u64 {
-        self.total.limits.get(reason.name()).copied().unwrap_or_default()
-    }
-}
 
 impl Inspector {
     /// Counters and histograms. Cost: one question per shard, which copies the counters and counts each table with

@@ -24,25 +24,24 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+pub use crate::config::InForce;
+pub use crate::counts::Counters;
 pub use crate::diary::Detail;
 pub use crate::shard::inspect::MonitorFilter;
 pub(super) use control::{Basis, Control};
 pub use error::InspectError;
-pub use limits::InForce;
 pub use monitor::{Monitor, MonitorEvent};
 pub(super) use monitor::{Parcel, Stamped};
 
 use self::pages::walk;
 use super::driver::Core;
 use super::monitors::MonitorSender;
-use super::refused::Refused;
-use super::tls::TlsCounts;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
 use crate::shard::inspect::{
-    Cursor, DestinationInfo, ExplainQuery, Explanation, Lookup, Metrics, Page, PeerDetail,
-    PeerInfo, PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, explain,
+    Cursor, DestinationInfo, ExplainQuery, Explanation, Lookup, Page, PeerDetail, PeerInfo,
+    PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, explain,
 };
 use crate::wire::{Destination, NextHop, Vni};
 
@@ -55,19 +54,6 @@ const NAMED_MAX: usize = 1000;
 const SLICES_MAX: usize = 1024;
 /// Parcels that wait for one monitor at most: an event, or up to 2048 updates of one batch.
 const MONITOR_PARCELS: usize = 256;
-
-/// Counters, of each shard and summed up.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Counters {
-    /// The sums over all shards.
-    pub total: Metrics,
-    /// The counters of each shard, in order.
-    pub shards: Vec<Metrics>,
-    /// Refused connections, by reason.
-    pub refused: Refused,
-    /// Counters of TLS.
-    pub tls: TlsCounts,
-}
 
 /// Inspects a running reflector and gives it commands. Cheap to clone, usable from any thread
 /// and any async runtime.

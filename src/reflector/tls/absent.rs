@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{News, Waiting};
-use crate::reflector::config::{ReflectorConfig, StartError};
+use crate::config::{ReflectorConfig, StartError};
 use crate::reflector::inspector::Control;
 
 /// Never there.

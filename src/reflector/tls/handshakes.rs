@@ -15,11 +15,11 @@ use tracing::{error, info, warn};
 
 use super::relays::Relays;
 use super::terminator::Place;
-use super::{Secured, TlsConfig, TlsError, Waiting};
+use super::{Secured, Waiting};
+use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
 use crate::diary::{LeftOut, SourceLimiter};
 use crate::ids::PeerId;
 use crate::io;
-use crate::reflector::config::{ReflectorConfig, StartError};
 use crate::reflector::inspector::Control;
 use crate::session::{Identity, TlsCarrier, TlsPeer};
 use crate::tls::{self, Stamp, TlsFault};

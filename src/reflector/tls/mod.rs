@@ -13,8 +13,6 @@
 
 #[cfg(not(feature = "tls"))]
 mod absent;
-mod config;
-mod counts;
 #[cfg(feature = "tls")]
 mod handshakes;
 #[cfg(feature = "tls")]
@@ -26,10 +24,6 @@ mod terminator;
 pub(super) use crate::tls::Ending;
 #[cfg(not(feature = "tls"))]
 pub(super) use absent::{Ending, Terminator};
-pub(super) use config::TLS;
-pub use config::{TlsConfig, TlsError};
-pub(super) use counts::Counters;
-pub use counts::TlsCounts;
 #[cfg(feature = "tls")]
 pub(super) use terminator::Terminator;
 

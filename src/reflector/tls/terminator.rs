@@ -9,9 +9,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::handshakes::Seed;
 use super::{News, Secured, Waiting};
+use crate::config::{ReflectorConfig, StartError};
 use crate::io;
 use crate::reflector::acceptor::accept;
-use crate::reflector::config::{ReflectorConfig, StartError};
 use crate::reflector::inspector::Control;
 use crate::reflector::start::{runtime, spawn};
 

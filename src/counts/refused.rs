@@ -31,14 +31,14 @@ impl Refused {
     }
 
     /// All, by [`CloseReason::name`].
-    pub(super) fn reasons(&self) -> [(&'static str, u64); 5] {
+    pub(crate) fn reasons(&self) -> [(&'static str, u64); 5] {
         let [max_peers, per_source, rate] = self.limits();
         let denied = (CloseReason::Denied.name(), self.denied);
         [max_peers, per_source, rate, denied, (CloseReason::Draining.name(), self.draining)]
     }
 
     /// Those refused by a limit, by [`CloseReason::name`].
-    pub(super) fn limits(&self) -> [(&'static str, u64); 3] {
+    pub(crate) fn limits(&self) -> [(&'static str, u64); 3] {
         [
             (CloseReason::MaxPeers(0).name(), self.max_peers),
             (CloseReason::MaxPeersPerSource(0).name(), self.per_source),
@@ -49,7 +49,7 @@ impl Refused {
 
 /// Counts them: written by the acceptor, read by whoever asks.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     max_peers: AtomicU64,
     denied: AtomicU64,
     rate: AtomicU64,
@@ -58,7 +58,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn count(&self, reason: &CloseReason) {
+    pub(crate) fn count(&self, reason: &CloseReason) {
         let counter = match reason {
             CloseReason::MaxPeers(_) => &self.max_peers,
             CloseReason::Denied => &self.denied,
@@ -71,7 +71,7 @@ impl Counters {
     }
 
     /// Goes on from what an earlier process had counted.
-    pub(super) fn go_on_from(&self, counts: &BTreeMap<String, u64>) {
+    pub(crate) fn go_on_from(&self, counts: &BTreeMap<String, u64>) {
         for (name, counter) in [
             (CloseReason::MaxPeers(0).name(), &self.max_peers),
             (CloseReason::Denied.name(), &self.denied),
@@ -83,7 +83,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn read(&self) -> Refused {
+    pub(crate) fn read(&self) -> Refused {
         Refused {
             max_peers: self.max_peers.load(Ordering::Relaxed),
             denied: self.denied.load(Ordering::Relaxed),

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::ReflectorConfig;
 use super::capacity::MemoryBudget;
-use super::config::ReflectorConfig;
 use super::federation::FEDERATION;
 use super::guard::GUARD;
-use super::inspector::{Counters, InForce};
+use super::in_force::InForce;
 use super::tls::TLS;
 use crate::access::{AccessList, Prefix};
+use crate::counts::Counters;
 use crate::io::{IoChoice, Pin};
 use crate::session::CloseReason;
 use crate::settings::{
@@ -29,7 +30,7 @@ pub static SETTINGS: &[&Section<ReflectorConfig>] = &[&SERVER, &GUARD, &TLS, &FE
 
 impl ReflectorConfig {
     /// The same with what a running reflector takes up of another.
-    pub(super) fn with_reloaded(&self, new: &Self) -> Self {
+    pub(crate) fn with_reloaded(&self, new: &Self) -> Self {
         let mut config = self.clone();
         for section in SETTINGS {
             section.take_over(&mut config, new);

@@ -32,7 +32,7 @@ impl MemoryBudget {
     pub const SHARE: u64 = 85;
 
     /// Bytes, where a control group grants so many.
-    pub(super) fn bytes(self, granted: Option<u64>) -> Option<u64> {
+    pub(crate) fn bytes(self, granted: Option<u64>) -> Option<u64> {
         match self {
             Self::Auto => granted.map(|bytes| bytes / 100 * Self::SHARE),
             Self::Any => None,

@@ -48,7 +48,7 @@ impl TlsCounts {
 
 /// Counts: written by the thread of handshakes, read by whoever asks.
 #[derive(Debug, Default)]
-pub(in crate::reflector) struct Counters {
+pub(crate) struct Counters {
     ok: AtomicU64,
     failed: [AtomicU64; TlsFault::NAMES.len()],
     reload_failures: AtomicU64,
@@ -57,7 +57,7 @@ pub(in crate::reflector) struct Counters {
 
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there is nothing to count"))]
 impl Counters {
-    pub(super) fn count<T>(&self, result: &Result<T, TlsFault>) {
+    pub(crate) fn count<T>(&self, result: &Result<T, TlsFault>) {
         let counter = match result {
             Ok(_) => &self.ok,
             Err(fault) => &self.failed[fault.place()],
@@ -65,11 +65,11 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn reload_failed(&self) {
+    pub(crate) fn reload_failed(&self) {
         self.reload_failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set_certificate(&self, until: std::time::Duration) {
+    pub(crate) fn set_certificate(&self, until: std::time::Duration) {
         self.certificate_until.store(until.as_secs(), Ordering::Relaxed);
     }
 }
@@ -79,7 +79,7 @@ impl Counters {
         [(OK, &self.ok)].into_iter().chain(TlsFault::NAMES.into_iter().zip(&self.failed))
     }
 
-    pub(in crate::reflector) fn read(&self) -> TlsCounts {
+    pub(crate) fn read(&self) -> TlsCounts {
         let counts = self.all().map(|(name, count)| (name, count.load(Ordering::Relaxed)));
         TlsCounts {
             handshakes: counts.filter(|(_, count)| *count > 0).collect(),
@@ -89,7 +89,7 @@ impl Counters {
     }
 
     /// What another process goes on from.
-    pub(in crate::reflector) fn saved(&self) -> impl Iterator<Item = (String, u64)> {
+    pub(crate) fn saved(&self) -> impl Iterator<Item = (String, u64)> {
         let TlsCounts { handshakes, reload_failures, .. } = self.read();
         let handshakes =
             handshakes.into_iter().map(|(name, count)| (format!("{SAVED}{name}"), count));
@@ -97,7 +97,7 @@ impl Counters {
     }
 
     /// Goes on from what an earlier process had counted.
-    pub(in crate::reflector) fn go_on_from(&self, saved: &BTreeMap<String, u64>) {
+    pub(crate) fn go_on_from(&self, saved: &BTreeMap<String, u64>) {
         let of = |name: &str| saved.get(name).copied().unwrap_or_default();
         for (name, counter) in self.all() {
             counter.fetch_add(of(&format!("{SAVED}{name}")), Ordering::Relaxed);

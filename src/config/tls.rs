@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::ReflectorConfig;
 use crate::maybe;
-use crate::reflector::config::ReflectorConfig;
 use crate::settings::{ADDRESS, PATH, Section, Setting};
 use crate::tls::FileError;
 
@@ -45,7 +45,7 @@ impl TlsConfig {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub(in crate::reflector) fn check(&self) -> Result<(), TlsError> {
+    pub(crate) fn check(&self) -> Result<(), TlsError> {
         if self.listen.is_none() {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl TlsConfig {
 
     /// The files.
     #[cfg(feature = "tls")]
-    pub(super) fn paths(&self) -> crate::tls::Paths {
+    pub(crate) fn paths(&self) -> crate::tls::Paths {
         crate::tls::Paths {
             certificate: self.certificate.clone(),
             key: self.key.clone(),
@@ -79,7 +79,7 @@ impl TlsConfig {
 }
 
 /// The rows of `[tls]`.
-pub(in crate::reflector) static TLS: Section<ReflectorConfig> = Section::of_table(
+pub(crate) static TLS: Section<ReflectorConfig> = Section::of_table(
     "tls",
     &[
         Setting::new("listen", maybe!(ReflectorConfig: tls.listen, ADDRESS))

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::config::ReflectorConfig;
+use super::ReflectorConfig;
 use crate::access::{KeyFileError, TcpKeys};
 use crate::io;
 use crate::settings::{PATH, Section, Setting, Syntax, number};
@@ -52,7 +52,7 @@ impl GuardConfig {
     ///
     /// # Errors
     /// [`GuardError::Keys`]
-    pub(super) fn check(&self) -> Result<(), GuardError> {
+    pub(crate) fn check(&self) -> Result<(), GuardError> {
         self.keys().map(drop)
     }
 
@@ -64,7 +64,7 @@ impl GuardConfig {
 
 /// What listening sockets hold packets to.
 #[derive(Debug, Default)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     keys: TcpKeys,
 }
 
@@ -73,7 +73,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`GuardError`]
-    pub(super) fn set(
+    pub(crate) fn set(
         &mut self,
         config: &GuardConfig,
         listeners: &[BorrowedFd<'_>],
@@ -103,7 +103,7 @@ impl Guard {
 const TTL: Syntax<u8> = Syntax::displayed("N", |text| number(text, 0..=u8::MAX));
 
 /// Rows of `[server]`.
-pub(super) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
+pub(crate) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("min-ttl", one!(ReflectorConfig: guard.min_ttl, TTL))
         .meaning(
             "Drop packets of peers with a lower TTL or hop limit (RFC 5082): 255 accepts only \

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::ReflectorConfig;
 use crate::ids::is_site_name;
-use crate::reflector::config::ReflectorConfig;
 use crate::settings::{Many, NUMBER, PATH, Section, Setting, Syntax, TEXT, TIME, number};
 use crate::{maybe, one};
 
@@ -140,7 +140,7 @@ const URL: Syntax<String> = Syntax { name: "URL", ..TEXT };
 const NAME: Syntax<String> = Syntax { name: "NAME", ..TEXT };
 
 /// The rows of `[federation]`.
-pub(in crate::reflector) static FEDERATION: Section<ReflectorConfig> = Section::of_table(
+pub(crate) static FEDERATION: Section<ReflectorConfig> = Section::of_table(
     "federation",
     &[
         Setting::new(

@@ -1,4 +1,17 @@
-//! The configuration of a reflector, and the errors of its start.
+//! The configuration of a reflector: its members, the rows of its settings, and the errors of its start.
+//!
+//! * `settings`: the rows of `[server]`, and the table of all sections.
+//! * `capacity`, `guard`, `tls` and `federation`: members of one subject, with their rows.
+//! * `in_force`: the configuration of a running reflector.
+//!
+//! Imports: access, control, counts, http_guard, ids, io, session, settings, shard, tls.
+
+mod capacity;
+mod federation;
+mod guard;
+mod in_force;
+mod settings;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,10 +19,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::capacity::Capacity;
-use super::federation::{FederationConfig, FederationError};
-use super::guard::{GuardConfig, GuardError};
-use super::tls::{TlsConfig, TlsError};
+pub use self::capacity::{Capacity, MemoryBudget};
+pub use self::federation::{FederationConfig, FederationError};
+pub(crate) use self::guard::Guard;
+pub use self::guard::{GuardConfig, GuardError};
+pub use self::in_force::InForce;
+pub use self::settings::{SETTINGS, Shown};
+pub use self::tls::{TlsConfig, TlsError};
 use crate::access::Access;
 use crate::control::ControlError;
 use crate::http_guard::{HttpRules, TokenError};
