@@ -24,7 +24,7 @@ impl Status {
                 Row::json("unusable")
                     .gauge(
                         "metalbond_kernel_unusable_routes",
-                        "Announced routes that cannot be installed because of their next hop.",
+                        "Announced routes that the leaf does not install because of their next hop, by reason.",
                     )
                     .by(&["reason"]),
                 Value::ByName(unusable.collect()),
@@ -46,8 +46,7 @@ impl Status {
             (
                 Row::json("silent_seconds").gauge(
                     "metalbond_kernel_silent_seconds",
-                    "Seconds since the leaf sent the request that the kernel has not answered yet; 0 without \
-                     one.",
+                    "Seconds for which the kernel has not answered the request in progress; 0 if there is none.",
                 ),
                 Value::Time(self.silent),
             ),

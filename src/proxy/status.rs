@@ -8,7 +8,7 @@ counted! {
     pub struct ProxyStatus {
         /// VNIs that agents take part in.
         vnis_used: u64 = Row::json("vnis_used")
-            .gauge("metalbond_proxy_vnis_used", "VNIs that agents announce in or subscribe to."),
+            .gauge("metalbond_proxy_vnis_used", "VNIs in which agents announce or subscribe."),
         /// VNIs whose routes are asked of reflectors.
         vnis_subscribed: u64 = Row::json("vnis_subscribed").gauge(
             "metalbond_proxy_vnis_subscribed",
@@ -43,7 +43,7 @@ counted! {
         /// Times at which so much waited that a VNI went on by cursor.
         fell_behind: u64 = Row::json("fell_behind").counter(
             "metalbond_proxy_fell_behind_total",
-            "Times at which so many changes waited that the rest stayed in the table of a VNI.",
+            "Times that too many changes waited; the proxy then left further ones in the table of a VNI.",
         ),
     }
 }

@@ -112,7 +112,7 @@ impl Known {
             ),
             (
                 Row::new()
-                    .counter("metalbond_peer_sessions_total", "Sessions with a server that became established.")
+                    .counter("metalbond_peer_sessions_total", "Sessions with a server that were established.")
                     .by(&["peer"]),
                 Value::Labelled(self.sessions),
             ),

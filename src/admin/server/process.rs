@@ -18,7 +18,7 @@ pub(crate) fn write(text: &mut Text) {
         ("process_virtual_memory_bytes", "Address space, in bytes.", linux::address_space()),
         ("process_open_fds", "Open file descriptors.", linux::open_fds()),
         ("process_max_fds", "Limit on open file descriptors.", linux::max_fds()),
-        ("process_start_time_seconds", "Start, in seconds since 1970.", linux::start()),
+        ("process_start_time_seconds", "Start time, in seconds since 1970.", linux::start()),
     ];
     let known = gauges.into_iter().filter_map(|(name, help, value)| Some((name, help, value?)));
     text.gauges(known);

@@ -75,7 +75,7 @@ const ROUND_TRIP: Row = Row::new().gauge(
 const STATE: Row = Row::new()
     .gauge(
         "metalbond_federation_site_state",
-        "1 for the state of another site, 0 for all other states.",
+        "1 for the current state of another site, 0 for its other states.",
     )
     .by(&["site", "state"]);
 const HEARD: Row = Row::new()

@@ -109,18 +109,15 @@ impl Handovers {
     }
 }
 
-const GENERATION: Row = Row::new().counter(
-    "metalbond_handovers_total",
-    "Handovers that the sessions of this process have passed through.",
-);
+const GENERATION: Row = Row::new()
+    .counter("metalbond_handovers_total", "Handovers in the chain that led to this process.");
 const CALLED_OFF: Row = Row::new().counter(
     "metalbond_handovers_called_off_total",
     "Handovers of this process that were called off; it kept its sessions.",
 );
 const SINCE: Row = Row::new().gauge(
     "metalbond_sessions_since_seconds",
-    "When the first of the processes that handed over to each other, down to this one, began to serve, in \
-     seconds since 1970.",
+    "When the first process in the chain of handovers that led to this one began to serve, in seconds since 1970.",
 );
 const SILENCE: Row = Row::new().gauge(
     "metalbond_handover_silence_seconds",

@@ -13,7 +13,7 @@ use crate::wire::WireError;
 /// The name of counts of sessions, which refused connections have as well.
 pub(crate) const SESSIONS: Row = Row::new().counter(
     "metalbond_sessions_total",
-    "Events of sessions (opened, established, closed); a close has its reason.",
+    "Sessions by event: opened, established, closed or refused; the latter two have a reason.",
 );
 
 /// Limits that refuse what would make the reflector larger.
@@ -42,7 +42,7 @@ counted! {
             .live(Live::Now("peers")),
         /// VNIs owned. A VNI is counted where it is owned, so the sum is exact.
         vnis: u64 = Row::json("vnis")
-            .gauge("metalbond_vnis", "VNIs that a peer announces in or subscribes to.")
+            .gauge("metalbond_vnis", "VNIs in which at least one peer announces or subscribes.")
             .live(Live::Now("vnis")),
         /// Routes that somebody announces.
         routes: u64 = Row::json("routes")
@@ -60,7 +60,7 @@ counted! {
         filtered: u64 = Row::json("filtered")
             .gauge(
                 "metalbond_filtered_routes",
-                "Routes that peers announce and that the policy refuses.",
+                "Routes that peers announce and that the policy or a block refuses.",
             ),
         /// Routes of peers that are gone without a word, kept for a time.
         stale: u64 = Row::json("stale")
@@ -116,15 +116,15 @@ counted! {
         /// Batches sealed by VNIs of this shard.
         batches: u64 = Row::json("batches").counter(
             "metalbond_batches_total",
-            "Batches of changes that VNIs closed and queued for their subscribers.",
+            "Batches of changes of one VNI, each encoded once and queued for the subscribers of the VNI.",
         ),
         /// Batches put into outboxes, one count per peer.
         batches_queued: u64 = Row::json("batches_queued"),
         /// Times a subscriber fell behind and went on by cursor.
         fell_behind: u64 = Row::json("fell_behind").counter(
             "metalbond_fell_behind_total",
-            "Times that a subscriber's queue was full, so that it reads the changes from the VNI's table \
-             at its own speed.",
+            "Times that a subscriber's queue was full; the reflector then sends it the changes from the VNI's \
+             table, as fast as it reads.",
         ),
         /// Chunks built or shared for subscribers that were behind.
         chunks: u64 = Row::json("chunks"),
@@ -149,7 +149,7 @@ counted! {
         late_ticks: u64 = Row::json("late_ticks")
             .counter(
                 "metalbond_shard_late_ticks_total",
-                "Times that a shard was more than a second late; meanwhile it served no peer.",
+                "Times that a turn of a shard began more than a second late; meanwhile the shard served no peer.",
             )
             .per_shard(),
     }
@@ -180,7 +180,7 @@ counted! {
         /// they cost no message of their own.
         coalesced: u64 = Row::json("updates_coalesced").counter(
             "metalbond_updates_coalesced_total",
-            "UPDATEs without a message of their own, because the open batch already had the route.",
+            "UPDATEs merged into an earlier change of the same route that was not sent yet.",
         ),
         /// From the receipt of the first update of a batch to the end of the write that brings it to
         /// its last subscriber. One count per batch. A peer whose write hangs counts as of when that

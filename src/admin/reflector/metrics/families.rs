@@ -45,7 +45,7 @@ fn process(shards: usize, backend: Backend) -> Rows {
         ),
         (
             Row::new()
-                .gauge("metalbond_shards", "Shards by how they drive sockets (uring or epoll).")
+                .gauge("metalbond_shards", "Shards by I/O back end (uring or epoll).")
                 .by(&["io"]),
             one(backend.to_string(), shards as u64),
         ),
