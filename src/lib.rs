@@ -1,15 +1,14 @@
 //! MetalBond: routes of virtual networks over TCP.
 //!
-//! A *reflector* sits in the middle of a data centre; *leaves* hold TCP sessions with it,
-//! subscribe to virtual networks (VNIs) and announce routes: in VNI *v*, prefix *p* is reached
-//! through underlay address *h*. The reflector sends every subscriber of *v* the routes that the
-//! others announce, and withdraws them when the announcer withdraws them or dies.
+//! A data centre has a few *reflectors*, and a *leaf* on each hypervisor. Leaves hold TCP sessions with reflectors,
+//! subscribe to virtual networks (each has a number, its VNI) and announce routes. A route says: in VNI *v*, prefix *p*
+//! is reached through underlay address *h*. The reflector sends every subscriber of *v* the routes that its other peers
+//! announce, and withdraws a route when its announcer withdraws it or dies.
 //!
-//! To embed a reflector, start with [`reflector::Reflector`]; to embed a leaf, with
-//! [`client::MetalBond`]; to speak the protocol alone, with [`wire`]. `README.md` names the Cargo
-//! features that each needs.
+//! To embed a reflector, start with [`reflector::Reflector`]; to embed a leaf, with [`client::MetalBond`]; to encode
+//! and decode only the protocol's messages, with [`wire`]. `README.md` names the Cargo features that each needs.
 //!
-//! The folders are the architecture; `docs/architecture.md` draws the path of an update.
+//! Each folder of the source is a part of the program; `docs/architecture.md` draws the path of an update through them.
 //! *Pure* means: no clock, socket, thread or randomness.
 //!
 //! * [`ids`]: names of peers, shards, moments and sites; pure.
@@ -26,11 +25,12 @@
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
-//! * [`proxy`]: sessions of agents on their own host, carried on to reflectors; `bridge` in it is pure.
+//! * [`proxy`]: sessions with the agents of one host, and with reflectors in their place; `bridge` in it is pure.
 //! * `netlink`: the leaf's routes in the Linux kernel; in it, `fib` is pure.
 //! * `metrics`: counters, and their forms for operators.
 //! * [`settings`]: tables of settings, and the text form of their values.
-//! * [`admin`]: endpoints for operators of reflector, leaf and proxy: pages, health, metrics, APIs, the control sockets.
+//! * [`admin`]: endpoints for operators of reflector, leaf and proxy: pages, health, metrics, APIs, the control
+//!   sockets.
 //! * `control`: the kinds of control sockets, and the errors of opening one.
 //! * [`handover`]: a reflector hands its sessions to another process (Linux).
 //! * `federation`: routes of other sites, over a message bus; `link` in it is pure.

@@ -1,7 +1,7 @@
 //! Who may connect, from where and how often.
 //!
-//! Pure: addresses and the time go in, verdicts come out. The acceptor asks for each connection, and
-//! the shards ask for the sessions that they hold when the lists change.
+//! Pure: addresses and the time go in, verdicts come out. The acceptor asks about each new connection. When the lists
+//! change, the shards ask about each of their sessions.
 //!
 //! Imports: session, sources.
 

@@ -1,15 +1,17 @@
-//! What answers operators: the pages, health, metrics and APIs of reflector and leaf, and the control socket.
+//! The endpoints for operators: pages, health, metrics and APIs of reflector, leaf and proxy, and the control sockets.
 //!
-//! * `server`: what all of them share: connections and their bounds, the shell of pages, forms of tables.
-//! * `reflector`: the endpoint of a reflector. It asks through [`Inspector`](crate::reflector::Inspector) alone.
-//! * `control`: the control sockets of both: the same pages, and the reflector's commands.
+//! * `server`: the parts that all endpoints share: connections and their bounds, the shell of pages, forms of tables.
+//! * `reflector`: the endpoint of a reflector. It asks the reflector only through
+//!   [`Inspector`](crate::reflector::Inspector).
+//! * `control`: the control sockets of reflector and leaf: the same pages, and the reflector's commands.
 //! * `leaf`: the endpoint of a leaf. It asks like any other holder of a [`MetalBond`](crate::client::MetalBond).
-//! * `proxy`: the endpoint of a proxy: that of a reflector, with that of a leaf in it.
+//! * `proxy`: the endpoint of a proxy: that of a reflector, which contains that of a leaf.
 //!
-//! The reflector and the leaf know nothing of this folder:
-//! [`Reflector::start`](crate::reflector::Reflector::start) brings it along.
+//! The code of the reflector and of the leaf does not name this folder.
+//! [`Reflector::start`](crate::reflector::Reflector::start) is here, because it starts the endpoints as well.
 //!
-//! Imports: client, control, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources, wire.
+//! Imports: client, control, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources,
+//! wire.
 
 #[cfg(any(feature = "client", feature = "server"))]
 mod control;

@@ -1,10 +1,9 @@
-//! The command line: what can be said there, and how what went wrong is told.
+//! The command line: its flags, subcommands and error messages.
 //!
-//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings`,
-//! `proxy::settings`, `upstream`, `security` or `common`; `role` makes flags
-//! of them. `options` lets the environment and
-//! a file say the same by the same definitions; `check` shows what comes of it, `reload` takes it up
-//! anew, and `generate` writes completions and manual pages. `ctl` asks a running reflector, `demo` has a fleet to look at.
+//! Each setting is one row, in `metalbond::reflector::SETTINGS`, `client::settings`, `proxy::settings`, `upstream`,
+//! `security` or `common`. `role` makes flags of the rows; `options` reads the same settings from the environment and
+//! from a file. `check` shows the settings that result, `reload` applies new ones, and `generate` writes completions
+//! and manual pages. `ctl` asks a running reflector or leaf, and `demo` runs a small fleet.
 //!
 //! Imports: admin, client, handover, io, netlink, policy, proxy, reflector, settings, wire.
 

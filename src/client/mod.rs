@@ -14,9 +14,9 @@
 //!     peer task          peer task        one per server: connect, session, connect again
 //! ```
 //!
-//! The actor is one task. It owns all state (`core`, pure) and waits for no reader. A peer task owns one
-//! connection. `messages` has all messages between them. *Intent* is what the application has
-//! subscribed to and announced.
+//! A *server* is a reflector or another server of the protocol. The actor is one task. It owns all state (`core`, pure)
+//! and waits for no reader. A peer task owns one connection. `messages` has all messages between them. The *intent* is
+//! the application's subscriptions and announcements. A *watch* is a stream of changes for the application.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

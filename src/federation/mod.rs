@@ -1,8 +1,8 @@
 //! Reflectors of many sites act as one.
 //!
-//! * [`link`]: what sites tell each other, as plain data: no sockets, no threads, no clocks.
-//! * [`hub`]: a link between the shard that it sits on and the tasks that talk to the engine.
-//! * [`bus`]: the engine, NATS. Nothing else knows it: another engine would be another such folder.
+//! * [`link`]: the state machine that exchanges routes with other sites; pure.
+//! * [`hub`]: connects a link, the shard beside which it runs, and the tasks that talk to the *engine* (a message bus).
+//! * [`bus`]: the tasks for the engine NATS. Only this folder names NATS; another engine would be another such folder.
 //!
 //! ```text
 //!   owners of VNIs <-- lanes --> shard for federation <-- Hub --> bus <-- TCP --> nats-server

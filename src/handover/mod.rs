@@ -1,5 +1,5 @@
-//! A running reflector hands everything to another process, which goes on with its sessions: a new version,
-//! or settings that need a restart, without a peer noticing.
+//! A running reflector hands all sessions and routes to another process, which goes on with them: so a new version, or
+//! settings that need a restart, come into force without a peer noticing.
 //!
 //! ```text
 //!   Offer (a thread of the process that serves)  <--- Channel: a Unix socket --->  take_over (at a start)
@@ -7,10 +7,11 @@
 //!     closes its descriptors, ends                                               serves
 //! ```
 //!
-//! * `protocol` decides what each side does next; it is pure, and checked by a random model.
-//! * `offer` (with `conversation` and `writing`) and `takeover` do it. What leaves and arrives is `reflector::handover`'s.
-//! * `channel` carries messages and descriptors, `message` is their schema, `translate` makes them of what the
-//!   reflector has and back, `path` says where the socket is.
+//! * `protocol` decides what each side does next; it is pure, and a random model checks it.
+//! * `offer` (with `conversation` and `writing`) and `takeover` carry that out. `reflector::handover` takes the state
+//!   out of a reflector and puts it into one.
+//! * `channel` carries messages and descriptors, `message` is their schema, `translate` converts between them and the
+//!   types of the reflector, and `path` names the socket.
 //!
 //! Imports: admin, control, diary, ids, io, metrics, policy, portable, reflector, shard, simulation, wire.
 

@@ -1,8 +1,8 @@
-//! Who may ask over HTTP: by which names the endpoint may be called, and which token opens it.
+//! Who may ask over HTTP: the host names that a request may give, and the token that it must bear.
 //!
-//! A web page may have a browser on this network resolve the page's own name to this machine (DNS rebinding), and
-//! read what is answered. Such a request names the page's host. So a request must name an address, `localhost`, or
-//! a name that the operator has given. `host` reads names, `token` reads the file of the token and compares.
+//! A foreign web page can make a browser on this network resolve the page's own host name to this machine (DNS
+//! rebinding), and read the answers. The `Host` of such a request is the page's. So `Host` must be an address,
+//! `localhost`, or a name that the operator has given. `host` reads names, `token` reads the token's file and compares.
 //!
 //! State: the rules in force, which [`HttpGuard::renew`] replaces as a whole. Each request looks at them once.
 //!

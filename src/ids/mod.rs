@@ -1,5 +1,6 @@
-//! Names for the things that move between cores: peers, shards and moments; for other sites; for peers that come back
-//! (`kin`); for times as text (`duration`); and for how near something is to its limit (`level`).
+//! Small types that all folders share: numbers of peers and shards, and moments; the peers by which sites appear in
+//! tables (`link`); the identity of a peer that comes back (`kin`); times as text (`duration`); and how near a number
+//! is to its limit (`level`).
 //!
 //! Imports: nothing.
 

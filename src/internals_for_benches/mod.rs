@@ -1,10 +1,10 @@
-//! What the benches run of the private folders. No part of the library's interface: it may change
-//! or go at any time.
+//! Drivers with which benches run the private folders. They are not part of the library's interface and may change or
+//! go at any time.
 //!
-//! Benches are programs of their own and see only what is public. Tables, outboxes and the mesh are
-//! not, and should not become so in order to be measured. So these few drivers, and nothing of what
-//! they drive, are what a bench gets. They are always built, because benches that wait for a feature
-//! are benches that nobody runs; a program that does not call them does not contain them.
+//! A bench is a program of its own and sees only public items. Tables, outboxes and the mesh (the channels between
+//! shards) are private, and should not become public only to be measured. So a bench gets these few drivers, and none
+//! of the types that they drive. The drivers are always built, because nobody runs benches that need a feature; a
+//! program that does not call them does not contain them.
 //!
 //! Each driver calls what the real one (`reflector::driver`) calls, in the same order, with the
 //! default bounds. Its clock stands still: nothing is late, and nothing waits to be gathered.

@@ -1,18 +1,16 @@
-//! The seam to the kernel: sockets, the event loop of a shard, timers, cores and limits.
+//! The interface to the kernel: sockets, the event loop of a shard, timers, cores and limits.
 //!
-//! Everything above this folder is safe code that sees [`Stream`], [`LocalRuntime`] and
-//! [`Alarm`], never a descriptor, a ring or a type of the runtimes underneath. Two backends
-//! stand behind them, chosen once at start by [`choose`]:
+//! All code above this folder is safe and sees [`Stream`], [`LocalRuntime`] and [`Alarm`], never a descriptor, a ring
+//! or a type of the runtimes underneath. They have two backends, one of which [`choose`] picks at the start:
 //!
 //! * [`Backend::Uring`]: io_uring (Linux, feature `uring`, not with musl); sends and readiness polls
 //!   go through a ring and are submitted in batches.
-//! * [`Backend::Epoll`]: tokio's readiness, everywhere.
+//! * [`Backend::Epoll`]: tokio's readiness, on every system.
 //!
-//! This is the only folder with `unsafe`, and the only one that may hand memory to the kernel
-//! for longer than a call. Nothing here knows the protocol, keeps a queue or retries a
-//! connection.
+//! This is the only folder with `unsafe`, and the only one that may lend memory to the kernel for longer than a call.
+//! The code here does not know the protocol, keeps no queue and does not retry connections.
 //!
-//! `--cfg metalbond_portable` builds what a system other than Linux would get.
+//! `--cfg metalbond_portable` builds on Linux what another system would get.
 //!
 //! Imports: outbox, session.
 

@@ -1,12 +1,12 @@
-//! What is counted, and how it is told. A number is a member of a structure that [`counted!`] declares,
+//! Counters and how operators see them. A number is a member of a structure that [`counted!`] declares,
 //! with a [`Row`] beside it, and everything else comes from that row: the Prometheus text, the member of
 //! `/api/v1/counters`, the live samples of the page, the sum over shards, and the check of docs/http.md.
 //!
-//! Counters are plain numbers with one owner. A reader gets a copy of the structure, and only then are rows
-//! made of it: the data path pays an addition, and no metrics library owns anything.
+//! A counter is a plain number with one owner. A reader gets a copy of the structure, and rows are made of that copy:
+//! the data path pays one addition, and no metrics library has to own the number.
 //!
-//! A part of the program that counts declares a structure of its own; one member of
-//! [`Metrics`](crate::shard::inspect::Metrics), or a line where rows are gathered, makes it known.
+//! A part of the program that counts declares a structure of its own. A member of
+//! [`Metrics`](crate::shard::inspect::Metrics), or one line where rows are gathered, adds it to the metrics.
 //! CONTRIBUTING.md shows how to add a counter.
 //!
 //! Imports: nothing.

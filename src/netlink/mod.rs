@@ -8,12 +8,12 @@
 //!
 //! * [`NetlinkClient`]: the handle; a [`NetworkClient`](crate::client::NetworkClient).
 //! * `writer`: the one thread that owns both sockets.
-//! * `board`: the last numbers, which anybody may read while the kernel is silent.
-//! * `standing`: what is told of single routes, which the writer is asked for.
-//! * `fib`: what is wanted and what is there, and what must be asked; pure.
-//! * `withdraw`: takes a device's routes out before the device goes; needs no writer.
+//! * `board`: the latest numbers, which can be read at any time, even while the kernel does not answer.
+//! * `standing`: the state of single routes, as the writer answers questions about them.
+//! * `fib`: the wanted routes and those of the kernel, and the requests that follow from the difference; pure.
+//! * `withdraw`: removes the routes of a device before the device is deleted; needs no writer.
 //! * `kernel`: sockets, encoding and decoding.
-//! * `model`: what is said to and by the kernel, in plain values.
+//! * `model`: requests to the kernel and its answers, as plain values.
 //!
 //! Imports: dataplane, ids, metrics, wire.
 

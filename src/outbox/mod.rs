@@ -1,15 +1,15 @@
-//! What waits to be written to one peer. Pure.
+//! The data that waits to be written to one peer. Pure.
 //!
-//! State: control messages (HELLO, KEEPALIVE answers), which overtake everything, and a queue of
-//! references to shared batches. One write is in flight at a time and the next is built when it is
-//! done, so a slow socket gathers by itself.
+//! State: control messages (HELLO, KEEPALIVE answers), which overtake all other data, and a queue of references to
+//! shared batches. One write is in flight at a time, and the next is built when that one is done. So for a slow socket
+//! several batches go into one write.
 //!
-//! [`OutboxBounds`]: `budget` bytes, past which a batch is refused and its VNI goes on by cursor
-//! ([`Outbox::offer`]); chunks that answer a cursor are asked for one or two at a time and only
-//! below `low_water`, so they need no bound of their own.
+//! [`OutboxBounds`]: above `budget` bytes the outbox refuses a batch, and the peer goes on in that VNI by a cursor
+//! ([`Outbox::offer`]). Chunks that answer a cursor are asked for one or two at a time and only below `low_water`, so
+//! they need no bound of their own.
 //!
-//! A batch is also refused when it changes a destination that an unsent batch changed before: the
-//! two must reach the peer as one, withdrawals first, which is what a cursor does.
+//! The outbox also refuses a batch that changes a destination which an unsent batch changes too: both changes must
+//! reach the peer together, withdrawals first, and a cursor sends them so.
 //!
 //! Imports: ids, portable, session, table, wire.
 
@@ -344,8 +344,8 @@ impl Outbox {
         }
     }
 
-    /// What waits of a VNI, and whether answers to a cursor have a message that `is_meant`. A look at every item, and at
-    /// every message of such answers, which are a few chunks at most.
+    /// What waits of a VNI, and whether answers to a cursor have a message that `is_meant`. A look at every item, and
+    /// at every message of such answers, which are a few chunks at most.
     pub(crate) fn waiting(&self, vni: Vni, is_meant: impl Fn(&Message) -> bool) -> Unsent {
         let mut unsent = Unsent { is_in_answer: self.has_rest(), ..Unsent::default() };
         for item in self.queue.iter().filter(|item| item.vni == vni) {

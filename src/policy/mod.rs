@@ -1,17 +1,17 @@
 //! Policy: which routes a peer may announce, and in which VNIs it may take part, by the class of its source.
 //!
 //! Pure: text becomes a [`Policy`], and a policy judges what peers announce, subscribe to and say of themselves.
-//! Where the judged routes are kept is the business of `table`: what a policy refuses stays there as *filtered*.
+//! `table` keeps the judged routes; a route that the policy refuses stays there as *filtered*.
 //!
-//! A policy is a list of classes. The first class whose description fits a peer is its class; class `default` is
-//! for the others, and restricts nothing unless the policy describes it. A class has rules. Each rule is a requirement
+//! A policy is a list of classes. A peer belongs to the first class whose description fits it. Class `default` is for
+//! all other peers, and restricts nothing unless the policy describes it. A class has rules. Each rule is a requirement
 //! for the VNIs that it names, and the first requirement that a route does not meet decides.
 //!
-//! Beside the classes there are *blocks*: peers, prefixes and VNIs that an operator has the reflector refuse for a
+//! Beside the classes there are *blocks*: an operator tells the reflector to refuse a peer, a prefix or a VNI for a
 //! time.
 //!
-//! **Cost**: the class is found once for a session. `Policy::terms` finds once for a run of updates of one VNI
-//! which rules there are (a binary search). A route is judged only when it is new to its announcer.
+//! **Cost**: a session's class is found once. `Policy::terms` finds the rules of a VNI once for a run of updates (a
+//! binary search). A route is judged only when it is new to its announcer.
 //!
 //! Imports: ids, sources, wire.
 

@@ -4,11 +4,11 @@
 //!   Table, Traveller --export--> Piece --write--> bytes --Pieces--> Piece --import--> Table, Traveller
 //! ```
 //!
-//! `proto/portable.proto` is the schema, and says what is in it. Each type writes and reads its own part
-//! beside its private fields (`table::portable`, `shard::connections::portable`, `outbox::portable`,
-//! `session::portable`); here is what they share: the messages, how pieces follow each other in a stream,
-//! and [`Defect`], which says what is wrong with a snapshot. What a snapshot says is checked before it is
-//! believed: it may come from another version of this program, and may be cut short.
+//! `proto/portable.proto` is the schema and describes the content. The code that writes and reads a type is beside the
+//! type's private fields (`table::portable`, `shard::connections::portable`, `outbox::portable`, `session::portable`).
+//! This folder has the common parts: the messages, the order of pieces in a stream, and [`Defect`], which says what is
+//! wrong with a snapshot. Every value of a snapshot is checked before it is used: the snapshot may come from another
+//! version of this program, and may be truncated.
 //!
 //! Imports: ids.
 

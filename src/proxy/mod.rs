@@ -14,13 +14,13 @@
 //! * `hub`: connects the bridge, its shard and the leaf.
 //! * `status`: numbers for operators.
 //!
-//! To owners of VNIs the bridge is two peers of kind server. `UPSTREAM` announces the routes that the leaf has learned,
-//! the union of all its servers. `EXPORTER` subscribes in each VNI in which an agent takes part, and gets the routes
-//! that agents announce, because servers do not get routes that only servers announce. So there are no loops, and a
-//! route that two agents announce is announced once.
+//! To owners of VNIs the bridge is two peers that have set `isServer`. `UPSTREAM` announces the routes that the leaf
+//! has learned, the union of all its servers. `EXPORTER` subscribes in each VNI in which an agent takes part. It gets
+//! only the routes that agents announce, because servers do not get routes that only servers announce. So there are no
+//! loops, and a route that two agents announce is announced once.
 //!
-//! Only the leaf knows which server has which route, and which routes are stale. Only the table knows the routes that
-//! an agent has been sent. The bridge holds the changes on their way.
+//! Only the leaf knows which server has which route, and which routes are stale. Only the table knows which routes an
+//! agent has been sent. The bridge holds only the changes on their way.
 //!
 //! Imports: client, http_guard, ids, metrics, policy, reflector, shard, table, wire.
 

@@ -1,4 +1,4 @@
-//! One peer's session as the protocol sees it: handshake, keepalives, and why it ends. Pure.
+//! One peer's session as the protocol defines it: the handshake, keepalives, the pace, and the reasons to end it. Pure.
 //!
 //! Imports: ids, portable, wire.
 

@@ -6,8 +6,8 @@
 //! ([`Target`]), and one line in the list of the role registers the section. CONTRIBUTING.md shows how to
 //! add a setting.
 //!
-//! Why rows and clap, and not figment and serde, which were tried: figment knows the file of a value but not
-//! its line, stops at the first error, takes a variable such as `METALBOND_TUN=12` for a number and then
+//! Rows and the crate clap do this, not the crates figment and serde, which were tried: figment knows the file of a
+//! value but not its line, stops at the first error, reads a variable such as `METALBOND_TUN=12` as a number and then
 //! refuses it, and has neither flags nor help.
 //!
 //! Imports: http_guard, ids, io.

@@ -1,26 +1,26 @@
-//! What one core owns: its connections, and the tables of its VNIs.
+//! The state that one core owns: its connections, and the tables of its VNIs.
 //!
-//! [`Shard`] is plain data, driven from outside with bytes, messages and the time. It has two parts,
-//! which know each other by two kinds of message only: [`Connections`](connections::Connections) make
-//! [`Request`]s to the owners of VNIs, [`Tables`](tables::Tables) answer with [`Delivery`]s.
+//! [`Shard`] is plain data, driven from outside with bytes, messages and the time. It has two parts, which communicate
+//! only by two kinds of message: [`Connections`](connections::Connections) send [`Request`]s to the owners of VNIs,
+//! [`Tables`](tables::Tables) answer with [`Delivery`]s.
 //!
-//! The real driver (`reflector::driver`) and the simulation call the same functions, in this order per
-//! loop turn:
+//! The real driver (`reflector::driver`) and the simulation call the same functions, in this order in each
+//! turn of the loop:
 //!
-//! 1. [`Shard::received`] for whatever sockets have, [`Shard::requests`] and
-//!    [`Shard::deliveries`] for whatever other shards sent;
+//! 1. [`Shard::received`] with the bytes of sockets, [`Shard::requests`] and [`Shard::deliveries`] with the messages of
+//!    other shards;
 //! 2. [`Shard::turn`] once;
 //! 3. [`Shard::poll`] until it has no more: for each [`Output::Ready`], [`Shard::next_write`], then
 //!    [`Shard::written`] when that write is done;
 //! 4. [`Shard::take_requests`] and [`Shard::take_deliveries`] for each other shard whose channels
 //!    have room.
 //!
-//! A connection is on one shard at a time, and a VNI belongs to one ([`placement`]); both move whole
-//! ([`moves`]). The path of an update: `connections::intake` decodes it where its publisher's connection lives,
-//! `tables::serve` carries it out where its VNI lives, `connections::deliver` hands the sealed batch to
-//! the outboxes where subscribers live.
+//! A connection is on one shard at a time, and a VNI belongs to one shard ([`placement`]); both move as a whole
+//! ([`moves`]). The path of an update: `connections::intake` decodes it on the shard of its publisher's connection,
+//! `tables::serve` carries it out on the shard that owns its VNI, and `connections::deliver` hands the sealed batch to
+//! the outboxes on the shards of the subscribers.
 //!
-//! Not here: sockets, threads, clocks, logging. What ends a session is reported, not logged.
+//! Sockets, threads, clocks and logging are elsewhere. The reason why a session ends is reported, not logged.
 //!
 //! Imports: ids, metrics, outbox, policy, portable, session, table, wire.
 

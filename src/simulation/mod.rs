@@ -1,23 +1,21 @@
-//! The whole reflector but for sockets, threads and clocks, run in a simulated data centre.
+//! The whole reflector, without sockets, threads and clocks, in a simulated data centre.
 //!
-//! Every run follows from one number, the seed: how many shards, peers and VNIs there are, what
-//! the bounds are, what goes wrong and how often, and in which order everything happens. So a
-//! failure can be run again:
+//! Every run follows from one number, the seed: the numbers of shards, peers and VNIs, the bounds, the faults and how
+//! often they happen, and the order of all events. So a failure can be run again:
 //!
 //! ```text
 //! SIM_SEED=17 cargo test simulation -- --nocapture        one run, with every step
 //! SIM_SEEDS=100000 cargo test --release simulation        many
 //! ```
 //!
-//! What is simulated is `shard` and all below it, byte for byte: the shards are driven as the real
-//! driver does, through pipes that cut anywhere, fill up and break ([`sockets`]), and channels that
-//! are full or slow ([`cluster`]), while VNIs and
-//! connections move from shard to shard, and shards are emptied ([`moves`]), and everything goes through the portable form to other
-//! shards ([`handover`]). What is held against it is a model that is too naive to be wrong
-//! ([`model`]): each client keeps its view from its own byte stream ([`client`]) and every message
-//! must be exact, not merely harmless. When things are quiet, views must equal the model's.
-//! The policy changes at any step ([`policy`]).
-//! `checks` lists the other rules that hold at any step.
+//! The simulation runs the real code of `shard` and of all folders below it. It drives the shards as the real driver
+//! does, through pipes that cut anywhere, fill up and break ([`sockets`]), and through channels that are full or slow
+//! ([`cluster`]). Meanwhile VNIs and connections move from shard to shard, shards are emptied ([`moves`]), all state
+//! goes through the portable form to other shards ([`handover`]), and the policy changes at any step ([`policy`]).
+//!
+//! The result is compared with a model that is too naive to be wrong ([`model`]). Each client keeps its view from its
+//! own byte stream ([`client`]), and every message must be exact, not merely harmless. When nothing is under way, views
+//! must equal the model's. `checks` lists the other rules that hold at any step.
 //!
 //! Imports: federation, ids, outbox, policy, portable, session, shard, table, wire.
 

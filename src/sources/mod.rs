@@ -1,6 +1,7 @@
-//! What counts as one source of connections, how many each holds (`counts`), and how much it does (`bucket`).
+//! Sources of connections: an IPv4 address or an IPv6 /64 is one source. `counts` says how many connections a source
+//! holds, and `bucket` limits how much it does in a time.
 //!
-//! For sessions and for readers of HTTP alike.
+//! Sessions and readers of HTTP are counted alike.
 //!
 //! Imports: nothing.
 

@@ -1,16 +1,16 @@
-//! One VNI's routes, who announced each, and what each subscriber is owed.
+//! One VNI's routes, the announcers of each, and the routes that each subscriber is owed.
 //!
-//! State: [`Vnet`] owns the routes, the members (subscribers and announcers) and the journal of
-//! changes. Exactly one shard owns a VNI's `Vnet`; nothing here is shared or locked, and nothing
-//! here knows time, sockets or threads.
+//! State: [`Vnet`] owns the routes, the members (subscribers and announcers) and the journal of changes. Exactly one
+//! shard owns a VNI's `Vnet`; no state here is shared or locked, and the code does not know the time, sockets or
+//! threads.
 //!
-//! In: announcements and withdrawals of members, subscriptions, members that leave, members that
-//! fell behind and members that ask for what they lack. Out: sealed batches for the members that
-//! are in sync, and chunks for those that are not.
+//! Input: announcements and withdrawals of members, subscriptions, members that leave, members that fell behind, and
+//! members that ask for the routes that they lack. Output: sealed batches for the members that are in sync, and chunks
+//! for those that are behind.
 //!
-//! **What is owed** follows from [`view::View`] alone: a change of a route's view says who gets an ADD
-//! and who a REMOVE. Changes that alter no view send nothing. Between two seals the changes of one
-//! route coalesce, and within a destination withdrawals go before announcements.
+//! **Which messages are owed** follows from [`view::View`] alone: a change of a route's view decides which peers get an
+//! ADD and which a REMOVE. A change that leaves the view as it was sends nothing. Between two seals the changes of one
+//! route are merged, and within a destination withdrawals go before announcements.
 //!
 //! **Bounds**: the open batch is sealed at `seal_at` changes ([`TableBounds`]); the journal keeps what the slowest
 //! cursor needs up to a limit, past which the slowest member is given up (see `trim`).

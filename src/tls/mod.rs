@@ -1,16 +1,16 @@
-//! TLS with certificates of both sides: files, handshakes, what a certificate proves, and carrying bytes.
+//! TLS with certificates of both sides: files, handshakes, the identity that a certificate proves, and carrying bytes.
 //!
 //! ```text
 //!   files --> config --> handshake over a socket --> Connection --> Pump: socket <-- TLS --> socket pair
 //!                                                --> identity
 //! ```
 //!
-//! Nothing here knows the protocol that is carried, or who listens: `reflector::tls` and `client::peer` do. A
-//! [`Pump`] moves bytes between a TLS connection and one end of a socket pair, so that whoever has the other end
-//! works as over TCP; it holds no more than TLS records that are being sent, and stops reading either side
-//! while the other takes nothing.
+//! The code here does not know the protocol that is carried, or which part listens: `reflector::tls` and `client::peer`
+//! use it. A [`Pump`] moves bytes between a TLS connection and one end of a socket pair, so the code that has the other
+//! end works as over TCP. A pump holds no more than the TLS records that are being sent, and stops reading one side
+//! while the other side takes nothing.
 //!
-//! Without the feature `tls` there are only [`FileError`] and the names of what can go wrong.
+//! Without the feature `tls` this folder has only [`FileError`] and the names of faults.
 //!
 //! Imports: io, session.
 

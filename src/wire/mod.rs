@@ -6,10 +6,10 @@
 //! ```
 //!
 //! * `frame`: where one message ends and the next begins; `reassembly` joins a message that a read has cut.
-//! * `message`: one message of any type; `hello`: the first; `handshake`: which message may come when.
-//! * `update`: the hot path, written by hand over `protobuf`; tests compare it with prost.
-//! * `route`: the values; valid by construction, so no other folder checks them again.
-//! * `listing`: questions to a table of routes; `text` and `formats`: the values in other forms.
+//! * `message`: one message of any type; `hello`: the first message; `handshake`: which message may come when.
+//! * `update`: the hot path, written by hand over `protobuf`; tests compare it with the crate prost.
+//! * `route`: destinations and next hops; valid by construction, so no other folder checks them again.
+//! * `listing`: questions to a table of routes; `text` and `formats`: destinations and next hops in other forms.
 //! * `flaw`: next hops that are well-formed and cannot work.
 //! * `error`: all errors of received bytes.
 //!
