@@ -76,7 +76,7 @@ mod counts;
 mod dataplane;
 #[cfg(feature = "server")]
 mod diary;
-#[cfg(all(feature = "server", any(test, fuzzing, feature = "federation")))]
+#[cfg(feature = "server")]
 mod federation;
 #[cfg(all(feature = "server", any(test, fuzzing)))]
 #[doc(hidden)]

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use super::capacity::GrowthGauge;
 use super::checks::{check_paths, check_stalled};
 use super::connection::{self, Admission, Connection};
-use super::federation::Roster;
 use super::follow::Followed;
 use super::guest::{Guests, Invitation};
 use super::mesh::{Inlet, Port};
@@ -32,6 +31,7 @@ use crate::access::AccessList;
 use crate::config::FederationConfig;
 use crate::diary::Reporter;
 use crate::diary::{ClosedSession, Diary};
+use crate::federation::Roster;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};

@@ -6,13 +6,17 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::driver::Core;
-use super::federation::Federation;
+use crate::config::FederationConfig;
+use crate::federation::{Federation, Roster};
 use crate::ids::{Moment, ShardId};
+use crate::portable::form::piece::Kind;
+use crate::shard::moves::MoveOrder;
 use crate::shard::{Delivery, Shard};
 
 /// See the module's documentation.
@@ -57,6 +61,43 @@ impl Invitation {
 }
 
 impl Core {
+    /// Federation, if it is here.
+    pub(super) fn federation(&self) -> Option<&Federation> {
+        self.guests.federation.get()
+    }
+
+    /// Stops exchanging routes when everything is about to leave for another process, and goes on when it is
+    /// back.
+    pub(super) fn heed(&self, order: &MoveOrder) {
+        match (self.federation(), order) {
+            (Some(federation), MoveOrder::Freeze { .. }) => federation.freeze(true),
+            (Some(federation), MoveOrder::Thaw { .. }) => federation.freeze(false),
+            _ => {}
+        }
+    }
+
+    /// Whether everything that was received has been written out.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.federation().is_none_or(Federation::is_flushed)
+            && self.guests.other.get().is_none_or(|guest| guest.is_flushed())
+            && self.shard.borrow().is_flushed()
+    }
+
+    /// Whether there is nothing to do, and nothing that time could change.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.federation().is_none()
+            && self.guests.other.get().is_none()
+            && self.shard.borrow().is_asleep()
+    }
+
+    /// Begins to exchange routes with other sites, from what an earlier process had agreed with them.
+    pub(super) fn federate(&self, config: &FederationConfig, link: &[Kind], roster: &Arc<Roster>) {
+        let Self { id, hash_seeds, began, .. } = *self;
+        if let Some(federation) = Federation::start(config, link, (id, hash_seeds), began, roster) {
+            self.guests.federation.set(federation).ok();
+        }
+    }
+
     /// Shows federation, or another guest, what owners of VNIs have sent, if it is here.
     pub(super) fn show_guest(&self, now: Moment, parcel: &[Delivery]) {
         if let Some(federation) = self.federation() {

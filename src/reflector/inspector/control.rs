@@ -14,13 +14,13 @@ use super::log_level::LogLevel;
 use crate::config::ReflectorConfig;
 use crate::counts::{RefusedCounters, TlsCounters};
 use crate::diary::Diary;
+use crate::federation::{Federation, Roster};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::portable::form::piece::Kind;
 use crate::reflector::balance::Report;
 use crate::reflector::capacity::MemoryUse;
 use crate::reflector::driver::{Core, Gauge, ShardOrder};
-use crate::reflector::federation::{Federation, Roster};
 use crate::reflector::handover::{
     Handovers, Ledger, Phase, Report as HandoverReport, Succession, Wish,
 };

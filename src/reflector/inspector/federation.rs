@@ -1,8 +1,8 @@
 //! What operators ask about other sites.
 
 use super::{InspectError, Inspector};
+use crate::federation::{Federation, FederationStatus};
 use crate::ids::PeerId;
-use crate::reflector::federation::{Federation, FederationStatus};
 use crate::shard::inspect::{Explanation, Reason, RouteInfo};
 
 impl Inspector {

@@ -9,7 +9,7 @@ use crate::ids::link::{SiteId, UPSTREAM};
 
 /// The names of other sites by their numbers. They only ever become more.
 #[derive(Debug, Default)]
-pub(in crate::reflector) struct Roster(watch::Sender<Vec<Arc<str>>>);
+pub(crate) struct Roster(watch::Sender<Vec<Arc<str>>>);
 
 impl Roster {
     /// How many there are.
@@ -25,7 +25,7 @@ impl Roster {
     }
 
     /// The site whose routes a peer stands for, if it is no session but another site.
-    pub(in crate::reflector) fn site_of(&self, peer: PeerId) -> Option<Arc<str>> {
+    pub(crate) fn site_of(&self, peer: PeerId) -> Option<Arc<str>> {
         if peer == UPSTREAM {
             return Some("upstream".into()); // what a proxy has of its reflectors
         }

@@ -12,10 +12,10 @@ use crate::shard::{Delivery, Shard};
 
 /// Never there.
 #[derive(Debug)]
-pub(in crate::reflector) enum Federation {}
+pub(crate) enum Federation {}
 
 impl Federation {
-    pub(in crate::reflector) fn start(
+    pub(crate) fn start(
         _: &FederationConfig,
         _: &[Kind],
         _: (ShardId, [u64; 4]),
@@ -25,39 +25,39 @@ impl Federation {
         None
     }
 
-    pub(in crate::reflector) fn delivered(&self, _: Moment, _: &[Delivery]) {
+    pub(crate) fn delivered(&self, _: Moment, _: &[Delivery]) {
         match *self {}
     }
 
-    pub(in crate::reflector) fn turn(&self, _: Moment, _: &mut Shard) -> Moment {
+    pub(crate) fn turn(&self, _: Moment, _: &mut Shard) -> Moment {
         match *self {}
     }
 
-    pub(in crate::reflector) fn rests_until(&self, _: Moment) -> Option<Moment> {
+    pub(crate) fn rests_until(&self, _: Moment) -> Option<Moment> {
         match *self {}
     }
 
-    pub(in crate::reflector) async fn has_news(&self) {
+    pub(crate) async fn has_news(&self) {
         match *self {}
     }
 
-    pub(in crate::reflector) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         match *self {}
     }
 
-    pub(in crate::reflector) fn drain(&self, _: bool) {
+    pub(crate) fn drain(&self, _: bool) {
         match *self {}
     }
 
-    pub(in crate::reflector) fn freeze(&self, _: bool) {
+    pub(crate) fn freeze(&self, _: bool) {
         match *self {}
     }
 
-    pub(in crate::reflector) fn export(&self) -> Vec<Kind> {
+    pub(crate) fn export(&self) -> Vec<Kind> {
         match *self {}
     }
 
-    pub(in crate::reflector) fn status(&self) -> FederationStatus {
+    pub(crate) fn status(&self) -> FederationStatus {
         match *self {}
     }
 }

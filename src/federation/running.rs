@@ -8,18 +8,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ahash::RandomState;
 use tracing::{error, info, warn};
 
+use super::bus::{Bus, BusSettings};
+use super::hub::Hub;
+use super::link::{Event, Link, LinkSettings, SiteStatus as Seen, State};
 use super::{FederationStatus, Roster, SiteState, SiteStatus};
 use crate::config::FederationConfig;
-use crate::federation::bus::{Bus, BusSettings};
-use crate::federation::hub::Hub;
-use crate::federation::link::{Event, Link, LinkSettings, SiteStatus as Seen, State};
 use crate::ids::{Moment, ShardId};
 use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};
 
 /// A link, and the engine that it talks to.
 #[derive(Debug)]
-pub(in crate::reflector) struct Federation {
+pub(crate) struct Federation {
     hub: Rc<Hub>,
     /// Once the client is set up.
     bus: Rc<RefCell<Option<Bus>>>,
@@ -28,7 +28,7 @@ pub(in crate::reflector) struct Federation {
 
 impl Federation {
     /// Starts it on the thread of its shard. `left` is what an earlier process had agreed with other sites. `seeds` are the process's for hashes; moments count from `began`.
-    pub(in crate::reflector) fn start(
+    pub(crate) fn start(
         config: &FederationConfig,
         left: &[Kind],
         (shard, seeds): (ShardId, [u64; 4]),
@@ -73,12 +73,12 @@ impl Federation {
     }
 
     /// Shows it what owners of VNIs have sent.
-    pub(in crate::reflector) fn delivered(&self, now: Moment, parcel: &[Delivery]) {
+    pub(crate) fn delivered(&self, now: Moment, parcel: &[Delivery]) {
         self.hub.delivered(now, parcel);
     }
 
     /// Does what is due. Returns when it wants the next turn.
-    pub(in crate::reflector) fn turn(&self, now: Moment, shard: &mut Shard) -> Moment {
+    pub(crate) fn turn(&self, now: Moment, shard: &mut Shard) -> Moment {
         let bus = self.bus.borrow();
         let grant = |wish| {
             if let Some(bus) = bus.as_ref() {
@@ -94,37 +94,37 @@ impl Federation {
     }
 
     /// Until when the shard may sleep although something comes: so much comes that it is better taken together.
-    pub(in crate::reflector) fn rests_until(&self, now: Moment) -> Option<Moment> {
+    pub(crate) fn rests_until(&self, now: Moment) -> Option<Moment> {
         self.hub.rests_until(now)
     }
 
     /// Waits until a turn has something to see to.
-    pub(in crate::reflector) async fn has_news(&self) {
+    pub(crate) async fn has_news(&self) {
         self.hub.news.notified().await;
     }
 
     /// Whether nothing waits for the engine.
-    pub(in crate::reflector) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         self.hub.is_flushed()
     }
 
     /// Sessions are about to end, or they are not after all.
-    pub(in crate::reflector) fn drain(&self, is_draining: bool) {
+    pub(crate) fn drain(&self, is_draining: bool) {
         self.hub.drain(is_draining);
     }
 
     /// Everything is about to leave for another process, or is back.
-    pub(in crate::reflector) fn freeze(&self, is_frozen: bool) {
+    pub(crate) fn freeze(&self, is_frozen: bool) {
         self.hub.freeze(is_frozen);
     }
 
     /// What has been agreed with other sites, for another process. It must be frozen.
-    pub(in crate::reflector) fn export(&self) -> Vec<Kind> {
+    pub(crate) fn export(&self) -> Vec<Kind> {
         self.hub.export()
     }
 
     /// What operators see.
-    pub(in crate::reflector) fn status(&self) -> FederationStatus {
+    pub(crate) fn status(&self) -> FederationStatus {
         let (link, engine) = self.hub.status();
         let (server, server_version) = engine.server.unwrap_or_default();
         FederationStatus {
