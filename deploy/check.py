@@ -2,8 +2,7 @@
 
     check.py PROMTOOL SBOM METRICS...
 
-SBOM is the file in the package that says what the binary is made of. METRICS are files of what a reflector and a leaf answer
-to /metrics.
+SBOM is the bill of materials from the package. METRICS are files with the answers of a reflector and a leaf to /metrics.
 """
 
 import json

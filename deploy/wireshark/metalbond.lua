@@ -4,7 +4,7 @@
 --
 --   tshark -X lua_script:deploy/wireshark/metalbond.lua -i any -f 'tcp port 4711' -Y metalbond
 --
--- It takes TCP port 4711. Another one: Decode As, or `-d tcp.port==5000,metalbond`.
+-- It decodes TCP port 4711. For another port, use Decode As, or `-d tcp.port==5000,metalbond`.
 
 local HEADER, MAX_PAYLOAD, VERSION, PORT = 4, 1188, 1, 4711
 local ROOM = 32 -- bits of a uint32

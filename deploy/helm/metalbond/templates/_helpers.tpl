@@ -8,7 +8,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
-{{/* What an object's pods are found by. */}}
+{{/* The labels by which an object finds its pods. */}}
 {{- define "metalbond.selector" -}}
 app.kubernetes.io/name: {{ .name }}
 {{- with .instance }}
@@ -26,7 +26,7 @@ app.kubernetes.io/instance: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* How the image is pulled. */}}
+{{/* The image of a container, and when to pull it. */}}
 {{- define "metalbond.pull" -}}
 image: {{ include "metalbond.image" . }}
 {{- with .Values.image.pullPolicy }}

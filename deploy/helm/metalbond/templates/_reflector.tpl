@@ -155,7 +155,7 @@ metadata:
     app.kubernetes.io/component: metrics
 spec:
   clusterIP: None
-  # Also while the reflector drains.
+  # Prometheus scrapes the reflector also while it drains.
   publishNotReadyAddresses: true
   selector:
     {{- .selector | nindent 4 }}
