@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A time with its unit; a bare 0 needs none.
+/// Parses a time with its unit, such as `500ms`; 0 needs no unit.
 ///
 /// # Errors
 /// What was expected.

@@ -16,8 +16,8 @@ pub use duration::duration;
 pub(crate) use kin::Kin;
 pub(crate) use level::Level;
 
-/// One session, from accept to close. Never reused while the process lives, so that a message
-/// about a peer that is gone can't be mistaken for one about its successor.
+/// The number of a session, from accept to close. The process never uses a number again, so a message about a peer that
+/// has left cannot be mistaken for a message about a later peer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerId(pub u64);
 
@@ -27,7 +27,7 @@ impl fmt::Display for PeerId {
     }
 }
 
-/// One core's share of the reflector, counted from 0.
+/// The number of a shard, the part of the reflector that one thread runs; from 0 on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ShardId(pub u16);
 
@@ -42,7 +42,7 @@ impl ShardId {
         (0..count).map(Self::at)
     }
 
-    /// As an index into per-shard arrays.
+    /// The number as an index into an array with one element per shard.
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self.0)
@@ -55,13 +55,13 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// A moment in microseconds since the process (or the simulation) began. The pure folders know no
-/// other clock: whoever drives them says what time it is.
+/// A moment in microseconds since the process (or the simulation) began. The pure folders read no clock: the code that
+/// drives them passes the time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Time since `earlier`, zero when `earlier` is later.
+    /// The time since `earlier`; zero if `earlier` is later than this moment.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -81,8 +81,8 @@ pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Whether a text may name a site: 1 to 32 of `a` to `z`, `0` to `9` and `-`, which the subjects and permissions
-/// of a message bus hold as they are.
+/// Whether a text can be the name of a site: 1 to 32 of `a` to `z`, `0` to `9` and `-`, which need no escape in the
+/// subjects and permissions of a message bus.
 #[must_use]
 pub fn is_site_name(text: &str) -> bool {
     (1..=32).contains(&text.len())

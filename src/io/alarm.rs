@@ -33,11 +33,11 @@ mod linux {
     }
 
     impl Alarm {
-        /// Makes a timer that isn't set.
+        /// A timer that is not set.
         ///
         /// # Errors
         ///
-        /// When the process has no descriptor left.
+        /// If the process has no descriptor left.
         ///
         /// # Panics
         ///
@@ -52,8 +52,8 @@ mod linux {
             Ok(Self { timer, set: Cell::new(None) })
         }
 
-        /// Waits until `deadline`, never less. Dropping the future is fine; the timer may then
-        /// wake the loop once for nothing.
+        /// Waits until `deadline` or a little longer. You may drop the future; the timer may then wake the event loop
+        /// once for nothing.
         pub async fn until(&self, deadline: Instant) {
             loop {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -101,12 +101,12 @@ mod portable {
     use std::io;
     use std::time::Instant;
 
-    /// A timer; here with tokio's precision of a millisecond.
+    /// A timer; on this system with tokio's precision of a millisecond.
     #[derive(Debug)]
     pub struct Alarm(());
 
     impl Alarm {
-        /// Makes a timer that isn't set.
+        /// A timer that is not set.
         ///
         /// # Errors
         ///
@@ -115,7 +115,7 @@ mod portable {
             Ok(Self(()))
         }
 
-        /// Waits until `deadline`, never less. Dropping the future is fine.
+        /// Waits until `deadline` or a little longer. You may drop the future.
         pub async fn until(&self, deadline: Instant) {
             tokio::time::sleep_until(deadline.into()).await;
         }

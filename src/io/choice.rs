@@ -9,24 +9,24 @@ use std::str::FromStr;
 use super::error::Unavailable;
 use super::{IoError, uring};
 
-/// The backend an operator asks for.
+/// The backend that the configuration asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum IoChoice {
-    /// io_uring where it works, else epoll.
+    /// io_uring where it works, otherwise epoll.
     #[default]
     Auto,
-    /// io_uring or nothing.
+    /// io_uring; where it does not work, the reflector does not start.
     Uring,
-    /// Readiness: epoll on Linux, its like elsewhere.
+    /// Readiness: epoll on Linux, a similar call on other systems.
     Epoll,
 }
 
-/// The backend a process runs on.
+/// The backend that a process uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Backend {
     /// Operations through an io_uring.
     Uring,
-    /// Readiness: epoll on Linux, its like elsewhere.
+    /// Readiness: epoll on Linux, a similar call on other systems.
     Epoll,
 }
 
@@ -62,11 +62,11 @@ impl fmt::Display for Backend {
     }
 }
 
-/// Picks the backend; with [`IoChoice::Auto`] on epoll, also one line that says why not io_uring.
+/// Picks the backend. If [`IoChoice::Auto`] leads to epoll, the text says in one line why io_uring does not work.
 ///
 /// # Errors
 ///
-/// [`IoError::UringUnavailable`] if io_uring was asked for by name and can't be had.
+/// [`IoError::UringUnavailable`] if [`IoChoice::Uring`] is chosen and io_uring does not work.
 pub fn choose(choice: IoChoice) -> Result<(Backend, Option<String>), IoError> {
     decide(choice, uring::available)
 }

@@ -7,7 +7,7 @@
 
 use std::io;
 
-/// The cores this process may run on, ascending; never empty.
+/// The cores on which this process may run, in ascending order; never empty.
 #[must_use]
 pub fn allowed_cpus() -> Vec<usize> {
     let cpus = sys::affinity();
@@ -18,14 +18,14 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..count).collect()
 }
 
-/// The CPU time this process's control groups grant, in cores; `None` without a limit. Groups
-/// nest: the tightest one counts.
+/// The CPU time that the control groups of this process grant, in cores; `None` without a limit. Groups are nested: the
+/// lowest limit counts.
 #[must_use]
 pub fn cpu_quota() -> Option<f64> {
     sys::quota()
 }
 
-/// One shard for each of so many cores, but no more than the quota feeds.
+/// The number of shards for this number of cores: one for each, but no more than the CPU quota can run.
 #[must_use]
 pub fn shards_for(cpus: usize) -> usize {
     shards(cpus, cpu_quota())
@@ -40,13 +40,13 @@ fn shards(cpus: usize, quota: Option<f64>) -> usize {
 ///
 /// # Errors
 ///
-/// When the core doesn't exist, isn't allowed, or the system can't pin.
+/// If the core does not exist or is not allowed, or the system cannot pin threads.
 pub fn pin_to(cpu: usize) -> io::Result<()> {
     sys::pin(cpu)
 }
 
-/// Has the calling thread wait for the others where there are too few cores for all: about a tenth of a
-/// shard's weight when both are busy. Nothing happens where threads have no weights of their own.
+/// Lowers the priority of the calling thread: while it competes with a busy shard for a core, it gets about a tenth of
+/// the shard's share. Does nothing on systems where threads have no priority of their own.
 pub fn give_way() {
     sys::give_way();
 }

@@ -2,11 +2,11 @@
 
 use thiserror::Error;
 
-/// Why the I/O layer can't be set up as asked.
+/// Why the I/O layer cannot be set up as configured.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum IoError {
-    /// io_uring was asked for by name and this machine, user or build doesn't have it.
+    /// The configuration names io_uring, and this machine, user or build does not have it.
     #[error("io_uring was asked for, but {reason}; {remedy}")]
     UringUnavailable {
         /// What stands in the way, as a clause.
@@ -14,7 +14,7 @@ pub enum IoError {
         /// What to do about it, as a clause.
         remedy: &'static str,
     },
-    /// No such backend.
+    /// There is no backend of this name.
     #[error("unknown I/O backend {0:?}; one of auto, uring, epoll")]
     UnknownChoice(String),
 }

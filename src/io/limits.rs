@@ -2,12 +2,12 @@
 
 use std::io;
 
-/// Raises the soft limit on open files to the hard one and returns it: each session takes a
-/// descriptor, and the usual soft limit is 1024.
+/// Raises the soft limit on open files to the hard limit, and returns it: each session takes a descriptor, and the
+/// usual soft limit is 1024.
 ///
 /// # Errors
 ///
-/// When the kernel refuses, or on a system where this isn't done.
+/// If the kernel refuses, or the system has no such limit.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub fn raise_nofile() -> io::Result<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -19,7 +19,7 @@ pub fn raise_nofile() -> io::Result<u64> {
     Ok(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
 }
 
-/// Left to the operator here.
+/// Does nothing on this system: the operator sets the limit.
 ///
 /// # Errors
 ///
@@ -29,8 +29,7 @@ pub fn raise_nofile() -> io::Result<u64> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "raise the limit on open files with ulimit -n"))
 }
 
-/// Whether the next descriptor would be among the last `kept` that the process may have open. Costs
-/// three system calls.
+/// Whether the next descriptor would be one of the last `kept` that the process may open. Costs three system calls.
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub fn is_short_of_files(any: &impl std::os::fd::AsFd, kept: u64) -> bool {
     use std::os::fd::AsRawFd as _;
@@ -43,7 +42,7 @@ pub fn is_short_of_files(any: &impl std::os::fd::AsFd, kept: u64) -> bool {
     })
 }
 
-/// Not known here: what has run out is noticed when something can't be opened.
+/// Always `false`: this system does not say, so a lack of descriptors shows only when an open fails.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 pub fn is_short_of_files<F>(_any: &F, _kept: u64) -> bool {
     false

@@ -9,15 +9,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// come back at once. The kernel cuts it to net.core.somaxconn, which is 4096 as well.
 const BACKLOG: i32 = 4096;
 
-/// Listens on `addr`, non-blocking. The unspecified IPv6 address takes IPv4 too, and becomes the
-/// IPv4 one on a machine without IPv6.
+/// Listens on `addr` with a non-blocking socket. The unspecified IPv6 address accepts IPv4 as well; on a machine
+/// without IPv6 it means the unspecified IPv4 address.
 ///
 /// SO_REUSEPORT stays off: with it, a second server on the same port would start without an error
 /// and take half of the connections.
 ///
 /// # Errors
 ///
-/// What the kernel says: the address is in use, not this machine's, or not allowed.
+/// The kernel's error: the address is in use, is not this machine's, or is not allowed.
 pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = match Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP)) {
         Err(error) if no_ipv6(&error) && is_any_v6(addr) => {

@@ -3,20 +3,20 @@
 //! The tightest of its control groups counts, and of that the lower one of two numbers: at `memory.high` the kernel slows
 //! the process down, at `memory.max` it ends it.
 
-/// Bytes that the process's control groups grant it; `None` without a limit. Costs some reads of files.
+/// The memory in bytes that the control groups of the process grant; `None` without a limit. Costs some reads of files.
 #[must_use]
 pub fn memory_limit() -> Option<u64> {
     sys::limit()
 }
 
-/// Bytes of the process that are in memory; `None` where the system doesn't say. Costs one read of a file.
+/// The resident memory of the process in bytes; `None` if the system does not say. Costs one read of a file.
 #[must_use]
 pub fn resident_memory() -> Option<u64> {
     sys::resident()
 }
 
-/// Bytes that sockets take of what the process's control group is granted, beside those of the process; `None` where the
-/// system doesn't say. Costs one read of a file, for which the kernel sums up over processors.
+/// The bytes that sockets take from the limit of the process's control group, in addition to the memory of the process;
+/// `None` if the system does not say. Costs one read of a file, for which the kernel adds up numbers of all processors.
 #[must_use]
 pub fn socket_memory() -> Option<u64> {
     sys::sockets()

@@ -6,12 +6,12 @@
 
 use std::io;
 
-/// Lets every attempt of this process to start a program fail with EPERM, from now on and in all of its threads and
-/// children. Cost: the kernel remembers that it lets other system calls pass.
+/// From now on every attempt of this process to start a program fails with EPERM, in all of its threads and children.
+/// The kernel remembers which system calls pass, so other calls cost next to nothing more.
 ///
 /// # Errors
-/// [`io::ErrorKind::Unsupported`] where there is no filter for this system or processor, and what the kernel says. The
-/// process goes on as before then.
+/// [`io::ErrorKind::Unsupported`] if there is no filter for this system or processor; otherwise the kernel's error. The
+/// process then goes on as before.
 pub fn forbid_exec() -> io::Result<()> {
     imp::forbid_exec()
 }

@@ -12,26 +12,26 @@ use thiserror::Error;
 /// The highest number that a core may have: far above what kernels count to.
 const CPU_MAX: usize = 8191;
 
-/// What an operator says of the cores that shards sit on.
+/// The cores of shards, as the configuration names them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Pin {
-    /// One shard on each core that the process may use, if there are as many shards; else as `Off`.
+    /// One shard on each core that the process may use, if there are as many shards as cores; otherwise like `Off`.
     #[default]
     Auto,
-    /// Wherever the scheduler puts them.
+    /// The scheduler chooses.
     Off,
-    /// One after the other on these cores, from the start again when there are more shards.
+    /// Shards on these cores, one after the other; if there are more shards than cores, from the first core again.
     Cpus(Vec<usize>),
 }
 
-/// Why [`Pin`] can't be had.
+/// Why shards cannot be pinned as [`Pin`] says, or a text is not a [`Pin`].
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PinError {
-    /// Not a way to say it.
+    /// The text is not a [`Pin`].
     #[error("expected auto, off, or cores such as 0-3,8")]
     Syntax,
-    /// A core that there is not, or that the process may not use.
+    /// A core that does not exist, or that the process may not use.
     #[error(
         "--pin {cpu} is not a core that this process may use; give one of the cores {}, or allow \
          the process more cores (taskset, cpuset)",
@@ -40,17 +40,17 @@ pub enum PinError {
     NotAllowed {
         /// The core.
         cpu: usize,
-        /// Those that it may use.
+        /// The cores that the process may use.
         allowed: Vec<usize>,
     },
 }
 
-/// Cores as `0-3,8`.
+/// The text of a list of cores, such as `0-3,8`.
 #[derive(Debug)]
 pub(crate) struct Cpus<'a>(pub(crate) &'a [usize]);
 
 impl Pin {
-    /// The core of each shard, if each has one, by the cores that the process may use.
+    /// The core of each shard, or `None` if shards are not pinned. `allowed` are the cores that the process may use.
     ///
     /// # Errors
     /// [`PinError::NotAllowed`]
@@ -68,7 +68,7 @@ impl Pin {
         Ok(Some(cpus.iter().copied().cycle().take(shards).collect()))
     }
 
-    /// The cores of which one each is for a shard: those that are named, or all that are allowed.
+    /// The cores for shards: those that [`Pin::Cpus`] names, otherwise all `allowed` cores.
     #[must_use]
     pub fn cpus<'a>(&'a self, allowed: &'a [usize]) -> &'a [usize] {
         match self {

@@ -28,12 +28,12 @@ enum Inner {
 }
 
 impl LocalRuntime {
-    /// Sets up the event loop in this thread, where it stays.
+    /// Sets up the event loop in the calling thread, where it stays.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses a descriptor or a ring; [`choose`](super::choose) tells beforehand
-    /// whether it grants rings at all.
+    /// If the kernel refuses a descriptor or a ring. [`choose`](super::choose) finds out beforehand whether the kernel
+    /// grants rings at all.
     pub fn new(backend: Backend) -> io::Result<Self> {
         Ok(Self(match backend {
             Backend::Epoll => Inner::Epoll {
@@ -44,8 +44,8 @@ impl LocalRuntime {
         }))
     }
 
-    /// Runs `future`, and the tasks started in it, until `future` ends. Tasks that haven't ended
-    /// wait for the next call.
+    /// Runs `future`, and the tasks that it starts, until `future` ends. Tasks that have not ended continue with the
+    /// next call.
     ///
     /// # Panics
     ///
@@ -58,10 +58,10 @@ impl LocalRuntime {
     }
 }
 
-/// Lets the other tasks of this shard, and its sockets, have a turn.
+/// Lets the other tasks and the sockets of this shard have a turn.
 ///
-/// What is queued on the ring goes out in between. `tokio::task::yield_now` would do as well; this
-/// one asks for no runtime around it.
+/// Meanwhile the queued entries of the ring are submitted. It does the same as `tokio::task::yield_now`, but needs no
+/// tokio runtime.
 pub async fn yield_turn() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -7,7 +7,8 @@
 use super::OutBuf;
 use super::operation::Operation;
 
-/// See the module's documentation.
+/// A write in progress: the buffer, and the number of its bytes that the kernel has taken.
+/// [`Stream::poll_send`](super::Stream::poll_send) continues it, with as many operations as the kernel needs.
 #[derive(Debug)]
 pub struct Sending {
     pub(super) state: State,
@@ -30,20 +31,20 @@ pub(super) enum State {
 impl Sending {
     /// A write of `buffer[from..]`.
     ///
-    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
-    /// all (`MSG_EOR`, Linux).
+    /// With `eor`, no later byte shares a TCP segment with the last of these bytes, if the kernel takes them all at
+    /// once (`MSG_EOR`, Linux).
     #[must_use]
     pub fn new(buffer: OutBuf, from: usize, eor: bool) -> Self {
         Self { state: State::Here(buffer), from, eor }
     }
 
-    /// Whether the kernel has taken everything.
+    /// Whether the kernel has taken all bytes.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(&self.state, State::Here(buffer) if self.from >= buffer.len())
     }
 
-    /// Whether the kernel may take more of it, or fewer, than is known: an operation is in flight.
+    /// Whether an operation is in flight, so that it is not known how many bytes the kernel has taken.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
         !matches!(self.state, State::Here(_))

@@ -15,8 +15,7 @@ use std::task::{Context, Poll};
 use super::backlog::bound_backlog;
 use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring};
 
-/// A TCP connection, bound to the thread and the [`LocalRuntime`](super::LocalRuntime) it was
-/// made in.
+/// A TCP connection. It belongs to the thread and the [`LocalRuntime`](super::LocalRuntime) in which it was made.
 #[derive(Debug)]
 pub struct Stream(Inner);
 
@@ -27,16 +26,16 @@ enum Inner {
 }
 
 impl Stream {
-    /// Takes a connected socket over: non-blocking, without Nagle's delay, with a bounded backlog
-    /// in the kernel. It may be one end of a socket pair instead, whose maker has bounded it.
+    /// Takes over a connected socket, and makes it non-blocking, without Nagle's delay, and with a bound on the bytes
+    /// that wait in the kernel. The socket may also be one end of a socket pair; its creator sets that bound.
     ///
     /// # Errors
     ///
-    /// What the kernel says to the socket options.
+    /// The kernel's error if it refuses a socket option.
     ///
     /// # Panics
     ///
-    /// Outside a `LocalRuntime`; operations later panic in one of the other backend.
+    /// Outside a `LocalRuntime`. In a `LocalRuntime` of the other backend, later operations panic.
     pub fn from_std(backend: Backend, socket: TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         if !socket2::SockRef::from(&socket).local_addr()?.is_unix() {
@@ -49,17 +48,17 @@ impl Stream {
         }))
     }
 
-    /// Waits until [`Self::try_read`] is likely to find bytes, the end or an error. It pins no
-    /// buffer. It may return too early, never too late; dropping the future is fine.
+    /// Waits until [`Self::try_read`] is likely to find bytes, the end of the stream or an error. It needs no buffer.
+    /// It may return too early, never too late. You may drop the future.
     ///
     /// # Errors
     ///
-    /// When the wait itself fails, or the connection is broken: what came before it broke stays unread.
+    /// If the wait itself fails, or the connection is broken. Bytes that arrived before that stay unread.
     pub async fn readable(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// [`Self::readable`] for a task that waits for other things as well.
+    /// Like [`Self::readable`], for a task that also waits for other events.
     ///
     /// # Errors
     ///
@@ -71,11 +70,11 @@ impl Stream {
         }
     }
 
-    /// Whether the connection is broken, for a read that is not waited for.
+    /// Checks whether the connection is broken, for a task that reads without waiting.
     ///
     /// # Errors
     ///
-    /// What broke it, once.
+    /// The error that broke the connection, once.
     pub fn check(&self) -> io::Result<()> {
         let error = match &self.0 {
             Inner::Epoll(stream) => stream.socket().take_error(),
@@ -84,11 +83,12 @@ impl Stream {
         error?.map_or(Ok(()), Err)
     }
 
-    /// Reads what is there; 0 is the end of the stream (or an empty `buffer`).
+    /// Reads the bytes that have arrived, and returns their number; 0 means the end of the stream (or an empty
+    /// `buffer`).
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when there is nothing yet, else what broke the connection.
+    /// `WouldBlock` if no byte has arrived; otherwise the error that broke the connection.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.0 {
             Inner::Epoll(stream) => stream.try_read(buffer),
@@ -96,8 +96,8 @@ impl Stream {
         }
     }
 
-    /// The last read took less than there was room for, and so everything: the next wait is for what
-    /// comes after it. Without this the wait may return at once, for a read that finds nothing.
+    /// Says that the last read did not fill its buffer, so it took all bytes. The next wait is then for later bytes;
+    /// without this call it may return at once, and the read after it finds nothing.
     pub fn note_drained(&self) {
         match &self.0 {
             Inner::Epoll(stream) => stream.note_drained(),
@@ -105,14 +105,13 @@ impl Stream {
         }
     }
 
-    /// Sends `buffer[from..]` with one operation: the kernel may take only a part, and says how
-    /// much. Waits while it takes nothing. The buffer comes back in any case.
+    /// Sends `buffer[from..]` with one operation, and returns the number of bytes that the kernel has taken, which may
+    /// be a part. Waits while the kernel takes nothing. Returns the buffer in any case.
     ///
-    /// With `eor`, no later byte shares a segment with the last of these, if the kernel takes them
-    /// all (`MSG_EOR`, Linux).
+    /// With `eor`, no later byte shares a TCP segment with the last of these bytes, if the kernel takes them all at
+    /// once (`MSG_EOR`, Linux).
     ///
-    /// Dropping the future is sound, but leaves unknown whether the bytes went out: a stream whose
-    /// send was dropped can only be shut down.
+    /// You may drop the future, but then it is not known whether the bytes were sent: the stream can only be shut down.
     pub async fn send(
         &self,
         buffer: OutBuf,
@@ -124,16 +123,16 @@ impl Stream {
         (result, sending.into_buffer().unwrap_or_else(|| Vec::new().into()))
     }
 
-    /// One operation of a write: sends what the kernel takes, once it takes anything, and says how
-    /// much. The rest needs another one. 0 when there was nothing left.
+    /// Continues a write by one operation: waits until the kernel takes bytes, and returns their number. The remaining
+    /// bytes need another call. Returns 0 if no byte was left.
     ///
-    /// By system call the operation is over at once if the kernel has room. On the ring it goes out
-    /// with others, and `cx` is woken when it is over. A `Sending` with an operation in flight may be
-    /// dropped, as the future of [`Self::send`] may.
+    /// With epoll the operation is over at once if the kernel has room. With io_uring it is submitted with others, and
+    /// `cx` is woken when it is over. You may drop a `Sending` with an operation in flight, like the future of
+    /// [`Self::send`].
     ///
     /// # Errors
     ///
-    /// What broke the connection.
+    /// The error that broke the connection.
     pub fn poll_send(
         &self,
         cx: &mut Context<'_>,
@@ -154,7 +153,7 @@ impl Stream {
         }
     }
 
-    /// How long ago the peer's kernel was heard; `None` where this one doesn't say.
+    /// The time since the last packet of the peer's kernel; `None` if the kernel here does not report it.
     #[must_use]
     pub fn heard(&self) -> Option<std::time::Duration> {
         match &self.0 {
@@ -163,8 +162,8 @@ impl Stream {
         }
     }
 
-    /// Reads what is there without having waited for it, however little; a wait that is under way
-    /// may find nothing afterwards.
+    /// Reads the bytes that have arrived, even fewer than [`Self::set_low_water`] asks for, without a wait before. A
+    /// wait that is in progress may find nothing afterwards.
     ///
     /// # Errors
     ///
@@ -176,12 +175,12 @@ impl Stream {
         }
     }
 
-    /// From how many bytes on [`Self::readable`] returns; 1 at first. The end of the stream and errors
-    /// always count. Lowering it lets a wait return for what is there already.
+    /// Sets the number of bytes from which on [`Self::readable`] returns; at first 1. It also returns at the end of the
+    /// stream and for errors. After a lower number, a wait returns for bytes that have arrived already.
     ///
     /// # Errors
     ///
-    /// `Unsupported` where the kernel has no such thing; the mark stays at 1 then.
+    /// `Unsupported` if the kernel cannot do this; the number stays 1.
     pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         match &self.0 {
             Inner::Epoll(stream) => low_water::set(stream.socket(), bytes),
@@ -189,14 +188,14 @@ impl Stream {
         }
     }
 
-    /// The connection for another thread, which can make a [`Stream`] of it there. From here on this one is
-    /// only to be dropped; that ends what waits here and leaves the connection alone. Call this only when
-    /// no write is in flight. `with_others` says that all connections of the thread go: what waits for each is
-    /// left to wait then, and holds a descriptor until the peer says something or the event loop ends.
+    /// A socket of the same connection, from which another thread can make a [`Stream`]. Afterwards only drop this
+    /// stream: that ends its waits and leaves the connection alone. Call this only while no write is in flight.
+    /// `with_others` says that all connections of the thread leave: then waits are not cancelled one by one, and each
+    /// holds a descriptor until the peer sends something or the event loop ends.
     ///
     /// # Errors
     ///
-    /// When there is no descriptor left. Nothing has changed then.
+    /// If the process has no descriptor left. Nothing has changed then.
     pub fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
         match &self.0 {
             Inner::Epoll(stream) => stream.detach(),
@@ -204,8 +203,8 @@ impl Stream {
         }
     }
 
-    /// Closes both directions: what waits ends with an end of stream or an error, and the peer
-    /// sees the end after what was sent. The descriptor lives until the stream is dropped.
+    /// Closes both directions: waits end with the end of the stream or an error, and the peer sees the end of the
+    /// stream after the bytes that were sent. The descriptor stays open until the stream is dropped.
     pub fn shutdown(&self) {
         match &self.0 {
             Inner::Epoll(stream) => stream.shutdown(),

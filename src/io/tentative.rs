@@ -17,17 +17,17 @@ use super::listener::bind;
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Why an address of this machine can't be used. In the `std::io::Error` of [`bind_when_ready`].
+/// Why an address of this machine is not usable yet. It is inside the `std::io::Error` of [`bind_when_ready`].
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Unready {
-    /// It is still asked for.
+    /// Duplicate address detection has not ended.
     #[error(
         "duplicate address detection on {0} has not ended within {PATIENCE:?}, so the address is \
          still tentative"
     )]
     Tentative(String),
-    /// Somebody answered.
+    /// Another machine has the same address.
     #[error("another machine on {0} has the same address (duplicate address detection has failed)")]
     Duplicate(String),
 }
@@ -39,7 +39,8 @@ impl Unready {
     }
 }
 
-/// As [`bind`], but waits up to 5 s for duplicate address detection. Blocks for as long.
+/// Like [`bind`], but waits up to 5 s for the end of duplicate address detection. Blocks the calling thread for that
+/// time.
 ///
 /// # Errors
 /// As [`bind`], and [`Unready`].

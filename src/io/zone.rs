@@ -7,11 +7,11 @@ use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use thiserror::Error;
 
-/// Why an address has no zone, or not this one.
+/// Why an address cannot have this zone, or lacks one.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum ZoneError {
-    /// The address belongs to no interface, so a zone means nothing.
+    /// The address is not link-local, so it has no zone.
     #[error("{0} takes no zone, only a link-local address (fe80::/10) has one")]
     NotLinkLocal(Ipv6Addr),
     /// The zone is neither the name nor the number of an interface.
@@ -22,8 +22,7 @@ pub enum ZoneError {
     Missing(Ipv6Addr),
 }
 
-/// Splits `ADDRESS%ZONE`. `None` when it is no IPv6 address, with or without a zone; the zone may be
-/// missing.
+/// Splits `ADDRESS%ZONE`, or `ADDRESS` without a zone. `None` if the text does not begin with an IPv6 address.
 #[must_use]
 pub fn split_zone(text: &str) -> Option<(Ipv6Addr, Option<&str>)> {
     let (address, zone) = match text.split_once('%') {
@@ -35,11 +34,11 @@ pub fn split_zone(text: &str) -> Option<(Ipv6Addr, Option<&str>)> {
     Some((address.parse().ok()?, zone))
 }
 
-/// The address that `[ADDRESS%ZONE]:PORT` or `[ADDRESS]:PORT` stands for; the zone is the name of an
-/// interface or its number. `None` when the text is of another form.
+/// Parses `[ADDRESS%ZONE]:PORT` or `[ADDRESS]:PORT`; the zone is the name of an interface or its number. `None` if the
+/// text has another form.
 ///
 /// # Errors
-/// The zone is missing, not to be had, or none is allowed.
+/// [`ZoneError`] if the zone is missing, unknown or not allowed.
 pub fn zoned(text: &str) -> Option<Result<SocketAddr, ZoneError>> {
     let (host, port) = text.rsplit_once(':')?;
     let (address, zone) = split_zone(host.strip_prefix('[')?.strip_suffix(']')?)?;

@@ -2,21 +2,20 @@
 
 use bytes::Bytes;
 
-/// Slices of one write at most. Well below the kernel's limit of 1024.
+/// The most slices of one write; well below the kernel's limit of 1024.
 pub const SLICES_MAX: usize = 64;
 
-/// The bytes of one write. They stay where they are when this moves, which is what lets the kernel
-/// read them while it is moved about.
+/// The bytes of one write. They keep their address when this value moves, so the kernel can read them meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OutBuf {
-    /// Part of a batch that other peers send as well.
+    /// A part of a batch, shared with the writes to other peers.
     Shared(Bytes),
-    /// Several of these, and what was copied between them.
+    /// Several such parts, and copied bytes between them.
     Gathered(Gather),
 }
 
 impl OutBuf {
-    /// How many there are.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -25,14 +24,14 @@ impl OutBuf {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there is no byte.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes from `from` on, in order: at most [`SLICES_MAX`] slices, none of them empty; none
-    /// when there are fewer bytes.
+    /// The bytes from `from` on, in order, as at most [`SLICES_MAX`] slices, none of them empty; no slice if there are
+    /// not so many bytes.
     pub fn slices(&self, from: usize) -> impl Iterator<Item = &[u8]> {
         let (shared, gather) = match self {
             Self::Shared(bytes) => (Some(&bytes[..]), None),
@@ -48,7 +47,7 @@ impl OutBuf {
         )
     }
 
-    /// The bytes in one piece. Copies them all.
+    /// A copy of all bytes in one piece.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         self.slices(0).flatten().copied().collect()
@@ -62,9 +61,8 @@ impl From<Vec<u8>> for OutBuf {
     }
 }
 
-/// Bytes from several places. Small pieces are copied together, since each slice costs the kernel a
-/// step; larger ones are references, so that they are read where other peers' writes have just read
-/// them.
+/// Bytes from several places. Small pieces are copied together, because each slice costs the kernel a step. Larger
+/// pieces are references, so the kernel reads them from memory that writes to other peers have just read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gather {
     copied: Vec<u8>,

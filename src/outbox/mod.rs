@@ -32,17 +32,17 @@ use crate::session::Cut;
 use crate::table::{Batch, Tally};
 use crate::wire::{HEADER_LEN, Message, Vni, whole_frames};
 
-/// The numbers that shape what waits and what is written. The same for all peers.
+/// The bounds of outboxes and of writes; the same for all peers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutboxBounds {
-    /// Bytes that may wait for one peer as references to shared batches.
+    /// The bytes that may wait for one peer as references to shared batches.
     pub budget: usize,
-    /// Below this a peer that is behind asks for more.
+    /// Below this number of bytes a peer that is behind asks for the next chunk.
     pub low_water: usize,
-    /// Pieces up to this are copied together; of larger ones a write holds references, where a copy
-    /// would cost more than the slice that it saves.
+    /// Pieces up to this number of bytes are copied together. A write holds references to larger pieces: a copy would
+    /// cost more than the slice that it saves.
     pub copy_max: usize,
-    /// Bytes of one write of several pieces.
+    /// The bytes of one write of several pieces.
     pub write_max: usize,
 }
 

@@ -94,14 +94,14 @@ pub(crate) enum Allowance {
     WaitUntil(Moment),
 }
 
-/// Why a peer's window is no evidence that it reads.
+/// Why a peer's TCP window does not show whether the peer reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoEvidence {
-    /// The kernel here does not tell the window, or tells nothing at all.
+    /// The kernel here does not report the window.
     Untold,
-    /// No window scale was agreed on: the window stays at 65,535 whatever the peer reads.
+    /// The connection has no window scale option: the window stays at 65,535 however much the peer reads.
     NoScale,
-    /// The window is the largest that can be told.
+    /// The window is the largest that the scale can express.
     Largest,
     /// The window is 0 although the peer acknowledges bytes.
     Zero,
@@ -110,7 +110,7 @@ pub enum NoEvidence {
 }
 
 impl NoEvidence {
-    /// The reason in one sentence, with what to look for.
+    /// The reason in one sentence, with a hint for the operator.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
