@@ -22,6 +22,7 @@
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * `config`: the configuration of a reflector, and the rows of its settings.
 //! * `counts`: sums over shards, refused connections, and TLS.
+//! * `monitor`: a live view of changes and sessions, from shards to those who watch.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
@@ -90,6 +91,8 @@ pub mod ids;
 pub mod internals_for_benches;
 pub mod io;
 mod metrics;
+#[cfg(feature = "server")]
+mod monitor;
 #[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
 pub mod netlink;
 #[cfg(feature = "server")]

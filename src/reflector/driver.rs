@@ -21,7 +21,6 @@ use super::connection::{self, Admission, Connection};
 use super::follow::Followed;
 use super::guest::{Guests, Invitation};
 use super::mesh::{Inlet, Port};
-use super::monitors::MonitorSenders;
 use super::moves::Mover;
 use super::orders::{Done, obey};
 use super::question::Question;
@@ -32,6 +31,7 @@ use crate::config::FederationConfig;
 use crate::diary::Reporter;
 use crate::diary::{ClosedSession, Diary};
 use crate::federation::Roster;
+use crate::monitor::MonitorSenders;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ids::{Moment, PeerId, ShardId};

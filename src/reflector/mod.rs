@@ -7,8 +7,8 @@
 //! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns the loop, `connection` moves bytes,
 //! `mesh` carries parcels, `lobby` says how many may connect. Operators look and act through `inspector`, from `crate::admin`.
 //!
-//! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, outbox, policy, portable,
-//! session, shard, table, tls, wire.
+//! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, monitor, outbox, policy,
+//! portable, session, shard, table, tls, wire.
 
 mod acceptor;
 mod balance;
@@ -26,7 +26,6 @@ pub(crate) mod handover;
 pub mod inspector;
 mod lobby;
 pub(crate) mod mesh;
-mod monitors;
 mod moves;
 mod orders;
 mod prepared;

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use super::driver::Core;
-use super::monitors::MonitorSender;
 use crate::io::thread_time;
+use crate::monitor::MonitorSender;
 use crate::shard::Shard;
 use crate::shard::inspect::Metrics;
 

@@ -12,7 +12,6 @@ mod federation;
 mod limits;
 mod log;
 mod log_level;
-mod monitor;
 mod names;
 mod pages;
 pub(crate) mod walk;
@@ -27,18 +26,17 @@ use tokio::sync::mpsc;
 pub use crate::config::InForce;
 pub use crate::counts::Counters;
 pub use crate::diary::Detail;
+pub use crate::monitor::{Monitor, MonitorEvent};
 pub use crate::shard::inspect::MonitorFilter;
 pub(super) use control::{Basis, Control};
 pub use error::InspectError;
-pub use monitor::{Monitor, MonitorEvent};
-pub(super) use monitor::{Parcel, Stamped};
 
 use self::pages::walk;
 use super::driver::Core;
-use super::monitors::MonitorSender;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
+use crate::monitor::MonitorSender;
 use crate::shard::inspect::{
     Cursor, DestinationInfo, ExplainQuery, Explanation, Lookup, Page, PeerDetail, PeerInfo,
     PeerVni, ROWS_MAX, RouteFilter, RouteInfo, SubscriptionInfo, VniInfo, explain,

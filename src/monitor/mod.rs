@@ -1,10 +1,17 @@
-//! A live view of what happens.
+//! A live view of what happens: changes of routes, and sessions that begin and end.
+//!
+//! A [`MonitorSender`] goes to each shard, which never waits for it; [`Monitor`] is the other end.
+//!
+//! Imports: diary, ids, session, shard, wire.
+
+mod senders;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
+pub(crate) use self::senders::{MonitorSender, MonitorSenders};
 use crate::diary;
 use crate::ids::{PeerId, ShardId};
 use crate::session::CloseReason;
@@ -59,16 +66,16 @@ pub enum MonitorEvent {
 
 /// What goes through a monitor's channel: a batch stays encoded until its reader gets to it.
 #[derive(Debug)]
-pub(in crate::reflector) enum Parcel {
+pub(crate) enum Parcel {
     Updates(MonitoredBatch),
     Event(MonitorEvent),
 }
 
 /// A parcel, and when it was sent, in microseconds since 1970.
 #[derive(Debug)]
-pub(in crate::reflector) struct Stamped {
-    pub(in crate::reflector) at: u64,
-    pub(in crate::reflector) parcel: Parcel,
+pub(crate) struct Stamped {
+    pub(crate) at: u64,
+    pub(crate) parcel: Parcel,
 }
 
 impl From<Parcel> for Stamped {
@@ -78,7 +85,7 @@ impl From<Parcel> for Stamped {
 }
 
 impl Parcel {
-    pub(in crate::reflector) fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         match self {
             Self::Updates(monitored) => monitored.updates,
             Self::Event(_) => 1,
@@ -99,7 +106,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(parcels: mpsc::Receiver<Stamped>) -> Self {
+    pub(crate) fn new(parcels: mpsc::Receiver<Stamped>) -> Self {
         Self { parcels, events: VecDeque::new() }
     }
 

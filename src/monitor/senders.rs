@@ -9,21 +9,21 @@ use std::net::SocketAddr;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::inspector::{MonitorEvent, Parcel, Stamped};
+use super::{MonitorEvent, Parcel, Stamped};
 use crate::ids::{PeerId, ShardId};
 use crate::shard::inspect::MonitorFilter;
 use crate::shard::{Closed, Shard};
 
 /// The sending end of one monitor.
 #[derive(Debug)]
-pub(super) struct MonitorSender {
+pub(crate) struct MonitorSender {
     filter: MonitorFilter,
     channel: Sender<Stamped>,
     missed: u64,
 }
 
 impl MonitorSender {
-    pub(super) fn new(filter: MonitorFilter, channel: Sender<Stamped>) -> Self {
+    pub(crate) fn new(filter: MonitorFilter, channel: Sender<Stamped>) -> Self {
         Self { filter, channel, missed: 0 }
     }
 
@@ -50,23 +50,23 @@ impl MonitorSender {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct MonitorSenders {
+pub(crate) struct MonitorSenders {
     shard: ShardId,
     monitors: Vec<MonitorSender>,
 }
 
 impl MonitorSenders {
-    pub(super) fn new(shard: ShardId) -> Self {
+    pub(crate) fn new(shard: ShardId) -> Self {
         Self { shard, monitors: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, shard: &mut Shard, monitor: MonitorSender) {
+    pub(crate) fn add(&mut self, shard: &mut Shard, monitor: MonitorSender) {
         shard.add_monitor(monitor.filter);
         self.monitors.push(monitor);
     }
 
     /// Hands on what watched VNIs have sealed.
-    pub(super) fn sealed(&mut self, shard: &mut Shard) {
+    pub(crate) fn sealed(&mut self, shard: &mut Shard) {
         if self.monitors.is_empty() {
             return;
         }
@@ -78,12 +78,12 @@ impl MonitorSenders {
         self.drop_abandoned(shard);
     }
 
-    pub(super) fn established(&mut self, peer: PeerId, remote: SocketAddr, node: &str) {
+    pub(crate) fn established(&mut self, peer: PeerId, remote: SocketAddr, node: &str) {
         let shard = self.shard;
         self.event(|| MonitorEvent::Established { peer, shard, remote, node: node.into() });
     }
 
-    pub(super) fn closed(&mut self, closed: &Closed, remote: SocketAddr) {
+    pub(crate) fn closed(&mut self, closed: &Closed, remote: SocketAddr) {
         let shard = self.shard;
         self.event(|| MonitorEvent::Closed {
             peer: closed.peer,
@@ -95,7 +95,7 @@ impl MonitorSenders {
     }
 
     /// Now and then: says what was missed, and forgets monitors that nobody reads any more.
-    pub(super) fn tick(&mut self, shard: &mut Shard) {
+    pub(crate) fn tick(&mut self, shard: &mut Shard) {
         self.monitors.iter_mut().for_each(MonitorSender::own_up);
         self.drop_abandoned(shard);
     }
