@@ -215,10 +215,10 @@ impl ShardConfig {
         }
     }
 
-    /// How many more routes a peer of a class may announce that announces so many.
-    pub(in crate::shard) fn room_of(&self, class: ClassId, routes: i64) -> i64 {
+    /// How many routes a peer of a class may announce in one VNI that announces so many in all others.
+    pub(in crate::shard) fn room_of(&self, class: ClassId, elsewhere: impl Fn() -> i64) -> i64 {
         match self.limits.routes_per_peer_action {
-            LimitAction::Ignore => to_amount(self.routes_of(class)).saturating_sub(routes),
+            LimitAction::Ignore => to_amount(self.routes_of(class)).saturating_sub(elsewhere()),
             LimitAction::Warn | LimitAction::Close => i64::MAX,
         }
     }

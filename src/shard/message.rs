@@ -16,7 +16,7 @@ use crate::wire::Vni;
 pub(crate) enum Request {
     /// A peer announces or withdraws. Updates of a peer for a VNI that come close together are one
     /// message. `received` is when the first was.
-    /// `room` is how many more routes the peer may announce.
+    /// `room` is how many routes the peer may announce in the VNI.
     Updates { origin: Origin, vni: Vni, updates: Vec<Announcement>, room: i64, received: Moment },
     /// A peer subscribes. It gets nothing before its first [`Request::Pull`].
     Subscribe { origin: Origin, vni: Vni, received: Moment },

@@ -260,8 +260,8 @@ impl Intake<'_, '_> {
         let shard = self.connections.shard;
         let peer = &self.connections.peers[self.slot];
         let origin = peer.origin(shard);
-        let room =
-            self.connections.settings.room_of(origin.rights.class, peer.memberships.routes());
+        let settings = &self.connections.settings;
+        let room = settings.room_of(origin.rights.class, || peer.memberships.routes_outside(vni));
         match self.owners.updates(origin, vni, &mut run.updates, room, received) {
             Some(counted) => self.connections.count_routes(self.slot, counted),
             None => Ok(()),

@@ -168,6 +168,12 @@ impl Memberships {
         self.routes
     }
 
+    /// The same, without those of one VNI: of these the owner knows more, because what it was asked before
+    /// may not have been answered yet.
+    pub(in crate::shard) fn routes_outside(&self, vni: Vni) -> i64 {
+        self.routes - self.vnis.get(vni).map_or(0, |entry| i64::from(entry.routes))
+    }
+
     /// The VNIs from one on, in ascending order.
     pub(in crate::shard) fn vnis_from(&self, from: Vni) -> impl Iterator<Item = Vni> {
         self.vnis.keys_from(from)

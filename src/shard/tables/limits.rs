@@ -81,7 +81,8 @@ impl Tables {
         self.refused(&LimitHits { memory, vnis, ..LimitHits::default() });
     }
 
-    /// Carries out updates of one VNI, as far as there is room.
+    /// Carries out updates of one VNI, as far as there is room. `peer_room` is how many routes the peer may announce in
+    /// the VNI.
     pub(super) fn update(
         &mut self,
         id: TableId,
@@ -98,7 +99,8 @@ impl Tables {
         let member = vnet.member(origin);
         let terms = self.policing.terms(&self.settings.policy, origin.rights, vnet.vni);
         let room = limits.room(vnet.routes());
-        let room = Room { routes, announcements, vni: room, peer: peer_room };
+        let peer = peer_room.saturating_sub(i64::from(vnet.announced_by(member)));
+        let room = Room { routes, announcements, vni: room, peer };
         let (applied, hits) = if room.fits(updates.len()) {
             (vnet.update_all(member, updates, terms.as_ref()), LimitHits::default())
         } else {

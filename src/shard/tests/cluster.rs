@@ -88,6 +88,23 @@ impl Cluster {
         }
     }
 
+    /// Turns of two shards, which tell each other what they have to say.
+    pub(super) fn exchange(&mut self) {
+        for _ in 0..4 {
+            for (from, to) in [(0, 1), (1, 0)] {
+                self.turn(from);
+                let at = ShardId::at(to);
+                if let Some(requests) = self.shards[from].take_requests(at) {
+                    self.shards[to].requests(requests);
+                }
+                if let Some(deliveries) = self.shards[from].take_deliveries(at) {
+                    self.shards[to].deliveries(self.now, deliveries);
+                }
+            }
+            self.read_all();
+        }
+    }
+
     /// Turns of one shard until there is nothing to do, and everybody reads.
     pub(super) fn settle(&mut self, shard: usize) {
         for _ in 0..200 {

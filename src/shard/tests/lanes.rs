@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::cluster::{Cluster, full_read, request};
+use super::cluster::{Cluster, full_read, request, updates};
 use crate::ids::ShardId;
+use crate::shard::config::{LimitAction, Limits};
 use crate::shard::fair::QUANTUM;
-use crate::shard::{Flow, READ_MIN, Request};
+use crate::shard::{Flow, READ_MIN, Request, ShardConfig};
+use crate::wire::Action;
 
 fn cost(parcel: &[Request]) -> usize {
     parcel.iter().map(Request::cost).sum()
@@ -84,4 +86,35 @@ fn a_full_delivery_lane_stops_requests_and_reading_until_it_is_sent() {
     assert_eq!(cluster.outputs(0), [near]);
     cluster.turn(0);
     assert!(cluster.shards[0].tables.queue().cost() < left);
+}
+
+/// The owner is on another shard, and has not yet answered the REMOVE when the ADD is sent.
+#[test]
+fn a_peer_at_its_limit_replaces_a_route_in_a_vni_of_another_shard() {
+    let mut cluster = Cluster::new(2);
+    let limits = Limits {
+        routes_per_peer: 10,
+        routes_per_peer_action: LimitAction::Ignore,
+        ..Limits::default()
+    };
+    for shard in &mut cluster.shards {
+        shard.set_settings(ShardConfig { limits, ..ShardConfig::default() });
+    }
+    let far = cluster.vnis(1).next().unwrap();
+    let slot = cluster.establish(0, 1);
+    let announced =
+        |cluster: &Cluster| cluster.shards[0].connections.peers()[slot].memberships.routes();
+    cluster.say(0, slot, &updates(Action::Add, far, 0..10));
+    cluster.exchange();
+    assert_eq!(announced(&cluster), 10);
+    for n in 10..20 {
+        cluster.say(0, slot, &updates(Action::Remove, far, n - 10..n - 9));
+        cluster.turn(0);
+        cluster.say(0, slot, &updates(Action::Add, far, n..n + 1));
+        cluster.exchange();
+        assert_eq!(announced(&cluster), 10, "route {n} took the place of another");
+    }
+    cluster.say(0, slot, &updates(Action::Add, far, 20..21));
+    cluster.exchange();
+    assert_eq!(announced(&cluster), 10, "that is one too many");
 }
