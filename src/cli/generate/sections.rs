@@ -55,6 +55,10 @@ const CONTROL_SOCKET: (&str, &str) = (
     "/run/metalbond/control.sock",
     "The control socket of the packaged reflector, with mode 0600: for its user and root.",
 );
+const LEAF_SOCKET: (&str, &str) = (
+    "/run/metalbond-client/control.sock",
+    "The control socket of the packaged leaf, with mode 0600: for its user and root.",
+);
 const READERS_SOCKET: (&str, &str) = (
     "/run/metalbond/control-ro.sock",
     "The read-only control socket, with mode 0660: for the group metalbond-ro.",
@@ -177,17 +181,20 @@ impl Subject {
             Self::Server => &[
                 (
                     "/etc/metalbond/server.toml",
-                    "The configuration file of the packaged unit (--config). The table [server] has all \
-                     options, with the names of their flags.",
+                    "The configuration file of the packaged unit (--config). Keys of the table [server] have the names \
+                     of the flags; the tables [tls], [federation] and [policy] have further options.",
                 ),
                 CONTROL_SOCKET,
                 READERS_SOCKET,
             ],
-            Self::Client => &[(
-                "/etc/metalbond/client.toml",
-                "The configuration file of the packaged unit (--config). The table [client] has all options, \
-                 with the names of their flags.",
-            )],
+            Self::Client => &[
+                (
+                    "/etc/metalbond/client.toml",
+                    "The configuration file of the packaged unit (--config). The table [client] has all options, \
+                     with the names of their flags.",
+                ),
+                LEAF_SOCKET,
+            ],
             Self::Proxy => &[
                 (
                     "/etc/metalbond/proxy.toml",
@@ -199,8 +206,8 @@ impl Subject {
                     "The control socket of the packaged proxy, with mode 0600: for its user and root.",
                 ),
             ],
-            Self::Ctl => &[CONTROL_SOCKET, READERS_SOCKET, DUMPED],
-            Self::CtlOther => &[CONTROL_SOCKET, READERS_SOCKET],
+            Self::Ctl => &[CONTROL_SOCKET, READERS_SOCKET, LEAF_SOCKET, DUMPED],
+            Self::CtlOther => &[CONTROL_SOCKET, READERS_SOCKET, LEAF_SOCKET],
         }
     }
 
