@@ -14,8 +14,8 @@ use crate::reflector::{
 };
 
 impl Reflector {
-    /// Starts a reflector's threads and listens. Returns when connections are accepted; blocks for up to
-    /// 5 s while an address that is to be listened on is under duplicate address detection.
+    /// Starts a reflector. Returns when it accepts connections. Blocks for up to 5 s while duplicate address detection
+    /// runs for an address on which it is to listen.
     ///
     /// # Errors
     /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and

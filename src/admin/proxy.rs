@@ -64,7 +64,7 @@ impl Upstream {
 }
 
 impl ProxyHttp {
-    /// An endpoint that tells of a proxy.
+    /// An endpoint for a proxy.
     #[must_use]
     pub fn new(proxy: &Proxy) -> Self {
         let sources = Sources { leaf: proxy.leaf().clone(), kernel: None };
@@ -76,7 +76,7 @@ impl ProxyHttp {
         }
     }
 
-    /// Answers until dropped.
+    /// Answers requests until the future is dropped or the proxy ends.
     ///
     /// # Errors
     /// [`Error::Stopped`], when the proxy has ended, as an error of I/O.

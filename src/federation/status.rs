@@ -2,22 +2,22 @@
 
 use serde::Serialize;
 
-/// How another site is.
+/// The state of another site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SiteState {
-    /// Its name is known, and no heartbeat has come.
+    /// Its name is known, but no heartbeat of it has arrived.
     Unheard,
-    /// It is there.
+    /// Its heartbeats arrive.
     Live,
-    /// It is there, and its process is so new that some of its clients may not be back: what its earlier
-    /// process announced is kept beside.
+    /// Its heartbeats arrive, but its process is so new that some of its clients may not be back yet: the routes of its
+    /// earlier process are kept as well.
     Warming,
-    /// It says that it is about to end: its routes are kept for a while.
+    /// It has said that it is about to end: its routes are kept for a while.
     Draining,
     /// It is silent: its routes are kept for a while.
     Stale,
-    /// It has more routes than it may have here: nothing is taken from it for a while.
+    /// It has more routes than it may have here: no changes are accepted from it for a while.
     AboveLimit,
     /// It has been away for too long: its routes are withdrawn.
     Gone,
@@ -36,89 +36,90 @@ impl SiteState {
     ];
 }
 
-/// What operators see of another site.
+/// The state and the counters of another site, for operators.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct SiteStatus {
     /// Its name.
     pub site: String,
-    /// How it is.
+    /// The state of the site.
     pub state: SiteState,
-    /// Seconds since anything of it was heard; none before that.
+    /// Seconds since the last message of it; `None` before the first.
     pub heard_seconds: Option<f64>,
-    /// Routes of it here.
+    /// The number of its routes here.
     pub routes: u64,
-    /// VNIs that clients here want and that are as the site has them.
+    /// The number of VNIs that clients here want and in which all of the site's routes are here.
     pub vnis_in_sync: u64,
-    /// How old its latest change was when it came here, by both clocks.
+    /// How old its latest change was when it arrived, in seconds by the clocks of both sites.
     pub lag_seconds: f64,
-    /// Name and version of its program.
+    /// The name and version of its program.
     pub agent: String,
-    /// For how long its process has run.
+    /// For how many seconds its process has run.
     pub uptime_seconds: f64,
-    /// Changes of routes that were taken in.
+    /// The number of changes of routes received from it.
     pub changes_received: u64,
-    /// Snapshots of a VNI that came whole.
+    /// The number of snapshots of a VNI that arrived completely.
     pub snapshots: u64,
-    /// Snapshots that came to nothing.
+    /// The number of snapshots that failed.
     pub snapshots_failed: u64,
-    /// Gaps in its messages about a VNI: after each, the VNI was asked for anew.
+    /// The number of gaps in its messages about a VNI; after each, this site asked for the VNI anew.
     pub gaps: u64,
-    /// Digests that differed although nothing was lost.
+    /// The number of times that digests differed although no message was lost.
     pub mismatches: u64,
-    /// Messages that could not be read.
+    /// The number of its messages that could not be read.
     pub unreadable: u64,
-    /// Times at which it became stale.
+    /// The number of times that it became stale.
     pub stale: u64,
 }
 
-/// What operators see of federation.
+/// The state and the counters of federation, for operators.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct FederationStatus {
     /// The name of this site.
     pub site: String,
-    /// Whether the engine can be reached.
+    /// Whether there is a connection to the engine (the message bus).
     pub is_connected: bool,
-    /// The engine's server: its name, version and address; empty before the first connection.
+    /// The name of the engine's server; empty before the first connection.
     pub server: String,
-    /// Its version.
+    /// The version of the engine's server.
     pub server_version: String,
-    /// Its address.
+    /// The address of the engine's server.
     pub server_address: String,
-    /// How long it takes to answer.
+    /// The time that the engine's server takes to answer, in seconds.
     pub round_trip_seconds: Option<f64>,
-    /// Connections so far.
+    /// The number of connections to the engine so far.
     pub connections: u64,
-    /// Why there is none, or what the server refused last.
+    /// Why there is no connection, or what the server refused last.
     pub error: Option<String>,
-    /// Whether other sites are told that this one is about to end.
+    /// Whether this site tells other sites that it is about to end.
     pub is_draining: bool,
-    /// Another process uses the name of this site: true when this one came later and is silent.
+    /// Whether this process is silent because another process used the name of this site first; `None` if no other
+    /// process uses the name.
     pub twin: Option<bool>,
-    /// VNIs that clients here want.
+    /// The number of VNIs that clients here want.
     pub vnis_wanted: u64,
-    /// VNIs that other sites want.
+    /// The number of VNIs that other sites want.
     pub vnis_exported: u64,
-    /// VNIs whose changes wait for the engine.
+    /// The number of VNIs whose changes wait for the engine.
     pub vnis_behind: u64,
-    /// VNIs of which a snapshot is on its way here.
+    /// The number of VNIs for which this site waits for a snapshot.
     pub snapshots_awaited: u64,
-    /// Snapshots of a VNI that were sent.
+    /// The number of snapshots of a VNI sent.
     pub snapshots_sent: u64,
-    /// Changes of routes that were sent.
+    /// The number of changes of routes sent.
     pub changes_sent: u64,
-    /// Messages that were sent.
+    /// The number of messages sent.
     pub messages_sent: u64,
-    /// Messages that came.
+    /// The number of messages received.
     pub messages_received: u64,
-    /// Messages of a kind or version that this program does not know.
+    /// The number of messages of a kind or version that this program does not know.
     pub messages_unknown: u64,
-    /// Messages and bytes that wait for the engine.
+    /// The number of messages that wait for the engine.
     pub queued_messages: u64,
-    /// Bytes that wait for the engine.
+    /// The number of bytes that wait for the engine.
     pub queued_bytes: u64,
-    /// Times at which the engine was too slow for the changes of a VNI.
+    /// The number of times that the engine was too slow for the changes of a VNI.
     pub fell_behind: u64,
-    /// Times at which messages were lost on the way in here.
+    /// The number of times that this process lost messages because it did not take them in time.
     pub overflows: u64,
     /// The other sites, in the order in which they were heard of.
     pub sites: Vec<SiteStatus>,

@@ -20,16 +20,16 @@ use crate::reflector::{Inspector, Reflector};
 /// Between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Why nothing can be offered.
+/// Why a handover cannot be offered.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OfferError {
-    /// There can be no further thread.
+    /// The process cannot start a thread.
     #[error("cannot start the thread that hands over: {0}; the limit on threads may be too low")]
     Thread(#[source] std::io::Error),
 }
 
-/// Waits for successors until dropped.
+/// Offers a handover to other processes until it is dropped.
 #[derive(Debug)]
 pub struct Offer {
     is_stopping: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Offers what a reflector serves, over this socket.
+    /// Offers the sessions and routes of a reflector over this socket.
     ///
     /// # Errors
     /// [`OfferError`].
@@ -66,7 +66,7 @@ impl Offer {
         Ok(Self { is_stopping, thread: Some(thread.map_err(OfferError::Thread)?), successor })
     }
 
-    /// Waits until another process serves the sessions; its number. This one should end then.
+    /// Waits until another process serves the sessions, and returns its process id. This process should end then.
     pub async fn handed_over(&mut self) -> u32 {
         match self.successor.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(process)) => *process,
@@ -74,8 +74,8 @@ impl Offer {
         }
     }
 
-    /// Calls off what is under way, unless the successor may serve already. Blocks until that is clear.
-    /// Returns the process that has taken over, if one has.
+    /// Ends the offer. Calls off a handover that is in progress, unless the successor may serve already, and blocks
+    /// until that is known. Returns the id of the process that has taken over; `None` if none has.
     pub fn stop(mut self) -> Option<u32> {
         self.end();
         *self.successor.borrow()

@@ -18,7 +18,8 @@ fn socket_path(control: &Path) -> PathBuf {
     path.into()
 }
 
-/// The socket, listening: mode 0600. Its file goes with it, unless another process has taken over.
+/// The listening socket for handovers, with mode 0600. Dropping it deletes its file, unless another process has taken
+/// over.
 #[derive(Debug)]
 pub struct Listener {
     file: ControlSocket,
@@ -27,7 +28,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens it beside a control socket.
+    /// Opens the socket for handovers beside a control socket.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -54,7 +55,7 @@ impl Listener {
         &self.listener
     }
 
-    /// Where it is.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -24,28 +24,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a message may take to be sent.
 const SENDS: Duration = Duration::from_secs(5);
 
-/// Why nothing was taken over, and nothing started.
+/// Why this process has neither taken over nor started a reflector.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TakeoverError {
-    /// There is no path by which the two could meet.
+    /// The configuration has no control socket, beside which both processes meet.
     #[error("--takeover needs --control: both processes use a socket beside the control socket")]
     NoControl,
-    /// The process that serves can't be asked.
+    /// The serving process cannot be asked.
     #[error(
         "cannot ask the running reflector to hand over: {0}; run both processes as the same user"
     )]
     Unreachable(#[source] std::io::Error),
-    /// This process can't serve.
+    /// The reflector of this process cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The process that serves goes on.
+    /// The serving process has called the handover off and continues.
     #[error("the running reflector keeps its sessions, because the handover failed: {0}")]
     CalledOff(String),
-    /// What came can't be used; the process that serves goes on.
+    /// This process cannot use the data that the serving process sent; the serving process continues.
     #[error("the running reflector keeps its sessions, because the handover failed: {0}")]
     Unusable(#[from] Unusable),
-    /// The process that served has died.
+    /// The serving process has died.
     #[error(
         "the reflector that ran has died before it had handed over, and its sessions have ended; \
          start this reflector again"
@@ -53,34 +53,34 @@ pub enum TakeoverError {
     Died,
 }
 
-/// What is wrong with what came.
+/// What is wrong with the data that the serving process sent.
 #[derive(Debug, Error)]
 pub enum Unusable {
-    /// Another version.
+    /// It has another version.
     #[error("{0}")]
     Version(String),
-    /// The snapshot.
+    /// The snapshot cannot be read.
     #[error("its snapshot cannot be read: {0}")]
     Snapshot(String),
-    /// Connections lack their sockets, or the other way round.
+    /// There are connections without sockets, or sockets without connections.
     #[error("the sockets are not those of its connections")]
     Sockets,
 }
 
-/// A reflector that has started, by itself or with what another process had.
+/// A reflector that has started: anew, or with the sessions and routes of another process.
 #[derive(Debug)]
 pub struct Started {
-    /// It serves.
+    /// The reflector, which serves.
     pub reflector: Reflector,
-    /// The socket over which the next process will ask, if there is a control socket.
+    /// The socket over which a later process can ask this one to hand over; `None` without a control socket.
     pub listener: Option<Listener>,
 }
 
-/// Starts a reflector. If one runs with the same control socket, and `takes_over`, it hands over to this one.
-/// Blocks: for some milliseconds, and with tables of millions of routes for seconds.
+/// Starts a reflector. If `takes_over` is true and a reflector runs with the same control socket, that reflector hands
+/// over to this one. Blocks the calling thread for some milliseconds; with millions of routes, for seconds.
 ///
 /// # Errors
-/// [`TakeoverError`]. The reflector that runs goes on then, unless it has died.
+/// [`TakeoverError`]. A running reflector continues then, unless it has died.
 pub fn start(config: &ReflectorConfig, takes_over: bool) -> Result<Started, TakeoverError> {
     let control = config.control.as_deref();
     if takes_over {

@@ -7,9 +7,9 @@ const FIRST: u64 = 16;
 /// Buckets with an upper bound; one more holds what is longer.
 const BUCKETS: usize = 21;
 
-/// How often something took how long. The buckets end at 16 us and at every doubling of that up to
-/// 16.8 s; one more has no end. Plain numbers: recording costs a few instructions, and histograms
-/// of several shards are added up by [`Histogram::merge`].
+/// A histogram of durations. The buckets end at 16 us and at every doubling of that up to 16.8 s; the last bucket has
+/// no end. It consists of plain numbers: to record a duration costs a few instructions, and [`Histogram::merge`] adds
+/// up the histograms of several shards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Histogram {
     counts: [u64; BUCKETS + 1],
@@ -27,7 +27,7 @@ impl Histogram {
         self.sum = self.sum.saturating_add(micros);
     }
 
-    /// Adds what another has counted.
+    /// Adds the durations that another histogram has counted.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
@@ -35,7 +35,7 @@ impl Histogram {
         self.sum = self.sum.saturating_add(other.sum);
     }
 
-    /// What was counted since it was as another is, an earlier copy of it.
+    /// The durations counted since `earlier`, an earlier copy of this histogram.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
@@ -57,20 +57,20 @@ impl Histogram {
         Some(Self { counts: counts.try_into().ok()?, sum })
     }
 
-    /// How many durations were counted.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All of them added up.
+    /// The sum of all durations.
     #[must_use]
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.sum)
     }
 
-    /// Each bucket in order: its upper bound, `None` for the last, and how many durations were no
-    /// longer than that. Ready for Prometheus, whose buckets are cumulative.
+    /// The buckets in order: the upper bound (`None` for the last bucket), and the number of durations up to that
+    /// bound, as the cumulative buckets of Prometheus.
     pub fn cumulative(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         let mut total = 0;
         self.counts.iter().enumerate().map(move |(bucket, count)| {
@@ -80,9 +80,9 @@ impl Histogram {
         })
     }
 
-    /// The duration that a share of all counted ones (0.99, say) did not exceed: interpolated, as if the durations of a
-    /// bucket lay evenly between its bounds, which is what Prometheus does. The last bound stands for everything longer.
-    /// `None` when nothing was counted.
+    /// The duration that a share of all durations, such as 0.99, does not exceed. It is interpolated as if the
+    /// durations of a bucket lay evenly between its bounds, as Prometheus does. The last bound stands for all longer
+    /// durations. `None` if no duration was counted.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]

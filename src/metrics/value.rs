@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Histogram, Row};
 
-/// Updates by what they do.
+/// Numbers of UPDATEs by their action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ByAction {
     /// ADDs.
@@ -41,7 +41,7 @@ pub(crate) enum Value {
     Time(Duration),
     /// Whether it is so.
     Switch(bool),
-    /// Updates by what they do.
+    /// Numbers of UPDATEs by their action.
     ByAction(ByAction),
     /// Counts by the name of what was counted.
     ByName(BTreeMap<&'static str, u64>),

@@ -6,30 +6,31 @@ use std::time::Duration;
 use crate::dataplane::Route;
 use crate::wire::Vni;
 
-/// How the routes of a VNI stand with the kernel. Each destination that is wanted is counted once more: as installed,
-/// refused, conflicting, shadowed or pending.
+/// The state of a VNI's routes in the kernel. Each wanted destination is also counted in exactly one of `installed`,
+/// `refused`, `conflicts`, `shadowed` and `pending`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct KernelVni {
     /// Which one.
     pub vni: Vni,
-    /// Its routing table.
+    /// The routing table of the VNI.
     pub table: u32,
-    /// Destinations that should have a route.
+    /// The number of destinations that should have a route.
     pub wanted: usize,
-    /// Those whose route is in the kernel as it should be.
+    /// The number of wanted destinations whose route is in the kernel as it should be.
     pub installed: usize,
-    /// Those whose route the kernel refuses, or that others keep changing.
+    /// The number of wanted destinations whose route the kernel refuses, or other programs keep changing.
     pub refused: usize,
-    /// Those that another protocol's route is in the way of.
+    /// The number of wanted destinations for which a route of another protocol is in the way.
     pub conflicts: usize,
-    /// Those that a lower VNI of the same table announces as well: its route is installed.
+    /// The number of wanted destinations that a lower VNI with the same table has too: the route of that VNI is
+    /// installed.
     pub shadowed: usize,
-    /// Those whose route waits: for the tunnel device, or for the next round of requests.
+    /// The number of wanted destinations whose route waits for the tunnel device or for the next round of requests.
     pub pending: usize,
-    /// Routes that the configuration leaves out: IPv6, or types of next hops.
+    /// The number of routes that the configuration leaves out: IPv6, or types of next hops.
     pub excluded: usize,
-    /// Routes that can't be installed because of their next hop.
+    /// The number of routes that cannot be installed because of their next hop.
     pub unusable: usize,
 }
 
@@ -50,66 +51,66 @@ impl KernelVni {
     }
 }
 
-/// How the route to a destination stands with the kernel.
+/// The state of the route to one destination in the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct KernelRoute {
     /// The routing table of its VNI.
     pub table: u32,
-    /// Its metric.
+    /// The metric of the route.
     pub metric: u32,
-    /// How it stands.
+    /// Whether the kernel has the route, and if not, why.
     pub verdict: KernelVerdict,
-    /// What the kernel has of it, as far as is known.
+    /// The route that the kernel has, as far as known.
     pub installed: Option<InstalledRoute>,
-    /// Routes that were asked about and are no part of it.
+    /// The announced routes to the destination that are not part of it.
     pub left_out: Vec<LeftOut>,
 }
 
-/// How a route stands.
+/// Whether the kernel has a route, and if not, why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KernelVerdict {
-    /// The kernel has it as it should be.
+    /// The kernel has the route as it should be.
     Installed,
-    /// The kernel refuses it, or others keep changing it: why.
+    /// The kernel refuses the route, or other programs keep changing it. The text says why.
     Refused(String),
-    /// Another protocol's route is in the way: which.
+    /// A route of another protocol is in the way. The text names it.
     Conflict(String),
     /// The route of this VNI, which has the same table, is installed.
     Shadowed(Vni),
-    /// It waits: for what.
+    /// The route waits. The text says for what.
     Pending(String),
-    /// Nothing that could be installed is announced.
+    /// No route that could be installed is announced.
     NotWanted,
 }
 
 /// A route in the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InstalledRoute {
-    /// The underlay addresses that it leads to; none, where this program has not written it so.
+    /// The underlay addresses that it leads to; empty if the route has a form that this program never writes.
     pub next_hops: Vec<Ipv6Addr>,
-    /// For how long it has been there so.
+    /// For how long the kernel has had it in this form.
     pub since: Duration,
-    /// Whether it was found there then, and not installed.
+    /// Whether this program found it in the kernel, and did not install it.
     pub was_found: bool,
 }
 
-/// A route that is no part of what is installed.
+/// An announced route that is not part of the installed route.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeftOut {
     /// Which one.
     pub route: Route,
-    /// What kind of reason there is.
+    /// The kind of the reason.
     pub omitted: Omitted,
     /// The reason, in words.
     pub words: String,
 }
 
-/// Why a route is no part of what is installed.
+/// Why an announced route is not part of the installed route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Omitted {
-    /// The configuration says so.
+    /// The configuration leaves it out.
     Excluded,
-    /// Its next hop can't be used.
+    /// Its next hop is not usable.
     Unusable,
 }

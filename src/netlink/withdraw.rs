@@ -15,15 +15,15 @@ use super::model::{Object, ObjectBody, Request, Via};
 /// some while routes change.
 const ROUNDS: usize = 3;
 
-/// The numbers of what [`withdraw`] has removed and could not remove.
+/// The numbers of routes and objects that [`withdraw`] has removed or could not remove.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Withdrawn {
-    /// Removed routes.
+    /// The number of removed routes.
     pub routes: usize,
-    /// Removed nexthop objects.
+    /// The number of removed nexthop objects.
     pub objects: usize,
-    /// Routes that came back, or that the kernel did not remove: a process still installs them.
+    /// The number of routes that came back or that the kernel did not remove: a process still installs them.
     pub left: usize,
 }
 

@@ -96,7 +96,7 @@ impl Proxy {
         self.reflector.connections()
     }
 
-    /// Whether a thread of it stands still.
+    /// Whether a thread of the proxy makes no progress.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
         !self.reflector.stuck_shards().is_empty()
@@ -119,7 +119,7 @@ impl Proxy {
         *self.status.borrow()
     }
 
-    /// The same as a channel, which may outlive this handle.
+    /// The same numbers as a channel, which may outlive this handle.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<ProxyStatus> {
         self.status.clone()

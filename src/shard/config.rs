@@ -106,9 +106,8 @@ fn to_amount(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// The bounds of a shard's queues. Use the defaults: the type exists for the simulation, which draws small
-/// values to reach in a few steps what otherwise needs a large reflector. The *cost* of a request is the number of its
-/// updates.
+/// The bounds of a shard's queues. Use the defaults: the type exists for the simulation, which draws small values so
+/// that a few peers fill a queue. The *cost* of a request is the number of its updates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShardBounds {
     /// Bounds of each VNI's table.
@@ -120,11 +119,13 @@ pub struct ShardBounds {
     pub request_room: usize,
     /// The number of deliveries that may wait with the owner of a VNI for one other shard.
     pub delivery_room: usize,
-    /// The cost of the requests served in one turn, and the number of routes of departed peers withdrawn in one turn.
+    /// The cost of the requests served in one turn. At most half as many routes of departed peers are withdrawn in one
+    /// turn.
     pub work_per_turn: usize,
     /// The bytes read from all peers between two turns; one read may exceed it.
     pub read_per_turn: usize,
-    /// The number of VNIs in which a peer that has withdrawn its last route keeps its place: it may come back.
+    /// The number of VNIs in which a peer keeps its place after it has withdrawn its last route, because it may
+    /// announce one again.
     pub unused_vnis: usize,
 }
 

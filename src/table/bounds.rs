@@ -1,36 +1,37 @@
 //! How much of everything one VNI handles or keeps at a time.
 
-/// The numbers that shape batches, chunks and the journal. Correctness does not depend on any of
-/// them: the simulation draws them down to 1.
+/// The bounds of batches, chunks and the journal. Correctness does not depend on any of them: the simulation uses
+/// values down to 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TableBounds {
-    /// Next hops that one destination may have at a time; further ones are ignored.
+    /// The number of next hops that one destination may have at a time; further ones are ignored.
     pub next_hops: u32,
-    /// Changes at which the open batch is sealed without waiting for the end of the turn: about
-    /// 80 KB of frames, where a send costs what its bytes cost and no longer what the call costs.
+    /// The number of changes at which the open batch is sealed before the end of the turn: about 80 KB of frames. From
+    /// this size on, the bytes determine the cost of a send, not the call.
     pub seal_at: u64,
-    /// Journal entries below which trimming is not worth the look at every cursor. The newest half of so many is
-    /// kept until the next tick.
+    /// The number of journal entries below which the journal is not trimmed, because trimming looks at every cursor.
+    /// Half of this number, the newest entries, is kept until the next tick.
     pub trim_at: usize,
-    /// Journal entries past which those that no cursor can tell apart are coalesced.
+    /// The number of journal entries above which entries are coalesced that no cursor can tell apart.
     pub compact_at: usize,
-    /// Journal entries kept for members that are behind: this many, and some for each route.
+    /// The number of journal entries kept for members that are behind: this many, and `journal_per_route` for each
+    /// route.
     pub journal_min: usize,
-    /// See `journal_min`.
+    /// The number of further journal entries for each route; see `journal_min`.
     pub journal_per_route: usize,
-    /// Positions between the journal's head and a cursor. Most of them may be of entries that were taken out;
-    /// distances between entries are kept in 32 bits.
+    /// The number of positions between a cursor and the newest entry of the journal. Most of these entries may have
+    /// been removed; distances between entries are kept in 32 bits.
     pub journal_span: u64,
-    /// Journal entries forgotten, or looked at to be coalesced, at a time.
+    /// The number of journal entries that are forgotten, or looked at to be coalesced, at a time.
     pub portion: usize,
-    /// Ticks without a change after which a small VNI is packed.
+    /// The number of ticks (half seconds) without a change after which a small VNI is packed.
     pub pack_after: u8,
-    /// Places looked at for one chunk of a dump, taken or not: bounds the time for one chunk.
+    /// The number of places looked at for one chunk of a dump; it bounds the time for one chunk.
     pub chunk_places: u32,
-    /// Journal entries looked at for one chunk.
+    /// The number of journal entries looked at for one chunk.
     pub chunk_entries: u64,
-    /// Chunks remembered for others in the same state: as many as subscribers on different shards get
-    /// apart, since one that comes too late encodes everything from there on anew.
+    /// The number of chunks remembered for other subscribers in the same state. Subscribers on different shards may be
+    /// this many chunks apart; for one that is further behind, chunks are encoded anew.
     pub cached_chunks: usize,
 }
 

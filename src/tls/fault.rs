@@ -13,11 +13,11 @@ pub struct FileError {
     pub flag: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// Why not.
+    /// Why the file is not usable.
     pub why: String,
 }
 
-/// Why a TLS connection came to nothing, or ended.
+/// Why a TLS handshake failed, or a TLS connection ended.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum TlsFault {
@@ -27,7 +27,7 @@ pub enum TlsFault {
     /// No authority that is trusted here has issued the peer's certificate.
     #[error("no authority that is trusted here (--tls-ca) has issued the peer's certificate")]
     UnknownCa,
-    /// The peer's certificate is past its time, or before it.
+    /// The peer's certificate has expired, or is not valid yet.
     #[error(
         "the peer's certificate is not valid now: compare its dates with the clocks of both hosts"
     )]
@@ -35,25 +35,25 @@ pub enum TlsFault {
     /// A revocation list has the peer's certificate.
     #[error("the peer's certificate has been revoked")]
     Revoked,
-    /// The peer's certificate is of no use for another reason.
+    /// The peer's certificate is not usable for another reason.
     #[error("the peer's certificate: {0}")]
     Certificate(String),
-    /// The peer broke the protocol.
+    /// The peer violated the TLS protocol.
     #[error("TLS: {0}")]
     Protocol(String),
-    /// The peer gave up.
+    /// The peer sent a TLS alert.
     #[error("the peer sent a TLS alert: {0}")]
     Alert(String),
     /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(std::io::ErrorKind),
-    /// The connection ended without TLS's word that it would.
+    /// The connection ended without TLS's closing alert.
     #[error("the connection ended without close_notify")]
     Truncated,
     /// The handshake took too long.
     #[error("no TLS handshake within 10 s")]
     Late,
-    /// The handshake took long, and others needed its place.
+    /// The handshake had taken more than a second, and a newer connection needed its place.
     #[error("no TLS handshake was complete before a newer connection needed the place")]
     NoRoom,
 }
@@ -74,7 +74,7 @@ impl TlsFault {
         "no_room",
     ];
 
-    /// A short, stable name, fit for a metric's label.
+    /// A short, stable name, for labels of metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         Self::NAMES[self.place()]

@@ -15,13 +15,13 @@
 
 use super::WireError;
 
-/// Bytes before the payload.
+/// The length of the header, in bytes.
 pub const HEADER_LEN: usize = 4;
 
 /// The longest payload that a header may announce.
 pub const MAX_PAYLOAD: usize = 1188;
 
-/// The longest frame, header included: a read buffer of this size always makes progress.
+/// The longest frame, header included. A read buffer of this size always has room for a whole frame.
 pub const MAX_FRAME: usize = HEADER_LEN + MAX_PAYLOAD;
 
 /// The one version of the protocol, byte 0 of each frame.
@@ -37,7 +37,7 @@ pub enum MessageType {
     Keepalive = 2,
     /// Asks for the routes of a VNI.
     Subscribe = 3,
-    /// Ends what a SUBSCRIBE began.
+    /// Ends the subscription to a VNI.
     Unsubscribe = 4,
     /// Announces or withdraws one route.
     Update = 5,
@@ -66,17 +66,17 @@ impl MessageType {
     }
 }
 
-/// One whole message, still undecoded, borrowed from the buffer that [`split`] was given.
+/// One whole message, not decoded, borrowed from the buffer that was passed to [`split`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
-    /// What the payload is.
+    /// The type of the message.
     pub kind: MessageType,
-    /// The bytes behind the header, at most [`MAX_PAYLOAD`] when [`split`] made the frame.
+    /// The bytes after the header; at most [`MAX_PAYLOAD`] if [`split`] made the frame.
     pub payload: &'a [u8],
 }
 
 impl Frame<'_> {
-    /// Bytes on the wire, header included: how far to advance for the next frame.
+    /// The number of bytes on the wire, header included; the next frame begins after them.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a frame has a header and is never empty")]
     pub fn len(&self) -> usize {

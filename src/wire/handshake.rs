@@ -15,9 +15,9 @@ use super::MessageType;
 /// The side that performs the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// The one that connects.
+    /// The side that connects.
     Leaf,
-    /// The one that is connected to.
+    /// The side that accepts the connection.
     Reflector,
 }
 
@@ -44,7 +44,7 @@ pub enum Breach {
     NotEstablished(MessageType),
 }
 
-/// See the module's documentation.
+/// The handshake of one session, which knows which message may come when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handshake {
     side: Side,

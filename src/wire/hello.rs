@@ -91,7 +91,7 @@ impl Extensions {
         Self { capabilities, agent, node, serving_seconds: 0 }
     }
 
-    /// The same with [`Self::serving_seconds`].
+    /// The same extensions with this value of [`Self::serving_seconds`].
     #[must_use]
     pub fn serving(self, serving_seconds: u32) -> Self {
         Self { serving_seconds, ..self }

@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum NextHopType {
-    /// A plain route.
+    /// The next hop of a plain route.
     Standard = 0,
-    /// A range of ports of a shared address.
+    /// The next hop for a range of ports of a shared address (NAT).
     Nat = 1,
     /// One target of a load balancer.
     LoadBalancerTarget = 2,

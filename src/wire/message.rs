@@ -23,17 +23,17 @@ use super::{
 pub enum Message {
     /// The first message of either side.
     Hello(Hello),
-    /// Proof of life.
+    /// Keeps the session alive.
     Keepalive,
     /// Asks for the routes of a VNI.
     Subscribe(Vni),
-    /// Ends what a SUBSCRIBE began.
+    /// Ends the subscription to a VNI.
     Unsubscribe(Vni),
     /// Announces or withdraws one route.
     Update(Update),
     /// The dump of a VNI is complete.
     EndOfTable(Vni),
-    /// The session ends because the sender wants it to.
+    /// The sender ends the session on purpose.
     Goodbye,
 }
 

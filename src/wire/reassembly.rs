@@ -24,7 +24,8 @@
 use super::frame::{Frame, HEADER_LEN, MAX_FRAME, split};
 use super::{Message, WireError};
 
-/// See the module's documentation. Empty, it allocates nothing.
+/// Finds the messages in a stream of bytes, and keeps the beginning of a message that a read has cut. While it is
+/// empty, it holds no memory.
 #[derive(Clone, Debug, Default)]
 pub struct Reassembly {
     partial: Vec<u8>,
@@ -54,13 +55,13 @@ impl Reassembly {
         self.partial.len()
     }
 
-    /// These bytes.
+    /// The bytes kept of a message that has not arrived completely.
     #[must_use]
     pub fn partial(&self) -> &[u8] {
         &self.partial
     }
 
-    /// Forgets them: the stream begins anew.
+    /// Forgets these bytes: a new stream begins.
     pub fn clear(&mut self) {
         self.partial = Vec::new();
     }
@@ -85,18 +86,18 @@ impl<'a> Frames<'a> {
         Ok(Some(frame))
     }
 
-    /// What comes behind the frames so far, in place; nothing before the message that the read before
-    /// has cut is joined. Say by [`Frames::skip`] how much of it was taken otherwise.
+    /// The bytes after the frames taken so far, in place; empty until the message that the previous read has cut is
+    /// complete. A caller that takes frames from these bytes itself says so by [`Frames::skip`].
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         if self.kept.is_empty() { self.bytes } else { &[] }
     }
 
-    /// So many bytes of [`Frames::rest`], which were whole frames, have been taken.
+    /// Says that the caller has taken this number of bytes of [`Frames::rest`], all of them whole frames.
     ///
     /// # Panics
-    /// When there are fewer.
+    /// If there are fewer bytes.
     #[inline]
     pub fn skip(&mut self, bytes: usize) {
         self.bytes = &self.bytes[bytes..];

@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use crate::control::Audience;
 use crate::control::ControlError;
 
-/// There is none.
+/// A control socket; this system has none.
 #[derive(Debug)]
 pub enum Socket {}
 
 impl Socket {
-    /// Opens none.
+    /// Always fails.
     ///
     /// # Errors
     /// [`ControlError::Absent`].

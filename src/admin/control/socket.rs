@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Says whether another process goes on with the file of a socket that is served.
 pub(super) type IsGone = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// A control socket, listening: its mode is 0600. Its file goes with it, if it still is its file.
+/// A listening control socket with mode 0600. Dropping it deletes its file, unless the path has another file by then.
 pub struct Socket {
     listener: Option<UnixListener>,
     /// As it was given.
@@ -55,7 +55,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Makes it, for the user of this process and root. Replaces what a process that is gone has left at the path.
+    /// Opens a control socket for the user of this process and root. Replaces a socket that an ended process has left
+    /// at the path.
     ///
     /// # Errors
     /// [`ControlError`], when its folder is not there, another process answers at the path, or something else is there.

@@ -18,7 +18,8 @@ pub(crate) fn micros() -> u64 {
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A moment in microseconds since 1970 as RFC 3339 writes it, for example `2006-01-02T15:04:05.000000Z`.
+/// The text of a moment, given in microseconds since 1970, in the form of RFC 3339, for example
+/// `2006-01-02T15:04:05.000000Z`.
 #[must_use]
 pub fn precise(micros: u64) -> String {
     format!("{}.{:06}Z", of(micros / 1_000_000).replace(' ', "T"), micros % 1_000_000)

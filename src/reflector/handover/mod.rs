@@ -161,14 +161,14 @@ impl Inspector {
         });
     }
 
-    /// Waits while a handover is under way. Never ends when another process serves.
+    /// Waits while a handover is in progress. Never returns if another process has taken over.
     pub async fn no_handover(&self) {
         let mut handovers = self.control.handovers.subscribe();
         handovers.wait_for(|handovers| !handovers.is_under_way).await.ok();
         self.serves().await;
     }
 
-    /// What became of handovers.
+    /// The handovers so far.
     #[must_use]
     pub fn handovers(&self) -> Handovers {
         self.control.handovers.borrow().clone()

@@ -52,19 +52,19 @@ impl Report {
     }
 }
 
-/// How long each step took.
+/// The durations of the steps of a handover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Steps {
-    /// The successor prepared; sessions were served.
+    /// The successor prepared; meanwhile the predecessor served.
     #[serde(rename = "prepare_seconds", serialize_with = "seconds")]
     pub prepare: Duration,
-    /// Everything left the shards, or came to them.
+    /// Connections and tables left the shards, or arrived there.
     #[serde(rename = "shards_seconds", serialize_with = "seconds")]
     pub shards: Duration,
-    /// The snapshot was written, or read.
+    /// This process wrote or read the snapshot.
     #[serde(rename = "snapshot_seconds", serialize_with = "seconds")]
     pub snapshot: Duration,
-    /// From when nothing was read until this process knew that the other reads, or read itself.
+    /// The time in which no process read from sessions, as far as this process knows.
     #[serde(rename = "silence_seconds", serialize_with = "seconds")]
     pub silence: Duration,
 }
@@ -73,26 +73,26 @@ fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
     serializer.serialize_f64(time.as_secs_f64())
 }
 
-/// Handovers of this line of processes.
+/// The handovers of this line of processes, each of which took over from the one before.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Handovers {
-    /// This process.
+    /// The id of this process.
     pub process: u32,
     /// The version of its program.
     pub version: &'static str,
     /// Seconds since 1970 at which this process began to serve.
     pub serving_since: u64,
-    /// How many processes have handed over before this one.
+    /// The number of processes before this one in the line.
     pub generation: u32,
     /// Seconds since 1970 at which the first process of the line began to serve.
     pub sessions_since: u64,
-    /// Handovers that this process has called off.
+    /// The number of handovers that this process has called off.
     pub called_off: u64,
-    /// How many it has taken part in, the one under way included.
+    /// The number of handovers that this process has taken part in, including one in progress.
     pub attempts: u64,
-    /// Whether one is under way.
+    /// Whether a handover is in progress.
     pub is_under_way: bool,
-    /// The latest that has ended.
+    /// The latest handover that has ended.
     pub latest: Option<Report>,
 }
 

@@ -19,9 +19,9 @@ impl fmt::Debug for Succession {
 }
 
 impl Inspector {
-    /// Says how a process is started that takes over, which is the program's to know: called with the path of
-    /// the program, or without one for that which runs; returns the number of the process, or why there is
-    /// none. The first call counts; `false` for any other.
+    /// Sets the function that starts a successor when an operator asks for a handover. It gets the path of the program,
+    /// or `None` for the running program, and returns the id of the new process, or one sentence that says why there is
+    /// none. Returns `false`, and changes nothing, if a function has been set before.
     pub fn on_handover(
         &self,
         start: impl Fn(Option<&Path>) -> Result<u32, String> + Send + Sync + 'static,

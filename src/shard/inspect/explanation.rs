@@ -180,7 +180,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// It as a sentence, in which peers are called as `name` says.
+    /// The fact as one sentence. `name` gives the names of peers.
     #[must_use]
     pub fn sentence(&self, name: &dyn Fn(PeerId) -> String) -> String {
         let of = |peer: &PeerId| name(*peer);

@@ -26,12 +26,11 @@ pub(crate) const PER_PEER: &str = "max_routes_per_peer";
 const PEERS: [&str; 2] = ["metalbond_peers", "Sessions by the state of their handshake."];
 
 counted! {
-    /// What there is now. Exact when asked, but for what waits for peers (`behind`, `slow_peers` and
-    /// `backlog`): that is as of the last tick, of which there are two a second. Every field adds up over
-    /// shards.
+    /// The present numbers. They are exact at the time of the question, except `behind`, `slow_peers` and `backlog`,
+    /// which are from the last tick (two a second). All numbers can be added up over shards.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct Occupancy {
-        /// Connections whose handshake is not complete, those without a HELLO included.
+        /// Connections whose handshake is not complete, including those without a HELLO.
         connecting: u64 = Row::json("connecting")
             .gauge(PEERS[0], PEERS[1])
             .with(&[("state", "connecting")]),
@@ -40,20 +39,20 @@ counted! {
             .gauge(PEERS[0], PEERS[1])
             .with(&[("state", "established")])
             .live(Live::Now("peers")),
-        /// VNIs owned. A VNI is counted where it is owned, so the sum is exact.
+        /// VNIs that the shard owns. One shard owns a VNI, so the sum is exact.
         vnis: u64 = Row::json("vnis")
             .gauge("metalbond_vnis", "VNIs in which at least one peer announces or subscribes.")
             .live(Live::Now("vnis")),
-        /// Routes that somebody announces.
+        /// Routes that at least one peer announces.
         routes: u64 = Row::json("routes")
             .gauge("metalbond_routes", "Routes that at least one peer announces.")
             .live(Live::Now("routes")),
-        /// Routes that nobody announces any more but somebody may still have to be told of.
+        /// Withdrawn routes whose REMOVE some peer may still have to receive.
         tombstones: u64 = Row::json("tombstones").gauge(
             "metalbond_tombstones",
             "Withdrawn routes whose removal some peer may still have to receive.",
         ),
-        /// Entries in the journals of all VNIs owned, 16 bytes each.
+        /// Entries in the journals of the shard's VNIs; an entry takes 16 bytes.
         journal: u64 = Row::json("journal")
             .gauge("metalbond_journal_entries", "Entries in the journals of all VNIs; an entry takes 16 bytes."),
         /// Routes that peers announce and that the policy refuses.
@@ -62,18 +61,18 @@ counted! {
                 "metalbond_filtered_routes",
                 "Routes that peers announce and that the policy or a block refuses.",
             ),
-        /// Routes of peers that are gone without a word, kept for a time.
+        /// Routes that `stale_hold` keeps: the session of their peer ended without notice.
         stale: u64 = Row::json("stale")
             .gauge(
                 "metalbond_stale_routes",
                 "Routes that --stale-hold keeps: their peer is gone without notice, or is back and has not \
                  announced them again.",
             ),
-        /// Subscriptions of the peers connected here.
+        /// Subscriptions of the peers that are connected to the shard.
         subscriptions: u64 = Row::json("subscriptions")
             .gauge("metalbond_subscriptions", "Subscriptions: one for each VNI of each peer.")
             .live(Live::Now("subscriptions")),
-        /// Of those, the ones that are not in sync.
+        /// Subscriptions that are not in sync.
         behind: u64 = Row::json("behind")
             .gauge(
                 "metalbond_subscriptions_behind",
@@ -98,29 +97,29 @@ counted! {
 }
 
 counted! {
-    /// Counts since the shard began.
+    /// Counts since the start.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct Stats {
-        /// Sessions begun: HELLOs received.
+        /// Sessions that began with a HELLO.
         sessions: u64 = SESSIONS.with(&[("event", "opened")]).named("sessions_opened"),
-        /// Sessions that reached ESTABLISHED.
+        /// Sessions that became established.
         established: u64 = SESSIONS.with(&[("event", "established")]).named("sessions_established"),
         /// UPDATEs received.
         updates_received: u64 = Row::new(),
-        /// Updates without effect: repeated ADDs, REMOVEs of routes not announced.
+        /// UPDATEs without effect, such as repeated ADDs, and REMOVEs of routes that the peer does not announce.
         updates_ignored: u64 = Row::json("updates_ignored").counter(
             "metalbond_updates_ignored_total",
             "UPDATEs without effect: repeated ADDs, REMOVEs of routes not announced, and ADDs for \
              destinations that have 4096 next hops.",
         ),
-        /// Batches sealed by VNIs of this shard.
+        /// Batches that the shard has sealed.
         batches: u64 = Row::json("batches").counter(
             "metalbond_batches_total",
             "Batches of changes of one VNI, each encoded once and queued for the subscribers of the VNI.",
         ),
-        /// Batches put into outboxes, one count per peer.
+        /// Batches put into outboxes; a batch counts once for each peer.
         batches_queued: u64 = Row::json("batches_queued"),
-        /// Times a subscriber fell behind and went on by cursor.
+        /// Times that a subscriber fell behind, and a cursor took the place of its queue.
         fell_behind: u64 = Row::json("fell_behind").counter(
             "metalbond_fell_behind_total",
             "Times that a subscriber's queue was full; the reflector then sends it the changes from the VNI's \
@@ -128,7 +127,7 @@ counted! {
         ),
         /// Chunks built or shared for subscribers that were behind.
         chunks: u64 = Row::json("chunks"),
-        /// Writes completed.
+        /// Completed writes to peers.
         writes: u64 = Row::json("writes")
             .counter("metalbond_writes_total", "Completed writes to peers."),
         /// Bytes received.
@@ -139,7 +138,7 @@ counted! {
         bytes_sent: u64 = Row::json("bytes_sent")
             .counter("metalbond_sent_bytes_total", "Bytes written to peers.")
             .live(Live::Rate("bytes_sent_per_second")),
-        /// Times that a session was not read for a while because its source had changed too much.
+        /// Times that the shard did not read a session for a while because its source had made too many changes.
         source_pauses: u64 = Row::json("source_pauses").counter(
             "metalbond_source_pauses_total",
             "Times that the reflector did not read a session for a while because its source had made \
@@ -156,17 +155,17 @@ counted! {
 }
 
 counted! {
-    /// What happened since the shard began. Every field adds up over shards.
+    /// All counters and measurements of a shard. They can be added up over shards.
     #[derive(Clone, PartialEq, Eq, Debug, Default)]
     pub struct Metrics {
-        /// What there is now.
+        /// The present numbers.
         now: Occupancy = Row::json("now"),
         /// UPDATEs received, without those that were skipped.
         received: ByAction = Row::json("updates_received")
             .counter("metalbond_updates_received_total", "UPDATEs received, without the skipped ones.")
             .by(&["action"])
             .live(Live::Rate("updates_received_per_second")),
-        /// UPDATEs handed to sockets, one count per subscriber.
+        /// UPDATEs handed to sockets; an UPDATE counts once for each subscriber.
         sent: ByAction = Row::json("updates_sent")
             .counter(
                 "metalbond_updates_sent_total",
@@ -176,15 +175,14 @@ counted! {
             .live(Live::Rate("updates_sent_per_second")),
         /// Counts without labels.
         stats: Stats = Row::new(),
-        /// Updates that changed a route which the batch being gathered had changed already, so that
-        /// they cost no message of their own.
+        /// UPDATEs without a message of their own, because the open batch had changed the same route already.
         coalesced: u64 = Row::json("updates_coalesced").counter(
             "metalbond_updates_coalesced_total",
             "UPDATEs merged into an earlier change of the same route that was not sent yet.",
         ),
-        /// From the receipt of the first update of a batch to the end of the write that brings it to
-        /// its last subscriber. One count per batch. A peer whose write hangs counts as of when that
-        /// was noticed (half a second), and subscribers that fell behind do not count.
+        /// Times from the receipt of the first update of a batch to the end of the last write of the batch. A batch
+        /// counts once. A write that has hung for half a second counts as ended at the next tick; subscribers that fell
+        /// behind do not count.
         propagation: Histogram = Row::json("propagation")
             .histogram(
                 "metalbond_propagation_seconds",
@@ -203,7 +201,7 @@ counted! {
             .by(&["reason"])
             .zeros(|| [&CloseReason::NAMES[..], &WireError::ENDS].concat())
             .live(Live::Count("sessions_closed")),
-        /// Connections that ended before their HELLO, by the same names: they are no sessions.
+        /// Connections that ended before their HELLO and so were no sessions, by [`CloseReason::name`].
         without_hello: BTreeMap<&'static str, u64> = Row::json("connections_without_hello")
             .counter(
                 "metalbond_connections_without_hello_total",
@@ -211,12 +209,12 @@ counted! {
             )
             .by(&["reason"])
             .zeros(|| [&CloseReason::NAMES_BEFORE_HELLO[..], &WireError::ENDS].concat()),
-        /// Messages that ended a session because they were no valid message, by [`WireError::name`].
+        /// Invalid messages that ended a session, by [`WireError::name`].
         invalid: BTreeMap<&'static str, u64> = Row::json("invalid_messages")
             .counter("metalbond_invalid_messages_total", "Invalid messages; each ended its session.")
             .by(&["why"])
             .zeros(|| WireError::ENDS.to_vec()),
-        /// Times a limit ended a session or refused one, by the reason's name.
+        /// Times that a limit ended or refused a session, by the name of the reason.
         limits: BTreeMap<&'static str, u64> = Row::json("limit_hits")
             .counter(
                 "metalbond_limit_hits_total",
@@ -224,8 +222,8 @@ counted! {
             )
             .by(&["limit"])
             .zeros(|| CloseReason::LIMITS.to_vec()),
-        /// What the policy refused, or let through with a warning: routes that were new to their announcer,
-        /// subscriptions and claims to be a server.
+        /// Routes, subscriptions and claims to be a server that the policy refused, or allowed with a warning. A route
+        /// counts when it is new to its announcer.
         refused: Refusals = Row::json("policy_refused")
             .counter(
                 "metalbond_policy_refused_total",
@@ -233,7 +231,7 @@ counted! {
                  warn, reported.",
             )
             .by(&["class", "rule", "reason", "verdict"]),
-        /// Announcements and subscriptions that a limit refused, by its name. Sessions go on.
+        /// Announcements and subscriptions that a limit refused without ending the session, by the name of the limit.
         growth_refused: BTreeMap<&'static str, u64> = Row::json("growth_refused")
             .counter(
                 "metalbond_growth_refused_total",
@@ -241,7 +239,7 @@ counted! {
             )
             .by(&["limit"])
             .zeros(|| GROWTH_LIMITS.to_vec()),
-        /// Times that a peer or a VNI came to 80 % of its limit on routes, by the limit's name.
+        /// Times that a peer or a VNI reached 80 % of its limit on routes, by the name of the limit.
         near_limits: BTreeMap<&'static str, u64> = Row::json("limit_warnings")
             .counter(
                 "metalbond_limit_warnings_total",
@@ -249,7 +247,7 @@ counted! {
             )
             .by(&["limit"])
             .zeros(|| vec![PER_VNI, PER_PEER]),
-        /// Messages that make no sense and were skipped, by a short name of the reason.
+        /// Skipped messages, by a short name of the reason.
         skipped: BTreeMap<&'static str, u64> = Row::json("messages_skipped")
             .counter(
                 "metalbond_messages_skipped_total",
@@ -257,13 +255,13 @@ counted! {
             )
             .by(&["why"])
             .zeros(|| Skipped::names().collect()),
-        /// From a SUBSCRIBE's receipt until the last part of its dump was put into the peer's queue.
+        /// Times from the receipt of a SUBSCRIBE until the last part of its dump was put into the peer's queue.
         dumps: Histogram = Row::json("dumps").histogram(
             "metalbond_dump_seconds",
             "Seconds from the receipt of a SUBSCRIBE until the last part of the VNI's table was queued \
              for the subscriber.",
         ),
-        /// Time that turns of the shard's loop took: for so long nobody else was served.
+        /// Times that turns of the shard's event loop took; during a turn no other peer is served.
         turns: Histogram = Row::json("loop_stalls")
             .histogram(
                 "metalbond_shard_loop_stall_seconds",
@@ -271,7 +269,7 @@ counted! {
                  meanwhile the shard served no other peer.",
             )
             .per_shard(),
-        /// Processor time of the shard's thread; zero where the system does not tell.
+        /// The CPU time of the shard's thread; zero if the system does not report it.
         busy: Duration = Row::json("cpu_seconds")
             .counter("metalbond_shard_cpu_seconds_total", "Processor time of a shard's thread, in seconds.")
             .per_shard()

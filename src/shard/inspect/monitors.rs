@@ -12,14 +12,14 @@ use crate::ids::PeerId;
 use crate::table::Batch;
 use crate::wire::Vni;
 
-/// Which VNIs a monitor is told about. Sessions are told about in any case.
+/// The VNIs whose changes a monitor receives. It receives the events of sessions in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MonitorFilter {
     /// Every VNI.
     All,
     /// One VNI.
     Vni(Vni),
-    /// None: sessions alone.
+    /// No VNI: only the events of sessions.
     Sessions,
 }
 

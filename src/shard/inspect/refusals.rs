@@ -9,12 +9,13 @@ use crate::policy::{Policy, Refusal};
 /// Class, rule (0 is the class itself), reason and verdict.
 type Key = [String; 4];
 
-/// See the module's documentation. As many as policies have rules at most, times their reasons.
+/// The numbers of refusals of the policy, by class, rule, reason and verdict. There are at most as many entries as
+/// policies have rules, times the reasons.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Refusals(BTreeMap<Key, u64>);
 
 impl Refusals {
-    /// Each with its class, its rule, its reason and its verdict.
+    /// Each count, with the class, the rule (0 is the class itself), the reason and the verdict.
     pub fn iter(&self) -> impl Iterator<Item = (&[String; 4], u64)> {
         self.0.iter().map(|(key, count)| (key, *count))
     }

@@ -6,7 +6,7 @@ use crate::wire::frame::{HEADER_LEN, MessageType, header};
 use crate::wire::protobuf::{Writer, field_len};
 use crate::wire::{Action, Destination, IpVersion, NextHop, Vni};
 
-/// The longest frame [`encode_update`] writes, to size buffers by.
+/// The longest frame that [`encode_update`] writes, for the size of buffers.
 ///
 /// Header, action, VNI, an IPv6 destination and an IPv6 next hop with every field at its longest.
 pub const MAX_UPDATE_FRAME: usize =
@@ -14,8 +14,8 @@ pub const MAX_UPDATE_FRAME: usize =
 
 /// Appends the frame of an UPDATE, header included, in its canonical form.
 ///
-/// Infallible, since a [`Destination`] and a [`NextHop`] are always valid. Constant time; allocates
-/// only when `out` lacks room for [`MAX_UPDATE_FRAME`] bytes.
+/// It cannot fail, because a [`Destination`] and a [`NextHop`] are always valid. Constant time; allocates only if `out`
+/// lacks room for [`MAX_UPDATE_FRAME`] bytes.
 #[inline]
 pub fn encode_update(
     out: &mut Vec<u8>,
@@ -192,7 +192,7 @@ fn length_byte(frame: usize) -> u8 {
     payload
 }
 
-/// How many bytes [`encode_update`] appends for the same arguments; constant time.
+/// The number of bytes that [`encode_update`] appends for the same arguments. Constant time.
 #[must_use]
 pub fn update_frame_len(
     action: Action,

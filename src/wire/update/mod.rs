@@ -42,7 +42,7 @@ fn unusual_update(bytes: &[u8]) -> Option<(Update, usize)> {
 
 /// Decodes the payload of an UPDATE.
 ///
-/// Linear in the payload, some 20 ns for a usual one; allocates nothing.
+/// Linear in the length of the payload, some 20 ns for a usual one; allocates nothing.
 ///
 /// # Errors
 /// [`WireError::Protobuf`] when prost would refuse the bytes; otherwise, in this order,
