@@ -32,7 +32,7 @@ impl fmt::Debug for Key {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TcpKeys(BTreeMap<Prefix, Key>);
 
-/// Why a file of keys is of no use. A key is never told.
+/// Why a file of keys is not usable. The text never contains a key.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("cannot use {path} (--tcp-md5-key-file): {why}")]
 #[non_exhaustive]

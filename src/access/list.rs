@@ -28,7 +28,7 @@ impl Default for AccessList {
 }
 
 impl AccessList {
-    /// A list of these prefixes.
+    /// A list with these prefixes.
     #[must_use]
     pub fn new(
         allow: impl IntoIterator<Item = Prefix>,

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A network of source addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address. IPv4-mapped IPv6
-/// is IPv4.
+/// A network of source addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address. An IPv4-mapped IPv6 address counts as
+/// IPv4.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Prefix {
     pub(super) is_v4: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::tls::FileError;
 
-/// How a leaf behaves.
+/// The configuration of a leaf.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeafConfig {
     /// The keepalive interval to ask for, in seconds; 0 counts as 1. A session uses the lower of both
@@ -22,7 +22,7 @@ pub struct LeafConfig {
     /// has stay, and further routes wait until there is room. It remembers as many waiting routes again; it counts the
     /// rest.
     pub max_routes: usize,
-    /// The same for each VNI.
+    /// The most routes of one VNI, with the same effect.
     pub max_routes_per_vni: usize,
     /// The pauses between attempts to connect.
     pub backoff: Backoff,

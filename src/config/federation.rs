@@ -88,7 +88,7 @@ pub enum FederationError {
 }
 
 impl FederationConfig {
-    /// Whether there is to be federation.
+    /// Whether the configuration asks for federation.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         !self.servers.is_empty()

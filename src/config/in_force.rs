@@ -2,7 +2,7 @@
 
 use super::ReflectorConfig;
 
-/// The settings in force, and numbers about their use that no shard has to be asked for.
+/// The settings in force, and how much of some limits is used. To get them asks no shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InForce {
     /// The configuration of the start, with the changes that reloads have applied.

@@ -414,17 +414,17 @@ impl Shown {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Value {
-    /// A limit. Null is any number. Of some it is known how much is in use.
+    /// A limit; `limit` is `None` for no limit, `used` is `None` if the use is not known.
     Limit { limit: Option<u64>, used: Option<u64>, hits: u64 },
     /// A time after which a session ends.
     Time { seconds: f64, hits: u64 },
-    /// Who may connect.
+    /// The sources that may connect.
     Sources { allowed_prefixes: u64, denied_prefixes: u64, hits: u64 },
     /// Another time.
     Seconds(f64),
-    /// Something that is on or off.
+    /// A switch.
     Switch(bool),
-    /// A number of anything.
+    /// A number.
     Number(u64),
 }
 

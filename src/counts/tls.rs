@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::metrics::{Row, Rows, Value};
 use crate::tls::TlsFault;
 
-/// What is counted of TLS.
+/// Counters of TLS.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TlsCounts {
     /// Handshakes by their result: `ok`, or the name of a [`TlsFault`](crate::TlsFault).
     pub handshakes: BTreeMap<&'static str, u64>,
-    /// How often changed files could not be used.
+    /// The number of times that changed files were not usable.
     pub reload_failures: u64,
-    /// Until when the reflector's certificate is valid, in seconds since 1970; 0 without TLS.
+    /// The end of the validity of the reflector's certificate, in seconds since 1970; 0 without TLS.
     pub certificate_until: u64,
 }
 

@@ -51,7 +51,7 @@ pub trait NetworkClient: Send + 'static {
 pub struct RouteError {
     /// One sentence for the log.
     pub reason: String,
-    /// Who tries again.
+    /// Which side tries again.
     pub retry: Retry,
 }
 
@@ -62,7 +62,7 @@ pub enum Retry {
     Offer,
     /// The dataplane tries again by itself and writes its own log lines.
     Own,
-    /// Nobody: the change can never be made.
+    /// Neither side: the change can never be made.
     Never,
 }
 

@@ -11,7 +11,7 @@ pub struct Route {
     pub vni: Vni,
     /// The overlay prefix.
     pub destination: Destination,
-    /// Where it is reached.
+    /// The next hop through which it is reached.
     pub next_hop: NextHop,
 }
 

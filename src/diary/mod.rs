@@ -70,7 +70,7 @@ pub(crate) struct Pages {
     pub(crate) recorded: Vec<Recorded>,
 }
 
-/// A part of the sessions that have ended, the latest first, and what to go on with.
+/// A page of the sessions that have ended, the latest first, and where the next page begins.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClosedPage {
     /// The sessions.

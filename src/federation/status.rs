@@ -119,7 +119,8 @@ pub struct FederationStatus {
     pub queued_bytes: u64,
     /// The number of times that the engine was too slow for the changes of a VNI.
     pub fell_behind: u64,
-    /// The number of times that this process lost messages because it did not take them in time.
+    /// The number of times that messages to this site were lost because this reflector or the engine's server was too
+    /// slow.
     pub overflows: u64,
     /// The other sites, in the order in which they were heard of.
     pub sites: Vec<SiteStatus>,

@@ -77,7 +77,7 @@ impl Policy {
         form::read(text)?.map_or_else(|| Ok(Self::default()), |form| form.compile(text))
     }
 
-    /// Whether this is no policy. Ignores blocks.
+    /// Whether this policy is the default, which refuses nothing. Ignores blocks.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.matches.is_empty() && !self.classes.iter().flatten().any(Class::is_described)
@@ -104,7 +104,7 @@ impl Policy {
         Some((Refusal::blocked(class, OnRefusal::Close), block))
     }
 
-    /// The same, with the blocks of an earlier policy and the numbers that classes of the same name have there.
+    /// This policy with the blocks of an earlier one. Classes of the same name keep the numbers that they have there.
     #[must_use]
     pub fn behind(self, earlier: &Self) -> Self {
         let mut names = earlier.names.clone();
@@ -195,7 +195,8 @@ impl Policy {
         self.names.get(usize::from(id.0)).map_or(DEFAULT, |name| name)
     }
 
-    /// Names of all classes, `default` included and those of earlier policies aside.
+    /// The names of all classes of this policy, including `default`. Classes that only earlier policies had are not
+    /// among them.
     pub fn class_names(&self) -> impl Iterator<Item = &str> {
         self.classes.iter().flatten().map(|class| &*class.name)
     }

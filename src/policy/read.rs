@@ -23,7 +23,7 @@ const RULES: usize = 10_000;
 pub struct PolicyError {
     /// The line of the file, from 1 on.
     pub line: usize,
-    /// A sentence.
+    /// The error in one sentence.
     pub sentence: String,
 }
 

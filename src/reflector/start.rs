@@ -101,7 +101,7 @@ impl Reflector {
         self.inspector.stuck().into_iter().map(|shard| shard.0.into()).collect()
     }
 
-    /// The number of open connections, including those before their HELLO. As cheap.
+    /// The number of open connections, including those before their HELLO. Cheap: asks no shard.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.inspector.control.connections()

@@ -12,7 +12,7 @@ pub struct Identity {
 impl Identity {
     /// The longest name in bytes, the same as for a HELLO's node.
     pub const NAME_MAX: usize = 255;
-    /// The most addresses.
+    /// The most addresses of one identity.
     pub const ADDRESSES_MAX: usize = 256;
 
     /// The identity in a verified certificate. `None` above [`Identity::NAME_MAX`] or [`Identity::ADDRESSES_MAX`],

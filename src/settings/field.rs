@@ -23,9 +23,9 @@ impl Parsed {
 /// How many values a setting takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// One.
+    /// One value.
     One,
-    /// A list, separated by commas or repeated.
+    /// A list of values, separated by commas or repeated.
     Many,
 }
 
@@ -53,33 +53,33 @@ pub trait Field<C>: Sync {
 /// A member that always has a value.
 #[derive(Debug)]
 pub struct One<C, T> {
-    /// What values look like.
+    /// The text form of the values.
     pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> T,
-    /// Writes it.
+    /// Writes the member.
     pub set: fn(&mut C, T),
 }
 
 /// A member that has a value or none: an empty text is none.
 #[derive(Debug)]
 pub struct Maybe<C, T> {
-    /// What values look like.
+    /// The text form of the values.
     pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> Option<T>,
-    /// Writes it.
+    /// Writes the member.
     pub set: fn(&mut C, Option<T>),
 }
 
 /// A member that is a list.
 #[derive(Debug)]
 pub struct Many<C, T> {
-    /// What values look like.
+    /// The text form of the values.
     pub syntax: Syntax<T>,
     /// Reads the member.
     pub get: fn(&C) -> Vec<T>,
-    /// Writes it.
+    /// Writes the member.
     pub set: fn(&mut C, Vec<T>),
 }
 

@@ -32,7 +32,7 @@ pub trait Target: Default + Clone + fmt::Debug + 'static {
 /// Whether a reload applies a changed setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reload {
-    /// No: it needs a restart.
+    /// No: a changed setting needs a restart.
     No,
     /// Yes, at once.
     Yes,
@@ -111,7 +111,7 @@ impl<C: Target> Setting<C> {
         self
     }
 
-    /// An empty environment variable is a value, and not the same as no variable.
+    /// An empty environment variable is a value of this setting, not the same as no variable.
     #[must_use]
     pub const fn takes_empty(mut self) -> Self {
         self.takes_empty = true;

@@ -14,13 +14,13 @@ use crate::io::zoned;
 /// The kind of a value, for a parser that knows more than text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// What [`Syntax::parse`] takes.
+    /// Any text that [`Syntax::parse`] accepts.
     Text,
     /// `true` or `false`; a flag alone is `true`.
     Switch,
     /// A path, which need not be UTF-8.
     Path,
-    /// One of these.
+    /// One of these words.
     Words(&'static [&'static str]),
 }
 
@@ -38,7 +38,7 @@ pub struct Syntax<T> {
 }
 
 impl<T> Syntax<T> {
-    /// Values that only this function can parse.
+    /// Values whose text only `parse` understands, with the name that `--help` shows.
     #[must_use]
     pub const fn new(
         name: &'static str,
@@ -48,7 +48,7 @@ impl<T> Syntax<T> {
         Self { name, kind: Kind::Text, parse, text }
     }
 
-    /// One of some words.
+    /// Restricts the values to these words.
     #[must_use]
     pub const fn words(mut self, words: &'static [&'static str]) -> Self {
         self.kind = Kind::Words(words);
@@ -102,7 +102,7 @@ pub(crate) const LOCAL_ADDRESS: Syntax<SocketAddr> =
 /// Parses a whole number within bounds.
 ///
 /// # Errors
-/// What is wrong with the text, in clap's words.
+/// What is wrong with the text, in the words of the crate clap.
 pub fn number<T: Number>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = T::read(text).map_err(|error| error.to_string())?;
     let (first, last) = (range.start().widened(), range.end().widened());
