@@ -129,7 +129,7 @@ impl Subject {
         match self {
             Self::Server | Self::Client | Self::Proxy => &[END, FAILED, NOT_UNDERSTOOD],
             Self::Ctl | Self::CtlOther => &[
-                ("0", "The command succeeded, or nobody reads standard output any more."),
+                ("0", "The command succeeded, or the reader of standard output has gone."),
                 ("1", "The command failed, and one sentence on standard error says why."),
                 NOT_UNDERSTOOD,
             ],

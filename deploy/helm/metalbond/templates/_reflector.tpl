@@ -82,7 +82,7 @@ spec:
         - name: health
           containerPort: 8082
       lifecycle:
-        # Closes the sessions at 1,000 a second, so that leaves do not all change to their other reflector at once.
+        # Ends 1,000 sessions a second, so that leaves do not all reconnect at once.
         preStop:
           exec:
             command: [metalbond, ctl, drain, --rate=1000, --wait, --timeout=50s]
