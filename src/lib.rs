@@ -18,11 +18,11 @@
 //! * `outbox`: the data that waits to be written to one peer; pure.
 //! * `portable`: tables and connections as another process can read them; pure.
 //! * `shard`: the state that one core owns, and every message between cores; pure.
-//! * `diary`: what happened to sessions, in the log and kept for questions.
+//! * `diary`: events of sessions, in the log and kept for questions.
 //! * [`io`]: the reflector's sockets, event loops, timers and cores; the only `unsafe`.
 //! * `config`: the configuration of a reflector, and the rows of its settings.
 //! * `counts`: sums over shards, refused connections, and TLS.
-//! * `monitor`: a live view of changes and sessions, from shards to those who watch.
+//! * `monitor`: live events of routes and sessions, from shards to readers.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.

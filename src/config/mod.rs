@@ -1,7 +1,7 @@
-//! The configuration of a reflector: its members, the rows of its settings, and the errors of its start.
+//! The configuration of a reflector: its members, the rows of its settings, and the errors of a start.
 //!
-//! * `settings`: the rows of `[server]`, and the table of all sections.
-//! * `capacity`, `guard`, `tls` and `federation`: members of one subject, with their rows.
+//! * `settings`: the rows of `[server]`, and the list of all sections.
+//! * `capacity`, `guard`, `tls` and `federation`: the members of one subject each, with their rows.
 //! * `in_force`: the configuration of a running reflector.
 //!
 //! Imports: access, control, counts, http_guard, ids, io, session, settings, shard, tls.

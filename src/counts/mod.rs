@@ -1,4 +1,4 @@
-//! What a reflector counts: the sums over its shards, connections that it refused, and TLS.
+//! Counters of a reflector: the sums over its shards, the connections that it refused, and TLS.
 //!
 //! Imports: metrics, session, shard, tls.
 

@@ -1,14 +1,15 @@
-//! What happened to sessions: in the log, and kept for questions of operators that no shard can answer.
+//! The events of sessions: log lines about them, and a memory of them for questions of operators that no shard can
+//! answer.
 //!
 //! * `report`: the log lines of sessions; `limiter` bounds them per source and second.
 //! * `follow`: the log lines of one session that an operator follows.
 //! * `names`: the node of each established session, and which nodes have several.
 //! * `closed`: the latest sessions that have ended, by node.
-//! * `recorder`: the flight recorder, a ring of what happened to sessions and was done by operators.
+//! * `recorder`: the flight recorder, a ring of the latest events of sessions and commands of operators.
 //!
-//! Shards write here when a session begins or ends, and when the log says something of one; never for a route. All of it
-//! is behind one lock, which a writer holds for about a microsecond and a reader for a slice of it. A successor goes on
-//! with what its predecessor knew ([`Pages`]).
+//! Shards write here when a session begins or ends, and for a log line about a session; never for a route. One lock
+//! protects all of it: a writer holds it for about a microsecond, and a reader while it reads one slice. In a handover
+//! the successor gets the memory of its predecessor ([`Pages`]).
 //!
 //! Imports: ids, policy, session, shard, sources, wire.
 

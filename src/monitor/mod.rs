@@ -1,6 +1,6 @@
 //! A live view of what happens: changes of routes, and sessions that begin and end.
 //!
-//! A [`MonitorSender`] goes to each shard, which never waits for it; [`Monitor`] is the other end.
+//! Each shard gets a [`MonitorSender`], for which it never waits; a [`Monitor`] is the receiving end.
 //!
 //! Imports: diary, ids, session, shard, wire.
 

@@ -4,8 +4,9 @@
 //! loop; shards share only the channels of the mesh. One control thread accepts connections and hands each to the shard
 //! with the fewest.
 //!
-//! Here is where the pure `shard` meets sockets, clocks and logs: `driver` turns the loop, `connection` moves bytes,
-//! `mesh` carries parcels, `lobby` says how many may connect. Operators look and act through `inspector`, from `crate::admin`.
+//! This folder connects the pure `shard` with sockets, clocks and logs: `driver` runs the event loop, `connection` moves
+//! bytes, `mesh` carries parcels, `lobby` limits how many may connect. Operators ask and command through `inspector`,
+//! which `crate::admin` calls.
 //!
 //! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, monitor, outbox, policy,
 //! portable, session, shard, table, tls, wire.
