@@ -178,7 +178,7 @@ pub(super) enum Show {
         limit: Option<u64>,
     },
     /// VNIs in which peers subscribe or announce; for a leaf, the VNIs to which it subscribes.
-    Vnis,
+    Vnis(VnisShown),
     /// The servers of a leaf, and the state of each session.
     Servers,
     /// For each VNI of a leaf, how many routes the kernel has, how many it lacks, and why.
@@ -269,6 +269,36 @@ pub(super) struct PeersShown {
     /// Show all columns, in more than 80 characters
     #[arg(long, conflicts_with = "peer")]
     pub(super) wide: bool,
+}
+
+/// What VNIs can be sorted by; `-` before it for descending.
+const VNI_SORTS: [&str; 12] = [
+    "vni",
+    "routes",
+    "members",
+    "subscribers",
+    "behind",
+    "shard",
+    "-vni",
+    "-routes",
+    "-members",
+    "-subscribers",
+    "-behind",
+    "-shard",
+];
+
+/// Which VNIs of a reflector are listed, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Default, clap::Args)]
+pub(super) struct VnisShown {
+    /// Sort by this column; a - before it sorts in descending order. Reflectors only
+    #[arg(
+        long, value_name = "COLUMN", allow_hyphen_values = true,
+        value_parser = PossibleValuesParser::new(VNI_SORTS), hide_possible_values = true
+    )]
+    pub(super) sort: Option<String>,
+    /// Show this many at most
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(super) limit: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -100,9 +100,8 @@ impl Ctl {
         self.list([Rows::Lookup("/api/v1/kernel/vnis".to_owned())], &view).await
     }
 
-    pub(super) async fn show_vnis_of_leaf(&mut self) -> Result<(), Failed> {
-        let view =
-            View { columns: VNIS, nothing: "The leaf is subscribed to no VNI.", limit: None };
+    pub(super) async fn show_vnis_of_leaf(&mut self, limit: Option<u64>) -> Result<(), Failed> {
+        let view = View { columns: VNIS, nothing: "The leaf is subscribed to no VNI.", limit };
         self.list([Rows::Sorted("/api/v1/vnis".to_owned())], &view).await
     }
 

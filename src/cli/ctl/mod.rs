@@ -82,7 +82,7 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Recorder { limit } => ctl.show_recorder(limit).await,
             Show::Servers => ctl.show_servers().await,
             Show::Kernel => ctl.show_kernel().await,
-            Show::Vnis => ctl.show_vnis().await,
+            Show::Vnis(which) => ctl.show_vnis(&which).await,
             Show::Routes { within, vni } => ctl.show_routes(within, vni).await,
             Show::Subscriptions { vni, peer } => ctl.show_subscriptions(vni, peer).await,
             Show::Slow => ctl.show_slow().await,

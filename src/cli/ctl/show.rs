@@ -6,7 +6,7 @@ use metalbond::reflector::{SETTINGS, Shown};
 use serde_json::{Value, json};
 
 use super::Ctl;
-use super::args::PeersShown;
+use super::args::{PeersShown, VnisShown};
 use super::client::escaped;
 use super::listing::{Rows, View};
 use super::screen::Failed;
@@ -131,16 +131,25 @@ impl Ctl {
         self.list([Rows::Listing("/api/v1/peers?slow=true".to_owned())], &view).await
     }
 
-    pub(super) async fn show_vnis(&mut self) -> Result<(), Failed> {
+    pub(super) async fn show_vnis(&mut self, which: &VnisShown) -> Result<(), Failed> {
+        let VnisShown { sort, limit } = which;
         if self.is_leaf().await? {
-            return self.show_vnis_of_leaf().await;
+            if sort.is_some() {
+                let sentence = "a leaf lists its VNIs in ascending order: leave out --sort";
+                return Err(Failed::Sentence(sentence.into()));
+            }
+            return self.show_vnis_of_leaf(*limit).await;
         }
         let view = View {
             columns: VNIS,
             nothing: "No peer announces in a VNI or subscribes to one.",
-            limit: None,
+            limit: *limit,
         };
-        self.list([Rows::Listing("/api/v1/vnis".to_owned())], &view).await
+        let rows = match sort {
+            None => Rows::Listing("/api/v1/vnis".to_owned()),
+            Some(column) => Rows::Sorted(format!("/api/v1/vnis?sort={}", escaped(column))),
+        };
+        self.list([rows], &view).await
     }
 
     pub(super) async fn show_subscriptions(

@@ -81,6 +81,8 @@ fn vnis_and_subscriptions_are_shown() {
     let text = scene.ok(&["show", "vnis"]);
     assert!(table(&text).iter().any(|row| row[0] == "100" && row[2] == "1" && row[4] == "1"));
     assert_eq!(scene.rows(&["show", "vnis"]).len(), 2);
+    let sorted = scene.rows(&["show", "vnis", "--sort=-vni", "--limit", "1"]);
+    assert_eq!((sorted.len(), &sorted[0]["vni"]), (1, &200.into()));
     let text = scene.ok(&["show", "subscriptions"]);
     assert_eq!(table(&text)[1], ["test-node#2", "100", "in", "sync", "0", "0"]);
     let all = scene.rows(&["show", "subscriptions"]);
