@@ -23,6 +23,7 @@
 //! * `config`: the configuration of a reflector, and the rows of its settings.
 //! * `counts`: sums over shards, refused connections, and TLS.
 //! * `monitor`: live events of routes and sessions, from shards to readers.
+//! * `threads`: what the threads of a reflector share and send each other.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
@@ -116,6 +117,8 @@ mod simulation;
 mod sources;
 #[cfg(feature = "server")]
 mod table;
+#[cfg(feature = "server")]
+mod threads;
 mod tls;
 pub mod wire;
 

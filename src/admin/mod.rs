@@ -11,7 +11,7 @@
 //! [`Reflector::start`](crate::reflector::Reflector::start) is here, because it starts the endpoints as well.
 //!
 //! Imports: client, control, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources,
-//! wire.
+//! threads, wire.
 
 #[cfg(any(feature = "client", feature = "server"))]
 mod control;

@@ -9,9 +9,8 @@ use tokio::sync::oneshot;
 use super::{control, reflector};
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
-use crate::reflector::{
-    Doors, Endpoints, Inspector, Invitation, Reflector, ReflectorConfig, StartError,
-};
+use crate::reflector::{Doors, Endpoints, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::threads::Invitation;
 
 impl Reflector {
     /// Starts a reflector. Returns when it accepts connections. Blocks for up to 5 s while duplicate address detection

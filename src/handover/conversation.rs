@@ -15,7 +15,8 @@ use super::protocol::predecessor::{Action, Event, Stage};
 use super::{translate, writing};
 use crate::portable;
 use crate::reflector::Inspector;
-use crate::reflector::handover::{Estate, Listening, Outcome, Report, Steps};
+use crate::reflector::handover::Listening;
+use crate::threads::{Estate, HandoverReport as Report, HandoverSteps as Steps, Outcome};
 
 /// How long a successor may take for its request, and to prepare.
 const ASKS: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@
 //! * `channel` carries messages and descriptors, `message` is their schema, `translate` converts between them and the
 //!   types of the reflector, and `path` names the socket.
 //!
-//! Imports: admin, control, diary, ids, io, metrics, policy, portable, reflector, shard, simulation, wire.
+//! Imports: admin, control, diary, ids, io, metrics, policy, portable, reflector, shard, simulation, threads, wire.
 
 mod channel;
 mod conversation;

@@ -15,9 +15,10 @@ use super::protocol::successor::{Action, Event, Stage};
 use super::translate;
 use crate::admin::OperatorEndpoints;
 use crate::portable::{self, Defect, Pieces};
-use crate::reflector::handover::{Arrival, Inherited, Ledger, Legacy, Outcome, Report, Steps};
+use crate::reflector::handover::{Arrival, Inherited, Legacy};
 use crate::reflector::{ControlError, Prepared, Reflector, ReflectorConfig, StartError};
 use crate::shard::Restorer;
+use crate::threads::{HandoverReport as Report, HandoverSteps as Steps, Ledger, Outcome};
 
 /// How long the predecessor may say nothing while the successor waits for something.
 const PATIENCE: Duration = Duration::from_secs(30);

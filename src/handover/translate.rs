@@ -13,7 +13,8 @@ use crate::diary::{ClosedSession, Pages, Recorded};
 use crate::ids::{Moment, PeerId};
 use crate::metrics::Saved;
 use crate::policy::{Block, Blocked, Blocks};
-use crate::reflector::handover::{Arrival, Ledger, Listening, Use};
+use crate::reflector::handover::{Arrival, Listening, Use};
+use crate::threads::Ledger;
 use crate::wire::Vni;
 
 /// A listening socket, without its descriptor.

@@ -8,7 +8,7 @@ use super::channel::{Channel, DESCRIPTORS_MAX};
 use super::message::{ToSuccessor, form};
 use super::translate;
 use crate::portable;
-use crate::reflector::handover::Estate;
+use crate::threads::Estate;
 
 /// Bytes of the snapshot in one message, and a piece more.
 const PART: usize = 128 << 10;

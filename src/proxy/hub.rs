@@ -14,8 +14,8 @@ use super::bridge::Bridge;
 use super::status::ProxyStatus;
 use crate::client::{Intention, MetalBond};
 use crate::ids::{Moment, ShardId};
-use crate::reflector::Guest;
 use crate::shard::{Delivery, Shard};
+use crate::threads::Guest;
 
 /// Between two looks at the clock, and between what operators are told.
 const TICK: Duration = Duration::from_millis(250);

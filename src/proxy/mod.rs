@@ -22,7 +22,7 @@
 //! Only the leaf knows which server has which route, and which routes are stale. Only the table knows which routes an
 //! agent has been sent. The bridge holds only the changes on their way.
 //!
-//! Imports: client, http_guard, ids, metrics, policy, reflector, shard, table, wire.
+//! Imports: client, http_guard, ids, metrics, policy, reflector, shard, table, threads, wire.
 
 mod bridge;
 mod hub;
@@ -39,9 +39,8 @@ pub use self::status::ProxyStatus;
 use self::hub::Hub;
 use crate::client::{LeafConfig, MetalBond};
 use crate::http_guard::HttpGuard;
-use crate::reflector::{
-    FederationConfig, Inspector, Invitation, Reflector, ReflectorConfig, StartError,
-};
+use crate::reflector::{FederationConfig, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::threads::Invitation;
 
 /// A running proxy.
 #[derive(Debug)]

@@ -20,12 +20,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::connection::Admission;
-use super::driver::{Arrived, Gauge, ShardOrder};
-use super::handover::Phase;
-use super::inspector::Control;
-use super::lobby::{Lobby, Queue};
-use super::tls::{Ending, News, Secured, Terminator, Waiting};
+use super::tls::{News, Secured, Terminator, Waiting};
 use crate::access::{Gate, SourceShare};
 use crate::config::Guard;
 use crate::config::ReflectorConfig;
@@ -33,6 +28,8 @@ use crate::diary::{LeftOut, Limiter, SourceLimiter};
 use crate::ids::{PeerId, ShardId};
 use crate::io;
 use crate::session::{CloseReason, TlsPeer};
+use crate::threads::{Admission, Arrived, Control, Gauge, Lobby, Phase, Queue, ShardOrder};
+use crate::tls::Ending;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);

@@ -8,10 +8,10 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::endpoints::{Doors, Endpoints};
-use super::guest::Invitation;
 use super::{ControlError, Inspector, Reflector, ReflectorConfig, StartError};
 use crate::control::Audience;
 use crate::http_guard::HttpGuard;
+use crate::threads::Invitation;
 
 impl Reflector {
     /// Starts a reflector. Returns when it accepts connections. Blocks for up to 5 s while duplicate address detection

@@ -10,6 +10,7 @@
 //! A connection ends in one way only: the shard lists it as closed, the driver shuts the socket
 //! down, and the task ends.
 
+use crate::threads::Admission;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
@@ -21,13 +22,11 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::driver::Core;
-use super::lobby::Seat;
-use super::tls::Ending;
-use crate::access::SourceShare;
 use crate::diary::Follower;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
+use crate::tls::Ending;
 use crate::tls::TlsFault;
 
 /// See the module's documentation.
@@ -53,17 +52,6 @@ pub(super) struct Connection {
     sending: RefCell<Option<Sending>>,
     /// Reads along, if somebody follows the session.
     pub(super) follower: RefCell<Option<Box<Follower>>>,
-}
-
-/// What a connection was admitted with. It counts for as long as this lives.
-#[derive(Debug)]
-pub(super) struct Admission {
-    /// Among the connections of its source.
-    pub(super) place: SourceShare,
-    /// Among those that wait for a HELLO, or the sessions.
-    pub(super) seat: Seat,
-    /// What carries its TLS in this process, if anything does.
-    pub(super) ending: Option<Ending>,
 }
 
 /// What a connection's task does next about reading.

@@ -3,9 +3,9 @@
 
 use tracing::{info, warn};
 
-use super::lobby::Lobby;
 use crate::config::ReflectorConfig;
 use crate::io;
+use crate::threads::Lobby;
 
 /// What the process has open beside sessions: its log, listeners, event loops of its own.
 const OWN: u64 = 32;

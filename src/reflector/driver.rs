@@ -5,43 +5,38 @@
 //! It sleeps on whichever comes first: news, another shard's parcel, a new connection, or the moment
 //! that the shard asked for.
 
+use crate::threads::Answers;
+use crate::threads::Gauge;
+use crate::threads::ShardOrder;
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::capacity::GrowthGauge;
 use super::checks::{check_paths, check_stalled};
-use super::connection::{self, Admission, Connection};
+use super::connection::{self, Connection};
 use super::follow::Followed;
-use super::guest::{Guests, Invitation};
+use super::guest::Guests;
 use super::mesh::{Inlet, Port};
-use super::moves::Mover;
 use super::orders::{Done, obey};
-use super::question::Question;
-use super::service::Service;
 use super::wake_flag::WakeFlag;
 use crate::access::AccessList;
-use crate::config::FederationConfig;
 use crate::diary::Reporter;
 use crate::diary::{ClosedSession, Diary};
-use crate::federation::Roster;
 use crate::monitor::MonitorSenders;
-use tokio::sync::mpsc::UnboundedSender;
+use crate::threads::{Mover, Service};
 
-use crate::ids::{Moment, PeerId, ShardId};
-use crate::io::{Alarm, Backend, LocalRuntime, ThreadId, thread_time};
-use crate::portable::form::piece::Kind;
-use crate::session::{CloseReason, TlsPeer};
-use crate::shard::growth::Ceiling;
+use crate::ids::{Moment, ShardId};
+use crate::io::{Alarm, Backend, LocalRuntime, thread_time};
+use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
-use crate::shard::moves::{Answer, MoveCommand};
-use crate::shard::{Closed, Layout, Output, READ_MAX, Shard, ShardConfig, Slot, Tenants, Turn};
+use crate::shard::moves::Answer;
+use crate::shard::{Closed, Layout, Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;
@@ -49,66 +44,6 @@ const ROUNDS: usize = 8;
 const CHANNEL_RETRY: Duration = Duration::from_millis(1);
 /// Waits up to this are kept to the microsecond, by a timer of the kernel's.
 const PRECISE: Duration = Duration::from_millis(2);
-
-/// What the control thread asks of a shard.
-#[derive(Debug)]
-pub(super) enum ShardOrder {
-    /// Serve this connection.
-    Serve(Box<Arrived>),
-    /// End this connection, unless its HELLO has come.
-    MakeRoom(PeerId),
-    /// Take part in a move.
-    Move(Box<MoveCommand<Mover>>),
-    /// Own tables that come from another process.
-    Own(Box<Tenants>),
-    /// Exchange routes with other sites.
-    Federate(Box<FederationConfig>, Vec<Kind>, Arc<Roster>),
-    /// Have this guest.
-    Host(Invitation),
-    /// Go on by these settings, and close the sessions that the list denies.
-    Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
-    /// Take in so much and no more.
-    Ceiling(Ceiling),
-    /// Answer an operator.
-    Answer(Question),
-    /// Read no more, write out what is queued.
-    Drain,
-    /// Close every session and end, but wait until this moment for what was written to arrive.
-    Exit(Instant),
-}
-
-/// A connection that a shard is to serve.
-#[derive(Debug)]
-pub(super) struct Arrived {
-    pub(super) peer: PeerId,
-    pub(super) remote: SocketAddr,
-    pub(super) socket: TcpStream,
-    pub(super) admission: Admission,
-    /// What is known of it, if it came over TLS.
-    pub(super) tls: Option<Arc<TlsPeer>>,
-}
-
-/// Where shards' answers go.
-pub(super) type Answers = UnboundedSender<(ShardId, Answer<Mover>)>;
-
-/// What a shard lets others see. No part of the data path.
-#[derive(Debug, Default)]
-pub(super) struct Gauge {
-    /// Connections held, counted up by the acceptor and down by the shard.
-    pub(super) connections: AtomicU32,
-    /// Milliseconds since the reflector's start at the latest turn.
-    pub(super) ticked: AtomicU64,
-    /// Whether everything queued has been written, while draining.
-    pub(super) is_flushed: AtomicBool,
-    /// Whether it has nothing to do, not even by the clock.
-    pub(super) is_asleep: AtomicBool,
-    /// Its thread, once that runs.
-    pub(super) thread: OnceLock<ThreadId>,
-    /// Whether the thread is kept on one core.
-    pub(super) is_pinned: AtomicBool,
-    /// What it has taken in.
-    pub(super) growth: GrowthGauge,
-}
 
 /// Everything that a shard's thread starts from. `Send`; what it becomes is not.
 #[derive(Debug)]

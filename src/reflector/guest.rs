@@ -1,38 +1,17 @@
-//! A guest: what else runs on the shard that owns no VNI and serves no connection. Owners of VNIs know it as
-//! peers, by the same requests and deliveries as the shards of connections.
-//!
-//! State: that shard's. A [`Guest`] is called on its thread only, and starts tasks of its own there.
+//! What a shard's thread does about a guest: federation, or another.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
-
-use tokio::sync::Notify;
 
 use super::driver::Core;
 use crate::config::FederationConfig;
 use crate::federation::{Federation, Roster};
-use crate::ids::{Moment, ShardId};
+use crate::ids::Moment;
 use crate::portable::form::piece::Kind;
 use crate::shard::moves::MoveOrder;
 use crate::shard::{Delivery, Shard};
-
-/// See the module's documentation.
-pub(crate) trait Guest: fmt::Debug {
-    /// Shows it what owners of VNIs have sent to its shard.
-    fn delivered(&self, now: Moment, parcel: &[Delivery]);
-
-    /// Does what is due. Returns when it wants the next turn, within a second.
-    fn turn(&self, now: Moment, shard: &mut Shard) -> Moment;
-
-    /// Is told when a turn has something to see to.
-    fn news(&self) -> &Notify;
-
-    /// Whether nothing of what owners have sent waits.
-    fn is_flushed(&self) -> bool;
-}
+use crate::threads::Guest;
 
 /// What is on a shard beside its connections and tables; nothing, on most.
 #[derive(Debug, Default)]
@@ -41,23 +20,6 @@ pub(super) struct Guests {
     pub(super) federation: OnceCell<Federation>,
     /// On the shard for another guest, once it is to begin.
     pub(super) other: OnceCell<Rc<dyn Guest>>,
-}
-
-/// Makes a guest, on the thread of its shard.
-pub(crate) struct Invitation(Box<dyn FnOnce(ShardId, Instant) -> Rc<dyn Guest> + Send>);
-
-impl Invitation {
-    /// Of the guest that `make` makes.
-    pub(crate) fn new(
-        make: impl FnOnce(ShardId, Instant) -> Rc<dyn Guest> + Send + 'static,
-    ) -> Self {
-        Self(Box::new(make))
-    }
-
-    /// The guest. Moments count from `began`.
-    pub(super) fn accept(self, shard: ShardId, began: Instant) -> Rc<dyn Guest> {
-        (self.0)(shard, began)
-    }
 }
 
 impl Core {
@@ -123,11 +85,5 @@ impl Core {
             (None, Some(guest)) => guest.news().notified().await,
             (None, None) => std::future::pending().await,
         }
-    }
-}
-
-impl fmt::Debug for Invitation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invitation").finish_non_exhaustive()
     }
 }

@@ -9,9 +9,10 @@
 //! which `crate::admin` calls.
 //!
 //! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, monitor, outbox, policy,
-//! portable, session, shard, table, tls, wire.
+//! portable, session, shard, table, threads, tls, wire.
 
 mod acceptor;
+mod answers;
 mod balance;
 mod capacity;
 mod checks;
@@ -25,13 +26,10 @@ mod follow;
 mod guest;
 pub(crate) mod handover;
 pub mod inspector;
-mod lobby;
 pub(crate) mod mesh;
 mod moves;
 mod orders;
 mod prepared;
-mod question;
-mod service;
 mod start;
 mod tls;
 mod wake_flag;
@@ -50,10 +48,8 @@ pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
-pub(crate) use balance::Report as BalanceReport;
+pub use crate::threads::{HandoverReport, HandoverSteps, Handovers, Outcome};
 pub(crate) use endpoints::{Doors, Endpoints};
-pub(crate) use guest::{Guest, Invitation};
-pub use handover::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
 pub use inspector::Inspector;
 pub(crate) use prepared::Prepared;
 pub use start::Reflector;

@@ -1,68 +1,13 @@
 //! Connections leave a shard's thread and arrive on another, with their sockets.
 
-use std::net::{SocketAddr, TcpStream};
+use crate::threads::Mover;
 use std::rc::Rc;
 
-use super::connection::{Admission, Connection};
+use super::connection::Connection;
 use super::driver::Core;
-use crate::diary::Detail;
-use crate::diary::Follower;
-use crate::ids::PeerId;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
-use crate::shard::Traveller;
 use crate::shard::moves::{Answer, MoveCommand, MoveOrder};
-
-/// A connection on its way, with all that belongs to it.
-#[derive(Debug)]
-pub(super) struct Mover {
-    traveller: Traveller,
-    socket: TcpStream,
-    remote: SocketAddr,
-    admission: Admission,
-    follower: Option<Box<Follower>>,
-    /// Why it ends where it arrives, if it does.
-    ends: Option<CloseReason>,
-}
-
-impl Mover {
-    pub(super) fn new(
-        traveller: Traveller,
-        socket: TcpStream,
-        remote: SocketAddr,
-        admission: Admission,
-        follower: Option<Box<Follower>>,
-    ) -> Self {
-        Self { traveller, socket, remote, admission, follower, ends: None }
-    }
-
-    /// One that ends where it arrives.
-    pub(super) fn ending(mut self, reason: CloseReason) -> Self {
-        self.ends = Some(reason);
-        self
-    }
-
-    pub(super) fn peer(&self) -> PeerId {
-        self.traveller.peer()
-    }
-
-    pub(super) fn traveller(&self) -> &Traveller {
-        &self.traveller
-    }
-
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
-    }
-
-    pub(super) fn remote(&self) -> SocketAddr {
-        self.remote
-    }
-
-    /// How the session is logged, if somebody follows it.
-    pub(super) fn followed(&self) -> Option<Detail> {
-        self.follower.as_ref().map(|follower| follower.detail())
-    }
-}
 
 /// Carries a command out.
 pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover>) {

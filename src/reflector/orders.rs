@@ -1,24 +1,15 @@
 //! Carries out what a shard's thread is told.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::driver::{Arrived, Core, ShardOrder};
+use super::driver::Core;
 use super::mesh::Inlet;
 use super::moves;
-use crate::config::ReflectorConfig;
 use crate::io::{Backend, Stream};
-
-impl ShardOrder {
-    /// To go on by what is in force: an order at each call.
-    pub(super) fn settings_of(config: &ReflectorConfig) -> impl Fn() -> Self + use<> {
-        let (settings, list) = (config.settings.clone(), Arc::new(config.access.list.clone()));
-        move || Self::Settings { settings: Box::new(settings.clone()), list: Arc::clone(&list) }
-    }
-}
+use crate::threads::{Arrived, ShardOrder};
 
 /// What orders came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +37,7 @@ pub(super) fn obey(core: &Rc<Core>, backend: Backend, orders: &mut Inlet<ShardOr
             ShardOrder::Settings { settings, list } => core.renew(*settings, &list),
             ShardOrder::Answer(question) => {
                 let began = core.now();
-                question.run(core);
+                question.run(&**core);
                 core.turns.borrow_mut().record(core.now().since(began));
                 return Done::Answered;
             }

@@ -17,15 +17,10 @@ use super::acceptor::{Acceptor, Rules};
 use super::balance::Balancer;
 use super::capacity::Steward;
 use super::descriptors;
-use super::driver::ShardOrder;
 use super::endpoints::{Doors, Endpoints};
-use super::guest::Invitation;
-use super::handover::{Inherited, Legacy, Listeners, Wish};
-use super::inspector::{Basis, Inspector};
-use super::moves::Mover;
-use super::question::Question;
-use super::service::Service;
-use super::start::{Common, Handle, Machine, Reflector, control, runtime, spawn, start_shards};
+use super::handover::{Inherited, Legacy, Listeners};
+use super::inspector::Inspector;
+use super::start::{Common, Machine, Reflector, control, start_shards};
 use super::tls::Terminator;
 use crate::config::Guard;
 use crate::config::{ReflectorConfig, StartError};
@@ -37,6 +32,9 @@ use crate::policy::Blocks;
 use crate::portable::form::piece::Kind;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
+use crate::threads::{
+    Basis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
+};
 
 /// A reflector that has its threads and its listening sockets, and serves nobody yet.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! [`Reflector`]: the start, the reload and the end of a reflector.
 
+use crate::threads::Handle;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,17 +8,16 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::channel;
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::balance;
 use super::descriptors;
-use super::driver::{self, Answers, Gauge, Seed, ShardOrder};
+use super::driver::{self, Seed};
 use super::handover::Listening;
 use super::inspector::{Inspector, blocks, drain};
 use super::mesh::{self, Inlet};
-use super::service::Service;
 use crate::config::{ReflectorConfig, StartError};
 use crate::counts::Refused;
 use crate::diary::Diary;
@@ -26,6 +26,7 @@ use crate::ids::ShardId;
 use crate::io::{self, Backend};
 use crate::policy::Policy;
 use crate::shard::{GuestKind, Layout};
+use crate::threads::{Answers, Gauge, Service, ShardOrder};
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;
@@ -220,9 +221,6 @@ impl Machine {
     }
 }
 
-/// Where a shard takes orders, and what it shows of itself.
-pub(super) type Handle = (Sender<ShardOrder>, Arc<Gauge>);
-
 /// What all shards start from.
 pub(super) struct Common<'a> {
     pub(super) config: &'a ReflectorConfig,
@@ -285,19 +283,6 @@ pub(super) fn start_shards(
         result.map_err(StartError::Shard)?;
     }
     Ok((threads, handles))
-}
-
-/// An event loop for a thread that serves no sessions.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(StartError::Shard)
-}
-
-pub(super) fn spawn(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, StartError> {
-    std::thread::Builder::new().name(name.into()).spawn(body).map_err(StartError::Shard)
 }
 
 /// The control thread: accepts until told to stop, then sees the shards off.

@@ -14,6 +14,8 @@
 //!
 //! Imports: io, session.
 
+#[cfg(not(feature = "tls"))]
+mod absent;
 mod fault;
 #[cfg(feature = "tls")]
 mod files;
@@ -26,6 +28,8 @@ mod pump;
 #[cfg(feature = "tls")]
 mod spiffe;
 
+#[cfg(not(feature = "tls"))]
+pub(crate) use absent::Ending;
 pub use fault::{FileError, TlsFault};
 #[cfg(feature = "tls")]
 pub(crate) use files::{Paths, Stamp, client, server};

@@ -47,7 +47,7 @@ pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::refle
     use super::reflector::gated::Gated;
     use super::reflector::stuck::given_up;
     use crate::control::Audience;
-    use crate::reflector::handover::Phase;
+    use crate::threads::Phase;
 
     let commands = match socket.audience() {
         Audience::Owner => commands::router(),

@@ -14,7 +14,6 @@
 mod load;
 mod plan;
 mod policy;
-mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,16 +25,14 @@ use tracing::{debug, info, warn};
 use self::load::{Load, Watch};
 use self::plan::{Next, Plan};
 use self::policy::Policy;
-pub(crate) use self::report::Report;
-pub(super) use self::report::{ShardReport, Why};
-use super::driver::{Core, Gauge, ShardOrder};
-use super::handover::{Leaving, Wish};
-use super::inspector::Control;
-use super::moves::Mover;
+use crate::threads::{BalanceReport as Report, Moved, ShardReport, ShardThread, Why};
+
+use super::handover::Leaving;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
 use crate::shard::Layout;
 use crate::shard::moves::{Answer, Coordinator, MoveCommand};
+use crate::threads::{Control, Gauge, Mover, ShardOrder, Wish};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -192,7 +189,7 @@ impl Balancer {
                 && is_complete
             {
                 let shards = &mut state.report.shards;
-                let count = |moved: &mut report::Moved| match it.is_session {
+                let count = |moved: &mut Moved| match it.is_session {
                     true => moved.sessions += 1,
                     false => moved.partitions += 1,
                 };
@@ -307,7 +304,7 @@ impl Balancer {
         if let Some(peer) = state.plan.named(from) {
             return Some(peer);
         }
-        let question = |core: &Core| core.shard.borrow().inspect().movable(NAMED);
+        let question = |core: &dyn ShardThread| core.shard().borrow().inspect().movable(NAMED);
         let named = self.control.ask(from.0, question).await.ok()?;
         state.plan.name(from, named);
         state.plan.named(from)

@@ -4,52 +4,28 @@
 //! what shards have taken in ([`GrowthGauge`]) and at the memory of the process, and tells shards how far they may go
 //! ([`shares`]). Shards compare numbers of their own, so no lock and no shared count is on the path of an update.
 
-mod gauge;
 mod shares;
 mod words;
 
+use crate::threads::MemoryUse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 
-pub(super) use self::gauge::GrowthGauge;
-use self::gauge::Seen;
 use self::shares::{Limits, Shares};
 use self::words::Words;
-use super::driver::{Gauge, ShardOrder};
-use super::inspector::Control;
 use crate::config::{MemoryBudget, ReflectorConfig};
 use crate::io;
 use crate::shard::growth::{Amounts, Ceiling};
+use crate::threads::Seen;
+use crate::threads::{Control, Gauge, ShardOrder};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
 /// Looks between two at the control groups.
 const GROUPS: u32 = 10;
-
-/// Memory in use and granted, for whoever asks. No part of the data path.
-#[derive(Debug, Default)]
-pub(super) struct MemoryUse {
-    /// 0 is any amount.
-    budget: AtomicU64,
-    used: AtomicU64,
-}
-
-impl MemoryUse {
-    /// Bytes of the budget, if there is one, and bytes in use.
-    pub(super) fn get(&self) -> (Option<u64>, u64) {
-        let budget = self.budget.load(Ordering::Relaxed);
-        ((budget > 0).then_some(budget), self.used.load(Ordering::Relaxed))
-    }
-
-    fn set(&self, budget: Option<u64>, used: u64) {
-        self.budget.store(budget.unwrap_or(0), Ordering::Relaxed);
-        self.used.store(used, Ordering::Relaxed);
-    }
-}
 
 /// See the module's documentation.
 #[derive(Debug)]

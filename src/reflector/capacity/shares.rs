@@ -4,8 +4,8 @@
 //! where little is left each shard may take [`BURST`] more than its part, which is more than one takes in between two looks.
 //! The limit may be exceeded by that much for each shard but one. With one shard it is exact.
 
-use super::gauge::Seen;
 use crate::shard::growth::{Amounts, Ceiling};
+use crate::threads::Seen;
 
 /// Routes that each shard may take in although others might take what is left: some 29 MB. A shard loads up to two million
 /// routes a second, and there are ten looks.

@@ -7,17 +7,15 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::Sender;
 
-use super::Ledger;
 use crate::diary::Detail;
 use crate::diary::Follower;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::piece::Kind;
-use crate::reflector::connection::Admission;
-use crate::reflector::driver::{Gauge, ShardOrder};
-use crate::reflector::moves::Mover;
 use crate::session::{CloseReason, TlsCarrier};
 use crate::shard::moves::MoveCommand;
 use crate::shard::{Restored, Traveller};
+use crate::threads::Ledger;
+use crate::threads::{Admission, Gauge, Mover, ShardOrder};
 
 /// A socket that has come from another process, before it is known what its connection is.
 #[derive(Debug)]

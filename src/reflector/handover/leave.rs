@@ -8,23 +8,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
-use super::{Estate, Ledger, NotFrozen, Phase};
+use crate::ids::Moment;
 use crate::ids::ShardId;
-use crate::reflector::inspector::Control;
-use crate::reflector::moves::Mover;
+use crate::metrics::Saved;
 use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
+use crate::threads::{Control, Estate, InspectError, Ledger, Mover, NotFrozen, Phase, saved};
 
 /// How long the shards may take to let everything leave.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What is asked of the balancer.
-#[derive(Debug)]
-pub(in crate::reflector) enum Wish {
-    /// Let everything leave.
-    Freeze(oneshot::Sender<Result<Estate, NotFrozen>>),
-    /// Put it back.
-    Thaw(Box<Estate>, oneshot::Sender<()>),
-}
 
 /// What the balancer uses for it.
 #[derive(Debug)]
@@ -58,7 +49,7 @@ where
 
     async fn gather(&mut self, coordinator: &mut Coordinator) -> Result<Estate, NotFrozen> {
         // What has been counted is asked while shards still answer.
-        let shards = self.control.saved_counters().await?;
+        let shards = saved_counters(self.control).await?;
         let frozen = self.control.now();
         self.control.phase.send_replace(Phase::UnderWay);
         self.control.accepts_no_more().await;
@@ -76,7 +67,7 @@ where
             debug!(%shard, answer = answer.name(), after = ?began.elapsed(), "everything leaves");
             (self.send)(handover.answered(shard, answer)).await;
         }
-        let ledger = Ledger::of(self.control, shards, frozen);
+        let ledger = ledger(self.control, shards, frozen);
         let link = self.control.exported_link().await.map_err(|_| NotFrozen::Stopped)?;
         Ok(Estate { handover, now: self.control.now(), ledger, link })
     }
@@ -94,4 +85,35 @@ where
         }
         self.control.phase.send_replace(Phase::Here);
     }
+}
+
+/// What a reflector leaves.
+fn ledger(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Ledger {
+    let handovers = control.handovers.borrow();
+    let refused = control.refused.read().reasons();
+    Ledger {
+        serial: control.serial(),
+        drains: *control.drain.borrow(),
+        serving: control.serving(),
+        shards,
+        refused: refused
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .chain(control.tls.saved())
+            .collect(),
+        since: handovers.sessions_since,
+        generation: handovers.generation.saturating_add(1),
+        frozen,
+        blocks: control.config.borrow().settings.policy.blocks().clone(),
+        diary: control.diary.pages(),
+    }
+}
+
+/// What each shard has counted, in this process and before.
+async fn saved_counters(control: &Control) -> Result<Vec<Saved>, InspectError> {
+    let mut all = Vec::new();
+    for shard in 0..control.shards() {
+        all.push(saved(control.metrics_of(shard).await?));
+    }
+    Ok(all)
 }

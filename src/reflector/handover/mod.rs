@@ -12,92 +12,24 @@
 
 mod arrive;
 mod leave;
-mod ledger;
 mod listeners;
-mod report;
 mod succeed;
 
-use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::time::Duration;
+use crate::threads::Estate;
+use crate::threads::Handovers;
+use crate::threads::NotFrozen;
+use crate::threads::Phase;
+use crate::threads::Wish;
 
-use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub(crate) use self::arrive::{Arrival, Legacy};
-pub(in crate::reflector) use self::leave::{Leaving, Wish};
-pub(crate) use self::ledger::Ledger;
+pub(in crate::reflector) use self::leave::Leaving;
 pub(in crate::reflector) use self::listeners::Listeners;
 pub(crate) use self::listeners::{Inherited, Listening, Use};
-pub use self::report::{Handovers, Outcome, Report, Steps};
-pub(in crate::reflector) use self::succeed::Succession;
-use super::inspector::{Detail, InspectError, Inspector};
-use super::moves::Mover;
-use crate::ids::{Moment, PeerId};
-use crate::portable::form::piece::Kind;
-use crate::shard::moves::Handover;
-use crate::shard::snapshot;
-
-/// Who serves the sessions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Phase {
-    /// This process.
-    #[default]
-    Here,
-    /// Nobody, for as long as everything is on its way.
-    UnderWay,
-    /// Another process.
-    Gone,
-}
-
-/// Why not everything could leave.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub(crate) enum NotFrozen {
-    /// A shard did not do its part in time.
-    #[error("a shard did not let its sessions go within {0:?}")]
-    Late(Duration),
-    /// It stops.
-    #[error("the reflector stops")]
-    Stopped,
-}
-
-impl From<InspectError> for NotFrozen {
-    fn from(InspectError::Stopped: InspectError) -> Self {
-        Self::Stopped
-    }
-}
-
-/// Everything that has left a reflector's shards. Give it back by [`Inspector::thaw`], or say that another
-/// process has it by [`Inspector::handed_over`]; dropped, it ends all sessions.
-#[derive(Debug)]
-pub(crate) struct Estate {
-    handover: Handover<Mover>,
-    now: Moment,
-    ledger: Ledger,
-    /// What the link has agreed with other sites.
-    link: Vec<Kind>,
-}
-
-impl Estate {
-    /// What is neither a table nor a connection.
-    pub(crate) fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// The sockets of all connections, with their numbers, the other ends, and how they are logged.
-    pub(crate) fn sockets(
-        &self,
-    ) -> impl Iterator<Item = (PeerId, SocketAddr, Option<Detail>, BorrowedFd<'_>)> {
-        let connections = self.handover.connections();
-        connections.map(|it| (it.peer(), it.remote(), it.followed(), it.socket().as_fd()))
-    }
-
-    /// Gives the pieces of a snapshot to `each`, in order. Cost: a few hundred ns per route.
-    pub(crate) fn snapshot(&self, each: &mut impl FnMut(Kind)) {
-        let connections = self.handover.connections().map(Mover::traveller);
-        snapshot(self.now, connections, &self.link, self.handover.tables(), each);
-    }
-}
+use super::inspector::Inspector;
+use crate::ids::Moment;
+use crate::threads::{HandoverReport as Report, Outcome};
 
 impl Inspector {
     /// What the clock of all moments says.

@@ -1,22 +1,8 @@
 //! The program starts a successor when an operator asks for one.
 
-use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::reflector::inspector::Inspector;
-
-type Start = Box<dyn Fn(Option<&Path>) -> Result<u32, String> + Send + Sync>;
-
-/// How the program starts one.
-#[derive(Default)]
-pub(in crate::reflector) struct Succession(OnceLock<Start>);
-
-impl fmt::Debug for Succession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Succession")
-    }
-}
 
 impl Inspector {
     /// Sets the function that starts a successor when an operator asks for a handover. It gets the path of the program,

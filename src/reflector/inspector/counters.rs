@@ -3,8 +3,8 @@
 use super::{InspectError, Inspector};
 use crate::counts::Counters;
 use crate::ids::ShardId;
-use crate::reflector::balance::Report;
 use crate::shard::inspect::Metrics;
+use crate::threads::BalanceReport as Report;
 
 impl Inspector {
     /// Counters and histograms. Cost: one question per shard, which copies the counters and counts each table with

@@ -1,5 +1,6 @@
 //! Ends sessions one after the other while the reflector drains. Runs on the control thread.
 
+use crate::threads::ShardThread;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use super::Inspector;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
-use crate::reflector::driver::Core;
+
 use crate::shard::inspect::{Cursor, PeerInfo, SessionState};
 
 /// Sessions are ended in steps of this.
@@ -65,8 +66,9 @@ async fn drain(
                 pause = IDLE;
                 break;
             };
-            let close =
-                move |core: &Core| core.shard.borrow_mut().reset(peer, CloseReason::Draining);
+            let close = move |core: &dyn ShardThread| {
+                core.shard().borrow_mut().reset(peer, CloseReason::Draining)
+            };
             ended += u64::from(inspector.control.ask(shard.0, close).await.ok()?);
         }
         tokio::select! {

@@ -1,5 +1,6 @@
 //! More or less of a log: of all, which is the program's, and of one session.
 
+use crate::threads::ShardThread;
 use tracing::Level;
 
 use super::{InspectError, Inspector};
@@ -32,7 +33,7 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn follow(&self, id: PeerId, detail: Option<Detail>) -> Result<bool, InspectError> {
-        let follow = move |core: &crate::reflector::driver::Core| core.follow(id, detail);
+        let follow = move |core: &dyn ShardThread| core.follow(id, detail);
         Ok(self.control.find(follow).await?.is_some())
     }
 }

@@ -4,18 +4,18 @@
 //! the answers.
 
 pub(super) mod blocks;
-mod control;
 mod counters;
 pub(super) mod drain;
-mod error;
 mod federation;
 mod limits;
 mod log;
-mod log_level;
 mod names;
 mod pages;
 pub(crate) mod walk;
 
+use crate::threads::Basis;
+use crate::threads::Control;
+use crate::threads::ShardThread;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -28,11 +28,10 @@ pub use crate::counts::Counters;
 pub use crate::diary::Detail;
 pub use crate::monitor::{Monitor, MonitorEvent};
 pub use crate::shard::inspect::MonitorFilter;
-pub(super) use control::{Basis, Control};
-pub use error::InspectError;
+pub use crate::threads::InspectError;
 
 use self::pages::walk;
-use super::driver::Core;
+
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
 use crate::io::Backend;
@@ -85,9 +84,9 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn peers(&self, from: Cursor, limit: usize) -> Result<Page<PeerInfo>, InspectError> {
-        let question = |core: &Core, from: Cursor, rows| {
+        let question = |core: &dyn ShardThread, from: Cursor, rows| {
             let remotes = |slot| core.remote(slot);
-            core.shard.borrow().inspect().peers(core.now(), from.place, rows, &remotes)
+            core.shard().borrow().inspect().peers(core.now(), from.place, rows, &remotes)
         };
         let mut page = self.gather(from, limit, question).await?;
         self.name_peers(&mut page.rows);
@@ -115,9 +114,9 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn peer_info(&self, id: PeerId) -> Result<Option<PeerInfo>, InspectError> {
-        let question = move |core: &Core| {
+        let question = move |core: &dyn ShardThread| {
             let remotes = |slot| core.remote(slot);
-            core.shard.borrow().inspect().peer(core.now(), id, &remotes)
+            core.shard().borrow().inspect().peer(core.now(), id, &remotes)
         };
         let mut found = self.control.find(question).await?;
         self.name_peers(found.as_mut_slice());
@@ -135,7 +134,9 @@ impl Inspector {
         from: Vni,
     ) -> Result<(Vec<PeerVni>, Option<Vni>), InspectError> {
         let id = peer.id;
-        let question = move |core: &Core| core.shard.borrow().inspect().vnis_of(id, from, ROWS_MAX);
+        let question = move |core: &dyn ShardThread| {
+            core.shard().borrow().inspect().vnis_of(id, from, ROWS_MAX)
+        };
         let slice = self.control.ask(peer.shard.0, question).await?;
         let next = match slice.last() {
             Some(last) if slice.len() == ROWS_MAX => last.0.checked_add(1).map(Vni),
@@ -148,7 +149,8 @@ impl Inspector {
             if owned.is_empty() {
                 continue;
             }
-            let question = move |core: &Core| core.shard.borrow().inspect().parts(id, &owned);
+            let question =
+                move |core: &dyn ShardThread| core.shard().borrow().inspect().parts(id, &owned);
             parts.append(&mut self.control.ask(owner, question).await?);
         }
         parts.sort_unstable_by_key(|part| part.vni);
@@ -202,7 +204,7 @@ impl Inspector {
     /// [`InspectError::Stopped`]
     pub async fn vnis(&self, from: Cursor, limit: usize) -> Result<Page<VniInfo>, InspectError> {
         self.gather(from, limit, |core, from, rows| {
-            core.shard.borrow().inspect().vnis(from.place, rows)
+            core.shard().borrow().inspect().vnis(from.place, rows)
         })
         .await
     }
@@ -212,7 +214,7 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn vni(&self, vni: Vni) -> Result<Option<VniInfo>, InspectError> {
-        self.ask_owner(vni, move |core| core.shard.borrow().inspect().vni(vni)).await
+        self.ask_owner(vni, move |core| core.shard().borrow().inspect().vni(vni)).await
     }
 
     /// A page of a VNI's routes in the order of their places, from `from` on: at most `limit` rows, and at most
@@ -237,8 +239,8 @@ impl Inspector {
         {
             slices += 1;
             let rows = limit - page.rows.len();
-            let question = move |core: &Core| {
-                core.shard.borrow().inspect().routes(core.now(), vni, &filter, from.place, rows)
+            let question = move |core: &dyn ShardThread| {
+                core.shard().borrow().inspect().routes(core.now(), vni, &filter, from.place, rows)
             };
             let slice = self.ask_owner(vni, question).await?;
             page.rows.extend(slice.rows);
@@ -258,8 +260,8 @@ impl Inspector {
         vni: Vni,
         from: Cursor,
     ) -> Result<Page<DestinationInfo>, InspectError> {
-        let question = move |core: &Core| {
-            core.shard.borrow().inspect().destinations(vni, from.place, ROWS_MAX)
+        let question = move |core: &dyn ShardThread| {
+            core.shard().borrow().inspect().destinations(vni, from.place, ROWS_MAX)
         };
         self.ask_owner(vni, question).await
     }
@@ -270,8 +272,9 @@ impl Inspector {
     /// # Errors
     /// [`InspectError::Stopped`]
     pub async fn lookup(&self, vni: Vni, what: Lookup) -> Result<Vec<RouteInfo>, InspectError> {
-        let question =
-            move |core: &Core| core.shard.borrow().inspect().lookup(core.now(), vni, what);
+        let question = move |core: &dyn ShardThread| {
+            core.shard().borrow().inspect().lookup(core.now(), vni, what)
+        };
         let mut routes = self.ask_owner(vni, question).await?;
         self.name_announcers(&mut routes);
         Ok(routes)
@@ -294,11 +297,16 @@ impl Inspector {
             .control
             .find(move |core| {
                 let remotes = |slot| core.remote(slot);
-                core.shard.borrow().inspect().connection(core.now(), &query, &remotes)
+                core.shard().borrow().inspect().connection(core.now(), &query, &remotes)
             })
             .await?;
-        let question = move |core: &Core| {
-            core.shard.borrow().inspect().delivery_facts(peer, vni, &destination, next_hop.as_ref())
+        let question = move |core: &dyn ShardThread| {
+            core.shard().borrow().inspect().delivery_facts(
+                peer,
+                vni,
+                &destination,
+                next_hop.as_ref(),
+            )
         };
         let facts = self.ask_owner(vni, question).await?;
         let policy = self.in_force().config.settings.policy;
@@ -320,8 +328,8 @@ impl Inspector {
         limit: usize,
     ) -> Result<Page<SubscriptionInfo>, InspectError> {
         let Some(vni) = vni else {
-            let all = |core: &Core, from, rows| {
-                core.shard.borrow().inspect().subscriptions(None, from, rows)
+            let all = |core: &dyn ShardThread, from, rows| {
+                core.shard().borrow().inspect().subscriptions(None, from, rows)
             };
             return self.gather(from, limit, all).await;
         };
@@ -331,8 +339,8 @@ impl Inspector {
             && page.rows.len() < limit
         {
             let rows = limit - page.rows.len();
-            let question = move |core: &Core| {
-                core.shard.borrow().inspect().subscriptions(Some(vni), from, rows)
+            let question = move |core: &dyn ShardThread| {
+                core.shard().borrow().inspect().subscriptions(Some(vni), from, rows)
             };
             let slice = self.ask_owner(vni, question).await?;
             page.rows.extend(slice.rows);
@@ -358,9 +366,9 @@ impl Inspector {
         for (shard, ids) in by_shard {
             let ids: Vec<PeerId> = ids.into_iter().collect();
             for some in ids.chunks(ROWS_MAX).map(<[_]>::to_vec) {
-                let question = move |core: &Core| {
+                let question = move |core: &dyn ShardThread| {
                     let remotes = |slot| core.remote(slot);
-                    core.shard.borrow().inspect().sessions(core.now(), &some, &remotes)
+                    core.shard().borrow().inspect().sessions(core.now(), &some, &remotes)
                 };
                 let mut peers = self.control.ask(shard.0, question).await?;
                 self.name_peers(&mut peers);
@@ -437,7 +445,7 @@ impl Inspector {
     async fn ask_owner<T: Send + 'static>(
         &self,
         vni: Vni,
-        question: impl FnOnce(&Core) -> T + Send + 'static,
+        question: impl FnOnce(&dyn ShardThread) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         self.control.ask(self.owner(vni), question).await
     }
@@ -447,7 +455,7 @@ impl Inspector {
         &self,
         from: Cursor,
         limit: usize,
-        question: impl Fn(&Core, Cursor, usize) -> Page<T> + Copy + Send + 'static,
+        question: impl Fn(&dyn ShardThread, Cursor, usize) -> Page<T> + Copy + Send + 'static,
     ) -> Result<Page<T>, InspectError> {
         let limit = limit.clamp(1, PAGE_MAX);
         let shards = self.control.shards();

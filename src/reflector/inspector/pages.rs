@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use super::error::InspectError;
 use crate::shard::inspect::{Cursor, Page};
+use crate::threads::InspectError;
 
 /// Hands over every row of a listing. `list` is asked for the page from a place on.
 pub(crate) async fn walk<T, F>(

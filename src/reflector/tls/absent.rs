@@ -8,17 +8,7 @@ use tokio::sync::watch;
 
 use super::{News, Waiting};
 use crate::config::{ReflectorConfig, StartError};
-use crate::reflector::inspector::Control;
-
-/// Never there.
-#[derive(Debug)]
-pub(in crate::reflector) enum Ending {}
-
-impl Ending {
-    pub(in crate::reflector) fn fault(&self) -> Option<crate::tls::TlsFault> {
-        match *self {}
-    }
-}
+use crate::threads::Control;
 
 /// Never there.
 #[derive(Debug)]

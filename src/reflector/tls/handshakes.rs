@@ -20,8 +20,8 @@ use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
 use crate::diary::{LeftOut, SourceLimiter};
 use crate::ids::PeerId;
 use crate::io;
-use crate::reflector::inspector::Control;
 use crate::session::{Identity, TlsCarrier, TlsPeer};
+use crate::threads::Control;
 use crate::tls::{self, Stamp, TlsFault};
 
 /// A handshake has its place for so long whoever else wants it.

@@ -20,10 +20,8 @@ mod relays;
 #[cfg(feature = "tls")]
 mod terminator;
 
-#[cfg(feature = "tls")]
-pub(super) use crate::tls::Ending;
 #[cfg(not(feature = "tls"))]
-pub(super) use absent::{Ending, Terminator};
+pub(super) use absent::Terminator;
 #[cfg(feature = "tls")]
 pub(super) use terminator::Terminator;
 
@@ -33,6 +31,7 @@ use std::sync::Arc;
 use crate::access::SourceShare;
 use crate::ids::PeerId;
 use crate::session::TlsPeer;
+use crate::tls::Ending;
 
 /// A connection that was admitted and is to shake hands.
 #[derive(Debug)]

@@ -12,8 +12,7 @@ use super::{News, Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError};
 use crate::io;
 use crate::reflector::acceptor::accept;
-use crate::reflector::inspector::Control;
-use crate::reflector::start::{runtime, spawn};
+use crate::threads::{Control, runtime, spawn};
 
 /// Handshakes at a time. Each may take some 100 KB while it lasts.
 const HANDSHAKES_MAX: usize = 1024;

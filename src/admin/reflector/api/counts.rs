@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::ids::ShardId;
 use crate::metrics::Members;
-use crate::reflector::BalanceReport as Report;
 use crate::reflector::inspector::Counters;
 use crate::shard::inspect::Metrics;
+use crate::threads::BalanceReport as Report;
 
 /// All shards together, and the connections that they never saw.
 pub(super) fn of_all(counters: &Counters) -> impl Serialize + use<> {

@@ -6,7 +6,7 @@ use crate::shard::growth::{Amounts, Growth};
 
 /// Written by the shard after turns that changed something, read by the control thread. No part of the data path.
 #[derive(Debug, Default)]
-pub(in crate::reflector) struct GrowthGauge {
+pub(crate) struct GrowthGauge {
     grown: [AtomicI64; 3],
     moved: [AtomicI64; 3],
     refused: [AtomicI64; 3],
@@ -14,7 +14,7 @@ pub(in crate::reflector) struct GrowthGauge {
 
 impl GrowthGauge {
     /// Shows what the shard has taken in. Writes what has changed only.
-    pub(in crate::reflector) fn show(&self, growth: &Growth) {
+    pub(crate) fn show(&self, growth: &Growth) {
         let Growth { grown, moved, refused, .. } = growth;
         for (cells, amounts) in
             [(&self.grown, grown), (&self.moved, moved), (&self.refused, refused)]
@@ -28,7 +28,7 @@ impl GrowthGauge {
         }
     }
 
-    pub(super) fn get(&self) -> Seen {
+    pub(crate) fn get(&self) -> Seen {
         let amounts = |cells: &[AtomicI64; 3]| {
             let [routes, announcements, vnis] =
                 [0, 1, 2].map(|cell: usize| cells[cell].load(Ordering::Relaxed));
@@ -44,8 +44,8 @@ impl GrowthGauge {
 
 /// What a shard has taken in, as it said last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) grown: Amounts,
-    pub(super) moved: Amounts,
-    pub(super) refused: Amounts,
+pub(crate) struct Seen {
+    pub(crate) grown: Amounts,
+    pub(crate) moved: Amounts,
+    pub(crate) refused: Amounts,
 }

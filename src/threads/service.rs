@@ -24,24 +24,24 @@ fn second(moment: Moment) -> u32 {
 impl Service {
     /// So many sessions are established that have been so elsewhere, and there have been sessions for so
     /// many seconds.
-    pub(super) fn go_on(&self, now: Moment, sessions: u64, seconds: u32) {
+    pub(crate) fn go_on(&self, now: Moment, sessions: u64, seconds: u32) {
         let since = second(now).saturating_sub(seconds.saturating_add(1));
         self.change(|_| if sessions == 0 { 0 } else { SESSION * sessions + u64::from(since) });
     }
 
     /// A session is established.
-    pub(super) fn began(&self, now: Moment) {
+    pub(crate) fn began(&self, now: Moment) {
         let first = SESSION | u64::from(second(now));
         self.change(|state| if state < SESSION { first } else { state + SESSION });
     }
 
     /// A session that was established has ended.
-    pub(super) fn ended(&self) {
+    pub(crate) fn ended(&self) {
         self.change(|state| state.saturating_sub(SESSION));
     }
 
     /// Full seconds since the first session, without a moment that had none. 0 also when there is none.
-    pub(super) fn seconds(&self, now: Moment) -> u32 {
+    pub(crate) fn seconds(&self, now: Moment) -> u32 {
         let state = self.state.load(Ordering::Relaxed);
         match u32::try_from(state % SESSION) {
             // The second in which it began is not a full one.

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use tracing::Level;
 
-pub(super) type Set = Box<dyn Fn(Level) -> Result<(), String> + Send + Sync>;
+pub(crate) type Set = Box<dyn Fn(Level) -> Result<(), String> + Send + Sync>;
 
 /// Sets the level of the program's log.
 #[derive(Default)]
-pub(super) struct LogLevel(pub(super) OnceLock<Set>);
+pub(crate) struct LogLevel(pub(crate) OnceLock<Set>);
 
 impl fmt::Debug for LogLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

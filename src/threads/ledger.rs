@@ -7,7 +7,6 @@ use crate::diary::Pages;
 use crate::ids::Moment;
 use crate::metrics::{Measure as _, Row, Saved};
 use crate::policy::Blocks;
-use crate::reflector::inspector::{Control, InspectError};
 use crate::shard::inspect::{Metrics, Occupancy};
 
 /// See the module's documentation.
@@ -36,30 +35,8 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// What a reflector leaves.
-    pub(super) fn of(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Self {
-        let handovers = control.handovers.borrow();
-        let refused = control.refused.read().reasons();
-        Self {
-            serial: control.serial(),
-            drains: *control.drain.borrow(),
-            serving: control.serving(),
-            shards,
-            refused: refused
-                .into_iter()
-                .map(|(name, count)| (name.to_owned(), count))
-                .chain(control.tls.saved())
-                .collect(),
-            since: handovers.sessions_since,
-            generation: handovers.generation.saturating_add(1),
-            frozen,
-            blocks: control.config.borrow().settings.policy.blocks().clone(),
-            diary: control.diary.pages(),
-        }
-    }
-
     /// What shards counted in earlier processes, for so many shards.
-    pub(in crate::reflector) fn metrics(&self, shards: usize) -> Vec<Metrics> {
+    pub(crate) fn metrics(&self, shards: usize) -> Vec<Metrics> {
         let mut all = vec![Metrics::default(); shards.max(1)];
         for (number, saved) in self.shards.iter().enumerate() {
             let mut metrics = Metrics::default();
@@ -71,28 +48,17 @@ impl Ledger {
     }
 }
 
+/// What a shard has counted, as it is saved.
+pub(crate) fn saved(metrics: Metrics) -> Saved {
+    // What there is now is not counted but looked at.
+    let metrics = Metrics { now: Occupancy::default(), ..metrics };
+    let mut saved = Saved::new();
+    metrics.save(SHARD, &mut saved);
+    saved
+}
+
 /// Under which name numbers of a shard are saved.
 const SHARD: &str = "shard";
-
-impl Control {
-    /// What each shard has counted, in this process and before.
-    async fn saved(&self, shard: u16) -> Result<Saved, InspectError> {
-        let metrics = self.metrics_of(shard).await?;
-        // What there is now is not counted but looked at.
-        let metrics = Metrics { now: Occupancy::default(), ..metrics };
-        let mut saved = Saved::new();
-        metrics.save(SHARD, &mut saved);
-        Ok(saved)
-    }
-
-    pub(super) async fn saved_counters(&self) -> Result<Vec<Saved>, InspectError> {
-        let mut all = Vec::new();
-        for shard in 0..self.shards() {
-            all.push(self.saved(shard).await?);
-        }
-        Ok(all)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ const GONE: u8 = 2;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Lobby {
+pub(crate) struct Lobby {
     waiting: AtomicU64,
     sessions: AtomicU64,
     max_sessions: AtomicU64,
@@ -31,9 +31,9 @@ pub(super) struct Lobby {
 
 impl Lobby {
     /// Places in the lobby at most.
-    pub(super) const ROOM_MAX: u64 = 4096;
+    pub(crate) const ROOM_MAX: u64 = 4096;
 
-    pub(super) fn new(max_sessions: u64) -> Self {
+    pub(crate) fn new(max_sessions: u64) -> Self {
         Self {
             waiting: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
@@ -42,12 +42,12 @@ impl Lobby {
     }
 
     /// From now on so many sessions; those that there are stay.
-    pub(super) fn set_max(&self, max_sessions: u64) {
+    pub(crate) fn set_max(&self, max_sessions: u64) {
         self.max_sessions.store(max_sessions, Ordering::Relaxed);
     }
 
     /// Connections that have said HELLO.
-    pub(super) fn sessions(&self) -> u64 {
+    pub(crate) fn sessions(&self) -> u64 {
         self.sessions.load(Ordering::Relaxed)
     }
 
@@ -55,7 +55,7 @@ impl Lobby {
     ///
     /// # Errors
     /// [`CloseReason::MaxPeers`]
-    pub(super) fn check(&self) -> Result<(), CloseReason> {
+    pub(crate) fn check(&self) -> Result<(), CloseReason> {
         let max = self.max_sessions.load(Ordering::Relaxed);
         if self.sessions() < max { Ok(()) } else { Err(CloseReason::MaxPeers(max)) }
     }
@@ -68,7 +68,7 @@ impl Lobby {
 
 /// A connection's place, in the lobby and then among the sessions, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     lobby: Arc<Lobby>,
     state: Arc<AtomicU8>,
 }
@@ -78,7 +78,7 @@ impl Seat {
     ///
     /// # Errors
     /// [`CloseReason::MaxPeers`], when there are too many of them already.
-    pub(super) fn begin(&self) -> Result<(), CloseReason> {
+    pub(crate) fn begin(&self) -> Result<(), CloseReason> {
         let max = self.lobby.max_sessions.load(Ordering::Relaxed);
         let more = |sessions| (sessions < max).then_some(sessions + 1);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
@@ -93,7 +93,7 @@ impl Seat {
 
 impl Seat {
     /// It has been a session in another process, and stays one whatever the limit is here.
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.lobby.sessions.fetch_add(1, Ordering::Relaxed);
         self.state.store(SESSION, Ordering::Relaxed);
         self.lobby.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -112,7 +112,7 @@ impl Drop for Seat {
 
 /// Who waits in the lobby, the oldest first, as the acceptor knows it.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     lobby: Arc<Lobby>,
     /// Connections, the shards that hold them, and what they are. Some wait no more.
     entries: VecDeque<(PeerId, usize, Arc<AtomicU8>)>,
@@ -121,12 +121,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(lobby: Arc<Lobby>) -> Self {
+    pub(crate) fn new(lobby: Arc<Lobby>) -> Self {
         Self { lobby, entries: VecDeque::new(), sweep_at: 0 }
     }
 
     /// Lets a connection in, which this shard will hold.
-    pub(super) fn enter(&mut self, peer: PeerId, shard: usize) -> Seat {
+    pub(crate) fn enter(&mut self, peer: PeerId, shard: usize) -> Seat {
         if self.entries.len() > self.sweep_at {
             self.entries.retain(|(_, _, state)| is_waiting(state));
             // As many again must come before the next look, so each costs its share only.
@@ -139,12 +139,12 @@ impl Queue {
     }
 
     /// When more wait than there is room for: takes out the one that has waited longest, and its shard.
-    pub(super) fn take_surplus(&mut self) -> Option<(PeerId, usize)> {
+    pub(crate) fn take_surplus(&mut self) -> Option<(PeerId, usize)> {
         if self.lobby.is_overfull() { self.take_oldest() } else { None }
     }
 
     /// Takes out the one that has waited longest, and its shard.
-    pub(super) fn take_oldest(&mut self) -> Option<(PeerId, usize)> {
+    pub(crate) fn take_oldest(&mut self) -> Option<(PeerId, usize)> {
         while let Some((peer, shard, state)) = self.entries.pop_front() {
             if is_waiting(&state) {
                 return Some((peer, shard));

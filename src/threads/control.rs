@@ -9,8 +9,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::balance::Report;
 use super::error::InspectError;
+use super::estate::{Phase, Wish};
+use super::gauge::Gauge;
+use super::handovers::{Handovers, Report as HandoverReport};
+use super::ledger::Ledger;
+use super::lobby::Lobby;
 use super::log_level::LogLevel;
+use super::memory::MemoryUse;
+use super::order::ShardOrder;
+use super::question::{Question, ShardThread};
+use super::service::Service;
+use super::succession::Succession;
 use crate::config::ReflectorConfig;
 use crate::counts::{RefusedCounters, TlsCounters};
 use crate::diary::Diary;
@@ -18,15 +29,6 @@ use crate::federation::{Federation, Roster};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::portable::form::piece::Kind;
-use crate::reflector::balance::Report;
-use crate::reflector::capacity::MemoryUse;
-use crate::reflector::driver::{Core, Gauge, ShardOrder};
-use crate::reflector::handover::{
-    Handovers, Ledger, Phase, Report as HandoverReport, Succession, Wish,
-};
-use crate::reflector::lobby::Lobby;
-use crate::reflector::question::Question;
-use crate::reflector::service::Service;
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -36,28 +38,28 @@ const STUCK: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(in crate::reflector) struct Control {
+pub(crate) struct Control {
     began: Instant,
-    pub(super) backend: Backend,
+    pub(crate) backend: Backend,
     shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// The shard for federation, if there is one: the number behind the last of these.
     federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// The names of other sites.
-    pub(in crate::reflector) roster: Arc<Roster>,
+    pub(crate) roster: Arc<Roster>,
     /// Sessions to end per second while draining.
-    pub(in crate::reflector) drain: watch::Sender<Option<NonZeroU32>>,
+    pub(crate) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
     /// What is in force, and goes to whoever has to know when it changes.
-    pub(in crate::reflector) config: watch::Sender<ReflectorConfig>,
-    pub(super) log_level: LogLevel,
+    pub(crate) config: watch::Sender<ReflectorConfig>,
+    pub(crate) log_level: LogLevel,
     /// How many sessions there are and may be.
-    pub(in crate::reflector) lobby: Arc<Lobby>,
+    pub(crate) lobby: Arc<Lobby>,
     /// What each shard counted when it was asked last, for when it does not answer.
     last: Mutex<BTreeMap<ShardId, Metrics>>,
     /// Counts connections that were not taken.
-    pub(in crate::reflector) refused: RefusedCounters,
+    pub(crate) refused: RefusedCounters,
     /// Counts what happens to TLS.
-    pub(in crate::reflector) tls: TlsCounters,
+    pub(crate) tls: TlsCounters,
     /// Which shard owns which VNI, as of the last move.
     placement: watch::Sender<Placement>,
     /// The first so many shards get connections.
@@ -65,9 +67,9 @@ pub(in crate::reflector) struct Control {
     /// What the balancer tells of itself.
     balance: watch::Sender<Report>,
     /// Who serves the sessions.
-    pub(in crate::reflector) phase: watch::Sender<Phase>,
+    pub(crate) phase: watch::Sender<Phase>,
     /// What is asked of the balancer.
-    pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
+    pub(crate) wishes: mpsc::Sender<Wish>,
     /// Whether the acceptor takes connections.
     accepts: watch::Sender<bool>,
     /// The number of the latest connection.
@@ -76,30 +78,30 @@ pub(in crate::reflector) struct Control {
     /// What shards counted in earlier processes.
     before: Vec<Metrics>,
     /// Memory in use and granted.
-    pub(in crate::reflector) memory: Arc<MemoryUse>,
+    pub(crate) memory: Arc<MemoryUse>,
     /// What became of handovers.
-    pub(in crate::reflector) handovers: watch::Sender<Handovers>,
-    pub(in crate::reflector) succession: Succession,
-    pub(in crate::reflector) diary: Arc<Diary>,
+    pub(crate) handovers: watch::Sender<Handovers>,
+    pub(crate) succession: Succession,
+    pub(crate) diary: Arc<Diary>,
 }
 
 /// What a [`Control`] starts from.
 #[derive(Debug)]
-pub(in crate::reflector) struct Basis {
-    pub(in crate::reflector) began: Instant,
-    pub(in crate::reflector) backend: Backend,
-    pub(in crate::reflector) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
-    pub(in crate::reflector) federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
-    pub(in crate::reflector) config: watch::Sender<ReflectorConfig>,
-    pub(in crate::reflector) wishes: mpsc::Sender<Wish>,
-    pub(in crate::reflector) service: Arc<Service>,
-    pub(in crate::reflector) diary: Arc<Diary>,
+pub(crate) struct Basis {
+    pub(crate) began: Instant,
+    pub(crate) backend: Backend,
+    pub(crate) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(crate) federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(crate) config: watch::Sender<ReflectorConfig>,
+    pub(crate) wishes: mpsc::Sender<Wish>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) diary: Arc<Diary>,
     /// What an earlier process has left, if there was one.
-    pub(in crate::reflector) ledger: Option<Ledger>,
+    pub(crate) ledger: Option<Ledger>,
 }
 
 impl Control {
-    pub(in crate::reflector) fn new(basis: Basis) -> Self {
+    pub(crate) fn new(basis: Basis) -> Self {
         let Basis { began, backend, shards, federation, config, wishes, service, diary, ledger } =
             basis;
         let lobby = Lobby::new(config.borrow().max_peers);
@@ -149,48 +151,45 @@ impl Control {
     }
 
     /// Gives each shard an order, that of a guest included.
-    pub(in crate::reflector) async fn order_all(&self, order: impl Fn() -> ShardOrder) {
+    pub(crate) async fn order_all(&self, order: impl Fn() -> ShardOrder) {
         for (orders, _) in self.shards.iter().chain(&self.federation) {
             drop(orders.send(order()).await);
         }
     }
 
     /// What the clock of all moments says.
-    pub(in crate::reflector) fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         Moment(0) + self.began.elapsed()
     }
 
     /// Seconds for which there have been sessions.
-    pub(in crate::reflector) fn serving(&self) -> u32 {
+    pub(crate) fn serving(&self) -> u32 {
         self.service.seconds(self.now())
     }
 
     /// The number of the latest connection.
-    pub(in crate::reflector) fn serial(&self) -> u64 {
+    pub(crate) fn serial(&self) -> u64 {
         self.serial.load(Ordering::Relaxed)
     }
 
     /// A number for a new connection.
-    pub(in crate::reflector) fn next_peer(&self) -> PeerId {
+    pub(crate) fn next_peer(&self) -> PeerId {
         PeerId(self.serial.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// The acceptor takes connections from now on, or none.
-    pub(in crate::reflector) fn set_accepts(&self, accepts: bool) {
+    pub(crate) fn set_accepts(&self, accepts: bool) {
         self.accepts.send_replace(accepts);
     }
 
     /// Waits until the acceptor has handed over what it had accepted, and takes none.
-    pub(in crate::reflector) async fn accepts_no_more(&self) {
+    pub(crate) async fn accepts_no_more(&self) {
         self.accepts.subscribe().wait_for(|accepts| !accepts).await.ok();
     }
 
     /// What a shard has counted, in this process and before.
-    pub(in crate::reflector) async fn metrics_of(
-        &self,
-        shard: u16,
-    ) -> Result<Metrics, InspectError> {
-        let mut metrics = self.ask(shard, Core::metrics).await?;
+    pub(crate) async fn metrics_of(&self, shard: u16) -> Result<Metrics, InspectError> {
+        let mut metrics = self.ask(shard, |core: &dyn ShardThread| core.metrics()).await?;
         if let Some(before) = self.before.get(usize::from(shard)) {
             metrics.merge(before);
         }
@@ -210,53 +209,53 @@ impl Control {
     }
 
     /// Which shard owns a VNI.
-    pub(super) fn owner(&self, vni: Vni) -> ShardId {
+    pub(crate) fn owner(&self, vni: Vni) -> ShardId {
         self.placement.borrow().owner(vni)
     }
 
     /// How many shards get connections: the first so many.
-    pub(in crate::reflector) fn awake(&self) -> usize {
+    pub(crate) fn awake(&self) -> usize {
         self.awake.load(Ordering::Relaxed)
     }
 
-    pub(in crate::reflector) fn set_awake(&self, shards: usize) {
+    pub(crate) fn set_awake(&self, shards: usize) {
         self.awake.store(shards, Ordering::Relaxed);
     }
 
     /// What the balancer did last and why.
-    pub(in crate::reflector) fn balance(&self) -> Report {
+    pub(crate) fn balance(&self) -> Report {
         self.balance.borrow().clone()
     }
 
     /// The balancer has looked.
-    pub(in crate::reflector) fn balanced(&self, report: &Report) {
+    pub(crate) fn balanced(&self, report: &Report) {
         self.balance.send_replace(report.clone());
     }
 
     /// VNIs have moved.
-    pub(in crate::reflector) fn moved(&self, placement: &Placement) {
+    pub(crate) fn moved(&self, placement: &Placement) {
         self.placement.send_replace(placement.clone());
     }
 
     /// Whether connections are accepted.
-    pub(in crate::reflector) fn listening(&self, is_listening: bool) {
+    pub(crate) fn listening(&self, is_listening: bool) {
         self.is_listening.store(is_listening, Ordering::Relaxed);
     }
 
-    pub(in crate::reflector) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.drain.borrow().is_some()
     }
 
-    pub(super) fn is_listening(&self) -> bool {
+    pub(crate) fn is_listening(&self) -> bool {
         self.is_listening.load(Ordering::Relaxed)
     }
 
-    pub(in crate::reflector) fn shards(&self) -> u16 {
+    pub(crate) fn shards(&self) -> u16 {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
     /// What there is of federation; `None` when there is none.
-    pub(super) async fn federation<T: Send + 'static>(
+    pub(crate) async fn federation<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Federation) -> T + Send + 'static,
     ) -> Result<Option<T>, InspectError> {
@@ -266,7 +265,7 @@ impl Control {
         self.ask(self.shards(), move |core| core.federation().map(question)).await
     }
 
-    pub(in crate::reflector) fn stuck(&self) -> Vec<ShardId> {
+    pub(crate) fn stuck(&self) -> Vec<ShardId> {
         let now = self.began.elapsed();
         (0..)
             .map(ShardId)
@@ -283,18 +282,18 @@ impl Control {
     }
 
     /// What a shard counted when it was asked last; nothing when it never was.
-    pub(super) fn last_counters(&self, shard: ShardId) -> Metrics {
+    pub(crate) fn last_counters(&self, shard: ShardId) -> Metrics {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.get(&shard).cloned().unwrap_or_default()
     }
 
-    pub(super) fn keep_counters(&self, shard: ShardId, metrics: &Metrics) {
+    pub(crate) fn keep_counters(&self, shard: ShardId, metrics: &Metrics) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.insert(shard, metrics.clone());
     }
 
     /// Connections held, those that have not shaken hands yet included.
-    pub(in crate::reflector) fn connections(&self) -> u64 {
+    pub(crate) fn connections(&self) -> u64 {
         self.shards
             .iter()
             .map(|(_, gauge)| u64::from(gauge.connections.load(Ordering::Relaxed)))
@@ -302,19 +301,20 @@ impl Control {
     }
 
     /// What the link has agreed with other sites, for another process. Everything has left the shards.
-    pub(in crate::reflector) async fn exported_link(&self) -> Result<Vec<Kind>, InspectError> {
+    pub(crate) async fn exported_link(&self) -> Result<Vec<Kind>, InspectError> {
         if self.federation.is_none() {
             return Ok(Vec::new());
         }
-        let question = |core: &Core| core.federation().map(Federation::export).unwrap_or_default();
+        let question =
+            |core: &dyn ShardThread| core.federation().map(Federation::export).unwrap_or_default();
         self.ask_now(self.shards(), question).await
     }
 
     /// Has one shard answer.
-    pub(in crate::reflector) async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         shard: u16,
-        question: impl FnOnce(&Core) -> T + Send + 'static,
+        question: impl FnOnce(&dyn ShardThread) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         self.wait_for_phase().await?;
         self.ask_now(shard, question).await
@@ -324,7 +324,7 @@ impl Control {
     async fn ask_now<T: Send + 'static>(
         &self,
         shard: u16,
-        question: impl FnOnce(&Core) -> T + Send + 'static,
+        question: impl FnOnce(&dyn ShardThread) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         let (reply, answer) = oneshot::channel();
         let question = Question::new(move |core| drop(reply.send(question(core))));
@@ -335,9 +335,9 @@ impl Control {
     }
 
     /// Has one shard after the other answer until one has something.
-    pub(super) async fn find<T: Send + 'static>(
+    pub(crate) async fn find<T: Send + 'static>(
         &self,
-        question: impl Fn(&Core) -> Option<T> + Clone + Send + 'static,
+        question: impl Fn(&dyn ShardThread) -> Option<T> + Clone + Send + 'static,
     ) -> Result<Option<T>, InspectError> {
         for shard in 0..self.shards() {
             if let Some(found) = self.ask(shard, question.clone()).await? {
@@ -348,13 +348,14 @@ impl Control {
     }
 
     /// Ends a session.
-    pub(super) async fn close(
+    pub(crate) async fn close(
         &self,
         peer: PeerId,
         reason: crate::CloseReason,
     ) -> Result<bool, InspectError> {
-        let close =
-            move |core: &Core| core.shard.borrow_mut().reset(peer, reason.clone()).then_some(());
+        let close = move |core: &dyn ShardThread| {
+            core.shard().borrow_mut().reset(peer, reason.clone()).then_some(())
+        };
         Ok(self.find(close).await?.is_some())
     }
 }

@@ -1,0 +1,50 @@
+//! What the threads of a reflector share, and what they send each other.
+//!
+//! * [`Control`]: what the control thread and everybody who asks see of a reflector. No part of the data path.
+//! * `order`: what the control thread asks of shards; `gauge`: what a shard shows of itself.
+//! * `question`: an operator's question to one shard; [`ShardThread`] is what it sees there.
+//! * `mover`: a connection on its way to another shard; `estate`: everything on its way to another process, with its
+//!   `ledger`; `guest`: what else may run on a shard's thread.
+//! * `lobby` and `service`: how many connections and sessions there are, and since when.
+//! * `balance`, `memory`, `handovers`: what parts of the reflector tell of themselves.
+//!
+//! The threads themselves are in `reflector`.
+//!
+//! Imports: access, config, counts, diary, federation, ids, io, metrics, monitor, policy, portable, session, shard,
+//! tls, wire.
+
+mod balance;
+mod control;
+mod error;
+mod estate;
+mod gauge;
+mod growth;
+mod guest;
+mod handovers;
+mod ledger;
+mod lobby;
+mod log_level;
+mod memory;
+mod mover;
+mod order;
+mod question;
+mod service;
+mod spawn;
+mod succession;
+
+pub(crate) use self::balance::{Moved, Report as BalanceReport, ShardReport, Why};
+pub(crate) use self::control::{Basis, Control};
+pub use self::error::InspectError;
+pub(crate) use self::estate::{Estate, NotFrozen, Phase, Wish};
+pub(crate) use self::gauge::Gauge;
+pub(crate) use self::growth::Seen;
+pub(crate) use self::guest::{Guest, Invitation};
+pub use self::handovers::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
+pub(crate) use self::ledger::{Ledger, saved};
+pub(crate) use self::lobby::{Lobby, Queue};
+pub(crate) use self::memory::MemoryUse;
+pub(crate) use self::mover::{Admission, Mover};
+pub(crate) use self::order::{Answers, Arrived, Handle, ShardOrder};
+pub(crate) use self::question::{Question, ShardThread};
+pub(crate) use self::service::Service;
+pub(crate) use self::spawn::{runtime, spawn};
