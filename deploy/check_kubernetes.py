@@ -45,6 +45,7 @@ FURTHER = [
             "server": {
                 **SECRET,
                 "instances": [{"name": "c", "serviceAnnotations": {"balancer/address": "192.0.2.1"}}],
+                "service": {"ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "RequireDualStack"},
                 "arguments": ["--shards=2"],
                 "networkPolicy": {
                     "leaves": [{"ipBlock": {"cidr": "2001:db8::/32"}}],
@@ -54,11 +55,17 @@ FURTHER = [
             "client": {**SECRET, "enabled": True, "arguments": ["--ipv4-only"], "nodeSelector": {"leaf": "yes"}},
         },
         [f"metalbond@sha256:{64 * '0'}", "Always", "registry", "metalbond-server-c", "192.0.2.1", "--shards=2"]
-        + ["2001:db8::/32", "4222", "--ipv4-only", "leaf: ", "secretName: tls", "mountPath: /tls"],
+        + ["2001:db8::/32", "4222", "--ipv4-only", "leaf: ", "secretName: tls", "mountPath: /tls"]
+        + ["ipFamilyPolicy: RequireDualStack", "  ipFamilies:\n  - IPv6\n  - IPv4\n"],
     ),
 ]
 # Values that helm must refuse.
-REFUSED = [{"server": {"handover": True}}, {"server": {"kind": "StatefulSet"}}, {"client": {"enable": True}}]
+REFUSED = [
+    {"server": {"handover": True}},
+    {"server": {"kind": "StatefulSet"}},
+    {"server": {"service": {"ipFamilies": ["ipv6"]}}},
+    {"client": {"enable": True}},
+]
 
 problems = []
 
