@@ -20,10 +20,11 @@ import yaml
 
 MANIFESTS = pathlib.Path(__file__).parent.resolve() / "kubernetes"
 CHART = MANIFESTS.parent / "helm/metalbond"
+ALERTS = MANIFESTS.parent / "prometheus/alerts.yaml"
 VERSIONS = ["1.29", "1.37"]
-# No part of Kubernetes itself.
-OTHERS = {"ServiceMonitor", "PodMonitor"}
-DIGEST = re.compile(r'("name": "metalbond-(?:client|server(?:-[ab])?))-[a-z0-9]{10}(?=")')
+# For the Prometheus operator, and no part of Kubernetes itself.
+OTHERS = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+DIGEST = re.compile(r'("name": "metalbond-(?:client|proxy|server(?:-[ab])?))-[a-z0-9]{10}(?=")')
 # What can be applied, folders and components of them, each with the chart's values that come to the same.
 NO_SERVER = {"server": {"enabled": False}}
 RENDERED = [
@@ -34,7 +35,18 @@ RENDERED = [
     (["server-daemonset", "io-uring"], {"server": {"kind": "DaemonSet", "ioUring": True}}),
     (["server-daemonset", "handover"], {"server": {"kind": "DaemonSet", "handover": True}}),
     (["client"], {**NO_SERVER, "client": {"enabled": True}}),
+    (["proxy"], {**NO_SERVER, "proxy": {"enabled": True}}),
+    (["proxy", "proxy-tls"], {**NO_SERVER, "proxy": {"enabled": True, "tlsSecret": "metalbond-proxy-tls"}}),
     (["monitoring"], {**NO_SERVER, "monitoring": {"enabled": True}}),
+    (
+        ["proxy", "monitoring", "proxy-metrics", "proxy-tls"],
+        {
+            **NO_SERVER,
+            "proxy": {"enabled": True, "tlsSecret": "metalbond-proxy-tls", "httpTokenSecret": "metalbond-proxy-http"},
+            "monitoring": {"enabled": True},
+        },
+    ),
+    (["alerts"], {**NO_SERVER, "monitoring": {"alerts": {"enabled": True}}}),
 ]
 # What the chart alone can do: its output must match the schema, and contain these words.
 SECRET = {"volumes": [{"name": "tls", "secret": {"secretName": "tls"}}], "volumeMounts": [{"name": "tls", "mountPath": "/tls"}]}
@@ -53,10 +65,17 @@ FURTHER = [
                 },
             },
             "client": {**SECRET, "enabled": True, "arguments": ["--ipv4-only"], "nodeSelector": {"leaf": "yes"}},
+            "proxy": {**SECRET, "enabled": True, "arguments": ["--pace=30000"], "nodeSelector": {"agent": "yes"}},
+            "monitoring": {
+                "enabled": True,
+                "labels": {"release": "prometheus"},
+                "alerts": {"enabled": True, "runbooks": "https://wiki.example.net/"},
+            },
         },
         [f"metalbond@sha256:{64 * '0'}", "Always", "registry", "metalbond-server-c", "192.0.2.1", "--shards=2"]
         + ["2001:db8::/32", "4222", "--ipv4-only", "leaf: ", "secretName: tls", "mountPath: /tls"]
-        + ["ipFamilyPolicy: RequireDualStack", "  ipFamilies:\n  - IPv6\n  - IPv4\n"],
+        + ["ipFamilyPolicy: RequireDualStack", "  ipFamilies:\n  - IPv6\n  - IPv4\n", "--pace=30000", "agent: ", "release: prometheus"]
+        + ["runbook_url: https://wiki.example.net/docs/operations.md#metalbonddown\n"],
     ),
 ]
 # Values that helm must refuse.
@@ -65,6 +84,7 @@ REFUSED = [
     {"server": {"kind": "StatefulSet"}},
     {"server": {"service": {"ipFamilies": ["ipv6"]}}},
     {"client": {"enable": True}},
+    {"monitoring": {"alerts": {"runbooks": "https://wiki.example.net"}}},
 ]
 
 problems = []
@@ -98,14 +118,17 @@ def matches_the_schema(name, found):
 
 @contextlib.contextmanager
 def folder(parts):
-    """One folder, or one that adds components to it."""
+    """One folder, or one that puts folders and components together."""
     if len(parts) == 1:
         yield MANIFESTS / parts[0]
         return
     with tempfile.TemporaryDirectory() as made:
-        resource, *components = (os.path.relpath(MANIFESTS / part, os.path.realpath(made)) for part in parts)
-        text = yaml.safe_dump({"resources": [resource], "components": components})
-        (pathlib.Path(made) / "kustomization.yaml").write_text(text)
+        named = {"resources": [], "components": []}
+        for part in parts:
+            kind = yaml.safe_load((MANIFESTS / part / "kustomization.yaml").read_text())["kind"]
+            path = os.path.relpath(MANIFESTS / part, os.path.realpath(made))
+            named["components" if kind == "Component" else "resources"].append(path)
+        (pathlib.Path(made) / "kustomization.yaml").write_text(yaml.safe_dump(named))
         yield made
 
 
@@ -154,6 +177,10 @@ def comparable(found):
         pod.get("annotations", {}).pop("checksum/config", None)
         if not pod.get("annotations", True):
             del pod["annotations"]
+        # kustomize writes an empty line before an indented line of an expression.
+        for group in one["spec"]["groups"] if one["kind"] == "PrometheusRule" else []:
+            for rule in group["rules"]:
+                rule["expr"] = " ".join(rule["expr"].split())
         objects[f"{one['kind']} {one['metadata']['name']}"] = one
     return objects
 
@@ -172,10 +199,17 @@ def says_the_same(parts, values, manifests, chart):
 
 def chart(tools):
     for values, words in FURTHER:
-        text = yaml.safe_dump_all(charted(tools, values), width=1000)
+        found = charted(tools, values)
+        text = yaml.safe_dump_all(found, width=1000)
         for word in words:
             if word not in text:
                 wrong(f"chart with {values}: lacks {word}")
+        monitors = [one for one in found if one["kind"] in OTHERS]
+        if {one["kind"] for one in monitors} != OTHERS:
+            wrong(f"chart with {values}: lacks one of {OTHERS}")
+        for one in monitors:
+            if not values["monitoring"]["labels"].items() <= one["metadata"]["labels"].items():
+                wrong(f"chart with {values}: {one['kind']} lacks a label")
     for values in REFUSED:
         if not helm(tools, values, "template", "metalbond", CHART).returncode:
             wrong(f"helm takes {values}")
@@ -183,6 +217,13 @@ def chart(tools):
         done = helm(tools, values, "lint", "--strict", CHART)
         if done.returncode:
             wrong(f"helm lint with {values}: {done.stdout}{done.stderr}")
+
+
+def alerts():
+    """The PrometheusRule has the rules of Prometheus's own file. That the chart has the same is seen above."""
+    rule = yaml.safe_load((MANIFESTS / "alerts/prometheusrule.yaml").read_text())
+    if rule["spec"] != yaml.safe_load(ALERTS.read_text()):
+        wrong(f"{ALERTS} and the PrometheusRule differ: run deploy/prometheus-rule")
 
 
 def nothing_is_left_out():
@@ -203,6 +244,7 @@ def nothing_is_left_out():
 def main():
     tools = pathlib.Path(sys.argv[1])
     nothing_is_left_out()
+    alerts()
     for parts, values in RENDERED:
         found = kustomized(tools, parts)
         says_the_same(parts, values, found, charted(tools, values))

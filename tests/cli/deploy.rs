@@ -259,25 +259,45 @@ fn units_ask_for_what_the_command_does() {
 
 #[test]
 fn manifests_say_flags_and_options_that_there_are() {
-    for (role, manifests) in [
-        ("server", &["server/deployment.yaml", "server-daemonset/daemonset.yaml"][..]),
-        ("client", &["client/daemonset.yaml"]),
+    for (role, manifests, components) in [
+        (
+            "server",
+            &["server/deployment.yaml", "server-daemonset/daemonset.yaml"][..],
+            &["handover/kustomization.yaml"][..],
+        ),
+        ("client", &["client/daemonset.yaml"], &[]),
+        (
+            "proxy",
+            &["proxy/daemonset.yaml"],
+            &["proxy-metrics/kustomization.yaml", "proxy-tls/kustomization.yaml"],
+        ),
     ] {
         let Output { stdout, .. } = Command::new(BINARY).args([role, "--help"]).output().unwrap();
         let help = String::from_utf8(stdout).unwrap();
-        for manifest in manifests {
-            let text = read(&format!("kubernetes/{manifest}"));
-            let flags: Vec<_> = text
-                .lines()
-                .map(|line| line.trim_start_matches(['#', ' ']))
-                .filter_map(|line| line.strip_prefix("- --")?.split('=').next())
+        for file in manifests.iter().chain(components) {
+            let text = read(&format!("kubernetes/{file}"));
+            let lines = text.lines().map(|line| line.trim_start_matches(['#', ' ']));
+            let flags: Vec<_> = lines
+                .filter_map(|line| {
+                    line.strip_prefix("- --").or_else(|| line.strip_prefix("value: --"))
+                })
+                .filter_map(|flag| flag.split('=').next())
                 .collect();
-            assert!(flags.len() > 2, "{manifest}: {flags:?}");
+            assert!(flags.len() > 1, "{file}: {flags:?}");
             for flag in flags {
-                assert!(help.contains(&format!("--{flag} ")), "{manifest}: no --{flag}");
+                // A switch may have a value.
+                let [plain, switch] = [format!("--{flag} "), format!("--{flag}[")];
+                assert!(help.contains(&plain) || help.contains(&switch), "{file}: no --{flag}");
             }
+        }
+        for manifest in manifests {
             let options = Path::new(manifest).with_file_name(format!("{role}.toml"));
-            effective(&shipped("kubernetes").join(options));
+            let options = effective(&shipped("kubernetes").join(options));
+            // Where metalbond ctl looks by itself, in a folder that the pod can write to.
+            assert_eq!(options["control"], "\"/run/metalbond/control.sock\"", "{manifest}");
+            let text = read(&format!("kubernetes/{manifest}"));
+            let mounts = text.lines().filter(|line| line.trim() == "mountPath: /run/metalbond");
+            assert_eq!(mounts.count(), 1, "{manifest}");
         }
     }
 }
@@ -312,6 +332,22 @@ fn manifests_open_sessions_and_health_alone() {
     assert!(policy.contains("\n  egress: []\n"), "{policy}");
 }
 
+/// A proxy has no second address for health alone.
+#[test]
+fn the_proxy_of_the_manifests_is_on_the_loopback_or_asks_for_a_token() {
+    let options = effective(&shipped("kubernetes/proxy/proxy.toml"));
+    assert_eq!(options["listen"], "\"[::1]:4711\"");
+    let proxy = read("kubernetes/proxy/daemonset.yaml");
+    assert!(proxy.contains(" - --http=8084\n") && !proxy.contains("containerPort: "), "{proxy}");
+    for line in [" host: 127.0.0.1\n", " port: 8084\n"] {
+        assert_eq!(proxy.matches(line).count(), 2, "{proxy}");
+    }
+    let open = read("kubernetes/proxy-metrics/kustomization.yaml");
+    for flag in ["--http=:8084", "--http-token-file=/etc/metalbond-http/token"] {
+        assert!(open.contains(&format!(" value: {flag}\n")), "{open}");
+    }
+}
+
 #[test]
 fn pods_drain_before_they_end() {
     let folder = Folder::new("drain");
@@ -331,7 +367,5 @@ fn pods_drain_before_they_end() {
         let output =
             Command::new(BINARY).args(words).env("METALBOND_CONTROL", &socket).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let mounts = text.lines().filter(|line| line.trim() == "mountPath: /run/metalbond");
-        assert_eq!(mounts.count(), 1, "{manifest}");
     }
 }

@@ -171,6 +171,7 @@ fn the_version_is_the_same_everywhere() {
     let image = format!("image: metalbond:{version}\n");
     for (path, claim) in [
         ("deploy/kubernetes/client/daemonset.yaml", &image),
+        ("deploy/kubernetes/proxy/daemonset.yaml", &image),
         ("deploy/kubernetes/server/deployment.yaml", &image),
         ("deploy/kubernetes/server-daemonset/daemonset.yaml", &image),
         (

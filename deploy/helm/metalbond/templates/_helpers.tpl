@@ -8,6 +8,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
+{{/* Labels of an object for the Prometheus operator, which may select these objects by labels of its own. */}}
+{{- define "metalbond.monitor.labels" -}}
+{{ include "metalbond.labels" . }}
+{{- with .root.Values.monitoring.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* The labels by which an object finds its pods. */}}
 {{- define "metalbond.selector" -}}
 app.kubernetes.io/name: {{ .name }}
