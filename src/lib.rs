@@ -24,6 +24,7 @@
 //! * `counts`: sums over shards, refused connections, and TLS.
 //! * `monitor`: live events of routes and sessions, from shards to readers.
 //! * `threads`: what the threads of a reflector share and send each other.
+//! * `inspector`: questions and commands of operators to a running reflector.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
@@ -87,6 +88,8 @@ pub mod fuzzing;
 pub mod handover;
 mod http_guard;
 pub mod ids;
+#[cfg(feature = "server")]
+mod inspector;
 #[cfg(feature = "server")]
 #[doc(hidden)]
 pub mod internals_for_benches;

@@ -2,7 +2,7 @@
 //!
 //! * `server`: the parts that all endpoints share: connections and their bounds, the shell of pages, forms of tables.
 //! * `reflector`: the endpoint of a reflector. It asks the reflector only through
-//!   [`Inspector`](crate::reflector::Inspector).
+//!   [`Inspector`](crate::inspector::Inspector).
 //! * `control`: the control sockets of reflector and leaf: the same pages, and the reflector's commands.
 //! * `leaf`: the endpoint of a leaf. It asks like any other holder of a [`MetalBond`](crate::client::MetalBond).
 //! * `proxy`: the endpoint of a proxy: that of a reflector, which contains that of a leaf.
@@ -10,8 +10,8 @@
 //! The code of the reflector and of the leaf does not name this folder.
 //! [`Reflector::start`](crate::reflector::Reflector::start) is here, because it starts the endpoints as well.
 //!
-//! Imports: client, control, http_guard, ids, io, metrics, netlink, policy, proxy, reflector, session, shard, sources,
-//! threads, wire.
+//! Imports: client, config, control, counts, diary, federation, http_guard, ids, inspector, io, metrics, monitor,
+//! netlink, policy, proxy, reflector, session, shard, sources, threads, wire.
 
 #[cfg(any(feature = "client", feature = "server"))]
 mod control;

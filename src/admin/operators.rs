@@ -7,9 +7,11 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::{control, reflector};
+use crate::config::{ReflectorConfig, StartError};
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
-use crate::reflector::{Doors, Endpoints, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::inspector::Inspector;
+use crate::reflector::{Doors, Endpoints, Reflector};
 use crate::threads::Invitation;
 
 impl Reflector {

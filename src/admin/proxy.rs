@@ -19,8 +19,8 @@ use super::server::entry::Entry;
 use super::server::serve::serve;
 use crate::client::Error;
 use crate::http_guard::HttpGuard;
+use crate::inspector::Inspector;
 use crate::proxy::{Proxy, ProxyStatus};
-use crate::reflector::Inspector;
 
 /// How long the leaf may take to answer before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(2);

@@ -13,8 +13,8 @@ use super::path::Listener;
 use super::protocol::Predecessor;
 use super::protocol::predecessor::{Action, Event, Stage};
 use super::{translate, writing};
+use crate::inspector::Inspector;
 use crate::portable;
-use crate::reflector::Inspector;
 use crate::reflector::handover::Listening;
 use crate::threads::{Estate, HandoverReport as Report, HandoverSteps as Steps, Outcome};
 

@@ -13,7 +13,8 @@
 //! * `channel` carries messages and descriptors, `message` is their schema, `translate` converts between them and the
 //!   types of the reflector, and `path` names the socket.
 //!
-//! Imports: admin, control, diary, ids, io, metrics, policy, portable, reflector, shard, simulation, threads, wire.
+//! Imports: admin, config, control, diary, ids, inspector, io, metrics, policy, portable, reflector, shard, simulation,
+//! threads, wire.
 
 mod channel;
 mod conversation;

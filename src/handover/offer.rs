@@ -14,8 +14,9 @@ use tracing::{error, info, warn};
 use super::channel::Channel;
 use super::conversation::{Conversation, Host};
 use super::path::Listener;
+use crate::inspector::Inspector;
+use crate::reflector::Reflector;
 use crate::reflector::handover::Listening;
-use crate::reflector::{Inspector, Reflector};
 
 /// Between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);

@@ -14,9 +14,11 @@ use super::protocol::Successor;
 use super::protocol::successor::{Action, Event, Stage};
 use super::translate;
 use crate::admin::OperatorEndpoints;
+use crate::config::{ReflectorConfig, StartError};
+use crate::control::ControlError;
 use crate::portable::{self, Defect, Pieces};
 use crate::reflector::handover::{Arrival, Inherited, Legacy};
-use crate::reflector::{ControlError, Prepared, Reflector, ReflectorConfig, StartError};
+use crate::reflector::{Prepared, Reflector};
 use crate::shard::Restorer;
 use crate::threads::{HandoverReport as Report, HandoverSteps as Steps, Ledger, Outcome};
 

@@ -22,7 +22,7 @@
 //! Only the leaf knows which server has which route, and which routes are stale. Only the table knows which routes an
 //! agent has been sent. The bridge holds only the changes on their way.
 //!
-//! Imports: client, http_guard, ids, metrics, policy, reflector, shard, table, threads, wire.
+//! Imports: client, config, http_guard, ids, inspector, metrics, policy, reflector, shard, table, threads, wire.
 
 mod bridge;
 mod hub;
@@ -38,8 +38,10 @@ pub use self::status::ProxyStatus;
 
 use self::hub::Hub;
 use crate::client::{LeafConfig, MetalBond};
+use crate::config::{FederationConfig, ReflectorConfig, StartError};
 use crate::http_guard::HttpGuard;
-use crate::reflector::{FederationConfig, Inspector, Reflector, ReflectorConfig, StartError};
+use crate::inspector::Inspector;
+use crate::reflector::Reflector;
 use crate::threads::Invitation;
 
 /// A running proxy.

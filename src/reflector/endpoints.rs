@@ -8,9 +8,9 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
-use super::inspector::Inspector;
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
+use crate::inspector::Inspector;
 
 /// What operators are answered on.
 #[derive(Debug)]

@@ -8,8 +8,8 @@
 //! bytes, `mesh` carries parcels, `lobby` limits how many may connect. Operators ask and command through `inspector`,
 //! which `crate::admin` calls.
 //!
-//! Imports: access, config, control, counts, diary, federation, http_guard, ids, io, metrics, monitor, outbox, policy,
-//! portable, session, shard, table, threads, tls, wire.
+//! Imports: access, config, control, counts, diary, federation, http_guard, ids, inspector, io, metrics, monitor,
+//! outbox, policy, portable, session, shard, table, threads, tls.
 
 mod acceptor;
 mod answers;
@@ -25,7 +25,6 @@ mod endpoints;
 mod follow;
 mod guest;
 pub(crate) mod handover;
-pub mod inspector;
 pub(crate) mod mesh;
 mod moves;
 mod orders;
@@ -44,12 +43,23 @@ pub use crate::counts::{Refused, TlsCounts};
 pub use crate::diary::FOLLOWED;
 pub use crate::diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
 pub use crate::federation::{FederationStatus, SiteState, SiteStatus};
+pub use crate::inspector::Inspector;
 pub use crate::outbox::OutboxBounds;
 pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
 pub use crate::threads::{HandoverReport, HandoverSteps, Handovers, Outcome};
 pub(crate) use endpoints::{Doors, Endpoints};
-pub use inspector::Inspector;
 pub(crate) use prepared::Prepared;
 pub use start::Reflector;
+
+/// Questions and commands to a running reflector: see [`Inspector`].
+pub mod inspector {
+    pub use crate::config::InForce;
+    pub use crate::counts::Counters;
+    pub use crate::diary::Detail;
+    pub use crate::inspector::{Inspector, PAGE_MAX};
+    pub use crate::monitor::{Monitor, MonitorEvent};
+    pub use crate::shard::inspect::MonitorFilter;
+    pub use crate::threads::InspectError;
+}

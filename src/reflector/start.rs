@@ -1,5 +1,6 @@
 //! [`Reflector`]: the start, the reload and the end of a reflector.
 
+use crate::inspector::Inspector;
 use crate::threads::Handle;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use super::balance;
 use super::descriptors;
 use super::driver::{self, Seed};
 use super::handover::Listening;
-use super::inspector::{Inspector, blocks, drain};
 use super::mesh::{self, Inlet};
 use crate::config::{ReflectorConfig, StartError};
 use crate::counts::Refused;
 use crate::diary::Diary;
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
+use crate::inspector::{blocks, drain};
 use crate::io::{self, Backend};
 use crate::policy::Policy;
 use crate::shard::{GuestKind, Layout};

@@ -1,5 +1,6 @@
 //! The commands that refuse something for a while, and end that.
 
+use crate::inspector::Inspector;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Json;
@@ -12,10 +13,11 @@ use crate::admin::reflector::api::policy::subject_of;
 use crate::admin::reflector::api::{error::ApiError, named, params};
 use crate::admin::server::serve::Caller;
 use crate::ids::duration;
+use crate::inspector::PAGE_MAX;
+use crate::inspector::walk::walk;
 use crate::policy::{BLOCKS, Blocked};
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::shard::inspect::{PeerInfo, RouteFilter, RouteInfo, VniInfo};
+use crate::threads::InspectError;
 use crate::wire::{Destination, Vni};
 
 /// Bytes of a node's name at most.

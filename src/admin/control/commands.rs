@@ -16,11 +16,13 @@ use tracing::{Level, info};
 use super::blocks;
 use crate::admin::reflector::api::policy::{Trial, try_policy};
 use crate::admin::reflector::api::{error::ApiError, named, params};
+use crate::config::InForce;
+use crate::diary::Detail;
 use crate::ids::PeerId;
+use crate::inspector::Inspector;
 use crate::policy::Policy;
-use crate::reflector::Handovers;
-use crate::reflector::inspector::{Detail, InForce, Inspector};
 use crate::shard::inspect::PeerInfo;
+use crate::threads::Handovers;
 
 /// Sessions ended per second when nothing is said.
 const RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();

@@ -43,7 +43,7 @@ pub(super) async fn serve_leaf(socket: Socket, pages: Router) {
 
 /// The same over a reflector's, with the commands that its users may give.
 #[cfg(feature = "server")]
-pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::reflector::Inspector) {
+pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::inspector::Inspector) {
     use super::reflector::gated::Gated;
     use super::reflector::stuck::given_up;
     use crate::control::Audience;

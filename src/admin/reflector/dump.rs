@@ -15,9 +15,10 @@ use serde::Deserialize;
 use super::api::{ApiError, params};
 use crate::admin::server::date;
 use crate::admin::server::format::{DumpFormat, Json, Yaml};
-use crate::reflector::inspector::walk::first_vnis_with_routes;
-use crate::reflector::inspector::{InspectError, Inspector};
+use crate::inspector::Inspector;
+use crate::inspector::walk::first_vnis_with_routes;
 use crate::shard::inspect::Cursor;
+use crate::threads::InspectError;
 use crate::wire::Vni;
 
 /// VNIs whose turn is next: so many are found by one listing of all VNIs, and held by a reader.

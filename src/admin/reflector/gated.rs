@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::admin::server::serve::{Listener, Origin};
-use crate::reflector::Inspector;
+use crate::inspector::Inspector;
 
 /// See the module's documentation.
 #[derive(Debug)]

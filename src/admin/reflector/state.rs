@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::live::history::History;
 use crate::admin::proxy::Upstream;
-use crate::reflector::Inspector;
+use crate::inspector::Inspector;
 
 /// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
 /// after the other; more of them wait for their turn.

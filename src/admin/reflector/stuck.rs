@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::api::ApiError;
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 
 /// For how long whoever asks is left without an answer. What takes long for its size alone gets as long as
 /// it takes.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::config::ReflectorConfig;
 use crate::handover::{Offer, Started, start};
 use crate::io::IoChoice;
-use crate::reflector::ReflectorConfig;
 
 /// Where it fails, and how.
 pub(super) const FAULT: &str = "HANDOVER_FAULT";

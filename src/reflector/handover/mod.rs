@@ -27,8 +27,8 @@ pub(crate) use self::arrive::{Arrival, Legacy};
 pub(in crate::reflector) use self::leave::Leaving;
 pub(in crate::reflector) use self::listeners::Listeners;
 pub(crate) use self::listeners::{Inherited, Listening, Use};
-use super::inspector::Inspector;
 use crate::ids::Moment;
+use crate::inspector::Inspector;
 use crate::threads::{HandoverReport as Report, Outcome};
 
 impl Inspector {

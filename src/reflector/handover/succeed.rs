@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 
 impl Inspector {
     /// Sets the function that starts a successor when an operator asks for a handover. It gets the path of the program,

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::admin::server::date;
 use crate::admin::server::listing::OnePage;
+use crate::inspector::Inspector;
 use crate::policy::{Block, Blocked};
-use crate::reflector::inspector::Inspector;
 
 /// One block.
 #[derive(Debug, Serialize)]

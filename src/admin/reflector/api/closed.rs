@@ -15,8 +15,9 @@ use super::params::optional;
 use super::wanted::{kinds, named};
 use crate::admin::server::date;
 use crate::admin::server::listing;
-use crate::reflector::inspector::{InspectError, Inspector};
-use crate::reflector::{ClosedSession, Recorded, RecordedFilter};
+use crate::diary::{ClosedSession, Recorded, RecordedFilter};
+use crate::inspector::Inspector;
+use crate::threads::InspectError;
 
 /// Rows of a page when nothing is said.
 const LIMIT: usize = 100;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::counts::Counters;
 use crate::ids::ShardId;
 use crate::metrics::Members;
-use crate::reflector::inspector::Counters;
 use crate::shard::inspect::Metrics;
 use crate::threads::BalanceReport as Report;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::ApiError;
 use crate::admin::reflector::state::AppState;
 use crate::admin::server::listing::OnePage;
-use crate::reflector::inspector::walk::vnis_with_routes;
+use crate::inspector::walk::vnis_with_routes;
 use crate::shard::inspect::Cursor;
 use crate::wire::Digest;
 

@@ -9,7 +9,7 @@ use crate::admin::reflector::health::numbers;
 use crate::admin::server::answer;
 use crate::admin::server::asked::Wrong;
 use crate::ids::ShardId;
-use crate::reflector::inspector::InspectError;
+use crate::threads::InspectError;
 
 /// See the module's documentation.
 #[derive(Debug, Error)]

@@ -23,7 +23,8 @@ use crate::admin::reflector::streams::{StreamPermit, Streams};
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::date;
 use crate::ids::{PeerId, ShardId};
-use crate::reflector::inspector::{Inspector, Monitor, MonitorEvent};
+use crate::inspector::Inspector;
+use crate::monitor::{Monitor, MonitorEvent};
 use crate::wire::Update;
 
 /// A comment is sent when nothing has happened for so long, so that both ends know the other is there.
@@ -212,7 +213,8 @@ mod tests {
     use support::PATIENCE;
 
     use super::*;
-    use crate::reflector::{Reflector, ReflectorConfig};
+    use crate::config::ReflectorConfig;
+    use crate::reflector::Reflector;
     use crate::wire::{Hello, Message};
 
     #[test]

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ApiError;
-use crate::reflector::{FederationStatus, Inspector};
+use crate::federation::FederationStatus;
+use crate::inspector::Inspector;
 
 /// Null without federation.
 pub(super) async fn federation(

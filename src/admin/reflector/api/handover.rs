@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::reflector::{Handovers, Inspector};
+use crate::inspector::Inspector;
+use crate::threads::Handovers;
 
 pub(super) async fn handovers(State(inspector): State<Inspector>) -> Json<Handovers> {
     Json(inspector.handovers())

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use crate::admin::server::date;
-use crate::reflector::Inspector;
+use crate::inspector::Inspector;
 
 /// What tells one reflector from another.
 #[derive(Debug, Serialize)]

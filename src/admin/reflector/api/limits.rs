@@ -6,8 +6,10 @@ use axum::extract::State;
 use serde::{Serialize, Serializer};
 
 use super::ApiError;
-use crate::reflector::inspector::{Counters, InForce, Inspector};
-use crate::reflector::{SETTINGS, Shown};
+use crate::config::InForce;
+use crate::config::{SETTINGS, Shown};
+use crate::counts::Counters;
+use crate::inspector::Inspector;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ApiError;
 use crate::admin::server::date;
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 use crate::shard::inspect::PeerInfo;
 
 /// Sessions that a sentence names at most.

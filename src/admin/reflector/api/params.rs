@@ -1,6 +1,7 @@
 //! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
 //! said in the same words; one that is not known is an error.
 
+use crate::inspector::Inspector;
 use serde::Deserialize;
 
 use super::ApiError;
@@ -13,7 +14,7 @@ pub(in crate::admin) use crate::admin::server::asked::{
     destination, optional, required, vni, wrong,
 };
 use crate::ids::PeerId;
-use crate::reflector::inspector::{Inspector, PAGE_MAX};
+use crate::inspector::PAGE_MAX;
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,
 };

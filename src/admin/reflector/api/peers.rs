@@ -13,8 +13,9 @@ use super::params::{Asked, Peers, PeersAsked, SubscriptionsAsked};
 use super::rows::{self, PeerRow, PeerVniRow, Short, SubscriptionRow, Sums};
 use super::sorted;
 use crate::admin::reflector::state::AppState;
-use crate::reflector::inspector::{InspectError, Inspector};
+use crate::inspector::Inspector;
 use crate::shard::inspect::PeerInfo;
+use crate::threads::InspectError;
 use crate::wire::Vni;
 
 pub(super) async fn list(

@@ -1,5 +1,6 @@
 //! The policy: what it refuses, and what another one would refuse of what there is.
 
+use crate::inspector::Inspector;
 use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
@@ -8,11 +9,12 @@ use serde::Serialize;
 
 use super::ApiError;
 use crate::ids::PeerId;
+use crate::inspector::PAGE_MAX;
+use crate::inspector::walk::walk;
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Subject};
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
 use crate::session::Identity;
 use crate::shard::inspect::{PeerInfo, RouteFilter};
+use crate::threads::InspectError;
 use crate::wire::Vni;
 
 /// A requirement, and how often it was not met.

@@ -13,7 +13,7 @@ use super::rows::{self, RouteRow, Short, Sums, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
 use crate::admin::reflector::state::AppState;
 use crate::admin::server::asked::ExplainAsked;
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 use crate::shard::inspect::{RouteInfo, Verdict};
 
 pub(super) async fn vnis(

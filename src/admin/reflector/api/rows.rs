@@ -15,10 +15,10 @@ use super::sorted::{Found, PeerSums, Subscriber, VniSums};
 use crate::NoEvidence;
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
-use crate::reflector::inspector::InspectError;
 use crate::shard::inspect::{
     Cursor, Page, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
+use crate::threads::InspectError;
 use crate::wire::Capabilities;
 
 /// What is behind the rows of a listing. `next` is what to go on with, null at the end.

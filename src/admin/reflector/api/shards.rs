@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::ApiError;
 use super::counts::{self, ShardRow};
 use crate::ids::ShardId;
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 
 pub(super) async fn counters(
     State(inspector): State<Inspector>,

@@ -4,7 +4,9 @@ use serde::Deserialize;
 
 use super::ApiError;
 use super::params::{vni, wrong};
-use crate::reflector::inspector::{Inspector, MonitorEvent, MonitorFilter};
+use crate::inspector::Inspector;
+use crate::monitor::MonitorEvent;
+use crate::shard::inspect::MonitorFilter;
 
 /// Which events.
 #[derive(Debug, Default, Deserialize)]

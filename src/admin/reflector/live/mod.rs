@@ -26,7 +26,7 @@ use self::ring::Ring;
 use super::api::error::ApiError;
 use super::state::AppState;
 use super::streams::{StreamPermit, Streams};
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 
 /// One that writes, to be run, and one to read from.
 pub(super) fn recorder(inspector: Inspector) -> (Recorder, History) {

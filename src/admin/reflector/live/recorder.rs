@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::ring::Ring;
 use super::sample::{Moment, sample};
-use crate::reflector::inspector::Inspector;
+use crate::inspector::Inspector;
 
 /// Between two samples.
 const STEP: Duration = Duration::from_secs(1);

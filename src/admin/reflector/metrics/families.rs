@@ -1,10 +1,10 @@
 //! What the reflector counts beside its shards: [`Metrics`](crate::shard::inspect::Metrics) has the rest.
 
+use crate::counts::Counters;
 use crate::ids::ShardId;
 use crate::io::Backend;
 use crate::metrics::{Families, Row, Rows, Text, Value};
-use crate::reflector::Handovers;
-use crate::reflector::inspector::Counters;
+use crate::threads::Handovers;
 
 pub(super) fn write(
     text: &mut Text,
@@ -66,9 +66,10 @@ fn liveness(is_stuck: bool) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counts::{Refused, TlsCounts};
+    use crate::federation::FederationStatus;
     use crate::metrics::documented;
     use crate::proxy::ProxyStatus;
-    use crate::reflector::{FederationStatus, Refused, TlsCounts};
     use crate::shard::inspect::Metrics;
 
     /// docs/http.md has a line for each metric of all peers together, with its labels and its type, and no

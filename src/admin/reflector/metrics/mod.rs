@@ -22,9 +22,11 @@ use tokio::time::timeout;
 use super::api::ApiError;
 use super::state::AppState;
 use crate::admin::server::process;
+use crate::counts::Counters;
 use crate::ids::ShardId;
+use crate::inspector::Inspector;
 use crate::metrics::{self, Text};
-use crate::reflector::inspector::{Counters, InspectError, Inspector};
+use crate::threads::InspectError;
 
 /// Between looks for shards that stand still while one is waited for.
 const LOOK: Duration = Duration::from_millis(500);

@@ -6,9 +6,10 @@
 
 use futures_util::stream::{self, Stream};
 
+use crate::inspector::Inspector;
 use crate::metrics::Text;
-use crate::reflector::inspector::{InspectError, Inspector};
 use crate::shard::inspect::{Cursor, PeerInfo};
+use crate::threads::InspectError;
 
 /// Peers of one part: some 20 KiB of text.
 const PART: usize = 128;
@@ -154,7 +155,8 @@ mod tests {
     use support::PATIENCE;
 
     use super::*;
-    use crate::reflector::{Reflector, ReflectorConfig};
+    use crate::config::ReflectorConfig;
+    use crate::reflector::Reflector;
 
     #[test]
     fn a_part_has_some_peers_however_many_there_are() {

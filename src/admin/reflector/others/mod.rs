@@ -23,7 +23,7 @@ use super::api::ApiError;
 use super::metrics;
 use super::state::AppState;
 use crate::admin::server::listing;
-use crate::reflector::inspector::InspectError;
+use crate::threads::InspectError;
 
 /// For so long an answer is good for whoever asks.
 const FRESH: Duration = Duration::from_secs(1);

@@ -6,9 +6,10 @@ use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
 use crate::ids::PeerId;
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector};
+use crate::inspector::Inspector;
+use crate::inspector::walk::walk;
 use crate::shard::inspect::{PeerInfo, ROWS_MAX, SessionState};
+use crate::threads::InspectError;
 
 /// Which peers. Everything that is given must hold.
 #[derive(Debug, Default)]

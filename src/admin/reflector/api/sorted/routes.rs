@@ -3,9 +3,10 @@
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
-use crate::reflector::inspector::walk::{vnis_with_routes, walk};
-use crate::reflector::inspector::{InspectError, Inspector};
+use crate::inspector::Inspector;
+use crate::inspector::walk::{vnis_with_routes, walk};
 use crate::shard::inspect::{Lookup, ROWS_MAX, RouteFilter, RouteInfo};
+use crate::threads::InspectError;
 use crate::wire::Vni;
 
 /// Which routes.

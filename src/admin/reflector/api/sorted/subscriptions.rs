@@ -4,11 +4,13 @@ use super::best::Found;
 use super::key::Columns;
 use super::peers::{is_named, is_number};
 use super::{Best, Key, Sort};
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector, PAGE_MAX};
+use crate::inspector::Inspector;
+use crate::inspector::PAGE_MAX;
+use crate::inspector::walk::walk;
 use crate::shard::inspect::{
     Cursor, Page, PeerInfo, SessionState, SubscriptionInfo, SubscriptionState,
 };
+use crate::threads::InspectError;
 use crate::wire::Vni;
 
 /// A subscription and whose it is.

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::best::Found;
 use super::key::Columns;
 use super::{Best, Key, Sort};
-use crate::reflector::inspector::walk::walk;
-use crate::reflector::inspector::{InspectError, Inspector};
+use crate::inspector::Inspector;
+use crate::inspector::walk::walk;
 use crate::shard::inspect::{ROWS_MAX, VniInfo};
+use crate::threads::InspectError;
 
 /// What VNIs are sorted by.
 const KEYS: &Columns<VniInfo> = &[

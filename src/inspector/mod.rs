@@ -2,10 +2,12 @@
 //!
 //! Runs on the caller's thread. It asks shards for one bounded slice at a time, and combines
 //! the answers.
+//!
+//! Imports: config, counts, diary, federation, ids, io, monitor, policy, shard, threads, wire.
 
-pub(super) mod blocks;
+pub(crate) mod blocks;
 mod counters;
-pub(super) mod drain;
+pub(crate) mod drain;
 mod federation;
 mod limits;
 mod log;
@@ -23,12 +25,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-pub use crate::config::InForce;
-pub use crate::counts::Counters;
-pub use crate::diary::Detail;
-pub use crate::monitor::{Monitor, MonitorEvent};
-pub use crate::shard::inspect::MonitorFilter;
-pub use crate::threads::InspectError;
+use crate::monitor::Monitor;
+use crate::shard::inspect::MonitorFilter;
+use crate::threads::InspectError;
 
 use self::pages::walk;
 
@@ -65,11 +64,11 @@ const MONITOR_PARCELS: usize = 256;
 /// futures at any time.
 #[derive(Clone, Debug)]
 pub struct Inspector {
-    pub(super) control: Arc<Control>,
+    pub(crate) control: Arc<Control>,
 }
 
 impl Inspector {
-    pub(super) fn new(basis: Basis) -> Self {
+    pub(crate) fn new(basis: Basis) -> Self {
         Self { control: Arc::new(Control::new(basis)) }
     }
 

@@ -25,7 +25,7 @@ fn set(config: &mut ReflectorConfig, blocks: Blocks) {
 
 impl ReflectorConfig {
     /// Goes on by the blocks of another process.
-    pub(in crate::reflector) fn keep_blocks(&mut self, blocks: &Blocks) {
+    pub(crate) fn keep_blocks(&mut self, blocks: &Blocks) {
         if *blocks != Blocks::default() {
             set(self, blocks.clone());
         }
@@ -91,7 +91,7 @@ impl Inspector {
 }
 
 /// Ends blocks whose time is over, until the reflector stops. Runs on the control thread.
-pub(in crate::reflector) async fn expire(inspector: Inspector) -> Result<(), InspectError> {
+pub(crate) async fn expire(inspector: Inspector) -> Result<(), InspectError> {
     let mut config = inspector.control.config.subscribe();
     loop {
         let until =

@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_millis(250);
 const LISTED: usize = 512;
 
 /// Drains whenever it is asked for, until the reflector stops.
-pub(in crate::reflector) async fn run(inspector: Inspector) {
+pub(crate) async fn run(inspector: Inspector) {
     let mut rate = inspector.control.drain.subscribe();
     loop {
         let per_second = *rate.borrow_and_update();
