@@ -25,6 +25,10 @@
 //! * `monitor`: live events of routes and sessions, from shards to readers.
 //! * `threads`: what the threads of a reflector share and send each other.
 //! * `inspector`: questions and commands of operators to a running reflector.
+//! * `balance`: which shards are awake, and which VNIs and connections they have.
+//! * `capacity`: the limits of the whole reflector on routes, VNIs and memory.
+//! * `estate`: what leaves a reflector for another process, and arrives from one.
+//! * `terminator`: the reflector's listener for TLS, and handshakes.
 //! * [`reflector`]: threads, listeners, connections; started by [`reflector::Reflector`].
 //! * `dataplane`: the trait of dataplanes that a leaf hands routes to, and a route; pure.
 //! * [`client`]: the leaf: sessions with reflectors, the routes that it wants and announces, and those received.
@@ -68,6 +72,10 @@
 mod access;
 #[cfg(feature = "http")]
 pub mod admin;
+#[cfg(feature = "server")]
+mod balance;
+#[cfg(feature = "server")]
+mod capacity;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "server")]
@@ -79,6 +87,8 @@ mod counts;
 mod dataplane;
 #[cfg(feature = "server")]
 mod diary;
+#[cfg(feature = "server")]
+mod estate;
 #[cfg(feature = "server")]
 mod federation;
 #[cfg(all(feature = "server", any(test, fuzzing)))]
@@ -120,6 +130,8 @@ mod simulation;
 mod sources;
 #[cfg(feature = "server")]
 mod table;
+#[cfg(feature = "server")]
+mod terminator;
 #[cfg(feature = "server")]
 mod threads;
 mod tls;

@@ -11,7 +11,8 @@ use crate::config::{ReflectorConfig, StartError};
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
 use crate::inspector::Inspector;
-use crate::reflector::{Doors, Endpoints, Reflector};
+use crate::inspector::{Doors, Endpoints};
+use crate::reflector::Reflector;
 use crate::threads::Invitation;
 
 impl Reflector {

@@ -13,9 +13,9 @@ use super::path::Listener;
 use super::protocol::Predecessor;
 use super::protocol::predecessor::{Action, Event, Stage};
 use super::{translate, writing};
+use crate::estate::Listening;
 use crate::inspector::Inspector;
 use crate::portable;
-use crate::reflector::handover::Listening;
 use crate::threads::{Estate, HandoverReport as Report, HandoverSteps as Steps, Outcome};
 
 /// How long a successor may take for its request, and to prepare.

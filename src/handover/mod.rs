@@ -8,13 +8,13 @@
 //! ```
 //!
 //! * `protocol` decides what each side does next; it is pure, and a random model checks it.
-//! * `offer` (with `conversation` and `writing`) and `takeover` carry that out. `reflector::handover` takes the state
+//! * `offer` (with `conversation` and `writing`) and `takeover` carry that out. `estate` takes the state
 //!   out of a reflector and puts it into one.
 //! * `channel` carries messages and descriptors, `message` is their schema, `translate` converts between them and the
 //!   types of the reflector, and `path` names the socket.
 //!
-//! Imports: admin, config, control, diary, ids, inspector, io, metrics, policy, portable, reflector, shard, simulation,
-//! threads, wire.
+//! Imports: admin, config, control, diary, estate, ids, inspector, io, metrics, policy, portable, reflector, shard,
+//! simulation, threads, wire.
 
 mod channel;
 mod conversation;

@@ -14,9 +14,9 @@ use tracing::{error, info, warn};
 use super::channel::Channel;
 use super::conversation::{Conversation, Host};
 use super::path::Listener;
+use crate::estate::Listening;
 use crate::inspector::Inspector;
 use crate::reflector::Reflector;
-use crate::reflector::handover::Listening;
 
 /// Between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::message::form;
 use super::message::form::block::What;
-use crate::diary::Detail;
-use crate::diary::{ClosedSession, Pages, Recorded};
+use crate::diary::{ClosedSession, Detail, Pages, Recorded};
+use crate::estate::{Arrival, Listening, Use};
 use crate::ids::{Moment, PeerId};
 use crate::metrics::Saved;
 use crate::policy::{Block, Blocked, Blocks};
-use crate::reflector::handover::{Arrival, Listening, Use};
 use crate::threads::Ledger;
 use crate::wire::Vni;
 

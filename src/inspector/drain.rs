@@ -1,6 +1,5 @@
 //! Ends sessions one after the other while the reflector drains. Runs on the control thread.
 
-use crate::threads::ShardThread;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use tokio::sync::watch;
 use super::Inspector;
 use crate::CloseReason;
 use crate::ids::{PeerId, ShardId};
-
 use crate::shard::inspect::{Cursor, PeerInfo, SessionState};
+use crate::threads::ShardThread;
 
 /// Sessions are ended in steps of this.
 const STEP: Duration = Duration::from_millis(10);

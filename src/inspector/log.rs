@@ -1,11 +1,11 @@
 //! More or less of a log: of all, which is the program's, and of one session.
 
-use crate::threads::ShardThread;
 use tracing::Level;
 
 use super::{InspectError, Inspector};
 use crate::diary::Detail;
 use crate::ids::PeerId;
+use crate::threads::ShardThread;
 
 impl Inspector {
     /// Sets the function that changes the level of the program's log. It is called with the level that an operator

@@ -3,11 +3,12 @@
 //! Runs on the caller's thread. It asks shards for one bounded slice at a time, and combines
 //! the answers.
 //!
-//! Imports: config, counts, diary, federation, ids, io, monitor, policy, shard, threads, wire.
+//! Imports: config, control, counts, diary, federation, http_guard, ids, io, monitor, policy, shard, threads, wire.
 
 pub(crate) mod blocks;
 mod counters;
 pub(crate) mod drain;
+mod endpoints;
 mod federation;
 mod limits;
 mod log;
@@ -15,9 +16,6 @@ mod names;
 mod pages;
 pub(crate) mod walk;
 
-use crate::threads::Basis;
-use crate::threads::Control;
-use crate::threads::ShardThread;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -27,8 +25,9 @@ use tokio::sync::mpsc;
 
 use crate::monitor::Monitor;
 use crate::shard::inspect::MonitorFilter;
-use crate::threads::InspectError;
+use crate::threads::{Basis, Control, InspectError, ShardThread};
 
+pub(crate) use self::endpoints::{Doors, Endpoints};
 use self::pages::walk;
 
 use crate::CloseReason;

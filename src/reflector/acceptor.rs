@@ -20,23 +20,19 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::tls::{News, Secured, Terminator, Waiting};
 use crate::access::{Gate, SourceShare};
-use crate::config::Guard;
-use crate::config::ReflectorConfig;
+use crate::config::{Guard, ReflectorConfig};
 use crate::diary::{LeftOut, Limiter, SourceLimiter};
 use crate::ids::{PeerId, ShardId};
-use crate::io;
 use crate::session::{CloseReason, TlsPeer};
-use crate::threads::{Admission, Arrived, Control, Gauge, Lobby, Phase, Queue, ShardOrder};
+use crate::terminator::{News, Secured, Terminator, Waiting};
+use crate::threads::{Admission, Arrived, Control, Gauge, Lobby, Phase, Queue, ShardOrder, accept};
 use crate::tls::Ending;
 
 /// How long to wait when the system can't give another connection.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// How long a shard may take to close a connection that makes room.
 const MAKES_ROOM: Duration = Duration::from_millis(10);
-/// Descriptors that no session takes: for those who ask what is the matter.
-const KEPT: u64 = 16;
 
 /// What an acceptor starts from.
 #[derive(Debug)]
@@ -314,14 +310,6 @@ async fn next(tls: &mut Option<Terminator>) -> News {
         Some(tls) => tls.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// The next connection, or an error when the descriptors left are not for sessions.
-pub(super) async fn accept(listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
-    if io::is_short_of_files(listener, KEPT) {
-        return Err(std::io::Error::other("the last descriptors are kept for operators"));
-    }
-    listener.accept().await
 }
 
 fn load(gauge: &Gauge) -> u64 {

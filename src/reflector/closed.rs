@@ -7,10 +7,10 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
-use super::endpoints::{Doors, Endpoints};
 use super::{ControlError, Inspector, Reflector, ReflectorConfig, StartError};
 use crate::control::Audience;
 use crate::http_guard::HttpGuard;
+use crate::inspector::{Doors, Endpoints};
 use crate::threads::Invitation;
 
 impl Reflector {

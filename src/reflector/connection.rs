@@ -10,7 +10,6 @@
 //! A connection ends in one way only: the shard lists it as closed, the driver shuts the socket
 //! down, and the task ends.
 
-use crate::threads::Admission;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
@@ -26,8 +25,8 @@ use crate::diary::Follower;
 use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
-use crate::tls::Ending;
-use crate::tls::TlsFault;
+use crate::threads::Admission;
+use crate::tls::{Ending, TlsFault};
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -5,9 +5,6 @@
 //! It sleeps on whichever comes first: news, another shard's parcel, a new connection, or the moment
 //! that the shard asked for.
 
-use crate::threads::Answers;
-use crate::threads::Gauge;
-use crate::threads::ShardOrder;
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
@@ -26,17 +23,15 @@ use super::mesh::{Inlet, Port};
 use super::orders::{Done, obey};
 use super::wake_flag::WakeFlag;
 use crate::access::AccessList;
-use crate::diary::Reporter;
-use crate::diary::{ClosedSession, Diary};
-use crate::monitor::MonitorSenders;
-use crate::threads::{Mover, Service};
-
+use crate::diary::{ClosedSession, Diary, Reporter};
 use crate::ids::{Moment, ShardId};
 use crate::io::{Alarm, Backend, LocalRuntime, thread_time};
+use crate::monitor::MonitorSenders;
 use crate::session::CloseReason;
 use crate::shard::inspect::Histogram;
 use crate::shard::moves::Answer;
 use crate::shard::{Closed, Layout, Output, READ_MAX, Shard, ShardConfig, Slot, Turn};
+use crate::threads::{Answers, Gauge, Mover, Service, ShardOrder};
 
 /// Rounds of writing in one turn: a peer gets at most so many writes before others' news is heard.
 const ROUNDS: usize = 8;

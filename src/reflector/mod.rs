@@ -5,32 +5,27 @@
 //! with the fewest.
 //!
 //! This folder connects the pure `shard` with sockets, clocks and logs: `driver` runs the event loop, `connection` moves
-//! bytes, `mesh` carries parcels, `lobby` limits how many may connect. Operators ask and command through `inspector`,
-//! which `crate::admin` calls.
+//! bytes, `mesh` carries parcels, `acceptor` admits connections, `prepared` and `start` put all parts together. What the
+//! threads share is in `crate::threads`; operators ask and command through `crate::inspector`.
 //!
-//! Imports: access, config, control, counts, diary, federation, http_guard, ids, inspector, io, metrics, monitor,
-//! outbox, policy, portable, session, shard, table, threads, tls.
+//! Imports: access, balance, capacity, config, control, counts, diary, estate, federation, http_guard, ids, inspector,
+//! io, monitor, outbox, policy, portable, session, shard, table, terminator, threads, tls.
 
 mod acceptor;
 mod answers;
-mod balance;
-mod capacity;
 mod checks;
 #[cfg(not(feature = "http"))]
 mod closed;
 mod connection;
 mod descriptors;
 mod driver;
-mod endpoints;
 mod follow;
 mod guest;
-pub(crate) mod handover;
 pub(crate) mod mesh;
 mod moves;
 mod orders;
 mod prepared;
 mod start;
-mod tls;
 mod wake_flag;
 
 pub use crate::access::{Access, AccessList, KeyFileError, Prefix, PrefixError};
@@ -40,8 +35,7 @@ pub use crate::config::{
 };
 pub use crate::control::{AUDIT, ControlError};
 pub use crate::counts::{Refused, TlsCounts};
-pub use crate::diary::FOLLOWED;
-pub use crate::diary::{ClosedPage, ClosedSession, Recorded, RecordedFilter};
+pub use crate::diary::{ClosedPage, ClosedSession, FOLLOWED, Recorded, RecordedFilter};
 pub use crate::federation::{FederationStatus, SiteState, SiteStatus};
 pub use crate::inspector::Inspector;
 pub use crate::outbox::OutboxBounds;
@@ -49,7 +43,6 @@ pub use crate::shard::inspect;
 pub use crate::shard::{LimitAction, Limits, ShardBounds, ShardConfig, Stats, VniLimits};
 pub use crate::table::TableBounds;
 pub use crate::threads::{HandoverReport, HandoverSteps, Handovers, Outcome};
-pub(crate) use endpoints::{Doors, Endpoints};
 pub(crate) use prepared::Prepared;
 pub use start::Reflector;
 

@@ -1,6 +1,5 @@
 //! Connections leave a shard's thread and arrive on another, with their sockets.
 
-use crate::threads::Mover;
 use std::rc::Rc;
 
 use super::connection::Connection;
@@ -8,6 +7,7 @@ use super::driver::Core;
 use crate::io::{Backend, Stream};
 use crate::session::CloseReason;
 use crate::shard::moves::{Answer, MoveCommand, MoveOrder};
+use crate::threads::Mover;
 
 /// Carries a command out.
 pub(super) fn obey(core: &Rc<Core>, backend: Backend, command: MoveCommand<Mover>) {

@@ -14,24 +14,22 @@ use tokio::sync::{oneshot, watch};
 use tracing::info;
 
 use super::acceptor::{Acceptor, Rules};
-use super::balance::Balancer;
-use super::capacity::Steward;
 use super::descriptors;
-use super::endpoints::{Doors, Endpoints};
-use super::handover::{Inherited, Legacy, Listeners};
 use super::start::{Common, Machine, Reflector, control, start_shards};
-use super::tls::Terminator;
-use crate::config::Guard;
-use crate::config::{ReflectorConfig, StartError};
+use crate::balance::Balancer;
+use crate::capacity::Steward;
+use crate::config::{Guard, ReflectorConfig, StartError};
 use crate::diary::Diary;
+use crate::estate::{Inherited, Legacy, Listeners};
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
-use crate::inspector::Inspector;
+use crate::inspector::{Doors, Endpoints, Inspector};
 use crate::io;
 use crate::policy::Blocks;
 use crate::portable::form::piece::Kind;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
+use crate::terminator::Terminator;
 use crate::threads::{
     Basis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
 };

@@ -1,11 +1,8 @@
 //! [`Reflector`]: the start, the reload and the end of a reflector.
 
-use crate::inspector::Inspector;
-use crate::threads::Handle;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,21 +10,21 @@ use tokio::sync::mpsc::channel;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::balance;
 use super::descriptors;
 use super::driver::{self, Seed};
-use super::handover::Listening;
 use super::mesh::{self, Inlet};
+use crate::balance;
 use crate::config::{ReflectorConfig, StartError};
 use crate::counts::Refused;
 use crate::diary::Diary;
+use crate::estate::Listening;
 use crate::http_guard::HttpGuard;
 use crate::ids::ShardId;
-use crate::inspector::{blocks, drain};
+use crate::inspector::{Inspector, blocks, drain};
 use crate::io::{self, Backend};
 use crate::policy::Policy;
 use crate::shard::{GuestKind, Layout};
-use crate::threads::{Answers, Gauge, Service, ShardOrder};
+use crate::threads::{Answers, Gauge, Handle, Service, ShardOrder};
 
 /// Orders that may wait for a shard: connections accepted faster than it takes them.
 const ORDERS: usize = 1024;

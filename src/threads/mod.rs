@@ -13,6 +13,7 @@
 //! Imports: access, config, counts, diary, federation, ids, io, metrics, monitor, policy, portable, session, shard,
 //! tls, wire.
 
+mod accept;
 mod balance;
 mod control;
 mod error;
@@ -32,6 +33,7 @@ mod service;
 mod spawn;
 mod succession;
 
+pub(crate) use self::accept::accept;
 pub(crate) use self::balance::{Moved, Report as BalanceReport, ShardReport, Why};
 pub(crate) use self::control::{Basis, Control};
 pub use self::error::InspectError;

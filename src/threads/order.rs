@@ -7,7 +7,6 @@ use std::time::Instant;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use super::gauge::Gauge;
-
 use super::guest::Invitation;
 use super::mover::{Admission, Mover};
 use super::question::Question;

@@ -5,7 +5,7 @@
 //!                                                --> identity
 //! ```
 //!
-//! The code here does not know the protocol that is carried, or which part listens: `reflector::tls` and `client::peer`
+//! The code here does not know the protocol that is carried, or which part listens: `terminator` and `client::peer`
 //! use it. A [`Pump`] moves bytes between a TLS connection and one end of a socket pair, so the code that has the other
 //! end works as over TCP. A pump holds no more than the TLS records that are being sent, and stops reading one side
 //! while the other side takes nothing.

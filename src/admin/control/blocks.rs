@@ -1,6 +1,5 @@
 //! The commands that refuse something for a while, and end that.
 
-use crate::inspector::Inspector;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Json;
@@ -13,8 +12,8 @@ use crate::admin::reflector::api::policy::subject_of;
 use crate::admin::reflector::api::{error::ApiError, named, params};
 use crate::admin::server::serve::Caller;
 use crate::ids::duration;
-use crate::inspector::PAGE_MAX;
 use crate::inspector::walk::walk;
+use crate::inspector::{Inspector, PAGE_MAX};
 use crate::policy::{BLOCKS, Blocked};
 use crate::shard::inspect::{PeerInfo, RouteFilter, RouteInfo, VniInfo};
 use crate::threads::InspectError;

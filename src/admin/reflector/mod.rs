@@ -22,8 +22,11 @@ pub(super) mod stuck;
 use std::future::pending;
 use std::net::TcpListener;
 
+use api::ApiError;
 use axum::Router;
 use axum::routing::get;
+use gated::Gated;
+use stuck::given_up;
 use tokio::sync::oneshot;
 
 use self::state::AppState;
@@ -31,11 +34,7 @@ use super::control;
 use super::proxy::Upstream;
 use crate::admin::server::{self, entry::Entry, serve::serve};
 use crate::http_guard::HttpGuard;
-use crate::inspector::Inspector;
-use crate::reflector::Doors;
-use api::ApiError;
-use gated::Gated;
-use stuck::given_up;
+use crate::inspector::{Doors, Inspector};
 
 /// Serves at all doors until `stop` is dropped. On its own thread.
 pub(super) fn run(

@@ -1,19 +1,18 @@
 //! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
 //! said in the same words; one that is not known is an error.
 
-use crate::inspector::Inspector;
 use serde::Deserialize;
 
-use super::ApiError;
-use super::named;
 use super::sorted::{
     Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
 };
+use super::{ApiError, named};
 use crate::admin::server::asked::{Wrong, parse};
 pub(in crate::admin) use crate::admin::server::asked::{
     destination, optional, required, vni, wrong,
 };
 use crate::ids::PeerId;
+use crate::inspector::Inspector;
 use crate::inspector::PAGE_MAX;
 use crate::shard::inspect::{
     Cursor, Lookup, PeerInfo, RouteFilter, RouteInfo, SessionState, VniInfo,

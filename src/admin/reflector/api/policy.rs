@@ -1,6 +1,5 @@
 //! The policy: what it refuses, and what another one would refuse of what there is.
 
-use crate::inspector::Inspector;
 use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
@@ -9,8 +8,8 @@ use serde::Serialize;
 
 use super::ApiError;
 use crate::ids::PeerId;
-use crate::inspector::PAGE_MAX;
 use crate::inspector::walk::walk;
+use crate::inspector::{Inspector, PAGE_MAX};
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Subject};
 use crate::session::Identity;
 use crate::shard::inspect::{PeerInfo, RouteFilter};

@@ -4,9 +4,8 @@ use super::best::Found;
 use super::key::Columns;
 use super::peers::{is_named, is_number};
 use super::{Best, Key, Sort};
-use crate::inspector::Inspector;
-use crate::inspector::PAGE_MAX;
 use crate::inspector::walk::walk;
+use crate::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{
     Cursor, Page, PeerInfo, SessionState, SubscriptionInfo, SubscriptionState,
 };

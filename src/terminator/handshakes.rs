@@ -13,8 +13,8 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::listener::Place;
 use super::relays::Relays;
-use super::terminator::Place;
 use super::{Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
 use crate::diary::{LeftOut, SourceLimiter};

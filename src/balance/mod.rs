@@ -10,6 +10,8 @@
 //! A move waits for every shard, so a shard that stands still would hold it up: after [`PATIENCE`] it is
 //! given up, and no shard that stands still is asked to move anything. A pinned shard that doesn't get its
 //! core is let go: it may run on any.
+//!
+//! Imports: estate, ids, io, shard, threads.
 
 mod load;
 mod plan;
@@ -25,14 +27,15 @@ use tracing::{debug, info, warn};
 use self::load::{Load, Watch};
 use self::plan::{Next, Plan};
 use self::policy::Policy;
-use crate::threads::{BalanceReport as Report, Moved, ShardReport, ShardThread, Why};
-
-use super::handover::Leaving;
+use crate::estate::Leaving;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
 use crate::shard::Layout;
 use crate::shard::moves::{Answer, Coordinator, MoveCommand};
-use crate::threads::{Control, Gauge, Mover, ShardOrder, Wish};
+use crate::threads::{
+    BalanceReport as Report, Control, Gauge, Moved, Mover, ShardOrder, ShardReport, ShardThread,
+    Why, Wish,
+};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -48,20 +51,20 @@ const STARVED_FOR: Duration = Duration::from_secs(2);
 
 /// What a balancer starts from.
 #[derive(Debug)]
-pub(super) struct Balancer {
-    pub(super) min_shards: usize,
+pub(crate) struct Balancer {
+    pub(crate) min_shards: usize,
     /// For how long all shards are awake at first.
-    pub(super) wake_all_for: Duration,
+    pub(crate) wake_all_for: Duration,
     /// Those that own VNIs and serve sessions.
-    pub(super) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(crate) shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
     /// The same, and behind them that for federation, if there is one.
-    pub(super) all: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
-    pub(super) layout: Layout,
-    pub(super) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
-    pub(super) wishes: Receiver<Wish>,
-    pub(super) control: Arc<Control>,
+    pub(crate) all: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
+    pub(crate) layout: Layout,
+    pub(crate) answers: UnboundedReceiver<(ShardId, Answer<Mover>)>,
+    pub(crate) wishes: Receiver<Wish>,
+    pub(crate) control: Arc<Control>,
     /// The cores that the process may use.
-    pub(super) cpus: Vec<usize>,
+    pub(crate) cpus: Vec<usize>,
 }
 
 /// What it knows.
@@ -91,7 +94,7 @@ struct Move {
 
 impl Balancer {
     /// Balances beside something else, until dropped or until the shards are gone.
-    pub(super) async fn run_beside(self, other: impl Future<Output = ()>) {
+    pub(crate) async fn run_beside(self, other: impl Future<Output = ()>) {
         tokio::select! {
             () = self.run() => {}
             () = other => {}
@@ -329,7 +332,7 @@ async fn send(
 }
 
 /// The number of the calling thread, for the balancer.
-pub(super) fn register(gauge: &Gauge, is_pinned: bool) {
+pub(crate) fn register(gauge: &Gauge, is_pinned: bool) {
     gauge.is_pinned.store(is_pinned, Ordering::Relaxed);
     if let Some(thread) = io::ThreadId::current() {
         gauge.thread.set(thread).ok();

@@ -8,8 +8,8 @@ use tracing::debug;
 
 use crate::config::{ReflectorConfig, StartError};
 use crate::control::{Audience, ControlError};
+use crate::inspector::Endpoints;
 use crate::io;
-use crate::reflector::endpoints::Endpoints;
 
 /// What a listening socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,19 +51,19 @@ impl Inherited {
 
 /// What a reflector listens on.
 #[derive(Debug)]
-pub(in crate::reflector) struct Listeners<S> {
-    pub(in crate::reflector) listen: SocketAddr,
-    pub(in crate::reflector) listener: TcpListener,
-    pub(in crate::reflector) tls: Option<(SocketAddr, TcpListener)>,
-    pub(in crate::reflector) http: Option<(SocketAddr, TcpListener)>,
-    pub(in crate::reflector) health: Option<(SocketAddr, TcpListener)>,
-    pub(in crate::reflector) control: Option<S>,
-    pub(in crate::reflector) readers: Option<S>,
+pub(crate) struct Listeners<S> {
+    pub(crate) listen: SocketAddr,
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<(SocketAddr, TcpListener)>,
+    pub(crate) http: Option<(SocketAddr, TcpListener)>,
+    pub(crate) health: Option<(SocketAddr, TcpListener)>,
+    pub(crate) control: Option<S>,
+    pub(crate) readers: Option<S>,
 }
 
 impl<S> Listeners<S> {
     /// Takes over what is inherited, and opens the rest.
-    pub(in crate::reflector) fn open<E: Endpoints<Socket = S>>(
+    pub(crate) fn open<E: Endpoints<Socket = S>>(
         config: &ReflectorConfig,
         inherited: &mut Inherited,
     ) -> Result<Self, StartError> {
@@ -99,13 +99,13 @@ impl<S> Listeners<S> {
     }
 
     /// Those for sessions.
-    pub(in crate::reflector) fn for_sessions(&self) -> Vec<BorrowedFd<'_>> {
+    pub(crate) fn for_sessions(&self) -> Vec<BorrowedFd<'_>> {
         let tls = self.tls.as_ref().map(|(_, listener)| listener.as_fd());
         [self.listener.as_fd()].into_iter().chain(tls).collect()
     }
 
     /// Copies of them, to be passed on.
-    pub(in crate::reflector) fn copies<E: Endpoints<Socket = S>>(
+    pub(crate) fn copies<E: Endpoints<Socket = S>>(
         &self,
         config: &ReflectorConfig,
     ) -> std::io::Result<Vec<Listening>> {

@@ -7,25 +7,22 @@
 //! * `leave`: the balancer lets all connections and tables leave, as an [`Estate`], and puts them back.
 //! * `listeners`: the listening sockets, which are opened, inherited and passed on.
 //! * `arrive`: shards that have nothing yet take over what another process has left.
-//! * `report` and `succeed`: operators see what became of handovers, and start them.
-//! * `ledger`: what is neither a table nor a connection.
+//! * `succeed`: an operator starts a process that takes over.
+//!
+//! Imports: config, control, diary, ids, inspector, io, metrics, portable, session, shard, threads.
 
 mod arrive;
 mod leave;
 mod listeners;
 mod succeed;
 
-use crate::threads::Estate;
-use crate::threads::Handovers;
-use crate::threads::NotFrozen;
-use crate::threads::Phase;
-use crate::threads::Wish;
-
 use tokio::sync::oneshot;
 
+use crate::threads::{Estate, Handovers, NotFrozen, Phase, Wish};
+
 pub(crate) use self::arrive::{Arrival, Legacy};
-pub(in crate::reflector) use self::leave::Leaving;
-pub(in crate::reflector) use self::listeners::Listeners;
+pub(crate) use self::leave::Leaving;
+pub(crate) use self::listeners::Listeners;
 pub(crate) use self::listeners::{Inherited, Listening, Use};
 use crate::ids::Moment;
 use crate::inspector::Inspector;

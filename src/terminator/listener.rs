@@ -11,8 +11,7 @@ use super::handshakes::Seed;
 use super::{News, Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError};
 use crate::io;
-use crate::reflector::acceptor::accept;
-use crate::threads::{Control, runtime, spawn};
+use crate::threads::{Control, accept, runtime, spawn};
 
 /// Handshakes at a time. Each may take some 100 KB while it lasts.
 const HANDSHAKES_MAX: usize = 1024;
@@ -43,7 +42,7 @@ impl Places {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(in crate::reflector) struct Terminator {
+pub(crate) struct Terminator {
     listening: Listening,
     places: Places,
     /// The place of the connection that has arrived and was not passed on yet.
@@ -64,7 +63,7 @@ impl Terminator {
     ///
     /// # Errors
     /// [`StartError`]
-    pub(in crate::reflector) fn start(
+    pub(crate) fn start(
         listener: Option<(SocketAddr, TcpListener)>,
         config: watch::Receiver<ReflectorConfig>,
         shards: usize,
@@ -90,7 +89,7 @@ impl Terminator {
     ///
     /// # Errors
     /// When it can't watch the socket.
-    pub(in crate::reflector) fn watch(&mut self) -> std::io::Result<()> {
+    pub(crate) fn watch(&mut self) -> std::io::Result<()> {
         if let Listening::No(listener) = &mut self.listening
             && let Some(listener) = listener.take()
         {
@@ -100,7 +99,7 @@ impl Terminator {
     }
 
     /// The listener's descriptor.
-    pub(in crate::reflector) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.listening {
             Listening::No(listener) => listener.as_ref().map(AsFd::as_fd),
             Listening::Yes(listener) => Some(listener.as_fd()),
@@ -108,7 +107,7 @@ impl Terminator {
     }
 
     /// Waits for the next. Dropping it loses nothing.
-    pub(in crate::reflector) async fn next(&mut self) -> News {
+    pub(crate) async fn next(&mut self) -> News {
         let Self { listening, places, place, secured, .. } = self;
         let Listening::Yes(listener) = listening else { return std::future::pending().await };
         let arrival = async {
@@ -125,7 +124,7 @@ impl Terminator {
     }
 
     /// Has the connection that has arrived shake hands.
-    pub(in crate::reflector) fn shake_hands(&mut self, waiting: Waiting) {
+    pub(crate) fn shake_hands(&mut self, waiting: Waiting) {
         if let Some(place) = self.place.take() {
             // Without the thread the reflector stops.
             self.waiting.send((waiting, place)).ok();

@@ -3,11 +3,12 @@
 //! State: what each shard has been told, and what has been logged. Runs on the control thread; ten times a second it looks at
 //! what shards have taken in ([`GrowthGauge`]) and at the memory of the process, and tells shards how far they may go
 //! ([`shares`]). Shards compare numbers of their own, so no lock and no shared count is on the path of an update.
+//!
+//! Imports: config, ids, io, shard, threads.
 
 mod shares;
 mod words;
 
-use crate::threads::MemoryUse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,7 @@ use self::words::Words;
 use crate::config::{MemoryBudget, ReflectorConfig};
 use crate::io;
 use crate::shard::growth::{Amounts, Ceiling};
-use crate::threads::Seen;
-use crate::threads::{Control, Gauge, ShardOrder};
+use crate::threads::{Control, Gauge, MemoryUse, Seen, ShardOrder};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ const GROUPS: u32 = 10;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Steward {
+pub(crate) struct Steward {
     config: watch::Receiver<ReflectorConfig>,
     /// Those that own VNIs.
     shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
@@ -44,7 +44,7 @@ pub(super) struct Steward {
 
 impl Steward {
     /// Of shards to which an earlier process leaves so many routes.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: watch::Receiver<ReflectorConfig>,
         shards: Vec<(Sender<ShardOrder>, Arc<Gauge>)>,
         control: &Control,
@@ -58,14 +58,14 @@ impl Steward {
     }
 
     /// The first look, before there is any connection. Blocks while a shard takes no orders.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         for (shard, ceiling) in self.look() {
             drop(self.shards[shard].0.blocking_send(ShardOrder::Ceiling(ceiling)));
         }
     }
 
     /// Looks until dropped, or until the shards are gone.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

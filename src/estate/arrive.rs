@@ -7,15 +7,13 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::Sender;
 
-use crate::diary::Detail;
-use crate::diary::Follower;
+use crate::diary::{Detail, Follower};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::piece::Kind;
 use crate::session::{CloseReason, TlsCarrier};
 use crate::shard::moves::MoveCommand;
 use crate::shard::{Restored, Traveller};
-use crate::threads::Ledger;
-use crate::threads::{Admission, Gauge, Mover, ShardOrder};
+use crate::threads::{Admission, Gauge, Ledger, Mover, ShardOrder};
 
 /// A socket that has come from another process, before it is known what its connection is.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ impl Legacy {
         is_complete.then_some(Self { restored, arrivals, ledger })
     }
 
-    pub(in crate::reflector) fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
@@ -55,7 +53,7 @@ impl Legacy {
     }
 
     /// Sessions that are established, and the nodes that they say they are of.
-    pub(in crate::reflector) fn sessions(&self) -> impl Iterator<Item = (PeerId, &str)> {
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (PeerId, &str)> {
         let all = self.restored.connections.iter().map(|(_, it)| it);
         all.filter(|it| it.is_established()).map(|it| (it.peer(), it.node()))
     }
@@ -72,7 +70,7 @@ impl Legacy {
 
     /// Gives each shard what is its own. `admit` counts a connection among those of its source, and among
     /// the sessions. Blocks. Returns what a link had agreed with other sites.
-    pub(in crate::reflector) fn distribute(
+    pub(crate) fn distribute(
         mut self,
         shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
         mut admit: impl FnMut(PeerId, SocketAddr, ShardId, bool) -> Admission,

@@ -10,20 +10,22 @@
 //! behind it. A shard serves one end of a socket pair as it serves a socket; only what closed it is asked of the
 //! [`Ending`]. Handshakes are bounded in number and time; a flood of them takes what is left of the processor
 //! (the thread gives way), and places of those that take long.
+//!
+//! Imports: access, config, diary, ids, io, session, threads, tls.
 
 #[cfg(not(feature = "tls"))]
 mod absent;
 #[cfg(feature = "tls")]
 mod handshakes;
 #[cfg(feature = "tls")]
-mod relays;
+mod listener;
 #[cfg(feature = "tls")]
-mod terminator;
+mod relays;
 
 #[cfg(not(feature = "tls"))]
-pub(super) use absent::Terminator;
+pub(crate) use absent::Terminator;
 #[cfg(feature = "tls")]
-pub(super) use terminator::Terminator;
+pub(crate) use listener::Terminator;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -36,29 +38,29 @@ use crate::tls::Ending;
 /// A connection that was admitted and is to shake hands.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no connection ever is one"))]
-pub(super) struct Waiting {
-    pub(super) peer: PeerId,
-    pub(super) remote: SocketAddr,
-    pub(super) socket: TcpStream,
-    pub(super) place: SourceShare,
+pub(crate) struct Waiting {
+    pub(crate) peer: PeerId,
+    pub(crate) remote: SocketAddr,
+    pub(crate) socket: TcpStream,
+    pub(crate) place: SourceShare,
 }
 
 /// A connection that has shaken hands.
 #[derive(Debug)]
-pub(super) struct Secured {
-    pub(super) peer: PeerId,
-    pub(super) remote: SocketAddr,
+pub(crate) struct Secured {
+    pub(crate) peer: PeerId,
+    pub(crate) remote: SocketAddr,
     /// What a shard serves.
-    pub(super) socket: TcpStream,
-    pub(super) place: SourceShare,
-    pub(super) tls: Arc<TlsPeer>,
-    pub(super) ending: Option<Ending>,
+    pub(crate) socket: TcpStream,
+    pub(crate) place: SourceShare,
+    pub(crate) tls: Arc<TlsPeer>,
+    pub(crate) ending: Option<Ending>,
 }
 
 /// What a [`Terminator`] has for the acceptor.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it never has anything"))]
-pub(super) enum News {
+pub(crate) enum News {
     /// A connection that wants to shake hands, and there is a place for it.
     Arrived(std::io::Result<(tokio::net::TcpStream, SocketAddr)>),
     /// One has.

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
+use super::Inspector;
 use crate::control::{Audience, ControlError};
 use crate::http_guard::HttpGuard;
-use crate::inspector::Inspector;
 
 /// What operators are answered on.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Doors<S> {
 
 impl<S> Doors<S> {
     /// Whether there is any.
-    pub(super) fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         let Self { http, health, control, readers } = self;
         http.is_some() || health.is_some() || control.is_some() || readers.is_some()
     }

@@ -12,10 +12,10 @@ use crate::threads::Control;
 
 /// Never there.
 #[derive(Debug)]
-pub(in crate::reflector) enum Terminator {}
+pub(crate) enum Terminator {}
 
 impl Terminator {
-    pub(in crate::reflector) fn start(
+    pub(crate) fn start(
         _: Option<(SocketAddr, TcpListener)>,
         _: watch::Receiver<ReflectorConfig>,
         _: usize,
@@ -24,21 +24,21 @@ impl Terminator {
         Ok(None)
     }
 
-    pub(in crate::reflector) fn watch(&mut self) -> std::io::Result<()> {
+    pub(crate) fn watch(&mut self) -> std::io::Result<()> {
         match *self {}
     }
 
-    pub(in crate::reflector) fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        match *self {}
-    }
-
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
-    pub(in crate::reflector) async fn next(&mut self) -> News {
+    pub(crate) fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         match *self {}
     }
 
     #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
-    pub(in crate::reflector) fn shake_hands(&mut self, _: Waiting) {
+    pub(crate) async fn next(&mut self) -> News {
+        match *self {}
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
+    pub(crate) fn shake_hands(&mut self, _: Waiting) {
         match *self {}
     }
 }

@@ -8,8 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
-use crate::ids::Moment;
-use crate::ids::ShardId;
+use crate::ids::{Moment, ShardId};
 use crate::metrics::Saved;
 use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
 use crate::threads::{Control, Estate, InspectError, Ledger, Mover, NotFrozen, Phase, saved};
@@ -19,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the balancer uses for it.
 #[derive(Debug)]
-pub(in crate::reflector) struct Leaving<'a, S> {
-    pub(in crate::reflector) control: &'a Control,
-    pub(in crate::reflector) answers: &'a mut UnboundedReceiver<(ShardId, Answer<Mover>)>,
+pub(crate) struct Leaving<'a, S> {
+    pub(crate) control: &'a Control,
+    pub(crate) answers: &'a mut UnboundedReceiver<(ShardId, Answer<Mover>)>,
     /// Sends commands to shards.
-    pub(in crate::reflector) send: S,
-    pub(in crate::reflector) shards: usize,
+    pub(crate) send: S,
+    pub(crate) shards: usize,
 }
 
 type Commands = Vec<(ShardId, MoveCommand<Mover>)>;
@@ -35,7 +34,7 @@ where
     F: Future<Output = ()>,
 {
     /// Lets everything leave, and answers the wish. Nothing may move.
-    pub(in crate::reflector) async fn freeze(
+    pub(crate) async fn freeze(
         &mut self,
         coordinator: &mut Coordinator,
         reply: oneshot::Sender<Result<Estate, NotFrozen>>,
@@ -73,7 +72,7 @@ where
     }
 
     /// Puts everything back.
-    pub(in crate::reflector) async fn thaw(&mut self, estate: Estate) {
+    pub(crate) async fn thaw(&mut self, estate: Estate) {
         self.put_back(estate.handover).await;
     }
 
