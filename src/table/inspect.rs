@@ -272,11 +272,14 @@ impl Vnet {
     }
 
     fn row(&self, now: Moment, place: u32) -> RouteInfo {
+        let announcers: Vec<_> = self.announcers(place).take(ANNOUNCERS_MAX).collect();
+        let is_stale = |peer: &PeerId| self.is_stale_announcer(*peer, place);
         RouteInfo {
             vni: self.vni,
             destination: *self.routes.route(place).destination(),
             next_hop: self.routes.next_hop_of(place),
-            announcers: self.announcers(place).take(ANNOUNCERS_MAX).collect(),
+            stale_announcers: announcers.iter().copied().filter(is_stale).collect(),
+            announcers,
             announcer_names: Vec::new(),
             announcer_count: 1 + u64::from(self.routes.further_count(place)),
             sites: Vec::new(),

@@ -71,6 +71,9 @@ pub struct RouteInfo {
     pub announcer_names: Vec<String>,
     /// The number of all announcers, including other sites.
     pub announcer_count: u64,
+    /// Those of the listed announcers whose session has ended: the reflector keeps the route for them for the
+    /// stale-hold time.
+    pub stale_announcers: Vec<PeerId>,
     /// The names of other sites that announce it. Filled in by the inspector.
     pub sites: Vec<String>,
     /// The time since its view last changed: since it was announced, or since the number of its announcers changed

@@ -232,6 +232,11 @@ impl Vnet {
         self.all_held().filter_map(is_stale).collect()
     }
 
+    /// Whether a route is kept for an announcer of it whose session has ended.
+    pub(super) fn is_stale_announcer(&self, peer: PeerId, route: u32) -> bool {
+        self.all_held().any(|held| held.peer == peer && !held.has_fresh(route))
+    }
+
     /// A member announces one route fewer. The shard of a peer that is here is told, unless it is by its own update.
     fn note_lost(&mut self, member: u32, by: u32) {
         let peer = self.members[member].origin.peer;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metalbond::client::{LeafConfig, MetalBond};
 use metalbond::policy::Policy;
+use metalbond::reflector::inspect::{Cursor, RouteFilter, RouteInfo};
 use metalbond::wire::{Message, Vni};
 
 use crate::harness::client::hello_of;
@@ -59,6 +60,15 @@ fn stale(reflector: &Reflector) -> u64 {
     counters(reflector).total.now.stale
 }
 
+/// The routes of a VNI, as operators see them.
+fn shown(reflector: &Reflector) -> Vec<RouteInfo> {
+    let inspector = reflector.inspector();
+    let all = inspector.routes(Vni(1), RouteFilter::default(), Cursor::default(), 100);
+    let page = crate::harness::ask(all).unwrap();
+    assert_eq!(page.rows.len(), 20);
+    page.rows
+}
+
 fn is_gone(reflector: &Reflector) {
     eventually("the end of the session", || peers(reflector) == 1);
 }
@@ -75,6 +85,7 @@ fn a_restart_of_an_agent_is_not_noticed(config: ReflectorConfig) {
         }
         is_gone(&reflector);
         eventually("stale routes", || stale(&reflector) == table().len() as u64);
+        assert!(shown(&reflector).iter().all(|row| row.stale_announcers == row.announcers));
         host = as_host(&reflector, "hv-17");
         for vni in 1..=VNIS {
             host.subscribe(vni);
@@ -83,6 +94,7 @@ fn a_restart_of_an_agent_is_not_noticed(config: ReflectorConfig) {
         host.expect_view(&[]);
         host.announce_all(&table());
         eventually("no stale routes", || stale(&reflector) == 0);
+        assert!(shown(&reflector).iter().all(|row| row.stale_announcers.is_empty()));
     }
     assert_eq!(watcher.removes(), 0);
     watcher.expect_view(&table());

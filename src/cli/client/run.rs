@@ -262,7 +262,8 @@ async fn listen(address: Option<SocketAddr>, flag: &str) -> Result<Option<Listen
 }
 
 async fn ended(serving: impl Future<Output = io::Result<()>>) {
+    // It ends with the leaf and for no other reason.
     if let Err(error) = serving.await {
-        warn!(%error, "HTTP ends");
+        debug!(%error, "HTTP ends");
     }
 }

@@ -1,6 +1,6 @@
 //! `metalbond ctl`: asks a running reflector or leaf over its control socket, and tells the reflector what to do.
 //!
-//! `args` is what can be said; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
+//! `args` is what can be said, `listed` which rows of a listing; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
 //! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, `tell` about what
 //! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
@@ -19,6 +19,7 @@ mod dump;
 mod federation;
 mod handover;
 mod leaf;
+mod listed;
 mod listing;
 mod monitor;
 mod other;

@@ -119,7 +119,13 @@ pub(super) fn next_hop(hop: &Value) -> String {
 
 fn announcers(row: &Value) -> String {
     let known = row["announcer_names"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut names: Vec<_> = known.iter().take(NAMED_MAX).map(shown).collect();
+    let numbers = row["announcers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let stale = row["stale_announcers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = |(name, number)| {
+        let remark = if stale.contains(number) { " (stale)" } else { "" };
+        format!("{}{remark}", shown(name))
+    };
+    let mut names: Vec<_> = known.iter().zip(numbers).take(NAMED_MAX).map(named).collect();
     let sites = row["sites"].as_array().map(Vec::as_slice).unwrap_or_default();
     names.extend(sites.iter().map(|site| format!("site {}", shown(site))));
     let all = row["announcer_count"].as_u64().unwrap_or_default();

@@ -6,8 +6,8 @@ use metalbond::reflector::{SETTINGS, Shown};
 use serde_json::{Value, json};
 
 use super::Ctl;
-use super::args::{PeersShown, VnisShown};
 use super::client::escaped;
+use super::listed::{PeersShown, VnisShown};
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, Table, number, text};

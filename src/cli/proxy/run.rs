@@ -8,7 +8,7 @@ use metalbond::admin::ProxyHttp;
 use metalbond::io::bind_when_ready;
 use metalbond::proxy::Proxy;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Args;
 use crate::cli::event_loop::event_loop;
@@ -141,7 +141,8 @@ async fn answer(listener: TcpListener, http: ProxyHttp) {
     if let Ok(address) = listener.local_addr() {
         info!(http = %address, "answering HTTP");
     }
+    // It ends with the proxy and for no other reason.
     if let Err(error) = http.serve(listener).await {
-        warn!(%error, "HTTP ends");
+        debug!(%error, "HTTP ends");
     }
 }

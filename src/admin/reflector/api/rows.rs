@@ -15,6 +15,7 @@ use super::sorted::{Found, PeerSums, Subscriber, VniSums};
 use crate::NoEvidence;
 use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
+use crate::ids::PeerId;
 use crate::shard::inspect::{
     Cursor, Page, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
 };
@@ -340,6 +341,8 @@ pub(super) struct RouteRow {
     /// How these are called.
     announcer_names: Vec<String>,
     announcer_count: u64,
+    /// Those whose session has ended.
+    stale_announcers: Vec<u64>,
     /// Other sites among the announcers.
     sites: Vec<String>,
     age_seconds: f64,
@@ -351,13 +354,18 @@ impl From<RouteInfo> for RouteRow {
             vni: route.vni.0,
             destination: route.destination.to_string(),
             next_hop: route.next_hop.into(),
-            announcers: route.announcers.iter().map(|peer| peer.0).collect(),
+            announcers: numbers(&route.announcers),
+            stale_announcers: numbers(&route.stale_announcers),
             announcer_names: route.announcer_names,
             announcer_count: route.announcer_count,
             sites: route.sites,
             age_seconds: route.age.as_secs_f64(),
         }
     }
+}
+
+fn numbers(peers: &[PeerId]) -> Vec<u64> {
+    peers.iter().map(|peer| peer.0).collect()
 }
 
 fn seconds(duration: Option<Duration>) -> Option<f64> {

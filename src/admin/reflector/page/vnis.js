@@ -12,7 +12,8 @@ export function standing({ state, behind_entries, behind_places }) {
 // Columns of routes, wherever they are shown.
 export function routeColumns({ withVni, explain }) {
   const announcers = (route) => {
-    const all = [...route.announcers.map((id, index) => peerLink(id, route.announcer_names[index])), ...route.sites.map((site) => ({ text: `site ${site}`, href: href("/sites") }))];
+    const stale = (id) => (route.stale_announcers?.includes(id) ? " (stale)" : "");
+    const all = [...route.announcers.map((id, index) => peerLink(id, route.announcer_names[index] + stale(id))), ...route.sites.map((site) => ({ text: `site ${site}`, href: href("/sites") }))];
     const shown = all.slice(0, 3).flatMap((one, index) => index ? [", ", one] : [one]);
     return route.announcer_count > 3 ? [...shown, ` and ${count(route.announcer_count - 3)} more`] : shown;
   };
