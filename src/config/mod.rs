@@ -4,7 +4,7 @@
 //! * `capacity`, `guard`, `tls` and `federation`: the members of one subject each, with their rows.
 //! * `in_force`: the configuration of a running reflector.
 //!
-//! Imports: access, control, counts, http_guard, ids, io, session, settings, shard, tls.
+//! Imports: access, control, counts, http_guard, ids, io, policy, session, settings, shard, tls.
 
 mod capacity;
 mod federation;

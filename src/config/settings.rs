@@ -16,6 +16,7 @@ use super::tls::TLS;
 use crate::access::{AccessList, Prefix};
 use crate::counts::Counters;
 use crate::io::{IoChoice, Pin};
+use crate::policy::Echo;
 use crate::session::CloseReason;
 use crate::settings::{
     ADDRESS, HOST, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TEXT,
@@ -54,6 +55,8 @@ const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000
 const ACTION: Syntax<LimitAction> =
     Syntax::displayed("warn|ignore|close", |text| text.parse().map_err(str::to_owned))
         .words(&["warn", "ignore", "close"]);
+const ECHO: Syntax<Echo> =
+    Syntax::displayed("none|dump|lb|all", Echo::from_name).words(&["none", "dump", "lb", "all"]);
 const BUDGET: Syntax<MemoryBudget> =
     Syntax::displayed("BYTES", |text| text.parse().map_err(str::to_owned));
 const PIN: Syntax<Pin> = Syntax::displayed("auto|off|LIST", |text| text_error(text.parse()));
@@ -181,6 +184,14 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .shown(Shown::new("stale_hold_seconds", |it, _| {
             Value::Seconds(it.config.settings.stale_hold.as_secs_f64())
         })),
+    Setting::new("echo", one!(ReflectorConfig: settings.echo, ECHO))
+        .meaning(
+            "Which of its own routes a peer receives back, as older versions of the reference send \
+             them: none, those of type STANDARD and LB in the table that answers a SUBSCRIBE (dump), \
+             those of type LB at any time (lb), or those of both types at any time (all)",
+        )
+        .details("See [Own routes](migrating.md#own-routes)")
+        .reloaded_for_new_sessions(),
     Setting::new(
         "no-pacing",
         &One {

@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::table::{Announcement, Basis, Chunk, Origin, TableBounds, Vnet};
 use crate::wire::{Action, Vni};
 
@@ -171,5 +171,11 @@ impl Vnis {
 }
 
 fn origin(peer: u64) -> Origin {
-    Origin { peer: PeerId(peer), shard: ShardId(0), is_server: false, rights: Rights::default() }
+    Origin {
+        peer: PeerId(peer),
+        shard: ShardId(0),
+        is_server: false,
+        rights: Rights::default(),
+        selection: Selection::default(),
+    }
 }

@@ -9,6 +9,7 @@ use super::blocks::Blocks;
 use super::prefixes::{First, PrefixSet};
 use super::refusal::{Judgement, OnRefusal, Reason, Refusal};
 use super::rule::Rule;
+use super::selection::Echo;
 use super::vnis::VniSet;
 use crate::sources::network_of;
 use crate::wire::{Destination, NextHop, Vni};
@@ -66,6 +67,7 @@ pub(super) struct Class {
     pub(super) max_routes: Option<u64>,
     pub(super) max_subscriptions: Option<u64>,
     pub(super) stale_hold: Option<Duration>,
+    pub(super) echo: Option<Echo>,
     /// Where VNIs of other terms begin, in ascending order, and these.
     spans: Vec<(u32, Span)>,
     /// The rules of spans, one span's behind the other's.
@@ -119,6 +121,7 @@ impl Class {
             max_routes: None,
             max_subscriptions: None,
             stale_hold: None,
+            echo: None,
             spans: Vec::new(),
             applying: Vec::new(),
         }

@@ -65,6 +65,7 @@ pub(super) struct ClassForm {
     pub(super) max_routes: Option<u64>,
     pub(super) max_subscriptions: Option<u64>,
     pub(super) stale_hold: Option<Spanned<String>>,
+    pub(super) echo: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) rule: Vec<RuleForm>,
 }

@@ -10,6 +10,7 @@ use super::form;
 use super::prefixes::PrefixRange;
 use super::read::PolicyError;
 use super::refusal::{Example, Judgement, OnRefusal, Reason, Refusal};
+use super::selection::Echo;
 use crate::wire::{Destination, Vni};
 
 /// The name of the class of peers that no class describes.
@@ -183,6 +184,11 @@ impl Policy {
     pub(crate) fn has_stale_hold(&self) -> bool {
         let holds = |class: &Class| class.stale_hold.is_some_and(|hold| !hold.is_zero());
         self.classes.iter().flatten().any(holds)
+    }
+
+    /// Which of its own routes a peer of a class receives back, if the class says so.
+    pub(crate) fn echo(&self, id: ClassId) -> Option<Echo> {
+        self.class(id)?.echo
     }
 
     /// VNIs that a peer of a class may take part in at most, if the class says so.

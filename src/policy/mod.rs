@@ -23,6 +23,7 @@ mod prefixes;
 mod read;
 mod refusal;
 mod rule;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod vnis;
@@ -34,3 +35,5 @@ pub(crate) use list::Subject;
 pub use read::PolicyError;
 pub use refusal::OnRefusal;
 pub(crate) use refusal::{Example, Judgement, Refusal};
+pub use selection::Echo;
+pub(crate) use selection::Selection;

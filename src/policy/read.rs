@@ -10,6 +10,7 @@ use super::list::{DEFAULT, Match, Policy};
 use super::prefixes::{NotAPrefixRange, PrefixRange, PrefixSet};
 use super::refusal::OnRefusal;
 use super::rule::{Hops, Rule};
+use super::selection::Echo;
 use super::vnis::VniSet;
 use crate::wire::{Destination, NextHopType};
 
@@ -94,6 +95,11 @@ impl Reader<'_> {
             let hold = crate::ids::duration(text.get_ref());
             hold.map_err(|why| self.note(at, format!("stale-hold {:?}: {why}", text.get_ref())))
                 .ok()
+        });
+        class.echo = form.echo.and_then(|text| {
+            let at = text.span().start;
+            let echo = Echo::from_name(text.get_ref());
+            echo.map_err(|why| self.note(at, format!("echo {:?}: {why}", text.get_ref()))).ok()
         });
         if form.rule.len() > RULES {
             self.note(at, format!("class {name}: a class has {RULES} rules at most"));

@@ -14,7 +14,7 @@ use super::status::ProxyStatus;
 use crate::client::{Intention, Route};
 use crate::ids::link::{EXPORTER, UPSTREAM};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::shard::{Counted, Delivery, Request};
 use crate::table::{Announcement, Audience, Batch, Chunk, Origin, TOGETHER};
 use crate::wire::{Action, Update, Vni, front_update};
@@ -99,7 +99,13 @@ impl Bridge {
     }
 
     fn origin(&self, peer: PeerId) -> Origin {
-        Origin { peer, shard: self.shard, is_server: true, rights: Rights::default() }
+        Origin {
+            peer,
+            shard: self.shard,
+            is_server: true,
+            rights: Rights::default(),
+            selection: Selection::default(),
+        }
     }
 
     /// Takes in what an owner of VNIs says.

@@ -7,7 +7,7 @@ use super::bridge::{Bridge, GRACE, WAITING_MAX};
 use crate::client::{Intention, Route};
 use crate::ids::link::{EXPORTER, UPSTREAM};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::shard::{Counted, Delivery, Request};
 use crate::table::{Announcement, Basis, Origin, Table, TableBounds};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
@@ -40,8 +40,13 @@ impl Scene {
 
     /// An agent announces or withdraws.
     fn agent(&mut self, action: Action, numbers: std::ops::Range<u32>) {
-        let origin =
-            Origin { peer: AGENT, shard: ShardId(0), is_server: false, rights: Rights::default() };
+        let origin = Origin {
+            peer: AGENT,
+            shard: ShardId(0),
+            is_server: false,
+            rights: Rights::default(),
+            selection: Selection::default(),
+        };
         self.update(origin, numbers.map(|number| announcement(action, number)).collect());
     }
 
@@ -220,8 +225,13 @@ fn answers_to_an_earlier_subscription_say_nothing() {
     scene.wanted(true, true);
     let mut other = Scene::new();
     other.agent(Action::Add, 0..10);
-    let origin =
-        Origin { peer: EXPORTER, shard: SHARD, is_server: true, rights: Rights::default() };
+    let origin = Origin {
+        peer: EXPORTER,
+        shard: SHARD,
+        is_server: true,
+        rights: Rights::default(),
+        selection: Selection::default(),
+    };
     let vnet = other.table.open();
     let member = vnet.member(origin);
     vnet.subscribe(member);

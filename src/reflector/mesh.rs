@@ -160,7 +160,7 @@ impl Port {
 mod tests {
     use super::*;
     use crate::ids::{Moment, PeerId};
-    use crate::policy::Rights;
+    use crate::policy::{Rights, Selection};
     use crate::table::Origin;
     use crate::wire::Vni;
 
@@ -179,6 +179,7 @@ mod tests {
             shard: ShardId(0),
             is_server: false,
             rights: Rights::default(),
+            selection: Selection::default(),
         };
         let vni = Vni(1);
         let subscribe = || Request::Subscribe { origin, vni, received: Moment(0) };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::{ClassId, Policy};
+use crate::policy::{ClassId, Echo, Policy, Selection};
 use crate::session::{PACE, Pacing};
 use crate::{outbox, table};
 
@@ -162,6 +162,8 @@ pub struct ShardConfig {
     /// For how long the reflector keeps the routes of a peer whose session ended without notice; 0 withdraws them at
     /// once.
     pub stale_hold: Duration,
+    /// Which of its own routes a peer receives back. Holds for sessions that begin afterwards.
+    pub echo: Echo,
     /// Whether peers that do not advertise STREAM are paced (`docs/protocol.md`, "Pacing").
     pub pacing: bool,
     /// The rate, in bytes per second, for a paced peer whose TCP window does not show whether it reads.
@@ -207,6 +209,11 @@ impl ShardConfig {
         !self.stale_hold.is_zero() || self.policy.has_stale_hold()
     }
 
+    /// Which routes a peer of a class receives.
+    pub(in crate::shard) fn selection_of(&self, class: ClassId) -> Selection {
+        Selection { echo: self.policy.echo(class).unwrap_or(self.echo) }
+    }
+
     /// The limits of peers of a class.
     pub(in crate::shard) fn limits_of(&self, class: ClassId) -> Limits {
         Limits {
@@ -238,6 +245,7 @@ impl Default for ShardConfig {
             batch_delay: Duration::from_millis(1),
             send_hold: Duration::from_secs(90),
             stale_hold: Duration::ZERO,
+            echo: Echo::None,
             pacing: true,
             pace: PACE,
             skip_unusable_next_hops: false,

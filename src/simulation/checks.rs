@@ -155,14 +155,18 @@ impl World {
                 return Err(format!("{id} announces more than {max} routes"));
             }
             for (vni, subscription) in &client.subscriptions {
-                let owed = self.model.view(id, client.profile.is_server, *vni);
+                let owed = self.model.view(client.reader(), *vni);
                 let view = &subscription.view;
                 if let Some((dest, hop)) = owed.difference(view).next() {
                     let route = self.plan.show((*vni, *dest, *hop));
                     let peer = self.cluster.shards[client.shard].describe(client.slot);
                     return Err(format!("{id} lacks {route}; {peer}"));
                 }
-                if let Some((dest, hop)) = view.difference(&owed).next() {
+                let mut kept = view.difference(&owed).filter(|(dest, hop)| {
+                    let announces = self.model.has_announced(id, (*vni, *dest, *hop)).1;
+                    !(announces && client.is_vague(*hop))
+                });
+                if let Some((dest, hop)) = kept.next() {
                     return Err(format!("{id} keeps {}", self.plan.show((*vni, *dest, *hop))));
                 }
                 if subscription.ended_dump != client.profile.has(Capabilities::END_OF_TABLE) {

@@ -10,12 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use super::model::Model;
+use super::model::{Model, Reader};
 use super::plan::{Key, Plan, Sent};
 use super::policy;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
+use crate::policy::Echo;
 use crate::session::{CloseReason, LOW_WATER};
 use crate::shard::Slot;
 use crate::table::FIRSTS_MAX;
@@ -38,6 +39,9 @@ pub(super) struct Profile {
     pub(super) capacity: usize,
     /// Bytes that it reads at once.
     pub(super) read_max: usize,
+    /// By next hop: whether it receives its own routes back, and whether it receives them in a dump.
+    own: Vec<bool>,
+    own_in_dump: Vec<bool>,
 }
 
 impl Profile {
@@ -46,10 +50,17 @@ impl Profile {
             .chance(plan.extended)
             .then(|| Capabilities(u32::try_from(rng.below(4)).unwrap_or(0)));
         let capacity = if rng.chance(plan.tiny_pipes) { rng.between(1, 200) } else { 65_536 };
+        let (is_server, from) = (rng.chance(plan.servers), policy::address(rng));
+        let echo = if is_server { Echo::None } else { plan.echoes[from.0] };
+        let returns = |echo: Echo| {
+            plan.hops.iter().map(|hop| echo.returns(Action::Add, hop.kind())).collect()
+        };
         Self {
-            is_server: rng.chance(plan.servers),
+            own: returns(echo),
+            own_in_dump: returns(echo.in_dump()),
+            is_server,
             extensions,
-            from: policy::address(rng),
+            from,
             interval: u32::try_from(rng.between(1, 5)).unwrap_or(1),
             mss: rng.chance(plan.sighted).then(|| *rng.pick(&[536, 1400, 8940])),
             capacity,
@@ -174,6 +185,22 @@ impl Client {
             ended: BTreeMap::new(),
             quiet_about: None,
         }
+    }
+
+    /// It as a reader of what changes.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let Profile { is_server, own, .. } = &self.profile;
+        Reader { peer: self.id, is_server: *is_server, own }
+    }
+
+    /// It as a reader of a dump.
+    pub(super) fn dump_reader(&self) -> Reader<'_> {
+        Reader { own: &self.profile.own_in_dump, ..self.reader() }
+    }
+
+    /// Whether it receives its own routes with a next hop in a dump alone, so that nobody can say what it has of them.
+    pub(super) fn is_vague(&self, hop: u32) -> bool {
+        self.profile.own_in_dump[hop as usize] && !self.profile.own[hop as usize]
     }
 
     /// Puts a message on its way.
@@ -319,10 +346,12 @@ impl Client {
         };
         let (place, dest, hop) = key;
         let ended = self.ended.get(&place).is_some_and(|ended| at < *ended);
+        let is_vague = self.is_vague(hop) && model.has_announced(self.id, key).0;
+        let was_owed = model.was_ever_owed(self.dump_reader(), key);
         let Some(subscription) = self.subscriptions.get_mut(&place).filter(|s| at >= s.from) else {
             return if ended { Ok(()) } else { Err(format!("not subscribed to: {update:?}")) };
         };
-        if !model.was_ever_owed(self.id, self.profile.is_server, key) {
+        if !was_owed {
             return Err(format!("was never owed {action:?} {}", plan.show(key)));
         }
         if self.quiet_about == Some(key) {
@@ -330,7 +359,7 @@ impl Client {
         }
         match action {
             Action::Add => {
-                if !subscription.view.insert((dest, hop)) {
+                if !subscription.view.insert((dest, hop)) && !is_vague {
                     return Err(format!("repeated ADD {}", plan.show(key)));
                 }
                 if !plan.is_default(dest) && !std::mem::replace(&mut subscription.began_bulk, true)
@@ -348,7 +377,7 @@ impl Client {
                 }
             }
             Action::Remove => {
-                if !subscription.view.remove(&(dest, hop)) {
+                if !subscription.view.remove(&(dest, hop)) && !is_vague {
                     return Err(format!("REMOVE of unknown {}", plan.show(key)));
                 }
             }

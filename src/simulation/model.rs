@@ -7,6 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::Key;
 use crate::ids::PeerId;
 
+/// Who asks what is owed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) peer: PeerId,
+    pub(super) is_server: bool,
+    /// By next hop: whether the peer receives its own routes as well.
+    pub(super) own: &'a [bool],
+}
+
+impl Reader<'_> {
+    fn has_own(&self, hop: u32) -> bool {
+        self.own[hop as usize]
+    }
+}
+
 /// One peer's announcement of one route.
 #[derive(Debug, Clone, Copy)]
 struct Announcer {
@@ -23,6 +38,8 @@ pub(super) struct Model {
     routes: BTreeMap<Key, BTreeMap<PeerId, Announcer>>,
     /// Up to two peers that ever announced a route, and whether one ever did that is no server.
     ever: BTreeMap<Key, (Vec<PeerId>, bool)>,
+    /// Who ever announced what.
+    announced_once: BTreeSet<(PeerId, Key)>,
     /// Announcements up to here have reached the owners of their VNIs.
     pub(super) settled: u64,
     clock: u64,
@@ -43,6 +60,7 @@ impl Model {
         key: Key,
     ) -> bool {
         self.clock += 1;
+        self.announced_once.insert((peer, key));
         let (ever, by_client) = self.ever.entry(key).or_default();
         *by_client |= !is_server;
         if ever.len() < 2 && !ever.contains(&peer) {
@@ -126,34 +144,37 @@ impl Model {
     }
 
     /// What a peer is owed of one VNI: destinations and next hops.
-    pub(super) fn view(&self, peer: PeerId, is_server: bool, vni: u32) -> BTreeSet<(u32, u32)> {
-        self.visible(peer, is_server, vni, u64::MAX)
+    pub(super) fn view(&self, reader: Reader<'_>, vni: u32) -> BTreeSet<(u32, u32)> {
+        self.visible(reader, vni, u64::MAX)
     }
 
     /// That part of a view which has reached the VNI's owner and so belongs to every dump from now.
-    pub(super) fn settled_view(
-        &self,
-        peer: PeerId,
-        is_server: bool,
-        vni: u32,
-    ) -> BTreeSet<(u32, u32)> {
-        self.visible(peer, is_server, vni, self.settled)
+    pub(super) fn settled_view(&self, reader: Reader<'_>, vni: u32) -> BTreeSet<(u32, u32)> {
+        self.visible(reader, vni, self.settled)
     }
 
     /// Whether a peer can ever have been owed a route.
-    pub(super) fn was_ever_owed(&self, peer: PeerId, is_server: bool, key: Key) -> bool {
+    pub(super) fn was_ever_owed(&self, reader: Reader<'_>, key: Key) -> bool {
         self.ever.get(&key).is_some_and(|(by, by_client)| {
-            if is_server { *by_client } else { by.iter().any(|p| *p != peer) }
+            let is_owed = |peer: &PeerId| *peer != reader.peer || reader.has_own(key.2);
+            if reader.is_server { *by_client } else { by.iter().any(is_owed) }
         })
     }
 
-    fn visible(&self, peer: PeerId, is_server: bool, vni: u32, until: u64) -> BTreeSet<(u32, u32)> {
+    /// Whether a peer ever announced a route, and whether it does now.
+    pub(super) fn has_announced(&self, peer: PeerId, key: Key) -> (bool, bool) {
+        let does = self.routes.get(&key).is_some_and(|by| by.contains_key(&peer));
+        (self.announced_once.contains(&(peer, key)), does)
+    }
+
+    fn visible(&self, reader: Reader<'_>, vni: u32, until: u64) -> BTreeSet<(u32, u32)> {
+        let Reader { peer, is_server, .. } = reader;
         self.routes
             .range((vni, 0, 0)..=(vni, u32::MAX, u32::MAX))
-            .filter(|(_, by)| {
+            .filter(|((.., hop), by)| {
                 by.iter().any(|(announcer, about)| {
                     about.is_allowed
-                        && *announcer != peer
+                        && (*announcer != peer || reader.has_own(*hop))
                         && !(is_server && about.is_server)
                         && about.since <= until
                 })

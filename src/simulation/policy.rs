@@ -5,11 +5,20 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rng::Rng;
-use crate::policy::Policy;
+use crate::policy::{Echo, Policy};
 use crate::wire::{Destination, IpVersion, NextHop, NextHopType, Vni};
 
 /// Where a client may connect from, one prefix for each class. The last is of no class but the default one.
 const HOMES: [&str; 4] = ["fd00::/16", "2001:db8:1::/48", "192.0.2.0/24", "::1/128"];
+
+/// What clients of each home receive back of their own. It holds in every policy of a run.
+pub(super) type Echoes = [Echo; HOMES.len()];
+
+/// In half of the runs nobody receives anything.
+pub(super) fn echoes(rng: &mut Rng) -> Echoes {
+    let is_none = rng.chance(500);
+    std::array::from_fn(|_| if is_none { Echo::None } else { *rng.pick(&Echo::ALL) })
+}
 
 /// A client's address: of one of the homes.
 pub(super) fn address(rng: &mut Rng) -> (usize, IpAddr) {
@@ -40,6 +49,7 @@ struct Rule {
 
 #[derive(Clone, Debug, Default)]
 struct Class {
+    echo: Echo,
     announce: Option<(u32, u32)>,
     rules: Vec<Rule>,
 }
@@ -51,12 +61,24 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn draw(rng: &mut Rng) -> Self {
-        let classes = std::array::from_fn(|_| {
-            rng.chance(500).then(|| Class {
-                announce: rng.chance(300).then(|| range(rng)),
-                rules: (0..rng.below(3)).map(|_| Rule::draw(rng)).collect(),
-            })
+    /// Nothing is refused.
+    pub(super) fn open(echoes: &Echoes) -> Self {
+        let is_needed = echoes.iter().any(|echo| *echo != Echo::None);
+        let class = |echo| is_needed.then(|| Class { echo, ..Class::default() });
+        Self { classes: echoes.map(class) }
+    }
+
+    pub(super) fn draw(rng: &mut Rng, echoes: &Echoes) -> Self {
+        let mut open = Self::open(echoes);
+        let classes = std::array::from_fn(|home| {
+            let class = open.classes[home].take();
+            rng.chance(500)
+                .then(|| Class {
+                    echo: echoes[home],
+                    announce: rng.chance(300).then(|| range(rng)),
+                    rules: (0..rng.below(3)).map(|_| Rule::draw(rng)).collect(),
+                })
+                .or(class)
         });
         Self { classes }
     }
@@ -88,6 +110,7 @@ impl Planned {
             } else {
                 writeln!(text, "name = \"home{home}\"\nfrom = \"{}\"", HOMES[home]).unwrap();
             }
+            writeln!(text, "echo = \"{}\"", class.echo).unwrap();
             if let Some((first, last)) = class.announce {
                 writeln!(text, "announce = \"{first}-{last}\"").unwrap();
             }

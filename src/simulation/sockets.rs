@@ -99,7 +99,8 @@ impl World {
                 Sent::Keepalive => client.unanswered += 1,
                 Sent::Bad => client.sent_bad = true,
                 Sent::Subscribe(vni) => {
-                    client.subscribed(vni, self.model.settled_view(id, is_server, vni));
+                    let due = self.model.settled_view(client.dump_reader(), vni);
+                    client.subscribed(vni, due);
                 }
                 Sent::Unsubscribe(vni) => {
                     if client.unsubscribed(vni) {

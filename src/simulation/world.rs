@@ -64,7 +64,9 @@ fn allows(policy: &Planned, plan: &Plan, from: (usize, std::net::IpAddr), key: K
 impl World {
     pub(super) fn new(seed: u64, is_verbose: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng, is_verbose);
+        let mut plan = Plan::draw(&mut rng, is_verbose);
+        let policy = Planned::open(&plan.echoes);
+        plan.settings.policy = std::sync::Arc::new(policy.policy());
         let seeds = [rng.next(), rng.next(), rng.next(), rng.next()];
         let now = Moment(1_000_000);
         let mut world = Self {
@@ -78,7 +80,7 @@ impl World {
             handover: None,
             endings: Vec::new(),
             next_id: 0,
-            policy: Planned::default(),
+            policy,
             is_judging: false,
             behind_policy: BTreeSet::new(),
             is_calm: false,
@@ -229,8 +231,12 @@ impl World {
 
     /// Another policy comes into force, on every shard.
     pub(super) fn change_policy(&mut self) {
-        let planned =
-            if self.rng.chance(200) { Planned::default() } else { Planned::draw(&mut self.rng) };
+        let echoes = self.plan.echoes;
+        let planned = if self.rng.chance(200) {
+            Planned::open(&echoes)
+        } else {
+            Planned::draw(&mut self.rng, &echoes)
+        };
         self.note(0, || format!("another policy: {planned:?}"));
         let policy = planned.policy().behind(&self.plan.settings.policy);
         self.plan.settings.policy = std::sync::Arc::new(policy);

@@ -14,7 +14,8 @@ use super::frames::Frames;
 use super::tally::Tally;
 use super::view::View;
 use crate::ids::{Moment, PeerId};
-use crate::wire::{Action, Destination, NextHop, UpdateEncoder, Vni};
+use crate::policy::Echo;
+use crate::wire::{Action, Destination, NextHop, NextHopType, UpdateEncoder, Vni};
 
 /// About the length of a frame, in bytes: what room is made for.
 pub(super) const FRAME: usize = 48;
@@ -34,11 +35,13 @@ impl Audience {
     }
 }
 
-/// Where one peer's bytes differ from the shared ones. Offsets are into the shared bytes.
+/// Where one peer's bytes differ from the shared ones, or are about it. Offsets are into the shared bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cut {
     /// These are about the peer's own route.
     Skip(Range<u32>, Tally),
+    /// These are about the peer's own route, and it gets them nevertheless.
+    Keep(Range<u32>),
     /// Only this peer gets these: a range of the private bytes, to go before offset `at`.
     Insert { at: u32, private: Range<u32>, tally: Tally },
 }
@@ -129,6 +132,7 @@ impl Batch {
                     emit(&self.bytes, at..range.start as usize);
                     at = range.end as usize;
                 }
+                Cut::Keep(_) => {}
                 Cut::Insert { at: before, private, tally: inserted } => {
                     tally += *inserted;
                     emit(&self.bytes, at..*before as usize);
@@ -150,7 +154,7 @@ impl Batch {
     /// Parts of the shared bytes that are about one peer's own routes, with that peer.
     pub(crate) fn own_parts(&self) -> impl Iterator<Item = (Range<u32>, PeerId)> + '_ {
         self.cuts.iter().filter_map(|(peer, cut)| match cut {
-            Cut::Skip(range, _) => Some((range.clone(), *peer)),
+            Cut::Skip(range, _) | Cut::Keep(range) => Some((range.clone(), *peer)),
             Cut::Insert { .. } => None,
         })
     }
@@ -176,8 +180,17 @@ pub(crate) struct BatchBuilder {
 #[derive(Debug)]
 struct Own {
     peer: PeerId,
+    /// Whether the peer gets it nevertheless.
+    is_kept: bool,
     start: usize,
     tally: Tally,
+}
+
+/// A member as a builder knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Announcer {
+    pub(crate) peer: PeerId,
+    pub(crate) echo: Echo,
 }
 
 /// A route and the change of its view, as a builder takes it.
@@ -209,9 +222,9 @@ impl BatchBuilder {
     }
 
     /// Encodes the withdrawals that a change means: everybody's when the last announcer left, one
-    /// peer's when that peer has become the only announcer. `peer_of` names a member.
+    /// peer's when that peer has become the only announcer. `announcer` tells of a member.
     #[inline]
-    pub(crate) fn withdraw(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
+    pub(crate) fn withdraw(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
         let Change { before, after, .. } = *change;
         match self.audience {
             Audience::Servers => {
@@ -223,13 +236,14 @@ impl BatchBuilder {
             Audience::Clients => {
                 self.has_server |= is_of_server(before) || is_of_server(after);
                 // Peers, not members: one that left and came back is another member.
-                let was = before.sole_member().map(&peer_of);
+                let was = before.sole_member().map(&announcer);
                 if !after.is_announced() {
                     self.common(Action::Remove, change, was);
-                } else if let Some(only) = after.sole_member().map(&peer_of)
-                    && was != Some(only)
+                } else if let Some(only) = after.sole_member().map(&announcer)
+                    && was.is_none_or(|was| was.peer != only.peer)
+                    && !only.echo.returns(Action::Remove, change.next_hop.kind())
                 {
-                    self.only(Action::Remove, change, only);
+                    self.only(Action::Remove, change, only.peer);
                 }
             }
         }
@@ -238,7 +252,7 @@ impl BatchBuilder {
     /// Encodes the announcements that a change means: everybody's when the first announcer came,
     /// one peer's when that peer is no longer the only announcer.
     #[inline]
-    pub(crate) fn announce(&mut self, change: &Change<'_>, peer_of: impl Fn(u32) -> PeerId) {
+    pub(crate) fn announce(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
         let Change { before, after, .. } = *change;
         match self.audience {
             Audience::Servers => {
@@ -249,41 +263,42 @@ impl BatchBuilder {
             Audience::Clients if before == after || !after.is_announced() => {}
             Audience::Clients => {
                 self.has_server |= is_of_server(before) || is_of_server(after);
-                let is = after.sole_member().map(&peer_of);
+                let is = after.sole_member().map(&announcer);
                 if !before.is_announced() {
                     self.common(Action::Add, change, is);
-                } else if let Some(only) = before.sole_member().map(&peer_of)
-                    && is != Some(only)
+                } else if let Some(only) = before.sole_member().map(&announcer)
+                    && is.is_none_or(|is| is.peer != only.peer)
+                    && !only.echo.returns(Action::Add, change.next_hop.kind())
                 {
-                    self.only(Action::Add, change, only);
+                    self.only(Action::Add, change, only.peer);
                 }
             }
         }
     }
 
     /// Encodes the change of a route that only one peer announces, before or after it, if that is no
-    /// default route and has a plain next hop over IPv6. The peer is told with whether it is no server.
+    /// default route and has a plain next hop over IPv6. The announcer is told with whether it is no server.
     #[inline]
     pub(crate) fn usual(
         &mut self,
         action: Action,
         destination: &Destination,
         hop: &[u8; 16],
-        (peer, is_client): (PeerId, bool),
+        (announcer, is_client): (Announcer, bool),
     ) {
-        let except = match self.audience {
+        let own = match self.audience {
             Audience::Servers if !is_client => return,
             Audience::Servers => None,
-            Audience::Clients => Some(peer),
+            Audience::Clients => Some(announcer),
         };
         self.has_server |= !is_client;
-        self.begin_own(except);
+        self.begin_own(own, action, NextHopType::Standard);
         self.bytes.push_usual(&self.encoder, action, destination, hop);
         self.tally += Tally::one(action);
     }
 
-    fn common(&mut self, action: Action, change: &Change<'_>, except: Option<PeerId>) {
-        self.begin_own(except);
+    fn common(&mut self, action: Action, change: &Change<'_>, own: Option<Announcer>) {
+        self.begin_own(own, action, change.next_hop.kind());
         self.bytes.push(&self.encoder, action, change.destination, &change.next_hop);
         self.tally += Tally::one(action);
     }
@@ -299,20 +314,21 @@ impl BatchBuilder {
 
     /// What is encoded next is about a peer's own route.
     #[inline]
-    fn begin_own(&mut self, peer: Option<PeerId>) {
-        if self.own.as_ref().map(|own| own.peer) != peer {
+    fn begin_own(&mut self, own: Option<Announcer>, action: Action, kind: NextHopType) {
+        let own = own.map(|Announcer { peer, echo }| (peer, echo.returns(action, kind)));
+        if self.own.as_ref().map(|own| (own.peer, own.is_kept)) != own {
             self.end_own();
             let (start, tally) = (self.bytes.len(), self.tally);
-            self.own = peer.map(|peer| Own { peer, start, tally });
+            self.own = own.map(|(peer, is_kept)| Own { peer, is_kept, start, tally });
         }
     }
 
     fn end_own(&mut self) {
-        let Some(Own { peer, start, tally }) = self.own.take() else { return };
+        let Some(Own { peer, is_kept, start, tally }) = self.own.take() else { return };
         let mut own = self.tally;
         own -= tally;
         let range = to_u32(start)..offset(&self.bytes);
-        self.cuts.push((peer, Cut::Skip(range, own)));
+        self.cuts.push((peer, if is_kept { Cut::Keep(range) } else { Cut::Skip(range, own) }));
     }
 
     /// Finishes the batch; `None` when no peer is owed anything.

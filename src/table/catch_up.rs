@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::batch::{Audience, Batch, BatchBuilder, FRAME};
+use super::batch::{Announcer, Audience, Batch, BatchBuilder, FRAME};
 use super::chunk::{Cached, Chunk};
 use super::cursor::{Cursor, Key, Rest};
 use super::member::Subscription;
@@ -169,10 +169,10 @@ impl Vnet {
     /// Encodes changes of one destination, withdrawals first, into as many parts as it takes.
     fn emit_parts(&self, parts: &mut Parts, group: &[(u32, View)]) {
         for &(route, before) in group {
-            parts.with_room().withdraw(&self.change(route, before), |m| self.peer_of(m));
+            parts.with_room().withdraw(&self.change(route, before), |m| self.announcer(m));
         }
         for &(route, before) in group {
-            parts.with_room().announce(&self.change(route, before), |m| self.peer_of(m));
+            parts.with_room().announce(&self.change(route, before), |m| self.announcer(m));
         }
     }
 
@@ -180,7 +180,7 @@ impl Vnet {
     fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
         if cursor.dumped == 0 {
             for &route in self.routes.firsts() {
-                self.emit(builder, &[(route, View::NOBODY)]);
+                self.dump_route(builder, route);
             }
         }
         let end = self.routes.end();
@@ -193,13 +193,20 @@ impl Vnet {
             // A free place, or a tombstone.
             let is_announced = self.routes.at(route).is_some_and(Entry::is_announced);
             if is_announced && !self.routes.is_first(route) {
-                let change = self.change(route, View::NOBODY);
-                builder.announce(&change, |m| self.peer_of(m));
+                self.dump_route(builder, route);
             }
         }
         if cursor.dumped == end {
             cursor.dumped = NONE;
         }
+    }
+
+    /// Sends a route as it is now.
+    fn dump_route(&self, builder: &mut BatchBuilder, route: u32) {
+        builder.announce(&self.change(route, View::NOBODY), |member| {
+            let Announcer { peer, echo } = self.announcer(member);
+            Announcer { peer, echo: echo.in_dump() }
+        });
     }
 }
 

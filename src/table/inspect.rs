@@ -12,8 +12,8 @@ use super::rows::{
 };
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::{Refusal, Rights};
-use crate::wire::{Destination, NextHop};
+use crate::policy::{Echo, Refusal, Rights};
+use crate::wire::{Action, Destination, NextHop};
 
 /// Routes that one lookup, or one explanation, looks at.
 pub(crate) const CHAIN_MAX: usize = 256;
@@ -59,8 +59,10 @@ pub(crate) struct FilteredFacts {
 pub(crate) struct RouteFacts {
     pub(crate) next_hop: NextHop,
     pub(crate) announcers: Vec<PeerId>,
-    /// The peer announces it and nobody else does.
+    /// The peer announces it and nobody else does, and it does not come back to the peer.
     pub(crate) is_only_own: bool,
+    /// The same, but it comes back to the peer in a dump.
+    pub(crate) is_only_in_dump: bool,
     /// The peer is a server, and so are all that announce it.
     pub(crate) is_only_servers: bool,
     /// The journal position of its newest change; `None` when that has been forgotten, since everybody has it.
@@ -238,10 +240,15 @@ impl Vnet {
                 }
                 _ => false,
             };
+            let next_hop = self.routes.next_hop_of(place);
+            let echo = member.filter(|(m, _)| view.sole_member() == Some(*m));
+            let echo = echo.map(|(_, member)| member.origin.selection.echo);
+            let returns = |echo: Echo| echo.returns(Action::Add, next_hop.kind());
             RouteFacts {
-                next_hop: self.routes.next_hop_of(place),
+                next_hop,
                 announcers: self.announcers(place).collect(),
-                is_only_own: member.is_some_and(|(m, _)| view.sole_member() == Some(m)),
+                is_only_own: echo.is_some_and(|echo| !returns(echo)),
+                is_only_in_dump: echo.is_some_and(|it| !returns(it) && returns(it.in_dump())),
                 is_only_servers: is_server && !view.has_client(),
                 changed,
                 is_gathering: changed.is_some_and(|position| position >= self.open),

@@ -4,7 +4,7 @@ use super::batch::Audience;
 use super::cursor::Cursor;
 use super::slab::NONE;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 
 /// A peer as the rest of the reflector names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Origin {
     pub(crate) is_server: bool,
     /// What a policy judges it by.
     pub(crate) rights: Rights,
+    /// Which routes it receives, as long as its session lasts.
+    pub(crate) selection: Selection,
 }
 
 impl Origin {

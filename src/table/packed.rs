@@ -11,7 +11,7 @@ use super::member::{Origin, Subscription};
 use super::vnet::Vnet;
 use super::{Size, Slice, SubscriptionState, TableBounds, VniInfo};
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Members and routes that are packed, at most: packing more would save less and cost a longer moment.
@@ -35,6 +35,7 @@ struct Member {
     is_server: bool,
     is_subscriber: bool,
     rights: Rights,
+    selection: Selection,
 }
 
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Packed {
                 shard: member.origin.shard,
                 is_server: member.origin.is_server,
                 rights: member.origin.rights,
+                selection: member.origin.selection,
                 is_subscriber: matches!(member.subscription, Subscription::InSync),
             }
         };
@@ -173,6 +175,7 @@ impl Member {
             shard: self.shard,
             is_server: self.is_server,
             rights: self.rights,
+            selection: self.selection,
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::batch::{Audience, Batch, BatchBuilder, Change, FRAME};
+use super::batch::{Announcer, Audience, Batch, BatchBuilder, Change, FRAME};
+use super::member::Origin;
 use super::retention::Pin;
 use super::view::View;
 use super::vnet::Vnet;
-use crate::ids::PeerId;
 use crate::wire::Action;
 
 impl Vnet {
@@ -99,25 +99,26 @@ impl Vnet {
             _ => return false,
         };
         let origin = &self.members[member].origin;
-        builder.usual(action, entry.destination(), hop, (origin.peer, !origin.is_server));
+        let announcer = Announcer { peer: origin.peer, echo: origin.selection.echo };
+        builder.usual(action, entry.destination(), hop, (announcer, !origin.is_server));
         true
     }
 
     /// Encodes changes of one destination, withdrawals first.
     #[inline]
     pub(super) fn emit(&self, builder: &mut BatchBuilder, group: &[(u32, View)]) {
-        let peer_of = |member| self.peer_of(member);
+        let announcer = |member| self.announcer(member);
         if let [(route, before)] = *group {
             let change = self.change(route, before);
-            builder.withdraw(&change, peer_of);
-            builder.announce(&change, peer_of);
+            builder.withdraw(&change, announcer);
+            builder.announce(&change, announcer);
             return;
         }
         for &(route, before) in group {
-            builder.withdraw(&self.change(route, before), peer_of);
+            builder.withdraw(&self.change(route, before), announcer);
         }
         for &(route, before) in group {
-            builder.announce(&self.change(route, before), peer_of);
+            builder.announce(&self.change(route, before), announcer);
         }
     }
 
@@ -131,8 +132,9 @@ impl Vnet {
         }
     }
 
-    /// The peer that a member is.
-    pub(super) fn peer_of(&self, member: u32) -> PeerId {
-        self.members[member].origin.peer
+    /// The peer that a member is, and which of its own routes it receives back.
+    pub(super) fn announcer(&self, member: u32) -> Announcer {
+        let Origin { peer, selection, .. } = self.members[member].origin;
+        Announcer { peer, echo: selection.echo }
     }
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod black_hole;
 mod changes;
 mod deployed_clients;
+mod echo;
 mod growth;
 #[cfg(target_os = "linux")]
 mod guard;

@@ -4,6 +4,7 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use metalbond::io::IoChoice;
+use metalbond::policy::Echo;
 use metalbond::reflector::ReflectorConfig;
 use metalbond::settings::{
     HOST, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME, Target, address, number,
@@ -40,6 +41,8 @@ impl Target for Agents {
 }
 
 const LISTEN: Syntax<SocketAddr> = Syntax::displayed("ADDR:PORT", address);
+const ECHO: Syntax<Echo> =
+    Syntax::displayed("none|dump|lb|all", Echo::from_name).words(&["none", "dump", "lb", "all"]);
 const PACE: Syntax<u64> = Syntax::displayed("BYTES/s", |text| number(text, 1_000..=1_000_000_000));
 
 pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
@@ -70,6 +73,14 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
         .meaning("Close the session of an agent that reads nothing for this time although data \
              waits for it")
         .reloaded(),
+    Setting::new("echo", one!(Agents: config.settings.echo, ECHO))
+        .meaning(
+            "Which of its own routes an agent receives back, as older versions of the reference send \
+             them: none, those of type STANDARD and LB in the table that answers a SUBSCRIBE (dump), \
+             those of type LB at any time (lb), or those of both types at any time (all)",
+        )
+        .details("See [Own routes](migrating.md#own-routes)")
+        .reloaded_for_new_sessions(),
     Setting::new(
         "no-pacing",
         &One {

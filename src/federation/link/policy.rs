@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Link;
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
-use crate::policy::{Policy, Rights, Subject};
+use crate::policy::{Policy, Rights, Selection, Subject};
 use crate::shard::Request;
 use crate::table::Origin;
 
@@ -32,7 +32,7 @@ impl Link {
     /// A peer of the link as owners know it.
     pub(super) fn origin(&self, peer: PeerId) -> Origin {
         let rights = SiteId::of_importer(peer).map(|site| self.rights_of(site)).unwrap_or_default();
-        Origin { peer, shard: self.shard, is_server: true, rights }
+        Origin { peer, shard: self.shard, is_server: true, rights, selection: Selection::default() }
     }
 
     fn rights_of(&self, site: SiteId) -> Rights {

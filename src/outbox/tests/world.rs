@@ -7,7 +7,7 @@ use ahash::RandomState;
 use super::ops::OpBounds;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::session::Cut;
 use crate::table::tests::ops::{Model, forget, owed};
 use crate::table::{Audience, Origin, Vnet};
@@ -95,6 +95,7 @@ impl World {
             shard: ShardId(0),
             is_server,
             rights: Rights::default(),
+            selection: Selection::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::{Gather, Outbox, OutboxBounds};
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::session::Cut;
 use crate::table::{self, Batch, Origin, Vnet};
 use crate::wire::{
@@ -31,7 +31,13 @@ impl Source {
     }
 
     fn origin(peer: PeerId) -> Origin {
-        Origin { peer, shard: ShardId(0), is_server: false, rights: Rights::default() }
+        Origin {
+            peer,
+            shard: ShardId(0),
+            is_server: false,
+            rights: Rights::default(),
+            selection: Selection::default(),
+        }
     }
 
     /// A batch with these changes of routes by the number of their destination.

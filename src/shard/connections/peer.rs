@@ -8,7 +8,7 @@ use super::memberships::Memberships;
 use super::rare::RareQueue;
 use crate::ids::{Level, Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::session::{Pacer, Path, Quiet, Session};
 use crate::shard::inspect::ByAction;
 use crate::shard::output::LastCounts;
@@ -57,6 +57,8 @@ pub(in crate::shard) struct Standing {
     /// Where its connection comes from.
     pub(in crate::shard) address: Option<IpAddr>,
     pub(in crate::shard) rights: Rights,
+    /// Which routes it receives: for the length of its session.
+    pub(in crate::shard) selection: Selection,
     /// It says that it is a server and is treated as a client: for the length of its session.
     pub(in crate::shard) is_denied_server: bool,
     /// A bit for each reason for which something was refused and reported.
@@ -227,7 +229,8 @@ impl Peer {
 
     pub(in crate::shard) fn origin(&self, shard: ShardId) -> Origin {
         let is_server = self.session.peer().is_server && !self.standing.is_denied_server;
-        Origin { peer: self.id, shard, is_server, rights: self.standing.rights }
+        let Standing { rights, selection, .. } = *self.standing;
+        Origin { peer: self.id, shard, is_server, rights, selection }
     }
 
     /// When the peer last took something or had nothing to take. The kernel of a peer takes and

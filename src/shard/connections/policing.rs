@@ -36,6 +36,7 @@ impl Connections {
     pub(super) fn find_class(&mut self, slot: Slot) -> Result<(), CloseReason> {
         let rights = self.rights_of(slot);
         self.peers[slot].standing.rights = rights;
+        self.peers[slot].standing.selection = self.settings.selection_of(rights.class);
         self.look_for_block(slot, rights)?;
         let peer = &mut self.peers[slot];
         if !peer.session.peer().is_server {

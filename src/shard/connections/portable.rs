@@ -12,7 +12,7 @@ use super::peer::Rare;
 use super::{Peer, PeerCounts};
 use crate::ids::{Moment, PeerId};
 use crate::outbox::Outbox;
-use crate::policy::Rights;
+use crate::policy::{Echo, Rights, Selection};
 use crate::portable::form::{self, piece::Kind};
 use crate::portable::{Defect, address, address_bytes, in_pieces, moment, required};
 use crate::session::{Pacer, Path, Session, Skipped};
@@ -46,6 +46,7 @@ impl Traveller {
             source: peer.standing.address.map(address_bytes).unwrap_or_default(),
             is_denied_server: peer.standing.is_denied_server,
             told: peer.standing.told.into(),
+            echo: peer.standing.selection.echo.number(),
         }));
         let memberships = peer.memberships.iter().map(|(vni, subscribes, is_refused, routes)| {
             let Vni(vni) = vni;
@@ -86,6 +87,7 @@ impl Importer {
         peer.standing.is_denied_server = connection.is_denied_server;
         peer.standing.told = u16::try_from(connection.told).unwrap_or(0);
         peer.standing.rights = Rights::UNKNOWN;
+        peer.standing.selection = Selection { echo: Echo::from_number(connection.echo) };
         if connection.input.len() > INPUT_MAX + MAX_FRAME {
             return Err(Defect::Value("Connection.input"));
         }

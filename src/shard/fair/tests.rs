@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::ShardId;
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::table::Origin;
 use crate::wire::Vni;
 
@@ -20,6 +20,7 @@ fn subscribe(peer: u64) -> Request {
         shard: ShardId(0),
         is_server: false,
         rights: Rights::default(),
+        selection: Selection::default(),
     };
     Request::Subscribe { origin, vni: Vni(1), received: crate::ids::Moment(0) }
 }

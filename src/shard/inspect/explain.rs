@@ -36,7 +36,9 @@ pub(crate) fn explain(
     let mut reasons = Vec::new();
     for route in &facts.routes {
         let next_hop = route.next_hop;
-        reasons.push(if route.is_only_own {
+        reasons.push(if route.is_only_in_dump {
+            Reason::OnlyItselfInDump { peer, next_hop }
+        } else if route.is_only_own {
             Reason::OnlyItself { peer, next_hop }
         } else if route.is_only_servers {
             Reason::OnlyServers { peer, next_hop }

@@ -115,6 +115,13 @@ pub enum Reason {
         /// Its next hop.
         next_hop: NextHop,
     },
+    /// The peer is the only announcer, and receives such a route back only in the answer to a SUBSCRIBE.
+    OnlyItselfInDump {
+        /// The peer.
+        peer: PeerId,
+        /// Its next hop.
+        next_hop: NextHop,
+    },
     /// The peer is a server, and only servers announce the route.
     OnlyServers {
         /// The peer.
@@ -217,6 +224,11 @@ impl Reason {
             Self::OnlyItself { peer, next_hop } => format!(
                 "only peer {} itself announces the route via {next_hop}, and the reflector sends \
                  no route back to its announcer",
+                of(peer)
+            ),
+            Self::OnlyItselfInDump { peer, next_hop } => format!(
+                "only peer {} itself announces the route via {next_hop}, and the reflector sends \
+                 such a route back to its announcer only in the answer to a SUBSCRIBE (echo = dump)",
                 of(peer)
             ),
             Self::OnlyServers { peer, next_hop } => format!(

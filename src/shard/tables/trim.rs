@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{PeerId, ShardId};
-    use crate::policy::Rights;
+    use crate::policy::{Rights, Selection};
     use crate::shard::ShardConfig;
     use crate::shard::message::Request;
     use crate::table::{Announcement, Origin};
@@ -135,8 +135,13 @@ mod tests {
         let mut mesh = Mesh::new(ShardId(0), 1.into(), &settings.bounds, &hasher);
         let mut tables = Tables::new(ShardId(0), settings, hasher, NOW);
         let (vni, peer) = (Vni(7), PeerId(1));
-        let origin =
-            Origin { peer, shard: ShardId(0), is_server: false, rights: Rights::default() };
+        let origin = Origin {
+            peer,
+            shard: ShardId(0),
+            is_server: false,
+            rights: Rights::default(),
+            selection: Selection::default(),
+        };
         let announcement = Announcement {
             action: Action::Add,
             destination: Destination::new([10, 0, 0, 0].into(), 8).unwrap(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::OutBuf;
-use crate::policy::Rights;
+use crate::policy::{Rights, Selection};
 use crate::shard::placement::Placement;
 use crate::shard::{Flow, Output, Request, Shard, ShardConfig, Slot, Write};
 use crate::table::{Announcement, Origin};
@@ -146,6 +146,7 @@ pub(super) fn request(peer: u64, shard: u16, vni: Vni, routes: Range<u32>) -> Re
         shard: ShardId(shard),
         is_server: false,
         rights: Rights::default(),
+        selection: Selection::default(),
     };
     let updates = routes.map(|n| announcement(Action::Add, n)).collect();
     Request::Updates { origin, vni, updates, room: i64::MAX, received: Moment(0) }

@@ -163,6 +163,7 @@ impl Vnet {
             subscribed: subscribed.0,
             cursor,
             dump_to: dump_to.map(|position| numbers.position(position)),
+            echo: origin.selection.echo.number(),
         }
     }
 

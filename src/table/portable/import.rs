@@ -7,7 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::ids::{Kin, Moment, PeerId, ShardId};
-use crate::policy::Rights;
+use crate::policy::{Echo, Rights, Selection};
 use crate::portable::form::{self, cursor::Dump, piece::Kind};
 use crate::portable::{Defect, required};
 use crate::table::cursor::Cursor;
@@ -130,15 +130,16 @@ impl Importer {
         member: form::Member,
         shard_of: &impl Fn(PeerId) -> Option<ShardId>,
     ) -> Result<(), Defect> {
-        let form::Member { peer, is_server, has_left, subscribed, cursor, dump_to } = member;
+        let form::Member { peer, is_server, has_left, subscribed, cursor, dump_to, echo } = member;
+        let selection = Selection { echo: Echo::from_number(echo) };
         let number = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         if number >= MOST {
             return Err(Defect::Value("the number of members"));
         }
         let peer = PeerId(peer);
         let shard = shard_of(peer).filter(|_| !has_left);
-        let origin =
-            Origin { peer, shard: shard.unwrap_or(ShardId(0)), is_server, rights: Rights::UNKNOWN };
+        let (shard_or_first, rights) = (shard.unwrap_or(ShardId(0)), Rights::UNKNOWN);
+        let origin = Origin { peer, shard: shard_or_first, is_server, rights, selection };
         self.vnet.members.append(origin);
         self.vnet.members[number].subscribed = Moment(subscribed);
         if !has_left && !self.vnet.members.appear(number) {

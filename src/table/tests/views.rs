@@ -8,6 +8,8 @@ use crate::table::vnet::Outcome;
 const A: u64 = 1;
 const B: u64 = 2;
 const C: u64 = 3;
+const ECHO_ALL: u64 = 7;
+const ECHO_DUMP: u64 = 8;
 const NET: &str = "10.0.0.0/8";
 
 fn table_with_subscribers() -> Table {
@@ -38,6 +40,39 @@ fn a_second_announcer_is_news_to_the_first_alone() {
     assert_eq!(table.got(A), ["+10.0.0.0/8 1"]);
     assert_eq!(table.got(B), ["+10.0.0.0/8 1"]); // A's, from before
     assert_eq!(table.got(C), ["+10.0.0.0/8 1"]); // once
+}
+
+#[test]
+fn an_announcer_gets_its_own_route_back_if_it_wants_it() {
+    let mut table = table_with_subscribers();
+    table.subscribe(ECHO_ALL);
+    table.announce(ECHO_ALL, NET, 1);
+    table.flush();
+    table.announce(B, NET, 1);
+    table.flush();
+    table.withdraw(B, NET, 1);
+    table.flush();
+    assert_eq!(table.got(ECHO_ALL), ["+10.0.0.0/8 1"], "whoever else announces it");
+    table.withdraw(ECHO_ALL, NET, 1);
+    table.flush();
+    assert_eq!(table.got(ECHO_ALL), ["-10.0.0.0/8 1"]);
+    assert_eq!(table.got(C), ["+10.0.0.0/8 1", "-10.0.0.0/8 1"]);
+}
+
+#[test]
+fn an_announcer_gets_its_own_routes_in_the_dump_alone() {
+    let mut table = Table::new();
+    table.announce(ECHO_DUMP, NET, 1);
+    table.announce(ECHO_DUMP, "0.0.0.0/0", 1);
+    table.subscribe(ECHO_DUMP);
+    assert_eq!(table.got(ECHO_DUMP), ["+0.0.0.0/0 1", "+10.0.0.0/8 1"]);
+    table.announce(ECHO_DUMP, NET, 2);
+    table.flush();
+    table.port();
+    table.catch_up(ECHO_DUMP);
+    table.withdraw(ECHO_DUMP, NET, 1);
+    table.flush();
+    assert_eq!(table.got(ECHO_DUMP), ["-10.0.0.0/8 1"], "until nobody announces it");
 }
 
 #[test]

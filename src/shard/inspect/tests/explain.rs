@@ -2,6 +2,7 @@
 
 use super::scene::{Scene, VNI, hop};
 use crate::ids::PeerId;
+use crate::policy::Echo;
 use crate::shard::ShardConfig;
 use crate::shard::inspect::{Explanation, Reason, SessionState, Verdict};
 use crate::wire::{Action, Message, Vni};
@@ -69,6 +70,28 @@ fn an_only_announcer_does_not_get_its_own_route() {
     scene.announce(other, ROUTE);
     scene.read_all();
     assert_eq!(scene.explain(7, ROUTE).verdict, Verdict::Sent);
+}
+
+#[test]
+fn an_only_announcer_gets_its_own_route_as_its_echo_says() {
+    for (echo, verdict, sentence) in [
+        (Echo::All, Verdict::Sent, "the route via fd00::1 is announced by peer #7"),
+        (
+            Echo::Dump,
+            Verdict::NotOwed,
+            "only peer #7 itself announces the route via fd00::1, and the reflector sends such a \
+             route back to its announcer only in the answer to a SUBSCRIBE (echo = dump)",
+        ),
+    ] {
+        let mut scene = Scene::with(ShardConfig { echo, ..ShardConfig::default() });
+        let both = scene.establish(7);
+        scene.subscribe(both);
+        scene.announce(both, ROUTE);
+        scene.read_all();
+        let explanation = scene.explain(7, ROUTE);
+        assert_eq!(explanation.verdict, verdict);
+        assert_eq!(sentences(&explanation)[0], sentence);
+    }
 }
 
 #[test]
