@@ -1,10 +1,13 @@
 //! Compiles the schemas in `proto` with prost-build over protox, a protobuf compiler in Rust, so that a
-//! fresh machine needs no `protoc`; decides whether io_uring is built in; and says which commit it is of.
+//! fresh machine needs no `protoc`; decides whether io_uring and TLS by the kernel are built in; and says which
+//! commit it is of.
 
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo::rustc-check-cfg=cfg(metalbond_uring, metalbond_portable)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(metalbond_uring, metalbond_kernel_tls, metalbond_portable)"
+    );
     // What other platforms get, to check it on Linux.
     println!("cargo::rerun-if-env-changed=METALBOND_PORTABLE");
     let is_portable = std::env::var_os("METALBOND_PORTABLE").is_some();
@@ -13,6 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if has_uring() && !is_portable {
         println!("cargo::rustc-cfg=metalbond_uring");
+    }
+    if has_kernel_tls() && !is_portable {
+        println!("cargo::rustc-cfg=metalbond_kernel_tls");
     }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto");
@@ -87,4 +93,10 @@ fn has_uring() -> bool {
     is_set("CARGO_FEATURE_URING")
         && is("CARGO_CFG_TARGET_OS", "linux")
         && !is("CARGO_CFG_TARGET_ENV", "musl")
+}
+
+/// Whether sessions over TLS may be carried by the kernel.
+fn has_kernel_tls() -> bool {
+    std::env::var_os("CARGO_FEATURE_TLS").is_some()
+        && std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|it| it == "linux")
 }

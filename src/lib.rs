@@ -138,4 +138,6 @@ mod tls;
 pub mod wire;
 
 pub use session::{CloseReason, Identity, NoEvidence, TlsCarrier, TlsPeer};
+#[cfg(feature = "server")]
+pub use tls::{CarrierError, TlsCarrierChoice};
 pub use tls::{FileError, TlsFault};

@@ -4,11 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use tracing::info;
 
 use super::ReflectorConfig;
-use crate::maybe;
-use crate::settings::{ADDRESS, PATH, Section, Setting};
-use crate::tls::FileError;
+#[cfg(feature = "tls")]
+use crate::io::try_out;
+use crate::session::TlsCarrier;
+use crate::settings::{ADDRESS, PATH, Section, Setting, Syntax};
+use crate::tls::{CarrierError, FileError, TlsCarrierChoice};
+use crate::{maybe, one};
 
 /// The listener for sessions over TLS. Without an address there is no TLS.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +27,8 @@ pub struct TlsConfig {
     pub ca: Option<PathBuf>,
     /// Revocation lists (CRLs) of these authorities: any number in PEM, or one in DER.
     pub crl: Option<PathBuf>,
+    /// Who encrypts and decrypts.
+    pub carrier: TlsCarrierChoice,
 }
 
 /// Why a configuration of TLS is not usable.
@@ -38,6 +44,9 @@ pub enum TlsError {
     /// A file is not usable.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There is no such carrier.
+    #[error(transparent)]
+    Carrier(#[from] CarrierError),
 }
 
 impl TlsConfig {
@@ -62,8 +71,27 @@ impl TlsConfig {
             }
         }
         #[cfg(feature = "tls")]
-        crate::tls::server(&self.paths())?;
+        crate::tls::server(&self.paths(), false)?;
         Ok(())
+    }
+
+    /// Who carries sessions, if there is a listener. Tries the kernel's TLS out, which takes a moment.
+    ///
+    /// # Errors
+    /// [`TlsError::Carrier`]
+    pub(crate) fn choose_carrier(&self) -> Result<Option<TlsCarrier>, TlsError> {
+        if self.listen.is_none() {
+            return Ok(None);
+        }
+        let (carrier, why) = crate::tls::choose(self.carrier, try_out)?;
+        if let Some(error) = why {
+            info!(
+                %error,
+                "threads of the reflector carry sessions over TLS: the kernel has no TLS for them \
+                 (modprobe tls)"
+            );
+        }
+        Ok(Some(carrier))
     }
 
     /// The files.
@@ -77,6 +105,15 @@ impl TlsConfig {
         }
     }
 }
+
+#[cfg(not(feature = "tls"))]
+fn try_out() -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+const CARRIER: Syntax<TlsCarrierChoice> = Syntax::displayed("auto|kernel|process", |text| {
+    text.parse().map_err(|it: CarrierError| it.to_string())
+});
 
 /// The rows of `[tls]`.
 pub(crate) static TLS: Section<ReflectorConfig> = Section::of_table(
@@ -114,5 +151,12 @@ pub(crate) static TLS: Section<ReflectorConfig> = Section::of_table(
                  read again when it changes",
             )
             .reloaded_for_new_sessions(),
+        Setting::new("carrier", one!(ReflectorConfig: tls.carrier, CARRIER))
+            .flag("tls-carrier")
+            .meaning(
+                "Who encrypts and decrypts: auto uses the kernel if it has TLS, otherwise threads \
+                 of the reflector",
+            )
+            .details("See [security.md](security.md#encryption)"),
     ],
 );

@@ -29,6 +29,10 @@ mod epoll;
 mod error;
 mod file;
 mod flags;
+#[cfg(all(feature = "server", metalbond_kernel_tls))]
+mod kernel_tls;
+#[cfg(all(feature = "server", not(metalbond_kernel_tls)))]
+mod kernel_tls_absent;
 mod limits;
 mod listener;
 #[cfg(feature = "server")]
@@ -50,6 +54,8 @@ mod tcp_info;
 mod tentative;
 #[cfg(feature = "server")]
 mod thread_time;
+#[cfg(all(feature = "server", metalbond_kernel_tls))]
+mod tls_records;
 mod zone;
 
 #[cfg(metalbond_uring)]
@@ -69,6 +75,9 @@ mod operation_absent;
 mod uring_absent;
 #[cfg(all(feature = "server", not(metalbond_uring)))]
 use {operation_absent as operation, uring_absent as uring};
+
+#[cfg(all(feature = "server", not(metalbond_kernel_tls)))]
+use {kernel_tls_absent as kernel_tls, kernel_tls_absent as tls_records};
 
 #[cfg(test)]
 #[cfg(feature = "server")]
@@ -90,6 +99,8 @@ pub(crate) use backlog::{bound_backlog, shut_down_writes};
 pub use error::IoError;
 pub(crate) use file::read_text;
 pub(crate) use flags::try_send;
+#[cfg(all(feature = "server", feature = "tls"))]
+pub(crate) use kernel_tls::{Direction, TlsKeys, prepare, set_keys, try_out};
 pub use limits::{is_short_of_files, raise_nofile};
 pub use listener::bind;
 pub use memory::{memory_limit, resident_memory, socket_memory};
@@ -111,4 +122,6 @@ pub(crate) use tcp_info::read as tcp_info;
 pub use tentative::{Unready, bind_when_ready};
 #[cfg(feature = "server")]
 pub(crate) use thread_time::{ThreadId, ThreadTimes, thread_time, thread_times};
+#[cfg(feature = "server")]
+pub(crate) use tls_records::TlsEnd;
 pub use zone::{ZoneError, split_zone, zoned};

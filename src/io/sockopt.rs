@@ -2,6 +2,8 @@
 //!
 //! Stateless. Each function is one or two system calls without waiting.
 
+#[cfg(all(feature = "server", metalbond_kernel_tls))]
+pub(super) use linux::set;
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub(crate) use linux::{set_full_ttl, set_min_ttl, set_tcp_md5};
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
@@ -118,7 +120,7 @@ mod linux {
     }
 
     #[expect(unsafe_code, reason = "no safe wrapper knows these options")]
-    fn set(
+    pub(in crate::io) fn set(
         socket: &impl AsFd,
         (level, name): (libc::c_int, libc::c_int),
         value: &[u8],

@@ -13,11 +13,16 @@ use std::net::TcpStream;
 use std::task::{Context, Poll};
 
 use super::backlog::bound_backlog;
+use super::tls_records::Records;
 use super::{Backend, OutBuf, Sending, TcpInfo, epoll, low_water, tcp_info, uring};
 
 /// A TCP connection. It belongs to the thread and the [`LocalRuntime`](super::LocalRuntime) in which it was made.
 #[derive(Debug)]
-pub struct Stream(Inner);
+pub struct Stream {
+    inner: Inner,
+    /// Where the kernel does its TLS.
+    tls: Option<Records>,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -38,14 +43,17 @@ impl Stream {
     /// Outside a `LocalRuntime`. In a `LocalRuntime` of the other backend, later operations panic.
     pub fn from_std(backend: Backend, socket: TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        if !socket2::SockRef::from(&socket).local_addr()?.is_unix() {
+        let is_tcp = !socket2::SockRef::from(&socket).local_addr()?.is_unix();
+        if is_tcp {
             socket.set_nodelay(true)?;
             bound_backlog(&socket)?;
         }
-        Ok(Self(match backend {
+        let tls = is_tcp.then(|| Records::of(&socket)).flatten();
+        let inner = match backend {
             Backend::Epoll => Inner::Epoll(epoll::EpollStream::new(socket)?),
             Backend::Uring => Inner::Uring(uring::UringStream::new(socket)?),
-        }))
+        };
+        Ok(Self { inner, tls })
     }
 
     /// Waits until [`Self::try_read`] is likely to find bytes, the end of the stream or an error. It needs no buffer.
@@ -64,9 +72,18 @@ impl Stream {
     ///
     /// As [`Self::readable`].
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &self.0 {
+        let ready = match &self.inner {
             Inner::Epoll(stream) => stream.poll_readable(cx),
             Inner::Uring(stream) => stream.poll_readable(cx),
+        };
+        ready.map_err(|error| self.failed(error))
+    }
+
+    /// What an error of the socket stands for, where the kernel does its TLS.
+    fn failed(&self, error: io::Error) -> io::Error {
+        match &self.tls {
+            None => error,
+            Some(tls) => tls.failed(error),
         }
     }
 
@@ -76,30 +93,50 @@ impl Stream {
     ///
     /// The error that broke the connection, once.
     pub fn check(&self) -> io::Result<()> {
-        let error = match &self.0 {
+        let error = match &self.inner {
             Inner::Epoll(stream) => stream.socket().take_error(),
             Inner::Uring(stream) => stream.socket().take_error(),
         };
-        error?.map_or(Ok(()), Err)
+        error?.map_or(Ok(()), |error| Err(self.failed(error)))
     }
 
     /// Reads the bytes that have arrived, and returns their number; 0 means the end of the stream (or an empty
-    /// `buffer`).
+    /// `buffer`). If the kernel does the TLS of this connection, 0 means an end that the peer has announced.
     ///
     /// # Errors
     ///
     /// `WouldBlock` if no byte has arrived; otherwise the error that broke the connection.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &self.0 {
+        let result = match &self.inner {
             Inner::Epoll(stream) => stream.try_read(buffer),
             Inner::Uring(stream) => stream.try_read(buffer),
+        };
+        self.judged(result)
+    }
+
+    /// What a read has come to.
+    fn judged(&self, result: io::Result<usize>) -> io::Result<usize> {
+        let Some(tls) = &self.tls else { return result };
+        match &self.inner {
+            Inner::Epoll(stream) => tls.read(stream.socket(), result),
+            Inner::Uring(stream) => {
+                let result = tls.read(stream.socket(), result);
+                // Tokio waits for what comes next, the ring for what is there.
+                if result.as_ref().is_err_and(|it| it.kind() == io::ErrorKind::WouldBlock) {
+                    tls.wait_for_rest(stream.socket());
+                }
+                result
+            }
         }
     }
 
     /// Says that the last read did not fill its buffer, so it took all bytes. The next wait is then for later bytes;
     /// without this call it may return at once, and the read after it finds nothing.
     pub fn note_drained(&self) {
-        match &self.0 {
+        if self.tls.is_some() {
+            return; // a read ends before a record of another kind, which may be there
+        }
+        match &self.inner {
             Inner::Epoll(stream) => stream.note_drained(),
             Inner::Uring(_) => {} // asks the kernel at each wait
         }
@@ -138,7 +175,10 @@ impl Stream {
         cx: &mut Context<'_>,
         sending: &mut Sending,
     ) -> Poll<io::Result<usize>> {
-        match &self.0 {
+        if self.tls.is_some() {
+            sending.eor = false; // a record has an end in any case, and kernels before 6.7 refuse the flag
+        }
+        match &self.inner {
             Inner::Epoll(stream) => stream.poll_send(cx, sending),
             Inner::Uring(stream) => stream.poll_send(cx, sending),
         }
@@ -147,7 +187,7 @@ impl Stream {
     /// The state of the sending side; `None` where the kernel does not report it.
     #[must_use]
     pub fn tcp_info(&self) -> Option<TcpInfo> {
-        match &self.0 {
+        match &self.inner {
             Inner::Epoll(stream) => tcp_info::read(stream.socket()),
             Inner::Uring(stream) => tcp_info::read(stream.socket()),
         }
@@ -156,7 +196,7 @@ impl Stream {
     /// The time since the last packet of the peer's kernel; `None` if the kernel here does not report it.
     #[must_use]
     pub fn heard(&self) -> Option<std::time::Duration> {
-        match &self.0 {
+        match &self.inner {
             Inner::Epoll(stream) => tcp_info::heard(stream.socket()),
             Inner::Uring(stream) => tcp_info::heard(stream.socket()),
         }
@@ -169,20 +209,23 @@ impl Stream {
     ///
     /// As [`Self::try_read`].
     pub fn fetch(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &self.0 {
+        let result = match &self.inner {
             Inner::Epoll(stream) => stream.fetch(buffer),
             Inner::Uring(stream) => stream.try_read(buffer),
-        }
+        };
+        self.judged(result)
     }
 
     /// Sets the number of bytes from which on [`Self::readable`] returns; at first 1. It also returns at the end of the
-    /// stream and for errors. After a lower number, a wait returns for bytes that have arrived already.
+    /// stream and for errors. After a lower number, a wait returns for bytes that have arrived already. If the kernel
+    /// does the TLS of this connection, the number is that of the data in one record.
     ///
     /// # Errors
     ///
     /// `Unsupported` if the kernel cannot do this; the number stays 1.
     pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
-        match &self.0 {
+        let bytes = self.tls.as_ref().map_or(bytes, |tls| tls.low_water(bytes));
+        match &self.inner {
             Inner::Epoll(stream) => low_water::set(stream.socket(), bytes),
             Inner::Uring(stream) => low_water::set(stream.socket(), bytes),
         }
@@ -197,7 +240,7 @@ impl Stream {
     ///
     /// If the process has no descriptor left. Nothing has changed then.
     pub fn detach(&self, with_others: bool) -> io::Result<TcpStream> {
-        match &self.0 {
+        match &self.inner {
             Inner::Epoll(stream) => stream.detach(),
             Inner::Uring(stream) => stream.detach(with_others),
         }
@@ -206,9 +249,19 @@ impl Stream {
     /// Closes both directions: waits end with the end of the stream or an error, and the peer sees the end of the
     /// stream after the bytes that were sent. The descriptor stays open until the stream is dropped.
     pub fn shutdown(&self) {
-        match &self.0 {
-            Inner::Epoll(stream) => stream.shutdown(),
-            Inner::Uring(stream) => stream.shutdown(),
+        match &self.inner {
+            Inner::Epoll(stream) => {
+                if let Some(tls) = &self.tls {
+                    tls.close(stream.socket());
+                }
+                stream.shutdown();
+            }
+            Inner::Uring(stream) => {
+                if let Some(tls) = &self.tls {
+                    tls.close(stream.socket());
+                }
+                stream.shutdown();
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 
 use super::driver::Core;
 use crate::diary::Follower;
-use crate::io::{OutBuf, Sending, Stream};
+use crate::io::{OutBuf, Sending, Stream, TlsEnd};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
 use crate::threads::Admission;
@@ -142,7 +142,7 @@ impl Task {
                     Poll::Pending => return,
                 },
             };
-            let ready = ready.map_err(|error| connection.ended(Some(error.kind())));
+            let ready = ready.map_err(|error| connection.ended(Some(&error)));
             if ready.is_ok()
                 && let Some(wait) = connection.throttled(core)
             {
@@ -408,17 +408,20 @@ impl Connection {
             Ok(n) => Ok((n, self.received(core, &buffer[..n]))),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok((0, Flow::Continue)),
-                kind => Err(self.ended(Some(kind))),
+                _ => Err(self.ended(Some(&error))),
             },
         }
     }
 
     /// Why the stream has ended, or failed with this error.
-    fn ended(&self, error: Option<ErrorKind>) -> CloseReason {
+    fn ended(&self, error: Option<&std::io::Error>) -> CloseReason {
+        if let Some(end) = error.and_then(TlsEnd::of) {
+            return CloseReason::Tls(end.to_string().into());
+        }
         let admission = self.admission.borrow();
         let fault = admission.as_ref().and_then(|it| it.ending.as_ref()).and_then(Ending::fault);
         match fault {
-            None => error.map_or(CloseReason::PeerClosed, CloseReason::Connection),
+            None => error.map_or(CloseReason::PeerClosed, |it| CloseReason::Connection(it.kind())),
             Some(TlsFault::Connection(kind)) => CloseReason::Connection(kind),
             Some(fault) => CloseReason::Tls(fault.to_string().into()),
         }
@@ -463,12 +466,12 @@ impl Connection {
         let mut place = self.sending.borrow_mut();
         let Some(sending) = &mut *place else { return Poll::Ready(Ok(false)) };
         while !sending.is_done() {
-            let kind = match ready!(self.stream.poll_send(cx, sending)) {
-                Ok(0) => ErrorKind::WriteZero,
+            let error = match ready!(self.stream.poll_send(cx, sending)) {
+                Ok(0) => ErrorKind::WriteZero.into(),
                 Ok(_) => continue,
-                Err(error) => error.kind(),
+                Err(error) => error,
             };
-            return Poll::Ready(Err(self.ended(Some(kind))));
+            return Poll::Ready(Err(self.ended(Some(&error))));
         }
         if let Some(bytes) = place.take().and_then(Sending::into_buffer) {
             core.shard.borrow_mut().written(core.now(), self.slot, bytes);

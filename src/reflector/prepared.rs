@@ -27,6 +27,7 @@ use crate::inspector::{Doors, Endpoints, Inspector};
 use crate::io;
 use crate::policy::Blocks;
 use crate::portable::form::piece::Kind;
+use crate::session::TlsCarrier;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
 use crate::terminator::Terminator;
@@ -147,7 +148,9 @@ impl<E: Endpoints> Prepared<E> {
             diary: self.diary,
             ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
         });
-        let terminator = Terminator::start(tls, latest.clone(), shards, &inspector.control)?;
+        let in_kernel = machine.tls == Some(TlsCarrier::Kernel);
+        let carrying = (in_kernel, shards);
+        let terminator = Terminator::start(tls, latest.clone(), carrying, &inspector.control)?;
         let (terminator, thread) = terminator.unzip();
         threads.extend(thread);
         let mut steward = steward(&latest, &owners, &inspector, legacy.as_ref());
@@ -355,6 +358,7 @@ fn log_start(
     info!(
         %listen,
         tls = tls.map(tracing::field::display),
+        tls_carrier = machine.tls.map(TlsCarrier::name),
         http = http.map(tracing::field::display),
         health = health.map(tracing::field::display),
         control = config.control.as_deref().map(shown),

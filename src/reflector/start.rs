@@ -23,6 +23,7 @@ use crate::ids::ShardId;
 use crate::inspector::{Inspector, blocks, drain};
 use crate::io::{self, Backend};
 use crate::policy::Policy;
+use crate::session::TlsCarrier;
 use crate::shard::{GuestKind, Layout};
 use crate::threads::{Answers, Gauge, Handle, Service, ShardOrder};
 
@@ -190,6 +191,8 @@ pub(super) struct Machine {
     /// The core of each shard, if each has one.
     pub(super) places: Option<Vec<usize>>,
     pub(super) backend: Backend,
+    /// Who carries sessions over TLS, if there can be any.
+    pub(super) tls: Option<TlsCarrier>,
 }
 
 impl Machine {
@@ -215,7 +218,8 @@ impl Machine {
             true => Some(GuestKind::Proxy),
             false => config.federation.is_wanted().then_some(GuestKind::Federation),
         };
-        Ok(Self { allowed, shards, guest, places, backend })
+        let tls = config.tls.choose_carrier()?;
+        Ok(Self { allowed, shards, guest, places, backend, tls })
     }
 }
 

@@ -18,7 +18,7 @@ impl Terminator {
     pub(crate) fn start(
         _: Option<(SocketAddr, TcpListener)>,
         _: watch::Receiver<ReflectorConfig>,
-        _: usize,
+        _: (bool, usize),
         _: &Arc<Control>,
     ) -> Result<Option<(Self, std::thread::JoinHandle<()>)>, StartError> {
         Ok(None)

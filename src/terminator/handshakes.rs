@@ -22,7 +22,7 @@ use crate::ids::PeerId;
 use crate::io;
 use crate::session::{Identity, TlsCarrier, TlsPeer};
 use crate::threads::Control;
-use crate::tls::{self, Stamp, TlsFault};
+use crate::tls::{self, Ending, Stamp, TlsFault};
 
 /// A handshake has its place for so long whoever else wants it.
 const OWN_TIME: Duration = Duration::from_secs(1);
@@ -40,11 +40,12 @@ pub(super) struct Seed {
     control: Arc<Control>,
     wanted: Arc<Notify>,
     done: mpsc::Sender<Secured>,
+    in_kernel: bool,
     relays: usize,
 }
 
 impl Seed {
-    /// Reads the files. `relays`: threads that carry bytes, at most.
+    /// Reads the files. Connections are carried by the kernel, or by so many threads at most.
     ///
     /// # Errors
     /// [`StartError::Tls`]
@@ -53,10 +54,10 @@ impl Seed {
         control: Arc<Control>,
         wanted: Arc<Notify>,
         done: mpsc::Sender<Secured>,
-        relays: usize,
+        (in_kernel, relays): (bool, usize),
     ) -> Result<Self, StartError> {
-        let server = load(&config.borrow().tls, &control)?;
-        Ok(Self { config, server, control, wanted, done, relays })
+        let server = load(&config.borrow().tls, in_kernel, &control)?;
+        Ok(Self { config, server, control, wanted, done, in_kernel, relays })
     }
 
     /// Runs until the acceptor is gone, and the last bytes of connections are.
@@ -65,10 +66,10 @@ impl Seed {
         runtime: &Runtime,
         mut arrivals: mpsc::UnboundedReceiver<(Waiting, Place)>,
     ) {
-        let Self { mut config, server, control, wanted, done, relays } = self;
+        let Self { mut config, server, control, wanted, done, in_kernel, relays } = self;
         let relays = Rc::new(Relays::new(relays));
         let log = Rc::new(SourceLimiter::new());
-        let mut files = Files::new(server, &config.borrow().tls);
+        let mut files = Files::new(server, &config.borrow().tls, in_kernel);
         let tasks = LocalSet::new();
         tasks.block_on(runtime, async {
             let mut look = interval(LOOK);
@@ -82,6 +83,7 @@ impl Seed {
                             control: Arc::clone(&control),
                             wanted: Arc::clone(&wanted),
                             done: done.clone(),
+                            in_kernel,
                             relays: Rc::clone(&relays),
                             log: Rc::clone(&log),
                         };
@@ -108,8 +110,12 @@ impl Seed {
     }
 }
 
-fn load(config: &TlsConfig, control: &Control) -> Result<Arc<ServerConfig>, TlsError> {
-    let (server, until) = tls::server(&config.paths())?;
+fn load(
+    config: &TlsConfig,
+    in_kernel: bool,
+    control: &Control,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let (server, until) = tls::server(&config.paths(), in_kernel)?;
     control.tls.set_certificate(until);
     Ok(server)
 }
@@ -117,14 +123,16 @@ fn load(config: &TlsConfig, control: &Control) -> Result<Arc<ServerConfig>, TlsE
 /// The files in use.
 struct Files {
     server: Arc<ServerConfig>,
+    /// Whether they are for connections that the kernel carries.
+    in_kernel: bool,
     stamp: Stamp,
     /// Why they can't be used, if so: those before are.
     fault: Option<TlsError>,
 }
 
 impl Files {
-    fn new(server: Arc<ServerConfig>, config: &TlsConfig) -> Self {
-        Self { server, stamp: config.paths().stamp(), fault: None }
+    fn new(server: Arc<ServerConfig>, config: &TlsConfig, in_kernel: bool) -> Self {
+        Self { server, in_kernel, stamp: config.paths().stamp(), fault: None }
     }
 
     /// Files are written one after the other: what can't be used now may be used a moment later.
@@ -134,7 +142,7 @@ impl Files {
 
     fn renew(&mut self, config: &TlsConfig, control: &Control) {
         let stamp = config.paths().stamp();
-        match load(config, control) {
+        match load(config, self.in_kernel, control) {
             Ok(server) => {
                 self.server = server;
                 if self.stamp != stamp || self.fault.is_some() {
@@ -161,6 +169,7 @@ struct Handshake {
     control: Arc<Control>,
     wanted: Arc<Notify>,
     done: mpsc::Sender<Secured>,
+    in_kernel: bool,
     relays: Rc<Relays>,
     log: Rc<SourceLimiter>,
 }
@@ -172,24 +181,41 @@ impl Handshake {
         tcp.set_nodelay(true).ok();
         let result = self.shake(&tcp).await;
         self.control.tls.count(&result);
-        let carried = match result {
-            Ok((tls, identity)) => self.relays.carry(tcp, tls).map(|it| (it, identity)),
+        let (tls, identity) = match result {
+            Ok(secured) => secured,
             Err(fault) => {
                 self.say(peer, remote, &fault);
                 return farewell(&tcp).await;
             }
         };
-        match carried {
-            Ok(((socket, ending), identity)) => {
-                let tls = Arc::new(TlsPeer { identity, carrier: TlsCarrier::Process });
-                let ending = Some(ending);
+        match self.carry(tcp, tls) {
+            Ok((socket, ending)) => {
+                let carrier = ending.as_ref().map_or(TlsCarrier::Kernel, |_| TlsCarrier::Process);
+                let tls = Arc::new(TlsPeer { identity, carrier });
                 let secured = Secured { peer, remote, socket, place: share, tls, ending };
                 // The acceptor is gone when the reflector stops.
                 self.done.send(secured).await.ok();
             }
-            Err(error) => self.say(peer, remote, &TlsFault::from(error)),
+            Err(fault) => self.say(peer, remote, &fault),
         }
         drop(place);
+    }
+
+    /// Has the kernel carry a connection that has shaken hands, otherwise a thread: what a shard serves, and what a
+    /// thread says of the end.
+    fn carry(
+        &self,
+        tcp: TcpStream,
+        tls: Connection,
+    ) -> Result<(std::net::TcpStream, Option<Ending>), TlsFault> {
+        let rest = if self.in_kernel { tls::give_keys(&tcp, tls)? } else { Some(tls) };
+        match rest {
+            None => Ok((tcp.into_std()?, None)),
+            Some(tls) => {
+                let (socket, ending) = self.relays.carry(tcp, tls)?;
+                Ok((socket, Some(ending)))
+            }
+        }
     }
 
     /// Shakes hands in time, and reads the certificate.

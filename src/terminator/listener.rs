@@ -59,14 +59,15 @@ enum Listening {
 }
 
 impl Terminator {
-    /// Starts the thread of handshakes, if there is a listener.
+    /// Starts the thread of handshakes, if there is a listener. Connections are carried by the kernel, or by so many
+    /// threads at most.
     ///
     /// # Errors
     /// [`StartError`]
     pub(crate) fn start(
         listener: Option<(SocketAddr, TcpListener)>,
         config: watch::Receiver<ReflectorConfig>,
-        shards: usize,
+        (in_kernel, threads): (bool, usize),
         control: &Arc<Control>,
     ) -> Result<Option<(Self, JoinHandle<()>)>, StartError> {
         let Some((_, listener)) = listener else { return Ok(None) };
@@ -75,7 +76,8 @@ impl Terminator {
         let (waiting, arrivals) = mpsc::unbounded_channel();
         let (done, secured) = mpsc::channel(SECURED_MAX);
         let wanted = Arc::clone(&places.wanted);
-        let seed = Seed::new(config, Arc::clone(control), wanted, done, shards)?;
+        let carrying = (in_kernel, threads);
+        let seed = Seed::new(config, Arc::clone(control), wanted, done, carrying)?;
         let runtime = runtime()?;
         let thread = spawn("tls", move || {
             io::give_way();

@@ -16,7 +16,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::FileError;
@@ -57,18 +57,22 @@ impl Paths {
     }
 }
 
-/// A reflector's configuration, and until when its certificate is valid, in time since 1970.
+/// A reflector's configuration, and until when its certificate is valid, in time since 1970. `in_kernel`: connections
+/// may be given to the kernel, so those keys are preferred that it can have.
 ///
 /// # Errors
 /// [`FileError`]
-pub(crate) fn server(paths: &Paths) -> Result<(Arc<ServerConfig>, Duration), FileError> {
+pub(crate) fn server(
+    paths: &Paths,
+    in_kernel: bool,
+) -> Result<(Arc<ServerConfig>, Duration), FileError> {
     let (chain, key) = own(paths)?.ok_or_else(|| FileError {
         flag: "--tls-certificate",
         path: PathBuf::new(),
         why: "it is not given".to_owned(),
     })?;
     let until = not_after(&chain);
-    let provider = provider();
+    let provider = if in_kernel { lasting() } else { provider() };
     let roots = Arc::new(roots(&paths.ca)?);
     let mut verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
     if let Some(path) = &paths.crl {
@@ -91,6 +95,8 @@ pub(crate) fn server(paths: &Paths) -> Result<(Arc<ServerConfig>, Duration), Fil
         .with_single_cert(chain, key)
         .map_err(failed)?;
     config.send_tls13_tickets = 0;
+    // Of suites that both sides have, the reflector's first.
+    (config.ignore_client_order, config.enable_secret_extraction) = (in_kernel, in_kernel);
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     Ok((Arc::new(config), until))
 }
@@ -125,6 +131,25 @@ pub(crate) fn client(paths: &Paths, id: Option<&str>) -> Result<Arc<ClientConfig
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// As [`provider`], with the suites first whose keys last as long as a connection.
+fn lasting() -> Arc<CryptoProvider> {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| !lasts(suite));
+    Arc::new(provider)
+}
+
+/// Whether the keys of a suite are good for as many records as there may be.
+pub(super) fn lasts(suite: &SupportedCipherSuite) -> bool {
+    match suite {
+        SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit == u64::MAX,
+        #[expect(
+            unreachable_patterns,
+            reason = "without the feature tls12 of rustls there is no other"
+        )]
+        _ => false,
+    }
 }
 
 type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

@@ -1,7 +1,8 @@
 //! TLS with certificates of both sides: files, handshakes, the identity that a certificate proves, and carrying bytes.
 //!
 //! ```text
-//!   files --> config --> handshake over a socket --> Connection --> Pump: socket <-- TLS --> socket pair
+//!   files --> config --> handshake over a socket --> Connection --> keys to the kernel: socket
+//!                                                               --> Pump: socket <-- TLS --> socket pair
 //!                                                --> identity
 //! ```
 //!
@@ -16,6 +17,8 @@
 
 #[cfg(not(feature = "tls"))]
 mod absent;
+#[cfg(feature = "server")]
+mod carrier;
 mod fault;
 #[cfg(feature = "tls")]
 mod files;
@@ -23,6 +26,8 @@ mod files;
 mod handshake;
 #[cfg(feature = "tls")]
 mod identity;
+#[cfg(all(feature = "tls", feature = "server"))]
+mod kernel;
 #[cfg(feature = "tls")]
 mod pump;
 #[cfg(feature = "tls")]
@@ -30,6 +35,10 @@ mod spiffe;
 
 #[cfg(not(feature = "tls"))]
 pub(crate) use absent::Ending;
+#[cfg(feature = "server")]
+pub(crate) use carrier::choose;
+#[cfg(feature = "server")]
+pub use carrier::{CarrierError, TlsCarrierChoice};
 pub use fault::{FileError, TlsFault};
 #[cfg(feature = "tls")]
 pub(crate) use files::{Paths, Stamp, client, server};
@@ -37,6 +46,8 @@ pub(crate) use files::{Paths, Stamp, client, server};
 pub(crate) use handshake::shake_hands;
 #[cfg(feature = "tls")]
 pub(crate) use identity::identity;
+#[cfg(all(feature = "tls", feature = "server"))]
+pub(crate) use kernel::give_keys;
 #[cfg(feature = "tls")]
 pub(crate) use pump::{Ending, Link, Pump, pair};
 #[cfg(feature = "tls")]

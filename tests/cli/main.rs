@@ -38,5 +38,7 @@ mod server;
 mod signals;
 #[cfg(all(feature = "tls", target_os = "linux"))]
 mod tls;
+#[cfg(all(feature = "tls", target_os = "linux"))]
+mod tls_in_kernel;
 mod wireshark;
 mod zone;

@@ -14,10 +14,10 @@ use crate::handover::Line;
 use crate::process::{BINARY, Process, fails, sentence};
 
 /// An authority, and what it has issued.
-struct Scene {
-    folder: Folder,
-    authority: Authority,
-    ca: PathBuf,
+pub(crate) struct Scene {
+    pub(crate) folder: Folder,
+    pub(crate) authority: Authority,
+    pub(crate) ca: PathBuf,
     reflector: Issued,
 }
 
@@ -26,20 +26,20 @@ fn text(path: &Path) -> &str {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (folder, authority) = (Folder::default(), Authority::new("ca"));
         let ca = authority.file(&folder, "ca.pem");
         let reflector = authority.issue(&folder, "reflector", &["::1"], Validity::Now);
         Self { folder, authority, ca, reflector }
     }
 
-    fn server(&self) -> Vec<&str> {
+    pub(crate) fn server(&self) -> Vec<&str> {
         let Issued { certificate, key, .. } = &self.reflector;
         let flags = ["--tls-listen", "[::]:0", "--tls-ca", text(&self.ca), "--tls-certificate"];
         [&flags[..], &[text(certificate), "--tls-key", text(key)]].concat()
     }
 
-    fn leaf(&self, server: SocketAddr, own: &Issued) -> Process {
+    pub(crate) fn leaf(&self, server: SocketAddr, own: &Issued) -> Process {
         let mut command = Command::new(BINARY);
         command.args(["client", "--tls", "--server", &server.to_string(), "--subscribe", "7"]);
         command.arg("--tls-ca").arg(&self.ca).arg("--tls-certificate").arg(&own.certificate);
@@ -49,7 +49,7 @@ impl Scene {
 }
 
 /// Where a reflector listens for sessions over TLS.
-fn address(server: &Process) -> SocketAddr {
+pub(crate) fn address(server: &Process) -> SocketAddr {
     let port = server.logged("tls=[::]:", ' ').parse().unwrap();
     (Ipv6Addr::LOCALHOST, port).into()
 }
@@ -131,7 +131,7 @@ fn files_that_cannot_be_used_are_named_before_a_start() {
 fn a_handover_keeps_the_listener_and_what_is_counted_and_ends_sessions_over_tls() {
     let scene = Scene::new();
     let line = Line::new();
-    let mut first = line.start(&scene.server());
+    let mut first = line.start(&[&scene.server()[..], &["--tls-carrier", "process"]].concat());
     let address = address(&first);
     let own = scene.authority.issue(&scene.folder, "hv-1", &["hv-1", "2001:db8::1"], Validity::Now);
     let leaf = scene.leaf(address, &own);

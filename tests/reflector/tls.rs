@@ -52,6 +52,7 @@ impl Scene {
             key: Some(own.key),
             ca: Some(ca.clone()),
             crl: None,
+            ..TlsConfig::default()
         };
         let config = ReflectorConfig { tls, ..config };
         let reflector = Reflector::start(&config).unwrap();

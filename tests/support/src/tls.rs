@@ -12,6 +12,7 @@ use rcgen::{
     CertifiedIssuer, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SanType, SerialNumber, date_time_ymd,
 };
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -165,10 +166,19 @@ pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 /// Connects, shows a certificate if there is one, and believes the authority in `ca`. The handshake is done when
 /// something is read or written.
 pub fn connect(address: SocketAddr, ca: &Path, own: Option<&Issued>) -> Stream {
+    connect_by(rustls::crypto::ring::default_provider(), address, ca, own)
+}
+
+/// The same with the suites of this provider.
+pub fn connect_by(
+    provider: CryptoProvider,
+    address: SocketAddr,
+    ca: &Path,
+    own: Option<&Issued>,
+) -> Stream {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
         .with_root_certificates(roots);

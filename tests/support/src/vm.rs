@@ -23,7 +23,7 @@ pub fn is_inside() -> bool {
 }
 
 /// Runs those tests of the calling program in the virtual machine whose names contain `filter`, one
-/// after the other. They find `programs`, each a name and where it is here, in [`PROGRAMS`], and have
+/// after the other, also those that are ignored elsewhere. They find `programs`, each a name and where it is here, in [`PROGRAMS`], and have
 /// `variables` (`NAME=VALUE`) in their environment. Where there can't be a virtual machine, the calling
 /// test is skipped. It takes half a minute or more, since it is emulated.
 ///
@@ -49,7 +49,8 @@ pub fn run_tests(filter: &str, programs: &[(&str, &Path)], variables: &[&str]) {
         .arg(&folder.0)
         .args(["env", "METALBOND_TEST_STRICT=1", &inside])
         .args(variables)
-        .args([&format!("{PROGRAMS}/tests"), "--test-threads=1", "--nocapture", filter])
+        .args([&format!("{PROGRAMS}/tests"), "--test-threads=1", "--nocapture"])
+        .args(["--include-ignored", filter])
         .output();
     let Output { status, stdout, stderr } = output.unwrap();
     let (printed, complaints) =
