@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use metalbond::wire::Action;
 
-use crate::plan::Plan;
+use crate::catalogue::Catalogue;
 use crate::route_set::RouteSet;
 
 /// What was wrong with what subscribers received.
@@ -59,17 +59,18 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self { held: RouteSet::new(plan.routes), updates: 0, faults: Faults::default() }
+    /// For so many routes.
+    pub(crate) fn new(routes: u32) -> Self {
+        Self { held: RouteSet::new(routes), updates: 0, faults: Faults::default() }
     }
 
     /// Takes the payload of an UPDATE. False when it is none.
     #[inline]
-    pub(crate) fn update(&mut self, plan: &Plan, payload: &[u8]) -> bool {
-        self.apply(plan.recognise(payload))
+    pub(crate) fn update(&mut self, routes: &Catalogue, payload: &[u8]) -> bool {
+        self.apply(routes.recognise(payload))
     }
 
-    /// Takes what [`Plan::recognise`] made of a payload. False when it is no UPDATE.
+    /// Takes what [`Catalogue::recognise`] made of a payload. False when it is no UPDATE.
     #[inline]
     pub(crate) fn apply(&mut self, recognised: Option<(Action, Option<u32>)>) -> bool {
         self.updates += 1;
@@ -98,17 +99,18 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Plan;
     use metalbond::wire::whole_frames;
 
     fn feed(ledger: &mut Ledger, plan: &Plan, bytes: &[u8]) {
-        assert!(whole_frames(bytes).all(|frame| ledger.update(plan, frame.payload)));
+        assert!(whole_frames(bytes).all(|frame| ledger.update(&(*plan).into(), frame.payload)));
     }
 
     #[test]
     fn every_fault_is_seen() {
         let plan = Plan::new(100, 3, 5);
         let first = |count| RouteSet::of(100, 0..count);
-        let mut ledger = Ledger::new(&plan);
+        let mut ledger = Ledger::new(plan.routes);
         feed(&mut ledger, &plan, &plan.frames(Action::Add, 0..100));
         assert_eq!(ledger.settle(&first(100)), Faults::default());
         feed(&mut ledger, &plan, &plan.frames(Action::Remove, 70..100));
@@ -121,6 +123,6 @@ mod tests {
         let faults = Faults { extra: 1, duplicate: 3, ..Faults::default() };
         assert_eq!(ledger.settle(&first(71)), faults);
         assert_eq!((ledger.held.len(), ledger.updates), (71, 135));
-        assert!(!ledger.update(&plan, &[0xff]));
+        assert!(!ledger.update(&plan.into(), &[0xff]));
     }
 }

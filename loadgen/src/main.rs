@@ -9,7 +9,8 @@
 //! * `target`: the server, spawned or found running; `procfs` reads what it uses.
 //! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible;
 //!   `rustbond`: the published crate of that name, with the feature `peers`.
-//! * `plan`: which routes there are, as numbers; `route_set`: some of them; `ledger`: which of them one
+//! * `plan`: which routes there are, as numbers; `recording`: those of a file; `catalogue`: both, as who receives
+//!   them knows them; `route_set`: some of them; `ledger`: which of them one
 //!   subscriber holds.
 //! * `audience`: who is in which VNIs.
 //! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
@@ -30,6 +31,8 @@
 
 #[cfg(target_os = "linux")]
 mod audience;
+#[cfg(target_os = "linux")]
+mod catalogue;
 #[cfg(target_os = "linux")]
 mod cli;
 #[cfg(target_os = "linux")]
@@ -62,6 +65,8 @@ mod processes;
 mod procfs;
 #[cfg(target_os = "linux")]
 mod receiver;
+#[cfg(target_os = "linux")]
+mod recording;
 #[cfg(target_os = "linux")]
 mod repeater;
 #[cfg(target_os = "linux")]

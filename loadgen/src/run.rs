@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use metalbond::wire::Vni;
+
 use crate::audience::Audience;
+use crate::catalogue::Catalogue;
 use crate::common::Common;
 use crate::live::Watch;
 use crate::peer::{self, Publisher};
-use crate::plan::Plan;
 use crate::processes::{Each, Processes};
 use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
@@ -118,15 +120,15 @@ impl Run<'_> {
         self.target.processes.resident()
     }
 
-    /// Threads that receive what a plan says, and may measure how long it takes.
+    /// Threads that receive some routes, and may measure how long it takes.
     pub(crate) fn receivers(
         &self,
-        plan: Plan,
+        routes: impl Into<Catalogue>,
         timing: Option<&Arc<Timing>>,
     ) -> Result<Receivers, String> {
         let Common { threads, keepalive, .. } = *self.common;
         let delivered = Arc::clone(&self.delivered);
-        Receivers::new(threads, plan, keepalive, delivered, timing.map(Arc::clone))
+        Receivers::new(threads, routes.into(), keepalive, delivered, timing.map(Arc::clone))
     }
 
     /// How many END_OF_TABLEs to wait for after so many SUBSCRIBEs, if the server sends any.
@@ -144,14 +146,14 @@ impl Run<'_> {
         Publisher::connect(self.target.publish_at(), self.common.keepalive, "publisher")
     }
 
-    /// Connects sessions, subscribes them, and waits until each has the view of its group and has been
+    /// Connects sessions, subscribes them to VNIs by their numbers, and waits until each has the view of its group and has been
     /// told that its tables are complete.
     ///
     /// A server that doesn't tell has subscribed a session when it answers a later KEEPALIVE.
     pub(crate) fn subscribe(
         &self,
         receivers: &mut Receivers,
-        plan: &Plan,
+        vni: &impl Fn(u32) -> Vni,
         audience: &Audience,
         views: Views,
         meanwhile: impl FnMut() -> Result<(), String>,
@@ -167,7 +169,7 @@ impl Run<'_> {
         receivers.set_goal(Goal { tables, ..Goal::of(&views) }, audience.len());
         for ((group, vnis), mut stream) in audience.sessions().zip(streams) {
             let describe = |error| format!("subscriber: {error}");
-            let vnis = vnis.iter().map(|vni| plan.vni(*vni));
+            let vnis = vnis.iter().map(|number| vni(*number));
             peer::subscribe(&mut stream, vnis).map_err(describe)?;
             if is_silent {
                 peer::barrier(&mut stream, self.common.patience()).map_err(describe)?;

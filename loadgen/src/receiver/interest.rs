@@ -14,13 +14,15 @@ use crate::plan::Plan;
 /// What the writer says: for each VNI how often that has changed, so an odd number is a subscription.
 #[derive(Debug)]
 pub(crate) struct Interest {
+    plan: Plan,
     changes: Box<[AtomicU32]>,
 }
 
 impl Interest {
     /// Subscribed to nothing.
     pub(crate) fn new(plan: &Plan) -> Arc<Self> {
-        Arc::new(Self { changes: (0..plan.vnis).map(|_| AtomicU32::new(0)).collect() })
+        let changes = (0..plan.vnis).map(|_| AtomicU32::new(0)).collect();
+        Arc::new(Self { plan: *plan, changes })
     }
 
     /// To be called before a SUBSCRIBE is sent, and before an UNSUBSCRIBE is.
@@ -43,11 +45,12 @@ impl Watch {
     }
 
     /// Takes the payload of an UPDATE. False when it is none.
-    pub(super) fn update(&mut self, ledger: &mut Ledger, plan: &Plan, payload: &[u8]) -> bool {
+    pub(super) fn update(&mut self, ledger: &mut Ledger, payload: &[u8]) -> bool {
+        let plan = self.interest.plan;
         let recognised = plan.recognise(payload);
         if let Some((_, Some(route))) = recognised {
             let vni = plan.vni_of(route);
-            self.look(ledger, plan, vni);
+            self.look(ledger, vni);
             if self.seen[vni as usize].is_multiple_of(2) {
                 ledger.updates += 1;
                 return true;
@@ -57,18 +60,18 @@ impl Watch {
     }
 
     /// Forgets whatever is to be forgotten.
-    pub(super) fn look_at_all(&mut self, ledger: &mut Ledger, plan: &Plan) {
-        for vni in 0..plan.vnis {
-            self.look(ledger, plan, vni);
+    pub(super) fn look_at_all(&mut self, ledger: &mut Ledger) {
+        for vni in 0..self.interest.plan.vnis {
+            self.look(ledger, vni);
         }
     }
 
-    fn look(&mut self, ledger: &mut Ledger, plan: &Plan, vni: u32) {
+    fn look(&mut self, ledger: &mut Ledger, vni: u32) {
         let now = self.interest.changes[vni as usize].load(Ordering::Acquire);
         let seen = &mut self.seen[vni as usize];
         if *seen != now {
             *seen = now;
-            for route in plan.routes_in(vni) {
+            for route in self.interest.plan.routes_in(vni) {
                 ledger.held.remove(route);
             }
         }
@@ -85,10 +88,10 @@ mod tests {
         let plan = Plan::new(10, 2, 1);
         let interest = Interest::new(&plan);
         let mut watch = Watch::new(Arc::clone(&interest));
-        let mut ledger = Ledger::new(&plan);
+        let mut ledger = Ledger::new(plan.routes);
         let add = |watch: &mut Watch, ledger: &mut Ledger, route| {
             let bytes = plan.frames(Action::Add, [route]);
-            assert!(watch.update(ledger, &plan, split(&bytes).unwrap().unwrap().payload));
+            assert!(watch.update(ledger, split(&bytes).unwrap().unwrap().payload));
         };
         interest.toggle(0);
         interest.toggle(1);
@@ -100,7 +103,7 @@ mod tests {
         interest.toggle(0);
         add(&mut watch, &mut ledger, 2);
         interest.toggle(1);
-        watch.look_at_all(&mut ledger, &plan);
+        watch.look_at_all(&mut ledger);
         assert_eq!((ledger.held.len(), ledger.faults.any()), (1, false));
     }
 }

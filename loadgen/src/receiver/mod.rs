@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::catalogue::Catalogue;
 use crate::ledger::Faults;
-use crate::plan::Plan;
 use crate::route_set::Views;
 pub(crate) use interest::Interest;
 pub(crate) use shared::{Goal, Subscriber};
@@ -84,7 +84,7 @@ impl Receivers {
     /// One sentence.
     pub(crate) fn new(
         threads: u16,
-        plan: Plan,
+        routes: Catalogue,
         keepalive: u32,
         delivered: Arc<AtomicU64>,
         timing: Option<Arc<Timing>>,
@@ -103,8 +103,13 @@ impl Receivers {
             let news = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
             let (orders, incoming) = mpsc::channel();
             let interval = Duration::from_secs(keepalive.into());
-            let worker =
-                Worker::new(Arc::clone(&shared), plan, Arc::clone(&news), incoming, interval)?;
+            let worker = Worker::new(
+                Arc::clone(&shared),
+                routes.clone(),
+                Arc::clone(&news),
+                incoming,
+                interval,
+            )?;
             let thread = std::thread::Builder::new().name("receiver".into());
             let thread = thread.spawn(move || worker.run())?;
             Ok(Handle { orders, news, thread })

@@ -9,8 +9,8 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use super::interest::Watch;
 use super::shared::{Pursuit, Subscriber};
 use super::timing::Stopwatch;
+use crate::catalogue::Catalogue;
 use crate::ledger::Ledger;
-use crate::plan::Plan;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(super) enum Read {
 }
 
 impl SubscriberSession {
-    pub(super) fn new(subscriber: Subscriber, plan: &Plan) -> Self {
+    pub(super) fn new(subscriber: Subscriber, routes: &Catalogue) -> Self {
         Self {
             stream: Some(subscriber.stream),
             peer: subscriber.peer,
@@ -55,7 +55,7 @@ impl SubscriberSession {
             is_timed: subscriber.is_timed,
             watch: subscriber.interest.map(Watch::new),
             input: Reassembly::default(),
-            ledger: Ledger::new(plan),
+            ledger: Ledger::new(routes.len()),
             tables: 0,
             read_at: None,
             longest_silence: 0,
@@ -69,7 +69,7 @@ impl SubscriberSession {
     /// Reads once, at most what fits into the buffer.
     pub(super) fn read(
         &mut self,
-        plan: &Plan,
+        routes: &Catalogue,
         buffer: &mut [u8],
         stopwatch: Option<&mut Stopwatch>,
     ) -> Read {
@@ -85,8 +85,8 @@ impl SubscriberSession {
         let before = ledger.updates;
         let frames = input.feed(bytes);
         let is_valid = match (watch, stopwatch.filter(|_| *is_timed)) {
-            (None, None) => take(frames, tables, |payload| ledger.update(plan, payload)),
-            (Some(watch), _) => take(frames, tables, |payload| watch.update(ledger, plan, payload)),
+            (None, None) => take(frames, tables, |payload| ledger.update(routes, payload)),
+            (Some(watch), _) => take(frames, tables, |payload| watch.update(ledger, payload)),
             (None, Some(stopwatch)) => {
                 let mut lap = stopwatch.lap();
                 if let Some(now) = lap.measured_at() {
@@ -95,7 +95,7 @@ impl SubscriberSession {
                     *longest_silence = silence.max(*longest_silence);
                 }
                 take(frames, tables, |payload| {
-                    let recognised = plan.recognise(payload);
+                    let recognised = routes.recognise(payload);
                     if let Some((action, Some(route))) = recognised {
                         lap.record(action, route);
                     }
@@ -119,10 +119,10 @@ impl SubscriberSession {
     }
 
     /// Whether it is where it should be.
-    pub(super) fn is_at(&mut self, pursuit: &Pursuit, plan: &Plan) -> bool {
+    pub(super) fn is_at(&mut self, pursuit: &Pursuit) -> bool {
         let Some(goal) = &pursuit.goal else { return false };
         if let Some(watch) = &mut self.watch {
-            watch.look_at_all(&mut self.ledger, plan);
+            watch.look_at_all(&mut self.ledger);
         }
         goal.tables.is_none_or(|tables| self.tables == tables)
             && self.ledger.held.digest() == goal.views.of(self.peer)

@@ -16,8 +16,8 @@ use rustix::net::{SendFlags, send};
 
 use super::Subscriber;
 use super::session::{Read, SubscriberSession};
+use crate::catalogue::Catalogue;
 use crate::ledger::Faults;
-use crate::plan::Plan;
 use crate::route_set::RouteSet;
 
 /// How often slow ones read.
@@ -49,7 +49,7 @@ pub(crate) struct Fate {
 
 #[derive(Debug)]
 struct Crowd {
-    plan: Plan,
+    routes: Catalogue,
     /// Those that are stuck come last.
     sessions: Vec<SubscriberSession>,
     slow: usize,
@@ -64,7 +64,7 @@ impl Sluggards {
     /// # Errors
     /// One sentence, when there can be no thread.
     pub(crate) fn start(
-        plan: Plan,
+        routes: Catalogue,
         slow: Vec<TcpStream>,
         stuck: Vec<TcpStream>,
         bytes_per_second: u32,
@@ -73,11 +73,12 @@ impl Sluggards {
         let count = slow.len();
         let sessions = slow.into_iter().chain(stuck);
         let sessions =
-            sessions.map(|stream| SubscriberSession::new(Subscriber::new(stream, 0), &plan));
+            sessions.map(|stream| SubscriberSession::new(Subscriber::new(stream, 0), &routes));
+        let sessions = sessions.collect();
         let steps = u32::try_from(Duration::from_secs(1).as_millis() / STEP.as_millis());
         let sip = (bytes_per_second / steps.unwrap_or(1)).max(1) as usize;
         let interval = Duration::from_secs(keepalive.into());
-        let crowd = Crowd { plan, sessions: sessions.collect(), slow: count, sip, interval };
+        let crowd = Crowd { routes, sessions, slow: count, sip, interval };
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let thread = std::thread::Builder::new().name("sluggards".into());
@@ -105,7 +106,7 @@ impl Crowd {
         let mut due = Instant::now() + self.interval;
         while !is_over.load(Ordering::Acquire) {
             for session in &mut self.sessions[..self.slow] {
-                if session.read(&self.plan, &mut buffer, None) == Read::Lost {
+                if session.read(&self.routes, &mut buffer, None) == Read::Lost {
                     session.stream = None;
                 }
             }
@@ -126,7 +127,7 @@ impl Crowd {
             let mut is_done = true;
             let mut is_idle = true;
             for session in self.sessions.iter_mut().filter(|session| session.stream.is_some()) {
-                match session.read(&self.plan, &mut buffer, None) {
+                match session.read(&self.routes, &mut buffer, None) {
                     Read::Lost => session.stream = None,
                     Read::Updates(0) => {}
                     Read::Updates(_) => is_idle = false,

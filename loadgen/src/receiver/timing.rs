@@ -10,8 +10,6 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use metalbond::wire::Action;
 
-use crate::plan::Plan;
-
 /// The longest time that is told apart.
 const LONGEST_NS: u64 = 100_000_000_000;
 
@@ -28,11 +26,11 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// Measures nothing yet.
-    pub(crate) fn new(plan: &Plan) -> Arc<Self> {
+    /// For so many routes; measures nothing yet.
+    pub(crate) fn new(routes: u32) -> Arc<Self> {
         Arc::new(Self {
             epoch: Instant::now(),
-            due: (0..2 * u64::from(plan.routes)).map(|_| AtomicU64::new(0)).collect(),
+            due: (0..2 * u64::from(routes)).map(|_| AtomicU64::new(0)).collect(),
             from: AtomicU64::new(u64::MAX),
             part: AtomicUsize::new(0),
         })
@@ -121,7 +119,7 @@ mod tests {
 
     #[test]
     fn only_what_is_due_in_a_part_is_measured() {
-        let timing = Timing::new(&Plan::new(3, 1, 1));
+        let timing = Timing::new(3);
         let mut watch = Stopwatch::new(Arc::clone(&timing));
         let start = Instant::now();
         timing.note(Action::Add, 0, start);

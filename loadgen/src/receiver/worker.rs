@@ -14,7 +14,7 @@ use rustix::net::sockopt::set_socket_linger;
 use super::session::{Read, SubscriberSession};
 use super::shared::{Pursuit, ReceiverOrder, Shared};
 use super::timing::Stopwatch;
-use crate::plan::Plan;
+use crate::catalogue::Catalogue;
 
 /// Bytes read at once.
 const READ_MAX: usize = 256 * 1024;
@@ -26,7 +26,7 @@ const NEWS: u64 = u64::MAX;
 #[derive(Debug)]
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    plan: Plan,
+    routes: Catalogue,
     epoll: OwnedFd,
     news: Arc<OwnedFd>,
     orders: mpsc::Receiver<ReceiverOrder>,
@@ -51,7 +51,7 @@ pub(super) struct Estate {
 impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
-        plan: Plan,
+        routes: Catalogue,
         news: Arc<OwnedFd>,
         orders: mpsc::Receiver<ReceiverOrder>,
         interval: Duration,
@@ -62,7 +62,7 @@ impl Worker {
         let pursuit = shared.pursuit();
         Ok(Self {
             shared,
-            plan,
+            routes,
             epoll,
             news,
             orders,
@@ -108,7 +108,7 @@ impl Worker {
                     if self.sessions.is_empty() {
                         self.due = Instant::now();
                     }
-                    self.sessions.push(SubscriberSession::new(*subscriber, &self.plan));
+                    self.sessions.push(SubscriberSession::new(*subscriber, &self.routes));
                 }
                 ReceiverOrder::Dismiss { peers, abort, done } => {
                     self.dismiss(peers, abort)?;
@@ -163,12 +163,12 @@ impl Worker {
     }
 
     fn read(&mut self, index: usize) -> std::io::Result<()> {
-        let Self { shared, plan, sessions, buffer, stopwatch, .. } = self;
+        let Self { shared, routes, sessions, buffer, stopwatch, .. } = self;
         let Some(session) = sessions.get_mut(index) else { return Ok(()) };
         if session.stream.is_none() {
             return Ok(());
         }
-        match session.read(plan, buffer, stopwatch.as_mut()) {
+        match session.read(routes, buffer, stopwatch.as_mut()) {
             Read::Updates(0) => {}
             Read::Updates(count) => {
                 shared.delivered.fetch_add(count, Ordering::Relaxed);
@@ -198,12 +198,12 @@ impl Worker {
     /// Counts a session off when it comes to the goal, and back in when it leaves it.
     fn look(&mut self, index: usize) {
         self.refresh();
-        let Self { shared, plan, sessions, pursuit, .. } = self;
+        let Self { shared, sessions, pursuit, .. } = self;
         let session = &mut sessions[index];
         if session.stream.is_none() {
             return;
         }
-        match (session.reached == pursuit.number, session.is_at(pursuit, plan)) {
+        match (session.reached == pursuit.number, session.is_at(pursuit)) {
             (false, true) => {
                 session.reached = pursuit.number;
                 session.reached_at = Some(Instant::now());

@@ -133,7 +133,7 @@ impl Cloud {
         let plan = plan.fits(hosts.saturating_add(observers))?;
         let absence = ABSENCE_SECONDS * u64::from(rate);
         let size = Size { hosts, tenants, vms, absence, tenants_per_host };
-        let timing = Timing::new(&plan);
+        let timing = Timing::new(plan.routes);
         let mut cloud = Self {
             plan,
             receivers: run.receivers(plan, Some(&timing))?,

@@ -95,7 +95,7 @@ impl Scenario for Fanout {
             sources.push(run.publisher()?);
         }
         let empty = Views::same(RouteSet::new(plan.routes));
-        run.subscribe(&mut receivers, &plan, &audience, empty, || Ok(()))?;
+        run.subscribe(&mut receivers, &|number| plan.vni(number), &audience, empty, || Ok(()))?;
         // With the subscribers there, so that those of a server without tables know the routes too.
         rounds.fill(run, &receivers, &mut sources)?;
         phase(&format!("{subscribers} subscribers, windows of {window}, seed {seed}"));

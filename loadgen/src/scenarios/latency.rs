@@ -92,7 +92,7 @@ impl Scenario for Latency {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let routes = self.routes.unwrap_or_else(|| self.rate.saturating_mul(4).max(1000));
         let plan = Plan::new(routes, self.vnis, 100);
-        let timing = Timing::new(&plan);
+        let timing = Timing::new(plan.routes);
         let mut receivers = run.receivers(plan, Some(&timing))?;
         let subscribers = self.subscribers as usize;
         let mut publisher = run.publisher()?;
@@ -103,7 +103,9 @@ impl Scenario for Latency {
         }
         let empty = Views::same(RouteSet::new(routes));
         let audience = Audience::whole(subscribers, plan.vnis);
-        run.subscribe(&mut receivers, &plan, &audience, empty, || publisher.tick())?;
+        run.subscribe(&mut receivers, &|number| plan.vni(number), &audience, empty, || {
+            publisher.tick()
+        })?;
         let rehearsed = rehearse(run, &plan, &receivers, subscribers, &mut publisher)?;
         phase(&format!("{subscribers} subscribers, {} updates per second", self.rate));
 

@@ -9,6 +9,7 @@ mod handover;
 mod idle;
 mod latency;
 mod mesh;
+mod replay;
 mod rounds;
 mod slow;
 mod storm;
@@ -37,6 +38,8 @@ pub(crate) enum Scenarios {
     Slow(slow::Slow),
     /// The reflector is replaced by new processes, and no session ends
     Handover(handover::Handover),
+    /// What metalbond ctl monitor --record has recorded, once more
+    Replay(replay::Replay),
     /// Many peers vanish at once and come back at once
     Storm(storm::Storm),
 }
@@ -53,6 +56,7 @@ impl Scenarios {
             Self::Churn(churn) => churn,
             Self::Slow(slow) => slow,
             Self::Handover(handover) => handover,
+            Self::Replay(replay) => replay,
             Self::Storm(storm) => storm,
         }
     }

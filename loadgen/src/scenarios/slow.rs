@@ -118,7 +118,7 @@ pub(super) fn join(
 ) -> Result<Sluggards, String> {
     let slow = readers(run, &cloud.plan, slow)?;
     let stuck = readers(run, &cloud.plan, stuck)?;
-    Sluggards::start(cloud.plan, slow, stuck, rate, run.common.keepalive)
+    Sluggards::start(cloud.plan.into(), slow, stuck, rate, run.common.keepalive)
 }
 
 /// Sessions with small receive buffers, subscribed to everything.

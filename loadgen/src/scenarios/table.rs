@@ -84,7 +84,9 @@ impl Scenario for Table {
         phase(&format!("{} joiners", self.joiners));
         let (before, began) = (run.used()?, Instant::now());
         let audience = Audience::whole(self.joiners, plan.vnis);
-        run.subscribe(&mut receivers, &plan, &audience, full, || publisher.tick())?;
+        run.subscribe(&mut receivers, &|number| plan.vni(number), &audience, full, || {
+            publisher.tick()
+        })?;
         let dump = Stage::done(run, began.elapsed().as_secs_f64(), before)?;
 
         phase("the publisher dies");

@@ -86,6 +86,10 @@ pub(super) enum CtlCommand {
         /// Show routes of this VNI only, and all sessions
         #[arg(value_name = "VNI")]
         vni: Option<u32>,
+        /// Write the table, and then the changes with their times, into a new file that loadgen replay plays; show
+        /// nothing
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// End a session; the peer may reconnect at once.
     #[command(arg_required_else_help = true)]

@@ -2,7 +2,7 @@
 //!
 //! `args` is what can be said, `listed` which rows of a listing; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
-//! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, `tell` about what
+//! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, which `record` writes into a file, `tell` about what
 //! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
 //! `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
 //!
@@ -26,6 +26,7 @@ mod other;
 mod patience;
 mod peer;
 mod policy;
+mod record;
 mod routes;
 mod screen;
 mod show;
@@ -98,7 +99,8 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
         CtlCommand::Diff { other, token_file, settle } => {
             ctl.diff(&other, token_file.as_deref(), settle).await
         }
-        CtlCommand::Monitor { vni } => ctl.monitor(vni).await,
+        CtlCommand::Monitor { vni, record: None } => ctl.monitor(vni).await,
+        CtlCommand::Monitor { vni, record: Some(file) } => ctl.record(vni, &file).await,
         CtlCommand::Reset { what: Reset::Peer { peer } } => ctl.reset(&peer).await,
         CtlCommand::Block { what } => ctl.block(&what).await,
         CtlCommand::Unblock { block } => ctl.unblock(block.0).await,

@@ -4,11 +4,12 @@ use std::future::pending;
 use std::pin::pin;
 
 use serde_json::Value;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use super::Ctl;
+use super::client::{Client, Stream};
 use super::routes::next_hop;
 use super::screen::{Failed, reader_gone};
 use super::units::{count, shown};
@@ -16,46 +17,30 @@ use crate::cli::values::remark;
 
 /// What begins a line with an event.
 const DATA: &[u8] = b"data: ";
+/// No event is longer.
+const EVENT_MAX: usize = 1 << 20;
 
 impl Ctl {
     /// Until the reflector ends, the time is over, or this process is interrupted.
     pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
-        let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
-        let mut stream = self.client.stream(&format!("/api/v1/events{which}")).await?;
+        let mut events = Events::open(&mut self.client, vni).await?;
         remark("watching, until interrupted\n");
-        let mut rest = Vec::new();
         let mut gone = pin!(reader_gone());
-        let end = self.client.patience.end;
-        let mut over = pin!(async {
-            match end {
-                Some(end) => sleep_until(end).await,
-                None => pending().await,
-            }
-        });
+        let mut over = pin!(time_over(self.client.patience.end));
         loop {
-            let piece = tokio::select! {
+            let goes_on = tokio::select! {
                 biased;
                 () = &mut gone => return Err(Failed::NoReader),
                 () = &mut over => {
                     remark("the time is over\n");
                     return Ok(());
                 }
-                // A sign of life comes every 15 s.
-                piece = stream.next() => piece,
+                goes_on = events.wait() => goes_on?,
             };
-            let piece = match piece {
-                Ok(Some(piece)) => piece,
-                Err(hung @ Failed::Hung(_)) => return Err(hung),
-                // Cut short is how a reflector that stops ends it.
-                Ok(None) | Err(_) => break,
-            };
-            rest.extend_from_slice(&piece);
-            let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-            let lines = rest[..whole].split(|byte| *byte == b'\n');
-            for event in lines.filter_map(|line| line.strip_prefix(DATA)) {
-                self.show_event(event)?;
+            if !goes_on {
+                break;
             }
-            rest.drain(..whole);
+            events.take(|event| self.show_event(event))?;
             self.screen.finish()?;
         }
         remark("the reflector has ended it\n");
@@ -71,6 +56,59 @@ impl Ctl {
         // That of an older reflector has no time.
         let at = event["at"].as_str().map_or_else(now, str::to_owned);
         self.screen.write(&format!("{at}  {}\n", line(&event)))
+    }
+}
+
+/// Ends with the time that the command may take; never, if it has no end.
+pub(super) async fn time_over(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => pending().await,
+    }
+}
+
+/// Events as they come: lines of JSON.
+pub(super) struct Events {
+    stream: Stream,
+    /// What has come and has not been taken.
+    rest: Vec<u8>,
+}
+
+impl Events {
+    /// Those of all sessions, and of the routes of one VNI or of all.
+    pub(super) async fn open(client: &mut Client, vni: Option<u32>) -> Result<Self, Failed> {
+        let which = vni.map(|vni| format!("?vni={vni}")).unwrap_or_default();
+        let stream = client.stream(&format!("/api/v1/events{which}")).await?;
+        Ok(Self { stream, rest: Vec::new() })
+    }
+
+    /// Waits for more; false at the end. Cancel safe.
+    pub(super) async fn wait(&mut self) -> Result<bool, Failed> {
+        // A sign of life comes every 15 s.
+        match self.stream.next().await {
+            Ok(Some(_)) if self.rest.len() > EVENT_MAX => {
+                Err("an event of the reflector is too long".to_owned().into())
+            }
+            Ok(Some(piece)) => {
+                self.rest.extend_from_slice(&piece);
+                Ok(true)
+            }
+            Err(hung @ Failed::Hung(_)) => Err(hung),
+            // Cut short is how a reflector that stops ends it.
+            Ok(None) | Err(_) => Ok(false),
+        }
+    }
+
+    /// Takes each event that has come whole.
+    pub(super) fn take(
+        &mut self,
+        mut each: impl FnMut(&[u8]) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let lines = self.rest[..whole].split(|byte| *byte == b'\n');
+        lines.filter_map(|line| line.strip_prefix(DATA)).try_for_each(&mut each)?;
+        self.rest.drain(..whole);
+        Ok(())
     }
 }
 
@@ -107,7 +145,7 @@ fn line(event: &Value) -> String {
 }
 
 /// The time in UTC.
-fn now() -> String {
+pub(super) fn now() -> String {
     let mut text = String::new();
     // A String takes everything.
     SystemTime.format_time(&mut Writer::new(&mut text)).unwrap_or_default();

@@ -8,6 +8,7 @@ mod hung;
 mod hung_up;
 mod leaf;
 mod readers;
+mod record;
 mod shown;
 mod socket;
 
