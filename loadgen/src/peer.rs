@@ -18,6 +18,14 @@ pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<
     greet(server, keepalive, node).map(|(stream, _)| stream)
 }
 
+/// The same as a client that knows no extensions.
+///
+/// # Errors
+/// One sentence, as for [`connect`].
+pub(crate) fn connect_plain(server: SocketAddr, keepalive: u32) -> Result<TcpStream, String> {
+    established(Opening::with(server, keepalive, None, None)?).map(|(stream, _)| stream)
+}
+
 /// What a server's HELLO says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Manners {
@@ -37,8 +45,11 @@ pub(crate) fn manners(server: SocketAddr, keepalive: u32) -> Result<Manners, Str
 
 /// See [`connect`]; and what the server's HELLO says.
 fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, Manners), String> {
-    let Opening { mut stream, mut answers, server, manners } =
-        Opening::new(server, keepalive, node, None)?.greeted(&[])?;
+    established(Opening::new(server, keepalive, node, None)?)
+}
+
+fn established(opening: Opening) -> Result<(TcpStream, Manners), String> {
+    let Opening { mut stream, mut answers, server, manners } = opening.greeted(&[])?;
     answers.keepalive(&mut stream).map_err(|error| describe(server, &error))?;
     if answers.is_empty() {
         Ok((stream, manners))
@@ -72,6 +83,17 @@ impl Opening {
         node: &str,
         receive_buffer: Option<usize>,
     ) -> Result<Self, String> {
+        let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
+        let extensions = Extensions::new(Capabilities::OURS, agent, node);
+        Self::with(server, keepalive, Some(extensions), receive_buffer)
+    }
+
+    fn with(
+        server: SocketAddr,
+        keepalive: u32,
+        extensions: Option<Extensions>,
+        receive_buffer: Option<usize>,
+    ) -> Result<Self, String> {
         let describe = |error| describe(server, &error);
         let mut stream = match receive_buffer {
             None => TcpStream::connect(server).map_err(describe)?,
@@ -79,12 +101,7 @@ impl Opening {
         };
         stream.set_nodelay(true).map_err(describe)?;
         stream.set_read_timeout(Some(ANSWER_TIME)).map_err(describe)?;
-        let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
-        let hello = Hello {
-            keepalive_interval: keepalive,
-            is_server: false,
-            extensions: Some(Extensions::new(Capabilities::OURS, agent, node)),
-        };
+        let hello = Hello { keepalive_interval: keepalive, is_server: false, extensions };
         send(&mut stream, &[Message::Hello(hello)]).map_err(describe)?;
         Ok(Self { stream, answers: Answers::default(), server, manners: Manners::default() })
     }

@@ -167,13 +167,33 @@ impl Placement {
         host as usize * self.size.tenants as usize + (vm % self.size.tenants) as usize
     }
 
+    /// The most hypervisors that a VM may be on.
+    pub(crate) fn places(&self) -> u32 {
+        let most = self.places.as_ref().and_then(|places| places.iter().map(Vec::len).max());
+        most.map_or(self.size.hosts, |most| u32::try_from(most).unwrap_or(u32::MAX))
+    }
+
+    /// The route to a VM on a hypervisor. Where next hops are not shared, there is one for each hypervisor that the
+    /// VM may be on, and not for all: so a run of many hypervisors that have few tenants each needs little memory.
+    pub(crate) fn route(&self, plan: &Plan, vm: u32, host: u32) -> u32 {
+        let place = match &self.places {
+            Some(places) if !plan.shares_hops() => {
+                let places = &places[(vm % self.size.tenants) as usize];
+                let place = places.binary_search(&host).unwrap_or(0);
+                u32::try_from(place).unwrap_or(0)
+            }
+            _ => host,
+        };
+        plan.route(vm, place)
+    }
+
     /// What should be held by each hypervisor, then by one who is subscribed to all tenants' VNIs
     /// and announces nothing.
     pub(crate) fn views(&self, plan: &Plan) -> Vec<RouteSet> {
         let mut views = vec![RouteSet::new(plan.routes); self.size.hosts as usize + 1];
         for vm in &self.order[..self.running] {
             let at = self.host[*vm as usize];
-            let route = plan.route(*vm, at);
+            let route = self.route(plan, *vm, at);
             for host in (0..self.size.hosts).filter(|host| *host != at) {
                 if self.counts[self.pair(*vm, host)] > 0 {
                     views[host as usize].insert(route);
@@ -205,6 +225,26 @@ mod tests {
             }
         }
         assert!(tenants_of.iter().all(|tenants| tenants.len() == 2), "{tenants_of:?}");
+    }
+
+    #[test]
+    fn every_place_of_a_vm_is_a_route() {
+        let placement = Placement::new(Size { tenants_per_host: 2, ..SIZE }, 3);
+        let places = placement.places();
+        assert!((1..=5).contains(&places), "4 tenants on 9 hypervisors, 2 each: {places}");
+        for shares_hops in [false, true] {
+            let variants = if shares_hops { SIZE.hosts } else { places };
+            let plan = Plan::movable(SIZE.vms, SIZE.tenants, variants, shares_hops).unwrap();
+            let mut seen = std::collections::BTreeSet::new();
+            for vm in 0..SIZE.vms {
+                let places = &placement.places.as_ref().unwrap()[(vm % SIZE.tenants) as usize];
+                for host in places {
+                    let route = placement.route(&plan, vm, *host);
+                    assert!(route < plan.routes && seen.insert(route));
+                    assert_eq!(plan.vni_of(route), vm % SIZE.tenants);
+                }
+            }
+        }
     }
 
     #[test]

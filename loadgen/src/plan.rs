@@ -103,6 +103,11 @@ impl Plan {
         destination * self.variants + variant
     }
 
+    /// Whether next hops are shared: then a destination's places are numbered alike for all destinations.
+    pub(crate) fn shares_hops(&self) -> bool {
+        matches!(self.hops, Hops::Shared(_))
+    }
+
     /// All routes of a VNI, by its number.
     pub(crate) fn routes_in(&self, vni: u32) -> impl Iterator<Item = u32> + use<> {
         let Self { routes, vnis, variants, .. } = *self;

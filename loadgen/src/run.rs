@@ -141,6 +141,11 @@ impl Run<'_> {
         peer::connect(site, self.common.keepalive, node)
     }
 
+    /// Connects a session to a site, as a deployed Go client does: its HELLO has no extensions.
+    pub(crate) fn connect_as_go_client(&self, site: SocketAddr) -> Result<TcpStream, String> {
+        peer::connect_plain(site, self.common.keepalive)
+    }
+
     /// Connects a session that only announces.
     pub(crate) fn publisher(&self) -> Result<Publisher, String> {
         Publisher::connect(self.target.publish_at(), self.common.keepalive, "publisher")

@@ -196,6 +196,25 @@ fn churn_ends_well() {
 }
 
 #[test]
+fn deployed_clients_and_halves_of_messages_end_well() {
+    let more = ["--go-clients=0.5", "--install-time=500", "--halves=3"];
+    assert_good(&against_reflector(&[&["churn"], &CLOUD[..], &more[..]].concat()));
+}
+
+/// A server that takes it for a reader of bytes ends its session.
+#[test]
+fn a_deployed_client_that_is_not_paced_fails_the_run() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = metalbond::reflector::ShardConfig { pacing: false, ..Default::default() };
+    let config = ReflectorConfig { listen: any, shards: Some(1), settings, ..Default::default() };
+    let reflector = Reflector::start(&config).expect("a reflector starts");
+    let many = ["churn", "--hypervisors=4", "--vms=20000", "--tenants=2", "--go-clients=1"];
+    let output = against(reflector, &[&many[..], &["--duration=1", "--timeout=20"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("a read of a Go client returned"), "{said}");
+}
+
+#[test]
 fn slow_readers_end_well() {
     let readers = ["--slow=2", "--stuck=2"];
     let output = against_reflector(&[&["slow"], &CLOUD[..], &readers[..]].concat());
@@ -209,7 +228,8 @@ fn sessions_outlive_handovers() {
     if !program.exists() {
         support::skip!("no metalbond beside loadgen: test the whole workspace, which builds it");
     }
-    let more = ["--handovers=3", "--slow=2", "--stuck=2"];
+    let readers = ["--slow=2", "--stuck=2", "--go-clients=0.4", "--halves=2"];
+    let more = [&readers[..], &["--handovers=3", "--change-io"]].concat();
     let output = loadgen(&[&["handover"], &CLOUD[..], &more[..]].concat());
     assert_good(&output);
     assert_eq!((figure(&output, "handovers"), figure(&output, "sessions lost")), (3.0, 0.0));

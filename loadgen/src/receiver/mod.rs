@@ -25,7 +25,7 @@ use crate::catalogue::Catalogue;
 use crate::ledger::Faults;
 use crate::route_set::Views;
 pub(crate) use interest::Interest;
-pub(crate) use shared::{Goal, Subscriber};
+pub(crate) use shared::{Goal, Reading, Subscriber};
 use shared::{Pursuit, ReceiverOrder, Shared};
 pub(crate) use sluggards::{Fate, RECEIVE_BUFFER, Sluggards};
 pub(crate) use timing::{Timing, histogram};

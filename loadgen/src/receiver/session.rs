@@ -7,10 +7,14 @@ use metalbond::wire::{Frames, MessageType, Reassembly};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::interest::Watch;
-use super::shared::{Pursuit, Subscriber};
+use super::shared::{Pursuit, Reading, Subscriber};
 use super::timing::Stopwatch;
 use crate::catalogue::Catalogue;
 use crate::ledger::Ledger;
+use crate::live;
+
+/// What the buffer of the deployed Go client holds: a read that fills it ends the client's session.
+const GO_READ: usize = 65_535;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub(super) struct SubscriberSession {
     pub(super) peer: usize,
     pub(super) keeps_alive: bool,
     is_timed: bool,
+    pub(super) reading: Reading,
     watch: Option<Watch>,
     input: Reassembly,
     pub(super) ledger: Ledger,
@@ -53,6 +58,7 @@ impl SubscriberSession {
             peer: subscriber.peer,
             keeps_alive: subscriber.keeps_alive,
             is_timed: subscriber.is_timed,
+            reading: subscriber.reading,
             watch: subscriber.interest.map(Watch::new),
             input: Reassembly::default(),
             ledger: Ledger::new(routes.len()),
@@ -74,6 +80,9 @@ impl SubscriberSession {
         stopwatch: Option<&mut Stopwatch>,
     ) -> Read {
         let Some(stream) = &self.stream else { return Read::Updates(0) };
+        let is_go_client = self.reading != Reading::Stream;
+        let most = if is_go_client { GO_READ.min(buffer.len()) } else { buffer.len() };
+        let buffer = &mut buffer[..most];
         let bytes = match recv(stream, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((0, _)) => return Read::Lost,
             Ok((n, _)) => &buffer[..n],
@@ -83,6 +92,7 @@ impl SubscriberSession {
         self.reads += 1;
         let Self { input, ledger, tables, watch, is_timed, read_at, longest_silence, .. } = self;
         let before = ledger.updates;
+        let length = bytes.len();
         let frames = input.feed(bytes);
         let is_valid = match (watch, stopwatch.filter(|_| *is_timed)) {
             (None, None) => take(frames, tables, |payload| ledger.update(routes, payload)),
@@ -104,6 +114,13 @@ impl SubscriberSession {
             }
         };
         let updates = ledger.updates - before;
+        if is_go_client && (length == GO_READ || input.kept() > 0) {
+            let what = if length == GO_READ { "65,535 bytes" } else { "a part of a message" };
+            live::say(&format!(
+                "loadgen: a read of a Go client returned {what}, which ends its session"
+            ));
+            return Read::Lost;
+        }
         if !is_valid {
             self.ledger.faults.garbage += 1;
             return Read::Lost;

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::interest::Interest;
 use super::timing::Timing;
@@ -24,6 +25,16 @@ impl Goal {
     }
 }
 
+/// How a session reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// A stream of bytes, as much as there is.
+    Stream,
+    /// As the deployed Go client: a read has whole messages and fewer than 65,535 bytes, or the session ends; and
+    /// every route takes a time to be installed before it reads again.
+    GoClient { install: Duration },
+}
+
 /// A session to receive on. It may be written to elsewhere.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
@@ -34,6 +45,7 @@ pub(crate) struct Subscriber {
     pub(crate) keeps_alive: bool,
     /// Whether it is measured how long updates take.
     pub(crate) is_timed: bool,
+    pub(crate) reading: Reading,
     /// Which VNIs it is subscribed to, when that changes.
     pub(crate) interest: Option<Arc<Interest>>,
 }
@@ -41,7 +53,14 @@ pub(crate) struct Subscriber {
 impl Subscriber {
     /// A session to which only the receiver writes.
     pub(crate) fn new(stream: TcpStream, peer: usize) -> Self {
-        Self { stream, peer, keeps_alive: true, is_timed: false, interest: None }
+        Self {
+            stream,
+            peer,
+            keeps_alive: true,
+            is_timed: false,
+            reading: Reading::Stream,
+            interest: None,
+        }
     }
 }
 

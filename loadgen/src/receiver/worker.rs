@@ -1,5 +1,7 @@
 //! One thread that receives: an epoll, large reads, and KEEPALIVEs in turn.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -12,13 +14,15 @@ use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt::set_socket_linger;
 
 use super::session::{Read, SubscriberSession};
-use super::shared::{Pursuit, ReceiverOrder, Shared};
+use super::shared::{Pursuit, Reading, ReceiverOrder, Shared};
 use super::timing::Stopwatch;
 use crate::catalogue::Catalogue;
 
 /// Bytes read at once.
 const READ_MAX: usize = 256 * 1024;
 const EVENTS: usize = 1024;
+/// The longest wait.
+const LONG: Duration = Duration::from_millis(999);
 /// The epoll datum that is no session.
 const NEWS: u64 = u64::MAX;
 
@@ -39,6 +43,8 @@ pub(super) struct Worker {
     /// When the session at `cursor` should send a KEEPALIVE: they take turns, evenly.
     due: Instant,
     cursor: usize,
+    /// Go clients that install what they have read, and until when: they are not read meanwhile.
+    installing: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
 /// What a thread leaves.
@@ -73,6 +79,7 @@ impl Worker {
             interval,
             due: Instant::now(),
             cursor: 0,
+            installing: BinaryHeap::new(),
         })
     }
 
@@ -80,7 +87,7 @@ impl Worker {
     pub(super) fn run(mut self) -> std::io::Result<Estate> {
         let mut events = Vec::with_capacity(EVENTS);
         while !self.shared.is_over.load(Ordering::Acquire) {
-            let wait = self.keep_alive();
+            let wait = self.keep_alive().min(self.install()?);
             let wait = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&wait)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -95,6 +102,22 @@ impl Worker {
         }
         let latencies = self.stopwatch.map(|stopwatch| stopwatch.parts).unwrap_or_default();
         Ok(Estate { sessions: self.sessions, latencies })
+    }
+
+    /// Lets those read again that have installed everything; returns how long until the next has, below a second.
+    fn install(&mut self) -> std::io::Result<Duration> {
+        let now = Instant::now();
+        while let Some(Reverse((until, index))) = self.installing.peek().copied() {
+            if until > now {
+                return Ok((until - now).min(LONG));
+            }
+            self.installing.pop();
+            if let Some(stream) = self.sessions.get(index).and_then(|it| it.stream.as_ref()) {
+                let datum = epoll::EventData::new_u64(index as u64);
+                epoll::add(&self.epoll, stream, datum, epoll::EventFlags::IN)?;
+            }
+        }
+        Ok(LONG)
     }
 
     fn take_news(&mut self) -> std::io::Result<()> {
@@ -144,14 +167,13 @@ impl Worker {
 
     /// Sends the KEEPALIVEs that are due; returns how long until the next, below a second.
     fn keep_alive(&mut self) -> Duration {
-        let long = Duration::from_millis(999);
-        let Ok(count @ 1..) = u32::try_from(self.sessions.len()) else { return long };
+        let Ok(count @ 1..) = u32::try_from(self.sessions.len()) else { return LONG };
         let mut frame = Vec::new();
         Message::Keepalive.encode_into(&mut frame);
         loop {
             let wait = self.due.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
-                return wait.min(long);
+                return wait.min(LONG);
             }
             self.due += self.interval / count;
             self.cursor = (self.cursor + 1) % self.sessions.len();
@@ -172,6 +194,14 @@ impl Worker {
             Read::Updates(0) => {}
             Read::Updates(count) => {
                 shared.delivered.fetch_add(count, Ordering::Relaxed);
+                if let (Reading::GoClient { install }, Some(stream)) =
+                    (session.reading, &session.stream)
+                    && !install.is_zero()
+                {
+                    epoll::delete(&self.epoll, stream)?;
+                    let routes = u32::try_from(count).unwrap_or(u32::MAX);
+                    self.installing.push(Reverse((Instant::now() + install * routes, index)));
+                }
             }
             Read::Lost => {
                 if let Some(stream) = session.stream.take() {

@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::peer;
 use crate::placement::{Placement, Size, VmEvent};
 use crate::plan::Plan;
-use crate::receiver::{Fate, Goal, Interest, Receivers, Sluggards, Subscriber, Timing};
+use crate::receiver::{Fate, Goal, Interest, Reading, Receivers, Sluggards, Subscriber, Timing};
 use crate::report::Report;
 use crate::route_set::Views;
 use crate::run::{Run, Used};
@@ -67,8 +67,27 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) observers: u32,
 
+    /// The share of the hypervisors that read as deployed Go agents do: whole messages at a time, at most 65,534
+    /// bytes, and no more before what they have read is installed (0 to 1)
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub(super) go_clients: f64,
+
+    /// Microseconds that each of these takes to install or remove a route
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(super) install_time: u32,
+
+    /// Hypervisors that send a message in two parts, half a second apart
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) halves: usize,
+
     #[command(flatten)]
     pub(super) load: Load,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "from 0 to 1".into())
 }
 
 /// See the module's documentation.
@@ -120,7 +139,7 @@ impl Stretch {
 impl Cloud {
     /// Everybody is connected, and half of the VMs run.
     pub(super) fn new(run: &Run<'_>, options: &Options) -> Result<Self, String> {
-        let Options { hypervisors: hosts, vms, rate, observers, ref load } = *options;
+        let Options { hypervisors: hosts, vms, rate, observers, ref load, .. } = *options;
         let (tenants, tenants_per_host) = (load.vnis, load.vnis_per_peer());
         if u64::from(hosts) * u64::from(tenants_per_host) < 2 * u64::from(tenants) {
             return Err(format!(
@@ -128,17 +147,19 @@ impl Cloud {
                  more --vnis-per-peer than {tenants_per_host}, or fewer --vnis"
             ));
         }
-        let plan = Plan::movable(vms, tenants, hosts, load.shared_next_hop);
-        let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
-        let plan = plan.fits(hosts.saturating_add(observers))?;
         let absence = ABSENCE_SECONDS * u64::from(rate);
         let size = Size { hosts, tenants, vms, absence, tenants_per_host };
+        let placement = Placement::new(size, load.seed);
+        let places = if load.shared_next_hop { hosts } else { placement.places() };
+        let plan = Plan::movable(vms, tenants, places, load.shared_next_hop);
+        let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
+        let plan = plan.fits(hosts.saturating_add(observers))?;
         let timing = Timing::new(plan.routes);
         let mut cloud = Self {
             plan,
             receivers: run.receivers(plan, Some(&timing))?,
-            placement: Placement::new(size, load.seed),
-            writers: Writers::new(run.common.keepalive),
+            placement,
+            writers: Writers::new(run.common.keepalive, options.halves),
             interests: Vec::new(),
             timing,
             hosts,
@@ -147,7 +168,7 @@ impl Cloud {
             sent: 0,
             frames: Vec::new(),
         };
-        cloud.connect(run)?;
+        cloud.connect(run, options)?;
         for _ in 0..vms / 2 {
             let event = cloud.placement.start().ok_or("there is no room for the VMs")?;
             cloud.carry_out(event, Instant::now())?;
@@ -161,16 +182,27 @@ impl Cloud {
         Ok(cloud)
     }
 
-    fn connect(&mut self, run: &Run<'_>) -> Result<(), String> {
+    fn connect(&mut self, run: &Run<'_>, options: &Options) -> Result<(), String> {
+        let install = Duration::from_micros(options.install_time.into());
+        // Spread over all, whatever the share is: the first one of a share above 0 is a Go client.
+        let mut go_clients = 1.0 - options.go_clients;
         for host in 0..self.hosts as usize {
+            go_clients += options.go_clients;
+            let is_go_client = go_clients >= 1.0;
+            go_clients -= f64::from(u8::from(is_go_client));
             let site = run.target.take_part_at(host);
-            let stream = run.connect(site, &format!("hypervisor-{host}"))?;
+            let (stream, reading) = if is_go_client {
+                (run.connect_as_go_client(site)?, Reading::GoClient { install })
+            } else {
+                (run.connect(site, &format!("hypervisor-{host}"))?, Reading::Stream)
+            };
             let stream = self.writers.add(stream)?;
             let interest = Interest::new(&self.plan);
             self.interests.push(Arc::clone(&interest));
             let subscriber = Subscriber::new(stream, host);
             let interest = Some(interest);
-            self.receivers.add(Subscriber { keeps_alive: false, interest, ..subscriber })?;
+            let subscriber = Subscriber { keeps_alive: false, interest, reading, ..subscriber };
+            self.receivers.add(subscriber)?;
         }
         for number in 0..self.observers as usize {
             let mut stream = run.connect(run.target.subscribe_at(number), "observer")?;
@@ -272,7 +304,7 @@ impl Cloud {
 
     /// A VM is on a hypervisor from now on.
     fn arrive(&mut self, vm: u32, host: u32, first: bool, due: Instant) -> Result<(), String> {
-        let route = self.plan.route(vm, host);
+        let route = self.placement.route(&self.plan, vm, host);
         let vni = self.plan.vni_of(route);
         self.frames.clear();
         if first {
@@ -287,7 +319,7 @@ impl Cloud {
 
     /// A VM is no longer on a hypervisor.
     fn depart(&mut self, vm: u32, host: u32, last: bool, due: Instant) -> Result<(), String> {
-        let route = self.plan.route(vm, host);
+        let route = self.placement.route(&self.plan, vm, host);
         let vni = self.plan.vni_of(route);
         self.frames.clear();
         if last {

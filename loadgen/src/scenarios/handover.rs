@@ -43,6 +43,10 @@ pub(crate) struct Handover {
     #[arg(long, value_name = "N", default_value_t = 0)]
     stuck: usize,
 
+    /// Let each successor use the other I/O back end, by a configuration file
+    #[arg(long, conflicts_with_all = ["target", "to"])]
+    change_io: bool,
+
     /// The control socket of the server that --target names
     #[arg(long, value_name = "PATH", requires = "target")]
     control: Option<PathBuf>,
@@ -73,12 +77,17 @@ impl Scenario for Handover {
             (None, Spawn::Repeater | Spawn::Rustbond) => {
                 Err("only a reflector hands over: choose another scenario".into())
             }
+            (None, _) if self.change_io => choose_io(0),
             _ => Ok(()),
         }
     }
 
     fn server_args(&self) -> Vec<String> {
-        vec!["--control".into(), own_control().display().to_string()]
+        let mut arguments = vec!["--control".into(), own_control().display().to_string()];
+        if self.change_io {
+            arguments.extend(["--config".into(), own_config().display().to_string()]);
+        }
+        arguments
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
@@ -89,6 +98,7 @@ impl Scenario for Handover {
         let control = self.control.clone().unwrap_or_else(own_control);
         let program = Target::program(run.common)?;
         let sluggards = slow::join(run, &cloud, self.slow, self.stuck, SLOW_RATE)?;
+        let _file = self.change_io.then(|| Removed(own_config()));
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
         let tally = hands.join().map_err(|_| "a thread panicked")?;
@@ -123,7 +133,7 @@ impl Handover {
         warm_up: f64,
         duration: f64,
     ) -> JoinHandle<Result<Tally, String>> {
-        let (to, handovers) = (self.to.clone(), self.handovers);
+        let (to, handovers, change_io) = (self.to.clone(), self.handovers, self.change_io);
         let begin = Instant::now() + Duration::from_secs_f64(warm_up);
         let part = duration / f64::from(handovers);
         std::thread::spawn(move || {
@@ -131,6 +141,9 @@ impl Handover {
             for number in 0..handovers {
                 let due = begin + Duration::from_secs_f64((f64::from(number) + 0.5) * part);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                if change_io {
+                    choose_io(number + 1)?;
+                }
                 let report = hand_over(&program, &control, to.as_deref())?;
                 tally.add(&report["latest"]);
                 phase(&format!("handover {} of {handovers}", number + 1));
@@ -166,6 +179,27 @@ impl Tally {
 /// Where the control socket of a server is that loadgen starts.
 fn own_control() -> PathBuf {
     std::env::temp_dir().join(format!("loadgen-{}.sock", std::process::id()))
+}
+
+/// Where the configuration of a server is that loadgen starts.
+fn own_config() -> PathBuf {
+    std::env::temp_dir().join(format!("loadgen-{}.toml", std::process::id()))
+}
+
+/// Chooses the I/O back end of the process after so many handovers.
+fn choose_io(handovers: u32) -> Result<(), String> {
+    let io = if handovers.is_multiple_of(2) { "uring" } else { "epoll" };
+    let (file, text) = (own_config(), format!("[server]\nio = \"{io}\"\n"));
+    std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+}
+
+/// A file that ends with its run.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
 }
 
 fn hand_over(program: &Path, control: &Path, to: Option<&Path>) -> Result<Value, String> {

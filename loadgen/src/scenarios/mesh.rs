@@ -134,7 +134,7 @@ fn connect(
     vnis: &[Vec<u32>],
     receivers: &mut Receivers,
 ) -> Result<Writers, String> {
-    let mut writers = Writers::new(run.common.keepalive);
+    let mut writers = Writers::new(run.common.keepalive, 0);
     let empty = Views::same(RouteSet::new(plan.routes));
     let each = vnis.first().and_then(|vnis| u32::try_from(vnis.len()).ok());
     let tables = each.and_then(|each| run.tables(each));
