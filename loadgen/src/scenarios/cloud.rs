@@ -172,6 +172,7 @@ impl Cloud {
         for _ in 0..vms / 2 {
             let event = cloud.placement.start().ok_or("there is no room for the VMs")?;
             cloud.carry_out(event, Instant::now())?;
+            cloud.writers.tick()?;
         }
         cloud.settle(run)?;
         phase(&format!(
@@ -203,6 +204,8 @@ impl Cloud {
             let interest = Some(interest);
             let subscriber = Subscriber { keeps_alive: false, interest, reading, ..subscriber };
             self.receivers.add(subscriber)?;
+            // The first may have to wait longer for the last than a session lasts without a KEEPALIVE.
+            self.writers.tick()?;
         }
         for number in 0..self.observers as usize {
             let mut stream = run.connect(run.target.subscribe_at(number), "observer")?;

@@ -101,11 +101,13 @@ impl Scenario for Handover {
         let _file = self.change_io.then(|| Removed(own_config()));
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
-        let tally = hands.join().map_err(|_| "a thread panicked")?;
-        if let Some(process) = tally.as_ref().ok().and_then(|tally| tally.process) {
+        let (tally, handed_over) = hands.join().map_err(|_| "a thread panicked")?;
+        // Also when a later handover was called off: the process that serves is to be stopped.
+        if let Some(process) = tally.process {
             run.target.is_succeeded_by(process);
         }
-        let (tally, stretch) = (tally?, churned?);
+        handed_over?;
+        let stretch = churned?;
         let fate = cloud.read_out(run, sluggards)?;
         let views = cloud.views();
         let outcome = run.verify(cloud.receivers, &views)?;
@@ -125,20 +127,20 @@ impl Scenario for Handover {
 }
 
 impl Handover {
-    /// Hands over again and again, at the middle of equal parts of the time.
+    /// Hands over again and again, at the middle of equal parts of the time, until one does not succeed.
     fn start(
         &self,
         program: PathBuf,
         control: PathBuf,
         warm_up: f64,
         duration: f64,
-    ) -> JoinHandle<Result<Tally, String>> {
+    ) -> JoinHandle<(Tally, Result<(), String>)> {
         let (to, handovers, change_io) = (self.to.clone(), self.handovers, self.change_io);
         let begin = Instant::now() + Duration::from_secs_f64(warm_up);
         let part = duration / f64::from(handovers);
         std::thread::spawn(move || {
             let mut tally = Tally::default();
-            for number in 0..handovers {
+            let mut next = |number: u32| {
                 let due = begin + Duration::from_secs_f64((f64::from(number) + 0.5) * part);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 if change_io {
@@ -147,8 +149,10 @@ impl Handover {
                 let report = hand_over(&program, &control, to.as_deref())?;
                 tally.add(&report["latest"]);
                 phase(&format!("handover {} of {handovers}", number + 1));
-            }
-            Ok(tally)
+                Ok(())
+            };
+            let handed_over = (0..handovers).try_for_each(&mut next);
+            (tally, handed_over)
         })
     }
 }
