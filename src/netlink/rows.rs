@@ -3,23 +3,22 @@
 use super::Status;
 use crate::metrics::{Row, Rows, Value};
 
+const ROUTES: Row = Row::new().gauge(
+    "metalbond_kernel_routes",
+    "Routes by state: desired (the kernel should have them), installed, refused by the kernel, or conflict (another \
+     program's route has their place).",
+);
+
 impl Status {
     /// Each number with its names.
     pub(crate) fn rows(&self) -> Rows {
-        let routes = || {
-            Row::new().gauge(
-                "metalbond_kernel_routes",
-                "Routes by state: desired (the kernel should have them), installed, refused by the \
-                 kernel, or conflict (another program's route has their place).",
-            )
-        };
         let number = |number: usize| Value::Number(number as u64);
         let unusable = self.unusable.iter().map(|(reason, count)| (*reason, *count as u64));
         vec![
-            (routes().named("desired").with(&[("state", "desired")]), number(self.desired)),
-            (routes().named("installed").with(&[("state", "installed")]), number(self.installed)),
-            (routes().named("refused").with(&[("state", "refused")]), number(self.refused)),
-            (routes().named("conflicts").with(&[("state", "conflict")]), number(self.conflicts)),
+            (ROUTES.named("desired").with(&[("state", "desired")]), number(self.desired)),
+            (ROUTES.named("installed").with(&[("state", "installed")]), number(self.installed)),
+            (ROUTES.named("refused").with(&[("state", "refused")]), number(self.refused)),
+            (ROUTES.named("conflicts").with(&[("state", "conflict")]), number(self.conflicts)),
             (
                 Row::json("unusable")
                     .gauge(

@@ -162,9 +162,9 @@ pub(super) fn run(seed: Seed, ready: impl FnOnce(std::io::Result<()>)) {
 
 async fn drive(seed: Seed, alarm: Alarm) {
     let Seed { id, layout, settings, service, hash_seeds, backend, began, gauge, .. } = seed;
-    let Seed { mut port, mut orders, answers, diary, .. } = seed;
+    let Seed { port, orders, answers, diary, .. } = seed;
     let now = Moment(0) + began.elapsed();
-    let core = Rc::new(Core {
+    let core = Core {
         id,
         shard: RefCell::new(Shard::new(id, layout, settings, hash_seeds, now)),
         connections: RefCell::default(),
@@ -182,8 +182,18 @@ async fn drive(seed: Seed, alarm: Alarm) {
         guests: Guests::default(),
         hash_seeds,
         turns: RefCell::default(),
-    });
-    let mut stall_check = now;
+    };
+    serve(Rc::new(core), alarm, port, orders, backend).await;
+}
+
+async fn serve(
+    core: Rc<Core>,
+    alarm: Alarm,
+    mut port: Port,
+    mut orders: Inlet<ShardOrder>,
+    backend: Backend,
+) {
+    let mut stall_check = core.now();
     let mut cpu = thread_time();
     loop {
         let done = obey(&core, backend, &mut orders);
@@ -191,7 +201,7 @@ async fn drive(seed: Seed, alarm: Alarm) {
             return exit(&core, deadline).await;
         }
         if orders.is_abandoned() {
-            return exit(&core, began).await; // the start went wrong after this thread's
+            return exit(&core, core.began).await; // the start went wrong after this thread's
         }
         let now = core.now();
         if now >= stall_check {

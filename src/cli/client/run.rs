@@ -41,8 +41,7 @@ pub(super) fn run(
     let runtime = event_loop()?;
     let result = runtime.block_on(async {
         // Handlers first, so that a signal during the start is not lost.
-        let mut signals =
-            Signals::new().map_err(|error| format!("cannot handle signals: {error}"))?;
+        let mut signals = signals()?;
         let (http, probes) = tokio::select! {
             listening = listen_all(args) => listening?,
             signal = signals.end_of_start() => {
@@ -93,15 +92,23 @@ pub(super) fn run(
             () = manager.deliver() => unreachable!("it goes on"),
         }
         if let Some(control) = control {
-            // Its file goes with it.
-            control.abort();
-            control.await.ok();
+            end(control).await;
         }
         Ok(())
     });
     // What still blocks holds up nobody.
     runtime.shutdown_background();
     result
+}
+
+fn signals() -> Result<Signals, String> {
+    Signals::new().map_err(|error| format!("cannot handle signals: {error}"))
+}
+
+/// Ends the task of the control socket, and its file with it.
+async fn end<T>(control: tokio::task::JoinHandle<T>) {
+    control.abort();
+    control.await.ok();
 }
 
 /// A sentence for the service manager. The watchdog is not fed while it is an error; servers that

@@ -103,10 +103,7 @@ impl Fib {
             self.settle_done(id, conflict);
             return;
         }
-        let version = match is_ipv6 || abilities.ipv6 {
-            true => IpVersion::V6,
-            false => IpVersion::V4,
-        };
+        let version = if is_ipv6 || abilities.ipv6 { IpVersion::V6 } else { IpVersion::V4 };
         let Some(via) = self.via(&hops, version) else {
             self.refuse(id, "all ids reserved for nexthop objects are in use", now);
             return;
