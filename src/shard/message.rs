@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::owners::Counted;
 use crate::ids::{Kin, Moment, PeerId, ShardId};
 use crate::policy::{Example, Refusal};
-use crate::table::{Announcement, Audience, Batch, Chunk, Hold, Origin};
+use crate::table::{Announcement, Audience, Batch, Chunk, Hold, LimitHits, Origin};
 use crate::wire::Vni;
 
 /// From the shard where a peer's connection lives to the owner of a VNI.
@@ -143,4 +142,25 @@ pub(crate) enum Delivery {
     Relocated { peer: PeerId, owner: ShardId, vnis: Vec<Vni>, number: u64 },
     /// Nothing more comes of the tables that move in this epoch: answer by [`Request::Confirm`].
     Fence { owner: ShardId, epoch: u64 },
+}
+
+/// What updates of a peer in a VNI have come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Counted {
+    pub(crate) vni: Vni,
+    /// How many routes more, or fewer, it announces there than before.
+    pub(crate) change: i64,
+    /// How many it announces there now.
+    pub(crate) routes: u32,
+    /// How many of the updates changed what it announces.
+    pub(crate) accepted: u32,
+    /// Announcements that were refused.
+    pub(crate) hits: LimitHits,
+}
+
+impl Counted {
+    /// That a peer announces so many routes more or fewer than it was counted to, and `routes` now.
+    pub(crate) fn change(vni: Vni, change: i64, routes: u32) -> Self {
+        Self { vni, change, routes, accepted: 0, hits: LimitHits::default() }
+    }
 }

@@ -4,33 +4,12 @@ use std::sync::Arc;
 
 use super::fair::{FairQueue, QUANTUM};
 use super::mesh::Mesh;
-use super::message::Request;
+use super::message::{Counted, Request};
 use super::placement::{PartitionId, Partitions};
 use super::tables::Tables;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::table::{Announcement, LimitHits, Origin};
+use crate::table::{Announcement, Origin};
 use crate::wire::Vni;
-
-/// What updates of a peer in a VNI have come to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Counted {
-    pub(crate) vni: Vni,
-    /// How many routes more, or fewer, it announces there than before.
-    pub(crate) change: i64,
-    /// How many it announces there now.
-    pub(crate) routes: u32,
-    /// How many of the updates changed what it announces.
-    pub(crate) accepted: u32,
-    /// Announcements that were refused.
-    pub(crate) hits: LimitHits,
-}
-
-impl Counted {
-    /// That a peer announces so many routes more or fewer than it was counted to, and `routes` now.
-    pub(crate) fn change(vni: Vni, change: i64, routes: u32) -> Self {
-        Self { vni, change, routes, accepted: 0, hits: LimitHits::default() }
-    }
-}
 
 /// The owners of all VNIs, as a connection sees them: this shard's tables, and the lanes to the others.
 #[derive(Debug)]

@@ -30,6 +30,7 @@ mod filtered;
 mod form;
 mod frames;
 mod growth;
+mod held;
 mod inspect;
 mod journal;
 mod member;
@@ -59,6 +60,7 @@ pub(crate) use chunk::Chunk;
 pub(crate) use filtered::Notice;
 pub(crate) use form::{Table, VnetRef};
 pub(crate) use growth::{LimitHits, Room, Weight, amount};
+pub(crate) use held::Hold;
 pub(crate) use inspect::{DeliveryFacts, FilteredFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::Basis;
@@ -70,6 +72,5 @@ pub use rows::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-pub(crate) use stale::Hold;
 pub(crate) use tally::Tally;
 pub(crate) use vnet::Vnet;

@@ -1,4 +1,4 @@
-//! [`Stale`]: routes of peers that are gone without a word and may come back.
+//! Routes of peers that are gone without a word and may come back; `held` has what is known of them.
 //!
 //! Such a peer stays a member for a time, without a subscription: its routes stay as they are. A peer that is known by
 //! the same [`Kin`] and takes part here becomes that member under its own number of connection: it is not sent what it
@@ -9,12 +9,10 @@
 //!
 //! **Cost**: none for a VNI without such routes but one look for each run of updates.
 
-use std::collections::HashSet;
-
-use ahash::RandomState;
 use smallvec::SmallVec;
 
 use super::apply::Applied;
+use super::held::{Adopted, Held, HeldParts, Hold, Places};
 use super::member::{Origin, Subscription};
 use super::rib::Announcement;
 use super::vnet::Vnet;
@@ -22,63 +20,10 @@ use crate::ids::{Kin, Moment, PeerId};
 use crate::policy::Terms;
 use crate::wire::{Action, Destination, NextHop, NextHopType};
 
-/// Places of routes.
-pub(super) type Places = HashSet<u32, RandomState>;
-
 /// Peers of one VNI at most whose routes are kept; of others they are withdrawn at once.
 const MOST: usize = 1024;
 /// Of one source at most: it could come and go under ever new names.
 const MOST_OF_SOURCE: usize = 8;
-
-/// How long the routes of a peer that is gone are kept, and who may have them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Hold {
-    pub(crate) kin: Kin,
-    pub(crate) until: Moment,
-}
-
-/// A peer with stale routes.
-#[derive(Debug)]
-struct Held {
-    peer: PeerId,
-    hold: Hold,
-    /// Places of routes that it has announced since it came back; `None` while it is gone.
-    fresh: Option<Places>,
-    /// The next place to look at, and where to stop, once the time is over.
-    sweep: Option<(u32, u32)>,
-}
-
-impl Held {
-    /// Whether the peer has announced the route at a place since it came back.
-    fn has_fresh(&self, place: u32) -> bool {
-        self.fresh.as_ref().is_some_and(|fresh| fresh.contains(&place))
-    }
-}
-
-/// See the module's documentation.
-#[derive(Debug, Default)]
-pub(super) struct Stale {
-    held: Vec<Held>,
-    /// By how much peers that are here announce less, for their shards.
-    lost: Vec<(PeerId, i64)>,
-}
-
-/// A peer has taken over what one before it had announced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Adopted {
-    /// Routes that it announces by that.
-    pub(crate) routes: u32,
-    /// Whether they were judged by other rights.
-    pub(crate) is_to_judge: bool,
-}
-
-/// A peer with stale routes, as the portable form has it.
-#[derive(Debug)]
-pub(super) struct HeldParts<'a> {
-    pub(super) member: u32,
-    pub(super) hold: Hold,
-    pub(super) fresh: Option<&'a Places>,
-}
 
 impl Vnet {
     /// A peer is gone, and its routes are kept. `None` when it has none, or too many peers are gone already: it leaves

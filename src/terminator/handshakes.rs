@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::listener::Place;
+use super::Place;
 use super::relays::Relays;
 use super::{Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};

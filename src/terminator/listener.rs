@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::handshakes::Seed;
-use super::{News, Secured, Waiting};
+use super::{News, Place, Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError};
 use crate::io;
 use crate::threads::{Control, accept, runtime, spawn};
@@ -25,9 +25,6 @@ struct Places {
     /// Asks the handshake that has taken longest, if it has taken long, to give its place up.
     wanted: Arc<Notify>,
 }
-
-/// A place for a handshake, until it is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
 
 impl Places {
     /// The next place. While there is none, whoever has taken long loses one.

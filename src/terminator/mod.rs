@@ -35,6 +35,10 @@ use crate::ids::PeerId;
 use crate::session::TlsPeer;
 use crate::tls::Ending;
 
+/// A place for a handshake, until it is dropped.
+#[cfg(feature = "tls")]
+type Place = tokio::sync::OwnedSemaphorePermit;
+
 /// A connection that was admitted and is to shake hands.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no connection ever is one"))]

@@ -1,6 +1,6 @@
 //! What the leaf's pages ask of the routes in the kernel.
 
-use super::api::{Installed, KernelVniRow, LeftOut, RouteInKernel};
+use super::kernel_rows::{Installed, KernelVniRow, LeftOut, RouteInKernel};
 use crate::client::Route;
 use crate::metrics::Rows;
 use crate::netlink::{KernelRoute, KernelVerdict, KernelVni, Omitted};

@@ -1,6 +1,6 @@
 //! What stands for the routes in the kernel in a build that installs none: no value of these types ever is.
 
-use super::api::{KernelVniRow, RouteInKernel};
+use super::kernel_rows::{KernelVniRow, RouteInKernel};
 use crate::client::Route;
 use crate::metrics::Rows;
 use crate::wire::{Destination, Vni};

@@ -11,6 +11,7 @@ mod dump;
     path = "kernel_absent.rs"
 )]
 mod kernel;
+mod kernel_rows;
 mod metrics;
 mod page;
 mod readiness;

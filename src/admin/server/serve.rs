@@ -13,10 +13,10 @@
 
 mod guest;
 mod hall;
+mod origin;
 mod spare;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +29,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::guest::Guest;
+use self::guest::{Desk, Guest};
 use self::hall::Hall;
+pub(crate) use self::origin::{Caller, Origin};
 use self::spare::Spares;
 use super::entry::Entry;
 
@@ -63,24 +64,6 @@ const BUFFER_MAX: usize = 32 * 1024;
 /// For what was sent to be acknowledged.
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_secs(30);
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Origin {
-    /// Its address, over TCP.
-    pub(crate) address: Option<SocketAddr>,
-    /// Its process, over a Unix socket.
-    pub(crate) caller: Option<Caller>,
-}
-
-/// A process that has connected to a Unix socket, as the kernel names it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caller {
-    /// Its user.
-    pub(crate) uid: u32,
-    /// Its number; none where it has none in this process's namespace.
-    pub(crate) pid: Option<i32>,
-}
 
 /// Where connections come from.
 pub(crate) trait Listener {
@@ -120,13 +103,6 @@ impl Listener for tokio::net::UnixListener {
 /// Answers until dropped, which ends all connections.
 pub(crate) async fn serve(listener: impl Listener, entry: Entry, router: Router) {
     serve_within(LIMITS, listener, Desk { entry, router }).await;
-}
-
-/// What answers a request.
-#[derive(Clone, Debug)]
-struct Desk {
-    entry: Entry,
-    router: Router,
 }
 
 async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Desk) {

@@ -128,25 +128,6 @@ impl Ctl {
     }
 }
 
-/// What the kernel of a leaf has of a route, in a sentence.
-pub(super) fn verdict_of_leaf(verdict: &str) -> &'static str {
-    match verdict {
-        "installed" => "Installed: the kernel has the route.",
-        "refused" => "Refused: the kernel refuses the route.",
-        "conflict" => "Conflict: a route of another program is in its place.",
-        "shadowed" => "Shadowed: a lower VNI has the destination in the same table.",
-        "pending" => "Waits: the kernel does not have the route yet.",
-        "excluded" => "Excluded: the configuration of the leaf excludes such routes.",
-        "unusable" => "Unusable: packets cannot reach the next hop.",
-        "own" => "Own: this host announces the network itself.",
-        "limit" => "Limit: the leaf refuses the route because of a limit on routes.",
-        "not_subscribed" => "Not subscribed: the leaf does not ask for the routes of the VNI.",
-        "no_table" => "No table: the leaf installs no routes of the VNI.",
-        "not_installing" => "Not installed: the leaf installs no routes.",
-        _ => "Not announced: no server has the route.",
-    }
-}
-
 /// Servers, by their addresses.
 fn names(list: &Value) -> String {
     let names: Vec<_> = list.as_array().into_iter().flatten().map(shown).collect();

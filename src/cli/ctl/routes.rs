@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::Ctl;
 use super::args::{Route, Within};
 use super::client::escaped;
-use super::leaf::verdict_of_leaf;
 use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, text};
@@ -102,6 +101,25 @@ impl Ctl {
             self.screen.write(&format!("- {}\n", shown(reason)))?;
         }
         Ok(())
+    }
+}
+
+/// What the kernel of a leaf has of a route, in a sentence.
+fn verdict_of_leaf(verdict: &str) -> &'static str {
+    match verdict {
+        "installed" => "Installed: the kernel has the route.",
+        "refused" => "Refused: the kernel refuses the route.",
+        "conflict" => "Conflict: a route of another program is in its place.",
+        "shadowed" => "Shadowed: a lower VNI has the destination in the same table.",
+        "pending" => "Waits: the kernel does not have the route yet.",
+        "excluded" => "Excluded: the configuration of the leaf excludes such routes.",
+        "unusable" => "Unusable: packets cannot reach the next hop.",
+        "own" => "Own: this host announces the network itself.",
+        "limit" => "Limit: the leaf refuses the route because of a limit on routes.",
+        "not_subscribed" => "Not subscribed: the leaf does not ask for the routes of the VNI.",
+        "no_table" => "No table: the leaf installs no routes of the VNI.",
+        "not_installing" => "Not installed: the leaf installs no routes.",
+        _ => "Not announced: no server has the route.",
     }
 }
 

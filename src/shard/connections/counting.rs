@@ -111,7 +111,7 @@ impl Counting {
         metrics: &mut Metrics,
     ) {
         metrics.merge(&self.metrics);
-        metrics.refused(policy, &self.refused);
+        metrics.refused.add(policy, &self.refused);
         metrics.now.connecting += connections as u64 - self.now.established;
         metrics.received += ByAction {
             adds: self.stats.updates_received - self.removes_received,

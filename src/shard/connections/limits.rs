@@ -7,9 +7,10 @@ use crate::ids::{Level, Moment};
 use crate::session::CloseReason;
 use crate::shard::config::LimitAction;
 use crate::shard::inspect::PER_PEER;
+use crate::shard::message::Counted;
 use crate::shard::message::Request;
 use crate::shard::output::{NearLimit, Output};
-use crate::shard::owners::{Counted, Owners};
+use crate::shard::owners::Owners;
 use crate::shard::tables::closes;
 use crate::wire::{Message, Vni};
 

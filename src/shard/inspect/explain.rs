@@ -1,21 +1,10 @@
 //! From facts to an [`Explanation`]. Pure: what the connection's shard and the VNI's owner know.
 
-use super::questions::ConnectionFacts;
+use super::questions::{ConnectionFacts, ExplainQuery};
 use super::{Explanation, Reason, SessionState, Verdict};
-use crate::ids::PeerId;
 use crate::outbox::Unsent;
 use crate::policy::{Example, Policy};
 use crate::table::{DeliveryFacts, FilteredFacts, SubscriptionState};
-use crate::wire::{Destination, NextHop, Vni};
-
-/// What is asked about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ExplainQuery {
-    pub(crate) peer: PeerId,
-    pub(crate) vni: Vni,
-    pub(crate) destination: Destination,
-    pub(crate) next_hop: Option<NextHop>,
-}
 
 /// Why a peer has the routes that were asked about, or lacks them.
 pub(crate) fn explain(

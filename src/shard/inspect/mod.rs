@@ -23,11 +23,11 @@ pub use crate::table::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
 };
-pub(crate) use explain::{ExplainQuery, explain};
+pub(crate) use explain::explain;
 pub use explanation::{Explanation, Reason, Verdict};
 pub(crate) use metrics::{GROWTH_LIMITS, PER_PEER, PER_VNI, SESSIONS};
 pub use metrics::{Metrics, Occupancy, Stats};
 pub use monitors::MonitorFilter;
 pub(crate) use monitors::{MonitoredBatch, Monitors};
-pub(crate) use questions::{Inspection, ROWS_MAX};
+pub(crate) use questions::{ExplainQuery, Inspection, ROWS_MAX};
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, SessionState, SubscriptionInfo};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Cursor, ExplainQuery, Page, PeerInfo, SessionState, SubscriptionInfo};
+use super::{Cursor, Page, PeerInfo, SessionState, SubscriptionInfo};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Unsent;
 use crate::shard::connections::{Connections, Peer, Slot};
@@ -21,6 +21,15 @@ const PLACES_MAX: u32 = 4096;
 
 /// Knows the other ends of connections, which the shard does not.
 pub(crate) type Remotes<'a> = &'a dyn Fn(Slot) -> Option<SocketAddr>;
+
+/// What is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ExplainQuery {
+    pub(crate) peer: PeerId,
+    pub(crate) vni: Vni,
+    pub(crate) destination: Destination,
+    pub(crate) next_hop: Option<NextHop>,
+}
 
 /// What the shard of a peer's connection knows about it and one VNI.
 #[derive(Clone, PartialEq, Eq, Debug)]

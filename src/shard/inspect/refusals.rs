@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Metrics;
 use crate::metrics::{Measure, Row, Saved, Value};
 use crate::policy::{Policy, Refusal};
 
@@ -50,14 +49,14 @@ impl Measure for Refusals {
     }
 }
 
-impl Metrics {
+impl Refusals {
     /// Adds what was refused, under the names that the policy has for it.
-    pub(in crate::shard) fn refused(&mut self, policy: &Policy, counts: &BTreeMap<Refusal, u64>) {
+    pub(in crate::shard) fn add(&mut self, policy: &Policy, counts: &BTreeMap<Refusal, u64>) {
         for (refusal, count) in counts {
             let Refusal { class, rule, reason, then } = refusal;
             let class = policy.name(*class).to_owned();
             let key = [class, rule.to_string(), reason.name().into(), then.name().into()];
-            *self.refused.0.entry(key).or_default() += count;
+            *self.0.entry(key).or_default() += count;
         }
     }
 }

@@ -8,7 +8,7 @@ impl Tables {
     /// which have not been counted yet.
     pub(in crate::shard) fn fill(&self, metrics: &mut Metrics) {
         metrics.merge(&self.counting.metrics);
-        metrics.refused(&self.settings.policy, &self.policing.tally);
+        metrics.refused.add(&self.settings.policy, &self.policing.tally);
         for &id in &self.sealing.dirty {
             let entry = &self.owned[id];
             metrics.now.resize(&entry.counted, &entry.table.size());

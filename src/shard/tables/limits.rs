@@ -5,8 +5,8 @@ use crate::ids::{Level, Moment, ShardId};
 use crate::shard::config::LimitAction;
 use crate::shard::growth::{Amounts, Ceiling, Growth};
 use crate::shard::mesh::Mesh;
+use crate::shard::message::Counted;
 use crate::shard::output::VniNotice;
-use crate::shard::owners::Counted;
 use crate::table::{Announcement, LimitHits, Origin, Room};
 use crate::wire::{Action, Vni};
 

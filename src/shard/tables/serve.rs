@@ -4,8 +4,8 @@ use super::{TableId, Tables};
 use crate::ids::{Moment, PeerId};
 use crate::shard::layout::GuestKind;
 use crate::shard::mesh::Mesh;
+use crate::shard::message::Counted;
 use crate::shard::message::{Delivery, Request};
-use crate::shard::owners::Counted;
 use crate::table::{Announcement, Origin};
 use crate::wire::Vni;
 

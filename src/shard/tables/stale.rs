@@ -6,8 +6,8 @@ use super::Tables;
 use super::owned::TableId;
 use crate::ids::{Kin, Moment, PeerId};
 use crate::shard::mesh::Mesh;
+use crate::shard::message::Counted;
 use crate::shard::message::Delivery;
-use crate::shard::owners::Counted;
 use crate::table::{Hold, Origin};
 use crate::wire::Vni;
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::ApiError;
 use super::routes::RouteRow;
 use crate::admin::leaf::kernel;
+use crate::admin::leaf::kernel_rows::{Installed, LeftOut, RouteInKernel};
 use crate::admin::leaf::sources::{STUCK, Sources};
 use crate::admin::server::asked::{ExplainAsked, Wrong};
 use crate::admin::server::date::in_words;
@@ -25,34 +26,6 @@ pub(super) struct Explained {
     reasons: Vec<String>,
     routes: Vec<RouteRow>,
     kernel: Option<RouteInKernel>,
-}
-
-/// How the route to a destination stands with the kernel.
-#[derive(Debug, Serialize)]
-pub(in crate::admin::leaf) struct RouteInKernel {
-    pub(in crate::admin::leaf) table: u32,
-    pub(in crate::admin::leaf) metric: u32,
-    pub(in crate::admin::leaf) state: &'static str,
-    pub(in crate::admin::leaf) why: Option<String>,
-    pub(in crate::admin::leaf) installed: Option<Installed>,
-    #[serde(skip)]
-    pub(in crate::admin::leaf) left_out: Vec<LeftOut>,
-}
-
-/// What the kernel has.
-#[derive(Debug, Serialize)]
-pub(in crate::admin::leaf) struct Installed {
-    pub(in crate::admin::leaf) next_hops: Vec<Ipv6Addr>,
-    pub(in crate::admin::leaf) since_seconds: f64,
-    pub(in crate::admin::leaf) was_found: bool,
-}
-
-/// A route that is announced and not for the kernel.
-#[derive(Debug)]
-pub(in crate::admin::leaf) struct LeftOut {
-    pub(in crate::admin::leaf) route: Route,
-    pub(in crate::admin::leaf) is_excluded: bool,
-    pub(in crate::admin::leaf) words: String,
 }
 
 pub(super) async fn explain(

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::ApiError;
 use super::params::Nothing;
 use crate::admin::leaf::kernel;
+use crate::admin::leaf::kernel_rows::KernelVniRow;
 use crate::admin::leaf::sources::{STUCK, Sources};
 use crate::metrics::Members;
 
@@ -20,21 +21,6 @@ pub(super) async fn status(
     asked?;
     let row = |of| kernel::counts(of).map(Members).ok_or(ApiError::KernelWriter);
     Ok(Json(sources.kernel.as_ref().map(row).transpose()?))
-}
-
-/// The routes of a VNI. Each destination that is wanted is installed, refused, conflicting, shadowed or pending.
-#[derive(Debug, Serialize)]
-pub(in crate::admin::leaf) struct KernelVniRow {
-    pub(in crate::admin::leaf) vni: u32,
-    pub(in crate::admin::leaf) table: u32,
-    pub(in crate::admin::leaf) wanted: usize,
-    pub(in crate::admin::leaf) installed: usize,
-    pub(in crate::admin::leaf) refused: usize,
-    pub(in crate::admin::leaf) conflicts: usize,
-    pub(in crate::admin::leaf) shadowed: usize,
-    pub(in crate::admin::leaf) pending: usize,
-    pub(in crate::admin::leaf) excluded: usize,
-    pub(in crate::admin::leaf) unusable: usize,
 }
 
 #[derive(Debug, Serialize)]

@@ -16,10 +16,6 @@ use axum::routing::get;
 
 use crate::admin::leaf::sources::Sources;
 pub(super) use error::ApiError;
-pub(super) use explain::RouteInKernel;
-#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
-pub(super) use explain::{Installed, LeftOut};
-pub(super) use kernel::KernelVniRow;
 
 pub(super) fn router() -> Router<Sources> {
     Router::new()

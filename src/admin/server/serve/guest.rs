@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::header::{CONNECTION, DATE};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
@@ -16,9 +17,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Notify;
 
 use super::hall::{AnswerPermit, Hall};
-use super::{Caller, Desk, Origin};
+use super::origin::{Caller, Origin};
+use crate::admin::server::entry::Entry;
 use crate::admin::server::{answer, date, entry, is_health};
 use crate::sources::Source;
+
+/// What answers a request.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) entry: Entry,
+    pub(super) router: Router,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
