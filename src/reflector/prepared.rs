@@ -148,8 +148,7 @@ impl<E: Endpoints> Prepared<E> {
             diary: self.diary,
             ledger: legacy.as_ref().map(|legacy| legacy.ledger().clone()),
         });
-        let in_kernel = machine.tls == Some(TlsCarrier::Kernel);
-        let carrying = (in_kernel, shards);
+        let carrying = (machine.tls == Some(TlsCarrier::Kernel), shards);
         let terminator = Terminator::start(tls, latest.clone(), carrying, &inspector.control)?;
         let (terminator, thread) = terminator.unzip();
         threads.extend(thread);
@@ -182,8 +181,7 @@ impl<E: Endpoints> Prepared<E> {
             control(&control_runtime, listener, tasks, handles, control_inspector, stopped);
             drop(stop_http);
         })?);
-        let addresses = [tls_address, http_address, health_address];
-        log_start(&config, &machine, listen, addresses);
+        log_start(&config, &machine, listen, [tls_address, http_address, health_address]);
         Ok(Reflector {
             listen,
             tls: tls_address,

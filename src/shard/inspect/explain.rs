@@ -47,13 +47,11 @@ pub(crate) fn explain(
         reasons.push(Reason::Filtered { next_hop: *next_hop, by: *peer, why });
     }
     if !connection.is_subscribed {
-        reasons.insert(
-            0,
-            match &connection.refused {
-                Some(why) => Reason::SubscriptionRefused { peer, vni, why: why.clone() },
-                None => Reason::NotSubscribed { peer, vni },
-            },
-        );
+        let why_not = match &connection.refused {
+            Some(why) => Reason::SubscriptionRefused { peer, vni, why: why.clone() },
+            None => Reason::NotSubscribed { peer, vni },
+        };
+        reasons.insert(0, why_not);
         reasons.extend(connection.info.is_paused.then_some(Reason::Paused { peer }));
         return not_owed(reasons);
     }
