@@ -176,7 +176,7 @@ impl Stream {
         sending: &mut Sending,
     ) -> Poll<io::Result<usize>> {
         if self.tls.is_some() {
-            sending.eor = false; // a record has an end in any case, and kernels before 6.7 refuse the flag
+            sending.eor = false; // a record has an end in any case, and older kernels refuse the flag
         }
         match &self.inner {
             Inner::Epoll(stream) => stream.poll_send(cx, sending),

@@ -119,7 +119,7 @@ impl Records {
         end.error()
     }
 
-    /// There was nothing to read. Kernels before 6.4 call a socket readable that has a part of a record, and whoever
+    /// There was nothing to read. Older kernels call a socket readable that has a part of a record, and whoever
     /// asks them again would find no rest; so it is readable only when more has come.
     pub(super) fn wait_for_rest(&self, socket: &impl AsFd) {
         if let Ok(part @ 1..) = rustix::io::ioctl_fionread(socket) {
