@@ -17,6 +17,7 @@ local TYPES = {
     [5] = "UPDATE",
     [6] = "END_OF_TABLE",
     [7] = "GOODBYE",
+    [8] = "REPORT",
 }
 local IP_VERSIONS = { [0] = "IPv4", [1] = "IPv6" }
 local ACTIONS = { [0] = "ADD", [1] = "REMOVE" }
@@ -38,6 +39,8 @@ local function field(message, name, kind, values)
         made = ProtoField.uint32(abbreviation, name, base.DEC, values)
     elseif kind == "bool" then
         made = ProtoField.bool(abbreviation, name)
+    elseif kind == "hash" then
+        made = ProtoField.uint64(abbreviation, name, base.HEX)
     elseif kind == "text" then
         made = ProtoField.string(abbreviation, name, base.UNICODE)
     elseif kind == "message" then
@@ -80,13 +83,25 @@ local PAYLOADS = {
         [4] = field("update", "nextHop", "message"),
     },
     [6] = { [1] = field("endOfTable", "vni", "number") },
+    [8] = {
+        [1] = field("report", "vni", "number"),
+        [2] = field("report", "routes", "number"),
+        [3] = field("report", "sum", "hash"),
+        [4] = field("report", "installed", "message"),
+    },
 }
 PAYLOADS[5][3].fields = DESTINATION
 PAYLOADS[5][4].fields = NEXT_HOP
+PAYLOADS[8][4].fields = {
+    [1] = field("installed", "wanted", "number"),
+    [2] = field("installed", "accepted", "number"),
+    [3] = field("installed", "leftOut", "number"),
+}
 
 f.stream = ProtoField.bool("metalbond.hello.capabilities.stream", "STREAM", ROOM, nil, 0x1)
 f.end_of_table = ProtoField.bool("metalbond.hello.capabilities.endOfTable", "END_OF_TABLE", ROOM, nil, 0x2)
 f.goodbye = ProtoField.bool("metalbond.hello.capabilities.goodbye", "GOODBYE", ROOM, nil, 0x4)
+f.report = ProtoField.bool("metalbond.hello.capabilities.report", "REPORT", ROOM, nil, 0x8)
 
 local e = {
     version = ProtoExpert.new("metalbond.bad_version", "Not version 1: the session ends here",
@@ -124,7 +139,10 @@ local function read(tvb, each)
             value, stop = varint(tvb, stop)
             if not value then return false end
         elseif wire == 1 or wire == 5 then
-            stop = stop + (wire == 1 and 8 or 4)
+            local size = wire == 1 and 8 or 4
+            if stop + size > tvb:len() then return false end
+            value = tvb(stop, size)
+            stop = stop + size
         elseif wire == 2 then
             local length
             length, stop = varint(tvb, stop)
@@ -169,6 +187,8 @@ local function show(tvb, tree, fields)
         elseif known.kind == "text" and wire == 2 then
             values[known.name] = value and value:string(ENC_UTF_8) or ""
             tree:add(known.field, range, values[known.name])
+        elseif known.kind == "hash" and wire == 1 then
+            tree:add_le(known.field, value)
         elseif known.kind == "bool" and wire == 0 then
             values[known.name] = value ~= 0
             tree:add(known.field, range, value ~= 0)
@@ -179,6 +199,7 @@ local function show(tvb, tree, fields)
                 item:add(f.stream, range, value)
                 item:add(f.end_of_table, range, value)
                 item:add(f.goodbye, range, value)
+                item:add(f.report, range, value)
             end
         else
             is_whole = false
@@ -195,6 +216,11 @@ local function summary(kind, values)
         return values.node and text .. ", " .. values.node or text
     elseif kind == 3 or kind == 4 or kind == 6 then
         return "VNI " .. (values.vni or 0)
+    elseif kind == 8 then
+        local text = "VNI " .. (values.vni or 0) .. " " .. (values.routes or 0) .. " routes"
+        local kernel = values.installed
+        if not kernel then return text end
+        return text .. ", " .. (kernel.accepted or 0) .. " of " .. (kernel.wanted or 0) .. " in the kernel"
     elseif kind == 5 then
         local prefix, hop = values.destination or {}, values.nextHop or {}
         local text = (ACTIONS[values.action or 0] or "?") .. " VNI " .. (values.vni or 0) .. " "

@@ -11,6 +11,7 @@ const KINDS: [MessageType; 6] = [
     MessageType::Unsubscribe,
     MessageType::Update,
     MessageType::EndOfTable,
+    MessageType::Report,
 ];
 
 fuzz_target!(|payload: &[u8]| {

@@ -15,7 +15,7 @@ use super::watch::{PeerWatch, RouteWatch, SyncWatch};
 use super::{
     Error, LeafConfig, NetworkClient, NetworkStatus, PeerStatus, Route, RouteStatus, VniStatus,
 };
-use crate::wire::{Destination, Lookup, NextHop, Vni};
+use crate::wire::{Destination, Installed, Lookup, NextHop, Vni};
 
 /// Rows that the actor makes for one question at most.
 const ROWS_MAX: usize = 4096;
@@ -252,6 +252,15 @@ impl MetalBond {
 
     async fn alter(&self, alteration: Alteration) -> Result<(), Error> {
         self.ask(|reply| LeafCommand::Alter { alteration, reply }).await
+    }
+
+    /// Says how many routes of each VNI the dataplane has. The leaf reports that to servers that want to know (REPORT),
+    /// within about a second. VNIs that are not among `rows` count as VNIs without a dataplane.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn set_installed(&self, rows: Vec<(Vni, Installed)>) -> Result<(), Error> {
+        self.ask(|reply| LeafCommand::Installed { rows, reply }).await
     }
 
     // What servers say.

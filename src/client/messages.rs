@@ -23,7 +23,9 @@ use super::embedded::{StartServer, StartedServer};
 use super::{
     Error, NetworkStatus, PeerState, PeerStatus, Route, RouteStatus, SessionError, VniStatus,
 };
-use crate::wire::{Destination, Hello, Lookup, Message, NextHop, Update, Vni};
+use crate::wire::{
+    Capabilities, Destination, Hello, Installed, Lookup, Message, NextHop, Update, Vni,
+};
 
 /// Commands, and events, that may wait for the actor.
 pub(super) const COMMANDS_MAX: usize = 1024;
@@ -89,6 +91,11 @@ pub(super) enum LeafCommand {
     },
     Alter {
         alteration: Alteration,
+        reply: Reply<()>,
+    },
+    /// How many routes of each VNI the dataplane has.
+    Installed {
+        rows: Vec<(Vni, Installed)>,
         reply: Reply<()>,
     },
     IsAnnounced {
@@ -216,7 +223,8 @@ pub(super) enum PeerEvent {
     /// Intent can be sent; `session` numbers this peer's sessions.
     Established {
         session: u64,
-        end_of_table: bool,
+        /// What the server understands.
+        can: Capabilities,
         /// For how long the server has had sessions, if it says so; else zero.
         serving: std::time::Duration,
     },

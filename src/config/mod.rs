@@ -43,6 +43,8 @@ pub struct ReflectorConfig {
     pub http_rules: HttpRules,
     /// Other reflectors that the page shows beside this one: the addresses on which they answer `/metrics`.
     pub http_peers: Vec<SocketAddr>,
+    /// How often what leaves report is compared with what they should have; zero means never.
+    pub verify_interval: Duration,
     /// The address on which to answer HTTP for health and metrics alone, without a token; `None` for none.
     pub health: Option<SocketAddr>,
     /// The path of the control socket; `None` for none. Its folder must exist. Unix only.
@@ -95,6 +97,7 @@ impl Default for ReflectorConfig {
             http: None,
             http_rules: HttpRules::default(),
             http_peers: Vec::new(),
+            verify_interval: Duration::from_secs(60),
             health: None,
             control: None,
             control_read_only: None,

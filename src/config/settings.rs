@@ -100,6 +100,13 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         )
         .details("See [Several reflectors](http.md#several-reflectors)")
         .reloaded(),
+    Setting::new("verify-interval", one!(ReflectorConfig: verify_interval, TIME))
+        .meaning(
+            "Compare so often what leaves report with what they should have, for \
+             metalbond_leaves_differing; 0 means never",
+        )
+        .details("See [verify](ctl.md#verify)")
+        .reloaded(),
     Setting::new("health", maybe!(ReflectorConfig: health, LOCAL_ADDRESS)).meaning(
         "Address of a second HTTP endpoint that serves only health and metrics, without a token; a \
          port alone means the loopback",

@@ -220,6 +220,9 @@ fn text(message: &Message) -> String {
         Message::Subscribe(vni) => format!("SUBSCRIBE {vni}"),
         Message::Unsubscribe(vni) => format!("UNSUBSCRIBE {vni}"),
         Message::EndOfTable(vni) => format!("END_OF_TABLE {vni}"),
+        Message::Report(report) => {
+            format!("REPORT {} {} routes", report.vni, report.routes.routes)
+        }
         Message::Update(update) => {
             let action = match update.action {
                 Action::Add => "ADD",

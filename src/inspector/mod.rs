@@ -14,6 +14,7 @@ mod limits;
 mod log;
 mod names;
 mod pages;
+mod verify;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

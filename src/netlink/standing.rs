@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::dataplane::Route;
-use crate::wire::Vni;
+use crate::wire::{Installed, Vni};
 
 /// The state of a VNI's routes in the kernel. Each wanted destination is also counted in exactly one of `installed`,
 /// `refused`, `conflicts`, `shadowed` and `pending`.
@@ -32,6 +32,8 @@ pub struct KernelVni {
     pub excluded: usize,
     /// The number of routes that cannot be installed because of their next hop.
     pub unusable: usize,
+    /// The same in routes, of which a destination may have several.
+    pub routes: Installed,
 }
 
 impl KernelVni {
@@ -47,6 +49,7 @@ impl KernelVni {
             pending: 0,
             excluded: 0,
             unusable: 0,
+            routes: Installed::default(),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) mod form {
 /// The version that this program writes. It reads every minor version of the same major one.
 pub(crate) const VERSION: (u32, u32) = (1, 4);
 
-/// Entries of a repeated field that one piece has at most. The longest has some 50 bytes, so a piece is
+/// Entries of a repeated field that one piece has at most. The longest has some 150 bytes, so a piece is
 /// far shorter than [`PIECE_MAX`].
 pub(crate) const ENTRIES: usize = 4096;
 

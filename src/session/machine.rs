@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::{CloseReason, Identity, Liveness, Skipped, TlsPeer};
 use crate::ids::Moment;
 use crate::wire::{
-    Capabilities, Extensions, Frame, Handshake, Hello, Message, MessageType, Phase, Side, Update,
-    Vni, decode_update,
+    Capabilities, Extensions, Frame, Handshake, Hello, Message, MessageType, Phase, Report, Side,
+    Update, Vni, decode_update,
 };
 
 /// The times a session keeps.
@@ -53,6 +53,7 @@ pub(crate) enum Event {
     Subscribe(Vni),
     Unsubscribe(Vni),
     Update(Update),
+    Report(Report),
     /// It says nothing: this is nobody's fault.
     Nothing,
     /// It has no effect, and should have had one.
@@ -185,7 +186,12 @@ impl Session {
         if frame.kind == MessageType::EndOfTable {
             return Ok(Event::Skipped(Skipped::Unexpected(frame.kind)));
         }
-        let message = Message::decode(frame)?;
+        let message = match Message::decode(frame) {
+            Err(error) if frame.kind == MessageType::Report => {
+                return Ok(Event::Skipped(Skipped::Invalid(frame.kind, error)));
+            }
+            decoded => decoded?,
+        };
         let has_begun = self.has_begun();
         let established = self.handshake.take(frame.kind)?;
         match message {
@@ -210,6 +216,7 @@ impl Session {
                 self.goodbye = true;
                 Ok(Event::Nothing)
             }
+            Message::Report(report) => Ok(Event::Report(report)),
             Message::EndOfTable(_) => Ok(Event::Nothing), // seen to above
         }
     }

@@ -327,9 +327,10 @@ impl Client {
             Message::Keepalive => Ok(()),
             Message::Update(update) => self.update(plan, model, at, update),
             Message::EndOfTable(vni) => self.end_of_table(plan, at, *vni),
-            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::Goodbye => {
-                Err(format!("got {message:?}"))
-            }
+            Message::Subscribe(_)
+            | Message::Unsubscribe(_)
+            | Message::Goodbye
+            | Message::Report(_) => Err(format!("got {message:?}")),
         }
     }
 

@@ -10,7 +10,7 @@ const OTHER: u64 = 0xD1B5_4A32_D192_ED03;
 /// does not matter. The hash is the same in all versions, so that different versions can compare digests.
 ///
 /// A digest finds accidents, not attacks: a peer that may announce routes can construct two sets with the same digest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Digest {
     /// The number of routes.
     pub routes: u64,
@@ -24,6 +24,20 @@ impl Digest {
     pub fn add(&mut self, destination: &Destination, next_hop: &NextHop) {
         self.routes = self.routes.wrapping_add(1);
         self.sum = self.sum.wrapping_add(hash(destination, next_hop));
+    }
+
+    /// The routes of this set and of another that has none of them.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let routes = self.routes.wrapping_add(other.routes);
+        Self { routes, sum: self.sum.wrapping_add(other.sum) }
+    }
+
+    /// The routes of this set without those of another, which are all in this one.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let routes = self.routes.wrapping_sub(other.routes);
+        Self { routes, sum: self.sum.wrapping_sub(other.sum) }
     }
 
     /// Removes a route that is in the set.

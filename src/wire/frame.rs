@@ -45,6 +45,8 @@ pub enum MessageType {
     EndOfTable = 6,
     /// The sender ends the session on purpose; only for peers that advertised it. Receivers ignore its payload.
     Goodbye = 7,
+    /// The routes of a VNI that a leaf has; only for peers that advertised it.
+    Report = 8,
 }
 
 impl MessageType {
@@ -61,6 +63,7 @@ impl MessageType {
             5 => Ok(Self::Update),
             6 => Ok(Self::EndOfTable),
             7 => Ok(Self::Goodbye),
+            8 => Ok(Self::Report),
             other => Err(WireError::MessageType(other)),
         }
     }

@@ -135,8 +135,11 @@ impl Capabilities {
     pub const END_OF_TABLE: Self = Self(1 << 1);
     /// The peer understands GOODBYE.
     pub const GOODBYE: Self = Self(1 << 2);
+    /// The peer understands REPORT.
+    pub const REPORT: Self = Self(1 << 3);
     /// The capabilities of this implementation.
-    pub const OURS: Self = Self::STREAM.union(Self::END_OF_TABLE).union(Self::GOODBYE);
+    pub const OURS: Self =
+        Self::STREAM.union(Self::END_OF_TABLE).union(Self::GOODBYE).union(Self::REPORT);
 
     /// Whether all of `other` is in `self`.
     #[must_use]

@@ -10,12 +10,13 @@
 //! | UPDATE | `Update` | [`decode_update`] |
 //! | END_OF_TABLE | `EndOfTable` | prost |
 //! | GOODBYE | none | by hand |
+//! | REPORT | `Report` | prost |
 
 use prost::Message as _;
 
 use super::frame;
 use super::{
-    Frame, Hello, MessageType, Update, Vni, WireError, decode_update, encode_update, proto,
+    Frame, Hello, MessageType, Report, Update, Vni, WireError, decode_update, encode_update, proto,
 };
 
 /// One message, decoded and valid.
@@ -35,6 +36,8 @@ pub enum Message {
     EndOfTable(Vni),
     /// The sender ends the session on purpose.
     Goodbye,
+    /// The routes of a VNI that a leaf has of the receiver.
+    Report(Report),
 }
 
 impl Message {
@@ -56,6 +59,7 @@ impl Message {
                 Ok(end) => Ok(Self::EndOfTable(Vni(end.vni))),
                 Err(_) => Err(WireError::Protobuf),
             },
+            MessageType::Report => Report::decode(payload).map(Self::Report),
         }
     }
 
@@ -86,6 +90,7 @@ impl Message {
             Self::EndOfTable(vni) => {
                 put(out, MessageType::EndOfTable, &proto::EndOfTable { vni: vni.0 });
             }
+            Self::Report(report) => put(out, MessageType::Report, &report.to_proto()),
         }
     }
 
@@ -100,6 +105,7 @@ impl Message {
             Self::Update(_) => MessageType::Update,
             Self::EndOfTable(_) => MessageType::EndOfTable,
             Self::Goodbye => MessageType::Goodbye,
+            Self::Report(_) => MessageType::Report,
         }
     }
 }

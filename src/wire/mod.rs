@@ -9,6 +9,7 @@
 //! * `message`: one message of any type; `hello`: the first message; `handshake`: which message may come when.
 //! * `update`: the hot path, written by hand over `protobuf`; tests compare it with the crate prost.
 //! * `route`: destinations and next hops; valid by construction, so no other folder checks them again.
+//! * `digest`: a sum by which two parties compare their routes; `report`: what a leaf says of its routes.
 //! * `listing`: questions to a table of routes; `text` and `formats`: destinations and next hops in other forms.
 //! * `flaw`: next hops that are well-formed and cannot work.
 //! * `error`: all errors of received bytes.
@@ -32,6 +33,7 @@ mod listing;
 mod message;
 mod protobuf;
 mod reassembly;
+mod report;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,7 @@ pub use ip_version::IpVersion;
 pub use listing::{DestinationInfo, Lookup};
 pub use message::Message;
 pub use reassembly::{Frames, Reassembly};
+pub use report::{Installed, Report};
 pub(crate) use route::HopFields;
 pub use route::{Action, Destination, NextHop, NotAPrefix, Update, Vni};
 pub use text::{NotAHopType, NotANextHop};

@@ -40,5 +40,7 @@ mod signals;
 mod tls;
 #[cfg(all(feature = "tls", target_os = "linux"))]
 mod tls_in_kernel;
+#[cfg(target_os = "linux")]
+mod verify;
 mod wireshark;
 mod zone;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 
-use metalbond::wire::{Message, MessageType, NextHop, NextHopType, Vni};
+use metalbond::wire::{Digest, Installed, Message, MessageType, NextHop, NextHopType, Report, Vni};
 
 use crate::process::Process;
 use support::client::{Client, Route, modern_hello, plain_hello, prefix};
@@ -121,6 +121,9 @@ fn talk(address: SocketAddr) {
     client.send(&Message::Unsubscribe(Vni(23)));
     client.send(&Message::Keepalive);
     client.until("the answer", |client| client.keepalives > 1);
+    let installed = Some(Installed { wanted: 3, accepted: 2, left_out: 1 });
+    let routes = Digest { routes: 4, sum: 0x1122_3344_5566_7788 };
+    client.send(&Message::Report(Report { vni: Vni(23), routes, installed }));
     client.send(&Message::Goodbye);
 }
 
@@ -139,6 +142,7 @@ fn every_message_of_a_session_is_shown() {
         " SUBSCRIBE VNI 23",
         "END_OF_TABLE VNI 23",
         "GOODBYE",
+        "REPORT VNI 23 4 routes, 2 of 3 in the kernel",
         "UPDATE ADD VNI 23 10.0.23.0/24 via 2001:db8::1 target VNI 7 NAT 1024-2047, \
          UPDATE ADD VNI 23 10.0.23.0/24 via 2001:db8::1 LB, \
          UPDATE ADD VNI 23 2001:db8:23::/48 via 2001:db8::2",
@@ -149,10 +153,13 @@ fn every_message_of_a_session_is_shown() {
     let details = shown(&noted, &["-O", "metalbond"]);
     for line in [
         "Type: HELLO (1)",
-        "capabilities: 7",
+        "capabilities: 15",
         "= STREAM: True",
         "= END_OF_TABLE: True",
         "= GOODBYE: True",
+        "= REPORT: True",
+        "sum: 0x1122334455667788",
+        "leftOut: 1",
         "agent: test",
         "node: test-node",
         "isServer: True",

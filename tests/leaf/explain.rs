@@ -12,22 +12,22 @@ const DOCUMENT: &str = include_str!("../../docs/http.md");
 const COMMANDS: &str = include_str!("../../docs/ctl.md");
 
 /// The control socket of a leaf, in a folder that ends with the test.
-struct Socket(PathBuf);
+pub(crate) struct Socket(PathBuf);
 
 impl Socket {
-    fn new() -> Self {
-        let name = format!("metalbond-explain-{}", std::process::id());
+    pub(crate) fn new(test: &str) -> Self {
+        let name = format!("metalbond-{test}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
         Self(folder)
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.join("control.sock").to_str().unwrap().to_owned()
     }
 
     /// A run of `metalbond ctl`: what it prints, or its complaint.
-    fn ctl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(binary());
         command.args(["ctl", "--socket", &self.path()]).args(arguments);
         let output = command.output().unwrap();
@@ -97,7 +97,7 @@ fn a_leaf_says_whether_its_kernel_has_a_route_and_why_not() {
          200#10.0.0.0/8#{via},{}",
         many.join(",")
     ));
-    let socket = Socket::new();
+    let socket = Socket::new("explain");
     let _installer = a.install(
         &[100, 300],
         &format!(

@@ -17,3 +17,4 @@ mod metrics;
 mod next_hops;
 mod reload;
 mod restarts;
+mod verify;

@@ -98,7 +98,7 @@ fn servers_and_limits_change_without_a_lost_packet() {
     let Some(lab) = Lab::new() else { return };
     let (a, b) = (lab.leaf("a"), lab.leaf("b"));
     let (here, there, late) = (a.add_guest(100, 1), b.add_guest(100, 2), b.add_guest(100, 3));
-    let servers = [lab.start_server(), lab.start_server_at(4712)];
+    let servers = [lab.start_server(), lab.start_server_at(4712, "")];
     let second = REFLECTOR.replace("4711", "4712");
     let at_second = format!("--server {second}");
     let _others = [

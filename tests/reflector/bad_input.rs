@@ -85,7 +85,7 @@ fn bad_messages() -> Vec<(&'static str, Vec<u8>)> {
         ("a payload of 1189 bytes", frame(2, &[0; MAX_PAYLOAD + 1])),
         ("a payload of 65535 bytes", vec![1, 0xff, 0xff, 2]),
         ("type 0", frame(0, &[])),
-        ("type 8", frame(8, &[])),
+        ("type 9", frame(9, &[])),
         ("type 255", frame(255, &[])),
         ("an undecodable SUBSCRIBE", frame(3, &[0x08])),
         ("an undecodable UNSUBSCRIBE", frame(4, &[0x08, 0xff])),

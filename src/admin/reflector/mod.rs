@@ -18,6 +18,7 @@ mod page;
 mod state;
 mod streams;
 pub(super) mod stuck;
+mod verifier;
 
 use std::future::pending;
 use std::net::TcpListener;
@@ -30,6 +31,7 @@ use stuck::given_up;
 use tokio::sync::oneshot;
 
 use self::state::AppState;
+use self::verifier::{Verified, Verifier};
 use super::control;
 use super::proxy::Upstream;
 use crate::admin::server::{self, entry::Entry, serve::serve};
@@ -46,7 +48,9 @@ pub(super) fn run(
 ) {
     runtime.block_on(async move {
         let (recorder, history) = live::recorder(inspector.clone());
-        let app = AppState::new(inspector.clone(), history, None);
+        let verified = Verified::default();
+        let verifier = Verifier::new(inspector.clone(), verified.clone());
+        let app = AppState::new(inspector.clone(), history, verified, None);
         let over_tcp = async |listener: Option<TcpListener>, entry, router| {
             if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
                 serve(Gated::new(listener, inspector.clone()), entry, router).await;
@@ -67,6 +71,7 @@ pub(super) fn run(
             () = over_socket(readers) => {}
             _ = stop => {}
             () = recorder.run() => {}
+            () = verifier.run() => {}
         }
     });
 }
@@ -88,7 +93,12 @@ pub(super) fn pages(
     upstream: Option<Upstream>,
 ) -> (Router, impl Future<Output = ()>) {
     let (recorder, history) = live::recorder(inspector.clone());
-    (router(AppState::new(inspector, history, upstream)), recorder.run())
+    let verified = Verified::default();
+    let verifier = Verifier::new(inspector.clone(), verified.clone());
+    let beside = async move {
+        tokio::join!(recorder.run(), verifier.run());
+    };
+    (router(AppState::new(inspector, history, verified, upstream)), beside)
 }
 
 fn router(app: AppState) -> Router {

@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::live::history::History;
+use super::verifier::Verified;
 use crate::admin::proxy::Upstream;
 use crate::inspector::Inspector;
 
@@ -18,14 +19,21 @@ const WALKS: usize = 4;
 pub(super) struct AppState {
     pub(super) inspector: Inspector,
     pub(super) history: History,
+    /// What leaves came to that report.
+    pub(super) verified: Verified,
     /// In a proxy, its other side.
     pub(super) upstream: Option<Upstream>,
     walks: Arc<Semaphore>,
 }
 
 impl AppState {
-    pub(super) fn new(inspector: Inspector, history: History, upstream: Option<Upstream>) -> Self {
-        Self { inspector, history, upstream, walks: Arc::new(Semaphore::new(WALKS)) }
+    pub(super) fn new(
+        inspector: Inspector,
+        history: History,
+        verified: Verified,
+        upstream: Option<Upstream>,
+    ) -> Self {
+        Self { inspector, history, verified, upstream, walks: Arc::new(Semaphore::new(WALKS)) }
     }
 
     /// Waits for leave to go through everything; it ends when what is returned is dropped.

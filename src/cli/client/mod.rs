@@ -2,6 +2,8 @@
 
 mod installation;
 mod live;
+#[cfg(all(feature = "netlink", target_os = "linux", not(metalbond_portable)))]
+mod reports;
 mod run;
 pub(super) mod settings;
 pub(super) mod spec;

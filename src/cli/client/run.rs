@@ -167,6 +167,7 @@ async fn install(
     let (kernel, tables) = (client.status(), client.tables());
     tokio::spawn(log_silence(kernel.clone()));
     let leaf = MetalBond::with_network_client(config, client);
+    tokio::spawn(super::reports::report(leaf.clone(), kernel.clone()));
     Ok((leaf.clone(), Http::new(leaf).with_kernel(kernel), Some(tables)))
 }
 

@@ -9,6 +9,7 @@ use clap::{Subcommand, value_parser};
 use metalbond::wire::{Destination, NextHopType};
 
 use super::listed::{PeersShown, VnisShown};
+use super::verify::VerifyArgs;
 use crate::cli::client::spec::route_type;
 use crate::cli::log::Level;
 use metalbond::settings::duration;
@@ -69,6 +70,8 @@ pub(super) enum CtlCommand {
         #[arg(value_name = "ROUTE", value_parser = route, required = true)]
         route: Route,
     },
+    /// Compare what leaves report with the routes that they should have; status 1 unless all agree.
+    Verify(VerifyArgs),
     /// Compare the routes of this reflector with those of another server; status 1 if they differ.
     Diff {
         /// The other server: the path of its control socket, or the host and port of its --http (also of the reference)

@@ -4,7 +4,7 @@
 //! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
 //! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, which `record` writes into a file, `tell` about what
 //! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
-//! `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
+//! `verify` compares what leaves report with what they should have; `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 
@@ -32,6 +32,7 @@ mod screen;
 mod show;
 mod table;
 mod units;
+mod verify;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -96,6 +97,7 @@ async fn run_command(Args { socket, json, timeout, command }: Args) -> Result<()
             Show::Handover => ctl.show_handover().await,
         },
         CtlCommand::Explain { peer, route } => ctl.explain(peer.as_deref(), &route).await,
+        CtlCommand::Verify(asked) => ctl.verify(&asked).await,
         CtlCommand::Diff { other, token_file, settle } => {
             ctl.diff(&other, token_file.as_deref(), settle).await
         }

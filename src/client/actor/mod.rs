@@ -11,8 +11,9 @@ mod peers;
 mod statuses;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Weak;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -30,12 +31,14 @@ use crate::client::near_limit;
 use crate::client::notices::{self, Notices};
 use crate::client::readers::Readers;
 use crate::client::{Error, LeafConfig, PeerState, PeerStatus, SessionError};
-use crate::wire::Vni;
+use crate::wire::{Capabilities, Installed, Vni};
 
 /// Messages in one order to a peer task: some tens of KiB.
 const MESSAGES_MAX: usize = 512;
 /// Changes handed to the dataplane at once.
 const CHANGES_MAX: usize = 4096;
+/// By how much one leaf may report later than another, in milliseconds.
+const SPREAD: u64 = 500;
 
 /// A server as the actor sees it.
 #[derive(Debug)]
@@ -237,11 +240,15 @@ impl Actor {
             }
             PeerEvent::KeepaliveSent => status.keepalive_sent = Some(at),
             PeerEvent::KeepaliveReceived => status.keepalive_received = Some(at),
-            PeerEvent::Established { session, end_of_table, serving } => {
+            PeerEvent::Established { session, can, serving } => {
                 status.state = PeerState::Established;
                 status.sessions += 1;
                 (peer.session, peer.ready) = (session, true);
+                let end_of_table = can.contains(Capabilities::END_OF_TABLE);
                 self.leaf.established(now, slot, end_of_table, serving);
+                if can.contains(Capabilities::REPORT) {
+                    self.leaf.reports_to(slot, spread());
+                }
             }
             PeerEvent::Ready => {
                 peer.ready = true;
@@ -314,6 +321,7 @@ impl Actor {
                 answer(reply, ());
             }
             LeafCommand::Alter { alteration, reply } => self.alter(alteration, reply),
+            LeafCommand::Installed { rows, reply } => self.set_installed(rows, reply),
             LeafCommand::IsAnnounced { route, reply } => {
                 answer(reply, self.leaf.is_announced(route));
             }
@@ -345,6 +353,11 @@ impl Actor {
             LeafCommand::StartServer { start, reply } => self.start_server(start, reply),
             LeafCommand::Shutdown { reply } => answer(reply, ()), // taken by `run`
         }
+    }
+
+    fn set_installed(&mut self, rows: Vec<(Vni, Installed)>, reply: Reply<()>) {
+        self.leaf.set_installed(self.clock.now(), rows);
+        answer(reply, ());
     }
 
     /// Something changes that stays as it is in most leaves.
@@ -439,4 +452,10 @@ async fn next_question(driver: Option<&mut Driver>) -> Option<oneshot::Sender<Ba
         Some(driver) => driver.question().await,
         None => std::future::pending().await,
     }
+}
+
+/// How much later than it might this leaf reports: all leaves get the same changes at the same moment.
+fn spread() -> Duration {
+    // Each new state of the standard library's hasher has random keys.
+    Duration::from_millis(RandomState::new().hash_one(0) % SPREAD)
 }

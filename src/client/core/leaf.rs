@@ -8,11 +8,12 @@ use super::intent::Intent;
 use super::learned::{Changes, Dropped, Learned, RETURN, of_vni};
 use super::outgoing::Outgoing;
 use super::quiet::Quiet;
+use super::reports::Reports;
 use super::room::{Room, RouteLimits};
 use super::{ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
-use crate::wire::{Action, Destination, Message, NextHop, NextHopType, Update, Vni};
+use crate::wire::{Action, Destination, Installed, Message, NextHopType, Update, Vni};
 
 /// How it behaves.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ pub(super) struct ServerSession {
     awaited: BTreeMap<Vni, Quiet>,
     /// Routes that it announces here.
     routes: usize,
+    /// What it is told of them.
+    pub(super) reports: Reports,
 }
 
 /// See the module's documentation.
@@ -67,6 +70,8 @@ pub(in crate::client) struct Leaf {
     pub(super) room: Room,
     /// Stale routes that went, for the actor to fetch.
     pub(super) dropped: Dropped,
+    /// How many routes of each VNI the dataplane has, as it said last.
+    pub(super) installed: BTreeMap<Vni, Installed>,
     /// When time alone may change something in a VNI, or a little before: so that not each turn has
     /// to ask all of them.
     due: Option<Moment>,
@@ -90,6 +95,7 @@ impl Leaf {
             sync: Vec::new(),
             room: Room::new(settings.limits),
             dropped: Dropped::default(),
+            installed: BTreeMap::new(),
             due: None,
             settling: None,
         }
@@ -121,6 +127,7 @@ impl Leaf {
         for (slot, session) in &mut self.sessions {
             session.outgoing.subscription(vni, false);
             session.awaited.remove(&vni);
+            session.reports.forget(vni);
             if self.learned.get(&vni).is_some_and(|learned| learned.is_in_sync(*slot)) {
                 self.sync.push((*slot, vni, false));
             }
@@ -195,17 +202,6 @@ impl Leaf {
 
     // What is known.
 
-    /// The routes of `vni` that servers announce, or announced before they were lost.
-    pub(in crate::client) fn routes(&self, vni: Vni) -> Vec<Route> {
-        let all = self.learned.get(&vni).into_iter().flat_map(Learned::routes);
-        all.map(|(destination, next_hop)| Route { vni, destination, next_hop }).collect()
-    }
-
-    pub(in crate::client) fn next_hops(&self, vni: Vni, destination: Destination) -> Vec<NextHop> {
-        let learned = self.learned.get(&vni);
-        learned.into_iter().flat_map(|learned| learned.next_hops(destination)).collect()
-    }
-
     /// Who is in sync in what, all of it.
     pub(in crate::client) fn in_sync(&self) -> Vec<(ServerSlot, Vni)> {
         let sessions = self.sessions.keys();
@@ -236,8 +232,10 @@ impl Leaf {
         let trusted = now + RETURN.saturating_sub(serving);
         let outgoing = Outgoing::replay(&self.intent);
         let awaited = BTreeMap::new();
-        self.sessions
-            .insert(slot, ServerSession { outgoing, end_of_table, trusted, awaited, routes: 0 });
+        let reports = Reports::default();
+        let session =
+            ServerSession { outgoing, end_of_table, trusted, awaited, routes: 0, reports };
+        self.sessions.insert(slot, session);
     }
 
     /// A session, or an attempt at one, has ended.
@@ -280,6 +278,7 @@ impl Leaf {
     ) -> Result<(), TooManyRoutes> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Ok(()) };
         let mut visible = Vec::new();
+        let mut touched = Vec::new();
         let mut changes = Changes::new();
         let mut frees = false;
         let mut result = Ok(());
@@ -318,6 +317,9 @@ impl Leaf {
             let (routes, hit) = (learned.len(), learned.waiting.count() > refused);
             self.room.look(vni, &mut learned.level, routes, hit);
             visible.extend(of_vni(vni, std::mem::take(&mut changes)));
+            if touched.last() != Some(&vni) {
+                touched.push(vni);
+            }
             if result.is_err() {
                 break;
             }
@@ -325,6 +327,7 @@ impl Leaf {
         if frees {
             self.room.note_room(now);
         }
+        touched.into_iter().for_each(|vni| self.note_changed(now, vni));
         self.publish_all(visible);
         result
     }
@@ -342,6 +345,7 @@ impl Leaf {
             return;
         }
         self.sync.push((slot, vni, true));
+        session.reports.changed(now, vni);
         // Without that message a table that pauses looks like one that has ended.
         let trusted = if session.end_of_table { session.trusted } else { now + RETURN };
         let mut changes = Changes::new();
@@ -365,7 +369,8 @@ impl Leaf {
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
         let drains = self.sessions.values().filter_map(|session| session.outgoing.deadline());
-        let drains = drains.chain(self.room.deadline());
+        let reports = self.sessions.values().filter_map(|session| session.reports.deadline());
+        let drains = drains.chain(self.room.deadline()).chain(reports);
         let due = self.due.into_iter().chain(self.settling);
         due.chain(quiet.map(Quiet::until)).chain(drains).min()
     }
@@ -382,6 +387,7 @@ impl Leaf {
         for (slot, vni) in quiet {
             self.end_of_table(now, slot, vni);
         }
+        self.sessions.values_mut().for_each(|session| session.reports.tick(now));
         self.look_whether_settled(now);
         if self.room.is_due(now) {
             self.admit(now);
@@ -410,11 +416,13 @@ impl Leaf {
     ) -> Vec<Message> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
         let ServerSession { outgoing, end_of_table, awaited, .. } = session;
-        outgoing.take(now, max, &self.intent, |vni| {
+        let mut messages = outgoing.take(now, max, &self.intent, |vni| {
             if !*end_of_table {
                 awaited.insert(vni, Quiet { since: now, last: now });
             }
-        })
+        });
+        messages.append(&mut self.take_reports(slot, max.saturating_sub(messages.len())));
+        messages
     }
 
     /// Something was done to a VNI.

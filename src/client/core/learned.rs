@@ -23,6 +23,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::intent::of_network;
+use super::reports::Digests;
 use super::room::Room;
 use super::waiting::Waiting;
 use super::{ServerSlot, Servers};
@@ -80,6 +81,8 @@ pub(super) struct Learned {
     pub(super) level: Level,
     /// Stale routes that went since somebody asked.
     pub(super) dropped: Dropped,
+    /// The routes of each server, without those that wait.
+    pub(super) digests: Digests,
 }
 
 /// Stale routes that went.
@@ -109,6 +112,7 @@ impl Learned {
             waiting: Waiting::default(),
             level: Level::default(),
             dropped: Dropped::default(),
+            digests: Digests::default(),
         }
     }
 
@@ -222,6 +226,7 @@ impl Learned {
             self.stale.remove(&(destination, next_hop.kind(), next_hop));
         }
         servers.insert(slot);
+        self.digests.add(slot, &key);
         if !self.stale.is_empty() && self.in_sync.contains(slot) {
             self.replace(destination, &next_hop, changes);
         }
@@ -244,7 +249,9 @@ impl Learned {
         if !held.servers.remove(slot) {
             return false;
         }
-        if held.servers.is_empty() {
+        let is_last = held.servers.is_empty();
+        self.digests.remove(slot, &key);
+        if is_last {
             self.routes.remove(&key);
             changes.push((Action::Remove, destination, next_hop));
             // Who announces the new next hop before it withdraws the old one loses nothing by that.
@@ -265,6 +272,9 @@ impl Learned {
     fn admit(&mut self, now: Moment, (key, servers): (Key, Servers), changes: &mut Changes) {
         self.routes.insert(key, Held { servers, since: now });
         changes.push((Action::Add, key.0, key.1));
+        for slot in servers.slots() {
+            self.digests.add(slot, &key);
+        }
     }
 
     /// Whether a route that `slot` announces takes the place of a stale one.
@@ -313,6 +323,7 @@ impl Learned {
         self.doubted.remove(&slot);
         self.returning.insert(slot);
         self.waiting.end(slot);
+        self.digests.end(slot);
         let keep = !forget && !self.stale_time.is_zero() && !self.is_known(now, live);
         let mut room = if keep { self.stale_max.saturating_sub(self.stale.len()) } else { 0 };
         self.routes.retain(|(destination, next_hop), held| {

@@ -13,6 +13,7 @@
 //! * `room`, `waiting`: how many routes there may be, and those that there is no room for.
 //! * `withheld`: VNIs that the dataplane is told nothing of for a while.
 //! * `settling`: while tables are on their way that may replace stale routes.
+//! * `reports`: what servers are told of the routes that they have sent.
 //! * `queries`: what an operator asks, in bounded parts.
 //!
 //! Bounds: intent by the application; what servers say by `routes_per_peer`, and by the limits on routes (`room`); what a reader has to
@@ -28,6 +29,7 @@ mod outgoing;
 mod queries;
 mod quiet;
 mod readers;
+mod reports;
 mod room;
 mod settling;
 #[cfg(test)]

@@ -41,6 +41,17 @@ pub(in crate::client) struct NetworkFacts {
 }
 
 impl Leaf {
+    /// The routes of `vni` that servers announce, or announced before they were lost.
+    pub(in crate::client) fn routes(&self, vni: Vni) -> Vec<Route> {
+        let all = self.learned.get(&vni).into_iter().flat_map(Learned::routes);
+        all.map(|(destination, next_hop)| Route { vni, destination, next_hop }).collect()
+    }
+
+    pub(in crate::client) fn next_hops(&self, vni: Vni, destination: Destination) -> Vec<NextHop> {
+        let learned = self.learned.get(&vni);
+        learned.into_iter().flat_map(|learned| learned.next_hops(destination)).collect()
+    }
+
     /// `max` VNIs that are subscribed to, behind one of them.
     pub(in crate::client) fn vni_counts(&self, after: Option<Vni>, max: usize) -> Vec<VniCounts> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);

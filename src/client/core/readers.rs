@@ -74,6 +74,7 @@ impl Leaf {
             }
             let routes = learned.len();
             self.room.look(vni, &mut learned.level, routes, false);
+            self.note_changed(now, vni);
             self.publish(vni, changes);
         }
     }

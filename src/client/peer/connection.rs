@@ -38,9 +38,8 @@ pub(super) struct Connection<'a> {
     /// What is read into.
     buffer: Box<[u8]>,
     input: Reassembly,
-    end_of_table: bool,
-    /// Whether the server wants to know of a planned end.
-    goodbye: bool,
+    /// What the server understands.
+    can: Capabilities,
     serving: Duration,
     node: String,
 }
@@ -56,8 +55,7 @@ impl<'a> Connection<'a> {
             owes_ready: false,
             buffer: vec![0; READ_MAX].into_boxed_slice(),
             input: Reassembly::default(),
-            end_of_table: false,
-            goodbye: false,
+            can: Capabilities::default(),
             serving: Duration::ZERO,
             node: String::new(),
             peer,
@@ -114,7 +112,7 @@ impl<'a> Connection<'a> {
 
     /// Tells the server that this is a planned end, as far as it takes that soon: its routes go at once then.
     async fn say_goodbye(&mut self) {
-        if !(self.goodbye && self.session.is_established()) {
+        if !(self.can.contains(Capabilities::GOODBYE) && self.session.is_established()) {
             return;
         }
         self.output.push(&Message::Goodbye);
@@ -230,12 +228,10 @@ impl<'a> Connection<'a> {
         match event {
             LeafEvent::Hello(hello) => {
                 let extensions = hello.extensions.as_ref();
-                let can = extensions.map(|extensions| extensions.capabilities).unwrap_or_default();
-                if can.contains(Capabilities::STREAM) {
+                self.can = extensions.map(|extensions| extensions.capabilities).unwrap_or_default();
+                if self.can.contains(Capabilities::STREAM) {
                     self.output.unpaced();
                 }
-                self.end_of_table = can.contains(Capabilities::END_OF_TABLE);
-                self.goodbye = can.contains(Capabilities::GOODBYE);
                 let serving =
                     extensions.map(|extensions| extensions.serving_seconds).unwrap_or_default();
                 self.serving = Duration::from_secs(u64::from(serving));
@@ -250,8 +246,8 @@ impl<'a> Connection<'a> {
                 self.peer.send(PeerEvent::KeepaliveReceived).await?;
                 if established {
                     self.peer.established(&self.node);
-                    let Self { number: session, end_of_table, serving, .. } = *self;
-                    let established = PeerEvent::Established { session, end_of_table, serving };
+                    let Self { number: session, can, serving, .. } = *self;
+                    let established = PeerEvent::Established { session, can, serving };
                     self.peer.send(established).await?;
                 }
                 Ok(())

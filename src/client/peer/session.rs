@@ -78,7 +78,12 @@ impl LeafSession {
         self.heard(now);
         match Message::decode(frame) {
             Ok(message) => self.message(now, message),
-            Err(error) if matches!(frame.kind, MessageType::Update | MessageType::EndOfTable) => {
+            Err(error)
+                if matches!(
+                    frame.kind,
+                    MessageType::Update | MessageType::EndOfTable | MessageType::Report
+                ) =>
+            {
                 Ok(LeafEvent::Skipped(Skipped::Invalid(frame.kind, error)))
             }
             Err(error) => Err(error.into()),
@@ -107,7 +112,8 @@ impl LeafSession {
             Message::Subscribe(_)
             | Message::Unsubscribe(_)
             | Message::EndOfTable(_)
-            | Message::Goodbye => Ok(LeafEvent::Skipped(Skipped::Unexpected(message.kind()))),
+            | Message::Goodbye
+            | Message::Report(_) => Ok(LeafEvent::Skipped(Skipped::Unexpected(message.kind()))),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use super::config::{Meaning, Target};
 use super::retry::Why;
 use super::routes::{Actual, RouteSlot};
@@ -13,7 +15,7 @@ use crate::netlink::model::{Hop, RouteKey};
 use crate::netlink::standing::{
     InstalledRoute, KernelRoute, KernelVerdict, KernelVni, LeftOut, Omitted,
 };
-use crate::wire::{Action, Destination, Update, Vni};
+use crate::wire::{Action, Destination, Installed, Update, Vni};
 
 impl Fib {
     /// How the routes of each VNI stand that has a table. Walks all routes.
@@ -21,19 +23,35 @@ impl Fib {
         let mut all: BTreeMap<Vni, KernelVni> = BTreeMap::new();
         for (&vni, &table) in &self.config.tables {
             let (excluded, unusable) = self.refusals.of(vni);
-            all.insert(vni, KernelVni { excluded, unusable, ..KernelVni::new(vni, table) });
+            let routes =
+                Installed { left_out: number(excluded + unusable), ..Installed::default() };
+            all.insert(vni, KernelVni { excluded, unusable, routes, ..KernelVni::new(vni, table) });
         }
         for id in self.routes.ids() {
             let slot = &self.routes[id];
             let Some(source) = slot.source() else { continue };
-            let mut sources: Vec<_> = slot.wanted.iter().map(|it| it.target.source).collect();
-            sources.sort_unstable();
-            sources.dedup();
-            for vni in sources {
+            // Of each VNI the routes; nearly always there is one VNI.
+            let mut sources: SmallVec<[(Vni, u64); 1]> = SmallVec::new();
+            for wanted in &slot.wanted {
+                let (vni, routes) = (wanted.target.source, u64::from(wanted.routes));
+                match sources.iter_mut().find(|it| it.0 == vni) {
+                    Some(of_vni) => of_vni.1 += routes,
+                    None => sources.push((vni, routes)),
+                }
+            }
+            for (vni, routes) in sources {
                 let Some(of_vni) = all.get_mut(&vni) else { continue };
                 of_vni.wanted += 1;
-                *match self.verdict(id, slot, vni == source) {
-                    KernelVerdict::Installed => &mut of_vni.installed,
+                let verdict = self.verdict(id, slot, vni == source);
+                match verdict {
+                    KernelVerdict::Shadowed(_) => of_vni.routes.left_out += routes,
+                    _ => of_vni.routes.wanted += routes,
+                }
+                *match verdict {
+                    KernelVerdict::Installed => {
+                        of_vni.routes.accepted += routes;
+                        &mut of_vni.installed
+                    }
                     KernelVerdict::Refused(_) => &mut of_vni.refused,
                     KernelVerdict::Conflict(_) => &mut of_vni.conflicts,
                     KernelVerdict::Shadowed(_) => &mut of_vni.shadowed,
@@ -129,4 +147,8 @@ impl Fib {
                 && slot.wanted.iter().all(|wanted| wanted.target != target)
         })
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

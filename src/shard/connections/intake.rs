@@ -123,6 +123,7 @@ impl Intake<'_, '_> {
                 self.before_membership_changes()?;
                 self.connections.unsubscribe(self.slot, vni, self.owners);
             }
+            Event::Report(report) => self.report(&report),
             Event::Nothing => {}
             Event::Skipped(skipped) => self.skipped(skipped),
         }

@@ -23,6 +23,7 @@ mod quiet;
 mod rare;
 mod read;
 mod reading;
+mod reports;
 mod runs;
 pub(super) mod slot;
 mod stale;
@@ -50,6 +51,7 @@ pub(crate) use self::peer::{Peer, PeerCounts};
 pub(crate) use self::portable::Importer;
 pub(crate) use self::read::Flow;
 use self::reading::Reading;
+pub(crate) use self::reports::Reported;
 
 use self::runs::Runs;
 pub(crate) use self::slot::Slot;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::departure::Departure;
 use super::memberships::Memberships;
 use super::rare::RareQueue;
+use super::reports::Reported;
 use crate::ids::{Level, Moment, PeerId, ShardId};
 use crate::outbox::Outbox;
 use crate::policy::{Rights, Selection};
@@ -142,6 +143,8 @@ pub(crate) struct Rare {
     pub(crate) is_throttled: bool,
     /// When it was sent a KEEPALIVE unasked last.
     pub(in crate::shard) kept_alive: Option<Moment>,
+    /// What it has reported last of each VNI that it subscribes to.
+    pub(in crate::shard) reports: BTreeMap<Vni, Reported>,
 }
 
 impl PeerCounts {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::moves::Traveller;
 use super::peer::Rare;
-use super::{Peer, PeerCounts};
+use super::{Peer, PeerCounts, Reported};
 use crate::ids::{Moment, PeerId};
 use crate::outbox::Outbox;
 use crate::policy::{Echo, Rights, Selection};
@@ -17,7 +17,7 @@ use crate::portable::form::{self, piece::Kind};
 use crate::portable::{Defect, address, address_bytes, in_pieces, moment, required};
 use crate::session::{Pacer, Path, Session, Skipped};
 use crate::shard::inspect::ByAction;
-use crate::wire::{MAX_FRAME, Vni};
+use crate::wire::{Digest, Installed, MAX_FRAME, Vni};
 
 /// Bytes that may have been received and not understood yet: what a connection may be read ahead.
 const INPUT_MAX: usize = 1 << 20;
@@ -50,7 +50,8 @@ impl Traveller {
         }));
         let memberships = peer.memberships.iter().map(|(vni, subscribes, is_refused, routes)| {
             let Vni(vni) = vni;
-            form::Membership { vni, subscribes, routes, is_refused }
+            let report = peer.reported(Vni(vni)).map(Reported::export);
+            form::Membership { vni, subscribes, routes, is_refused, report }
         });
         let piece = |memberships| Kind::Memberships(form::Memberships { memberships });
         in_pieces(memberships, piece, each);
@@ -114,13 +115,16 @@ impl Importer {
     }
 
     fn join(&mut self, membership: &form::Membership) -> Result<(), Defect> {
-        let form::Membership { vni, subscribes, routes, is_refused } = *membership;
+        let form::Membership { vni, subscribes, routes, is_refused, report } = *membership;
         let peer = &mut self.peer;
         if peer.memberships.vnis_from(Vni(vni)).next() == Some(Vni(vni)) {
             return Err(Defect::Value("Membership.vni"));
         }
         if let Some(id) = peer.memberships.join(Vni(vni), subscribes, routes) {
             peer.behind.push_back((Vni(vni), id));
+            if let Some(report) = report {
+                peer.counts.rare().reports.insert(Vni(vni), Reported::import(report));
+            }
         } else if is_refused {
             let refused = peer.memberships.refuse(Vni(vni), u64::MAX);
             refused.map_err(|_| Defect::Value("Membership.is_refused"))?;
@@ -131,6 +135,30 @@ impl Importer {
     /// The connection, once its last piece has been taken.
     pub(crate) fn finish(self) -> Traveller {
         Traveller::of(self.peer, self.input.into())
+    }
+}
+
+impl Reported {
+    fn export(&self) -> form::Report {
+        let Self { routes: Digest { routes, sum }, installed, at, short_since } = *self;
+        let installed = installed.map(|it| form::Installed {
+            wanted: it.wanted,
+            accepted: it.accepted,
+            left_out: it.left_out,
+        });
+        let short_since = short_since.map(|at| at.0);
+        form::Report { routes, sum, installed, at: at.0, short_since }
+    }
+
+    fn import(report: form::Report) -> Self {
+        let form::Report { routes, sum, installed, at, short_since } = report;
+        let installed = installed.map(|it| Installed {
+            wanted: it.wanted,
+            accepted: it.accepted,
+            left_out: it.left_out,
+        });
+        let routes = Digest { routes, sum };
+        Self { routes, installed, at: Moment(at), short_since: moment(short_since) }
     }
 }
 

@@ -36,6 +36,7 @@ impl Connections {
         let peer = &mut self.peers[slot];
         peer.memberships.no_longer_refused(vni);
         let Some(place) = peer.memberships.unsubscribe(vni) else { return };
+        peer.forget_report(vni);
         self.counting.now.subscriptions -= 1;
         // What is listed as behind is passed over when its turn comes, or when too much of it piles up.
         if peer.behind.len() as u64 > 2 * peer.memberships.subscriptions() + 64 {

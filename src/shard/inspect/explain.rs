@@ -59,6 +59,7 @@ pub(crate) fn explain(
     waits.extend(connection.is_unserved.then_some(Reason::NoRoom { peer, vni }));
     subscription(query, facts, &mut reasons, &mut waits);
     delivery(query, connection, facts, &mut waits);
+    reasons.extend(reported(query, connection).filter(|_| is_owed));
     let verdict = match (is_owed, waits.is_empty()) {
         (false, _) => Verdict::NotOwed,
         (true, true) => Verdict::Sent,
@@ -75,6 +76,13 @@ pub(crate) fn explain(
         reasons.push(Reason::Paced { peer });
     }
     Explanation { verdict, reasons }
+}
+
+/// What the peer has reported of the VNI.
+fn reported(query: &ExplainQuery, connection: &ConnectionFacts) -> Option<Reason> {
+    let (report, age) = connection.reported?;
+    let (ExplainQuery { peer, vni, .. }, installed) = (*query, report.installed);
+    Some(Reason::Reported { peer, vni, routes: report.routes.routes, installed, age })
 }
 
 /// What of these routes has not been handed to the peer's socket. Batches and writes without them are no part of it: a

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rows::SessionState;
 use crate::ids::PeerId;
-use crate::wire::{Destination, NextHop, Vni};
+use crate::wire::{Destination, Installed, NextHop, Vni};
 
 /// Whether a peer has a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,6 +174,19 @@ pub enum Reason {
         /// For how long it has lasted.
         since: Duration,
     },
+    /// The peer reports which routes it has.
+    Reported {
+        /// The peer.
+        peer: PeerId,
+        /// The VNI.
+        vni: Vni,
+        /// The number of routes of the VNI that it has reported.
+        routes: u64,
+        /// What it has reported of its kernel; `None` if it writes no routes of the VNI to a kernel.
+        installed: Option<Installed>,
+        /// The age of its report.
+        age: Duration,
+    },
     /// The reflector paces the peer.
     Paced {
         /// The peer.
@@ -264,6 +277,9 @@ impl Reason {
                 "a write of {bytes} bytes to peer {} has been in flight for {since:?}",
                 of(peer)
             ),
+            Self::Reported { peer, vni, routes, installed, age } => {
+                reported(&of(peer), *vni, *routes, installed.as_ref(), *age)
+            }
             Self::Paced { peer } => {
                 format!(
                     "peer {} reads slowly, and the reflector sends at the pace at which the \
@@ -293,6 +309,20 @@ fn refused(count: u64) -> String {
         "the shard of the VNI has refused {count} announcements and subscriptions at a limit since the start \
          (metalbond ctl show limits), and the route may be among them"
     )
+}
+
+fn reported(
+    peer: &str,
+    vni: Vni,
+    routes: u64,
+    installed: Option<&Installed>,
+    age: Duration,
+) -> String {
+    let kernel = installed.map_or_else(String::new, |Installed { wanted, accepted, .. }| {
+        format!(", and its kernel has {accepted} of the {wanted} routes that it should have")
+    });
+    let seconds = age.as_secs();
+    format!("peer {peer} reported {seconds}s ago that it has {routes} routes of VNI {vni}{kernel}")
 }
 
 fn no_room(peer: &str, vni: Vni) -> String {

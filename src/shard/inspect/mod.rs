@@ -17,8 +17,10 @@ mod refusals;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use crate::metrics::{ByAction, Histogram};
+pub(crate) use crate::table::Sums;
 pub use crate::table::{
     ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
     SubscriptionState, VniInfo,
@@ -31,3 +33,5 @@ pub use monitors::MonitorFilter;
 pub(crate) use monitors::{MonitoredBatch, Monitors};
 pub(crate) use questions::{ExplainQuery, Inspection, ROWS_MAX};
 pub use rows::{Cursor, Page, PeerDetail, PeerInfo, SessionState, SubscriptionInfo};
+pub(crate) use verify::LeafFacts;
+pub use verify::{Difference, LeafReport, LeafState};

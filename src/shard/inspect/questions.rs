@@ -1,11 +1,12 @@
 //! The questions. Each is one bounded look at what there is now; none changes anything.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::{Cursor, Page, PeerInfo, SessionState, SubscriptionInfo};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::outbox::Unsent;
-use crate::shard::connections::{Connections, Peer, Slot};
+use crate::shard::connections::{Connections, Peer, Reported, Slot};
 use crate::shard::slab::Handle as _;
 use crate::shard::tables::{TableId, Tables};
 use crate::table::{
@@ -46,13 +47,15 @@ pub(crate) struct ConnectionFacts {
     pub(crate) in_flight: u64,
     /// From which journal position on that write has changes of the VNI, if it has any.
     pub(crate) in_flight_from: Option<u64>,
+    /// What it has reported last of the VNI, and how long ago.
+    pub(crate) reported: Option<(Reported, Duration)>,
 }
 
 /// Looks into one shard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inspection<'a> {
-    shard: ShardId,
-    connections: &'a Connections,
+    pub(super) shard: ShardId,
+    pub(super) connections: &'a Connections,
     tables: &'a Tables,
 }
 
@@ -214,6 +217,7 @@ impl<'a> Inspection<'a> {
             unsent: peer.outbox.waiting(vni, is_meant),
             in_flight: if is_writing { peer.counts.in_flight as u64 } else { 0 },
             in_flight_from: if is_writing { peer.outbox.in_flight(vni) } else { None },
+            reported: peer.reported(vni).map(|report| (*report, now.since(report.at))),
         })
     }
 
@@ -245,7 +249,7 @@ impl<'a> Inspection<'a> {
         self.connections.slot_of(id)
     }
 
-    fn table(&self, vni: Vni) -> Option<VnetRef<'a>> {
+    pub(super) fn table(&self, vni: Vni) -> Option<VnetRef<'a>> {
         self.tables.find(vni).map(|(_, table)| table.look())
     }
 

@@ -9,6 +9,7 @@ pub struct Hello {
     /// Bit 0 STREAM: reads TCP as a byte stream, any amount may be unread.
     /// Bit 1 END_OF_TABLE: understands message type 6.
     /// Bit 2 GOODBYE: understands message type 7, which has no payload.
+    /// Bit 3 REPORT: understands message type 8.
     #[prost(uint32, tag = "16")]
     pub capabilities: u32,
     /// Software and version, for example "metalbond/0.2.0".
@@ -69,6 +70,33 @@ pub struct NextHop {
 pub struct EndOfTable {
     #[prost(uint32, tag = "1")]
     pub vni: u32,
+}
+/// Message type 8, from a leaf: the routes of one VNI that it has of the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Report {
+    #[prost(uint32, tag = "1")]
+    pub vni: u32,
+    /// How many there are, and the sum of their 64-bit hashes.
+    #[prost(uint64, tag = "2")]
+    pub routes: u64,
+    #[prost(fixed64, tag = "3")]
+    pub sum: u64,
+    /// Missing: the sender writes no routes of the VNI to a kernel.
+    #[prost(message, optional, tag = "4")]
+    pub installed: ::core::option::Option<Installed>,
+}
+/// The routes of a VNI and the sender's kernel, of all servers together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Installed {
+    /// Routes that the kernel should have.
+    #[prost(uint64, tag = "1")]
+    pub wanted: u64,
+    /// Those that it has.
+    #[prost(uint64, tag = "2")]
+    pub accepted: u64,
+    /// Further routes that are not for the kernel: excluded, unusable, or shadowed by another VNI.
+    #[prost(uint64, tag = "3")]
+    pub left_out: u64,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

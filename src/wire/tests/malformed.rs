@@ -17,14 +17,14 @@ fn headers_are_refused_as_early_as_they_can_be() {
         (&[1, 0xff, 0xff], WireError::TooLong(65_535)),
         (&[1, 0xff, 0xff, 9], WireError::TooLong(65_535)),
         (&[1, 0, 0, 0], WireError::MessageType(0)),
-        (&[1, 0, 0, 8], WireError::MessageType(8)),
+        (&[1, 0, 0, 9], WireError::MessageType(9)),
         (&[1, 0x04, 0xa4, 255], WireError::MessageType(255)),
         (&[2, 0xff, 0xff, 9, 0], WireError::Version(2)),
     ];
     for (bytes, error) in cases {
         assert_eq!(split(bytes), Err(*error), "{bytes:?}");
     }
-    for kind in 1..=7 {
+    for kind in 1..=8 {
         assert_eq!(split(&[1, 0, 1, kind]), Ok(None));
     }
 }
@@ -35,7 +35,7 @@ fn decode(kind: MessageType, payload: &[u8]) -> Result<Message, WireError> {
 
 #[test]
 fn payloads_that_are_not_protobuf_are_refused() {
-    use MessageType::{EndOfTable, Hello, Subscribe, Unsubscribe, Update};
+    use MessageType::{EndOfTable, Hello, Report, Subscribe, Unsubscribe, Update};
     let bad: &[&[u8]] = &[
         b"\xff",                                             // cut in a key
         b"\x08",                                             // cut before a value
@@ -52,7 +52,7 @@ fn payloads_that_are_not_protobuf_are_refused() {
         b"\xfe\x01",                                         // wire type 6
         b"\x88\x80\x80\x80\x10\x00",                         // key beyond 32 bits
     ];
-    for kind in [Hello, Subscribe, Unsubscribe, Update, EndOfTable] {
+    for kind in [Hello, Subscribe, Unsubscribe, Update, EndOfTable, Report] {
         for payload in bad {
             assert_eq!(decode(kind, payload), Err(WireError::Protobuf), "{kind:?} {payload:?}");
         }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
 use crate::wire::{
-    Action, Capabilities, Destination, Extensions, Hello, Message, NextHop, NextHopType, Update,
-    Vni,
+    Action, Capabilities, Destination, Digest, Extensions, Hello, Installed, Message, NextHop,
+    NextHopType, Report, Update, Vni,
 };
 
 /// Numbers of all varint lengths, and the edges between these.
@@ -66,8 +66,20 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
             Message::Hello(Hello { keepalive_interval, is_server, extensions })
         },
     );
+    let installed = any::<[u64; 3]>().prop_map(|[wanted, accepted, left_out]| Installed {
+        wanted,
+        accepted,
+        left_out,
+    });
+    let report = (number(), any::<[u64; 2]>(), proptest::option::of(installed)).prop_map(
+        |(vni, [routes, sum], installed)| {
+            let routes = Digest { routes, sum };
+            Message::Report(Report { vni: Vni(vni), routes, installed })
+        },
+    );
     prop_oneof![
         hello,
+        report,
         Just(Message::Keepalive),
         number().prop_map(|vni| Message::Subscribe(Vni(vni))),
         number().prop_map(|vni| Message::Unsubscribe(Vni(vni))),

@@ -87,13 +87,18 @@ impl Lab {
     /// A reflector that listens. A process that stalls keeps its sessions: no test
     /// waits for a hold time to pass.
     pub(crate) fn start_server(&self) -> Process {
-        self.start_server_at(4711)
+        self.start_server_at(4711, "")
+    }
+
+    /// The same with further flags.
+    pub(crate) fn start_server_with(&self, flags: &str) -> Process {
+        self.start_server_at(4711, flags)
     }
 
     /// The same at another port.
-    pub(crate) fn start_server_at(&self, port: u16) -> Process {
+    pub(crate) fn start_server_at(&self, port: u16, flags: &str) -> Process {
         let listen = REFLECTOR.replace("4711", &port.to_string());
-        let arguments = format!("server --listen {listen} --shards 2 --keepalive 60");
+        let arguments = format!("server --listen {listen} --shards 2 --keepalive 60 {flags}");
         let server = Process::start(&self.hub(), &binary(), &arguments);
         server.wait_for_log("listen=");
         server

@@ -397,7 +397,10 @@ impl Client {
                 assert!(extensions.capabilities.contains(Capabilities::END_OF_TABLE));
                 self.ended.push(*vni);
             }
-            Message::Subscribe(_) | Message::Unsubscribe(_) | Message::Goodbye => {
+            Message::Subscribe(_)
+            | Message::Unsubscribe(_)
+            | Message::Goodbye
+            | Message::Report(_) => {
                 panic!("{message:?}")
             }
         }

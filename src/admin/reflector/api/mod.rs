@@ -1,7 +1,7 @@
 //! `/api/v1/`: what the inspector says, as JSON. Read-only.
 //!
 //! `params` and `wanted` read what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
-//! `shards`, `limits`, `policy`, `blocks`, `digests`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
+//! `shards`, `limits`, `policy`, `blocks`, `digests`, `verify`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
 //! everything for the best rows.
 
 pub(in crate::admin) mod blocks;
@@ -23,6 +23,7 @@ mod routes;
 mod rows;
 mod shards;
 mod sorted;
+mod verify;
 mod wanted;
 
 use axum::Router;
@@ -52,6 +53,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/shards", get(shards::list))
         .route("/limits", get(limits::limits))
         .route("/digests", get(digests::list))
+        .route("/verify", get(verify::list))
         .route("/policy", get(policy::policy))
         .route("/blocks", get(blocks::list))
         .route("/federation", get(federation::federation))

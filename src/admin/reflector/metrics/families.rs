@@ -10,7 +10,7 @@ pub(super) fn write(
     text: &mut Text,
     counters: &Counters,
     handovers: &Handovers,
-    further: [Option<Rows>; 2],
+    further: [Option<Rows>; 3],
     stuck: &[ShardId],
     backend: Backend,
 ) {
@@ -66,6 +66,7 @@ fn liveness(is_stuck: bool) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::reflector::verifier::Verified;
     use crate::counts::{Refused, TlsCounts};
     use crate::federation::FederationStatus;
     use crate::metrics::documented;
@@ -90,6 +91,7 @@ mod tests {
             FederationStatus::default().rows(),
             ProxyStatus::default().rows(),
             liveness(false),
+            Verified::default().rows(),
         ];
         let expected = documented(rows.concat());
         for (name, kind) in &expected {

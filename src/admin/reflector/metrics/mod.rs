@@ -78,14 +78,14 @@ async fn write(app: AppState, with_peers: bool) -> Result<Response, ApiError> {
 
 /// All but the lines of single peers.
 pub(super) async fn own(
-    AppState { inspector, upstream, .. }: AppState,
+    AppState { inspector, verified, upstream, .. }: AppState,
 ) -> Result<String, ApiError> {
     let mut text = Text::default();
     let (counters, stuck) = counters(&inspector).await?;
     let federation = inspector.federation().await?;
     let (handovers, backend) = (inspector.handovers(), inspector.backend());
     let proxy = upstream.map(|upstream| upstream.status().rows());
-    let further = [federation.map(|federation| federation.rows()), proxy];
+    let further = [federation.map(|federation| federation.rows()), proxy, Some(verified.rows())];
     families::write(&mut text, &counters, &handovers, further, &stuck, backend);
     process::write(&mut text);
     Ok(text.finish())

@@ -4,6 +4,7 @@ mod against_model;
 mod hostile;
 mod intent;
 mod limits;
+mod reports;
 mod restarts;
 mod servers;
 mod settling;

@@ -7,7 +7,7 @@ use super::world::{DEVICE, STATIC, World, key, route, underlay};
 use crate::dataplane::Route;
 use crate::netlink::model::Via;
 use crate::netlink::standing::{KernelRoute, KernelVerdict, KernelVni, Omitted};
-use crate::wire::{NextHop, NextHopType, Vni};
+use crate::wire::{Installed, NextHop, NextHopType, Vni};
 
 const A: &str = "10.0.0.0/24";
 const B: &str = "10.0.1.0/24";
@@ -43,6 +43,7 @@ fn each_destination_is_counted_once_by_how_it_stands() {
         conflicts: 1,
         excluded: 1,
         unusable: 1,
+        routes: Installed { wanted: 3, accepted: 2, left_out: 2 },
         ..KernelVni::new(Vni(100), 1100)
     };
     assert_eq!(counts, expected);

@@ -1,0 +1,149 @@
+//! Whether leaves have the routes that they should have.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+
+use super::ApiError;
+use super::named;
+use super::params::{vni, wrong};
+use super::wanted::kinds;
+use crate::admin::reflector::state::AppState;
+use crate::ids::PeerId;
+use crate::shard::inspect::{Difference, LeafReport, LeafState};
+use crate::wire::Installed;
+
+/// Rows of an answer at most.
+const ROWS_MAX: usize = 10_000;
+const STATES: [&str; 4] = ["agrees", "differs", "behind", "silent"];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyAsked {
+    vni: Option<String>,
+    peer: Option<String>,
+    state: Option<String>,
+}
+
+/// A leaf and one VNI.
+#[derive(Debug, Serialize)]
+struct LeafRow {
+    peer: u64,
+    name: String,
+    vni: u32,
+    state: &'static str,
+    /// What differs: `routes`, `kernel`, `old` or `missing`.
+    difference: Option<String>,
+    /// It in words.
+    detail: &'static str,
+    routes_owed: Option<u64>,
+    routes_reported: Option<u64>,
+    kernel_wanted: Option<u64>,
+    kernel_accepted: Option<u64>,
+    kernel_left_out: Option<u64>,
+    report_age_seconds: Option<f64>,
+}
+
+/// Leaves, by the worst of their VNIs.
+#[derive(Debug, Default, Serialize)]
+struct Leaves {
+    agrees: u64,
+    differs: u64,
+    behind: u64,
+    silent: u64,
+}
+
+/// Rows, how many were left out because they are too many, and the sums of all.
+#[derive(Debug, Serialize)]
+pub(super) struct Verified {
+    rows: Vec<LeafRow>,
+    next: Option<String>,
+    rows_left_out: u64,
+    leaves: Leaves,
+}
+
+impl From<LeafReport> for LeafRow {
+    fn from(report: LeafReport) -> Self {
+        let installed = |of: fn(Installed) -> u64| report.installed.map(of);
+        Self {
+            peer: report.peer.0,
+            vni: report.vni.0,
+            state: report.state.name(),
+            difference: match report.state {
+                LeafState::Differs(difference) => Some(difference.to_string()),
+                _ => None,
+            },
+            detail: detail(report.state),
+            routes_owed: report.owed,
+            routes_reported: report.reported,
+            kernel_wanted: installed(|it| it.wanted),
+            kernel_accepted: installed(|it| it.accepted),
+            kernel_left_out: installed(|it| it.left_out),
+            report_age_seconds: report.age.map(|age| age.as_secs_f64()),
+            name: report.name,
+        }
+    }
+}
+
+fn detail(state: LeafState) -> &'static str {
+    match state {
+        LeafState::Silent => "the peer does not report, or receives its own routes (echo)",
+        LeafState::Agrees => "the leaf has the routes that it should have",
+        LeafState::Behind => "changes are on their way to the leaf, its kernel, or back",
+        LeafState::Differs(Difference::Routes) => "the leaf has other routes than it was sent",
+        LeafState::Differs(Difference::Kernel) => "the kernel of the leaf lacks routes",
+        LeafState::Differs(Difference::Old) => "the report is older than the latest change",
+        LeafState::Differs(Difference::Missing) => "the leaf reports other VNIs, but not this one",
+    }
+}
+
+/// Of each subscription. Cost: that of listing all routes of the VNIs that leaves report, in slices.
+pub(super) async fn list(
+    State(app): State<AppState>,
+    asked: Result<Query<VerifyAsked>, QueryRejection>,
+) -> Result<Json<Verified>, ApiError> {
+    let asked = asked?.0;
+    let wanted = kinds(asked.state.as_deref());
+    if let Some(other) = wanted.iter().find(|state| !STATES.contains(&&***state)) {
+        let expected = "agrees, differs, behind or silent, or several with commas";
+        return Err(wrong("state", expected, other).into());
+    }
+    let vni = asked.vni.as_deref().map(|text| vni("vni", text)).transpose()?;
+    let peer = match asked.peer.as_deref() {
+        Some(text) => Some(named::session(&app.inspector, text).await?),
+        None => None,
+    };
+    let _turn = app.walk().await;
+    let vnis = match vni {
+        Some(vni) => vec![vni],
+        None => app.inspector.subscribed_vnis(peer.as_ref()).await?,
+    };
+    let mut worst: HashMap<PeerId, LeafState> = HashMap::new();
+    let (mut rows, mut rows_left_out) = (Vec::new(), 0);
+    for vni in vnis {
+        for report in app.inspector.verify(vni, peer.as_ref().map(|peer| peer.id)).await? {
+            let state = worst.entry(report.peer).or_insert(report.state);
+            *state = report.state.max(*state);
+            if !wanted.is_empty() && !wanted.iter().any(|state| state == report.state.name()) {
+                continue;
+            }
+            match rows.len() < ROWS_MAX {
+                true => rows.push(LeafRow::from(report)),
+                false => rows_left_out += 1,
+            }
+        }
+    }
+    let mut leaves = Leaves::default();
+    for state in worst.into_values() {
+        *match state {
+            LeafState::Silent => &mut leaves.silent,
+            LeafState::Agrees => &mut leaves.agrees,
+            LeafState::Behind => &mut leaves.behind,
+            LeafState::Differs(_) => &mut leaves.differs,
+        } += 1;
+    }
+    Ok(Json(Verified { rows, next: None, rows_left_out, leaves }))
+}
