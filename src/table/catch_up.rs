@@ -31,6 +31,7 @@ use super::slab::NONE;
 use super::view::View;
 use super::vnet::Vnet;
 use crate::ids::{Moment, PeerId, ShardId};
+use crate::policy::Echo;
 use crate::wire::Vni;
 
 impl Vnet {
@@ -65,8 +66,12 @@ impl Vnet {
         let entry = &mut self.members[member];
         let shard = entry.origin.shard;
         let audience = entry.origin.audience();
+        // A remembered chunk may be older than a subscription. What a member announced between the two is of the table
+        // that answers its SUBSCRIBE, and would come to it as a later change, which such a member is not sent.
+        let needs_new = entry.origin.selection.echo == Echo::Dump && entry.routes > 0;
         let Subscription::Behind(cursor) = &mut entry.subscription else { return None };
-        let cached = self.cache.find(cursor.key, audience);
+        let is_old = needs_new && cursor.dumped == 0;
+        let cached = if is_old { None } else { self.cache.find(cursor.key, audience) };
         let (mut chunk, next) = if let Some(found) = cached {
             found
         } else {
