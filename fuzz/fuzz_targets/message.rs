@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use metalbond::wire::{Frame, MAX_PAYLOAD, Message, MessageType, split};
 
-const KINDS: [MessageType; 6] = [
+const KINDS: [MessageType; 7] = [
     MessageType::Hello,
     MessageType::Keepalive,
     MessageType::Subscribe,
