@@ -122,7 +122,7 @@ impl Recording {
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// One sentence, when the file cannot be read or a line says what no recording does.
+    /// One sentence, when the file cannot be read, or when a line is not one of a recording.
     pub(crate) fn next(&mut self) -> Result<Option<Line>, String> {
         if !self.read()? {
             return Ok(None);
@@ -131,7 +131,7 @@ impl Recording {
         let wrong = |why: &str| Err(format!("{}, line {}: {why}", self.path.display(), self.line));
         match row.map(Row::line) {
             Ok(Some(line)) => Ok(Some(line)),
-            // Whoever recorded was killed, or its disk was full.
+            // A recorder that is killed, or whose disk is full, leaves a part of a line.
             _ if !self.buffer.ends_with(b"\n") => {
                 self.is_cut = true;
                 Ok(None)

@@ -131,7 +131,7 @@ fn what_subscribers_were_sent_is_played_against_other_servers() {
             (figure(&output, "recorded time"), figure(&output, "replayed in"));
         assert!(recorded > 0.3 && replayed >= recorded, "{recorded} {replayed}");
     }
-    // Whoever recorded was killed in the middle of a line.
+    // A recorder that is killed leaves a part of its last line.
     let text = std::fs::read(&file).unwrap();
     std::fs::write(&file, &text[..text.len() - 10]).unwrap();
     let output = loadgen(&["replay", &file, "--speed=1000000"]);

@@ -64,13 +64,15 @@ impl Vnet {
             };
             let (destination, next_hop) = (route.destination(), self.routes.next_hop_of(place));
             let view = self.view(place);
-            sums.clients.add(destination, &next_hop);
+            let mut route = Digest::default();
+            route.add(destination, &next_hop);
+            sums.clients = sums.clients.with(&route);
             if view.has_client() {
-                sums.servers.add(destination, &next_hop);
+                sums.servers = sums.servers.with(&route);
             }
             if let Some(member) = view.sole_member() {
-                let peer = self.members[member].origin.peer;
-                sums.own.entry(peer).or_default().add(destination, &next_hop);
+                let own = sums.own.entry(self.members[member].origin.peer).or_default();
+                *own = own.with(&route);
             }
         }
         sums

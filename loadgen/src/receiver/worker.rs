@@ -43,7 +43,8 @@ pub(super) struct Worker {
     /// When the session at `cursor` should send a KEEPALIVE: they take turns, evenly.
     due: Instant,
     cursor: usize,
-    /// Go clients that install what they have read, and until when: they are not read meanwhile.
+    /// The Go clients that install routes at the moment, each with the time at which it is done. Until then the thread
+    /// reads nothing from its socket.
     installing: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 

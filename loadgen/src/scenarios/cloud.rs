@@ -67,8 +67,8 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) observers: u32,
 
-    /// The share of the hypervisors that read as deployed Go agents do: whole messages at a time, at most 65,534
-    /// bytes, and no more before what they have read is installed (0 to 1)
+    /// The share of the hypervisors that read as deployed Go agents do (0 to 1): such an agent reads at most 65,534
+    /// bytes of whole messages, installs these routes, and only then reads again
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub(super) go_clients: f64,
 

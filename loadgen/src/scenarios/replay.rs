@@ -185,7 +185,7 @@ impl Survey {
     }
 }
 
-/// Those who announce, and what they have announced.
+/// The publishers, and the routes that they announce.
 struct Stage {
     list: Arc<List>,
     timing: Arc<Timing>,
@@ -193,7 +193,7 @@ struct Stage {
     /// What is due and not yet sent, by publisher.
     due: Vec<Vec<u8>>,
     held: RouteSet,
-    /// Who has announced each route.
+    /// The place of the publisher that announced each route last.
     owners: Vec<u16>,
 }
 
@@ -281,7 +281,7 @@ impl Stage {
         Ok(Played { updates, idle, behind, used, recorded, measured })
     }
 
-    /// Notes a change for who is to announce it; false when it changes nothing.
+    /// Queues a change at the publisher that sends it; false when the change changes nothing.
     fn change(
         &mut self,
         action: Action,

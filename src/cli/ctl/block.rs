@@ -22,7 +22,7 @@ const BLOCKS: &[Column] = &[
 ];
 
 impl Block {
-    /// What is asked of the reflector, and on which terms.
+    /// The parameters of the request, and the terms of the block.
     fn query(&self) -> (String, BlockTerms) {
         match self {
             Self::Peer { peer, terms } => (format!("peer={}", escaped(peer)), *terms),

@@ -1,10 +1,14 @@
 //! `metalbond ctl`: asks a running reflector or leaf over its control socket, and tells the reflector what to do.
 //!
-//! `args` is what can be said, `listed` which rows of a listing; `client` speaks HTTP over the socket, for as long as `patience` has it, `listing` reads listings page by
-//! page; `screen` and `table` write, `units` says numbers for people, `words` what a word is short for.
-//! `show`, `peer` and `routes` are about what there is, `leaf` about what there is in a leaf, `closed` about what there was, `monitor` about what happens, which `record` writes into a file, `tell` about what
-//! is to be done, `handover` about another process that takes over, `dump` writes a file of everything,
-//! `verify` compares what leaves report with what they should have; `diff` asks another server as well, which `other` connects to, and `block` refuses for a while.
+//! `args` holds the commands and their flags, `listed` the flags of listings. `client` speaks HTTP over the socket;
+//! `patience` limits how long it waits. `listing` reads listings page by page. `screen` and `table` write, `units` formats
+//! numbers for people, and `words` explains abbreviated commands.
+//!
+//! `show`, `peer` and `routes` show the state of a reflector, `leaf` that of a leaf, and `closed` sessions that have ended.
+//! `monitor` shows events, and `record` writes them to a file. `act` gives orders, `handover` starts another process that
+//! takes over, and `dump` writes everything to a file. `verify` compares the reports of leaves with the routes that they
+//! should have. `diff` asks a second server, to which `other` connects. `block` refuses peers, prefixes and VNIs for a
+//! while.
 //!
 //! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
 

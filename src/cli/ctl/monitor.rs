@@ -21,7 +21,7 @@ const DATA: &[u8] = b"data: ";
 const EVENT_MAX: usize = 1 << 20;
 
 impl Ctl {
-    /// Until the reflector ends, the time is over, or this process is interrupted.
+    /// Shows events until the reflector ends the connection, the time is over, or this process is interrupted.
     pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
         let mut events = Events::open(&mut self.client, vni).await?;
         remark("watching, until interrupted\n");

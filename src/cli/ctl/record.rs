@@ -34,7 +34,7 @@ const VERSION: u32 = 1;
 type Page = Vec<Box<RawValue>>;
 
 impl Ctl {
-    /// Until the reflector ends, the time is over, or this process is told to end.
+    /// Records until the reflector ends the connection, the time is over, or this process receives a signal to end.
     pub(super) async fn record(&mut self, vni: Option<u32>, file: &Path) -> Result<(), Failed> {
         let signals = Signals::new();
         let mut signals = signals.map_err(|error| format!("cannot handle signals: {error}"))?;
@@ -92,7 +92,7 @@ impl Ctl {
         for vni in vnis {
             let mut routes = Pages::new(Rows::Listing(format!("/api/v1/vnis/{vni}/routes")));
             while let Some(page) = routes.next(self).await? {
-                // Whoever records no more reads no more.
+                // The recording has ended.
                 if pages.send(page).await.is_err() {
                     return Ok(());
                 }

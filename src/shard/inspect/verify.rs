@@ -44,14 +44,18 @@ pub enum Difference {
 }
 
 impl LeafState {
+    /// The names of all states.
+    pub(crate) const NAMES: [&str; 4] = ["silent", "agrees", "behind", "differs"];
+
     /// A short, stable name.
     #[must_use]
     pub fn name(self) -> &'static str {
+        let [silent, agrees, behind, differs] = Self::NAMES;
         match self {
-            Self::Silent => "silent",
-            Self::Agrees => "agrees",
-            Self::Behind => "behind",
-            Self::Differs(_) => "differs",
+            Self::Silent => silent,
+            Self::Agrees => agrees,
+            Self::Behind => behind,
+            Self::Differs(_) => differs,
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::wire::Installed;
 
 /// Rows of an answer at most.
 const ROWS_MAX: usize = 10_000;
-const STATES: [&str; 4] = ["agrees", "differs", "behind", "silent"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +106,8 @@ pub(super) async fn list(
 ) -> Result<Json<Verified>, ApiError> {
     let asked = asked?.0;
     let wanted = kinds(asked.state.as_deref());
-    if let Some(other) = wanted.iter().find(|state| !STATES.contains(&&***state)) {
+    let is_state = |text: &str| LeafState::NAMES.contains(&text);
+    if let Some(other) = wanted.iter().find(|state| !is_state(state)) {
         let expected = "agrees, differs, behind or silent, or several with commas";
         return Err(wrong("state", expected, other).into());
     }

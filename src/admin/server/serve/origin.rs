@@ -1,8 +1,8 @@
-//! Who is at the other end of a connection.
+//! The client of a connection: its address or its process.
 
 use std::net::SocketAddr;
 
-/// Who is at the other end of a connection.
+/// The client of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Origin {
     /// Its address, over TCP.
