@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::tls::TlsFlags;
+
 /// What every scenario needs.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server and output")]
@@ -58,6 +60,9 @@ pub(crate) struct Common {
     /// Show the log of the started server
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
 
     /// All flags of the scenario and their values, for the report
     #[arg(skip)]

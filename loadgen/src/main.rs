@@ -15,7 +15,7 @@
 //! * `audience`: who is in which VNIs.
 //! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
 //! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
-//!   `writers`: the other halves of sessions that do both.
+//!   `writers`: the other halves of sessions that do both; `tls` carries sessions over TLS.
 //! * `scenarios`: what is done and measured, a file for each; `run`: what surrounds one; `live` looks on and
 //!   shows it while it happens.
 //! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
@@ -83,6 +83,8 @@ mod rustbond;
 mod scenarios;
 #[cfg(target_os = "linux")]
 mod target;
+#[cfg(target_os = "linux")]
+mod tls;
 #[cfg(target_os = "linux")]
 mod writers;
 

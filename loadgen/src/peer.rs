@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::tls::Tls;
 use metalbond::wire::{Capabilities, Extensions, Hello, Message, Reassembly, Vni, WireError};
 
 /// How long a server may take to answer one step of the handshake.
@@ -14,8 +15,13 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// One sentence, when the server refuses or answers something else.
-pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<TcpStream, String> {
-    greet(server, keepalive, node).map(|(stream, _)| stream)
+pub(crate) fn connect(
+    server: SocketAddr,
+    tls: Option<&Tls>,
+    keepalive: u32,
+    node: &str,
+) -> Result<TcpStream, String> {
+    greet(server, tls, keepalive, node).map(|(stream, _)| stream)
 }
 
 /// The same as a client that knows no extensions.
@@ -23,7 +29,8 @@ pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<
 /// # Errors
 /// One sentence, as for [`connect`].
 pub(crate) fn connect_plain(server: SocketAddr, keepalive: u32) -> Result<TcpStream, String> {
-    established(Opening::with(server, keepalive, None, None)?).map(|(stream, _)| stream)
+    established(Opening::with(server, dial(server, None, None), keepalive, None)?)
+        .map(|(stream, _)| stream)
 }
 
 /// What a server's HELLO says.
@@ -39,13 +46,43 @@ pub(crate) struct Manners {
 ///
 /// # Errors
 /// One sentence, as for [`connect`].
-pub(crate) fn manners(server: SocketAddr, keepalive: u32) -> Result<Manners, String> {
-    greet(server, keepalive, "probe").map(|(_, manners)| manners)
+pub(crate) fn manners(
+    server: SocketAddr,
+    tls: Option<&Tls>,
+    keepalive: u32,
+) -> Result<Manners, String> {
+    greet(server, tls, keepalive, "probe").map(|(_, manners)| manners)
 }
 
 /// See [`connect`]; and what the server's HELLO says.
-fn greet(server: SocketAddr, keepalive: u32, node: &str) -> Result<(TcpStream, Manners), String> {
-    established(Opening::new(server, keepalive, node, None)?)
+fn greet(
+    server: SocketAddr,
+    tls: Option<&Tls>,
+    keepalive: u32,
+    node: &str,
+) -> Result<(TcpStream, Manners), String> {
+    let extensions = Some(extensions(node));
+    established(Opening::with(server, dial(server, tls, None), keepalive, extensions)?)
+}
+
+fn extensions(node: &str) -> Extensions {
+    let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
+    Extensions::new(Capabilities::OURS, agent, node)
+}
+
+/// A socket, which may have a receive buffer of a given size, or is that of a session over TLS.
+fn dial(
+    server: SocketAddr,
+    tls: Option<&Tls>,
+    receive_buffer: Option<usize>,
+) -> std::io::Result<TcpStream> {
+    let stream = match (tls, receive_buffer) {
+        (Some(tls), _) => return tls.connect(server, ANSWER_TIME),
+        (None, None) => TcpStream::connect(server)?,
+        (None, Some(size)) => connect_small(server, size)?,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn established(opening: Opening) -> Result<(TcpStream, Manners), String> {
@@ -83,23 +120,18 @@ impl Opening {
         node: &str,
         receive_buffer: Option<usize>,
     ) -> Result<Self, String> {
-        let agent = concat!("metalbond-loadgen/", env!("CARGO_PKG_VERSION"));
-        let extensions = Extensions::new(Capabilities::OURS, agent, node);
-        Self::with(server, keepalive, Some(extensions), receive_buffer)
+        let stream = dial(server, None, receive_buffer);
+        Self::with(server, stream, keepalive, Some(extensions(node)))
     }
 
     fn with(
         server: SocketAddr,
+        stream: std::io::Result<TcpStream>,
         keepalive: u32,
         extensions: Option<Extensions>,
-        receive_buffer: Option<usize>,
     ) -> Result<Self, String> {
         let describe = |error| describe(server, &error);
-        let mut stream = match receive_buffer {
-            None => TcpStream::connect(server).map_err(describe)?,
-            Some(size) => connect_small(server, size).map_err(describe)?,
-        };
-        stream.set_nodelay(true).map_err(describe)?;
+        let mut stream = stream.map_err(describe)?;
         stream.set_read_timeout(Some(ANSWER_TIME)).map_err(describe)?;
         let hello = Hello { keepalive_interval: keepalive, is_server: false, extensions };
         send(&mut stream, &[Message::Hello(hello)]).map_err(describe)?;
@@ -246,8 +278,13 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// # Errors
     /// One sentence.
-    pub(crate) fn connect(server: SocketAddr, keepalive: u32, node: &str) -> Result<Self, String> {
-        let stream = connect(server, keepalive, node)?;
+    pub(crate) fn connect(
+        server: SocketAddr,
+        tls: Option<&Tls>,
+        keepalive: u32,
+        node: &str,
+    ) -> Result<Self, String> {
+        let stream = connect(server, tls, keepalive, node)?;
         let keepalive = Duration::from_secs(keepalive.into());
         let kept_alive = Instant::now();
         Ok(Self { stream, answers: Answers::default(), keepalive, kept_alive })

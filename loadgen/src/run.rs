@@ -43,6 +43,11 @@ pub(crate) trait Scenario {
         false
     }
 
+    /// Whether its sessions can be over TLS.
+    fn goes_over_tls(&self) -> bool {
+        false
+    }
+
     /// What a server that is started here needs besides its usual arguments.
     fn server_args(&self) -> Vec<String> {
         Vec::new()
@@ -81,12 +86,18 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, St
             scenario.name()
         ));
     }
+    if common.tls.tls && !scenario.goes_over_tls() {
+        return Err(format!(
+            "{} goes over TCP: fanout, mesh and churn take --tls",
+            scenario.name()
+        ));
+    }
     scenario.check(common)?;
     raise_descriptors()?;
     let target = Target::new(common, &scenario.server_args())?;
     let (mut tells_tables, mut common) = (true, common.clone());
     for site in target.sites() {
-        let manners = peer::manners(*site, common.keepalive)?;
+        let manners = peer::manners(*site, target.tls.as_ref(), common.keepalive)?;
         tells_tables &= manners.tells_tables;
         // A session uses the lower interval of both sides; 0 is an error, which the session will show.
         common.keepalive = common.keepalive.min(manners.keepalive.max(1));
@@ -138,7 +149,7 @@ impl Run<'_> {
 
     /// Connects a session to a site.
     pub(crate) fn connect(&self, site: SocketAddr, node: &str) -> Result<TcpStream, String> {
-        peer::connect(site, self.common.keepalive, node)
+        peer::connect(site, self.target.tls.as_ref(), self.common.keepalive, node)
     }
 
     /// Connects a session to a site, as a deployed Go client does: its HELLO has no extensions.
@@ -148,7 +159,8 @@ impl Run<'_> {
 
     /// Connects a session that only announces.
     pub(crate) fn publisher(&self) -> Result<Publisher, String> {
-        Publisher::connect(self.target.publish_at(), self.common.keepalive, "publisher")
+        let (site, tls) = (self.target.publish_at(), self.target.tls.as_ref());
+        Publisher::connect(site, tls, self.common.keepalive, "publisher")
     }
 
     /// Connects sessions, subscribes them to VNIs by their numbers, and waits until each has the view of its group and has been

@@ -15,6 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 use crate::common::{Common, Spawn};
 use crate::live;
 use crate::processes::Processes;
+use crate::tls::Tls;
 
 /// How long a server may take to listen, and to stop.
 const START_TIME: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub(crate) struct Target {
     /// The processes of all sites, then others that count too; none, where they are not known: a server may be on
     /// another machine.
     pub(crate) processes: Processes,
+    /// What sessions over TLS need, if the run's are.
+    pub(crate) tls: Option<Tls>,
     /// What each process is, or each site whose process is not known, for the report.
     pub(crate) names: Vec<String>,
     child: Option<Child>,
@@ -77,8 +80,18 @@ impl Target {
     /// One sentence.
     pub(crate) fn new(common: &Common, more: &[String]) -> Result<Self, String> {
         if !common.target.is_empty() {
-            return Self::running(&common.target, &common.pid);
+            let tls = || Tls::from_files(&common.tls, common.threads);
+            let tls = common.tls.tls.then(tls).transpose()?;
+            let mut target = Self::running(&common.target, &common.pid)?;
+            target.tls = tls;
+            return Ok(target);
         }
+        if common.tls.tls && common.spawn != Spawn::Reflector {
+            return Err("only the reflector has TLS: leave out --spawn or --tls".into());
+        }
+        let tls = common.tls.tls.then(|| Tls::for_own_server(common.threads)).transpose()?;
+        let carrier = common.tls.tls_carrier.as_deref();
+        let for_tls = tls.as_ref().map(|tls| tls.server_args(carrier)).unwrap_or_default();
         let own = own_program()?;
         let (program, mut arguments, name) = match common.spawn {
             Spawn::Reflector => {
@@ -88,7 +101,8 @@ impl Target {
             Spawn::Rustbond if !cfg!(feature = "peers") => return Err(NO_PEERS.into()),
             Spawn::Rustbond => (own, vec!["rustbond", "--listen", "127.0.0.1:0"], "rustbond"),
         };
-        arguments.extend(more.iter().chain(&common.server_args).map(String::as_str));
+        let more = for_tls.iter().chain(more).chain(&common.server_args);
+        arguments.extend(more.map(String::as_str));
         let mut command = Command::new(&program);
         command.args(&arguments);
         // Settings of a reflector of this machine are not those of the one that is measured.
@@ -104,18 +118,21 @@ impl Target {
                     program.display()
                 )
             })?;
-        let name = std::iter::once(name).chain(common.server_args.iter().map(String::as_str));
+        let name = if tls.is_some() { format!("{name}, TLS") } else { name.to_owned() };
+        let name = std::iter::once(&*name).chain(common.server_args.iter().map(String::as_str));
         let mut target = Self {
             sites: Vec::new(),
             processes: Processes::new(&[child.id()]),
+            tls,
             names: vec![name.collect::<Vec<_>>().join(" ")],
             child: Some(child),
             successor: None,
             said: Arc::default(),
         };
+        let field = if target.tls.is_some() { " tls=" } else { " listen=" };
         let log = target.child.as_mut().and_then(|child| child.stderr.take());
         let log = log.ok_or("the server has no log")?;
-        target.sites.push(learn_address(log, common.verbose, Arc::clone(&target.said))?);
+        target.sites.push(learn_address(log, field, common.verbose, Arc::clone(&target.said))?);
         Ok(target)
     }
 
@@ -136,6 +153,7 @@ impl Target {
         Ok(Self {
             sites: sites.to_vec(),
             processes: Processes::new(processes),
+            tls: None,
             names,
             child: None,
             successor: None,
@@ -256,14 +274,19 @@ impl Drop for Target {
     }
 }
 
-/// Finds `listen=ADDRESS` in a server's log, and goes on reading, so that it never fills up.
-fn learn_address(log: ChildStderr, verbose: bool, said: Arc<Said>) -> Result<SocketAddr, String> {
+/// Finds the address behind `field` in a server's log, and goes on reading, so that it never fills up.
+fn learn_address(
+    log: ChildStderr,
+    field: &'static str,
+    verbose: bool,
+    said: Arc<Said>,
+) -> Result<SocketAddr, String> {
     let (found, address) = mpsc::channel();
     let heard = Arc::clone(&said);
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines() {
             let Ok(line) = line else { break };
-            let listen = line.split_once("listen=").and_then(|(_, rest)| {
+            let listen = line.split_once(field).and_then(|(_, rest)| {
                 rest.split_ascii_whitespace().next()?.parse::<SocketAddr>().ok()
             });
             if let Some(address) = listen {

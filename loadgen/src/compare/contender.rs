@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::common::Common;
 
-const SPAWNED: [&str; 3] = ["reflector", "repeater", "rustbond"];
+const SPAWNED: [&str; 4] = ["reflector", "reflector-tls", "repeater", "rustbond"];
 
 /// One server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,8 +39,9 @@ impl Contender {
         let (kind, detail) = halves(words.next().unwrap_or_default());
         let mut arguments = Vec::new();
         match (kind, detail) {
-            ("reflector", binary) => {
+            ("reflector" | "reflector-tls", binary) => {
                 arguments.push("--spawn=reflector".to_owned());
+                arguments.extend((kind == "reflector-tls").then(|| "--tls".to_owned()));
                 let usual = common.binary.as_ref().map(|path| path.display().to_string());
                 let binary = binary.map(str::to_owned).or(usual);
                 arguments.extend(binary.map(|path| format!("--binary={path}")));
@@ -52,8 +53,8 @@ impl Contender {
             }
             _ => {
                 return Err(format!(
-                    "--against does not know `{text}`: write reflector[@BINARY], repeater, \
-                     rustbond or ADDR:PORT[@PID]"
+                    "--against does not know `{text}`: write reflector[@BINARY], reflector-tls[@BINARY], \
+                     repeater, rustbond or ADDR:PORT[@PID]"
                 ));
             }
         }
@@ -103,7 +104,10 @@ mod tests {
 
     #[test]
     fn servers_have_arguments_binaries_and_addresses() {
-        let all = parsed(&["reflector@/b/metalbond --cores 0,1,repeater", "[::1]:4711@77"]);
+        let all = parsed(&[
+            "reflector@/b/metalbond --cores 0,1,repeater",
+            "[::1]:4711@77,reflector-tls --tls-carrier kernel",
+        ]);
         let expected = [
             (
                 "reflector@/b/metalbond --cores 0,1",
@@ -111,6 +115,10 @@ mod tests {
             ),
             ("repeater", "--spawn=repeater"),
             ("[::1]:4711@77", "--target=[::1]:4711 --pid=77"),
+            (
+                "reflector-tls --tls-carrier kernel",
+                "--spawn=reflector --tls --server-arg=--tls-carrier --server-arg=kernel",
+            ),
         ];
         assert!(all.iter().map(|(a, b)| (&**a, &**b)).eq(expected), "{all:?}");
     }

@@ -22,8 +22,8 @@ use trial::take_turns;
 pub(crate) struct Options {
     // No doc comment: what is in brackets would be a link.
     #[arg(
-        help = "Servers, each with its arguments: reflector[@BINARY], repeater, rustbond or \
-                ADDR:PORT[@PID]; several by commas, or by giving this again",
+        help = "Servers, each with its arguments: reflector[@BINARY], reflector-tls[@BINARY], repeater, \
+                rustbond or ADDR:PORT[@PID]; several by commas, or by giving this again",
         long,
         value_name = "SERVER [ARG]...,...",
         default_value = "reflector,repeater",

@@ -19,10 +19,18 @@ impl Scenario for Churn {
     }
 
     fn check(&self, common: &Common) -> Result<(), String> {
+        // A carried session's reads end where TLS's records do, which ends the session of such a client.
+        if common.tls.tls && self.cloud.go_clients > 0.0 {
+            return Err("Go clients have no TLS: leave out --go-clients or --tls".into());
+        }
         common.needs_table()
     }
 
     fn crosses_sites(&self) -> bool {
+        true
+    }
+
+    fn goes_over_tls(&self) -> bool {
         true
     }
 

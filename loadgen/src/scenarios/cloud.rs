@@ -189,7 +189,7 @@ impl Cloud {
         let mut go_clients = 1.0 - options.go_clients;
         for host in 0..self.hosts as usize {
             go_clients += options.go_clients;
-            let is_go_client = go_clients >= 1.0;
+            let is_go_client = options.go_clients > 0.0 && go_clients >= 1.0;
             go_clients -= f64::from(u8::from(is_go_client));
             let site = run.target.take_part_at(host);
             let (stream, reading) = if is_go_client {

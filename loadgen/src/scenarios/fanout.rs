@@ -74,6 +74,10 @@ impl Scenario for Fanout {
         true
     }
 
+    fn goes_over_tls(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Self { subscribers, window, publishers, ref load, .. } = *self;
         let (Span { duration, warm_up }, seed) = (load.span, load.seed);

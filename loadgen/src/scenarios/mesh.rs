@@ -97,6 +97,10 @@ impl Scenario for Mesh {
         true
     }
 
+    fn goes_over_tls(&self) -> bool {
+        true
+    }
+
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.load.span;
         let Layout { plan, vnis, routes } = Layout::new(self)?;

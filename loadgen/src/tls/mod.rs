@@ -1,0 +1,138 @@
+//! Sessions over TLS, with certificates of both sides.
+//!
+//! ```text
+//!   scenario <-- socket pair --> relay's thread <-- TLS --> server
+//! ```
+//!
+//! Scenarios read and write a plain socket either way: over TLS it is one end of a socket pair, and a thread of
+//! [`relay`] carries its bytes. So TLS costs CPU time of loadgen, which is told apart from the server's. The
+//! certificates are those of files, or of an authority that [`files`] makes for the run.
+
+mod files;
+mod relay;
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+
+use files::Made;
+use relay::Relay;
+
+/// The flags.
+#[derive(Clone, Debug, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "TLS (fanout, mesh and churn)")]
+pub(crate) struct TlsFlags {
+    /// Connect all sessions over TLS. A reflector that is started here gets a certificate of an authority that is made
+    /// for the run; --target needs the three files
+    #[arg(long, global = true)]
+    pub(crate) tls: bool,
+
+    /// Who encrypts and decrypts in the started reflector
+    #[arg(long, global = true, value_name = "auto|kernel|process", requires = "tls",
+          conflicts_with = "target", value_parser = ["auto", "kernel", "process"])]
+    pub(crate) tls_carrier: Option<String>,
+
+    /// File with the authorities (PEM) that must have signed the certificate of --target
+    #[arg(long, global = true, value_name = "PATH", requires_all = ["tls", "target"])]
+    tls_ca: Option<PathBuf>,
+
+    /// File with the certificate (PEM) to show to --target
+    #[arg(long, global = true, value_name = "PATH", requires_all = ["tls", "target"])]
+    tls_certificate: Option<PathBuf>,
+
+    /// File with the key (PEM) of --tls-certificate
+    #[arg(long, global = true, value_name = "PATH", requires_all = ["tls", "target"])]
+    tls_key: Option<PathBuf>,
+
+    /// Name that the certificate of --target must have: a DNS name or an address [default: the address of --target]
+    #[arg(long, global = true, value_name = "NAME", requires_all = ["tls", "target"])]
+    tls_server_name: Option<String>,
+}
+
+/// How sessions of a run are encrypted.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    config: Arc<ClientConfig>,
+    /// What the server's certificate must name, if that is not its address.
+    name: Option<ServerName<'static>>,
+    /// Their threads take sessions in turn.
+    relays: Vec<Relay>,
+    next: AtomicUsize,
+    /// The files of a server that is started here.
+    made: Option<Made>,
+}
+
+impl Tls {
+    /// For a server that is started here, which gets certificates of the run's own; so many threads carry sessions.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(crate) fn for_own_server(threads: u16) -> Result<Self, String> {
+        let (made, config) = Made::new()?;
+        Ok(Self { made: Some(made), ..Self::new(config, None, threads)? })
+    }
+
+    /// For servers that run, from the files that the flags name.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(crate) fn from_files(flags: &TlsFlags, threads: u16) -> Result<Self, String> {
+        let TlsFlags { tls_ca, tls_certificate, tls_key, tls_server_name, .. } = flags;
+        let (Some(ca), Some(certificate), Some(key)) = (tls_ca, tls_certificate, tls_key) else {
+            return Err(
+                "--tls with --target needs --tls-ca, --tls-certificate and --tls-key".into()
+            );
+        };
+        let parse = |name: &String| {
+            ServerName::try_from(name.clone())
+                .map_err(|error| format!("--tls-server-name: {error}"))
+        };
+        let name = tls_server_name.as_ref().map(parse).transpose()?;
+        Self::new(files::read(ca, certificate, key)?, name, threads)
+    }
+
+    fn new(
+        config: Arc<ClientConfig>,
+        name: Option<ServerName<'static>>,
+        threads: u16,
+    ) -> Result<Self, String> {
+        let relays = (0..threads.max(1)).map(|_| Relay::start());
+        let relays = relays.collect::<io::Result<_>>();
+        let relays = relays.map_err(|error| format!("cannot start a thread for TLS: {error}"))?;
+        Ok(Self { config, name, relays, next: AtomicUsize::new(0), made: None })
+    }
+
+    /// What the server that is started here is told.
+    pub(crate) fn server_args(&self, carrier: Option<&str>) -> Vec<String> {
+        let mut arguments = vec!["--tls-listen=127.0.0.1:0".to_owned()];
+        arguments.extend(self.made.iter().flat_map(Made::server_args));
+        arguments.extend(carrier.map(|carrier| format!("--tls-carrier={carrier}")));
+        arguments
+    }
+
+    /// Connects and shakes hands; the scenario's end of the session. It is no TCP socket, but is used as one.
+    ///
+    /// # Errors
+    /// Whatever the socket says, and when the other side's certificate is not right or it refuses this one.
+    pub(crate) fn connect(&self, server: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+        let name = self.name.clone().unwrap_or_else(|| ServerName::IpAddress(server.ip().into()));
+        let mut tls =
+            ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
+        let mut socket = TcpStream::connect(server)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(patience))?;
+        while tls.is_handshaking() || tls.wants_write() {
+            tls.complete_io(&mut socket)?;
+        }
+        let relay = &self.relays[self.next.fetch_add(1, Ordering::Relaxed) % self.relays.len()];
+        relay.carry(socket, tls)
+    }
+}
