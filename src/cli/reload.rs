@@ -58,7 +58,7 @@ impl Running {
                     warn!(
                         running = old,
                         file = new,
-                        "{key} changed in the file, but needs a restart"
+                        "not applied: {key} changed in the file, but needs a restart"
                     );
                 }
                 Reload::Yes => info!("reloaded {key}: {old} -> {new}"),

@@ -83,7 +83,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     config.check().map_err(|error| error.to_string())?;
     let log = log::start(args.common.log_format, args.common.level())?;
     for remark in options.remarks.iter().chain(&args.remarks()) {
-        warn!("{remark}");
+        warn!("check the configuration: {remark}");
     }
     let running = Running::new(given, options.effective, Arc::clone(&log));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -207,7 +207,7 @@ fn apply(options: &Options, reflector: &Reflector) -> Result<Level, Vec<String>>
         info!(classes, "reloaded [policy]: all routes are judged anew");
     }
     for remark in args.remarks() {
-        warn!("{remark}");
+        warn!("check the configuration: {remark}");
     }
     Ok(args.common.level())
 }

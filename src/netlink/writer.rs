@@ -371,10 +371,13 @@ impl Writer {
         for (kind, line) in self.fib.lines(now) {
             match kind {
                 Kind::Refused => warn!("refused by the kernel: {line}"),
-                Kind::Conflict | Kind::Repair | Kind::Deleter | Kind::Down | Kind::Unusable => {
-                    warn!("{line}");
-                }
-                Kind::Resolved | Kind::Up | Kind::Other => info!("{line}"),
+                Kind::Conflict => warn!("conflict in the kernel: {line}"),
+                Kind::Resolved => info!("conflict in the kernel is over: {line}"),
+                Kind::Repair | Kind::Deleter => warn!("changed in the kernel: {line}"),
+                Kind::Unusable => warn!("packets may be lost: {line}"),
+                Kind::Down => warn!("tunnel device: {line}"),
+                Kind::Up => info!("tunnel device: {line}"),
+                Kind::Other => info!("state of the kernel: {line}"),
             }
         }
     }

@@ -51,7 +51,10 @@ fn an_announcement_that_no_leaf_can_install_is_remarked_on() {
     let leaf = server.client(&["--announce", announce]);
     leaf.logged("session established", '\n');
     let log = leaf.log();
-    let remarks: Vec<_> = log.lines().filter(|line| line.contains("WARN --announce:")).collect();
+    let remarks: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("WARN check the configuration: --announce:"))
+        .collect();
     assert_eq!(remarks.len(), 2, "{log}");
     assert!(remarks[0].contains("10.0.23.0/24 via 192.0.2.1, because the next hop is an IPv4"));
     assert!(remarks[1].contains("10.0.24.0/24 via fe80::1, because the next hop is a link-local"));

@@ -60,7 +60,7 @@ fn client_without_server() {
     let mut command = Command::new(BINARY);
     command.args(["client", "--subscribe", "23"]);
     let mut leaf = Process::spawn(command);
-    leaf.logged("WARN no server is given (--server): the leaf waits for one", '\n');
+    leaf.logged("WARN check the configuration: no server is given (--server)", '\n');
     leaf.signal("TERM");
     assert_eq!(leaf.wait(), Some(0), "{}", leaf.log());
 }

@@ -252,7 +252,10 @@ fn a_filter_of_the_log_that_is_none_is_told_and_not_used() {
         let script = format!("RUST_LOG='{value}' exec \"$0\" \"$@\"");
         command.args(["-c", &script, BINARY, "server", "--listen", "[::]:0"]);
         let server = Process::spawn(command);
-        server.logged(&format!("WARN RUST_LOG is not used: {warning}"), '\n');
+        server.logged(
+            &format!("WARN check the configuration: RUST_LOG is not used: {warning}"),
+            '\n',
+        );
         server.logged("reflector started", '\n');
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     let installation = args.installation()?;
     let log = log::start(args.common.log_format, args.common.level())?;
     for remark in options.remarks.iter().chain(&args.remarks()) {
-        warn!("{remark}");
+        warn!("check the configuration: {remark}");
     }
     let guard = guard(&args.settings)?;
     let mut running = Running::new(given, options.effective, log);
@@ -136,7 +136,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
             renewed.map_err(|error| vec![format!("--http-token-file: {error}")])?;
             live.apply(&args, tables).await;
             for remark in args.remarks() {
-                warn!("{remark}");
+                warn!("check the configuration: {remark}");
             }
             Ok(args.common.level())
         };

@@ -125,7 +125,7 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
         }
     };
     if let Some(sentence) = wrong {
-        warn!("{sentence}");
+        warn!("check the configuration: {sentence}");
     }
     Ok(Arc::new(Log { replace, level: Mutex::new(level), is_overridden }))
 }

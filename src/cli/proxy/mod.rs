@@ -100,7 +100,7 @@ pub(super) fn run(given: Given) -> Result<(), Wrong> {
     args.check()?;
     let log = log::start(args.common.log_format, args.common.level())?;
     for remark in options.remarks.iter().chain(&args.remarks()) {
-        warn!("{remark}");
+        warn!("check the configuration: {remark}");
     }
     Ok(run::run(&args, Running::new(given, options.effective, log))?)
 }

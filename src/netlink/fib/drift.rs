@@ -216,7 +216,7 @@ impl Fib {
             Drift::Deleted => "deleted",
             Drift::Changed => "changed",
         };
-        self.notes.add(Kind::Repair, format_args!("{key} was {what} by others"));
+        self.notes.add(Kind::Repair, format_args!("another program has {what} {key}"));
         let verdict = self.failures.repair(id, drift, now);
         if verdict.at_once {
             self.touch(id);
@@ -234,8 +234,8 @@ impl Fib {
         self.hinted = Some(now);
         self.notes.add(
             Kind::Deleter,
-            "another program deletes these routes or their nexthop objects again and again; they are \
-             put back each time. If it is systemd-networkd, set ManageForeignNextHops=no and \
+            "another program deletes these routes or their nexthop objects again and again, and the \
+             leaf puts them back each time. If it is systemd-networkd, set ManageForeignNextHops=no and \
              ManageForeignRoutes=no under [Network] in networkd.conf",
         );
     }

@@ -305,7 +305,7 @@ impl Fib {
             slot.done = !slot.dirty;
             if self.failures.conflict(id).is_some() {
                 let key = slot.key;
-                self.notes.add(Kind::Resolved, format_args!("{key} is no longer in the way"));
+                self.notes.add(Kind::Resolved, format_args!("{key}: no other route is in the way"));
             }
             self.failures.clear(id);
         }
