@@ -233,7 +233,9 @@ fn consequence(level: Level, action: LimitAction, end: &str) -> String {
             "the reflector refuses further routes and counts them in metalbond_growth_refused_total"
                 .to_owned()
         }
-        (Level::Reached, LimitAction::Warn) => "the action of the limit is warn".to_owned(),
+        (Level::Reached, LimitAction::Warn) => {
+            "the action at the limit is warn, so the reflector accepts further routes".to_owned()
+        }
         (Level::Reached, LimitAction::Close) => end.to_owned(),
         _ => format!("80 % of the limit are in use; the action at the limit is {action}"),
     }

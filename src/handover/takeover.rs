@@ -350,7 +350,7 @@ impl<'a> Taking<'a> {
         if !is_told {
             warn!(
                 predecessor,
-                "the predecessor has died behind its last word; this process serves its sessions"
+                "the predecessor died after its last message; this process serves its sessions"
             );
         }
         reflector.inspector().handover_ended(Report {

@@ -188,7 +188,9 @@ impl Reader<'_> {
                 Ok(range) => all.push(range),
                 Err(NotAPrefixRange) => self.note(
                     at,
-                    format!("prefixes: expected such as \"10.0.0.0/8 ge 24 le 32\", not {text:?}"),
+                    format!(
+                        "prefixes: expected a prefix such as \"10.0.0.0/8 ge 24 le 32\", not {text:?}"
+                    ),
                 ),
             }
         }

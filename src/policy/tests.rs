@@ -173,7 +173,7 @@ fn what_is_wrong_is_told_with_its_line() {
         (
             "[[policy.class]]\nname = \"default\"\n[[policy.class.rule]]\nprefixes = \"10.0.0.0/8 ge 4\"\n",
             4,
-            "prefixes: expected such as",
+            "prefixes: expected a prefix such as",
         ),
         (
             "[[policy.class]]\nname = \"a\"\nfrom = \"::/0\"\n[[policy.class]]\nname = \"a\"\nfrom = \"::/0\"\n",

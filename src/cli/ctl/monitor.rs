@@ -43,7 +43,7 @@ impl Ctl {
             events.take(|event| self.show_event(event))?;
             self.screen.finish()?;
         }
-        remark("the reflector has ended it\n");
+        remark("the reflector has ended the events\n");
         Ok(())
     }
 

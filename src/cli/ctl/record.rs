@@ -60,7 +60,7 @@ impl Ctl {
                 }
                 goes_on = events.wait() => {
                     if !goes_on? {
-                        break "the reflector has ended it";
+                        break "the reflector has ended the events";
                     }
                     events.take(|event| recording.event(event))?;
                 }

@@ -167,7 +167,7 @@ fn misplaced_table(name: &str) -> String {
 }
 
 fn misplaced_key(name: &str) -> String {
-    format!("{name:?} is in no table; put it below [server] or [client]")
+    format!("{name:?} is in no table; put it below [server], [client] or [proxy]")
 }
 
 /// What a flag would be given; `None` for what no flag can be given.

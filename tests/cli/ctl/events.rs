@@ -64,7 +64,7 @@ fn it_ends_with_the_server() {
     scene.server.signal("TERM");
     assert_eq!(scene.server.wait(), Some(0));
     assert_eq!(monitor.process.wait(), Some(0), "{}", monitor.process.log());
-    assert!(monitor.process.log().contains("the reflector has ended it"));
+    assert!(monitor.process.log().contains("the reflector has ended the events"));
 }
 
 /// As `head` does when it has seen enough, whether anything more happens or not.
