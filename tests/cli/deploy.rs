@@ -249,6 +249,9 @@ fn units_ask_for_what_the_command_does() {
         assert!(filters.next().unwrap().contains(" seccomp"), "{unit}");
     }
     assert!(users.contains("\nm metalbond-server metalbond-ro\n"), "{users}");
+    // To give the read-only socket to that group. A later line counts, and @privileged has @chown.
+    let forbidden = server.find("\nSystemCallFilter=~@privileged").unwrap();
+    assert!(server[forbidden..].contains("\nSystemCallFilter=@chown\n"), "{server}");
     let filter = server.lines().find(|line| line.starts_with("SystemCallFilter=@")).unwrap();
     let profile = read("kubernetes/seccomp/metalbond.json");
     for call in ["io_uring_setup", "io_uring_enter", "io_uring_register"] {
