@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const STATUS: Duration = Duration::from_secs(10);
 /// How long the manager may take to hear of another process.
 const HEARS: Duration = Duration::from_secs(5);
+/// How long everything is said again and again at first. The manager hears only the service's main process, and which
+/// one that is after a handover, it learns from the predecessor: perhaps later than the successor's first words.
+const REPEATS: Duration = Duration::from_secs(10);
 /// Between two attempts to send what found no room.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -158,6 +161,7 @@ fn watchdog(interval: Option<&str>, process: Option<&str>, own: u32) -> Option<D
 
 /// When there is something to tell.
 struct Teller {
+    began: Instant,
     /// Half of what the manager waits for.
     feeds_every: Option<Duration>,
     fed: Option<Instant>,
@@ -168,7 +172,7 @@ struct Teller {
 impl Teller {
     fn new(watchdog: Option<Duration>, now: Instant) -> Self {
         let feeds_every = watchdog.map(|interval| interval / 2);
-        Self { feeds_every, fed: None, status: String::new(), status_at: now }
+        Self { began: now, feeds_every, fed: None, status: String::new(), status_at: now }
     }
 
     /// Until health should be looked at again.
@@ -177,7 +181,7 @@ impl Teller {
         self.feeds_every.map_or(LOOK, |every| (every / 4).min(LOOK))
     }
 
-    /// The last message was not sent: what it says is due again.
+    /// The last message may not have been heard: what it says is due again.
     fn unheard(&mut self) {
         self.fed = None;
         self.status.clear();
@@ -185,6 +189,9 @@ impl Teller {
 
     fn message(&mut self, health: &Result<String, String>, now: Instant) -> Option<String> {
         let mut lines = Vec::new();
+        if now - self.began < REPEATS {
+            self.unheard();
+        }
         let is_due = |every| self.fed.is_none_or(|fed| now - fed >= every);
         if health.is_ok() && self.feeds_every.is_some_and(is_due) {
             self.fed = Some(now);
@@ -345,7 +352,8 @@ mod tests {
         let mut teller = Teller::new(Some(20 * SECOND), began);
         let well = Ok("2 sessions".to_owned());
         let ill = Err("stuck shards: 1".to_owned());
-        let mut status = |health, seconds| teller.message(health, began + seconds * SECOND);
+        let mut status =
+            |health, seconds| teller.message(health, began + REPEATS + seconds * SECOND);
         assert_eq!(status(&well, 0).as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
         assert_eq!(status(&well, 9), None);
         assert_eq!(status(&well, 10).as_deref(), Some("WATCHDOG=1"));
@@ -358,11 +366,30 @@ mod tests {
     }
 
     #[test]
+    fn a_manager_that_learns_late_of_a_successor_hears_it_before_the_watchdog_fires() {
+        let began = Instant::now();
+        let interval = 20 * SECOND;
+        let mut teller = Teller::new(Some(interval), began);
+        let well = Ok("2 sessions".to_owned());
+        // The predecessor may have fed it last just before it was due again.
+        let fires = began + interval - interval / 2 - teller.pause();
+        let mut now = began;
+        // As long as the manager may take to hear of the successor.
+        while now < began + HEARS {
+            teller.message(&well, now);
+            now += teller.pause();
+        }
+        let heard = teller.message(&well, now);
+        assert_eq!(heard.as_deref(), Some("WATCHDOG=1\nSTATUS=2 sessions"));
+        assert!(now < fires);
+    }
+
+    #[test]
     fn without_a_watchdog_only_changes_are_sent() {
         let began = Instant::now();
         let mut teller = Teller::new(None, began);
         let mut status = |sessions: u32, seconds| {
-            teller.message(&Ok(format!("{sessions} sessions")), began + seconds * SECOND)
+            teller.message(&Ok(format!("{sessions} sessions")), began + REPEATS + seconds * SECOND)
         };
         assert_eq!(status(1, 0).as_deref(), Some("STATUS=1 sessions"));
         assert_eq!(status(2, 1), None);
