@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use tracing::warn;
+
 use crate::inspector::Inspector;
+#[cfg(target_os = "linux")]
+use crate::threads::{HandoverReport as Report, HandoverSteps, Outcome};
 
 impl Inspector {
     /// Sets the function that starts a successor when an operator asks for a handover. It gets the path of the program,
@@ -15,11 +20,46 @@ impl Inspector {
         self.control.succession.0.set(Box::new(start)).is_ok()
     }
 
-    /// Starts a process that takes over; its number.
+    /// Starts a process that takes over; its number. If it ends without asking for the sessions, the handover counts
+    /// as called off.
     pub(crate) fn start_successor(&self, program: Option<&Path>) -> Result<u32, String> {
-        match self.control.succession.0.get() {
-            Some(start) => start(program),
-            None => Err("this program does not start a successor: start one by hand".to_owned()),
+        #[cfg(target_os = "linux")]
+        let attempts = self.handovers().attempts;
+        let process = match self.control.succession.0.get() {
+            Some(start) => start(program)?,
+            None => {
+                return Err("this program does not start a successor: start one by hand".to_owned());
+            }
+        };
+        #[cfg(target_os = "linux")]
+        {
+            let inspector = self.clone();
+            crate::io::when_ended(process, move || inspector.successor_ended(process, attempts));
         }
+        Ok(process)
+    }
+
+    /// The process, started after so many attempts to take over, has ended.
+    #[cfg(target_os = "linux")]
+    fn successor_ended(&self, process: u32, attempts: u64) {
+        if self.handovers().attempts != attempts {
+            return;
+        }
+        let reason = "the new process ended before it could ask for the sessions; see its message \
+                      in the log, and run metalbond check-config";
+        warn!(to = process, reason, "handover called off; sessions go on here");
+        self.handover_begins();
+        self.handover_ended(Report {
+            outcome: Outcome::CalledOff,
+            from: std::process::id(),
+            to: process,
+            other: String::new(),
+            at: Report::now(),
+            connections: 0,
+            routes: 0,
+            bytes: 0,
+            steps: HandoverSteps::default(),
+            reason: Some(reason.to_owned()),
+        });
     }
 }

@@ -107,6 +107,8 @@ pub use memory::{memory_limit, resident_memory, socket_memory};
 pub use no_exec::forbid_exec;
 #[cfg(target_os = "linux")]
 pub(crate) use peer_process::PeerProcess;
+#[cfg(all(feature = "server", target_os = "linux"))]
+pub(crate) use peer_process::when_ended;
 #[cfg(feature = "server")]
 pub(crate) use pin::Cpus;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! The process at the other end of a Unix socket.
+//! The process at the other end of a Unix socket, and the end of a process.
 //!
 //! The kernel says which it was when the socket was connected. A process of another PID namespace has no number
 //! here, but since Linux 6.5 a handle.
@@ -6,6 +6,10 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
 
+#[cfg(feature = "server")]
+use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(feature = "server")]
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// Of `asm-generic/socket.h`; libc has it for some architectures only.
@@ -33,6 +37,35 @@ impl PeerProcess {
         let by_number = || pidfd_open(Pid::from_raw(credentials.pid)?, PidfdFlags::empty()).ok();
         let handle = handle(socket).or_else(by_number);
         Ok(Self { number, user: credentials.uid, handle })
+    }
+}
+
+/// Calls a function when a process has ended, on a thread of its own. Where the system cannot tell, it never does.
+#[cfg(feature = "server")]
+pub(crate) fn when_ended(number: u32, then: impl FnOnce() + Send + 'static) {
+    let Some(number) = i32::try_from(number).ok().and_then(Pid::from_raw) else { return };
+    // At once, before another process has this number.
+    let handle = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(handle) => Some(handle),
+        Err(Errno::SRCH) => None,
+        Err(_) => return,
+    };
+    let wait = move || {
+        if handle.is_none_or(|handle| has_ended(&handle)) {
+            then();
+        }
+    };
+    std::thread::Builder::new().name("end".into()).spawn(wait).ok();
+}
+
+/// Blocks until the process of a pidfd has ended; false if the system cannot tell.
+#[cfg(feature = "server")]
+fn has_ended(handle: &OwnedFd) -> bool {
+    loop {
+        match poll(&mut [PollFd::new(handle, PollFlags::IN)], None) {
+            Err(Errno::INTR) => {}
+            polled => return polled.is_ok(),
+        }
     }
 }
 

@@ -285,8 +285,8 @@ fn a_process_that_cannot_serve_changes_nothing() {
     let mut publisher = Client::establish(first.address());
     let mut subscriber = Client::establish(first.address());
     subscriber.subscribe(7);
-    let (is_ok, _, said) = line.ctl(&["handover", "--to", "/bin/false", "--timeout", "2s"]);
-    assert!(!is_ok && said.contains("no process has taken over in time"), "{said}");
+    let (is_ok, _, said) = line.ctl(&["handover", "--to", "/bin/false"]);
+    assert!(!is_ok && said.contains("the new process ended before it could ask"), "{said}");
     let (is_ok, _, said) = line.ctl(&["handover", "--to", "/nonexistent"]);
     assert!(!is_ok && said.contains("cannot start /nonexistent"), "{said}");
     // An address that it can't have.
@@ -303,7 +303,13 @@ fn a_process_that_cannot_serve_changes_nothing() {
     assert!(latest["latest"]["reason"].as_str().unwrap().contains("cannot listen on"), "{latest}");
     publisher.announce_all(&routes(7, 0..10, 1));
     subscriber.expect_view(&routes(7, 0..10, 1));
-    assert_eq!(line.metric("metalbond_handovers_called_off_total"), 1);
+    assert_eq!(line.metric("metalbond_handovers_called_off_total"), 2);
+    // One that never asks.
+    let idle = line.folder.path("idle");
+    std::fs::write(&idle, "#!/bin/sh\nsleep 2\n").unwrap();
+    assert!(Command::new("chmod").args(["+x", &idle]).status().unwrap().success());
+    let (is_ok, _, said) = line.ctl(&["handover", "--to", &idle, "--timeout", "100ms"]);
+    assert!(!is_ok && said.contains("no process has taken over in time"), "{said}");
 }
 
 #[test]
@@ -316,6 +322,26 @@ fn a_reflector_that_may_start_nothing_starts_its_own_program_only() {
     line.ok(&["handover", "--to", BINARY]);
     let _successor = line.successor();
     drop(first);
+}
+
+#[test]
+fn a_successor_that_ends_before_it_asks_is_a_handover_called_off_at_once() {
+    let line = Line::new();
+    let file = line.folder.path("server.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("");
+    let mut first = line.start(&["--config", &file]);
+    write("[server]\nno-such-key = 1\n");
+    let (is_ok, _, said) = line.ctl(&["handover"]);
+    assert!(!is_ok && said.contains("the new process ended before it could ask"), "{said}");
+    first.logged("unknown key \"no-such-key\"", '\n');
+    first.logged("handover called off", '\n');
+    assert_eq!(line.json(&["show", "handover"])["latest"]["outcome"], "called_off");
+    assert_eq!(line.metric("metalbond_handovers_called_off_total"), 1);
+    write("");
+    line.ok(&["handover"]);
+    let _successor = line.successor();
+    assert_eq!(exit(&mut first), Some(0));
 }
 
 #[test]
