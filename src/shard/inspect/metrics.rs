@@ -79,11 +79,13 @@ counted! {
                 "Subscriptions that lack routes or changes, which the reflector is still sending.",
             )
             .live(Live::Now("behind")),
-        /// Peers that are behind in some VNI, or whose write has hung for more than a second.
+        /// Peers that are behind in some VNI, whose write has hung for more than a second, or that large packets do
+        /// not reach.
         slow_peers: u64 = Row::json("slow_peers")
             .gauge(
                 "metalbond_slow_peers",
-                "Peers that are behind in some VNI, or whose write has hung for more than a second.",
+                "Peers that are behind in some VNI, whose write has hung for more than a second, or that \
+                 large packets do not reach.",
             )
             .live(Live::Now("slow_peers")),
         /// Bytes that wait for peers or are being written to them.
