@@ -124,7 +124,7 @@ impl Reporter {
         }
         let Refused { peer, node, rights, refusal, vni, example } = refused;
         let Refusal { class, rule, reason, then } = refusal;
-        let why = policy.explain(refusal, rights.own, vni.unwrap_or(Vni(0)), example.as_ref());
+        let why = policy.explain(refusal, *rights, vni.unwrap_or(Vni(0)), example.as_ref());
         let (vni, route) = (vni.map(|vni| vni.0), example.map(|example| example.to_string()));
         let (class, reason, verdict) = (policy.name(*class), reason.name(), then.name());
         let of = route.as_deref().map(|route| format!("{route}: ")).unwrap_or_default();

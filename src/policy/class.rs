@@ -26,11 +26,14 @@ pub(crate) struct Rights {
     pub(crate) generation: u32,
     /// The first 64 bits of its IPv6 address; see [`own_of`].
     pub(crate) own: u64,
+    /// The number of its further networks, which its certificate proves; see `networks`.
+    pub(super) more: u16,
 }
 
 impl Rights {
     /// Of a peer that no policy of this process has looked at yet. It is not judged before one has.
-    pub(crate) const UNKNOWN: Self = Self { class: ClassId(0), generation: u32::MAX, own: 0 };
+    pub(crate) const UNKNOWN: Self =
+        Self { class: ClassId(0), generation: u32::MAX, own: 0, more: 0 };
 }
 
 /// The network of an address as one word. An IPv6 address belongs to the network of its first 64 bits. An IPv4 address
@@ -104,6 +107,8 @@ pub(crate) struct Terms<'a> {
     rules: &'a [u16],
     usual: Usual,
     is_undecided: bool,
+    /// Further networks of the peer, in ascending order.
+    more: &'a [u64],
     /// The VNI, and what operators have blocked, if that concerns it.
     blocked: Option<(Vni, &'a Blocks)>,
 }
@@ -192,6 +197,7 @@ impl Class {
                 rules: &[],
                 usual: Usual::AllRules,
                 is_undecided: false,
+                more: &[],
                 blocked: None,
             },
             Some((_, Span { may_announce, rules, usual })) => {
@@ -203,6 +209,7 @@ impl Class {
                     rules,
                     usual: *usual,
                     is_undecided: false,
+                    more: &[],
                     blocked: None,
                 }
             }
@@ -227,10 +234,10 @@ impl Class {
     }
 
     /// What a route needs that a refusal is about.
-    pub(super) fn requirement(&self, refusal: &Refusal, own: u64) -> Option<String> {
+    pub(super) fn requirement(&self, refusal: &Refusal, owned: &[u64]) -> Option<String> {
         let rule = self.rules.get(usize::from(refusal.rule).checked_sub(1)?)?;
         match refusal.reason {
-            Reason::NextHop => rule.hops.as_ref().map(|hops| hops.shown(own)),
+            Reason::NextHop => rule.hops.as_ref().map(|hops| hops.shown(owned)),
             Reason::Prefix => rule.prefixes.as_ref().map(ToString::to_string),
             _ => None,
         }
@@ -238,6 +245,12 @@ impl Class {
 }
 
 impl<'a> Terms<'a> {
+    /// The same for a peer with these further networks.
+    #[inline]
+    pub(super) fn owning(self, more: &'a [u64]) -> Self {
+        Self { more, ..self }
+    }
+
     /// The same where operators have blocked something.
     pub(super) fn blocked(self, vni: Vni, blocks: &'a Blocks) -> Self {
         Self { blocked: Some((vni, blocks)), usual: Usual::AllRules, ..self }
@@ -289,7 +302,7 @@ impl<'a> Terms<'a> {
         }
         for &number in self.rules {
             let Some(rule) = self.class.rules.get(usize::from(number)) else { continue };
-            let Some(reason) = rule.check(own, to, hop) else { continue };
+            let Some(reason) = rule.check(own, self.more, to, hop) else { continue };
             let refusal = Refusal { class: self.id, rule: number + 1, reason, then: rule.then };
             match Judgement::of(refusal) {
                 refused @ Judgement::Refused(_) => return refused,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::blocks::{Block, Blocks};
 use super::class::{Class, ClassId, Rights, Terms, own_of};
 use super::form;
+use super::networks::Networks;
 use super::prefixes::PrefixRange;
 use super::read::PolicyError;
 use super::refusal::{Example, Judgement, OnRefusal, Reason, Refusal};
@@ -25,8 +26,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) node: Option<&'a str>,
     /// The name that its certificate proves.
     pub(crate) name: Option<&'a str>,
-    /// The address that its certificate proves.
-    pub(crate) proven: Option<IpAddr>,
+    /// The addresses that its certificate proves.
+    pub(crate) proven: &'a [IpAddr],
     /// The site of a federation that it is.
     pub(crate) site: Option<&'a str>,
 }
@@ -54,7 +55,21 @@ pub struct Policy {
     blocks: Blocks,
     /// Counts policies of one process.
     generation: u32,
+    /// Of peers that have several; those of all policies of one process.
+    networks: Shared,
 }
+
+/// Says nothing of a policy: two may have them in common, or not.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Networks>);
+
+impl PartialEq for Shared {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Shared {}
 
 impl Default for Policy {
     fn default() -> Self {
@@ -65,6 +80,7 @@ impl Default for Policy {
             classes: vec![Some(open)],
             blocks: Blocks::default(),
             generation: 0,
+            networks: Shared::default(),
         }
     }
 }
@@ -127,7 +143,8 @@ impl Policy {
         let renumbered = |it: Match| Match { class: numbers[usize::from(it.class.0)], ..it };
         let matches = self.matches.into_iter().map(renumbered).collect();
         let (blocks, generation) = (earlier.blocks.clone(), earlier.generation);
-        let next = Self { matches, classes, names, blocks, generation };
+        let networks = earlier.networks.clone();
+        let next = Self { matches, classes, names, blocks, generation, networks };
         if next == *earlier { next } else { Self { generation: generation + 1, ..next } }
     }
 
@@ -140,8 +157,13 @@ impl Policy {
     pub(crate) fn rights(&self, subject: &Subject<'_>) -> Rights {
         let fits = |it: &&Match| it.fits(subject);
         let class = self.matches.iter().find(fits).map(|it| it.class).unwrap_or_default();
-        let owned = subject.proven.or(subject.address);
-        Rights { class, generation: self.generation, own: owned.map_or(0, own_of) }
+        // The usual next hop is in the network of the first IPv6 address.
+        let first =
+            subject.proven.iter().find(|it| it.is_ipv6()).or_else(|| subject.proven.first());
+        let own = first.copied().or(subject.address).map_or(0, own_of);
+        let more = subject.proven.iter().map(|address| own_of(*address));
+        let more = self.networks.0.number(more.filter(|it| ![0, own].contains(it)).collect());
+        Rights { class, generation: self.generation, own, more }
     }
 
     fn class(&self, id: ClassId) -> Option<&Class> {
@@ -153,6 +175,7 @@ impl Policy {
     #[inline]
     pub(crate) fn terms(&self, rights: Rights, vni: Vni) -> Option<Terms<'_>> {
         let terms = self.class(rights.class)?.terms(rights.class, vni);
+        let terms = terms.owning(self.networks.0.get(rights.more));
         let is_known = rights.generation == self.generation;
         let terms = if is_known { terms } else { terms.undecided() };
         let is_blocked = self.blocks.concern(vni);
@@ -207,16 +230,19 @@ impl Policy {
         self.classes.iter().flatten().map(|class| &*class.name)
     }
 
-    /// Why a route or subscription of a peer which owns `own` is refused, as a sentence's end: `next hop … is not
+    /// Why a route or subscription of a peer with these rights is refused, as a sentence's end: `next hop … is not
     /// in …; class leaf, rule 2`.
     pub(crate) fn explain(
         &self,
         refusal: &Refusal,
-        own: u64,
+        rights: Rights,
         vni: Vni,
         example: Option<&Example>,
     ) -> String {
-        let needed = self.class(refusal.class).and_then(|class| class.requirement(refusal, own));
+        let further = self.networks.0.get(rights.more);
+        let owned: Vec<_> =
+            [rights.own].iter().chain(further).copied().filter(|it| *it != 0).collect();
+        let needed = self.class(refusal.class).and_then(|it| it.requirement(refusal, &owned));
         let needed = needed.unwrap_or_default();
         let hop = example.map(|example| example.next_hop);
         let why = match (refusal.reason, hop) {

@@ -19,6 +19,7 @@ mod blocks;
 mod class;
 mod form;
 mod list;
+mod networks;
 mod prefixes;
 mod read;
 mod refusal;

@@ -9,6 +9,9 @@ use super::refusal::{OnRefusal, Reason};
 use super::vnis::VniSet;
 use crate::wire::{Destination, NextHop, NextHopType};
 
+/// Networks of a peer that are named.
+const SHOWN_MAX: usize = 8;
+
 /// Which addresses next hops may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Hops {
@@ -42,9 +45,15 @@ impl Rule {
 
     /// The requirement that a route of a peer does not meet.
     #[inline]
-    pub(super) fn check(&self, own: u64, to: &Destination, hop: &NextHop) -> Option<Reason> {
+    pub(super) fn check(
+        &self,
+        own: u64,
+        more: &[u64],
+        to: &Destination,
+        hop: &NextHop,
+    ) -> Option<Reason> {
         if let Some(hops) = &self.hops
-            && !hops.allow(own, hop)
+            && !hops.allow(own, more, hop)
         {
             return Some(Reason::NextHop);
         }
@@ -74,16 +83,29 @@ impl Rule {
 
 impl Hops {
     #[inline]
-    fn allow(&self, own: u64, hop: &NextHop) -> bool {
+    fn allow(&self, own: u64, more: &[u64], hop: &NextHop) -> bool {
         let address = hop.address();
-        (self.own && own != 0 && own_of(address) == own) || self.within.covers(address)
+        let is_own = || {
+            let network = own_of(address);
+            network != 0 && (network == own || more.binary_search(&network).is_ok())
+        };
+        (self.own && is_own()) || self.within.covers(address)
     }
 
-    /// What a next hop of a peer may be.
-    pub(super) fn shown(&self, own: u64) -> String {
-        let own = self.own.then(|| match own {
-            0 => "the network of this peer, which has none".to_owned(),
-            own => format!("{}, the network of this peer", Own(own)),
+    /// What a next hop of a peer may be that owns these networks.
+    pub(super) fn shown(&self, owned: &[u64]) -> String {
+        let own = self.own.then(|| match owned {
+            [] => "the network of this peer, which has none".to_owned(),
+            [own] => format!("{}, the network of this peer", Own(*own)),
+            all => {
+                let (first, rest) = all.split_at(all.len().min(SHOWN_MAX));
+                let first: Vec<_> = first.iter().map(|own| Own(*own).to_string()).collect();
+                let first = first.join(", ");
+                match rest.len() {
+                    0 => format!("{first}, the networks of this peer"),
+                    more => format!("{first} and {more} more, the networks of this peer"),
+                }
+            }
         });
         let within = self.within.to_string();
         let all = [own, Some(within).filter(|text| !text.is_empty())];

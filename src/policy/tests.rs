@@ -116,6 +116,31 @@ fn each_requirement_refuses_what_does_not_meet_it() {
 }
 
 #[test]
+fn all_addresses_of_a_certificate_are_a_peers_own() {
+    let policy = fleet();
+    let addresses = ["192.0.2.9", "2001:db8:3::1", "fe80::1", "2001:db8:4::1", "2001:db8:4::2"];
+    let addresses = addresses.map(|it| it.parse().unwrap());
+    let subject = Subject { proven: &addresses, ..from("2001:db8:7::1") };
+    // A policy that comes later knows the peer by other rights, and those that it has for the same.
+    for policy in [policy.clone(), fleet().behind(&policy)] {
+        let rights = policy.rights(&subject);
+        assert_eq!(rights, policy.rights(&subject));
+        let terms = policy.terms(rights, Vni(150)).unwrap();
+        let judge = |hop| terms.judge(rights.own, &"10.1.2.0/24".parse().unwrap(), &via(hop));
+        for own in ["2001:db8:3::7", "2001:db8:4::7", "192.0.2.9"] {
+            assert_eq!(judge(own), Judgement::Allowed, "{own}");
+        }
+        for other in ["2001:db8:7::1", "fe80::1", "192.0.2.8"] {
+            let Judgement::Refused(refusal) = judge(other) else { panic!("{other} is allowed") };
+            let why = policy.explain(&refusal, rights, Vni(150), None);
+            let networks =
+                "2001:db8:3::/64, 192.0.2.9/32, 2001:db8:4::/64, the networks of this peer";
+            assert_eq!(why, format!("the next hop is not in {networks}; class leaf, rule 2"));
+        }
+    }
+}
+
+#[test]
 fn addresses_that_everybody_has_are_nobodys_own() {
     let policy = Policy::read(
         "[[policy.class]]\nname = \"default\"\n[[policy.class.rule]]\nnext-hops = \"own/64\"\n",
@@ -139,7 +164,7 @@ fn a_refusal_is_explained() {
             panic!("{to} is allowed")
         };
         let example = Example { destination, next_hop: hop };
-        policy.explain(&refusal, rights.own, Vni(100), Some(&example))
+        policy.explain(&refusal, rights, Vni(100), Some(&example))
     };
     assert_eq!(
         explained("10.1.2.0/24", via("2001:db8:7::1")),

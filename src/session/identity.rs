@@ -38,13 +38,6 @@ impl Identity {
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
-
-    /// The address whose network is the peer's own: the first IPv6 address, or the first of all.
-    #[must_use]
-    pub fn own_address(&self) -> Option<IpAddr> {
-        let ipv6 = self.addresses.iter().find(|it| it.is_ipv6());
-        ipv6.or_else(|| self.addresses.first()).copied()
-    }
 }
 
 /// The part of the system that encrypts and decrypts a connection over TLS.

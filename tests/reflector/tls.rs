@@ -130,7 +130,7 @@ fn a_certificate_decides_on_class_and_next_hops(mut config: ReflectorConfig) {
         let is = |key: &[String; 4]| key[0] == class && key[2] == reason;
         total.refused.iter().filter(|(key, _)| is(key)).map(|(_, count)| count).sum::<u64>()
     };
-    // The network of the next hop is the first one's.
+    // The network of the next hop is that of one of the addresses.
     let _good = announce(&["spiffe://dc1/hv/1", "192.0.2.1", "2001:db8::17"], 1);
     watcher.expect_view([&route(7, 1, 1)]);
     let _other_host = announce(&["spiffe://dc1/hv/2", "2001:db8:3::17"], 2);
@@ -140,7 +140,9 @@ fn a_certificate_decides_on_class_and_next_hops(mut config: ReflectorConfig) {
     let mut plain = scene.plain();
     plain.announce(&route(7, 4, 1));
     eventually("a refusal", || refused("default", "announce") == 2);
-    watcher.expect_view([&route(7, 1, 1)]);
+    let names = ["spiffe://dc1/hv/5", "2001:db8:5::17", "192.0.2.1", "2001:db8::17"];
+    let _several = announce(&names, 5);
+    watcher.expect_view([&route(7, 1, 1), &route(7, 5, 1)]);
 }
 
 fn hello(node: &str) -> [Message; 2] {

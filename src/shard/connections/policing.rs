@@ -22,7 +22,7 @@ impl Peer {
                 .filter(|node| !node.is_empty())
                 .map(|node| &**node),
             name: identity.and_then(Identity::name),
-            proven: identity.and_then(Identity::own_address),
+            proven: identity.map(Identity::addresses).unwrap_or_default(),
             site: None,
         }
     }
@@ -78,10 +78,10 @@ impl Connections {
 
     /// Why a peer that subscribes to a VNI gets nothing of it, if the policy refuses that.
     pub(in crate::shard) fn refused_subscription(&self, peer: &Peer, vni: Vni) -> Option<String> {
-        let Rights { class, own, .. } = peer.standing.rights;
-        match self.settings.policy.subscribes(class, vni) {
+        let rights = peer.standing.rights;
+        match self.settings.policy.subscribes(rights.class, vni) {
             Judgement::Refused(refusal) if peer.memberships.is_refused(vni) => {
-                Some(self.settings.policy.explain(&refusal, own, vni, None))
+                Some(self.settings.policy.explain(&refusal, rights, vni, None))
             }
             _ => None,
         }

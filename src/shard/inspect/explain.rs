@@ -43,7 +43,7 @@ pub(crate) fn explain(
     for filtered in &facts.filtered {
         let FilteredFacts { next_hop, peer, rights, refusal } = filtered;
         let example = Example { destination, next_hop: *next_hop };
-        let why = policy.explain(refusal, rights.own, vni, Some(&example));
+        let why = policy.explain(refusal, *rights, vni, Some(&example));
         reasons.push(Reason::Filtered { next_hop: *next_hop, by: *peer, why });
     }
     if !connection.is_subscribed {

@@ -101,7 +101,7 @@ pub(in crate::admin) fn subject_of(peer: &PeerInfo) -> Subject<'_> {
         address: peer.remote.map(|remote| remote.ip()),
         node: Some(&*peer.node).filter(|node| !node.is_empty()),
         name: identity.and_then(Identity::name),
-        proven: identity.and_then(Identity::own_address),
+        proven: identity.map(Identity::addresses).unwrap_or_default(),
         site: None,
     }
 }
@@ -139,7 +139,7 @@ impl Judge<'_> {
                 node,
                 route: example.map(|example| example.to_string()),
                 vni: vni.map(|vni| vni.0),
-                why: policy.explain(&refusal, rights.own, at, example.as_ref()),
+                why: policy.explain(&refusal, rights, at, example.as_ref()),
             }
         };
         self.refused.entry(refusal).or_insert_with(first).count += 1;
