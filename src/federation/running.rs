@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::bus::{Bus, BusSettings};
 use super::hub::Hub;
-use super::link::{Event, Link, LinkSettings, SiteStatus as Seen, State};
+use super::link::{Event, Link, LinkSettings, SiteRefusal, SiteStatus as Seen, State};
 use super::{FederationStatus, Roster, SiteState, SiteStatus};
 use crate::config::FederationConfig;
 use crate::ids::{Moment, ShardId};
@@ -210,6 +210,13 @@ fn say(event: Event) {
             let vni = vni.map(tracing::field::display);
             warn!(%site, vni, "a message of the site cannot be read; further unreadable messages \
                  are only counted");
+        }
+        Event::Refused(refusal) => {
+            let SiteRefusal { site, class, rule, reason, verdict, vni, route, why } = *refusal;
+            warn!(
+                %site, class, rule, reason, verdict, %vni, route,
+                "policy refused a site: {why}; further refusals of this site for this reason are only counted"
+            );
         }
         Event::Twin { is_later: true } => error!(
             "another reflector has the name of this site (--site): this reflector came later and \

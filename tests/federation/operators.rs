@@ -98,6 +98,18 @@ fn a_reload_and_a_block_judge_what_other_sites_announce() {
     // A route that comes after the reload is judged by the new policy, too.
     announcer.announce_all(&[route(8, 2, 1), route(7, 2, 1)]);
     subscriber.expect_view(&[route(7, 1, 1), route(7, 2, 1)]);
+    let log = || fra1.log();
+    let refusals = || log().matches("policy refused a site").count();
+    eventually("a line about the refusal", || refusals() > 0);
+    let line = log();
+    assert!(line.contains("it may not announce in VNI 8; class ber"), "{line}");
+    for part in ["site=ber1", "class=\"ber\"", "reason=\"announce\"", "verdict=\"ignore\"", "vni=8"]
+    {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let listed = fra1.ctl(&["show", "routes", "--filtered"]);
+    assert!(listed.contains("site ber1") && listed.lines().count() == 3, "{listed}");
+    assert_eq!(refusals(), 1, "the others are counted");
     fra1.ctl(&["block", "vni", "7", "for", "1h", "--yes"]);
     subscriber.expect_view([]);
     std::fs::write(&file, "[server]\n").unwrap();

@@ -53,7 +53,7 @@ impl Link {
         }
         let is_first = entry.epoch == 0;
         (entry.epoch, entry.heard, entry.heartbeat) = (epoch, now, 0);
-        entry.interest.1 = 0;
+        (entry.interest.1, entry.told) = (0, 0);
         let name = Arc::clone(&entry.name);
         self.forget_checks(site);
         if !is_first {

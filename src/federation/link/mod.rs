@@ -120,10 +120,27 @@ pub(crate) enum Event {
     Mismatch { site: Arc<str>, vni: Vni },
     /// A message of a site could not be read.
     Poisoned { site: Arc<str>, vni: Option<Vni> },
+    /// The policy refuses a route of a site, or reports it: the first of this process of the site for this reason.
+    Refused(Box<SiteRefusal>),
     /// Another process uses this site's name. The later of the two is silent.
     Twin { is_later: bool },
     /// It does so no more.
     TwinGone,
+}
+
+/// What the policy says of a route of a site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SiteRefusal {
+    pub(crate) site: Arc<str>,
+    pub(crate) class: String,
+    /// 0 is the class itself.
+    pub(crate) rule: u16,
+    pub(crate) reason: &'static str,
+    pub(crate) verdict: &'static str,
+    pub(crate) vni: Vni,
+    pub(crate) route: String,
+    /// In words.
+    pub(crate) why: String,
 }
 
 /// Where a message comes from, as the engine vouches for it.
@@ -256,6 +273,9 @@ impl Link {
                 } else {
                     self.chunk_for_job(*peer, *vni, chunk);
                 }
+            }
+            Delivery::Refused { peer, vni, refusal, example } => {
+                self.refused(*peer, *vni, refusal, example);
             }
             Delivery::Marked { peer, vni, number } => self.marked(*peer, *vni, *number),
             Delivery::Wanted { vni, is_wanted, .. } => self.wanted(*vni, *is_wanted),

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Link;
+use super::{Event, Link, SiteRefusal};
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
-use crate::policy::{Policy, Rights, Selection, Subject};
+use crate::policy::{Example, Policy, Refusal, Rights, Selection, Subject};
 use crate::shard::Request;
 use crate::table::Origin;
+use crate::wire::Vni;
 
 impl Link {
     /// Other sites are judged by this policy from now on. Cost: nothing when it is the one before; else a request
@@ -33,6 +34,32 @@ impl Link {
     pub(super) fn origin(&self, peer: PeerId) -> Origin {
         let rights = SiteId::of_importer(peer).map(|site| self.rights_of(site)).unwrap_or_default();
         Origin { peer, shard: self.shard, is_server: true, rights, selection: Selection::default() }
+    }
+
+    /// Reports what the policy says of a route of a site, once for each process of it and reason: so a site that is
+    /// refused without end hides nothing that is refused of another.
+    pub(super) fn refused(&mut self, peer: PeerId, vni: Vni, refusal: &Refusal, example: &Example) {
+        let (Some(site), Some(policy)) = (SiteId::of_importer(peer), self.policy.clone()) else {
+            return;
+        };
+        let bit = 1 << (refusal.reason as u16);
+        let rights = self.rights_of(site);
+        let entry = &mut self.sites[site];
+        if entry.told & bit != 0 {
+            return;
+        }
+        entry.told |= bit;
+        let event = SiteRefusal {
+            site: Arc::clone(&entry.name),
+            class: policy.name(refusal.class).to_owned(),
+            rule: refusal.rule,
+            reason: refusal.reason.name(),
+            verdict: refusal.then.name(),
+            vni,
+            route: example.to_string(),
+            why: policy.explain(refusal, rights, vni, Some(example)),
+        };
+        self.event(Event::Refused(Box::new(event)));
     }
 
     fn rights_of(&self, site: SiteId) -> Rights {

@@ -48,6 +48,7 @@ impl Link {
             is_gone: site.state == SiteState::Gone,
             interest_epoch: site.interest.0,
             interest_generation: site.interest.1,
+            told: site.told.into(),
         });
         let uptime = self.now.since(self.began).as_micros();
         let mut pieces = vec![Kind::Link(form::Link {
@@ -111,6 +112,7 @@ impl Link {
             entry.warm = site.warm;
             entry.heard = now;
             entry.interest = (site.interest_epoch, site.interest_generation);
+            entry.told = u16::try_from(site.told).unwrap_or(0);
             entry.state = match (site.is_gone, site.epoch) {
                 (true, _) => SiteState::Gone,
                 (false, 0) => SiteState::Unheard,

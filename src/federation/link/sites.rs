@@ -45,6 +45,8 @@ pub(super) struct Site {
     /// The latest process of it that has said that it is not warming any more.
     pub(super) warm: u64,
     pub(super) is_draining: bool,
+    /// A bit for each reason for which a refusal of this process of it has been reported.
+    pub(super) told: u16,
     /// Routes came above its limit: nothing is taken from it before this moment.
     pub(super) barred_until: Option<Moment>,
     /// Of its interest: the process and the generation.
@@ -98,6 +100,7 @@ impl Site {
             heartbeat: 0,
             warm: 0,
             is_draining: false,
+            told: 0,
             barred_until: None,
             interest: (0, 0),
             interest_asked: Moment(0),

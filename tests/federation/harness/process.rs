@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -15,6 +16,7 @@ pub(crate) struct Process {
     child: Child,
     name: String,
     folder: PathBuf,
+    log: Arc<Mutex<String>>,
     /// The process that has taken over, if one has.
     successor: Option<Pid>,
     pub(crate) address: SocketAddr,
@@ -51,16 +53,26 @@ impl Process {
             text.rsplit_once(':')?.1.parse::<u16>().ok()
         };
         let label = name.to_owned();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&log);
         std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| println!("{label}: {line}"));
+            lines.map_while(Result::ok).for_each(|line| {
+                println!("{label}: {line}");
+                *kept.lock().unwrap() += &format!("{line}\n");
+            });
         });
         let address = (Ipv6Addr::LOCALHOST, port("listen=").expect("a port")).into();
         let http = port("http=").map(|port| (Ipv4Addr::LOCALHOST, port).into());
-        Self { http, child, name: name.to_owned(), folder, successor: None, address }
+        Self { http, child, log, name: name.to_owned(), folder, successor: None, address }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it has logged since its start.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
