@@ -17,8 +17,8 @@ use crate::live;
 use crate::processes::Processes;
 use crate::tls::Tls;
 
-/// How long a server may take to listen, and to stop.
-const START_TIME: Duration = Duration::from_secs(10);
+/// How long a server may take to listen, and to stop. An emulated machine takes its time to start one.
+const START_TIME: Duration = Duration::from_secs(60);
 const STOP_TIME: Duration = Duration::from_secs(10);
 
 const NO_PEERS: &str = "this loadgen has no rustbond: build it with \
