@@ -10,6 +10,7 @@ mod counters;
 pub(crate) mod drain;
 mod endpoints;
 mod federation;
+mod filtered;
 mod limits;
 mod log;
 mod names;

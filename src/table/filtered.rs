@@ -177,6 +177,22 @@ impl Policing {
         })
     }
 
+    /// Filtered routes of one member, from behind the last `left` of them on towards the first: those that are yet to
+    /// come stay where they are when others are taken out. A route that moves may come twice.
+    pub(super) fn of_member(
+        &self,
+        member: u32,
+        left: Option<u32>,
+    ) -> impl Iterator<Item = (u32, &(Destination, NextHop), Refusal)> + '_ {
+        let routes = self.members.get(&member).map(|entry| &entry.routes);
+        let length = routes.map_or(0, |routes| u32::try_from(routes.len()).unwrap_or(u32::MAX));
+        let begin = left.unwrap_or(length).min(length);
+        (0..begin).rev().filter_map(move |at| {
+            let (route, refusal) = routes?.get_index(usize::try_from(at).ok()?)?;
+            Some((at, route, *refusal))
+        })
+    }
+
     /// Begins a review of so many places, or lets one that is under way go round once more.
     pub(super) fn begin_review(&mut self, places: u32) {
         let members = self.members.iter().filter(|(_, entry)| !entry.routes.is_empty());

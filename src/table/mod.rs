@@ -71,8 +71,8 @@ pub(crate) use portable::Importer;
 pub(crate) use rib::FIRSTS_MAX;
 pub(crate) use rib::{Announcement, TOGETHER};
 pub use rows::{
-    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
-    SubscriptionState, VniInfo,
+    ANNOUNCERS_MAX, DestinationInfo, FilteredRoute, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter,
+    RouteInfo, SubscriptionState, VniInfo,
 };
 pub(crate) use tally::Tally;
 pub(crate) use vnet::Vnet;

@@ -13,6 +13,14 @@ use crate::wire::{Destination, NextHop};
 /// Filtered routes that an explanation looks at.
 const LOOKED_AT: usize = 65_536;
 
+/// A slice of the filtered routes.
+#[derive(Debug, Default)]
+pub(crate) struct FilteredSlice {
+    pub(crate) rows: Vec<(Destination, FilteredFacts)>,
+    /// The place to go on at, and how many routes of its member are left; 0: all.
+    pub(crate) next: Option<(u32, u32)>,
+}
+
 impl Vnet {
     /// Announces a route if the policy allows it, and keeps it aside if not.
     #[inline(never)]
@@ -116,6 +124,34 @@ impl Vnet {
             FilteredFacts { next_hop: *next_hop, peer, rights, refusal }
         };
         self.all_filtered().take(LOOKED_AT).filter(is_meant).take(CHAIN_MAX).map(facts).collect()
+    }
+
+    /// Filtered routes of members from a place on, of the first of them the last `left` (0: all): at most `rows`,
+    /// among at most `places` members.
+    pub(crate) fn list_filtered(
+        &self,
+        (from, left): (u32, u32),
+        rows: usize,
+        places: u32,
+    ) -> FilteredSlice {
+        let mut found = Vec::new();
+        let Some(policing) = &self.policing else { return FilteredSlice::default() };
+        let end = self.members.end();
+        let last = end.min(from.saturating_add(places.max(1)));
+        for place in from..last {
+            let Origin { peer, rights, .. } = self.members[place].origin;
+            let left = Some(left).filter(|left| place == from && *left > 0);
+            for (at, (destination, next_hop), refusal) in policing.of_member(place, left) {
+                let facts = FilteredFacts { next_hop: *next_hop, peer, rights, refusal };
+                found.push((*destination, facts));
+                if found.len() >= rows.max(1) {
+                    let next = if at > 0 { (place, at) } else { (place + 1, 0) };
+                    let next = Some(next).filter(|(place, _)| *place < end);
+                    return FilteredSlice { rows: found, next };
+                }
+            }
+        }
+        FilteredSlice { rows: found, next: (last < end).then_some((last, 0)) }
     }
 
     /// A member announces a filtered route no more. `false` when there is none.

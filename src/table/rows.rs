@@ -82,6 +82,29 @@ pub struct RouteInfo {
     pub age: Duration,
 }
 
+/// A route that a peer announces and that the policy or a block refuses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FilteredRoute {
+    /// The VNI.
+    pub vni: Vni,
+    /// The prefix.
+    pub destination: Destination,
+    /// The next hop.
+    pub next_hop: NextHop,
+    /// The peer that announces it; `None` of another site.
+    pub peer: Option<PeerId>,
+    /// The name of that peer, or of that site.
+    pub name: String,
+    /// The class that refuses it.
+    pub class: String,
+    /// The rule of this class, counted from 1; 0 is the class itself.
+    pub rule: u16,
+    /// A short, stable name of the reason; `unknown` until the policy has judged it in this process.
+    pub reason: &'static str,
+    /// The reason in words.
+    pub why: String,
+}
+
 /// The most next hops listed with one destination.
 pub const NEXT_HOPS_MAX: usize = 4096;
 

@@ -77,4 +77,11 @@ fn a_policy_is_tried_loaded_shown_and_its_first_refusals_are_in_the_log() {
     let shown = ctl(&["show", "policy"]);
     assert!(shown.contains("2 routes filtered now."), "{shown}");
     assert!(shown.contains("leaf   class  announce  ignore         2"), "{shown}");
+    let listed = ctl(&["show", "routes", "--filtered"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    let row = listed.lines().last().unwrap();
+    assert!(row.starts_with("  8  10.") && row.contains("  host-1 "), "{listed}");
+    assert!(row.ends_with("it may not announce in VNI 8; class leaf"), "{listed}");
+    assert!(!ctl(&["show", "routes", "--filtered", "--vni", "7"]).contains("VNI 8"));
+    assert_eq!(ctl(&["show", "routes", "--filtered", "--vni", "9"]), "No route is filtered.\n");
 }

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use metalbond::policy::Policy;
-use metalbond::reflector::inspect::{Reason, Verdict};
-use metalbond::wire::Hello;
+use metalbond::reflector::inspect::{Cursor, Reason, Verdict};
+use metalbond::wire::{Hello, Vni};
 
 use crate::harness::client::modern_hello;
 use crate::harness::{
@@ -24,6 +24,7 @@ on_each_io!(
     a_peer_that_may_not_be_a_server_is_a_client,
     a_class_has_limits_of_its_own,
     filtered_routes_count_and_end_with_their_session,
+    filtered_routes_are_listed_page_by_page,
 );
 
 /// Sessions over IPv4 are of class `leaf`, those over IPv6 of the default class.
@@ -51,6 +52,32 @@ fn watcher(reflector: &Reflector, vnis: &[u32]) -> Client {
 
 fn filtered(reflector: &Reflector) -> u64 {
     counters(reflector).total.now.filtered
+}
+
+fn filtered_routes_are_listed_page_by_page(config: ReflectorConfig) {
+    let (reflector, _) = start(&with(&config, "announce = \"1\""));
+    let (mut one, mut two) = (leaf(&reflector), leaf(&reflector));
+    let (ones, twos) = (routes(2, 0..600, 1), routes(2, 300..900, 1));
+    one.announce_all(&ones);
+    two.announce_all(&twos);
+    eventually("all are judged", || filtered(&reflector) == 1200);
+    let (mut found, mut pages, mut next) = (Vec::new(), 0, Some(Cursor::default()));
+    while let Some(from) = next {
+        let page = ask(reflector.inspector().filtered(Vni(2), from, 250)).unwrap();
+        assert!(page.rows.len() <= 250, "{}", page.rows.len());
+        found.extend(page.rows.into_iter().map(|row| {
+            assert_eq!((&*row.class, row.rule, row.reason), ("leaf", 0, "announce"));
+            assert_eq!(row.why, "it may not announce in VNI 2; class leaf");
+            (row.peer.unwrap(), row.destination, row.next_hop)
+        }));
+        (pages, next) = (pages + 1, page.next);
+    }
+    assert!(pages >= 5, "{pages}");
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 1200);
+    let none = ask(reflector.inspector().filtered(Vni(1), Cursor::default(), 250)).unwrap();
+    assert_eq!((none.rows, none.next), (Vec::new(), None));
 }
 
 /// How often a requirement was not met.
@@ -203,7 +230,7 @@ fn a_class_has_limits_of_its_own(config: ReflectorConfig) {
     watcher.expect_view(&routes(1, 0..11, 1));
     let mut leaf = self::leaf(&reflector);
     leaf.write(&crate::harness::client::encode(
-        &[1, 2, 3].map(|vni| metalbond::wire::Message::Subscribe(metalbond::wire::Vni(vni))),
+        &[1, 2, 3].map(|vni| metalbond::wire::Message::Subscribe(Vni(vni))),
     ));
     leaf.expect_closed();
 }

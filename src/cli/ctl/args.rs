@@ -199,6 +199,9 @@ pub(super) enum Show {
         /// Routes of this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
+        /// Show the routes that the policy or a block refuses instead: who announces them, and why they are refused
+        #[arg(long, conflicts_with = "within")]
+        filtered: bool,
     },
     /// Subscriptions, and how far each peer is behind.
     Subscriptions {

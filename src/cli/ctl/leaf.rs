@@ -112,7 +112,7 @@ impl Ctl {
     ) -> Result<(), Failed> {
         let vnis = match vni {
             Some(vni) => vec![u64::from(vni)],
-            None => self.vnis_with_routes(Rows::Sorted("/api/v1/vnis".to_owned())).await?,
+            None => self.vnis_with("routes", Rows::Sorted("/api/v1/vnis".to_owned())).await?,
         };
         let which = match within {
             None => String::new(),

@@ -87,7 +87,7 @@ impl Ctl {
     ) -> Result<(), Failed> {
         let vnis = match vni {
             Some(vni) => vec![u64::from(vni)],
-            None => self.vnis_with_routes(Rows::Listing("/api/v1/vnis".to_owned())).await?,
+            None => self.vnis_with("routes", Rows::Listing("/api/v1/vnis".to_owned())).await?,
         };
         for vni in vnis {
             let mut routes = Pages::new(Rows::Listing(format!("/api/v1/vnis/{vni}/routes")));

@@ -22,6 +22,14 @@ const ROUTES: &[Column] = &[
     text("ANNOUNCED BY", announcers),
 ];
 
+const FILTERED: &[Column] = &[
+    number("VNI", |row| count(&row["vni"])),
+    text("DESTINATION", |row| shown(&row["destination"])),
+    text("NEXT HOP", |row| next_hop(&row["next_hop"])),
+    text("ANNOUNCED BY", announcer),
+    text("REFUSED BECAUSE", |row| shown(&row["why"])),
+];
+
 impl Ctl {
     pub(super) async fn show_routes(
         &mut self,
@@ -33,7 +41,7 @@ impl Ctl {
         }
         let vnis = match vni {
             Some(vni) => vec![u64::from(vni)],
-            None => self.vnis_with_routes(Rows::Listing("/api/v1/vnis".to_owned())).await?,
+            None => self.vnis_with("routes", Rows::Listing("/api/v1/vnis".to_owned())).await?,
         };
         let all = vnis.into_iter().map(|vni| match &within {
             None => Rows::Listing(format!("/api/v1/vnis/{vni}/routes")),
@@ -50,10 +58,24 @@ impl Ctl {
             .await
     }
 
-    /// All VNIs with routes, in ascending order.
-    pub(super) async fn vnis_with_routes(&mut self, all: Rows) -> Result<Vec<u64>, Failed> {
+    /// Routes that the policy or a block refuses.
+    pub(super) async fn show_filtered(&mut self, vni: Option<u32>) -> Result<(), Failed> {
+        if self.is_leaf().await? {
+            return Err("only a reflector filters routes: leave out --filtered".to_owned().into());
+        }
+        let vnis = match vni {
+            Some(vni) => vec![u64::from(vni)],
+            None => self.vnis_with("filtered", Rows::Listing("/api/v1/vnis".to_owned())).await?,
+        };
+        let all = vnis.into_iter().map(|vni| Rows::Listing(format!("/api/v1/vnis/{vni}/filtered")));
+        self.list(all, &View { columns: FILTERED, nothing: "No route is filtered.", limit: None })
+            .await
+    }
+
+    /// All VNIs with such routes, in ascending order.
+    pub(super) async fn vnis_with(&mut self, which: &str, all: Rows) -> Result<Vec<u64>, Failed> {
         let rows = self.rows(all).await?;
-        let has_routes = |row: &&Value| row["routes"].as_u64().is_some_and(|routes| routes > 0);
+        let has_routes = |row: &&Value| row[which].as_u64().is_some_and(|routes| routes > 0);
         let mut vnis: Vec<_> =
             rows.iter().filter(has_routes).filter_map(|row| row["vni"].as_u64()).collect();
         vnis.sort_unstable();
@@ -133,6 +155,12 @@ pub(super) fn next_hop(hop: &Value) -> String {
         text.push_str(&format!(" ports {}-{}", count(&hop["nat_from"]), count(&hop["nat_to"])));
     }
     text
+}
+
+/// Who announces a filtered route: a peer, or another site.
+fn announcer(row: &Value) -> String {
+    let name = shown(&row["name"]);
+    if row["peer"].is_null() { format!("site {name}") } else { name }
 }
 
 fn announcers(row: &Value) -> String {

@@ -20,11 +20,11 @@ mod tests;
 mod verify;
 
 pub use crate::metrics::{ByAction, Histogram};
-pub(crate) use crate::table::Sums;
 pub use crate::table::{
-    ANNOUNCERS_MAX, DestinationInfo, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter, RouteInfo,
-    SubscriptionState, VniInfo,
+    ANNOUNCERS_MAX, DestinationInfo, FilteredRoute, Lookup, NEXT_HOPS_MAX, PeerVni, RouteFilter,
+    RouteInfo, SubscriptionState, VniInfo,
 };
+pub(crate) use crate::table::{FilteredFacts, Sums};
 pub(crate) use explain::explain;
 pub use explanation::{Explanation, Reason, Verdict};
 pub(crate) use metrics::{GROWTH_LIMITS, PER_PEER, PER_VNI, SESSIONS};

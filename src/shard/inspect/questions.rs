@@ -10,8 +10,8 @@ use crate::shard::connections::{Connections, Peer, Reported, Slot};
 use crate::shard::slab::Handle as _;
 use crate::shard::tables::{TableId, Tables};
 use crate::table::{
-    DeliveryFacts, DestinationInfo, Lookup, PeerVni, RouteFilter, RouteInfo, Slice, VnetRef,
-    VniInfo, slice,
+    DeliveryFacts, DestinationInfo, FilteredFacts, Lookup, PeerVni, RouteFilter, RouteInfo, Slice,
+    VnetRef, VniInfo, slice,
 };
 use crate::wire::{Destination, Message, NextHop, Vni};
 
@@ -137,6 +137,20 @@ impl<'a> Inspection<'a> {
     ) -> Page<RouteInfo> {
         let Some(vnet) = self.table(vni) else { return Page::default() };
         self.page(vnet.list(now, filter, from, rows.min(ROWS_MAX), PLACES_MAX))
+    }
+
+    /// Filtered routes of a VNI, from a place on. The cursor's `inner` is 0, or how many routes of its member are
+    /// left.
+    pub(crate) fn filtered(
+        &self,
+        vni: Vni,
+        from: Cursor,
+        rows: usize,
+    ) -> Page<(Destination, FilteredFacts)> {
+        let Some(vnet) = self.table(vni) else { return Page::default() };
+        let slice = vnet.list_filtered((from.place, from.inner), rows.min(ROWS_MAX), PLACES_MAX);
+        let cursor = |(place, inner)| Cursor { shard: self.shard.0, place, inner };
+        Page { rows: slice.rows, next: slice.next.map(cursor) }
     }
 
     /// Destinations of a VNI with all their next hops, from a place on.

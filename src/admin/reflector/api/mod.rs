@@ -47,6 +47,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/vnis", get(routes::vnis))
         .route("/vnis/{vni}", get(routes::vni))
         .route("/vnis/{vni}/routes", get(routes::list))
+        .route("/vnis/{vni}/filtered", get(routes::filtered))
         .route("/routes", get(routes::search))
         .route("/routes/lookup", get(routes::lookup))
         .route("/counters", get(shards::counters))

@@ -76,6 +76,20 @@ pub(super) struct RoutesAsked {
     announcer: Option<String>,
 }
 
+/// Which part of the filtered routes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilteredAsked {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+impl FilteredAsked {
+    pub(super) fn read(&self) -> Result<(Cursor, usize), ApiError> {
+        paging(self.cursor.as_deref(), self.limit.as_deref())
+    }
+}
+
 /// Which subscriptions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

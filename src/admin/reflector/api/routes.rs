@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::named;
-use super::params::{self, Asked, LookupAsked, RoutesAsked, VnisAsked};
-use super::rows::{self, RouteRow, Short, Sums, VniRow};
+use super::params::{self, Asked, FilteredAsked, LookupAsked, RoutesAsked, VnisAsked};
+use super::rows::{self, FilteredRow, RouteRow, Short, Sums, VniRow};
 use super::sorted::{self, Best, RoutesWanted};
 use crate::admin::reflector::state::AppState;
 use crate::admin::server::asked::ExplainAsked;
@@ -67,6 +67,21 @@ pub(super) async fn list(
         }
         Asked::Sorted(wanted, best) => sorted(&app, &wanted, best).await,
     }
+}
+
+/// Routes of a VNI that the policy or a block refuses.
+pub(super) async fn filtered(
+    State(app): State<AppState>,
+    vni: Result<Path<String>, PathRejection>,
+    asked: Result<Query<FilteredAsked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let vni = params::vni("vni", &vni?)?;
+    let (from, limit) = asked?.0.read()?;
+    let list = move |from, limit| {
+        let inspector = app.inspector.clone();
+        async move { inspector.filtered(vni, from, limit).await }
+    };
+    rows::placed::<FilteredRow, _, _>(list, from, limit, Short::Ends).await
 }
 
 /// Routes of all VNIs.

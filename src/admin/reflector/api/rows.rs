@@ -17,7 +17,8 @@ use crate::admin::server::answer::NextHopRow;
 use crate::admin::server::listing::{self, PART, Piece};
 use crate::ids::PeerId;
 use crate::shard::inspect::{
-    Cursor, Page, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState, VniInfo,
+    Cursor, FilteredRoute, Page, PeerInfo, PeerVni, RouteInfo, SubscriptionInfo, SubscriptionState,
+    VniInfo,
 };
 use crate::threads::InspectError;
 use crate::wire::Capabilities;
@@ -360,6 +361,37 @@ impl From<RouteInfo> for RouteRow {
             announcer_count: route.announcer_count,
             sites: route.sites,
             age_seconds: route.age.as_secs_f64(),
+        }
+    }
+}
+
+/// A route that the policy or a block refuses. `rule` 0 is the class itself.
+#[derive(Debug, Serialize)]
+pub(super) struct FilteredRow {
+    vni: u32,
+    destination: String,
+    next_hop: NextHopRow,
+    /// Null of another site.
+    peer: Option<u64>,
+    name: String,
+    class: String,
+    rule: u16,
+    reason: &'static str,
+    why: String,
+}
+
+impl From<FilteredRoute> for FilteredRow {
+    fn from(route: FilteredRoute) -> Self {
+        Self {
+            vni: route.vni.0,
+            destination: route.destination.to_string(),
+            next_hop: route.next_hop.into(),
+            peer: route.peer.map(|peer| peer.0),
+            name: route.name,
+            class: route.class,
+            rule: route.rule,
+            reason: route.reason,
+            why: route.why,
         }
     }
 }
