@@ -1,15 +1,15 @@
-//! Which shards are awake, and what is where.
+//! Which shards are awake, and which partitions and connections each of them has.
 //!
-//! State: the load of each shard's thread, the number that should be awake, and the move that is under
-//! way. Runs on the control thread; shards see orders and nothing else.
+//! State: the load of each shard's thread, the number of shards that should be awake, and the move that is under way.
+//! Runs on the control thread; shards see only orders.
 //!
-//! Ten times a second it looks at the threads. [`Policy`] says how many shards should be awake: the first
-//! so many. Partitions and connections leave the others, one move after the other, and new connections go
-//! to those that are awake. A shard without connections and without VNIs sleeps.
+//! Ten times a second the balancer looks at the threads. [`Policy`] decides how many shards should be awake, always the
+//! first ones. Partitions and connections leave the other shards, one move after the other, and new connections go to
+//! shards that are awake. A shard without connections and without VNIs sleeps.
 //!
-//! A move waits for every shard, so a shard that stands still would hold it up: after [`PATIENCE`] it is
-//! given up, and no shard that stands still is asked to move anything. A pinned shard that doesn't get its
-//! core is let go: it may run on any.
+//! A move waits for every shard, so a shard that stands still would hold it up: a move that takes longer than
+//! [`PATIENCE`] is given up, and a shard that stands still is not asked to move anything. If a pinned shard does not
+//! get its core, its pin is removed, and it may run on any core.
 //!
 //! Imports: estate, ids, io, shard, threads.
 

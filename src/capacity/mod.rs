@@ -1,8 +1,9 @@
 //! Limits of the whole reflector: routes, VNIs, memory.
 //!
-//! State: what each shard has been told, and what has been logged. Runs on the control thread; ten times a second it looks at
-//! what shards have taken in ([`GrowthGauge`]) and at the memory of the process, and tells shards how far they may go
-//! ([`shares`]). Shards compare numbers of their own, so no lock and no shared count is on the path of an update.
+//! State: the ceilings that shards have been sent, and the warnings that have been logged. Runs on the control thread.
+//! Ten times a second it reads how much the shards have taken in ([`GrowthGauge`]) and how much memory the process has,
+//! and sends each shard a new ceiling ([`shares`]). A shard compares only numbers of its own, so no lock and no shared
+//! counter is on the path of an update.
 //!
 //! Imports: config, ids, io, shard, threads.
 

@@ -1,12 +1,11 @@
-//! Everything that a reflector serves leaves it for another process, or comes from one.
+//! The part of a handover that concerns the reflector itself: everything that it serves leaves it for another process,
+//! or arrives from one. `crate::handover` speaks with the other process.
 //!
-//! `crate::handover` speaks with the other process; here is what the reflector itself does about it:
-//!
-//! * [`Phase`] says whether sessions are served here. Accepting, the answers of shards to operators, settings
-//!   and draining wait while they are not.
+//! * [`Phase`] says whether this process serves sessions. While it does not, accepting, shards' answers to operators,
+//!   new settings and draining wait.
 //! * `leave`: the balancer lets all connections and tables leave, as an [`Estate`], and puts them back.
 //! * `listeners`: the listening sockets, which are opened, inherited and passed on.
-//! * `arrive`: shards that have nothing yet take over what another process has left.
+//! * `arrive`: shards that have nothing yet take over the estate of another process.
 //! * `succeed`: an operator starts a process that takes over.
 //!
 //! Imports: config, control, diary, ids, inspector, io, metrics, portable, session, shard, threads.

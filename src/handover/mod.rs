@@ -1,5 +1,5 @@
-//! A running reflector hands all sessions and routes to another process, which goes on with them: so a new version, or
-//! settings that need a restart, come into force without a peer noticing.
+//! A running reflector hands all sessions and routes to another process. So a new version, or settings that need a
+//! restart, take effect although no session ends.
 //!
 //! ```text
 //!   Offer (a thread of the process that serves)  <--- Channel: a Unix socket --->  take_over (at a start)
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! * `protocol` decides what each side does next; it is pure, and a random model checks it.
-//! * `offer` (with `conversation` and `writing`) and `takeover` carry that out. `estate` takes the state
-//!   out of a reflector and puts it into one.
+//! * `offer` (with `conversation` and `writing`) and `takeover` carry out these decisions. `estate` takes the state out
+//!   of a reflector and puts it into one.
 //! * `channel` carries messages and descriptors, `message` is their schema, `translate` converts between them and the
 //!   types of the reflector, and `path` names the socket.
 //!

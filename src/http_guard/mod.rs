@@ -1,10 +1,11 @@
-//! Who may ask over HTTP: the host names that a request may give, and the token that it must bear.
+//! Who may ask over HTTP: the host names that a request may give, and the token that it must carry.
 //!
 //! A foreign web page can make a browser on this network resolve the page's own host name to this machine (DNS
 //! rebinding), and read the answers. The `Host` of such a request is the page's. So `Host` must be an address,
-//! `localhost`, or a name that the operator has given. `host` reads names, `token` reads the token's file and compares.
+//! `localhost`, or a name that the operator has given. `host` reads names; `token` reads the token's file and compares
+//! tokens.
 //!
-//! State: the rules in force, which [`HttpGuard::renew`] replaces as a whole. Each request looks at them once.
+//! State: the rules in force, which [`HttpGuard::renew`] replaces as a whole. Each request reads them once.
 //!
 //! Imports: nothing.
 

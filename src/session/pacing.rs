@@ -1,25 +1,23 @@
 //! How fast the reflector sends to a deployed client (`docs/protocol.md`, "Pacing").
 //!
-//! The reference client takes each read for a run of whole messages and dies when one read returns
-//! 65,535 bytes. So a peer that does not say it reads a stream gets whole messages, one segment at
-//! a time, and no more than it can be seen to read. What shows that it reads is the window of its
-//! connection ([`evidence`]).
+//! The reference client takes each read for a run of whole messages, and closes its session when one read returns
+//! 65,535 bytes. So a peer that does not advertise STREAM gets whole messages, one segment at a time, and no more than
+//! it can be seen to read. The window of its connection shows what it reads ([`evidence`]), and so does the time of
+//! acknowledgements ([`echo`]).
 //!
-//! Up to [`UNREAD`] bytes that are not proven to be read go at full speed, further ones ever more
-//! slowly, and from [`UNREAD_MAX`] on only one message a second: a client says that it has read only
-//! when it acknowledges something later, and its window may have shrunk, which hides what it reads.
-//! After [`Limits::trial`] without any proof the peer is taken to read at a pace by the clock: either
-//! the edge of its window moves on soon, or its buffer becomes full, which proves that it reads nothing.
+//! Up to [`UNREAD`] bytes that are not proven to be read go at full speed, further ones ever more slowly, and from
+//! [`UNREAD_MAX`] on one message a second. A client shows what it has read only with a later acknowledgement, and a
+//! window that has shrunk hides it. After [`Limits::trial`] without any proof, the pacer assumes that the peer reads,
+//! and sends at a pace by the clock: either the edge of the window soon moves on, or the buffer becomes full, which
+//! proves that the peer reads nothing.
 //!
-//! Where the window can prove nothing at all, the pace is by the clock from the first byte ([`timed`]).
+//! If the window can prove nothing at all, the pace is by the clock from the first byte ([`timed`]).
 //!
-//! Beside the window, the time of acknowledgements proves that all was read ([`echo`]).
+//! One gap remains: a client that reads nothing for longer than the trial although its window was not small may be sent
+//! more than it survives. The reflector would soon close its session in any case.
 //!
-//! What remains: a client that reads nothing for longer than that, although its window was not small,
-//! may be sent more than it survives. It would be closed for it soon.
-//!
-//! Cost: the kernel is asked ([`TcpInfo`]) once in [`ROUND`] bytes, and for each send while the window
-//! grows or nothing is proven.
+//! Cost: the kernel is asked ([`TcpInfo`]) once in [`ROUND`] bytes, and for each send while the window grows or nothing
+//! is proven.
 
 mod cut;
 mod echo;

@@ -1,7 +1,7 @@
-//! Sources of connections: an IPv4 address or an IPv6 /64 is one source. `counts` says how many connections a source
-//! holds, and `bucket` limits how much it does in a time.
+//! Sources of connections: an IPv4 address or an IPv6 /64 is one source. `counts` counts the connections of a source,
+//! and `bucket` limits how much a source may do per second.
 //!
-//! Sessions and readers of HTTP are counted alike.
+//! Sessions and readers of HTTP are counted in the same way.
 //!
 //! Imports: nothing.
 

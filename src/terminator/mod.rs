@@ -1,15 +1,16 @@
-//! Sessions over TLS: a second listener, whose connections shake hands on a thread of their own before a shard
-//! sees them.
+//! Sessions over TLS: a second listener, and a thread that does the handshakes of its connections before a shard sees
+//! them.
 //!
 //! ```text
-//!   acceptor -- Waiting --> thread tls: handshake, certificate --> thread tls-N: Pump --- socket pair --- shard
-//!            <-- Secured --            (so many at once)
+//!   acceptor -- Waiting --> thread tls: handshake, certificate --> keys to the kernel: TCP socket --- shard
+//!            <-- Secured --            (so many at once)       --> thread tls-N: Pump --- socket pair --- shard
 //! ```
 //!
-//! The acceptor admits a connection before its handshake, by the same rules as any other, and gives it to a shard
-//! behind it. A shard serves one end of a socket pair as it serves a socket; only what closed it is asked of the
-//! [`Ending`]. Handshakes are bounded in number and time; a flood of them takes what is left of the processor
-//! (the thread gives way), and places of those that take long.
+//! The acceptor admits a connection before its handshake, by the same rules as any other, and gives it to a shard after
+//! the handshake. If the kernel does not carry the TLS of the session, the shard serves one end of a socket pair as it
+//! serves a socket; only the reason for its end comes from the [`Ending`]. Handshakes are bounded in number and time. A
+//! flood of them gets only the processor time that is left over (the thread yields), and the places of handshakes that
+//! take long.
 //!
 //! Imports: access, config, diary, ids, io, session, threads, tls.
 

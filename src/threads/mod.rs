@@ -1,12 +1,12 @@
-//! What the threads of a reflector share, and what they send each other.
+//! The state that the threads of a reflector share, and the messages that they send each other.
 //!
-//! * [`Control`]: what the control thread and everybody who asks see of a reflector. No part of the data path.
-//! * `order`: what the control thread asks of shards; `gauge`: what a shard shows of itself.
-//! * `question`: an operator's question to one shard; [`ShardThread`] is what it sees there.
+//! * [`Control`]: the state of a reflector that the control thread and all who ask see. No part of the data path.
+//! * `order`: orders of the control thread to shards; `gauge`: numbers that a shard publishes.
+//! * `question`: an operator's question to one shard; [`ShardThread`]: the state that a question sees.
 //! * `mover`: a connection on its way to another shard; `estate`: everything on its way to another process, with its
-//!   `ledger`; `guest`: what else may run on a shard's thread.
-//! * `lobby` and `service`: how many connections and sessions there are, and since when.
-//! * `balance`, `memory`, `handovers`: what parts of the reflector tell of themselves.
+//!   `ledger`; `guest`: other work that may run on a shard's thread.
+//! * `lobby` and `service`: the numbers of connections and of sessions, and since when there have been sessions.
+//! * `balance`, `memory`, `handovers`: reports of these parts of the reflector to operators.
 //!
 //! The threads themselves are in `reflector`.
 //!

@@ -1,10 +1,13 @@
-//! The control sockets: the APIs over Unix sockets of their own, and the reflector's commands, which are nowhere else.
+//! The control sockets: the APIs over Unix sockets, and the reflector's commands, which no other endpoint has.
 //!
-//! Who may connect is a matter of the file. The full socket is of mode 0600, so for the user that the process runs
-//! as, and root. The reflector's for readers is of mode 0660 and belongs to a group; it answers the same questions and
-//! no command. A socket is served by the router that answers HTTP, so there is one API; the commands under
-//! `/control/v1/` are added here and only here. `socket` makes the file, `group` finds its group, `commands` and `blocks`
-//! carry out commands to a reflector, `audit` logs requests.
+//! The mode of a socket's file says who may connect. The full socket has mode 0600: only the user of the process and
+//! root may connect. The reflector's read-only socket has mode 0660 and belongs to a group; it answers the same
+//! questions and takes no command. The router that answers HTTP also serves the sockets, so there is one API; only this
+//! folder adds the commands, under `/control/v1/`.
+//!
+//! * `socket`: makes the file; `group`: finds its group.
+//! * `commands` and `blocks`: carry out commands to a reflector.
+//! * `audit`: logs requests.
 
 #[cfg(not(unix))]
 mod absent;

@@ -1,8 +1,7 @@
-//! The leaf's HTTP endpoint: a page, health, metrics, its routes in the forms of the reference, and an
-//! API.
+//! The leaf's HTTP endpoint: a page, health, metrics, its routes in the forms of the reference, and an API.
 //!
-//! Runs where [`Http::serve`] is awaited and asks the leaf like anybody else. Read-only, and keeps
-//! nothing.
+//! It runs in the task that awaits [`Http::serve`], and asks the leaf as any application does. It changes nothing and
+//! keeps no state.
 
 mod api;
 mod dump;

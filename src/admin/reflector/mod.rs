@@ -1,11 +1,10 @@
-//! The HTTP endpoint: the operator's page, health, metrics, the table as the reference shows it, and
+//! The reflector's HTTP endpoint: the operator's page, health, metrics, the table in the forms of the reference, and
 //! the API.
 //!
-//! Runs on a thread of its own. What it says comes from gauges or from the [`Inspector`], slice by
-//! slice, so that no request holds up a shard for longer than one read does. It keeps nothing
-//! of a request, and changes nothing; what it does keep is the last minutes of the counters
-//! (`live`), and what other reflectors have told last (`others`). The control sockets are served here as well, by the same pages (`admin::control`), and so is the endpoint
-//! for health and metrics alone.
+//! It runs on a thread of its own. Its answers come from gauges or from the [`Inspector`], slice by slice, so no
+//! request holds up a shard for longer than one read does. A request changes nothing, and nothing of it is kept. The
+//! endpoint keeps only the last minutes of the counters (`live`) and the latest answers of other reflectors (`others`).
+//! The same code serves the control sockets (`admin::control`) and the endpoint that has only health and metrics.
 
 pub(super) mod api;
 mod dump;

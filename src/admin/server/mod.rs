@@ -1,9 +1,12 @@
-//! What the HTTP endpoints of the reflector and of the leaf have in common: how things are written.
+//! The parts that the HTTP endpoints of the reflector and of the leaf share.
 //!
-//! `process` is what the system says of the process, as metrics; `format` is the
-//! reference's forms of a table, in JSON and YAML, `date` the date in them; `asked` reads parameters
-//! `answer` is how the APIs answer and `listing` how they list; `page` has what the pages share; `serve` takes connections and
-//! bounds them; `entry` says which requests get an answer. Pure but for `date`, `process` and `serve`.
+//! * `process`: metrics of the process, which come from the system.
+//! * `format`: the reference's forms of a table, in JSON and YAML; `date`: the date in them.
+//! * `asked`: reads parameters; `answer`: the form of the APIs' answers; `listing`: the form of listings.
+//! * `page`: the files that both pages share.
+//! * `serve`: takes connections and bounds them; `entry`: decides which requests get an answer.
+//!
+//! All but `date`, `process` and `serve` are pure.
 //!
 //! Imports: http_guard, metrics, sources, wire.
 

@@ -1,4 +1,4 @@
-//! `metalbond ctl`: asks a running reflector or leaf over its control socket, and tells the reflector what to do.
+//! `metalbond ctl`: asks a running reflector or leaf over its control socket, and sends commands to a reflector.
 //!
 //! `args` holds the commands and their flags, `listed` the flags of listings. `client` speaks HTTP over the socket;
 //! `patience` limits how long it waits. `listing` reads listings page by page. `screen` and `table` write, `units` formats
@@ -10,7 +10,7 @@
 //! should have. `diff` asks a second server, to which `other` connects. `block` refuses peers, prefixes and VNIs for a
 //! while.
 //!
-//! What the reflector says is shown as it comes, so that a table of any size needs no memory here.
+//! Answers are written as they arrive, so a table of any size needs no memory here.
 
 mod act;
 mod args;

@@ -1,5 +1,5 @@
-//! `metalbond completions` and `metalbond man`: what shells and `man` want to know, from the same
-//! definitions.
+//! `metalbond completions` and `metalbond man`: completions for shells and manual pages, made from the definitions of
+//! the command line.
 
 mod man;
 mod sections;

@@ -1,5 +1,5 @@
-//! How the log looks and how much of it there is. `filter` reads `RUST_LOG`, `writer` brings lines to
-//! standard error.
+//! The form of the log, and the choice of its lines. `filter` reads `RUST_LOG`, `writer` writes lines to standard
+//! error.
 
 mod filter;
 mod writer;

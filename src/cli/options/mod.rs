@@ -1,9 +1,9 @@
-//! What flags, the environment, a file and the defaults come to, in this precedence.
+//! The settings that result from flags, the environment, a file and the defaults, in this order of precedence.
 //!
-//! [`Role`] says which flags there are, and the table and key of each. A variable's name comes from the
-//! flag's. Variables are clap's own; values of the file take the place of defaults. So the flag's
-//! parser reads them, and clap tells them apart from flags. This is no library's code because figment does not know
-//! the line of a value and stops at the first error.
+//! [`Role`] says which flags there are, and the table and key of each. The name of a variable follows from the name of
+//! its flag. clap reads variables itself, and values of the file take the place of its defaults. So the parser of a
+//! flag reads them all, and clap knows where a value comes from. No library for settings does this, because figment
+//! does not know the line of a value and stops at the first error.
 
 mod effective;
 mod environment;

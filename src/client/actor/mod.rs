@@ -1,11 +1,13 @@
-//! The actor: owns a leaf's whole state, and is the only task that does.
+//! The actor: the only task that owns state of a leaf.
 //!
-//! One turn: take what has come, let the time act, then hand every reader that waits what is due for
-//! it. It never waits for a reader, a server or the dataplane.
+//! In each turn it takes the messages that have arrived, carries out what is due at this time, and hands each waiting
+//! reader the changes that it lacks. It never waits for a reader, a server or the dataplane.
 //!
-//! * `peers`: servers come and go; `statuses`: what is asked about them, VNIs and routes.
+//! * `peers`: adds and removes servers.
+//! * `statuses`: answers questions about servers, VNIs and routes.
 //!
-//! Imports: client, client::clock, client::core, client::dataplane, client::embedded, client::messages, client::near_limit, client::notices, client::peer, client::readers, wire.
+//! Imports: client, client::clock, client::core, client::dataplane, client::embedded, client::messages,
+//! client::near_limit, client::notices, client::peer, client::readers, wire.
 
 mod peers;
 mod statuses;

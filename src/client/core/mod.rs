@@ -1,23 +1,24 @@
-//! What a leaf wants and knows: pure, no clock, socket or thread.
+//! The wishes and the knowledge of a leaf. Pure: no clock, socket or thread.
 //!
-//! State: the intent (subscriptions, announcements), what each server has said, and what each
-//! reader (servers, watchers, the dataplane) has still to be told. The actor owns it, calls one
-//! method per event with the time, and then takes what has become due for each reader.
+//! State: the intent (subscriptions and announcements), the routes that each server has sent, and the changes that each
+//! reader (a server, a watch, the dataplane) lacks. The actor owns this state, calls one method per event with the
+//! time, and then takes the changes that are due for each reader.
 //!
-//! * `intent`: what the application wants.
-//! * `learned`: one VNI's routes, which servers have each, and what of it is stale.
-//! * `feed`: what one reader has still to be told; coalesces.
-//! * `outgoing`: the same for one server: subscriptions and announcements.
-//! * `leaf`: all of it together; `readers`: what is fetched from it.
-//! * `quiet`: when the table of a server has come that does not say so.
-//! * `room`, `waiting`: how many routes there may be, and those that there is no room for.
-//! * `withheld`: VNIs that the dataplane is told nothing of for a while.
-//! * `settling`: while tables are on their way that may replace stale routes.
-//! * `reports`: what servers are told of the routes that they have sent.
-//! * `queries`: what an operator asks, in bounded parts.
+//! * `intent`: the subscriptions and announcements that the application wants.
+//! * `learned`: one VNI's routes, which servers have each, and which routes are stale.
+//! * `feed`: the changes that one reader lacks; opposite changes cancel out.
+//! * `outgoing`: the same for one server, with subscriptions and announcements.
+//! * `leaf`: all of it together; `readers`: what readers fetch from it.
+//! * `quiet`: decides when a server's table is complete if the server does not say so.
+//! * `room`, `waiting`: the limits on routes, and the routes for which there is no room.
+//! * `withheld`: VNIs whose routes are withheld from the dataplane for a while.
+//! * `settling`: the time in which tables arrive that may replace stale routes.
+//! * `reports`: what a server is told of the routes that it has sent.
+//! * `queries`: answers to operators' questions, in bounded parts.
 //!
-//! Bounds: intent by the application; what servers say by `routes_per_peer`, and by the limits on routes (`room`); what a reader has to
-//! be told by the routes there are or were when it last asked, since opposite changes cancel out.
+//! Bounds: the application bounds the intent; `routes_per_peer` and the limits on routes (`room`) bound what servers
+//! send. A feed holds at most the routes that exist or existed when its reader last asked, because opposite changes
+//! cancel out.
 //!
 //! Imports: client, ids, wire.
 

@@ -1,10 +1,14 @@
-//! One server: a task that connects, keeps a session, and connects again, for ever.
+//! One server: a task that connects, holds a session, and connects again, for ever.
 //!
-//! State: the connection and the pauses between attempts. It knows nothing of routes: what it reads
-//! goes to the actor, what the actor orders goes out. It runs on any thread, one task per server, so
-//! that a dead server holds up nobody. `connection` is one session's I/O, `session` its protocol,
-//! `output` what is to be written and how fast, `tls` secures a connection, `guard` says what the kernel drops, `backoff` the pauses, `names` looks up where it is, `task` is what
-//! all of them share.
+//! State: the connection, and the pauses between attempts. The task knows nothing of routes: it sends what it reads to
+//! the actor, and what the actor orders to the server. It runs on any thread, one task per server, so a dead server
+//! holds up no other one.
+//!
+//! * `connection`: the I/O of one session; `session`: its protocol.
+//! * `output`: the data that waits to be written, and the pace.
+//! * `tls`: secures a connection; `guard`: the packets that the kernel drops.
+//! * `backoff`: the pauses; `names`: looks up the server's name.
+//! * `task`: what all of them share.
 
 mod backoff;
 mod connection;

@@ -1,4 +1,4 @@
-//! NATS core: names, interest, fan-out and permissions; no route stays in it.
+//! The tasks for NATS core, which has subjects, interest, fan-out and permissions. No route stays in it.
 
 mod nats;
 mod subjects;

@@ -1,4 +1,4 @@
-//! [`Link`]: what a reflector tells those of other sites, and what it takes from them. Pure.
+//! [`Link`]: exchanges routes with the reflectors of other sites. Pure.
 //!
 //! ```text
 //!            owners of VNIs                                    engine
@@ -12,13 +12,13 @@
 //!             +-------------------------------------------------------------+
 //! ```
 //!
-//! To the owners of VNIs a link is peers that call themselves servers: [`EXPORTER`](crate::ids::link::EXPORTER)
-//! subscribes to what other sites want, two importers for each site announce what that site has, and one more
-//! for each part of a snapshot that is being sent. Owners tell servers only what clients announce, so what
-//! came from a site never goes to another one.
+//! To the owners of VNIs, a link is a set of peers that have set `isServer`: [`EXPORTER`](crate::ids::link::EXPORTER)
+//! subscribes to the VNIs that other sites want, two importers for each site announce the routes of that site, and one
+//! more peer subscribes for each VNI of which a snapshot is being sent. Owners send servers only the routes that
+//! clients announce, so routes of one site never go to another.
 //!
-//! The protocol and the reason of each rule are in docs/federation.md. The simulation runs links of several
-//! sites over an engine that loses, repeats and delays messages.
+//! docs/federation.md has the protocol and the reason of each rule. The simulation runs links of several sites over an
+//! engine that loses, repeats and delays messages.
 //!
 //! Imports: ids, policy, portable, shard, table, wire.
 

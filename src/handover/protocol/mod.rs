@@ -15,18 +15,18 @@
 //!   closes its descriptors, ends                serves
 //! ```
 //!
-//! At every moment at most one of the two touches a session. These rules keep it so; `model` has a
+//! At every moment at most one of the two processes touches a session. These rules ensure that; `model` has a
 //! counterexample for each rule that is left out:
 //!
-//! * The predecessor takes everything back only if it has not said Commit, or if the successor is dead and has
-//!   not said Taken.
-//! * Before the predecessor serves again it says CalledOff. If that finds no room, it ends the successor and
-//!   waits until that is dead.
-//! * The successor says Taken before it touches the first session.
-//! * The successor serves without Commit only if it could say Ready, everything that the predecessor had
-//!   written is read, CalledOff is not among it, and the predecessor is dead, not only silent.
+//! * The predecessor takes everything back only if it has not sent Commit, or if the successor is dead and has not sent
+//!   Taken.
+//! * Before the predecessor serves again, it sends CalledOff. If the socket has no room for CalledOff, the predecessor
+//!   kills the successor and waits until it is dead.
+//! * The successor sends Taken before it touches the first session.
+//! * The successor serves without Commit only if all of these hold: it has sent Ready, it has read all that the
+//!   predecessor wrote, CalledOff is not among that, and the predecessor is dead, not only silent.
 //!
-//! So a successor may end at any moment before Taken, and the predecessor goes on.
+//! So if the successor ends at any moment before Taken, the predecessor goes on.
 
 pub(super) mod predecessor;
 pub(super) mod successor;

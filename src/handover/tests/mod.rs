@@ -1,8 +1,7 @@
-//! Real processes hand over, and are killed or hang at a step.
+//! Handovers between real processes, one of which is killed or hangs at a step.
 //!
-//! A process is this test program started again: it runs [`plays_a_process`] alone, which finds in its
-//! environment what it shall be. Where it fails is in its environment too: [`fault`] is called before each
-//! action of both sides.
+//! Each process is this test program, started again: it runs [`plays_a_process`] alone. Its environment says which side
+//! it plays and where it fails: [`fault`] is called before each action of both sides.
 
 mod faults;
 mod peers;

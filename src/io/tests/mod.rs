@@ -1,4 +1,4 @@
-//! Both backends through the same tests. They skip a backend that this machine doesn't have.
+//! The same tests for both backends. A backend that this machine lacks is skipped.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,24 +1,23 @@
-//! What the kernel should have and what it has: the state machine behind the writer.
+//! The state machine behind the writer: the routes that the kernel should have, and the routes that it has.
 //!
-//! State: announced routes, installed routes and nexthop objects, the tunnel device, what is wrong
-//! and when to try again. Pure: changes, dumps, events, results and the time go in; requests, queries
-//! to be taken and lines for the log come out. The writer is the only caller. Bounds: memory is that
-//! of the announced and the installed routes; one round of requests is at most [`plan::ROUND`]
-//! routes.
+//! State: announced routes, installed routes and nexthop objects, the tunnel device, failures, and the times of the
+//! next attempts. Pure: changes, dumps, events, results and the time go in; requests, queries to be carried out, and
+//! lines for the log come out. Only the writer calls it. Bounds: memory for the announced and the installed routes; one
+//! round of requests is for at most [`plan::ROUND`] routes.
 //!
-//! A flush is: while a query is due, take it; while there is a plan, carry it out and hand the
-//! results in; then ask what became of each change.
+//! For each flush the writer first carries out the queries that are due. As long as there is a plan, it carries out the
+//! plan and hands in the results. Then it asks what became of each change.
 //!
 //! * `config`: what an announcement means for the kernel.
-//! * `routes`: slots: per route what is wanted and what is there.
-//! * `objects`: nexthop objects, told by what they are.
-//! * `strangers`: objects that other leaves have, or have left.
-//! * `plan`: from routes that need work to requests in a safe order, and results back.
-//! * `adopt`: what dumps show; `tables`: VNIs get other tables.
+//! * `routes`: a slot for each route, with its wanted and its installed state.
+//! * `objects`: nexthop objects, found by their content.
+//! * `strangers`: nexthop objects that other leaves use, or have left behind.
+//! * `plan`: turns routes that need work into requests in a safe order, and takes in the results.
+//! * `adopt`: takes in dumps; `tables`: gives VNIs other tables.
 //! * `work`: the round of requests that is under way.
-//! * `unusable`, `refusals`, `refuse`: routes that lead nowhere, and the host's own addresses.
-//! * `drift`: what others do to our routes, and the device; `link`: the device.
-//! * `standing`: how single routes and whole VNIs stand, for who asks.
+//! * `unusable`, `refusals`, `refuse`: next hops that cannot be used, and the host's own addresses.
+//! * `drift`: changes that other programs make to the leaf's routes, its objects and the device; `link`: the device.
+//! * `standing`: the state of single routes and of whole VNIs, for questions.
 //! * `retry`, `schedule`, `notes`: when to try again, to query, to log.
 //!
 //! Imports: dataplane, ids, netlink::model, netlink::standing, wire.

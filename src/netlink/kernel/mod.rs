@@ -1,4 +1,4 @@
-//! What the kernel can be asked and told, in this program's terms.
+//! Requests to the kernel, its answers and its events, in this program's terms.
 //!
 //! ```text
 //!   Request ------> encode --> requests ==socket==> kernel     apply: in batches, answers by number
@@ -6,17 +6,17 @@
 //!   Event <-- decode <-- monitor <==second socket==== kernel   whatever others change
 //! ```
 //!
-//! What is asked and told are values of [`model`](super::model), all that the rest of the program sees.
+//! All of them are values of [`model`](super::model); the rest of the program sees nothing else.
 //!
-//! * `requests`: [`Kernel`], the socket that asks; `dump` and `device` are what it reads.
-//! * `monitor`: [`KernelMonitor`], the socket that listens.
-//! * `filter`: what the kernel need not tell the listener.
-//! * `socket`: one datagram out, answers in. `message`: bytes of the kernel, cut up.
+//! * `requests`: [`Kernel`], the socket for requests; `dump` and `device`: what it reads.
+//! * `monitor`: [`KernelMonitor`], the socket for events.
+//! * `filter`: the events that the kernel drops, because they are the leaf's own changes.
+//! * `socket`: sends one datagram and receives the answers; `message`: splits the kernel's bytes into messages.
 //! * `uapi`: numbers of Linux's headers.
 //!
-//! A socket belongs to the network namespace of the thread that opens it. Nothing here remembers
-//! what it installed, tries again, or decides whose route is whose. Nothing that the kernel sends
-//! makes it panic: what can't be understood is skipped.
+//! A socket belongs to the network namespace of the thread that opens it. The code here does not remember what it
+//! installed, does not try again, and does not decide whose a route is. Nothing that the kernel sends makes it panic:
+//! it skips what it does not understand.
 //!
 //! Imports: netlink::model, wire.
 

@@ -1,4 +1,4 @@
-//! The client on the kernel of this machine, each test in a network namespace of its own.
+//! Tests of the client on the kernel of this machine, each in a network namespace of its own.
 
 mod drift;
 mod harness;

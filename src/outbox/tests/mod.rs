@@ -1,4 +1,4 @@
-//! Tests of the outbox. Without `cfg(test)`, what fuzzing runs of them.
+//! Tests of the outbox. Without `cfg(test)` only the part is built that fuzzing runs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

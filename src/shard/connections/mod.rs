@@ -1,9 +1,9 @@
-//! The connections of one shard: their sessions, what they said last, and what waits to be written to
-//! them.
+//! The connections of one shard: their sessions, the VNIs in which their peers take part, and the data that waits to be
+//! written to them.
 //!
-//! [`Connections`] knows no table. What peers announce and ask for goes to the owners of VNIs as
-//! [`Request`]s; what owners say comes as [`Delivery`](super::Delivery)s. Whether an owner is on this
-//! shard is [`Owners`]' business.
+//! [`Connections`] knows no table. It sends the announcements and subscriptions of peers to the owners of VNIs as
+//! [`Request`]s, and the owners send [`Delivery`](super::Delivery)s. Only [`Owners`] knows whether an owner is on this
+//! shard.
 
 mod buffers;
 mod close;

@@ -1,16 +1,16 @@
 //! Requests that wait, served fairly.
 //!
-//! State: a queue for each peer whose requests wait. Peers take turns: each is served up to a
-//! [`QUANTUM`] and then goes to the end, so what one peer has queued delays another by one quantum at
-//! most, however much it is. What costs more than is left of a quantum is served whole, and the peer pays
-//! for it with its next ones (deficit round robin, Shreedhar and Varghese 1995).
+//! State: a queue for each peer whose requests wait. Peers take turns: a peer is served up to a [`QUANTUM`], then goes
+//! to the end. So the requests of one peer, however many, delay another peer by at most one quantum. A request that
+//! costs more than the rest of a quantum is served whole, and the peer pays for it with its next quanta (deficit round
+//! robin, Shreedhar and Varghese 1995).
 //!
-//! A request that is no peer's is a *barrier*: it is served when everything that was there before it has
-//! been, and holds up nothing behind it.
+//! A request that belongs to no peer is a *barrier*: it is served after all requests that were there before it, and
+//! holds up no request behind it.
 //!
-//! An end of a session and a SUBSCRIBE wait behind what the same peer sent before them, but give the peer its
-//! turn at once if it has not had one in this round or the one before: so a dead leaf's routes leave on time
-//! during a flood, and a flood of SUBSCRIBEs has no more turns than any other.
+//! The end of a session and a SUBSCRIBE wait behind earlier requests of the same peer, but give the peer its turn at
+//! once, unless it had one in this round or the one before. So during a flood a dead leaf's routes are withdrawn in
+//! time, and a flood of SUBSCRIBEs gets no more turns than any other.
 
 #[cfg(test)]
 mod audit;

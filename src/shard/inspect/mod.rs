@@ -1,12 +1,11 @@
-//! What operators may ask of a shard, and how it answers without being disturbed.
+//! The questions that operators may ask of a shard. The answers do not disturb its work.
 //!
-//! State: none. A question names where to begin and how many rows it wants; the answer is one
-//! bounded slice of what is there now, and says where to go on. So a listing of a million routes is
-//! some thousand questions, each of which costs the shard less than handling one read, and between
-//! two of them everybody else has a turn. What a listing needs to remember travels with it
-//! ([`Cursor`]).
+//! State: none. A question names the place where to begin and the number of rows that it wants. The answer is one
+//! bounded slice of the present state, and names the place where the next question continues. So a listing of a million
+//! routes is some thousand questions, each of which costs the shard less than one read, and between two questions the
+//! shard runs a turn. What a listing must remember travels with its questions ([`Cursor`]).
 //!
-//! Counters are plain numbers of the shard's; an answer holds copies ([`Metrics`]).
+//! Counters are plain numbers of the shard; an answer holds copies ([`Metrics`]).
 
 mod explain;
 mod explanation;

@@ -1,39 +1,36 @@
 //! How VNIs and connections move from one shard to another.
 //!
-//! One move at a time: of a set of [partitions](super::placement) with the same source and target, or of
-//! one connection. The [`Coordinator`] says what is to be done, in [`MoveOrder`]s to shards, and learns what
-//! has been done from their [`Answer`]s. Both protocols were checked with a random model, in which each
-//! rule here has a counterexample without it.
+//! One move runs at a time: of a set of [partitions](super::placement) with the same source and target, or of one
+//! connection. The [`Coordinator`] sends [`MoveOrder`]s to shards and gets their [`Answer`]s. Both protocols were
+//! checked with a random model, which has a counterexample for each rule that is left out.
 //!
 //! **Partitions move from A to B.**
 //!
-//! 1. [`MoveOrder::Reassign`] to every shard. Each sends a [`Fence`](super::Request::Fence) down its request
-//!    lane to A, behind everything that it has sent there, and from then on *holds* what its peers ask of
-//!    these VNIs. Peers of which much is held are not read.
-//! 2. A serves the VNIs until it has all fences. It seals their tables, sends the last deliveries, and
-//!    behind them a [`Fence`](super::Delivery::Fence) down each delivery lane. It changes nothing of them
-//!    any more. When every shard has confirmed that it has taken all in, A answers with the tables.
-//! 3. [`MoveOrder::Take`] gives them to B, and when B has them [`MoveOrder::Release`] lets everybody send to B what
-//!    they have held.
+//! 1. [`MoveOrder::Reassign`] goes to every shard. Each shard sends A a [`Fence`](super::Request::Fence) in its request
+//!    lane, behind everything that it has sent there, and from then on *holds* its peers' requests for these VNIs. It
+//!    does not read peers of which it holds many requests.
+//! 2. A serves the VNIs until it has all fences. Then it seals their tables, sends the last deliveries, and behind them
+//!    a [`Fence`](super::Delivery::Fence) in each delivery lane. From then on it changes nothing in these tables. When
+//!    every shard has confirmed that it has taken everything in, A answers with the tables.
+//! 3. [`MoveOrder::Take`] gives the tables to B. When B has them, [`MoveOrder::Release`] lets every shard send the
+//!    requests that it holds to B.
 //!
-//! Until A has answered, [`MoveOrder::GiveUp`] ends the move without waiting for anybody: A puts the tables
-//! back, and all release to A. That covers a shard that stands still midway.
+//! Until A has answered, [`MoveOrder::GiveUp`] ends the move without waiting for any shard: A puts the tables back, and
+//! all shards send the held requests to A. That is for a shard that stands still during a move.
 //!
 //! **A connection moves from A to B.**
 //!
-//! 1. A stops reading it and sends a [`Relocate`](super::Request::Relocate) to every shard, in the
-//!    peer's own queue: a request that waits there must not be overtaken by one through B. From then on
-//!    A asks for nothing on its behalf.
-//! 2. Each owner sends what it has sealed, notes B as the peer's shard, makes each subscription that was in
-//!    sync a cursor at the last sealed batch, and says so behind all that it has sent to A before.
-//! 3. A takes the batches of these VNIs that the peer has not begun to be sent out of its queue. The first
-//!    of each travels with the connection: it keeps the journal from forgetting where the cursor must
-//!    begin.
-//! 4. When all owners have answered the connection goes to B, with the rest of what A had begun to write.
-//!    B tells owners of the batches that travelled before it asks for anything, and reads the socket from
-//!    here on.
+//! 1. A stops reading it and sends a [`Relocate`](super::Request::Relocate) to every shard, in the peer's own queue: a
+//!    request that waits there must not be overtaken by a request through B. From then on A asks for nothing on behalf
+//!    of the peer.
+//! 2. Each owner sends the batches that it has sealed, notes B as the peer's shard, and makes each subscription that
+//!    was in sync a cursor at the last sealed batch. It reports this behind everything that it has sent to A before.
+//! 3. A removes from the peer's outbox the batches of these VNIs that it has not begun to send. The first of each VNI
+//!    travels with the connection: it keeps the journal from forgetting the position at which the cursor must begin.
+//! 4. When all owners have reported, the connection goes to B, with the rest of the write that A had begun. B tells the
+//!    owners of the batches that travelled before it asks for anything, and from here on reads the socket.
 //!
-//! Until it goes, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.
+//! Until the connection has left, [`MoveOrder::Stay`] ends the move: A sends a second `Relocate`, to itself.
 
 mod coordinator;
 mod handover;

@@ -1,8 +1,7 @@
 //! The tables of the VNIs that one shard owns.
 //!
-//! [`Tables`] knows no connection. Requests of connections come in, wherever those are, and wait until
-//! they are served, peer by peer in turn; sealed batches and answers go out as
-//! [`Delivery`](super::Delivery)s to the shards where the connections are.
+//! [`Tables`] knows no connection. Requests come from connections on any shard and wait until they are served, peers in
+//! turn. Sealed batches and answers go as [`Delivery`](super::Delivery)s to the shards of the connections.
 
 mod counting;
 mod departed;

@@ -1,5 +1,5 @@
-//! Each bound of a shard, filled. Those of a table and of an outbox are tested with them, those of the
-//! program around the shard in `reflector` and in `tests/reflector`.
+//! Tests that fill each bound of a shard. The bounds of a table and of an outbox are tested beside their code, those of
+//! the program around the shard in `reflector` and in `tests/reflector`.
 
 mod cluster;
 mod departed;

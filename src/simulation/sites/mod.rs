@@ -1,15 +1,15 @@
-//! Reflectors of several sites, each with its shards, its clients and its [`Link`](crate::federation::link::Link),
-//! over an engine that loses, repeats, delays and holds back messages, and is partitioned and restarted.
+//! Reflectors of several sites, each with its shards, its clients and its [`Link`](crate::federation::link::Link), over
+//! an engine that loses, repeats, delays and holds back messages, and is partitioned and restarted.
 //!
 //! ```text
 //! SITES_SEED=17 cargo test sites_act_as_one -- --nocapture     one run, with every event
 //! SITES_SEEDS=100000 cargo test --release sites_act_as_one     many
 //! ```
 //!
-//! Each client keeps its view from its own byte stream, and every message must be exact: no ADD of what it has,
-//! no REMOVE of what it lacks. When things have been quiet for a while, the view of each is what all clients of
-//! all sites but itself announce. While nothing was out of reach for as long as routes are kept, no client is
-//! ever told to remove a route that has been announced all along.
+//! Each client keeps its view from its own byte stream, and every message must be exact: no ADD of a route that the
+//! client has, no REMOVE of a route that it lacks. After a quiet time, the view of each client must equal the routes
+//! that all other clients of all sites announce. Unless a site was out of reach for longer than its routes are kept, no
+//! client may be sent a REMOVE of a route that was announced all the time.
 
 mod client;
 mod engine;

@@ -1,13 +1,13 @@
-//! The routes of one VNI (the Loc-RIB of RFC 4271, with every route kept), and who announces each.
+//! The routes of one VNI (the Loc-RIB of RFC 4271, with every route kept), and the announcers of each.
 //!
-//! State: one [`Entry`] of a cache line for each route, an [`Index`] from destinations to entries, and per
-//! route its *primary* announcer, with [`Announcers`] for those that have more. The routes of a primary
-//! announcer form a list through the entries, so that a dead peer's routes are found without a search.
-//! Destinations with several routes have a [`Group`]. A route nobody announces stays as a *tombstone* while
-//! the journal still mentions it, in the list of the announcer that it had last: most come back.
+//! State: one [`Entry`] of a cache line for each route, which names the route's *primary* announcer; an [`Index`] from
+//! destinations to entries; and [`Announcers`] for routes with further announcers. The routes of a primary announcer
+//! form a list through the entries, so a dead peer's routes are found without a search. Destinations with several
+//! routes have a [`Group`]. A route that no peer announces stays as a *tombstone* while the journal still mentions it,
+//! in the list of its last announcer: most such routes come back.
 //!
-//! Looking up a route waits for memory twice: for the index and for the entry. Resident cost: 74 to 78 bytes
-//! a route with a destination of its own, and 24 for each further announcer.
+//! A lookup of a route waits for memory twice: for the index and for the entry. Resident memory: 74 to 78 bytes for a
+//! route with a destination of its own, and 24 for each further announcer.
 
 mod entry;
 mod groups;

@@ -1,4 +1,5 @@
-//! Tests of one VNI, named after what they show. Without `cfg(test)`, what fuzzing runs of them.
+//! Tests of one VNI, named after the behaviour that they show. Without `cfg(test)` only the part is built that fuzzing
+//! runs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! UPDATE, the one message that matters for speed: hand written, no allocation.
+//! UPDATE, the one message that matters for speed: written by hand, without allocation.
 //!
 //! ```text
 //!   Update        08 action  10 vni  1a len destination  22 len next hop
@@ -6,10 +6,10 @@
 //!   NextHop       0a len address  10 target vni  18 type  20 nat from  28 nat to
 //! ```
 //!
-//! That is the canonical order, which we and every known peer send; fields of value 0 are left out.
-//! Decoding takes whatever a proto3 decoder takes, in any order, repeated and mixed with unknown
-//! fields; what it means is judged only when all of it was read, so that the outcome is that of
-//! prost's decoder followed by the constructors of [`Destination`] and [`NextHop`].
+//! That is the canonical order, in which this project and every known peer encode; fields with value 0 are left out.
+//! The decoder accepts everything that a proto3 decoder accepts: fields in any order, repeated, and mixed with unknown
+//! fields. It judges the values when it has read all of them, so the outcome is that of prost's decoder followed by the
+//! constructors of [`Destination`] and [`NextHop`].
 //!
 //! [`Destination`]: super::Destination
 //! [`NextHop`]: super::NextHop

@@ -1,7 +1,6 @@
-//! `/api/v1/`: how it stands with servers, VNIs, routes and the kernel, as JSON. Read-only.
+//! `/api/v1/`: the state of servers, VNIs, routes and the kernel, as JSON. Read-only.
 //!
-//! What grows with the table is asked of the leaf in parts, so nobody waits long for it, and an
-//! answer is one page.
+//! A request asks the leaf for long lists in parts, so no other request waits long. An answer is one page.
 
 mod error;
 mod explain;

@@ -1,5 +1,5 @@
-//! `/`: the page for who stands at the hypervisor; `crate::admin::server::page` has what it shares with the
-//! reflector's, and answers.
+//! `/`: the leaf's page, for an operator at the hypervisor. `crate::admin::server::page` has the files that it shares
+//! with the reflector's page, and answers requests for files.
 
 use axum::Router;
 

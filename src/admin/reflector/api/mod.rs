@@ -1,8 +1,10 @@
-//! `/api/v1/`: what the inspector says, as JSON. Read-only.
+//! `/api/v1/`: the answers of the inspector, as JSON. Read-only.
 //!
-//! `params` and `wanted` read what is asked, `named` finds sessions by their names, `rows` and `counts` say what answers look like, `peers`, `closed`, `routes`,
-//! `shards`, `limits`, `policy`, `blocks`, `digests`, `verify`, `federation`, `proxy`, `handover`, `identity` and `events` answer; `sorted` goes through
-//! everything for the best rows.
+//! * `params` and `wanted`: read the parameters of a request; `named`: finds sessions by their names.
+//! * `rows` and `counts`: the rows of answers.
+//! * `peers`, `closed`, `routes`, `shards`, `limits`, `policy`, `blocks`, `digests`, `verify`, `federation`, `proxy`,
+//!   `handover`, `identity` and `events`: answer requests.
+//! * `sorted`: finds the rows of a sorted page among all rows.
 
 pub(in crate::admin) mod blocks;
 mod closed;

@@ -1,9 +1,8 @@
-//! The last minutes, second by second, and what comes next: `/api/v1/history` and `/api/v1/live`.
+//! The last minutes, second by second, and the seconds that follow: `/api/v1/history` and `/api/v1/live`.
 //!
-//! `recorder` asks for the counters once a second and makes one sample of two answers; `ring` keeps
-//! the last samples, encoded; here they are handed out. A sample is encoded once, however many
-//! read along. A reader that stalls is not waited for: when it reads again it gets what the ring
-//! still has of what it missed.
+//! `recorder` asks for the counters once a second and makes one sample of two answers; `ring` keeps the latest samples,
+//! encoded; this file sends them. A sample is encoded once for any number of readers. Nothing waits for a reader that
+//! stalls: when it reads again, it gets those samples that it missed and that are still in the ring.
 
 pub(super) mod history;
 mod recorder;

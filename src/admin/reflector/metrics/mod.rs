@@ -1,8 +1,8 @@
-//! `/metrics`: counters in Prometheus' text form.
+//! `/metrics`: counters in the text form of Prometheus.
 //!
-//! The writer is our own ([`crate::metrics`]): everything is counted already, in plain numbers without
-//! atomics that each shard owns, and a metrics library would want to own the counters. `families` has
-//! what the reflector counts beside its shards, `peers` what it counts of each peer.
+//! The writer is part of this project ([`crate::metrics`]): each shard owns its counters as plain numbers without
+//! atomics, and a metrics library would have to own them instead. `families` has the counters of the reflector that
+//! belong to no shard, `peers` those of each peer.
 
 mod families;
 mod peers;

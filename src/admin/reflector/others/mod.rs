@@ -1,9 +1,9 @@
 //! `/api/v1/reflectors`: this reflector and others, side by side.
 //!
-//! Others are asked for `/metrics` at the addresses of `http-peers`: their `health` addresses answer it without a token, so
-//! none is sent through the network, and name no peer. This one is asked for the same text, and read the same way. They
-//! are asked all at once, and again for nobody within [`FRESH`]: whoever asks this path often has others asked no more
-//! often than that.
+//! The others are asked for `/metrics` at the addresses of `http-peers`. These are their `health` addresses, which
+//! answer without a token and name no peer, so no token crosses the network. This reflector is asked for the same text,
+//! which is read in the same way. All are asked at once, and not again within [`FRESH`], however often this path is
+//! requested.
 
 mod client;
 mod text;

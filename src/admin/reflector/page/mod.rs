@@ -1,5 +1,5 @@
-//! `/`: the operator's page. A handful of files in the binary, which ask the API like anybody else;
-//! `crate::admin::server::page` has those that the leaf's page shares, and answers.
+//! `/`: the reflector's page: a few files in the binary, which use the API as any other client does.
+//! `crate::admin::server::page` has the files that it shares with the leaf's page, and answers requests for files.
 
 use axum::Router;
 

@@ -1,9 +1,8 @@
-//! What the operators' pages of the reflector and of the leaf share: how their files are answered,
-//! the style sheet, and the scripts that know nothing of either.
+//! The parts that the pages of the reflector and of the leaf share: answers to requests for their files, the style
+//! sheet, and the scripts that are for both.
 //!
-//! A page is a handful of files in the binary, which ask the API like anybody else. It may load from
-//! its own origin and nowhere else, and runs no script but these files. A browser keeps them and asks
-//! each time whether they are still the same.
+//! A page is a few files in the binary, which use the API as any other client does. It may load only from its own
+//! origin, and runs no script but these files. A browser keeps the files, and asks each time whether they have changed.
 
 use axum::Router;
 use axum::extract::Path;

@@ -1,4 +1,4 @@
-//! Scripts over [`Leaf`](super::Leaf): what each reader is told, in every order of events.
+//! Scripts over [`Leaf`](super::Leaf): the changes that each reader gets, in every order of events.
 
 mod against_model;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Scripts for the state machine, and a model kernel for them and for random ones.
+//! Scripts for the state machine, and a model of the kernel for scripts and for random tests.
 
 mod model;
 mod moves;

@@ -1,4 +1,4 @@
-//! The kernel as it is: each test in a network namespace of its own.
+//! Tests on the real kernel, each in a network namespace of its own.
 
 mod bytes;
 mod devices;

@@ -1,12 +1,13 @@
-//! Sorted listings, without anything kept between two pages.
+//! Sorted listings. Nothing is kept between two pages.
 //!
-//! Shards list in the order of places, which is what costs them least. To sort, the asker goes
-//! through all slices and keeps only the best rows behind the last page (`best`): memory is one
-//! page, and a shard sees nothing but slices. A page costs a walk over everything, 2,000 looks for
-//! a million routes; so only a few walk at a time (`AppState::walk`). What a page begins and ends with are
-//! the keys of its first and last rows (`key`), which travel with the asker: one goes on after the one
-//! and back before the other, and since everything is looked at, how many rows come before a page is
-//! counted and not remembered.
+//! Shards list rows in the order of places, because that costs them least. To sort, the HTTP thread goes through all
+//! slices and keeps only the best rows after the last page (`best`). So it needs memory for one page, and a shard
+//! answers nothing but slices. A page costs a walk over all rows, 2,000 questions for a million routes, so only a few
+//! walks run at a time (`AppState::walk`).
+//!
+//! A page begins and ends with the keys of its first and last rows (`key`), which the client gets. With the last key it
+//! asks for the next page, with the first for the page before. A walk sees all rows in any case, so the number of rows
+//! before a page is counted anew and not remembered.
 
 mod best;
 mod key;
