@@ -102,8 +102,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         .reloaded(),
     Setting::new("verify-interval", one!(ReflectorConfig: verify_interval, TIME))
         .meaning(
-            "Compare so often what leaves report with what they should have, for \
-             metalbond_leaves_differing; 0 means never",
+            "How often to compare the routes that leaves report with those that they should have, \
+             for metalbond_leaves_differing; 0 means never",
         )
         .details("See [verify](ctl.md#verify)")
         .reloaded(),
@@ -238,9 +238,9 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
              descriptors requires it",
         )
         .details(
-            "Each session takes a descriptor. Connections that have not sent a HELLO count \
-             separately: there may be as many of them, but at least 64 and at most 4096. If there \
-             are more, or descriptors run out, the reflector closes the oldest of them",
+            "Each session takes a descriptor. Connections that have not sent a HELLO have a limit of \
+             their own: the same number, but at least 64 and at most 4096. If there are more, or \
+             descriptors run out, the reflector closes the oldest of them",
         )
         .reloaded()
         .shown(Shown::new("max_peers", |it, counters| Value::Limit {

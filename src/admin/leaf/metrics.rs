@@ -48,7 +48,8 @@ fn process(answers: bool) -> Rows {
         (
             Row::new().gauge(
                 "metalbond_leaf_answers",
-                "1 while the leaf answers; while it is 0, the leaf's other metrics are absent.",
+                "1 while the leaf answers; while it is 0, the metrics of peers, routes and subscriptions \
+                 are absent.",
             ),
             Value::Switch(answers),
         ),

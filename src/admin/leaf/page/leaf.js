@@ -27,7 +27,7 @@ function wrong() {
   }
   if (vnis?.not_whole) found.push(["warn", `VNIs whose table is not complete: ${count(vnis.not_whole)} of ${count(vnis.total)}.`]);
   if (kernel?.silent_seconds >= 5) found.push(["bad", `The kernel has not answered for ${count(Math.floor(kernel.silent_seconds))} s. This page shows its state before that.`]);
-  if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has none of these routes."]);
+  if (kernel && !kernel.device_up) found.push(["bad", "The tunnel device is missing or down: the kernel has no route of the leaf."]);
   if (kernel?.refused) found.push(["warn", `Routes that the kernel refuses: ${count(kernel.refused)}. Its reasons are in the log.`]);
   if (kernel?.conflicts) found.push(["warn", `Routes that cannot be installed because a route of another protocol has their place: ${count(kernel.conflicts)}.`]);
   const unusable = unusableRoutes(kernel);

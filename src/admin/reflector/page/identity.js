@@ -37,7 +37,7 @@ export function tick() {
 }
 
 function foot(now) {
-  const parts = [`Process ${now.process} serves since ${moment(now.serving_since)}`];
+  const parts = [`Process ${now.process} has served since ${moment(now.serving_since)}`];
   if (now.generation > 0) {
     const times = now.generation === 1 ? "one handover" : `${now.generation} handovers`;
     parts.push(`sessions live since ${moment(now.sessions_since)}, through ${times}`);
