@@ -11,7 +11,7 @@
 //! Each folder of the source is a part of the program; `docs/architecture.md` draws the path of an update through them.
 //! *Pure* means: no clock, socket, thread or randomness.
 //!
-//! * [`ids`]: names of peers, shards, moments and sites; pure.
+//! * [`ids`]: numbers of peers and shards, moments, and other small types that all folders share; pure.
 //! * [`wire`]: bytes to typed messages and back; pure.
 //! * `session`: one peer's handshake, keepalives and pace; pure.
 //! * `table`: one VNI's routes, their announcers, and the routes that each subscriber is owed; pure.

@@ -20,8 +20,8 @@ impl Reflector {
     /// runs for an address on which it is to listen.
     ///
     /// # Errors
-    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
-    /// can't be had, or a thread can't be set up. Nothing is left running then.
+    /// [`StartError`], for example if it cannot listen on an address, if the configuration requires io_uring and the
+    /// kernel does not grant it, or if a thread cannot start. Nothing is left running then.
     pub fn start(config: &ReflectorConfig) -> Result<Self, StartError> {
         Self::start_with::<OperatorEndpoints>(config)
     }

@@ -9,7 +9,7 @@ use crate::tls::FileError;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeafConfig {
     /// The keepalive interval to ask for, in seconds; 0 counts as 1. A session uses the lower of both
-    /// sides' intervals. The leaf closes a session in which nothing has arrived for two and a half intervals.
+    /// sides' intervals. The leaf closes a session in which no message has arrived for two and a half intervals.
     pub keepalive: u32,
     /// For how long the leaf keeps routes that no server has any more. Zero: it removes them at once.
     pub stale_time: Duration,
@@ -30,7 +30,7 @@ pub struct LeafConfig {
     pub tls: Option<LeafTls>,
     /// The kernel drops packets of servers with a lower TTL (IPv6: hop limit); 0 drops none.
     pub min_ttl: u8,
-    /// A file of keys by prefix, lines `PREFIX KEY`: sessions with servers in a prefix are signed by TCP-MD5. Each
+    /// A file with lines `PREFIX KEY`: sessions with servers in the prefix are signed with the key (TCP-MD5). Each
     /// session reads the file again.
     pub md5_keys: Option<PathBuf>,
 }
@@ -92,7 +92,7 @@ impl Default for LeafConfig {
 
 /// The pauses between attempts to connect. Each pause is twice as long as the one before, plus a random part of
 /// up to half, so that the leaves of a data centre do not all connect at once. After a session of ten seconds or more
-/// they begin again with `min`.
+/// the pauses begin again with `min`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backoff {
     /// The shortest first pause; less than 1 ms counts as 1 ms.

@@ -254,8 +254,8 @@ impl MetalBond {
         self.ask(|reply| LeafCommand::Alter { alteration, reply }).await
     }
 
-    /// Says how many routes of each VNI the dataplane has. The leaf reports that to servers that want to know (REPORT),
-    /// within about a second. VNIs that are not among `rows` count as VNIs without a dataplane.
+    /// Says how many routes of each VNI the dataplane has. The leaf reports these numbers within about a second to the
+    /// servers that advertise REPORT. A VNI that is not among `rows` counts as a VNI without a dataplane.
     ///
     /// # Errors
     /// [`Error::Stopped`].

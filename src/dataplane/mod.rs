@@ -21,8 +21,8 @@ use crate::wire::{Update, Vni};
 pub trait NetworkClient: Send + 'static {
     /// Applies `changes` in order, and returns one result for each change.
     ///
-    /// The leaf takes a refused change for made until it offers the change again. So it also calls for the removal of
-    /// a route whose addition failed.
+    /// If the dataplane refuses a change, the leaf treats the change as made until it offers the change again. So it
+    /// also asks for the removal of a route whose addition failed.
     fn apply(
         &mut self,
         changes: &[Update],

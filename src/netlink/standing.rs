@@ -11,7 +11,7 @@ use crate::wire::{Installed, Vni};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct KernelVni {
-    /// Which one.
+    /// The VNI.
     pub vni: Vni,
     /// The routing table of the VNI.
     pub table: u32,
@@ -101,7 +101,7 @@ pub struct InstalledRoute {
 /// An announced route that is not part of the installed route.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeftOut {
-    /// Which one.
+    /// The announced route.
     pub route: Route,
     /// The kind of the reason.
     pub omitted: Omitted,

@@ -18,9 +18,9 @@ impl Reflector {
     /// runs for an address on which it is to listen.
     ///
     /// # Errors
-    /// [`StartError`], when an address can't be listened on, io_uring was asked for by name and
-    /// can't be had, a thread can't be set up, or the config asks for HTTP or a control socket: this build has
-    /// neither. Nothing is left running then.
+    /// [`StartError`], for example if it cannot listen on an address, if the configuration requires io_uring and the
+    /// kernel does not grant it, if a thread cannot start, or if the configuration asks for HTTP or a control socket:
+    /// this build has neither. Nothing is left running then.
     pub fn start(config: &ReflectorConfig) -> Result<Self, StartError> {
         has_no_doors(config)?;
         Self::start_with::<Closed>(config)

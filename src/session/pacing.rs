@@ -95,7 +95,7 @@ pub(crate) enum Allowance {
 /// Why a peer's TCP window does not show whether the peer reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoEvidence {
-    /// The kernel here does not report the window.
+    /// The kernel of this host does not report the window.
     Untold,
     /// The connection has no window scale option: the window stays at 65,535 however much the peer reads.
     NoScale,

@@ -19,7 +19,7 @@ pub struct TableBounds {
     pub journal_min: usize,
     /// The number of further journal entries for each route; see `journal_min`.
     pub journal_per_route: usize,
-    /// The number of positions between a cursor and the newest entry of the journal. Most of these entries may have
+    /// The most positions from a cursor to the newest entry of the journal. Most of the entries between them may have
     /// been removed; distances between entries are kept in 32 bits.
     pub journal_span: u64,
     /// The number of journal entries that are forgotten, or looked at to be coalesced, at a time.

@@ -77,8 +77,8 @@ pub struct RouteInfo {
     /// The names of other sites that announce it. Filled in by the inspector.
     pub sites: Vec<String>,
     /// The time since its view last changed: since it was announced, or since the number of its announcers changed
-    /// between one and several. Never too long; too short by at most a second below half a minute, and by up to an
-    /// eighth above that while the VNI keeps changing.
+    /// between one and several. It is never too long. It may be too short: by at most a second if it is below half a
+    /// minute; if it is above and the VNI keeps changing, by up to an eighth.
     pub age: Duration,
 }
 

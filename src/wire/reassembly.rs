@@ -87,7 +87,7 @@ impl<'a> Frames<'a> {
     }
 
     /// The bytes after the frames taken so far, in place; empty until the message that the previous read has cut is
-    /// complete. A caller that takes frames from these bytes itself says so by [`Frames::skip`].
+    /// complete. A caller that takes frames from these bytes itself must then call [`Frames::skip`].
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
