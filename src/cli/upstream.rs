@@ -116,16 +116,16 @@ impl Upstream {
         }
         for server in old.difference(&new) {
             if let Err(error) = leaf.remove_peer(*server).await {
-                warn!(%error, "--server");
+                warn!(%error, "cannot apply --server");
             }
         }
         for server in late {
             if let Err(error) = leaf.add_peer(server, None).await {
-                warn!(%error, "--server");
+                warn!(%error, "cannot apply --server");
             }
         }
         if let Err(error) = leaf.set_limits(self.max_routes, self.max_routes_per_vni).await {
-            warn!(%error, "--max-routes");
+            warn!(%error, "cannot apply --max-routes");
         }
     }
 
@@ -133,7 +133,7 @@ impl Upstream {
     pub(super) async fn connect(&self, leaf: &MetalBond) {
         for server in &self.server {
             if let Err(error) = leaf.add_peer(server, None).await {
-                warn!(%error, "--server");
+                warn!(%error, "cannot apply --server");
             }
         }
     }

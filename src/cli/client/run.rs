@@ -206,13 +206,13 @@ async fn install(
 async fn intend(leaf: &MetalBond, args: &ClientSettings) {
     for vni in &args.subscribe {
         if let Err(error) = leaf.subscribe(*vni).await {
-            warn!(%error, "--subscribe");
+            warn!(%error, "cannot apply --subscribe");
         }
     }
     for spec::Announcement { route, .. } in &args.announce {
         if let Err(error) = leaf.announce_route(route.vni, route.destination, route.next_hop).await
         {
-            warn!(%error, "--announce");
+            warn!(%error, "cannot apply --announce");
         }
     }
 }

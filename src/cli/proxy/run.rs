@@ -125,7 +125,7 @@ async fn apply(
     args.upstream.replace(upstream, proxy.leaf()).await;
     *upstream = args.upstream.clone();
     for remark in args.remarks() {
-        warn!("{remark}");
+        warn!("check the configuration: {remark}");
     }
     Ok(args.common.level())
 }
