@@ -76,7 +76,7 @@ fn introduce(reflector: &Reflector, place: &Place) {
     let socket = place.socket();
     let socket = socket.display();
     println!(
-        "A reflector, six hypervisors and a peer that reads badly, in one process.\n\n\
+        "A reflector, six hypervisors and a peer that often stops reading, in one process.\n\n\
          Open the page:\n\n    {}\n\n\
          or inspect the reflector in another terminal:\n\n    \
          metalbond ctl --socket {socket} show peers\n    \
