@@ -1,6 +1,6 @@
-//! Compiles the schemas in `proto` with prost-build over protox, a protobuf compiler in Rust, so that a
-//! fresh machine needs no `protoc`; decides whether io_uring and TLS by the kernel are built in; and says which
-//! commit it is of.
+//! Compiles the schemas in `proto` with prost-build over protox, a protobuf compiler in Rust, so that a fresh machine
+//! needs no `protoc`. Decides whether io_uring and TLS by the kernel are built in, and gives the program the commit
+//! that it was built from.
 
 use std::process::Command;
 

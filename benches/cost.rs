@@ -1,16 +1,16 @@
-//! Instructions and cache misses of an update from read to write, counted by valgrind, and a guard against
-//! more of them.
+//! Instructions and cache misses of an update from read to write, counted by valgrind, and a guard against more of
+//! them.
 //!
-//! Counts do not depend on what else the machine does, nor much on the machine: caches have fixed sizes,
-//! hashes have fixed seeds, and the C library copies memory with instructions that every x86-64 processor has.
-//! `cargo bench --bench cost` counts all workloads and fails when one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
-//! cold/` counts those with that in their names, `--quick` leaves the cold ones out, and `--set-limits` writes the
-//! limits anew: 5 % above what was counted, or 0.05 misses. Needs `valgrind`.
+//! The counts do not depend on other programs, and hardly on the machine: caches have fixed sizes, hashes have fixed
+//! seeds, and the C library copies memory with instructions that every x86-64 processor has. `cargo bench --bench cost`
+//! counts all workloads and fails if one costs more than `benches/cost.limits` allows. `cargo bench --bench cost --
+//! cold/` counts those with that in their names, `--quick` leaves out the cold ones, and `--set-limits` writes new
+//! limits: 5 % above the counts, or 0.05 misses. Needs `valgrind`.
 //!
-//! A workload's name is `cache/VNIs/subscribers of each/updates per read`. Hot tables have 1,000 routes, cold
-//! ones 400,000 that are taken from all over the table; `new` are routes that there were not. Each route has a next
-//! hop of its own. `+policy` is the same judged by `benches/policy.toml`, ten classes with a hundred rules each; it may
-//! cost 3 % more than without.
+//! A workload's name is `cache/VNIs/subscribers of each/updates per read`. Hot tables have 1,000 routes. Cold ones have
+//! 400,000, and the updates are spread over the whole table. `new` stands for routes that were not in the table. Each
+//! route has a next hop of its own. `+policy` is the same workload with the policy `benches/policy.toml`, ten classes
+//! with a hundred rules each; it may cost 3 % more than without.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,12 +1,12 @@
-//! What tables take of memory, and what turns take of time while they grow and go.
+//! The memory of tables, and the time of turns while tables grow and go.
 //!
-//! Each line comes from a process of its own. Memory is what the kernel says that the process holds
-//! (`/proc/self/statm`), before and after. The process uses the allocator of the `metalbond` command.
-//! `MIMALLOC_PURGE_DELAY=0` makes the allocator return free memory at once, not after a while. Time is CPU
-//! time of the thread, so what else the machine does counts little. A turn is what one full read of a
-//! publisher leads to: 2,730 updates, the seals, and what is forgotten.
+//! Each line comes from a process of its own. Memory is the resident memory of that process (`/proc/self/statm`),
+//! before and after. The process uses the allocator of the `metalbond` command, and `MIMALLOC_PURGE_DELAY=0` makes it
+//! return freed memory at once. Time is CPU time of the thread, so other programs on the machine change it little. A
+//! turn is the work that follows from one full read of a publisher: 2,730 updates, the seals, and the entries that are
+//! forgotten.
 //!
-//! `cargo bench --bench memory`, or `-- routes`, `-- vnis`; `--quick` leaves the largest out.
+//! `cargo bench --bench memory`, or `-- routes`, `-- vnis`; `--quick` leaves out the largest tables.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,12 +1,10 @@
-//! How fast a leaf's routes go into the kernel: 100,000 routes over 1,000 next hops, as the leaf
-//! writes them and, beside that, one request at a time. In a network namespace of its own; needs
-//! root.
+//! How fast a leaf's routes go into the kernel: 100,000 routes over 1,000 next hops, as the leaf writes them and, for
+//! comparison, one request at a time. Runs in a network namespace of its own; needs root.
 //!
-//! Wall time, of this process and of the kernel's work for it. One line per way and family; the
-//! rounds are interleaved, the median of each is told.
+//! The time is wall time of this process and of the kernel's work for it. There is one line for each way and address
+//! family, with the median of interleaved rounds.
 //!
-//! `cargo bench -- netlink/ipv4` runs those whose names contain that, `--quick` a tenth of the
-//! routes, once.
+//! `cargo bench -- netlink/ipv4` runs those whose names contain that; `--quick` runs once, with a tenth of the routes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What the codec costs: per message, and per update of a full read buffer.
+//! The time of the codec: per message, and per update of a full read buffer.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

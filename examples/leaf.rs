@@ -1,4 +1,4 @@
-//! A leaf: announces one route, and prints what others announce.
+//! A leaf: announces one route, and prints the routes that others announce.
 //!
 //! ```sh
 //! cargo run --example leaf -- '[::1]:4711' 10.0.1.0/24 2001:db8::1

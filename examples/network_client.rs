@@ -1,5 +1,5 @@
-//! A dataplane of one's own: what a leaf learns is handed to it in batches, and what it refuses is
-//! offered again. Runs a reflector and an announcer as well, and ends by itself.
+//! A dataplane of your own: the leaf hands it changes of routes in batches, and offers a refused change again. The
+//! example also runs a reflector and an announcer, and ends by itself.
 //!
 //! ```sh
 //! cargo run --example network_client

@@ -1,4 +1,4 @@
-//! A reflector in a program of one's own.
+//! A reflector inside your own program.
 //!
 //! ```sh
 //! cargo run --example reflector -- '[::1]:4711'

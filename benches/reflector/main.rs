@@ -1,4 +1,4 @@
-//! What the reflector costs, from one table to a whole reflector on loopback.
+//! The time of parts of the reflector, from one table to a whole reflector on loopback.
 //!
 //! Names are paths: `cargo bench -- table/withdraw`, `cargo bench -- end-to-end/uring`.
 #![allow(

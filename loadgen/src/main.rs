@@ -1,26 +1,25 @@
-//! `loadgen`: puts load on a MetalBond reflector, measures what it costs, verifies what arrives.
+//! `loadgen`: puts load on a MetalBond reflector, measures its cost, and verifies the routes that arrive.
 //!
-//! Every figure is server CPU time or memory, read from `/proc`, next to a count of routes that
-//! subscribers have verifiably received: CPU time stands still while others use the machine, and a
-//! reflector that loses updates would be fast.
+//! Every figure is CPU time or memory of the server, read from `/proc`, beside a number of routes that subscribers have
+//! verifiably received. CPU time does not grow while other programs use the machine, and a reflector that loses updates
+//! cannot seem fast.
 //!
-//! * `cli`: the command line, which leads to a scenario, `compare` or a server; `common`: the flags that all
-//!   of these share; `load`: those that scenarios share.
-//! * `target`: the server, spawned or found running; `procfs` reads what it uses.
-//! * `repeater`: a server that repeats bytes and does nothing else, the limit of what is possible;
-//!   `rustbond`: the published crate of that name, with the feature `peers`.
-//! * `plan`: which routes there are, as numbers; `recording`: those of a file; `catalogue`: both, as who receives
-//!   them knows them; `route_set`: some of them; `ledger`: which of them one
-//!   subscriber holds.
-//! * `audience`: who is in which VNIs.
-//! * `placement`: virtual machines that start, stop and move; `pace`: what is due at a fixed rate.
-//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread;
-//!   `writers`: the other halves of sessions that do both; `tls` carries sessions over TLS.
-//! * `scenarios`: what is done and measured, a file for each; `run`: what surrounds one; `live` looks on and
-//!   shows it while it happens.
-//! * `report`: how it is told, for people, programs and browsers; `machine`: where it was.
+//! * `cli`: the command line, which leads to a scenario, `compare` or a server; `common`: the flags that all of these
+//!   share; `load`: those that scenarios share.
+//! * `target`: the server, spawned or already running; `procfs`: reads its CPU time and memory.
+//! * `repeater`: a server that only repeats bytes, the limit of what is possible; `rustbond`: the published crate of
+//!   that name, with the feature `peers`.
+//! * `plan`: the routes of a run, as numbers; `recording`: the routes of a file; `catalogue`: both, for the code that
+//!   receives them; `route_set`: a set of routes; `ledger`: the routes that one subscriber holds.
+//! * `audience`: the VNIs of each session.
+//! * `placement`: virtual machines that start, stop and move; `pace`: the updates that are due at a fixed rate.
+//! * `peer`: a session's handshake, and publishers; `receiver`: subscribers, many to a thread; `writers`: the writing
+//!   halves of sessions that do both; `tls` carries sessions over TLS.
+//! * `scenarios`: the actions and measurements, a file for each scenario; `run`: the parts that all runs have; `live`:
+//!   shows the rates of a run while it lasts.
+//! * `report`: the results for people, programs and browsers; `machine`: the machine of the run.
 //! * `compare`: a scenario against several servers in turn.
-//! * `generate`: manual pages, and completions of shells.
+//! * `generate`: manual pages, and completions for shells.
 //!
 //! Linux only: it needs epoll and `/proc`.
 #![allow(

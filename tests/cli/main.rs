@@ -1,4 +1,4 @@
-//! The command, as an operator and an init system meet it.
+//! The command, as operators and init systems use it.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

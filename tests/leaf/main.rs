@@ -1,5 +1,5 @@
-//! The leaf with the kernel's own datapath: processes, tunnels and packets in network namespaces.
-//! Needs Linux and root; says SKIPPED elsewhere.
+//! The leaf with the real kernel: processes, tunnels and packets in network namespaces. Needs Linux and root; says
+//! SKIPPED elsewhere.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

@@ -1,8 +1,8 @@
 //! One scenario against several servers in turn: A B C A B C.
 //!
-//! Whatever slows the machine down for a while hits all of them so, and medians of many rounds can be
-//! divided by each other. Every run is a loadgen of its own, which starts its server anew: nothing
-//! that one run leaves behind is there in the next. [`suite`] does so with a list of scenarios.
+//! So a slow time of the machine affects all of them alike, and the medians of many rounds can be divided by each
+//! other. Every run is a loadgen process of its own that starts a new server, so no run leaves anything behind for the
+//! next. [`suite`] does this for a list of scenarios.
 
 mod comparison;
 mod contender;

@@ -1,8 +1,8 @@
-//! Subscribers, many to a thread, as cheap as they can be while every message is still looked at.
+//! Subscribers, many to a thread. They are as cheap as possible, although they check every message.
 //!
-//! State: each thread ([`worker`]) owns an epoll and the sessions it was given, each with a ledger of
-//! what it holds. What the others see of it are counters: the scenario sets a [`Goal`], each session
-//! that comes to it is counted off, and the last one wakes the scenario.
+//! State: each thread ([`worker`]) owns an epoll and its sessions, each with a ledger of the routes that it holds.
+//! Other threads see only counters: the scenario sets a [`Goal`], each session that reaches the goal is counted, and
+//! the last one wakes the scenario.
 
 mod interest;
 mod session;

@@ -1,10 +1,9 @@
-//! A server that repeats what it is sent and does no routing: the limit of what is possible.
+//! A server that repeats the bytes that it gets and does no routing: the limit of what is possible.
 //!
-//! One thread, one epoll. It reads 64 KiB at a time, looks at each frame for its type and at each UPDATE
-//! for its VNI ([`vnis`]), and sends the UPDATEs of a read on as they came, to each subscriber of their VNI
-//! with one write. It keeps no table, so it tells a subscriber only of what comes later, and it doesn't
-//! withdraw what a session had announced. A reflector that reflects as cheaply as this does its work for
-//! nothing.
+//! One thread, one epoll. It reads up to 64 KiB, finds the type of each frame and the VNI of each UPDATE ([`vnis`]),
+//! and sends the UPDATEs of a read unchanged to each subscriber of their VNI, with one write. It has no table: a
+//! subscriber gets only later updates, and the end of a session withdraws nothing. A reflector that costs no more than
+//! the repeater does its routing for nothing.
 
 mod session;
 mod vnis;

@@ -1,4 +1,4 @@
-//! What a run came to, its [`figures`]: as [`text`] for people, [`machine readable`](json) and as a [`page`].
+//! The result of a run, its [`figures`]: as [`text`] for people, [`machine readable`](json) and as a [`page`].
 
 mod figures;
 mod json;

@@ -1,6 +1,6 @@
-//! What is done to a server, and what is measured meanwhile: a file for each scenario.
+//! The actions of a run and its measurements: a file for each scenario.
 //!
-//! `cloud` is what `churn` and `slow` have in common, `rounds` what `fanout` and `mesh` have.
+//! `cloud` has the code that `churn`, `slow` and `handover` share, `rounds` that of `fanout` and `mesh`.
 
 mod churn;
 mod cloud;

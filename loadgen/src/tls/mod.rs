@@ -4,9 +4,9 @@
 //!   scenario <-- socket pair --> relay's thread <-- TLS --> server
 //! ```
 //!
-//! Scenarios read and write a plain socket either way: over TLS it is one end of a socket pair, and a thread of
-//! [`relay`] carries its bytes. So TLS costs CPU time of loadgen, which is told apart from the server's. The
-//! certificates are those of files, or of an authority that [`files`] makes for the run.
+//! A scenario always reads and writes a plain socket. Over TLS this socket is one end of a socket pair, and a thread of
+//! [`relay`] carries its bytes. So the client's part of TLS costs CPU time of loadgen and not of the server. The
+//! certificates come from files, or from an authority that [`files`] makes for the run.
 
 mod files;
 mod relay;

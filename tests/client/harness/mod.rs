@@ -1,4 +1,4 @@
-//! What the scripts are made of.
+//! The parts from which the scripts are made.
 
 pub(crate) mod proxy;
 pub(crate) mod server;

@@ -6,9 +6,9 @@
 //!   guest ── leaf c ──┘
 //! ```
 //!
-//! A guest belongs to one VNI. What it sends comes into its leaf by a link of its own, whose rule
-//! leads to the VNI's routing table, where the leaf under test installs routes into the tunnel. What
-//! comes out of the tunnel is routed to the guest by the main table.
+//! A guest belongs to one VNI. Its packets enter its leaf by a link of its own, whose rule leads to the routing table
+//! of the VNI. In this table the leaf under test installs routes into the tunnel. Packets from the tunnel reach the
+//! guest by the main table.
 
 mod lab;
 mod ping;

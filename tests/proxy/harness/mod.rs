@@ -1,4 +1,4 @@
-//! What the scripts are made of: two reflectors, a proxy, and peers on both sides of it.
+//! The parts from which the scripts are made: two reflectors, a proxy, and peers on both sides of it.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

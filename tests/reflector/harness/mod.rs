@@ -1,4 +1,5 @@
-//! What the tests share: a reflector on each I/O, peers to talk to it, and waiting with a deadline.
+//! The parts that the tests share: a reflector with each I/O back end, peers that talk to it, and waiting with a
+//! deadline.
 
 pub(crate) mod bystander;
 pub(crate) mod bystanders;

@@ -1,7 +1,8 @@
-//! What the tests of all packages share: skipping, patience, and the peers, programs and namespaces that test
-//! programs in `tests/` work with.
+//! The parts that the tests of all packages share: skipping, waiting, and the peers, programs and namespaces of the
+//! test programs in `tests/`.
 //!
-//! A crate and not a module of each test program: what one of them doesn't use is no dead code.
+//! This is a crate and not a module of each test program, because the compiler would warn of the items that one program
+//! does not use.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
