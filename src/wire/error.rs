@@ -6,8 +6,8 @@ use super::ip_version::IpVersion;
 
 /// Why bytes are not a MetalBond message.
 ///
-/// If the message is an UPDATE whose frame is intact, the receiver skips the message and the session goes on. Any other
-/// error ends the session that sent it.
+/// If the frame of an UPDATE, REPORT or END_OF_TABLE is intact, the receiver skips the message and the session goes on.
+/// Any other error ends the session that sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum WireError {

@@ -15,7 +15,8 @@
 //! * `error`: all errors of received bytes.
 //!
 //! Whatever a peer sends, this code does not panic, does not allocate more than a frame, and does not recurse without
-//! bound. A [`WireError`] in an UPDATE costs that message; any other ends the session that sent it.
+//! bound. A [`WireError`] in the payload of an UPDATE, REPORT or END_OF_TABLE affects only that message; any other ends
+//! the session that sent it.
 //!
 //! Imports: nothing.
 
