@@ -199,6 +199,13 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         )
         .details("See [Own routes](migrating.md#own-routes)")
         .reloaded_for_new_sessions(),
+    Setting::new("one-next-hop", one!(ReflectorConfig: settings.one_next_hop, SWITCH))
+        .meaning(
+            "Send each peer one next hop of type STANDARD per destination, for agents that can hold only \
+             one; a switch, which does not concern other reflectors",
+        )
+        .details("See [One next hop](operations.md#one-next-hop)")
+        .reloaded_for_new_sessions(),
     Setting::new(
         "no-pacing",
         &One {

@@ -71,6 +71,7 @@ pub(super) struct Class {
     pub(super) max_subscriptions: Option<u64>,
     pub(super) stale_hold: Option<Duration>,
     pub(super) echo: Option<Echo>,
+    pub(super) one_next_hop: Option<bool>,
     /// Where VNIs of other terms begin, in ascending order, and these.
     spans: Vec<(u32, Span)>,
     /// The rules of spans, one span's behind the other's.
@@ -127,6 +128,7 @@ impl Class {
             max_subscriptions: None,
             stale_hold: None,
             echo: None,
+            one_next_hop: None,
             spans: Vec::new(),
             applying: Vec::new(),
         }

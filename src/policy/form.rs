@@ -66,6 +66,7 @@ pub(super) struct ClassForm {
     pub(super) max_subscriptions: Option<u64>,
     pub(super) stale_hold: Option<Spanned<String>>,
     pub(super) echo: Option<Spanned<String>>,
+    pub(super) one_next_hop: Option<bool>,
     #[serde(default)]
     pub(super) rule: Vec<RuleForm>,
 }

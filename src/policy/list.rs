@@ -209,6 +209,11 @@ impl Policy {
         self.classes.iter().flatten().any(holds)
     }
 
+    /// Whether a peer of a class receives one next hop of each destination, if the class says so.
+    pub(crate) fn one_next_hop(&self, id: ClassId) -> Option<bool> {
+        self.class(id)?.one_next_hop
+    }
+
     /// Which of its own routes a peer of a class receives back, if the class says so.
     pub(crate) fn echo(&self, id: ClassId) -> Option<Echo> {
         self.class(id)?.echo

@@ -96,6 +96,7 @@ impl Reader<'_> {
             hold.map_err(|why| self.note(at, format!("stale-hold {:?}: {why}", text.get_ref())))
                 .ok()
         });
+        class.one_next_hop = form.one_next_hop;
         class.echo = form.echo.and_then(|text| {
             let at = text.span().start;
             let echo = Echo::from_name(text.get_ref());

@@ -81,5 +81,19 @@ impl fmt::Display for Echo {
 /// See the module's documentation. It holds for the whole session of a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Selection {
+    /// Not of STANDARD routes if it receives one next hop of each destination.
     pub(crate) echo: Echo,
+    /// Whether it receives one STANDARD route of each destination.
+    pub(crate) one_next_hop: bool,
+}
+
+impl Selection {
+    pub(crate) fn new(echo: Echo, one_next_hop: bool) -> Self {
+        let echo = match echo {
+            Echo::All if one_next_hop => Echo::Lb,
+            Echo::Dump if one_next_hop => Echo::None,
+            echo => echo,
+        };
+        Self { echo, one_next_hop }
+    }
 }

@@ -164,6 +164,8 @@ pub struct ShardConfig {
     pub stale_hold: Duration,
     /// Which of its own routes a peer receives back. Holds for sessions that begin afterwards.
     pub echo: Echo,
+    /// Whether a client receives one STANDARD route of each destination. Holds for sessions that begin afterwards.
+    pub one_next_hop: bool,
     /// Whether peers that do not advertise STREAM are paced (`docs/protocol.md`, "Pacing").
     pub pacing: bool,
     /// The rate, in bytes per second, for a paced peer whose TCP window does not show whether it reads.
@@ -211,7 +213,8 @@ impl ShardConfig {
 
     /// Which routes a peer of a class receives.
     pub(in crate::shard) fn selection_of(&self, class: ClassId) -> Selection {
-        Selection { echo: self.policy.echo(class).unwrap_or(self.echo) }
+        let one_next_hop = self.policy.one_next_hop(class).unwrap_or(self.one_next_hop);
+        Selection::new(self.policy.echo(class).unwrap_or(self.echo), one_next_hop)
     }
 
     /// The limits of peers of a class.
@@ -246,6 +249,7 @@ impl Default for ShardConfig {
             send_hold: Duration::from_secs(90),
             stale_hold: Duration::ZERO,
             echo: Echo::None,
+            one_next_hop: false,
             pacing: true,
             pace: PACE,
             skip_unusable_next_hops: false,

@@ -134,7 +134,8 @@ impl World {
                 .get(&vni)
                 .is_some_and(|subscription| subscription.view.contains(&(dest, hop)));
             let is_vague = client.is_vague(hop) && self.model.has_announced(client.id, key).0;
-            client.is_frozen = sees && !is_vague && client.handshake.is_established();
+            let is_settled = !is_vague && !client.profile.one_next_hop;
+            client.is_frozen = sees && is_settled && client.handshake.is_established();
             client.quiet_about = client.is_frozen.then_some(key);
         }
         // Something else to be on its way, so that what follows waits. One KEEPALIVE of a peer that

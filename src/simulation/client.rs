@@ -16,7 +16,7 @@ use super::policy;
 use super::rng::Rng;
 use crate::ids::{Moment, PeerId};
 use crate::outbox::OutBuf;
-use crate::policy::Echo;
+use crate::policy::{Echo, Selection};
 use crate::session::{CloseReason, LOW_WATER};
 use crate::shard::Slot;
 use crate::table::FIRSTS_MAX;
@@ -42,6 +42,8 @@ pub(super) struct Profile {
     /// By next hop: whether it receives its own routes back, and whether it receives them in a dump.
     own: Vec<bool>,
     own_in_dump: Vec<bool>,
+    /// Whether it receives one next hop of each destination.
+    pub(super) one_next_hop: bool,
 }
 
 impl Profile {
@@ -51,13 +53,15 @@ impl Profile {
             .then(|| Capabilities(u32::try_from(rng.below(4)).unwrap_or(0)));
         let capacity = if rng.chance(plan.tiny_pipes) { rng.between(1, 200) } else { 65_536 };
         let (is_server, from) = (rng.chance(plan.servers), policy::address(rng));
-        let echo = if is_server { Echo::None } else { plan.echoes[from.0] };
+        let selection = if is_server { Selection::default() } else { plan.selections[from.0] };
+        let Selection { echo, one_next_hop } = selection;
         let returns = |echo: Echo| {
             plan.hops.iter().map(|hop| echo.returns(Action::Add, hop.kind())).collect()
         };
         Self {
             own: returns(echo),
             own_in_dump: returns(echo.in_dump()),
+            one_next_hop,
             is_server,
             extensions,
             from,
@@ -347,6 +351,8 @@ impl Client {
         };
         let (place, dest, hop) = key;
         let ended = self.ended.get(&place).is_some_and(|ended| at < *ended);
+        let is_standard =
+            |hop: u32| plan.hops[hop as usize].kind() == crate::wire::NextHopType::Standard;
         let is_vague = self.is_vague(hop) && model.has_announced(self.id, key).0;
         let was_owed = model.was_ever_owed(self.dump_reader(), key);
         let Some(subscription) = self.subscriptions.get_mut(&place).filter(|s| at >= s.from) else {
@@ -357,6 +363,13 @@ impl Client {
         }
         if self.quiet_about == Some(key) {
             return Err(format!("nothing new in {action:?} {}", plan.show(key)));
+        }
+        if self.profile.one_next_hop && *action == Action::Add && is_standard(hop) {
+            let mut others = subscription.view.range((dest, 0)..=(dest, u32::MAX));
+            if let Some((_, other)) = others.find(|(_, other)| is_standard(*other)) {
+                let has = plan.show((place, dest, *other));
+                return Err(format!("{} beside {has}", plan.show(key)));
+            }
         }
         match action {
             Action::Add => {

@@ -21,6 +21,7 @@
 
 mod actions;
 mod checks;
+mod choices;
 mod client;
 mod cluster;
 mod handover;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::policy::{self, Echoes};
+use super::policy::{self, Selections};
 use super::rng::Rng;
 use crate::shard::{Limits, ShardBounds, ShardConfig};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
@@ -75,8 +75,8 @@ pub(super) struct Plan {
     pub(super) sighted: usize,
     pub(super) slow: usize,
     pub(super) tiny_pipes: usize,
-    /// What clients of each home receive back of their own.
-    pub(super) echoes: Echoes,
+    /// Which routes clients of each home receive.
+    pub(super) selections: Selections,
     /// In a thousand: how likely a parcel, a socket or a pipe moves when it could.
     pub(super) parcel_moves: usize,
     pub(super) socket_moves: usize,
@@ -115,7 +115,7 @@ impl Plan {
             sighted: rng.below(1001),
             slow: rng.rate(600),
             tiny_pipes: rng.rate(600),
-            echoes: policy::echoes(rng),
+            selections: policy::selections(rng),
             parcel_moves: rng.between(200, 1000),
             socket_moves: rng.between(100, 1000),
             rates: Rates {

@@ -5,19 +5,22 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rng::Rng;
-use crate::policy::{Echo, Policy};
+use crate::policy::{Echo, Policy, Selection};
 use crate::wire::{Destination, IpVersion, NextHop, NextHopType, Vni};
 
 /// Where a client may connect from, one prefix for each class. The last is of no class but the default one.
 const HOMES: [&str; 4] = ["fd00::/16", "2001:db8:1::/48", "192.0.2.0/24", "::1/128"];
 
-/// What clients of each home receive back of their own. It holds in every policy of a run.
-pub(super) type Echoes = [Echo; HOMES.len()];
+/// Which routes clients of each home receive. It holds in every policy of a run.
+pub(super) type Selections = [Selection; HOMES.len()];
 
-/// In half of the runs nobody receives anything.
-pub(super) fn echoes(rng: &mut Rng) -> Echoes {
-    let is_none = rng.chance(500);
-    std::array::from_fn(|_| if is_none { Echo::None } else { *rng.pick(&Echo::ALL) })
+/// In half of the runs everybody receives what protocol.md says.
+pub(super) fn selections(rng: &mut Rng) -> Selections {
+    let (is_plain, has_choosers) = (rng.chance(500), rng.chance(700));
+    std::array::from_fn(|_| {
+        let (echo, chooses) = (*rng.pick(&Echo::ALL), has_choosers && rng.chance(500));
+        if is_plain { Selection::default() } else { Selection::new(echo, chooses) }
+    })
 }
 
 /// A client's address: of one of the homes.
@@ -49,7 +52,7 @@ struct Rule {
 
 #[derive(Clone, Debug, Default)]
 struct Class {
-    echo: Echo,
+    selection: Selection,
     announce: Option<(u32, u32)>,
     rules: Vec<Rule>,
 }
@@ -62,19 +65,19 @@ pub(super) struct Planned {
 
 impl Planned {
     /// Nothing is refused.
-    pub(super) fn open(echoes: &Echoes) -> Self {
-        let is_needed = echoes.iter().any(|echo| *echo != Echo::None);
-        let class = |echo| is_needed.then(|| Class { echo, ..Class::default() });
-        Self { classes: echoes.map(class) }
+    pub(super) fn open(selections: &Selections) -> Self {
+        let is_needed = selections.iter().any(|it| *it != Selection::default());
+        let class = |selection| is_needed.then(|| Class { selection, ..Class::default() });
+        Self { classes: selections.map(class) }
     }
 
-    pub(super) fn draw(rng: &mut Rng, echoes: &Echoes) -> Self {
-        let mut open = Self::open(echoes);
+    pub(super) fn draw(rng: &mut Rng, selections: &Selections) -> Self {
+        let mut open = Self::open(selections);
         let classes = std::array::from_fn(|home| {
             let class = open.classes[home].take();
             rng.chance(500)
                 .then(|| Class {
-                    echo: echoes[home],
+                    selection: selections[home],
                     announce: rng.chance(300).then(|| range(rng)),
                     rules: (0..rng.below(3)).map(|_| Rule::draw(rng)).collect(),
                 })
@@ -110,7 +113,8 @@ impl Planned {
             } else {
                 writeln!(text, "name = \"home{home}\"\nfrom = \"{}\"", HOMES[home]).unwrap();
             }
-            writeln!(text, "echo = \"{}\"", class.echo).unwrap();
+            let Selection { echo, one_next_hop } = class.selection;
+            writeln!(text, "echo = \"{echo}\"\none-next-hop = {one_next_hop}").unwrap();
             if let Some((first, last)) = class.announce {
                 writeln!(text, "announce = \"{first}-{last}\"").unwrap();
             }

@@ -5,7 +5,7 @@ use super::world::{LATE_READ, World};
 use crate::session::TcpInfo;
 use crate::shard::{Flow, Slot, Write};
 use crate::wire::Action;
-use crate::wire::MAX_FRAME;
+use crate::wire::{MAX_FRAME, NextHopType};
 
 impl World {
     /// A shard takes in bytes that a client has sent.
@@ -99,11 +99,15 @@ impl World {
                 Sent::Keepalive => client.unanswered += 1,
                 Sent::Bad => client.sent_bad = true,
                 Sent::Subscribe(vni) => {
-                    let due = self.model.settled_view(client.dump_reader(), vni);
+                    let mut due = self.model.settled_view(client.dump_reader(), vni);
+                    let is_standard =
+                        |hop: u32| self.plan.hops[hop as usize].kind() == NextHopType::Standard;
+                    due.retain(|(_, hop)| !(client.profile.one_next_hop && is_standard(*hop)));
                     client.subscribed(vni, due);
                 }
                 Sent::Unsubscribe(vni) => {
                     if client.unsubscribed(vni) {
+                        self.choices.left(vni);
                         for key in self.model.leave(id, Some(vni)) {
                             self.no_longer_due(key);
                         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::choices::Choices;
 use super::client::{Client, Profile};
 use super::cluster::Cluster;
 use super::model::Model;
@@ -48,6 +49,7 @@ pub(super) struct World {
     next_id: u64,
     /// The policy in force, and whether some routes may not have been judged by it yet.
     pub(super) policy: Planned,
+    pub(super) choices: Choices,
     pub(super) is_judging: bool,
     /// Shards that have not been told of it yet.
     pub(super) behind_policy: BTreeSet<usize>,
@@ -65,7 +67,7 @@ impl World {
     pub(super) fn new(seed: u64, is_verbose: bool) -> Self {
         let mut rng = Rng::new(seed);
         let mut plan = Plan::draw(&mut rng, is_verbose);
-        let policy = Planned::open(&plan.echoes);
+        let policy = Planned::open(&plan.selections);
         plan.settings.policy = std::sync::Arc::new(policy.policy());
         let seeds = [rng.next(), rng.next(), rng.next(), rng.next()];
         let now = Moment(1_000_000);
@@ -81,6 +83,7 @@ impl World {
             endings: Vec::new(),
             next_id: 0,
             policy,
+            choices: Choices::default(),
             is_judging: false,
             behind_policy: BTreeSet::new(),
             is_calm: false,
@@ -224,6 +227,8 @@ impl World {
 
     /// A peer is gone as far as the model is concerned.
     pub(super) fn forget(&mut self, id: PeerId) {
+        (0..self.plan.vnis.len())
+            .for_each(|vni| self.choices.left(u32::try_from(vni).unwrap_or(0)));
         for key in self.model.leave(id, None) {
             self.no_longer_due(key);
         }
@@ -231,11 +236,11 @@ impl World {
 
     /// Another policy comes into force, on every shard.
     pub(super) fn change_policy(&mut self) {
-        let echoes = self.plan.echoes;
+        let selections = self.plan.selections;
         let planned = if self.rng.chance(200) {
-            Planned::open(&echoes)
+            Planned::open(&selections)
         } else {
-            Planned::draw(&mut self.rng, &echoes)
+            Planned::draw(&mut self.rng, &selections)
         };
         self.note(0, || format!("another policy: {planned:?}"));
         let policy = planned.policy().behind(&self.plan.settings.policy);
@@ -260,6 +265,7 @@ impl World {
     }
 
     pub(super) fn no_longer_due(&mut self, (vni, dest, hop): Key) {
+        self.choices.withdrawn((vni, dest, hop));
         for client in self.clients.iter_mut().flatten() {
             if let Some(subscription) = client.subscriptions.get_mut(&vni) {
                 subscription.due.remove(&(dest, hop));

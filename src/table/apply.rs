@@ -116,7 +116,7 @@ impl Vnet {
             return Outcome::Ignored;
         }
         let after = if before.is_announced() {
-            View::many(before.has_client() || !is_server)
+            View::many(before.has_client() || !is_server).preferred(before.is_preferred())
         } else {
             self.enlist(route, member);
             View::sole(member, is_server)

@@ -25,9 +25,13 @@ pub(super) const FRAME: usize = 48;
 pub(crate) enum Audience {
     Clients,
     Servers,
+    /// Clients that receive one next hop of each destination.
+    Choosers,
 }
 
 impl Audience {
+    pub(crate) const ALL: [Self; 3] = [Self::Clients, Self::Servers, Self::Choosers];
+
     /// As an index into something for each.
     #[inline]
     pub(super) fn index(self) -> usize {
@@ -66,17 +70,28 @@ pub(crate) struct Batch {
     cuts: Vec<(PeerId, Cut)>,
     /// Of a batch for clients: a server announces one of these routes, or did, so servers get something else.
     is_of_servers: bool,
+    /// Of a batch for clients: those that receive one next hop of each destination get something else.
+    is_of_choice: bool,
 }
 
 impl Batch {
+    /// The same for another audience, of a batch for clients, unless that gets something else.
+    pub(super) fn for_audience(self: &Arc<Self>, audience: Audience) -> Option<Arc<Self>> {
+        match audience {
+            Audience::Clients => None,
+            Audience::Servers => self.for_servers(),
+            Audience::Choosers => (!self.is_of_choice).then(|| Arc::clone(self)),
+        }
+    }
+
     /// The same for servers, of a batch for clients, unless they get something else.
-    pub(super) fn for_servers(&self) -> Option<Arc<Self>> {
+    fn for_servers(&self) -> Option<Arc<Self>> {
         if self.is_of_servers || self.bytes.is_empty() {
             return None;
         }
         let Self { vni, start, latest_prev, received, tally, .. } = *self;
         let (bytes, private, cuts) = (self.bytes.clone(), Bytes::new(), Vec::new());
-        let is_of_servers = false;
+        let (is_of_servers, is_of_choice) = (false, true);
         Some(Arc::new(Self {
             vni,
             start,
@@ -87,6 +102,7 @@ impl Batch {
             private,
             cuts,
             is_of_servers,
+            is_of_choice,
         }))
     }
 
@@ -102,6 +118,7 @@ impl Batch {
             private: Bytes::new(),
             cuts: Vec::new(),
             is_of_servers: true,
+            is_of_choice: true,
         }
     }
 
@@ -172,6 +189,8 @@ pub(crate) struct BatchBuilder {
     cuts: Vec<(PeerId, Cut)>,
     /// Whether a server announces one of the routes, or did.
     has_server: bool,
+    /// Whether one of the destinations has several STANDARD routes, or had.
+    has_choice: bool,
     /// The end of the bytes, if it is about one peer's own routes.
     own: Option<Own>,
 }
@@ -201,6 +220,23 @@ pub(crate) struct Change<'a> {
     pub(crate) after: View,
 }
 
+impl Change<'_> {
+    fn identity(&self) -> (&Destination, &NextHop) {
+        (self.destination, &self.next_hop)
+    }
+}
+
+/// What has a builder that can take another message.
+pub(super) trait Sink {
+    fn builder(&mut self) -> &mut BatchBuilder;
+}
+
+impl Sink for BatchBuilder {
+    fn builder(&mut self) -> &mut BatchBuilder {
+        self
+    }
+}
+
 impl BatchBuilder {
     pub(crate) fn new(vni: Vni, audience: Audience, capacity: usize) -> Self {
         Self {
@@ -212,8 +248,19 @@ impl BatchBuilder {
             tally: Tally::default(),
             cuts: Vec::new(),
             has_server: false,
+            has_choice: false,
             own: None,
         }
+    }
+
+    /// Whom it is for.
+    pub(super) fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// What is encoded next is of a destination with several STANDARD routes.
+    pub(super) fn note_choice(&mut self) {
+        self.has_choice = true;
     }
 
     /// Bytes encoded so far.
@@ -225,15 +272,15 @@ impl BatchBuilder {
     /// peer's when that peer has become the only announcer. `announcer` tells of a member.
     #[inline]
     pub(crate) fn withdraw(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
-        let Change { before, after, .. } = *change;
+        let (before, after) = (change.before.plain(), change.after.plain());
         match self.audience {
             Audience::Servers => {
                 if before.has_client() && !after.has_client() {
                     self.common(Action::Remove, change, None);
                 }
             }
-            Audience::Clients if before == after || !before.is_announced() => {}
-            Audience::Clients => {
+            _ if before == after || !before.is_announced() => {}
+            Audience::Clients | Audience::Choosers => {
                 self.has_server |= is_of_server(before) || is_of_server(after);
                 // Peers, not members: one that left and came back is another member.
                 let was = before.sole_member().map(&announcer);
@@ -243,7 +290,7 @@ impl BatchBuilder {
                     && was.is_none_or(|was| was.peer != only.peer)
                     && !only.echo.returns(Action::Remove, change.next_hop.kind())
                 {
-                    self.only(Action::Remove, change, only.peer);
+                    self.only(Action::Remove, change.identity(), only.peer);
                 }
             }
         }
@@ -253,15 +300,15 @@ impl BatchBuilder {
     /// one peer's when that peer is no longer the only announcer.
     #[inline]
     pub(crate) fn announce(&mut self, change: &Change<'_>, announcer: impl Fn(u32) -> Announcer) {
-        let Change { before, after, .. } = *change;
+        let (before, after) = (change.before.plain(), change.after.plain());
         match self.audience {
             Audience::Servers => {
                 if after.has_client() && !before.has_client() {
                     self.common(Action::Add, change, None);
                 }
             }
-            Audience::Clients if before == after || !after.is_announced() => {}
-            Audience::Clients => {
+            _ if before == after || !after.is_announced() => {}
+            Audience::Clients | Audience::Choosers => {
                 self.has_server |= is_of_server(before) || is_of_server(after);
                 let is = after.sole_member().map(&announcer);
                 if !before.is_announced() {
@@ -270,7 +317,7 @@ impl BatchBuilder {
                     && is.is_none_or(|is| is.peer != only.peer)
                     && !only.echo.returns(Action::Add, change.next_hop.kind())
                 {
-                    self.only(Action::Add, change, only.peer);
+                    self.only(Action::Add, change.identity(), only.peer);
                 }
             }
         }
@@ -289,7 +336,7 @@ impl BatchBuilder {
         let own = match self.audience {
             Audience::Servers if !is_client => return,
             Audience::Servers => None,
-            Audience::Clients => Some(announcer),
+            Audience::Clients | Audience::Choosers => Some(announcer),
         };
         self.has_server |= !is_client;
         self.begin_own(own, action, NextHopType::Standard);
@@ -303,10 +350,32 @@ impl BatchBuilder {
         self.tally += Tally::one(action);
     }
 
-    fn only(&mut self, action: Action, change: &Change<'_>, peer: PeerId) {
+    /// Encodes a route for everybody but some.
+    pub(super) fn choice(
+        &mut self,
+        action: Action,
+        (destination, hop): (&Destination, &NextHop),
+        except: impl Iterator<Item = PeerId>,
+    ) {
+        self.end_own();
+        let start = offset(&self.bytes);
+        self.bytes.push(&self.encoder, action, destination, hop);
+        let tally = Tally::one(action);
+        self.tally += tally;
+        let range = start..offset(&self.bytes);
+        self.cuts.extend(except.map(|peer| (peer, Cut::Skip(range.clone(), tally))));
+    }
+
+    /// Encodes a route for one peer alone.
+    pub(super) fn only(
+        &mut self,
+        action: Action,
+        (destination, hop): (&Destination, &NextHop),
+        peer: PeerId,
+    ) {
         self.end_own();
         let start = offset(&self.private);
-        self.private.push(&self.encoder, action, change.destination, &change.next_hop);
+        self.private.push(&self.encoder, action, destination, hop);
         let private = start..offset(&self.private);
         let tally = Tally::one(action);
         self.cuts.push((peer, Cut::Insert { at: offset(&self.bytes), private, tally }));
@@ -350,6 +419,7 @@ impl BatchBuilder {
             private: self.private.into_bytes(),
             cuts: self.cuts,
             is_of_servers: self.has_server,
+            is_of_choice: self.has_choice,
         })
     }
 }

@@ -19,10 +19,11 @@
 
 use std::sync::Arc;
 
+use ahash::AHashMap;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::batch::{Announcer, Audience, Batch, BatchBuilder, FRAME};
+use super::batch::{Announcer, Audience, Batch, BatchBuilder, FRAME, Sink};
 use super::chunk::{Cached, Chunk};
 use super::cursor::{Cursor, Key, Rest};
 use super::member::Subscription;
@@ -138,6 +139,7 @@ impl Vnet {
     /// Sends what changed, destination by destination, until the head or the limit.
     fn walk(&self, cursor: &mut Cursor, parts: &mut Parts) {
         let (first, head) = (cursor.walked, self.journal.head());
+        let is_choosing = parts.audience == Audience::Choosers;
         let mut looked = 0;
         let mut group: Vec<(u32, View)> = Vec::new();
         while looked < self.bounds.chunk_entries && parts.has_room() {
@@ -157,14 +159,19 @@ impl Vnet {
             while let Some(at) = next {
                 if at >= known {
                     let entry = self.journal.at(at);
-                    if is_dumped(self, cursor.dumped, entry.route) {
+                    // Who receives one next hop may have another one by a change of a route that is yet to come.
+                    if is_choosing || is_dumped(self, cursor.dumped, entry.route) {
                         group.push((entry.route, entry.before));
                     }
                 }
                 next = self.journal.next(at);
             }
             keep_first_of_each(&mut group);
-            self.emit_parts(parts, &group);
+            if is_choosing {
+                self.emit_choice(parts, &group, cursor.dumped);
+            } else {
+                self.emit_parts(parts, &group);
+            }
         }
         if cursor.walked < head {
             cursor.horizons.push((cursor.walked, head));
@@ -183,9 +190,18 @@ impl Vnet {
 
     /// Sends further routes as they are now.
     fn dump(&self, cursor: &mut Cursor, builder: &mut BatchBuilder, limit: usize) {
+        let is_choosing = builder.audience() == Audience::Choosers;
+        let mut chosen = AHashMap::with_hasher(self.members.hasher());
+        let mut send = |builder: &mut BatchBuilder, route: u32| {
+            if is_choosing {
+                self.dump_choice(builder, route, &mut chosen);
+            } else {
+                self.dump_route(builder, route);
+            }
+        };
         if cursor.dumped == 0 {
             for &route in self.routes.firsts() {
-                self.dump_route(builder, route);
+                send(builder, route);
             }
         }
         let end = self.routes.end();
@@ -198,7 +214,7 @@ impl Vnet {
             // A free place, or a tombstone.
             let is_announced = self.routes.at(route).is_some_and(Entry::is_announced);
             if is_announced && !self.routes.is_first(route) {
-                self.dump_route(builder, route);
+                send(builder, route);
             }
         }
         if cursor.dumped == end {
@@ -207,7 +223,7 @@ impl Vnet {
     }
 
     /// Sends a route as it is now.
-    fn dump_route(&self, builder: &mut BatchBuilder, route: u32) {
+    pub(super) fn dump_route(&self, builder: &mut BatchBuilder, route: u32) {
         builder.announce(&self.change(route, View::NOBODY), |member| {
             let Announcer { peer, echo } = self.announcer(member);
             Announcer { peer, echo: echo.in_dump() }
@@ -239,6 +255,12 @@ impl Parts {
             self.full.extend(full.finish(0, None).map(Arc::new));
         }
         &mut self.builder
+    }
+}
+
+impl Sink for Parts {
+    fn builder(&mut self) -> &mut BatchBuilder {
+        self.with_room()
     }
 }
 

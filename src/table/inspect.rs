@@ -63,6 +63,8 @@ pub(crate) struct RouteFacts {
     pub(crate) is_only_own: bool,
     /// The same, but it comes back to the peer in a dump.
     pub(crate) is_only_in_dump: bool,
+    /// What the peer receives instead, if it receives one next hop of each destination and this is another.
+    pub(crate) instead: Option<NextHop>,
     /// The peer is a server, and so are all that announce it.
     pub(crate) is_only_servers: bool,
     /// The journal position of its newest change; `None` when that has been forgotten, since everybody has it.
@@ -89,7 +91,7 @@ impl Vnet {
     /// The VNI as a row.
     pub(crate) fn info(&self, shard: ShardId) -> VniInfo {
         let Size { routes, tombstones, journal, filtered, .. } = self.size();
-        let in_sync = [Audience::Clients, Audience::Servers].map(|it| self.members.in_sync(it));
+        let in_sync = Audience::ALL.map(|audience| self.members.in_sync(audience));
         let in_sync = in_sync.iter().sum::<usize>() as u64;
         let behind = self.members.behind().len() as u64;
         VniInfo {
@@ -229,6 +231,9 @@ impl Vnet {
             let is_announced = self.routes.route(*place).is_announced();
             is_announced && next_hop.is_none_or(|hop| *hop == self.routes.next_hop_of(*place))
         };
+        let is_chooser = member.is_some_and(|(_, it)| it.origin.audience() == Audience::Choosers);
+        let any = self.routes.of_destination(destination).next().filter(|_| is_chooser);
+        let choice = any.and_then(|any| self.choice_of(peer, any));
         let route = |place: u32| {
             let view = self.view(place);
             let changed = self.journal.position(self.routes.route(place).changed);
@@ -244,7 +249,9 @@ impl Vnet {
             let echo = member.filter(|(m, _)| view.sole_member() == Some(*m));
             let echo = echo.map(|(_, member)| member.origin.selection.echo);
             let returns = |echo: Echo| echo.returns(Action::Add, next_hop.kind());
+            let is_other = choice != Some(place) && self.is_standard(place);
             RouteFacts {
+                instead: choice.filter(|_| is_other).map(|it| self.routes.next_hop_of(it)),
                 next_hop,
                 announcers: self.announcers(place).collect(),
                 is_only_own: echo.is_some_and(|echo| !returns(echo)),

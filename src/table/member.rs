@@ -22,7 +22,11 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn audience(&self) -> Audience {
-        if self.is_server { Audience::Servers } else { Audience::Clients }
+        match (self.is_server, self.selection.one_next_hop) {
+            (true, _) => Audience::Servers,
+            (false, true) => Audience::Choosers,
+            (false, false) => Audience::Clients,
+        }
     }
 }
 

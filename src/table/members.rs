@@ -31,10 +31,12 @@ pub(super) struct Members {
     idle: VecDeque<u32>,
     /// Members that are behind.
     behind: Vec<u32>,
-    /// In-sync subscribers per shard: clients, servers.
-    in_sync: Vec<[u32; 2]>,
+    /// In-sync subscribers per shard and audience.
+    in_sync: Vec<[u32; Audience::ALL.len()]>,
     /// Subscribers that are clients.
     clients: u32,
+    /// Those of them that receive one next hop of each destination.
+    choosers: u32,
     /// Members that are clients, those that have left not among them.
     present: u32,
 }
@@ -51,6 +53,7 @@ impl Members {
             behind: Vec::new(),
             in_sync: Vec::new(),
             clients: 0,
+            choosers: 0,
             present: 0,
         }
     }
@@ -93,6 +96,12 @@ impl Members {
     /// Whether a client subscribes.
     pub(super) fn is_wanted(&self) -> bool {
         self.clients > 0
+    }
+
+    /// Whether a client subscribes that receives one next hop of each destination.
+    #[inline]
+    pub(super) fn has_choosers(&self) -> bool {
+        self.choosers > 0
     }
 
     /// Whether a client subscribes or announces.
@@ -168,18 +177,14 @@ impl Members {
 
     /// Ends a member's subscription, if it has one.
     pub(super) fn unsubscribe(&mut self, member: u32) {
-        let was_client = u32::from(!self[member].origin.is_server);
         match std::mem::replace(&mut self[member].subscription, Subscription::None) {
-            Subscription::None => {}
-            Subscription::InSync => {
-                self.clients -= was_client;
-                self.count_in_sync(member, |count| count - 1);
-            }
-            Subscription::Behind(_) => {
-                self.clients -= was_client;
-                self.unlist_behind(member);
-            }
+            Subscription::None => return,
+            Subscription::InSync => self.count_in_sync(member, |count| count - 1),
+            Subscription::Behind(_) => self.unlist_behind(member),
         }
+        let audience = self[member].origin.audience();
+        self.clients -= u32::from(audience != Audience::Servers);
+        self.choosers -= u32::from(audience == Audience::Choosers);
     }
 
     /// A member that does not subscribe goes on as another peer of the same kind, which takes no part yet.
@@ -276,7 +281,9 @@ impl Members {
 
     /// A member begins to subscribe.
     fn begins(&mut self, member: u32) {
-        self.clients += u32::from(!self[member].origin.is_server);
+        let audience = self[member].origin.audience();
+        self.clients += u32::from(audience != Audience::Servers);
+        self.choosers += u32::from(audience == Audience::Choosers);
     }
 
     fn unlist_behind(&mut self, member: u32) {
@@ -291,7 +298,7 @@ impl Members {
         let Origin { shard, .. } = self[member].origin;
         let audience = self[member].origin.audience();
         if self.in_sync.len() <= shard.index() {
-            self.in_sync.resize(shard.index() + 1, [0; 2]);
+            self.in_sync.resize(shard.index() + 1, [0; Audience::ALL.len()]);
         }
         let count = &mut self.in_sync[shard.index()][audience.index()];
         *count = change(*count);

@@ -194,6 +194,7 @@ impl Vnet {
             && self.sealed.is_empty()
             && self.coalesced == 0
             && !self.has_stale()
+            && self.preferred.is_none()
             && self.policing.as_ref().is_none_or(|policing| policing.is_idle())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::batch::{Announcer, Audience, Batch, BatchBuilder, Change, FRAME};
 use super::member::Origin;
 use super::retention::Pin;
+use super::slab::NONE;
 use super::view::View;
 use super::vnet::Vnet;
 use crate::wire::Action;
@@ -17,13 +18,13 @@ impl Vnet {
             return;
         }
         let mut of_clients: Option<Arc<Batch>> = None;
-        for audience in [Audience::Clients, Audience::Servers] {
+        for audience in Audience::ALL {
             let subscribers = self.members.in_sync(audience);
             if subscribers == 0 && !(self.is_monitored && audience == Audience::Clients) {
                 continue;
             }
-            // Mostly no server announces anything, and servers get what clients get.
-            if let Some(batch) = of_clients.take().and_then(|batch| batch.for_servers()) {
+            // Mostly no server announces anything and a destination has one route: all get what clients get.
+            if let Some(batch) = of_clients.as_ref().and_then(|it| it.for_audience(audience)) {
                 self.keep(audience, batch, subscribers);
                 continue;
             }
@@ -49,7 +50,9 @@ impl Vnet {
             if let Some(mut batch) = builder.finish(start, self.latest_prev) {
                 batch.received = self.open_since;
                 let batch = Arc::new(batch);
-                of_clients = Some(Arc::clone(&batch));
+                if audience == Audience::Clients {
+                    of_clients = Some(Arc::clone(&batch));
+                }
                 self.keep(audience, batch, subscribers);
             }
         }
@@ -84,6 +87,18 @@ impl Vnet {
             let entry = self.journal.at(at);
             group.push((entry.route, entry.before));
             next = self.journal.next(at);
+        }
+        match builder.audience() {
+            Audience::Choosers => return self.emit_choice(builder, group, NONE),
+            Audience::Clients if self.members.has_choosers() => {
+                let routes = group.first().map(|(it, _)| self.routes.with_same_destination(*it));
+                let mut standard =
+                    routes.into_iter().flatten().filter(|route| self.is_standard(*route));
+                if standard.nth(1).is_some() {
+                    builder.note_choice();
+                }
+            }
+            Audience::Clients | Audience::Servers => {}
         }
         self.emit(builder, group);
     }

@@ -44,6 +44,7 @@ impl Vnet {
         stale.held.push(Held { peer, hold, fresh: None, sweep: None });
         let filtered = self.forget_filtered(member);
         self.members.unsubscribe(member);
+        self.forget_preferences();
         self.members[member].dump_to = None;
         Some(filtered)
     }

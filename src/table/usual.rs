@@ -53,14 +53,26 @@ impl Vnet {
     /// A change was appended to the journal whose destination last changed at `prev`. Seals when the open
     /// batch is full: who appends says first what else there is to say of the change.
     #[inline]
-    pub(super) fn appended(&mut self, position: u64, prev: Option<u64>) {
+    fn appended(&mut self, position: u64, prev: Option<u64>) {
+        self.note_appended(position, prev);
+        self.seal_if_full();
+    }
+
+    /// The same, without sealing.
+    #[inline]
+    pub(super) fn note_appended(&mut self, position: u64, prev: Option<u64>) {
         if position == self.open {
             self.open_since = self.clock;
         }
         if let Some(prev) = prev.filter(|&p| p < self.open) {
             self.latest_prev = Some(self.latest_prev.map_or(prev, |latest| latest.max(prev)));
         }
-        if position + 1 - self.open >= self.bounds.seal_at {
+    }
+
+    /// Seals when the open batch is full.
+    #[inline]
+    pub(super) fn seal_if_full(&mut self) {
+        if self.journal.head() - self.open >= self.bounds.seal_at {
             self.seal();
         }
     }

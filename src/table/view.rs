@@ -6,11 +6,14 @@ use super::slab::NONE;
 ///
 /// Peer *s* has the route in its view when some peer other than *s* announces it (`docs/protocol.md`, "What a
 /// subscriber is owed"). These three cases decide that without a look at the announcers themselves.
-/// The top bit says whether some announcer is no server: servers see only such routes.
+/// The top bit says whether some announcer is no server: servers see only such routes. The bit below says whether the
+/// route is its destination's preferred one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct View(u32);
 
 const CLIENT: u32 = 1 << 31;
+/// The route is its destination's preferred one; see `choice`.
+const PREFERRED: u32 = 1 << 30;
 const MANY: u32 = 1;
 
 impl View {
@@ -27,6 +30,23 @@ impl View {
         Self(MANY | if any_client { CLIENT } else { 0 })
     }
 
+    /// The same of a route that is its destination's preferred one, if it is.
+    #[inline]
+    pub(crate) fn preferred(self, is_preferred: bool) -> Self {
+        if is_preferred { Self(self.0 | PREFERRED) } else { self }
+    }
+
+    /// Whether it is the preferred one.
+    pub(crate) fn is_preferred(self) -> bool {
+        self.0 & PREFERRED != 0
+    }
+
+    /// The same without preference: all that those see who receive every route.
+    #[inline]
+    pub(crate) fn plain(self) -> Self {
+        Self(self.0 & !PREFERRED)
+    }
+
     /// Whether anybody announces it.
     pub(crate) fn is_announced(self) -> bool {
         self != Self::NOBODY
@@ -39,22 +59,23 @@ impl View {
 
     /// The same with another number for its member. `MANY` and `NOBODY` have none.
     pub(crate) fn renumbered(self, number: impl Fn(u32) -> u32) -> Self {
-        self.sole_member().map_or(self, |member| Self::sole(number(member), !self.has_client()))
+        let renumbered = self.sole_member().map(|it| Self::sole(number(it), !self.has_client()));
+        renumbered.map_or(self, |view| view.preferred(self.is_preferred()))
     }
 
-    /// As the portable form has it.
+    /// As the portable form has it, which has preference apart.
     pub(crate) fn to_bits(self) -> u32 {
-        self.0
+        self.plain().0
     }
 
     /// What [`View::to_bits`] gave.
     pub(crate) fn from_bits(bits: u32) -> Self {
-        Self(bits)
+        Self(bits).plain()
     }
 
     /// The only announcer, when there is exactly one.
     pub(crate) fn sole_member(self) -> Option<u32> {
-        (self.0 & !CLIENT).checked_sub(2)
+        (self.0 & !(CLIENT | PREFERRED)).checked_sub(2)
     }
 }
 

@@ -7,6 +7,7 @@ use ahash::RandomState;
 use super::ages::Ages;
 use super::batch::{Audience, Batch};
 use super::bounds::TableBounds;
+use super::choice::Preferred;
 use super::chunk::Cache;
 use super::cursor::Cursor;
 use super::filtered::Policing;
@@ -65,6 +66,8 @@ pub(crate) struct Vnet {
     pub(super) policing: Option<Box<Policing>>,
     /// Routes of peers that are gone and may come back; `None` while there are none.
     pub(super) stale: Option<Box<Stale>>,
+    /// Routes that subscribers with one next hop go on to receive although others have a lower address.
+    pub(super) preferred: Preferred,
     pub(super) sealed: Vec<(Audience, Arc<Batch>)>,
     /// When what is being applied was received; set by the caller.
     pub(crate) clock: Moment,
@@ -92,6 +95,7 @@ impl Vnet {
             cache: Cache::default(),
             policing: None,
             stale: None,
+            preferred: None,
             sealed: Vec::new(),
             clock: Moment::default(),
             open_since: Moment::default(),
@@ -224,6 +228,7 @@ impl Vnet {
         self.forget_stale(peer);
         let filtered = self.members.find(peer).map_or(0, |member| self.forget_filtered(member));
         let member = self.members.leave(peer, self.journal.head())?;
+        self.forget_preferences();
         let Member { routes, origin, .. } = self.members[member];
         Some(Left { shard: origin.shard, routes: routes + filtered })
     }
@@ -261,7 +266,8 @@ impl Vnet {
 
     /// What subscribers see of a route now.
     pub(super) fn view(&self, route: u32) -> View {
-        self.routes.view(route, |m| self.members[m].origin.is_server)
+        let view = self.routes.view(route, |m| self.members[m].origin.is_server);
+        view.preferred(view.is_announced() && self.is_preferred(route))
     }
 
     /// Takes a member from a route's announcers; `false` when it is none.
@@ -358,6 +364,7 @@ impl Vnet {
 
     /// Forgets a tombstone that the journal no longer mentions.
     pub(super) fn free_route(&mut self, route: u32) {
+        self.forget_beside(route);
         self.delist(route, self.routes.route(route).lister());
         self.routes.free(route);
     }
@@ -376,6 +383,17 @@ impl Vnet {
         if after == before {
             return;
         }
+        if self.preferred.is_some() || self.members.has_choosers() {
+            self.choose(route, before, after);
+        }
+        if self.note_change(route, before) {
+            self.seal_if_full();
+        }
+    }
+
+    /// Notes in the journal that a route's view was `before`. `false` when the open batch says so already.
+    #[inline]
+    pub(super) fn note_change(&mut self, route: u32, before: View) -> bool {
         if self.routes.is_first(route) {
             self.cache.forget_first();
         }
@@ -384,11 +402,12 @@ impl Vnet {
         if let Some(own) = own.filter(|&p| self.journal.at(p).route == route) {
             self.journal.set_ends(own);
             self.coalesced += 1;
-            return; // the open batch has it already, with what it was before all of this
+            return false; // the open batch has it already, with what it was before all of this
         }
         let prev = self.last_change(route);
         let position = self.journal.push(route, before, prev);
         self.routes.set_changed(route, Journal::stamp(position));
-        self.appended(position, prev);
+        self.note_appended(position, prev);
+        true
     }
 }

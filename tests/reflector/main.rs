@@ -22,6 +22,7 @@ mod http;
 mod inspect;
 mod limits;
 mod moves;
+mod one_next_hop;
 #[cfg(target_os = "linux")]
 mod orders;
 #[cfg(target_os = "linux")]

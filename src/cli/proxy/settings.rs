@@ -81,6 +81,13 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
         )
         .details("See [Own routes](migrating.md#own-routes)")
         .reloaded_for_new_sessions(),
+    Setting::new("one-next-hop", one!(Agents: config.settings.one_next_hop, SWITCH))
+        .meaning(
+            "Send each agent one next hop of type STANDARD per destination, for agents that can hold only \
+             one; a switch, which does not concern other reflectors",
+        )
+        .details("See [One next hop](operations.md#one-next-hop)")
+        .reloaded_for_new_sessions(),
     Setting::new(
         "no-pacing",
         &One {

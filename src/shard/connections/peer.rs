@@ -227,7 +227,7 @@ impl Peer {
     }
 
     pub(in crate::shard) fn audience(&self) -> Audience {
-        if self.origin(ShardId(0)).is_server { Audience::Servers } else { Audience::Clients }
+        self.origin(ShardId(0)).audience()
     }
 
     pub(in crate::shard) fn origin(&self, shard: ShardId) -> Origin {

@@ -47,6 +47,7 @@ impl Traveller {
             is_denied_server: peer.standing.is_denied_server,
             told: peer.standing.told.into(),
             echo: peer.standing.selection.echo.number(),
+            one_next_hop: peer.standing.selection.one_next_hop,
         }));
         let memberships = peer.memberships.iter().map(|(vni, subscribes, is_refused, routes)| {
             let Vni(vni) = vni;
@@ -88,7 +89,10 @@ impl Importer {
         peer.standing.is_denied_server = connection.is_denied_server;
         peer.standing.told = u16::try_from(connection.told).unwrap_or(0);
         peer.standing.rights = Rights::UNKNOWN;
-        peer.standing.selection = Selection { echo: Echo::from_number(connection.echo) };
+        peer.standing.selection = {
+            let echo = Echo::from_number(connection.echo);
+            Selection::new(echo, connection.one_next_hop)
+        };
         if connection.input.len() > INPUT_MAX + MAX_FRAME {
             return Err(Defect::Value("Connection.input"));
         }

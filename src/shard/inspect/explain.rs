@@ -31,6 +31,8 @@ pub(crate) fn explain(
             Reason::OnlyItself { peer, next_hop }
         } else if route.is_only_servers {
             Reason::OnlyServers { peer, next_hop }
+        } else if let Some(instead) = route.instead {
+            Reason::OtherNextHop { peer, next_hop, instead }
         } else {
             Reason::Announced { next_hop, by: route.announcers.clone(), sites: Vec::new() }
         });
@@ -93,7 +95,10 @@ fn delivery(
     facts: &DeliveryFacts,
     waits: &mut Vec<Reason>,
 ) {
-    let owed = facts.routes.iter().filter(|it| !it.is_only_own && !it.is_only_servers);
+    let owed = facts
+        .routes
+        .iter()
+        .filter(|it| !it.is_only_own && !it.is_only_servers && it.instead.is_none());
     // The newest change of any of them: what is unsent from a position on has it, or it is sent.
     let changed = owed.filter_map(|route| route.changed).max();
     let is_from =

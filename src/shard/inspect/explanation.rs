@@ -122,6 +122,15 @@ pub enum Reason {
         /// Its next hop.
         next_hop: NextHop,
     },
+    /// The peer receives one next hop of each destination, and that is another.
+    OtherNextHop {
+        /// The peer.
+        peer: PeerId,
+        /// The next hop that it does not receive.
+        next_hop: NextHop,
+        /// The next hop that it receives.
+        instead: NextHop,
+    },
     /// The peer is a server, and only servers announce the route.
     OnlyServers {
         /// The peer.
@@ -242,6 +251,11 @@ impl Reason {
             Self::OnlyItselfInDump { peer, next_hop } => format!(
                 "only peer {} itself announces the route via {next_hop}, and the reflector sends \
                  such a route back to its announcer only in the answer to a SUBSCRIBE (echo = dump)",
+                of(peer)
+            ),
+            Self::OtherNextHop { peer, next_hop, instead } => format!(
+                "peer {} receives one next hop per destination; it has {instead}, so it does not \
+                 receive {next_hop}",
                 of(peer)
             ),
             Self::OnlyServers { peer, next_hop } => format!(

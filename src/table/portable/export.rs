@@ -118,7 +118,9 @@ impl Vnet {
             let entries = || positions.iter().map(|&position| self.journal.at(position));
             let routes = entries().map(|entry| numbers.routes[entry.route as usize]).collect();
             let before = entries().map(|entry| numbers.view(entry.before)).collect();
-            each(Kind::Changes(form::Changes { routes, before }));
+            let preferred = (0..).zip(entries()).filter(|(_, entry)| entry.before.is_preferred());
+            let preferred = preferred.map(|(number, _)| number).collect();
+            each(Kind::Changes(form::Changes { routes, before, preferred }));
         }
         numbers.routes_below(self.routes.end())
     }
@@ -164,6 +166,7 @@ impl Vnet {
             cursor,
             dump_to: dump_to.map(|position| numbers.position(position)),
             echo: origin.selection.echo.number(),
+            one_next_hop: origin.selection.one_next_hop,
         }
     }
 
@@ -187,6 +190,7 @@ impl Vnet {
             announcers: announcers.map(|member| numbers.member(member)).collect(),
             changed: numbers.position(self.journal.stamped(route.changed)),
             is_first: self.routes.is_first(place),
+            is_preferred: self.is_preferred(place),
             ..identity_form(route.destination(), &self.routes.next_hop_of(place))
         }
     }

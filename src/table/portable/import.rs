@@ -1,6 +1,6 @@
 //! Reading a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use crate::table::{Basis, Table};
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Routes of one table at most, and its members.
-const MOST: u32 = 1 << 30;
+const MOST: u32 = 1 << 29;
 
 /// A table that is being read: made of its first piece, it takes the others in order.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Importer {
     members: Vec<Read>,
     /// Routes that a dump begins with.
     firsts: SmallVec<[u32; 4]>,
+    /// Places of preferred routes.
+    preferred: Vec<u32>,
     /// The place of the first route; `None` before that.
     first_place: Option<u32>,
     routes: u64,
@@ -76,6 +78,7 @@ impl Importer {
             base,
             members: Vec::new(),
             firsts: SmallVec::new(),
+            preferred: Vec::new(),
             first_place: None,
             routes: 0,
             has_changes: false,
@@ -130,8 +133,8 @@ impl Importer {
         member: form::Member,
         shard_of: &impl Fn(PeerId) -> Option<ShardId>,
     ) -> Result<(), Defect> {
-        let form::Member { peer, is_server, has_left, subscribed, cursor, dump_to, echo } = member;
-        let selection = Selection { echo: Echo::from_number(echo) };
+        let form::Member { peer, is_server, has_left, subscribed, cursor, dump_to, .. } = member;
+        let selection = Selection::new(Echo::from_number(member.echo), member.one_next_hop);
         let number = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         if number >= MOST {
             return Err(Defect::Value("the number of members"));
@@ -215,6 +218,9 @@ impl Importer {
         {
             return Err(Defect::Value("Route.announcers"));
         }
+        if route.is_preferred && self.vnet.routes.route(place).is_announced() {
+            self.preferred.push(place);
+        }
         self.routes += 1;
         Ok(())
     }
@@ -233,15 +239,17 @@ impl Importer {
 
     fn changes(&mut self, changes: &form::Changes) -> Result<(), Defect> {
         self.has_changes = true;
-        let form::Changes { routes, before } = changes;
+        let form::Changes { routes, before, preferred } = changes;
+        let preferred: BTreeSet<u32> = preferred.iter().copied().collect();
         if routes.len() != before.len() {
             return Err(Defect::Value("Changes: the numbers of entries"));
         }
-        for (&route, &before) in routes.iter().zip(before) {
+        for (number, (&route, &before)) in (0..).zip(routes.iter().zip(before)) {
             if u64::from(route) >= self.routes {
                 return Err(Defect::Value("Changes.routes"));
             }
             let before = View::from_bits(before);
+            let before = before.preferred(before.is_announced() && preferred.contains(&number));
             if before.sole_member().is_some_and(|it| it as usize >= self.members.len()) {
                 return Err(Defect::Value("Changes.before"));
             }
@@ -275,6 +283,12 @@ impl Importer {
         self.vnet.begin_batch();
         for (number, read) in (0..).zip(std::mem::take(&mut self.members)) {
             self.join(number, read)?;
+        }
+        // Before all members are there, nobody seems to be left who could notice.
+        for place in std::mem::take(&mut self.preferred) {
+            if self.vnet.members.has_choosers() {
+                self.vnet.prefer(place);
+            }
         }
         Ok(self.vnet)
     }

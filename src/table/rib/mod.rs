@@ -338,8 +338,14 @@ impl LocRib {
         is_listed.then(|| (&entry.destination, self.with_same_destination(place)))
     }
 
+    /// What a route has in common with the others of its destination; `None` while there is no other.
+    pub(crate) fn group_of(&self, route: u32) -> Option<u32> {
+        let group = self.entries[route].group;
+        (group != NONE).then_some(group)
+    }
+
     /// This route and all others of its destination.
-    fn with_same_destination(&self, route: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn with_same_destination(&self, route: u32) -> impl Iterator<Item = u32> + '_ {
         let group = self.entries[route].group;
         let routes = if group == NONE { None } else { Some(&self.groups[group].routes) };
         let alone = if group == NONE { Some(route) } else { None };

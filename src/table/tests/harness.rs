@@ -14,7 +14,7 @@ use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
 use crate::table::vnet::Outcome;
 use crate::table::{
-    Audience, Basis, Batch, Chunk, Hold, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
+    Basis, Batch, Chunk, Hold, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
 };
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
@@ -26,7 +26,6 @@ pub(super) const CHUNK: usize = 4096;
 pub(super) struct Reader {
     in_sync: bool,
     is_slow: bool,
-    is_server: bool,
     pub(super) ended: bool,
     pub(super) view: BTreeSet<String>,
     /// Messages since last asked, such as `+10.0.0.0/8 1`.
@@ -56,14 +55,19 @@ fn is_server(peer: u64) -> bool {
     peer % 10_000 > 1000
 }
 
-/// What a peer receives: 7 its own routes, 8 those in a dump.
+/// What a peer receives: 5 and 6 one next hop of each destination, 7 its own routes, 8 those in a dump.
 fn selection(peer: u64) -> Selection {
     let echo = match peer % 10_000 {
         7 => Echo::All,
         8 => Echo::Dump,
         _ => Echo::None,
     };
-    Selection { echo }
+    Selection::new(echo, is_chooser(peer))
+}
+
+/// Whether a peer receives one next hop of each destination.
+pub(super) fn is_chooser(peer: u64) -> bool {
+    matches!(peer % 10_000, 5 | 6)
 }
 
 impl Table {
@@ -132,11 +136,24 @@ impl Table {
         self.vnet.update(member, action, &destination, &next_hop)
     }
 
+    /// The next hops with which a destination is announced.
+    pub(super) fn hops(&self, prefix: &str) -> BTreeSet<u16> {
+        let (addr, len) = prefix.split_once('/').expect("a prefix");
+        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
+        let destination = Destination::new(addr, len).expect("a prefix");
+        let routes = self.vnet.lookup(self.now, Lookup::Exact(destination));
+        let hop = |address| match address {
+            std::net::IpAddr::V6(address) => address.segments()[7],
+            std::net::IpAddr::V4(_) => panic!("v4"),
+        };
+        routes.iter().map(|route| hop(route.next_hop.address())).collect()
+    }
+
     /// SUBSCRIBE, without asking for anything yet.
     pub(super) fn join(&mut self, peer: u64) {
         let member = self.vnet.member(Self::origin(peer));
         assert!(self.vnet.subscribe(member), "{peer} is subscribed already");
-        self.readers.insert(peer, Reader { is_server: is_server(peer), ..Reader::default() });
+        self.readers.insert(peer, Reader::default());
     }
 
     /// SUBSCRIBE and the whole dump.
@@ -193,8 +210,7 @@ impl Table {
     pub(super) fn deliver(&mut self) {
         for (audience, batch) in self.vnet.take_sealed() {
             for (peer, reader) in &mut self.readers {
-                let is_for = reader.is_server == (audience == Audience::Servers);
-                if !reader.in_sync || !is_for {
+                if !reader.in_sync || Self::origin(*peer).audience() != audience {
                     continue;
                 }
                 if std::mem::take(&mut reader.is_slow) {

@@ -10,6 +10,7 @@
 mod bounds;
 #[cfg(test)]
 mod catch_up;
+mod choice;
 #[cfg(test)]
 mod cost;
 mod harness;

@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::harness::Table;
+use super::harness::{Table, is_chooser};
 use crate::fuzzing::{Code, Head, pick};
-use crate::ids::Moment;
+use crate::ids::{Moment, PeerId};
 use crate::table::TableBounds;
 use crate::table::vnet::Outcome;
 
-/// Six clients, two of which receive own routes back, and two servers.
-const PEERS: [u64; 8] = [1, 2, 3, 4, ECHO_ALL, ECHO_DUMP, 1001, 1002];
+/// Eight clients, of which two receive one next hop of each destination and two receive own routes back, and two servers.
+const PEERS: [u64; 10] = [1, 2, 3, 4, 5, 6, ECHO_ALL, ECHO_DUMP, 1001, 1002];
+const DESTINATIONS: u8 = 6;
+const HOPS: u16 = 3;
 const ECHO_ALL: u64 = 7;
 const ECHO_DUMP: u64 = 8;
 
@@ -34,8 +36,8 @@ pub(crate) enum Op {
 pub(crate) fn decode([kind, peer, a, b]: Code) -> Op {
     let peer = pick(&PEERS, peer);
     match kind % 38 {
-        0..8 => Op::Announce(peer, a % 6, u16::from(b % 3)),
-        8..16 => Op::Withdraw(peer, a % 6, u16::from(b % 3)),
+        0..8 => Op::Announce(peer, a % DESTINATIONS, u16::from(b) % HOPS),
+        8..16 => Op::Withdraw(peer, a % DESTINATIONS, u16::from(b) % HOPS),
         16..19 => Op::Join(peer),
         19 => Op::Leave(peer),
         20..22 => Op::SlowDown(peer),
@@ -83,6 +85,38 @@ pub(crate) fn owed<R: Ord + Clone>(model: &Model<R>, peer: u64) -> BTreeSet<R> {
 pub(crate) fn forget<R>(model: &mut Model<R>, peer: u64) {
     for by in model.values_mut() {
         by.remove(&peer);
+    }
+}
+
+/// Which next hop of each destination is chosen, while anybody wants one alone.
+#[derive(Default)]
+struct Choices(BTreeMap<u8, u16>);
+
+impl Choices {
+    /// Routes have come, or routes have gone.
+    fn look(&mut self, table: &Table) {
+        if !table.subscribers().into_iter().any(is_chooser) {
+            self.0.clear();
+            return;
+        }
+        for dest in 0..DESTINATIONS {
+            let hops = table.hops(&prefix(dest));
+            let kept = self.0.remove(&dest).filter(|hop| hops.contains(hop));
+            if let Some(hop) = kept.or_else(|| hops.first().copied()) {
+                self.0.insert(dest, hop);
+            }
+        }
+    }
+
+    /// What a peer is to have that wants one.
+    fn owed(&self, model: &Model<String>, peer: u64) -> BTreeSet<String> {
+        let all = owed(model, peer);
+        let of = |dest: u8| {
+            let name = |hop: u16| format!("{} {hop}", prefix(dest));
+            let hops = self.0.get(&dest).copied().into_iter().chain(0..HOPS);
+            hops.map(name).find(|route| all.contains(route))
+        };
+        (0..DESTINATIONS).filter_map(of).collect()
     }
 }
 
@@ -144,10 +178,18 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
 pub(crate) fn run(bounds: TableBounds, ops: impl IntoIterator<Item = Op>) {
     let mut table = Table::with(bounds);
     let mut model = Model::new();
+    let mut choices = Choices::default();
     for op in ops {
+        if let Op::Announce(peer, ..) = op {
+            // It would be done with the announcement, and what is chosen in between would not show.
+            table.vnet.finish_leaving(PeerId(peer), usize::MAX);
+            choices.look(&table);
+        }
         step(&mut table, &mut model, &op);
+        choices.look(&table);
     }
     table.vnet.work(usize::MAX);
+    choices.look(&table);
     table.flush();
     for peer in table.subscribers() {
         table.catch_up(peer);
@@ -159,7 +201,8 @@ pub(crate) fn run(bounds: TableBounds, ops: impl IntoIterator<Item = Op>) {
         if peer == ECHO_DUMP {
             view.retain(|route| model.get(route) != Some(&BTreeSet::from([peer])));
         }
-        assert_eq!(view, owed(&model, peer), "peer {peer}");
+        let owed = if is_chooser(peer) { choices.owed(&model, peer) } else { owed(&model, peer) };
+        assert_eq!(view, owed, "peer {peer}");
         assert!(reader.ended && reader.is_in_sync());
     }
     for peer in PEERS {

@@ -95,6 +95,25 @@ fn an_only_announcer_gets_its_own_route_as_its_echo_says() {
 }
 
 #[test]
+fn who_receives_one_next_hop_is_told_which() {
+    let mut scene = Scene::with(ShardConfig { one_next_hop: true, ..ShardConfig::default() });
+    let (reader, publisher) = (scene.establish(7), scene.establish(8));
+    scene.subscribe(reader);
+    for number in [2, 1] {
+        scene.announce_hop(publisher, ROUTE, hop(number));
+        scene.read_all();
+    }
+    let explanation = scene.explain(7, ROUTE);
+    assert_eq!(explanation.verdict, Verdict::Sent);
+    let other = "peer #7 receives one next hop per destination; it has fd00::2, so it does not receive \
+                 fd00::1";
+    assert!(sentences(&explanation).contains(&other.to_owned()), "{explanation:?}");
+    let explanation = scene.explain_hop(7, ROUTE, Some(hop(1)));
+    assert_eq!(explanation.verdict, Verdict::NotOwed);
+    assert_eq!(sentences(&explanation)[0], other);
+}
+
+#[test]
 fn reflectors_do_not_get_what_only_reflectors_announce() {
     let mut scene = Scene::new();
     let reader = scene.establish_server(7);

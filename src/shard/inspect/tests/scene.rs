@@ -64,6 +64,11 @@ impl Scene {
         self.update(slot, Action::Add, VNI, prefix);
     }
 
+    pub(super) fn announce_hop(&mut self, slot: Slot, prefix: &str, next_hop: NextHop) {
+        let (action, destination) = (Action::Add, destination(prefix));
+        self.say(slot, &Message::Update(Update { action, vni: VNI, destination, next_hop }));
+    }
+
     pub(super) fn withdraw(&mut self, slot: Slot, prefix: &str) {
         self.update(slot, Action::Remove, VNI, prefix);
     }
@@ -115,15 +120,25 @@ impl Scene {
     }
 
     pub(super) fn explain(&self, peer: u64, prefix: &str) -> Explanation {
+        self.explain_hop(peer, prefix, None)
+    }
+
+    /// Of one of its next hops.
+    pub(super) fn explain_hop(
+        &self,
+        peer: u64,
+        prefix: &str,
+        next_hop: Option<NextHop>,
+    ) -> Explanation {
         let query = ExplainQuery {
             peer: PeerId(peer),
             vni: VNI,
             destination: destination(prefix),
-            next_hop: None,
+            next_hop,
         };
         let ExplainQuery { peer, vni, destination, .. } = query;
         let connection = self.shard.inspect().connection(self.now, &query, &nowhere);
-        let facts = self.shard.inspect().delivery_facts(peer, vni, &destination, None);
+        let facts = self.shard.inspect().delivery_facts(peer, vni, &destination, next_hop.as_ref());
         explain(&query, connection.as_ref(), &facts, self.shard.policy())
     }
 }

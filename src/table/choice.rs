@@ -1,0 +1,108 @@
+//! Which next hop of a destination those subscribers receive that want one of each.
+//!
+//! Of the STANDARD routes of a destination that are announced, one is *chosen*: the *preferred* one, or without one that
+//! with the lowest address. The chosen route becomes the preferred one when a route with a lower address comes, so it
+//! stays the chosen one until nobody announces it. While nobody wants one next hop, no route becomes preferred.
+//!
+//! So which route is chosen follows from the views of a destination's routes, in which preference is a bit
+//! ([`View::preferred`]), and the journal tells which was chosen at any of its positions.
+//!
+//! **Cost**: a look at each route of a destination when one of several is announced anew.
+
+use std::net::IpAddr;
+
+use ahash::AHashSet;
+use smallvec::SmallVec;
+
+use super::view::View;
+use super::vnet::Vnet;
+use crate::wire::NextHopType;
+
+/// What orders the routes of a destination; the lowest is chosen.
+pub(super) type Rank = (IpAddr, u32);
+
+/// Places of preferred routes; `None` without any.
+pub(super) type Preferred = Option<Box<AHashSet<u32>>>;
+
+impl Vnet {
+    /// Whether a route is one of those of which subscribers may want one alone.
+    pub(super) fn is_standard(&self, route: u32) -> bool {
+        self.routes.next_hop_of(route).kind() == NextHopType::Standard
+    }
+
+    /// Where a route is in the order of its destination's.
+    pub(super) fn rank(&self, route: u32) -> Rank {
+        let hop = self.routes.next_hop_of(route);
+        (hop.address(), hop.target_vni())
+    }
+
+    /// The chosen route of the destination of a route, not counting that route itself if `beside`.
+    pub(super) fn chosen(&self, route: u32, beside: bool) -> Option<u32> {
+        let others = self.routes.with_same_destination(route);
+        let candidates = others.filter(|&other| {
+            let is_announced = self.routes.route(other).is_announced();
+            is_announced && !(beside && other == route) && self.is_standard(other)
+        });
+        candidates.min_by_key(|&other| (!self.is_preferred(other), self.rank(other)))
+    }
+
+    /// Whether a route is its destination's chosen one although another may have a lower address.
+    pub(super) fn is_preferred(&self, route: u32) -> bool {
+        self.preferred.as_ref().is_some_and(|preferred| preferred.contains(&route))
+    }
+
+    /// A route's view changes, and that of the chosen route of its destination with it, if that becomes the preferred
+    /// one.
+    pub(super) fn choose(&mut self, route: u32, before: View, after: View) {
+        if !after.is_announced() {
+            return self.prefer_no_longer(route);
+        }
+        if before.is_announced() || !self.members.has_choosers() || !self.is_standard(route) {
+            return;
+        }
+        let Some(chosen) = self.chosen(route, true) else { return };
+        if self.is_preferred(chosen) || self.rank(chosen) < self.rank(route) {
+            return;
+        }
+        let was = self.view(chosen);
+        self.prefer(chosen);
+        self.note_change(chosen, was);
+    }
+
+    /// Makes a route the preferred one of its destination.
+    pub(super) fn prefer(&mut self, route: u32) {
+        let hasher = self.members.hasher();
+        let preferred =
+            self.preferred.get_or_insert_with(|| Box::new(AHashSet::with_hasher(hasher)));
+        preferred.insert(route);
+    }
+
+    fn prefer_no_longer(&mut self, route: u32) {
+        let Some(preferred) = &mut self.preferred else { return };
+        preferred.remove(&route);
+        if preferred.is_empty() {
+            self.preferred = None;
+        }
+    }
+
+    /// A route is about to be freed. A destination's last route needs no preference, and a route alone could be withdrawn
+    /// without a look at it (see `usual`).
+    pub(super) fn forget_beside(&mut self, route: u32) {
+        if self.preferred.is_none() {
+            return;
+        }
+        let others = self.routes.with_same_destination(route).filter(|&other| other != route);
+        let others: SmallVec<[u32; 2]> = others.take(2).collect();
+        if let [last] = others[..] {
+            self.prefer_no_longer(last);
+        }
+    }
+
+    /// Forgets all preferences when nobody is left who could notice.
+    pub(super) fn forget_preferences(&mut self) {
+        if self.preferred.is_some() && !self.members.has_choosers() {
+            self.preferred = None;
+            self.cache.forget_all();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What subscribers are sent that want one next hop of each destination; see [`choice`](super::choice).
+//!
+//! Of the STANDARD routes of a destination such a subscriber has the chosen one. If it is the only one that announces
+//! that, it has the best of the others instead. Of other routes it has those that every client has. While its dump is
+//! under way, it knows of a destination's STANDARD routes if the dump has covered the chosen one.
+//!
+//! A change is sent to all of them alike, but for those two that are the only announcer of the route which was chosen
+//! before or is now: what they are sent is worked out for each.
+//!
+//! **Cost**: a look at each STANDARD route of a destination with a change, and one more for each of those two.
+
+use ahash::AHashMap;
+use smallvec::SmallVec;
+
+use super::batch::{Audience, BatchBuilder, Sink};
+use super::catch_up::is_dumped;
+use super::choice::Rank;
+use super::view::View;
+use super::vnet::Vnet;
+use crate::ids::PeerId;
+use crate::wire::{Action, Destination};
+
+/// A STANDARD route of a destination.
+struct Candidate {
+    route: u32,
+    rank: Rank,
+    before: View,
+    after: View,
+}
+
+impl Candidate {
+    fn was(&self) -> View {
+        self.before
+    }
+
+    fn is(&self) -> View {
+        self.after
+    }
+}
+
+/// The STANDARD routes of a destination, before a change and after it.
+struct Offer<'a> {
+    vnet: &'a Vnet,
+    candidates: SmallVec<[Candidate; 4]>,
+    /// How far the dump of whoever receives it has come.
+    dumped: u32,
+}
+
+/// What someone had and has of an offer, by its place there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Held {
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+impl Held {
+    /// What a message must be about.
+    fn lacks(self, action: Action) -> Option<usize> {
+        let Self { before, after } = self;
+        let (of, unless) = if action == Action::Add { (after, before) } else { (before, after) };
+        of.filter(|_| of != unless)
+    }
+}
+
+/// What a change means: for everybody, and for those to whom it means something else.
+struct Meaning {
+    everybody: Held,
+    others: SmallVec<[(PeerId, Held); 2]>,
+}
+
+impl<'a> Offer<'a> {
+    /// What changes of a destination have made of it.
+    fn of(vnet: &'a Vnet, group: &[(u32, View)], dumped: u32) -> Self {
+        let mut changed: SmallVec<[(u32, View); 8]> = group.into();
+        changed.sort_unstable_by_key(|(route, _)| *route);
+        let before = |route: u32, now: View| {
+            let place = changed.binary_search_by_key(&route, |(route, _)| *route);
+            place.map_or(now, |place| changed[place].1)
+        };
+        let routes = group.first().map(|(route, _)| vnet.routes.with_same_destination(*route));
+        let standard = routes.into_iter().flatten().filter(|&route| vnet.is_standard(route));
+        let candidates = standard.map(|route| {
+            let after = vnet.view(route);
+            Candidate { route, rank: vnet.rank(route), before: before(route, after), after }
+        });
+        Self { vnet, candidates: candidates.collect(), dumped }
+    }
+
+    /// As it is now, for somebody who has had nothing of it.
+    fn new(vnet: &'a Vnet, route: u32) -> Self {
+        let mut offer = Self::of(vnet, &[(route, vnet.view(route))], super::slab::NONE);
+        for candidate in &mut offer.candidates {
+            candidate.before = View::NOBODY;
+        }
+        offer
+    }
+
+    /// The chosen route, if the dump has covered it.
+    fn chosen(&self, view: fn(&Candidate) -> View) -> Option<usize> {
+        let announced = self.candidates.iter().enumerate();
+        let announced = announced.filter(|(_, it)| view(it).is_announced());
+        let chosen = announced.min_by_key(|(_, it)| (!view(it).is_preferred(), it.rank));
+        let (place, chosen) = chosen?;
+        is_dumped(self.vnet, self.dumped, chosen.route).then_some(place)
+    }
+
+    /// What a peer has if this is chosen.
+    fn of_peer(
+        &self,
+        chosen: Option<usize>,
+        view: fn(&Candidate) -> View,
+        peer: PeerId,
+    ) -> Option<usize> {
+        let is_own = |it: &Candidate| {
+            view(it).sole_member().is_some_and(|member| self.vnet.announcer(member).peer == peer)
+        };
+        if !is_own(&self.candidates[chosen?]) {
+            return chosen;
+        }
+        let others = self.candidates.iter().enumerate();
+        let others = others.filter(|(_, it)| view(it).is_announced() && !is_own(it));
+        others.min_by_key(|(_, it)| it.rank).map(|(place, _)| place)
+    }
+
+    fn meaning(&self) -> Meaning {
+        let (before, after) = (self.chosen(Candidate::was), self.chosen(Candidate::is));
+        let everybody = Held { before, after };
+        let announcer = |chosen: Option<usize>, view: fn(&Candidate) -> View| {
+            let member = view(&self.candidates[chosen?]).sole_member()?;
+            let origin = &self.vnet.members[member].origin;
+            (origin.audience() == Audience::Choosers).then_some(origin.peer)
+        };
+        let was = announcer(before, Candidate::was);
+        let is = announcer(after, Candidate::is).filter(|is| Some(*is) != was);
+        let held = |peer| Held {
+            before: self.of_peer(before, Candidate::was, peer),
+            after: self.of_peer(after, Candidate::is, peer),
+        };
+        let others = was.into_iter().chain(is).map(|peer| (peer, held(peer)));
+        Meaning { everybody, others: others.filter(|(_, held)| *held != everybody).collect() }
+    }
+
+    /// Encodes the withdrawals, or the announcements, that a change means.
+    fn emit(&self, sink: &mut impl Sink, action: Action, meaning: &Meaning) {
+        let common = meaning.everybody.lacks(action);
+        if let Some(place) = common {
+            let (destination, hop) = self.identity(place);
+            let differ = meaning.others.iter().filter(|(_, held)| held.lacks(action) != common);
+            let except = differ.map(|(peer, _)| *peer);
+            sink.builder().choice(action, (destination, &hop), except);
+        }
+        for (peer, held) in &meaning.others {
+            let lacks = held.lacks(action).filter(|_| held.lacks(action) != common);
+            if let Some(place) = lacks {
+                let (destination, hop) = self.identity(place);
+                sink.builder().only(action, (destination, &hop), *peer);
+            }
+        }
+    }
+
+    fn identity(&self, place: usize) -> (&'a Destination, crate::wire::NextHop) {
+        let route = self.candidates[place].route;
+        (self.vnet.routes.route(route).destination(), self.vnet.routes.next_hop_of(route))
+    }
+}
+
+impl Vnet {
+    /// Encodes changes of one destination, withdrawals first. `dumped` says how far the dump of the receiver has come.
+    pub(super) fn emit_choice(&self, sink: &mut impl Sink, group: &[(u32, View)], dumped: u32) {
+        let has_standard = group.iter().any(|(route, _)| self.is_standard(*route));
+        let offer = has_standard.then(|| Offer::of(self, group, dumped));
+        let offer = offer.map(|offer| (offer.meaning(), offer));
+        let others = || {
+            let is_meant = |route| !self.is_standard(route) && is_dumped(self, dumped, route);
+            group.iter().filter(move |(route, _)| is_meant(*route))
+        };
+        for &(route, before) in others() {
+            sink.builder().withdraw(&self.change(route, before), |m| self.announcer(m));
+        }
+        if let Some((meaning, offer)) = &offer {
+            offer.emit(sink, Action::Remove, meaning);
+            offer.emit(sink, Action::Add, meaning);
+        }
+        for &(route, before) in others() {
+            sink.builder().announce(&self.change(route, before), |m| self.announcer(m));
+        }
+    }
+
+    /// Encodes what the dump of somebody who wants one next hop sends when it comes to a route that is announced.
+    /// `chosen` remembers what was found of destinations with several routes.
+    pub(super) fn dump_choice(
+        &self,
+        builder: &mut BatchBuilder,
+        route: u32,
+        chosen: &mut AHashMap<u32, Option<u32>>,
+    ) {
+        let Some(group) = self.routes.group_of(route).filter(|_| self.is_standard(route)) else {
+            return self.dump_route(builder, route);
+        };
+        if *chosen.entry(group).or_insert_with(|| self.chosen(route, false)) == Some(route) {
+            let offer = Offer::new(self, route);
+            offer.emit(builder, Action::Add, &offer.meaning());
+        }
+    }
+
+    /// The STANDARD route of a destination that a member has who wants one next hop; `route` is any of that destination.
+    pub(super) fn choice_of(&self, peer: PeerId, route: u32) -> Option<u32> {
+        let offer = Offer::new(self, route);
+        let place = offer.of_peer(offer.chosen(Candidate::is), Candidate::is, peer)?;
+        Some(offer.candidates[place].route)
+    }
+}

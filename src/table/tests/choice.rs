@@ -1,0 +1,140 @@
+//! One next hop of each destination, for those who want no more.
+
+use super::harness::Table;
+use crate::table::TableBounds;
+
+const A: u64 = 1;
+const B: u64 = 2;
+/// Two that want one next hop of each destination.
+const ONE: u64 = 5;
+const OTHER: u64 = 6;
+const NET: &str = "10.0.0.0/8";
+
+fn table() -> Table {
+    let mut table = Table::new();
+    for peer in [B, ONE, OTHER] {
+        table.subscribe(peer);
+    }
+    table
+}
+
+/// After each of these announcements (`+`) and withdrawals of a peer, what `ONE` was sent.
+fn run<const N: usize>(table: &mut Table, updates: [(u64, &str, &[&str]); N]) {
+    for (peer, update, expected) in updates {
+        let (sign, hop) = update.split_at(1);
+        let hop = hop.parse().unwrap();
+        match sign {
+            "+" => table.announce(peer, NET, hop),
+            _ => table.withdraw(peer, NET, hop),
+        };
+        table.flush();
+        let got: Vec<_> = table.got(ONE);
+        let expected: Vec<_> =
+            expected.iter().map(|it| format!("{}{NET} {}", &it[..1], &it[1..])).collect();
+        assert_eq!(got, expected, "after {update} of {peer}");
+    }
+}
+
+#[test]
+fn the_first_next_hop_stays_while_it_is_announced_and_then_the_lowest_follows() {
+    let mut table = table();
+    run(
+        &mut table,
+        [
+            (A, "+5", &["+5"]),
+            (A, "+7", &[]),
+            (B, "+2", &[]),
+            (B, "+5", &[]),
+            (A, "-5", &[]),
+            (B, "-5", &["-5", "+2"]),
+            (A, "+1", &[]),
+            (A, "-2", &[]),
+            (B, "-2", &["-2", "+1"]),
+        ],
+    );
+    assert_eq!(table.reader(B).view.len(), 2, "others have all: {:?}", table.reader(B).view);
+}
+
+#[test]
+fn a_change_within_one_batch_is_the_removal_of_the_old_and_the_addition_of_the_new() {
+    let mut table = table();
+    run(&mut table, [(A, "+5", &["+5"])]);
+    table.announce(B, NET, 6);
+    table.withdraw(A, NET, 5);
+    table.announce(A, NET, 5);
+    table.flush();
+    assert_eq!(table.got(ONE), ["-10.0.0.0/8 5", "+10.0.0.0/8 6"], "6 was chosen meanwhile");
+}
+
+#[test]
+fn the_announcer_of_the_chosen_next_hop_has_the_best_of_the_others() {
+    let mut table = table();
+    run(
+        &mut table,
+        [
+            (ONE, "+5", &[]),
+            (A, "+8", &["+8"]),
+            (B, "+7", &["-8", "+7"]),
+            (A, "+5", &["-7", "+5"]),
+            (A, "-5", &["-5", "+7"]),
+            (ONE, "-5", &[]),
+        ],
+    );
+    assert_eq!(table.reader(OTHER).view.iter().collect::<Vec<_>>(), ["10.0.0.0/8 7"]);
+    assert_eq!(table.got(OTHER), ["+10.0.0.0/8 5", "-10.0.0.0/8 5", "+10.0.0.0/8 7"]);
+}
+
+#[test]
+fn what_is_chosen_outlives_the_portable_form_and_reaches_who_joins_later() {
+    let mut table = table();
+    run(&mut table, [(A, "+5", &["+5"]), (B, "+2", &[])]);
+    table.port();
+    for peer in [B, ONE, OTHER] {
+        table.catch_up(peer);
+    }
+    assert!(table.got(ONE).is_empty(), "nothing new");
+    table.leave(OTHER);
+    table.subscribe(OTHER);
+    assert_eq!(table.got(OTHER), ["+10.0.0.0/8 5"]);
+    run(&mut table, [(A, "-5", &["-5", "+2"])]);
+}
+
+#[test]
+fn who_is_behind_gets_the_difference_of_what_was_chosen_and_what_is() {
+    let mut table = table();
+    run(&mut table, [(A, "+5", &["+5"])]);
+    table.slow_down(ONE);
+    for hop in [2, 9, 1] {
+        table.announce(B, NET, hop);
+        table.flush();
+    }
+    table.withdraw(A, NET, 5);
+    table.flush();
+    table.withdraw(B, NET, 1);
+    table.flush();
+    table.port();
+    table.catch_up(ONE);
+    assert_eq!(table.got(ONE), ["-10.0.0.0/8 5", "+10.0.0.0/8 2"]);
+}
+
+#[test]
+fn a_dump_sends_one_next_hop_however_many_there_are() {
+    let mut table = Table::with(TableBounds { chunk_places: 3, ..TableBounds::default() });
+    for hop in (1..40).rev() {
+        table.announce(A, NET, hop);
+        table.announce(A, "0.0.0.0/0", hop);
+        table.announce(A, "10.1.0.0/16", hop);
+    }
+    table.subscribe(ONE);
+    assert_eq!(table.got(ONE), ["+0.0.0.0/0 1", "+10.0.0.0/8 1", "+10.1.0.0/16 1"]);
+}
+
+#[test]
+fn preferences_end_with_the_last_who_could_notice() {
+    let mut table = table();
+    run(&mut table, [(A, "+5", &["+5"]), (B, "+2", &[])]);
+    table.leave(ONE);
+    table.leave(OTHER);
+    table.subscribe(ONE);
+    assert_eq!(table.got(ONE), ["+10.0.0.0/8 2"]);
+}
