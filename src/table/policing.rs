@@ -256,9 +256,11 @@ impl Vnet {
         let Some(route) = self.routes.at(place) else { return 0 };
         let identity = (*route.destination(), self.routes.next_hop_of(place));
         if !route.is_announced() {
-            // A withdrawn route comes back without being judged while it is in its announcer's list.
+            // A withdrawn route comes back without being judged while it is in its announcer's list. That of a member
+            // which another policy is to judge leaves the list too: no further review follows for a member that
+            // announces nothing.
             if let Some(member) = route.lister()
-                && self.judge(policy, member, &identity).is_some_and(|it| !it.allows())
+                && self.judge(policy, member, &identity).is_none_or(|it| !it.allows())
             {
                 self.delist(place, Some(member));
             }

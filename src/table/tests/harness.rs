@@ -8,10 +8,11 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::ids::{Kin, Moment, PeerId, ShardId};
-use crate::policy::{Echo, Rights, Selection};
+use crate::policy::{Echo, Policy, Rights, Selection};
 use crate::portable::form::piece::Kind;
 use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
+use crate::table::rib::Announcement;
 use crate::table::vnet::Outcome;
 use crate::table::{
     Basis, Batch, Chunk, Hold, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
@@ -134,6 +135,18 @@ impl Table {
         self.was_full = others.len() >= self.bounds.next_hops as usize
             && !others.iter().any(|route| route.next_hop == next_hop);
         self.vnet.update(member, action, &destination, &next_hop)
+    }
+
+    /// An announcement that a policy judges.
+    pub(super) fn announce_under(&mut self, policy: &Policy, peer: u64, prefix: &str, hop: u16) {
+        let member = self.vnet.members.find(PeerId(peer)).expect("a member");
+        let (addr, len) = prefix.split_once('/').expect("a prefix");
+        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
+        let destination = Destination::new(addr, len).expect("a prefix");
+        let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
+        let terms = policy.terms(self.vnet.members[member].origin.rights, Vni(9));
+        let update = Announcement { action: Action::Add, destination, next_hop };
+        self.vnet.update_all(member, &[update], terms.as_ref());
     }
 
     /// The next hops with which a destination is announced.

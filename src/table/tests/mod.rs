@@ -18,6 +18,8 @@ pub(crate) mod ops;
 #[cfg(test)]
 mod packed;
 #[cfg(test)]
+mod policing;
+#[cfg(test)]
 mod portable;
 #[cfg(test)]
 mod property;
