@@ -242,6 +242,16 @@ impl Client {
         self.outgoing.len() >= if self.is_held { LOW_WATER } else { 1 }
     }
 
+    /// How far its connection has come, in words.
+    pub(super) fn unsettled(&self) -> String {
+        let Self { id, outgoing, pipe, in_flight, is_held, is_paused, is_frozen, .. } = self;
+        let (outgoing, pipe, in_flight) = (outgoing.len(), pipe.len(), in_flight.is_some());
+        format!(
+            "{id}: {outgoing} bytes for the shard, {pipe} in the pipe, in flight {in_flight}, held {is_held}, \
+             paused {is_paused}, frozen {is_frozen}"
+        )
+    }
+
     /// The next bytes for the shard.
     pub(super) fn take_outgoing(&mut self, len: usize) -> Vec<u8> {
         self.processed += len as u64;

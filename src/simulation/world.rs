@@ -365,7 +365,23 @@ impl World {
                 return Ok(());
             }
         }
-        let left: Vec<String> = self.cluster.shards.iter().map(Shard::unflushed).collect();
-        Err(format!("does not come to rest: {left:?}"))
+        Err(format!("does not come to rest: {}", self.unsettled()))
+    }
+
+    /// What has not come to rest.
+    fn unsettled(&self) -> String {
+        let shards: Vec<String> = self.cluster.shards.iter().map(Shard::unflushed).collect();
+        let clients: Vec<String> = self.clients.iter().flatten().map(Client::unsettled).collect();
+        format!(
+            "shards {shards:?}, flushed {}, settled {}; orders {}; handover {}; moves {}; endings {}; \
+             shards behind the policy {:?}; clients {clients:?}",
+            self.cluster.is_flushed(),
+            self.cluster.is_settled(),
+            !self.orders.is_empty(),
+            self.handover.is_some(),
+            !self.coordinator.is_free(),
+            self.endings.len(),
+            self.behind_policy,
+        )
     }
 }

@@ -16,12 +16,14 @@ pub(in crate::shard) struct Departure {
     pub(super) refused: Vec<(Vni, Arc<Batch>)>,
     /// What was read after the last turn at which it was read.
     pub(super) unread: Vec<u8>,
+    /// Whether it is one of the connections of which a handover was told that they leave.
+    pub(super) parts: bool,
 }
 
 impl Departure {
     /// Of a connection that owners know of, each of which is to answer.
     pub(super) fn new(number: u64, awaited: Vec<ShardId>) -> Self {
-        Self { number, awaited, refused: Vec::new(), unread: Vec::new() }
+        Self { number, awaited, refused: Vec::new(), unread: Vec::new(), parts: false }
     }
 
     /// Whether every owner has answered.

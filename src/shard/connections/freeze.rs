@@ -36,11 +36,16 @@ impl Connections {
             freeze.parts = true;
         }
         let leave: Vec<Slot> = self.by_id.values().copied().collect();
-        leave.iter().for_each(|&slot| self.outputs.push(Output::Leaves(slot)));
+        for &slot in &leave {
+            if let Some(departure) = &mut self.peers[slot].departure {
+                departure.parts = true;
+            }
+            self.outputs.push(Output::Leaves(slot));
+        }
         leave.len()
     }
 
-    /// A fresh connection leaves with the others, if they do. No owner knows of it yet.
+    /// A fresh connection leaves with the others, if they do; not if they leave already. No owner knows of it yet.
     pub(super) fn freeze_fresh(&mut self, slot: Slot) {
         if let Some(Freeze { number, .. }) = self.freeze {
             let peer = &mut self.peers[slot];
@@ -64,15 +69,17 @@ impl Connections {
         true
     }
 
-    /// A connection has ended that was to leave. `false` when the coordinator is to be told.
+    /// A connection has ended that was to leave. `false` when the coordinator, or the handover, is to be told: it was
+    /// told that the connection leaves.
     pub(super) fn ended_frozen(&mut self, departure: &Departure) -> bool {
-        let number = departure.number();
-        let is_awaited = |freeze: Freeze| freeze.number == number && !freeze.parts;
-        let is_frozen = self.freeze.is_some_and(is_awaited);
-        if is_frozen && !departure.is_ready() {
+        let is_its = |freeze: Freeze| freeze.number == departure.number();
+        if departure.parts || !self.freeze.is_some_and(is_its) {
+            return false;
+        }
+        if !departure.is_ready() {
             self.one_less_awaited();
         }
-        is_frozen
+        true
     }
 
     fn one_less_awaited(&mut self) {

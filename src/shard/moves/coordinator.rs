@@ -128,9 +128,12 @@ impl Coordinator {
         }
     }
 
-    /// A shard has done something.
+    /// A shard has done something. An answer to another move, or to a handover, changes nothing.
     pub(crate) fn answered<P>(&mut self, answer: Answer<P>) -> Commands<P> {
         let number = self.number;
+        if answer.number().is_some_and(|it| it != number) {
+            return Vec::new();
+        }
         match (answer, &self.under_way) {
             (Answer::Left { epoch, tables }, Some(UnderWay::Tables { to, .. })) => {
                 vec![(*to, MoveCommand::Order(MoveOrder::Take { epoch, tables }))]

@@ -109,15 +109,17 @@ impl<P> Handover<P> {
         }
     }
 
-    /// A shard has done something.
+    /// A shard has done something. An answer to a move, or to another handover, changes nothing.
     pub(crate) fn answered(&mut self, shard: ShardId, answer: Answer<P>) -> Commands<P> {
         let (number, epoch) = (self.number, self.number);
+        if answer.number().is_some_and(|it| it != number) {
+            return Vec::new();
+        }
         match (self.stage, answer) {
-            (Stage::Freezing, Answer::Frozen { number }) if number == self.number => self
-                .after_all(|this| {
-                    (this.stage, this.awaited) = (Stage::Sealing, this.shards);
-                    this.to_all(|| MoveOrder::Seal { epoch })
-                }),
+            (Stage::Freezing, Answer::Frozen { .. }) => self.after_all(|this| {
+                (this.stage, this.awaited) = (Stage::Sealing, this.shards);
+                this.to_all(|| MoveOrder::Seal { epoch })
+            }),
             (Stage::Sealing, Answer::Left { tables, .. }) => {
                 self.tables.push((shard, tables));
                 self.after_all(|this| {

@@ -34,6 +34,8 @@
 
 mod coordinator;
 mod handover;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -95,6 +97,21 @@ pub(crate) enum Answer<P> {
 }
 
 impl<P> Answer<P> {
+    /// The number of the move or of the handover that it is about, if it names that.
+    pub(super) fn number(&self) -> Option<u64> {
+        match *self {
+            Self::Moves { .. } => None,
+            Self::Left { epoch: number, .. }
+            | Self::Taken { epoch: number }
+            | Self::GivenUp { epoch: number, .. }
+            | Self::Frozen { number }
+            | Self::Parts { number, .. }
+            | Self::Arrived { number }
+            | Self::Gone { number }
+            | Self::Stays { number, .. } => Some(number),
+        }
+    }
+
     /// What it says, for the log.
     pub(crate) fn name(&self) -> &'static str {
         match self {
