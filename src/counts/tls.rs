@@ -55,7 +55,7 @@ pub(crate) struct Counters {
     certificate_until: AtomicU64,
 }
 
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there is nothing to count"))]
+#[cfg(feature = "tls")]
 impl Counters {
     pub(crate) fn count<T>(&self, result: &Result<T, TlsFault>) {
         let counter = match result {

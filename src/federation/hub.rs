@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::link::{Event, Link, LinkStatus, Outgoing, Output, Source};
+use super::link::{Link, LinkEvent, LinkStatus, Outgoing, Output, Source};
 use crate::ids::Moment;
 use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};
@@ -87,7 +87,7 @@ impl Hub {
         now: Moment,
         shard: &mut Shard,
         mut wish: impl FnMut(Wish),
-        mut event: impl FnMut(Event),
+        mut event: impl FnMut(LinkEvent),
     ) -> Moment {
         let mut link = self.link.borrow_mut();
         link.judge_by(shard.policy());

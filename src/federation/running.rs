@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::bus::{Bus, BusSettings};
 use super::hub::Hub;
-use super::link::{Event, Link, LinkSettings, SiteRefusal, SiteStatus as Seen, State};
+use super::link::{Link, LinkEvent, LinkSettings, SiteRefusal, SiteStatus as Seen, State};
 use super::{FederationStatus, Roster, SiteState, SiteStatus};
 use crate::config::FederationConfig;
 use crate::ids::{Moment, ShardId};
@@ -186,47 +186,49 @@ fn site(seen: Seen) -> SiteStatus {
 }
 
 /// Logs what an operator should know.
-fn say(event: Event) {
+fn say(event: LinkEvent) {
     match event {
-        Event::Live { site } => info!(%site, "site is there"),
-        Event::Silent { site } => warn!(%site, "site is silent: this site keeps its routes for \
-             the stale time"),
-        Event::Draining { site } => {
+        LinkEvent::Live { site } => info!(%site, "site is there"),
+        LinkEvent::Silent { site } => {
+            warn!(%site, "site is silent: this site keeps its routes for \
+             the stale time");
+        }
+        LinkEvent::Draining { site } => {
             info!(%site, "site is about to end: this site keeps its routes for the stale time");
         }
-        Event::AboveLimit { site, limit } => {
+        LinkEvent::AboveLimit { site, limit } => {
             warn!(%site, limit, "site has too many routes (--federation-max-routes-per-site): \
                  this site takes nothing from it for a while");
         }
-        Event::Gone { site } => {
+        LinkEvent::Gone { site } => {
             warn!(%site, "site was away for too long: this site withdraws its routes");
         }
-        Event::Restarted { site } => info!(%site, "site has a new process"),
-        Event::Mismatch { site, vni } => {
+        LinkEvent::Restarted { site } => info!(%site, "site has a new process"),
+        LinkEvent::Mismatch { site, vni } => {
             error!(%site, %vni, "routes differ from the site's although no message was lost: this \
                  site requests all routes of the VNI again");
         }
-        Event::Poisoned { site, vni } => {
+        LinkEvent::Poisoned { site, vni } => {
             let vni = vni.map(tracing::field::display);
             warn!(%site, vni, "a message of the site cannot be read; further unreadable messages \
                  are only counted");
         }
-        Event::Refused(refusal) => {
+        LinkEvent::Refused(refusal) => {
             let SiteRefusal { site, class, rule, reason, verdict, vni, route, why } = *refusal;
             warn!(
                 %site, class, rule, reason, verdict, %vni, route,
                 "policy refused a site: {why}; further refusals of this site for this reason are only counted"
             );
         }
-        Event::Twin { is_later: true } => error!(
+        LinkEvent::Twin { is_later: true } => error!(
             "another reflector has the name of this site (--site): this reflector came later and \
              sends nothing to other sites"
         ),
-        Event::Twin { is_later: false } => error!(
+        LinkEvent::Twin { is_later: false } => error!(
             "another reflector has the name of this site (--site): that reflector came later and \
              sends nothing to other sites"
         ),
-        Event::TwinGone => info!("no other reflector has the name of this site any more"),
+        LinkEvent::TwinGone => info!("no other reflector has the name of this site any more"),
     }
 }
 

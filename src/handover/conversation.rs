@@ -11,7 +11,7 @@ use super::channel::{Channel, Received};
 use super::message::{self, ToPredecessor, ToSuccessor, form};
 use super::path::Listener;
 use super::protocol::Predecessor;
-use super::protocol::predecessor::{Action, Event, Stage};
+use super::protocol::predecessor::{PredecessorAction, PredecessorEvent, PredecessorStage};
 use super::{translate, writing};
 use crate::estate::Listening;
 use crate::inspector::Inspector;
@@ -77,22 +77,25 @@ impl<'a> Conversation<'a> {
 
     /// Hands over, or calls it off. Returns whether the successor serves.
     pub(super) fn run(mut self) -> bool {
-        while !matches!(self.machine.stage(), Stage::CalledOff | Stage::HandedOver) {
+        while !matches!(
+            self.machine.stage(),
+            PredecessorStage::CalledOff | PredecessorStage::HandedOver
+        ) {
             let mut event = self.next();
             while let Some(happened) = event {
                 event = self.machine.on(happened).and_then(|action| self.act(action));
             }
         }
-        let is_handed_over = self.machine.stage() == Stage::HandedOver;
+        let is_handed_over = self.machine.stage() == PredecessorStage::HandedOver;
         self.end(is_handed_over);
         is_handed_over
     }
 
     /// What the successor says, or that it says nothing.
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<PredecessorEvent> {
         let patience = match self.machine.stage() {
-            Stage::Asked => ASKS,
-            Stage::Preparing => PREPARES,
+            PredecessorStage::Asked => ASKS,
+            PredecessorStage::Preparing => PREPARES,
             _ => CHECKS,
         };
         let deadline = Instant::now() + patience;
@@ -101,14 +104,19 @@ impl<'a> Conversation<'a> {
             match self.channel.receive::<form::ToPredecessor>(until) {
                 Received::Message(message, _) => return message.kind.and_then(|it| self.heard(it)),
                 Received::Died => {
-                    return Some(self.because("the successor has ended", Event::Died));
+                    return Some(self.because("the successor has ended", PredecessorEvent::Died));
                 }
-                Received::Left => return Some(self.because("the successor has gone", Event::Left)),
+                Received::Left => {
+                    return Some(self.because("the successor has gone", PredecessorEvent::Left));
+                }
                 Received::Late if Instant::now() >= deadline => {
-                    return Some(self.because("the successor takes too long", Event::Late));
+                    return Some(
+                        self.because("the successor takes too long", PredecessorEvent::Late),
+                    );
                 }
                 Received::Late if (self.host.is_stopping)() => {
-                    let event = self.because("this process is asked to end", Event::Stopped);
+                    let event =
+                        self.because("this process is asked to end", PredecessorEvent::Stopped);
                     // When it changes nothing, the successor's word is still to come.
                     let action = self.machine.on(event);
                     if action.is_some() {
@@ -120,24 +128,24 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn because(&mut self, reason: &str, event: Event) -> Event {
+    fn because(&mut self, reason: &str, event: PredecessorEvent) -> PredecessorEvent {
         self.reason.get_or_insert_with(|| reason.to_owned());
         event
     }
 
-    fn heard(&mut self, message: ToPredecessor) -> Option<Event> {
+    fn heard(&mut self, message: ToPredecessor) -> Option<PredecessorEvent> {
         Some(match message {
             ToPredecessor::Request(request) => match self.check(&request) {
-                Ok(()) => Event::Requested,
-                Err(unknown) => self.because(&unknown.to_string(), Event::Refused),
+                Ok(()) => PredecessorEvent::Requested,
+                Err(unknown) => self.because(&unknown.to_string(), PredecessorEvent::Refused),
             },
-            ToPredecessor::Prepared(_) => Event::Prepared,
-            ToPredecessor::Ready(_) => Event::Ready,
-            ToPredecessor::Taken(_) => Event::Taken,
+            ToPredecessor::Prepared(_) => PredecessorEvent::Prepared,
+            ToPredecessor::Ready(_) => PredecessorEvent::Ready,
+            ToPredecessor::Taken(_) => PredecessorEvent::Taken,
             ToPredecessor::Refused(form::Refused { reason }) => {
                 let reason: String =
                     reason.chars().filter(|it| !it.is_control()).take(500).collect();
-                self.because(&reason, Event::Refused)
+                self.because(&reason, PredecessorEvent::Refused)
             }
         })
     }
@@ -150,12 +158,12 @@ impl<'a> Conversation<'a> {
         Err(message::Unknown::Snapshot(self.other.clone(), request.snapshot_major))
     }
 
-    fn act(&mut self, action: Action) -> Option<Event> {
+    fn act(&mut self, action: PredecessorAction) -> Option<PredecessorEvent> {
         #[cfg(test)]
         super::tests::fault(&action);
         match action {
-            Action::Welcome => self.welcome(),
-            Action::Freeze => {
+            PredecessorAction::Welcome => self.welcome(),
+            PredecessorAction::Freeze => {
                 self.steps.prepare = self.began.elapsed();
                 let began = Instant::now();
                 self.silent_since = Some(began);
@@ -163,34 +171,36 @@ impl<'a> Conversation<'a> {
                     Ok(estate) => {
                         self.steps.shards = began.elapsed();
                         self.estate = Some(estate);
-                        Some(Event::Frozen)
+                        Some(PredecessorEvent::Frozen)
                     }
-                    Err(error) => Some(self.because(&error.to_string(), Event::NotFrozen)),
+                    Err(error) => {
+                        Some(self.because(&error.to_string(), PredecessorEvent::NotFrozen))
+                    }
                 }
             }
-            Action::Send => {
+            PredecessorAction::Send => {
                 let began = Instant::now();
                 let sent = self.send_all();
                 self.steps.snapshot = began.elapsed();
                 Some(match sent {
-                    Ok(()) => Event::Sent,
+                    Ok(()) => PredecessorEvent::Sent,
                     Err(error) => self.failed(&error),
                 })
             }
-            Action::Commit => self.say(ToSuccessor::Commit(form::Commit {}), CHECKS),
-            Action::CallOff => {
+            PredecessorAction::Commit => self.say(ToSuccessor::Commit(form::Commit {}), CHECKS),
+            PredecessorAction::CallOff => {
                 let reason = self.reason.clone().unwrap_or_else(|| "it is out of turn".to_owned());
                 let said =
                     self.send(ToSuccessor::CalledOff(form::CalledOff { reason }), Duration::ZERO);
                 Some(match said {
-                    Ok(()) => Event::Told,
+                    Ok(()) => PredecessorEvent::Told,
                     // Who has closed its end takes nothing over.
-                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Event::Told,
-                    Err(_) => Event::NotTold,
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => PredecessorEvent::Told,
+                    Err(_) => PredecessorEvent::NotTold,
                 })
             }
-            Action::Kill => Some(self.kill()),
-            Action::TakeBack => {
+            PredecessorAction::Kill => Some(self.kill()),
+            PredecessorAction::TakeBack => {
                 if let Some(estate) = self.estate.take() {
                     self.host.inspector.thaw(estate);
                 }
@@ -199,7 +209,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn welcome(&mut self) -> Option<Event> {
+    fn welcome(&mut self) -> Option<PredecessorEvent> {
         let listening = self.host.listening;
         let mut listeners: Vec<_> = listening.iter().map(translate::listener).collect();
         let configured = self.host.listener.path().display().to_string();
@@ -223,7 +233,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Sends a message; an event only if that fails.
-    fn say(&mut self, kind: ToSuccessor, patience: Duration) -> Option<Event> {
+    fn say(&mut self, kind: ToSuccessor, patience: Duration) -> Option<PredecessorEvent> {
         self.send(kind, patience).err().map(|error| self.failed(&error))
     }
 
@@ -231,12 +241,16 @@ impl<'a> Conversation<'a> {
         writing::send(&self.channel, kind, &[], patience)
     }
 
-    fn failed(&mut self, error: &std::io::Error) -> Event {
+    fn failed(&mut self, error: &std::io::Error) -> PredecessorEvent {
         match error.kind() {
-            ErrorKind::TimedOut => self.because("the successor takes too long", Event::Late),
-            ErrorKind::BrokenPipe => self.because("the successor has gone", Event::Left),
-            _ => self
-                .because(&format!("the successor cannot be told anything: {error}"), Event::Left),
+            ErrorKind::TimedOut => {
+                self.because("the successor takes too long", PredecessorEvent::Late)
+            }
+            ErrorKind::BrokenPipe => self.because("the successor has gone", PredecessorEvent::Left),
+            _ => self.because(
+                &format!("the successor cannot be told anything: {error}"),
+                PredecessorEvent::Left,
+            ),
         }
     }
 
@@ -248,7 +262,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Ends the successor. Returns when it is dead, or has said that it serves.
-    fn kill(&mut self) -> Event {
+    fn kill(&mut self) -> PredecessorEvent {
         let process = self.channel.process();
         warn!(process, "ends the successor, which does not answer");
         let mut is_dead = self.channel.kill();
@@ -265,11 +279,11 @@ impl<'a> Conversation<'a> {
                     form::ToPredecessor { kind: Some(ToPredecessor::Taken(_)) },
                     _,
                 ) => {
-                    return Event::Taken;
+                    return PredecessorEvent::Taken;
                 }
                 Received::Message(..) => {}
-                Received::Died => return Event::Died,
-                Received::Left | Received::Late if is_dead => return Event::Died,
+                Received::Died => return PredecessorEvent::Died,
+                Received::Left | Received::Late if is_dead => return PredecessorEvent::Died,
                 Received::Left | Received::Late => {
                     std::thread::sleep(LOOK);
                     is_dead = self.channel.kill();

@@ -11,7 +11,7 @@ use super::channel::{Channel, Received};
 use super::message::{self, ToPredecessor, ToSuccessor, form};
 use super::path::{Listener, connect};
 use super::protocol::Successor;
-use super::protocol::successor::{Action, Event, Stage};
+use super::protocol::successor::{SuccessorAction, SuccessorEvent, SuccessorStage};
 use super::translate;
 use crate::admin::OperatorEndpoints;
 use crate::config::{ReflectorConfig, StartError};
@@ -155,7 +155,7 @@ impl<'a> Taking<'a> {
             snapshot_major: portable::VERSION.0,
         };
         self.say(ToPredecessor::Request(request)).map_err(TakeoverError::Unreachable)?;
-        while !matches!(self.machine.stage(), Stage::Serving | Stage::Over) {
+        while !matches!(self.machine.stage(), SuccessorStage::Serving | SuccessorStage::Over) {
             let mut event = self.next();
             while let Some(happened) = event {
                 event = self.machine.on(happened).and_then(|action| self.act(action));
@@ -174,7 +174,7 @@ impl<'a> Taking<'a> {
         self.channel.send(&form::ToPredecessor { kind: Some(kind) }, &[], SENDS)
     }
 
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<SuccessorEvent> {
         let deadline = Instant::now() + PATIENCE;
         match self.channel.receive::<form::ToSuccessor>(deadline) {
             Received::Message(message, descriptors) => {
@@ -183,16 +183,16 @@ impl<'a> Taking<'a> {
                     Ok(event) => event,
                     Err(error) => {
                         self.fail(error);
-                        Some(Event::Unfit)
+                        Some(SuccessorEvent::Unfit)
                     }
                 }
             }
             Received::Died => {
                 self.fail(TakeoverError::Died);
-                Some(Event::Died)
+                Some(SuccessorEvent::Died)
             }
-            Received::Left => Some(Event::Left),
-            Received::Late => Some(Event::Late),
+            Received::Left => Some(SuccessorEvent::Left),
+            Received::Late => Some(SuccessorEvent::Late),
         }
     }
 
@@ -200,7 +200,7 @@ impl<'a> Taking<'a> {
         &mut self,
         kind: ToSuccessor,
         descriptors: Vec<OwnedFd>,
-    ) -> Result<Option<Event>, Unusable> {
+    ) -> Result<Option<SuccessorEvent>, Unusable> {
         match kind {
             ToSuccessor::Welcome(welcome) => {
                 let heard = Instant::now();
@@ -214,7 +214,7 @@ impl<'a> Taking<'a> {
                     self.channel.is_with(welcome.process, handle);
                 }
                 self.welcome = Some((welcome, descriptors, heard));
-                return Ok(Some(Event::Welcomed));
+                return Ok(Some(SuccessorEvent::Welcomed));
             }
             ToSuccessor::Sockets(form::Sockets { sockets }) => {
                 self.silent_since.get_or_insert_with(Instant::now);
@@ -234,11 +234,11 @@ impl<'a> Taking<'a> {
                 self.bytes += bytes.len() as u64;
                 self.read(&bytes).map_err(|defect| Unusable::Snapshot(defect.to_string()))?;
             }
-            ToSuccessor::Whole(_) => return self.finish().map(|()| Some(Event::Whole)),
-            ToSuccessor::Commit(_) => return Ok(Some(Event::Committed)),
+            ToSuccessor::Whole(_) => return self.finish().map(|()| Some(SuccessorEvent::Whole)),
+            ToSuccessor::Commit(_) => return Ok(Some(SuccessorEvent::Committed)),
             ToSuccessor::CalledOff(form::CalledOff { reason }) => {
                 self.fail(TakeoverError::CalledOff(reason));
-                return Ok(Some(Event::CalledOff));
+                return Ok(Some(SuccessorEvent::CalledOff));
             }
         }
         Ok(None)
@@ -267,39 +267,39 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
-    fn act(&mut self, action: Action) -> Option<Event> {
+    fn act(&mut self, action: SuccessorAction) -> Option<SuccessorEvent> {
         #[cfg(test)]
         super::tests::fault(&action);
         match action {
-            Action::Prepare => Some(match self.prepare() {
-                Ok(()) => Event::Prepared,
+            SuccessorAction::Prepare => Some(match self.prepare() {
+                Ok(()) => SuccessorEvent::Prepared,
                 Err(error) => {
                     self.fail(error);
-                    Event::Unfit
+                    SuccessorEvent::Unfit
                 }
             }),
-            Action::SayPrepared => {
+            SuccessorAction::SayPrepared => {
                 self.steps.prepare = self.began.elapsed();
                 // That it can't be said shows when the answer is read.
                 self.say(ToPredecessor::Prepared(form::Prepared {})).ok();
                 None
             }
-            Action::Refuse => {
+            SuccessorAction::Refuse => {
                 let error = self.outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
                 let reason = error.map(ToString::to_string).unwrap_or_default();
                 self.say(ToPredecessor::Refused(form::Refused { reason })).ok();
                 None
             }
-            Action::SayReady => {
+            SuccessorAction::SayReady => {
                 let said = self.say(ToPredecessor::Ready(form::Ready {}));
-                said.is_err().then_some(Event::NotTold)
+                said.is_err().then_some(SuccessorEvent::NotTold)
             }
-            Action::Serve => {
+            SuccessorAction::Serve => {
                 let is_told = self.say(ToPredecessor::Taken(form::Taken {})).is_ok();
                 self.outcome = self.serve(is_told);
                 None
             }
-            Action::End => None,
+            SuccessorAction::End => None,
         }
     }
 

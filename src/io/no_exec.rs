@@ -37,35 +37,37 @@ mod imp {
     const SPEC_ALLOW: libc::c_ulong = 1 << 2;
     const SET_MODE_FILTER: libc::c_ulong = 1;
 
+    /// As the processor of filters compares it.
+    const fn number(call: libc::c_long) -> u32 {
+        (call.cast_unsigned() & 0xffff_ffff) as u32
+    }
+
     const fn step(code: u32, k: u32) -> libc::sock_filter {
         jump(code, k, 0, 0)
     }
 
     /// `jt` and `jf` are how many steps are left out if it is so, and if it isn't.
-    #[expect(clippy::cast_possible_truncation, reason = "codes are of 16 bits")]
     const fn jump(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt, jf, k }
+        libc::sock_filter { code: (code & 0xffff) as u16, jt, jf, k }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "numbers of system calls are small")]
-    static FILTER: [libc::sock_filter; 8] = [
+    const STEPS: u16 = 8;
+    static FILTER: [libc::sock_filter; STEPS as usize] = [
         step(BPF_LD | BPF_W | BPF_ABS, ARCHITECTURE_AT),
         jump(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 0, 5),
         step(BPF_LD | BPF_W | BPF_ABS, NUMBER),
         jump(BPF_JMP | BPF_JGE | BPF_K, X32, 3, 0),
-        jump(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_execve as u32, 2, 0),
-        jump(BPF_JMP | BPF_JEQ | BPF_K, libc::SYS_execveat as u32, 1, 0),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, number(libc::SYS_execve), 2, 0),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, number(libc::SYS_execveat), 1, 0),
         step(BPF_RET | BPF_K, ALLOW),
         step(BPF_RET | BPF_K, FAIL),
     ];
 
     #[expect(unsafe_code, reason = "no safe wrapper sets a filter")]
-    #[expect(clippy::cast_possible_truncation, reason = "there are eight steps")]
     pub(super) fn forbid_exec() -> io::Result<()> {
         // Without it the kernel takes no filter of who is not root.
         rustix::thread::set_no_new_privs(true)?;
-        let program =
-            libc::sock_fprog { len: FILTER.len() as u16, filter: FILTER.as_ptr().cast_mut() };
+        let program = libc::sock_fprog { len: STEPS, filter: FILTER.as_ptr().cast_mut() };
         // SAFETY: the kernel copies the program, which has as many steps as it says, and writes nothing.
         let result = unsafe {
             libc::syscall(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::value::float;
+
 /// Upper bound of the first bucket, in microseconds.
 const FIRST: u64 = 16;
 /// Buckets with an upper bound; one more holds what is longer.
@@ -85,14 +87,12 @@ impl Histogram {
     /// durations. `None` if no duration was counted.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
-        let wanted = self.count() as f64 * share.clamp(0.0, 1.0);
+        let wanted = float(self.count()) * share.clamp(0.0, 1.0);
         let (mut lower, mut below) = (Duration::ZERO, 0);
         for (bound, count) in self.cumulative() {
             let Some(upper) = bound else { return (count > 0).then_some(lower) };
-            #[expect(clippy::cast_precision_loss, reason = "a quantile need not be exact")]
-            if count > below && count as f64 >= wanted {
-                let part = (wanted - below as f64) / (count - below) as f64;
+            if count > below && float(count) >= wanted {
+                let part = (wanted - float(below)) / float(count - below);
                 return Some(lower + (upper - lower).mul_f64(part.clamp(0.0, 1.0)));
             }
             (lower, below) = (upper, count);

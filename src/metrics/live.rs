@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::value::float;
 use super::{Live, Row, Rows, Value};
 
 /// The names of what a sample says, in order.
@@ -29,8 +30,7 @@ pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json>
     let seconds = before.map_or(1.0, |(_, took)| took.as_secs_f64().max(1e-3));
     for (index, (row, value)) in flat(now).into_iter().enumerate() {
         let old = olds.get(index).map(|(_, value)| *value);
-        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
-        let rate = |old| json!(rounded(moved(old, value) as f64 / seconds, 10.0));
+        let rate = |old| json!(rounded(float(moved(old, value)) / seconds, 10.0));
         match row.live {
             None => {}
             Some(Live::Now(_)) => values.push(json!(total(value))),

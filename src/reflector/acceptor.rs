@@ -49,7 +49,7 @@ pub(super) struct Acceptor {
 }
 
 /// What has come.
-enum Event {
+enum Incoming {
     /// Over TCP.
     Accepted(std::io::Result<(TcpStream, SocketAddr)>),
     /// Over TLS.
@@ -123,21 +123,21 @@ impl Acceptor {
                     self.renew(&mut rules).await;
                     continue;
                 }
-                news = next(&mut self.tls) => Event::Tls(news),
-                accepted = accept(&self.listener) => Event::Accepted(accepted),
+                news = next(&mut self.tls) => Incoming::Tls(news),
+                accepted = accept(&self.listener) => Incoming::Accepted(accepted),
             };
             // What came after the new settings meets them.
             if self.news.has_changed().unwrap_or(false) {
                 self.renew(&mut rules).await;
             }
             let goes_on = match event {
-                Event::Accepted(Ok(accepted)) => self.accepted(&mut rules, accepted).await,
-                Event::Tls(News::Arrived(Ok(arrived))) => {
+                Incoming::Accepted(Ok(accepted)) => self.accepted(&mut rules, accepted).await,
+                Incoming::Tls(News::Arrived(Ok(arrived))) => {
                     self.arrived(&mut rules, arrived);
                     true
                 }
-                Event::Tls(News::Secured(secured)) => self.secured(&mut rules, *secured).await,
-                Event::Accepted(Err(error)) | Event::Tls(News::Arrived(Err(error))) => {
+                Incoming::Tls(News::Secured(secured)) => self.secured(&mut rules, *secured).await,
+                Incoming::Accepted(Err(error)) | Incoming::Tls(News::Arrived(Err(error))) => {
                     self.exhausted(&mut rules, &error).await;
                     true
                 }

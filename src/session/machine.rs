@@ -1,7 +1,7 @@
 //! The handshake and keepalive machine of a reflector's side (`docs/protocol.md`, "Session").
 //!
 //! State: how far the handshake is and until when the peer must speak, which any message is good
-//! for. Messages and the time go in, [`Event`]s come out. What breaks the stream or the handshake
+//! for. Messages and the time go in, [`SessionEvent`]s come out. What breaks the stream or the handshake
 //! ends the session; a message that is merely not understood is skipped.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl About {
 
 /// What a message means to the rest of the shard.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Event {
+pub(crate) enum SessionEvent {
     /// Answer with our HELLO.
     Hello,
     /// Answer with a KEEPALIVE; `established` with the first.
@@ -162,11 +162,11 @@ impl Session {
         now: Moment,
         timing: Timing,
         frame: &Frame<'_>,
-    ) -> Result<Event, CloseReason> {
+    ) -> Result<SessionEvent, CloseReason> {
         if self.hears_updates(now) && frame.kind == MessageType::Update {
             return Ok(match decode_update(frame.payload) {
-                Ok(update) => Event::Update(update),
-                Err(error) => Event::Skipped(Skipped::Invalid(frame.kind, error)),
+                Ok(update) => SessionEvent::Update(update),
+                Err(error) => SessionEvent::Skipped(Skipped::Invalid(frame.kind, error)),
             });
         }
         self.receive_other(now, timing, frame)
@@ -178,17 +178,17 @@ impl Session {
         now: Moment,
         timing: Timing,
         frame: &Frame<'_>,
-    ) -> Result<Event, CloseReason> {
+    ) -> Result<SessionEvent, CloseReason> {
         self.handshake.admits(frame.kind)?;
         if self.has_begun() {
             self.liveness.heard(now);
         }
         if frame.kind == MessageType::EndOfTable {
-            return Ok(Event::Skipped(Skipped::Unexpected(frame.kind)));
+            return Ok(SessionEvent::Skipped(Skipped::Unexpected(frame.kind)));
         }
         let message = match Message::decode(frame) {
             Err(error) if frame.kind == MessageType::Report => {
-                return Ok(Event::Skipped(Skipped::Invalid(frame.kind, error)));
+                return Ok(SessionEvent::Skipped(Skipped::Invalid(frame.kind, error)));
             }
             decoded => decoded?,
         };
@@ -199,25 +199,25 @@ impl Session {
                 self.liveness.agree(now, timing.keepalive, hello.keepalive_interval);
                 self.wish = hello.keepalive_interval;
                 self.peer = About::of(hello);
-                Ok(Event::Hello)
+                Ok(SessionEvent::Hello)
             }
             Message::Hello(hello) => {
                 let is_same =
                     hello.keepalive_interval == self.wish && About::of(hello) == self.peer;
-                if is_same { Ok(Event::Nothing) } else { Err(CloseReason::SecondHello) }
+                if is_same { Ok(SessionEvent::Nothing) } else { Err(CloseReason::SecondHello) }
             }
-            Message::Keepalive => Ok(Event::Keepalive { established }),
-            Message::Subscribe(vni) => Ok(Event::Subscribe(vni)),
+            Message::Keepalive => Ok(SessionEvent::Keepalive { established }),
+            Message::Subscribe(vni) => Ok(SessionEvent::Subscribe(vni)),
             // The reference sends one when Unsubscribe() is called while it connects.
-            Message::Unsubscribe(_) if !self.is_established() => Ok(Event::Nothing),
-            Message::Unsubscribe(vni) => Ok(Event::Unsubscribe(vni)),
-            Message::Update(update) => Ok(Event::Update(update)),
+            Message::Unsubscribe(_) if !self.is_established() => Ok(SessionEvent::Nothing),
+            Message::Unsubscribe(vni) => Ok(SessionEvent::Unsubscribe(vni)),
+            Message::Update(update) => Ok(SessionEvent::Update(update)),
             Message::Goodbye => {
                 self.goodbye = true;
-                Ok(Event::Nothing)
+                Ok(SessionEvent::Nothing)
             }
-            Message::Report(report) => Ok(Event::Report(report)),
-            Message::EndOfTable(_) => Ok(Event::Nothing), // seen to above
+            Message::Report(report) => Ok(SessionEvent::Report(report)),
+            Message::EndOfTable(_) => Ok(SessionEvent::Nothing), // seen to above
         }
     }
 

@@ -17,7 +17,7 @@ mod tcp_info;
 pub use close::CloseReason;
 pub use identity::{Identity, TlsCarrier, TlsPeer};
 pub(crate) use liveness::Liveness;
-pub(crate) use machine::{About, Event, Session, Timing};
+pub(crate) use machine::{About, Session, SessionEvent, Timing};
 pub use pacing::NoEvidence;
 pub(crate) use pacing::{Allowance, Cut, Limits as Pacing, PACE, Pacer};
 pub(crate) use path::Path;

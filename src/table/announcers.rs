@@ -19,7 +19,7 @@ const FEW: u32 = 8;
 const FLAG: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct AnnouncerNode {
     route: u32,
     /// With [`FLAG`].
     member: u32,
@@ -31,7 +31,7 @@ struct Place {
     prev: u32,
 }
 
-impl Place {
+impl AnnouncerNode {
     fn member(&self) -> u32 {
         self.member & !FLAG
     }
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-impl Vacancy for Place {
+impl Vacancy for AnnouncerNode {
     fn vacate(&mut self, next: u32) {
         self.next = next;
     }
@@ -74,7 +74,7 @@ impl Vacancy for Crowd {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Announcers {
-    places: Slab<Place>,
+    places: Slab<AnnouncerNode>,
     crowds: Slab<Crowd>,
     /// The places of crowds, by route and member.
     index: Index,
@@ -154,7 +154,8 @@ impl Announcers {
         let older = self.newest(*further);
         let flagged = if is_client { member | FLAG } else { member };
         let (newer, next, prev) = (NONE, *first, NONE);
-        let place = self.places.insert(Place { route, member: flagged, older, newer, next, prev });
+        let place =
+            self.places.insert(AnnouncerNode { route, member: flagged, older, newer, next, prev });
         if next != NONE {
             self.places[next].prev = place;
         }
@@ -189,7 +190,7 @@ impl Announcers {
     ) -> bool {
         let Some(place) = self.find(*further, route, member) else { return false };
         let removed = self.places[place];
-        let Place { older, newer, next, prev, .. } = removed;
+        let AnnouncerNode { older, newer, next, prev, .. } = removed;
         if older != NONE {
             self.places[older].newer = newer;
         }
@@ -236,7 +237,7 @@ impl Announcers {
         let mut crowd = Crowd { oldest: further.0, newest: NONE, count: 0, clients: 0 };
         let mut place = crowd.oldest;
         while place != NONE {
-            let Place { route, newer, .. } = self.places[place];
+            let AnnouncerNode { route, newer, .. } = self.places[place];
             crowd.count += 1;
             crowd.clients += u32::from(self.places[place].is_client());
             crowd.newest = place;
@@ -252,7 +253,7 @@ impl Announcers {
         self.crowds.remove(crowd);
         let mut place = further.0;
         while place != NONE {
-            let Place { route, newer, .. } = self.places[place];
+            let AnnouncerNode { route, newer, .. } = self.places[place];
             self.index.remove(self.hash(route, self.places[place].member()), place);
             place = newer;
         }

@@ -232,9 +232,7 @@ impl Journal {
 
     /// A position as the 32 bits that routes and destinations keep of it.
     pub(crate) fn stamp(position: u64) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "a stamp is the low half by design")]
-        let low = position as u32;
-        low
+        (position & 0xffff_ffff) as u32
     }
 
     /// The position that a stamp stands for, held or not.

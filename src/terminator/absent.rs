@@ -1,5 +1,5 @@
 //! What there is of TLS in a program without it: nothing.
-#![allow(clippy::needless_pass_by_ref_mut, reason = "as those of a build with TLS")]
+#![expect(clippy::needless_pass_by_ref_mut, reason = "as those of a build with TLS")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -32,12 +32,10 @@ impl Terminator {
         match *self {}
     }
 
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
     pub(crate) async fn next(&mut self) -> News {
         match *self {}
     }
 
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "as the one that is there with TLS")]
     pub(crate) fn shake_hands(&mut self, _: Waiting) {
         match *self {}
     }

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::Place;
+use super::HandshakePermit;
 use super::relays::Relays;
 use super::{Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError, TlsConfig, TlsError};
@@ -64,7 +64,7 @@ impl Seed {
     pub(super) fn run(
         self,
         runtime: &Runtime,
-        mut arrivals: mpsc::UnboundedReceiver<(Waiting, Place)>,
+        mut arrivals: mpsc::UnboundedReceiver<(Waiting, HandshakePermit)>,
     ) {
         let Self { mut config, server, control, wanted, done, in_kernel, relays } = self;
         let relays = Rc::new(Relays::new(relays));
@@ -175,7 +175,7 @@ struct Handshake {
 }
 
 impl Handshake {
-    async fn run(self, waiting: Waiting, place: Place) {
+    async fn run(self, waiting: Waiting, place: HandshakePermit) {
         let Waiting { peer, remote, socket, place: share } = waiting;
         let Ok(tcp) = TcpStream::from_std(socket) else { return };
         tcp.set_nodelay(true).ok();

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::handshakes::Seed;
-use super::{News, Place, Secured, Waiting};
+use super::{HandshakePermit, News, Secured, Waiting};
 use crate::config::{ReflectorConfig, StartError};
 use crate::io;
 use crate::threads::{Control, accept, runtime, spawn};
@@ -28,7 +28,7 @@ struct Places {
 
 impl Places {
     /// The next place. While there is none, whoever has taken long loses one.
-    async fn take(&self) -> Option<Place> {
+    async fn take(&self) -> Option<HandshakePermit> {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             return Some(place);
         }
@@ -43,8 +43,8 @@ pub(crate) struct Terminator {
     listening: Listening,
     places: Places,
     /// The place of the connection that has arrived and was not passed on yet.
-    place: Option<Place>,
-    waiting: mpsc::UnboundedSender<(Waiting, Place)>,
+    place: Option<HandshakePermit>,
+    waiting: mpsc::UnboundedSender<(Waiting, HandshakePermit)>,
     secured: mpsc::Receiver<Secured>,
 }
 

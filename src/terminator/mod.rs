@@ -38,7 +38,7 @@ use crate::tls::Ending;
 
 /// A place for a handshake, until it is dropped.
 #[cfg(feature = "tls")]
-type Place = tokio::sync::OwnedSemaphorePermit;
+type HandshakePermit = tokio::sync::OwnedSemaphorePermit;
 
 /// A connection that was admitted and is to shake hands.
 #[derive(Debug)]

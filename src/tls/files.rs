@@ -142,14 +142,7 @@ fn lasting() -> Arc<CryptoProvider> {
 
 /// Whether the keys of a suite are good for as many records as there may be.
 pub(super) fn lasts(suite: &SupportedCipherSuite) -> bool {
-    match suite {
-        SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit == u64::MAX,
-        #[expect(
-            unreachable_patterns,
-            reason = "without the feature tls12 of rustls there is no other"
-        )]
-        _ => false,
-    }
+    suite.tls13().is_some_and(|suite| suite.common.confidentiality_limit == u64::MAX)
 }
 
 type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

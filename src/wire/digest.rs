@@ -1,6 +1,6 @@
 //! [`Digest`]: 16 bytes by which two parties compare their routes of a VNI.
 
-use super::{Destination, NextHop};
+use super::{Destination, NextHop, halves};
 
 /// Odd, with half of its bits set.
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -50,9 +50,9 @@ impl Digest {
 
 fn hash(destination: &Destination, next_hop: &NextHop) -> u64 {
     let (version, address, length) = destination.parts();
-    let [low, high] = halves(address);
+    let [low, high] = halves(u128::from_le_bytes(address));
     let (hop_version, hop, _) = next_hop.parts();
-    let [hop_low, hop_high] = halves(hop);
+    let [hop_low, hop_high] = halves(u128::from_le_bytes(hop));
     let versions = [version as u8, length, next_hop.kind() as u8, hop_version as u8];
     let kind = u64::from(u32::from_le_bytes(versions)) << 32 | u64::from(next_hop.target_vni());
     let (from, to) = next_hop.nat_ports();
@@ -60,20 +60,10 @@ fn hash(destination: &Destination, next_hop: &NextHop) -> u64 {
     [low, high, hop_low, hop_high, kind, nat].iter().fold(OTHER, |state, word| fold(state ^ word))
 }
 
-fn halves(address: [u8; 16]) -> [u64; 2] {
-    let address = u128::from_le_bytes(address);
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-    let halves = [address as u64, (address >> 64) as u64];
-    halves
-}
-
 /// Mixes all bits of a word: the halves of its product with a constant.
 #[inline]
 fn fold(word: u64) -> u64 {
-    let product = u128::from(word ^ OTHER) * u128::from(FACTOR);
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-    let low = product as u64;
-    let high = (product >> 64) as u64;
+    let [low, high] = halves(u128::from(word ^ OTHER) * u128::from(FACTOR));
     (low ^ high).wrapping_add(FACTOR)
 }
 

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::WireError;
+use super::halves::halves;
 use super::hop_type::NextHopType;
 use super::ip_version::IpVersion;
 
@@ -94,10 +95,10 @@ impl Destination {
     /// All of it as words: the address, and the rest.
     #[inline]
     pub(crate) fn words(&self) -> ([u64; 2], u16) {
-        let addr = u128::from_ne_bytes(self.addr);
-        #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-        let halves = [addr as u64, (addr >> 64) as u64];
-        (halves, u16::from_ne_bytes([self.version as u8, self.prefix_len]))
+        (
+            halves(u128::from_ne_bytes(self.addr)),
+            u16::from_ne_bytes([self.version as u8, self.prefix_len]),
+        )
     }
 
     /// The address family.

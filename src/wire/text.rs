@@ -8,6 +8,10 @@ use thiserror::Error;
 
 use super::{NextHop, NextHopType};
 
+/// The form of a [`NextHop`] as text, with examples.
+const NEXT_HOP_FORM: &str =
+    "ADDRESS [target vni VNI] [lb | nat FROM-TO], such as 2001:db8::1 or 2001:db8::1 nat 1024-2047";
+
 /// The error of a text that is not a [`NextHopType`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("expected standard, nat or lb")]
@@ -16,9 +20,7 @@ pub struct NotAHopType;
 
 /// The error of a text that is not a [`NextHop`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error(
-    "expected ADDRESS [target vni VNI] [lb | nat FROM-TO], such as 2001:db8::1 or 2001:db8::1 nat 1024-2047"
-)]
+#[error("expected {}", NEXT_HOP_FORM)]
 #[non_exhaustive]
 pub struct NotANextHop;
 

@@ -87,7 +87,7 @@ impl<F: DumpFormat> Dump<F> {
                 At::End => return Ok(None),
                 At::Start => {
                     self.format.begin(&mut text, &date::now());
-                    self.at = self.vni_behind(None).await?;
+                    self.at = vni_behind(&self.leaf, self.only, None).await?;
                 }
                 At::Vni(vni, after) => self.routes(&mut text, vni, after).await?,
             }
@@ -96,20 +96,6 @@ impl<F: DumpFormat> Dump<F> {
             }
         }
         Ok(Some(text))
-    }
-
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "shared, its future could not be sent")]
-    async fn vni_behind(&mut self, last: Option<Vni>) -> Result<At, Error> {
-        let after = match (self.only, last) {
-            (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),
-            (Some(Vni(0)), None) => None,
-            (Some(only), None) => Some(Vni(only.0 - 1)),
-            (None, last) => last,
-        };
-        let next = self.leaf.vni_statuses(after, 1).await?;
-        let next = next.first().map(|status| status.vni);
-        let next = next.filter(|next| self.only.is_none_or(|only| only == *next));
-        Ok(next.map_or(At::End, |vni| At::Vni(vni, None)))
     }
 
     async fn routes(
@@ -147,7 +133,21 @@ impl<F: DumpFormat> Dump<F> {
         if let Some(mut whole) = self.group.take() {
             self.format.destination(text, vni, &mut whole);
         }
-        self.at = self.vni_behind(Some(vni)).await?;
+        self.at = vni_behind(&self.leaf, self.only, Some(vni)).await?;
         Ok(())
     }
+}
+
+/// The next VNI behind `last`, of all or of the only one.
+async fn vni_behind(leaf: &MetalBond, only: Option<Vni>, last: Option<Vni>) -> Result<At, Error> {
+    let after = match (only, last) {
+        (Some(_), Some(_)) | (_, Some(Vni(u32::MAX))) => return Ok(At::End),
+        (Some(Vni(0)), None) => None,
+        (Some(only), None) => Some(Vni(only.0 - 1)),
+        (None, last) => last,
+    };
+    let next = leaf.vni_statuses(after, 1).await?;
+    let next = next.first().map(|status| status.vni);
+    let next = next.filter(|next| only.is_none_or(|only| only == *next));
+    Ok(next.map_or(At::End, |vni| At::Vni(vni, None)))
 }

@@ -15,7 +15,9 @@ pub(super) struct Streams(Arc<Semaphore>);
 
 /// A stream's place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct StreamPermit(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+pub(super) struct StreamPermit {
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Default for Streams {
     fn default() -> Self {
@@ -30,6 +32,9 @@ impl Streams {
     /// [`ApiError::TooManyStreams`] when all are taken.
     pub(super) fn enter(&self) -> Result<StreamPermit, ApiError> {
         let permit = Arc::clone(&self.0).try_acquire_owned();
-        permit.map(StreamPermit).map_err(|_| ApiError::TooManyStreams(STREAMS_MAX))
+        match permit {
+            Ok(permit) => Ok(StreamPermit { _permit: permit }),
+            Err(_) => Err(ApiError::TooManyStreams(STREAMS_MAX)),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::http_guard::{HttpGuard, Turned};
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// All: the file of the socket says who may connect.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no control socket"))]
+    #[cfg(unix)]
     Anyone,
     /// Those that name the endpoint as they may.
     Named(HttpGuard),
@@ -28,6 +28,7 @@ impl Entry {
     /// The answer to a request that gets no other one.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
         let (guard, needs_token) = match self {
+            #[cfg(unix)]
             Self::Anyone => return None,
             Self::Named(guard) => (guard, false),
             Self::Bearing(guard) => (guard, true),

@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::guest::{Desk, Guest};
+use self::guest::{Endpoint, Guest};
 use self::hall::Hall;
 pub(crate) use self::origin::{Caller, Origin};
 use self::spare::Spares;
@@ -102,10 +102,10 @@ impl Listener for tokio::net::UnixListener {
 
 /// Answers until dropped, which ends all connections.
 pub(crate) async fn serve(listener: impl Listener, entry: Entry, router: Router) {
-    serve_within(LIMITS, listener, Desk { entry, router }).await;
+    serve_within(LIMITS, listener, Endpoint { entry, router }).await;
 }
 
-async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Desk) {
+async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Endpoint) {
     let hall = Arc::new(Hall::new(limits.waiting, limits.answers, limits.answers_per_source));
     let mut connections = JoinSet::new();
     let mut spares = Spares::default();
@@ -158,7 +158,7 @@ async fn converse(
     limits: ServeLimits,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     guest: Arc<Guest>,
-    desk: Desk,
+    desk: Endpoint,
 ) {
     let service = service_fn(|request| Guest::answer(&guest, limits.clock, &desk, request));
     let connection = http1::Builder::new()

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::screen::clean;
@@ -29,9 +31,8 @@ pub(super) fn size(value: &Value) -> String {
     value.as_u64().map_or_else(|| "-".into(), size_of)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of what is small")]
 fn time_of(seconds: f64) -> String {
-    let whole = seconds as u64;
+    let whole = Duration::try_from_secs_f64(seconds).map_or(0, |time| time.as_secs());
     let (days, hours) = (whole / 86_400, whole / 3600 % 24);
     let (minutes, left) = (whole / 60 % 60, whole % 60);
     match whole {

@@ -16,7 +16,7 @@ use metalbond::io::IoChoice;
 use metalbond::reflector::{Reflector, ReflectorConfig};
 
 use self::fleet::Fleet;
-use self::place::Place;
+use self::place::DemoFolder;
 use super::event_loop::event_loop;
 use super::log;
 use super::options::Wrong;
@@ -38,7 +38,7 @@ fn sentence(sentence: impl ToString) -> Wrong {
 pub(super) fn run(own: &clap::ArgMatches) -> Result<(), Wrong> {
     let args = Args::from_arg_matches(own).map_err(Wrong::Usage)?;
     log::start(log::Format::Text, log::Level::Error)?;
-    let place = Place::new().map_err(sentence)?;
+    let place = DemoFolder::new().map_err(sentence)?;
     let config = ReflectorConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         http: Some(args.http.unwrap_or_else(place::http)),
@@ -71,7 +71,7 @@ pub(super) fn run(own: &clap::ArgMatches) -> Result<(), Wrong> {
 }
 
 /// Says what there is to see.
-fn introduce(reflector: &Reflector, place: &Place) {
+fn introduce(reflector: &Reflector, place: &DemoFolder) {
     let page = reflector.http_addr().map(|address| format!("http://{address}/"));
     let socket = place.socket();
     let socket = socket.display();

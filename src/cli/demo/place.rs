@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// A folder of this process, removed at the end.
 #[derive(Debug)]
-pub(super) struct Place(PathBuf);
+pub(super) struct DemoFolder(PathBuf);
 
-impl Place {
+impl DemoFolder {
     /// Makes it: for this user alone.
     pub(super) fn new() -> Result<Self, String> {
         let parent = std::env::var_os("XDG_RUNTIME_DIR").filter(|it| Path::new(it).is_dir());
@@ -29,7 +29,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for DemoFolder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
     }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::adj_rib_in::{AdjRibIn, Changes, Dropped, RETURN, of_vni};
+use super::adj_rib_out::AdjRibOut;
 use super::feed::RouteFeed;
 use super::intent::Intent;
-use super::learned::{Changes, Dropped, Learned, RETURN, of_vni};
-use super::outgoing::Outgoing;
 use super::quiet::Quiet;
 use super::reports::Reports;
 use super::room::{Room, RouteLimits};
@@ -33,7 +33,7 @@ pub(in crate::client) struct WatchId(pub(in crate::client) u64);
 /// An established session.
 #[derive(Debug)]
 pub(super) struct ServerSession {
-    pub(super) outgoing: Outgoing,
+    pub(super) adj_rib_out: AdjRibOut,
     /// Whether it says when a table is complete.
     end_of_table: bool,
     /// From when on its tables are all there is: the announcers have had the time to come to it.
@@ -51,7 +51,7 @@ pub(super) struct ServerSession {
 pub(in crate::client) struct Leaf {
     settings: CoreConfig,
     pub(super) intent: Intent,
-    pub(super) learned: BTreeMap<Vni, Learned>,
+    pub(super) adj_ribs_in: BTreeMap<Vni, AdjRibIn>,
     pub(super) sessions: BTreeMap<ServerSlot, ServerSession>,
     /// Servers whose tables are worth waiting for: connected, or tried for the first time.
     live: Servers,
@@ -84,7 +84,7 @@ impl Leaf {
         Self {
             settings,
             intent: Intent::default(),
-            learned: BTreeMap::new(),
+            adj_ribs_in: BTreeMap::new(),
             sessions: BTreeMap::new(),
             live: Servers::default(),
             watches: BTreeMap::new(),
@@ -108,13 +108,13 @@ impl Leaf {
         if !self.intent.subscribe(vni) {
             return false;
         }
-        self.learned.insert(
+        self.adj_ribs_in.insert(
             vni,
-            Learned::new(now, self.settings.stale_time, self.settings.routes_per_peer),
+            AdjRibIn::new(now, self.settings.stale_time, self.settings.routes_per_peer),
         );
         self.note_deadline(vni);
         for session in self.sessions.values_mut() {
-            session.outgoing.subscription(vni, true);
+            session.adj_rib_out.subscription(vni, true);
         }
         true
     }
@@ -125,25 +125,25 @@ impl Leaf {
             return false;
         }
         for (slot, session) in &mut self.sessions {
-            session.outgoing.subscription(vni, false);
+            session.adj_rib_out.subscription(vni, false);
             session.awaited.remove(&vni);
             session.reports.forget(vni);
-            if self.learned.get(&vni).is_some_and(|learned| learned.is_in_sync(*slot)) {
+            if self.adj_ribs_in.get(&vni).is_some_and(|rib| rib.is_in_sync(*slot)) {
                 self.sync.push((*slot, vni, false));
             }
         }
         self.completed.retain(|(completed, _)| *completed != vni);
-        if let Some(learned) = self.learned.remove(&vni) {
-            self.room.routes -= learned.len();
-            self.room.waiting -= learned.waiting.len();
+        if let Some(rib) = self.adj_ribs_in.remove(&vni) {
+            self.room.routes -= rib.len();
+            self.room.waiting -= rib.waiting.len();
             self.room.note_room(Moment::default()); // there is, at once
             for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
-                let had = learned.count(slot);
+                let had = rib.count(slot);
                 if let Some(session) = self.sessions.get_mut(&slot) {
                     session.routes -= had;
                 }
             }
-            let gone = learned.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
+            let gone = rib.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
             self.publish(vni, gone);
         }
         true
@@ -167,7 +167,7 @@ impl Leaf {
             self.hide(route.vni, route.destination, Action::Remove);
         }
         for session in self.sessions.values_mut() {
-            session.outgoing.route(Action::Add, route);
+            session.adj_rib_out.route(Action::Add, route);
         }
         true
     }
@@ -181,7 +181,7 @@ impl Leaf {
             self.hide(route.vni, route.destination, Action::Add);
         }
         for session in self.sessions.values_mut() {
-            session.outgoing.route(Action::Remove, route);
+            session.adj_rib_out.route(Action::Remove, route);
         }
         true
     }
@@ -205,9 +205,10 @@ impl Leaf {
     /// Who is in sync in what, all of it.
     pub(in crate::client) fn in_sync(&self) -> Vec<(ServerSlot, Vni)> {
         let sessions = self.sessions.keys();
-        let pairs = sessions.flat_map(|slot| self.learned.iter().map(move |pair| (*slot, pair)));
+        let pairs =
+            sessions.flat_map(|slot| self.adj_ribs_in.iter().map(move |pair| (*slot, pair)));
         pairs
-            .filter(|(slot, (_, learned))| learned.is_in_sync(*slot))
+            .filter(|(slot, (_, rib))| rib.is_in_sync(*slot))
             .map(|(slot, (vni, _))| (slot, *vni))
             .collect()
     }
@@ -230,11 +231,11 @@ impl Leaf {
         self.live.insert(slot);
         self.settle(now);
         let trusted = now + RETURN.saturating_sub(serving);
-        let outgoing = Outgoing::replay(&self.intent);
+        let adj_rib_out = AdjRibOut::replay(&self.intent);
         let awaited = BTreeMap::new();
         let reports = Reports::default();
         let session =
-            ServerSession { outgoing, end_of_table, trusted, awaited, routes: 0, reports };
+            ServerSession { adj_rib_out, end_of_table, trusted, awaited, routes: 0, reports };
         self.sessions.insert(slot, session);
     }
 
@@ -252,18 +253,18 @@ impl Leaf {
         self.live.remove(slot);
         let had_session = self.sessions.remove(&slot).is_some();
         for vni in self.subscriptions() {
-            let Some(learned) = self.learned.get_mut(&vni) else { continue };
-            if learned.is_in_sync(slot) {
+            let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { continue };
+            if rib.is_in_sync(slot) {
                 self.sync.push((slot, vni, false));
             }
             let mut changes = Changes::new();
-            self.room.waiting -= learned.waiting.len();
+            self.room.waiting -= rib.waiting.len();
             let complete = if had_session {
-                learned.end(now, slot, self.live, forget, &mut changes)
+                rib.end(now, slot, self.live, forget, &mut changes)
             } else {
-                learned.settle(now, self.live, &mut changes)
+                rib.settle(now, self.live, &mut changes)
             };
-            self.room.waiting += learned.waiting.len();
+            self.room.waiting += rib.waiting.len();
             self.finish(vni, changes, complete);
         }
         self.room.note_room(now);
@@ -285,37 +286,36 @@ impl Leaf {
         for update in updates {
             let vni = update.vni;
             // What was on its way when the VNI was unsubscribed from, or was never asked for.
-            let learned =
-                self.learned.get_mut(&vni).filter(|_| session.outgoing.is_subscribed(vni));
-            let Some(learned) = learned else {
-                session.outgoing.heard(now, vni);
+            let rib =
+                self.adj_ribs_in.get_mut(&vni).filter(|_| session.adj_rib_out.is_subscribed(vni));
+            let Some(rib) = rib else {
+                session.adj_rib_out.heard(now, vni);
                 continue;
             };
             if let Some(quiet) = session.awaited.get_mut(&vni) {
                 quiet.last = now;
             }
             let (destination, next_hop) = (update.destination, update.next_hop);
-            let before = (learned.len(), learned.waiting.len(), learned.waiting.count());
+            let before = (rib.len(), rib.waiting.len(), rib.waiting.count());
             match update.action {
                 Action::Add => {
-                    let new =
-                        learned.add(now, slot, destination, next_hop, &self.room, &mut changes);
+                    let new = rib.add(now, slot, destination, next_hop, &self.room, &mut changes);
                     session.routes += usize::from(new);
                     if session.routes > self.settings.routes_per_peer {
                         result = Err(TooManyRoutes(self.settings.routes_per_peer));
                     }
                 }
                 Action::Remove => {
-                    let had = learned.remove(now, slot, destination, next_hop, &mut changes);
+                    let had = rib.remove(now, slot, destination, next_hop, &mut changes);
                     session.routes -= usize::from(had);
                 }
             }
             let (routes, waiting, refused) = before;
-            frees |= learned.len() < routes;
-            self.room.routes = self.room.routes + learned.len() - routes;
-            self.room.waiting = self.room.waiting + learned.waiting.len() - waiting;
-            let (routes, hit) = (learned.len(), learned.waiting.count() > refused);
-            self.room.look(vni, &mut learned.level, routes, hit);
+            frees |= rib.len() < routes;
+            self.room.routes = self.room.routes + rib.len() - routes;
+            self.room.waiting = self.room.waiting + rib.waiting.len() - waiting;
+            let (routes, hit) = (rib.len(), rib.waiting.count() > refused);
+            self.room.look(vni, &mut rib.level, routes, hit);
             visible.extend(of_vni(vni, std::mem::take(&mut changes)));
             if touched.last() != Some(&vni) {
                 touched.push(vni);
@@ -335,13 +335,13 @@ impl Leaf {
     /// A server says that its table of `vni` is complete.
     pub(in crate::client) fn end_of_table(&mut self, now: Moment, slot: ServerSlot, vni: Vni) {
         let Some(session) = self.sessions.get_mut(&slot) else { return };
-        if !session.outgoing.is_subscribed(vni) {
-            return session.outgoing.heard(now, vni);
+        if !session.adj_rib_out.is_subscribed(vni) {
+            return session.adj_rib_out.heard(now, vni);
         }
         session.awaited.remove(&vni);
-        let Some(learned) = self.learned.get_mut(&vni) else { return };
+        let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { return };
         // Saying it again means nothing, and must not cost a walk over all routes each time.
-        if learned.is_in_sync(slot) {
+        if rib.is_in_sync(slot) {
             return;
         }
         self.sync.push((slot, vni, true));
@@ -349,7 +349,7 @@ impl Leaf {
         // Without that message a table that pauses looks like one that has ended.
         let trusted = if session.end_of_table { session.trusted } else { now + RETURN };
         let mut changes = Changes::new();
-        let complete = learned.synced(now, slot, trusted, self.live, &mut changes);
+        let complete = rib.synced(now, slot, trusted, self.live, &mut changes);
         self.finish(vni, changes, complete);
         self.room.note_room(now);
     }
@@ -368,7 +368,7 @@ impl Leaf {
     /// When [`Self::tick`] is due, or a server can be sent something that waits for the time.
     pub(in crate::client) fn deadline(&self) -> Option<Moment> {
         let quiet = self.sessions.values().flat_map(|session| session.awaited.values());
-        let drains = self.sessions.values().filter_map(|session| session.outgoing.deadline());
+        let drains = self.sessions.values().filter_map(|session| session.adj_rib_out.deadline());
         let reports = self.sessions.values().filter_map(|session| session.reports.deadline());
         let drains = drains.chain(self.room.deadline()).chain(reports);
         let due = self.due.into_iter().chain(self.settling);
@@ -397,9 +397,9 @@ impl Leaf {
         }
         self.due = None;
         for vni in self.subscriptions() {
-            let Some(learned) = self.learned.get_mut(&vni) else { continue };
+            let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { continue };
             let mut changes = Changes::new();
-            let complete = learned.expire(now, self.live, &mut changes);
+            let complete = rib.expire(now, self.live, &mut changes);
             self.finish(vni, changes, complete);
         }
         self.room.note_room(now);
@@ -415,8 +415,8 @@ impl Leaf {
         max: usize,
     ) -> Vec<Message> {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
-        let ServerSession { outgoing, end_of_table, awaited, .. } = session;
-        let mut messages = outgoing.take(now, max, &self.intent, |vni| {
+        let ServerSession { adj_rib_out, end_of_table, awaited, .. } = session;
+        let mut messages = adj_rib_out.take(now, max, &self.intent, |vni| {
             if !*end_of_table {
                 awaited.insert(vni, Quiet { since: now, last: now });
             }
@@ -433,8 +433,8 @@ impl Leaf {
                 Action::Remove => self.room.routes -= 1,
             }
         }
-        if let Some(learned) = self.learned.get_mut(&vni) {
-            let Dropped { expired, unknown } = std::mem::take(&mut learned.dropped);
+        if let Some(rib) = self.adj_ribs_in.get_mut(&vni) {
+            let Dropped { expired, unknown } = std::mem::take(&mut rib.dropped);
             self.dropped.expired += expired;
             self.dropped.unknown += unknown;
         }
@@ -446,7 +446,7 @@ impl Leaf {
     }
 
     fn note_deadline(&mut self, vni: Vni) {
-        let deadline = self.learned.get(&vni).and_then(Learned::deadline);
+        let deadline = self.adj_ribs_in.get(&vni).and_then(AdjRibIn::deadline);
         self.due = self.due.into_iter().chain(deadline).min();
     }
 
@@ -478,7 +478,7 @@ impl Leaf {
         if !self.has_dataplane || self.withheld.contains(&vni) {
             return;
         }
-        let hidden = self.learned.get(&vni).into_iter();
+        let hidden = self.adj_ribs_in.get(&vni).into_iter();
         for (destination, next_hop) in hidden.flat_map(|of_vni| of_vni.of_network(destination)) {
             if next_hop.kind() == NextHopType::Standard {
                 self.dataplane.push(action, Route { vni, destination, next_hop });

@@ -5,9 +5,9 @@
 //! time, and then takes the changes that are due for each reader.
 //!
 //! * `intent`: the subscriptions and announcements that the application wants.
-//! * `learned`: one VNI's routes, which servers have each, and which routes are stale.
+//! * `adj_rib_in`: one VNI's routes, which servers have each, and which routes are stale.
 //! * `feed`: the changes that one reader lacks; opposite changes cancel out.
-//! * `outgoing`: the same for one server, with subscriptions and announcements.
+//! * `adj_rib_out`: the same for one server, with subscriptions and announcements.
 //! * `leaf`: all of it together; `readers`: what readers fetch from it.
 //! * `quiet`: decides when a server's table is complete if the server does not say so.
 //! * `room`, `waiting`: the limits on routes, and the routes for which there is no room.
@@ -22,11 +22,11 @@
 //!
 //! Imports: client, ids, wire.
 
+mod adj_rib_in;
+mod adj_rib_out;
 mod feed;
 mod intent;
 mod leaf;
-mod learned;
-mod outgoing;
 mod queries;
 mod quiet;
 mod readers;
@@ -38,9 +38,9 @@ mod tests;
 mod waiting;
 mod withheld;
 
+pub(super) use adj_rib_in::Dropped;
 pub(super) use feed::Latest;
 pub(super) use leaf::{CoreConfig, Leaf, TooManyRoutes, WatchId};
-pub(super) use learned::Dropped;
 pub(super) use queries::{FoundRoute, NetworkFacts, VniCounts};
 pub(super) use room::{NearLimit, RouteLimits};
 

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::ops::Bound;
 
+use super::adj_rib_in::{AdjRibIn, HeldRoute, Key};
 use super::intent::of_network;
-use super::learned::{Held, Key, Learned};
 use super::{Leaf, ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
@@ -43,22 +43,22 @@ pub(in crate::client) struct NetworkFacts {
 impl Leaf {
     /// The routes of `vni` that servers announce, or announced before they were lost.
     pub(in crate::client) fn routes(&self, vni: Vni) -> Vec<Route> {
-        let all = self.learned.get(&vni).into_iter().flat_map(Learned::routes);
+        let all = self.adj_ribs_in.get(&vni).into_iter().flat_map(AdjRibIn::routes);
         all.map(|(destination, next_hop)| Route { vni, destination, next_hop }).collect()
     }
 
     pub(in crate::client) fn next_hops(&self, vni: Vni, destination: Destination) -> Vec<NextHop> {
-        let learned = self.learned.get(&vni);
-        learned.into_iter().flat_map(|learned| learned.next_hops(destination)).collect()
+        let rib = self.adj_ribs_in.get(&vni);
+        rib.into_iter().flat_map(|rib| rib.next_hops(destination)).collect()
     }
 
     /// `max` VNIs that are subscribed to, behind one of them.
     pub(in crate::client) fn vni_counts(&self, after: Option<Vni>, max: usize) -> Vec<VniCounts> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let vnis = self.learned.range((from, Bound::Unbounded)).take(max);
-        let counts = |(vni, learned): (&Vni, &Learned)| {
-            let (routes, stale) = learned.counts();
-            let (refused, in_sync) = (learned.waiting.count(), learned.in_sync().slots().collect());
+        let vnis = self.adj_ribs_in.range((from, Bound::Unbounded)).take(max);
+        let counts = |(vni, rib): (&Vni, &AdjRibIn)| {
+            let (routes, stale) = rib.counts();
+            let (refused, in_sync) = (rib.waiting.count(), rib.in_sync().slots().collect());
             VniCounts { vni: *vni, routes, stale, refused, in_sync }
         };
         vnis.map(counts).collect()
@@ -72,11 +72,11 @@ impl Leaf {
         after: Option<Key>,
         max: usize,
     ) -> Option<Vec<FoundRoute>> {
-        let learned = self.learned.get(&vni)?;
+        let rib = self.adj_ribs_in.get(&vni)?;
         let found = match what {
             None => Some((Destination::FIRST, Destination::LAST)),
             Some(Lookup::Exact(destination)) => Some((destination, destination)),
-            Some(Lookup::Longest(address)) => longest(learned, address),
+            Some(Lookup::Longest(address)) => longest(rib, address),
         };
         let Some((first, last)) = found else { return Some(Vec::new()) };
         let (first, last) = ((first, NextHop::FIRST), (last, NextHop::LAST));
@@ -86,8 +86,8 @@ impl Leaf {
             Some(after) if after >= first => Bound::Excluded(after),
             _ => Bound::Included(first),
         };
-        let all = learned.between((from, Bound::Included(last))).take(max);
-        Some(all.map(|(key, held)| found_route(learned, vni, key, held)).collect())
+        let all = rib.between((from, Bound::Included(last))).take(max);
+        Some(all.map(|(key, held)| found_route(rib, vni, key, held)).collect())
     }
 
     /// What is known of the network of a destination: at most `max` routes, whatever their host bits.
@@ -98,42 +98,42 @@ impl Leaf {
         max: usize,
     ) -> NetworkFacts {
         let is_own = self.intent.announces(vni, destination);
-        let Some(learned) = self.learned.get(&vni) else {
+        let Some(rib) = self.adj_ribs_in.get(&vni) else {
             let (routes, waiting) = (Vec::new(), Vec::new());
             return NetworkFacts { is_subscribed: false, is_own, routes, waiting, forgotten: 0 };
         };
         let (first, last) = of_network(destination).into_inner();
-        let all = learned.between((Bound::Included(first), Bound::Included(last))).take(max);
-        let routes = all.map(|(key, held)| found_route(learned, vni, key, held)).collect();
+        let all = rib.between((Bound::Included(first), Bound::Included(last))).take(max);
+        let routes = all.map(|(key, held)| found_route(rib, vni, key, held)).collect();
         let waits = |((destination, next_hop), servers): (Key, Servers)| {
             (Route { vni, destination, next_hop }, servers.slots().collect())
         };
-        let waiting = learned.waiting.of_network(destination).take(max).map(waits).collect();
-        let forgotten = learned.waiting.count() - learned.waiting.len();
+        let waiting = rib.waiting.of_network(destination).take(max).map(waits).collect();
+        let forgotten = rib.waiting.count() - rib.waiting.len();
         NetworkFacts { is_subscribed: true, is_own, routes, waiting, forgotten }
     }
 }
 
-fn found_route(learned: &Learned, vni: Vni, key: Key, held: Held) -> FoundRoute {
+fn found_route(rib: &AdjRibIn, vni: Vni, key: Key, held: HeldRoute) -> FoundRoute {
     let (destination, next_hop) = key;
     FoundRoute {
         route: Route { vni, destination, next_hop },
         servers: held.servers.slots().collect(),
         since: held.since,
-        stale_since: held.servers.is_empty().then(|| learned.stale_since(key)).flatten(),
+        stale_since: held.servers.is_empty().then(|| rib.stale_since(key)).flatten(),
     }
 }
 
 /// The first and the last prefix of the greatest length at which there are some that an address lies
 /// in. There may be several, since host bits belong to a route's identity; destinations are ordered
 /// by length before bits, so all between the two are of this length and have the address.
-fn longest(learned: &Learned, address: IpAddr) -> Option<(Destination, Destination)> {
+fn longest(rib: &AdjRibIn, address: IpAddr) -> Option<(Destination, Destination)> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     (0..=bits).rev().find_map(|length| {
         let any = Destination::new(address, length).ok()?;
         let (first, last) = (any.network(), any.last_of_network());
         let keys = ((first, NextHop::FIRST), (last, NextHop::LAST));
-        let mut found = learned.between((Bound::Included(keys.0), Bound::Included(keys.1)));
+        let mut found = rib.between((Bound::Included(keys.0), Bound::Included(keys.1)));
         found.next().map(|_| (first, last))
     })
 }

@@ -1,9 +1,9 @@
 //! What readers of routes are told, and what the actor fetches.
 
 use super::ServerSlot;
+use super::adj_rib_in::{Changes, Dropped};
 use super::feed::RouteFeed;
 use super::leaf::{Leaf, WatchId};
-use super::learned::{Changes, Dropped};
 use super::room::NearLimit;
 use crate::ids::Moment;
 use crate::wire::{Action, Update, Vni};
@@ -12,7 +12,7 @@ impl Leaf {
     /// A reader that begins with what there is.
     pub(in crate::client) fn watch(&mut self, id: WatchId, vni: Option<Vni>) {
         let mut feed = RouteFeed::default();
-        for route in self.learned.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
+        for route in self.adj_ribs_in.keys().filter(|v| vni.is_none_or(|vni| vni == **v)) {
             self.routes(*route).into_iter().for_each(|route| feed.push(Action::Add, route));
         }
         self.watches.insert(id, (vni, feed));
@@ -60,20 +60,20 @@ impl Leaf {
     /// Whether what `slot` says of `vni` counts.
     #[cfg(test)]
     pub(super) fn counts(&self, slot: ServerSlot, vni: Vni) -> bool {
-        self.sessions.get(&slot).is_some_and(|session| session.outgoing.is_subscribed(vni))
+        self.sessions.get(&slot).is_some_and(|session| session.adj_rib_out.is_subscribed(vni))
     }
 
     /// Takes in routes that wait, as far as there is room.
     pub(super) fn admit(&mut self, now: Moment) {
         for vni in self.subscriptions() {
-            let Some(learned) = self.learned.get_mut(&vni) else { continue };
+            let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { continue };
             let mut changes = Changes::new();
-            while self.room.has_room(learned.len()) && learned.admit_one(now, &mut changes) {
+            while self.room.has_room(rib.len()) && rib.admit_one(now, &mut changes) {
                 self.room.routes += 1;
                 self.room.waiting -= 1;
             }
-            let routes = learned.len();
-            self.room.look(vni, &mut learned.level, routes, false);
+            let routes = rib.len();
+            self.room.look(vni, &mut rib.level, routes, false);
             self.note_changed(now, vni);
             self.publish(vni, changes);
         }
@@ -96,7 +96,7 @@ impl Leaf {
 
     /// How many routes a VNI has, and from how many servers its table is here whole.
     pub(in crate::client) fn wholeness(&self, vni: Vni) -> (usize, usize) {
-        let learned = self.learned.get(&vni);
-        learned.map_or((0, 0), |learned| (learned.len(), learned.in_sync().slots().count()))
+        let rib = self.adj_ribs_in.get(&vni);
+        rib.map_or((0, 0), |rib| (rib.len(), rib.in_sync().slots().count()))
     }
 }

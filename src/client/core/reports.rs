@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::learned::Key;
+use super::adj_rib_in::Key;
 use super::{Leaf, ServerSlot, Servers};
 use crate::ids::Moment;
 use crate::wire::{Digest, Installed, Message, NextHopType, Report, Vni};
@@ -128,8 +128,8 @@ impl Leaf {
 
     /// What servers have sent of a VNI may have changed.
     pub(super) fn note_changed(&mut self, now: Moment, vni: Vni) {
-        let Some(learned) = self.learned.get_mut(&vni) else { return };
-        for slot in std::mem::take(&mut learned.digests.changed).slots() {
+        let Some(rib) = self.adj_ribs_in.get_mut(&vni) else { return };
+        for slot in std::mem::take(&mut rib.digests.changed).slots() {
             if let Some(session) = self.sessions.get_mut(&slot) {
                 session.reports.changed(now, vni);
             }
@@ -138,10 +138,10 @@ impl Leaf {
 
     /// How many routes of a VNI are not for the dataplane because this leaf announces their networks.
     fn hidden(&self, vni: Vni) -> u64 {
-        let learned = self.learned.get(&vni).into_iter();
-        let own = learned.flat_map(|learned| {
+        let rib = self.adj_ribs_in.get(&vni).into_iter();
+        let own = rib.flat_map(|rib| {
             let own = self.intent.announcements(vni).map(|route| route.destination);
-            own.flat_map(|destination| learned.of_network(destination))
+            own.flat_map(|destination| rib.of_network(destination))
         });
         let is_standard = |key: &Key| key.1.kind() == NextHopType::Standard;
         let own: BTreeSet<Key> = own.filter(is_standard).collect();
@@ -153,9 +153,9 @@ impl Leaf {
         let Some(session) = self.sessions.get_mut(&slot) else { return Vec::new() };
         let vnis = session.reports.take(max);
         let report = |vni: Vni| {
-            let learned = self.learned.get(&vni)?;
+            let rib = self.adj_ribs_in.get(&vni)?;
             // Before its end, a table is not what the server wants to hear of.
-            let routes = learned.is_in_sync(slot).then(|| learned.digests.get(slot))?;
+            let routes = rib.is_in_sync(slot).then(|| rib.digests.get(slot))?;
             let hidden = || self.hidden(vni);
             let installed = self
                 .installed

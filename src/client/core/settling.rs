@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Leaf, learned::Learned};
+use super::{Leaf, adj_rib_in::AdjRibIn};
 use crate::ids::Moment;
 
 /// For how long at most.
@@ -14,7 +14,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 impl Leaf {
     /// A session has begun.
     pub(super) fn settle(&mut self, now: Moment) {
-        if self.learned.values().any(Learned::has_stale) {
+        if self.adj_ribs_in.values().any(AdjRibIn::has_stale) {
             self.settling = Some(now + SETTLING);
         }
     }
@@ -22,10 +22,10 @@ impl Leaf {
     /// Looks whether the tables have come. Cost while it is settling: a look at each VNI for each server.
     pub(super) fn look_whether_settled(&mut self, now: Moment) {
         let Some(until) = self.settling else { return };
-        let awaits = |learned: &Learned| {
-            learned.has_stale() && self.sessions.keys().any(|slot| !learned.is_in_sync(*slot))
+        let awaits = |rib: &AdjRibIn| {
+            rib.has_stale() && self.sessions.keys().any(|slot| !rib.is_in_sync(*slot))
         };
-        if now >= until || !self.learned.values().any(awaits) {
+        if now >= until || !self.adj_ribs_in.values().any(awaits) {
             self.settling = None;
         }
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::adj_rib_in::Key;
 use super::intent::of_network;
-use super::learned::Key;
 use super::{ServerSlot, Servers};
 use crate::wire::{Destination, NextHop};
 

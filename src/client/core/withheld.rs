@@ -4,7 +4,7 @@
 //! dataplane would see neither.
 
 use super::Leaf;
-use super::learned::Learned;
+use super::adj_rib_in::AdjRibIn;
 use crate::client::Route;
 use crate::wire::{Action, Vni};
 
@@ -31,7 +31,7 @@ impl Leaf {
             return;
         }
         self.push_all(Action::Add, vni);
-        if self.learned.get(&vni).is_none_or(Learned::is_complete) {
+        if self.adj_ribs_in.get(&vni).is_none_or(AdjRibIn::is_complete) {
             self.completed.push((vni, self.dataplane.rounds()));
         }
     }

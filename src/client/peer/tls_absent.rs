@@ -1,5 +1,7 @@
 //! What there is of TLS in a program without it: an error that says so.
 
+use std::future::{Ready, ready};
+
 use tokio::net::TcpStream;
 
 use crate::client::{LeafTls, SessionError};
@@ -15,13 +17,12 @@ impl Ending {
     }
 }
 
-#[expect(clippy::unused_async, reason = "the twin of a function that waits")]
-pub(super) async fn secure(
+pub(super) fn secure(
     _: TcpStream,
     _: &LeafTls,
     _: &str,
-) -> Result<(TcpStream, Ending), SessionError> {
-    Err(SessionError::Tls(
+) -> Ready<Result<(TcpStream, Ending), SessionError>> {
+    ready(Err(SessionError::Tls(
         "this program was built without TLS: build it with --features tls".into(),
-    ))
+    )))
 }

@@ -182,16 +182,11 @@ impl Link {
     }
 
     /// A part of an answer.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of a message, and where it comes from"
-    )]
     pub(super) fn got_chunk(
         &mut self,
         site: SiteId,
         epoch: u64,
-        inbox: u64,
-        sequence: u64,
+        (inbox, sequence): (u64, u64),
         vni: Vni,
         end: Option<u64>,
         frames: &[u8],

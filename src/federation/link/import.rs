@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::settings::{KEPT, KEPT_IN_ALL};
 use super::sites::Scope;
-use super::{Event, Link, map};
+use super::{Link, LinkEvent, map};
 use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::{Digest, Vni};
@@ -318,7 +318,7 @@ impl Link {
         } else if sequence + 1 == import.next && !half.is_dirty && half.digest != digest {
             self.sites[site].counts.mismatches += 1;
             let name = std::sync::Arc::clone(&self.sites[site].name);
-            self.event(Event::Mismatch { site: name, vni });
+            self.event(LinkEvent::Mismatch { site: name, vni });
             self.need(site, vni, Duration::ZERO);
         }
     }

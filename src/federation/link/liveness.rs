@@ -9,7 +9,7 @@ use super::import;
 use super::settings::{HEARTBEAT, SILENT};
 use super::sites::{Scope, State};
 use super::uplink::Address;
-use super::{Event, Link};
+use super::{Link, LinkEvent};
 use crate::ids::Moment;
 use crate::ids::link::SiteId;
 use crate::wire::Vni;
@@ -57,7 +57,7 @@ impl Link {
         let name = Arc::clone(&entry.name);
         self.forget_checks(site);
         if !is_first {
-            self.event(Event::Restarted { site: name });
+            self.event(LinkEvent::Restarted { site: name });
         }
         for vni in self.imports.joined() {
             self.keep_old(site, vni);
@@ -107,7 +107,7 @@ impl Link {
         let was = std::mem::replace(&mut entry.state, State::Live);
         if was != State::Live {
             let name = Arc::clone(&entry.name);
-            self.event(Event::Live { site: name });
+            self.event(LinkEvent::Live { site: name });
         }
         if matches!(was, State::Gone | State::Unheard) {
             for vni in self.imports.joined() {
@@ -133,7 +133,7 @@ impl Link {
         if entry.state == State::Live {
             (entry.state, entry.stale_since) = (State::Stale, now);
             let name = Arc::clone(&entry.name);
-            self.event(Event::Draining { site: name });
+            self.event(LinkEvent::Draining { site: name });
             self.fall_silent(site);
         } else if entry.state == State::Unheard {
             (entry.state, entry.stale_since) = (State::Stale, now);
@@ -153,7 +153,7 @@ impl Link {
         entry.counts.stale += 1;
         (entry.state, entry.stale_since) = (State::Stale, now);
         let name = Arc::clone(&entry.name);
-        self.event(Event::AboveLimit { site: name, limit });
+        self.event(LinkEvent::AboveLimit { site: name, limit });
         self.fall_silent(site);
     }
 
@@ -176,7 +176,7 @@ impl Link {
                 (entry.state, entry.stale_since) = (State::Stale, entry.heard);
                 entry.counts.stale += 1;
                 let name = Arc::clone(&entry.name);
-                self.event(Event::Silent { site: name });
+                self.event(LinkEvent::Silent { site: name });
                 self.fall_silent(site);
             }
             let entry = &mut self.sites[site];
@@ -187,7 +187,7 @@ impl Link {
                 for vni in self.imports.joined() {
                     self.forget_import(site, vni);
                 }
-                self.event(Event::Gone { site: name });
+                self.event(LinkEvent::Gone { site: name });
             }
         }
     }

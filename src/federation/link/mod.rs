@@ -98,12 +98,12 @@ pub(crate) enum Output {
     /// No more.
     Ignore(Vni),
     /// Something happened that an operator should know.
-    Event(Event),
+    Event(LinkEvent),
 }
 
 /// What an operator should know.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Event {
+pub(crate) enum LinkEvent {
     /// A site is there, for the first time or again.
     Live { site: Arc<str> },
     /// A site is silent.
@@ -320,7 +320,7 @@ impl Link {
                 self.got_tail(site, epoch, vni, sequence, digest);
             }
             (Source::Site(_), Content::Chunk { vni, sequence, inbox, end, frames }) => {
-                self.got_chunk(site, epoch, inbox, sequence, vni, end, &frames);
+                self.got_chunk(site, epoch, (inbox, sequence), vni, end, &frames);
             }
             (Source::All(_) | Source::Site(_), Content::Control(control)) => {
                 self.got_control(site, epoch, control);
@@ -434,7 +434,7 @@ impl Link {
         self.outputs.push_back(Output::Request(request));
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -460,7 +460,7 @@ impl Link {
         let first = entry.counts.poisoned == 1;
         let name = Arc::clone(&entry.name);
         if first {
-            self.event(Event::Poisoned { site: name, vni });
+            self.event(LinkEvent::Poisoned { site: name, vni });
         }
         if let Some(vni) = vni {
             self.need(site, vni, settings::POISON);

@@ -3,7 +3,7 @@
 use super::envelope::{Content, Envelope};
 use super::form::control::Kind;
 use super::settings::SILENT;
-use super::{Event, Link};
+use super::{Link, LinkEvent};
 use crate::ids::Moment;
 
 /// Heartbeats that prove a twin: one may be the last of an earlier process.
@@ -64,7 +64,7 @@ impl Link {
         twin.is_later = self.epoch > envelope.epoch || self.heartbeats == 0;
         if twin.heartbeats == PROOF {
             let is_later = twin.is_later;
-            self.event(Event::Twin { is_later });
+            self.event(LinkEvent::Twin { is_later });
         }
     }
 
@@ -76,7 +76,7 @@ impl Link {
         let was_there = twin.is_there();
         twin.heartbeats = 0;
         if was_there {
-            self.event(Event::TwinGone);
+            self.event(LinkEvent::TwinGone);
         }
     }
 }

@@ -149,9 +149,9 @@ impl World {
             1 => self.kill_new(),
             2..=4 => self.old.hangs ^= true,
             5..=7 => self.new.hangs ^= true,
-            8 if self.old.runs() => self.tell_old(predecessor::Event::Stopped),
-            10..=12 if self.old.runs() => self.tell_old(predecessor::Event::Late),
-            13 if self.new.runs() => self.tell_new(successor::Event::Late),
+            8 if self.old.runs() => self.tell_old(predecessor::PredecessorEvent::Stopped),
+            10..=12 if self.old.runs() => self.tell_old(predecessor::PredecessorEvent::Late),
+            13 if self.new.runs() => self.tell_new(successor::SuccessorEvent::Late),
             _ => self.work(),
         }
         self.check()
@@ -160,7 +160,8 @@ impl World {
     fn kill_old(&mut self) {
         if !self.old.is_dead {
             self.log.push("the predecessor is killed".into());
-            self.was_holding_when_old_died = self.successor.stage() == successor::Stage::Holding
+            self.was_holding_when_old_died = self.successor.stage()
+                == successor::SuccessorStage::Holding
                 && self.could_say_ready
                 && !self.new.is_dead;
             self.old.die();
@@ -183,43 +184,49 @@ impl World {
     }
 
     fn old_works(&mut self) {
-        use predecessor::Event;
+        use predecessor::PredecessorEvent;
         if !self.old.runs() || self.old.has_closed {
             return;
         }
         if std::mem::take(&mut self.freezes) {
             let frozen = self.is_calm || self.rng.chance(900);
-            return self.tell_old(if frozen { Event::Frozen } else { Event::NotFrozen });
+            return self.tell_old(if frozen {
+                PredecessorEvent::Frozen
+            } else {
+                PredecessorEvent::NotFrozen
+            });
         }
-        if self.pieces_left > 0 && self.predecessor.stage() == predecessor::Stage::Sending {
+        if self.pieces_left > 0
+            && self.predecessor.stage() == predecessor::PredecessorStage::Sending
+        {
             if !self.new.is_open() {
                 self.pieces_left = 0;
-                return self.tell_old(Event::Left);
+                return self.tell_old(PredecessorEvent::Left);
             }
             if self.new.inbox.len() < ROOM {
                 self.pieces_left -= 1;
                 let is_last = self.pieces_left == 0;
                 self.new.inbox.push_back(if is_last { Message::Whole } else { Message::Piece });
                 if is_last {
-                    self.tell_old(Event::Sent);
+                    self.tell_old(PredecessorEvent::Sent);
                 }
             }
             return;
         }
         match self.old.inbox.pop_front() {
-            Some(Message::Request) => self.tell_old(Event::Requested),
-            Some(Message::Prepared) => self.tell_old(Event::Prepared),
-            Some(Message::Ready) => self.tell_old(Event::Ready),
-            Some(Message::Taken) => self.tell_old(Event::Taken),
-            Some(_) => self.tell_old(Event::Refused),
-            None if self.new.is_dead => self.tell_old(Event::Died),
-            None if self.new.has_closed => self.tell_old(Event::Left),
+            Some(Message::Request) => self.tell_old(PredecessorEvent::Requested),
+            Some(Message::Prepared) => self.tell_old(PredecessorEvent::Prepared),
+            Some(Message::Ready) => self.tell_old(PredecessorEvent::Ready),
+            Some(Message::Taken) => self.tell_old(PredecessorEvent::Taken),
+            Some(_) => self.tell_old(PredecessorEvent::Refused),
+            None if self.new.is_dead => self.tell_old(PredecessorEvent::Died),
+            None if self.new.has_closed => self.tell_old(PredecessorEvent::Left),
             None => {}
         }
     }
 
-    fn tell_old(&mut self, event: predecessor::Event) {
-        use predecessor::{Action, Event, Stage};
+    fn tell_old(&mut self, event: predecessor::PredecessorEvent) {
+        use predecessor::{PredecessorAction, PredecessorEvent, PredecessorStage};
         if self.old.is_dead {
             return;
         }
@@ -227,45 +234,49 @@ impl World {
         self.log.push(format!("predecessor: {event:?} -> {action:?}"));
         match action {
             None => {}
-            Some(Action::Welcome) => self.new.inbox.push_back(Message::Welcome),
-            Some(Action::Freeze) => self.freezes = true,
-            Some(Action::Send) => self.pieces_left = PIECES,
-            Some(Action::Commit) if self.new.is_open() => {
+            Some(PredecessorAction::Welcome) => self.new.inbox.push_back(Message::Welcome),
+            Some(PredecessorAction::Freeze) => self.freezes = true,
+            Some(PredecessorAction::Send) => self.pieces_left = PIECES,
+            Some(PredecessorAction::Commit) if self.new.is_open() => {
                 self.new.inbox.push_back(Message::Commit);
             }
-            Some(Action::Commit) => self.tell_old(Event::Left),
-            Some(Action::CallOff) => {
+            Some(PredecessorAction::Commit) => self.tell_old(PredecessorEvent::Left),
+            Some(PredecessorAction::CallOff) => {
                 if !self.new.is_open() || !self.rules.tells_first {
-                    self.tell_old(Event::Told);
+                    self.tell_old(PredecessorEvent::Told);
                 } else if self.new.inbox.len() < ROOM {
                     self.new.inbox.push_back(Message::CalledOff);
-                    self.tell_old(Event::Told);
+                    self.tell_old(PredecessorEvent::Told);
                 } else {
                     let is_told = !self.rules.kills_the_untold;
-                    self.tell_old(if is_told { Event::Told } else { Event::NotTold });
+                    self.tell_old(if is_told {
+                        PredecessorEvent::Told
+                    } else {
+                        PredecessorEvent::NotTold
+                    });
                 }
             }
-            Some(Action::Kill) => {
+            Some(PredecessorAction::Kill) => {
                 self.kill_new();
                 // What it had said is read before its death counts.
                 while let Some(message) = self.old.inbox.pop_front() {
                     if message == Message::Taken {
-                        self.tell_old(Event::Taken);
+                        self.tell_old(PredecessorEvent::Taken);
                     }
                 }
-                self.tell_old(Event::Died);
+                self.tell_old(PredecessorEvent::Died);
             }
-            Some(Action::TakeBack) => self.took_back = true,
+            Some(PredecessorAction::TakeBack) => self.took_back = true,
         }
         match self.predecessor.stage() {
-            Stage::CalledOff => self.old.has_closed = true,
-            Stage::HandedOver => self.old.die(),
+            PredecessorStage::CalledOff => self.old.has_closed = true,
+            PredecessorStage::HandedOver => self.old.die(),
             _ => {}
         }
     }
 
     fn new_works(&mut self) {
-        use successor::Event;
+        use successor::SuccessorEvent;
         if !self.new.runs() || self.new.has_closed {
             return;
         }
@@ -275,40 +286,46 @@ impl World {
         }
         let death_first = !self.rules.reads_all_first && self.old.is_dead;
         if death_first {
-            return self.tell_new(Event::Died);
+            return self.tell_new(SuccessorEvent::Died);
         }
         match self.new.inbox.pop_front() {
-            Some(Message::Welcome) => self.tell_new(Event::Welcomed),
-            Some(Message::Whole) => self.tell_new(Event::Whole),
-            Some(Message::Commit) => self.tell_new(Event::Committed),
-            Some(Message::CalledOff) => self.tell_new(Event::CalledOff),
+            Some(Message::Welcome) => self.tell_new(SuccessorEvent::Welcomed),
+            Some(Message::Whole) => self.tell_new(SuccessorEvent::Whole),
+            Some(Message::Commit) => self.tell_new(SuccessorEvent::Committed),
+            Some(Message::CalledOff) => self.tell_new(SuccessorEvent::CalledOff),
             Some(_) => {}
-            None if self.old.is_dead => self.tell_new(Event::Died),
-            None if self.old.has_closed && !self.rules.needs_death => self.tell_new(Event::Died),
-            None if self.old.has_closed => self.tell_new(Event::Left),
+            None if self.old.is_dead => self.tell_new(SuccessorEvent::Died),
+            None if self.old.has_closed && !self.rules.needs_death => {
+                self.tell_new(SuccessorEvent::Died);
+            }
+            None if self.old.has_closed => self.tell_new(SuccessorEvent::Left),
             None => {}
         }
     }
 
-    fn tell_new(&mut self, event: successor::Event) {
-        use successor::{Action, Event};
+    fn tell_new(&mut self, event: successor::SuccessorEvent) {
+        use successor::{SuccessorAction, SuccessorEvent};
         let action = self.successor.on(event);
         self.log.push(format!("successor: {event:?} -> {action:?}"));
         match action {
             None => {}
-            Some(Action::Prepare) => {
+            Some(SuccessorAction::Prepare) => {
                 let is_fit = self.is_calm || self.rng.chance(900);
-                self.tell_new(if is_fit { Event::Prepared } else { Event::Unfit });
+                self.tell_new(if is_fit {
+                    SuccessorEvent::Prepared
+                } else {
+                    SuccessorEvent::Unfit
+                });
             }
-            Some(Action::SayPrepared) => self.say(Message::Prepared),
-            Some(Action::SayReady) => {
+            Some(SuccessorAction::SayPrepared) => self.say(Message::Prepared),
+            Some(SuccessorAction::SayReady) => {
                 self.could_say_ready = self.old.is_open();
                 self.say(Message::Ready);
                 if !self.could_say_ready && self.rules.must_say_ready {
-                    self.tell_new(Event::NotTold);
+                    self.tell_new(SuccessorEvent::NotTold);
                 }
             }
-            Some(Action::Serve) => {
+            Some(SuccessorAction::Serve) => {
                 self.served = true;
                 if self.rules.says_taken_first {
                     self.say(Message::Taken);
@@ -316,11 +333,11 @@ impl World {
                     self.owes_taken = true;
                 }
             }
-            Some(Action::Refuse) => {
+            Some(SuccessorAction::Refuse) => {
                 self.say(Message::Refused);
                 self.new.die();
             }
-            Some(Action::End) => self.new.die(),
+            Some(SuccessorAction::End) => self.new.die(),
         }
     }
 
@@ -338,7 +355,7 @@ impl World {
             self.step()?;
         }
         // One that waits for ever finds the other too slow.
-        self.tell_old(predecessor::Event::Late);
+        self.tell_old(predecessor::PredecessorEvent::Late);
         for _ in 0..200 {
             self.step()?;
         }
@@ -355,7 +372,7 @@ impl World {
                 "the successor held everything when the predecessor died, and does not serve",
             );
         }
-        let has_handed_over = self.predecessor.stage() == predecessor::Stage::HandedOver;
+        let has_handed_over = self.predecessor.stage() == predecessor::PredecessorStage::HandedOver;
         if has_handed_over && !self.served {
             return lost("the predecessor has handed over to nobody");
         }
@@ -392,7 +409,7 @@ fn handovers_succeed_and_are_called_off_at_every_stage() {
             world.step().unwrap();
         }
         world.settle().unwrap();
-        let has_committed = world.predecessor.stage() == predecessor::Stage::HandedOver;
+        let has_committed = world.predecessor.stage() == predecessor::PredecessorStage::HandedOver;
         taken += u32::from(world.served && has_committed);
         alone += u32::from(world.served && !has_committed);
         called_off += u32::from(world.took_back);

@@ -2,7 +2,7 @@
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Stage {
+pub(in crate::handover) enum PredecessorStage {
     /// A process has connected.
     Asked,
     /// The successor prepares. Sessions are served.
@@ -25,7 +25,7 @@ pub(in crate::handover) enum Stage {
 
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Event {
+pub(in crate::handover) enum PredecessorEvent {
     /// The successor's Request, of a version that is understood.
     Requested,
     /// The successor's Prepared.
@@ -58,7 +58,7 @@ pub(in crate::handover) enum Event {
 
 /// What to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Action {
+pub(in crate::handover) enum PredecessorAction {
     /// Send Welcome.
     Welcome,
     /// Let everything leave the shards.
@@ -67,9 +67,9 @@ pub(in crate::handover) enum Action {
     Send,
     /// Send Commit. If it cannot be sent the successor has closed its end.
     Commit,
-    /// Send CalledOff without waiting for room, and report [`Event::Told`] or [`Event::NotTold`].
+    /// Send CalledOff without waiting for room, and report [`PredecessorEvent::Told`] or [`PredecessorEvent::NotTold`].
     CallOff,
-    /// Kill the successor, and report [`Event::Died`] when it is dead.
+    /// Kill the successor, and report [`PredecessorEvent::Died`] when it is dead.
     Kill,
     /// Put everything back into the shards.
     TakeBack,
@@ -78,7 +78,7 @@ pub(in crate::handover) enum Action {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::handover) struct Predecessor {
-    stage: Stage,
+    stage: PredecessorStage,
     /// Whether anything has left its shard, or is about to.
     is_frozen: bool,
 }
@@ -86,11 +86,11 @@ pub(in crate::handover) struct Predecessor {
 impl Predecessor {
     /// A process has connected.
     pub(in crate::handover) fn new() -> Self {
-        Self { stage: Stage::Asked, is_frozen: false }
+        Self { stage: PredecessorStage::Asked, is_frozen: false }
     }
 
     /// How far it is.
-    pub(in crate::handover) fn stage(&self) -> Stage {
+    pub(in crate::handover) fn stage(&self) -> PredecessorStage {
         self.stage
     }
 
@@ -101,42 +101,45 @@ impl Predecessor {
     }
 
     /// What to do about an event, if anything.
-    pub(in crate::handover) fn on(&mut self, event: Event) -> Option<Action> {
-        use Stage::{
+    pub(in crate::handover) fn on(&mut self, event: PredecessorEvent) -> Option<PredecessorAction> {
+        use PredecessorStage::{
             Asked, CalledOff, Checking, Committed, Ending, Freezing, HandedOver, Preparing, Sending,
         };
         let (stage, action) = match (self.stage, event) {
             (CalledOff | HandedOver, _) => return None,
-            (Asked, Event::Requested) => (Preparing, Action::Welcome),
-            (Preparing, Event::Prepared) => {
+            (Asked, PredecessorEvent::Requested) => (Preparing, PredecessorAction::Welcome),
+            (Preparing, PredecessorEvent::Prepared) => {
                 self.is_frozen = true;
-                (Freezing, Action::Freeze)
+                (Freezing, PredecessorAction::Freeze)
             }
-            (Freezing, Event::Frozen) => (Sending, Action::Send),
-            (Sending, Event::Sent) => return self.enter(Checking),
-            (Checking, Event::Ready) => (Committed, Action::Commit),
-            (Committed | Ending, Event::Taken) => return self.enter(HandedOver),
+            (Freezing, PredecessorEvent::Frozen) => (Sending, PredecessorAction::Send),
+            (Sending, PredecessorEvent::Sent) => return self.enter(Checking),
+            (Checking, PredecessorEvent::Ready) => (Committed, PredecessorAction::Commit),
+            (Committed | Ending, PredecessorEvent::Taken) => return self.enter(HandedOver),
             // Whoever is dead and has not said Taken has touched nothing.
-            (Committed | Ending, Event::Died) => return self.take_back(),
+            (Committed | Ending, PredecessorEvent::Died) => return self.take_back(),
             // It may have the word that it may serve.
-            (Committed, Event::Left | Event::Late | Event::Refused) => (Ending, Action::Kill),
+            (
+                Committed,
+                PredecessorEvent::Left | PredecessorEvent::Late | PredecessorEvent::Refused,
+            ) => (Ending, PredecessorAction::Kill),
             (Committed | Ending, _) => return None,
-            (_, Event::Died | Event::Told) => return self.take_back(),
-            (_, Event::NotTold) => (Ending, Action::Kill),
+            (_, PredecessorEvent::Died | PredecessorEvent::Told) => return self.take_back(),
+            (_, PredecessorEvent::NotTold) => (Ending, PredecessorAction::Kill),
             // Anything else ends it.
-            (stage, _) => (stage, Action::CallOff),
+            (stage, _) => (stage, PredecessorAction::CallOff),
         };
         self.stage = stage;
         Some(action)
     }
 
-    fn enter(&mut self, stage: Stage) -> Option<Action> {
+    fn enter(&mut self, stage: PredecessorStage) -> Option<PredecessorAction> {
         self.stage = stage;
         None
     }
 
-    fn take_back(&mut self) -> Option<Action> {
-        self.stage = Stage::CalledOff;
-        std::mem::take(&mut self.is_frozen).then_some(Action::TakeBack)
+    fn take_back(&mut self) -> Option<PredecessorAction> {
+        self.stage = PredecessorStage::CalledOff;
+        std::mem::take(&mut self.is_frozen).then_some(PredecessorAction::TakeBack)
     }
 }

@@ -2,7 +2,7 @@
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Stage {
+pub(in crate::handover) enum SuccessorStage {
     /// It has asked.
     Asking,
     /// It checks its configuration and starts its shards.
@@ -19,7 +19,7 @@ pub(in crate::handover) enum Stage {
 
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Event {
+pub(in crate::handover) enum SuccessorEvent {
     /// The predecessor's Welcome, of a version that is understood.
     Welcomed,
     /// It can serve.
@@ -44,14 +44,14 @@ pub(in crate::handover) enum Event {
 
 /// What to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::handover) enum Action {
+pub(in crate::handover) enum SuccessorAction {
     /// Check the configuration and start the shards.
     Prepare,
     /// Send Prepared.
     SayPrepared,
     /// Send Refused and end.
     Refuse,
-    /// Send Ready, and report [`Event::NotTold`] if it can't be sent.
+    /// Send Ready, and report [`SuccessorEvent::NotTold`] if it can't be sent.
     SayReady,
     /// Send Taken if it can be sent, then serve.
     Serve,
@@ -62,39 +62,41 @@ pub(in crate::handover) enum Action {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::handover) struct Successor {
-    stage: Stage,
+    stage: SuccessorStage,
 }
 
 impl Successor {
     /// It has sent Request.
     pub(in crate::handover) fn new() -> Self {
-        Self { stage: Stage::Asking }
+        Self { stage: SuccessorStage::Asking }
     }
 
     /// How far it is.
-    pub(in crate::handover) fn stage(&self) -> Stage {
+    pub(in crate::handover) fn stage(&self) -> SuccessorStage {
         self.stage
     }
 
     /// Whether this process may touch sessions.
     #[cfg(test)]
     pub(in crate::handover) fn serves(&self) -> bool {
-        self.stage == Stage::Serving
+        self.stage == SuccessorStage::Serving
     }
 
     /// What to do about an event, if anything.
-    pub(in crate::handover) fn on(&mut self, event: Event) -> Option<Action> {
-        use Stage::{Asking, Holding, Over, Preparing, Reading, Serving};
+    pub(in crate::handover) fn on(&mut self, event: SuccessorEvent) -> Option<SuccessorAction> {
+        use SuccessorStage::{Asking, Holding, Over, Preparing, Reading, Serving};
         let (stage, action) = match (self.stage, event) {
             (Serving | Over, _) => return None,
-            (Asking, Event::Welcomed) => (Preparing, Action::Prepare),
-            (Preparing, Event::Prepared) => (Reading, Action::SayPrepared),
-            (Reading, Event::Whole) => (Holding, Action::SayReady),
-            (Holding, Event::Committed | Event::Died) => (Serving, Action::Serve),
+            (Asking, SuccessorEvent::Welcomed) => (Preparing, SuccessorAction::Prepare),
+            (Preparing, SuccessorEvent::Prepared) => (Reading, SuccessorAction::SayPrepared),
+            (Reading, SuccessorEvent::Whole) => (Holding, SuccessorAction::SayReady),
+            (Holding, SuccessorEvent::Committed | SuccessorEvent::Died) => {
+                (Serving, SuccessorAction::Serve)
+            }
             // The predecessor's word or its death decides, however long that takes.
-            (Holding, Event::Late) => return None,
-            (Preparing | Reading, Event::Unfit) => (Over, Action::Refuse),
-            _ => (Over, Action::End),
+            (Holding, SuccessorEvent::Late) => return None,
+            (Preparing | Reading, SuccessorEvent::Unfit) => (Over, SuccessorAction::Refuse),
+            _ => (Over, SuccessorAction::End),
         };
         self.stage = stage;
         Some(action)

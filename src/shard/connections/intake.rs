@@ -6,7 +6,7 @@ use super::read::Flow;
 use super::runs::{Run, Runs};
 use super::{Connections, Slot};
 use crate::ids::Moment;
-use crate::session::{CloseReason, Event, Pacer, Skipped, Timing};
+use crate::session::{CloseReason, Pacer, SessionEvent, Skipped, Timing};
 use crate::shard::fair::QUANTUM;
 use crate::shard::output::Output;
 use crate::shard::owners::Owners;
@@ -106,26 +106,26 @@ impl Intake<'_, '_> {
         let now = self.now;
         let mut event = self.peer().session.receive(now, timing, frame)?;
         if self.connections.settings.skip_unusable_next_hops
-            && let Event::Update(Update { action: Action::Add, next_hop, .. }) = &event
+            && let SessionEvent::Update(Update { action: Action::Add, next_hop, .. }) = &event
             && let Some(flaw) = next_hop.flaw()
         {
-            event = Event::Skipped(Skipped::NextHop(flaw));
+            event = SessionEvent::Skipped(Skipped::NextHop(flaw));
         }
         match event {
-            Event::Update(update) => self.update(&update)?,
-            Event::Hello => self.hello()?,
-            Event::Keepalive { established } => self.keepalive(established),
-            Event::Subscribe(vni) => {
+            SessionEvent::Update(update) => self.update(&update)?,
+            SessionEvent::Hello => self.hello()?,
+            SessionEvent::Keepalive { established } => self.keepalive(established),
+            SessionEvent::Subscribe(vni) => {
                 self.before_membership_changes()?;
                 self.connections.subscribe(self.slot, vni, self.owners)?;
             }
-            Event::Unsubscribe(vni) => {
+            SessionEvent::Unsubscribe(vni) => {
                 self.before_membership_changes()?;
                 self.connections.unsubscribe(self.slot, vni, self.owners);
             }
-            Event::Report(report) => self.report(&report),
-            Event::Nothing => {}
-            Event::Skipped(skipped) => self.skipped(skipped),
+            SessionEvent::Report(report) => self.report(&report),
+            SessionEvent::Nothing => {}
+            SessionEvent::Skipped(skipped) => self.skipped(skipped),
         }
         Ok(())
     }

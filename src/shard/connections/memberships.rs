@@ -7,7 +7,7 @@ use crate::wire::Vni;
 
 /// A peer's part in one VNI.
 #[derive(Debug, Default)]
-struct PeerVni {
+struct Membership {
     /// Place in the VNI's list of local subscribers, and the subscription's number.
     subscription: Option<(u32, u32)>,
     /// It has subscribed, and the policy gives it nothing there.
@@ -20,7 +20,7 @@ struct PeerVni {
     is_listed: bool,
 }
 
-impl PeerVni {
+impl Membership {
     /// Whether the peer takes part, as far as its shard knows.
     fn is_used(&self) -> bool {
         self.subscription.is_some() || self.is_refused || self.routes > 0
@@ -30,7 +30,7 @@ impl PeerVni {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Memberships {
-    vnis: VniMap<PeerVni>,
+    vnis: VniMap<Membership>,
     /// Those that the peer takes part in, as far as is known: what the limit is about.
     used: u32,
     /// Those that it may have left, some of them no longer there.
@@ -80,7 +80,7 @@ impl Memberships {
         place: u32,
         max: u64,
     ) -> Result<Option<u32>, CloseReason> {
-        let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
+        let is_used = self.vnis.get(vni).is_some_and(Membership::is_used);
         if !is_used && u64::from(self.used) >= max {
             return Err(CloseReason::MaxSubscriptions(max));
         }
@@ -98,7 +98,7 @@ impl Memberships {
 
     /// The peer subscribes, and gets nothing.
     pub(in crate::shard) fn refuse(&mut self, vni: Vni, max: u64) -> Result<(), CloseReason> {
-        let is_used = self.vnis.get(vni).is_some_and(PeerVni::is_used);
+        let is_used = self.vnis.get(vni).is_some_and(Membership::is_used);
         if !is_used && u64::from(self.used) >= max {
             return Err(CloseReason::MaxSubscriptions(max));
         }
@@ -181,7 +181,7 @@ impl Memberships {
 
     /// Empties it; each VNI with the subscription's place, in ascending order.
     pub(in crate::shard) fn take(&mut self) -> impl Iterator<Item = (Vni, Option<u32>)> + use<> {
-        let place = |entry: PeerVni| entry.subscription.map(|(place, _)| place);
+        let place = |entry: Membership| entry.subscription.map(|(place, _)| place);
         self.vnis.take().map(move |(vni, entry)| (vni, place(entry)))
     }
 
@@ -263,7 +263,7 @@ impl Memberships {
 }
 
 /// Lists an entry that may be of no use any more.
-fn list_unused(unused: &mut RareQueue<Vni>, vni: Vni, entry: &mut PeerVni) {
+fn list_unused(unused: &mut RareQueue<Vni>, vni: Vni, entry: &mut Membership) {
     if !entry.is_used() && !entry.is_listed {
         entry.is_listed = true;
         unused.push_back(vni);

@@ -14,7 +14,7 @@ pub(super) type Key = (u32, u32);
 
 /// A session of a client.
 #[derive(Debug)]
-struct Session {
+struct ClientSession {
     peer: PeerId,
     shard: usize,
     slot: Slot,
@@ -29,7 +29,7 @@ pub(super) struct Client {
     /// What it announces whenever it is connected.
     pub(super) announces: BTreeSet<Key>,
     pub(super) wants: BTreeSet<u32>,
-    session: Option<Session>,
+    session: Option<ClientSession>,
 }
 
 /// An update that a client was told: a route, and whether it is there.
@@ -89,7 +89,7 @@ impl Client {
         let slot = shards[place].connect(now, peer, None);
         let view = BTreeMap::new();
         self.session =
-            Some(Session { peer, shard: place, slot, input: Reassembly::default(), view });
+            Some(ClientSession { peer, shard: place, slot, input: Reassembly::default(), view });
         let extensions = Some(Extensions::new(Capabilities::OURS, "simulated", "client"));
         let hello = Hello { keepalive_interval: 3600, is_server: false, extensions };
         self.send(now, shards, &Message::Hello(hello));
@@ -104,7 +104,7 @@ impl Client {
 
     /// Ends its session.
     pub(super) fn close(&mut self, shards: &mut [Shard], reason: CloseReason) {
-        if let Some(Session { shard, slot, .. }) = self.session.take() {
+        if let Some(ClientSession { shard, slot, .. }) = self.session.take() {
             shards[shard].close(slot, reason);
         }
     }

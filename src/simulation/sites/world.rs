@@ -7,7 +7,7 @@ use super::client::{Client, Key};
 use super::engine::{Engine, Letter};
 use super::plan::Plan;
 use super::site::{Process, Site};
-use crate::federation::link::{Address, Event, LinkSettings, Output, SiteStatus, Source};
+use crate::federation::link::{Address, LinkEvent, LinkSettings, Output, SiteStatus, Source};
 use crate::ids::{Moment, PeerId};
 use crate::simulation::Rng;
 
@@ -312,10 +312,10 @@ impl World {
             Output::Event(event) => {
                 self.note(|| format!("site {site}: {event:?}"));
                 match event {
-                    Event::Mismatch { .. } | Event::Poisoned { .. } => {
+                    LinkEvent::Mismatch { .. } | LinkEvent::Poisoned { .. } => {
                         return Err(format!("site {site}: {event:?}"));
                     }
-                    Event::Gone { .. } => {
+                    LinkEvent::Gone { .. } => {
                         return Err(format!(
                             "site {site}: {event:?}, and nothing was away so long"
                         ));

@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 
-use crate::wire::Destination;
+use crate::wire::{Destination, halves};
 
 /// Any odd number whose bits are mixed.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -32,10 +32,8 @@ impl DestinationHash {
 /// Both halves of a product, each of which depends on all bits of both factors, as one word.
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-    let folded = (product ^ product >> 64) as u64;
-    folded
+    let [low, high] = halves(u128::from(a) * u128::from(b));
+    low ^ high
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(in crate::table) struct Index {
 
 /// The slot that a hash selects.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::table) struct Place {
+pub(in crate::table) struct SlotAddress {
     segment: u32,
     slot: u32,
 }
@@ -71,17 +71,17 @@ impl Index {
 
     /// Where the slot is that a hash selects.
     #[inline]
-    pub(in crate::table) fn place(&self, hash: u64) -> Place {
+    pub(in crate::table) fn place(&self, hash: u64) -> SlotAddress {
         let half = half(hash);
         let segment = self.segment(half);
         let slot = self.segments.get(segment).map_or(0, |segment| segment.home(half));
-        Place { segment: to_u32(segment), slot: to_u32(slot) }
+        SlotAddress { segment: to_u32(segment), slot: to_u32(slot) }
     }
 
     /// What is in a slot. Few instructions, and no branch that depends on it: so those of many hashes are on
     /// their way from memory at the same time.
     #[inline]
-    pub(in crate::table) fn first(&self, place: Place) -> First {
+    pub(in crate::table) fn first(&self, place: SlotAddress) -> First {
         let segment = self.segments.get(place.segment as usize);
         let slot = segment.and_then(|segment| segment.slots.get(place.slot as usize));
         First(slot.copied().unwrap_or(EMPTY))
@@ -93,7 +93,7 @@ impl Index {
     pub(in crate::table) fn candidate(
         &self,
         hash: u64,
-        place: Place,
+        place: SlotAddress,
         First(slot): First,
     ) -> Option<u32> {
         if slot == EMPTY {
@@ -305,9 +305,7 @@ fn high(slot: u64) -> u32 {
 
 #[inline]
 fn low(slot: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the number is the low half")]
-    let low = slot as u32;
-    low
+    (slot & 0xffff_ffff) as u32
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, State};
 use super::hops::PLAIN;
-use super::index::{First, Place};
+use super::index::{First, SlotAddress};
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
 use crate::table::slab::NONE;
 use crate::wire::{Action, Destination, NextHop};
@@ -66,7 +66,7 @@ impl LocRib {
     /// yet to bring, the processor guesses, and a wrong guess ends the overlap.
     #[inline(never)]
     pub(crate) fn find_all(&self, updates: &[Announcement], lookup: &mut Lookup) {
-        let mut places = [Place::default(); TOGETHER];
+        let mut places = [SlotAddress::default(); TOGETHER];
         let mut firsts = [First::NONE; TOGETHER];
         let Lookup { hashes, routes } = lookup;
         for (update, (hash, place)) in updates.iter().zip(hashes.iter_mut().zip(&mut places)) {

@@ -122,11 +122,11 @@ enum EventRow<'a> {
     Withdrawn(RouteEvent),
     Established {
         #[serde(flatten)]
-        session: SessionEvent<'a>,
+        session: SessionEventRow<'a>,
     },
     Closed {
         #[serde(flatten)]
-        session: SessionEvent<'a>,
+        session: SessionEventRow<'a>,
         reason: &'static str,
         detail: String,
     },
@@ -161,7 +161,7 @@ impl RouteEvent {
 type Name<'a> = &'a dyn Fn(PeerId) -> String;
 
 #[derive(Debug, Serialize)]
-struct SessionEvent<'a> {
+struct SessionEventRow<'a> {
     peer: u64,
     shard: u16,
     remote: SocketAddr,
@@ -170,7 +170,7 @@ struct SessionEvent<'a> {
     name: String,
 }
 
-impl<'a> SessionEvent<'a> {
+impl<'a> SessionEventRow<'a> {
     fn new(
         (peer, shard): (PeerId, ShardId),
         remote: SocketAddr,
@@ -191,10 +191,10 @@ impl<'a> EventRow<'a> {
                 Self::Withdrawn(RouteEvent::new(route, *announcer, name))
             }
             MonitorEvent::Established { peer, shard, remote, node } => Self::Established {
-                session: SessionEvent::new((*peer, *shard), *remote, node, name),
+                session: SessionEventRow::new((*peer, *shard), *remote, node, name),
             },
             MonitorEvent::Closed { peer, shard, remote, node, reason } => Self::Closed {
-                session: SessionEvent::new((*peer, *shard), *remote, node, name),
+                session: SessionEventRow::new((*peer, *shard), *remote, node, name),
                 reason: reason.name(),
                 detail: reason.to_string(),
             },

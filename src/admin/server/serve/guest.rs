@@ -24,7 +24,7 @@ use crate::sources::Source;
 
 /// What answers a request.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
+pub(super) struct Endpoint {
     pub(super) entry: Entry,
     pub(super) router: Router,
 }
@@ -61,7 +61,7 @@ impl Guest {
     pub(super) async fn answer(
         guest: &Arc<Self>,
         clock: fn() -> u64,
-        desk: &Desk,
+        desk: &Endpoint,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         if let Some(caller) = guest.caller {

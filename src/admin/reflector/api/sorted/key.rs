@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use smallvec::SmallVec;
 
-use crate::wire::{Destination, NextHop};
+use crate::wire::{Destination, NextHop, halves};
 
 /// Bytes of a text that count.
 const TEXT_MAX: usize = 255;
@@ -44,8 +44,7 @@ impl Key {
             };
             (address.to_bits(), remote.port())
         });
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-        let (high, low) = ((address >> 64) as u64, address as u64);
+        let [low, high] = halves(address);
         self.number(high).number(low).number(port.into())
     }
 

@@ -17,7 +17,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Messages for one established session.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Outgoing {
+pub(in crate::client) struct AdjRibOut {
     /// VNIs whose subscription may differ between the intent and what was sent.
     dirty: BTreeSet<Vni>,
     /// What the server was sent a SUBSCRIBE for.
@@ -41,7 +41,7 @@ impl Drain {
     }
 }
 
-impl Outgoing {
+impl AdjRibOut {
     /// For a new session: all of the intent.
     pub(super) fn replay(intent: &Intent) -> Self {
         let mut this = Self { dirty: intent.subscriptions().collect(), ..Self::default() };

@@ -43,7 +43,7 @@ pub(super) type Key = (Destination, NextHop);
 
 /// Who has a route, and since when it is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Held {
+pub(super) struct HeldRoute {
     /// Nobody, when it is stale.
     pub(super) servers: Servers,
     pub(super) since: Moment,
@@ -54,8 +54,8 @@ type StaleKey = (Destination, NextHopType, NextHop);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Learned {
-    routes: BTreeMap<Key, Held>,
+pub(super) struct AdjRibIn {
+    routes: BTreeMap<Key, HeldRoute>,
     /// Since when each stale route is.
     stale: BTreeMap<StaleKey, Moment>,
     /// A moment that is no later than any of these.
@@ -94,7 +94,7 @@ pub(in crate::client) struct Dropped {
     pub(in crate::client) unknown: usize,
 }
 
-impl Learned {
+impl AdjRibIn {
     /// A VNI that is now subscribed to.
     pub(super) fn new(now: Moment, stale_time: Duration, stale_max: usize) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl Learned {
     pub(super) fn between(
         &self,
         keys: (Bound<Key>, Bound<Key>),
-    ) -> impl Iterator<Item = (Key, Held)> {
+    ) -> impl Iterator<Item = (Key, HeldRoute)> {
         self.routes.range(keys).map(|(key, held)| (*key, *held))
     }
 
@@ -214,7 +214,7 @@ impl Learned {
         let mut is_new = false;
         let held = self.routes.entry((destination, next_hop)).or_insert_with(|| {
             is_new = true;
-            Held { servers: Servers::default(), since: now }
+            HeldRoute { servers: Servers::default(), since: now }
         });
         let servers = &mut held.servers;
         if servers.contains(slot) {
@@ -270,7 +270,7 @@ impl Learned {
     }
 
     fn admit(&mut self, now: Moment, (key, servers): (Key, Servers), changes: &mut Changes) {
-        self.routes.insert(key, Held { servers, since: now });
+        self.routes.insert(key, HeldRoute { servers, since: now });
         changes.push((Action::Add, key.0, key.1));
         for slot in servers.slots() {
             self.digests.add(slot, &key);
