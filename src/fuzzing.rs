@@ -4,6 +4,8 @@
 //! Any bytes are some operations: a head that says the bounds, then four bytes for each operation,
 //! so that taking bytes out or changing them leaves the other operations what they were.
 
+#[cfg(fuzzing)]
+use crate::wire;
 use crate::{federation, outbox, table};
 
 /// Says the bounds.
@@ -14,6 +16,15 @@ pub(crate) type Code = [u8; 4];
 
 /// Operations past which one run takes too long to be worth it.
 const OPS_MAX: usize = 1000;
+
+/// The payload of an UPDATE, decoded by the hand-written codec and by the crate prost.
+///
+/// # Panics
+/// When they differ.
+#[cfg(fuzzing)]
+pub fn update_vs_prost(payload: &[u8]) {
+    wire::tests::oracle::check(payload);
+}
 
 /// Operations on one VNI.
 ///

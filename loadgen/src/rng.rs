@@ -1,4 +1,6 @@
-//! Random numbers: splitmix64, so that a seed means the same run on every machine.
+//! Random numbers: splitmix64, so that a seed means the same run on every machine. By hand because crates do not
+//! promise the same numbers for ever. The simulation of the library has the same six lines: it exists only in the
+//! library's own tests, and this program takes nothing from there.
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use crate::peer::{self, Publisher};
 use crate::processes::{Each, Processes};
 use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::route_set::Views;
 use crate::target::Target;
 
@@ -65,7 +65,7 @@ pub(crate) trait Scenario {
 pub(crate) struct Run<'a> {
     pub(crate) common: &'a Common,
     pub(crate) target: Target,
-    pub(crate) report: Report,
+    pub(crate) report: RunReport,
     /// UPDATEs that subscribers have received so far.
     pub(crate) delivered: Arc<AtomicU64>,
     /// Sessions that end after the server: if one ended before, all others would be told what they
@@ -79,7 +79,7 @@ pub(crate) struct Run<'a> {
 ///
 /// # Errors
 /// One sentence: the first thing that went wrong.
-pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, String> {
+pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport, String> {
     if common.target.len() > 1 && !scenario.crosses_sites() {
         return Err(format!(
             "{} takes one --target: fanout, table, latency, mesh, churn and storm take several",
@@ -103,7 +103,7 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<Report, St
         common.keepalive = common.keepalive.min(manners.keepalive.max(1));
     }
     let common = &common;
-    let report = Report::new(scenario.name(), &target, common);
+    let report = RunReport::new(scenario.name(), &target, common);
     let delivered = Arc::default();
     let watch = Watch::start(Arc::clone(&delivered), target.processes.clone())?;
     let mut run = Run { common, target, report, delivered, tells_tables, open: Vec::new() };
@@ -287,7 +287,7 @@ impl Used {
     }
 
     /// Tells how many updates were delivered in that time, and what both used for each and in cores.
-    pub(crate) fn report_to(&self, report: &mut Report, delivered: f64, seconds: f64) {
+    pub(crate) fn report_to(&self, report: &mut RunReport, delivered: f64, seconds: f64) {
         report.add("delivered updates per second", delivered / seconds, "/s");
         report.add_cpu(
             ["server CPU per delivered update", "  in user mode", "  in the kernel"],

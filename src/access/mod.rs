@@ -3,7 +3,7 @@
 //! Pure: addresses and the time go in, verdicts come out. The acceptor asks about each new connection. When the lists
 //! change, the shards ask about each of their sessions.
 //!
-//! Imports: session, sources.
+//! Imports: session, sources, wire.
 
 mod keys;
 mod list;

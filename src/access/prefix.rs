@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::wire::prefix_mask;
+
 /// A network of source addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address. An IPv4-mapped IPv6 address counts as
 /// IPv4.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,8 +54,7 @@ impl Prefix {
 
     /// Its first `len` bits.
     pub(super) fn cut(self, len: u8) -> Self {
-        let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
-        Self { len, bits: self.bits & mask, ..self }
+        Self { len, bits: self.bits & prefix_mask(len), ..self }
     }
 }
 

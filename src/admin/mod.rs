@@ -19,12 +19,14 @@ mod control;
 mod leaf;
 #[cfg(feature = "server")]
 mod operators;
-#[cfg(feature = "server")]
-#[cfg_attr(not(feature = "client"), path = "proxy_absent.rs")]
+#[cfg(all(feature = "client", feature = "server"))]
 mod proxy;
 #[cfg(feature = "server")]
 mod reflector;
 mod server;
+#[cfg(feature = "server")]
+#[cfg_attr(not(feature = "client"), path = "upstream_absent.rs")]
+mod upstream;
 
 #[cfg(any(feature = "client", feature = "server"))]
 pub use control::Socket as ControlSocket;

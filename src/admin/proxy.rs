@@ -4,26 +4,22 @@
 //! Runs where [`ProxyHttp::serve`] is awaited. Read-only.
 
 use std::io;
-use std::time::Duration;
 
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::leaf::{Http, Sources};
 use super::reflector;
-use super::server::entry::Entry;
+use super::server::entry::EntryRule;
 use super::server::serve::serve;
+use super::upstream::ProxyUpstream;
 use crate::client::Error;
 use crate::http_guard::HttpGuard;
 use crate::inspector::Inspector;
-use crate::proxy::{Proxy, ProxyStatus};
+use crate::proxy::Proxy;
 
-/// How long the leaf may take to answer before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(2);
 /// Where the leaf's pages are.
 const PATH: &str = "/upstream/";
 
@@ -32,35 +28,8 @@ const PATH: &str = "/upstream/";
 pub struct ProxyHttp {
     inspector: Inspector,
     leaf: Http,
-    upstream: Upstream,
+    upstream: ProxyUpstream,
     guard: HttpGuard,
-}
-
-/// What a reflector's pages tell of a proxy that it is in.
-#[derive(Clone, Debug)]
-pub(super) struct Upstream {
-    sources: Sources,
-    status: watch::Receiver<ProxyStatus>,
-}
-
-impl Upstream {
-    /// What goes through.
-    pub(super) fn status(&self) -> ProxyStatus {
-        *self.status.borrow()
-    }
-
-    /// What is missing until agents are served the tables of reflectors.
-    pub(super) async fn missing(&self) -> Option<String> {
-        match timeout(STUCK, self.sources.missing()).await {
-            Ok(Ok(missing)) => missing,
-            _ => Some("the leaf does not answer".into()),
-        }
-    }
-
-    /// Whether the leaf answers.
-    pub(super) async fn is_alive(&self) -> bool {
-        matches!(timeout(STUCK, self.sources.leaf.peers()).await, Ok(Ok(_)))
-    }
 }
 
 impl ProxyHttp {
@@ -72,7 +41,7 @@ impl ProxyHttp {
             inspector: proxy.inspector(),
             leaf: Http::new(proxy.leaf().clone()),
             guard: proxy.http_guard(),
-            upstream: Upstream { sources, status: proxy.statuses() },
+            upstream: ProxyUpstream { sources, status: proxy.statuses() },
         }
     }
 
@@ -88,7 +57,7 @@ impl ProxyHttp {
             .nest_service(PATH, self.leaf.router())
             .fallback_service(pages);
         tokio::select! {
-            () = serve(listener, Entry::Bearing(self.guard), router) => Ok(()),
+            () = serve(listener, EntryRule::Bearing(self.guard), router) => Ok(()),
             () = recorder => Ok(()),
             () = ends => Err(io::Error::other(Error::Stopped)),
         }

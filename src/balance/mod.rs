@@ -33,8 +33,7 @@ use crate::io;
 use crate::shard::Layout;
 use crate::shard::moves::{Answer, Coordinator, MoveCommand};
 use crate::threads::{
-    BalanceReport as Report, Control, Gauge, Moved, Mover, ShardOrder, ShardReport, ShardThread,
-    Why, Wish,
+    BalanceReport, Control, Gauge, Moved, Mover, ShardOrder, ShardReport, ShardThread, Why, Wish,
 };
 
 /// How often it looks.
@@ -81,7 +80,7 @@ struct State {
     /// When the move under way began, and from where to where it goes.
     moving_since: Option<Duration>,
     moving: Option<Move>,
-    report: Report,
+    report: BalanceReport,
 }
 
 /// A move that is under way.
@@ -114,7 +113,7 @@ impl Balancer {
             plan: Plan::new(count),
             moving_since: None,
             moving: None,
-            report: Report {
+            report: BalanceReport {
                 shards: vec![ShardReport { is_awake: true, ..ShardReport::default() }; count],
                 why: Why::Fixed,
                 given_up: 0,

@@ -138,24 +138,24 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
         manager.ready();
     };
     let end = tokio::select! {
-        signal = signals.end(reload) => End::Signal(signal),
-        successor = offer.handed_over() => End::HandedOver(successor),
+        signal = signals.end(reload) => ServerEnd::Signal(signal),
+        successor = offer.handed_over() => ServerEnd::HandedOver(successor),
         () = manager.keep_telling(async || health(&reflector)) => unreachable!("it goes on"),
         () = super::memory::give_back() => unreachable!("it goes on"),
     };
     let end = match end {
-        End::Signal(signal) => {
+        ServerEnd::Signal(signal) => {
             let successor = tokio::task::spawn_blocking(|| offer.stop()).await.ok().flatten();
-            successor.map_or(End::Signal(signal), End::HandedOver)
+            successor.map_or(ServerEnd::Signal(signal), ServerEnd::HandedOver)
         }
-        end @ End::HandedOver(_) => end,
+        end @ ServerEnd::HandedOver(_) => end,
     };
     match end {
-        End::Signal(signal) => {
+        ServerEnd::Signal(signal) => {
             manager.stopping();
             info!(signal, "stopping: sending the messages that wait for peers");
         }
-        End::HandedOver(successor) => {
+        ServerEnd::HandedOver(successor) => {
             manager.handed_over(successor).await;
             if reloads.get() {
                 handover::reload(successor);
@@ -163,7 +163,7 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
             info!(successor, "ending: the successor serves all sessions");
         }
     }
-    let lingers = lingers && matches!(end, End::HandedOver(_));
+    let lingers = lingers && matches!(end, ServerEnd::HandedOver(_));
     let stopped = tokio::task::spawn_blocking(|| reflector.stop());
     tokio::select! {
         _ = stopped => info!("stopped"),
@@ -177,7 +177,7 @@ async fn serve(serving: Serving, mut running: Running, mut signals: Signals, man
 }
 
 /// Why it ends.
-enum End {
+enum ServerEnd {
     /// This signal ends it.
     Signal(&'static str),
     /// The process with this number serves the sessions.

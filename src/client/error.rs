@@ -75,13 +75,13 @@ pub enum SessionError {
     #[error("invalid message: {0}")]
     Invalid(#[from] WireError),
     /// The first message was not HELLO (an UNSUBSCRIBE before it is ignored).
-    #[error("first message is {0:?}, not HELLO")]
+    #[error("{}", Breach::NotHello(*.0))]
     NotHello(MessageType),
     /// A second HELLO that differs from the first.
     #[error("second HELLO, which differs from the first")]
     SecondHello,
     /// A message that may come only in an established session.
-    #[error("{0:?} before the session was established")]
+    #[error("{}", Breach::NotEstablished(*.0))]
     NotEstablished(MessageType),
     /// No message arrived within this time, two and a half intervals.
     #[error("no message within {0:?}")]

@@ -20,7 +20,7 @@ use crate::policy::Echo;
 use crate::session::CloseReason;
 use crate::settings::{
     ADDRESS, HOST, LOCAL_ADDRESS, Many, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TEXT,
-    TIME, Target, number,
+    TIME, Target, http_host, http_token_file, number,
 };
 use crate::shard::inspect::{PER_PEER, PER_VNI};
 use crate::shard::{LimitAction, ShardConfig};
@@ -81,18 +81,8 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
         "Address of the HTTP endpoint: a page for people, health, metrics, routes; a port alone \
          means the loopback",
     ),
-    Setting::new("http-host", many!(ReflectorConfig: http_rules.hosts, HOST))
-        .meaning(
-            "Host names by which HTTP requests may address this endpoint, besides localhost and \
-             addresses; separate several by commas, or repeat the flag",
-        )
-        .details("See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
-    Setting::new("http-token-file", maybe!(ReflectorConfig: http_rules.token_file, PATH))
-        .meaning("File with a token that HTTP requests must bear, except those for health and for \
-             the files of the page")
-        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
+    http_host(many!(ReflectorConfig: http_rules.hosts, HOST)),
+    http_token_file(maybe!(ReflectorConfig: http_rules.token_file, PATH)),
     Setting::new("http-peers", many!(ReflectorConfig: http_peers, ADDRESS))
         .meaning(
             "Other reflectors that the page shows beside this one: the addresses of their --health; \

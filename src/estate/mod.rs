@@ -25,7 +25,7 @@ pub(crate) use self::listeners::Listeners;
 pub(crate) use self::listeners::{Inherited, Listening, Use};
 use crate::ids::Moment;
 use crate::inspector::Inspector;
-use crate::threads::{HandoverReport as Report, Outcome};
+use crate::threads::{HandoverReport, Outcome};
 
 impl Inspector {
     /// What the clock of all moments says.
@@ -81,7 +81,7 @@ impl Inspector {
     }
 
     /// What became of a handover.
-    pub(crate) fn handover_ended(&self, report: Report) {
+    pub(crate) fn handover_ended(&self, report: HandoverReport) {
         self.control.handovers.send_modify(|handovers| {
             handovers.called_off += u64::from(report.outcome == Outcome::CalledOff);
             handovers.is_under_way = false;

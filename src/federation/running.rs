@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::bus::{Bus, BusSettings};
 use super::hub::Hub;
-use super::link::{Link, LinkEvent, LinkSettings, SiteRefusal, SiteStatus as Seen, State};
+use super::link::{Link, LinkEvent, LinkSettings, SitePresence, SiteRefusal, SiteStatus as Seen};
 use super::{FederationStatus, Roster, SiteState, SiteStatus};
 use crate::config::FederationConfig;
 use crate::ids::{Moment, ShardId};
@@ -159,12 +159,12 @@ impl Federation {
 fn site(seen: Seen) -> SiteStatus {
     let state = match seen.state {
         _ if seen.is_above_limit => SiteState::AboveLimit,
-        State::Unheard => SiteState::Unheard,
-        State::Gone => SiteState::Gone,
-        State::Stale if seen.is_draining => SiteState::Draining,
-        State::Stale => SiteState::Stale,
-        State::Live if seen.is_warming => SiteState::Warming,
-        State::Live => SiteState::Live,
+        SitePresence::Unheard => SiteState::Unheard,
+        SitePresence::Gone => SiteState::Gone,
+        SitePresence::Stale if seen.is_draining => SiteState::Draining,
+        SitePresence::Stale => SiteState::Stale,
+        SitePresence::Live if seen.is_warming => SiteState::Warming,
+        SitePresence::Live => SiteState::Live,
     };
     SiteStatus {
         site: seen.site.to_string(),

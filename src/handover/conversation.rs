@@ -16,7 +16,7 @@ use super::{translate, writing};
 use crate::estate::Listening;
 use crate::inspector::Inspector;
 use crate::portable;
-use crate::threads::{Estate, HandoverReport as Report, HandoverSteps as Steps, Outcome};
+use crate::threads::{Estate, HandoverReport, HandoverSteps, Outcome};
 
 /// How long a successor may take for its request, and to prepare.
 const ASKS: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ pub(super) struct Conversation<'a> {
     reason: Option<String>,
     began: Instant,
     silent_since: Option<Instant>,
-    steps: Steps,
+    steps: HandoverSteps,
     routes: u64,
     bytes: u64,
 }
@@ -69,7 +69,7 @@ impl<'a> Conversation<'a> {
             reason: None,
             began: Instant::now(),
             silent_since: None,
-            steps: Steps::default(),
+            steps: HandoverSteps::default(),
             routes: 0,
             bytes: 0,
         }
@@ -298,19 +298,19 @@ impl<'a> Conversation<'a> {
         self.steps.silence = self.silent_since.map_or(Duration::ZERO, |since| since.elapsed());
         let connections = self.estate.as_ref().map_or(0, |estate| estate.sockets().count());
         let (from, to) = (std::process::id(), self.channel.process());
-        let report = Report {
+        let report = HandoverReport {
             outcome: if is_handed_over { Outcome::HandedOver } else { Outcome::CalledOff },
             from,
             to,
             other: std::mem::take(&mut self.other),
-            at: Report::now(),
+            at: HandoverReport::now(),
             connections: u64::try_from(connections).unwrap_or(u64::MAX),
             routes: self.routes,
             bytes: self.bytes,
             steps: self.steps,
             reason: self.reason.filter(|_| !is_handed_over),
         };
-        let Steps { prepare, shards, snapshot, silence } = self.steps;
+        let HandoverSteps { prepare, shards, snapshot, silence } = self.steps;
         if is_handed_over {
             info!(
                 to,

@@ -20,7 +20,7 @@ use crate::estate::{Arrival, Inherited, Legacy};
 use crate::portable::{self, Defect, Pieces};
 use crate::reflector::{Prepared, Reflector};
 use crate::shard::Restorer;
-use crate::threads::{HandoverReport as Report, HandoverSteps as Steps, Ledger, Outcome};
+use crate::threads::{HandoverReport, HandoverSteps, Ledger, Outcome};
 
 /// How long the predecessor may say nothing while the successor waits for something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -118,7 +118,7 @@ struct Taking<'a> {
     legacy: Option<Legacy>,
     began: Instant,
     silent_since: Option<Instant>,
-    steps: Steps,
+    steps: HandoverSteps,
     bytes: u64,
     /// What it comes to, as far as that is known.
     outcome: Option<Result<Started, TakeoverError>>,
@@ -142,7 +142,7 @@ impl<'a> Taking<'a> {
             legacy: None,
             began: Instant::now(),
             silent_since: None,
-            steps: Steps::default(),
+            steps: HandoverSteps::default(),
             bytes: 0,
             outcome: None,
         }
@@ -332,7 +332,7 @@ impl<'a> Taking<'a> {
         };
         self.steps.shards = arrived.elapsed();
         self.steps.silence = reflector.inspector().now().since(frozen);
-        let Steps { prepare, shards, snapshot, silence } = self.steps;
+        let HandoverSteps { prepare, shards, snapshot, silence } = self.steps;
         let predecessor = self.channel.process();
         info!(
             predecessor,
@@ -353,12 +353,12 @@ impl<'a> Taking<'a> {
                 "the predecessor died after its last message; this process serves its sessions"
             );
         }
-        reflector.inspector().handover_ended(Report {
+        reflector.inspector().handover_ended(HandoverReport {
             outcome: if is_told { Outcome::TakenOver } else { Outcome::TakenOverAlone },
             from: predecessor,
             to: std::process::id(),
             other: std::mem::take(&mut self.other),
-            at: Report::now(),
+            at: HandoverReport::now(),
             connections: u64::try_from(connections).unwrap_or(u64::MAX),
             routes,
             bytes: self.bytes,

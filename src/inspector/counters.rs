@@ -4,7 +4,7 @@ use super::{InspectError, Inspector};
 use crate::counts::Counters;
 use crate::ids::ShardId;
 use crate::shard::inspect::Metrics;
-use crate::threads::BalanceReport as Report;
+use crate::threads::BalanceReport;
 
 impl Inspector {
     /// Counters and histograms. Cost: one question per shard, which copies the counters and counts each table with
@@ -52,7 +52,7 @@ impl Inspector {
     }
 
     /// Which shards are awake, what has moved, and why.
-    pub(crate) fn balance(&self) -> Report {
+    pub(crate) fn balance(&self) -> BalanceReport {
         self.control.balance()
     }
 }

@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::flags::{send_flags, try_send};
-use super::sending::State;
+use super::sending::SendingState;
 use super::{OutBuf, SLICES_MAX, Sending};
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl EpollStream {
         cx: &mut Context<'_>,
         sending: &mut Sending,
     ) -> Poll<io::Result<usize>> {
-        let Sending { state: State::Here(buffer), from, eor } = sending else {
+        let Sending { state: SendingState::Here(buffer), from, eor } = sending else {
             return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // it is of the ring
         };
         if *from >= buffer.len() {

@@ -35,7 +35,7 @@ impl Operation {
             match (slices.next(), slices.next()) {
                 (Some(slice), None) => (send_entry(socket, slice, eor), None),
                 _ => {
-                    let message = Message::new(&buffer, from);
+                    let message = MessageHeader::new(&buffer, from);
                     (message_entry(socket, &message, eor), Some(message))
                 }
             }
@@ -59,19 +59,19 @@ fn send_entry(socket: &TcpStream, bytes: &[u8], eor: bool) -> squeue::Entry {
 }
 
 /// The entry points at `message`: submit it only together with that and with what that points at.
-fn message_entry(socket: &TcpStream, message: &Message, eor: bool) -> squeue::Entry {
+fn message_entry(socket: &TcpStream, message: &MessageHeader, eor: bool) -> squeue::Entry {
     opcode::SendMsg::new(types::Fd(socket.as_raw_fd()), &raw const message.header)
         .flags((send_flags(eor) | libc::MSG_DONTWAIT).cast_unsigned())
         .build()
 }
 
 /// Where the slices of a buffer are. In a box, because the header points at the rest.
-struct Message {
+struct MessageHeader {
     header: libc::msghdr,
     slices: [libc::iovec; SLICES_MAX],
 }
 
-impl Message {
+impl MessageHeader {
     fn new(buffer: &OutBuf, from: usize) -> Box<Self> {
         let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let header = libc::msghdr {
@@ -97,7 +97,7 @@ impl Message {
 /// What a SEND needs for as long as the kernel may look at it.
 struct SendData {
     _socket: Rc<TcpStream>,
-    _message: Option<Box<Message>>,
+    _message: Option<Box<MessageHeader>>,
     buffer: OutBuf,
 }
 

@@ -11,7 +11,7 @@ use super::operation::Operation;
 /// [`Stream::poll_send`](super::Stream::poll_send) continues it, with as many operations as the kernel needs.
 #[derive(Debug)]
 pub struct Sending {
-    pub(super) state: State,
+    pub(super) state: SendingState,
     /// Bytes that the kernel has taken.
     pub(super) from: usize,
     /// Whether no later byte shares a segment with the last of these.
@@ -21,7 +21,7 @@ pub struct Sending {
 /// Who has the buffer.
 #[derive(Debug)]
 #[cfg_attr(not(metalbond_uring), expect(dead_code, reason = "a system call keeps no buffer"))]
-pub(super) enum State {
+pub(super) enum SendingState {
     Here(OutBuf),
     InFlight(Operation),
     /// Only while one of the others is made of the other.
@@ -35,19 +35,19 @@ impl Sending {
     /// once (`MSG_EOR`, Linux).
     #[must_use]
     pub fn new(buffer: OutBuf, from: usize, eor: bool) -> Self {
-        Self { state: State::Here(buffer), from, eor }
+        Self { state: SendingState::Here(buffer), from, eor }
     }
 
     /// Whether the kernel has taken all bytes.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(&self.state, State::Here(buffer) if self.from >= buffer.len())
+        matches!(&self.state, SendingState::Here(buffer) if self.from >= buffer.len())
     }
 
     /// Whether an operation is in flight, so that it is not known how many bytes the kernel has taken.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        !matches!(self.state, State::Here(_))
+        !matches!(self.state, SendingState::Here(_))
     }
 
     /// The bytes that the kernel has not taken, in one piece; none while an operation is in flight.
@@ -55,8 +55,8 @@ impl Sending {
     #[must_use]
     pub fn rest(&self) -> Vec<u8> {
         match &self.state {
-            State::Here(buffer) => buffer.slices(self.from).flatten().copied().collect(),
-            State::InFlight(_) | State::Changing => Vec::new(),
+            SendingState::Here(buffer) => buffer.slices(self.from).flatten().copied().collect(),
+            SendingState::InFlight(_) | SendingState::Changing => Vec::new(),
         }
     }
 
@@ -64,8 +64,8 @@ impl Sending {
     #[must_use]
     pub fn into_buffer(self) -> Option<OutBuf> {
         match self.state {
-            State::Here(buffer) => Some(buffer),
-            State::InFlight(_) | State::Changing => None,
+            SendingState::Here(buffer) => Some(buffer),
+            SendingState::InFlight(_) | SendingState::Changing => None,
         }
     }
 }

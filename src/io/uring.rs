@@ -40,7 +40,7 @@ use super::operation::{Operation, outcome};
 pub(super) use super::probe::available;
 pub(super) use super::ring::UringRuntime;
 use super::ring::note_queued;
-use super::sending::State;
+use super::sending::SendingState;
 
 /// The ends of the stream that a peer's silence hides are events too: POLLERR and POLLHUP always
 /// are, POLLRDHUP is one when asked for.
@@ -58,7 +58,6 @@ pub(super) struct UringStream {
 }
 
 impl UringStream {
-    #[expect(clippy::unnecessary_wraps, reason = "the twin of a method that can fail")]
     pub(super) fn new(socket: TcpStream) -> io::Result<Self> {
         Ok(Self {
             socket: Rc::new(socket),
@@ -94,21 +93,21 @@ impl UringStream {
                 ready?;
             }
             drop(writable);
-            *state = match std::mem::replace(state, State::Changing) {
-                State::Here(buffer) if *from >= buffer.len() => {
-                    *state = State::Here(buffer);
+            *state = match std::mem::replace(state, SendingState::Changing) {
+                SendingState::Here(buffer) if *from >= buffer.len() => {
+                    *state = SendingState::Here(buffer);
                     return Poll::Ready(Ok(0));
                 }
-                State::Here(buffer) => {
-                    State::InFlight(Operation::submit(&self.socket, buffer, *from, *eor))
+                SendingState::Here(buffer) => {
+                    SendingState::InFlight(Operation::submit(&self.socket, buffer, *from, *eor))
                 }
                 other => other,
             };
-            let State::InFlight(operation) = state else {
+            let SendingState::InFlight(operation) = state else {
                 return Poll::Ready(Err(io::ErrorKind::InvalidInput.into())); // never left so
             };
             let (result, buffer) = ready!(operation.poll(cx));
-            *state = State::Here(buffer);
+            *state = SendingState::Here(buffer);
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     *self.writable.borrow_mut() = Some(Box::default());

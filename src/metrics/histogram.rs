@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::value::float;
-
 /// Upper bound of the first bucket, in microseconds.
 const FIRST: u64 = 16;
 /// Buckets with an upper bound; one more holds what is longer.
@@ -87,12 +85,12 @@ impl Histogram {
     /// durations. `None` if no duration was counted.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
-        let wanted = float(self.count()) * share.clamp(0.0, 1.0);
+        let wanted = self.count() as f64 * share.clamp(0.0, 1.0);
         let (mut lower, mut below) = (Duration::ZERO, 0);
         for (bound, count) in self.cumulative() {
             let Some(upper) = bound else { return (count > 0).then_some(lower) };
-            if count > below && float(count) >= wanted {
-                let part = (wanted - float(below)) / float(count - below);
+            if count > below && count as f64 >= wanted {
+                let part = (wanted - below as f64) / (count - below) as f64;
                 return Some(lower + (upper - lower).mul_f64(part.clamp(0.0, 1.0)));
             }
             (lower, below) = (upper, count);

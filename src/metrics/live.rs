@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::value::float;
 use super::{Live, Row, Rows, Value};
 
 /// The names of what a sample says, in order.
@@ -30,7 +29,7 @@ pub(crate) fn sample(now: &Rows, before: Option<(&Rows, Duration)>) -> Vec<Json>
     let seconds = before.map_or(1.0, |(_, took)| took.as_secs_f64().max(1e-3));
     for (index, (row, value)) in flat(now).into_iter().enumerate() {
         let old = olds.get(index).map(|(_, value)| *value);
-        let rate = |old| json!(rounded(float(moved(old, value)) / seconds, 10.0));
+        let rate = |old| json!(rounded(moved(old, value) as f64 / seconds, 10.0));
         match row.live {
             None => {}
             Some(Live::Now(_)) => values.push(json!(total(value))),

@@ -29,12 +29,6 @@ impl std::ops::Sub for ByAction {
     }
 }
 
-/// A number that need not be exact: beyond 2^53 it is rounded.
-#[expect(clippy::cast_precision_loss, reason = "for rates and quantiles")]
-pub(super) fn float(number: u64) -> f64 {
-    number as f64
-}
-
 /// Rows, each with its value.
 pub(crate) type Rows = Vec<(Row, Value)>;
 

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::list::Subject;
 use super::prefixes::PrefixRange;
+use super::subject::Subject;
 use crate::wire::{Destination, Vni};
 
 /// Blocks at a time at most. A run of updates looks at each.

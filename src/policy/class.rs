@@ -1,6 +1,5 @@
 //! [`Class`]: what peers of one kind may do.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,53 +7,12 @@ use std::time::Duration;
 use super::blocks::Blocks;
 use super::prefixes::{First, PrefixSet};
 use super::refusal::{Judgement, OnRefusal, Reason, Refusal};
+use super::rights::ClassId;
 use super::rule::Rule;
 use super::selection::Echo;
 use super::vnis::VniSet;
 use crate::sources::network_of;
 use crate::wire::{Destination, NextHop, Vni};
-
-/// A class as long as the process lives: a class of the same name keeps its number when the policy changes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub(crate) struct ClassId(pub(crate) u16);
-
-/// What decides what a peer may announce: its class, and the network that it owns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Rights {
-    pub(crate) class: ClassId,
-    /// The policy that knows the class; see [`Policy::generation`](super::Policy::generation).
-    pub(crate) generation: u32,
-    /// The first 64 bits of its IPv6 address; see [`own_of`].
-    pub(crate) own: u64,
-    /// The number of its further networks, which its certificate proves; see `networks`.
-    pub(super) more: u16,
-}
-
-impl Rights {
-    /// Of a peer that no policy of this process has looked at yet. It is not judged before one has.
-    pub(crate) const UNKNOWN: Self =
-        Self { class: ClassId(0), generation: u32::MAX, own: 0, more: 0 };
-}
-
-/// The network of an address as one word. An IPv6 address belongs to the network of its first 64 bits. An IPv4 address
-/// is a network of its own, behind a mark with which no IPv6 network in use begins. Loopback and link-local addresses
-/// give 0, which nobody owns.
-pub(super) fn own_of(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        IpAddr::V4(address) if address.is_loopback() => 0,
-        IpAddr::V4(address) => V4 | u64::from(address.to_bits()),
-        IpAddr::V6(address) if address.is_unicast_link_local() => 0,
-        IpAddr::V6(address) => network_of(&address.octets()),
-    }
-}
-
-const V4: u64 = 1 << 32;
-
-/// The IPv4 address of a network that is one.
-pub(super) fn v4_of(own: u64) -> Option<Ipv4Addr> {
-    let address = u32::try_from(own ^ V4).ok()?;
-    Some(Ipv4Addr::from_bits(address))
-}
 
 /// See the module's documentation. What is `None` restricts nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::read::PolicyError;
+use super::error::PolicyError;
 
 /// A list of texts, or one alone.
 #[derive(Debug, Deserialize)]

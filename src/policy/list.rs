@@ -1,36 +1,22 @@
 //! [`Policy`]: classes, and which peer is of which.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::blocks::{Block, Blocks};
-use super::class::{Class, ClassId, Rights, Terms, own_of};
+use super::class::{Class, Terms};
+use super::error::PolicyError;
 use super::form;
 use super::networks::Networks;
 use super::prefixes::PrefixRange;
-use super::read::PolicyError;
 use super::refusal::{Example, Judgement, OnRefusal, Reason, Refusal};
+use super::rights::{ClassId, Rights, own_of};
 use super::selection::Echo;
+use super::subject::Subject;
 use crate::wire::{Destination, Vni};
 
 /// The name of the class of peers that no class describes.
 pub(super) const DEFAULT: &str = "default";
-
-/// What a peer is known by when its class is found.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Subject<'a> {
-    /// Where its connection comes from; `None` of a site.
-    pub(crate) address: Option<IpAddr>,
-    /// The node that it says it is.
-    pub(crate) node: Option<&'a str>,
-    /// The name that its certificate proves.
-    pub(crate) name: Option<&'a str>,
-    /// The addresses that its certificate proves.
-    pub(crate) proven: &'a [IpAddr],
-    /// The site of a federation that it is.
-    pub(crate) site: Option<&'a str>,
-}
 
 /// Which peers are of a class.
 #[derive(Clone, PartialEq, Eq, Debug)]

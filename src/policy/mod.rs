@@ -17,24 +17,28 @@
 
 mod blocks;
 mod class;
+mod error;
 mod form;
 mod list;
 mod networks;
 mod prefixes;
 mod read;
 mod refusal;
+mod rights;
 mod rule;
 mod selection;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod vnis;
 
 pub(crate) use blocks::{BLOCKS, Block, Blocked, Blocks, TooManyBlocks};
-pub(crate) use class::{ClassId, Rights, Terms};
+pub(crate) use class::Terms;
+pub use error::PolicyError;
 pub use list::Policy;
-pub(crate) use list::Subject;
-pub use read::PolicyError;
 pub use refusal::OnRefusal;
 pub(crate) use refusal::{Example, Judgement, Refusal};
+pub(crate) use rights::{ClassId, Rights};
 pub use selection::Echo;
 pub(crate) use selection::Selection;
+pub(crate) use subject::Subject;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::sources::network_of;
-use crate::wire::{Destination, IpVersion};
+use crate::wire::{Destination, IpVersion, prefix_mask};
 
 /// A prefix of at most so many entries is looked for one by one, which is faster than a lookup.
 const FEW: usize = 8;
@@ -42,7 +42,7 @@ impl PrefixRange {
     }
 
     fn new(prefix: Destination, shortest: u8, longest: u8) -> Self {
-        let mask = u128::MAX.checked_shl(128 - u32::from(prefix.prefix_len())).unwrap_or(0);
+        let mask = prefix_mask(prefix.prefix_len());
         let (_, address, _) = prefix.parts();
         let bits = u128::from_be_bytes(address) & mask;
         Self { prefix, bits, mask, shortest, longest }

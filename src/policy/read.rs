@@ -1,14 +1,14 @@
 //! Turns the form of a policy into a [`Policy`]. Reports every mistake with its line.
 
-use std::fmt;
-
 use toml::Spanned;
 
-use super::class::{Class, ClassId};
+use super::class::Class;
+use super::error::PolicyError;
 use super::form::{ClassForm, PolicyForm, RuleForm, Texts};
 use super::list::{DEFAULT, Match, Policy};
 use super::prefixes::{NotAPrefixRange, PrefixRange, PrefixSet};
 use super::refusal::OnRefusal;
+use super::rights::ClassId;
 use super::rule::{Hops, Rule};
 use super::selection::Echo;
 use super::vnis::VniSet;
@@ -17,31 +17,6 @@ use crate::wire::{Destination, NextHopType};
 /// Classes of one policy at most, and rules of one class.
 const CLASSES: usize = 1024;
 const RULES: usize = 10_000;
-
-/// An error in the text of a policy.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct PolicyError {
-    /// The line of the file, from 1 on.
-    pub line: usize,
-    /// The error in one sentence.
-    pub sentence: String,
-}
-
-impl PolicyError {
-    pub(super) fn new(text: &str, at: usize, sentence: String) -> Self {
-        let before = text.get(..at).unwrap_or(text);
-        Self { line: before.matches('\n').count() + 1, sentence }
-    }
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.sentence)
-    }
-}
-
-impl std::error::Error for PolicyError {}
 
 /// What reads a form, and notes what is wrong.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::class::ClassId;
+use super::rights::ClassId;
 use crate::wire::{Destination, NextHop};
 
 /// The action of a class if its policy refuses something: `verdict` in the configuration.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use super::class::own_of;
 use super::prefixes::PrefixSet;
 use super::refusal::{OnRefusal, Reason};
+use super::rights::{own_of, v4_of};
 use super::vnis::VniSet;
 use crate::wire::{Destination, NextHop, NextHopType};
 
@@ -118,7 +118,7 @@ struct Own(u64);
 
 impl fmt::Display for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match super::class::v4_of(self.0) {
+        match v4_of(self.0) {
             Some(address) => write!(f, "{address}/32"),
             None => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(self.0) << 64)),
         }

@@ -21,12 +21,13 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::driver::Core;
+use super::end_of_stream::end_of_stream;
 use crate::diary::Follower;
-use crate::io::{OutBuf, Sending, Stream, TlsEnd};
+use crate::io::{OutBuf, Sending, Stream};
 use crate::session::{CloseReason, LOW_WATER, TcpInfo};
 use crate::shard::{Flow, READ_MIN, Slot, Write};
 use crate::threads::Admission;
-use crate::tls::{Ending, TlsFault};
+use crate::tls::Ending;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -415,16 +416,9 @@ impl Connection {
 
     /// Why the stream has ended, or failed with this error.
     fn ended(&self, error: Option<&std::io::Error>) -> CloseReason {
-        if let Some(end) = error.and_then(TlsEnd::of) {
-            return CloseReason::Tls(end.to_string().into());
-        }
         let admission = self.admission.borrow();
         let fault = admission.as_ref().and_then(|it| it.ending.as_ref()).and_then(Ending::fault);
-        match fault {
-            None => error.map_or(CloseReason::PeerClosed, |it| CloseReason::Connection(it.kind())),
-            Some(TlsFault::Connection(kind)) => CloseReason::Connection(kind),
-            Some(fault) => CloseReason::Tls(fault.to_string().into()),
-        }
+        end_of_stream(error, fault)
     }
 
     /// Gives to the shard what was read. While the reflector drains it is thrown away instead: the

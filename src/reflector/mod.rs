@@ -19,6 +19,7 @@ mod closed;
 mod connection;
 mod descriptors;
 mod driver;
+mod end_of_stream;
 mod follow;
 mod guest;
 pub(crate) mod mesh;

@@ -13,11 +13,13 @@
 //! Imports: http_guard, ids, io.
 
 mod field;
+mod http;
 mod syntax;
 
 use std::fmt;
 
 pub use field::{Field, Many, Maybe, One, Parsed, Shape};
+pub use http::{http_host, http_token_file};
 pub(crate) use syntax::{ADDRESS, LOCAL_ADDRESS};
 pub use syntax::{
     HOST, Kind, NUMBER, PATH, SWITCH, Syntax, TEXT, TIME, address, duration, local_address, number,

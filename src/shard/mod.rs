@@ -36,6 +36,7 @@ mod message;
 pub(crate) mod moves;
 mod output;
 mod owners;
+mod paths;
 pub(crate) mod placement;
 #[cfg(test)]
 mod probe;

@@ -1,4 +1,5 @@
-//! Random numbers of our own: splitmix64, the same on every machine and for ever.
+//! Random numbers of our own: splitmix64, the same on every machine and for ever, which no crate promises. `loadgen`
+//! has the same six lines, since nothing of the simulation exists outside of the tests of this library.
 
 /// A source of random numbers; all of a run comes from one.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 use super::batch::{Announcer, Audience, Batch, BatchBuilder, FRAME, Sink};
 use super::chunk::{Cached, Chunk};
-use super::cursor::{Cursor, Key, Rest};
+use super::cursor::{Cursor, CursorKey, Rest};
 use super::member::Subscription;
 use super::rib::Entry;
 use super::slab::NONE;
@@ -46,7 +46,7 @@ impl Vnet {
         rest: Vec<Bytes>,
     ) -> Cursor {
         self.cache.serial += 1;
-        let key = Key::After(self.cache.serial);
+        let key = CursorKey::After(self.cache.serial);
         let rest = rest.into_iter().rev().fold(None, |next, messages| {
             let batch = Arc::new(Batch::of_messages(self.vni, messages));
             Some(Arc::new(Rest { batch, next }))
@@ -79,7 +79,7 @@ impl Vnet {
             let mut next = (**cursor).clone();
             let chunk = self.advance(&mut next, audience, limit);
             self.cache.serial += 1;
-            let key = std::mem::replace(&mut next.key, Key::After(self.cache.serial));
+            let key = std::mem::replace(&mut next.key, CursorKey::After(self.cache.serial));
             let cached =
                 Cached { key, audience, chunk: chunk.clone(), next: next.clone(), built: now };
             if cached.chunk.batch.is_some() {

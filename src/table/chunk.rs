@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::batch::{Audience, Batch};
-use super::cursor::{Cursor, Key};
+use super::cursor::{Cursor, CursorKey};
 use crate::ids::Moment;
 
 /// For how long a chunk is remembered for others in the same state.
@@ -30,7 +30,7 @@ pub(crate) struct Cache {
 
 #[derive(Debug)]
 pub(super) struct Cached {
-    pub(super) key: Key,
+    pub(super) key: CursorKey,
     pub(super) audience: Audience,
     pub(super) chunk: Chunk,
     pub(super) next: Cursor,
@@ -54,7 +54,7 @@ impl Cache {
 
     /// Forgets first chunks of dumps: those begin with the default routes, which have changed.
     pub(crate) fn forget_first(&mut self) {
-        self.chunks.retain(|cached| cached.key != Key::Join);
+        self.chunks.retain(|cached| cached.key != CursorKey::Join);
     }
 
     /// Forgets all: they say of a route by which connection it is announced, and that has changed.
@@ -72,7 +72,7 @@ impl Cache {
         }
     }
 
-    pub(super) fn find(&self, key: Key, audience: Audience) -> Option<(Chunk, Cursor)> {
+    pub(super) fn find(&self, key: CursorKey, audience: Audience) -> Option<(Chunk, Cursor)> {
         let cached = self.chunks.iter().find(|c| c.key == key && c.audience == audience)?;
         Some((cached.chunk.clone(), cached.next.clone()))
     }

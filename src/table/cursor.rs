@@ -9,7 +9,7 @@ use super::slab::NONE;
 
 /// What states can be the same for two subscribers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Key {
+pub(super) enum CursorKey {
     /// Knows nothing yet.
     Join,
     /// Knows the view as of a position.
@@ -21,7 +21,7 @@ pub(super) enum Key {
 /// What a subscriber that is behind knows. See the module's documentation.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
-    pub(super) key: Key,
+    pub(super) key: CursorKey,
     pub(super) synced: u64,
     pub(super) walked: u64,
     /// End of a walked part, and the head when it was walked; ascending.
@@ -43,7 +43,7 @@ impl Cursor {
     /// Knows nothing.
     pub(crate) fn join() -> Self {
         Self {
-            key: Key::Join,
+            key: CursorKey::Join,
             synced: 0,
             walked: 0,
             horizons: SmallVec::new(),
@@ -55,7 +55,7 @@ impl Cursor {
     /// Knows the view as of `position`.
     pub(crate) fn at(position: u64) -> Self {
         Self {
-            key: Key::At(position),
+            key: CursorKey::At(position),
             synced: position,
             walked: position,
             horizons: SmallVec::new(),
@@ -82,7 +82,7 @@ impl Cursor {
 
     /// Whether it knows the view as of a position and nothing has been asked for since.
     pub(super) fn is_fresh(&self) -> bool {
-        matches!(self.key, Key::At(_))
+        matches!(self.key, CursorKey::At(_))
     }
 
     /// Makes a fresh cursor one that knows the view as of an earlier position, if that is earlier.

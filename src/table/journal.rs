@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 
 use super::page::Page;
-use super::view::{ENDS, Entry, View};
+use super::view::{ENDS, JournalEntry, View};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -51,13 +51,13 @@ impl Journal {
 
     /// The entry at a position, which must be held.
     #[inline]
-    pub(crate) fn at(&self, position: u64) -> Entry {
-        self.get(position).unwrap_or(Entry::NOTHING)
+    pub(crate) fn at(&self, position: u64) -> JournalEntry {
+        self.get(position).unwrap_or(JournalEntry::NOTHING)
     }
 
     /// The entry at a position, if it is held.
     #[inline]
-    pub(crate) fn get(&self, position: u64) -> Option<Entry> {
+    pub(crate) fn get(&self, position: u64) -> Option<JournalEntry> {
         if position < self.base {
             return None;
         }
@@ -67,7 +67,7 @@ impl Journal {
     /// The entries from a position on whose positions follow each other, as far as they are in one piece of
     /// memory; none if there is none at this position, or for a page of which most is gone.
     #[inline]
-    pub(crate) fn run(&self, position: u64) -> &[Entry] {
+    pub(crate) fn run(&self, position: u64) -> &[JournalEntry] {
         let page = self.pages.get(self.page(position));
         page.map_or(&[], |page| page.run(Page::offset(position)))
     }
@@ -108,7 +108,7 @@ impl Journal {
             self.edit(p, |entry| entry.set_next(distance));
             distance
         });
-        self.push_entry(Entry { route, before, prev, next: ENDS });
+        self.push_entry(JournalEntry { route, before, prev, next: ENDS });
         position
     }
 
@@ -143,12 +143,12 @@ impl Journal {
         }
         // From nobody to somebody, until it is said otherwise.
         let next = if before.is_announced() { ENDS } else { 0 };
-        self.push_entry(Entry { route, before, prev, next });
+        self.push_entry(JournalEntry { route, before, prev, next });
         Some(last)
     }
 
     #[inline]
-    fn push_entry(&mut self, entry: Entry) {
+    fn push_entry(&mut self, entry: JournalEntry) {
         if Page::offset(self.head) == 0 || self.pages.is_empty() {
             self.add_page();
         }
@@ -257,7 +257,7 @@ impl Journal {
     }
 
     #[inline]
-    fn edit(&mut self, position: u64, edit: impl FnOnce(&mut Entry)) {
+    fn edit(&mut self, position: u64, edit: impl FnOnce(&mut JournalEntry)) {
         let page = self.page(position);
         if let Some(page) = self.pages.get_mut(page) {
             page.edit(Page::offset(position), edit);

@@ -5,15 +5,15 @@
 
 use std::ops::Range;
 
-use super::view::Entry;
+use super::view::JournalEntry;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) enum Page {
-    /// Entries from the offset `start` on. One that was taken out is [`Entry::NOTHING`].
-    Dense { start: u16, held: u16, entries: Vec<Entry> },
+    /// Entries from the offset `start` on. One that was taken out is [`JournalEntry::NOTHING`].
+    Dense { start: u16, held: u16, entries: Vec<JournalEntry> },
     /// Ascending by offset.
-    Sparse { held: u16, entries: Box<[(u16, Entry)]> },
+    Sparse { held: u16, entries: Box<[(u16, JournalEntry)]> },
 }
 
 impl Page {
@@ -38,7 +38,7 @@ impl Page {
     }
 
     #[inline]
-    pub(super) fn get(&self, offset: u16) -> Option<Entry> {
+    pub(super) fn get(&self, offset: u16) -> Option<JournalEntry> {
         let entry = match self {
             Self::Dense { start, entries, .. } => {
                 entries.get(usize::from(offset.checked_sub(*start)?))
@@ -53,7 +53,7 @@ impl Page {
 
     /// Changes an entry, if it is held.
     #[inline]
-    pub(super) fn edit(&mut self, offset: u16, edit: impl FnOnce(&mut Entry)) {
+    pub(super) fn edit(&mut self, offset: u16, edit: impl FnOnce(&mut JournalEntry)) {
         if let Some(entry) = self.get_mut(offset) {
             edit(entry);
         }
@@ -61,7 +61,7 @@ impl Page {
 
     /// The entries from an offset on, if all are in one piece.
     #[inline]
-    pub(super) fn run(&self, offset: u16) -> &[Entry] {
+    pub(super) fn run(&self, offset: u16) -> &[JournalEntry] {
         let Self::Dense { start, entries, .. } = self else { return &[] };
         let rest = offset.checked_sub(*start).and_then(|at| entries.get(usize::from(at)..));
         rest.unwrap_or_default()
@@ -69,7 +69,7 @@ impl Page {
 
     /// The entries at some offsets, in order. The page's own count goes on counting them.
     #[inline]
-    pub(super) fn within(&self, offsets: Range<u64>) -> impl Iterator<Item = (u64, &Entry)> {
+    pub(super) fn within(&self, offsets: Range<u64>) -> impl Iterator<Item = (u64, &JournalEntry)> {
         let Range { start: from, end } = offsets;
         let (first, dense, sparse) = match self {
             Self::Dense { start, entries, .. } => {
@@ -89,7 +89,7 @@ impl Page {
 
     /// The entry at an offset, which may be one that was taken out.
     #[inline]
-    pub(super) fn get_mut(&mut self, offset: u16) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, offset: u16) -> Option<&mut JournalEntry> {
         match self {
             Self::Dense { start, entries, .. } => {
                 entries.get_mut(usize::from(offset.checked_sub(*start)?))
@@ -120,7 +120,7 @@ impl Page {
 
     /// Appends the entry of the next position. The page is not full.
     #[inline]
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(super) fn push(&mut self, entry: JournalEntry) {
         if let Self::Dense { held, entries, .. } = self {
             entries.push(entry);
             *held += 1;
@@ -129,7 +129,7 @@ impl Page {
 
     /// Takes an entry out. When half of those that a full page has room for have gone, so does their room.
     pub(super) fn remove(&mut self, offset: u16) {
-        self.edit(offset, |entry| *entry = Entry::NOTHING);
+        self.edit(offset, |entry| *entry = JournalEntry::NOTHING);
         let (held, room) = match self {
             Self::Dense { start, held, entries } => {
                 *held = held.saturating_sub(1);
@@ -148,7 +148,7 @@ impl Page {
     }
 
     /// What is held, by offset.
-    fn entries(&self) -> impl Iterator<Item = (u16, Entry)> + '_ {
+    fn entries(&self) -> impl Iterator<Item = (u16, JournalEntry)> + '_ {
         let mut next = self.next_held(0);
         std::iter::from_fn(move || {
             let offset = next?;

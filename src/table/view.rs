@@ -81,7 +81,7 @@ impl View {
 
 /// One change.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     pub(crate) route: u32,
     pub(crate) before: View,
     /// Distance to the previous change of the same destination, 0 for none.
@@ -95,7 +95,7 @@ pub(crate) struct Entry {
 /// not: they are followed by a change of the same route, or say that it was announced.
 pub(super) const ENDS: u32 = 1 << 31;
 
-impl Entry {
+impl JournalEntry {
     /// What is where an entry was taken out.
     pub(super) const NOTHING: Self = Self { route: NONE, before: View::NOBODY, prev: 0, next: 0 };
 

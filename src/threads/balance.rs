@@ -29,7 +29,7 @@ pub(crate) struct ShardReport {
 
 /// All of them.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct BalanceReport {
     pub(crate) shards: Vec<ShardReport>,
     pub(crate) why: Why,
     /// Moves that were given up because they took too long.

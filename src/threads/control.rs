@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::balance::Report;
+use super::balance::BalanceReport;
 use super::error::InspectError;
 use super::estate::{Phase, Wish};
 use super::gauge::Gauge;
-use super::handovers::{Handovers, Report as HandoverReport};
+use super::handovers::{HandoverReport, Handovers};
 use super::ledger::Ledger;
 use super::lobby::Lobby;
 use super::log_level::LogLevel;
@@ -65,7 +65,7 @@ pub(crate) struct Control {
     /// The first so many shards get connections.
     awake: AtomicUsize,
     /// What the balancer tells of itself.
-    balance: watch::Sender<Report>,
+    balance: watch::Sender<BalanceReport>,
     /// Who serves the sessions.
     pub(crate) phase: watch::Sender<Phase>,
     /// What is asked of the balancer.
@@ -223,12 +223,12 @@ impl Control {
     }
 
     /// What the balancer did last and why.
-    pub(crate) fn balance(&self) -> Report {
+    pub(crate) fn balance(&self) -> BalanceReport {
         self.balance.borrow().clone()
     }
 
     /// The balancer has looked.
-    pub(crate) fn balanced(&self, report: &Report) {
+    pub(crate) fn balanced(&self, report: &BalanceReport) {
         self.balance.send_replace(report.clone());
     }
 

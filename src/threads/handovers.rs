@@ -8,7 +8,7 @@ use crate::metrics::{Row, Rows, Value};
 
 /// The result of the latest handover that this process took part in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Report {
+pub struct HandoverReport {
     /// Its outcome.
     pub outcome: Outcome,
     /// The process that handed over, or was about to.
@@ -26,7 +26,7 @@ pub struct Report {
     /// The size of the snapshot in bytes.
     pub bytes: u64,
     /// The duration of its steps.
-    pub steps: Steps,
+    pub steps: HandoverSteps,
     /// Why it was called off; `None` if it was not.
     pub reason: Option<String>,
 }
@@ -45,7 +45,7 @@ pub enum Outcome {
     CalledOff,
 }
 
-impl Report {
+impl HandoverReport {
     /// Seconds since 1970.
     pub(crate) fn now() -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -54,7 +54,7 @@ impl Report {
 
 /// The durations of the steps of a handover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Steps {
+pub struct HandoverSteps {
     /// The successor prepared; meanwhile the predecessor served.
     #[serde(rename = "prepare_seconds", serialize_with = "seconds")]
     pub prepare: Duration,
@@ -93,7 +93,7 @@ pub struct Handovers {
     /// Whether a handover is in progress.
     pub is_under_way: bool,
     /// The latest handover that has ended.
-    pub latest: Option<Report>,
+    pub latest: Option<HandoverReport>,
 }
 
 impl Handovers {

@@ -34,14 +34,14 @@ mod spawn;
 mod succession;
 
 pub(crate) use self::accept::accept;
-pub(crate) use self::balance::{Moved, Report as BalanceReport, ShardReport, Why};
+pub(crate) use self::balance::{BalanceReport, Moved, ShardReport, Why};
 pub(crate) use self::control::{Basis, Control};
 pub use self::error::InspectError;
 pub(crate) use self::estate::{Estate, NotFrozen, Phase, Wish};
 pub(crate) use self::gauge::Gauge;
 pub(crate) use self::growth::Seen;
 pub(crate) use self::guest::{Guest, Invitation};
-pub use self::handovers::{Handovers, Outcome, Report as HandoverReport, Steps as HandoverSteps};
+pub use self::handovers::{HandoverReport, HandoverSteps, Handovers, Outcome};
 pub(crate) use self::ledger::{Ledger, saved};
 pub(crate) use self::lobby::{Lobby, Queue};
 pub(crate) use self::memory::MemoryUse;

@@ -36,11 +36,11 @@ pub enum Phase {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Breach {
-    /// Before the HELLO.
-    #[error("{0:?} before HELLO")]
+    /// The first message is not HELLO (an UNSUBSCRIBE before it is ignored).
+    #[error("first message is {0:?}, not HELLO")]
     NotHello(MessageType),
-    /// Before the first KEEPALIVE.
-    #[error("{0:?} before the first KEEPALIVE")]
+    /// A message that may come only in an established session.
+    #[error("{0:?} before the session was established")]
     NotEstablished(MessageType),
 }
 

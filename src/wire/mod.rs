@@ -20,13 +20,13 @@
 //!
 //! Imports: nothing.
 
+mod bits;
 mod digest;
 mod error;
 mod flaw;
 #[cfg(feature = "serde")]
 mod formats;
 mod frame;
-mod halves;
 mod handshake;
 mod hello;
 mod hop_type;
@@ -37,18 +37,18 @@ mod protobuf;
 mod reassembly;
 mod report;
 mod route;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 mod text;
 mod update;
 
+pub(crate) use bits::{halves, prefix_mask};
 pub use digest::Digest;
 pub use error::WireError;
 pub use flaw::Flaw;
 pub use frame::{
     Frame, HEADER_LEN, MAX_FRAME, MAX_PAYLOAD, MessageType, VERSION, split, whole_frames,
 };
-pub(crate) use halves::halves;
 pub use handshake::{Breach, Handshake, Phase, Side};
 pub use hello::{Capabilities, Extensions, Hello};
 pub use hop_type::NextHopType;

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::WireError;
-use super::halves::halves;
+use super::bits::halves;
 use super::hop_type::NextHopType;
 use super::ip_version::IpVersion;
 

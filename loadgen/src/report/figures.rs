@@ -34,7 +34,7 @@ pub(super) struct Figure {
 
 /// The figures of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Report {
+pub(crate) struct RunReport {
     pub(crate) scenario: &'static str,
     /// The servers, in the order in which figures tell of each.
     pub(super) servers: Vec<String>,
@@ -58,7 +58,7 @@ const QUANTILES: [(&str, f64); 5] = [
     ("latency, max", 1.0),
 ];
 
-impl Report {
+impl RunReport {
     pub(crate) fn new(scenario: &'static str, target: &Target, common: &Common) -> Self {
         Self {
             scenario,

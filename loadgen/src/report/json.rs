@@ -3,13 +3,13 @@
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use super::figures::Report;
+use super::figures::RunReport;
 use crate::machine;
 
 /// Points of a latency curve for each halving of what lies above.
 const POINTS_PER_HALF: u32 = 4;
 
-impl Report {
+impl RunReport {
     pub(super) fn json(&self) -> Value {
         let figures = self.ordered().into_iter().map(|(is_key, figure)| {
             json!({

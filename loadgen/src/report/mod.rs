@@ -12,13 +12,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::Common;
-pub(crate) use figures::Report;
+pub(crate) use figures::RunReport;
 
 /// Prints the report and writes it to the files that are asked for.
 ///
 /// # Errors
 /// One sentence, when a file can't be written or subscribers did not get what they should.
-pub(crate) fn print(report: &Report, common: &Common) -> Result<(), String> {
+pub(crate) fn print(report: &RunReport, common: &Common) -> Result<(), String> {
     show(&text::run(report));
     write_files(common, || report.json())?;
     if report.faults.any() {

@@ -1,9 +1,9 @@
 //! Reports for people, on a terminal.
 
-use super::figures::Report;
+use super::figures::RunReport;
 
 /// A run: the key figures, then the others, then what was wrong.
-pub(super) fn run(report: &Report) -> String {
+pub(super) fn run(report: &RunReport) -> String {
     let mut out = format!("\n{} against {}\n\n", report.scenario, report.target());
     let figures = report.ordered();
     let width = figures.iter().map(|(_, figure)| figure.name.len()).max().unwrap_or(0);

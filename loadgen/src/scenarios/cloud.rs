@@ -17,7 +17,7 @@ use crate::peer;
 use crate::placement::{Placement, Size, VmEvent};
 use crate::plan::Plan;
 use crate::receiver::{Fate, Goal, Interest, Reading, Receivers, Sluggards, Subscriber, Timing};
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::route_set::Views;
 use crate::run::{Run, Used};
 use crate::writers::Writers;
@@ -123,7 +123,7 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what happened, when `observers` were sent `observed` updates.
-    pub(super) fn report_to(&self, report: &mut Report, observed: u64, observers: u32) {
+    pub(super) fn report_to(&self, report: &mut RunReport, observed: u64, observers: u32) {
         let Self { seconds, ref used, events, moves, sent, delivered } = *self;
         let expected = sent * u64::from(observers);
         used.report_to(report, (delivered as f64).max(1.0), seconds);

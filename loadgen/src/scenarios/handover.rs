@@ -17,7 +17,7 @@ use crate::live::phase;
 use crate::load::Span;
 use crate::processes::Processes;
 use crate::receiver::histogram;
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::run::{Run, Scenario};
 use crate::target::Target;
 
@@ -168,7 +168,7 @@ impl Tally {
         self.process = latest["to"].as_u64().and_then(|process| u32::try_from(process).ok());
     }
 
-    fn report_to(&self, report: &mut Report) {
+    fn report_to(&self, report: &mut RunReport) {
         let longest = self.silences.iter().copied().fold(0.0, f64::max);
         let mean = self.silences.iter().sum::<f64>() / self.silences.len().max(1) as f64;
         report.add("handovers", self.silences.len() as f64, "");

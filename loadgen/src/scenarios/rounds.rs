@@ -15,7 +15,7 @@ use metalbond::wire::Action;
 use crate::peer::Publisher;
 use crate::plan::Plan;
 use crate::receiver::{Goal, Outcome, Receivers};
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::route_set::{Digest, Digests, RouteSet, Views};
 use crate::run::{Run, Used, ns};
 use crate::writers::Writers;
@@ -163,7 +163,7 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Tells what it came to.
-    pub(super) fn report_to(&self, report: &mut Report) {
+    pub(super) fn report_to(&self, report: &mut RunReport) {
         let deliveries = (self.deliveries as f64).max(1.0);
         self.used.report_to(report, deliveries, self.elapsed.as_secs_f64());
         report.add("deliveries of one update", self.deliveries as f64 / self.updates as f64, "");

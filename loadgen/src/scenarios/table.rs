@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::processes::Each;
 use crate::procfs::Usage;
 use crate::receiver::Goal;
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::route_set::{RouteSet, Views};
 use crate::run::{Run, Scenario};
 
@@ -138,7 +138,7 @@ struct Stages {
 
 impl Stages {
     /// Tells what they came to, for so many routes; as many as `delivered` were dumped, and withdrawn.
-    fn report_to(&self, report: &mut Report, routes: f64, delivered: f64) {
+    fn report_to(&self, report: &mut RunReport, routes: f64, delivered: f64) {
         let Self { load, dump, withdrawal, .. } = self;
         if delivered > 0.0 {
             let seconds = dump.seconds + withdrawal.seconds;

@@ -28,7 +28,7 @@ use std::future::pending;
 use axum::Router;
 use tracing::warn;
 
-use super::server::entry::Entry;
+use super::server::entry::EntryRule;
 use super::server::serve;
 
 pub use socket::Socket;
@@ -38,7 +38,7 @@ pub use socket::Socket;
 #[cfg(feature = "client")]
 pub(super) async fn serve_leaf(socket: Socket, pages: Router) {
     match socket.into_listener(None) {
-        Ok(listener) => serve::serve(listener, Entry::Anyone, audit::audited(pages)).await,
+        Ok(listener) => serve::serve(listener, EntryRule::Anyone, audit::audited(pages)).await,
         Err(error) => cannot_serve(&error),
     }
     pending::<()>().await;
@@ -60,7 +60,9 @@ pub(super) async fn serve(socket: Socket, pages: Router, inspector: crate::inspe
     let pages = audit::audited(pages.nest("/control/v1", commands));
     let owner = inspector.clone();
     match socket.into_listener(Some(std::sync::Arc::new(move || owner.phase() == Phase::Gone))) {
-        Ok(listener) => serve::serve(Gated::new(listener, inspector), Entry::Anyone, pages).await,
+        Ok(listener) => {
+            serve::serve(Gated::new(listener, inspector), EntryRule::Anyone, pages).await;
+        }
         Err(error) => cannot_serve(&error),
     }
     pending::<()>().await;

@@ -23,7 +23,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::admin::control::{self, Socket as ControlSocket};
-use crate::admin::server::entry::Entry;
+use crate::admin::server::entry::EntryRule;
 use crate::admin::server::health;
 use crate::admin::server::serve::serve;
 use crate::client::{Error, MetalBond, SyncWatch};
@@ -69,7 +69,7 @@ impl Http {
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let (ended, guard) = (self.ended().await?, self.guard.clone());
         tokio::select! {
-            () = serve(listener, Entry::Bearing(guard), self.router()) => Ok(()),
+            () = serve(listener, EntryRule::Bearing(guard), self.router()) => Ok(()),
             () = ended => Err(std::io::Error::other(Error::Stopped)),
         }
     }
@@ -114,7 +114,7 @@ impl Http {
             .fallback(async || ApiError::NoPage)
             .with_state(Sources { leaf, kernel });
         tokio::select! {
-            () = serve(listener, Entry::Named(guard), router) => Ok(()),
+            () = serve(listener, EntryRule::Named(guard), router) => Ok(()),
             () = ended => Err(std::io::Error::other(Error::Stopped)),
         }
     }

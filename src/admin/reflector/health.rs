@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::api::error::numbers;
 use super::state::AppState;
-use crate::ids::ShardId;
 
 /// 200 while every shard has turned its loop lately, else 503 naming those that have not. In a proxy the leaf must
 /// answer as well.
@@ -19,12 +19,6 @@ pub(super) async fn livez(State(app): State<AppState>) -> (StatusCode, String) {
         }
         _ => (StatusCode::OK, "ok\n".into()),
     }
-}
-
-/// As text.
-pub(super) fn numbers(shards: &[ShardId]) -> String {
-    let numbers: Vec<_> = shards.iter().map(ToString::to_string).collect();
-    numbers.join(", ")
 }
 
 /// 200 while new sessions are taken, else 503 saying why not. In a proxy the tables of all VNIs that agents

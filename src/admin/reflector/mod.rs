@@ -32,8 +32,8 @@ use tokio::sync::oneshot;
 use self::state::AppState;
 use self::verifier::{Verified, Verifier};
 use super::control;
-use super::proxy::Upstream;
-use crate::admin::server::{self, entry::Entry, serve::serve};
+use super::upstream::ProxyUpstream;
+use crate::admin::server::{self, entry::EntryRule, serve::serve};
 use crate::http_guard::HttpGuard;
 use crate::inspector::{Doors, Inspector};
 
@@ -64,8 +64,8 @@ pub(super) fn run(
         };
         let Doors { http, health, control, readers } = doors;
         tokio::select! {
-            () = over_tcp(http, Entry::Bearing(guard.clone()), router(app.clone())) => {}
-            () = over_tcp(health, Entry::Named(guard), health_router(app.clone())) => {}
+            () = over_tcp(http, EntryRule::Bearing(guard.clone()), router(app.clone())) => {}
+            () = over_tcp(health, EntryRule::Named(guard), health_router(app.clone())) => {}
             () = over_socket(control) => {}
             () = over_socket(readers) => {}
             _ = stop => {}
@@ -89,7 +89,7 @@ fn health_router(app: AppState) -> Router {
 /// What answers for a reflector that is part of a proxy, and what must run beside it.
 pub(super) fn pages(
     inspector: Inspector,
-    upstream: Option<Upstream>,
+    upstream: Option<ProxyUpstream>,
 ) -> (Router, impl Future<Output = ()>) {
     let (recorder, history) = live::recorder(inspector.clone());
     let verified = Verified::default();

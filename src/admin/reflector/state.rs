@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::live::history::History;
 use super::verifier::Verified;
-use crate::admin::proxy::Upstream;
+use crate::admin::upstream::ProxyUpstream;
 use crate::inspector::Inspector;
 
 /// Listings that are sorted at a time. Each asks the shards for everything there is, one slice
@@ -22,7 +22,7 @@ pub(super) struct AppState {
     /// What leaves came to that report.
     pub(super) verified: Verified,
     /// In a proxy, its other side.
-    pub(super) upstream: Option<Upstream>,
+    pub(super) upstream: Option<ProxyUpstream>,
     walks: Arc<Semaphore>,
 }
 
@@ -31,7 +31,7 @@ impl AppState {
         inspector: Inspector,
         history: History,
         verified: Verified,
-        upstream: Option<Upstream>,
+        upstream: Option<ProxyUpstream>,
     ) -> Self {
         Self { inspector, history, verified, upstream, walks: Arc::new(Semaphore::new(WALKS)) }
     }

@@ -13,7 +13,7 @@ use crate::http_guard::{HttpGuard, Turned};
 
 /// Which requests are answered.
 #[derive(Clone, Debug)]
-pub(crate) enum Entry {
+pub(crate) enum EntryRule {
     /// All: the file of the socket says who may connect.
     #[cfg(unix)]
     Anyone,
@@ -24,7 +24,7 @@ pub(crate) enum Entry {
     Bearing(HttpGuard),
 }
 
-impl Entry {
+impl EntryRule {
     /// The answer to a request that gets no other one.
     pub(super) fn refuse<B>(&self, request: &Request<B>) -> Option<Response> {
         let (guard, needs_token) = match self {

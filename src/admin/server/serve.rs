@@ -33,7 +33,7 @@ use self::guest::{Endpoint, Guest};
 use self::hall::Hall;
 pub(crate) use self::origin::{Caller, Origin};
 use self::spare::Spares;
-use super::entry::Entry;
+use super::entry::EntryRule;
 
 /// What is bounded.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ impl Listener for tokio::net::UnixListener {
 }
 
 /// Answers until dropped, which ends all connections.
-pub(crate) async fn serve(listener: impl Listener, entry: Entry, router: Router) {
+pub(crate) async fn serve(listener: impl Listener, entry: EntryRule, router: Router) {
     serve_within(LIMITS, listener, Endpoint { entry, router }).await;
 }
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use metalbond::admin::HttpRules;
 use metalbond::settings::{
-    HOST, PATH, SWITCH, Section, Setting, Syntax, TEXT, Target, local_address, number,
+    HOST, PATH, SWITCH, Section, Setting, Syntax, TEXT, Target, http_host, http_token_file,
+    local_address, number,
 };
 use metalbond::wire::{NextHopType, Vni};
 use metalbond::{many, maybe, one};
@@ -116,20 +117,8 @@ pub(in crate::cli) static SETTINGS: Section<ClientSettings> = Section::of_role(&
         "Address of the HTTP endpoint: a page for people, health, metrics, routes; a port alone \
          means the loopback",
     ),
-    Setting::new("http-host", many!(ClientSettings: http_rules.hosts, HOST))
-        .meaning(
-            "Host names by which HTTP requests may address this endpoint, besides localhost and \
-             addresses; separate several by commas, or repeat the flag",
-        )
-        .details("See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
-    Setting::new("http-token-file", maybe!(ClientSettings: http_rules.token_file, PATH))
-        .meaning(
-            "File with a token that HTTP requests must bear, except those for health and for \
-             the files of the page",
-        )
-        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
+    http_host(many!(ClientSettings: http_rules.hosts, HOST)),
+    http_token_file(maybe!(ClientSettings: http_rules.token_file, PATH)),
     Setting::new("health", maybe!(ClientSettings: health, ADDRESS)).meaning(
         "Address of a second HTTP endpoint that serves only health and metrics, without a token; a \
          port alone means the loopback",

@@ -45,7 +45,6 @@ fn time_of(seconds: f64) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
 fn size_of(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {

@@ -17,20 +17,20 @@ const POLICY: &str = "policy";
 #[derive(PartialEq, Eq, Debug)]
 pub(in crate::cli) struct File {
     pub(super) path: PathBuf,
-    tables: BTreeMap<String, Vec<Entry>>,
+    tables: BTreeMap<String, Vec<FileEntry>>,
     /// What `[policy]` says, which is no list of keys.
     pub(super) policy: Policy,
 }
 
 /// A key and its values, as a flag would be given them.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Entry {
+pub(super) struct FileEntry {
     pub(super) key: String,
     pub(super) line: usize,
     pub(super) values: Vec<String>,
 }
 
-impl Entry {
+impl FileEntry {
     /// Whether it says anything; an empty list does not.
     pub(super) fn says_something(&self) -> bool {
         !self.values.is_empty()
@@ -75,7 +75,7 @@ impl File {
                 let (at, key) = (key.span().start, key.get_ref());
                 match texts(value) {
                     Some(values) => {
-                        entries.push(Entry { key: key.to_string(), line: line(at), values });
+                        entries.push(FileEntry { key: key.to_string(), line: line(at), values });
                     }
                     None => wrong.push(format!(
                         "{}: {key:?} in [{name}] is neither a string, a whole number, true, false \
@@ -104,13 +104,13 @@ impl File {
     }
 
     /// What it says of a flag.
-    pub(super) fn entry(&self, settings: &Role, flag: &str) -> Option<&Entry> {
+    pub(super) fn entry(&self, settings: &Role, flag: &str) -> Option<&FileEntry> {
         let (table, row) = settings.row(flag)?;
         self.entries(table).iter().find(|entry| entry.key == row.key())
     }
 
     /// What one table says.
-    pub(super) fn entries(&self, table: &str) -> &[Entry] {
+    pub(super) fn entries(&self, table: &str) -> &[FileEntry] {
         self.tables.get(table).map_or(&[], Vec::as_slice)
     }
 
@@ -137,7 +137,7 @@ impl File {
                 wrong.push(format!("{path}: unknown table [{table}]; the nearest is [{nearest}]"));
                 continue;
             };
-            for Entry { key, line, .. } in
+            for FileEntry { key, line, .. } in
                 entries.iter().filter(|entry| !keys.contains(&&*entry.key))
             {
                 let nearest = nearest(key, keys.iter().copied()).unwrap_or_default();
@@ -206,7 +206,7 @@ mod tests {
              allow = [\"10.0.0.0/8\", '::/0']\n[client]\nsubscribe = [1, 0x10]\n",
         );
         let file = file.unwrap();
-        let entry = |key: &str, line, values: &[&str]| Entry {
+        let entry = |key: &str, line, values: &[&str]| FileEntry {
             key: key.to_owned(),
             line,
             values: values.iter().map(|value| (*value).to_owned()).collect(),

@@ -227,7 +227,8 @@ impl Given {
     fn missing(&self, role: &Command, file: &File) -> Option<Wrong> {
         let (settings, path) = (self.role(), file.path.display());
         let is_missing = |(flag, arg): &(&str, &Arg)| {
-            let is_in_file = || file.entry(settings, flag).is_some_and(file::Entry::says_something);
+            let is_in_file =
+                || file.entry(settings, flag).is_some_and(file::FileEntry::says_something);
             let is_flag = self.flags.contains(arg.get_id().as_str());
             let is_given = is_flag || environment::value(flag).is_some() || is_in_file();
             arg.is_required_set() && !is_given
@@ -258,7 +259,7 @@ fn keys<'a>(
 }
 
 fn wrong_in_file(file: &File, settings: &Role, role: &Command) -> Vec<String> {
-    let check = |(table, entry): (&str, &file::Entry)| {
+    let check = |(table, entry): (&str, &file::FileEntry)| {
         let is_meant = |(of, row): &(&str, &dyn Row)| *of == table && row.key() == entry.key;
         let (_, row) = settings.rows().into_iter().find(is_meant)?;
         let (_, arg) = flags(role).find(|(flag, _)| *flag == row.flag())?;

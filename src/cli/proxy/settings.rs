@@ -1,5 +1,6 @@
 //! The settings of a proxy beside those of its sessions with reflectors (`cli::upstream`): the rows of `[proxy]`
-//! about agents, and what they are read into.
+//! about agents, and what they are read into. Rows that the reflector has too have texts of their own here, which
+//! speak of agents.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -7,7 +8,8 @@ use metalbond::io::IoChoice;
 use metalbond::policy::Echo;
 use metalbond::reflector::ReflectorConfig;
 use metalbond::settings::{
-    HOST, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME, Target, address, number,
+    HOST, NUMBER, One, PATH, SWITCH, Section, Setting, Syntax, TIME, Target, address, http_host,
+    http_token_file, number,
 };
 use metalbond::{many, maybe, one};
 
@@ -53,18 +55,8 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
         "Address of the HTTP endpoint: pages for people, health, metrics, routes; a port alone \
          means the loopback",
     ),
-    Setting::new("http-host", many!(Agents: config.http_rules.hosts, HOST))
-        .meaning(
-            "Host names by which HTTP requests may address this endpoint, besides localhost and \
-             addresses; separate several by commas, or repeat the flag",
-        )
-        .details("See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
-    Setting::new("http-token-file", maybe!(Agents: config.http_rules.token_file, PATH))
-        .meaning("File with a token that HTTP requests must bear, except those for health and for \
-             the files of the page")
-        .details("A reload reads the file again. See [Who may ask](http.md#who-may-ask)")
-        .reloaded(),
+    http_host(many!(Agents: config.http_rules.hosts, HOST)),
+    http_token_file(maybe!(Agents: config.http_rules.token_file, PATH)),
     Setting::new("control", maybe!(Agents: config.control, PATH))
         .meaning("Path of the control socket, to which metalbond ctl connects; its folder must \
              exist")

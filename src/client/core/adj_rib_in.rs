@@ -22,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use super::intent::of_network;
-use super::reports::Digests;
+use super::digests::Digests;
 use super::room::Room;
+use super::route_key::{RibKey, of_network, takes_the_place};
 use super::waiting::Waiting;
 use super::{ServerSlot, Servers};
 use crate::client::Route;
@@ -37,9 +37,6 @@ pub(super) const RETURN: Duration = Duration::from_secs(35);
 
 /// What became visible or ceased to be.
 pub(super) type Changes = Vec<(Action, Destination, NextHop)>;
-
-/// A route of one VNI; their order is that of all answers.
-pub(super) type Key = (Destination, NextHop);
 
 /// Who has a route, and since when it is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +52,7 @@ type StaleKey = (Destination, NextHopType, NextHop);
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct AdjRibIn {
-    routes: BTreeMap<Key, HeldRoute>,
+    routes: BTreeMap<RibKey, HeldRoute>,
     /// Since when each stale route is.
     stale: BTreeMap<StaleKey, Moment>,
     /// A moment that is no later than any of these.
@@ -127,12 +124,12 @@ impl AdjRibIn {
     }
 
     /// The routes to the network of a destination, whatever their host bits, in order.
-    pub(super) fn of_network(&self, destination: Destination) -> impl Iterator<Item = Key> {
+    pub(super) fn of_network(&self, destination: Destination) -> impl Iterator<Item = RibKey> {
         self.routes.range(of_network(destination)).map(|(key, _)| *key)
     }
 
     /// Since when a route is stale, if it is.
-    pub(super) fn stale_since(&self, (destination, next_hop): Key) -> Option<Moment> {
+    pub(super) fn stale_since(&self, (destination, next_hop): RibKey) -> Option<Moment> {
         self.stale.get(&(destination, next_hop.kind(), next_hop)).copied()
     }
 
@@ -146,8 +143,8 @@ impl AdjRibIn {
     /// Some of the routes, and who has each, in order.
     pub(super) fn between(
         &self,
-        keys: (Bound<Key>, Bound<Key>),
-    ) -> impl Iterator<Item = (Key, HeldRoute)> {
+        keys: (Bound<RibKey>, Bound<RibKey>),
+    ) -> impl Iterator<Item = (RibKey, HeldRoute)> {
         self.routes.range(keys).map(|(key, held)| (*key, *held))
     }
 
@@ -269,7 +266,7 @@ impl AdjRibIn {
         true
     }
 
-    fn admit(&mut self, now: Moment, (key, servers): (Key, Servers), changes: &mut Changes) {
+    fn admit(&mut self, now: Moment, (key, servers): (RibKey, Servers), changes: &mut Changes) {
         self.routes.insert(key, HeldRoute { servers, since: now });
         changes.push((Action::Add, key.0, key.1));
         for slot in servers.slots() {
@@ -278,7 +275,7 @@ impl AdjRibIn {
     }
 
     /// Whether a route that `slot` announces takes the place of a stale one.
-    fn takes_stale_place(&self, slot: ServerSlot, (destination, next_hop): &Key) -> bool {
+    fn takes_stale_place(&self, slot: ServerSlot, (destination, next_hop): &RibKey) -> bool {
         let kind = next_hop.kind();
         let from = Bound::Included((*destination, kind, NextHop::FIRST));
         let of_kind = self.stale.range((from, Bound::Unbounded)).map(|(key, _)| key);
@@ -468,18 +465,6 @@ impl AdjRibIn {
         if self.stale.is_empty() {
             self.oldest = None;
         }
-    }
-}
-
-/// Whether `new` makes `old` pointless. Targets of a load balancer stand beside each other.
-fn takes_the_place(new: &NextHop, old: &NextHop) -> bool {
-    match (new.kind(), old.kind()) {
-        (NextHopType::Standard, NextHopType::Standard) => true,
-        (NextHopType::Nat, NextHopType::Nat) => {
-            let ((new_from, new_to), (old_from, old_to)) = (new.nat_ports(), old.nat_ports());
-            new_from <= old_to && old_from <= new_to
-        }
-        _ => false,
     }
 }
 

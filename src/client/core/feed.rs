@@ -10,7 +10,7 @@ use std::ops::Bound;
 use crate::client::Route;
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
-type Key = (Vni, Destination);
+type FeedKey = (Vni, Destination);
 
 /// Route changes for one reader, by destination.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(in crate::client) struct RouteFeed {
     pending: BTreeMap<(Vni, Destination, NextHop), Action>,
     /// The destination that was taken last: the next take goes on behind it, so that churn of some
     /// destinations does not hold up the others.
-    taken: Option<Key>,
+    taken: Option<FeedKey>,
     /// Whether anything was taken, or would have been.
     was_taken: bool,
     /// How often taking came to the end and began anew.
@@ -85,7 +85,7 @@ impl RouteFeed {
         updates
     }
 
-    fn next(&mut self) -> Option<(Key, Vec<(Action, NextHop)>)> {
+    fn next(&mut self) -> Option<(FeedKey, Vec<(Action, NextHop)>)> {
         let behind = self.taken.map_or(Bound::Unbounded, |(vni, destination)| {
             Bound::Excluded((vni, destination, NextHop::LAST))
         });

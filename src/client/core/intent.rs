@@ -1,11 +1,9 @@
 //! What the application wants, whatever servers there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
-use super::Leaf;
-use crate::client::{Intention, Route};
-use crate::ids::Moment;
+use super::route_key::of_network;
+use crate::client::Route;
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Subscriptions and announcements.
@@ -75,27 +73,4 @@ impl Intent {
     pub(super) fn all_announcements(&self) -> impl Iterator<Item = Route> {
         self.announcements.keys().flat_map(|vni| self.announcements(*vni))
     }
-}
-
-impl Leaf {
-    /// Carries out what is not so already, in order. Cost of [`Intention::Vacate`]: the announcements of the VNI.
-    pub(in crate::client) fn intend(&mut self, now: Moment, changes: &[Intention]) {
-        for change in changes {
-            match *change {
-                Intention::Subscribe(vni) => _ = self.subscribe(now, vni),
-                Intention::Unsubscribe(vni) => _ = self.unsubscribe(vni),
-                Intention::Announce(route) => _ = self.announce(route),
-                Intention::Withdraw(route) => _ = self.withdraw(route),
-                Intention::Vacate(vni) => {
-                    self.announcements(vni).into_iter().for_each(|route| _ = self.withdraw(route));
-                }
-            }
-        }
-    }
-}
-
-/// All routes to a network, whatever their host bits.
-pub(super) fn of_network(destination: Destination) -> RangeInclusive<(Destination, NextHop)> {
-    let last = (destination.last_of_network(), NextHop::LAST);
-    (destination.network(), NextHop::FIRST)..=last
 }

@@ -39,9 +39,9 @@ pub(super) struct ServerSession {
     /// From when on its tables are all there is: the announcers have had the time to come to it.
     trusted: Moment,
     /// VNIs whose table is on its way, of a server that does not say when it is complete.
-    awaited: BTreeMap<Vni, Quiet>,
+    pub(super) awaited: BTreeMap<Vni, Quiet>,
     /// Routes that it announces here.
-    routes: usize,
+    pub(super) routes: usize,
     /// What it is told of them.
     pub(super) reports: Reports,
 }
@@ -49,7 +49,7 @@ pub(super) struct ServerSession {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(in crate::client) struct Leaf {
-    settings: CoreConfig,
+    pub(super) settings: CoreConfig,
     pub(super) intent: Intent,
     pub(super) adj_ribs_in: BTreeMap<Vni, AdjRibIn>,
     pub(super) sessions: BTreeMap<ServerSlot, ServerSession>,
@@ -99,99 +99,6 @@ impl Leaf {
             due: None,
             settling: None,
         }
-    }
-
-    // What the application wants.
-
-    /// `false` when it was subscribed to already.
-    pub(in crate::client) fn subscribe(&mut self, now: Moment, vni: Vni) -> bool {
-        if !self.intent.subscribe(vni) {
-            return false;
-        }
-        self.adj_ribs_in.insert(
-            vni,
-            AdjRibIn::new(now, self.settings.stale_time, self.settings.routes_per_peer),
-        );
-        self.note_deadline(vni);
-        for session in self.sessions.values_mut() {
-            session.adj_rib_out.subscription(vni, true);
-        }
-        true
-    }
-
-    /// `false` when it was not subscribed to.
-    pub(in crate::client) fn unsubscribe(&mut self, vni: Vni) -> bool {
-        if !self.intent.unsubscribe(vni) {
-            return false;
-        }
-        for (slot, session) in &mut self.sessions {
-            session.adj_rib_out.subscription(vni, false);
-            session.awaited.remove(&vni);
-            session.reports.forget(vni);
-            if self.adj_ribs_in.get(&vni).is_some_and(|rib| rib.is_in_sync(*slot)) {
-                self.sync.push((*slot, vni, false));
-            }
-        }
-        self.completed.retain(|(completed, _)| *completed != vni);
-        if let Some(rib) = self.adj_ribs_in.remove(&vni) {
-            self.room.routes -= rib.len();
-            self.room.waiting -= rib.waiting.len();
-            self.room.note_room(Moment::default()); // there is, at once
-            for slot in self.sessions.keys().copied().collect::<Vec<_>>() {
-                let had = rib.count(slot);
-                if let Some(session) = self.sessions.get_mut(&slot) {
-                    session.routes -= had;
-                }
-            }
-            let gone = rib.routes().map(|(to, via)| (Action::Remove, to, via)).collect();
-            self.publish(vni, gone);
-        }
-        true
-    }
-
-    pub(in crate::client) fn is_subscribed(&self, vni: Vni) -> bool {
-        self.intent.is_subscribed(vni)
-    }
-
-    pub(in crate::client) fn subscriptions(&self) -> Vec<Vni> {
-        self.intent.subscriptions().collect()
-    }
-
-    /// `false` when it was announced already.
-    pub(in crate::client) fn announce(&mut self, route: Route) -> bool {
-        let first = !self.intent.announces(route.vni, route.destination);
-        if !self.intent.announce(route) {
-            return false;
-        }
-        if first {
-            self.hide(route.vni, route.destination, Action::Remove);
-        }
-        for session in self.sessions.values_mut() {
-            session.adj_rib_out.route(Action::Add, route);
-        }
-        true
-    }
-
-    /// `false` when it was not announced.
-    pub(in crate::client) fn withdraw(&mut self, route: Route) -> bool {
-        if !self.intent.withdraw(route) {
-            return false;
-        }
-        if !self.intent.announces(route.vni, route.destination) {
-            self.hide(route.vni, route.destination, Action::Add);
-        }
-        for session in self.sessions.values_mut() {
-            session.adj_rib_out.route(Action::Remove, route);
-        }
-        true
-    }
-
-    pub(in crate::client) fn is_announced(&self, route: Route) -> bool {
-        self.intent.is_announced(route)
-    }
-
-    pub(in crate::client) fn announcements(&self, vni: Vni) -> Vec<Route> {
-        self.intent.announcements(vni).collect()
     }
 
     /// Other limits. What is there stays; what waits comes in where there is room now.
@@ -445,7 +352,7 @@ impl Leaf {
         }
     }
 
-    fn note_deadline(&mut self, vni: Vni) {
+    pub(super) fn note_deadline(&mut self, vni: Vni) {
         let deadline = self.adj_ribs_in.get(&vni).and_then(AdjRibIn::deadline);
         self.due = self.due.into_iter().chain(deadline).min();
     }
@@ -474,7 +381,7 @@ impl Leaf {
     }
 
     /// A network began or ceased to be announced here.
-    fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
+    pub(super) fn hide(&mut self, vni: Vni, destination: Destination, action: Action) {
         if !self.has_dataplane || self.withheld.contains(&vni) {
             return;
         }

@@ -4,7 +4,7 @@
 //! reader (a server, a watch, the dataplane) lacks. The actor owns this state, calls one method per event with the
 //! time, and then takes the changes that are due for each reader.
 //!
-//! * `intent`: the subscriptions and announcements that the application wants.
+//! * `intent`: the subscriptions and announcements that the application wants; `intentions`: changes of them.
 //! * `adj_rib_in`: one VNI's routes, which servers have each, and which routes are stale.
 //! * `feed`: the changes that one reader lacks; opposite changes cancel out.
 //! * `adj_rib_out`: the same for one server, with subscriptions and announcements.
@@ -13,7 +13,7 @@
 //! * `room`, `waiting`: the limits on routes, and the routes for which there is no room.
 //! * `withheld`: VNIs whose routes are withheld from the dataplane for a while.
 //! * `settling`: the time in which tables arrive that may replace stale routes.
-//! * `reports`: what a server is told of the routes that it has sent.
+//! * `digests`, `reports`, `reporting`: what a server is told of the routes that it has sent.
 //! * `queries`: answers to operators' questions, in bounded parts.
 //!
 //! Bounds: the application bounds the intent; `routes_per_peer` and the limits on routes (`room`) bound what servers
@@ -24,14 +24,18 @@
 
 mod adj_rib_in;
 mod adj_rib_out;
+mod digests;
 mod feed;
 mod intent;
+mod intentions;
 mod leaf;
 mod queries;
 mod quiet;
 mod readers;
+mod reporting;
 mod reports;
 mod room;
+mod route_key;
 mod settling;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use super::adj_rib_in::{AdjRibIn, HeldRoute, Key};
-use super::intent::of_network;
+use super::adj_rib_in::{AdjRibIn, HeldRoute};
+use super::route_key::{RibKey, of_network};
 use super::{Leaf, ServerSlot, Servers};
 use crate::client::Route;
 use crate::ids::Moment;
@@ -69,7 +69,7 @@ impl Leaf {
         &self,
         vni: Vni,
         what: Option<Lookup>,
-        after: Option<Key>,
+        after: Option<RibKey>,
         max: usize,
     ) -> Option<Vec<FoundRoute>> {
         let rib = self.adj_ribs_in.get(&vni)?;
@@ -105,7 +105,7 @@ impl Leaf {
         let (first, last) = of_network(destination).into_inner();
         let all = rib.between((Bound::Included(first), Bound::Included(last))).take(max);
         let routes = all.map(|(key, held)| found_route(rib, vni, key, held)).collect();
-        let waits = |((destination, next_hop), servers): (Key, Servers)| {
+        let waits = |((destination, next_hop), servers): (RibKey, Servers)| {
             (Route { vni, destination, next_hop }, servers.slots().collect())
         };
         let waiting = rib.waiting.of_network(destination).take(max).map(waits).collect();
@@ -114,7 +114,7 @@ impl Leaf {
     }
 }
 
-fn found_route(rib: &AdjRibIn, vni: Vni, key: Key, held: HeldRoute) -> FoundRoute {
+fn found_route(rib: &AdjRibIn, vni: Vni, key: RibKey, held: HeldRoute) -> FoundRoute {
     let (destination, next_hop) = key;
     FoundRoute {
         route: Route { vni, destination, next_hop },

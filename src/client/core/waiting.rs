@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::adj_rib_in::Key;
-use super::intent::of_network;
+use super::route_key::{RibKey, of_network};
 use super::{ServerSlot, Servers};
 use crate::wire::{Destination, NextHop};
 
@@ -15,7 +14,7 @@ use crate::wire::{Destination, NextHop};
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// Who has each.
-    routes: BTreeMap<Key, Servers>,
+    routes: BTreeMap<RibKey, Servers>,
     /// How many of each server have been forgotten.
     forgotten: BTreeMap<ServerSlot, usize>,
 }
@@ -40,12 +39,12 @@ impl Waiting {
     pub(super) fn of_network(
         &self,
         destination: Destination,
-    ) -> impl Iterator<Item = (Key, Servers)> {
+    ) -> impl Iterator<Item = (RibKey, Servers)> {
         self.routes.range(of_network(destination)).map(|(key, servers)| (*key, *servers))
     }
 
     /// `slot` announces a route that waits already: whether that is new. `None` when it does not wait.
-    pub(super) fn announce(&mut self, slot: ServerSlot, key: &Key) -> Option<bool> {
+    pub(super) fn announce(&mut self, slot: ServerSlot, key: &RibKey) -> Option<bool> {
         let servers = self.routes.get_mut(key)?;
         let is_new = !servers.contains(slot);
         servers.insert(slot);
@@ -53,7 +52,7 @@ impl Waiting {
     }
 
     /// `slot` announces a route that there is no room for. `false` when it is only counted.
-    pub(super) fn add(&mut self, slot: ServerSlot, key: Key, remembers: bool) -> bool {
+    pub(super) fn add(&mut self, slot: ServerSlot, key: RibKey, remembers: bool) -> bool {
         if remembers {
             self.routes.entry(key).or_default().insert(slot);
         } else {
@@ -63,7 +62,7 @@ impl Waiting {
     }
 
     /// `slot` withdraws a route; `false` when it is not known that it had it.
-    pub(super) fn remove(&mut self, slot: ServerSlot, key: &Key) -> bool {
+    pub(super) fn remove(&mut self, slot: ServerSlot, key: &RibKey) -> bool {
         let Some(servers) = self.routes.get_mut(key) else {
             if let Some(count) = self.forgotten.get_mut(&slot) {
                 *count = count.saturating_sub(1);
@@ -87,12 +86,12 @@ impl Waiting {
     }
 
     /// Takes out one route.
-    pub(super) fn take(&mut self) -> Option<(Key, Servers)> {
+    pub(super) fn take(&mut self) -> Option<(RibKey, Servers)> {
         self.routes.pop_first()
     }
 
     /// Takes out one route of a destination.
-    pub(super) fn take_of(&mut self, destination: Destination) -> Option<(Key, Servers)> {
+    pub(super) fn take_of(&mut self, destination: Destination) -> Option<(RibKey, Servers)> {
         let from = Bound::Included((destination, NextHop::FIRST));
         let (key, _) = self.routes.range((from, Bound::Unbounded)).next()?;
         let key = *key;

@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::output::Output;
 use super::session::{Due, LeafEvent, LeafSession};
-use super::task::{End, Peer};
+use super::task::{Peer, SessionEnd};
 use crate::client::messages::{PeerEvent, PeerOrder};
 use crate::client::{PeerState, SessionError};
 use crate::wire::{Capabilities, Extensions, Frames, Hello, Message, Reassembly};
@@ -63,9 +63,9 @@ impl<'a> Connection<'a> {
     }
 
     /// Until the session or the task is over.
-    pub(super) async fn run(mut self) -> Result<Infallible, End> {
+    pub(super) async fn run(mut self) -> Result<Infallible, SessionEnd> {
         match self.talk().await {
-            Err(End::Session(error))
+            Err(SessionEnd::Session(error))
                 if self.output.is_swallowed(self.peer.clock.now(), &self.stream) =>
             {
                 Err(SessionError::LargePacketsLost(Box::new(error)).into())
@@ -74,7 +74,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn talk(&mut self) -> Result<Infallible, End> {
+    async fn talk(&mut self) -> Result<Infallible, SessionEnd> {
         self.output.push(&Message::Hello(self.hello()));
         self.peer.send(PeerEvent::State(PeerState::HelloSent)).await?;
         loop {
@@ -135,7 +135,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn order(&mut self, order: Option<PeerOrder>) -> Result<(), End> {
+    fn order(&mut self, order: Option<PeerOrder>) -> Result<(), SessionEnd> {
         match order {
             Some(PeerOrder::Send { session, messages }) if session == self.number => {
                 messages.iter().for_each(|message| self.output.push(message));
@@ -143,15 +143,15 @@ impl<'a> Connection<'a> {
                 Ok(())
             }
             Some(PeerOrder::End { session, error }) if session == self.number => {
-                Err(End::Session(error))
+                Err(SessionEnd::Session(error))
             }
             Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => Ok(()), // for one that is over
-            Some(PeerOrder::Reset) => Err(End::Reset(SessionError::Reset)),
-            Some(PeerOrder::Stop) | None => Err(End::Task),
+            Some(PeerOrder::Reset) => Err(SessionEnd::Reset(SessionError::Reset)),
+            Some(PeerOrder::Stop) | None => Err(SessionEnd::Task),
         }
     }
 
-    async fn write(&mut self) -> Result<(), End> {
+    async fn write(&mut self) -> Result<(), SessionEnd> {
         self.output.write(self.peer.clock.now(), &self.stream).map_err(failed)?;
         if self.owes_ready && self.output.is_empty() {
             self.owes_ready = false;
@@ -160,12 +160,12 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    async fn keepalive(&mut self) -> Result<(), End> {
+    async fn keepalive(&mut self) -> Result<(), SessionEnd> {
         self.output.push(&Message::Keepalive);
         self.peer.send(PeerEvent::KeepaliveSent).await
     }
 
-    async fn read(&mut self) -> Result<(), End> {
+    async fn read(&mut self) -> Result<(), SessionEnd> {
         let count = match self.stream.try_read(&mut self.buffer) {
             Ok(0) => return Err(SessionError::Closed.into()),
             Ok(count) => count,
@@ -181,7 +181,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Takes all whole frames. Updates go to the actor even when what follows them ends the session.
-    async fn frames(&mut self, mut frames: Frames<'_>) -> Result<(), End> {
+    async fn frames(&mut self, mut frames: Frames<'_>) -> Result<(), SessionEnd> {
         let now = self.peer.clock.now();
         let mut updates = Vec::new();
         let mut skipped = BTreeMap::new();
@@ -217,14 +217,14 @@ impl<'a> Connection<'a> {
         result
     }
 
-    async fn send_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), End> {
+    async fn send_updates(&self, updates: &mut Vec<crate::wire::Update>) -> Result<(), SessionEnd> {
         if updates.is_empty() {
             return Ok(());
         }
         self.peer.send(PeerEvent::Updates(std::mem::take(updates))).await
     }
 
-    async fn event(&mut self, event: LeafEvent) -> Result<(), End> {
+    async fn event(&mut self, event: LeafEvent) -> Result<(), SessionEnd> {
         match event {
             LeafEvent::Hello(hello) => {
                 let extensions = hello.extensions.as_ref();

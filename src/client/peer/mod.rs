@@ -35,8 +35,8 @@ use tracing::{debug, info, warn};
 use self::backoff::Pauses;
 use self::connection::Connection;
 use self::guard::Guard;
-use self::task::End;
 pub(super) use self::task::Peer;
+use self::task::SessionEnd;
 use super::messages::{PeerEvent, PeerOrder};
 use super::{LeafTls, PeerState, SessionError};
 
@@ -56,9 +56,9 @@ impl Peer {
         for session in 1.. {
             self.established = None;
             let (error, again) = match self.session(session).await {
-                End::Session(error) => (error, false),
-                End::Reset(error) => (error, true),
-                End::Task => return,
+                SessionEnd::Session(error) => (error, false),
+                SessionEnd::Reset(error) => (error, true),
+                SessionEnd::Task => return,
             };
             if self.established.is_some_and(|since| since.elapsed() >= HELD) {
                 pauses.reset();
@@ -86,14 +86,14 @@ impl Peer {
         }
     }
 
-    async fn session(&mut self, session: u64) -> End {
+    async fn session(&mut self, session: u64) -> SessionEnd {
         match self.try_session(session).await {
             Ok(never) => match never {},
             Err(end) => end,
         }
     }
 
-    async fn try_session(&mut self, session: u64) -> Result<std::convert::Infallible, End> {
+    async fn try_session(&mut self, session: u64) -> Result<std::convert::Infallible, SessionEnd> {
         self.send(PeerEvent::State(PeerState::Connecting)).await?;
         let guard = Guard::of(&self.config)?;
         let connecting = connect(self.address.clone(), self.local, guard);
@@ -113,30 +113,30 @@ impl Peer {
         // A server that refuses the certificate says so behind the handshake.
         let end = Connection::new(stream, self, session).run().await;
         end.map_err(|end| match (end, ending.fault()) {
-            (End::Session(_), Some(fault)) => SessionError::Tls(fault.to_string()).into(),
+            (SessionEnd::Session(_), Some(fault)) => SessionError::Tls(fault.to_string()).into(),
             (end, _) => end,
         })
     }
 
     /// `Err` at the task's end.
-    async fn pause(&mut self, pause: Duration) -> Result<(), End> {
+    async fn pause(&mut self, pause: Duration) -> Result<(), SessionEnd> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             end = no_session(&mut self.orders) => match end {
-                End::Reset(_) | End::Session(_) => Ok(()),
-                End::Task => Err(End::Task),
+                SessionEnd::Reset(_) | SessionEnd::Session(_) => Ok(()),
+                SessionEnd::Task => Err(SessionEnd::Task),
             },
         }
     }
 }
 
 /// What the orders mean while there is no session.
-async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> End {
+async fn no_session(orders: &mut mpsc::UnboundedReceiver<PeerOrder>) -> SessionEnd {
     loop {
         match orders.recv().await {
             Some(PeerOrder::Send { .. } | PeerOrder::End { .. }) => {} // for a session that is over
-            Some(PeerOrder::Reset) => return End::Reset(SessionError::Reset),
-            Some(PeerOrder::Stop) | None => return End::Task,
+            Some(PeerOrder::Reset) => return SessionEnd::Reset(SessionError::Reset),
+            Some(PeerOrder::Stop) | None => return SessionEnd::Task,
         }
     }
 }

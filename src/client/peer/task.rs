@@ -34,14 +34,14 @@ pub(in crate::client) struct Peer {
 
 /// Why a session, or the whole task, is over.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum SessionEnd {
     Session(SessionError),
     /// Connect again without a pause.
     Reset(SessionError),
     Task,
 }
 
-impl From<SessionError> for End {
+impl From<SessionError> for SessionEnd {
     fn from(error: SessionError) -> Self {
         Self::Session(error)
     }
@@ -49,10 +49,10 @@ impl From<SessionError> for End {
 
 impl Peer {
     /// Tells the actor; `Err` when it is gone.
-    pub(super) async fn send(&self, event: PeerEvent) -> Result<(), End> {
+    pub(super) async fn send(&self, event: PeerEvent) -> Result<(), SessionEnd> {
         let (slot, serial) = (self.slot, self.serial);
         let sent = self.events.send(ActorEvent::Peer { slot, serial, event }).await;
-        sent.map_err(|_| End::Task)
+        sent.map_err(|_| SessionEnd::Task)
     }
 
     /// A message of the server's was skipped. It is likely to send the same in each session, so the log

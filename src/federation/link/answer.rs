@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::envelope::{Content, FRAMES_MAX};
-use super::export::State;
+use super::export::ExportState;
 use super::form::control::Kind;
 use super::form::{Note, SnapshotRequest};
 use super::settings::{
@@ -217,13 +217,13 @@ impl Link {
             let (state, _) = self.exports.state(vni);
             let is_full = self.uplink.is_full();
             match (state, peer) {
-                (State::InSync, None) => self.begin_job(at, place),
-                (State::InSync, Some(_)) if is_in_sync && !is_full => {
+                (ExportState::InSync, None) => self.begin_job(at, place),
+                (ExportState::InSync, Some(_)) if is_in_sync && !is_full => {
                     self.end_job(at, place, Bytes::new());
                     continue;
                 }
                 (_, Some(_)) if !is_in_sync && !is_pulling => self.pull_job(at, place),
-                (State::Off, None) => {
+                (ExportState::Off, None) => {
                     let asker = self.answers.list[at].asker;
                     self.wanted_by(asker, vni);
                 }
@@ -294,7 +294,7 @@ impl Link {
         job.is_in_sync = chunk.in_sync;
         self.answers.in_sync += usize::from(chunk.in_sync);
         let frames = chunk.batch.as_ref().map(|batch| batch.bytes().clone()).unwrap_or_default();
-        if chunk.in_sync && state == State::InSync {
+        if chunk.in_sync && state == ExportState::InSync {
             self.end_job(at, place, frames);
         } else if !frames.is_empty() {
             self.send_chunk(at, vni, None, frames);

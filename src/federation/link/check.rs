@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::export::State;
+use super::export::ExportState;
 use super::form::control::Kind;
 use super::form::{Check, CheckAnswer};
 use super::import::{self, Confirm};
@@ -86,7 +86,7 @@ impl Link {
             self.imports.confirms.pop_first();
             let Some(import) = self.imports.get_mut(site, vni) else { continue };
             if import.confirm.is_some_and(|confirm| confirm.until == then)
-                && import.state == import::State::InSync
+                && import.state == import::ImportState::InSync
             {
                 self.sites[site].counts.gaps += 1;
                 self.need(site, vni, Duration::ZERO);
@@ -104,7 +104,7 @@ impl Link {
         vnis.dedup();
         vnis.retain(|vni| {
             let import = self.imports.get(site, *vni);
-            import.is_some_and(|import| import.state == import::State::InSync)
+            import.is_some_and(|import| import.state == import::ImportState::InSync)
         });
         for vnis in vnis.chunks(VNIS_PER_MESSAGE) {
             let number = self.asks.next_number();
@@ -148,7 +148,7 @@ impl Link {
         }
         let exports = &self.exports;
         let is_ready = |check: &mut Received| {
-            check.vnis.iter().all(|vni| exports.state(*vni).0 == State::InSync)
+            check.vnis.iter().all(|vni| exports.state(*vni).0 == ExportState::InSync)
         };
         let ready: Vec<Received> = self.checks.received.extract_if(.., is_ready).collect();
         for Received { asker, number, vnis, .. } in ready {
@@ -170,7 +170,7 @@ impl Link {
         let until = self.now + CONFIRMS;
         for (vni, sequence) in vnis::from_steps(&answer.vni_steps).zip(&answer.sequences) {
             let Some(import) = self.imports.get_mut(site, vni) else { continue };
-            if import.state != import::State::InSync {
+            if import.state != import::ImportState::InSync {
                 continue;
             }
             if import.epoch != epoch {
@@ -189,7 +189,7 @@ impl Link {
     pub(super) fn confirmed(&mut self, site: SiteId, vni: Vni) -> bool {
         let Some(import) = self.imports.get_mut(site, vni) else { return true };
         let Some(confirm) = import.confirm else { return true };
-        if import.state != import::State::InSync || import.next <= confirm.sequence {
+        if import.state != import::ImportState::InSync || import.next <= confirm.sequence {
             return false;
         }
         import.confirm = None;

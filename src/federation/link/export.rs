@@ -30,7 +30,7 @@ const PULLS: usize = 8;
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
+pub(super) enum ExportState {
     /// No subscription.
     Off,
     /// The dump is on its way, to be thrown away.
@@ -44,7 +44,7 @@ pub(super) enum State {
 /// A VNI that another site wants, or wanted.
 #[derive(Debug)]
 pub(super) struct Export {
-    pub(super) state: State,
+    pub(super) state: ExportState,
     /// The number of the latest delta.
     pub(super) sequence: u64,
     /// What deltas up to there make up.
@@ -92,8 +92,8 @@ impl Exports {
     }
 
     /// How a VNI is, and the number of its latest delta.
-    pub(super) fn state(&self, vni: Vni) -> (State, u64) {
-        self.vnis.get(&vni).map_or((State::Off, self.floor), |it| (it.state, it.sequence))
+    pub(super) fn state(&self, vni: Vni) -> (ExportState, u64) {
+        self.vnis.get(&vni).map_or((ExportState::Off, self.floor), |it| (it.state, it.sequence))
     }
 
     /// No VNI that is gone had a higher number.
@@ -156,7 +156,7 @@ impl Link {
             let export = vnis.entry(vni).or_insert_with(|| Export::new(floor));
             export.wanted.push((site, until));
         }
-        if self.exports.vnis.get(&vni).is_some_and(|export| export.state == State::Off) {
+        if self.exports.vnis.get(&vni).is_some_and(|export| export.state == ExportState::Off) {
             self.begin_export(vni);
         }
     }
@@ -165,7 +165,7 @@ impl Link {
     fn begin_export(&mut self, vni: Vni) {
         let Exports { vnis, is_open: true, .. } = &mut self.exports else { return };
         let Some(export) = vnis.get_mut(&vni) else { return };
-        export.state = State::Joining;
+        export.state = ExportState::Joining;
         export.sequence += 1;
         export.subscription += 1;
         export.known = Digest::default();
@@ -184,8 +184,10 @@ impl Link {
     fn end_export(&mut self, vni: Vni) {
         self.flush(vni);
         let Exports { vnis, pulls, .. } = &mut self.exports;
-        let Some(export) = vnis.get_mut(&vni).filter(|it| it.state != State::Off) else { return };
-        export.state = State::Off;
+        let Some(export) = vnis.get_mut(&vni).filter(|it| it.state != ExportState::Off) else {
+            return;
+        };
+        export.state = ExportState::Off;
         *pulls -= usize::from(std::mem::take(&mut export.is_pulling));
         self.request(Request::Leave { peer: EXPORTER, vni });
     }
@@ -209,14 +211,14 @@ impl Link {
         let vni = batch.vni;
         let is_full = self.uplink.is_full();
         let Some(export) = self.exports.vnis.get_mut(&vni) else { return };
-        if export.state != State::InSync {
+        if export.state != ExportState::InSync {
             return;
         }
         if !is_full {
             self.rate.count(self.now);
             return self.gather(vni, batch.bytes());
         }
-        export.state = State::Behind;
+        export.state = ExportState::Behind;
         self.flush(vni); // no more will come to it
         if let Some(missed) = &mut self.frozen {
             return missed.push(vni);
@@ -238,13 +240,13 @@ impl Link {
             let Some(export) = vnis.get_mut(&vni).filter(|it| !it.is_pulling) else { continue };
             // A dump that is thrown away needs no room.
             match export.state {
-                State::Joining => {}
-                State::Behind if has_room => {}
-                State::Behind => {
+                ExportState::Joining => {}
+                ExportState::Behind if has_room => {}
+                ExportState::Behind => {
                     behind.push_back(vni);
                     continue;
                 }
-                State::Off | State::InSync => continue,
+                ExportState::Off | ExportState::InSync => continue,
             }
             export.is_pulling = true;
             *pulls += 1;
@@ -264,10 +266,10 @@ impl Link {
         *pulls -= 1;
         let frames = chunk.batch.as_ref().map(|batch| batch.bytes().clone());
         match (export.state, frames) {
-            (State::Joining, Some(bytes)) => {
+            (ExportState::Joining, Some(bytes)) => {
                 learn(&mut export.known, vni, &bytes);
             }
-            (State::Behind, Some(frames)) => self.send_deltas(vni, frames),
+            (ExportState::Behind, Some(frames)) => self.send_deltas(vni, frames),
             _ => {}
         }
         let now = self.now;
@@ -275,7 +277,8 @@ impl Link {
         if !chunk.in_sync {
             return self.exports.behind.push_back(vni);
         }
-        let was_joining = std::mem::replace(&mut export.state, State::InSync) == State::Joining;
+        let was_joining =
+            std::mem::replace(&mut export.state, ExportState::InSync) == ExportState::Joining;
         if was_joining {
             (export.changed, export.tails) = (now, 0);
             self.list_tail(vni);
@@ -326,12 +329,12 @@ impl Link {
             let Some(export) = self.exports.vnis.get_mut(&vni) else { continue };
             export.is_listed = false;
             match export.state {
-                State::Off => continue,
-                State::InSync if export.tail_at() <= self.now => {
+                ExportState::Off => continue,
+                ExportState::InSync if export.tail_at() <= self.now => {
                     export.tails += 1;
                     self.send_tail(vni);
                 }
-                State::Joining | State::InSync | State::Behind => {}
+                ExportState::Joining | ExportState::InSync | ExportState::Behind => {}
             }
             self.list_tail_after(vni);
         }
@@ -347,7 +350,7 @@ impl Link {
         let Exports { vnis, tails, .. } = &mut self.exports;
         let Some(export) = vnis.get_mut(&vni) else { return };
         export.is_listed = true;
-        let then = if export.state == State::InSync { export.tail_at() } else { soon };
+        let then = if export.state == ExportState::InSync { export.tail_at() } else { soon };
         tails.insert((then.max(Moment(self.now.0 + 1)), vni));
     }
 
@@ -377,7 +380,7 @@ impl Export {
     /// One that no site wants yet, with the numbers behind this one.
     fn new(sequence: u64) -> Self {
         Self {
-            state: State::Off,
+            state: ExportState::Off,
             sequence,
             known: Digest::default(),
             changed: Moment(0),
@@ -397,7 +400,7 @@ impl Export {
             sequence: self.sequence,
             routes: self.known.routes,
             sum: self.known.sum,
-            is_in_sync: self.state == State::InSync,
+            is_in_sync: self.state == ExportState::InSync,
             subscription: self.subscription,
             wanted_by: self.wanted.iter().map(|(site, _)| site.0.into()).collect(),
         }
@@ -406,7 +409,7 @@ impl Export {
     /// From the portable form: its cursor is in the table, and it asks for what came since.
     pub(super) fn of(form: &LinkExport) -> Self {
         Self {
-            state: State::Behind,
+            state: ExportState::Behind,
             known: Digest { routes: form.routes, sum: form.sum },
             subscription: form.subscription,
             ..Self::new(form.sequence)

@@ -20,7 +20,7 @@ use crate::wire::{Digest, Vni};
 
 /// How far a VNI of a site is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
+pub(super) enum ImportState {
     /// Nothing is known of it.
     Absent,
     /// A snapshot is needed or under way.
@@ -54,7 +54,7 @@ pub(super) struct Confirm {
 /// A VNI of a site.
 #[derive(Debug)]
 pub(super) struct Import {
-    pub(super) state: State,
+    pub(super) state: ImportState,
     pub(super) epoch: u64,
     /// The number of the next delta.
     pub(super) next: u64,
@@ -82,7 +82,7 @@ pub(super) struct Import {
 impl Import {
     fn new(main: usize) -> Self {
         Self {
-            state: State::Absent,
+            state: ImportState::Absent,
             epoch: 0,
             next: 0,
             main,
@@ -254,8 +254,8 @@ impl Link {
     /// Asks for a snapshot after a while.
     pub(super) fn need(&mut self, site: SiteId, vni: Vni, after: Duration) {
         let Some(import) = self.imports.made(site, vni) else { return };
-        let was_in_sync = import.state == State::InSync;
-        import.state = State::Filling;
+        let was_in_sync = import.state == ImportState::InSync;
+        import.state = ImportState::Filling;
         import.confirm = None;
         import.retires = None; // a snapshot may go to that one
         let then = self.now + after;
@@ -286,10 +286,10 @@ impl Link {
         }
         let Some(import) = self.imports.get(site, vni) else { return };
         match import.state {
-            State::Absent => {}
-            State::Filling => self.imports.keep(site, vni, sequence, frames),
-            State::InSync if import.epoch != epoch => self.need(site, vni, Duration::ZERO),
-            State::InSync => self.apply(site, vni, sequence, frames),
+            ImportState::Absent => {}
+            ImportState::Filling => self.imports.keep(site, vni, sequence, frames),
+            ImportState::InSync if import.epoch != epoch => self.need(site, vni, Duration::ZERO),
+            ImportState::InSync => self.apply(site, vni, sequence, frames),
         }
     }
 
@@ -306,7 +306,7 @@ impl Link {
             return;
         }
         let Some(import) = self.imports.get(site, vni) else { return };
-        if import.state != State::InSync {
+        if import.state != ImportState::InSync {
             return;
         }
         let half = &import.halves[import.main];
@@ -342,7 +342,7 @@ impl Link {
         if sequence < import.next {
             return;
         }
-        if import.state != State::InSync {
+        if import.state != ImportState::InSync {
             return self.imports.keep(site, vni, sequence, frames);
         }
         if sequence > import.next {
@@ -373,7 +373,7 @@ impl Link {
         self.sites[site].counts.snapshots += 1;
         let is_warming = self.sites[site].is_warming();
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        import.state = State::InSync;
+        import.state = ImportState::InSync;
         import.epoch = epoch;
         import.next = as_of + 1;
         import.ask = None;
@@ -384,7 +384,7 @@ impl Link {
             self.apply(site, vni, sequence, &frames);
         }
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        if import.state != State::InSync {
+        if import.state != ImportState::InSync {
             return;
         }
         // What an earlier process said stays until this one's clients are back.
@@ -405,7 +405,7 @@ impl Link {
             import.old_since = None;
             import.is_forced = false;
             self.imports.old.remove(&(site, vni));
-        } else if import.state == State::InSync
+        } else if import.state == ImportState::InSync
             && import.retires.is_none()
             && !import.halves[import.other()].is_used
         {

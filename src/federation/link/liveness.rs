@@ -7,7 +7,7 @@ use super::form::control::Kind;
 use super::form::{Heartbeat, InterestRequest};
 use super::import;
 use super::settings::{HEARTBEAT, SILENT};
-use super::sites::{Scope, State};
+use super::sites::{Scope, SitePresence};
 use super::uplink::Address;
 use super::{Link, LinkEvent};
 use crate::ids::Moment;
@@ -48,7 +48,7 @@ impl Link {
             entry.heard = now;
             return true;
         }
-        if epoch < entry.epoch && entry.state == State::Live {
+        if epoch < entry.epoch && entry.state == SitePresence::Live {
             return false;
         }
         let is_first = entry.epoch == 0;
@@ -104,12 +104,12 @@ impl Link {
         if heartbeat.draining {
             return self.drains(site);
         }
-        let was = std::mem::replace(&mut entry.state, State::Live);
-        if was != State::Live {
+        let was = std::mem::replace(&mut entry.state, SitePresence::Live);
+        if was != SitePresence::Live {
             let name = Arc::clone(&entry.name);
             self.event(LinkEvent::Live { site: name });
         }
-        if matches!(was, State::Gone | State::Unheard) {
+        if matches!(was, SitePresence::Gone | SitePresence::Unheard) {
             for vni in self.imports.joined() {
                 let import = self.imports.get(site, vni);
                 if import.is_none_or(|it| it.need.is_none() && it.ask.is_none()) {
@@ -118,7 +118,7 @@ impl Link {
             }
         }
         let entry = &mut self.sites[site];
-        if was_known && (was == State::Stale || has_gap || was_draining) {
+        if was_known && (was == SitePresence::Stale || has_gap || was_draining) {
             entry.check_at(now, Scope::All);
         }
         if was_warming && !heartbeat.warming {
@@ -130,13 +130,13 @@ impl Link {
     fn drains(&mut self, site: SiteId) {
         let now = self.now;
         let entry = &mut self.sites[site];
-        if entry.state == State::Live {
-            (entry.state, entry.stale_since) = (State::Stale, now);
+        if entry.state == SitePresence::Live {
+            (entry.state, entry.stale_since) = (SitePresence::Stale, now);
             let name = Arc::clone(&entry.name);
             self.event(LinkEvent::Draining { site: name });
             self.fall_silent(site);
-        } else if entry.state == State::Unheard {
-            (entry.state, entry.stale_since) = (State::Stale, now);
+        } else if entry.state == SitePresence::Unheard {
+            (entry.state, entry.stale_since) = (SitePresence::Stale, now);
         }
     }
 
@@ -151,7 +151,7 @@ impl Link {
         }
         entry.barred_until = Some(until);
         entry.counts.stale += 1;
-        (entry.state, entry.stale_since) = (State::Stale, now);
+        (entry.state, entry.stale_since) = (SitePresence::Stale, now);
         let name = Arc::clone(&entry.name);
         self.event(LinkEvent::AboveLimit { site: name, limit });
         self.fall_silent(site);
@@ -172,8 +172,8 @@ impl Link {
             if entry.barred_until.is_some_and(|until| until <= now) {
                 entry.barred_until = None;
             }
-            if entry.state == State::Live && now.since(entry.heard) > SILENT {
-                (entry.state, entry.stale_since) = (State::Stale, entry.heard);
+            if entry.state == SitePresence::Live && now.since(entry.heard) > SILENT {
+                (entry.state, entry.stale_since) = (SitePresence::Stale, entry.heard);
                 entry.counts.stale += 1;
                 let name = Arc::clone(&entry.name);
                 self.event(LinkEvent::Silent { site: name });
@@ -181,8 +181,8 @@ impl Link {
             }
             let entry = &mut self.sites[site];
             let stale_time = self.settings.stale_time;
-            if entry.state == State::Stale && now.since(entry.stale_since) > stale_time {
-                entry.state = State::Gone;
+            if entry.state == SitePresence::Stale && now.since(entry.stale_since) > stale_time {
+                entry.state = SitePresence::Gone;
                 let name = Arc::clone(&entry.name);
                 for vni in self.imports.joined() {
                     self.forget_import(site, vni);
@@ -200,7 +200,7 @@ impl Link {
         let imports = &self.imports;
         let is_over = |(site, vni): &&(SiteId, Vni)| {
             imports.get(*site, *vni).is_some_and(|it| {
-                it.state == import::State::InSync
+                it.state == import::ImportState::InSync
                     && !it.is_forced
                     && it.old_since.is_some_and(|since: Moment| now.since(since) > most)
             })

@@ -73,7 +73,7 @@ use crate::wire::Vni;
 
 pub(crate) use self::settings::LinkSettings;
 #[cfg(feature = "federation")]
-pub(crate) use self::sites::State;
+pub(crate) use self::sites::SitePresence;
 #[cfg(feature = "federation")]
 pub(crate) use self::status::LinkStatus;
 pub(crate) use self::status::SiteStatus;

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::export::Export;
-use super::import::{Half, Import, State as ImportState};
-use super::sites::State as SiteState;
+use super::import::{Half, Import, ImportState};
+use super::sites::SitePresence;
 use super::{Link, Output};
 use crate::ids::Moment;
 use crate::ids::link::SiteId;
@@ -45,7 +45,7 @@ impl Link {
             epoch: site.epoch,
             heartbeat: site.heartbeat,
             warm: site.warm,
-            is_gone: site.state == SiteState::Gone,
+            is_gone: site.state == SitePresence::Gone,
             interest_epoch: site.interest.0,
             interest_generation: site.interest.1,
             told: site.told.into(),
@@ -114,9 +114,9 @@ impl Link {
             entry.interest = (site.interest_epoch, site.interest_generation);
             entry.told = u16::try_from(site.told).unwrap_or(0);
             entry.state = match (site.is_gone, site.epoch) {
-                (true, _) => SiteState::Gone,
-                (false, 0) => SiteState::Unheard,
-                (false, _) => SiteState::Live,
+                (true, _) => SitePresence::Gone,
+                (false, 0) => SitePresence::Unheard,
+                (false, _) => SitePresence::Live,
             };
         }
     }
@@ -170,7 +170,7 @@ impl Link {
             place.state = ImportState::InSync;
         }
         self.sites[site].routes = self.sites[site].routes.wrapping_add(routes);
-        let is_gone = self.sites[site].state == SiteState::Gone;
+        let is_gone = self.sites[site].state == SitePresence::Gone;
         if !import.is_in_sync && !is_gone {
             self.need(site, vni, Duration::ZERO);
         }

@@ -12,7 +12,7 @@ use crate::wire::Vni;
 
 /// How a site is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
+pub(crate) enum SitePresence {
     /// Its name is known, and no heartbeat has come.
     Unheard,
     Live,
@@ -33,7 +33,7 @@ pub(super) enum Scope {
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) name: Arc<str>,
-    pub(super) state: State,
+    pub(super) state: SitePresence,
     /// Names its process; 0 before the first message.
     pub(super) epoch: u64,
     /// When anything of this process came last.
@@ -93,7 +93,7 @@ impl Site {
     fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            state: State::Unheard,
+            state: SitePresence::Unheard,
             epoch: 0,
             heard: Moment(0),
             stale_since: Moment(0),
@@ -123,7 +123,7 @@ impl Site {
 
     /// Whether it answers.
     pub(super) fn answers(&self) -> bool {
-        self.state == State::Live && !self.is_draining && self.barred_until.is_none()
+        self.state == SitePresence::Live && !self.is_draining && self.barred_until.is_none()
     }
 
     /// Wants a check, of some VNIs or of all that are in sync then.

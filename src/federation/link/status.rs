@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sites::{SiteCounts, State};
+use super::sites::{SiteCounts, SitePresence};
 use super::{Link, LinkCounts, import};
 use crate::ids::link::SiteId;
 
@@ -11,7 +11,7 @@ use crate::ids::link::SiteId;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct SiteStatus {
     pub(crate) site: Arc<str>,
-    pub(crate) state: State,
+    pub(crate) state: SitePresence,
     pub(crate) is_warming: bool,
     pub(crate) is_draining: bool,
     /// It has more routes than it may have here.
@@ -61,7 +61,7 @@ impl Link {
         let in_sync = |site| {
             let is_in_sync = |vni: &&crate::wire::Vni| {
                 let import = self.imports.get(site, **vni);
-                import.is_some_and(|it| it.state == import::State::InSync)
+                import.is_some_and(|it| it.state == import::ImportState::InSync)
             };
             joined.iter().filter(is_in_sync).count() as u64
         };

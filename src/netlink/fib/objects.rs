@@ -17,7 +17,7 @@ use crate::netlink::model::{Hop, Object, ObjectBody, Request};
 use crate::wire::IpVersion;
 
 #[derive(Debug)]
-struct Entry {
+struct ObjectEntry {
     body: ObjectBody,
     /// Routes and groups in the kernel that use it, and those about to.
     users: u32,
@@ -52,7 +52,7 @@ pub(crate) struct Objects {
     protocol: u8,
     ids: Range<u32>,
     next: u32,
-    by_id: HashMap<u32, Entry, RandomState>,
+    by_id: HashMap<u32, ObjectEntry, RandomState>,
     by_body: HashMap<ObjectBody, u32, RandomState>,
     /// Ids in our range that are not ours.
     taken: HashSet<u32, RandomState>,
@@ -129,7 +129,7 @@ impl Objects {
             }
         }
         self.by_body.insert(body.clone(), id);
-        self.by_id.insert(id, Entry { body, users: 0, live: false, adopted: false });
+        self.by_id.insert(id, ObjectEntry { body, users: 0, live: false, adopted: false });
         self.new.push(id);
         // Nobody may hold it in the end.
         self.idle.push(id);
@@ -295,7 +295,7 @@ impl Objects {
         if lost.gone.is_empty() {
             return lost;
         }
-        let hit = |entry: &Entry| match &entry.body {
+        let hit = |entry: &ObjectEntry| match &entry.body {
             ObjectBody::Group(members) => members.iter().any(|member| lost.gone.contains(member)),
             _ => false,
         };
@@ -411,7 +411,7 @@ impl Objects {
         used.extend(members);
     }
 
-    fn remove(&mut self, id: u32) -> Option<Entry> {
+    fn remove(&mut self, id: u32) -> Option<ObjectEntry> {
         let entry = self.by_id.remove(&id)?;
         if self.by_body.get(&entry.body) == Some(&id) {
             self.by_body.remove(&entry.body);
@@ -422,7 +422,7 @@ impl Objects {
     fn insert_found(&mut self, id: u32, body: ObjectBody, adopted: bool) {
         // Of two that are the same the first is used.
         self.by_body.entry(body.clone()).or_insert(id);
-        self.by_id.insert(id, Entry { body, users: 0, live: true, adopted });
+        self.by_id.insert(id, ObjectEntry { body, users: 0, live: true, adopted });
     }
 
     /// Counts users anew: groups here, and the routes' objects that are handed in.

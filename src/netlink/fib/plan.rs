@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::notes::Kind;
 use super::retry::Why;
 use super::routes::{Actual, RouteSlot};
-use super::work::Stage;
+use super::work::WorkStage;
 use super::{Fib, Link, Query};
 use crate::ids::Moment;
 use crate::netlink::model::{Hop, KernelError, Request, TunnelKind, Via, is_shared_with_host};
@@ -43,15 +43,15 @@ impl Fib {
             }
         }
         let work = &mut self.work;
-        work.stage = Stage::Objects;
+        work.stage = WorkStage::Objects;
         self.objects.additions(&mut work.requests, &mut work.about);
         if work.requests.is_empty() {
-            work.stage = Stage::Routes;
+            work.stage = WorkStage::Routes;
             std::mem::swap(&mut work.requests, &mut work.routes);
             std::mem::swap(&mut work.about, &mut work.routes_about);
         }
         if work.requests.is_empty() && self.sweeps {
-            work.stage = Stage::Sweep;
+            work.stage = WorkStage::Sweep;
             self.objects.deletions(&mut work.requests, &mut work.about);
         }
         !self.work.requests.is_empty()
@@ -217,8 +217,8 @@ impl Fib {
         results.resize(requests.len(), unknown("no answer".to_owned()));
         self.counts.requests += requests.len() as u64;
         match self.work.stage {
-            Stage::Objects => self.settle_objects(&about, &results, now),
-            Stage::Routes => {
+            WorkStage::Objects => self.settle_objects(&about, &results, now),
+            WorkStage::Routes => {
                 for ((request, &id), result) in requests.iter().zip(&about).zip(&results) {
                     match request {
                         Request::SetRoute { via, replace, .. } => {
@@ -228,7 +228,7 @@ impl Fib {
                     }
                 }
             }
-            Stage::Sweep => {
+            WorkStage::Sweep => {
                 for (&id, result) in about.iter().zip(&results) {
                     match result {
                         Err(error) if error.errno != ENOENT => {

@@ -4,7 +4,7 @@ use crate::netlink::model::Request;
 
 /// What the requests of a round are about.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) enum Stage {
+pub(super) enum WorkStage {
     #[default]
     Objects,
     Routes,
@@ -14,7 +14,7 @@ pub(super) enum Stage {
 /// A round of requests.
 #[derive(Default, Debug)]
 pub(crate) struct Work {
-    pub(super) stage: Stage,
+    pub(super) stage: WorkStage,
     /// What is under way, and the route or object that each is about.
     pub(crate) requests: Vec<Request>,
     pub(super) about: Vec<u32>,

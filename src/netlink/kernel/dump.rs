@@ -13,7 +13,7 @@ use netlink_packet_core::Emitable;
 
 use super::decode;
 use super::encode::{NexthopMessage, routes_of};
-use super::message::Message;
+use super::message::NetlinkMessage;
 use super::requests::Kernel;
 use super::socket::Dump;
 use super::uapi::{RTM_GETNEXTHOP, RTM_GETROUTE, RTM_NEWNEXTHOP, RTM_NEWROUTE};
@@ -134,7 +134,7 @@ impl Kernel {
         &mut self,
         kind: u16,
         body: &impl Emitable,
-        read: impl Fn(Message<'_>) -> Option<T>,
+        read: impl Fn(NetlinkMessage<'_>) -> Option<T>,
     ) -> io::Result<Vec<T>> {
         let mut list = Vec::new();
         for _ in 0..TRIES {

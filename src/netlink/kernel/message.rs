@@ -11,7 +11,7 @@ pub(super) const HEADER: usize = 16;
 
 /// One message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Message<'a> {
+pub(super) struct NetlinkMessage<'a> {
     pub(super) kind: u16,
     pub(super) flags: u16,
     pub(super) sequence: u32,
@@ -20,7 +20,7 @@ pub(super) struct Message<'a> {
     pub(super) payload: &'a [u8],
 }
 
-impl<'a> Message<'a> {
+impl<'a> NetlinkMessage<'a> {
     /// The answer in an acknowledgement: 0 or an errno, and the kernel's words. `None` when this is
     /// none.
     pub(super) fn answer(&self) -> Option<(i32, Option<&'a str>)> {
@@ -51,12 +51,12 @@ impl<'a> Message<'a> {
 pub(super) struct Messages<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = Message<'a>;
+    type Item = NetlinkMessage<'a>;
 
-    fn next(&mut self) -> Option<Message<'a>> {
+    fn next(&mut self) -> Option<NetlinkMessage<'a>> {
         let bytes = self.0;
         let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
-        let message = Message {
+        let message = NetlinkMessage {
             kind: u16_at(bytes, 4)?,
             flags: u16_at(bytes, 6)?,
             sequence: u32_at(bytes, 8)?,

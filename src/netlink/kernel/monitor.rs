@@ -14,7 +14,7 @@ use std::io;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket as _, TokioSocket};
 
-use super::message::{Message, Messages};
+use super::message::{Messages, NetlinkMessage};
 use super::socket::{DATAGRAM, connect, enlarge, is_cut, is_overrun, receive};
 use super::uapi::{
     RTM_DELLINK, RTM_DELNEXTHOP, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEXTHOP, RTM_NEWROUTE,
@@ -102,7 +102,7 @@ impl KernelMonitor {
 }
 
 /// `None` for own changes and for whatever can't be understood.
-fn event(message: Message<'_>, own_port: u32) -> Option<KernelEvent> {
+fn event(message: NetlinkMessage<'_>, own_port: u32) -> Option<KernelEvent> {
     let payload = message.payload;
     match message.kind {
         // From before the filter was there.

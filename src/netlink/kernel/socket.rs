@@ -18,7 +18,7 @@ use rustix::net::sockopt::{
 };
 
 use super::encode::put;
-use super::message::{Message, Messages, take};
+use super::message::{Messages, NetlinkMessage, take};
 
 /// The largest datagram; the kernel's own bound for a dump is 32 KiB.
 pub(super) const DATAGRAM: usize = 64 * 1024;
@@ -107,7 +107,7 @@ impl RequestSocket {
         &mut self,
         kind: u16,
         body: &impl Emitable,
-        mut read: impl FnMut(Message<'_>) -> T,
+        mut read: impl FnMut(NetlinkMessage<'_>) -> T,
     ) -> io::Result<T> {
         let number = self.numbers(1);
         self.send(&one(kind, 0, number, body))?;
@@ -127,7 +127,7 @@ impl RequestSocket {
         &mut self,
         kind: u16,
         body: &impl Emitable,
-        mut each: impl FnMut(Message<'_>),
+        mut each: impl FnMut(NetlinkMessage<'_>),
     ) -> io::Result<Dump> {
         let number = self.numbers(1);
         self.send(&one(kind, NLM_F_DUMP, number, body))?;

@@ -3,6 +3,7 @@
 use super::holds::Holds;
 use super::peer::Peer;
 use super::read::Flow;
+use super::reports::Reported;
 use super::runs::{Run, Runs};
 use super::{Connections, Slot};
 use crate::ids::Moment;
@@ -12,7 +13,7 @@ use crate::shard::output::Output;
 use crate::shard::owners::Owners;
 use crate::table::{Announcement, TOGETHER};
 use crate::wire::{
-    Action, Capabilities, Extensions, Frame, Frames, HEADER_LEN, Hello, Message, Update,
+    Action, Capabilities, Extensions, Frame, Frames, HEADER_LEN, Hello, Message, Report, Update,
 };
 
 /// Updates of a run that are sent on together: what a table looks up at once, and what a peer is served
@@ -266,6 +267,18 @@ impl Intake<'_, '_> {
         match self.owners.updates(origin, vni, &mut run.updates, room, received) {
             Some(counted) => self.connections.count_routes(self.slot, counted),
             None => Ok(()),
+        }
+    }
+}
+
+impl Intake<'_, '_> {
+    /// A peer reports. Only what is reported of a subscription is kept: so many there may be.
+    pub(super) fn report(&mut self, report: &Report) {
+        let (now, vni) = (self.now, report.vni);
+        let peer = self.peer();
+        if peer.has(Capabilities::REPORT) && peer.memberships.subscription(vni).is_some() {
+            let reported = Reported::new(report, peer.reported(vni), now);
+            peer.counts.rare().reports.insert(vni, reported);
         }
     }
 }

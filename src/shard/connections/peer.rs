@@ -282,3 +282,22 @@ impl Peer {
         (self.outbox.bytes() + in_flight) as u64
     }
 }
+
+impl Peer {
+    /// The last report of a VNI; `None` without one.
+    pub(in crate::shard) fn reported(&self, vni: Vni) -> Option<&Reported> {
+        self.counts.rare.as_ref()?.reports.get(&vni)
+    }
+
+    /// Whether it has reported anything.
+    pub(in crate::shard) fn has_reported(&self) -> bool {
+        self.counts.rare.as_ref().is_some_and(|rare| !rare.reports.is_empty())
+    }
+
+    /// Its subscription to a VNI has ended, and what it reported of that.
+    pub(super) fn forget_report(&mut self, vni: Vni) {
+        if let Some(rare) = &mut self.counts.rare {
+            rare.reports.remove(&vni);
+        }
+    }
+}

@@ -6,12 +6,12 @@ use crate::metrics::{Measure, Row, Saved, Value};
 use crate::policy::{Policy, Refusal};
 
 /// Class, rule (0 is the class itself), reason and verdict.
-type Key = [String; 4];
+type RefusalKey = [String; 4];
 
 /// The numbers of refusals of the policy, by class, rule, reason and verdict. There are at most as many entries as
 /// policies have rules, times the reasons.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Refusals(BTreeMap<Key, u64>);
+pub struct Refusals(BTreeMap<RefusalKey, u64>);
 
 impl Refusals {
     /// Each count, with the class, the rule (0 is the class itself), the reason and the verdict.
@@ -42,7 +42,7 @@ impl Measure for Refusals {
         for (key, counts) in from.range(start.clone()..) {
             let Some(key) = key.strip_prefix(&start) else { break };
             let words: Vec<String> = key.split('/').map(str::to_owned).collect();
-            if let (Ok(key), Some(count)) = (Key::try_from(words), counts.first()) {
+            if let (Ok(key), Some(count)) = (RefusalKey::try_from(words), counts.first()) {
                 self.0.insert(key, *count);
             }
         }

@@ -7,7 +7,7 @@ use crate::shard::tables::Tenants;
 
 /// How far a handover is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
+enum HandoverStage {
     /// Connections are no longer read or sent anything.
     Freezing,
     /// Tables leave.
@@ -40,7 +40,7 @@ pub(crate) struct Handover<P> {
     /// Also the epoch in which the tables leave.
     number: u64,
     shards: usize,
-    stage: Stage,
+    stage: HandoverStage,
     gives_up: bool,
     /// Answers that are still to come in this stage: of shards, and, which may be ahead of them, of
     /// connections.
@@ -53,7 +53,7 @@ pub(crate) struct Handover<P> {
 impl<P> Handover<P> {
     /// Begins one with a number that no move and no handover has had. Nothing else may move.
     pub(crate) fn begin(number: u64, shards: usize) -> (Self, Commands<P>) {
-        let stage = Stage::Freezing;
+        let stage = HandoverStage::Freezing;
         let (tables, connections) = (Vec::new(), Vec::new());
         let handover = Self {
             number,
@@ -71,12 +71,12 @@ impl<P> Handover<P> {
 
     /// Whether everything is here.
     pub(crate) fn is_ready(&self) -> bool {
-        self.stage == Stage::Ready
+        self.stage == HandoverStage::Ready
     }
 
     /// Whether nothing is left to do: it was given up, and everything is back.
     pub(crate) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+        self.stage == HandoverStage::Over
     }
 
     /// The tables that have left.
@@ -96,15 +96,15 @@ impl<P> Handover<P> {
         }
         let (number, epoch) = (self.number, self.number);
         match self.stage {
-            Stage::Freezing => {
-                self.stage = Stage::Over;
+            HandoverStage::Freezing => {
+                self.stage = HandoverStage::Over;
                 self.to_all(|| MoveOrder::Thaw { number })
             }
-            Stage::Sealing => {
-                (self.stage, self.awaited) = (Stage::GivingUp, self.shards);
+            HandoverStage::Sealing => {
+                (self.stage, self.awaited) = (HandoverStage::GivingUp, self.shards);
                 self.to_all(|| MoveOrder::GiveUp { epoch })
             }
-            Stage::Ready => self.return_tables(),
+            HandoverStage::Ready => self.return_tables(),
             _ => Vec::new(),
         }
     }
@@ -116,43 +116,47 @@ impl<P> Handover<P> {
             return Vec::new();
         }
         match (self.stage, answer) {
-            (Stage::Freezing, Answer::Frozen { .. }) => self.after_all(|this| {
-                (this.stage, this.awaited) = (Stage::Sealing, this.shards);
+            (HandoverStage::Freezing, Answer::Frozen { .. }) => self.after_all(|this| {
+                (this.stage, this.awaited) = (HandoverStage::Sealing, this.shards);
                 this.to_all(|| MoveOrder::Seal { epoch })
             }),
-            (Stage::Sealing, Answer::Left { tables, .. }) => {
+            (HandoverStage::Sealing, Answer::Left { tables, .. }) => {
                 self.tables.push((shard, tables));
                 self.after_all(|this| {
-                    (this.stage, this.awaited) = (Stage::Parting, this.shards);
+                    (this.stage, this.awaited) = (HandoverStage::Parting, this.shards);
                     this.to_all(|| MoveOrder::Part { number })
                 })
             }
-            (Stage::GivingUp, Answer::Left { tables, .. }) => {
+            (HandoverStage::GivingUp, Answer::Left { tables, .. }) => {
                 self.tables.push((shard, tables));
                 Vec::new()
             }
-            (Stage::GivingUp, Answer::GivenUp { .. }) => self.after_all(Self::return_tables),
-            (Stage::Parting, Answer::Parts { connections, .. }) => {
+            (HandoverStage::GivingUp, Answer::GivenUp { .. }) => {
+                self.after_all(Self::return_tables)
+            }
+            (HandoverStage::Parting, Answer::Parts { connections, .. }) => {
                 self.awaited -= 1;
                 self.connections_awaited += i64::try_from(connections).unwrap_or(i64::MAX);
                 self.after_parting()
             }
-            (Stage::Parting, Answer::Moves { connection }) => {
+            (HandoverStage::Parting, Answer::Moves { connection }) => {
                 self.connections.push((shard, connection));
                 self.connections_awaited -= 1;
                 self.after_parting()
             }
-            (Stage::Parting, Answer::Gone { .. }) => {
+            (HandoverStage::Parting, Answer::Gone { .. }) => {
                 self.connections_awaited -= 1;
                 self.after_parting()
             }
-            (Stage::ReturningTables, Answer::Taken { .. }) => {
+            (HandoverStage::ReturningTables, Answer::Taken { .. }) => {
                 self.after_all(Self::return_connections)
             }
-            (Stage::ReturningConnections, Answer::Arrived { .. }) => self.after_all(|this| {
-                this.stage = Stage::Over;
-                Vec::new()
-            }),
+            (HandoverStage::ReturningConnections, Answer::Arrived { .. }) => {
+                self.after_all(|this| {
+                    this.stage = HandoverStage::Over;
+                    Vec::new()
+                })
+            }
             _ => Vec::new(),
         }
     }
@@ -167,14 +171,14 @@ impl<P> Handover<P> {
         if self.awaited > 0 || self.connections_awaited > 0 {
             return Vec::new();
         }
-        self.stage = Stage::Ready;
+        self.stage = HandoverStage::Ready;
         if self.gives_up { self.return_tables() } else { Vec::new() }
     }
 
     fn return_tables(&mut self) -> Commands<P> {
         let epoch = self.number;
         let tables = std::mem::take(&mut self.tables);
-        (self.stage, self.awaited) = (Stage::ReturningTables, tables.len());
+        (self.stage, self.awaited) = (HandoverStage::ReturningTables, tables.len());
         if tables.is_empty() {
             return self.return_connections();
         }
@@ -188,7 +192,8 @@ impl<P> Handover<P> {
         let connections = std::mem::take(&mut self.connections);
         self.awaited = connections.len();
         let is_over = connections.is_empty();
-        self.stage = if is_over { Stage::Over } else { Stage::ReturningConnections };
+        self.stage =
+            if is_over { HandoverStage::Over } else { HandoverStage::ReturningConnections };
         let mut commands = self.to_all(|| MoveOrder::Restore { epoch });
         commands.extend(self.to_all(|| MoveOrder::Thaw { number }));
         let adopt = |(shard, connection)| (shard, MoveCommand::Adopt { number, connection });

@@ -16,7 +16,7 @@ pub(super) const GONE: u32 = 1 << 31;
 pub(crate) struct Entry {
     pub(super) destination: Destination,
     pub(super) hop_version: IpVersion,
-    pub(super) state: State,
+    pub(super) state: EntryState,
     pub(super) hop_address: [u8; 16],
     /// What the next hop says beside its address, by number; see `HopTable`.
     pub(super) hop_fields: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 /// Whether a place holds a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub(super) enum State {
+pub(super) enum EntryState {
     /// No route is here.
     Free,
     /// A route, or the tombstone of one.
@@ -50,7 +50,7 @@ pub(super) enum State {
 impl Entry {
     /// Whether nothing is here.
     pub(crate) fn is_free(&self) -> bool {
-        self.state == State::Free
+        self.state == EntryState::Free
     }
 
     /// Whether somebody announces the route that is here.
@@ -104,7 +104,7 @@ impl Entry {
 
 impl Vacancy for Entry {
     fn vacate(&mut self, next: u32) {
-        self.state = State::Free;
+        self.state = EntryState::Free;
         self.list_next = next;
     }
 

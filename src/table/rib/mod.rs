@@ -21,7 +21,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 pub(crate) use entry::Entry;
-use entry::{GONE, State};
+use entry::{EntryState, GONE};
 use groups::{FEW, Group};
 use hash::DestinationHash;
 use hops::HopTable;
@@ -144,7 +144,7 @@ impl LocRib {
     pub(crate) fn free(&mut self, route: u32) {
         let Entry { destination, state, lister, group, .. } = self.entries[route];
         debug_assert!(
-            lister == NONE && state == State::Held,
+            lister == NONE && state == EntryState::Held,
             "only a tombstone that is in no list is freed, and once"
         );
         if destination.is_default() {
@@ -154,7 +154,7 @@ impl LocRib {
             return self.vacate(route);
         }
         if self.groups[group].mark == route {
-            self.entries[route].state = State::Mark;
+            self.entries[route].state = EntryState::Mark;
             return;
         }
         self.leave_group(route);
@@ -164,7 +164,7 @@ impl LocRib {
             let mark = *mark;
             self.leave_group(mark);
             self.groups.remove(group);
-            if self.entries[mark].state == State::Mark {
+            if self.entries[mark].state == EntryState::Mark {
                 self.vacate(mark);
             }
         }

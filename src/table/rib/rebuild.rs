@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::entry::{Entry, State};
+use super::entry::{Entry, EntryState};
 use super::hops::PLAIN;
 use super::{Further, LocRib};
 use crate::table::slab::NONE;
@@ -11,7 +11,7 @@ use crate::wire::{Destination, IpVersion};
 impl LocRib {
     /// Whether a route, or the tombstone of one, is at a place.
     pub(crate) fn is_held(&self, place: u32) -> bool {
-        self.entries.get(place).is_some_and(|entry| entry.state == State::Held)
+        self.entries.get(place).is_some_and(|entry| entry.state == EntryState::Held)
     }
 
     /// Lets every destination have so many next hops from now on. What it has more of stays.
@@ -29,7 +29,7 @@ impl LocRib {
         self.entries.insert(Entry {
             destination: Destination::FIRST,
             hop_version: IpVersion::V4,
-            state: State::Free,
+            state: EntryState::Free,
             hop_address: [0; 16],
             hop_fields: PLAIN,
             group: NONE,

@@ -1,6 +1,6 @@
 //! Looking up the routes of updates, and making those that are not there.
 
-use super::entry::{Entry, State};
+use super::entry::{Entry, EntryState};
 use super::hops::PLAIN;
 use super::index::{First, SlotAddress};
 use super::{FEW, FIRSTS_MAX, Further, Group, LocRib, to_place};
@@ -129,7 +129,7 @@ impl LocRib {
     ) -> Option<u32> {
         let other = self.find_destination(hash, destination);
         let route = other.and_then(|other| self.find_beside(other, hop));
-        if let Some(route) = route.filter(|&route| self.entries[route].state == State::Held) {
+        if let Some(route) = route.filter(|&route| self.entries[route].state == EntryState::Held) {
             return Some(route);
         }
         // What is made here and not announced would never be freed: the journal does not know it.
@@ -138,7 +138,7 @@ impl LocRib {
         }
         if let Some(route) = route {
             let entry = &mut self.entries[route];
-            (entry.state, entry.changed) = (State::Held, fresh);
+            (entry.state, entry.changed) = (EntryState::Held, fresh);
             self.note_first(destination, route);
             return Some(route);
         }
@@ -146,7 +146,7 @@ impl LocRib {
         let route = self.entries.insert(Entry {
             destination: *destination,
             hop_version,
-            state: State::Held,
+            state: EntryState::Held,
             hop_address,
             hop_fields: self.hops.acquire(&fields),
             group: NONE,
@@ -183,7 +183,7 @@ impl LocRib {
     fn find_hashed(&self, hash: u64, destination: &Destination, hop: &NextHop) -> Option<u32> {
         let other = self.find_destination(hash, destination)?;
         let route = self.find_beside(other, hop)?;
-        (self.entries[route].state == State::Held).then_some(route)
+        (self.entries[route].state == EntryState::Held).then_some(route)
     }
 
     /// The route with a next hop that has the destination of another route.
@@ -208,7 +208,7 @@ impl LocRib {
         let entry = &self.entries[route];
         // A mark is brought back by its insertion.
         entry.destination == update.destination
-            && entry.state == State::Held
+            && entry.state == EntryState::Held
             && self.is_hop(entry, &update.next_hop)
     }
 

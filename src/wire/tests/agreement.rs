@@ -6,39 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message as _;
 
+use super::oracle::reference;
 use super::strategy::{accidents, noise, scrambled_update, update};
 use crate::wire::{
-    Action, Destination, HEADER_LEN, NextHop, Update, Vni, WireError, decode_update, encode_update,
-    proto, update_frame_len,
+    Action, Destination, HEADER_LEN, NextHop, Update, Vni, decode_update, encode_update, proto,
+    update_frame_len,
 };
-
-/// What decoding must come to, whatever the bytes.
-fn reference(payload: &[u8]) -> Result<Update, WireError> {
-    let update = proto::Update::decode(payload).map_err(|_| WireError::Protobuf)?;
-    let action = match update.action {
-        0 => Action::Add,
-        1 => Action::Remove,
-        other => return Err(WireError::Action(other.cast_unsigned())),
-    };
-    let d = update.destination.ok_or(WireError::MissingDestination)?;
-    let h = update.next_hop.ok_or(WireError::MissingNextHop)?;
-    Ok(Update {
-        action,
-        vni: Vni(update.vni),
-        destination: Destination::from_wire(
-            d.ip_version.cast_unsigned(),
-            &d.prefix,
-            d.prefix_length,
-        )?,
-        next_hop: NextHop::from_wire(
-            &h.target_address,
-            h.target_vni,
-            h.r#type.cast_unsigned(),
-            h.nat_port_range_from,
-            h.nat_port_range_to,
-        )?,
-    })
-}
 
 fn prosts(update: &Update) -> proto::Update {
     let (d, h) = (update.destination, update.next_hop);

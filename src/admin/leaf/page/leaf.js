@@ -1,17 +1,15 @@
 // How it stands with the leaf, asked again and again; which view is shown, and what is wrong.
 "use strict";
-import { ask, count, el, place, poll } from "./core.js";
-import { tell } from "./frame.js";
+import { ask, count, place, poll } from "./core.js";
+import { arrive, present, tell } from "./frame.js";
 import { overview, unusableRoutes, vni } from "./views.js";
 
 const views = [[/^\/$/, overview, "MetalBond leaf"], [/^\/vni\/(\d+)$/, vni, "VNI"]];
-const main = document.getElementById("content");
 const always = new AbortController().signal;
 // What the leaf said last: servers; counts of all VNIs; the kernel, null where routes are not
 // installed, undefined while that is not known.
 const leaf = { isUp: null, servers: null, vnis: null, kernel: undefined };
 const listeners = new Set();
-let shown = null, lastPath = null;
 
 function listen(hear, signal) {
   listeners.add(hear);
@@ -57,23 +55,12 @@ follow(async () => {
 follow(async () => ({ kernel: await ask("kernel") }));
 
 function show() {
-  const { path, parameters } = place();
-  shown?.abort();
-  shown = new AbortController();
-  const found = views.map(([pattern, view, name]) => [pattern.exec(path), view, name]).find(([match]) => match);
-  main.replaceChildren();
-  if (found) {
-    const [match, view, name] = found;
-    document.title = match[1] ? `${name} ${match[1]} – MetalBond leaf` : name;
-    view(main, { parameters, signal: shown.signal, argument: match[1], listen });
-  } else {
-    main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
-  }
-  if (lastPath !== null && lastPath !== path) {
-    main.querySelector("h1")?.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
-  }
-  lastPath = path;
+  const now = place();
+  const entitle = (name, argument) => {
+    document.title = argument ? `${name} ${argument} – MetalBond leaf` : name;
+  };
+  present(views, now, entitle, { listen });
+  arrive(now.path, false);
 }
 window.addEventListener("hashchange", show);
 show();

@@ -6,7 +6,7 @@ use axum::Router;
 use crate::admin::leaf::sources::Sources;
 use crate::admin::server::page::{self, File};
 
-static HTML: File = File::html(include_str!("page.html"));
+static HTML: File = File::html(page::shell!("MetalBond leaf", "leaf.js", "body.html"));
 static FILES: [File; 2] = [
     File::script("leaf.js", include_str!("leaf.js")),
     File::script("views.js", include_str!("views.js")),

@@ -6,7 +6,7 @@ use crate::counts::Counters;
 use crate::ids::ShardId;
 use crate::metrics::Members;
 use crate::shard::inspect::Metrics;
-use crate::threads::BalanceReport as Report;
+use crate::threads::BalanceReport;
 
 /// All shards together, and the connections that they never saw.
 pub(super) fn of_all(counters: &Counters) -> impl Serialize + use<> {
@@ -46,7 +46,7 @@ struct FlowRow {
 
 impl ShardRow {
     /// One that stands still has none.
-    pub(super) fn new(shard: ShardId, report: &Report, metrics: Option<Metrics>) -> Self {
+    pub(super) fn new(shard: ShardId, report: &BalanceReport, metrics: Option<Metrics>) -> Self {
         let awake = report.shards.iter().filter(|shard| shard.is_awake).count();
         let balance = report.shards.get(shard.index()).map(|it| BalanceRow {
             is_awake: it.is_awake,

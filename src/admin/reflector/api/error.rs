@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use thiserror::Error;
 
-use crate::admin::reflector::health::numbers;
 use crate::admin::server::answer;
 use crate::admin::server::asked::Wrong;
 use crate::ids::ShardId;
@@ -69,4 +68,10 @@ impl IntoResponse for ApiError {
         };
         answer::refusal(status, &self)
     }
+}
+
+/// Shards as text.
+pub(in crate::admin::reflector) fn numbers(shards: &[ShardId]) -> String {
+    let numbers: Vec<_> = shards.iter().map(ToString::to_string).collect();
+    numbers.join(", ")
 }

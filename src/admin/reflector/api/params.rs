@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::sorted::{
-    Best, Key, PagePosition, PeersWanted, RoutesWanted, Sort, Subscriber, SubscribersWanted,
+    Best, PagePosition, PeersWanted, RoutesWanted, Sort, SortKey, Subscriber, SubscribersWanted,
 };
 use super::{ApiError, named};
 use crate::admin::server::asked::{Wrong, parse};
@@ -241,7 +241,7 @@ impl<'a> Sorting<'a> {
         [after, before]: [&'a Option<String>; 2],
     ) -> Result<Self, ApiError> {
         let expected = "the value next of an earlier page of the same order";
-        let after: Option<Key> = optional("after", expected, after.as_deref())?;
+        let after: Option<SortKey> = optional("after", expected, after.as_deref())?;
         let expected = "the value previous of a page of the same order";
         let before = optional("before", expected, before.as_deref())?;
         let place = match (after, before) {

@@ -1,8 +1,8 @@
 // Which view is shown, the search box, and what is wrong.
 "use strict";
-import { el, href, place } from "./core.js";
+import { href, place } from "./core.js";
 import { events } from "./events.js";
-import { tell } from "./frame.js";
+import { arrive, present, tell } from "./frame.js";
 import { entitle, identify, tick } from "./identity.js";
 import { latest, listen, live, start } from "./live.js";
 import { overview } from "./overview.js";
@@ -26,22 +26,12 @@ const views = [
 ];
 const main = document.getElementById("content");
 const find = document.getElementById("find");
-let shown = null, lastPath = null, wasUp = false;
+let wasUp = false;
 
 function show() {
-  const { path, parameters } = place();
+  const now = place(), { path, parameters } = now;
   const focused = main.contains(document.activeElement) ? document.activeElement.name : null;
-  shown?.abort();
-  shown = new AbortController();
-  const found = views.map(([pattern, view, name]) => [pattern.exec(path), view, name]).find(([match]) => match);
-  main.replaceChildren();
-  if (found) {
-    const [match, view, name] = found;
-    entitle(match[1] ? `${name} ${match[1]}` : name);
-    view(main, { parameters, signal: shown.signal, argument: match[1] });
-  } else {
-    main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
-  }
+  present(views, now, (name, argument) => entitle(argument ? `${name} ${argument}` : name));
   for (const link of document.querySelectorAll("nav a")) {
     const to = link.getAttribute("href").slice(1);
     const isHere = to === "/" ? path === "/" : path.startsWith(to.replace(/s$/, ""));
@@ -54,11 +44,8 @@ function show() {
   if (again) {
     again.focus();
     if (again.type === "search") again.setSelectionRange(again.value.length, again.value.length);
-  } else if (lastPath !== null && lastPath !== path && path !== "/search") {
-    main.querySelector("h1")?.focus({ preventScroll: true });
-    window.scrollTo(0, 0);
   }
-  lastPath = path;
+  arrive(path, again || path === "/search");
 }
 
 find.addEventListener("submit", (event) => {

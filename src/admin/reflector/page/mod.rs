@@ -6,7 +6,7 @@ use axum::Router;
 use crate::admin::reflector::state::AppState;
 use crate::admin::server::page::{self, File};
 
-static HTML: File = File::html(include_str!("page.html"));
+static HTML: File = File::html(page::shell!("MetalBond", "main.js", "body.html"));
 static FILES: [File; 13] = [
     File::script("main.js", include_str!("main.js")),
     File::script("live.js", include_str!("live.js")),

@@ -15,9 +15,36 @@ export function tell(isUp, wrong) {
   banners.replaceChildren(...wrong.map(([kind, text]) => el("p", { class: `banner ${kind}` }, text)));
 }
 
+// Shows the view of a path, and ends the one before. `entitle` gets its name, and the part of the path that it is about.
+const main = document.getElementById("content");
+let shown = null;
+export function present(views, { path, parameters }, entitle, more) {
+  shown?.abort();
+  shown = new AbortController();
+  const found = views.map(([pattern, view, name]) => [pattern.exec(path), view, name]).find(([match]) => match);
+  main.replaceChildren();
+  if (found) {
+    const [match, view, name] = found;
+    entitle(name, match[1]);
+    view(main, { parameters, signal: shown.signal, argument: match[1], ...more });
+  } else {
+    main.append(el("p", { class: "empty" }, "There is no such view. ", el("a", { href: "#/" }, "Overview")));
+  }
+}
+
+// Goes to the head of the view that is shown, if its path is another one than before.
+let lastPath = null;
+export function arrive(path, stays) {
+  if (lastPath !== null && lastPath !== path && !stays) {
+    main.querySelector("h1")?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+  lastPath = path;
+}
+
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  document.getElementById("content").focus();
+  main.focus();
 });
 
 // Asks for the token, once, until it is right.

@@ -42,6 +42,26 @@ impl File {
     }
 }
 
+/// The text of a page: a title, the script that begins, and a file beside the caller with what is between the shell's
+/// head and foot.
+macro_rules! shell {
+    ($title:literal, $script:literal, $body:literal) => {
+        concat!(
+            include_str!("../../server/page/head.html"),
+            "<title>",
+            $title,
+            "</title>\n<script src=\"page/",
+            $script,
+            "\" type=\"module\"></script>\n<body>\n",
+            "<a class=\"skip\" href=\"#content\">Skip to the content</a>\n",
+            include_str!($body),
+            include_str!("../../server/page/foot.html"),
+        )
+    };
+}
+
+pub(crate) use shell;
+
 /// What every page has.
 static SHARED: [File; 5] = [
     File { name: "page.css", kind: "text/css; charset=utf-8", content: include_str!("page.css") },

@@ -18,14 +18,14 @@ use tokio::sync::Notify;
 
 use super::hall::{AnswerPermit, Hall};
 use super::origin::{Caller, Origin};
-use crate::admin::server::entry::Entry;
+use crate::admin::server::entry::EntryRule;
 use crate::admin::server::{answer, date, entry, is_health};
 use crate::sources::Source;
 
 /// What answers a request.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    pub(super) entry: Entry,
+    pub(super) entry: EntryRule,
     pub(super) router: Router,
 }
 

@@ -26,7 +26,7 @@ async fn start(limits: ServeLimits) -> (JoinSet<()>, u16) {
         .route("/livez", get(async || "alive"))
         .route("/stall", get(stall));
     let mut server = JoinSet::new();
-    server.spawn(serve_within(limits, listener, Endpoint { entry: Entry::Anyone, router }));
+    server.spawn(serve_within(limits, listener, Endpoint { entry: EntryRule::Anyone, router }));
     (server, port)
 }
 

@@ -3,14 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::{Key, Sort};
+use super::{Sort, SortKey};
 
 /// Where a page is: at the beginning, or beside the row that another page ends or begins with.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) enum PagePosition {
     First,
-    After(Key),
-    Before(Key),
+    After(SortKey),
+    Before(SortKey),
 }
 
 /// See the module's documentation.
@@ -18,13 +18,13 @@ pub(in crate::admin::reflector::api) enum PagePosition {
 pub(in crate::admin::reflector::api) struct Best<T: 'static> {
     sort: Sort<T>,
     /// The page begins behind it.
-    after: Option<Key>,
+    after: Option<SortKey>,
     /// The page before a row is the page after it in the opposite order, from its last row to its
     /// first.
     is_backward: bool,
     limit: usize,
     /// The worst of them on top.
-    kept: BinaryHeap<Entry<T>>,
+    kept: BinaryHeap<Ranked<T>>,
     has_more: bool,
     /// How many are not behind `after`.
     passed: u64,
@@ -36,9 +36,9 @@ pub(in crate::admin::reflector::api) struct Best<T: 'static> {
 pub(in crate::admin::reflector::api) struct Found<T> {
     pub(in crate::admin::reflector::api) rows: Vec<T>,
     /// The key to go on after; `None` at the end.
-    pub(in crate::admin::reflector::api) next: Option<Key>,
+    pub(in crate::admin::reflector::api) next: Option<SortKey>,
     /// The key to go back before; `None` at the beginning.
-    pub(in crate::admin::reflector::api) previous: Option<Key>,
+    pub(in crate::admin::reflector::api) previous: Option<SortKey>,
     /// How many of what was offered come before the first row.
     pub(in crate::admin::reflector::api) offset: u64,
     /// How many were offered.
@@ -46,8 +46,8 @@ pub(in crate::admin::reflector::api) struct Found<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
-    key: Key,
+struct Ranked<T> {
+    key: SortKey,
     row: T,
 }
 
@@ -84,14 +84,14 @@ impl<T> Best<T> {
             return;
         }
         if self.kept.len() < self.limit {
-            self.kept.push(Entry { key, row });
+            self.kept.push(Ranked { key, row });
             return;
         }
         self.has_more = true;
         if let Some(mut worst) = self.kept.peek_mut()
             && key < worst.key
         {
-            *worst = Entry { key, row };
+            *worst = Ranked { key, row };
         }
     }
 
@@ -106,27 +106,27 @@ impl<T> Best<T> {
             return Found { rows, next: ahead, previous: behind, offset: passed, total };
         }
         rows.reverse();
-        let [next, previous] = [behind, ahead].map(|key| key.map(Key::reversed));
+        let [next, previous] = [behind, ahead].map(|key| key.map(SortKey::reversed));
         let offset = total - passed - rows.len() as u64;
         Found { rows, next, previous, offset, total }
     }
 }
 
-impl<T> PartialEq for Entry<T> {
+impl<T> PartialEq for Ranked<T> {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key
     }
 }
 
-impl<T> Eq for Entry<T> {}
+impl<T> Eq for Ranked<T> {}
 
-impl<T> PartialOrd for Entry<T> {
+impl<T> PartialOrd for Ranked<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T> Ord for Entry<T> {
+impl<T> Ord for Ranked<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key)
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     const NAMES: &super::super::key::Columns<u64> =
-        &[("self", |number| Key::default().number(*number))];
+        &[("self", |number| SortKey::default().number(*number))];
 
     fn page(sort: &str, offered: &[u64], limit: usize, place: PagePosition) -> Found<u64> {
         let mut best = Best::new(Sort::named(NAMES, sort).unwrap(), place, limit);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_page_beside_a_row_that_has_gone_is_where_it_was() {
-        let gone = || Key::default().number(5);
+        let gone = || SortKey::default().number(5);
         let before = page("self", &[1, 2, 3, 8, 9], 2, PagePosition::Before(gone()));
         assert_eq!((before.rows, before.offset), (vec![2, 3], 1));
         assert!(before.previous.is_some() && before.next.is_some());

@@ -17,9 +17,9 @@ const DIGITS_MAX: usize = 1024;
 
 /// See the module's documentation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(in crate::admin::reflector::api) struct Key(SmallVec<[u8; 64]>);
+pub(in crate::admin::reflector::api) struct SortKey(SmallVec<[u8; 64]>);
 
-impl Key {
+impl SortKey {
     /// Then by a number.
     pub(super) fn number(mut self, number: u64) -> Self {
         self.0.extend_from_slice(&number.to_be_bytes());
@@ -84,7 +84,7 @@ impl Key {
     }
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for SortKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -94,7 +94,7 @@ impl std::fmt::Display for Key {
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct NoKey;
 
-impl FromStr for Key {
+impl FromStr for SortKey {
     type Err = NoKey;
 
     fn from_str(text: &str) -> Result<Self, NoKey> {
@@ -115,12 +115,12 @@ fn value(digit: u8) -> Option<u8> {
 }
 
 /// What rows can be sorted by: names and keys.
-pub(super) type Columns<T> = [(&'static str, fn(&T) -> Key)];
+pub(super) type Columns<T> = [(&'static str, fn(&T) -> SortKey)];
 
 /// What a listing is sorted by, and in which direction.
 #[derive(Debug)]
 pub(in crate::admin::reflector::api) struct Sort<T: 'static> {
-    key: fn(&T) -> Key,
+    key: fn(&T) -> SortKey,
     is_descending: bool,
 }
 
@@ -139,7 +139,7 @@ impl<T> Sort<T> {
     }
 
     /// The key of a row.
-    pub(super) fn key(&self, row: &T) -> Key {
+    pub(super) fn key(&self, row: &T) -> SortKey {
         let key = (self.key)(row);
         if self.is_descending { key.reversed() } else { key }
     }
@@ -149,20 +149,20 @@ impl<T> Sort<T> {
 mod tests {
     use super::*;
 
-    fn ascend(keys: &[Key]) {
+    fn ascend(keys: &[SortKey]) {
         assert!(keys.is_sorted(), "{keys:?}");
-        let reversed: Vec<_> = keys.iter().rev().cloned().map(Key::reversed).collect();
+        let reversed: Vec<_> = keys.iter().rev().cloned().map(SortKey::reversed).collect();
         assert!(reversed.is_sorted(), "{reversed:?}");
     }
 
-    fn destination(address: &str, length: u8) -> Key {
-        Key::default().destination(&Destination::new(address.parse().unwrap(), length).unwrap())
+    fn destination(address: &str, length: u8) -> SortKey {
+        SortKey::default().destination(&Destination::new(address.parse().unwrap(), length).unwrap())
     }
 
     #[test]
     fn keys_compare_as_values_do() {
-        ascend(&[0, 1, 255, 256, u64::MAX].map(|number| Key::default().number(number)));
-        ascend(&["", "A", "ab", "abc", "B"].map(|text| Key::default().text(text).number(1)));
+        ascend(&[0, 1, 255, 256, u64::MAX].map(|number| SortKey::default().number(number)));
+        ascend(&["", "A", "ab", "abc", "B"].map(|text| SortKey::default().text(text).number(1)));
         ascend(&[
             destination("0.0.0.0", 0),
             destination("9.0.0.0", 8),
@@ -175,10 +175,10 @@ mod tests {
 
     #[test]
     fn a_key_survives_its_text() {
-        let key = Key::default().text("node-1").number(7).reversed();
-        assert_eq!(key.to_string().parse::<Key>().ok(), Some(key));
+        let key = SortKey::default().text("node-1").number(7).reversed();
+        assert_eq!(key.to_string().parse::<SortKey>().ok(), Some(key));
         for wrong in ["0", "0x", "+1", "-1", "é0", &"00".repeat(600)] {
-            assert!(wrong.parse::<Key>().is_err(), "{wrong}");
+            assert!(wrong.parse::<SortKey>().is_err(), "{wrong}");
         }
     }
 }

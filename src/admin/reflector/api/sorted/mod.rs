@@ -17,7 +17,7 @@ mod subscriptions;
 mod vnis;
 
 pub(super) use best::{Best, Found, PagePosition};
-pub(super) use key::{Key, Sort};
+pub(super) use key::{Sort, SortKey};
 pub(super) use peers::{PeerSums, PeersWanted, peers};
 pub(super) use routes::{RoutesWanted, routes};
 pub(super) use subscriptions::{Subscriber, SubscribersWanted, placed, subscribers};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::best::Found;
 use super::key::Columns;
-use super::{Best, Key, Sort};
+use super::{Best, Sort, SortKey};
 use crate::ids::PeerId;
 use crate::inspector::Inspector;
 use crate::inspector::walk::walk;
@@ -23,22 +23,22 @@ pub(in crate::admin::reflector::api) struct PeersWanted {
 
 /// What peers are sorted by.
 const KEYS: &Columns<PeerInfo> = &[
-    ("id", |peer| Key::default().number(peer.id.0)),
-    ("node", |peer| Key::default().text(&peer.node).number(peer.id.0)),
-    ("remote", |peer| Key::default().remote(peer.remote).number(peer.id.0)),
-    ("agent", |peer| Key::default().text(&peer.agent).number(peer.id.0)),
-    ("state", |peer| Key::default().number(peer.state as u64).number(peer.id.0)),
-    ("shard", |peer| Key::default().number(peer.shard.0.into()).number(peer.id.0)),
-    ("lag", |peer| Key::default().number(peer.behind).number(peer.backlog).number(peer.id.0)),
-    ("backlog", |peer| Key::default().number(peer.backlog).number(peer.id.0)),
-    ("routes", |peer| Key::default().number(peer.routes).number(peer.id.0)),
-    ("subscriptions", |peer| Key::default().number(peer.subscriptions).number(peer.id.0)),
+    ("id", |peer| SortKey::default().number(peer.id.0)),
+    ("node", |peer| SortKey::default().text(&peer.node).number(peer.id.0)),
+    ("remote", |peer| SortKey::default().remote(peer.remote).number(peer.id.0)),
+    ("agent", |peer| SortKey::default().text(&peer.agent).number(peer.id.0)),
+    ("state", |peer| SortKey::default().number(peer.state as u64).number(peer.id.0)),
+    ("shard", |peer| SortKey::default().number(peer.shard.0.into()).number(peer.id.0)),
+    ("lag", |peer| SortKey::default().number(peer.behind).number(peer.backlog).number(peer.id.0)),
+    ("backlog", |peer| SortKey::default().number(peer.backlog).number(peer.id.0)),
+    ("routes", |peer| SortKey::default().number(peer.routes).number(peer.id.0)),
+    ("subscriptions", |peer| SortKey::default().number(peer.subscriptions).number(peer.id.0)),
     // Numbers ascend in the order of connecting, and do not change from page to page as times do.
-    ("uptime", |peer| Key::default().number(!peer.id.0)),
-    ("updates_received", |peer| Key::default().number(peer.updates_received).number(peer.id.0)),
+    ("uptime", |peer| SortKey::default().number(!peer.id.0)),
+    ("updates_received", |peer| SortKey::default().number(peer.updates_received).number(peer.id.0)),
     ("updates_sent", |peer| {
         let sent = peer.updates_sent;
-        Key::default().number(sent.adds.saturating_add(sent.removes)).number(peer.id.0)
+        SortKey::default().number(sent.adds.saturating_add(sent.removes)).number(peer.id.0)
     }),
 ];
 

@@ -2,7 +2,7 @@
 
 use super::best::Found;
 use super::key::Columns;
-use super::{Best, Key, Sort};
+use super::{Best, Sort, SortKey};
 use crate::inspector::Inspector;
 use crate::inspector::walk::{vnis_with_routes, walk};
 use crate::shard::inspect::{Lookup, ROWS_MAX, RouteFilter, RouteInfo};
@@ -21,20 +21,20 @@ pub(in crate::admin::reflector::api) struct RoutesWanted {
 
 /// What routes are sorted by.
 const KEYS: &Columns<RouteInfo> = &[
-    ("vni", |route| named(Key::default().number(route.vni.0.into()), route)),
-    ("destination", |route| named(Key::default(), route)),
-    ("next_hop", |route| named(Key::default().next_hop(&route.next_hop), route)),
+    ("vni", |route| named(SortKey::default().number(route.vni.0.into()), route)),
+    ("destination", |route| named(SortKey::default(), route)),
+    ("next_hop", |route| named(SortKey::default().next_hop(&route.next_hop), route)),
     // To the second, of which the time of the walk itself may take one.
-    ("age", |route| named(Key::default().number(route.age.as_secs()), route)),
+    ("age", |route| named(SortKey::default().number(route.age.as_secs()), route)),
     ("announcer", |route| {
         let primary = route.announcers.first().map_or(0, |peer| peer.0);
-        named(Key::default().number(primary), route)
+        named(SortKey::default().number(primary), route)
     }),
-    ("announcer_count", |route| named(Key::default().number(route.announcer_count), route)),
+    ("announcer_count", |route| named(SortKey::default().number(route.announcer_count), route)),
 ];
 
 /// Then by what no two routes have in common.
-fn named(key: Key, route: &RouteInfo) -> Key {
+fn named(key: SortKey, route: &RouteInfo) -> SortKey {
     key.destination(&route.destination).next_hop(&route.next_hop).number(route.vni.0.into())
 }
 

@@ -3,7 +3,7 @@
 use super::best::Found;
 use super::key::Columns;
 use super::peers::{is_named, is_number};
-use super::{Best, Key, Sort};
+use super::{Best, Sort, SortKey};
 use crate::inspector::walk::walk;
 use crate::inspector::{Inspector, PAGE_MAX};
 use crate::shard::inspect::{
@@ -30,29 +30,31 @@ pub(in crate::admin::reflector::api) struct SubscribersWanted {
 
 /// What subscriptions are sorted by.
 const KEYS: &Columns<Subscriber> = &[
-    ("peer", |row| named(Key::default(), row)),
-    ("vni", |row| named(Key::default().number(row.subscription.vni.0.into()), row)),
-    ("node", |row| named(Key::default().text(row.session().map_or("", |peer| &peer.node)), row)),
+    ("peer", |row| named(SortKey::default(), row)),
+    ("vni", |row| named(SortKey::default().number(row.subscription.vni.0.into()), row)),
+    ("node", |row| {
+        named(SortKey::default().text(row.session().map_or("", |peer| &peer.node)), row)
+    }),
     ("remote", |row| {
         let remote = row.session().and_then(|peer| peer.remote);
-        named(Key::default().remote(remote), row)
+        named(SortKey::default().remote(remote), row)
     }),
     ("peer_state", |row| {
         let state = row.session().map_or(SessionState::Closing, |peer| peer.state);
-        named(Key::default().number(state as u64), row)
+        named(SortKey::default().number(state as u64), row)
     }),
-    ("shard", |row| named(Key::default().number(row.subscription.shard.0.into()), row)),
+    ("shard", |row| named(SortKey::default().number(row.subscription.shard.0.into()), row)),
     ("lag", |row| {
         let (entries, places) = match row.subscription.state {
             SubscriptionState::InSync => (0, 0),
             SubscriptionState::Behind { entries, places } => (entries, places),
         };
-        named(Key::default().number(entries.saturating_add(places)), row)
+        named(SortKey::default().number(entries.saturating_add(places)), row)
     }),
 ];
 
 /// Then by what no two subscriptions have in common.
-fn named(key: Key, row: &Subscriber) -> Key {
+fn named(key: SortKey, row: &Subscriber) -> SortKey {
     key.number(row.subscription.peer.0).number(row.subscription.vni.0.into())
 }
 

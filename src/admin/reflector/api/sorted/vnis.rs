@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::best::Found;
 use super::key::Columns;
-use super::{Best, Key, Sort};
+use super::{Best, Sort, SortKey};
 use crate::inspector::Inspector;
 use crate::inspector::walk::walk;
 use crate::shard::inspect::{ROWS_MAX, VniInfo};
@@ -12,12 +12,12 @@ use crate::threads::InspectError;
 
 /// What VNIs are sorted by.
 const KEYS: &Columns<VniInfo> = &[
-    ("vni", |info| Key::default().number(info.vni.0.into())),
-    ("routes", |info| Key::default().number(info.routes).number(info.vni.0.into())),
-    ("members", |info| Key::default().number(info.members).number(info.vni.0.into())),
-    ("subscribers", |info| Key::default().number(info.subscribers).number(info.vni.0.into())),
-    ("behind", |info| Key::default().number(info.behind).number(info.vni.0.into())),
-    ("shard", |info| Key::default().number(info.shard.0.into()).number(info.vni.0.into())),
+    ("vni", |info| SortKey::default().number(info.vni.0.into())),
+    ("routes", |info| SortKey::default().number(info.routes).number(info.vni.0.into())),
+    ("members", |info| SortKey::default().number(info.members).number(info.vni.0.into())),
+    ("subscribers", |info| SortKey::default().number(info.subscribers).number(info.vni.0.into())),
+    ("behind", |info| SortKey::default().number(info.behind).number(info.vni.0.into())),
+    ("shard", |info| SortKey::default().number(info.shard.0.into()).number(info.vni.0.into())),
 ];
 
 impl Sort<VniInfo> {

@@ -6,9 +6,9 @@ use crate::metrics::Rows;
 
 /// What a reflector's pages tell of a proxy that it is in.
 #[derive(Clone, Debug)]
-pub(super) struct Upstream(Infallible);
+pub(super) struct ProxyUpstream(Infallible);
 
-impl Upstream {
+impl ProxyUpstream {
     /// What goes through.
     pub(super) fn status(&self) -> &Self {
         self

@@ -1,0 +1,38 @@
+//! The routes of one VNI that each server has here, as digests.
+
+use std::collections::BTreeMap;
+
+use super::route_key::RibKey;
+use super::{ServerSlot, Servers};
+use crate::wire::Digest;
+
+/// The routes of a VNI that each server has here.
+#[derive(Debug, Default)]
+pub(super) struct Digests {
+    of: BTreeMap<ServerSlot, Digest>,
+    /// Servers of which one has changed since somebody asked.
+    pub(super) changed: Servers,
+}
+
+impl Digests {
+    /// A server has one route more.
+    pub(super) fn add(&mut self, slot: ServerSlot, (destination, next_hop): &RibKey) {
+        self.of.entry(slot).or_default().add(destination, next_hop);
+        self.changed.insert(slot);
+    }
+
+    /// It has this route no more.
+    pub(super) fn remove(&mut self, slot: ServerSlot, (destination, next_hop): &RibKey) {
+        self.of.entry(slot).or_default().remove(destination, next_hop);
+        self.changed.insert(slot);
+    }
+
+    /// It has none.
+    pub(super) fn end(&mut self, slot: ServerSlot) {
+        self.of.remove(&slot);
+    }
+
+    pub(super) fn get(&self, slot: ServerSlot) -> Digest {
+        self.of.get(&slot).copied().unwrap_or_default()
+    }
+}
