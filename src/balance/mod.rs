@@ -3,7 +3,7 @@
 //! State: the load of each shard's thread, the number of shards that should be awake, and the move that is under way.
 //! Runs on the control thread; shards see only orders.
 //!
-//! Ten times a second the balancer looks at the threads. [`Policy`] decides how many shards should be awake, always the
+//! Ten times a second the balancer looks at the threads. [`BalancePolicy`] decides how many shards should be awake, always the
 //! first ones. Partitions and connections leave the other shards, one move after the other, and new connections go to
 //! shards that are awake. A shard without connections and without VNIs sleeps.
 //!
@@ -26,7 +26,7 @@ use tracing::{debug, info, warn};
 
 use self::load::{Load, Watch};
 use self::plan::{Next, Plan};
-use self::policy::Policy;
+use self::policy::BalancePolicy;
 use crate::estate::Leaving;
 use crate::ids::{PeerId, ShardId};
 use crate::io;
@@ -71,7 +71,7 @@ pub(crate) struct Balancer {
 struct State {
     began: Instant,
     coordinator: Coordinator,
-    policy: Policy,
+    policy: BalancePolicy,
     watches: Vec<Option<Watch>>,
     loads: Vec<Load>,
     /// Since when each shard has waited for its core.
@@ -106,7 +106,7 @@ impl Balancer {
         let mut state = State {
             began: Instant::now(),
             coordinator: Coordinator::new(self.layout),
-            policy: Policy::new(self.min_shards, count, self.wake_all_for),
+            policy: BalancePolicy::new(self.min_shards, count, self.wake_all_for),
             watches: self.shards.iter().map(thread).collect(),
             loads: vec![Load::default(); count],
             starved: vec![None; count],

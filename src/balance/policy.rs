@@ -12,7 +12,7 @@ const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Policy {
+pub(super) struct BalancePolicy {
     least: usize,
     most: usize,
     awake: usize,
@@ -23,7 +23,7 @@ pub(super) struct Policy {
     too_little_since: Option<Duration>,
 }
 
-impl Policy {
+impl BalancePolicy {
     /// Between `least` and `most` shards, and all of them at first. Moments are times since any fixed one.
     pub(super) fn new(least: usize, most: usize, all_until: Duration) -> Self {
         Self {
@@ -75,7 +75,7 @@ mod tests {
     const SECONDS_30: Duration = Duration::from_secs(30);
 
     /// How many are awake after so many seconds of the same load, looked at ten times a second.
-    fn after(policy: &mut Policy, now: &mut u64, seconds: u64, loads: &[f64]) -> usize {
+    fn after(policy: &mut BalancePolicy, now: &mut u64, seconds: u64, loads: &[f64]) -> usize {
         let mut awake = 0;
         for _ in 0..seconds * 10 {
             *now += 100;
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn all_are_awake_at_first_and_one_when_there_is_nothing_to_do() {
-        let (mut policy, mut now) = (Policy::new(1, 4, SECONDS_30), 0);
+        let (mut policy, mut now) = (BalancePolicy::new(1, 4, SECONDS_30), 0);
         assert_eq!(after(&mut policy, &mut now, 29, &[0.0; 4]), 4);
         assert_eq!(after(&mut policy, &mut now, 12, &[0.0; 4]), 3);
         assert_eq!(after(&mut policy, &mut now, 60, &[0.0; 4]), 1);
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_burst_wakes_what_it_needs_at_once_and_a_short_one_nothing() {
-        let (mut policy, mut now) = (Policy::new(1, 16, SECONDS_30), 0);
+        let (mut policy, mut now) = (BalancePolicy::new(1, 16, SECONDS_30), 0);
         assert_eq!(after(&mut policy, &mut now, 300, &[0.01; 16]), 1);
         for _ in 0..4 {
             now += 100;
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_load_between_both_marks_changes_nothing() {
-        let (mut policy, mut now) = (Policy::new(1, 4, SECONDS_30), 0);
+        let (mut policy, mut now) = (BalancePolicy::new(1, 4, SECONDS_30), 0);
         after(&mut policy, &mut now, 100, &[0.0; 4]);
         assert_eq!(after(&mut policy, &mut now, 2, &[0.9]), 2);
         assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.3]), 2);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_least_number_is_kept_awake() {
-        let (mut policy, mut now) = (Policy::new(2, 4, SECONDS_30), 0);
+        let (mut policy, mut now) = (BalancePolicy::new(2, 4, SECONDS_30), 0);
         assert_eq!(after(&mut policy, &mut now, 100, &[0.0; 4]), 2);
     }
 }

@@ -1,4 +1,5 @@
-//! [`MetalBond`], the handle of a leaf that applications hold.
+//! [`MetalBond`], the handle of a leaf that applications hold. Each question is one message to the actor and its reply;
+//! what it asks and what comes back is all that its method says.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};

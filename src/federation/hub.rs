@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::link::{Link, LinkEvent, LinkStatus, Outgoing, Output, Source};
+use super::link::{BusSource, Link, LinkEvent, LinkStatus, Outgoing, Output};
 use crate::ids::Moment;
 use crate::portable::form::piece::Kind;
 use crate::shard::{Delivery, Shard};
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// Hands the link a message.
-    pub(super) fn received(&self, source: Source<'_>, payload: Bytes) {
+    pub(super) fn received(&self, source: BusSource<'_>, payload: Bytes) {
         let (now, mut link) = (self.now(), self.link.borrow_mut());
         link.received(now, source, payload);
         self.outputs.set(link.outputs());

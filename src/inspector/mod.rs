@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 use crate::monitor::Monitor;
 use crate::shard::inspect::MonitorFilter;
-use crate::threads::{Basis, Control, InspectError, ShardThread};
+use crate::threads::{Control, ControlBasis, InspectError, ShardThread};
 
 pub(crate) use self::endpoints::{Doors, Endpoints};
 use self::pages::walk;
@@ -69,7 +69,7 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    pub(crate) fn new(basis: Basis) -> Self {
+    pub(crate) fn new(basis: ControlBasis) -> Self {
         Self { control: Arc::new(Control::new(basis)) }
     }
 

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use super::Route;
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Rights, Selection};
-use crate::table::{Announcement, Basis, Chunk, Origin, TableBounds, Vnet};
+use crate::table::{Announcement, Chunk, Origin, TableBasis, TableBounds, Vnet};
 use crate::wire::{Action, Vni};
 
 /// Changes between two seals: what one full read brings is not much more.
@@ -140,7 +140,7 @@ impl Vnis {
     #[must_use]
     pub fn new(count: u32, route: Option<Route>) -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let basis = std::sync::Arc::new(Basis { bounds: TableBounds::default(), hasher });
+        let basis = std::sync::Arc::new(TableBasis { bounds: TableBounds::default(), hasher });
         let table = |vni| {
             let mut table = crate::table::Table::new(Vni(vni), std::sync::Arc::clone(&basis));
             let vnet = table.open();

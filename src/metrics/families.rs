@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::row::{Family, Kind, Row};
+use super::row::{Family, Row, RowKind};
 use super::text::Text;
 use super::{Histogram, Rows, Value};
 
@@ -39,9 +39,9 @@ impl Families {
     pub(crate) fn write(self, text: &mut Text) {
         for (Family { name, help, kind }, samples) in self.0 {
             match kind {
-                Kind::Gauge => text.gauge(name, help),
-                Kind::Counter => text.counter(name, help),
-                Kind::Histogram => text.histogram(name, help),
+                RowKind::Gauge => text.gauge(name, help),
+                RowKind::Counter => text.counter(name, help),
+                RowKind::Histogram => text.histogram(name, help),
             };
             for Sample { labels, number } in samples {
                 let labels: Vec<_> =

@@ -21,17 +21,17 @@ pub(crate) struct Row {
 pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: RowKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum RowKind {
     Gauge,
     Counter,
     Histogram,
 }
 
-impl Kind {
+impl RowKind {
     /// What Prometheus calls it.
     #[cfg(test)]
     pub(super) fn name(self) -> &'static str {
@@ -86,17 +86,17 @@ impl Row {
 
     /// Samples of a gauge.
     pub(crate) const fn gauge(self, name: &'static str, help: &'static str) -> Self {
-        Self { family: Some(Family { name, help, kind: Kind::Gauge }), ..self }
+        Self { family: Some(Family { name, help, kind: RowKind::Gauge }), ..self }
     }
 
     /// Samples of a counter, whose name ends in `_total`.
     pub(crate) const fn counter(self, name: &'static str, help: &'static str) -> Self {
-        Self { family: Some(Family { name, help, kind: Kind::Counter }), ..self }
+        Self { family: Some(Family { name, help, kind: RowKind::Counter }), ..self }
     }
 
     /// A histogram of durations, whose name ends in `_seconds`.
     pub(crate) const fn histogram(self, name: &'static str, help: &'static str) -> Self {
-        Self { family: Some(Family { name, help, kind: Kind::Histogram }), ..self }
+        Self { family: Some(Family { name, help, kind: RowKind::Histogram }), ..self }
     }
 
     /// Labels that all of its samples have.

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::board::{Board, Ending};
 use super::config::{EPERM, Mode, NetlinkConfig, StartError};
-use super::fib::{Fib, Kind, Query};
+use super::fib::{Fib, NoteKind, Query};
 use super::kernel::{Kernel, KernelMonitor};
 use super::model::{KernelEvent, Request};
 use super::standing::{KernelRoute, KernelVni};
@@ -370,14 +370,14 @@ impl Writer {
         let now = self.now();
         for (kind, line) in self.fib.lines(now) {
             match kind {
-                Kind::Refused => warn!("refused by the kernel: {line}"),
-                Kind::Conflict => warn!("conflict in the kernel: {line}"),
-                Kind::Resolved => info!("conflict in the kernel is over: {line}"),
-                Kind::Repair | Kind::Deleter => warn!("changed in the kernel: {line}"),
-                Kind::Unusable => warn!("packets may be lost: {line}"),
-                Kind::Down => warn!("tunnel device: {line}"),
-                Kind::Up => info!("tunnel device: {line}"),
-                Kind::Other => info!("state of the kernel: {line}"),
+                NoteKind::Refused => warn!("refused by the kernel: {line}"),
+                NoteKind::Conflict => warn!("conflict in the kernel: {line}"),
+                NoteKind::Resolved => info!("conflict in the kernel is over: {line}"),
+                NoteKind::Repair | NoteKind::Deleter => warn!("changed in the kernel: {line}"),
+                NoteKind::Unusable => warn!("packets may be lost: {line}"),
+                NoteKind::Down => warn!("tunnel device: {line}"),
+                NoteKind::Up => info!("tunnel device: {line}"),
+                NoteKind::Other => info!("state of the kernel: {line}"),
             }
         }
     }

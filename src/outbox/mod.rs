@@ -88,7 +88,7 @@ impl Item {
 
 /// Where a peer that refused a batch has to go on from.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct OfferRefusal {
     /// The first batch that the peer has not been sent: its start is what the peer knows. Keeps
     /// the journal from forgetting that position until the VNI's owner has read this.
     pub(crate) from: Arc<Batch>,
@@ -166,19 +166,19 @@ impl Outbox {
     /// Queues a sealed batch for `peer`. `Ok(false)` when the batch has nothing for it.
     ///
     /// # Errors
-    /// A [`Refusal`] when the peer has too much unsent, or when the batch must be merged with what
+    /// An [`OfferRefusal`] when the peer has too much unsent, or when the batch must be merged with what
     /// is unsent. All unsent batches of that VNI are dropped then; the VNI's owner makes up for it.
     pub(crate) fn offer(
         &mut self,
         bounds: &OutboxBounds,
         peer: PeerId,
         batch: &Arc<Batch>,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, OfferRefusal> {
         let over_budget = self.queue.len() >= ITEMS_MAX
             || (self.bytes > 0 && self.bytes + batch.len() > bounds.budget);
         if over_budget || self.must_merge(batch) {
             let from = self.drop_sealed(batch.vni).unwrap_or_else(|| Arc::clone(batch));
-            return Err(Refusal { from });
+            return Err(OfferRefusal { from });
         }
         let mut pieces = SmallVec::new();
         let tally = batch.for_each_piece(peer, |piece| pieces.push(piece));

@@ -9,7 +9,7 @@ use crate::ids::link::{EXPORTER, UPSTREAM};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::policy::{Rights, Selection};
 use crate::shard::{Counted, Delivery, Request};
-use crate::table::{Announcement, Basis, Origin, Table, TableBounds};
+use crate::table::{Announcement, Origin, Table, TableBasis, TableBounds};
 use crate::wire::{Action, Destination, NextHop, Update, Vni};
 
 const VNI: Vni = Vni(7);
@@ -28,7 +28,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let basis = Arc::new(Basis { bounds: TableBounds::default(), hasher });
+        let basis = Arc::new(TableBasis { bounds: TableBounds::default(), hasher });
         let (bridge, table) = (Bridge::new(SHARD), Table::new(VNI, basis));
         Self { bridge, table, now: Moment(0), told: Vec::new() }
     }

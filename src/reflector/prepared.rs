@@ -32,7 +32,7 @@ use crate::shard::Restorer;
 use crate::shard::moves::Answer;
 use crate::terminator::Terminator;
 use crate::threads::{
-    Basis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
+    ControlBasis, Handle, Invitation, Mover, Question, Service, ShardOrder, Wish, runtime, spawn,
 };
 
 /// A reflector that has its threads and its listening sockets, and serves nobody yet.
@@ -137,7 +137,7 @@ impl<E: Endpoints> Prepared<E> {
         let owners = handles[..shards].to_vec();
         let (in_force, latest) = watch::channel(first);
         let (wishes, granted) = channel(1);
-        let inspector = Inspector::new(Basis {
+        let inspector = Inspector::new(ControlBasis {
             began,
             backend,
             federation: handles.get(shards).cloned(),

@@ -14,7 +14,7 @@ use crate::ids::link::{EXPORTER, SiteId};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::portable::form::{End, Header, piece::Kind};
 use crate::portable::{Defect, VERSION};
-use crate::table::{Basis, Importer as TableImporter, TableBounds};
+use crate::table::{Importer as TableImporter, TableBasis, TableBounds};
 use crate::wire::Vni;
 
 /// Gives the pieces of a snapshot to `each`, in order.
@@ -60,7 +60,7 @@ pub(crate) struct Restored {
 #[derive(Debug)]
 pub(crate) struct Restorer {
     placement: Placement,
-    basis: Arc<Basis>,
+    basis: Arc<TableBasis>,
     now: Option<Moment>,
     shard_of: AHashMap<PeerId, ShardId>,
     vnis: AHashSet<Vni>,
@@ -83,7 +83,7 @@ impl Restorer {
             placement: Placement::even(shards),
             shard_of: AHashMap::with_hasher(hasher.clone()),
             vnis: AHashSet::with_hasher(hasher.clone()),
-            basis: Arc::new(Basis { bounds, hasher }),
+            basis: Arc::new(TableBasis { bounds, hasher }),
             now: None,
             connection: None,
             table: None,

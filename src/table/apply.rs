@@ -6,7 +6,7 @@
 use super::journal::Journal;
 use super::rib::{Announcement, Found, Lookup, TOGETHER};
 use super::view::View;
-use super::vnet::{Outcome, Vnet};
+use super::vnet::{UpdateOutcome, Vnet};
 use crate::policy::Terms;
 use crate::wire::{Action, Destination, NextHop};
 
@@ -15,7 +15,7 @@ use crate::wire::{Action, Destination, NextHop};
 pub(crate) struct Applied {
     /// By how many it announces more.
     pub(crate) change: i64,
-    /// Those that changed nothing; see [`Outcome::Ignored`].
+    /// Those that changed nothing; see [`UpdateOutcome::Ignored`].
     pub(crate) ignored: u64,
 }
 
@@ -54,12 +54,12 @@ impl Vnet {
         action: Action,
         destination: &Destination,
         hop: &NextHop,
-    ) -> Outcome {
+    ) -> UpdateOutcome {
         let update = Announcement { action, destination: *destination, next_hop: *hop };
         match self.update_all(member, &[update], None) {
-            Applied { change: 1, .. } => Outcome::Added,
-            Applied { change: -1, .. } => Outcome::Removed,
-            _ => Outcome::Ignored,
+            Applied { change: 1, .. } => UpdateOutcome::Added,
+            Applied { change: -1, .. } => UpdateOutcome::Removed,
+            _ => UpdateOutcome::Ignored,
         }
     }
 
@@ -72,7 +72,7 @@ impl Vnet {
         update: &Announcement,
         found: Found,
         terms: Option<&Terms<'_>>,
-    ) -> Outcome {
+    ) -> UpdateOutcome {
         let Announcement { action, destination, next_hop } = update;
         match (action, terms) {
             (Action::Add, terms) => {
@@ -88,9 +88,11 @@ impl Vnet {
             }
             (Action::Remove, _) => {
                 match found.route().or_else(|| self.routes.find(destination, next_hop)) {
-                    Some(route) if self.withdraw(route, member) => Outcome::Removed,
-                    _ if self.unfilter(member, &(*destination, *next_hop)) => Outcome::Removed,
-                    _ => Outcome::Ignored,
+                    Some(route) if self.withdraw(route, member) => UpdateOutcome::Removed,
+                    _ if self.unfilter(member, &(*destination, *next_hop)) => {
+                        UpdateOutcome::Removed
+                    }
+                    _ => UpdateOutcome::Ignored,
                 }
             }
         }
@@ -102,18 +104,18 @@ impl Vnet {
         destination: &Destination,
         hop: &NextHop,
         found: Found,
-    ) -> Outcome {
+    ) -> UpdateOutcome {
         let Some(route) = found.route().or_else(|| {
             let fresh = Journal::stamp(self.journal.base().wrapping_sub(1));
             self.routes.find_or_insert(found.hash(), destination, hop, fresh)
         }) else {
-            return Outcome::Ignored;
+            return UpdateOutcome::Ignored;
         };
         let before = self.view(route);
         let entry = &mut self.members[member];
         let is_server = entry.origin.is_server;
         if !self.routes.add_announcer(route, member, is_server, &mut entry.further) {
-            return Outcome::Ignored;
+            return UpdateOutcome::Ignored;
         }
         let after = if before.is_announced() {
             View::many(before.has_client() || !is_server).preferred(before.is_preferred())
@@ -123,6 +125,6 @@ impl Vnet {
         };
         self.members[member].routes += 1;
         self.changed(route, before, after);
-        Outcome::Added
+        UpdateOutcome::Added
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::growth::Weight;
 use super::member::Origin;
-use super::packed::{Basis, Packed};
+use super::packed::{Packed, TableBasis};
 use super::vnet::Vnet;
 use super::{Size, Slice, SubscriptionState, VniInfo};
 use crate::ids::{PeerId, ShardId};
@@ -15,7 +15,7 @@ use crate::wire::Vni;
 #[derive(Debug)]
 pub(crate) struct Table {
     vni: Vni,
-    basis: Arc<Basis>,
+    basis: Arc<TableBasis>,
     representation: Representation,
 }
 
@@ -45,12 +45,12 @@ impl Deref for VnetRef<'_> {
 
 impl Table {
     /// An empty VNI.
-    pub(crate) fn new(vni: Vni, basis: Arc<Basis>) -> Self {
+    pub(crate) fn new(vni: Vni, basis: Arc<TableBasis>) -> Self {
         Self { vni, basis, representation: Representation::Packed(Packed::new()) }
     }
 
     /// A VNI that holds something.
-    pub(super) fn of(vnet: Vnet, basis: Arc<Basis>) -> Self {
+    pub(super) fn of(vnet: Vnet, basis: Arc<TableBasis>) -> Self {
         Self { vni: vnet.vni, basis, representation: Representation::Open(Box::new(vnet)) }
     }
 

@@ -6,13 +6,13 @@
 //! the state it knows is the state at that position, and what it lacks can be derived exactly.
 //!
 //! Bounds: entries live until no cursor and no queued batch starts before them (see
-//! `Vnet::trim`); a VNI whose peers keep up holds a few batches' worth. Entries are in [`Page`]s, which go
+//! `Vnet::trim`); a VNI whose peers keep up holds a few batches' worth. Entries are in [`JournalPage`]s, which go
 //! one by one, so no change moves more than a page. Entries that say nothing any more are taken out where
 //! they are (see `compact`); positions stay what they are.
 
 use std::collections::VecDeque;
 
-use super::page::Page;
+use super::page::JournalPage;
 use super::view::{ENDS, JournalEntry, View};
 
 /// See the module's documentation.
@@ -22,10 +22,10 @@ pub(crate) struct Journal {
     head: u64,
     /// Entries held.
     len: usize,
-    /// The number of the first page: its positions are those that divided by [`Page::POSITIONS`] give it.
+    /// The number of the first page: its positions are those that divided by [`JournalPage::POSITIONS`] give it.
     first: u64,
     /// Those that hold `base..head`; none when that is empty.
-    pages: VecDeque<Page>,
+    pages: VecDeque<JournalPage>,
 }
 
 impl Journal {
@@ -61,7 +61,7 @@ impl Journal {
         if position < self.base {
             return None;
         }
-        self.pages.get(self.page(position))?.get(Page::offset(position))
+        self.pages.get(self.page(position))?.get(JournalPage::offset(position))
     }
 
     /// The entries from a position on whose positions follow each other, as far as they are in one piece of
@@ -69,17 +69,19 @@ impl Journal {
     #[inline]
     pub(crate) fn run(&self, position: u64) -> &[JournalEntry] {
         let page = self.pages.get(self.page(position));
-        page.map_or(&[], |page| page.run(Page::offset(position)))
+        page.map_or(&[], |page| page.run(JournalPage::offset(position)))
     }
 
     /// The first position from one on that has an entry.
     pub(crate) fn next_held(&self, position: u64) -> Option<u64> {
         let from = position.max(self.base);
         let first = self.page(from);
-        let mut offset = Page::offset(from);
+        let mut offset = JournalPage::offset(from);
         for page in first..self.pages.len() {
             if let Some(found) = self.pages[page].next_held(offset) {
-                return Some((self.first + page as u64) * Page::POSITIONS + u64::from(found));
+                return Some(
+                    (self.first + page as u64) * JournalPage::POSITIONS + u64::from(found),
+                );
             }
             offset = 0;
         }
@@ -128,7 +130,8 @@ impl Journal {
         let mut last = self.position(stamp);
         if let Some(at) = last {
             let page = self.page(at);
-            let entry = self.pages.get_mut(page).and_then(|page| page.get_mut(Page::offset(at)));
+            let entry =
+                self.pages.get_mut(page).and_then(|page| page.get_mut(JournalPage::offset(at)));
             match entry.filter(|entry| entry.route == route) {
                 Some(entry) if at >= open => {
                     entry.next |= ENDS;
@@ -149,7 +152,7 @@ impl Journal {
 
     #[inline]
     fn push_entry(&mut self, entry: JournalEntry) {
-        if Page::offset(self.head) == 0 || self.pages.is_empty() {
+        if JournalPage::offset(self.head) == 0 || self.pages.is_empty() {
             self.add_page();
         }
         if let Some(page) = self.pages.back_mut() {
@@ -162,10 +165,10 @@ impl Journal {
     #[cold]
     fn add_page(&mut self) {
         if self.pages.is_empty() {
-            self.first = self.head / Page::POSITIONS;
-            self.pages.push_back(Page::beginning_at(Page::offset(self.head)));
+            self.first = self.head / JournalPage::POSITIONS;
+            self.pages.push_back(JournalPage::beginning_at(JournalPage::offset(self.head)));
         } else {
-            self.pages.push_back(Page::after_another());
+            self.pages.push_back(JournalPage::after_another());
         }
     }
 
@@ -181,7 +184,7 @@ impl Journal {
         }
         let page = self.page(position);
         if let Some(page) = self.pages.get_mut(page) {
-            page.remove(Page::offset(position));
+            page.remove(JournalPage::offset(position));
         }
         self.len -= 1;
     }
@@ -203,8 +206,8 @@ impl Journal {
         let end = end.min(self.head);
         let mut left = most;
         while left > 0 && self.base < end {
-            let start = self.first * Page::POSITIONS;
-            let until = end.min(start + Page::POSITIONS);
+            let start = self.first * JournalPage::POSITIONS;
+            let until = end.min(start + JournalPage::POSITIONS);
             let offsets = self.base - start..until - start;
             let Some(page) = self.pages.front() else { break };
             let mut last = until;
@@ -219,7 +222,7 @@ impl Journal {
                 }
             }
             self.base = last;
-            if last == start + Page::POSITIONS {
+            if last == start + JournalPage::POSITIONS {
                 self.pages.pop_front();
                 self.first += 1;
             }
@@ -252,7 +255,7 @@ impl Journal {
     /// The place of a position's page.
     #[inline]
     fn page(&self, position: u64) -> usize {
-        let page = (position / Page::POSITIONS).wrapping_sub(self.first);
+        let page = (position / JournalPage::POSITIONS).wrapping_sub(self.first);
         usize::try_from(page).unwrap_or(usize::MAX)
     }
 
@@ -260,7 +263,7 @@ impl Journal {
     fn edit(&mut self, position: u64, edit: impl FnOnce(&mut JournalEntry)) {
         let page = self.page(position);
         if let Some(page) = self.pages.get_mut(page) {
-            page.edit(Page::offset(position), edit);
+            page.edit(JournalPage::offset(position), edit);
         }
     }
 }
@@ -353,9 +356,9 @@ mod tests {
         let last = journal.push(1, View::NOBODY, Some(kept));
         assert_eq!((journal.next(kept), journal.prev(last)), (Some(last), Some(kept)));
         assert_eq!(journal.next_held(kept + 1), Some(last));
-        let room = |page: &Page| match page {
-            Page::Dense { entries, .. } => entries.capacity(),
-            Page::Sparse { entries, .. } => entries.len(),
+        let room = |page: &JournalPage| match page {
+            JournalPage::Dense { entries, .. } => entries.capacity(),
+            JournalPage::Sparse { entries, .. } => entries.len(),
         };
         assert!(journal.pages.iter().map(room).sum::<usize>() <= 3 * 8);
     }

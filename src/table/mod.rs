@@ -67,7 +67,7 @@ pub(crate) use growth::{LimitHits, Room, Weight, amount};
 pub(crate) use held::Hold;
 pub(crate) use inspect::{DeliveryFacts, FilteredFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
-pub(crate) use packed::Basis;
+pub(crate) use packed::TableBasis;
 pub(crate) use portable::Importer;
 #[cfg(test)]
 pub(crate) use rib::FIRSTS_MAX;

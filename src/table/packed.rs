@@ -105,7 +105,7 @@ impl Packed {
     }
 
     /// A VNI that holds this.
-    pub(super) fn unpack(&self, vni: Vni, basis: &Basis) -> Vnet {
+    pub(super) fn unpack(&self, vni: Vni, basis: &TableBasis) -> Vnet {
         let mut vnet = Vnet::new(vni, basis.bounds, basis.hasher.clone());
         for member in &self.members {
             let number = vnet.member(member.origin());
@@ -213,7 +213,7 @@ impl Vnet {
 
 /// What all VNIs of a shard have in common.
 #[derive(Debug)]
-pub(crate) struct Basis {
+pub(crate) struct TableBasis {
     pub(crate) bounds: TableBounds,
     /// With the process's random seeds: prefixes come from the network.
     pub(crate) hasher: ahash::RandomState,

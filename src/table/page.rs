@@ -9,14 +9,14 @@ use super::view::JournalEntry;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) enum Page {
+pub(super) enum JournalPage {
     /// Entries from the offset `start` on. One that was taken out is [`JournalEntry::NOTHING`].
     Dense { start: u16, held: u16, entries: Vec<JournalEntry> },
     /// Ascending by offset.
     Sparse { held: u16, entries: Box<[(u16, JournalEntry)]> },
 }
 
-impl Page {
+impl JournalPage {
     /// Positions of a page.
     pub(super) const POSITIONS: u64 = if cfg!(any(test, fuzzing)) { 8 } else { 1024 };
 

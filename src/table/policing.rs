@@ -5,7 +5,7 @@ use super::filtered::{Notice, Policing};
 use super::inspect::{CHAIN_MAX, FilteredFacts};
 use super::member::Origin;
 use super::rib::{Announcement, Found};
-use super::vnet::{Outcome, Vnet};
+use super::vnet::{UpdateOutcome, Vnet};
 use crate::ids::PeerId;
 use crate::policy::{Example, Judgement, Policy, Refusal, Rights, Terms};
 use crate::wire::{Destination, NextHop};
@@ -30,7 +30,7 @@ impl Vnet {
         update: &Announcement,
         found: Found,
         terms: Option<&Terms<'_>>,
-    ) -> Outcome {
+    ) -> UpdateOutcome {
         let Announcement { destination, next_hop, .. } = update;
         let origin = self.members[member].origin;
         let judged = terms.map(|terms| terms.judge(origin.rights.own, destination, next_hop));
@@ -38,7 +38,7 @@ impl Vnet {
             Judgement::Allowed => self.admit(member, destination, next_hop, found),
             Judgement::Warned(refusal) => {
                 let outcome = self.admit(member, destination, next_hop, found);
-                if outcome != Outcome::Ignored {
+                if outcome != UpdateOutcome::Ignored {
                     self.note_refusal(member, origin, refusal, (*destination, *next_hop));
                 }
                 outcome
@@ -46,7 +46,7 @@ impl Vnet {
             Judgement::Refused(refusal) => {
                 let route = found.route().or_else(|| self.routes.find(destination, next_hop));
                 if route.is_some_and(|route| self.routes.is_announced_by(route, member)) {
-                    return Outcome::Ignored; // it was allowed before, and the review withdraws it
+                    return UpdateOutcome::Ignored; // it was allowed before, and the review withdraws it
                 }
                 self.keep_filtered(member, origin, refusal, (*destination, *next_hop))
             }
@@ -54,15 +54,21 @@ impl Vnet {
     }
 
     /// Announces a route that may have been filtered.
-    fn admit(&mut self, member: u32, to: &Destination, hop: &NextHop, found: Found) -> Outcome {
+    fn admit(
+        &mut self,
+        member: u32,
+        to: &Destination,
+        hop: &NextHop,
+        found: Found,
+    ) -> UpdateOutcome {
         let was_filtered = self.unfilter(member, &(*to, *hop));
         let outcome = self.announce(member, to, hop, found);
         if was_filtered && self.has_stale() {
             self.note_admitted(member, to, hop);
         }
         match outcome {
-            Outcome::Added if was_filtered => Outcome::Kept,
-            Outcome::Ignored if was_filtered => Outcome::Removed, // the destination is full
+            UpdateOutcome::Added if was_filtered => UpdateOutcome::Kept,
+            UpdateOutcome::Ignored if was_filtered => UpdateOutcome::Removed, // the destination is full
             outcome => outcome,
         }
     }
@@ -73,15 +79,15 @@ impl Vnet {
         origin: Origin,
         refusal: Refusal,
         route: (Destination, NextHop),
-    ) -> Outcome {
+    ) -> UpdateOutcome {
         if !self.policing().keep(member, route, refusal) {
-            return Outcome::Ignored;
+            return UpdateOutcome::Ignored;
         }
         self.members[member].filtered += 1;
         if refusal != Refusal::UNKNOWN {
             self.note_refusal(member, origin, refusal, route);
         }
-        Outcome::Added
+        UpdateOutcome::Added
     }
 
     fn note_refusal(
@@ -297,7 +303,7 @@ impl Vnet {
             Some(Judgement::Allowed | Judgement::Warned(_)) => {
                 let (to, hop) = route;
                 let found = self.routes.find_one(&to, &hop);
-                if self.admit(member, &to, &hop, found) == Outcome::Removed {
+                if self.admit(member, &to, &hop, found) == UpdateOutcome::Removed {
                     self.policing().lose(member);
                 }
             }
@@ -324,12 +330,12 @@ impl Vnet {
 
 impl Applied {
     /// Adds what one of them did.
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: UpdateOutcome) {
         match outcome {
-            Outcome::Added => self.change += 1,
-            Outcome::Removed => self.change -= 1,
-            Outcome::Kept => {}
-            Outcome::Ignored => self.ignored += 1,
+            UpdateOutcome::Added => self.change += 1,
+            UpdateOutcome::Removed => self.change -= 1,
+            UpdateOutcome::Kept => {}
+            UpdateOutcome::Ignored => self.ignored += 1,
         }
     }
 }

@@ -8,7 +8,7 @@
 use super::journal::Journal;
 use super::rib::Announcement;
 use super::view::View;
-use super::vnet::{Outcome, Vnet};
+use super::vnet::{UpdateOutcome, Vnet};
 use crate::wire::Action;
 
 impl Vnet {
@@ -21,7 +21,7 @@ impl Vnet {
         sole: View,
         update: &Announcement,
         route: u32,
-    ) -> Option<Outcome> {
+    ) -> Option<UpdateOutcome> {
         let Self { routes, journal, members, open, .. } = self;
         let removes = update.action == Action::Remove;
         let before = if removes { sole } else { View::NOBODY };
@@ -47,7 +47,7 @@ impl Vnet {
             Some(prev) => self.appended(position, prev),
             None => self.coalesced += 1,
         }
-        Some(if removes { Outcome::Removed } else { Outcome::Added })
+        Some(if removes { UpdateOutcome::Removed } else { UpdateOutcome::Added })
     }
 
     /// A change was appended to the journal whose destination last changed at `prev`. Seals when the open

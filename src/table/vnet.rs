@@ -24,7 +24,7 @@ use crate::wire::Vni;
 
 /// What an announcement or withdrawal did to the announcer's own routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum UpdateOutcome {
     /// It announces one route more.
     Added,
     /// It announces one route fewer.

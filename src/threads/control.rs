@@ -87,7 +87,7 @@ pub(crate) struct Control {
 
 /// What a [`Control`] starts from.
 #[derive(Debug)]
-pub(crate) struct Basis {
+pub(crate) struct ControlBasis {
     pub(crate) began: Instant,
     pub(crate) backend: Backend,
     pub(crate) shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
@@ -101,9 +101,18 @@ pub(crate) struct Basis {
 }
 
 impl Control {
-    pub(crate) fn new(basis: Basis) -> Self {
-        let Basis { began, backend, shards, federation, config, wishes, service, diary, ledger } =
-            basis;
+    pub(crate) fn new(basis: ControlBasis) -> Self {
+        let ControlBasis {
+            began,
+            backend,
+            shards,
+            federation,
+            config,
+            wishes,
+            service,
+            diary,
+            ledger,
+        } = basis;
         let lobby = Lobby::new(config.borrow().max_peers);
         let now = HandoverReport::now();
         let sessions_since = ledger.as_ref().map_or(now, |ledger| ledger.since);

@@ -35,7 +35,7 @@ mod succession;
 
 pub(crate) use self::accept::accept;
 pub(crate) use self::balance::{BalanceReport, Moved, ShardReport, Why};
-pub(crate) use self::control::{Basis, Control};
+pub(crate) use self::control::{Control, ControlBasis};
 pub use self::error::InspectError;
 pub(crate) use self::estate::{Estate, NotFrozen, Phase, Wish};
 pub(crate) use self::gauge::Gauge;

@@ -71,5 +71,5 @@ pub mod proto {
     #[cfg(feature = "server")]
     include!(concat!(env!("OUT_DIR"), "/metalbond.rs"));
     #[cfg(not(feature = "server"))]
-    include!("proto/metalbond.rs");
+    include!("../../proto/metalbond.rs");
 }

@@ -1,4 +1,5 @@
-//! The reference's two formats, written piece by piece.
+//! The reference's two formats, written piece by piece. By hand because serde_json needs a whole value before it writes
+//! any of it, which here is all routes, and has no YAML.
 //!
 //! A VNI begins with its first destination, so one whose routes have gone meanwhile is left out.
 //! Destinations come in no order: the reference sorts them, but an object has none.

@@ -11,10 +11,10 @@
 //! kernel says so. When the process has no descriptors left, one that is kept for this moment (`spare`)
 //! or that of a waiting connection is used to answer about health.
 
-mod guest;
 mod hall;
 mod origin;
 mod spare;
+mod visitor;
 
 use std::io;
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::guest::{Endpoint, Guest};
 use self::hall::Hall;
 pub(crate) use self::origin::{Caller, Origin};
 use self::spare::Spares;
+use self::visitor::{Endpoint, Visitor};
 use super::entry::EntryRule;
 
 /// What is bounded.
@@ -126,8 +126,8 @@ async fn serve_within(limits: ServeLimits, listener: impl Listener, desk: Endpoi
                 }
             },
         };
-        let guest = Guest::new(Arc::clone(&hall), origin, is_short);
-        connections.spawn(converse(limits, socket, guest, desk.clone()));
+        let visitor = Visitor::new(Arc::clone(&hall), origin, is_short);
+        connections.spawn(converse(limits, socket, visitor, desk.clone()));
     }
 }
 
@@ -157,10 +157,10 @@ fn is_passing(kind: io::ErrorKind) -> bool {
 async fn converse(
     limits: ServeLimits,
     socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    guest: Arc<Guest>,
+    visitor: Arc<Visitor>,
     desk: Endpoint,
 ) {
-    let service = service_fn(|request| Guest::answer(&guest, limits.clock, &desk, request));
+    let service = service_fn(|request| Visitor::answer(&visitor, limits.clock, &desk, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -171,7 +171,7 @@ async fn converse(
     tokio::select! {
         // An error is the other side's, and is told to it where that makes sense.
         _ = connection => {}
-        () = guest.sent_away() => {}
+        () = visitor.sent_away() => {}
     }
 }
 

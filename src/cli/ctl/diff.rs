@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Ctl;
 use super::other::Other;
 use super::screen::Failed;
-use super::table::{Column, Table, number, text};
+use super::table::{Column, TextTable, number, text};
 use super::units::{count, shown};
 use crate::cli::values::counted;
 
@@ -195,7 +195,7 @@ impl Ctl {
         } else if rows.is_empty() {
             self.screen.line(&format!("{here} and {} hold the same routes.", other.name))?;
         } else {
-            self.screen.write(&Table::new(DIFFERENCES).rows(&rows))?;
+            self.screen.write(&TextTable::new(DIFFERENCES).rows(&rows))?;
         }
         self.screen.finish()?;
         if rows.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Ctl;
 use super::client::parsed;
 use super::screen::Failed;
-use super::table::{Column, Table, number, text};
+use super::table::{Column, TextTable, number, text};
 use super::units::{count, shown, size, time};
 use crate::cli::values::counted;
 
@@ -41,7 +41,7 @@ impl Ctl {
             return self.screen.line("No other site has been heard of.");
         }
         self.screen.line("")?;
-        let rows = Table::new(SITES).rows(&sites);
+        let rows = TextTable::new(SITES).rows(&sites);
         self.screen.line(rows.trim_end())
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Ctl;
 use super::screen::Failed;
-use super::table::{Column, Table};
+use super::table::{Column, TextTable};
 
 /// Rows of a page, and rows that a table is aligned by before the first is shown.
 const LIMIT: usize = 2000;
@@ -43,7 +43,7 @@ impl Ctl {
         all: impl IntoIterator<Item = Rows>,
         view: &View<'_>,
     ) -> Result<(), Failed> {
-        let mut table = Table::new(view.columns);
+        let mut table = TextTable::new(view.columns);
         let mut gathered = Vec::new();
         let mut is_empty = true;
         let mut left =

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Ctl;
 use super::client::parsed;
 use super::screen::Failed;
-use super::table::{Column, Table, number, text};
+use super::table::{Column, TextTable, number, text};
 use super::units::{count, shown};
 use crate::cli::values::counted;
 
@@ -77,7 +77,7 @@ impl Ctl {
             return self.screen.line("Nothing has been refused.");
         }
         self.screen.line("")?;
-        self.screen.line(Table::new(REFUSED).rows(&refused).trim_end())
+        self.screen.line(TextTable::new(REFUSED).rows(&refused).trim_end())
     }
 
     pub(super) async fn try_policy(&mut self, file: &Path) -> Result<(), Failed> {
@@ -104,6 +104,6 @@ impl Ctl {
         self.screen
             .line(&format!("{judged}. The policy would refuse, or report with verdict warn:"))?;
         self.screen.line("")?;
-        self.screen.line(Table::new(WOULD_REFUSE).rows(&rows).trim_end())
+        self.screen.line(TextTable::new(WOULD_REFUSE).rows(&rows).trim_end())
     }
 }

@@ -10,7 +10,7 @@ use super::client::escaped;
 use super::listed::{PeersShown, VnisShown};
 use super::listing::{Rows, View};
 use super::screen::Failed;
-use super::table::{Column, Table, number, text};
+use super::table::{Column, TextTable, number, text};
 use super::units::{count, shown, size, time};
 
 /// Between two looks at what shards have used of their cores.
@@ -240,7 +240,7 @@ impl Ctl {
         } else if rows.is_empty() {
             self.screen.line(view.nothing)
         } else {
-            let text = Table::new(view.columns).rows(&rows);
+            let text = TextTable::new(view.columns).rows(&rows);
             self.screen.write(&text)
         }
     }

@@ -24,13 +24,13 @@ pub(super) const fn number(head: &'static str, cell: fn(&Value) -> String) -> Co
 }
 
 /// A table being written.
-pub(super) struct Table<'a> {
+pub(super) struct TextTable<'a> {
     columns: &'a [Column],
     widths: Vec<usize>,
     is_headed: bool,
 }
 
-impl<'a> Table<'a> {
+impl<'a> TextTable<'a> {
     pub(super) fn new(columns: &'a [Column]) -> Self {
         let widths = columns.iter().map(|column| column.head.len()).collect();
         Self { columns, widths, is_headed: false }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn numbers_end_and_texts_begin_in_one_column() {
-        let mut table = Table::new(COLUMNS);
+        let mut table = TextTable::new(COLUMNS);
         let rows = [json!({"n": 7, "name": "a"}), json!({"n": 123, "name": "long name"})];
         assert_eq!(table.rows(&rows), "  N  NAME\n  7  a\n123  long name\n");
         // As wide as before, without another heading.

@@ -1,4 +1,5 @@
-//! Numbers as people read them.
+//! Numbers as people read them. By hand because humantime writes a time in all its units, and a column has room for
+//! two.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::Ctl;
 use super::client::{escaped, parsed};
 use super::screen::Failed;
-use super::table::{Column, Table, number, text};
+use super::table::{Column, TextTable, number, text};
 use super::units::{count, shown, time};
 use crate::cli::values::counted;
 
@@ -139,7 +139,7 @@ impl Ctl {
         if self.screen.is_json {
             self.screen.line(&text)?;
         } else {
-            self.screen.write(&Table::new(LEAVES).rows(&found.rows))?;
+            self.screen.write(&TextTable::new(LEAVES).rows(&found.rows))?;
             if found.rows_left_out > 0 {
                 self.screen.line(&format!("{} more rows are not shown.", found.rows_left_out))?;
             }

@@ -12,7 +12,7 @@
 use ahash::{AHashMap, RandomState};
 use async_nats::Subject;
 
-use super::super::link::{Address, Source};
+use super::super::link::{Address, BusSource};
 use crate::wire::Vni;
 
 /// Subjects of VNIs that are remembered.
@@ -72,12 +72,12 @@ pub(super) fn of_all_vnis(plane: u8) -> String {
 }
 
 /// Where a message comes from.
-pub(super) fn source(subject: &str) -> Option<Source<'_>> {
+pub(super) fn source(subject: &str) -> Option<BusSource<'_>> {
     let mut tokens = subject.split('.').skip(1);
     let source = match (tokens.next()?, tokens.next()?, tokens.next()) {
-        ("a", site, None) => Source::All(site),
-        ("m", _, Some(site)) => Source::Site(site),
-        ("u", site, Some(vni)) => Source::Vni(site, Vni(vni.parse().ok()?)),
+        ("a", site, None) => BusSource::All(site),
+        ("m", _, Some(site)) => BusSource::Site(site),
+        ("u", site, Some(vni)) => BusSource::Vni(site, Vni(vni.parse().ok()?)),
         _ => return None,
     };
     tokens.next().is_none().then_some(source)
@@ -91,11 +91,11 @@ mod tests {
     fn what_is_sent_is_known_by_its_subject() {
         let mut subjects = Subjects::new(2, "fra1", RandomState::with_seeds(1, 2, 3, 4));
         let all = subjects.of(&Address::All);
-        assert_eq!(source(&all), Some(Source::All("fra1")));
+        assert_eq!(source(&all), Some(BusSource::All("fra1")));
         let vni = subjects.of(&Address::Vni(Vni(77)));
-        assert_eq!((&*vni, source(&vni)), ("mb2.u.fra1.77", Some(Source::Vni("fra1", Vni(77)))));
+        assert_eq!((&*vni, source(&vni)), ("mb2.u.fra1.77", Some(BusSource::Vni("fra1", Vni(77)))));
         let one = subjects.of(&Address::Site("ber2".into()));
-        assert_eq!((&*one, source(&one)), ("mb2.m.ber2.fra1", Some(Source::Site("fra1"))));
+        assert_eq!((&*one, source(&one)), ("mb2.m.ber2.fra1", Some(BusSource::Site("fra1"))));
     }
 
     #[test]

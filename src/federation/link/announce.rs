@@ -1,7 +1,7 @@
 //! What a site's two peers announce in a VNI, and when one of them leaves.
 
 use super::frames::{self, Poisoned};
-use super::import::Half;
+use super::import::ImportPeer;
 use super::{Link, Output};
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
@@ -24,7 +24,7 @@ impl Link {
     ) -> Result<(), Poisoned> {
         let Some(import) = self.imports.get_mut(site, vni) else { return Ok(()) };
         let before = import.routes();
-        let half = &mut import.halves[which];
+        let half = &mut import.pair[which];
         half.is_used = true;
         let mut digest = half.digest;
         let origin = self.origin(site.importer(which));
@@ -51,7 +51,7 @@ impl Link {
             send(updates);
         }
         let Some(import) = self.imports.get_mut(site, vni) else { return Ok(()) };
-        let half = &mut import.halves[which];
+        let half = &mut import.pair[which];
         half.digest = digest;
         half.is_dirty |= result.is_err();
         let after = import.routes();
@@ -71,11 +71,11 @@ impl Link {
     /// Withdraws what one of a site's two peers announces in a VNI.
     pub(super) fn leave(&mut self, site: SiteId, vni: Vni, which: usize) {
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        if !import.halves[which].is_used {
+        if !import.pair[which].is_used {
             return;
         }
         let before = import.routes();
-        import.halves[which] = Half::default();
+        import.pair[which] = ImportPeer::default();
         let after = import.routes();
         let peer = site.importer(which);
         self.request(Request::Leave { peer, vni });
@@ -87,7 +87,7 @@ impl Link {
     pub(super) fn retire(&mut self, site: SiteId, vni: Vni) {
         let number = self.asks.next_number();
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        if !import.halves[import.other()].is_used {
+        if !import.pair[import.other()].is_used {
             return;
         }
         import.retires = Some(number);

@@ -76,7 +76,7 @@ impl Asks {
 /// said is kept, the one that holds what the present one says; else the one that takes no deltas.
 fn target(import: &Import) -> usize {
     let (main, other) = (import.main, import.other());
-    let [of_main, of_other] = [import.halves[main], import.halves[other]];
+    let [of_main, of_other] = [import.pair[main], import.pair[other]];
     let keeps_old = of_other.is_used && of_main.is_used && of_other.epoch < of_main.epoch;
     if !of_main.is_used || (of_other.is_used && keeps_old) { main } else { other }
 }
@@ -125,7 +125,7 @@ impl Link {
             import.ask = Some(inbox);
             let target = target(import);
             import.target = target;
-            let half = &mut import.halves[target];
+            let half = &mut import.pair[target];
             half.is_dirty |= half.is_used;
             half.epoch = if half.is_used { half.epoch.min(epoch) } else { epoch };
         }

@@ -9,7 +9,7 @@ use ahash::RandomState;
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::uplink::Outgoing;
-use super::{Link, LinkSettings, Output, Source};
+use super::{BusSource, Link, LinkSettings, Output};
 use crate::ids::{Moment, ShardId};
 use crate::shard::Delivery;
 use crate::wire::Vni;
@@ -48,9 +48,9 @@ pub(crate) fn run(data: &[u8]) {
                 length = message.len();
                 let site = SITES[usize::from(step >> 3) % SITES.len()];
                 let source = match step % 3 {
-                    0 => Source::All(site),
-                    1 => Source::Site(site),
-                    _ => Source::Vni(site, Vni(u32::from(step >> 5) % 3)),
+                    0 => BusSource::All(site),
+                    1 => BusSource::Site(site),
+                    _ => BusSource::Vni(site, Vni(u32::from(step >> 5) % 3)),
                 };
                 link.received(now, source, message);
             }

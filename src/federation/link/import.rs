@@ -31,7 +31,7 @@ pub(super) enum ImportState {
 
 /// One of the two peers that announce a site's routes of a VNI.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Half {
+pub(super) struct ImportPeer {
     /// Whether it may hold routes.
     pub(super) is_used: bool,
     /// Whether it holds more than the latest snapshot: an attempt was poured over another.
@@ -60,7 +60,7 @@ pub(super) struct Import {
     pub(super) next: u64,
     /// Which of the two takes deltas.
     pub(super) main: usize,
-    pub(super) halves: [Half; 2],
+    pub(super) pair: [ImportPeer; 2],
     /// Deltas of one process that came while a snapshot was under way.
     kept: VecDeque<(u64, Bytes)>,
     kept_bytes: usize,
@@ -86,7 +86,7 @@ impl Import {
             epoch: 0,
             next: 0,
             main,
-            halves: [Half::default(); 2],
+            pair: [ImportPeer::default(); 2],
             kept: VecDeque::new(),
             kept_bytes: 0,
             kept_epoch: 0,
@@ -107,7 +107,7 @@ impl Import {
 
     /// How many routes of the site are here, whichever of the two holds them.
     pub(super) fn routes(&self) -> u64 {
-        let [one, other] = &self.halves;
+        let [one, other] = &self.pair;
         one.digest.routes.max(other.digest.routes)
     }
 
@@ -118,7 +118,7 @@ impl Import {
 
     /// Whether nothing is left of an earlier process, nor of a failed attempt.
     pub(super) fn is_clean(&self) -> bool {
-        !self.halves[self.other()].is_used && !self.halves[self.main].is_dirty
+        !self.pair[self.other()].is_used && !self.pair[self.main].is_dirty
     }
 }
 
@@ -309,7 +309,7 @@ impl Link {
         if import.state != ImportState::InSync {
             return;
         }
-        let half = &import.halves[import.main];
+        let half = &import.pair[import.main];
         if import.epoch != epoch {
             self.need(site, vni, Duration::ZERO);
         } else if sequence >= import.next {
@@ -378,7 +378,7 @@ impl Link {
         import.next = as_of + 1;
         import.ask = None;
         import.main = import.target;
-        let other = import.halves[import.other()];
+        let other = import.pair[import.other()];
         let holds_old = other.is_used && other.epoch != epoch;
         for (sequence, frames) in kept {
             self.apply(site, vni, sequence, &frames);
@@ -407,7 +407,7 @@ impl Link {
             self.imports.old.remove(&(site, vni));
         } else if import.state == ImportState::InSync
             && import.retires.is_none()
-            && !import.halves[import.other()].is_used
+            && !import.pair[import.other()].is_used
         {
             self.need(site, vni, Duration::ZERO);
         }

@@ -70,7 +70,7 @@ impl Link {
     fn keep_old(&mut self, site: SiteId, vni: Vni) {
         let now = self.now;
         let Some(import) = self.imports.get_mut(site, vni) else { return };
-        if import.halves.iter().any(|half| half.is_used) {
+        if import.pair.iter().any(|half| half.is_used) {
             import.old_since.get_or_insert(now);
             self.imports.old.insert((site, vni));
         }

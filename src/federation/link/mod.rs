@@ -145,7 +145,7 @@ pub(crate) struct SiteRefusal {
 
 /// Where a message comes from, as the engine vouches for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Source<'a> {
+pub(crate) enum BusSource<'a> {
     /// A site says something of a VNI.
     Vni(&'a str, Vni),
     /// A site says something to all.
@@ -154,7 +154,7 @@ pub(crate) enum Source<'a> {
     Site(&'a str),
 }
 
-impl<'a> Source<'a> {
+impl<'a> BusSource<'a> {
     /// The site.
     pub(crate) fn site(self) -> &'a str {
         match self {
@@ -291,7 +291,7 @@ impl Link {
     }
 
     /// Takes in a message that the engine has brought.
-    pub(crate) fn received(&mut self, now: Moment, source: Source<'_>, payload: Bytes) {
+    pub(crate) fn received(&mut self, now: Moment, source: BusSource<'_>, payload: Bytes) {
         self.now = now;
         if self.frozen.is_some() {
             return; // a check finds it
@@ -312,17 +312,17 @@ impl Link {
         let Some(site) = self.sites.named(source.site()) else { return };
         let Envelope { epoch, sent, content } = envelope;
         match (source, content) {
-            (Source::Vni(_, own), Content::Delta { vni, sequence, frames }) if own == vni => {
+            (BusSource::Vni(_, own), Content::Delta { vni, sequence, frames }) if own == vni => {
                 self.note_lag(site, sent);
                 self.got_delta(site, epoch, vni, sequence, &frames);
             }
-            (Source::Vni(_, own), Content::Tail { vni, sequence, digest }) if own == vni => {
+            (BusSource::Vni(_, own), Content::Tail { vni, sequence, digest }) if own == vni => {
                 self.got_tail(site, epoch, vni, sequence, digest);
             }
-            (Source::Site(_), Content::Chunk { vni, sequence, inbox, end, frames }) => {
+            (BusSource::Site(_), Content::Chunk { vni, sequence, inbox, end, frames }) => {
                 self.got_chunk(site, epoch, (inbox, sequence), vni, end, &frames);
             }
-            (Source::All(_) | Source::Site(_), Content::Control(control)) => {
+            (BusSource::All(_) | BusSource::Site(_), Content::Control(control)) => {
                 self.got_control(site, epoch, control);
             }
             _ => self.unreadable(source),
@@ -448,9 +448,9 @@ impl Link {
         Envelope { epoch: self.epoch, sent: self.wall_clock(), content }.encode()
     }
 
-    fn unreadable(&mut self, source: Source<'_>) {
+    fn unreadable(&mut self, source: BusSource<'_>) {
         let Some(site) = self.sites.named(source.site()) else { return };
-        let vni = if let Source::Vni(_, vni) = source { Some(vni) } else { None };
+        let vni = if let BusSource::Vni(_, vni) = source { Some(vni) } else { None };
         self.poisoned(site, vni);
     }
 

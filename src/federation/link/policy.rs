@@ -21,8 +21,8 @@ impl Link {
         for vni in self.imports.joined() {
             for site in self.sites.all() {
                 let Some(import) = self.imports.get(site, vni) else { continue };
-                let halves = import.halves.map(|half| half.is_used);
-                for (which, _) in halves.into_iter().enumerate().filter(|(_, is_used)| *is_used) {
+                let pair = import.pair.map(|half| half.is_used);
+                for (which, _) in pair.into_iter().enumerate().filter(|(_, is_used)| *is_used) {
                     let origin = self.origin(site.importer(which));
                     self.request(Request::Classify { origin, vni });
                 }

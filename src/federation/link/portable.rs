@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::export::Export;
-use super::import::{Half, Import, ImportState};
+use super::import::{Import, ImportPeer, ImportState};
 use super::sites::SitePresence;
 use super::{Link, Output};
 use crate::ids::Moment;
@@ -151,15 +151,15 @@ impl Link {
         place.epoch = import.epoch;
         place.next = import.next;
         place.main = usize::from(import.main == 1);
-        for (half, form) in place.halves.iter_mut().zip(&import.halves) {
-            *half = Half {
+        for (half, form) in place.pair.iter_mut().zip(&import.halves) {
+            *half = ImportPeer {
                 is_used: form.is_used,
                 is_dirty: form.is_dirty,
                 epoch: form.epoch,
                 digest: Digest { routes: form.routes, sum: form.sum },
             };
         }
-        let keeps_old = place.halves.iter().all(|half| half.is_used);
+        let keeps_old = place.pair.iter().all(|half| half.is_used);
         if keeps_old {
             place.old_since = Some(now);
             self.imports.old.insert((site, vni));
@@ -178,7 +178,7 @@ impl Link {
 }
 
 fn import_form(vni: Vni, site: SiteId, import: &Import) -> LinkImport {
-    let half = |half: &Half| LinkHalf {
+    let half = |half: &ImportPeer| LinkHalf {
         is_used: half.is_used,
         is_dirty: half.is_dirty,
         epoch: half.epoch,
@@ -192,6 +192,6 @@ fn import_form(vni: Vni, site: SiteId, import: &Import) -> LinkImport {
         epoch: import.epoch,
         next: import.next,
         main: u32::from(import.main == 1),
-        halves: import.halves.iter().map(half).collect(),
+        halves: import.pair.iter().map(half).collect(),
     }
 }

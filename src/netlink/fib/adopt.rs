@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::link::Link;
-use super::notes::Kind;
+use super::notes::NoteKind;
 use super::objects::Lost;
 use super::retry::{Drift, Why};
 use super::routes::Actual;
@@ -31,7 +31,7 @@ impl Fib {
         if self.link != before
             && let Some(remark) = remark
         {
-            self.notes.add(Kind::Unusable, remark);
+            self.notes.add(NoteKind::Unusable, remark);
         }
     }
 
@@ -146,7 +146,7 @@ impl Fib {
             }
             if self.failures.conflict(id) != Some(protocol) {
                 let remark = format!("{}: {}", slot.key, conflict(protocol));
-                self.notes.add(Kind::Conflict, remark);
+                self.notes.add(NoteKind::Conflict, remark);
                 self.failures.note(id, Why::Conflict(protocol), now);
             }
         }

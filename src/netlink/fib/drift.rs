@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::link::Link;
-use super::notes::Kind;
+use super::notes::NoteKind;
 use super::objects::Lost;
 use super::retry::{Drift, Why};
 use super::routes::Actual;
@@ -56,7 +56,7 @@ impl Fib {
                 }
             }
             KernelEvent::Overrun => {
-                self.notes.add(Kind::Other, "events were lost: looking at everything");
+                self.notes.add(NoteKind::Other, "events were lost: looking at everything");
                 self.counts.reconciles += 1;
                 self.look_at_all(now);
             }
@@ -134,7 +134,7 @@ impl Fib {
             return;
         }
         let lacks = link.no_ipv6(&self.config.device).is_some() && !self.config.ipv4_only;
-        let kind = if up && !lacks { Kind::Up } else { Kind::Down };
+        let kind = if up && !lacks { NoteKind::Up } else { NoteKind::Down };
         self.notes.add(kind, link.describe(&self.config.device));
         self.link = link;
         self.look_at_all(now);
@@ -216,7 +216,7 @@ impl Fib {
             Drift::Deleted => "deleted",
             Drift::Changed => "changed",
         };
-        self.notes.add(Kind::Repair, format_args!("another program has {what} {key}"));
+        self.notes.add(NoteKind::Repair, format_args!("another program has {what} {key}"));
         let verdict = self.failures.repair(id, drift, now);
         if verdict.at_once {
             self.touch(id);
@@ -233,7 +233,7 @@ impl Fib {
         }
         self.hinted = Some(now);
         self.notes.add(
-            Kind::Deleter,
+            NoteKind::Deleter,
             "another program deletes these routes or their nexthop objects again and again, and the \
              leaf puts them back each time. If it is systemd-networkd, set ManageForeignNextHops=no and \
              ManageForeignRoutes=no under [Network] in networkd.conf",
@@ -244,7 +244,7 @@ impl Fib {
     pub(super) fn end_conflict(&mut self, id: u32) {
         if self.failures.conflict(id).is_some() {
             let key = self.routes[id].key;
-            self.notes.add(Kind::Resolved, format_args!("{key}: no other route is in the way"));
+            self.notes.add(NoteKind::Resolved, format_args!("{key}: no other route is in the way"));
         }
         self.failures.clear(id);
         self.touch(id);

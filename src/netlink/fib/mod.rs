@@ -48,7 +48,7 @@ use ahash::RandomState;
 
 pub(crate) use self::config::{FibConfig, VNI_MAX};
 pub(crate) use self::link::Link;
-pub(crate) use self::notes::Kind;
+pub(crate) use self::notes::NoteKind;
 pub(crate) use self::schedule::Query;
 pub(crate) use self::unusable::KINDS as UNUSABLE_KINDS;
 
@@ -288,7 +288,7 @@ impl Fib {
             "{key} is announced in VNI {first} and VNI {last}, which both have this table: that of VNI {first} is \
              installed"
         );
-        self.notes.add(Kind::Conflict, remark);
+        self.notes.add(NoteKind::Conflict, remark);
     }
 
     /// Nothing is wanted any more: the next flush deletes all routes that are there. Objects go in
@@ -358,7 +358,7 @@ impl Fib {
 
     /// A query could not be taken.
     pub(crate) fn query_failed(&mut self, query: Query, words: &str, now: Moment) {
-        self.notes.add(Kind::Other, format_args!("cannot read {query}: {words}"));
+        self.notes.add(NoteKind::Other, format_args!("cannot read {query}: {words}"));
         let again = match query {
             Query::Lost => {
                 self.lost.clear();
@@ -380,7 +380,7 @@ impl Fib {
     }
 
     /// Lines for the log.
-    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(Kind, String)> {
+    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(NoteKind, String)> {
         self.notes.lines(now)
     }
 

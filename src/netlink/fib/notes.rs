@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// What a remark is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum NoteKind {
     /// The kernel refused a route or an object.
     Refused,
     /// Another protocol's route is in the way.
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 /// Kinds that are counted apart.
 const TALLIES: usize = 8;
 
-impl Kind {
+impl NoteKind {
     /// Where it is counted: the device's ups and downs together, so that they are told in order.
     fn tally(self) -> usize {
         match self {
@@ -66,7 +66,7 @@ impl Display for RouteKey {
 #[derive(Debug, Default)]
 struct Tally {
     count: usize,
-    first: Vec<(Kind, String)>,
+    first: Vec<(NoteKind, String)>,
     written: Option<Moment>,
 }
 
@@ -77,20 +77,20 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    pub(crate) fn add(&mut self, kind: Kind, remark: impl Display) {
+    pub(crate) fn add(&mut self, kind: NoteKind, remark: impl Display) {
         let tally = &mut self.tallies[kind.tally()];
         tally.count += 1;
-        if matches!(kind, Kind::Down | Kind::Up) {
+        if matches!(kind, NoteKind::Down | NoteKind::Up) {
             tally.first.clear();
         }
         // What is told once must not be cut off.
-        if tally.first.len() < SHOWN || kind == Kind::Unusable {
+        if tally.first.len() < SHOWN || kind == NoteKind::Unusable {
             tally.first.push((kind, remark.to_string()));
         }
     }
 
     /// Lines for the log now.
-    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(Kind, String)> {
+    pub(crate) fn lines(&mut self, now: Moment) -> Vec<(NoteKind, String)> {
         let mut lines = Vec::new();
         for tally in &mut self.tallies {
             let Some(&(kind, _)) = tally.first.last() else { continue };
@@ -101,7 +101,9 @@ impl Notes {
             lines.append(&mut tally.first);
             match kind {
                 _ if more == 0 => {}
-                Kind::Down | Kind::Up => lines.push((kind, format!("after {more} other changes"))),
+                NoteKind::Down | NoteKind::Up => {
+                    lines.push((kind, format!("after {more} other changes")));
+                }
                 _ => lines.push((kind, format!("and {more} more like these"))),
             }
             tally.count = 0;

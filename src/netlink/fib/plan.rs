@@ -8,7 +8,7 @@ use std::io;
 
 use smallvec::SmallVec;
 
-use super::notes::Kind;
+use super::notes::NoteKind;
 use super::retry::Why;
 use super::routes::{Actual, RouteSlot};
 use super::work::WorkStage;
@@ -153,7 +153,7 @@ impl Fib {
             if !self.cut {
                 let (key, all) = (slot.key, hops.len());
                 let remark = format!("{key} has {all} next hops; only {HOPS} are used of any");
-                self.notes.add(Kind::Other, remark);
+                self.notes.add(NoteKind::Other, remark);
             }
             self.cut = true;
             hops.truncate(HOPS);
@@ -233,7 +233,8 @@ impl Fib {
                     match result {
                         Err(error) if error.errno != ENOENT => {
                             let words = &error.text;
-                            self.notes.add(Kind::Refused, format_args!("nexthop {id}: {words}"));
+                            self.notes
+                                .add(NoteKind::Refused, format_args!("nexthop {id}: {words}"));
                             self.counts.refusals += 1;
                         }
                         _ => self.objects.forget(id),
@@ -305,7 +306,8 @@ impl Fib {
             slot.done = !slot.dirty;
             if self.failures.conflict(id).is_some() {
                 let key = slot.key;
-                self.notes.add(Kind::Resolved, format_args!("{key}: no other route is in the way"));
+                self.notes
+                    .add(NoteKind::Resolved, format_args!("{key}: no other route is in the way"));
             }
             self.failures.clear(id);
         }
@@ -349,7 +351,7 @@ impl Fib {
             _ => Why::Refused(words.to_owned()),
         };
         if self.failures.note(id, why, now) {
-            self.notes.add(Kind::Refused, format_args!("{}: {words}", self.routes[id].key));
+            self.notes.add(NoteKind::Refused, format_args!("{}: {words}", self.routes[id].key));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::config::Target;
-use super::notes::Kind;
+use super::notes::NoteKind;
 use super::refusals::{Networks, Refusals};
 use super::unusable::Unusable;
 use super::{Fib, Ticket};
@@ -29,7 +29,7 @@ impl Fib {
             "{route} is not installed: {why}. Further routes like it are only counted \
              (metalbond_kernel_unusable_routes, reason {name})"
         );
-        self.notes.add(Kind::Unusable, remark);
+        self.notes.add(NoteKind::Unusable, remark);
     }
 
     /// Takes in the addresses and prefixes that this host takes packets for.

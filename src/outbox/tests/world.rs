@@ -6,7 +6,7 @@ use ahash::RandomState;
 
 use super::ops::OpBounds;
 use crate::ids::{Moment, PeerId, ShardId};
-use crate::outbox::{CONTROL_MAX, Gather, OutBuf, Outbox, Refusal};
+use crate::outbox::{CONTROL_MAX, Gather, OfferRefusal, OutBuf, Outbox};
 use crate::policy::{Rights, Selection};
 use crate::session::Cut;
 use crate::table::tests::ops::{Model, forget, owed};
@@ -24,7 +24,7 @@ type Route = (Destination, NextHop);
 struct Subscription {
     in_sync: bool,
     /// Not yet reported to the VNI.
-    refusal: Option<Refusal>,
+    refusal: Option<OfferRefusal>,
     view: BTreeSet<Route>,
     ended: bool,
 }
@@ -144,7 +144,7 @@ impl World {
         if subscription.in_sync {
             return;
         }
-        if let Some(Refusal { from }) = subscription.refusal.take() {
+        if let Some(OfferRefusal { from }) = subscription.refusal.take() {
             assert_eq!(self.vnet(vni).fell_behind(PeerId(peer), from.start), None);
         }
         let now = self.now;

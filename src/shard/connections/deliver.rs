@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::peer::PULLS_MAX;
 use super::{Connections, Slot};
 use crate::ids::Moment;
-use crate::outbox::Refusal;
+use crate::outbox::OfferRefusal;
 use crate::session::CloseReason;
 use crate::shard::message::{Delivery, Request};
 use crate::shard::owners::Owners;
@@ -111,7 +111,7 @@ impl Connections {
                     counting.stats.batches_queued += 1;
                     Self::mark_ready(outputs, subscriber.slot, peer);
                 }
-                Err(Refusal { from }) => {
+                Err(OfferRefusal { from }) => {
                     subscriber.in_sync = false;
                     peer.behind.push_back((batch.vni, subscriber.id));
                     match &mut peer.departure {

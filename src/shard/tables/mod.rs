@@ -42,7 +42,7 @@ use super::moves::Answer;
 use super::output::VniNotice;
 use super::slab::Slab;
 use crate::ids::{Moment, ShardId};
-use crate::table::{Basis, Table, Vnet};
+use crate::table::{Table, TableBasis, Vnet};
 use crate::wire::Vni;
 
 /// See the module's documentation.
@@ -50,7 +50,7 @@ use crate::wire::Vni;
 pub(crate) struct Tables {
     shard: ShardId,
     settings: Arc<ShardConfig>,
-    basis: Arc<Basis>,
+    basis: Arc<TableBasis>,
     owned: Slab<TableId, Box<Owned>>,
     index: AHashMap<Vni, TableId>,
     /// Requests that wait.
@@ -83,7 +83,7 @@ impl Tables {
     ) -> Self {
         Self {
             shard,
-            basis: Arc::new(Basis { bounds: settings.bounds.table, hasher: hasher.clone() }),
+            basis: Arc::new(TableBasis { bounds: settings.bounds.table, hasher: hasher.clone() }),
             settings,
             owned: Slab::new(),
             index: AHashMap::with_hasher(hasher.clone()),

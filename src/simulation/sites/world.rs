@@ -7,7 +7,7 @@ use super::client::{Client, Key};
 use super::engine::{Engine, Letter};
 use super::plan::Plan;
 use super::site::{Process, Site};
-use crate::federation::link::{Address, LinkEvent, LinkSettings, Output, SiteStatus, Source};
+use crate::federation::link::{Address, BusSource, LinkEvent, LinkSettings, Output, SiteStatus};
 use crate::ids::{Moment, PeerId};
 use crate::simulation::Rng;
 
@@ -260,9 +260,9 @@ impl World {
         }
         let Some(process) = entry.process.as_mut().filter(|it| it.is_connected) else { return };
         let source = match &letter.to {
-            Address::Vni(vni) => Source::Vni(&from, *vni),
-            Address::All => Source::All(&from),
-            Address::Site(_) => Source::Site(&from),
+            Address::Vni(vni) => BusSource::Vni(&from, *vni),
+            Address::All => BusSource::All(&from),
+            Address::Site(_) => BusSource::Site(&from),
         };
         process.link.received(now, source, letter.payload.clone());
     }

@@ -17,7 +17,7 @@ use crate::table::member::Origin;
 use crate::table::slab::NONE;
 use crate::table::view::View;
 use crate::table::vnet::Vnet;
-use crate::table::{Basis, Table};
+use crate::table::{Table, TableBasis};
 use crate::wire::{Destination, NextHop, Vni};
 
 /// Routes of one table at most, and its members.
@@ -27,7 +27,7 @@ const MOST: u32 = 1 << 29;
 #[derive(Debug)]
 pub(crate) struct Importer {
     vnet: Vnet,
-    basis: Arc<Basis>,
+    basis: Arc<TableBasis>,
     base: u64,
     members: Vec<Read>,
     /// Routes that a dump begins with.
@@ -63,7 +63,7 @@ impl Importer {
     ///
     /// # Errors
     /// [`Defect::Value`].
-    pub(crate) fn new(table: form::Table, basis: &Arc<Basis>) -> Result<Self, Defect> {
+    pub(crate) fn new(table: form::Table, basis: &Arc<TableBasis>) -> Result<Self, Defect> {
         let form::Table { vni, base, ages } = table;
         if base > u64::MAX / 2 {
             return Err(Defect::Value("Table.base"));

@@ -1,6 +1,6 @@
 //! What next hops say beside their address: the VNI at the target, the type, the ports.
 //!
-//! EntryState: each combination once, with the number of routes that use it. Nearly all next hops are plain,
+//! State: each combination once, with the number of routes that use it. Nearly all next hops are plain,
 //! which is number 0 and needs no room here.
 
 use ahash::RandomState;

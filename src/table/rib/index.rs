@@ -1,6 +1,6 @@
 //! Where something is, by its hash.
 //!
-//! EntryState: per value its number and half of its hash, in segments of at most [`SLOTS_MAX`] slots. A lookup
+//! State: per value its number and half of its hash, in segments of at most [`SLOTS_MAX`] slots. A lookup
 //! reads one segment from the slot that the hash selects until the value or a free slot: one cache line,
 //! nearly always. A table that needs more slots makes one segment larger by a quarter, or splits it in two,
 //! and leaves the others alone; one that needs fewer gives them back the same way. So no change moves more

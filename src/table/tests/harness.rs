@@ -13,9 +13,9 @@ use crate::portable::form::piece::Kind;
 use crate::portable::{Defect, Pieces, write};
 use crate::table::packed::Packed;
 use crate::table::rib::Announcement;
-use crate::table::vnet::Outcome;
+use crate::table::vnet::UpdateOutcome;
 use crate::table::{
-    Basis, Batch, Chunk, Hold, Importer, Lookup, Origin, TableBounds, Vnet, VniInfo,
+    Batch, Chunk, Hold, Importer, Lookup, Origin, TableBasis, TableBounds, Vnet, VniInfo,
 };
 use crate::wire::{Action, Destination, Message, NextHop, Vni, split};
 
@@ -117,15 +117,15 @@ impl Table {
         }
     }
 
-    pub(super) fn announce(&mut self, peer: u64, prefix: &str, hop: u16) -> Outcome {
+    pub(super) fn announce(&mut self, peer: u64, prefix: &str, hop: u16) -> UpdateOutcome {
         self.update(peer, Action::Add, prefix, hop)
     }
 
-    pub(super) fn withdraw(&mut self, peer: u64, prefix: &str, hop: u16) -> Outcome {
+    pub(super) fn withdraw(&mut self, peer: u64, prefix: &str, hop: u16) -> UpdateOutcome {
         self.update(peer, Action::Remove, prefix, hop)
     }
 
-    fn update(&mut self, peer: u64, action: Action, prefix: &str, hop: u16) -> Outcome {
+    fn update(&mut self, peer: u64, action: Action, prefix: &str, hop: u16) -> UpdateOutcome {
         let member = self.vnet.member(Self::origin(peer));
         let (addr, len) = prefix.split_once('/').expect("a prefix");
         let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
@@ -248,7 +248,7 @@ impl Table {
     /// Packs and unpacks the VNI, if it is one that would be packed.
     pub(super) fn repack(&mut self) -> bool {
         let Some(packed) = Packed::of(&mut self.vnet) else { return false };
-        let basis = Basis { bounds: self.bounds, hasher: RandomState::with_seeds(1, 2, 3, 4) };
+        let basis = TableBasis { bounds: self.bounds, hasher: RandomState::with_seeds(1, 2, 3, 4) };
         // The mark of a destination whose other routes are held counts as a tombstone.
         let open = VniInfo { tombstones: 0, ..self.vnet.info(ShardId(0)) };
         assert_eq!(packed.info(self.vnet.vni, ShardId(0)), open);
@@ -267,7 +267,7 @@ impl Table {
     /// Reads a VNI from the portable form. All peers have connections but those above 2000.
     pub(super) fn import(&self, pieces: Vec<Kind>) -> Result<Vnet, Defect> {
         let hasher = RandomState::with_seeds(5, 6, 7, 8);
-        let basis = Arc::new(Basis { bounds: self.bounds, hasher });
+        let basis = Arc::new(TableBasis { bounds: self.bounds, hasher });
         let mut pieces = pieces.into_iter();
         let Some(Kind::Table(first)) = pieces.next() else { panic!("a table begins") };
         let mut importer = Importer::new(first, &basis)?;

@@ -7,7 +7,7 @@ use super::harness::{Table, is_chooser};
 use crate::fuzzing::{Code, Head, pick};
 use crate::ids::{Moment, PeerId};
 use crate::table::TableBounds;
-use crate::table::vnet::Outcome;
+use crate::table::vnet::UpdateOutcome;
 
 /// Eight clients, of which two receive one next hop of each destination and two receive own routes back, and two servers.
 const PEERS: [u64; 10] = [1, 2, 3, 4, 5, 6, ECHO_ALL, ECHO_DUMP, 1001, 1002];
@@ -134,12 +134,12 @@ fn step(table: &mut Table, model: &mut Model<String>, op: &Op) {
             let outcome = table.announce(peer, &prefix(dest), hop);
             let by = model.entry(format!("{} {hop}", prefix(dest))).or_default();
             let is_new = !table.was_full && by.insert(peer);
-            assert_eq!(outcome == Outcome::Added, is_new);
+            assert_eq!(outcome == UpdateOutcome::Added, is_new);
         }
         Op::Withdraw(peer, dest, hop) => {
             let by = model.entry(format!("{} {hop}", prefix(dest))).or_default();
             let outcome = table.withdraw(peer, &prefix(dest), hop);
-            assert_eq!(outcome == Outcome::Removed, by.remove(&peer));
+            assert_eq!(outcome == UpdateOutcome::Removed, by.remove(&peer));
         }
         Op::Join(peer) if !table.subscribers().contains(&peer) => table.join(peer),
         Op::Leave(peer) => {

@@ -3,7 +3,7 @@
 use super::harness::Table;
 use crate::ids::{Moment, PeerId};
 use crate::table::TableBounds;
-use crate::table::vnet::Outcome;
+use crate::table::vnet::UpdateOutcome;
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -139,12 +139,12 @@ fn a_third_announcer_is_news_to_nobody() {
 #[test]
 fn repeated_adds_and_unknown_removes_are_ignored() {
     let mut table = table_with_subscribers();
-    assert_eq!(table.announce(A, NET, 1), Outcome::Added);
-    assert_eq!(table.announce(A, NET, 1), Outcome::Ignored);
-    assert_eq!(table.withdraw(B, NET, 1), Outcome::Ignored);
-    assert_eq!(table.withdraw(A, NET, 2), Outcome::Ignored);
-    assert_eq!(table.withdraw(A, "10.0.0.0/9", 1), Outcome::Ignored);
-    assert_eq!(table.withdraw(A, NET, 1), Outcome::Removed);
+    assert_eq!(table.announce(A, NET, 1), UpdateOutcome::Added);
+    assert_eq!(table.announce(A, NET, 1), UpdateOutcome::Ignored);
+    assert_eq!(table.withdraw(B, NET, 1), UpdateOutcome::Ignored);
+    assert_eq!(table.withdraw(A, NET, 2), UpdateOutcome::Ignored);
+    assert_eq!(table.withdraw(A, "10.0.0.0/9", 1), UpdateOutcome::Ignored);
+    assert_eq!(table.withdraw(A, NET, 1), UpdateOutcome::Removed);
     table.flush();
     assert!(table.got(C).is_empty());
 }
@@ -260,9 +260,9 @@ fn a_crowded_destination_works_like_any_other() {
     assert_eq!(table.reader(C).view.len(), 1000);
     table.got(C);
     for hop in 0..1000 {
-        assert_eq!(table.announce(A, NET, hop), Outcome::Ignored);
+        assert_eq!(table.announce(A, NET, hop), UpdateOutcome::Ignored);
         if hop % 10 != 0 {
-            assert_eq!(table.withdraw(A, NET, hop), Outcome::Removed);
+            assert_eq!(table.withdraw(A, NET, hop), UpdateOutcome::Removed);
         }
     }
     table.announce(A, NET, 1000);
@@ -278,15 +278,15 @@ fn a_destination_has_so_many_next_hops_and_no_more() {
     let mut table = Table::with(TableBounds { next_hops: 3, ..TableBounds::default() });
     table.subscribe(B);
     for hop in 1..=3 {
-        assert_eq!(table.announce(A, NET, hop), Outcome::Added);
+        assert_eq!(table.announce(A, NET, hop), UpdateOutcome::Added);
     }
-    assert_eq!(table.announce(A, NET, 4), Outcome::Ignored);
-    assert_eq!(table.announce(C, NET, 3), Outcome::Added, "it has this one");
-    assert_eq!(table.announce(A, "10.0.0.0/16", 4), Outcome::Added, "another one has room");
-    assert_eq!(table.withdraw(A, NET, 4), Outcome::Ignored);
+    assert_eq!(table.announce(A, NET, 4), UpdateOutcome::Ignored);
+    assert_eq!(table.announce(C, NET, 3), UpdateOutcome::Added, "it has this one");
+    assert_eq!(table.announce(A, "10.0.0.0/16", 4), UpdateOutcome::Added, "another one has room");
+    assert_eq!(table.withdraw(A, NET, 4), UpdateOutcome::Ignored);
     // The tombstone of the first does not count.
-    assert_eq!(table.withdraw(A, NET, 1), Outcome::Removed);
-    assert_eq!(table.announce(A, NET, 4), Outcome::Added);
+    assert_eq!(table.withdraw(A, NET, 1), UpdateOutcome::Removed);
+    assert_eq!(table.announce(A, NET, 4), UpdateOutcome::Added);
     table.flush();
     assert_eq!(table.reader(B).view.len(), 4);
     assert!(!table.reader(B).view.contains("10.0.0.0/8 1"));
@@ -329,12 +329,15 @@ fn withdrawn_routes_change_hands() {
     table.subscribe(C);
     for (peer, range) in [(A, 0..10), (B, 10..20)] {
         prefixes(range)
-            .for_each(|prefix| assert_eq!(table.announce(peer, &prefix, 1), Outcome::Added));
+            .for_each(|prefix| assert_eq!(table.announce(peer, &prefix, 1), UpdateOutcome::Added));
     }
-    prefixes(2..10).for_each(|prefix| assert_eq!(table.withdraw(A, &prefix, 1), Outcome::Removed));
+    prefixes(2..10)
+        .for_each(|prefix| assert_eq!(table.withdraw(A, &prefix, 1), UpdateOutcome::Removed));
     // Taken over, and announced again by who had it.
-    prefixes(4..6).for_each(|prefix| assert_eq!(table.announce(B, &prefix, 1), Outcome::Added));
-    prefixes(6..8).for_each(|prefix| assert_eq!(table.announce(A, &prefix, 1), Outcome::Added));
+    prefixes(4..6)
+        .for_each(|prefix| assert_eq!(table.announce(B, &prefix, 1), UpdateOutcome::Added));
+    prefixes(6..8)
+        .for_each(|prefix| assert_eq!(table.announce(A, &prefix, 1), UpdateOutcome::Added));
     table.flush();
     assert_eq!(table.vnet.routes(), 16);
     table.leave(A);

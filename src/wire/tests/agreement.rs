@@ -9,8 +9,8 @@ use prost::Message as _;
 use super::oracle::reference;
 use super::strategy::{accidents, noise, scrambled_update, update};
 use crate::wire::{
-    Action, Destination, HEADER_LEN, NextHop, Update, Vni, decode_update, encode_update, proto,
-    update_frame_len,
+    Action, Destination, HEADER_LEN, NextHop, Update, Vni, WireError, decode_update, encode_update,
+    proto, update_frame_len,
 };
 
 fn prosts(update: &Update) -> proto::Update {

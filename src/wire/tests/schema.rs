@@ -3,10 +3,10 @@
 #[test]
 fn the_copy_is_what_the_schema_comes_to() {
     let made = include_str!(concat!(env!("OUT_DIR"), "/metalbond.rs"));
-    let copy = include_str!("../proto/metalbond.rs");
+    let copy = include_str!("../../../proto/metalbond.rs");
     assert!(
         made == copy,
-        "proto/metalbond.proto has changed: cp {} src/wire/proto/metalbond.rs",
+        "proto/metalbond.proto has changed: cp {} proto/metalbond.rs",
         concat!(env!("OUT_DIR"), "/metalbond.rs")
     );
 }

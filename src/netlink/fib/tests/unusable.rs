@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::world::{World, config, route, underlay};
 use crate::dataplane::{Retry, Route};
-use crate::netlink::fib::Kind;
+use crate::netlink::fib::NoteKind;
 use crate::netlink::fib::config::Meaning;
 use crate::netlink::model::{KernelEvent, OWN_ADDRESSES, RouteKey};
 use crate::wire::{Action, Destination, NextHop, NextHopType, Vni};
@@ -30,7 +30,7 @@ fn unusable(world: &World) -> Vec<(&'static str, usize)> {
 
 fn lines(world: &mut World) -> Vec<String> {
     let lines = world.fib.lines(world.now).into_iter();
-    lines.filter(|(kind, _)| *kind == Kind::Unusable).map(|(_, line)| line).collect()
+    lines.filter(|(kind, _)| *kind == NoteKind::Unusable).map(|(_, line)| line).collect()
 }
 
 impl World {

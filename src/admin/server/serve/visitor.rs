@@ -31,7 +31,7 @@ pub(super) struct Endpoint {
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(super) struct Visitor {
     hall: Arc<Hall>,
     source: Option<Source>,
     /// The process that asks, over a Unix socket.
@@ -43,7 +43,7 @@ pub(super) struct Guest {
     number: AtomicU64,
 }
 
-impl Guest {
+impl Visitor {
     /// A connection that waits for its first request.
     pub(super) fn new(hall: Arc<Hall>, origin: Origin, is_short: bool) -> Arc<Self> {
         let go = Arc::default();
@@ -59,12 +59,12 @@ impl Guest {
 
     /// Answers one request.
     pub(super) async fn answer(
-        guest: &Arc<Self>,
+        visitor: &Arc<Self>,
         clock: fn() -> u64,
         desk: &Endpoint,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        if let Some(caller) = guest.caller {
+        if let Some(caller) = visitor.caller {
             request.extensions_mut().insert(caller);
         }
         let ask = |request| TowerToHyperService::new(desk.router.clone()).call(request);
@@ -72,8 +72,8 @@ impl Guest {
             ended(refusal)
         } else if is_health(request.uri().path()) {
             ended(ask(request).await?)
-        } else if let Some(place) = guest.place() {
-            let answered = Answered { _place: place, guest: Arc::clone(guest) };
+        } else if let Some(place) = visitor.place() {
+            let answered = Answered { _place: place, visitor: Arc::clone(visitor) };
             ask(request).await?.map(|body| Body::new(Held { body, _answered: answered }))
         } else {
             let sentence = "too many answers are being sent at a time; try again later";
@@ -97,7 +97,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for Visitor {
     fn drop(&mut self) {
         self.hall.leave(self.number.load(Ordering::Relaxed));
     }
@@ -113,12 +113,12 @@ fn ended(mut answer: Response<Body>) -> Response<Body> {
 #[derive(Debug)]
 struct Answered {
     _place: AnswerPermit,
-    guest: Arc<Guest>,
+    visitor: Arc<Visitor>,
 }
 
 impl Drop for Answered {
     fn drop(&mut self) {
-        let Guest { hall, source, go, number, .. } = &*self.guest;
+        let Visitor { hall, source, go, number, .. } = &*self.visitor;
         number.store(hall.enter(*source, go), Ordering::Relaxed);
     }
 }
