@@ -55,7 +55,7 @@ pub(crate) struct Counters {
     certificate_until: AtomicU64,
 }
 
-#[cfg(feature = "tls")]
+#[cfg(any(test, feature = "tls"))]
 impl Counters {
     pub(crate) fn count<T>(&self, result: &Result<T, TlsFault>) {
         let counter = match result {
