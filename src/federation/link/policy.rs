@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, Link, SiteRefusal};
+use super::{Link, LinkEvent, SiteRefusal};
 use crate::ids::PeerId;
 use crate::ids::link::SiteId;
 use crate::policy::{Example, Policy, Refusal, Rights, Selection, Subject};
@@ -59,7 +59,7 @@ impl Link {
             route: example.to_string(),
             why: policy.explain(refusal, rights, vni, Some(example)),
         };
-        self.event(Event::Refused(Box::new(event)));
+        self.event(LinkEvent::Refused(Box::new(event)));
     }
 
     fn rights_of(&self, site: SiteId) -> Rights {
