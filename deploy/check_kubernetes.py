@@ -59,6 +59,7 @@ FURTHER = [
                 "instances": [{"name": "c", "serviceAnnotations": {"balancer/address": "192.0.2.1"}}],
                 "service": {"ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "RequireDualStack"},
                 "arguments": ["--shards=2"],
+                "tlsPort": 4712,
                 "networkPolicy": {
                     "leaves": [{"ipBlock": {"cidr": "2001:db8::/32"}}],
                     "egress": [{"ports": [{"port": 4222}]}],
@@ -73,6 +74,7 @@ FURTHER = [
             },
         },
         [f"metalbond@sha256:{64 * '0'}", "Always", "registry", "metalbond-server-c", "192.0.2.1", "--shards=2"]
+        + ["containerPort: 4712", "port: 4712", "- port: metalbond-tls", "targetPort: metalbond-tls"]
         + ["2001:db8::/32", "4222", "--ipv4-only", "leaf: ", "secretName: tls", "mountPath: /tls"]
         + ["ipFamilyPolicy: RequireDualStack", "  ipFamilies:\n  - IPv6\n  - IPv4\n", "--pace=30000", "agent: ", "release: prometheus"]
         + ["runbook_url: https://wiki.example.net/docs/operations.md#metalbonddown\n"],
@@ -82,6 +84,7 @@ FURTHER = [
 REFUSED = [
     {"server": {"handover": True}},
     {"server": {"kind": "StatefulSet"}},
+    {"server": {"tlsPort": 4711}},
     {"server": {"service": {"ipFamilies": ["ipv6"]}}},
     {"client": {"enable": True}},
     {"monitoring": {"alerts": {"runbooks": "https://wiki.example.net"}}},

@@ -79,6 +79,10 @@ spec:
       ports:
         - name: metalbond
           containerPort: 4711
+        {{- with $server.tlsPort }}
+        - name: metalbond-tls
+          containerPort: {{ . }}
+        {{- end }}
         - name: health
           containerPort: 8082
       lifecycle:
