@@ -3,9 +3,9 @@
 //! State: the load of each shard's thread, the number of shards that should be awake, and the move that is under way.
 //! Runs on the control thread; shards see only orders.
 //!
-//! Ten times a second the balancer looks at the threads. [`BalancePolicy`] decides how many shards should be awake, always the
-//! first ones. Partitions and connections leave the other shards, one move after the other, and new connections go to
-//! shards that are awake. A shard without connections and without VNIs sleeps.
+//! Ten times a second the balancer looks at the threads. [`BalancePolicy`] decides how many shards should be awake,
+//! always the first ones. Partitions and connections leave the other shards, one move after the other, and new
+//! connections go to shards that are awake. A shard without connections and without VNIs sleeps.
 //!
 //! A move waits for every shard, so a shard that stands still would hold it up: a move that takes longer than
 //! [`PATIENCE`] is given up, and a shard that stands still is not asked to move anything. If a pinned shard does not

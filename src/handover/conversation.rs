@@ -26,8 +26,8 @@ const TAKES: Duration = Duration::from_secs(2);
 /// How long it may take to check what it has read, and to say that it serves.
 const CHECKS: Duration = Duration::from_secs(3);
 /// A snapshot that is not written by then is called off. Peers close a session that is silent for 2.5 of its
-/// intervals, of which one may have passed already: 7.5 s by default.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// intervals, of which one may have passed already: 7.5 s are left by default, also for [`CHECKS`].
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// Between two looks at whether the process is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -1,6 +1,7 @@
 //! A shard's event loop with a ring in it, and the valve that keeps the ring moving.
 //!
-//! Owns tokio-uring's runtime. Made by [`LocalRuntime`](super::LocalRuntime), once per shard.
+//! Owns tokio-uring's runtime. Made by [`LocalRuntime`](super::LocalRuntime), once per shard. The
+//! event loop is tokio-uring's; only the valve is our own.
 //!
 //! # The valve
 //!
