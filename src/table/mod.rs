@@ -65,7 +65,7 @@ pub(crate) use filtered::Notice;
 pub(crate) use form::{Table, VnetRef};
 pub(crate) use growth::{LimitHits, Room, Weight, amount};
 pub(crate) use held::Hold;
-pub(crate) use inspect::{DeliveryFacts, FilteredFacts, Size, Slice, slice};
+pub(crate) use inspect::{DeliveryFacts, FilteredFacts, RouteFacts, Size, Slice, slice};
 pub(crate) use member::Origin;
 pub(crate) use packed::TableBasis;
 pub(crate) use portable::Importer;

@@ -94,6 +94,24 @@ fn vnis_tables_and_announcements_change_without_a_lost_packet_of_others() {
 }
 
 #[test]
+fn a_leaf_begins_and_ends_to_install_routes() {
+    let Some(lab) = Lab::new() else { return };
+    let (a, b) = (lab.leaf("a"), lab.leaf("b"));
+    let there = b.add_guest(100, 2);
+    let _server = lab.start_server();
+    let _others = [b.install(&[100], ""), b.announce(&[&there])];
+    let plain = format!("server = [\"{REFLECTOR}\"]\nsubscribe = [100]\n");
+    let mut leaf = Reloaded::start(a, &plain);
+    leaf.process.wait_for_log("route added");
+
+    leaf.reload(&format!("{plain}install-routes = [\"100#1100\"]"));
+    a.wait_for_route(100, there.v6(), &[b]);
+    leaf.reload(&plain);
+    a.wait_for_no_route(100, there.v6());
+    assert_eq!(leaf.process.log().matches("session established").count(), 1);
+}
+
+#[test]
 fn servers_and_limits_change_without_a_lost_packet() {
     let Some(lab) = Lab::new() else { return };
     let (a, b) = (lab.leaf("a"), lab.leaf("b"));

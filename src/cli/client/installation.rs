@@ -9,7 +9,7 @@ use super::spec::TableOfVni;
 /// Tables that hold the host's own routes.
 const SYSTEM_TABLES: [(u32, &str); 3] = [(253, "default"), (254, "main"), (255, "local")];
 
-/// Where routes are installed, when they are.
+/// Where routes are installed. Without tables none are, until a reload brings some.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Installation {
     pub(super) device: String,
@@ -60,10 +60,10 @@ pub(super) fn installation(
         }
     }
     match tun {
-        _ if tables.is_empty() => Ok(None),
         Some(device) if !device.is_empty() => {
             Ok(Some(Installation { device: device.to_owned(), tables }))
         }
+        _ if tables.is_empty() => Ok(None),
         _ => Err("--install-routes needs the tunnel device that routes lead to: give --tun DEVICE"
             .to_owned()),
     }

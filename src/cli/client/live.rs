@@ -64,8 +64,8 @@ impl Live {
         let tables = args.installation()?.map(|Installation { tables, .. }| tables);
         let tables = tables.unwrap_or_default();
         if self.kernel.is_none() && !tables.is_empty() {
-            return Err("--install-routes: a leaf that was started without this setting cannot \
-                 begin to install routes: restart it"
+            return Err("--install-routes: a leaf that was started without --tun, or that cannot \
+                 write to the kernel, cannot begin to install routes: restart it"
                 .to_owned());
         }
         KernelTables::check(&tables).map_err(|error| error.to_string())?;

@@ -223,7 +223,8 @@ mod tests {
         let tables = BTreeMap::from([(Vni(1), 100), (Vni(2), 200)]);
         let expected = Installation { device: "t".to_owned(), tables };
         assert_eq!(installed("--install-routes 1#100,2#200,1#100 --tun t"), Ok(Some(expected)));
-        assert_eq!(installed("--tun t"), Ok(None));
+        let none_yet = Installation { device: "t".to_owned(), tables: BTreeMap::new() };
+        assert_eq!((installed("--tun t"), installed("")), (Ok(Some(none_yet)), Ok(None)));
         let remarks = parse("--install-routes 1#100,2#100,3#0 --tun t").unwrap().remarks();
         assert_eq!(remarks.len(), 2, "{remarks:?}");
         assert!(remarks[0].contains("puts the VNIs 1, 2 into table 100"), "{remarks:?}");

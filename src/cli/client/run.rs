@@ -52,7 +52,7 @@ pub(super) fn run(
         let control = args.control.as_deref().map(ControlSocket::open).transpose();
         let control = control.map_err(|error| format!("--control: {error}"))?;
         let manager = Manager::from_environment();
-        let installs = installation.is_some();
+        let installs = installation.as_ref().is_some_and(|it| !it.tables.is_empty());
         let tables = installation.as_ref().map(|it| it.tables.clone()).unwrap_or_default();
         let (leaf, endpoint, kernel) = start(config, args, installation).await?;
         let endpoint = endpoint.with_guard(guard);
@@ -123,10 +123,19 @@ async fn start(
     args: &ClientSettings,
     installation: Option<Installation>,
 ) -> Result<(MetalBond, Http, Option<KernelTables>), String> {
+    let alone = |config| {
+        let leaf = MetalBond::start(config);
+        (leaf.clone(), Http::new(leaf), None)
+    };
     match installation {
-        None => {
-            let leaf = MetalBond::start(config);
-            Ok((leaf.clone(), Http::new(leaf), None))
+        None => Ok(alone(config)),
+        // A reload may bring tables; a host on which the leaf cannot write routes does not stop it until then.
+        Some(installation) if installation.tables.is_empty() => {
+            let installing = install(config.clone(), args, installation).await;
+            Ok(installing.unwrap_or_else(|why| {
+                warn!(%why, "a reload cannot begin to install routes");
+                alone(config)
+            }))
         }
         Some(installation) => install(config, args, installation).await,
     }

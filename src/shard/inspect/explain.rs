@@ -2,9 +2,10 @@
 
 use super::questions::{ConnectionFacts, ExplainQuery};
 use super::{Explanation, Reason, SessionState, Verdict};
+use crate::ids::PeerId;
 use crate::outbox::Unsent;
 use crate::policy::{Example, Policy};
-use crate::table::{DeliveryFacts, FilteredFacts, SubscriptionState};
+use crate::table::{DeliveryFacts, FilteredFacts, RouteFacts, SubscriptionState};
 
 /// Why a peer has the routes that were asked about, or lacks them.
 pub(crate) fn explain(
@@ -22,21 +23,7 @@ pub(crate) fn explain(
     if state != SessionState::Established {
         return not_owed(vec![Reason::NotEstablished { peer, state }]);
     }
-    let mut reasons = Vec::new();
-    for route in &facts.routes {
-        let next_hop = route.next_hop;
-        reasons.push(if route.is_only_in_dump {
-            Reason::OnlyItselfInDump { peer, next_hop }
-        } else if route.is_only_own {
-            Reason::OnlyItself { peer, next_hop }
-        } else if route.is_only_servers {
-            Reason::OnlyServers { peer, next_hop }
-        } else if let Some(instead) = route.instead {
-            Reason::OtherNextHop { peer, next_hop, instead }
-        } else {
-            Reason::Announced { next_hop, by: route.announcers.clone(), sites: Vec::new() }
-        });
-    }
+    let mut reasons: Vec<Reason> = facts.routes.iter().map(|it| announced(peer, it)).collect();
     let is_owed = reasons.iter().any(|reason| matches!(reason, Reason::Announced { .. }));
     if facts.routes.is_empty() && facts.filtered.is_empty() {
         reasons.push(Reason::NotAnnounced { vni, destination, next_hop });
@@ -78,6 +65,22 @@ pub(crate) fn explain(
         reasons.push(Reason::Paced { peer });
     }
     Explanation { verdict, reasons }
+}
+
+/// Whether a peer is owed a route, and why not.
+fn announced(peer: PeerId, route: &RouteFacts) -> Reason {
+    let next_hop = route.next_hop;
+    if route.is_only_in_dump {
+        Reason::OnlyItselfInDump { peer, next_hop }
+    } else if route.is_only_own {
+        Reason::OnlyItself { peer, next_hop }
+    } else if route.is_only_servers {
+        Reason::OnlyServers { peer, next_hop }
+    } else if let Some(instead) = route.instead {
+        Reason::OtherNextHop { peer, next_hop, instead }
+    } else {
+        Reason::Announced { next_hop, by: route.announcers.clone(), sites: Vec::new() }
+    }
 }
 
 /// What the peer has reported of the VNI.
