@@ -117,6 +117,8 @@ impl Thread {
         match waits.and_then(|it| connection.wait(&self.epoll, number as u64, it)) {
             Ok(true) => {}
             Ok(false) => *slot = None,
+            // The server has ended it, which the session sees.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => *slot = None,
             Err(error) => {
                 live::say(&format!("loadgen: a session over TLS failed: {error}"));
                 *slot = None;
