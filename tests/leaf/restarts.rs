@@ -181,3 +181,25 @@ fn routes_are_withdrawn_before_their_device_goes() {
     a.ip(&format!("link delete {TUNNEL}"));
     assert!(a.withdraw().unwrap_err().contains("there is no device overlay-tun"));
 }
+
+#[test]
+fn a_handover_of_the_reflector_loses_no_packet_and_ends_no_session() {
+    let Some(lab) = Lab::new() else { return };
+    let (a, b) = (lab.leaf("a"), lab.leaf("b"));
+    let folder = std::env::temp_dir().join(format!("{}-handover", a.namespace()));
+    std::fs::create_dir(&folder).unwrap();
+    let flags = format!("--control {}/control.sock --takeover", folder.display());
+    let old = lab.start_server_with(&flags);
+    let pair = Pair::start(&lab, "");
+    let floods = pair.flood();
+    let _new = lab.start_server_with(&flags);
+    let (status, log) = old.wait();
+    assert_eq!(status, Some(0), "{log}");
+    // The new process serves the sessions of the old one.
+    let late = b.add_guest(100, 3);
+    let _late = b.announce(&[&late]);
+    a.wait_for_route(100, late.v6(), &[b]);
+    floods.into_iter().for_each(Flood::expect_no_loss);
+    assert_eq!(pair.installer.log().matches("session established").count(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
