@@ -20,8 +20,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const STATUS: Duration = Duration::from_secs(10);
 /// How long the manager may take to hear of another process.
 const HEARS: Duration = Duration::from_secs(5);
-/// How long everything is said again and again at first. The manager hears only the service's main process, and which
-/// one that is after a handover, it learns from the predecessor: perhaps later than the successor's first words.
+/// For how long a process repeats its first messages. The manager hears only the service's main process. After a
+/// handover the predecessor names the new main process, perhaps after the successor's first messages.
 const REPEATS: Duration = Duration::from_secs(10);
 /// Between two attempts to send what found no room.
 const AGAIN: Duration = Duration::from_millis(50);

@@ -116,7 +116,7 @@ impl<'a> Conversation<'a> {
                 }
                 Received::Late if (self.host.is_stopping)() => {
                     let event =
-                        self.because("this process is asked to end", PredecessorEvent::Stopped);
+                        self.because("this process was told to stop", PredecessorEvent::Stopped);
                     // When it changes nothing, the successor's word is still to come.
                     let action = self.machine.on(event);
                     if action.is_some() {
@@ -247,10 +247,8 @@ impl<'a> Conversation<'a> {
                 self.because("the successor takes too long", PredecessorEvent::Late)
             }
             ErrorKind::BrokenPipe => self.because("the successor has gone", PredecessorEvent::Left),
-            _ => self.because(
-                &format!("the successor cannot be told anything: {error}"),
-                PredecessorEvent::Left,
-            ),
+            _ => self
+                .because(&format!("cannot send to the successor: {error}"), PredecessorEvent::Left),
         }
     }
 

@@ -1,15 +1,16 @@
 //! Routes that the policy or a block refuses.
 
-use super::{Inspector, PAGE_MAX, SLICES_MAX};
-use crate::policy::{Example, Refusal};
+use super::Inspector;
+use crate::policy::{Example, Policy, Refusal};
 use crate::shard::inspect::{Cursor, FilteredFacts, FilteredRoute, Page};
 use crate::threads::{InspectError, ShardThread};
 use crate::wire::{Destination, Vni};
 
 impl Inspector {
     /// A page of the routes of a VNI that peers announce and that the policy or a block refuses, peer by peer, from
-    /// `from` on: at most `limit` rows, and at most [`PAGE_MAX`]. Continue until `next` is `None`. A route that is
-    /// there from the first to the last page is listed; if others are withdrawn meanwhile, it may be listed twice.
+    /// `from` on: at most `limit` rows, and at most [`PAGE_MAX`](super::PAGE_MAX). Continue until `next` is `None`. A
+    /// route that is there from the first to the last page is listed; if others are withdrawn meanwhile, it may be
+    /// listed twice.
     ///
     /// # Errors
     /// [`InspectError::Stopped`]
@@ -19,34 +20,23 @@ impl Inspector {
         from: Cursor,
         limit: usize,
     ) -> Result<Page<FilteredRoute>, InspectError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        let mut page = Page { rows: Vec::new(), next: Some(from) };
-        let mut slices = 0;
-        while let Some(from) = page.next
-            && page.rows.len() < limit
-            && slices < SLICES_MAX
-        {
-            slices += 1;
-            let rows = limit - page.rows.len();
-            let question = move |core: &dyn ShardThread| {
-                core.shard().borrow().inspect().filtered(vni, from, rows)
-            };
-            let slice = self.ask_owner(vni, question).await?;
-            let rows = slice.rows.into_iter();
-            page.rows.extend(rows.map(|(to, facts)| self.filtered_route(vni, to, &facts)));
-            page.next = slice.next;
-        }
-        Ok(page)
+        let slice = move |core: &dyn ShardThread, from, rows| {
+            core.shard().borrow().inspect().filtered(vni, from, rows)
+        };
+        let Page { rows, next } = self.gather_of_owner(vni, from, limit, slice).await?;
+        let policy = self.in_force().config.settings.policy;
+        let rows = rows.iter().map(|(to, facts)| self.filtered_route(&policy, vni, *to, facts));
+        Ok(Page { rows: rows.collect(), next })
     }
 
     fn filtered_route(
         &self,
+        policy: &Policy,
         vni: Vni,
         destination: Destination,
         facts: &FilteredFacts,
     ) -> FilteredRoute {
         let FilteredFacts { next_hop, peer, rights, refusal } = *facts;
-        let policy = self.in_force().config.settings.policy;
         let site = self.control.roster.site_of(peer);
         let (class, reason, why) = if refusal == Refusal::UNKNOWN {
             (rights.class, "unknown", "the policy has not judged it yet".to_owned())

@@ -230,22 +230,10 @@ impl Inspector {
         from: Cursor,
         limit: usize,
     ) -> Result<Page<RouteInfo>, InspectError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        let mut page = Page { rows: Vec::new(), next: Some(from) };
-        let mut slices = 0;
-        while let Some(from) = page.next
-            && page.rows.len() < limit
-            && slices < SLICES_MAX
-        {
-            slices += 1;
-            let rows = limit - page.rows.len();
-            let question = move |core: &dyn ShardThread| {
-                core.shard().borrow().inspect().routes(core.now(), vni, &filter, from.place, rows)
-            };
-            let slice = self.ask_owner(vni, question).await?;
-            page.rows.extend(slice.rows);
-            page.next = slice.next;
-        }
+        let slice = move |core: &dyn ShardThread, from: Cursor, rows| {
+            core.shard().borrow().inspect().routes(core.now(), vni, &filter, from.place, rows)
+        };
+        let mut page = self.gather_of_owner(vni, from, limit, slice).await?;
         self.name_announcers(&mut page.rows);
         Ok(page)
     }
@@ -448,6 +436,30 @@ impl Inspector {
         question: impl FnOnce(&dyn ShardThread) -> T + Send + 'static,
     ) -> Result<T, InspectError> {
         self.control.ask(self.owner(vni), question).await
+    }
+
+    /// A page put together from slices of the owner of a VNI.
+    async fn gather_of_owner<T: Send + 'static>(
+        &self,
+        vni: Vni,
+        from: Cursor,
+        limit: usize,
+        slice: impl Fn(&dyn ShardThread, Cursor, usize) -> Page<T> + Copy + Send + 'static,
+    ) -> Result<Page<T>, InspectError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut page = Page { rows: Vec::new(), next: Some(from) };
+        let mut slices = 0;
+        while let Some(from) = page.next
+            && page.rows.len() < limit
+            && slices < SLICES_MAX
+        {
+            slices += 1;
+            let rows = limit - page.rows.len();
+            let next = self.ask_owner(vni, move |core| slice(core, from, rows)).await?;
+            page.rows.extend(next.rows);
+            page.next = next.next;
+        }
+        Ok(page)
     }
 
     /// A page put together from slices of one shard after the other.

@@ -1,7 +1,8 @@
 //! [`Networks`]: networks of peers whose certificates prove several.
 //!
-//! State: sets of networks by numbers, which only ever become more. Peers with the same set have the same number. A
-//! reader waits for nobody. There are two bounds; a peer that comes when one is reached owns its first network alone.
+//! State: sets of networks, each with a number; a set is never removed. Peers with the same set have the same number.
+//! Reading takes no lock. Sets and networks are bounded; once a bound is reached, a peer with a new set owns only its
+//! first network.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};

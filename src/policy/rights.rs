@@ -28,7 +28,7 @@ impl Rights {
 
 /// The network of an address as one word. An IPv6 address belongs to the network of its first 64 bits. An IPv4 address
 /// is a network of its own, behind a mark with which no IPv6 network in use begins. Loopback and link-local addresses
-/// give 0, which nobody owns.
+/// give 0, and no peer owns 0.
 pub(super) fn own_of(address: IpAddr) -> u64 {
     match address.to_canonical() {
         IpAddr::V4(address) if address.is_loopback() => 0,

@@ -5,8 +5,8 @@
 //! it can be seen to read. The window of its connection shows what it reads ([`evidence`]), and so does the time of
 //! acknowledgements ([`echo`]).
 //!
-//! Up to [`UNREAD`] bytes that are not proven to be read go at full speed, further ones ever more slowly, and from
-//! [`UNREAD_MAX`] on one message a second. A client shows what it has read only with a later acknowledgement, and a
+//! The pacer sends at full speed while at most [`UNREAD`] bytes are not proven to be read, then ever more slowly, and
+//! from [`UNREAD_MAX`] on one message a second. A client shows what it has read only with a later acknowledgement, and a
 //! window that has shrunk hides it. After [`Limits::trial`] without any proof, the pacer assumes that the peer reads,
 //! and sends at a pace by the clock: either the edge of the window soon moves on, or the buffer becomes full, which
 //! proves that the peer reads nothing.

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::Key;
 use super::world::World;
 use crate::ids::PeerId;
-use crate::wire::NextHopType;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -52,7 +51,7 @@ impl Choices {
 impl World {
     /// Whether a next hop is one of those of which such a client has one.
     pub(super) fn is_standard(&self, hop: u32) -> bool {
-        self.plan.hops[hop as usize].kind() == NextHopType::Standard
+        self.plan.is_standard(hop)
     }
 
     /// When all is quiet.

@@ -361,8 +361,6 @@ impl Client {
         };
         let (place, dest, hop) = key;
         let ended = self.ended.get(&place).is_some_and(|ended| at < *ended);
-        let is_standard =
-            |hop: u32| plan.hops[hop as usize].kind() == crate::wire::NextHopType::Standard;
         let is_vague = self.is_vague(hop) && model.has_announced(self.id, key).0;
         let was_owed = model.was_ever_owed(self.dump_reader(), key);
         let Some(subscription) = self.subscriptions.get_mut(&place).filter(|s| at >= s.from) else {
@@ -374,9 +372,9 @@ impl Client {
         if self.quiet_about == Some(key) {
             return Err(format!("nothing new in {action:?} {}", plan.show(key)));
         }
-        if self.profile.one_next_hop && *action == Action::Add && is_standard(hop) {
+        if self.profile.one_next_hop && *action == Action::Add && plan.is_standard(hop) {
             let mut others = subscription.view.range((dest, 0)..=(dest, u32::MAX));
-            if let Some((_, other)) = others.find(|(_, other)| is_standard(*other)) {
+            if let Some((_, other)) = others.find(|(_, other)| plan.is_standard(*other)) {
                 let has = plan.show((place, dest, *other));
                 return Err(format!("{} beside {has}", plan.show(key)));
             }

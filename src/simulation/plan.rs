@@ -157,6 +157,11 @@ impl Plan {
         format!("VNI {}: {dest} via {hop}", vni.0)
     }
 
+    /// Whether a next hop is of those of which clients may receive one per destination.
+    pub(super) fn is_standard(&self, hop: u32) -> bool {
+        self.hops[hop as usize].kind() == NextHopType::Standard
+    }
+
     pub(super) fn show_sent(&self, what: Sent) -> String {
         match what {
             Sent::Update(action, key) => format!("{action:?} {}", self.show(key)),

@@ -5,7 +5,7 @@ use super::world::{LATE_READ, World};
 use crate::session::TcpInfo;
 use crate::shard::{Flow, Slot, Write};
 use crate::wire::Action;
-use crate::wire::{MAX_FRAME, NextHopType};
+use crate::wire::MAX_FRAME;
 
 impl World {
     /// A shard takes in bytes that a client has sent.
@@ -100,9 +100,9 @@ impl World {
                 Sent::Bad => client.sent_bad = true,
                 Sent::Subscribe(vni) => {
                     let mut due = self.model.settled_view(client.dump_reader(), vni);
-                    let is_standard =
-                        |hop: u32| self.plan.hops[hop as usize].kind() == NextHopType::Standard;
-                    due.retain(|(_, hop)| !(client.profile.one_next_hop && is_standard(*hop)));
+                    due.retain(|(_, hop)| {
+                        !(client.profile.one_next_hop && self.plan.is_standard(*hop))
+                    });
                     client.subscribed(vni, due);
                 }
                 Sent::Unsubscribe(vni) => {

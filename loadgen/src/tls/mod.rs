@@ -110,7 +110,7 @@ impl Tls {
         Ok(Self { config, name, relays, next: AtomicUsize::new(0), made: None })
     }
 
-    /// What the server that is started here is told.
+    /// The arguments of the reflector that loadgen starts.
     pub(crate) fn server_args(&self, carrier: Option<&str>) -> Vec<String> {
         let mut arguments = vec!["--tls-listen=127.0.0.1:0".to_owned()];
         arguments.extend(self.made.iter().flat_map(Made::server_args));

@@ -1,6 +1,6 @@
 //! The settings of a proxy beside those of its sessions with reflectors (`cli::upstream`): the rows of `[proxy]`
-//! about agents, and what they are read into. Rows that the reflector has too have texts of their own here, which
-//! speak of agents.
+//! about agents, and the structure that holds their values. Settings that the reflector has too have other texts here,
+//! which name agents instead of peers.
 
 use std::net::{Ipv6Addr, SocketAddr};
 

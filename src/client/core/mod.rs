@@ -13,7 +13,7 @@
 //! * `room`, `waiting`: the limits on routes, and the routes for which there is no room.
 //! * `withheld`: VNIs whose routes are withheld from the dataplane for a while.
 //! * `settling`: the time in which tables arrive that may replace stale routes.
-//! * `digests`, `reports`, `reporting`: what a server is told of the routes that it has sent.
+//! * `digests`, `reports`, `reporting`: the reports to a server about the routes that it has sent.
 //! * `queries`: answers to operators' questions, in bounded parts.
 //!
 //! Bounds: the application bounds the intent; `routes_per_peer` and the limits on routes (`room`) bound what servers

@@ -127,9 +127,7 @@ impl Table {
 
     fn update(&mut self, peer: u64, action: Action, prefix: &str, hop: u16) -> UpdateOutcome {
         let member = self.vnet.member(Self::origin(peer));
-        let (addr, len) = prefix.split_once('/').expect("a prefix");
-        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
-        let destination = Destination::new(addr, len).expect("a prefix");
+        let destination: Destination = prefix.parse().expect("a prefix");
         let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
         let others = self.vnet.lookup(self.now, Lookup::Exact(destination));
         self.was_full = others.len() >= self.bounds.next_hops as usize
@@ -140,9 +138,7 @@ impl Table {
     /// An announcement that a policy judges.
     pub(super) fn announce_under(&mut self, policy: &Policy, peer: u64, prefix: &str, hop: u16) {
         let member = self.vnet.members.find(PeerId(peer)).expect("a member");
-        let (addr, len) = prefix.split_once('/').expect("a prefix");
-        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
-        let destination = Destination::new(addr, len).expect("a prefix");
+        let destination: Destination = prefix.parse().expect("a prefix");
         let next_hop = NextHop::standard([0xfd00, 0, 0, 0, 0, 0, 0, hop].into());
         let terms = policy.terms(self.vnet.members[member].origin.rights, Vni(9));
         let update = Announcement { action: Action::Add, destination, next_hop };
@@ -151,9 +147,7 @@ impl Table {
 
     /// The next hops with which a destination is announced.
     pub(super) fn hops(&self, prefix: &str) -> BTreeSet<u16> {
-        let (addr, len) = prefix.split_once('/').expect("a prefix");
-        let (addr, len) = (addr.parse().expect("an address"), len.parse().expect("a length"));
-        let destination = Destination::new(addr, len).expect("a prefix");
+        let destination: Destination = prefix.parse().expect("a prefix");
         let routes = self.vnet.lookup(self.now, Lookup::Exact(destination));
         let hop = |address| match address {
             std::net::IpAddr::V6(address) => address.segments()[7],

@@ -1,8 +1,8 @@
 //! `/api/v1/reflectors`: this reflector and others, side by side.
 //!
-//! The others are asked for `/metrics` at the addresses of `http-peers`. These are their `health` addresses, which
-//! answer without a token and name no peer, so no token crosses the network. This reflector is asked for the same text,
-//! which is read in the same way. All are asked at once, and not again within [`FRESH`], however often this path is
+//! This reflector fetches `/metrics` from the addresses in `http-peers`. They are the `health` addresses of other
+//! reflectors, which answer without a token and name no peer, so no token crosses the network. It reads its own text in
+//! the same way. It fetches all texts at the same time, at most once in [`FRESH`], however often this path is
 //! requested.
 
 mod client;
