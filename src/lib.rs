@@ -46,6 +46,7 @@
 //! * `http_guard`: the check of HTTP requests: the names of the endpoint, and its token.
 //! * `sources`: sources of connections (an IPv4 address or an IPv6 /64), and counts of each; pure.
 //! * `tls`: TLS with certificates of both sides: files, handshakes, identities.
+//! * `relaxed`: a number that threads share.
 //! * `simulation`: shards and their peers on simulated time and I/O, in tests.
 //! * `internals_for_benches`: access of benches to private folders.
 //! * `cli`: the command, a program that uses this library.
@@ -119,6 +120,7 @@ mod portable;
 pub mod proxy;
 #[cfg(feature = "server")]
 pub mod reflector;
+mod relaxed;
 mod session;
 #[cfg(feature = "server")]
 pub mod settings;

@@ -11,7 +11,7 @@
 //! [`Reflector::start`](crate::reflector::Reflector::start) is here, because it starts the endpoints as well.
 //!
 //! Imports: client, config, control, counts, diary, federation, http_guard, ids, inspector, io, metrics, monitor,
-//! netlink, policy, proxy, reflector, session, shard, sources, threads, wire.
+//! netlink, policy, proxy, reflector, relaxed, session, shard, sources, threads, wire.
 
 #[cfg(any(feature = "client", feature = "server"))]
 mod control;

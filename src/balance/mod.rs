@@ -277,11 +277,8 @@ impl Balancer {
         if !stuck.is_empty() {
             return;
         }
-        let connections: Vec<u32> = self
-            .shards
-            .iter()
-            .map(|(_, gauge)| gauge.connections.load(Ordering::Relaxed))
-            .collect();
+        let connections: Vec<_> =
+            self.shards.iter().map(|(_, gauge)| gauge.connections.get()).collect();
         let next = state.plan.next(state.coordinator.placement(), &connections);
         let commands = match next {
             None => return,
@@ -324,7 +321,7 @@ async fn send(
     for (shard, command) in commands {
         let (orders, gauge) = &shards[shard.index()];
         if matches!(command, MoveCommand::Adopt { .. }) {
-            gauge.connections.fetch_add(1, Ordering::Relaxed);
+            gauge.connections.add(1);
         }
         drop(orders.send(ShardOrder::Move(Box::new(command))).await);
     }

@@ -45,7 +45,7 @@ impl Plan {
 
     /// The next move, given how many connections each shard has. Partitions go first: they are few moves,
     /// and where they are no request has to go further.
-    pub(super) fn next(&self, placement: &Placement, connections: &[u32]) -> Option<Next> {
+    pub(super) fn next(&self, placement: &Placement, connections: &[u64]) -> Option<Next> {
         self.next_partitions(placement).or_else(|| self.next_connection(connections))
     }
 
@@ -56,7 +56,7 @@ impl Plan {
         Some(Next::Partitions { partitions, from, to })
     }
 
-    fn next_connection(&self, connections: &[u32]) -> Option<Next> {
+    fn next_connection(&self, connections: &[u64]) -> Option<Next> {
         let held: Vec<usize> = connections.iter().map(|count| *count as usize).collect();
         let (from, to, _) = self.uneven(&held)?;
         Some(Next::Connection { from, to })
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     /// Carries out what the plan wants until it wants nothing; how many moves that took.
-    fn settle(plan: &Plan, placement: &mut Placement, connections: &mut [u32]) -> usize {
+    fn settle(plan: &Plan, placement: &mut Placement, connections: &mut [u64]) -> usize {
         let mut moves = 0;
         while let Some(next) = plan.next(placement, connections) {
             match next {

@@ -1,6 +1,6 @@
 //! Counters of a reflector: the sums over its shards, the connections that it refused, and TLS.
 //!
-//! Imports: metrics, session, shard, tls.
+//! Imports: metrics, relaxed, session, shard, tls.
 
 mod refused;
 mod tls;

@@ -1,9 +1,9 @@
 //! Connections that were not taken, by reason.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::{Rows, Value};
+use crate::relaxed::Relaxed;
 use crate::session::CloseReason;
 use crate::shard::inspect::SESSIONS;
 
@@ -50,11 +50,11 @@ impl Refused {
 /// Counts them: written by the acceptor, read by whoever asks.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    max_peers: AtomicU64,
-    denied: AtomicU64,
-    rate: AtomicU64,
-    per_source: AtomicU64,
-    draining: AtomicU64,
+    max_peers: Relaxed,
+    denied: Relaxed,
+    rate: Relaxed,
+    per_source: Relaxed,
+    draining: Relaxed,
 }
 
 impl Counters {
@@ -67,7 +67,7 @@ impl Counters {
             CloseReason::Draining => &self.draining,
             _ => return,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.add(1);
     }
 
     /// Goes on from what an earlier process had counted.
@@ -79,17 +79,17 @@ impl Counters {
             (CloseReason::MaxPeersPerSource(0).name(), &self.per_source),
             (CloseReason::Draining.name(), &self.draining),
         ] {
-            counter.fetch_add(counts.get(name).copied().unwrap_or_default(), Ordering::Relaxed);
+            counter.add(counts.get(name).copied().unwrap_or_default());
         }
     }
 
     pub(crate) fn read(&self) -> Refused {
         Refused {
-            max_peers: self.max_peers.load(Ordering::Relaxed),
-            denied: self.denied.load(Ordering::Relaxed),
-            rate: self.rate.load(Ordering::Relaxed),
-            per_source: self.per_source.load(Ordering::Relaxed),
-            draining: self.draining.load(Ordering::Relaxed),
+            max_peers: self.max_peers.get(),
+            denied: self.denied.get(),
+            rate: self.rate.get(),
+            per_source: self.per_source.get(),
+            draining: self.draining.get(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What is counted of TLS: handshakes by their result, and files.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::{Row, Rows, Value};
+use crate::relaxed::Relaxed;
 use crate::tls::TlsFault;
 
 /// Counters of TLS.
@@ -49,10 +49,10 @@ impl TlsCounts {
 /// Counts: written by the thread of handshakes, read by whoever asks.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    ok: AtomicU64,
-    failed: [AtomicU64; TlsFault::NAMES.len()],
-    reload_failures: AtomicU64,
-    certificate_until: AtomicU64,
+    ok: Relaxed,
+    failed: [Relaxed; TlsFault::NAMES.len()],
+    reload_failures: Relaxed,
+    certificate_until: Relaxed,
 }
 
 #[cfg(any(test, feature = "tls"))]
@@ -62,29 +62,29 @@ impl Counters {
             Ok(_) => &self.ok,
             Err(fault) => &self.failed[fault.place()],
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.add(1);
     }
 
     pub(crate) fn reload_failed(&self) {
-        self.reload_failures.fetch_add(1, Ordering::Relaxed);
+        self.reload_failures.add(1);
     }
 
     pub(crate) fn set_certificate(&self, until: std::time::Duration) {
-        self.certificate_until.store(until.as_secs(), Ordering::Relaxed);
+        self.certificate_until.set(until.as_secs());
     }
 }
 
 impl Counters {
-    fn all(&self) -> impl Iterator<Item = (&'static str, &AtomicU64)> {
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Relaxed)> {
         [(OK, &self.ok)].into_iter().chain(TlsFault::NAMES.into_iter().zip(&self.failed))
     }
 
     pub(crate) fn read(&self) -> TlsCounts {
-        let counts = self.all().map(|(name, count)| (name, count.load(Ordering::Relaxed)));
+        let counts = self.all().map(|(name, count)| (name, count.get()));
         TlsCounts {
             handshakes: counts.filter(|(_, count)| *count > 0).collect(),
-            reload_failures: self.reload_failures.load(Ordering::Relaxed),
-            certificate_until: self.certificate_until.load(Ordering::Relaxed),
+            reload_failures: self.reload_failures.get(),
+            certificate_until: self.certificate_until.get(),
         }
     }
 
@@ -100,9 +100,9 @@ impl Counters {
     pub(crate) fn go_on_from(&self, saved: &BTreeMap<String, u64>) {
         let of = |name: &str| saved.get(name).copied().unwrap_or_default();
         for (name, counter) in self.all() {
-            counter.fetch_add(of(&format!("{SAVED}{name}")), Ordering::Relaxed);
+            counter.add(of(&format!("{SAVED}{name}")));
         }
-        self.reload_failures.fetch_add(of(SAVED_FAILURES), Ordering::Relaxed);
+        self.reload_failures.add(of(SAVED_FAILURES));
     }
 }
 

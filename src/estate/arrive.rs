@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::Sender;
 
@@ -82,7 +81,7 @@ impl Legacy {
             let Some(arrival) = self.arrivals.remove(&traveller.peer()) else { continue };
             let mover = mover(traveller, arrival, shard, &mut admit);
             let (orders, gauge) = &shards[shard.index()];
-            gauge.connections.fetch_add(1, Ordering::Relaxed);
+            gauge.connections.add(1);
             let command = MoveCommand::Adopt { number: 0, connection: mover };
             drop(orders.blocking_send(ShardOrder::Move(Box::new(command))));
         }

@@ -10,10 +10,10 @@ use std::time::Instant;
 use super::status::Status;
 
 /// What [`super::NetlinkStatus`] reads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Board(Mutex<Shown>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shown {
     /// `None` before the first numbers and after the writer's end.
     status: Option<Status>,
@@ -22,10 +22,6 @@ struct Shown {
 }
 
 impl Board {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Shown { status: None, asked: None })))
-    }
-
     /// The numbers as they are now.
     pub(super) fn show(&self, status: Status) {
         self.lock().status = Some(status);
@@ -71,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_last_numbers_are_told_while_the_kernel_is_silent() {
-        let board = Board::new();
+        let board = Arc::<Board>::default();
         assert_eq!(board.read(), None);
         let summary = Summary { wanted: 7, ..Summary::default() };
         board.show(Status::new(Mode::Objects, &summary));

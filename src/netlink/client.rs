@@ -60,7 +60,7 @@ impl NetlinkClient {
         config.check()?;
         let (commands, inlet) = mpsc::channel(COMMANDS);
         let (ready, started) = channel();
-        let board = Board::new();
+        let board = Arc::<Board>::default();
         let shown = board.clone();
         let thread = Builder::new()
             .name("netlink".to_owned())

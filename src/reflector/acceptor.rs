@@ -12,7 +12,6 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -246,8 +245,8 @@ impl Acceptor {
         let tls = self.tls.as_ref().and_then(Terminator::descriptor);
         let listeners: Vec<_> = [self.listener.as_fd()].into_iter().chain(tls).collect();
         if let Err(error) = self.guard.set(&new.guard, &listeners) {
-            error!(%error, "cannot set all of --min-ttl and --tcp-md5-key-file: for new \
-                 connections only the rules apply that the kernel accepted");
+            error!(%error, "cannot set all of --min-ttl and the key files (--tcp-md5-key-file, \
+                 --tcp-ao-key-file): for new connections only the rules apply that the kernel accepted");
         }
         self.control.order_all(order).await;
     }
@@ -274,7 +273,7 @@ impl Acceptor {
     /// `false` when there is no shard left to take it.
     async fn hand_over(&self, shard: usize, order: ShardOrder) -> bool {
         let (orders, gauge) = &self.shards[shard];
-        gauge.connections.fetch_add(1, Ordering::Relaxed);
+        gauge.connections.add(1);
         orders.send(order).await.is_ok()
     }
 
@@ -313,7 +312,7 @@ async fn next(tls: &mut Option<Terminator>) -> News {
 }
 
 fn load(gauge: &Gauge) -> u64 {
-    gauge.connections.load(Ordering::Relaxed).into()
+    gauge.connections.get()
 }
 
 /// IPv4 as such, also where it came by a socket for both families. Other addresses keep their scope.

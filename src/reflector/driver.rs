@@ -119,7 +119,7 @@ impl Core {
     /// A connection has left for another shard.
     pub(super) fn left(&self, slot: Slot) {
         self.connections.borrow_mut()[slot.index()] = None;
-        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+        self.gauge.connections.subtract(1);
     }
 
     /// A connection's tasks have ended.
@@ -220,7 +220,7 @@ async fn serve(
         }
         let end = core.now();
         core.turns.borrow_mut().record(end.since(now));
-        core.gauge.ticked.store(now.0 / 1000, Ordering::Relaxed);
+        core.gauge.ticked.set(now.0 / 1000);
         if core.follows_any() {
             core.say_changes();
         }
@@ -235,7 +235,7 @@ async fn serve(
             idle(&core, &alarm, &mut port, &mut orders, turn.next, end).await;
             if is_asleep {
                 // Before it counts as awake: nobody should take it for one that stands still.
-                core.gauge.ticked.store(core.now().0 / 1000, Ordering::Relaxed);
+                core.gauge.ticked.set(core.now().0 / 1000);
             }
             core.gauge.is_asleep.store(false, Ordering::Release);
         }

@@ -8,8 +8,8 @@
 //! bytes, `mesh` carries parcels, `acceptor` admits connections, `prepared` and `start` put all parts together. What the
 //! threads share is in `crate::threads`; operators ask and command through `crate::inspector`.
 //!
-//! Imports: access, balance, capacity, config, control, counts, diary, estate, federation, http_guard, ids, inspector,
-//! io, monitor, outbox, policy, portable, session, shard, table, terminator, threads, tls.
+//! Imports: access, balance, capacity, config, control, counts, diary, estate, federation, http_guard, ids,
+//! inspector, io, monitor, outbox, policy, portable, relaxed, session, shard, table, terminator, threads, tls.
 
 mod acceptor;
 mod answers;

@@ -78,7 +78,7 @@ fn adopt(core: &Rc<Core>, backend: Backend, mover: Mover) {
             let mut shard = core.shard.borrow_mut();
             shard.close(slot, CloseReason::Connection(error.kind()));
             shard.release(slot);
-            core.gauge.connections.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            core.gauge.connections.subtract(1);
         }
     }
     core.wake.set();

@@ -1,7 +1,6 @@
 //! Carries out what a shard's thread is told.
 
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::connection::Connection;
@@ -62,7 +61,7 @@ fn serve(core: &Rc<Core>, backend: Backend, arrived: Arrived) {
         Ok(stream) => stream,
         Err(error) => {
             core.reporter.lost(peer, remote, &error);
-            core.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+            core.gauge.connections.subtract(1);
             return;
         }
     };

@@ -5,7 +5,6 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,7 @@ use crate::inspector::{Doors, Endpoints, Inspector};
 use crate::io;
 use crate::policy::Blocks;
 use crate::portable::form::piece::Kind;
+use crate::relaxed::Relaxed;
 use crate::session::TlsCarrier;
 use crate::shard::Restorer;
 use crate::shard::moves::Answer;
@@ -191,7 +191,7 @@ impl<E: Endpoints> Prepared<E> {
             backend,
             inspector,
             passed_on,
-            asked_peers: AtomicU64::new(config.max_peers),
+            asked_peers: Relaxed::new(config.max_peers),
             stop: Some(stop),
             threads,
         })

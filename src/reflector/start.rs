@@ -1,7 +1,7 @@
 //! [`Reflector`]: the start, the reload and the end of a reflector.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use crate::ids::ShardId;
 use crate::inspector::{Inspector, blocks, drain};
 use crate::io::{self, Backend};
 use crate::policy::Policy;
+use crate::relaxed::Relaxed;
 use crate::session::TlsCarrier;
 use crate::shard::{GuestKind, Layout};
 use crate::threads::{Answers, Gauge, Handle, Service, ShardOrder};
@@ -47,7 +48,7 @@ pub struct Reflector {
     pub(super) passed_on: Vec<Listening>,
     /// What is in force.
     /// The last [`ReflectorConfig::max_peers`] that was asked for, which may be more than is in force.
-    pub(super) asked_peers: AtomicU64,
+    pub(super) asked_peers: Relaxed,
     /// Dropped to make the control thread drain and stop.
     pub(super) stop: Option<oneshot::Sender<()>>,
     pub(super) threads: Vec<JoinHandle<()>>,
@@ -130,7 +131,7 @@ impl Reflector {
         let asked = Policy::clone(&new.settings.policy);
         let in_force = &self.inspector.control.config;
         let mut new = in_force.borrow().with_reloaded(new);
-        if self.asked_peers.swap(new.max_peers, Ordering::Relaxed) == new.max_peers {
+        if self.asked_peers.replace(new.max_peers) == new.max_peers {
             // It has been said what comes of it.
             new.max_peers = in_force.borrow().max_peers;
         } else if new.max_peers > in_force.borrow().max_peers {

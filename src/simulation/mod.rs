@@ -17,7 +17,7 @@
 //! own byte stream ([`client`]), and every message must be exact, not merely harmless. When nothing is under way, views
 //! must equal the model's. `checks` lists the other rules that hold at any step.
 //!
-//! Imports: federation, ids, outbox, policy, portable, session, shard, table, wire.
+//! Imports: federation, ids, outbox, policy, portable, relaxed, session, shard, table, wire.
 
 mod actions;
 mod checks;
@@ -37,10 +37,11 @@ mod sockets;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use rng::Rng;
 use world::World;
+
+use crate::relaxed::Relaxed;
 
 /// Runs one seed. Returns the hash of everything that happened.
 fn run(seed: u64, is_verbose: bool) -> Result<u64, String> {
@@ -73,17 +74,17 @@ fn views_are_exact_whatever_happens() {
 
 /// Runs many seeds, on all cores, and panics with the first that fails.
 fn many(first: u64, seeds: u64, run: impl Fn(u64) -> Result<u64, String> + Sync) {
-    let next = AtomicU64::new(first);
+    let next = Relaxed::new(first);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut failures: Vec<(u64, String)> = std::thread::scope(|scope| {
         let work = || {
             loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
+                let seed = next.add(1);
                 if seed >= first + seeds {
                     return None;
                 }
                 if let Err(problem) = run(seed) {
-                    next.store(first + seeds, Ordering::Relaxed);
+                    next.set(first + seeds);
                     return Some((seed, problem));
                 }
             }

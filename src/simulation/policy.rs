@@ -1,7 +1,7 @@
 //! Policies as the simulation knows them: a few numbers, judged in the most obvious way, and the text that says the
 //! same to the reflector.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rng::Rng;
@@ -104,23 +104,31 @@ impl Planned {
 
     /// The policy that the reflector is given.
     pub(super) fn policy(&self) -> Policy {
-        let mut text = "[policy]\n".to_owned();
-        for (home, class) in self.classes.iter().enumerate() {
-            let Some(class) = class else { continue };
-            text += "[[policy.class]]\n";
-            if home == HOMES.len() - 1 {
-                text += "name = \"default\"\n";
-            } else {
-                writeln!(text, "name = \"home{home}\"\nfrom = \"{}\"", HOMES[home]).unwrap();
-            }
-            let Selection { echo, one_next_hop } = class.selection;
-            writeln!(text, "echo = \"{echo}\"\none-next-hop = {one_next_hop}").unwrap();
-            if let Some((first, last)) = class.announce {
-                writeln!(text, "announce = \"{first}-{last}\"").unwrap();
-            }
-            class.rules.iter().for_each(|rule| rule.write(&mut text));
-        }
+        let text = self.to_string();
         Policy::read(&text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
+    }
+}
+
+/// As in a configuration file.
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "[policy]")?;
+        for (home, class) in self.classes.iter().enumerate() {
+            let Some(Class { selection, announce, rules }) = class else { continue };
+            writeln!(f, "[[policy.class]]")?;
+            if home == HOMES.len() - 1 {
+                writeln!(f, "name = \"default\"")?;
+            } else {
+                writeln!(f, "name = \"home{home}\"\nfrom = \"{}\"", HOMES[home])?;
+            }
+            let Selection { echo, one_next_hop } = selection;
+            writeln!(f, "echo = \"{echo}\"\none-next-hop = {one_next_hop}")?;
+            if let Some((first, last)) = announce {
+                writeln!(f, "announce = \"{first}-{last}\"")?;
+            }
+            rules.iter().try_for_each(|rule| rule.fmt(f))?;
+        }
+        Ok(())
     }
 }
 
@@ -153,30 +161,33 @@ impl Rule {
             && (*default_routes || !is_default)
             && target.is_none_or(|vni| hop.target_vni() == 0 || hop.target_vni() == vni)
     }
+}
 
-    fn write(&self, text: &mut String) {
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { vnis, own, lengths, only, default_routes, target, warns } = self;
-        *text += "[[policy.class.rule]]\n";
+        writeln!(f, "[[policy.class.rule]]")?;
         if let Some((first, last)) = vnis {
-            writeln!(text, "vnis = [\"{first}-{last}\"]").unwrap();
+            writeln!(f, "vnis = [\"{first}-{last}\"]")?;
         }
         if *own {
-            *text += "next-hops = \"own/64\"\n";
+            writeln!(f, "next-hops = \"own/64\"")?;
         }
         if let Some((version, least, most)) = lengths {
             let all = if *version == IpVersion::V4 { "0.0.0.0/0" } else { "::/0" };
-            writeln!(text, "prefixes = [\"{all} ge {least} le {most}\"]").unwrap();
+            writeln!(f, "prefixes = [\"{all} ge {least} le {most}\"]")?;
         }
         if let Some(kind) = only {
-            writeln!(text, "types = [\"{}\"]", kind.name()).unwrap();
+            writeln!(f, "types = [\"{}\"]", kind.name())?;
         }
-        writeln!(text, "default-routes = {default_routes}").unwrap();
+        writeln!(f, "default-routes = {default_routes}")?;
         if let Some(target) = target {
-            writeln!(text, "target-vnis = {target}").unwrap();
+            writeln!(f, "target-vnis = {target}")?;
         }
         if *warns {
-            *text += "verdict = \"warn\"\n";
+            writeln!(f, "verdict = \"warn\"")?;
         }
+        Ok(())
     }
 }
 

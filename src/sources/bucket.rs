@@ -3,8 +3,9 @@
 //! They may be on several threads, so it is one atomic number. Only connections of the same source touch it, each once for a
 //! read, and only where there is such a limit.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::relaxed::Relaxed;
 
 /// So much fits in.
 const BURST: Duration = Duration::from_secs(2);
@@ -13,7 +14,7 @@ const BURST: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     /// When it will be full, in microseconds.
-    full_at: AtomicU64,
+    full_at: Relaxed,
 }
 
 impl Bucket {
@@ -23,9 +24,7 @@ impl Bucket {
         let now = micros(now);
         let cost = u64::from(tokens) * 1_000_000 / u64::from(rate.max(1));
         let after = |full_at: u64| full_at.max(now).saturating_add(cost);
-        let charged = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-            (cost > 0).then(|| after(full_at))
-        });
+        let charged = self.full_at.update(|full_at| (cost > 0).then(|| after(full_at)));
         let full_at = charged.map_or_else(|full_at| full_at, after);
         Duration::from_micros(full_at.saturating_sub(now.saturating_add(micros(BURST))))
     }

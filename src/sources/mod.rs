@@ -3,7 +3,7 @@
 //!
 //! Sessions and readers of HTTP are counted in the same way.
 //!
-//! Imports: nothing.
+//! Imports: relaxed.
 
 mod bucket;
 mod counts;

@@ -9,7 +9,6 @@ use std::net::TcpStream as StdTcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use rustls::Connection;
@@ -18,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 use tracing::warn;
 
+use crate::relaxed::Relaxed;
 use crate::tls::{Ending, Link, Pump, pair};
 
 /// A connection for one of the threads.
@@ -31,7 +31,7 @@ struct Job {
 /// One of the threads.
 struct Relay {
     jobs: mpsc::UnboundedSender<Job>,
-    connections: Arc<AtomicUsize>,
+    connections: Arc<Relaxed>,
     thread: JoinHandle<()>,
 }
 
@@ -59,7 +59,7 @@ impl Relays {
         let (link, ending) = Link::new();
         let job = Job { tcp: tcp.into_std()?, tls, inner, link };
         let mut all = self.all.borrow_mut();
-        let load = |relay: &Relay| relay.connections.load(Ordering::Relaxed);
+        let load = |relay: &Relay| relay.connections.get();
         let mut least = all.iter().enumerate().min_by_key(|(_, relay)| load(relay));
         if all.len() < self.most && least.is_none_or(|(_, relay)| load(relay) > 0) {
             match Relay::start(all.len()) {
@@ -71,7 +71,7 @@ impl Relays {
         }
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         let (_, relay) = least.ok_or_else(gone)?;
-        relay.connections.fetch_add(1, Ordering::Relaxed);
+        relay.connections.add(1);
         relay.jobs.send(job).map_err(|_| gone())?;
         // A socket of a shard is one that std calls TCP, whatever it is.
         Ok((StdTcpStream::from(OwnedFd::from(owner)), ending))
@@ -92,7 +92,7 @@ impl Relay {
     fn start(number: usize) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (jobs, work) = mpsc::unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
+        let connections = Arc::new(Relaxed::new(0));
         let count = Arc::clone(&connections);
         let name = format!("tls-{number}");
         let thread = std::thread::Builder::new()
@@ -103,7 +103,7 @@ impl Relay {
 }
 
 /// Until there is no more work and all that was is done.
-async fn serve(mut work: mpsc::UnboundedReceiver<Job>, connections: Arc<AtomicUsize>) {
+async fn serve(mut work: mpsc::UnboundedReceiver<Job>, connections: Arc<Relaxed>) {
     let mut pumps = JoinSet::new();
     loop {
         tokio::select! {
@@ -113,13 +113,13 @@ async fn serve(mut work: mpsc::UnboundedReceiver<Job>, connections: Arc<AtomicUs
                 match pump {
                     Ok(pump) => drop(pumps.spawn_local(pump.run())),
                     Err(error) => {
-                        connections.fetch_sub(1, Ordering::Relaxed);
+                        connections.subtract(1);
                         warn!(%error, "a connection over TLS is lost");
                     }
                 }
             }
             Some(_) = pumps.join_next() => {
-                connections.fetch_sub(1, Ordering::Relaxed);
+                connections.subtract(1);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ use crate::federation::{Federation, Roster};
 use crate::ids::{Moment, PeerId, ShardId};
 use crate::io::Backend;
 use crate::portable::form::piece::Kind;
+use crate::relaxed::Relaxed;
 use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
@@ -73,7 +74,7 @@ pub(crate) struct Control {
     /// Whether the acceptor takes connections.
     accepts: watch::Sender<bool>,
     /// The number of the latest connection.
-    serial: AtomicU64,
+    serial: Relaxed,
     service: Arc<Service>,
     /// What shards counted in earlier processes.
     before: Vec<Metrics>,
@@ -126,7 +127,7 @@ impl Control {
             phase: watch::Sender::default(),
             wishes,
             accepts: watch::Sender::new(false),
-            serial: AtomicU64::new(ledger.serial),
+            serial: Relaxed::new(ledger.serial),
             service,
             before: ledger.metrics(shards.len()),
             memory: Arc::default(),
@@ -178,12 +179,12 @@ impl Control {
 
     /// The number of the latest connection.
     pub(crate) fn serial(&self) -> u64 {
-        self.serial.load(Ordering::Relaxed)
+        self.serial.get()
     }
 
     /// A number for a new connection.
     pub(crate) fn next_peer(&self) -> PeerId {
-        PeerId(self.serial.fetch_add(1, Ordering::Relaxed) + 1)
+        PeerId(self.serial.add(1) + 1)
     }
 
     /// The acceptor takes connections from now on, or none.
@@ -283,7 +284,7 @@ impl Control {
                 if gauge.is_asleep.load(Ordering::Acquire) {
                     return false;
                 }
-                let ticked = Duration::from_millis(gauge.ticked.load(Ordering::Relaxed));
+                let ticked = Duration::from_millis(gauge.ticked.get());
                 now.saturating_sub(ticked) > STUCK
             })
             .map(|(shard, _)| shard)
@@ -303,10 +304,7 @@ impl Control {
 
     /// Connections held, those that have not shaken hands yet included.
     pub(crate) fn connections(&self) -> u64 {
-        self.shards
-            .iter()
-            .map(|(_, gauge)| u64::from(gauge.connections.load(Ordering::Relaxed)))
-            .sum()
+        self.shards.iter().map(|(_, gauge)| gauge.connections.get()).sum()
     }
 
     /// What the link has agreed with other sites, for another process. Everything has left the shards.

@@ -7,9 +7,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::ids::PeerId;
+use crate::relaxed::Relaxed;
 use crate::session::CloseReason;
 
 /// Places in the lobby at least and at most, and between as many as there may be sessions: all leaves
@@ -24,9 +25,9 @@ const GONE: u8 = 2;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Lobby {
-    waiting: AtomicU64,
-    sessions: AtomicU64,
-    max_sessions: AtomicU64,
+    waiting: Relaxed,
+    sessions: Relaxed,
+    max_sessions: Relaxed,
 }
 
 impl Lobby {
@@ -35,20 +36,20 @@ impl Lobby {
 
     pub(crate) fn new(max_sessions: u64) -> Self {
         Self {
-            waiting: AtomicU64::new(0),
-            sessions: AtomicU64::new(0),
-            max_sessions: AtomicU64::new(max_sessions),
+            waiting: Relaxed::new(0),
+            sessions: Relaxed::new(0),
+            max_sessions: Relaxed::new(max_sessions),
         }
     }
 
     /// From now on so many sessions; those that there are stay.
     pub(crate) fn set_max(&self, max_sessions: u64) {
-        self.max_sessions.store(max_sessions, Ordering::Relaxed);
+        self.max_sessions.set(max_sessions);
     }
 
     /// Connections that have said HELLO.
     pub(crate) fn sessions(&self) -> u64 {
-        self.sessions.load(Ordering::Relaxed)
+        self.sessions.get()
     }
 
     /// Whether there may be another session.
@@ -56,13 +57,13 @@ impl Lobby {
     /// # Errors
     /// [`CloseReason::MaxPeers`]
     pub(crate) fn check(&self) -> Result<(), CloseReason> {
-        let max = self.max_sessions.load(Ordering::Relaxed);
+        let max = self.max_sessions.get();
         if self.sessions() < max { Ok(()) } else { Err(CloseReason::MaxPeers(max)) }
     }
 
     fn is_overfull(&self) -> bool {
-        let max = self.max_sessions.load(Ordering::Relaxed);
-        self.waiting.load(Ordering::Relaxed) > max.clamp(*ROOM.start(), *ROOM.end())
+        let max = self.max_sessions.get();
+        self.waiting.get() > max.clamp(*ROOM.start(), *ROOM.end())
     }
 }
 
@@ -79,14 +80,13 @@ impl Seat {
     /// # Errors
     /// [`CloseReason::MaxPeers`], when there are too many of them already.
     pub(crate) fn begin(&self) -> Result<(), CloseReason> {
-        let max = self.lobby.max_sessions.load(Ordering::Relaxed);
+        let max = self.lobby.max_sessions.get();
         let more = |sessions| (sessions < max).then_some(sessions + 1);
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        if self.lobby.sessions.fetch_update(set, fetch, more).is_err() {
+        if self.lobby.sessions.update(more).is_err() {
             return Err(CloseReason::MaxPeers(max));
         }
         self.state.store(SESSION, Ordering::Relaxed);
-        self.lobby.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.lobby.waiting.subtract(1);
         Ok(())
     }
 }
@@ -94,9 +94,9 @@ impl Seat {
 impl Seat {
     /// It has been a session in another process, and stays one whatever the limit is here.
     pub(crate) fn go_on(&self) {
-        self.lobby.sessions.fetch_add(1, Ordering::Relaxed);
+        self.lobby.sessions.add(1);
         self.state.store(SESSION, Ordering::Relaxed);
-        self.lobby.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.lobby.waiting.subtract(1);
     }
 }
 
@@ -106,7 +106,7 @@ impl Drop for Seat {
             WAITING => &self.lobby.waiting,
             _ => &self.lobby.sessions,
         };
-        count.fetch_sub(1, Ordering::Relaxed);
+        count.subtract(1);
     }
 }
 
@@ -134,7 +134,7 @@ impl Queue {
         }
         let state = Arc::new(AtomicU8::new(WAITING));
         self.entries.push_back((peer, shard, Arc::clone(&state)));
-        self.lobby.waiting.fetch_add(1, Ordering::Relaxed);
+        self.lobby.waiting.add(1);
         Seat { lobby: Arc::clone(&self.lobby), state }
     }
 
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(queue.take_surplus(), Some((PeerId(2), 0)));
         drop(seats);
         assert_eq!((queue.take_oldest(), lobby.sessions()), (None, 0));
-        assert_eq!(lobby.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(lobby.waiting.get(), 0);
     }
 
     #[test]

@@ -10,8 +10,8 @@
 //!
 //! The threads themselves are in `reflector`.
 //!
-//! Imports: access, config, counts, diary, federation, ids, io, metrics, monitor, policy, portable, session, shard,
-//! tls, wire.
+//! Imports: access, config, counts, diary, federation, ids, io, metrics, monitor, policy, portable, relaxed,
+//! session, shard, tls, wire.
 
 mod accept;
 mod balance;

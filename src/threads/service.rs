@@ -4,15 +4,14 @@
 //! ago is in sync with nobody yet. What counts is not the process but its sessions: one that had
 //! none for a while knows as little as a new one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::ids::Moment;
+use crate::relaxed::Relaxed;
 
 /// Shared by all shards of a reflector, whose moments are of one clock. Touched once per session.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     /// Established sessions in the upper half, the second in which the first of them began in the lower.
-    state: AtomicU64,
+    state: Relaxed,
 }
 
 const SESSION: u64 = 1 << 32;
@@ -42,7 +41,7 @@ impl Service {
 
     /// Full seconds since the first session, without a moment that had none. 0 also when there is none.
     pub(crate) fn seconds(&self, now: Moment) -> u32 {
-        let state = self.state.load(Ordering::Relaxed);
+        let state = self.state.get();
         match u32::try_from(state % SESSION) {
             // The second in which it began is not a full one.
             Ok(since) if state >= SESSION => second(now).saturating_sub(since.saturating_add(1)),
@@ -53,7 +52,7 @@ impl Service {
     fn change(&self, change: impl Fn(u64) -> u64) {
         let change = |state| Some(change(state));
         // It always changes, so there is no failure.
-        self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok();
+        self.state.update(change).ok();
     }
 }
 

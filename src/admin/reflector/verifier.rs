@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::ids::{Moment, PeerId};
 use crate::inspector::Inspector;
 use crate::metrics::{Row, Rows, Value};
+use crate::relaxed::Relaxed;
 use crate::shard::inspect::LeafState;
 use crate::threads::InspectError;
 use crate::wire::Vni;
@@ -28,13 +28,13 @@ pub(super) struct Verified(Arc<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
-    reporting: AtomicU64,
-    differing: AtomicU64,
+    reporting: Relaxed,
+    differing: Relaxed,
 }
 
 impl Verified {
     pub(super) fn rows(&self) -> Rows {
-        let number = |of: &AtomicU64| Value::Number(of.load(Ordering::Relaxed));
+        let number = |of: &Relaxed| Value::Number(of.get());
         vec![
             (
                 Row::new().gauge(
@@ -55,8 +55,8 @@ impl Verified {
     }
 
     fn set(&self, reporting: usize, differing: usize) {
-        self.0.reporting.store(reporting as u64, Ordering::Relaxed);
-        self.0.differing.store(differing as u64, Ordering::Relaxed);
+        self.0.reporting.set(reporting as u64);
+        self.0.differing.set(differing as u64);
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! All but `date`, `process` and `serve` are pure.
 //!
-//! Imports: http_guard, metrics, sources, wire.
+//! Imports: http_guard, metrics, relaxed, sources, wire.
 
 pub(crate) mod answer;
 pub(crate) mod asked;

@@ -6,10 +6,11 @@ mod writer;
 
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use metalbond::reflector::{AUDIT, FOLLOWED};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -82,7 +83,7 @@ fn with_followed(filter: EnvFilter) -> EnvFilter {
 /// The running log.
 pub(super) struct Log {
     replace: Box<dyn Fn(EnvFilter) + Send + Sync>,
-    level: Mutex<Level>,
+    level: watch::Sender<Level>,
     /// Whether `RUST_LOG` says what is logged.
     is_overridden: bool,
 }
@@ -127,7 +128,7 @@ pub(super) fn start(format: Format, level: Level) -> Result<Arc<Log>, String> {
     if let Some(sentence) = wrong {
         warn!("check the configuration: {sentence}");
     }
-    Ok(Arc::new(Log { replace, level: Mutex::new(level), is_overridden }))
+    Ok(Arc::new(Log { replace, level: watch::Sender::new(level), is_overridden }))
 }
 
 /// Colours are for terminals, unless `NO_COLOR` says something (<https://no-color.org>).
@@ -138,7 +139,7 @@ fn is_colored(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
 impl Log {
     /// Logs so much from now on, unless `RUST_LOG` says how much.
     pub(super) fn set(&self, level: Level) {
-        if self.remember(level) == level {
+        if self.level.send_replace(level) == level {
             return;
         }
         if self.is_overridden {
@@ -150,15 +151,9 @@ impl Log {
 
     /// Logs so much until something else is said, whatever `RUST_LOG` says: it was asked for just now.
     pub(super) fn replace(&self, level: Level) {
-        self.remember(level);
+        self.level.send_replace(level);
         (self.replace)(level.filter());
         info!(level = level.name(), "log level set over the control socket");
-    }
-
-    /// The one before.
-    fn remember(&self, level: Level) -> Level {
-        let mut now = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut now, level)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The process of a site hands everything over to another one, in no time of the simulation.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -88,7 +89,7 @@ impl World {
         }
         let settings = self.settings(site);
         let mut process = Process::new(&self.plan, settings, &mut self.rng, now);
-        let restored = self.restore(site, &bytes);
+        let restored = self.restore(site, &bytes).expect("the process can read what it wrote");
         process.link.restore(&restored.link);
         for (shard, tables) in process.shards.iter_mut().zip(restored.tables) {
             shard.own(tables);
@@ -106,19 +107,19 @@ impl World {
         self.note(|| format!("site {site} has handed over {} bytes", bytes.len()));
     }
 
-    fn restore(&mut self, site: usize, bytes: &[u8]) -> Restored {
+    fn restore(&mut self, site: usize, bytes: &[u8]) -> Result<Restored, Box<dyn Error>> {
         let [a, b, c, d] = std::array::from_fn(|_| self.rng.next());
         let hasher = RandomState::with_seeds(a, b, c, d);
         let layout = Layout::of(self.plan.shards).hosting(Some(GuestKind::Federation));
         let bounds = crate::shard::ShardConfig::default().bounds.table;
-        let place = layout.guest().map(|guest| guest.0).expect("a shard for the link");
+        let place = layout.guest().map(|guest| guest.0).ok_or("no shard for the link")?;
         let name = self.engine.name(site);
         let mut restorer = Restorer::new(layout.owners(), bounds, hasher).with_link(name, place);
         let mut pieces = Pieces::default();
         pieces.feed(bytes);
-        while let Some(piece) = pieces.next().expect("what has just been written") {
-            restorer.take(piece).expect("what has just been written");
+        while let Some(piece) = pieces.next()? {
+            restorer.take(piece)?;
         }
-        restorer.finish().expect("all of it")
+        Ok(restorer.finish()?)
     }
 }

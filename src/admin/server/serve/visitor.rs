@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -20,6 +19,7 @@ use super::hall::{AnswerPermit, Hall};
 use super::origin::{Caller, Origin};
 use crate::admin::server::entry::EntryRule;
 use crate::admin::server::{answer, date, entry, is_health};
+use crate::relaxed::Relaxed;
 use crate::sources::Source;
 
 /// What answers a request.
@@ -40,7 +40,7 @@ pub(super) struct Visitor {
     is_short: bool,
     go: Arc<Notify>,
     /// Its number among those that wait.
-    number: AtomicU64,
+    number: Relaxed,
 }
 
 impl Visitor {
@@ -48,7 +48,7 @@ impl Visitor {
     pub(super) fn new(hall: Arc<Hall>, origin: Origin, is_short: bool) -> Arc<Self> {
         let go = Arc::default();
         let source = origin.address.map(Source::of);
-        let number = AtomicU64::new(hall.enter(source, &go));
+        let number = Relaxed::new(hall.enter(source, &go));
         Arc::new(Self { hall, source, caller: origin.caller, is_short, go, number })
     }
 
@@ -92,14 +92,14 @@ impl Visitor {
             return None;
         }
         let place = self.hall.place(self.source)?;
-        self.hall.leave(self.number.load(Ordering::Relaxed));
+        self.hall.leave(self.number.get());
         Some(place)
     }
 }
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        self.hall.leave(self.number.load(Ordering::Relaxed));
+        self.hall.leave(self.number.get());
     }
 }
 
@@ -119,7 +119,7 @@ struct Answered {
 impl Drop for Answered {
     fn drop(&mut self) {
         let Visitor { hall, source, go, number, .. } = &*self.visitor;
-        number.store(hall.enter(*source, go), Ordering::Relaxed);
+        number.set(hall.enter(*source, go));
     }
 }
 
