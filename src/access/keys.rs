@@ -1,4 +1,4 @@
-//! Keys by which segments are signed (TCP-MD5, RFC 2385), each for a prefix.
+//! Keys by which segments are signed (TCP-MD5, RFC 2385), each for a prefix; and how files of keys are read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,59 +28,91 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Keys by prefix.
+/// Keys for TCP-MD5 by prefix.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TcpKeys(BTreeMap<Prefix, Key>);
 
 /// Why a file of keys is not usable. The text never contains a key.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("cannot use {path} (--tcp-md5-key-file): {why}")]
+#[error("cannot use {path} ({option}): {why}")]
 #[non_exhaustive]
 pub struct KeyFileError {
+    option: &'static str,
     path: PathBuf,
     why: String,
 }
 
-impl TcpKeys {
+/// A file of keys. Empty lines, and those that begin with `#`, say nothing.
+pub(crate) trait KeyFile: Sized + Default {
     /// Bytes of a file at most.
-    pub(crate) const FILE_MAX: u64 = 1 << 20;
+    const MAX: u64 = 1 << 20;
+    /// The option that names it.
+    const OPTION: &'static str;
+    /// A line of it, for whoever wrote a wrong one.
+    const EXAMPLE: &'static str;
 
-    /// Those of a file that was read: lines `PREFIX KEY`. Empty lines, and those that begin with `#`, say nothing.
+    /// Takes the rest of a line behind its prefix.
+    ///
+    /// # Errors
+    /// What is wrong with the line, without the key.
+    fn insert(&mut self, prefix: Prefix, rest: &str) -> Result<(), String>;
+
+    /// The keys of a file that was read.
     ///
     /// # Errors
     /// [`KeyFileError`]
-    pub(crate) fn of_file<E: fmt::Display>(
+    fn of_file<E: fmt::Display>(
         path: &Path,
         text: Result<String, E>,
     ) -> Result<Self, KeyFileError> {
         let text = text.map_err(|error| error.to_string());
-        let why = |why| KeyFileError { path: path.to_owned(), why };
+        let why = |why| KeyFileError { option: Self::OPTION, path: path.to_owned(), why };
         text.and_then(|text| Self::parse(&text)).map_err(why)
     }
 
+    /// # Errors
+    /// The line, and what is wrong with it.
     fn parse(text: &str) -> Result<Self, String> {
-        let mut keys = BTreeMap::new();
+        let mut keys = Self::default();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let wrong = |why: &str| format!("line {number}: {why}");
-            let (prefix, key) = line
-                .split_once(char::is_whitespace)
-                .ok_or_else(|| wrong("expected PREFIX KEY, such as 2001:db8::/32 secret"))?;
-            let prefix: Prefix = prefix.parse().map_err(|_| wrong("that is no prefix"))?;
-            let key = key.trim().as_bytes();
-            if key.len() > KEY_MAX {
-                return Err(wrong("the key is longer than 80 bytes"));
-            }
-            if keys.insert(prefix, Key(key.into())).is_some() {
-                return Err(wrong("the prefix has a key already"));
-            }
+            let (prefix, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            prefix
+                .parse()
+                .map_err(|_| "that is no prefix".to_owned())
+                .and_then(|prefix| keys.insert(prefix, rest.trim()))
+                .map_err(|why| format!("line {number}: {why}"))?;
         }
-        Ok(Self(keys))
+        Ok(keys)
     }
 
+    /// # Errors
+    /// A sentence.
+    fn key(text: &str) -> Result<Key, String> {
+        match text.len() {
+            0 => Err(format!("expected {}", Self::EXAMPLE)),
+            length if length > KEY_MAX => Err("the key is longer than 80 bytes".into()),
+            _ => Ok(Key(text.as_bytes().into())),
+        }
+    }
+}
+
+impl KeyFile for TcpKeys {
+    const OPTION: &'static str = "--tcp-md5-key-file";
+    const EXAMPLE: &'static str = "PREFIX KEY, such as 2001:db8::/32 secret";
+
+    fn insert(&mut self, prefix: Prefix, rest: &str) -> Result<(), String> {
+        match self.0.insert(prefix, Self::key(rest)?) {
+            None => Ok(()),
+            Some(_) => Err("the prefix has a key already".into()),
+        }
+    }
+}
+
+impl TcpKeys {
     /// All, with their prefixes as address and length.
     pub(crate) fn iter(&self) -> impl Iterator<Item = ((IpAddr, u8), &Key)> {
         self.0.iter().map(|(prefix, key)| (prefix.parts(), key))

@@ -5,6 +5,7 @@
 //!
 //! Imports: session, sources, wire.
 
+mod ao_keys;
 mod keys;
 mod list;
 mod prefix;
@@ -13,8 +14,9 @@ mod rate;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(crate) use ao_keys::{AoEntry, AoKeys};
 pub use keys::KeyFileError;
-pub(crate) use keys::TcpKeys;
+pub(crate) use keys::{KeyFile, TcpKeys};
 pub use list::AccessList;
 pub use prefix::{Prefix, PrefixError};
 

@@ -16,6 +16,7 @@ pub(super) struct Security {
     server_name: Option<String>,
     min_ttl: u8,
     md5_keys: Option<PathBuf>,
+    ao_keys: Option<PathBuf>,
 }
 
 impl Target for Security {
@@ -61,6 +62,12 @@ pub(super) static SECURITY: Section<Security> = Section::of_role(&[
              key by TCP-MD5; each session reads the file again",
         )
         .details("See [security.md](security.md#tcp-md5)"),
+    Setting::new("tcp-ao-key-file", maybe!(Security: ao_keys, PATH))
+        .meaning(
+            "File of lines PREFIX ID KEY: sessions with servers in these prefixes are signed by TCP-AO \
+             with the first key of the longest prefix; each session reads the file again",
+        )
+        .details("See [security.md](security.md#tcp-ao)"),
 ]);
 
 impl Security {
@@ -70,6 +77,7 @@ impl Security {
             tls: self.tls(),
             min_ttl: self.min_ttl,
             md5_keys: self.md5_keys.clone(),
+            ao_keys: self.ao_keys.clone(),
             ..config
         }
     }

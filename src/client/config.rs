@@ -33,6 +33,9 @@ pub struct LeafConfig {
     /// A file with lines `PREFIX KEY`: sessions with servers in the prefix are signed with the key (TCP-MD5). Each
     /// session reads the file again.
     pub md5_keys: Option<PathBuf>,
+    /// A file with lines `PREFIX ID KEY`: sessions with servers in the prefix are signed by TCP-AO (RFC 5925) with the
+    /// first of its keys, and those of the others that the server asks for. Each session reads it again.
+    pub ao_keys: Option<PathBuf>,
 }
 
 /// TLS 1.3 for a leaf's sessions. Files are in PEM; each session reads them again.
@@ -86,6 +89,7 @@ impl Default for LeafConfig {
             tls: None,
             min_ttl: 0,
             md5_keys: None,
+            ao_keys: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::ReflectorConfig;
-use crate::access::{KeyFileError, TcpKeys};
+use crate::access::{AoEntry, AoKeys, KeyFile, KeyFileError, TcpKeys};
 use crate::io;
 use crate::settings::{PATH, Section, Setting, Syntax, number};
 use crate::{maybe, one};
@@ -22,6 +22,8 @@ pub struct GuardConfig {
     pub min_ttl: u8,
     /// A file of keys by prefix (TCP-MD5): drop packets from a prefix that are not signed with its key.
     pub md5_keys: Option<PathBuf>,
+    /// A file of keys by prefix (TCP-AO): drop packets from a prefix that are not signed with one of its keys.
+    pub ao_keys: Option<PathBuf>,
 }
 
 /// Why the kernel cannot check packets as configured.
@@ -45,27 +47,47 @@ pub enum GuardError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The kernel does not accept a key for TCP-AO.
+    #[error(
+        "cannot set key {id} of {prefix} (--tcp-ao-key-file): {source}; the kernel must have \
+         CONFIG_TCP_AO (Linux 6.7 or newer) and room for all keys (sysctl net.core.optmem_max), and \
+         no prefix may also have a key in --tcp-md5-key-file"
+    )]
+    AoKey {
+        /// The prefix of the key.
+        prefix: String,
+        /// The number of the key.
+        id: u8,
+        /// Why not.
+        source: std::io::Error,
+    },
 }
 
 impl GuardConfig {
-    /// Checks what can be checked without listening: reads the file of keys.
+    /// Checks what can be checked without listening: reads the files of keys.
     ///
     /// # Errors
     /// [`GuardError::Keys`]
     pub(crate) fn check(&self) -> Result<(), GuardError> {
-        self.keys().map(drop)
+        Ok(self.keys().map(drop)?)
     }
 
-    fn keys(&self) -> Result<TcpKeys, GuardError> {
-        let read = |path: &Path| TcpKeys::of_file(path, io::read_text(path, TcpKeys::FILE_MAX));
-        Ok(self.md5_keys.as_deref().map(read).transpose()?.unwrap_or_default())
+    fn keys(&self) -> Result<(TcpKeys, AoKeys), KeyFileError> {
+        Ok((read(self.md5_keys.as_deref())?, read(self.ao_keys.as_deref())?))
     }
+}
+
+/// The keys of a file; none without a file.
+fn read<K: KeyFile>(path: Option<&Path>) -> Result<K, KeyFileError> {
+    let read = |path: &Path| K::of_file(path, io::read_text(path, K::MAX));
+    path.map_or_else(|| Ok(K::default()), read)
 }
 
 /// What listening sockets hold packets to.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    keys: TcpKeys,
+    md5: TcpKeys,
+    ao: AoKeys,
 }
 
 impl Guard {
@@ -78,7 +100,7 @@ impl Guard {
         config: &GuardConfig,
         listeners: &[BorrowedFd<'_>],
     ) -> Result<(), GuardError> {
-        let keys = config.keys()?;
+        let (md5, ao) = config.keys()?;
         for listener in listeners {
             io::set_full_ttl(listener).map_err(GuardError::Ttl)?;
             io::set_min_ttl(listener, config.min_ttl).map_err(GuardError::Ttl)?;
@@ -88,16 +110,34 @@ impl Guard {
                     source,
                 })
             };
-            for prefix in keys.lacks(&self.keys) {
+            for prefix in md5.lacks(&self.md5) {
                 set(prefix, &[])?;
             }
-            for (prefix, key) in keys.iter() {
+            for entry in ao.lacks(&self.ao) {
+                change(entry, |key| key.remove(listener))?;
+            }
+            for (prefix, key) in md5.iter() {
                 set(prefix, key.bytes())?;
             }
+            for entry in self.ao.lacks(&ao) {
+                change(entry, |key| key.add(listener, false))?;
+            }
         }
-        self.keys = keys;
+        (self.md5, self.ao) = (md5, ao);
         Ok(())
     }
+}
+
+fn change(
+    entry: &AoEntry,
+    change: impl FnOnce(io::AoKey<'_>) -> std::io::Result<()>,
+) -> Result<(), GuardError> {
+    let (prefix, id) = (entry.prefix(), entry.id());
+    change(io::AoKey { prefix, id, secret: entry.secret() }).map_err(|source| GuardError::AoKey {
+        prefix: format!("{}/{}", prefix.0, prefix.1),
+        id,
+        source,
+    })
 }
 
 const TTL: Syntax<u8> = Syntax::displayed("N", |text| number(text, 0..=u8::MAX));
@@ -117,5 +157,12 @@ pub(crate) static GUARD: Section<ReflectorConfig> = Section::of_role(&[
              signed with the key by TCP-MD5",
         )
         .details("See [security.md](security.md#tcp-md5)")
+        .reloaded_for_new_sessions(),
+    Setting::new("tcp-ao-key-file", maybe!(ReflectorConfig: guard.ao_keys, PATH))
+        .meaning(
+            "File of lines PREFIX ID KEY: the kernel drops packets from these prefixes that are not \
+             signed with one of their keys by TCP-AO",
+        )
+        .details("See [security.md](security.md#tcp-ao)")
         .reloaded_for_new_sessions(),
 ]);

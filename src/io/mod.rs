@@ -50,6 +50,7 @@ mod sending;
 mod sockopt;
 #[cfg(feature = "server")]
 mod stream;
+mod tcp_ao;
 mod tcp_info;
 mod tentative;
 #[cfg(feature = "server")]
@@ -120,6 +121,7 @@ pub use sending::Sending;
 pub(crate) use sockopt::{set_full_ttl, set_min_ttl, set_tcp_md5};
 #[cfg(feature = "server")]
 pub use stream::Stream;
+pub(crate) use tcp_ao::AoKey;
 pub(crate) use tcp_info::read as tcp_info;
 pub use tentative::{Unready, bind_when_ready};
 #[cfg(feature = "server")]

@@ -2,8 +2,8 @@
 //!
 //! Stateless. Each function is one or two system calls without waiting.
 
-#[cfg(all(feature = "server", metalbond_kernel_tls))]
-pub(super) use linux::set;
+#[cfg(all(target_os = "linux", not(metalbond_portable)))]
+pub(super) use linux::{peer_address, set, sockaddr};
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 pub(crate) use linux::{set_full_ttl, set_min_ttl, set_tcp_md5};
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
@@ -69,18 +69,28 @@ mod linux {
         (address, length): (IpAddr, u8),
         key: &[u8],
     ) -> io::Result<()> {
-        let own = SockRef::from(socket);
-        let address = match (address, is_v6(&own)?) {
-            (IpAddr::V4(address), true) if !own.only_v6()? => IpAddr::V6(address.to_ipv6_mapped()),
-            (IpAddr::V4(_), true) | (IpAddr::V6(_), false) => return Ok(()),
-            (address, _) => address,
-        };
+        let Some(address) = peer_address(socket, address)? else { return Ok(()) };
         let option = tcp_md5sig(address, length, key)?;
         match set(socket, (libc::IPPROTO_TCP, TCP_MD5SIG_EXT), &option) {
             // There was none to take back.
             Err(error) if key.is_empty() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
             result => result,
         }
+    }
+
+    /// A peer's address as options of this socket name it; `None` when no such peer can be on it.
+    pub(in crate::io) fn peer_address(
+        socket: &impl AsFd,
+        address: IpAddr,
+    ) -> io::Result<Option<IpAddr>> {
+        let socket = SockRef::from(socket);
+        Ok(match (address, is_v6(&socket)?) {
+            (IpAddr::V4(address), true) if !socket.only_v6()? => {
+                Some(IpAddr::V6(address.to_ipv6_mapped()))
+            }
+            (IpAddr::V4(_), true) | (IpAddr::V6(_), false) => None,
+            (address, _) => Some(address),
+        })
     }
 
     fn is_v6(socket: &SockRef<'_>) -> io::Result<bool> {
@@ -90,22 +100,20 @@ mod linux {
     /// `struct tcp_md5sig`: the address in 128 bytes, flags, the prefix's length, the key's length, an interface,
     /// the key.
     fn tcp_md5sig(address: IpAddr, length: u8, key: &[u8]) -> io::Result<Vec<u8>> {
-        const STORAGE: usize = size_of::<libc::sockaddr_storage>();
         if key.len() > TCP_MD5_KEY_MAX {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let mut option = sockaddr(address);
-        option.resize(STORAGE, 0);
         option.extend([FLAG_PREFIX, length]);
         option.extend(u16::try_from(key.len()).unwrap_or(0).to_ne_bytes());
         option.extend([0; 4]);
         option.extend(key);
-        option.resize(STORAGE + 8 + TCP_MD5_KEY_MAX, 0);
+        option.resize(size_of::<libc::sockaddr_storage>() + 8 + TCP_MD5_KEY_MAX, 0);
         Ok(option)
     }
 
-    /// `struct sockaddr_in` or `sockaddr_in6` with port 0.
-    fn sockaddr(address: IpAddr) -> Vec<u8> {
+    /// `struct sockaddr_storage` with port 0.
+    pub(in crate::io) fn sockaddr(address: IpAddr) -> Vec<u8> {
         let family = SockAddr::from(SocketAddr::new(address, 0)).family();
         let mut bytes = family.to_ne_bytes().to_vec();
         bytes.extend([0; 2]); // the port
@@ -116,6 +124,7 @@ mod linux {
                 bytes.extend(address.octets());
             }
         }
+        bytes.resize(size_of::<libc::sockaddr_storage>(), 0);
         bytes
     }
 

@@ -86,8 +86,8 @@ fn shipped_configurations_say_all_options_and_their_defaults() {
         let in_full = uncommented(&text);
         let in_full =
             in_full.replace("/etc/metalbond/tls/", &format!("{}/", files.path().display()));
-        let in_full = in_full
-            .replace("/etc/metalbond/tcp-md5", &format!("{}/tcp-md5", files.path().display()));
+        let in_full =
+            in_full.replace("/etc/metalbond/tcp-", &format!("{}/tcp-", files.path().display()));
         // Files of TLS say nothing without it.
         let in_full = in_full.replace("\ntls = false", "\ntls = true");
         let meant = effective(&folder.write(&format!("{role}.toml"), &in_full));
@@ -130,6 +130,7 @@ fn tls_files() -> support::tls::Folder {
     }
     authority.revoke(&folder, "leaves.crl", &[]);
     folder.write("tcp-md5.keys", "::/0 secret");
+    folder.write("tcp-ao.keys", "::/0 1 secret");
     folder
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use metalbond::client::{Backoff, LeafConfig, MetalBond, PeerState};
-use metalbond::reflector::GuardConfig;
+use metalbond::reflector::{GuardConfig, Reflector};
 use support::tls::Folder;
 
 use crate::harness::{Client, ReflectorConfig, eventually, on_each_io, peers, start};
@@ -13,6 +13,7 @@ use crate::harness::{Client, ReflectorConfig, eventually, on_each_io, peers, sta
 on_each_io!(
     packets_from_beyond_a_router_are_dropped,
     unsigned_packets_of_a_prefix_with_a_key_are_dropped,
+    keys_of_tcp_ao_change_one_machine_after_the_other,
 );
 
 /// What shows that nothing answers.
@@ -82,4 +83,46 @@ fn unsigned_packets_of_a_prefix_with_a_key_are_dropped(mut config: ReflectorConf
     plain.keepalive();
     assert!(is_up(&runtime, &signed));
     runtime.block_on(signed.shutdown());
+}
+
+/// Or the reflector says that the kernel has no TCP-AO, as many have not.
+fn keys_of_tcp_ao_change_one_machine_after_the_other(mut config: ReflectorConfig) {
+    let folder = Folder::default();
+    let keys = |name: &str, text: &str| -> PathBuf { folder.write(name, text) };
+    config.guard.ao_keys = Some(keys("keys", "::1 1 old\n2001:db8::/32 1 other\n"));
+    let (reflector, address) = match Reflector::start(&config) {
+        Ok(reflector) => {
+            let address = reflector.listen_addr();
+            (reflector, address)
+        }
+        Err(error) => {
+            let said = error.to_string();
+            assert!(said.contains("CONFIG_TCP_AO") && said.contains("key 1 of ::1/128"), "{said}");
+            assert!(said.contains("Protocol not available"), "{said}");
+            return;
+        }
+    };
+    assert!(TcpStream::connect_timeout(&address, SILENCE).is_err(), "unsigned");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let with = |file: &PathBuf| LeafConfig { ao_keys: Some(file.clone()), ..LeafConfig::default() };
+    let file = keys("leaf", "::/0 1 old\n");
+    let old = leaf(&runtime, address, with(&file));
+    eventually("a session", || is_up(&runtime, &old));
+    let wrong = leaf(&runtime, address, with(&keys("wrong", "::1 1 guessed")));
+    std::thread::sleep(SILENCE); // in which it gets nowhere
+    assert_eq!(peers(&reflector), 1);
+    runtime.block_on(wrong.shutdown());
+    // First the reflector has both keys, then leaves have the new one, then the old one goes.
+    keys("keys", "::1 1 old\n::1 2 new\n");
+    reflector.reload(&config).unwrap();
+    let new = leaf(&runtime, address, with(&keys("new", "::/0 2 new\n::/0 1 old\n")));
+    eventually("a session", || is_up(&runtime, &new));
+    keys("keys", "::1 2 new\n");
+    reflector.reload(&config).unwrap();
+    let late = leaf(&runtime, address, with(&file));
+    std::thread::sleep(SILENCE); // in which it gets nowhere
+    assert!(!is_up(&runtime, &late) && is_up(&runtime, &old) && is_up(&runtime, &new));
+    for leaf in [late, old, new] {
+        runtime.block_on(leaf.shutdown());
+    }
 }

@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use crate::access::TcpKeys;
+use crate::access::{AoKeys, KeyFile, TcpKeys};
 use crate::client::{LeafConfig, SessionError};
-use crate::io::{read_text, set_full_ttl, set_min_ttl, set_tcp_md5};
+use crate::io::{AoKey, read_text, set_full_ttl, set_min_ttl, set_tcp_md5};
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Guard {
     min_ttl: u8,
-    keys: TcpKeys,
+    md5: TcpKeys,
+    ao: AoKeys,
 }
 
 impl Guard {
@@ -22,10 +23,8 @@ impl Guard {
     /// # Errors
     /// [`SessionError::Connect`], when the file is of no use.
     pub(super) fn of(config: &LeafConfig) -> Result<Self, SessionError> {
-        let read = |path: &Path| TcpKeys::of_file(path, read_text(path, TcpKeys::FILE_MAX));
-        let keys = config.md5_keys.as_deref().map(read).transpose();
-        let keys = keys.map_err(|error| SessionError::Connect(error.to_string()))?;
-        Ok(Self { min_ttl: config.min_ttl, keys: keys.unwrap_or_default() })
+        let (md5, ao) = (read(config.md5_keys.as_deref())?, read(config.ao_keys.as_deref())?);
+        Ok(Self { min_ttl: config.min_ttl, md5, ao })
     }
 
     /// Has a socket that is about to connect there hold packets to it.
@@ -41,12 +40,26 @@ impl Guard {
         if self.min_ttl > 0 {
             set_min_ttl(socket, self.min_ttl).map_err(|error| named("--min-ttl", error))?;
         }
-        if let Some(key) = self.keys.of(server) {
-            let server = server.to_canonical();
-            let whole = if server.is_ipv4() { 32 } else { 128 };
-            set_tcp_md5(socket, (server, whole), key.bytes())
+        let prefix = match server.to_canonical() {
+            server @ IpAddr::V4(_) => (server, 32),
+            server @ IpAddr::V6(_) => (server, 128),
+        };
+        if let Some(key) = self.md5.of(server) {
+            set_tcp_md5(socket, prefix, key.bytes())
                 .map_err(|error| named("--tcp-md5-key-file", error))?;
+        }
+        for (place, key) in self.ao.of(server).enumerate() {
+            AoKey { prefix, id: key.id(), secret: key.secret() }
+                .add(socket, place == 0)
+                .map_err(|error| named("--tcp-ao-key-file", error))?;
         }
         Ok(())
     }
+}
+
+/// The keys of a file; none without a file.
+fn read<K: KeyFile>(path: Option<&Path>) -> Result<K, SessionError> {
+    let read = |path: &Path| K::of_file(path, read_text(path, K::MAX));
+    let keys = path.map_or_else(|| Ok(K::default()), read);
+    keys.map_err(|error| SessionError::Connect(error.to_string()))
 }
