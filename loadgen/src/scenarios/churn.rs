@@ -1,4 +1,4 @@
-//! Churn: what a data centre does all day, and how long it takes to those who see all of it.
+//! Churn: the updates of a data centre whose virtual machines start, stop and move, and their latency at observers.
 
 use super::cloud::{self, Cloud};
 use crate::common::Common;
@@ -19,7 +19,7 @@ impl Scenario for Churn {
     }
 
     fn check(&self, common: &Common) -> Result<(), String> {
-        // A carried session's reads end where TLS's records do, which ends the session of such a client.
+        // Over TLS a read ends where a record ends, perhaps inside a message, and that ends a Go client's session.
         if common.tls.tls && self.cloud.go_clients > 0.0 {
             return Err("Go clients have no TLS: leave out --go-clients or --tls".into());
         }

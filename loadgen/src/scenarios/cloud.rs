@@ -1,9 +1,8 @@
-//! Hypervisors with virtual machines that come, go and move, and observers that see all of it.
+//! Hypervisors with virtual machines (VMs) that start, stop and move, and observers that subscribe to all VNIs.
 //!
-//! What metalnet does: with a tenant's first VM a hypervisor subscribes to the tenant's VNI,
-//! announces each VM, and unsubscribes with the last. Hypervisors are at all sites in turn, so that VMs move from
-//! site to site too. Which VMs those are is in
-//! [`crate::placement`].
+//! A hypervisor does the same as metalnet: at the first VM of a tenant it subscribes to the tenant's VNI, it announces
+//! each VM, and at the last VM it unsubscribes. Hypervisors connect to all sites in turn, so VMs also move from site to
+//! site. [`crate::placement`] decides which VM starts, stops or moves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use crate::route_set::Views;
 use crate::run::{Run, Used};
 use crate::writers::Writers;
 
-/// For so long a tenant stays away from a hypervisor that it has left: see [`Size::absence`].
+/// How long a tenant stays away from a hypervisor that it has left: see [`Size::absence`].
 const ABSENCE_SECONDS: u64 = 2;
 
 /// Flags of `churn` and `slow`.
@@ -104,11 +103,11 @@ pub(super) struct Cloud {
     rate: u32,
     /// UPDATEs sent.
     pub(super) sent: u64,
-    /// What is being sent.
+    /// The messages that are sent next.
     frames: Vec<u8>,
 }
 
-/// What happened in a stretch of time.
+/// The events and updates in a stretch of time.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
     pub(super) seconds: f64,
@@ -117,12 +116,12 @@ pub(super) struct Stretch {
     pub(super) moves: u64,
     /// UPDATEs sent.
     pub(super) sent: u64,
-    /// UPDATEs received, by all.
+    /// UPDATEs received, by all sessions together.
     pub(super) delivered: u64,
 }
 
 impl Stretch {
-    /// Tells what happened, when `observers` were sent `observed` updates.
+    /// Adds the figures of the stretch, in which `observers` observers received `observed` updates.
     pub(super) fn report_to(&self, report: &mut RunReport, observed: u64, observers: u32) {
         let Self { seconds, ref used, events, moves, sent, delivered } = *self;
         let expected = sent * u64::from(observers);
@@ -137,7 +136,7 @@ impl Stretch {
 }
 
 impl Cloud {
-    /// Everybody is connected, and half of the VMs run.
+    /// Connects all sessions and starts half of the VMs.
     pub(super) fn new(run: &Run<'_>, options: &Options) -> Result<Self, String> {
         let Options { hypervisors: hosts, vms, rate, observers, ref load, .. } = *options;
         let (tenants, tenants_per_host) = (load.vnis, load.vnis_per_peer());
@@ -185,7 +184,7 @@ impl Cloud {
 
     fn connect(&mut self, run: &Run<'_>, options: &Options) -> Result<(), String> {
         let install = Duration::from_micros(options.install_time.into());
-        // Spread over all, whatever the share is: the first one of a share above 0 is a Go client.
+        // Go clients are spread over all hypervisors. With any share above 0 the first hypervisor is a Go client.
         let mut go_clients = 1.0 - options.go_clients;
         for host in 0..self.hosts as usize {
             go_clients += options.go_clients;
@@ -204,26 +203,26 @@ impl Cloud {
             let interest = Some(interest);
             let subscriber = Subscriber { keeps_alive: false, interest, reading, ..subscriber };
             self.receivers.add(subscriber)?;
-            // The first may have to wait longer for the last than a session lasts without a KEEPALIVE.
+            // To connect all may take longer than a session lasts without a KEEPALIVE.
             self.writers.tick()?;
         }
         for number in 0..self.observers as usize {
             let mut stream = run.connect(run.target.subscribe_at(number), "observer")?;
             peer::subscribe(&mut stream, self.plan.vnis())
                 .map_err(|error| format!("observer: {error}"))?;
-            // Behind those of the hypervisors is the view of who sees all.
+            // The view of the observers has the number after the last hypervisor's.
             let subscriber = Subscriber::new(stream, self.hosts as usize);
             self.receivers.add(Subscriber { is_timed: true, ..subscriber })?;
         }
         Ok(())
     }
 
-    /// What everybody should hold now; behind those of the hypervisors is the view of who sees all.
+    /// The routes that every session should have now: a view for each hypervisor, then the view of the observers.
     pub(super) fn views(&self) -> Views {
         Views::each(self.placement.views(&self.plan))
     }
 
-    /// Waits until everybody has exactly what they should.
+    /// Waits until every session has exactly the routes that it should have.
     pub(super) fn settle(&mut self, run: &Run<'_>) -> Result<(), String> {
         let goal = Goal::of(&self.views());
         self.receivers.check_goal(goal, self.hosts as usize + self.observers as usize)?;
@@ -233,8 +232,8 @@ impl Cloud {
         Ok(())
     }
 
-    /// Lets slow readers read out the rest, of which they should hold what observers do, and waits for all
-    /// others.
+    /// Lets slow readers read the rest, after which they should have the routes that observers have, and waits for all
+    /// other sessions.
     pub(super) fn read_out(
         &mut self,
         run: &mut Run<'_>,
@@ -247,8 +246,7 @@ impl Cloud {
         Ok(fate)
     }
 
-    /// Lets things happen for some time, and measures them as a part of the run but for a
-    /// warm-up.
+    /// Lets VMs start, stop and move for some time. After the warm-up, measures this as part `part` of the run.
     pub(super) fn churn(
         &mut self,
         run: &Run<'_>,
@@ -305,7 +303,7 @@ impl Cloud {
         }
     }
 
-    /// A VM is on a hypervisor from now on.
+    /// A VM is on a hypervisor from now on: announces it.
     fn arrive(&mut self, vm: u32, host: u32, first: bool, due: Instant) -> Result<(), String> {
         let route = self.placement.route(&self.plan, vm, host);
         let vni = self.plan.vni_of(route);
@@ -320,7 +318,7 @@ impl Cloud {
         self.writers.send(host as usize, &self.frames)
     }
 
-    /// A VM is no longer on a hypervisor.
+    /// A VM is no longer on a hypervisor: withdraws it.
     fn depart(&mut self, vm: u32, host: u32, last: bool, due: Instant) -> Result<(), String> {
         let route = self.placement.route(&self.plan, vm, host);
         let vni = self.plan.vni_of(route);

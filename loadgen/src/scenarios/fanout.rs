@@ -1,7 +1,8 @@
-//! Fan-out: publishers announce and withdraw, and all subscribers of a VNI are told.
+//! Fan-out: publishers announce and withdraw routes, and all subscribers of a VNI receive the updates.
 //!
-//! A closed loop ([`super::rounds`]) of windows of updates. Everything is delivered to everybody exactly
-//! once: what a delivery costs is the server's CPU time divided by a number that is known.
+//! A closed loop ([`super::rounds`]) of windows of updates. Each subscriber of a VNI receives every update of the VNI
+//! exactly once, so the number of deliveries is known. The server's CPU time divided by this number is the cost of a
+//! delivery.
 
 use super::rounds::{Rounds, TableFlag, Taker};
 use crate::audience::Audience;
@@ -59,7 +60,7 @@ impl Fanout {
     }
 }
 
-/// Divides things between some, as evenly as it goes: the first of each part, and the end.
+/// Divides `count` things into `between` parts, as evenly as possible: the first thing of each part, and the end.
 fn parts(count: u32, between: u32) -> Vec<u32> {
     let first = |number: u32| u64::from(count) * u64::from(number) / u64::from(between);
     (0..=between).map(|number| u32::try_from(first(number)).unwrap_or(count)).collect()
@@ -100,7 +101,7 @@ impl Scenario for Fanout {
         }
         let empty = Views::same(RouteSet::new(plan.routes));
         run.subscribe(&mut receivers, &|number| plan.vni(number), &audience, empty, || Ok(()))?;
-        // With the subscribers there, so that those of a server without tables know the routes too.
+        // After the subscribers have joined: a server without tables could not send them the routes later.
         rounds.fill(run, &receivers, &mut sources)?;
         phase(&format!("{subscribers} subscribers, windows of {window}, seed {seed}"));
 

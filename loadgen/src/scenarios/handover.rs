@@ -1,7 +1,7 @@
-//! Handovers: the reflector is replaced by new processes while a data centre goes about its day.
+//! Handovers: new processes take over from the reflector while virtual machines of a data centre start, stop and move.
 //!
-//! The same churn as in `churn`; meanwhile the reflector hands over to a process of the same program, again and
-//! again. No session may end, and every view is verified at the end.
+//! The load is that of `churn`. Meanwhile the reflector hands over to a process of the same program, again and again.
+//! No session may end, and at the end every view is verified.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ use crate::report::RunReport;
 use crate::run::{Run, Scenario};
 use crate::target::Target;
 
-/// What a slow reader reads per second.
+/// Bytes that a slow reader reads per second.
 const SLOW_RATE: u32 = 4000;
 
 /// `handover` and its flags.
@@ -56,7 +56,7 @@ pub(crate) struct Handover {
     to: Option<PathBuf>,
 }
 
-/// What the handovers came to.
+/// The results of the handovers.
 #[derive(Debug, Default)]
 struct Tally {
     silences: Vec<f64>,
@@ -93,7 +93,7 @@ impl Scenario for Handover {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.cloud.load.span;
         let mut cloud = Cloud::new(run, &self.cloud)?;
-        // The process that it was is not the one that it will be.
+        // A handover changes the process, so its CPU time and memory would mean nothing.
         run.target.processes = Processes::default();
         let control = self.control.clone().unwrap_or_else(own_control);
         let program = Target::program(run.common)?;
@@ -102,7 +102,7 @@ impl Scenario for Handover {
         let hands = self.start(program, control, warm_up, duration);
         let churned = cloud.churn(run, 0, warm_up, duration);
         let (tally, handed_over) = hands.join().map_err(|_| "a thread panicked")?;
-        // Also when a later handover was called off: the process that serves is to be stopped.
+        // Also when a later handover was called off, so that the process that serves now is stopped at the end.
         if let Some(process) = tally.process {
             run.target.is_succeeded_by(process);
         }
@@ -115,7 +115,7 @@ impl Scenario for Handover {
         let observed = times.len();
         let report = &mut run.report;
         tally.report_to(report);
-        // The first other session that is lost ends the run.
+        // If any other session is lost, the run ends at once.
         let lost = fate.slow_closed + fate.stuck_closed;
         report.add("sessions lost", lost as f64, "");
         let silence = outcome.longest_silence.as_secs_f64();
@@ -127,7 +127,7 @@ impl Scenario for Handover {
 }
 
 impl Handover {
-    /// Hands over again and again, at the middle of equal parts of the time, until one does not succeed.
+    /// Divides the time into equal parts and hands over in the middle of each part, until a handover fails.
     fn start(
         &self,
         program: PathBuf,
@@ -180,24 +180,24 @@ impl Tally {
     }
 }
 
-/// Where the control socket of a server is that loadgen starts.
+/// The path of the control socket of a server that loadgen starts.
 fn own_control() -> PathBuf {
     std::env::temp_dir().join(format!("loadgen-{}.sock", std::process::id()))
 }
 
-/// Where the configuration of a server is that loadgen starts.
+/// The path of the configuration of a server that loadgen starts.
 fn own_config() -> PathBuf {
     std::env::temp_dir().join(format!("loadgen-{}.toml", std::process::id()))
 }
 
-/// Chooses the I/O back end of the process after so many handovers.
+/// Chooses the I/O back end of the process that serves after so many handovers.
 fn choose_io(handovers: u32) -> Result<(), String> {
     let io = if handovers.is_multiple_of(2) { "uring" } else { "epoll" };
     let (file, text) = (own_config(), format!("[server]\nio = \"{io}\"\n"));
     std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
-/// A file that ends with its run.
+/// A file that is removed when the run ends.
 struct Removed(PathBuf);
 
 impl Drop for Removed {

@@ -1,4 +1,4 @@
-//! Idle: many sessions that only keep themselves alive. What does one cost?
+//! Idle: many sessions that send only KEEPALIVEs. What does one of them cost?
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl Scenario for Idle {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let plan = Plan::new(0, self.subscriptions, 1);
         let mut receivers = run.receivers(plan, None)?;
-        // The first session brings what all share.
+        // The memory that all sessions share is taken with the first session.
         receivers.add(Subscriber::new(run.connect(run.target.publish_at(), "first")?, 0))?;
         run.settle()?;
         let resident_before = run.resident()?;
@@ -56,7 +56,7 @@ impl Scenario for Idle {
         let connect = run.used()? - before;
         let connect_time = began.elapsed().as_secs_f64();
         phase(&format!("{} sessions are up", self.sessions));
-        // A server may get to know a session's rhythm first.
+        // A server may have to learn the times of a session's KEEPALIVEs first.
         let warm_up = Duration::from_secs(run.common.keepalive.into()).mul_f64(self.warm_up);
         std::thread::sleep(warm_up);
         let resident = run.resident()?;

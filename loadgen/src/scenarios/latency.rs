@@ -1,9 +1,9 @@
-//! Latency: updates at a fixed rate, and how long each takes to each subscriber.
+//! Latency: updates at a fixed rate, and the time that each takes to each subscriber.
 //!
-//! An open loop: updates are sent when they are due, whatever has become of those before, and time
-//! counts from when they were due. All routes are announced one by one, then withdrawn one by one,
-//! and so on; a route's turn comes again after seconds, so that a pair which coalesces tells of a
-//! subscriber that far behind. Such pairs are legal, and counted.
+//! An open loop: each update is sent when it is due, whether or not earlier updates have arrived, and its time counts
+//! from the moment when it was due. All routes are announced one by one, then withdrawn one by one, and so on. The next
+//! update of the same route follows after seconds, so the two coalesce only for a subscriber that is as far behind.
+//! Such pairs are legal, and counted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,17 +64,17 @@ pub(crate) struct Latency {
 /// Next hops of the other routes.
 const TABLE_HOPS: u32 = 10_000;
 
-/// The quantiles that are told of how late the publisher was.
+/// The reported quantiles of the publisher's delay.
 const BEHIND: [(&str, f64); 3] = [
     ("publisher behind schedule, p50", 0.5),
     ("publisher behind schedule, p99", 0.99),
     ("publisher behind schedule, max", 1.0),
 ];
 
-/// What was sent.
+/// The updates that were sent.
 struct Sent {
     updates: u64,
-    /// How late the publisher was, for each write.
+    /// The publisher's delay at each write.
     behind: Histogram<u64>,
     used: Used,
     measured: Duration,
@@ -152,7 +152,7 @@ impl Scenario for Latency {
     }
 }
 
-/// What a number stands for: all routes are announced, all are withdrawn, and so on.
+/// The update with this number: first all routes are announced, then all are withdrawn, and so on.
 fn step(number: u64, routes: u32) -> (Action, u32) {
     let routes = u64::from(routes);
     let action = if (number / routes).is_multiple_of(2) { Action::Add } else { Action::Remove };
@@ -167,8 +167,8 @@ fn held(updates: u64, routes: u32) -> std::ops::Range<u32> {
     }
 }
 
-/// Announces a route of each VNI to subscribers of other sites, and withdraws it; returns how many updates that
-/// were. A site takes some tenths of a second to join a VNI, and what goes before that comes late.
+/// Announces a route of each VNI to subscribers of other sites, and withdraws it; returns the number of these updates.
+/// A site takes some tenths of a second to join a VNI, so earlier updates would arrive late.
 fn rehearse(
     run: &Run<'_>,
     plan: &Plan,

@@ -1,8 +1,8 @@
 //! Mesh: every peer publishes and subscribes, in some of many VNIs.
 //!
-//! A closed loop ([`super::rounds`]) as in `fanout`: all peers announce their routes, each has to come to
-//! hold exactly those of all others in its VNIs, then all withdraw. Peers and VNIs lie on different shards, so
-//! most updates cross from one to another: that is what several shards cost and bring.
+//! A closed loop ([`super::rounds`]) as in `fanout`: all peers announce their routes; each peer has to receive exactly
+//! the routes of all other peers in its VNIs; then all withdraw. Peers and VNIs are on different shards, so most
+//! updates go from one shard to another. The run shows the cost and the benefit of several shards.
 
 use super::rounds::{Rounds, TableFlag, Taker};
 use crate::audience::deal;
@@ -49,7 +49,7 @@ pub(crate) struct Mesh {
     load: Load,
 }
 
-/// Who is where and announces what.
+/// The VNIs and routes of each peer.
 struct Layout {
     plan: Plan,
     /// The VNIs of each peer, by their numbers.
@@ -131,7 +131,7 @@ impl Scenario for Mesh {
     }
 }
 
-/// All peers, subscribed; what is theirs to read goes to the receivers.
+/// Connects all peers, subscribes them, and hands their sockets to the receivers, which read.
 fn connect(
     run: &Run<'_>,
     plan: &Plan,

@@ -1,6 +1,6 @@
-//! The actions of a run and its measurements: a file for each scenario.
+//! The scenarios: a file for each, with its actions and its measurements.
 //!
-//! `cloud` has the code that `churn`, `slow` and `handover` share, `rounds` that of `fanout` and `mesh`.
+//! `churn`, `slow` and `handover` share the code in `cloud`; `fanout` and `mesh` share that in `rounds`.
 
 mod churn;
 mod cloud;
@@ -45,7 +45,7 @@ pub(crate) enum Scenarios {
 }
 
 impl Scenarios {
-    /// The one that was chosen.
+    /// The chosen scenario.
     pub(crate) fn chosen(&self) -> &dyn Scenario {
         match self {
             Self::Fanout(fanout) => fanout,

@@ -1,9 +1,8 @@
-//! Replay: what a reflector's subscribers were sent, once more and against any server.
+//! Replay: plays a recording of the updates of a reflector's subscribers against any server.
 //!
-//! `metalbond ctl monitor --record` has written down a table and then what happened. Publishers announce the table, and
-//! then announce and withdraw what was added and withdrawn, each change when it is due: at the pace of the recording,
-//! or faster. Everything that one peer announced comes from one publisher. The file is read as it is played; what is
-//! held of it are its routes.
+//! `metalbond ctl monitor --record` has written a table and the changes that followed. Publishers announce the table,
+//! and then repeat each change when it is due, at the pace of the recording or faster. One publisher announces all
+//! routes of one recorded peer. The file is read while it is played, so only its routes are in memory.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
@@ -23,11 +22,11 @@ use crate::recording::{Line, Recorded, Recording};
 use crate::route_set::{RouteSet, Views};
 use crate::run::{Run, Scenario, Used, ns};
 
-/// More different routes than this are not held.
+/// The largest number of different routes.
 const ROUTES_MAX: u32 = 10_000_000;
-/// What is due is sent when it comes to so many bytes.
+/// A publisher's due messages are sent when they have so many bytes.
 const WRITE: usize = 64 * 1024;
-/// The longest sleep: KEEPALIVEs get their turn.
+/// The longest sleep, so that KEEPALIVEs are sent in time.
 const NAP: Duration = Duration::from_millis(100);
 
 /// `replay` and its flags.
@@ -119,11 +118,11 @@ impl Scenario for Replay {
     }
 }
 
-/// What is known of a recording before it is played.
+/// The contents of a recording, found by a first pass through the file.
 struct Survey {
     list: Arc<List>,
     vnis: Vec<Vni>,
-    /// The routes of the table, by their numbers.
+    /// The numbers of the table's routes.
     held: Vec<u32>,
     changes: u64,
     missed: u64,
@@ -190,22 +189,22 @@ struct Stage {
     list: Arc<List>,
     timing: Arc<Timing>,
     publishers: Vec<Publisher>,
-    /// What is due and not yet sent, by publisher.
+    /// The messages that are due and not yet sent, by publisher.
     due: Vec<Vec<u8>>,
     held: RouteSet,
     /// The place of the publisher that announced each route last.
     owners: Vec<u16>,
 }
 
-/// What was played.
+/// The changes that were played.
 struct Played {
     updates: u64,
-    /// Changes after which everything was as before.
+    /// Changes that changed nothing.
     idle: u64,
-    /// How late the publishers were, for each change.
+    /// The delay of the publisher at each change.
     behind: Histogram<u64>,
     used: Used,
-    /// From the first change to the last, as recorded and as played.
+    /// The time from the first change to the last, as recorded and as played.
     recorded: Duration,
     measured: Duration,
 }
@@ -239,7 +238,7 @@ impl Stage {
         Ok(self.held.len())
     }
 
-    /// Announces and withdraws what is due when it is, until the end of the file.
+    /// Repeats each change when it is due, until the end of the file.
     fn play(
         &mut self,
         run: &Run<'_>,
@@ -247,7 +246,7 @@ impl Stage {
         speed: f64,
         receivers: &Receivers,
     ) -> Result<Played, String> {
-        // By default a timer may be 50 us late. It is but late when the kernel refuses.
+        // By default a timer may be 50 us late; if the kernel refuses this setting, it stays so.
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).ok();
         let mut recording = Recording::open(file)?;
         let before = Used::by(&run.target.processes)?;
@@ -261,7 +260,7 @@ impl Stage {
                 Line::Withdrawn(recorded) => (Action::Remove, recorded),
                 _ => continue,
             };
-            // A clock that was set back, and shards that report in turn.
+            // Times can go back: the clock may have been set back, and shards report one after the other.
             last = last.max(recorded.at);
             let since = Duration::from_micros(last - *first.get_or_insert(last));
             let due = start + since.div_f64(speed);
@@ -281,7 +280,7 @@ impl Stage {
         Ok(Played { updates, idle, behind, used, recorded, measured })
     }
 
-    /// Queues a change at the publisher that sends it; false when the change changes nothing.
+    /// Queues a change at its publisher; false if the change changes nothing.
     fn change(
         &mut self,
         action: Action,
@@ -339,7 +338,7 @@ impl Stage {
     }
 }
 
-/// The publisher that speaks for the peer that announced a route; for a route of several, one by its destination.
+/// The publisher of the peer that announced a route. If several peers announce it, the destination decides.
 fn publisher_of(recorded: &Recorded, publishers: usize) -> u16 {
     let mut hasher = DefaultHasher::new();
     match &recorded.announcer {

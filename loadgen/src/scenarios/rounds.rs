@@ -1,10 +1,10 @@
-//! What `fanout` and `mesh` have in common: rounds of updates, one after another, in a closed loop.
+//! The common part of `fanout` and `mesh`: rounds of updates, one after another, in a closed loop.
 //!
-//! Sources announce routes and takers come to hold them. Without a standing table there is no route at
-//! first, and a round announces all and withdraws all. With one, all are announced once, and each round
-//! withdraws and announces another window of them, spread over the whole table so that no cache holds
-//! what comes next. Whatever is sent next goes out when everybody has all of what came before: nothing
-//! coalesces, and every update is delivered to every taker exactly once.
+//! *Sources* announce routes, and *takers* receive them. Without a standing table there are no routes at first, and
+//! each round announces all routes and withdraws them. With a standing table all routes are announced once, and each
+//! round withdraws and announces another window of them. The routes of a window are spread over the whole table, so
+//! the routes of the next window are in no cache. The next updates are sent only when every taker has all earlier
+//! ones, so no updates coalesce, and each taker receives every update exactly once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::route_set::{Digest, Digests, RouteSet, Views};
 use crate::run::{Run, Used, ns};
 use crate::writers::Writers;
 
-/// Routes that a standing table is filled with at once.
+/// Routes of a standing table that are announced at once.
 const PORTION: usize = 10_000;
 
 /// The flag of a standing table.
@@ -35,7 +35,7 @@ pub(super) struct TableFlag {
 }
 
 impl TableFlag {
-    /// Whether there is to be one.
+    /// Whether the flag asks for a standing table.
     pub(super) fn is_asked(self) -> bool {
         self.table > 0
     }
@@ -43,7 +43,7 @@ impl TableFlag {
 
 /// Sessions that announce.
 pub(super) trait Sources {
-    /// Sends whole messages of one of them, by its number.
+    /// Sends whole messages of the session with this number.
     fn send(&mut self, number: usize, frames: &[u8]) -> Result<(), String>;
     /// Sends KEEPALIVEs that are due.
     fn tick(&mut self) -> Result<(), String>;
@@ -69,12 +69,12 @@ impl Sources for Writers {
     }
 }
 
-/// Sessions that should hold the same.
+/// Sessions that should hold the same routes.
 #[derive(Clone, Debug)]
 pub(super) struct Taker {
     /// Their VNIs, by numbers.
     pub(super) vnis: Vec<u32>,
-    /// The source that the session is itself, whose routes it is not told.
+    /// The source that is the session itself: it does not receive the routes of this source.
     pub(super) own: Option<usize>,
     pub(super) sessions: u64,
 }
@@ -85,7 +85,7 @@ struct Source {
     routes: Vec<u32>,
     /// Routes in a window.
     window: usize,
-    /// From one route of a window to the next.
+    /// The distance from one route of a window to the next.
     stride: usize,
     cursor: usize,
 }
@@ -97,7 +97,7 @@ impl Source {
         Self { routes, window, stride, cursor: 0 }
     }
 
-    /// The next window: another one each time until all routes have had their turn.
+    /// The next window: no route comes again before all routes have had their turn.
     fn window(&mut self) -> Vec<u32> {
         let next = |_| {
             let route = self.routes[self.cursor];
@@ -108,8 +108,8 @@ impl Source {
     }
 }
 
-/// A step through so many routes that comes to every one of them, and soon to all regions: about the
-/// golden section of their number, and coprime to it.
+/// A step through so many routes that reaches every route, and soon all regions of the table: about the golden section
+/// of the number of routes, and coprime to it.
 fn stride(routes: usize) -> usize {
     let gcd = |mut a: usize, mut b: usize| {
         while b > 0 {
@@ -121,7 +121,7 @@ fn stride(routes: usize) -> usize {
     (golden..).find(|stride| gcd(*stride, routes) == 1 || routes == 0).unwrap_or(1)
 }
 
-/// Puts routes into an order in which so many of one VNI follow each other, then so many of the next.
+/// Orders routes so that `run` routes of one VNI follow each other, then `run` routes of the next VNI.
 fn in_runs(plan: &Plan, routes: Vec<u32>, run: usize) -> Vec<u32> {
     let mut by_vni: BTreeMap<u32, VecDeque<u32>> = BTreeMap::new();
     for route in &routes {
@@ -136,21 +136,21 @@ fn in_runs(plan: &Plan, routes: Vec<u32>, run: usize) -> Vec<u32> {
     ordered
 }
 
-/// What is sent at once, and what comes of it.
+/// The updates of one round, and their results.
 #[derive(Debug)]
 struct Window {
-    /// The frames of each source: those that change something, and those that change it back.
+    /// The frames of each source: those of the first half of the round, and those of the second half, which undo them.
     frames: [Vec<Vec<u8>>; 2],
-    /// What everybody should hold after each.
+    /// What every taker should hold after each half.
     goals: [Goal; 2],
-    /// Whether there are takers that are told nothing.
+    /// Whether some takers receive nothing.
     has_idle: bool,
-    /// Updates, and deliveries of them, of each half.
+    /// Updates of each half, and their deliveries.
     updates: u64,
     deliveries: u64,
 }
 
-/// What happened in a stretch of time.
+/// The rounds in a stretch of time.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
     /// Half rounds.
@@ -162,7 +162,7 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// Tells what it came to.
+    /// Adds the figures of the stretch.
     pub(super) fn report_to(&self, report: &mut RunReport) {
         let deliveries = (self.deliveries as f64).max(1.0);
         self.used.report_to(report, deliveries, self.elapsed.as_secs_f64());
@@ -179,15 +179,15 @@ pub(super) struct Rounds {
     is_standing: bool,
     /// Updates of one VNI that follow each other in a window.
     run: usize,
-    /// What is announced between rounds, in each VNI and by each source.
+    /// The routes that are announced between rounds, in each VNI and by each source.
     home: Whole,
-    /// The window that is the same each time.
+    /// Without a standing table: the window, which is the same each time.
     fixed: Option<Window>,
     /// Deliveries so far.
     deliveries: u64,
 }
 
-/// What some routes come to.
+/// The digests of some routes.
 #[derive(Clone, Debug)]
 struct Whole {
     in_vni: Vec<Digest>,
@@ -209,7 +209,7 @@ impl Whole {
         Self { in_vni, of_source }
     }
 
-    /// What a taker sees of it.
+    /// The digest of these routes that a taker receives.
     fn seen(&self, taker: &Taker) -> Digest {
         let all: Digest = taker.vnis.iter().map(|vni| self.in_vni[*vni as usize]).sum();
         all - taker.own.map_or_else(Digest::default, |own| self.of_source[own])
@@ -223,8 +223,8 @@ impl Whole {
 }
 
 impl Rounds {
-    /// Rounds over the routes of some sources. With windows, the routes are a standing table and each
-    /// source has a window of its own size.
+    /// Rounds over the routes of some sources. With `windows`, the routes are a standing table, and each source has a
+    /// window of its own size.
     pub(super) fn new(
         plan: Plan,
         routes: Vec<Vec<u32>>,
@@ -242,12 +242,12 @@ impl Rounds {
         Self { plan, sources, takers, is_standing, run, home, fixed, deliveries: 0 }
     }
 
-    /// The same with so many updates of one VNI behind each other, where a source has as many in it.
+    /// The same, with `run` updates of one VNI behind each other where a source has that many in the VNI.
     pub(super) fn in_runs(self, run: u32) -> Self {
         Self { run: run as usize, ..self }
     }
 
-    /// What everybody holds between rounds, exactly.
+    /// The exact routes that every taker holds between rounds.
     fn views(&self) -> Views {
         let mut in_vni = vec![Vec::new(); self.plan.vnis as usize];
         for route in self.sources.iter().flat_map(|source| &source.routes) {
@@ -264,7 +264,7 @@ impl Rounds {
         Views::each(self.takers.iter().map(view).collect())
     }
 
-    /// Ends a run: verifies what everybody holds, and that each of them was sent every update once.
+    /// Ends a run: verifies the routes of every taker, and that each taker received every update once.
     pub(super) fn verify(
         &self,
         run: &mut Run<'_>,
@@ -286,7 +286,7 @@ impl Rounds {
         routes.iter().map(frames).collect()
     }
 
-    /// Announces a standing table, in portions, to subscribers that are there.
+    /// Announces a standing table, in portions, to subscribers that have subscribed.
     pub(super) fn fill(
         &mut self,
         run: &Run<'_>,
@@ -307,7 +307,7 @@ impl Rounds {
             self.home.add(&added);
             self.deliveries += self.deliveries_of(&added);
             let views = self.takers.iter().map(|taker| self.home.seen(taker));
-            // Not everybody is told of every portion.
+            // Some takers receive nothing of some portions.
             receivers.check_goal(Self::goal(views), self.sessions())?;
             for (number, frames) in self.frames(Action::Add, &routes).iter().enumerate() {
                 sources.send(number, frames)?;
@@ -352,7 +352,7 @@ impl Rounds {
         }
     }
 
-    /// Rounds for some time; `times` is how long each half took.
+    /// Runs rounds for some time; `times` gets the time of each half.
     pub(super) fn stretch(
         &mut self,
         run: &Run<'_>,

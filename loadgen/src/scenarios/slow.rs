@@ -1,7 +1,7 @@
-//! Slow readers: what do they cost all others?
+//! Slow readers: what do they cost all other sessions?
 //!
-//! The same churn twice in one run: first with nobody slow, then beside readers that are slow or stuck.
-//! What the observers see the second time, next to the first, is the result.
+//! The run has the same churn twice: first without slow readers, then beside readers that are slow or stuck. The result
+//! is the latency at the observers in the second part, compared with that in the first.
 
 use std::net::TcpStream;
 
@@ -18,7 +18,7 @@ use crate::procfs::Usage;
 use crate::receiver::{Fate, RECEIVE_BUFFER, Sluggards, histogram};
 use crate::run::{Run, Scenario};
 
-/// The quantiles of the baseline that are told.
+/// The reported quantiles of the baseline.
 const BASELINE: [(&str, f64); 5] = [
     ("baseline latency, p50", 0.5),
     ("baseline latency, p90", 0.9),
@@ -52,7 +52,7 @@ impl Scenario for Slow {
         "slow"
     }
 
-    /// As many readers of a kind as there are others at most: their cost to these is the result.
+    /// There may be at most as many readers of a kind as other subscribers, because the result is the cost for those.
     fn check(&self, common: &Common) -> Result<(), String> {
         let cloud::Options { hypervisors, observers, .. } = self.cloud;
         let most = hypervisors as usize + observers as usize;
@@ -108,7 +108,7 @@ impl Scenario for Slow {
     }
 }
 
-/// Readers join that read little, and some that read nothing.
+/// Adds `slow` readers that read little, and `stuck` readers that read nothing.
 pub(super) fn join(
     run: &Run<'_>,
     cloud: &Cloud,

@@ -1,8 +1,8 @@
-//! Storm: many peers vanish at once and come back at once. When is everything as it was?
+//! Storm: many peers disconnect at once and reconnect at once. After how long does every peer have all routes again?
 //!
-//! Peers are in groups, each group a VNI: every peer announces its routes and holds those of the
-//! others. When they come back they say all they have to say in one write behind the handshake, and
-//! a peer's time ends when its view is whole and stays so.
+//! Peers form groups, and each group has a VNI: every peer announces its routes and receives the routes of the others.
+//! A peer that reconnects sends its subscription and its routes in one write after the handshake. The time of a peer
+//! ends when it has all routes and keeps them.
 
 use std::sync::mpsc;
 use std::time::Instant;
@@ -49,7 +49,7 @@ pub(crate) struct Storm {
     connectors: u32,
 }
 
-/// Who announces what.
+/// The VNI and the routes of each peer.
 #[derive(Clone, Copy)]
 struct Layout {
     plan: Plan,
@@ -88,7 +88,7 @@ impl Layout {
         Views::each((0..self.peers).map(view).collect())
     }
 
-    /// What a peer says when it has connected.
+    /// The messages that a peer sends when it has connected.
     fn words(&self, peer: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
         Message::Subscribe(self.plan.vni(peer % self.plan.vnis)).encode_into(&mut bytes);
@@ -129,7 +129,7 @@ impl Scenario for Storm {
         phase(&format!("{peers} peers are up after {:.1?}", began.elapsed()));
         let resident = run.resident()?;
 
-        // Rounded to the nearest on purpose, and never more than there are.
+        // Rounded to the nearest number on purpose, and never more than all peers.
         let part = (f64::from(layout.peers) * self.fraction).round();
         let vanishing = (0..=layout.peers).find(|n| f64::from(*n) >= part).unwrap_or(layout.peers);
         receivers.check_goal(goal(), peers)?;
@@ -164,7 +164,7 @@ impl Scenario for Storm {
         let of_peer = used.servers.map(|used| used.cpu_ns as f64 / each / 1e3);
         report.add_each("server CPU per peer", &of_peer, "us");
         report.add("delivered updates", delivered as f64, "");
-        // What was used while nothing more came, to be sure of that, is next to nothing.
+        // The CPU time of the wait that makes sure that nothing more comes is negligible.
         used.report_to(report, (delivered as f64).max(1.0), (times.max() as f64 / 1e9).max(1e-3));
         report.add_latency(times); // until a peer's view is whole
         report.add_memory("resident memory before", &resident_before);
@@ -174,8 +174,8 @@ impl Scenario for Storm {
     }
 }
 
-/// Connects the first `count` peers, with several threads, and hands them to the receivers. Each
-/// thread connects all of its peers before it waits for the first answer: nobody waits in turn.
+/// Connects the first `count` peers, with several threads, and hands them to the receivers. Each thread opens the
+/// connections of all its peers before it waits for the first answer, so no peer waits for the handshake of another.
 fn connect(
     run: &Run<'_>,
     options: &Storm,

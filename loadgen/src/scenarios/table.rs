@@ -1,9 +1,8 @@
-//! A large table: how fast it loads, what it takes, how it reaches late joiners, how it goes.
+//! A large table: its memory, and the costs of loading it, of sending it to late joiners and of withdrawing it.
 //!
-//! The publisher's KEEPALIVE behind its last route is answered when the server has read all of
-//! them, and a server that then uses no CPU time has done all that follows from them. That they are
-//! all there is shown by the late joiners, each of which must get exactly all of them. Those of another site
-//! get them when that site has taken them over.
+//! The publisher sends a KEEPALIVE after its last route. When the server answers it, the server has read all routes;
+//! when the server then uses no CPU time, it has finished all work that they cause. Late joiners show that no route is
+//! missing: each must get exactly all routes. Joiners of another site get them when that site has received them.
 
 use std::time::{Duration, Instant};
 
@@ -111,16 +110,16 @@ impl Scenario for Table {
     }
 }
 
-/// What a part of the run took.
+/// The cost of a part of the run.
 struct Stage {
     seconds: f64,
     used: Each<Usage>,
-    /// The servers' resident memory at its end, in bytes.
+    /// The servers' resident memory at the end of the part, in bytes.
     resident: Each<u64>,
 }
 
 impl Stage {
-    /// One that began when the servers had used `before`.
+    /// The part that ends now and began when the servers had used `before`.
     fn done(run: &Run<'_>, seconds: f64, before: Each<Usage>) -> Result<Self, String> {
         let used = run.used()? - before;
         Ok(Self { seconds, used, resident: run.resident()? })
@@ -137,7 +136,8 @@ struct Stages {
 }
 
 impl Stages {
-    /// Tells what they came to, for so many routes; as many as `delivered` were dumped, and withdrawn.
+    /// Adds the figures for so many routes. `delivered` is the number of routes dumped to all joiners, and also the
+    /// number withdrawn from them.
     fn report_to(&self, report: &mut RunReport, routes: f64, delivered: f64) {
         let Self { load, dump, withdrawal, .. } = self;
         if delivered > 0.0 {
