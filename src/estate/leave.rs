@@ -1,4 +1,5 @@
-//! Everything leaves the shards, and comes back. Runs on the control thread, as a part of the balancer.
+//! Takes all connections and tables from the shards, and puts them back. Runs on the control thread, as a part of the
+//! balancer.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,10 +14,10 @@ use crate::metrics::Saved;
 use crate::shard::moves::{Answer, Coordinator, Handover, MoveCommand};
 use crate::threads::{Control, Estate, InspectError, Ledger, Mover, NotFrozen, Phase, saved};
 
-/// How long the shards may take to let everything leave.
+/// How long the shards may take to let all connections and tables leave.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the balancer uses for it.
+/// The parts of the balancer that this needs.
 #[derive(Debug)]
 pub(crate) struct Leaving<'a, S> {
     pub(crate) control: &'a Control,
@@ -33,21 +34,21 @@ where
     S: Fn(Commands) -> F,
     F: Future<Output = ()>,
 {
-    /// Lets everything leave, and answers the wish. Nothing may move.
+    /// Lets everything leave, and answers the wish. No move may be in progress.
     pub(crate) async fn freeze(
         &mut self,
         coordinator: &mut Coordinator,
         reply: oneshot::Sender<Result<Estate, NotFrozen>>,
     ) {
         let result = self.gather(coordinator).await;
-        // Nobody waits for it any more.
+        // The process that asked no longer waits.
         if let Err(Ok(estate)) = reply.send(result) {
             self.thaw(estate).await;
         }
     }
 
     async fn gather(&mut self, coordinator: &mut Coordinator) -> Result<Estate, NotFrozen> {
-        // What has been counted is asked while shards still answer.
+        // The counters are read while shards still answer.
         let shards = saved_counters(self.control).await?;
         let frozen = self.control.now();
         self.control.phase.send_replace(Phase::UnderWay);
@@ -71,7 +72,7 @@ where
         Ok(Estate { handover, now: self.control.now(), ledger, link })
     }
 
-    /// Puts everything back.
+    /// Puts all connections and tables back.
     pub(crate) async fn thaw(&mut self, estate: Estate) {
         self.put_back(estate.handover).await;
     }
@@ -86,7 +87,7 @@ where
     }
 }
 
-/// What a reflector leaves.
+/// The ledger that a reflector leaves to another process.
 fn ledger(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Ledger {
     let handovers = control.handovers.borrow();
     let refused = control.refused.read().reasons();
@@ -108,7 +109,7 @@ fn ledger(control: &Control, shards: Vec<Saved>, frozen: Moment) -> Ledger {
     }
 }
 
-/// What each shard has counted, in this process and before.
+/// The counters of each shard, of this process and of earlier ones.
 async fn saved_counters(control: &Control) -> Result<Vec<Saved>, InspectError> {
     let mut all = Vec::new();
     for shard in 0..control.shards() {

@@ -11,7 +11,7 @@ use crate::control::{Audience, ControlError};
 use crate::inspector::Endpoints;
 use crate::io;
 
-/// What a listening socket is for.
+/// The use of a listening socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Use {
     Sessions,
@@ -26,12 +26,13 @@ pub(crate) enum Use {
 #[derive(Debug)]
 pub(crate) struct Listening {
     pub(crate) is_for: Use,
-    /// The address or path in the configuration that it was opened for.
+    /// The address or path in the configuration for which it was opened.
     pub(crate) configured: String,
     pub(crate) socket: OwnedFd,
 }
 
-/// Listening sockets that another process has passed on. What this process does not use closes with it.
+/// Listening sockets that another process has passed on. Sockets that this process does not use are closed when this
+/// is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Inherited(Vec<Listening>);
 
@@ -40,7 +41,7 @@ impl Inherited {
         Self(sockets)
     }
 
-    /// Takes the one for this, if it was opened for the same address or path.
+    /// Takes the socket for this use, if it was opened for the same address or path.
     fn take(&mut self, is_for: Use, configured: &str) -> Option<OwnedFd> {
         let fits = |it: &Listening| it.is_for == is_for && it.configured == configured;
         let place = self.0.iter().position(fits)?;
@@ -49,7 +50,7 @@ impl Inherited {
     }
 }
 
-/// What a reflector listens on.
+/// The listening sockets of a reflector.
 #[derive(Debug)]
 pub(crate) struct Listeners<S> {
     pub(crate) listen: SocketAddr,
@@ -62,7 +63,7 @@ pub(crate) struct Listeners<S> {
 }
 
 impl<S> Listeners<S> {
-    /// Takes over what is inherited, and opens the rest.
+    /// Takes over inherited sockets, and opens the others.
     pub(crate) fn open<E: Endpoints<Socket = S>>(
         config: &ReflectorConfig,
         inherited: &mut Inherited,
@@ -98,13 +99,13 @@ impl<S> Listeners<S> {
         Ok(Self { listen, listener, tls, http, health, control, readers })
     }
 
-    /// Those for sessions.
+    /// The listening sockets for sessions.
     pub(crate) fn for_sessions(&self) -> Vec<BorrowedFd<'_>> {
         let tls = self.tls.as_ref().map(|(_, listener)| listener.as_fd());
         [self.listener.as_fd()].into_iter().chain(tls).collect()
     }
 
-    /// Copies of them, to be passed on.
+    /// Copies of all listening sockets, to pass them on.
     pub(crate) fn copies<E: Endpoints<Socket = S>>(
         &self,
         config: &ReflectorConfig,

@@ -28,17 +28,17 @@ use crate::inspector::Inspector;
 use crate::threads::{HandoverReport, Outcome};
 
 impl Inspector {
-    /// What the clock of all moments says.
+    /// The present moment, by the clock that all threads share.
     pub(crate) fn now(&self) -> Moment {
         self.control.now()
     }
 
-    /// Who serves the sessions.
+    /// The process that serves the sessions.
     pub(crate) fn phase(&self) -> Phase {
         *self.control.phase.borrow()
     }
 
-    /// Waits until sessions are served here. Never ends when another process has them.
+    /// Waits until this process serves sessions. Never returns if another process has them.
     pub(crate) async fn serves(&self) {
         let mut phase = self.control.phase.subscribe();
         if phase.wait_for(|phase| *phase == Phase::Here).await.is_err() {
@@ -46,16 +46,17 @@ impl Inspector {
         }
     }
 
-    /// Waits until sessions are not served here.
+    /// Waits until this process does not serve sessions.
     pub(crate) async fn serves_no_more(&self) {
         let mut phase = self.control.phase.subscribe();
         phase.wait_for(|phase| *phase != Phase::Here).await.ok();
     }
 
-    /// Lets everything leave. Blocks, at most some seconds. Sessions wait from then on; no peer is told.
+    /// Lets all connections and tables leave. Blocks, at most some seconds. From then on sessions wait; peers get no
+    /// message.
     ///
     /// # Errors
-    /// [`NotFrozen`]; sessions are served as before then.
+    /// [`NotFrozen`]; then sessions are served as before.
     pub(crate) fn freeze(&self) -> Result<Estate, NotFrozen> {
         let (reply, answer) = oneshot::channel();
         let wishes = &self.control.wishes;
@@ -63,7 +64,7 @@ impl Inspector {
         answer.blocking_recv().map_err(|_| NotFrozen::Stopped)?
     }
 
-    /// Serves everything again. Blocks until it is served.
+    /// Puts everything back. Blocks until sessions are served again.
     pub(crate) fn thaw(&self, estate: Estate) {
         let (reply, answer) = oneshot::channel();
         let wish = Wish::Thaw(Box::new(estate), reply);
@@ -72,7 +73,7 @@ impl Inspector {
         }
     }
 
-    /// A process has asked to take over.
+    /// Records that a process has asked to take over.
     pub(crate) fn handover_begins(&self) {
         self.control.handovers.send_modify(|handovers| {
             handovers.attempts += 1;
@@ -80,7 +81,7 @@ impl Inspector {
         });
     }
 
-    /// What became of a handover.
+    /// Records the result of a handover.
     pub(crate) fn handover_ended(&self, report: HandoverReport) {
         self.control.handovers.send_modify(|handovers| {
             handovers.called_off += u64::from(report.outcome == Outcome::CalledOff);
@@ -102,7 +103,7 @@ impl Inspector {
         self.control.handovers.borrow().clone()
     }
 
-    /// Another process has everything: its descriptors are closed here, which ends no connection.
+    /// Another process has everything: closes this process's descriptors, which ends no connection.
     pub(crate) fn handed_over(&self, estate: Estate) {
         self.control.phase.send_replace(Phase::Gone);
         drop(estate);

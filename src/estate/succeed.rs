@@ -20,8 +20,8 @@ impl Inspector {
         self.control.succession.0.set(Box::new(start)).is_ok()
     }
 
-    /// Starts a process that takes over; its number. If it ends without asking for the sessions, the handover counts
-    /// as called off.
+    /// Starts a process that takes over, and returns its id. If the process ends without asking for the sessions, the
+    /// handover counts as called off.
     pub(crate) fn start_successor(&self, program: Option<&Path>) -> Result<u32, String> {
         #[cfg(target_os = "linux")]
         let attempts = self.handovers().attempts;
@@ -39,7 +39,7 @@ impl Inspector {
         Ok(process)
     }
 
-    /// The process, started after so many attempts to take over, has ended.
+    /// The process, which was started after so many attempts to take over, has ended.
     #[cfg(target_os = "linux")]
     fn successor_ended(&self, process: u32, attempts: u64) {
         if self.handovers().attempts != attempts {

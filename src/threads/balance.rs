@@ -1,33 +1,33 @@
-//! What the balancer tells of itself.
+//! The balancer's report.
 
 use std::time::Duration;
 
-/// What moved to a shard, or from it, since the start.
+/// The moves to a shard, or from a shard, since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Moved {
-    /// Moves of partitions.
+    /// The number of moved partitions.
     pub(crate) partitions: u64,
-    /// Sessions.
+    /// The number of moved sessions.
     pub(crate) sessions: u64,
 }
 
-/// One shard.
+/// The report about one shard.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct ShardReport {
-    /// Whether it gets connections and VNIs.
+    /// Whether the shard gets connections and VNIs.
     pub(crate) is_awake: bool,
-    /// The share of the last tenth of a second for which its thread ran, and for which it waited for a core.
+    /// The share of the last tenth of a second in which its thread ran, and the share in which it waited for a core.
     pub(crate) ran: f64,
     pub(crate) waited: f64,
-    /// Partitions that it owns, of 4096.
+    /// The number of partitions that the shard owns, of 4096.
     pub(crate) partitions: usize,
     pub(crate) arrived: Moved,
     pub(crate) left: Moved,
-    /// Whether its thread was let go from its core, which something else kept busy.
+    /// Whether its thread is no longer pinned, because another thread kept its core busy.
     pub(crate) is_freed: bool,
 }
 
-/// All of them.
+/// The report about all shards.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct BalanceReport {
     pub(crate) shards: Vec<ShardReport>,
@@ -36,20 +36,20 @@ pub(crate) struct BalanceReport {
     pub(crate) given_up: u64,
 }
 
-/// Why so many shards are awake as are.
+/// Why this number of shards is awake.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) enum Why {
-    /// Nothing is balanced: there is one shard, or the system does not tell how busy threads are.
+    /// The balancer does nothing: there is one shard, or the system does not report how busy threads are.
     #[default]
     Fixed,
-    /// All are, for so long after the start.
+    /// All shards are awake for this time after the start.
     Start(Duration),
-    /// So much load, in cores, needs them.
+    /// The load needs them; its value in cores.
     Load(f64),
 }
 
 impl Why {
-    /// How many are awake and why, for a text that asks that.
+    /// The number of shards that are awake, and why, as an answer to that question.
     pub(crate) fn sentence(self, awake: usize) -> String {
         match self {
             Self::Fixed => "all shards are, always".into(),

@@ -1,4 +1,4 @@
-//! Errors of questions.
+//! The errors of operators' questions.
 
 use thiserror::Error;
 

@@ -16,25 +16,25 @@ use crate::portable::form::piece::Kind;
 use crate::shard::moves::Handover;
 use crate::shard::snapshot;
 
-/// Who serves the sessions.
+/// The process that serves the sessions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Phase {
     /// This process.
     #[default]
     Here,
-    /// Nobody, for as long as everything is on its way.
+    /// No process, while everything is on its way.
     UnderWay,
     /// Another process.
     Gone,
 }
 
-/// Why not everything could leave.
+/// Why the connections and tables could not leave.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum NotFrozen {
-    /// A shard did not do its part in time.
+    /// A shard did not answer in time.
     #[error("a shard did not let its sessions go within {0:?}")]
     Late(Duration),
-    /// It stops.
+    /// The reflector stops.
     #[error("the reflector stops")]
     Stopped,
 }
@@ -45,24 +45,24 @@ impl From<InspectError> for NotFrozen {
     }
 }
 
-/// Everything that has left a reflector's shards. Give it back by `Inspector::thaw`, or say that another
-/// process has it by `Inspector::handed_over`; dropped, it ends all sessions.
+/// Everything that has left a reflector's shards. `Inspector::thaw` gives it back; `Inspector::handed_over` says that
+/// another process has it. If it is dropped otherwise, all sessions end.
 #[derive(Debug)]
 pub(crate) struct Estate {
     pub(crate) handover: Handover<Mover>,
     pub(crate) now: Moment,
     pub(crate) ledger: Ledger,
-    /// What the link has agreed with other sites.
+    /// The link's state with other sites.
     pub(crate) link: Vec<Kind>,
 }
 
 impl Estate {
-    /// What is neither a table nor a connection.
+    /// The state that belongs to no table and no connection.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The sockets of all connections, with their numbers, the other ends, and how they are logged.
+    /// The sockets of all connections, with their numbers, remote addresses, and how the log follows them.
     pub(crate) fn sockets(
         &self,
     ) -> impl Iterator<Item = (PeerId, SocketAddr, Option<Detail>, BorrowedFd<'_>)> {
@@ -77,11 +77,11 @@ impl Estate {
     }
 }
 
-/// What is asked of the balancer.
+/// A request to the balancer.
 #[derive(Debug)]
 pub(crate) enum Wish {
-    /// Let everything leave.
+    /// Let all connections and tables leave the shards.
     Freeze(oneshot::Sender<Result<Estate, NotFrozen>>),
-    /// Put it back.
+    /// Put them back.
     Thaw(Box<Estate>, oneshot::Sender<()>),
 }

@@ -1,4 +1,4 @@
-//! What a shard has taken in, where the control thread sees it.
+//! The numbers of routes and VNIs that a shard has taken in, published for the control thread.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,7 +13,7 @@ pub(crate) struct GrowthGauge {
 }
 
 impl GrowthGauge {
-    /// Shows what the shard has taken in. Writes what has changed only.
+    /// Publishes the shard's numbers. Writes only numbers that have changed.
     pub(crate) fn show(&self, growth: &Growth) {
         let Growth { grown, moved, refused, .. } = growth;
         for (cells, amounts) in
@@ -42,7 +42,7 @@ impl GrowthGauge {
     }
 }
 
-/// What a shard has taken in, as it said last.
+/// The numbers that a shard has published last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) grown: Amounts,

@@ -1,7 +1,8 @@
-//! A guest: what else runs on the shard that owns no VNI and serves no connection. Owners of VNIs know it as
-//! peers, by the same requests and deliveries as the shards of connections.
+//! A guest: a part of the program (federation, or the bridge of a proxy) on a shard that owns no VNI and serves no
+//! connection. To owners of VNIs a guest is a set of peers, with the same requests and deliveries as the peers of other
+//! shards.
 //!
-//! State: that shard's. A [`Guest`] is called on its thread only, and starts tasks of its own there.
+//! A [`Guest`] is called only on the thread of its shard, and starts its tasks there.
 
 use std::fmt;
 use std::rc::Rc;
@@ -14,16 +15,16 @@ use crate::shard::{Delivery, Shard};
 
 /// See the module's documentation.
 pub(crate) trait Guest: fmt::Debug {
-    /// Shows it what owners of VNIs have sent to its shard.
+    /// Takes a parcel that an owner of VNIs has sent to the guest's shard.
     fn delivered(&self, now: Moment, parcel: &[Delivery]);
 
-    /// Does what is due. Returns when it wants the next turn, within a second.
+    /// Does the work that is due. Returns the moment for the next turn, at most a second later.
     fn turn(&self, now: Moment, shard: &mut Shard) -> Moment;
 
-    /// Is told when a turn has something to see to.
+    /// Is notified when there is work for a turn.
     fn news(&self) -> &Notify;
 
-    /// Whether nothing of what owners have sent waits.
+    /// Whether no delivery of an owner waits in the guest.
     fn is_flushed(&self) -> bool;
 }
 
@@ -31,14 +32,14 @@ pub(crate) trait Guest: fmt::Debug {
 pub(crate) struct Invitation(Box<dyn FnOnce(ShardId, Instant) -> Rc<dyn Guest> + Send>);
 
 impl Invitation {
-    /// Of the guest that `make` makes.
+    /// An invitation for the guest that `make` makes.
     pub(crate) fn new(
         make: impl FnOnce(ShardId, Instant) -> Rc<dyn Guest> + Send + 'static,
     ) -> Self {
         Self(Box::new(make))
     }
 
-    /// The guest. Moments count from `began`.
+    /// Makes the guest. Moments count from `began`.
     pub(crate) fn accept(self, shard: ShardId, began: Instant) -> Rc<dyn Guest> {
         (self.0)(shard, began)
     }

@@ -1,4 +1,4 @@
-//! What became of handovers, as operators see it.
+//! The results of handovers, as operators see them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ pub struct HandoverReport {
     pub to: u32,
     /// The program at the other end and its version.
     pub other: String,
-    /// Seconds since 1970 at which it ended.
+    /// Seconds since 1970 at which the handover ended.
     pub at: u64,
     /// The number of connections, including those before their HELLO.
     pub connections: u64,
@@ -25,7 +25,7 @@ pub struct HandoverReport {
     pub routes: u64,
     /// The size of the snapshot in bytes.
     pub bytes: u64,
-    /// The duration of its steps.
+    /// The durations of its steps.
     pub steps: HandoverSteps,
     /// Why it was called off; `None` if it was not.
     pub reason: Option<String>,

@@ -1,4 +1,4 @@
-//! What is neither a table nor a connection.
+//! The state of a reflector that belongs to no table and no connection, as a handover passes it on.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -14,28 +14,28 @@ use crate::shard::inspect::{Metrics, Occupancy};
 pub(crate) struct Ledger {
     /// The number of the latest connection that was accepted.
     pub(crate) serial: u64,
-    /// Sessions that end per second, if it drains.
+    /// The number of sessions that draining ends per second, if the reflector drains.
     pub(crate) drains: Option<NonZeroU32>,
-    /// Seconds for which there have been sessions.
+    /// The seconds for which the reflector has had sessions, without interruption.
     pub(crate) serving: u32,
-    /// What each shard has counted.
+    /// The counters of each shard.
     pub(crate) shards: Vec<Saved>,
-    /// Connections that were refused, by reason; and what is counted of TLS.
+    /// The counts of refused connections, by reason, and the counters of TLS.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// Seconds since 1970 at which the first process of the line began to serve.
+    /// The time at which the first process of the line began to serve, in seconds since 1970.
     pub(crate) since: u64,
-    /// How many processes have handed over to the next.
+    /// The number of handovers in the line of processes.
     pub(crate) generation: u32,
-    /// Since when no session has been served.
+    /// The moment since which no process has served sessions.
     pub(crate) frozen: Moment,
-    /// What operators have blocked.
+    /// The blocks that operators have set.
     pub(crate) blocks: Blocks,
-    /// How sessions ended, and what happened last.
+    /// The ended sessions, and the flight recorder.
     pub(crate) diary: Pages,
 }
 
 impl Ledger {
-    /// What shards counted in earlier processes, for so many shards.
+    /// The counters of earlier processes, distributed to so many shards.
     pub(crate) fn metrics(&self, shards: usize) -> Vec<Metrics> {
         let mut all = vec![Metrics::default(); shards.max(1)];
         for (number, saved) in self.shards.iter().enumerate() {
@@ -48,16 +48,16 @@ impl Ledger {
     }
 }
 
-/// What a shard has counted, as it is saved.
+/// The counters of a shard in their saved form.
 pub(crate) fn saved(metrics: Metrics) -> Saved {
-    // What there is now is not counted but looked at.
+    // The present contents are no counters: the next process determines them anew.
     let metrics = Metrics { now: Occupancy::default(), ..metrics };
     let mut saved = Saved::new();
     metrics.save(SHARD, &mut saved);
     saved
 }
 
-/// Under which name numbers of a shard are saved.
+/// The name under which the numbers of a shard are saved.
 const SHARD: &str = "shard";
 
 #[cfg(test)]

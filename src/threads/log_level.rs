@@ -1,4 +1,4 @@
-//! How much the program logs.
+//! The level of the program's log.
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! A connection on its way from a thread to another, or to another process.
+//! A connection on its way to another shard or another process.
 
 use std::net::{SocketAddr, TcpStream};
 
@@ -10,18 +10,18 @@ use crate::session::CloseReason;
 use crate::shard::Traveller;
 use crate::tls::Ending;
 
-/// What a connection was admitted with. It counts for as long as this lives.
+/// The places that a connection holds in the limits. The places are free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    /// Among the connections of its source.
+    /// Its place among the connections of its source.
     pub(crate) place: SourceShare,
-    /// Among those that wait for a HELLO, or the sessions.
+    /// Its place among the connections that wait for a HELLO, then among the sessions.
     pub(crate) seat: Seat,
-    /// What carries its TLS in this process, if anything does.
+    /// The handle of the pump that carries its TLS, if a thread of this process does that.
     pub(crate) ending: Option<Ending>,
 }
 
-/// A connection on its way, with all that belongs to it.
+/// A connection on its way, with everything that belongs to it.
 #[derive(Debug)]
 pub(crate) struct Mover {
     pub(crate) traveller: Traveller,
@@ -29,7 +29,7 @@ pub(crate) struct Mover {
     pub(crate) remote: SocketAddr,
     pub(crate) admission: Admission,
     pub(crate) follower: Option<Box<Follower>>,
-    /// Why it ends where it arrives, if it does.
+    /// The reason for which the connection ends on arrival, if it ends there.
     pub(crate) ends: Option<CloseReason>,
 }
 
@@ -44,7 +44,7 @@ impl Mover {
         Self { traveller, socket, remote, admission, follower, ends: None }
     }
 
-    /// One that ends where it arrives.
+    /// The same connection, which ends on arrival.
     pub(crate) fn ending(mut self, reason: CloseReason) -> Self {
         self.ends = Some(reason);
         self
@@ -66,7 +66,7 @@ impl Mover {
         self.remote
     }
 
-    /// How the session is logged, if somebody follows it.
+    /// How the log follows the session, if an operator follows it.
     pub(crate) fn followed(&self) -> Option<Detail> {
         self.follower.as_ref().map(|follower| follower.detail())
     }

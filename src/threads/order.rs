@@ -1,4 +1,4 @@
-//! What the control thread asks of shards.
+//! The orders of the control thread to shards.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -20,35 +20,35 @@ use crate::shard::growth::Ceiling;
 use crate::shard::moves::{Answer, MoveCommand};
 use crate::shard::{ShardConfig, Tenants};
 
-/// What the control thread asks of a shard.
+/// An order of the control thread to a shard.
 #[derive(Debug)]
 pub(crate) enum ShardOrder {
     /// Serve this connection.
     Serve(Box<Arrived>),
-    /// End this connection, unless its HELLO has come.
+    /// End this connection, unless its HELLO has arrived.
     MakeRoom(PeerId),
     /// Take part in a move.
     Move(Box<MoveCommand<Mover>>),
-    /// Own tables that come from another process.
+    /// Own these tables, which come from another process.
     Own(Box<Tenants>),
     /// Exchange routes with other sites.
     Federate(Box<FederationConfig>, Vec<Kind>, Arc<Roster>),
-    /// Have this guest.
+    /// Run this guest.
     Host(Invitation),
-    /// Go on by these settings, and close the sessions that the list denies.
+    /// Adopt these settings, and close the sessions that the list denies.
     Settings { settings: Box<ShardConfig>, list: Arc<AccessList> },
-    /// Take in so much and no more.
+    /// Take in routes and VNIs up to this ceiling.
     Ceiling(Ceiling),
     /// Answer an operator.
     Answer(Question),
-    /// Read no more, write out what is queued.
+    /// Read no more, and write the queued data.
     Drain,
-    /// Close every session and end, but wait until this moment for what was written to arrive.
+    /// Close every session and end, but wait until this moment for the written data to arrive.
     Exit(Instant),
 }
 
 impl ShardOrder {
-    /// To go on by what is in force: an order at each call.
+    /// Makes an order at each call: to adopt the settings of this configuration.
     pub(crate) fn settings_of(config: &ReflectorConfig) -> impl Fn() -> Self + use<> {
         let (settings, list) = (config.settings.clone(), Arc::new(config.access.list.clone()));
         move || Self::Settings { settings: Box::new(settings.clone()), list: Arc::clone(&list) }
@@ -62,12 +62,12 @@ pub(crate) struct Arrived {
     pub(crate) remote: SocketAddr,
     pub(crate) socket: TcpStream,
     pub(crate) admission: Admission,
-    /// What is known of it, if it came over TLS.
+    /// The peer's identity over TLS, if the connection came over TLS.
     pub(crate) tls: Option<Arc<TlsPeer>>,
 }
 
-/// Where shards' answers go.
+/// The channel for the answers of shards.
 pub(crate) type Answers = UnboundedSender<(ShardId, Answer<Mover>)>;
 
-/// Where a shard takes orders, and what it shows of itself.
+/// The channel for a shard's orders, and the numbers that the shard publishes.
 pub(crate) type Handle = (Sender<ShardOrder>, Arc<Gauge>);

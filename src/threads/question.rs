@@ -1,7 +1,7 @@
 //! An operator's question to one shard, answered by the shard's own thread between two turns.
 //!
-//! A question is a closure that ends within one bounded slice of work (`shard::inspect`), so what it
-//! borrows is borrowed for no longer than handling one read takes.
+//! A question is a closure with one bounded slice of work (`shard::inspect`), so it borrows the shard for no longer
+//! than the shard needs to process one read.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -40,21 +40,21 @@ pub(crate) trait ShardThread {
     /// The shard.
     fn shard(&self) -> &RefCell<Shard>;
 
-    /// What the clock of all moments says.
+    /// The present moment, by the clock that all threads share.
     fn now(&self) -> Moment;
 
-    /// The other end of a connection.
+    /// The address of the other end of a connection.
     fn remote(&self, slot: Slot) -> Option<SocketAddr>;
 
-    /// What the shard and its driver count.
+    /// The counters of the shard and its driver.
     fn metrics(&self) -> Metrics;
 
-    /// Somebody watches from now on.
+    /// Sends changes and events to this monitor from now on.
     fn add_monitor(&self, monitor: MonitorSender);
 
-    /// Logs more about a session, or no more; `None` when there is none of that name.
+    /// Follows a session in the log, or stops doing so; `None` if the shard has no such session.
     fn follow(&self, id: PeerId, detail: Option<Detail>) -> Option<()>;
 
-    /// Federation, if it is here.
+    /// Federation, if this shard has it.
     fn federation(&self) -> Option<&Federation>;
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 pub(crate) type Start = Box<dyn Fn(Option<&Path>) -> Result<u32, String> + Send + Sync>;
 
-/// How the program starts one.
+/// The function with which the program starts a successor.
 #[derive(Default)]
 pub(crate) struct Succession(pub(crate) OnceLock<Start>);
 
