@@ -1,4 +1,4 @@
-//! Shards that have nothing yet take over what another process has left.
+//! Shards that have nothing yet take over the connections and tables of another process.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use crate::shard::moves::MoveCommand;
 use crate::shard::{Restored, Traveller};
 use crate::threads::{Admission, Gauge, Ledger, Mover, ShardOrder};
 
-/// A socket that has come from another process, before it is known what its connection is.
+/// A socket from another process, before it is matched with its connection.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) peer: PeerId,
@@ -23,7 +23,7 @@ pub(crate) struct Arrival {
     pub(crate) followed: Option<Detail>,
 }
 
-/// Everything that another process has left.
+/// Everything that another process has passed on.
 #[derive(Debug)]
 pub(crate) struct Legacy {
     restored: Restored,
@@ -32,7 +32,7 @@ pub(crate) struct Legacy {
 }
 
 impl Legacy {
-    /// `None` when a connection lacks its socket, or a socket its connection.
+    /// `None` if a connection lacks its socket, or a socket its connection.
     pub(crate) fn new(restored: Restored, arrivals: Vec<Arrival>, ledger: Ledger) -> Option<Self> {
         let arrivals: HashMap<_, _> = arrivals.into_iter().map(|it| (it.peer, it)).collect();
         let is_complete = restored.connections.len() == arrivals.len()
@@ -44,31 +44,31 @@ impl Legacy {
         &self.ledger
     }
 
-    /// How many connections and sessions there are.
+    /// The numbers of connections and of established sessions.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let connections = &self.restored.connections;
         let established = connections.iter().filter(|(_, it)| it.is_established()).count();
         (connections.len(), established)
     }
 
-    /// Sessions that are established, and the nodes that they say they are of.
+    /// The established sessions, with the node names that their peers have sent.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = (PeerId, &str)> {
         let all = self.restored.connections.iter().map(|(_, it)| it);
         all.filter(|it| it.is_established()).map(|it| (it.peer(), it.node()))
     }
 
-    /// Since when no session has been served.
+    /// The moment since which no process has served sessions.
     pub(crate) fn frozen(&self) -> Moment {
         self.ledger.frozen
     }
 
-    /// How many routes there are.
+    /// The number of routes.
     pub(crate) fn routes(&self) -> u64 {
         self.restored.routes
     }
 
-    /// Gives each shard what is its own. `admit` counts a connection among those of its source, and among
-    /// the sessions. Blocks. Returns what a link had agreed with other sites.
+    /// Gives each shard its tables and connections. `admit` counts a connection among those of its source, and among
+    /// the sessions. Blocks. Returns the link's state with other sites.
     pub(crate) fn distribute(
         mut self,
         shards: &[(Sender<ShardOrder>, Arc<Gauge>)],
@@ -98,7 +98,7 @@ fn mover(
     let Arrival { peer, remote, socket, followed } = arrival;
     let admission = admit(peer, remote, shard, traveller.has_begun());
     let follower = followed.map(|detail| Box::new(Follower::new(peer, traveller.node(), detail)));
-    // Whoever had the keys of its TLS ends with the other process.
+    // If a thread of the other process has the keys of its TLS, the keys end with that process.
     let is_lost = traveller.tls().is_some_and(|tls| tls.carrier == TlsCarrier::Process);
     let mover = Mover::new(traveller, socket, remote, admission, follower);
     if is_lost { mover.ending(CloseReason::TlsKeys) } else { mover }

@@ -1,5 +1,5 @@
-//! What operators have told the reflector, where the control thread and all askers see it. No part
-//! of the data path: no shard looks at it.
+//! The state of a reflector that the control thread and operators' questions share. No part of the data path: no shard
+//! reads it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -34,7 +34,7 @@ use crate::shard::inspect::Metrics;
 use crate::shard::placement::Placement;
 use crate::wire::Vni;
 
-/// A shard that has not turned its loop for so long is stuck.
+/// A shard that has had no turn for this time is stuck.
 const STUCK: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
@@ -43,50 +43,50 @@ pub(crate) struct Control {
     began: Instant,
     pub(crate) backend: Backend,
     shards: Vec<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
-    /// The shard for federation, if there is one: the number behind the last of these.
+    /// The shard for federation, if there is one. Its number follows the last of `shards`.
     federation: Option<(mpsc::Sender<ShardOrder>, Arc<Gauge>)>,
     /// The names of other sites.
     pub(crate) roster: Arc<Roster>,
-    /// Sessions to end per second while draining.
+    /// The number of sessions to end per second while draining.
     pub(crate) drain: watch::Sender<Option<NonZeroU32>>,
     is_listening: AtomicBool,
-    /// What is in force, and goes to whoever has to know when it changes.
+    /// The configuration in force. Its subscribers are notified of each change.
     pub(crate) config: watch::Sender<ReflectorConfig>,
     pub(crate) log_level: LogLevel,
-    /// How many sessions there are and may be.
+    /// The number of sessions, and its limit.
     pub(crate) lobby: Arc<Lobby>,
-    /// What each shard counted when it was asked last, for when it does not answer.
+    /// The latest counters of each shard, for the time when the shard does not answer.
     last: Mutex<BTreeMap<ShardId, Metrics>>,
-    /// Counts connections that were not taken.
+    /// The counts of refused connections.
     pub(crate) refused: RefusedCounters,
-    /// Counts what happens to TLS.
+    /// The counters of TLS.
     pub(crate) tls: TlsCounters,
-    /// Which shard owns which VNI, as of the last move.
+    /// Which shard owns which VNI, after the latest move.
     placement: watch::Sender<Placement>,
-    /// The first so many shards get connections.
+    /// The number of shards, from the first on, that get connections.
     awake: AtomicUsize,
-    /// What the balancer tells of itself.
+    /// The balancer's report.
     balance: watch::Sender<BalanceReport>,
-    /// Who serves the sessions.
+    /// The process that serves the sessions.
     pub(crate) phase: watch::Sender<Phase>,
-    /// What is asked of the balancer.
+    /// The requests to the balancer.
     pub(crate) wishes: mpsc::Sender<Wish>,
     /// Whether the acceptor takes connections.
     accepts: watch::Sender<bool>,
     /// The number of the latest connection.
     serial: Relaxed,
     service: Arc<Service>,
-    /// What shards counted in earlier processes.
+    /// The counters of each shard from earlier processes.
     before: Vec<Metrics>,
-    /// Memory in use and granted.
+    /// Memory in use, and its budget.
     pub(crate) memory: Arc<MemoryUse>,
-    /// What became of handovers.
+    /// The results of handovers.
     pub(crate) handovers: watch::Sender<Handovers>,
     pub(crate) succession: Succession,
     pub(crate) diary: Arc<Diary>,
 }
 
-/// What a [`Control`] starts from.
+/// The parts from which a [`Control`] starts.
 #[derive(Debug)]
 pub(crate) struct ControlBasis {
     pub(crate) began: Instant,
@@ -97,7 +97,7 @@ pub(crate) struct ControlBasis {
     pub(crate) wishes: mpsc::Sender<Wish>,
     pub(crate) service: Arc<Service>,
     pub(crate) diary: Arc<Diary>,
-    /// What an earlier process has left, if there was one.
+    /// The ledger of the process before this one, if there was one.
     pub(crate) ledger: Option<Ledger>,
 }
 
@@ -160,19 +160,19 @@ impl Control {
         }
     }
 
-    /// Gives each shard an order, that of a guest included.
+    /// Sends an order to each shard, including the shard of a guest.
     pub(crate) async fn order_all(&self, order: impl Fn() -> ShardOrder) {
         for (orders, _) in self.shards.iter().chain(&self.federation) {
             drop(orders.send(order()).await);
         }
     }
 
-    /// What the clock of all moments says.
+    /// The present moment, by the clock that all threads share.
     pub(crate) fn now(&self) -> Moment {
         Moment(0) + self.began.elapsed()
     }
 
-    /// Seconds for which there have been sessions.
+    /// The seconds for which there have been sessions.
     pub(crate) fn serving(&self) -> u32 {
         self.service.seconds(self.now())
     }
@@ -187,17 +187,17 @@ impl Control {
         PeerId(self.serial.add(1) + 1)
     }
 
-    /// The acceptor takes connections from now on, or none.
+    /// Sets whether the acceptor takes connections.
     pub(crate) fn set_accepts(&self, accepts: bool) {
         self.accepts.send_replace(accepts);
     }
 
-    /// Waits until the acceptor has handed over what it had accepted, and takes none.
+    /// Waits until the acceptor takes no connections and has handed over all that it had accepted.
     pub(crate) async fn accepts_no_more(&self) {
         self.accepts.subscribe().wait_for(|accepts| !accepts).await.ok();
     }
 
-    /// What a shard has counted, in this process and before.
+    /// The counters of a shard, of this process and of earlier ones.
     pub(crate) async fn metrics_of(&self, shard: u16) -> Result<Metrics, InspectError> {
         let mut metrics = self.ask(shard, |core: &dyn ShardThread| core.metrics()).await?;
         if let Some(before) = self.before.get(usize::from(shard)) {
@@ -206,7 +206,7 @@ impl Control {
         Ok(metrics)
     }
 
-    /// Waits while everything is on its way to another process.
+    /// Waits while all connections and tables are on their way to another process.
     async fn wait_for_phase(&self) -> Result<(), InspectError> {
         if *self.phase.borrow() == Phase::Here {
             return Ok(());
@@ -223,7 +223,7 @@ impl Control {
         self.placement.borrow().owner(vni)
     }
 
-    /// How many shards get connections: the first so many.
+    /// The number of shards, from the first on, that get connections.
     pub(crate) fn awake(&self) -> usize {
         self.awake.load(Ordering::Relaxed)
     }
@@ -232,22 +232,22 @@ impl Control {
         self.awake.store(shards, Ordering::Relaxed);
     }
 
-    /// What the balancer did last and why.
+    /// The balancer's latest report.
     pub(crate) fn balance(&self) -> BalanceReport {
         self.balance.borrow().clone()
     }
 
-    /// The balancer has looked.
+    /// Publishes the balancer's report.
     pub(crate) fn balanced(&self, report: &BalanceReport) {
         self.balance.send_replace(report.clone());
     }
 
-    /// VNIs have moved.
+    /// Publishes which shard owns which VNI after a move.
     pub(crate) fn moved(&self, placement: &Placement) {
         self.placement.send_replace(placement.clone());
     }
 
-    /// Whether connections are accepted.
+    /// Sets whether connections are accepted.
     pub(crate) fn listening(&self, is_listening: bool) {
         self.is_listening.store(is_listening, Ordering::Relaxed);
     }
@@ -264,7 +264,7 @@ impl Control {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    /// What there is of federation; `None` when there is none.
+    /// Asks the shard for federation; `None` if there is none.
     pub(crate) async fn federation<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Federation) -> T + Send + 'static,
@@ -291,7 +291,7 @@ impl Control {
             .collect()
     }
 
-    /// What a shard counted when it was asked last; nothing when it never was.
+    /// The latest counters of a shard; all 0 if the shard has never been asked.
     pub(crate) fn last_counters(&self, shard: ShardId) -> Metrics {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.get(&shard).cloned().unwrap_or_default()
@@ -302,12 +302,12 @@ impl Control {
         last.insert(shard, metrics.clone());
     }
 
-    /// Connections held, those that have not shaken hands yet included.
+    /// The number of connections, including those before their HELLO.
     pub(crate) fn connections(&self) -> u64 {
         self.shards.iter().map(|(_, gauge)| gauge.connections.get()).sum()
     }
 
-    /// What the link has agreed with other sites, for another process. Everything has left the shards.
+    /// The link's state with other sites, for another process. Call this when everything has left the shards.
     pub(crate) async fn exported_link(&self) -> Result<Vec<Kind>, InspectError> {
         if self.federation.is_none() {
             return Ok(Vec::new());
@@ -317,7 +317,7 @@ impl Control {
         self.ask_now(self.shards(), question).await
     }
 
-    /// Has one shard answer.
+    /// Asks one shard.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         shard: u16,
@@ -327,7 +327,7 @@ impl Control {
         self.ask_now(shard, question).await
     }
 
-    /// The same, also while everything is on its way to another process.
+    /// Asks one shard, also while everything is on its way to another process.
     async fn ask_now<T: Send + 'static>(
         &self,
         shard: u16,
@@ -341,7 +341,7 @@ impl Control {
         answer.await.map_err(|_| InspectError::Stopped)
     }
 
-    /// Has one shard after the other answer until one has something.
+    /// Asks one shard after the other until one has an answer.
     pub(crate) async fn find<T: Send + 'static>(
         &self,
         question: impl Fn(&dyn ShardThread) -> Option<T> + Clone + Send + 'static,
@@ -354,7 +354,7 @@ impl Control {
         Ok(None)
     }
 
-    /// Ends a session.
+    /// Ends a session; `false` if no shard has it.
     pub(crate) async fn close(
         &self,
         peer: PeerId,

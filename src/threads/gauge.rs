@@ -1,4 +1,4 @@
-//! What a shard lets others see.
+//! The numbers that a shard publishes.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -7,21 +7,21 @@ use super::growth::GrowthGauge;
 use crate::io::ThreadId;
 use crate::relaxed::Relaxed;
 
-/// What a shard lets others see. No part of the data path.
+/// The numbers that a shard publishes. No part of the data path.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
-    /// Connections held, counted up by the acceptor and down by the shard.
+    /// The number of connections of the shard: the acceptor adds to it, the shard subtracts.
     pub(crate) connections: Relaxed,
-    /// Milliseconds since the reflector's start at the latest turn.
+    /// The time of the latest turn, in milliseconds since the reflector's start.
     pub(crate) ticked: Relaxed,
-    /// Whether everything queued has been written, while draining.
+    /// While draining: whether all queued data has been written.
     pub(crate) is_flushed: AtomicBool,
-    /// Whether it has nothing to do, not even by the clock.
+    /// Whether the shard has nothing to do, not even at a set time.
     pub(crate) is_asleep: AtomicBool,
-    /// Its thread, once that runs.
+    /// The shard's thread, once it runs.
     pub(crate) thread: OnceLock<ThreadId>,
-    /// Whether the thread is kept on one core.
+    /// Whether the thread is pinned to one core.
     pub(crate) is_pinned: AtomicBool,
-    /// What it has taken in.
+    /// The numbers of routes and VNIs that the shard has taken in.
     pub(crate) growth: GrowthGauge,
 }

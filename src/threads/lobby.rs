@@ -1,9 +1,8 @@
-//! Connections before their HELLO, and how many sessions there are.
+//! Connections before their HELLO, and the number of sessions.
 //!
-//! Before its HELLO a connection is no session: it has a place in the lobby and takes none of
-//! `--max-peers`. A peer says HELLO at once, so only who says nothing stays in the lobby; when it is full,
-//! the oldest there has to go. The acceptor lets connections in, and shards take them out, by numbers that
-//! they share.
+//! Before its HELLO a connection is no session: it has a place in the lobby and does not count against `--max-peers`. A
+//! peer sends its HELLO at once, so only silent connections stay in the lobby; when it is full, the oldest of them is
+//! closed. The acceptor lets connections in, and shards take them out; both change the same atomic numbers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,11 +12,11 @@ use crate::ids::PeerId;
 use crate::relaxed::Relaxed;
 use crate::session::CloseReason;
 
-/// Places in the lobby at least and at most, and between as many as there may be sessions: all leaves
-/// may come at once.
+/// The smallest and the largest number of places in the lobby. Between them the lobby has a place for each session that
+/// there may be, because all leaves may connect at once.
 const ROOM: std::ops::RangeInclusive<u64> = 64..=Lobby::ROOM_MAX;
 
-/// What a connection is.
+/// The states of a connection.
 const WAITING: u8 = 0;
 const SESSION: u8 = 1;
 const GONE: u8 = 2;
@@ -31,7 +30,7 @@ pub(crate) struct Lobby {
 }
 
 impl Lobby {
-    /// Places in the lobby at most.
+    /// The largest number of places in the lobby.
     pub(crate) const ROOM_MAX: u64 = 4096;
 
     pub(crate) fn new(max_sessions: u64) -> Self {
@@ -42,12 +41,12 @@ impl Lobby {
         }
     }
 
-    /// From now on so many sessions; those that there are stay.
+    /// Sets the largest number of sessions; present sessions stay.
     pub(crate) fn set_max(&self, max_sessions: u64) {
         self.max_sessions.set(max_sessions);
     }
 
-    /// Connections that have said HELLO.
+    /// The number of connections that have sent a HELLO.
     pub(crate) fn sessions(&self) -> u64 {
         self.sessions.get()
     }
@@ -67,7 +66,7 @@ impl Lobby {
     }
 }
 
-/// A connection's place, in the lobby and then among the sessions, until it is dropped.
+/// A connection's place, first in the lobby and then among the sessions. It is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     lobby: Arc<Lobby>,
@@ -75,10 +74,10 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// The HELLO has come: it is a session from now on.
+    /// The HELLO has arrived: from now on the connection is a session.
     ///
     /// # Errors
-    /// [`CloseReason::MaxPeers`], when there are too many of them already.
+    /// [`CloseReason::MaxPeers`], if there are as many sessions as there may be.
     pub(crate) fn begin(&self) -> Result<(), CloseReason> {
         let max = self.lobby.max_sessions.get();
         let more = |sessions| (sessions < max).then_some(sessions + 1);
@@ -92,7 +91,7 @@ impl Seat {
 }
 
 impl Seat {
-    /// It has been a session in another process, and stays one whatever the limit is here.
+    /// The connection has been a session in another process, and stays one, whatever the limit of this process.
     pub(crate) fn go_on(&self) {
         self.lobby.sessions.add(1);
         self.state.store(SESSION, Ordering::Relaxed);
@@ -110,13 +109,13 @@ impl Drop for Seat {
     }
 }
 
-/// Who waits in the lobby, the oldest first, as the acceptor knows it.
+/// The connections in the lobby as the acceptor knows them, the oldest first.
 #[derive(Debug)]
 pub(crate) struct Queue {
     lobby: Arc<Lobby>,
-    /// Connections, the shards that hold them, and what they are. Some wait no more.
+    /// Connections, the shards that hold them, and their states. Some have left the lobby.
     entries: VecDeque<(PeerId, usize, Arc<AtomicU8>)>,
-    /// How many to have before those that wait no more are looked for.
+    /// The number of entries at which those that have left the lobby are removed.
     sweep_at: usize,
 }
 
@@ -125,11 +124,11 @@ impl Queue {
         Self { lobby, entries: VecDeque::new(), sweep_at: 0 }
     }
 
-    /// Lets a connection in, which this shard will hold.
+    /// Lets a connection of this shard in.
     pub(crate) fn enter(&mut self, peer: PeerId, shard: usize) -> Seat {
         if self.entries.len() > self.sweep_at {
             self.entries.retain(|(_, _, state)| is_waiting(state));
-            // As many again must come before the next look, so each costs its share only.
+            // As many entries again must come before the next removal, so each entry pays for a constant share of it.
             self.sweep_at = 2 * self.entries.len() + 64;
         }
         let state = Arc::new(AtomicU8::new(WAITING));
@@ -138,12 +137,12 @@ impl Queue {
         Seat { lobby: Arc::clone(&self.lobby), state }
     }
 
-    /// When more wait than there is room for: takes out the one that has waited longest, and its shard.
+    /// If more connections wait than there are places: takes out the one that has waited longest, with its shard.
     pub(crate) fn take_surplus(&mut self) -> Option<(PeerId, usize)> {
         if self.lobby.is_overfull() { self.take_oldest() } else { None }
     }
 
-    /// Takes out the one that has waited longest, and its shard.
+    /// Takes out the connection that has waited longest, with its shard.
     pub(crate) fn take_oldest(&mut self) -> Option<(PeerId, usize)> {
         while let Some((peer, shard, state)) = self.entries.pop_front() {
             if is_waiting(&state) {
@@ -172,7 +171,7 @@ mod tests {
         let (lobby, mut queue) = queue(100);
         let mut seats: Vec<_> = (0..100).map(|n| queue.enter(PeerId(n), 0)).collect();
         assert_eq!(queue.take_surplus(), None);
-        // One has become a session and one has gone.
+        // One connection has become a session, and one has ended.
         seats[0].begin().unwrap();
         drop(seats.remove(1));
         seats.extend((100..102).map(|n| queue.enter(PeerId(n), 1)));

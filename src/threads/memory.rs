@@ -2,16 +2,16 @@
 
 use crate::relaxed::Relaxed;
 
-/// Memory in use and granted, for whoever asks. No part of the data path.
+/// Memory in use and the budget, for operators. No part of the data path.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryUse {
-    /// 0 is any amount.
+    /// 0 means no budget.
     budget: Relaxed,
     used: Relaxed,
 }
 
 impl MemoryUse {
-    /// Bytes of the budget, if there is one, and bytes in use.
+    /// The bytes of the budget, if there is one, and the bytes in use.
     pub(crate) fn get(&self) -> (Option<u64>, u64) {
         let budget = self.budget.get();
         ((budget > 0).then_some(budget), self.used.get())

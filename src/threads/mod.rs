@@ -1,6 +1,7 @@
 //! The state that the threads of a reflector share, and the messages that they send each other.
 //!
-//! * [`Control`]: the state of a reflector that the control thread and all who ask see. No part of the data path.
+//! * [`Control`]: the state of a reflector that the control thread and operators' questions share. No part of the data
+//!   path.
 //! * `order`: orders of the control thread to shards; `gauge`: numbers that a shard publishes.
 //! * `question`: an operator's question to one shard; [`ShardThread`]: the state that a question sees.
 //! * `mover`: a connection on its way to another shard; `estate`: everything on its way to another process, with its

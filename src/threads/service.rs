@@ -1,16 +1,17 @@
-//! For how long the reflector has had sessions, which it tells in its HELLO.
+//! The time for which the reflector has had sessions, which its HELLO reports.
 //!
-//! A leaf asks itself whether a table that has come is all there is: a reflector that began a moment
-//! ago is in sync with nobody yet. What counts is not the process but its sessions: one that had
-//! none for a while knows as little as a new one.
+//! From this time a leaf concludes whether a reflector's table can be complete: announcers may still be connecting to a
+//! reflector that began a moment ago. The time counts from the first session, not from the start of the process,
+//! because a reflector that had no sessions for a while knows as few routes as a new one.
 
 use crate::ids::Moment;
 use crate::relaxed::Relaxed;
 
-/// Shared by all shards of a reflector, whose moments are of one clock. Touched once per session.
+/// Shared by all shards of a reflector, which have one clock. Changed when a session begins or ends.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
-    /// Established sessions in the upper half, the second in which the first of them began in the lower.
+    /// The upper half is the number of established sessions, the lower half the second in which the first of them
+    /// began.
     state: Relaxed,
 }
 
@@ -21,8 +22,7 @@ fn second(moment: Moment) -> u32 {
 }
 
 impl Service {
-    /// So many sessions are established that have been so elsewhere, and there have been sessions for so
-    /// many seconds.
+    /// Takes over `sessions` established sessions from another process, which has had sessions for `seconds` seconds.
     pub(crate) fn go_on(&self, now: Moment, sessions: u64, seconds: u32) {
         let since = second(now).saturating_sub(seconds.saturating_add(1));
         self.change(|_| if sessions == 0 { 0 } else { SESSION * sessions + u64::from(since) });
@@ -39,11 +39,12 @@ impl Service {
         self.change(|state| state.saturating_sub(SESSION));
     }
 
-    /// Full seconds since the first session, without a moment that had none. 0 also when there is none.
+    /// The full seconds since the first session, if there has been a session at every moment since; 0 if there is none
+    /// now.
     pub(crate) fn seconds(&self, now: Moment) -> u32 {
         let state = self.state.get();
         match u32::try_from(state % SESSION) {
-            // The second in which it began is not a full one.
+            // The second in which the first session began is not a full one.
             Ok(since) if state >= SESSION => second(now).saturating_sub(since.saturating_add(1)),
             _ => 0,
         }
@@ -51,7 +52,7 @@ impl Service {
 
     fn change(&self, change: impl Fn(u64) -> u64) {
         let change = |state| Some(change(state));
-        // It always changes, so there is no failure.
+        // The closure always returns a new value, so this cannot fail.
         self.state.update(change).ok();
     }
 }
