@@ -1,12 +1,18 @@
 //! The flags that all commands share: the server, and where the output goes.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::plan::FIRST_VNI;
 use crate::tls::TlsFlags;
+
+/// A run with a random first VNI takes one of so many blocks of so many VNIs.
+const BLOCKS: u64 = 160;
+const BLOCK: u64 = 100_000;
 
 /// What every scenario needs.
 #[derive(Clone, Debug, Args)]
@@ -33,6 +39,11 @@ pub(crate) struct Common {
     /// One more argument for the started server; may be repeated
     #[arg(long = "server-arg", global = true, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) server_args: Vec<String>,
+
+    /// The lowest VNI to use. With --target it is another one in each run, so that several runs against one server do
+    /// not meet [default: 200000; with --target a random one]
+    #[arg(long, global = true, value_name = "VNI")]
+    pub(crate) first_vni: Option<u32>,
 
     /// Threads that receive
     #[arg(long, global = true, value_name = "N", default_value_t = 1,
@@ -73,6 +84,15 @@ impl Common {
     /// How long to wait for subscribers.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.timeout)
+    }
+
+    /// The lowest VNI of this run, when it was not given.
+    pub(crate) fn choose_first_vni(&self) -> u32 {
+        if self.target.is_empty() {
+            return FIRST_VNI;
+        }
+        let random = RandomState::new().build_hasher().finish() % BLOCKS;
+        FIRST_VNI + u32::try_from((random + 1) * BLOCK).unwrap_or(0)
     }
 
     /// # Errors

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use metalbond::wire::{Action, Destination, NextHop, Vni, decode_update, encode_update};
 
 /// A VNI of the size that is usual: three bytes on the wire.
-const FIRST_VNI: u32 = 200_000;
+pub(crate) const FIRST_VNI: u32 = 200_000;
 const FIRST_ADDRESS: u32 = 0x0a00_0000;
 const HOP_PREFIX: [u8; 12] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -64,6 +64,21 @@ impl Plan {
         let routes = destinations.checked_mul(places)?;
         let hops = if shares_hops { Hops::Shared(places) } else { Hops::Own };
         Some(Self { variants: places, hops, ..Self::new(routes, vnis, 1) })
+    }
+
+    /// The same routes in VNIs from this one on.
+    ///
+    /// # Errors
+    /// One sentence, when there are not so many VNIs.
+    pub(crate) fn beginning_at(self, first: u32) -> Result<Self, String> {
+        // One more than these can be needed: that of `elsewhere`.
+        match first.checked_add(self.vnis) {
+            Some(_) => Ok(Self { first_vni: first, ..self }),
+            None => Err(format!(
+                "there are not {} VNIs from {first} on: give a lower --first-vni",
+                self.vnis
+            )),
+        }
     }
 
     /// The plan, if what so many sessions hold of it fits into memory: a bit for each route, twice.

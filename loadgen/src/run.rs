@@ -13,6 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::common::Common;
 use crate::live::Watch;
 use crate::peer::{self, Publisher};
+use crate::plan::Plan;
 use crate::processes::{Each, Processes};
 use crate::procfs::{self, Usage};
 use crate::receiver::{Goal, Outcome, Receivers, Subscriber, Timing};
@@ -73,6 +74,8 @@ pub(crate) struct Run<'a> {
     open: Vec<TcpStream>,
     /// Whether the server says when a table is complete.
     tells_tables: bool,
+    /// The lowest VNI to use.
+    first_vni: u32,
 }
 
 /// Starts the server, runs a scenario and stops the server.
@@ -106,7 +109,9 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport,
     let report = RunReport::new(scenario.name(), &target, common);
     let delivered = Arc::default();
     let watch = Watch::start(Arc::clone(&delivered), target.processes.clone())?;
-    let mut run = Run { common, target, report, delivered, tells_tables, open: Vec::new() };
+    let first_vni = common.first_vni.unwrap_or_else(|| common.choose_first_vni());
+    let mut run =
+        Run { common, target, report, delivered, tells_tables, open: Vec::new(), first_vni };
     let done = scenario.run(&mut run);
     let Run { target, mut report, .. } = run;
     let timeline = watch.finish();
@@ -129,6 +134,14 @@ impl Run<'_> {
     /// The resident memory of each server, in bytes.
     pub(crate) fn resident(&self) -> Result<Each<u64>, String> {
         self.target.processes.resident()
+    }
+
+    /// A plan in the VNIs of this run.
+    ///
+    /// # Errors
+    /// One sentence, when there are not so many VNIs.
+    pub(crate) fn place(&self, plan: Plan) -> Result<Plan, String> {
+        plan.beginning_at(self.first_vni)
     }
 
     /// Threads that receive some routes, and may measure how long it takes.

@@ -62,6 +62,26 @@ fn a_fanout_of_one_next_hop_ends_well() {
     assert_good(&against_reflector(&[&BRIEF[..], &["--vnis=3", "--shared-next-hop"]].concat()));
 }
 
+#[test]
+fn runs_against_one_server_do_not_meet() {
+    let reflector = reflector();
+    let target = reflector.listen_addr().to_string();
+    std::thread::scope(|scope| {
+        let run = || loadgen(&[&BRIEF[..], &["--vnis=7", "--target", &target]].concat());
+        let runs = [(); 3].map(|()| scope.spawn(run));
+        runs.into_iter().for_each(|run| assert_good(&run.join().unwrap()));
+    });
+    reflector.stop();
+}
+
+#[test]
+fn vnis_beyond_the_last_one_are_refused() {
+    let output = against_reflector(&[&BRIEF[..], &["--vnis=7", "--first-vni=4294967290"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("there are not 7 VNIs from 4294967290 on"), "{said}");
+}
+
 /// One VNI each, several each, and more than there are.
 #[test]
 fn subscribers_are_in_some_of_the_vnis() {

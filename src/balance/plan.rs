@@ -57,7 +57,8 @@ impl Plan {
     }
 
     fn next_connection(&self, connections: &[u64]) -> Option<Next> {
-        let held: Vec<usize> = connections.iter().map(|count| *count as usize).collect();
+        let count = |count: &u64| usize::try_from(*count).unwrap_or(usize::MAX);
+        let held: Vec<usize> = connections.iter().map(count).collect();
         let (from, to, _) = self.uneven(&held)?;
         Some(Next::Connection { from, to })
     }

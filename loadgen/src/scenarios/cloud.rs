@@ -152,7 +152,7 @@ impl Cloud {
         let places = if load.shared_next_hop { hosts } else { placement.places() };
         let plan = Plan::movable(vms, tenants, places, load.shared_next_hop);
         let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
-        let plan = plan.fits(hosts.saturating_add(observers))?;
+        let plan = run.place(plan.fits(hosts.saturating_add(observers))?)?;
         let timing = Timing::new(plan.routes);
         let mut cloud = Self {
             plan,

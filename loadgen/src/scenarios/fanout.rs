@@ -82,7 +82,7 @@ impl Scenario for Fanout {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Self { subscribers, window, publishers, ref load, .. } = *self;
         let (Span { duration, warm_up }, seed) = (load.span, load.seed);
-        let plan = self.plan()?;
+        let plan = run.place(self.plan()?)?;
         let audience = Audience::dealt(subscribers, load.vnis, load.vnis_per_peer(), seed)?;
         let routes = parts(plan.routes, publishers);
         let routes = routes.windows(2).map(|ends| (ends[0]..ends[1]).collect()).collect();

@@ -40,7 +40,7 @@ impl Scenario for Idle {
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
-        let plan = Plan::new(0, self.subscriptions, 1);
+        let plan = run.place(Plan::new(0, self.subscriptions, 1))?;
         let mut receivers = run.receivers(plan, None)?;
         // The memory that all sessions share is taken with the first session.
         receivers.add(Subscriber::new(run.connect(run.target.publish_at(), "first")?, 0))?;

@@ -91,7 +91,7 @@ impl Scenario for Latency {
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let routes = self.routes.unwrap_or_else(|| self.rate.saturating_mul(4).max(1000));
-        let plan = Plan::new(routes, self.vnis, 100);
+        let plan = run.place(Plan::new(routes, self.vnis, 100))?;
         let timing = Timing::new(plan.routes);
         let mut receivers = run.receivers(plan, Some(&timing))?;
         let subscribers = self.subscribers as usize;

@@ -104,6 +104,7 @@ impl Scenario for Mesh {
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let Span { duration, warm_up } = self.load.span;
         let Layout { plan, vnis, routes } = Layout::new(self)?;
+        let plan = run.place(plan)?;
         let mut receivers = run.receivers(plan, None)?;
         let mut writers = connect(run, &plan, &vnis, &mut receivers)?;
         let taker = |(number, vnis)| Taker { vnis, own: Some(number), sessions: 1 };

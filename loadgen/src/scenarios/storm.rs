@@ -117,6 +117,7 @@ impl Scenario for Storm {
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
         let layout = Layout::new(self)?;
+        let layout = Layout { plan: run.place(layout.plan)?, ..layout };
         let views = layout.views();
         let peers = layout.peers as usize;
         let goal = || Goal::of(&views);

@@ -61,7 +61,7 @@ impl Scenario for Table {
     }
 
     fn run(&self, run: &mut Run<'_>) -> Result<(), String> {
-        let plan = Plan::new(self.routes, self.vnis, self.next_hops);
+        let plan = run.place(Plan::new(self.routes, self.vnis, self.next_hops))?;
         let patience = run.common.patience();
         let frames = plan.frames(Action::Add, 0..plan.routes);
         let full = Views::same(RouteSet::of(plan.routes, 0..plan.routes));
