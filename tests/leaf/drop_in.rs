@@ -109,6 +109,7 @@ fn install_routes_100_1100_install_routes_200_1100() {
     a.wait_for_route(100, both, &[b]);
     first.terminate();
     a.wait_for_route(100, both, &[c]);
+    leaf.wait_for_log("is announced in VNI 200 alone, of those with this table");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! digests, as the reference, is read whole. What differs is looked at twice, since tables change while they are read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +25,22 @@ const DIFFERENCES: &[Column] = &[
     text("ONLY AT", |row| shown(&row["only_at"])),
 ];
 
-type Route = (Destination, NextHop);
+/// A route of a server.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Route {
+    Valid(Destination, NextHop),
+    /// What a Go server holds and no reflector would: as text.
+    Invalid(String),
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid(destination, hop) => write!(f, "{destination} via {hop}"),
+            Self::Invalid(text) => write!(f, "{text} (invalid)"),
+        }
+    }
+}
 
 /// One page of digests.
 #[derive(Deserialize)]
@@ -66,7 +82,7 @@ struct DumpedHop {
 }
 
 /// Why a dump cannot be read.
-fn unreadable(who: &str, why: impl std::fmt::Display) -> Failed {
+fn unreadable(who: &str, why: impl fmt::Display) -> Failed {
     Failed::Sentence(format!(
         "the answer of {who} to /routes.json is not an answer of a server: {why}"
     ))
@@ -81,12 +97,7 @@ fn tables(who: &str, text: &[u8]) -> Result<HashMap<u32, HashSet<Route>>, Failed
         for (key, hops) in destinations {
             let key: DumpedDestination =
                 serde_json::from_str(&key).map_err(|error| unreadable(who, error))?;
-            let destination: Destination =
-                key.prefix.parse().map_err(|error| unreadable(who, error))?;
-            for hop in hops {
-                let hop = hop.read().ok_or_else(|| unreadable(who, &hop.target_address))?;
-                routes.insert((destination, hop));
-            }
+            routes.extend(hops.iter().map(|hop| hop.route_to(&key.prefix)));
         }
         all.insert(vni, routes);
     }
@@ -94,6 +105,16 @@ fn tables(who: &str, text: &[u8]) -> Result<HashMap<u32, HashSet<Route>>, Failed
 }
 
 impl DumpedHop {
+    fn route_to(&self, prefix: &str) -> Route {
+        if let (Ok(destination), Some(hop)) = (prefix.parse(), self.read()) {
+            return Route::Valid(destination, hop);
+        }
+        let Self { target_address, target_vni, r#type, nat_from, nat_to } = self;
+        Route::Invalid(format!(
+            "{prefix} via {target_address} VNI {target_vni} type {type} ports {nat_from}-{nat_to}"
+        ))
+    }
+
     fn read(&self) -> Option<NextHop> {
         let address = self.target_address.parse().ok()?;
         let kind = *NextHopType::ALL.get(self.r#type)?;
@@ -107,8 +128,15 @@ type Sums = BTreeMap<u32, (u64, String)>;
 fn sums_of(tables: &HashMap<u32, HashSet<Route>>) -> Sums {
     let sum = |(vni, routes): (&u32, &HashSet<Route>)| {
         let mut digest = Digest::default();
-        routes.iter().for_each(|(destination, hop)| digest.add(destination, hop));
-        (*vni, (digest.routes, format!("{:016x}", digest.sum)))
+        let mut invalid = 0;
+        for route in routes {
+            match route {
+                Route::Valid(destination, hop) => digest.add(destination, hop),
+                Route::Invalid(_) => invalid += 1,
+            }
+        }
+        // No reflector has such a number of routes, so the VNI differs.
+        (*vni, (digest.routes + invalid, format!("{:016x}", digest.sum)))
     };
     tables.iter().filter(|(_, routes)| !routes.is_empty()).map(sum).collect()
 }
@@ -156,8 +184,11 @@ impl Ctl {
                 }
             };
             let theirs = theirs.unwrap_or_default();
-            let difference =
-                |(route, is_here): (&Route, bool)| Difference { vni, route: *route, is_here };
+            let difference = |(route, is_here): (&Route, bool)| Difference {
+                vni,
+                route: route.clone(),
+                is_here,
+            };
             let only_here = ours.difference(&theirs).map(|route| (route, true));
             let only_there = theirs.difference(&ours).map(|route| (route, false));
             found.extend(only_here.chain(only_there).map(difference));
@@ -180,14 +211,14 @@ impl Ctl {
         }
         let here = self.client.path().display().to_string();
         let mut rows: Vec<_> = found.into_iter().collect();
-        rows.sort_by_cached_key(|it| (it.vni, it.route.0.to_string(), it.route.1.to_string()));
+        rows.sort_by_cached_key(|it| (it.vni, it.route.to_string()));
         let vnis: HashSet<u32> = rows.iter().map(|row| row.vni).collect();
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let rows: Vec<_> = rows
             .iter()
-            .map(|Difference { vni, route: (destination, hop), is_here }| {
+            .map(|Difference { vni, route, is_here }| {
                 let only_at = if *is_here { &here } else { &other.name };
-                json!({ "vni": vni, "route": format!("{destination} via {hop}"), "only_at": only_at })
+                json!({ "vni": vni, "route": route.to_string(), "only_at": only_at })
             })
             .collect();
         if self.screen.is_json {
@@ -221,10 +252,26 @@ mod tests {
                 {"TargetAddress": "2001:db8::", "TargetVNI": 7, "Type": 1, "NATPortRangeFrom": 1024, "NATPortRangeTo": 2047}
             ]}, "21": {}}, "metalbondVersion": "0.3.5"}"#;
         let Ok(read) = tables("it", text) else { panic!("it is not read") };
-        let [route] = Vec::from_iter(&read[&20])[..] else { panic!("one route") };
-        assert_eq!(route.0.to_string(), "10.0.0.1/32");
-        assert_eq!((route.1.target_vni(), route.1.nat_ports()), (7, (1024, 2047)));
+        let [Route::Valid(destination, hop)] = Vec::from_iter(&read[&20])[..] else {
+            panic!("one route")
+        };
+        assert_eq!(destination.to_string(), "10.0.0.1/32");
+        assert_eq!((hop.target_vni(), hop.nat_ports()), (7, (1024, 2047)));
         assert_eq!(sums_of(&read).into_keys().collect::<Vec<_>>(), [20]);
         assert!(tables("it", br#"{"vnet": {"20": {"x": []}}}"#).is_err());
+    }
+
+    #[test]
+    fn an_invalid_route_of_the_reference_is_a_difference() {
+        let text = br#"{"vnet": {"20": {"{\"Prefix\":\"10.0.0.1/32\"}": [
+                {"TargetAddress": "fe80::1%x", "TargetVNI": 0, "Type": 9, "NATPortRangeFrom": 5, "NATPortRangeTo": 1},
+                {"TargetAddress": "::1", "TargetVNI": 0, "Type": 0, "NATPortRangeFrom": 0, "NATPortRangeTo": 0}
+            ]}}}"#;
+        let Ok(read) = tables("it", text) else { panic!("it is not read") };
+        let mut texts: Vec<_> = read[&20].iter().map(ToString::to_string).collect();
+        texts.sort();
+        let invalid = "10.0.0.1/32 via fe80::1%x VNI 0 type 9 ports 5-1 (invalid)";
+        assert!(texts.contains(&invalid.to_owned()), "{texts:?}");
+        assert_eq!((texts.len(), sums_of(&read)[&20].0), (2, 2));
     }
 }

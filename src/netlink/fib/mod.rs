@@ -204,7 +204,11 @@ impl Fib {
             }
             Action::Remove => {
                 let Some(id) = self.routes.find(&key) else { return Ticket::Done };
+                let was_contested = self.routes[id].is_contested();
                 self.routes.withdraw(id, target);
+                if was_contested && !self.routes[id].is_contested() {
+                    self.no_longer_contested(id);
+                }
                 // Somebody who knows says what there is: what was found counts no more.
                 self.routes[id].adopted = false;
                 id
@@ -289,6 +293,17 @@ impl Fib {
              installed"
         );
         self.notes.add(NoteKind::Conflict, remark);
+    }
+
+    fn no_longer_contested(&mut self, id: u32) {
+        let slot = &self.routes[id];
+        if let Some(vni) = slot.source() {
+            let remark = format_args!(
+                "{} is announced in VNI {vni} alone, of those with this table",
+                slot.key
+            );
+            self.notes.add(NoteKind::Resolved, remark);
+        }
     }
 
     /// Nothing is wanted any more: the next flush deletes all routes that are there. Objects go in

@@ -96,6 +96,12 @@ impl RouteSlot {
     pub(crate) fn source(&self) -> Option<Vni> {
         self.wanted.iter().map(|wanted| wanted.target.source).min()
     }
+
+    /// Whether several VNIs announce it.
+    pub(crate) fn is_contested(&self) -> bool {
+        let mut sources = self.wanted.iter().map(|wanted| wanted.target.source);
+        sources.next().is_some_and(|first| sources.any(|source| source != first))
+    }
 }
 
 /// See the module's documentation.
