@@ -44,8 +44,12 @@ impl KeyFile for AoKeys {
             format!("the ID must be a number from 0 to 255: expected {}", Self::EXAMPLE)
         })?;
         let key = Self::key(key.trim())?;
-        if self.0.iter().any(|other| (other.prefix, other.id) == (prefix, id)) {
-            return Err(format!("the prefix has a key with ID {id} already"));
+        // The kernel takes no two keys with one ID for an address.
+        if let Some(other) = self.0.iter().find(|it| it.id == id && it.prefix.overlaps(prefix)) {
+            return Err(format!(
+                "{} has a key with ID {id} already: give another ID",
+                other.prefix
+            ));
         }
         self.0.push(AoEntry { prefix, id, key });
         Ok(())
@@ -56,11 +60,9 @@ impl AoKeys {
     /// The keys for an address: those of the longest prefix, in the order of the file.
     pub(crate) fn of(&self, address: IpAddr) -> impl Iterator<Item = &AoEntry> {
         let whole = Prefix::of(address);
-        let is_of = move |prefix: Prefix| {
-            prefix.is_v4 == whole.is_v4 && whole.cut(prefix.len).bits == prefix.bits
-        };
-        let prefixes = self.0.iter().map(|entry| entry.prefix).filter(move |prefix| is_of(*prefix));
-        let longest = prefixes.max_by_key(|prefix| prefix.len);
+        let prefixes = self.0.iter().map(|entry| entry.prefix);
+        let longest =
+            prefixes.filter(|prefix| prefix.overlaps(whole)).max_by_key(|prefix| prefix.len);
         self.0.iter().filter(move |entry| Some(entry.prefix) == longest)
     }
 
@@ -100,7 +102,8 @@ mod tests {
             ("\n10.0.0.0/8 256 hidden", "line 2: the ID must be a number from 0 to 255"),
             ("10.0.0.0/8 1", "line 1: expected PREFIX ID KEY"),
             ("10.0.0.1/8 1 hidden", "line 1: that is no prefix"),
-            ("::/0 1 hidden\n::/0 1 hidden", "line 2: the prefix has a key with ID 1 already"),
+            ("::/0 1 hidden\n::/0 1 hidden", "line 2: ::/0 has a key with ID 1 already"),
+            ("10.0.0.0/8 1 hidden\n10.1.2.3 1 hidden", "10.0.0.0/8 has a key with ID 1 already"),
             (&format!("::/0 1 {}", "hidden".repeat(14)), "longer than 80 bytes"),
         ] {
             let why = AoKeys::parse(text).unwrap_err();

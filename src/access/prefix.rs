@@ -52,6 +52,12 @@ impl Prefix {
         (address, self.len)
     }
 
+    /// Whether an address can be in both.
+    pub(super) fn overlaps(self, other: Self) -> bool {
+        let len = self.len.min(other.len);
+        self.is_v4 == other.is_v4 && self.cut(len).bits == other.cut(len).bits
+    }
+
     /// Its first `len` bits.
     pub(super) fn cut(self, len: u8) -> Self {
         Self { len, bits: self.bits & prefix_mask(len), ..self }
