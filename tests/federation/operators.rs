@@ -118,3 +118,31 @@ fn a_reload_and_a_block_judge_what_other_sites_announce() {
     fra1.ctl(&["unblock", "all"]);
     subscriber.expect_view(&[route(7, 1, 1), route(7, 2, 1), route(8, 1, 1), route(8, 2, 1)]);
 }
+
+#[test]
+fn a_refusal_of_a_site_is_logged_once_although_another_process_takes_over() {
+    support::log_to_output();
+    let Some(nats) = Nats::start("") else { return };
+    let file = folder().join("metalbond.toml");
+    let class =
+        "[server]\n[policy]\n[[policy.class]]\nname = \"ber\"\nsites = \"ber1\"\nannounce = 7\n";
+    std::fs::write(&file, class).unwrap();
+    let ber1 = Process::start(&nats, "ber1", &[]);
+    let mut fra1 = Process::start(&nats, "fra1", &["--config", &file.display().to_string()]);
+    let mut announcer = Client::establish(ber1.address);
+    announcer.announce(&route(8, 1, 1));
+    let mut subscriber = Client::establish(fra1.address);
+    subscriber.subscribe(7);
+    subscriber.subscribe(8);
+    let refusals = |site: &Process| site.log().matches("policy refused a site").count();
+    eventually("a line about the refusal", || refusals(&fra1) > 0);
+    fra1.hand_over();
+    announcer.announce_all(&[route(8, 2, 1), route(7, 1, 1)]);
+    subscriber.expect_view(&[route(7, 1, 1)]);
+    eventually("both refused routes", || {
+        let listed = fra1.ctl(&["show", "routes", "--filtered"]);
+        listed.matches("site ber1").count() == 2
+    });
+    assert_eq!(refusals(&fra1), 1, "{}", fra1.log());
+    assert!(fra1.log().contains("taken over predecessor="), "{}", fra1.log());
+}
