@@ -15,8 +15,26 @@ pub(super) const SUBMISSIONS: u32 = 1024;
 
 /// Completions that fit without the kernel's overflow list: 10,000 connections of a shard, each
 /// with a poll and a send. They take 512 KiB. Beyond them nothing is lost, the kernel keeps the
-/// rest and hands it over turn by turn.
-pub(super) const COMPLETIONS: u32 = 32_768;
+/// rest and hands it over turn by turn. So a ring has room for fewer where the kernel lacks memory for these: Linux 6.18
+/// gives none while free memory is short, although it would have to drop cached files only.
+const COMPLETIONS: [u32; 3] = [32_768, 8192, 2048];
+
+/// Does something with the largest room for completions for which the kernel has memory.
+///
+/// # Errors
+/// Of the last attempt.
+pub(super) fn with_room<T>(mut set_up: impl FnMut(u32) -> io::Result<T>) -> io::Result<T> {
+    let [most, fewer @ ..] = COMPLETIONS;
+    let mut result = set_up(most);
+    for completions in fewer {
+        match result {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {}
+            result => return result,
+        }
+        result = set_up(completions);
+    }
+    result
+}
 
 /// Cooperative completions halve the cost of many idle sessions against the default flags.
 /// DEFER_TASKRUN is left out: with this runtime reads hang.
@@ -59,7 +77,7 @@ fn try_out(builder: &io_uring::Builder, submissions: u32) -> io::Result<()> {
 
 /// Whether a shard could run on a ring.
 pub(super) fn available() -> Result<(), Unavailable> {
-    let Err(error) = accepted(SUBMISSIONS, COMPLETIONS) else {
+    let Err(error) = with_room(|completions| accepted(SUBMISSIONS, completions)) else {
         return Ok(());
     };
     let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
@@ -107,6 +125,24 @@ mod tests {
 
     fn reason(errno: i32, sysctl: Option<&str>) -> String {
         explain(&io::Error::from_raw_os_error(errno), sysctl).reason
+    }
+
+    #[test]
+    fn a_ring_has_less_room_where_memory_is_short() {
+        let grants = |most: u32| move |room| if room > most { Err(libc::ENOMEM) } else { Ok(room) };
+        let granted = |most| {
+            let set_up = grants(most);
+            with_room(|room| set_up(room).map_err(io::Error::from_raw_os_error)).ok()
+        };
+        assert_eq!(granted(u32::MAX), Some(32_768));
+        assert_eq!((granted(10_000), granted(8191)), (Some(8192), Some(2048)));
+        assert_eq!(granted(100), None);
+        let mut attempts = 0;
+        let refused = with_room::<()>(|_| {
+            attempts += 1;
+            Err(io::Error::from_raw_os_error(libc::EPERM))
+        });
+        assert_eq!((refused.unwrap_err().raw_os_error(), attempts), (Some(libc::EPERM), 1));
     }
 
     #[test]

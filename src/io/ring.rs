@@ -19,7 +19,7 @@ use std::os::fd::RawFd;
 use std::pin::pin;
 
 use super::mark;
-use super::probe::{COMPLETIONS, SUBMISSIONS, accepted};
+use super::probe::{SUBMISSIONS, accepted, with_room};
 
 thread_local! {
     /// Operations queued since the start of the turn, or since they were last submitted.
@@ -40,7 +40,7 @@ pub(super) struct UringRuntime {
 
 impl UringRuntime {
     pub(super) fn new() -> io::Result<Self> {
-        Self::with_sizes(SUBMISSIONS, COMPLETIONS)
+        with_room(|completions| Self::with_sizes(SUBMISSIONS, completions))
     }
 
     pub(super) fn with_sizes(submissions: u32, completions: u32) -> io::Result<Self> {
