@@ -134,9 +134,9 @@ pub(super) fn announcement(text: &str) -> Result<Announcement, String> {
             type_name(kind)
         )),
     };
-    let address: IpAddr = hop
-        .parse()
-        .map_err(|_| format!("{hop:?} is no next hop, expected an address, such as 2001:db8::1"))?;
+    let address: IpAddr = hop.parse().map_err(|_| {
+        format!("{hop:?} is not a next hop: expected an address, such as 2001:db8::1")
+    })?;
     let next_hop = NextHop::new(address, 0, kind, from.into(), to.into());
     let next_hop = next_hop.map_err(|error| error.to_string())?;
     let (vni, destination) = (vni_of_24_bits(vni)?, destination(prefix)?);
@@ -155,7 +155,7 @@ pub(super) fn table_of_vni(text: &str) -> Result<TableOfVni, String> {
     let (vni, table) =
         text.split_once('#').ok_or("expected vni#table, such as 23#100 for VNI 23 in table 100")?;
     let table = decimal(table).ok_or_else(|| {
-        format!("{table:?} is no routing table, expected a number from 0 to 4294967295")
+        format!("{table:?} is not a routing table: expected a number from 0 to 4294967295")
     })?;
     let table = if table == 0 { MAIN_TABLE } else { table };
     Ok(TableOfVni { vni: vni_of_24_bits(vni)?, table })
@@ -181,7 +181,7 @@ const TYPES: [(&str, NextHopType); 3] = [
 
 /// What follows the next hop, in any case.
 pub(in crate::cli) fn route_type(text: &str) -> Result<NextHopType, String> {
-    known_type(text).ok_or_else(|| format!("{text:?} is no route type, expected STD, LB or NAT"))
+    known_type(text).ok_or_else(|| format!("{text:?} is not a route type: expected STD, LB or NAT"))
 }
 
 fn known_type(text: &str) -> Option<NextHopType> {
@@ -198,17 +198,17 @@ fn vni_of_24_bits(text: &str) -> Result<Vni, String> {
     decimal(text)
         .filter(|number| *number < 1 << 24)
         .map(Vni)
-        .ok_or_else(|| format!("{text:?} is no VNI, expected a number from 0 to 16777215"))
+        .ok_or_else(|| format!("{text:?} is not a VNI: expected a number from 0 to 16777215"))
 }
 
 fn destination(text: &str) -> Result<Destination, String> {
-    text.parse().map_err(|error: NotAPrefix| format!("{text:?} is no prefix, {error}"))
+    text.parse().map_err(|error: NotAPrefix| format!("{text:?} is not a prefix: {error}"))
 }
 
 fn port(text: &str) -> Result<u16, String> {
     decimal(text)
         .and_then(|number| u16::try_from(number).ok())
-        .ok_or_else(|| format!("{text:?} is no port, expected a number from 0 to 65535"))
+        .ok_or_else(|| format!("{text:?} is not a port: expected a number from 0 to 65535"))
 }
 
 /// Digits and nothing else: `parse` alone would take a sign.
@@ -340,22 +340,22 @@ mod tests {
             ("23#10.0.0.0/8", "expected vni#prefix#hop"),
             ("23#10.0.0.0/8#::1#STD#1", "expected vni#prefix#hop"),
             ("23#10.0.0.0/8#::1#NAT#1#2#3", "expected vni#prefix#hop"),
-            ("x#10.0.0.0/8#::1", "\"x\" is no VNI"),
-            ("#10.0.0.0/8#::1", "\"\" is no VNI"),
-            ("16777216#10.0.0.0/8#::1", "\"16777216\" is no VNI"),
-            ("23#10.0.0.0/33#::1", "\"10.0.0.0/33\" is no prefix"),
-            ("23#2001:db8::/129#::1", "\"2001:db8::/129\" is no prefix"),
-            ("23#10.0.0.0/256#::1", "\"10.0.0.0/256\" is no prefix"),
-            ("23#10.0.0.0#::1", "\"10.0.0.0\" is no prefix"),
-            ("23#10.0.0.0/+8#::1", "is no prefix"),
-            ("23#10.0.0/8#::1", "is no prefix"),
-            ("23#v4:10.0.0.0/8#::1", "is no prefix"),
-            ("23#10.0.0.0/8#", "\"\" is no next hop"),
-            ("23#10.0.0.0/8#::1/128", "\"::1/128\" is no next hop"),
+            ("x#10.0.0.0/8#::1", "\"x\" is not a VNI"),
+            ("#10.0.0.0/8#::1", "\"\" is not a VNI"),
+            ("16777216#10.0.0.0/8#::1", "\"16777216\" is not a VNI"),
+            ("23#10.0.0.0/33#::1", "\"10.0.0.0/33\" is not a prefix"),
+            ("23#2001:db8::/129#::1", "\"2001:db8::/129\" is not a prefix"),
+            ("23#10.0.0.0/256#::1", "\"10.0.0.0/256\" is not a prefix"),
+            ("23#10.0.0.0#::1", "\"10.0.0.0\" is not a prefix"),
+            ("23#10.0.0.0/+8#::1", "is not a prefix"),
+            ("23#10.0.0/8#::1", "is not a prefix"),
+            ("23#v4:10.0.0.0/8#::1", "is not a prefix"),
+            ("23#10.0.0.0/8#", "\"\" is not a next hop"),
+            ("23#10.0.0.0/8#::1/128", "\"::1/128\" is not a next hop"),
             ("23#10.0.0.0/8#::1#NAT", "NAT needs its ports"),
             ("23#10.0.0.0/8#::1#NAT#2#1", "first port 2 is above the last port 1"),
-            ("23#10.0.0.0/8#::1#NAT#1#65536", "\"65536\" is no port"),
-            ("23#10.0.0.0/8#::1#NAT#-1#2", "\"-1\" is no port"),
+            ("23#10.0.0.0/8#::1#NAT#1#65536", "\"65536\" is not a port"),
+            ("23#10.0.0.0/8#::1#NAT#-1#2", "\"-1\" is not a port"),
         ] {
             refused(announcement(text), words);
         }
@@ -371,12 +371,12 @@ mod tests {
         for (text, words) in [
             ("23", "expected vni#table"),
             ("", "expected vni#table"),
-            ("x#100", "\"x\" is no VNI"),
-            ("16777216#100", "\"16777216\" is no VNI"),
-            ("23#", "\"\" is no routing table"),
-            ("23#main", "\"main\" is no routing table"),
-            ("23#1#2", "\"1#2\" is no routing table"),
-            ("23#4294967296", "is no routing table"),
+            ("x#100", "\"x\" is not a VNI"),
+            ("16777216#100", "\"16777216\" is not a VNI"),
+            ("23#", "\"\" is not a routing table"),
+            ("23#main", "\"main\" is not a routing table"),
+            ("23#1#2", "\"1#2\" is not a routing table"),
+            ("23#4294967296", "is not a routing table"),
         ] {
             refused(table_of_vni(text), words);
         }
@@ -389,7 +389,7 @@ mod tests {
             excluded("NAT,LB,NAT"),
             Ok(Excluded(vec![NextHopType::Nat, NextHopType::LoadBalancerTarget]))
         );
-        refused(excluded("NAT,"), "\"\" is no route type");
+        refused(excluded("NAT,"), "\"\" is not a route type");
         assert_eq!(excluded("nat"), Ok(Excluded(vec![NextHopType::Nat])));
     }
 }

@@ -89,8 +89,7 @@ pub(super) enum CtlCommand {
         /// Show routes of this VNI only, and all sessions
         #[arg(value_name = "VNI")]
         vni: Option<u32>,
-        /// Write the table, and then the changes with their times, into a new file that loadgen replay plays; show
-        /// nothing
+        /// Show nothing; write the table, and then the changes with their times, into a new file for loadgen replay
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
     },
@@ -149,7 +148,7 @@ pub(super) enum CtlCommand {
     },
     /// Write peers, VNIs, subscriptions, routes, counters and limits into a file, as JSON.
     Dump {
-        /// The file, which is replaced only when the dump is complete; - is standard output
+        /// The file; an existing one is replaced only when the dump is complete; - means standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -199,7 +198,7 @@ pub(super) enum Show {
         /// Routes of this VNI only
         #[arg(long, value_name = "VNI")]
         vni: Option<u32>,
-        /// Show the routes that the policy or a block refuses instead: who announces them, and why they are refused
+        /// Show instead the routes that the policy or a block refuses, with their announcers and the reasons
         #[arg(long, conflicts_with = "within")]
         filtered: bool,
     },
@@ -332,13 +331,13 @@ fn route(text: &str) -> Result<Route, String> {
     };
     let parts: Vec<_> = text.split('#').collect();
     let [vni, destination, hop @ ..] = parts.as_slice() else { return Err(form()) };
-    let vni = vni.parse().map_err(|_| format!("{vni:?} is no VNI, expected a number"))?;
+    let vni = vni.parse().map_err(|_| format!("{vni:?} is not a VNI: expected a number"))?;
     within(destination).map_err(|_| form())?;
     let mut next_hop = Vec::new();
     if let [address, rest @ ..] = hop {
         let address: IpAddr = address
             .parse()
-            .map_err(|_| format!("{address:?} is no next hop, expected an address"))?;
+            .map_err(|_| format!("{address:?} is not a next hop: expected an address"))?;
         next_hop.push(("next_hop", address.to_string()));
         let kind = rest.first().map_or(Ok(NextHopType::Standard), |kind| route_type(kind))?;
         next_hop.push(("type", kind.name().to_owned()));

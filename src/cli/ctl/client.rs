@@ -20,7 +20,7 @@ pub(super) struct Client {
     pub(super) patience: Patience,
 }
 
-/// What went wrong, as the reflector says it.
+/// What went wrong, as the process says it.
 #[derive(Deserialize)]
 struct Refusal {
     error: String,
@@ -28,7 +28,7 @@ struct Refusal {
 
 impl Client {
     pub(super) async fn connect(path: &Path, patience: Patience) -> Result<Self, Failed> {
-        let (path, sender) = patience.wait(path, "a connection", open_either(path)).await?;
+        let (path, sender) = patience.wait(path, "a request to connect", open_either(path)).await?;
         Ok(Self { sender, path, patience })
     }
 
@@ -103,7 +103,7 @@ impl Client {
             Ok(Refusal { error }) => error,
             Err(_) => {
                 format!(
-                    "the process that answers does not know {path} ({status}): it may be an \
+                    "the process that answers does not know {path} ({status}): it may be of an \
                      older version"
                 )
             }
@@ -132,7 +132,7 @@ impl Client {
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failed> {
         serde_json::from_slice(body).map_err(|error| {
             let path = self.path.display();
-            format!("the answer to {path} is not an answer of a reflector: {error}").into()
+            format!("the answer on {path} is not one that this ctl knows: {error}").into()
         })
     }
 }

@@ -76,8 +76,8 @@ fn unreachable(path: &Path, error: &std::io::Error) -> Failed {
         ),
         // The queue of its socket is full.
         ErrorKind::WouldBlock => format!(
-            "the reflector accepts no connections on its control socket {shown}: its thread \"http\" \
-             hangs or its process is stopped; see its log"
+            "the control socket {shown} accepts no connections: its process hangs or is stopped; see \
+             the log of that process"
         ),
         _ => format!("cannot connect to the control socket {shown}: {error}"),
     };
@@ -132,7 +132,7 @@ pub(super) async fn health(path: &Path) -> Result<(bool, String), Failed> {
 pub(super) fn lost(path: &Path, error: &hyper::Error) -> Failed {
     let path = path.display();
     Failed::Sentence(format!(
-        "the connection to the reflector was lost ({path}): {error}; has it been stopped?"
+        "the connection to {path} was lost: {error}; see whether its process still runs"
     ))
 }
 

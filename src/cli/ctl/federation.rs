@@ -81,7 +81,7 @@ fn head(now: &Value) -> Vec<String> {
     }
     let number = |name: &str| now[name].as_u64().unwrap_or_default();
     lines.push(format!(
-        "Clients here want {}, other sites {}; {} wait for the engine, {} for snapshots.",
+        "Clients here want {}, other sites {}; {} wait for the NATS server, {} for snapshots.",
         counted(number("vnis_wanted"), "VNI"),
         counted(number("vnis_exported"), "VNI"),
         number("vnis_behind"),

@@ -24,7 +24,7 @@ impl Ctl {
     /// Shows events until the reflector ends the connection, the time is over, or this process is interrupted.
     pub(super) async fn monitor(&mut self, vni: Option<u32>) -> Result<(), Failed> {
         let mut events = Events::open(&mut self.client, vni).await?;
-        remark("watching, until interrupted\n");
+        remark("watching; press Ctrl-C to end\n");
         let mut gone = pin!(reader_gone());
         let mut over = pin!(time_over(self.client.patience.end));
         loop {

@@ -41,7 +41,7 @@ impl Other {
             return Self::connect_tcp(text, token, patience).await;
         }
         let path = Path::new(text);
-        let (path, sender) = patience.wait(path, "a connection", open_either(path)).await?;
+        let (path, sender) = patience.wait(path, "a request to connect", open_either(path)).await?;
         Ok(Self { sender, name: path.display().to_string(), host: None, token, patience })
     }
 
@@ -59,8 +59,8 @@ impl Other {
             tokio::spawn(async move { drop(connection.await) });
             Ok(sender)
         };
-        let sender = patience.wait(Path::new(name), "a connection", connected).await?;
-        let host = HeaderValue::from_str(name).map_err(|_| format!("{name:?} is no host"))?;
+        let sender = patience.wait(Path::new(name), "a request to connect", connected).await?;
+        let host = HeaderValue::from_str(name).map_err(|_| format!("{name:?} is not a host"))?;
         Ok(Self { sender, name: name.to_owned(), host: Some(host), token, patience })
     }
 

@@ -1,4 +1,4 @@
-//! For how long a command waits, and what it finds out of a reflector that doesn't answer.
+//! For how long a command waits, and what it finds out of a process that doesn't answer.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +47,8 @@ impl Patience {
                 let why = Box::pin(diagnosis(path)).await;
                 let waited =
                     Duration::from_millis(waited.as_millis().try_into().unwrap_or(u64::MAX));
-                Err(Failed::Hung(format!("no answer to {what} for {waited:?}: {why}")))
+                let path = path.display();
+                Err(Failed::Hung(format!("no answer to {what} from {path} for {waited:?}: {why}")))
             }
         }
     }
@@ -60,7 +61,7 @@ async fn diagnosis(path: &Path) -> String {
         Ok(Ok(stream)) => stream.peer_cred().ok().and_then(|peer| peer.pid()),
         // So many wait to be accepted.
         _ => {
-            return "the reflector accepts no connections on its control socket; see its log"
+            return "no control socket there accepts a connection; see the log of its process"
                 .to_owned();
         }
     };
@@ -69,10 +70,11 @@ async fn diagnosis(path: &Path) -> String {
     }
     match timeout_at(end, Box::pin(health(path))).await {
         Ok(Ok((true, _))) => {
-            "the rest of the reflector is alive (/livez answers); give it more time (--timeout)".to_owned()
+            "the rest of its process is alive (/livez answers); give it more time (--timeout)".to_owned()
         }
         Ok(Ok((false, text))) => format!("{}; see its log, and restart it", text.trim()),
-        _ => "its thread \"http\", which answers here and over HTTP, hangs; see its log, and restart it"
+        _ => "the part of its process that answers here and over HTTP (a reflector's thread \"http\") hangs; see its log, and \
+              restart it"
             .to_owned(),
     }
 }
@@ -81,20 +83,17 @@ async fn diagnosis(path: &Path) -> String {
 fn held(process: &str, id: i32) -> Option<String> {
     match state(process)?.1 {
         'T' | 't' => {
-            return Some(format!(
-                "the reflector's process {id} is stopped; kill -CONT {id} lets it go on"
-            ));
+            return Some(format!("its process {id} is stopped; kill -CONT {id} lets it go on"));
         }
-        'Z' | 'X' => return Some(format!("the reflector's process {id} has ended")),
+        'Z' | 'X' => return Some(format!("its process {id} has ended")),
         _ => {}
     }
     let tasks = fs::read_dir(format!("{process}/task")).ok()?;
     let tasks = tasks.filter_map(|task| state(task.ok()?.path().to_str()?));
     let waiting: Vec<_> = tasks.filter(|(_, state)| *state == 'D').map(|(name, _)| name).collect();
     let names = waiting.join(", ");
-    (!waiting.is_empty()).then(|| {
-        format!("the reflector's process {id} waits for the kernel (threads {names}); see dmesg")
-    })
+    (!waiting.is_empty())
+        .then(|| format!("its process {id} waits for the kernel (threads {names}); see dmesg"))
 }
 
 /// Name and state, of a process or a thread.

@@ -45,7 +45,7 @@ impl Ctl {
         let mut table = pin!(async move { reader.read_table(vni, &pages).await });
         let mut over = pin!(time_over(self.client.patience.end));
         let (mut is_read, mut is_listed) = (false, false);
-        remark("recording, until interrupted\n");
+        remark("recording; press Ctrl-C to end\n");
         let end = loop {
             tokio::select! {
                 () = &mut over => break "the time is over",

@@ -85,7 +85,7 @@ impl Asked {
         match (first.parse(), second) {
             (Ok(vni), peer) => Ok(Self { vni: Some(vni), peer: peer.map(str::to_owned) }),
             (Err(_), None) => Ok(Self { vni: None, peer: Some(first.to_owned()) }),
-            (Err(_), Some(_)) => Err(format!("{first:?} is no VNI, expected a number")),
+            (Err(_), Some(_)) => Err(format!("{first:?} is not a VNI: expected a number")),
         }
     }
 

@@ -68,18 +68,22 @@ fn answers(folder: &Folder, question: &'static str, answer: &'static str) -> Str
 #[test]
 fn it_says_which_part_hangs() {
     for (answer, why) in [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", "the rest of the reflector is alive"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", "the rest of its process is alive"),
         (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 16\r\n\r\nstuck shards: 1\n",
             "stuck shards: 1; see its log",
         ),
-        ("", "its thread \"http\", which answers here and over HTTP, hangs"),
+        (
+            "",
+            "the part of its process that answers here and over HTTP (a reflector's thread \"http\") hangs",
+        ),
     ] {
         let folder = Folder::new();
         let socket = answers(&folder, "GET /livez ", answer);
         let printed = hangs(&socket, &["show", "limits"]);
         assert!(
-            printed.contains("no answer to /api/v1/limits for 3") && printed.contains(why),
+            printed.contains(&format!("no answer to /api/v1/limits from {socket} for 3"))
+                && printed.contains(why),
             "{printed}"
         );
     }
