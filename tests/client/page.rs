@@ -75,14 +75,14 @@ fn it_shows_servers_vnis_and_what_is_installed() {
         scene.show("/");
         for (name, value) in [
             ("Servers connected", "1 of 1"),
-            ("VNIs whole", "2 of 2"),
+            ("VNIs complete", "2 of 2"),
             ("Routes known", "250"),
             ("Routes in the kernel", "–"),
         ] {
             scene.browser.until(name, &card(name, value));
         }
         let address = scene.proxy.address.to_string();
-        for text in [&*address, "established", "whole", "The leaf installs no routes"] {
+        for text in [&*address, "established", "complete", "The leaf installs no routes"] {
             scene.browser.until_says(text);
         }
         scene.browser.until("it is up", "document.getElementById('link').innerText === 'live'");

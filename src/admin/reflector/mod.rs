@@ -81,7 +81,9 @@ fn health_router(app: AppState) -> Router {
     let pages = server::health(get(health::livez), get(health::readyz))
         .route("/metrics", get(metrics::metrics_without_peers))
         .method_not_allowed_fallback(async || ApiError::ReadOnly)
-        .fallback(async || ApiError::NotFound("only health and metrics are here".into()))
+        .fallback(async || {
+            ApiError::NotFound("this endpoint (--health) serves only health and metrics".into())
+        })
         .with_state(app);
     given_up(pages, inspector)
 }

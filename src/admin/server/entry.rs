@@ -68,13 +68,16 @@ fn refuse_host<B>(guard: &HttpGuard, request: &Request<B>) -> Option<Response> {
         count => count == 1,
     };
     if !is_well {
-        return Some(answer::refusal(StatusCode::BAD_REQUEST, &"one header Host is needed"));
+        return Some(answer::refusal(
+            StatusCode::BAD_REQUEST,
+            &"a request needs exactly one header Host",
+        ));
     }
     let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
     let host = headers.into_iter().chain(target).find(|host| !guard.takes_host(host))?;
     debug!(host, "refused a request over HTTP that names another host");
     let sentence = format!(
-        "this endpoint has no name {host:?}: ask for an address or localhost, or start it with --http-host and the name"
+        "requests may not name this endpoint {host:?}: use its address or localhost, or allow that name with --http-host"
     );
     Some(answer::refusal(StatusCode::MISDIRECTED_REQUEST, &sentence))
 }

@@ -383,7 +383,7 @@ fn a_shard_that_stands_still_is_shown(scene: &mut Scene) {
     scene.show("/");
     scene.browser.until("the stream", "document.getElementById('link').innerText === 'live'");
     let standstill = Standstill::begin(scene.peers);
-    scene.browser.until_says("1 shard has not turned for two seconds");
+    scene.browser.until_says("1 shard has been stuck for two seconds");
     drop(standstill);
     scene.browser.until("it is over", "!document.querySelector('.banner')");
 }

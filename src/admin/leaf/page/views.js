@@ -52,7 +52,7 @@ const serverColumns = [
   { title: "Server", isFirst: true, of: (server) => code(server.address) },
   { title: "State", of: (server) => badge(server.state.replace("_", " "), states[server.state] || "soft") },
   { title: "For", isNumber: true, of: (server) => since(server.since_seconds) },
-  { title: "VNIs whole", isNumber: true, hint: "VNIs of which the server has sent its complete table", of: (server) => count(server.whole_count) },
+  { title: "VNIs complete", isNumber: true, hint: "VNIs of which the server has sent its complete table", of: (server) => count(server.whole_count) },
   { title: "Last error", of: (server) => server.last_error ? { text: server.last_error, kind: server.state === "established" ? "wrap soft" : "wrap warn" } : "–" },
   { title: "Node", of: (server) => server.node || soft("not said") },
   { title: "Agent", of: (server) => server.agent || soft("not said") },
@@ -60,8 +60,8 @@ const serverColumns = [
   { title: "Last heard", isNumber: true, of: (server) => lasted(server.last_keepalive_seconds) },
   { title: "Sessions", isNumber: true, of: (server) => count(server.sessions) },
 ];
-// Whether a VNI is whole, as parts of a cell.
-const wholeness = ({ is_whole, missing }) => is_whole ? badge("whole", "good") : [badge("not whole", "warn"), { text: ` ${missing}`, kind: "wrap" }];
+// Whether the table of a VNI is complete, as parts of a cell.
+const wholeness = ({ is_whole, missing }) => is_whole ? badge("complete", "good") : [badge("incomplete", "warn"), { text: ` ${missing}`, kind: "wrap" }];
 const vniColumns = [
   { title: "VNI", isFirst: true, of: (vni) => vniLink(vni.vni) },
   { title: "Routes", isNumber: true, of: (vni) => count(vni.routes) },
@@ -80,7 +80,7 @@ export const unusableRoutes = (kernel) => Object.entries(kernel?.unusable || {})
 const cards = [
   ["Servers connected", ({ servers }) => `${servers.filter(({ state }) => state === "established").length} of ${servers.length}`,
     ({ servers }) => servers.some(({ state }) => state !== "established")],
-  ["VNIs whole", ({ vnis }) => `${count(vnis.total - vnis.not_whole)} of ${count(vnis.total)}`, ({ vnis }) => vnis.not_whole > 0],
+  ["VNIs complete", ({ vnis }) => `${count(vnis.total - vnis.not_whole)} of ${count(vnis.total)}`, ({ vnis }) => vnis.not_whole > 0],
   ["Routes known", ({ vnis }) => count(vnis.routes), () => false],
   ["Routes in the kernel", ({ kernel }) => kernel ? `${count(kernel.installed)} of ${count(kernel.desired)}` : "–",
     ({ kernel }) => kernel && kernel.installed < kernel.desired],
@@ -118,7 +118,7 @@ export function overview(main, { parameters, signal, listen }) {
     el("div", { class: "cards" }, drawn.map((card) => card.node)),
     lookUp("", ""),
     section("Servers", null, servers.node),
-    section("VNIs", null, el("div", { class: "tabs" }, tab("", "All", isAll), tab("false", "Not whole", !isAll)), vnis),
+    section("VNIs", null, el("div", { class: "tabs" }, tab("", "All", isAll), tab("false", "Incomplete", !isAll)), vnis),
     section("Kernel", null, list, none));
   listen((leaf) => {
     drawn.forEach((card) => card.show(leaf));
@@ -148,7 +148,7 @@ export function vni(main, { argument, parameters, signal }) {
       if (signal.aborted) return;
       const row = rows.find(({ vni }) => vni === number);
       say(standing, row ? `Routes: ${count(row.routes)}, ${row.stale ? `${count(row.stale)} of them stale, ` : ""}`
-        + (row.is_whole ? `whole from ${row.in_sync.join(" and ")}` : `not whole: ${row.missing}`)
+        + (row.is_whole ? `table complete from ${row.in_sync.join(" and ")}` : `table incomplete: ${row.missing}`)
         : "The leaf does not subscribe to this VNI.");
     } catch (error) {
       if (error.name === "AbortError") throw error;

@@ -49,7 +49,11 @@ pub(super) fn read(text: &str) -> Result<Told, String> {
         }
     }
     // A leaf has no shards.
-    if told.shards.is_some() { Ok(told) } else { Err("what answers there is no reflector".into()) }
+    if told.shards.is_some() {
+        Ok(told)
+    } else {
+        Err("the process that answers there is not a reflector".into())
+    }
 }
 
 /// The value of a label, for example `a` of `version="a"}`.

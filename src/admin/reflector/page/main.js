@@ -67,7 +67,7 @@ listen(() => {
   const wrong = [];
   if (live.isUp === false) wrong.push(["bad", "The connection to the reflector is lost. This page shows the last data, and tries to connect again every two seconds."]);
   else if (sample) {
-    if (sample.stuck_shards > 0) wrong.push(["bad", `${sample.stuck_shards} ${sample.stuck_shards === 1 ? "shard has" : "shards have"} not turned for two seconds: see /livez.`]);
+    if (sample.stuck_shards > 0) wrong.push(["bad", `${sample.stuck_shards} ${sample.stuck_shards === 1 ? "shard has" : "shards have"} been stuck for two seconds: see /livez.`]);
     if (sample.is_draining) wrong.push(["warn", "The reflector is draining: it takes no new sessions and ends those it has."]);
   }
   tell(live.isUp, wrong);

@@ -56,8 +56,8 @@ export function sites(main, { signal }) {
       say(first, sentence);
       say(wrong, [twin(now), error].filter(Boolean).join(" "));
       wrong.hidden = !wrong.textContent;
-      say(second, `VNIs that leaves here want: ${count(now.vnis_wanted)}; that other sites want: ${count(now.vnis_exported)}. ` +
-        `${count(now.vnis_behind)} wait for the server, ${count(now.snapshots_awaited)} for snapshots.`);
+      say(second, `VNIs that leaves here want: ${count(now.vnis_wanted)}; VNIs that other sites want: ${count(now.vnis_exported)}. ` +
+        `${count(now.vnis_behind)} of these wait for the NATS server, ${count(now.snapshots_awaited)} for snapshots.`);
       all.show(now.sites);
     } catch (error) {
       if (error.name === "AbortError") throw error;
