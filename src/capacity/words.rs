@@ -58,7 +58,7 @@ impl Said {
                 "a limit of the reflector has been reached: the reflector refuses new routes or \
                  VNIs, counts them in metalbond_growth_refused_total, and keeps all that it has. \
                  Raise the limit, or find the peer that announces so many routes (metalbond ctl \
-                 show peers --sort routes)"
+                 show peers --sort=-routes)"
             ),
             _ if before > self.level => {
                 info!(limit, used, most, "there is room again below a limit");

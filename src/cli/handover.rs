@@ -70,11 +70,14 @@ mod imp {
             None => Ok(false),
         };
         if let Err(error) = is_known {
-            warn!(%error, "this reflector will start no successor");
+            warn!(%error, "this reflector will start no successor: metalbond ctl handover will fail");
         }
         let offer = listener.map(|listener| handover::Offer::begin(&reflector, listener));
         let offer = offer.and_then(|offer| {
-            offer.inspect_err(|error| warn!(%error, "this reflector will not hand over")).ok()
+            let warn = |error: &_| {
+                warn!(%error, "this reflector will not hand over: a process with --takeover will not get its sessions");
+            };
+            offer.inspect_err(warn).ok()
         });
         Ok(Serving { reflector, offer: Offer(offer) })
     }

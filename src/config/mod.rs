@@ -180,7 +180,9 @@ pub enum StartError {
     ControlReadOnly(#[source] ControlError),
     /// An HTTP address is configured, but the build lacks the feature `http`.
     #[cfg(not(feature = "http"))]
-    #[error("nothing can answer on {0}: build it with the feature http")]
+    #[error(
+        "this program was built without HTTP, so it cannot answer on {0}: build it with --features http"
+    )]
     NoHttp(SocketAddr),
     /// The file of the HTTP token is not usable.
     #[error("--http-token-file: {0}")]

@@ -192,7 +192,7 @@ static SERVER: Section<ReflectorConfig> = Section::of_role(&[
     Setting::new("one-next-hop", one!(ReflectorConfig: settings.one_next_hop, SWITCH))
         .meaning(
             "Send each peer one next hop of type STANDARD per destination, for agents that can hold only \
-             one; a switch, which does not concern other reflectors",
+             one; other reflectors still receive all",
         )
         .details("See [One next hop](operations.md#one-next-hop)")
         .reloaded_for_new_sessions(),

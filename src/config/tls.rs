@@ -87,8 +87,8 @@ impl TlsConfig {
         if let Some(error) = why {
             info!(
                 %error,
-                "threads of the reflector carry sessions over TLS: the kernel has no TLS for them \
-                 (modprobe tls)"
+                "threads of the reflector carry sessions over TLS: the kernel has no TLS that the \
+                 reflector can use; load its module (modprobe tls)"
             );
         }
         Ok(Some(carrier))

@@ -28,7 +28,10 @@ impl Inspector {
         let process = match self.control.succession.0.get() {
             Some(start) => start(program)?,
             None => {
-                return Err("this program does not start a successor: start one by hand".to_owned());
+                return Err(
+                    "this reflector starts no successor: start one by hand with --takeover"
+                        .to_owned(),
+                );
             }
         };
         #[cfg(target_os = "linux")]

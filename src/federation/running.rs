@@ -64,7 +64,7 @@ impl Federation {
                     *place.borrow_mut() = Some(bus);
                 }
                 Err(error) => {
-                    error!(%error, "no federation: this site works alone until a restart");
+                    error!(%error, "no federation: this site works alone until this reflector starts again");
                     of.engine.borrow_mut().error = Some(error.to_string());
                 }
             }
@@ -190,23 +190,25 @@ fn say(event: LinkEvent) {
     match event {
         LinkEvent::Live { site } => info!(%site, "site is there"),
         LinkEvent::Silent { site } => {
-            warn!(%site, "site is silent: this site keeps its routes for \
-             the stale time");
+            warn!(%site, "site is silent: this reflector keeps the routes of that site for \
+             --federation-stale-time");
         }
         LinkEvent::Draining { site } => {
-            info!(%site, "site is about to end: this site keeps its routes for the stale time");
+            info!(%site, "site is about to end: this reflector keeps the routes of that site for \
+             --federation-stale-time");
         }
         LinkEvent::AboveLimit { site, limit } => {
             warn!(%site, limit, "site has too many routes (--federation-max-routes-per-site): \
-                 this site takes nothing from it for a while");
+                 this reflector accepts nothing from that site for twice the stale time");
         }
         LinkEvent::Gone { site } => {
-            warn!(%site, "site was away for too long: this site withdraws its routes");
+            warn!(%site, "site was away for too long: this reflector withdraws the routes of that \
+                 site");
         }
         LinkEvent::Restarted { site } => info!(%site, "site has a new process"),
         LinkEvent::Mismatch { site, vni } => {
             error!(%site, %vni, "routes differ from the site's although no message was lost: this \
-                 site requests all routes of the VNI again");
+                 reflector requests all routes of the VNI from that site again");
         }
         LinkEvent::Poisoned { site, vni } => {
             let vni = vni.map(tracing::field::display);

@@ -107,7 +107,10 @@ impl<'a> Conversation<'a> {
                     return Some(self.because("the successor has ended", PredecessorEvent::Died));
                 }
                 Received::Left => {
-                    return Some(self.because("the successor has gone", PredecessorEvent::Left));
+                    return Some(self.because(
+                        "the successor has closed its connection",
+                        PredecessorEvent::Left,
+                    ));
                 }
                 Received::Late if Instant::now() >= deadline => {
                     return Some(
@@ -189,7 +192,9 @@ impl<'a> Conversation<'a> {
             }
             PredecessorAction::Commit => self.say(ToSuccessor::Commit(form::Commit {}), CHECKS),
             PredecessorAction::CallOff => {
-                let reason = self.reason.clone().unwrap_or_else(|| "it is out of turn".to_owned());
+                let reason = self.reason.clone().unwrap_or_else(|| {
+                    "the processes disagree on the step of the handover".to_owned()
+                });
                 let said =
                     self.send(ToSuccessor::CalledOff(form::CalledOff { reason }), Duration::ZERO);
                 Some(match said {
@@ -246,7 +251,9 @@ impl<'a> Conversation<'a> {
             ErrorKind::TimedOut => {
                 self.because("the successor takes too long", PredecessorEvent::Late)
             }
-            ErrorKind::BrokenPipe => self.because("the successor has gone", PredecessorEvent::Left),
+            ErrorKind::BrokenPipe => {
+                self.because("the successor has closed its connection", PredecessorEvent::Left)
+            }
             _ => self
                 .because(&format!("cannot send to the successor: {error}"), PredecessorEvent::Left),
         }

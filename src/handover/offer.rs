@@ -114,7 +114,7 @@ impl Offering {
                     let handed_over = match Channel::new(socket) {
                         Ok(channel) => self.answer(channel, listener),
                         Err(error) => {
-                            warn!(%error, "cannot say which process asks to take over");
+                            warn!(%error, "cannot say which process asks to take over: the request is refused");
                             None
                         }
                     };

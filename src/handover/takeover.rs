@@ -66,7 +66,7 @@ pub enum Unusable {
     #[error("its snapshot cannot be read: {0}")]
     Snapshot(String),
     /// There are connections without sockets, or sockets without connections.
-    #[error("the sockets are not those of its connections")]
+    #[error("the sockets that it sent do not match its connections")]
     Sockets,
 }
 
@@ -161,7 +161,7 @@ impl<'a> Taking<'a> {
                 event = self.machine.on(happened).and_then(|action| self.act(action));
             }
         }
-        let lost = || Err(TakeoverError::CalledOff("it does not answer".to_owned()));
+        let lost = || Err(TakeoverError::CalledOff("that reflector does not answer".to_owned()));
         self.outcome.unwrap_or_else(lost)
     }
 
@@ -304,7 +304,9 @@ impl<'a> Taking<'a> {
     }
 
     fn prepare(&mut self) -> Result<(), TakeoverError> {
-        let missing = || TakeoverError::CalledOff("it has said nothing of itself".to_owned());
+        let missing = || {
+            TakeoverError::CalledOff("that reflector has not said what it listens on".to_owned())
+        };
         let (welcome, descriptors, heard) = self.welcome.take().ok_or_else(missing)?;
         let mut listening = Vec::new();
         for (listener, socket) in welcome.listeners.into_iter().zip(descriptors) {

@@ -62,7 +62,8 @@ impl fmt::Display for Backend {
     }
 }
 
-/// Picks the backend. If [`IoChoice::Auto`] leads to epoll, the text says in one line why io_uring does not work.
+/// Picks the backend. If [`IoChoice::Auto`] leads to epoll, the text says why io_uring does not work and what would
+/// help, in two clauses.
 ///
 /// # Errors
 ///
@@ -83,8 +84,8 @@ fn decide(
         (Err(Unavailable { reason, remedy }), IoChoice::Uring) => {
             Err(IoError::UringUnavailable { reason, remedy })
         }
-        (Err(Unavailable { reason, .. }), _) => {
-            Ok((Backend::Epoll, Some(format!("using epoll instead of io_uring: {reason}"))))
+        (Err(Unavailable { reason, remedy }), _) => {
+            Ok((Backend::Epoll, Some(format!("{reason}; {remedy}"))))
         }
     }
 }
@@ -109,10 +110,7 @@ mod tests {
     fn auto_falls_back_and_says_why() {
         assert_eq!(
             decide(IoChoice::Auto, refused),
-            Ok((
-                Backend::Epoll,
-                Some("using epoll instead of io_uring: the kernel said no".into())
-            ))
+            Ok((Backend::Epoll, Some("the kernel said no; ask it nicely".into())))
         );
         assert_eq!(decide(IoChoice::Auto, || Ok(())), Ok((Backend::Uring, None)));
     }
@@ -120,7 +118,10 @@ mod tests {
     #[test]
     fn forced_uring_fails_with_a_remedy() {
         let error = decide(IoChoice::Uring, refused).unwrap_err().to_string();
-        assert_eq!(error, "io_uring was asked for, but the kernel said no; ask it nicely");
+        assert_eq!(
+            error,
+            "io_uring was asked for (--io uring), but the kernel said no; ask it nicely"
+        );
     }
 
     #[test]

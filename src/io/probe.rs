@@ -88,33 +88,33 @@ fn explain(error: &io::Error, sysctl: Option<&str>) -> Unavailable {
     let (reason, remedy) = match (error.raw_os_error(), sysctl) {
         (Some(libc::EPERM), Some("2")) => (
             "the kernel has it switched off (kernel.io_uring_disabled = 2)".into(),
-            "set it to 0 with sysctl, or choose epoll",
+            "set it to 0 with sysctl, or set --io epoll",
         ),
         (Some(libc::EPERM), Some("1")) => (
             "the kernel keeps it from ordinary users (kernel.io_uring_disabled = 1)".into(),
-            "join the group in kernel.io_uring_group, set io_uring_disabled to 0, or choose epoll",
+            "join the group in kernel.io_uring_group, set io_uring_disabled to 0, or set --io epoll",
         ),
         (Some(libc::EPERM | libc::EACCES), _) => (
             "a security policy forbids it (most likely the container's seccomp profile)".into(),
-            "allow io_uring_setup, io_uring_enter and io_uring_register there, or choose epoll",
+            "allow io_uring_setup, io_uring_enter and io_uring_register there, or set --io epoll",
         ),
         (Some(libc::ENOSYS), _) => (
             "this kernel has no io_uring".into(),
-            "run a kernel of 5.10 or newer with CONFIG_IO_URING, or choose epoll",
+            "run a kernel of 5.10 or newer with CONFIG_IO_URING, or set --io epoll",
         ),
         (Some(libc::EINVAL), _) => (
             "this kernel's io_uring refuses even plain flags".into(),
-            "run a kernel of 5.10 or newer, or choose epoll",
+            "run a kernel of 5.10 or newer, or set --io epoll",
         ),
         (Some(libc::ENOMEM), _) => (
             "there is not enough memory, or lockable memory, for its queues".into(),
-            "raise the limit on locked memory (ulimit -l), or choose epoll",
+            "raise the limit on locked memory (ulimit -l), or set --io epoll",
         ),
         (Some(libc::EMFILE | libc::ENFILE), _) => (
             "there are too many open files".into(),
-            "raise the limit on open files (ulimit -n), or choose epoll",
+            "raise the limit on open files (ulimit -n), or set --io epoll",
         ),
-        _ => (format!("setting it up failed: {error}"), "choose epoll"),
+        _ => (format!("setting it up failed: {error}"), "set --io epoll"),
     };
     Unavailable { reason, remedy }
 }

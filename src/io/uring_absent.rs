@@ -12,17 +12,17 @@ pub(super) fn available() -> Result<(), Unavailable> {
     Err(if cfg!(any(not(target_os = "linux"), metalbond_portable)) {
         Unavailable {
             reason: "io_uring exists on Linux only".into(),
-            remedy: "choose epoll, which here means this system's own readiness",
+            remedy: "set --io epoll, which here means this system's own readiness",
         }
     } else if cfg!(target_env = "musl") {
         Unavailable {
             reason: "this binary was built with musl, where io_uring is not supported".into(),
-            remedy: "use a binary built with glibc, or choose epoll",
+            remedy: "use a binary built with glibc, or set --io epoll",
         }
     } else {
         Unavailable {
             reason: "this binary was built without the feature `uring`".into(),
-            remedy: "rebuild with it, or choose epoll",
+            remedy: "build it with that feature, or set --io epoll",
         }
     })
 }

@@ -102,7 +102,7 @@ impl Acceptor {
     pub(super) async fn run(mut self, mut rules: Rules) {
         self.news.mark_unchanged();
         if let Some(Err(error)) = self.tls.as_mut().map(Terminator::watch) {
-            warn!(%error, "cannot listen for sessions over TLS");
+            warn!(%error, "cannot listen for sessions over TLS: this process accepts none");
             self.tls = None;
         }
         let mut phase = self.control.phase.subscribe();

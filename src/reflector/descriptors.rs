@@ -47,7 +47,7 @@ fn warn_of_limit(limit: u64, max_peers: u64, allowed: u64, needed: u64) {
         info!(
             limit,
             max_peers = allowed,
-            "descriptors allowed, which set max_peers; for more peers raise this limit \
+            "descriptors allowed: this limit sets max_peers; for more peers raise it \
              (LimitNOFILE of the unit, ulimit -n)"
         );
     } else if limit < needed {

@@ -211,9 +211,9 @@ impl Machine {
             return Err(StartError::Shards(shards));
         }
         let places = config.pin.places(shards, &allowed)?;
-        let (backend, remark) = io::choose(config.io)?;
-        if let Some(remark) = remark {
-            warn!("{remark}");
+        let (backend, why) = io::choose(config.io)?;
+        if let Some(why) = why {
+            warn!("using epoll instead of io_uring: {why}");
         }
         let guest = match has_guest {
             true => Some(GuestKind::Proxy),

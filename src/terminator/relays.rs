@@ -65,7 +65,9 @@ impl Relays {
             match Relay::start(all.len()) {
                 Ok(relay) => all.push(relay),
                 Err(error) if all.is_empty() => return Err(error),
-                Err(error) => warn!(%error, "no further thread for TLS"),
+                Err(error) => {
+                    warn!(%error, "no further thread for TLS: the others carry more sessions");
+                }
             }
             least = all.iter().enumerate().min_by_key(|(_, relay)| load(relay));
         }

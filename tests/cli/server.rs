@@ -246,7 +246,7 @@ fn a_filter_of_the_log_that_is_none_is_told_and_not_used() {
     for (value, warning) in [
         ("warning", "\"warning\" has no level and no module of metalbond"),
         ("error;info", "\"error;info\" has no level"),
-        ("metalbond=loud", "\"metalbond=loud\" is no filter"),
+        ("metalbond=loud", "\"metalbond=loud\" is not a filter"),
     ] {
         let mut command = Command::new("sh");
         let script = format!("RUST_LOG='{value}' exec \"$0\" \"$@\"");
@@ -379,7 +379,7 @@ fn without_a_number_of_peers_it_goes_by_the_descriptors() {
     let file = Scratch::new("[server]\n");
     let server = with_64_descriptors(&["--config", file.path()]);
     server.logged("reflector started", '\n');
-    server.logged("INFO descriptors allowed, which set max_peers", '\n');
+    server.logged("INFO descriptors allowed: this limit sets max_peers", '\n');
     assert!(server.log().contains("limit=64 max_peers=8"), "{}", server.log());
     let _sessions: Vec<_> = (0..8).map(|_| Client::establish(server.address())).collect();
     Client::connect(server.address()).expect_closed();

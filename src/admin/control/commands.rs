@@ -118,7 +118,7 @@ async fn drain(
     inspector.drain(rate);
     info!(
         rate,
-        "draining: the reflector takes no new sessions and ends this number of sessions per second"
+        "draining: the reflector takes no new sessions, and ends existing ones at this rate per second"
     );
     Ok(Draining::of(&inspector))
 }

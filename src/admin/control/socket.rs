@@ -292,8 +292,8 @@ fn give_to(group: &str, file: &Path) {
             group,
             error,
             path = %file.display(),
-            "the control socket for readers is for the reflector's own group: create the group of \
-             --control-group, and make the reflector's user a member of it"
+            "the control socket for readers is for the reflector's own group, not for that of \
+             --control-group: create that group, and make the reflector's user a member of it"
         );
     }
 }

@@ -100,7 +100,10 @@ impl Live {
             done(self.leaf.hand_over(*vni).await, "--install-routes");
         }
         for vni in tables.keys().filter(|vni| !subscribed.contains(vni)) {
-            warn!(%vni, "nothing will be installed: --install-routes without --subscribe");
+            warn!(
+                %vni,
+                "nothing will be installed: --install-routes names the VNI, and --subscribe does not"
+            );
         }
         (self.subscribed, self.tables) = (subscribed, tables);
     }

@@ -170,7 +170,10 @@ async fn install(
     };
     let mut client = NetlinkClient::start(netlink).map_err(|error| error.to_string())?;
     for vni in unasked {
-        warn!(%vni, "nothing will be installed: --install-routes without --subscribe");
+        warn!(
+            %vni,
+            "nothing will be installed: --install-routes names the VNI, and --subscribe does not"
+        );
         client.complete(vni).await;
     }
     let (kernel, tables) = (client.status(), client.tables());

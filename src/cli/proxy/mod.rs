@@ -85,7 +85,7 @@ impl Args {
         let listen = self.agents.config.listen;
         let remark = || {
             format!(
-                "--listen {listen} is no address of the loopback: whoever reaches it can announce routes \
+                "--listen {listen} is not an address of the loopback: whoever reaches it can announce routes \
                  in this host's name; give [::1]:4711 unless the network in between keeps others out"
             )
         };
@@ -132,6 +132,9 @@ mod tests {
             "{itself}"
         );
         let open = parse("--server rr1 --listen [::]:4711").remarks();
-        assert!(open[0].contains("--listen [::]:4711 is no address of the loopback"), "{open:?}");
+        assert!(
+            open[0].contains("--listen [::]:4711 is not an address of the loopback"),
+            "{open:?}"
+        );
     }
 }

@@ -76,7 +76,7 @@ pub(in crate::cli) static SETTINGS: Section<Agents> = Section::of_role(&[
     Setting::new("one-next-hop", one!(Agents: config.settings.one_next_hop, SWITCH))
         .meaning(
             "Send each agent one next hop of type STANDARD per destination, for agents that can hold only \
-             one; a switch, which does not concern other reflectors",
+             one",
         )
         .details("See [One next hop](operations.md#one-next-hop)")
         .reloaded_for_new_sessions(),

@@ -53,7 +53,7 @@ pub(crate) struct BusSettings {
 #[derive(Debug, Error)]
 pub(crate) enum Unusable {
     /// A server's address is none.
-    #[error("{0:?} is no address of a NATS server: {1}")]
+    #[error("{0:?} is not the address of a NATS server: {1}")]
     Address(String, String),
     /// The credentials can't be read.
     #[error("cannot read the credentials: {0}")]
