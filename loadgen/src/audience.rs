@@ -59,7 +59,9 @@ impl Audience {
             return Ok(Self::whole(sessions as usize, vnis));
         }
         if u64::from(sessions) * u64::from(each) > 1 << 26 {
-            return Err("that is too many VNIs of too many subscribers".into());
+            return Err(
+                "too many subscriptions in total: lower --subscribers or --vnis-per-peer".into()
+            );
         }
         let mut groups: Vec<Vec<u32>> = Vec::new();
         let mut numbers = HashMap::new();

@@ -13,7 +13,11 @@ use crate::scenarios::Scenarios;
 use crate::{compare, generate, live, repeater, report, run};
 
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, about = "Load on a MetalBond reflector, and what it costs")]
+#[command(
+    name = "loadgen",
+    version,
+    about = "Put load on a MetalBond reflector, and measure its cost"
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -25,18 +29,18 @@ struct Cli {
 enum LoadgenCommand {
     #[command(flatten)]
     Scenario(Scenarios),
-    /// One scenario against several servers in turn
+    /// Run one scenario against several servers in turn, and compare the figures
     Compare(compare::Options),
-    /// All workloads that the reflector's cost is judged by, against the repeater and an older reflector
+    /// Run the workloads that define the reflector's targets, and compare it with the repeater and an older reflector
     Suite(compare::suite::Options),
-    /// Write completions for a shell
+    /// Print completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write a manual page for each command
+    /// Write a manual page for each command into a folder
     Man {
-        /// The folder to write into
+        /// The folder, which must exist
         folder: PathBuf,
     },
     /// The server of --spawn repeater

@@ -18,53 +18,53 @@ const BLOCK: u64 = 100_000;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server and output")]
 pub(crate) struct Common {
-    /// A server that runs already, here or elsewhere. Give several for sites that federate: publishers connect to
-    /// the first, subscribers to the others
+    /// Use this running server, on this machine or another, instead of starting one. Repeat the flag for sites that
+    /// federate: publishers connect to the first, subscribers to the others
     #[arg(long, global = true, value_name = "ADDR:PORT", conflicts_with = "spawn")]
     pub(crate) target: Vec<SocketAddr>,
 
-    /// The process of --target: without it, CPU time and memory of the server are not told. Give one for each of
-    /// several targets, in their order; more, such as a NATS server's, count too
+    /// The process of --target on this machine: needed to measure its CPU time and memory. With several targets, repeat
+    /// the flag in the order of the targets; the figures include further processes, such as a NATS server
     #[arg(long, global = true, requires = "target")]
     pub(crate) pid: Vec<u32>,
 
-    /// A server to start, and to stop at the end
+    /// The server to start, and to stop at the end
     #[arg(long, global = true, value_enum, default_value = "reflector")]
     pub(crate) spawn: Spawn,
 
-    /// The reflector to start [default: metalbond beside loadgen]
+    /// The program of the reflector to start [default: metalbond in the folder of loadgen]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
 
-    /// One more argument for the started server; may be repeated
+    /// An argument for the started server, such as --server-arg=--shards; may be repeated
     #[arg(long = "server-arg", global = true, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) server_args: Vec<String>,
 
-    /// The lowest VNI to use. With --target it is another one in each run, so that several runs against one server do
-    /// not meet [default: 200000; with --target a random one]
+    /// The lowest VNI to use. With --target the default is another random VNI in each run, so that several runs against
+    /// one server use different VNIs [default: 200000; with --target a random one]
     #[arg(long, global = true, value_name = "VNI")]
     pub(crate) first_vni: Option<u32>,
 
-    /// Threads that receive
+    /// Number of threads that receive
     #[arg(long, global = true, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,
 
-    /// Seconds between the KEEPALIVEs of a session
+    /// Interval of the KEEPALIVEs of each session, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) keepalive: u32,
 
-    /// Give up when subscribers have not got what they should after so many seconds
+    /// Fail when a subscriber waits longer than this many seconds for its routes
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) timeout: u64,
 
-    /// Write the figures to a file too
+    /// Also write the figures into this file, as JSON
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// Write a page for browsers, with plots
+    /// Also write a page for browsers, with plots
     #[arg(long, global = true, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
 
@@ -110,7 +110,7 @@ impl Common {
 pub(crate) enum Spawn {
     /// `metalbond server`
     Reflector,
-    /// Repeats bytes with no routing: the limit of what a server can do
+    /// A server in loadgen that only copies updates to subscribers, without a table: the lower limit of the cost
     Repeater,
     /// The server of the crate rustbond (needs the feature peers)
     Rustbond,

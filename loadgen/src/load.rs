@@ -11,20 +11,20 @@ use crate::plan::Plan;
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub(crate) struct Load {
-    /// VNIs that the routes are spread over
+    /// Number of VNIs, over which the routes are spread
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) vnis: u32,
 
-    /// VNIs that each peer is in [default: all]
+    /// Number of VNIs of each peer [default: all]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis_per_peer: Option<u32>,
 
-    /// All routes have one next hop, instead of one of their own each
+    /// Give all routes the same next hop, instead of a different one each
     #[arg(long)]
     pub(crate) shared_next_hop: bool,
 
-    /// What chance decides
+    /// Seed of all random choices
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub(crate) seed: u64,
 
@@ -52,11 +52,11 @@ impl Load {
 #[derive(Clone, Copy, Debug, Args)]
 #[group(skip)]
 pub(crate) struct Span {
-    /// Seconds to measure
+    /// How long to measure, in seconds
     #[arg(short, long, value_name = "D", default_value_t = 4.0, value_parser = duration)]
     pub(crate) duration: f64,
 
-    /// Seconds before that
+    /// How long to run before measuring, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
     pub(crate) warm_up: f64,
 }

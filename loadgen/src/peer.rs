@@ -91,7 +91,7 @@ fn established(opening: Opening) -> Result<(TcpStream, Manners), String> {
     if answers.is_empty() {
         Ok((stream, manners))
     } else {
-        Err(format!("{server} sent something that nobody asked for"))
+        Err(format!("{server} sent an unexpected message"))
     }
 }
 
@@ -178,7 +178,7 @@ impl Opening {
         if self.answers.is_empty() {
             Ok(self.stream)
         } else {
-            Err(format!("{} sent something that nobody asked for", self.server))
+            Err(format!("{} sent an unexpected message", self.server))
         }
     }
 }

@@ -114,7 +114,7 @@ impl Recording {
                  loadgen"
             )),
             Err(_) => Err(format!(
-                "{shown} is not a recording of metalbond ctl monitor --record: it has no head"
+                "{shown} is not a recording of metalbond ctl monitor --record: its first line is not a head"
             )),
         }
     }
@@ -149,7 +149,7 @@ impl Recording {
         match read {
             Ok(0) => Ok(false),
             Ok(length) if length as u64 == LINE_MAX => Err(format!(
-                "{}, line {}: no line of a recording is so long",
+                "{}, line {}: the line is longer than any of a recording",
                 self.path.display(),
                 self.line
             )),
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn what_is_no_recording_is_said_in_a_sentence() {
         for (text, expected) in [
-            ("", "it has no head"),
-            ("hello\n", "it has no head"),
+            ("", "its first line is not a head"),
+            ("hello\n", "its first line is not a head"),
             ("{\"recording\":2}\n", "has version 2 of the format"),
             (&format!("{HEAD}hello\n"), "line 2: "),
             (
@@ -256,7 +256,7 @@ mod tests {
             ),
             (
                 &format!("{HEAD}{}", " ".repeat(1 << 20)),
-                "line 2: no line of a recording is so long",
+                "line 2: the line is longer than any of a recording",
             ),
         ] {
             let error = read(text).unwrap_err();

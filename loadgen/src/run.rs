@@ -91,7 +91,7 @@ pub(crate) fn run(common: &Common, scenario: &dyn Scenario) -> Result<RunReport,
     }
     if common.tls.tls && !scenario.goes_over_tls() {
         return Err(format!(
-            "{} goes over TCP: fanout, mesh and churn take --tls",
+            "{} has no TLS: only fanout, mesh and churn take --tls",
             scenario.name()
         ));
     }
@@ -225,7 +225,7 @@ impl Run<'_> {
             }
             before = now;
         }
-        Err("the server does not come to rest".into())
+        Err("the server did not become idle in time".into())
     }
 
     /// Waits until every session is at the goal and nothing more comes for a while, so that it
@@ -245,7 +245,7 @@ impl Run<'_> {
                 return receivers.check();
             }
         }
-        Err("subscribers are told ever more".into())
+        Err("subscribers still receive updates after --timeout".into())
     }
 
     /// UPDATEs that subscribers have received so far.

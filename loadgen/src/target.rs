@@ -69,7 +69,7 @@ impl Said {
     /// Its last line, which says why it ended if anything does.
     fn last(&self) -> String {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_empty() { "it said nothing".into() } else { format!("its last line: {last}") }
+        if last.is_empty() { "it printed nothing".into() } else { format!("its last line: {last}") }
     }
 }
 
@@ -227,7 +227,7 @@ impl Target {
                 Some(status) if status.success() || status.code().is_none() => return Ok(()),
                 Some(status) => {
                     return Err(format!(
-                        "the server stopped badly: {status}; {}",
+                        "the server ended with {status} when it was told to stop; {}",
                         self.said.last()
                     ));
                 }
@@ -250,7 +250,9 @@ impl Target {
         match count {
             0 => Err(format!("the server did not stop within {STOP_TIME:?}")),
             _ if self.said.has_panicked() => Err("a thread of the server panicked".into()),
-            _ if !status.success() => Err(format!("the server handed over badly: {status}")),
+            _ if !status.success() => {
+                Err(format!("the process that handed over ended with {status}"))
+            }
             _ => Ok(()),
         }
     }

@@ -267,7 +267,7 @@ fn a_suite_that_fails_tells_what_it_has() {
     assert!(stderr(&output).contains("1 shard failed in round 1: cannot start"), "{output:?}");
     assert_eq!(json.json()["verified"], false);
     let output = loadgen(&[&SUITE[..], &["--only=nonsense"]].concat());
-    assert!(stderr(&output).contains("--only means none of '50 over 1"), "{output:?}");
+    assert!(stderr(&output).contains("--only matches none of '50 over 1"), "{output:?}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_running_reflector_is_shown_the_certificate_of_a_file() {
 #[test]
 fn tls_is_refused_where_there_is_none() {
     let cases: [(&[&str], &str); 5] = [
-        (&["idle", "--tls"], "idle goes over TCP"),
+        (&["idle", "--tls"], "idle has no TLS"),
         (&["fanout", "--tls", "--spawn=repeater"], "only the reflector has TLS"),
         (&["fanout", "--tls", "--target=[::1]:1"], "--tls with --target needs --tls-ca"),
         (&["churn", "--tls", "--go-clients=1"], "Go clients have no TLS"),

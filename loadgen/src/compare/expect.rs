@@ -63,7 +63,7 @@ impl Expectation {
             return Ok(());
         }
         let names = seen.names().join("', '");
-        Err(format!("there is no figure '{}' to expect anything of, only '{names}'", self.figure))
+        Err(format!("there is no figure '{}' for --expect, only '{names}'", self.figure))
     }
 
     pub(super) fn outcome(&self, seen: &Comparison<'_>) -> Outcome {

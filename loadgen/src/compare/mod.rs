@@ -23,7 +23,7 @@ pub(crate) struct Options {
     // No doc comment: what is in brackets would be a link.
     #[arg(
         help = "Servers, each with its arguments: reflector[@BINARY], reflector-tls[@BINARY], repeater, \
-                rustbond or ADDR:PORT[@PID]; several by commas, or by giving this again",
+                rustbond or ADDR:PORT[@PID]; separate several by commas, or repeat the flag",
         long,
         value_name = "SERVER [ARG]...,...",
         default_value = "reflector,repeater",
@@ -31,13 +31,13 @@ pub(crate) struct Options {
     )]
     against: Vec<String>,
 
-    /// How often each server has its turn
+    /// Number of rounds; in each round, each server runs the scenario once
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 
-    /// Fail unless this holds for medians: 'FIGURE [of SERVER] <= [FACTOR x] SERVER' or '... <= NUMBER';
-    /// may be repeated
+    /// Fail unless this is true of the medians: 'FIGURE [of SERVER] <= [FACTOR x] SERVER' or
+    /// 'FIGURE [of SERVER] <= NUMBER'; may be repeated
     #[arg(long, value_name = "LIMIT")]
     expect: Vec<String>,
 

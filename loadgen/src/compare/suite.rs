@@ -18,18 +18,18 @@ use crate::report::{show, text, write_files};
 /// Flags of `suite`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(mut_arg("duration", |arg| {
-    arg.help("Seconds to measure in each run").default_value("3")
+    arg.help("How long to measure in each run, in seconds").default_value("3")
 }))]
 pub(crate) struct Options {
-    /// An older reflector to compare with the one of --binary
+    /// The program of an older reflector, to compare --binary with
     #[arg(long, value_name = "FILE")]
     old: Option<PathBuf>,
 
-    /// Workloads whose name contains this; may be repeated [default: all]
+    /// Run only the workloads whose names contain this text; may be repeated [default: all]
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
 
-    /// How often each server has its turn at each workload
+    /// Number of rounds; in each round of a workload, each server runs it once
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     span: Span,
 
-    /// Fail when a ratio is above its limit
+    /// Fail if a ratio is above its limit
     #[arg(long)]
     check: bool,
 }
@@ -102,7 +102,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), String> {
     meant.retain(|workload| options.only.is_empty() || is_meant(workload.name));
     if meant.is_empty() {
         let names: Vec<_> = workloads::all().iter().map(|workload| workload.name).collect();
-        return Err(format!("--only means none of '{}'", names.join("', '")));
+        return Err(format!("--only matches none of '{}'", names.join("', '")));
     }
     let mut done = Vec::new();
     let mut failure = None;

@@ -195,7 +195,7 @@ impl Receivers {
             self.check()?;
             if Instant::now() >= deadline {
                 return Err(format!(
-                    "{remaining} of {} subscribers have not got what they should after {patience:?}",
+                    "{remaining} of {} subscribers do not have the expected routes after {patience:?}",
                     self.sessions
                 ));
             }

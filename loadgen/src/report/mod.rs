@@ -22,7 +22,9 @@ pub(crate) fn print(report: &RunReport, common: &Common) -> Result<(), String> {
     show(&text::run(report));
     write_files(common, || report.json())?;
     if report.faults.any() {
-        return Err("subscribers did not get what they should".into());
+        return Err(
+            "subscribers did not receive exactly the expected updates: see the faults".into()
+        );
     }
     Ok(())
 }

@@ -30,53 +30,52 @@ const ABSENCE_SECONDS: u64 = 2;
 #[command(
     mut_arg("vnis", |arg| {
         let few = clap::value_parser!(u32).range(1..=10_000);
-        arg.help("VNIs, each a tenant's").visible_alias("tenants").default_value("20").value_parser(few)
+        arg.help("Number of VNIs, one for each tenant").visible_alias("tenants").default_value("20").value_parser(few)
     }),
     mut_arg("vnis_per_peer", |arg| {
         let few = clap::value_parser!(u32).range(1..=10_000);
-        let help = "VNIs of which a hypervisor has VMs; it is subscribed to those of which it has some \
-                    [default: all]";
+        let help = "Number of VNIs whose VMs a hypervisor may have; it subscribes to a VNI while it has \
+                    a VM of it [default: all]";
         arg.help(help).value_parser(few)
     }),
     mut_arg("shared_next_hop", |arg| {
-        arg.help("All routes of a hypervisor have one next hop, instead of one of their own each")
+        arg.help("Give all routes of a hypervisor the same next hop, instead of a different one each")
     }),
-    mut_arg("seed", |arg| arg.help("What happens")),
+    mut_arg("seed", |arg| arg.help("Seed of all random choices")),
     mut_arg("duration", |arg| arg.default_value("10"))
 )]
 pub(crate) struct Options {
-    /// Hypervisors
+    /// Number of hypervisors
     #[arg(long, value_name = "H", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(super) hypervisors: u32,
 
-    /// Virtual machines, each a route; about half of them run. What happens next happens to any of
-    /// them: many are a large table
+    /// Number of virtual machines (VMs). About half of them run at any time; each that runs has a route
     #[arg(long, value_name = "M", default_value_t = 2000,
           value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(super) vms: u32,
 
-    /// Starts, stops and moves per second
+    /// Number of starts, stops and moves of VMs per second
     #[arg(long, value_name = "RATE", default_value_t = 500,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) rate: u32,
 
-    /// Sessions that subscribe to everything: how long updates take to them is measured
+    /// Number of sessions that subscribe to all VNIs, to which the latency is measured
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) observers: u32,
 
-    /// The share of the hypervisors that read as deployed Go agents do (0 to 1): such an agent reads at most 65,534
-    /// bytes of whole messages, installs these routes, and only then reads again
+    /// Share of the hypervisors (0 to 1) that read as deployed Go agents do: at most 65,534 bytes of whole messages,
+    /// which the agent installs before it reads again
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub(super) go_clients: f64,
 
-    /// Microseconds that each of these takes to install or remove a route
+    /// How long such an agent takes to install or remove a route, in microseconds
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(super) install_time: u32,
 
-    /// Hypervisors that send a message in two parts, half a second apart
+    /// Number of hypervisors that send the last message of each write in two parts, half a second apart
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) halves: usize,
 
@@ -151,7 +150,7 @@ impl Cloud {
         let placement = Placement::new(size, load.seed);
         let places = if load.shared_next_hop { hosts } else { placement.places() };
         let plan = Plan::movable(vms, tenants, places, load.shared_next_hop);
-        let plan = plan.ok_or("that is too many VMs on too many hypervisors")?;
+        let plan = plan.ok_or("too many routes in total: lower --vms or --hypervisors")?;
         let plan = run.place(plan.fits(hosts.saturating_add(observers))?)?;
         let timing = Timing::new(plan.routes);
         let mut cloud = Self {

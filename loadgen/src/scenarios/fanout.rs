@@ -17,27 +17,27 @@ use crate::run::{Run, Scenario};
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     mut_arg("vnis_per_peer", |arg| {
-        arg.help("VNIs that each subscriber is in").default_value("1")
+        arg.help("Number of VNIs to which each subscriber subscribes").default_value("1")
     }),
-    mut_arg("seed", |arg| arg.help("Which subscriber is in which VNIs"))
+    mut_arg("seed", |arg| arg.help("Seed of the choice of VNIs for each subscriber"))
 )]
 pub(crate) struct Fanout {
-    /// Sessions that subscribe
+    /// Number of sessions that subscribe
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     subscribers: u32,
 
-    /// Updates in a window, over all publishers
+    /// Number of updates in a window, of all publishers together
     #[arg(short, long, value_name = "W", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     window: u32,
 
-    /// Updates of one VNI that follow each other in a window
+    /// Number of consecutive updates of one VNI in a window
     #[arg(long, value_name = "L", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     run_length: u32,
 
-    /// Sessions that publish, each its part of a window
+    /// Number of sessions that publish; each sends its part of a window
     #[arg(short, long, value_name = "P", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     publishers: u32,

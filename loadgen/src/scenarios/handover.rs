@@ -30,28 +30,28 @@ pub(crate) struct Handover {
     #[command(flatten)]
     cloud: cloud::Options,
 
-    /// Handovers, spread over the time that is measured
+    /// Number of handovers, spread evenly over the measured time
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     handovers: u32,
 
-    /// Readers that read little, beside all others
+    /// Number of further readers that read slowly
     #[arg(long, value_name = "N", default_value_t = 0)]
     slow: usize,
 
-    /// Readers that read nothing
+    /// Number of further readers that read nothing
     #[arg(long, value_name = "N", default_value_t = 0)]
     stuck: usize,
 
-    /// Let each successor use the other I/O back end, by a configuration file
+    /// Let each new process use the other I/O back end: io_uring and epoll in turn
     #[arg(long, conflicts_with_all = ["target", "to"])]
     change_io: bool,
 
-    /// The control socket of the server that --target names
+    /// The control socket of --target
     #[arg(long, value_name = "PATH", requires = "target")]
     control: Option<PathBuf>,
 
-    /// The program that takes over, instead of that which runs
+    /// The program that takes over [default: the installed one]
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
 }

@@ -15,21 +15,21 @@ use crate::run::{Run, Scenario};
 /// `idle` and its flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Idle {
-    /// Sessions
+    /// Number of sessions
     #[arg(short, long, value_name = "S", default_value_t = 4000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sessions: u32,
 
-    /// VNIs that each subscribes to
+    /// Number of VNIs to which each session subscribes
     #[arg(long, value_name = "V", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     subscriptions: u32,
 
-    /// Intervals of KEEPALIVEs before that
+    /// How long to run before measuring, in intervals of KEEPALIVEs
     #[arg(long, value_name = "ROUNDS", default_value_t = 6.0, value_parser = seconds)]
     warm_up: f64,
 
-    /// Seconds to measure
+    /// How long to measure, in seconds
     #[arg(short, long, value_name = "D", default_value_t = 20.0, value_parser = duration)]
     duration: f64,
 }

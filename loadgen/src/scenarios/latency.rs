@@ -27,7 +27,7 @@ use crate::run::{Run, Scenario, Used, ns};
 #[derive(Clone, Debug, clap::Args)]
 #[command(mut_arg("duration", |arg| arg.default_value("10")))]
 pub(crate) struct Latency {
-    /// Sessions that subscribe
+    /// Number of sessions that subscribe
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     subscribers: u32,
@@ -37,23 +37,23 @@ pub(crate) struct Latency {
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: u32,
 
-    /// Routes that are announced and withdrawn in turn [default: those of 4 seconds]
+    /// Number of routes, all announced one by one and then withdrawn one by one [default: the updates of 4 seconds]
     #[arg(short, long, value_name = "R",
           value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     routes: Option<u32>,
 
-    /// VNIs that they are spread over; every subscriber takes all of them
+    /// Number of VNIs, over which the routes are spread; each subscriber subscribes to all of them
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis: u32,
 
-    /// Other routes that are there all the while, in a VNI that nobody subscribes to
+    /// Number of further routes that stay announced meanwhile, in a VNI to which no session subscribes
     #[arg(long, value_name = "R", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(..=16_777_216))]
     table: u32,
 
-    /// A page that is fetched again and again meanwhile, http://HOST:PORT/PATH; a reflector that is
-    /// started here answers HTTP with --server-arg=--http=PORT
+    /// Fetch this page again and again meanwhile, http://HOST:PORT/PATH; a reflector that loadgen starts needs
+    /// --server-arg=--http=PORT for it
     #[arg(long, value_name = "URL")]
     fetch: Option<Url>,
 

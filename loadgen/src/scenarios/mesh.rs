@@ -19,25 +19,25 @@ use crate::writers::Writers;
 /// `mesh` and its flags.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    mut_arg("vnis", |arg| arg.help("VNIs").default_value("16")),
+    mut_arg("vnis", |arg| arg.help("Number of VNIs").default_value("16")),
     mut_arg("vnis_per_peer", |arg| {
-        arg.help("VNIs that each peer is subscribed to and announces in").default_value("4")
+        arg.help("Number of VNIs in which each peer subscribes and announces").default_value("4")
     }),
     mut_arg("table", |arg| {
-        let help = "A standing table of so many routes, over all peers: each round withdraws and \
-                    announces another window of it, --routes of each peer. Without it a round \
-                    announces and withdraws the same window";
+        let help = "First announce a standing table of this many routes of all peers together; then \
+                    each round withdraws and announces --routes other routes of each peer. With 0, \
+                    each round announces and withdraws the same routes";
         arg.help(help).value_name("N")
     }),
-    mut_arg("seed", |arg| arg.help("Which peer takes which VNIs"))
+    mut_arg("seed", |arg| arg.help("Seed of the choice of VNIs for each peer"))
 )]
 pub(crate) struct Mesh {
-    /// Peers
+    /// Number of peers
     #[arg(short, long, value_name = "P", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(2..=10_000))]
     peers: u32,
 
-    /// Routes of each peer in one round
+    /// Number of routes of each peer in one round
     #[arg(short, long, value_name = "R", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     routes: u32,
@@ -69,7 +69,7 @@ impl Layout {
             ));
         }
         if u64::from(peers) * u64::from(each) > 1 << 28 {
-            return Err("that is too many routes of too many peers".into());
+            return Err("too many routes in total: lower --peers, --routes or --table".into());
         }
         let vnis = deal(peers, count, load.vnis_per_peer(), &mut Rng::new(load.seed));
         let mut used = vec![0u32; count as usize];
@@ -81,9 +81,13 @@ impl Layout {
         let routes = vnis.iter().map(|vnis: &Vec<u32>| {
             vnis.iter().cycle().take(each as usize).map(|vni| next(*vni)).collect()
         });
-        let routes = routes.collect::<Option<Vec<_>>>().ok_or("that is too many routes")?;
+        let routes = routes
+            .collect::<Option<Vec<_>>>()
+            .ok_or("too many routes in total: lower --peers, --routes or --table")?;
         let slots = used.into_iter().max().unwrap_or(0);
-        let total = slots.checked_mul(count).ok_or("that is too many routes")?;
+        let total = slots
+            .checked_mul(count)
+            .ok_or("too many routes in total: lower --peers, --routes or --table")?;
         Ok(Self { plan: load.plan(total).fits(peers)?, vnis, routes })
     }
 }

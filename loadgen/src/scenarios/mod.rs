@@ -22,25 +22,25 @@ use crate::run::Scenario;
 /// The scenarios with their flags, as the command line lists them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scenarios {
-    /// Windows of updates to many subscribers, one after another
+    /// Send windows of updates to many subscribers, one window after another
     Fanout(fanout::Fanout),
-    /// A large table: load it, give it to late joiners, withdraw it
+    /// Load a large table, let subscribers join late, and withdraw it
     Table(table::Table),
-    /// Many sessions that only keep themselves alive
+    /// Open many sessions that send only KEEPALIVEs
     Idle(idle::Idle),
-    /// Updates at a fixed rate: how long they take to every subscriber
+    /// Send updates at a fixed rate, and measure how long each takes to each subscriber
     Latency(latency::Latency),
-    /// Every peer publishes and subscribes, in many VNIs
+    /// Let every peer publish and subscribe, in many VNIs
     Mesh(mesh::Mesh),
-    /// Hypervisors whose virtual machines start, stop and move
+    /// Simulate hypervisors whose virtual machines start, stop and move
     Churn(churn::Churn),
-    /// The same beside readers that are slow or stuck
+    /// Run churn beside readers that are slow or stuck, and compare with churn alone
     Slow(slow::Slow),
-    /// The reflector is replaced by new processes, and no session ends
+    /// Run churn while new processes take over from the reflector; fail if a session ends
     Handover(handover::Handover),
-    /// What metalbond ctl monitor --record has recorded, once more
+    /// Play a recording of metalbond ctl monitor --record
     Replay(replay::Replay),
-    /// Many peers vanish at once and come back at once
+    /// Disconnect many peers at once, reconnect them, and measure the time until each has all routes
     Storm(storm::Storm),
 }
 

@@ -32,20 +32,20 @@ const NAP: Duration = Duration::from_millis(100);
 /// `replay` and its flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Replay {
-    /// A file that metalbond ctl monitor --record has written
+    /// The file that metalbond ctl monitor --record has written
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// So many times as fast as it was recorded; a large number plays it as fast as the server takes it
+    /// How many times faster to play than it was recorded; a large number plays as fast as the server takes it
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
 
-    /// Sessions that subscribe to all VNIs of the recording
+    /// Number of sessions that subscribe to all VNIs of the recording
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     subscribers: u32,
 
-    /// Sessions that announce; the peers of the recording are spread over them
+    /// Number of sessions that announce; the recorded peers are spread over them
     #[arg(short, long, value_name = "P", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     publishers: u32,

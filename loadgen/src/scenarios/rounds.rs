@@ -27,8 +27,8 @@ const PORTION: usize = 10_000;
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct TableFlag {
-    /// A standing table of so many routes: each round withdraws and announces another window of it,
-    /// spread over the whole table. Without it a round announces and withdraws the same window
+    /// First announce a standing table of this many routes; then each round withdraws and announces another window of
+    /// it. With 0, each round announces and withdraws the same window
     #[arg(long, value_name = "R", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(super) table: u32,

@@ -33,16 +33,16 @@ pub(crate) struct Slow {
     #[command(flatten)]
     cloud: cloud::Options,
 
-    /// Readers that read little
+    /// Number of readers that read slowly
     #[arg(long, value_name = "N", default_value_t = 5)]
     slow: usize,
 
-    /// What each of them reads per second
+    /// How much each slow reader reads per second
     #[arg(long, value_name = "BYTES", default_value_t = 4000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     slow_rate: u32,
 
-    /// Readers that read nothing
+    /// Number of readers that read nothing
     #[arg(long, value_name = "N", default_value_t = 5)]
     stuck: usize,
 }

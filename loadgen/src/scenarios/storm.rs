@@ -20,30 +20,30 @@ use crate::run::{Run, Scenario, Used, ns};
 /// `storm` and its flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Storm {
-    /// Peers
+    /// Number of peers
     #[arg(short, long, value_name = "N", default_value_t = 2000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     peers: u32,
 
-    /// Routes of each peer
+    /// Number of routes of each peer
     #[arg(short, long, value_name = "R", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     routes: u32,
 
-    /// Peers in one VNI, about
+    /// Approximate number of peers in one VNI
     #[arg(long, value_name = "G", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     group: u32,
 
-    /// The part of the peers that vanishes, from 0 to 1
+    /// Share of the peers that disconnect (0 to 1)
     #[arg(long, value_name = "PART", default_value_t = 1.0)]
     fraction: f64,
 
-    /// Vanish with a reset, as when a host dies, and not with an end of stream
+    /// Disconnect by a TCP reset instead of a FIN
     #[arg(long)]
     abort: bool,
 
-    /// Threads that connect
+    /// Number of threads that connect
     #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=64))]
     connectors: u32,
@@ -62,7 +62,7 @@ impl Layout {
         let Storm { peers, routes: each, group, .. } = *options;
         let vnis = peers.div_ceil(group);
         let routes = peers.div_ceil(vnis).checked_mul(each).and_then(|n| n.checked_mul(vnis));
-        let routes = routes.ok_or("that is too many routes")?;
+        let routes = routes.ok_or("too many routes in total: lower --peers or --routes")?;
         Ok(Self { plan: Plan::new(routes, vnis, 100).fits(peers)?, peers, each })
     }
 

@@ -23,26 +23,26 @@ use crate::run::{Run, Scenario};
 /// `table` and its flags.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Table {
-    /// Routes, each with a destination of its own
+    /// Number of routes, each with its own destination
     #[arg(short, long, value_name = "R", default_value_t = 1_000_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     routes: u32,
 
-    /// Next hops that they are spread over
+    /// Number of next hops, over which the routes are spread
     #[arg(long, value_name = "H", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..))]
     next_hops: u32,
 
-    /// VNIs that they are spread over; every joiner takes all of them
+    /// Number of VNIs, over which the routes are spread; each joiner subscribes to all of them
     #[arg(long, value_name = "V", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     vnis: u32,
 
-    /// Subscribers that join when the table is loaded, all at once
+    /// Number of subscribers that join at once when the table is loaded
     #[arg(short, long, value_name = "J", default_value_t = 10)]
     joiners: usize,
 
-    /// Seconds after which memory that is no longer needed should have been given back
+    /// Seconds to wait after the withdrawal before measuring the memory once more
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     rest: f64,
 }

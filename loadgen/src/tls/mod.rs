@@ -30,12 +30,12 @@ use relay::Relay;
 #[group(skip)]
 #[command(next_help_heading = "TLS (fanout, mesh and churn)")]
 pub(crate) struct TlsFlags {
-    /// Connect all sessions over TLS. A reflector that is started here gets a certificate of an authority that is made
-    /// for the run; --target needs the three files
+    /// Connect all sessions over TLS. For a reflector that loadgen starts, it makes the certificates; for --target, give
+    /// --tls-ca, --tls-certificate and --tls-key
     #[arg(long, global = true)]
     pub(crate) tls: bool,
 
-    /// Who encrypts and decrypts in the started reflector
+    /// Who encrypts and decrypts on the side of the started reflector
     #[arg(long, global = true, value_name = "auto|kernel|process", requires = "tls",
           conflicts_with = "target", value_parser = ["auto", "kernel", "process"])]
     pub(crate) tls_carrier: Option<String>,
