@@ -101,7 +101,7 @@ mod tests {
             ("10.0.0.0/8", "line 1: the ID must be a number from 0 to 255"),
             ("\n10.0.0.0/8 256 hidden", "line 2: the ID must be a number from 0 to 255"),
             ("10.0.0.0/8 1", "line 1: expected PREFIX ID KEY"),
-            ("10.0.0.1/8 1 hidden", "line 1: that is no prefix"),
+            ("10.0.0.1/8 1 hidden", "line 1: the first word is not a prefix"),
             ("::/0 1 hidden\n::/0 1 hidden", "line 2: ::/0 has a key with ID 1 already"),
             ("10.0.0.0/8 1 hidden\n10.1.2.3 1 hidden", "10.0.0.0/8 has a key with ID 1 already"),
             (&format!("::/0 1 {}", "hidden".repeat(14)), "longer than 80 bytes"),

@@ -82,7 +82,7 @@ pub(crate) trait KeyFile: Sized + Default {
             let (prefix, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             prefix
                 .parse()
-                .map_err(|_| "that is no prefix".to_owned())
+                .map_err(|_| "the first word is not a prefix".to_owned())
                 .and_then(|prefix| keys.insert(prefix, rest.trim()))
                 .map_err(|why| format!("line {number}: {why}"))?;
         }
@@ -156,7 +156,7 @@ mod tests {
     fn what_is_wrong_is_told_by_its_line_and_without_the_key() {
         for (text, part) in [
             ("10.0.0.0/8", "line 1: expected PREFIX KEY"),
-            ("\n10.0.0.1/8 secret", "line 2: that is no prefix"),
+            ("\n10.0.0.1/8 secret", "line 2: the first word is not a prefix"),
             ("::/0 secret\n::/0 secret", "line 2: the prefix has a key already"),
             (&format!("::/0 {}", "secret".repeat(14)), "longer than 80 bytes"),
         ] {

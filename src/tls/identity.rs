@@ -43,7 +43,8 @@ pub(crate) fn identity(certificate: &CertificateDer<'_>) -> Result<Identity, Tls
         _ => None,
     });
     let addresses: Option<Vec<_>> = addresses.collect();
-    let addresses = addresses.ok_or_else(|| wrong("an IP address in it is none"))?;
+    let addresses =
+        addresses.ok_or_else(|| wrong("an IP address in it has neither 4 nor 16 bytes"))?;
     Identity::new(name, addresses).ok_or_else(|| {
         wrong("its name is longer than 255 characters or has invisible ones, or it has more than 256 addresses")
     })

@@ -30,10 +30,10 @@ pub(crate) fn give_keys(
     for ((sequence, secrets), direction) in [(tx, Direction::Send), (rx, Direction::Receive)] {
         let ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } = secrets else {
             return Err(TlsFault::Protocol(
-                "its keys are of a cipher for which the kernel has none".to_owned(),
+                "the kernel cannot encrypt with the cipher of this session".to_owned(),
             ));
         };
-        let wrong = |_| TlsFault::Protocol("its keys have another length than expected".to_owned());
+        let wrong = |_| TlsFault::Protocol("its keys have an unexpected length".to_owned());
         let key = key.as_ref().try_into().map_err(wrong)?;
         let iv = iv.as_ref().try_into().map_err(wrong)?;
         io::set_keys(tcp, direction, &TlsKeys { key, iv, sequence })?;

@@ -33,11 +33,14 @@ enum Subject {
 
 const NOT_UNDERSTOOD: (&str, &str) = ("2", "The command line is invalid or incomplete.");
 
-const END: (&str, &str) = ("0", "A signal ended the program in order.");
+const END: (&str, &str) = (
+    "0",
+    "The program stopped because of a signal; a reflector also because another process has taken over.",
+);
 const FAILED: (&str, &str) = (
     "1",
-    "The program could not start: standard error has one sentence for each error; or a second SIGINT \
-     from a terminal ended it at once.",
+    "The program could not start, and standard error has one sentence for each error; or a second SIGINT \
+     from a terminal ended the program at once.",
 );
 const INTERRUPT: (&str, &str) = (
     "SIGINT",
@@ -129,7 +132,7 @@ impl Subject {
         match self {
             Self::Server | Self::Client | Self::Proxy => &[END, FAILED, NOT_UNDERSTOOD],
             Self::Ctl | Self::CtlOther => &[
-                ("0", "The command succeeded, or the reader of standard output has gone."),
+                ("0", "The command succeeded, or the program that reads its output has ended."),
                 ("1", "The command failed, and one sentence on standard error says why."),
                 NOT_UNDERSTOOD,
             ],

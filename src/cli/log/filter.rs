@@ -28,7 +28,7 @@ fn parse(text: &str) -> Result<EnvFilter, String> {
     let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
     for part in parts() {
         if part.parse::<Directive>().is_err() {
-            return Err(wrong(&format!("{part:?} is no filter")));
+            return Err(wrong(&format!("{part:?} is not a filter")));
         }
     }
     if !parts().any(is_own) {

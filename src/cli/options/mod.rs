@@ -202,9 +202,9 @@ impl Given {
         let rows = ROLES.into_iter().flat_map(Role::rows);
         let flags = rows.map(|(_, row)| row.flag()).chain([CONFIG]);
         let lacking = file.as_ref().and_then(|file| file.lacking(settings.name));
-        let mistyped = environment::mistyped(set, flags)
-            .into_iter()
-            .map(|(found, meant)| format!("{found} is not known, perhaps {meant} is meant"));
+        let mistyped = environment::mistyped(set, flags).into_iter().map(|(found, meant)| {
+            format!("no option has the variable {found}; perhaps {meant} is meant")
+        });
         let remarks = mistyped.chain(lacking.clone()).collect();
         let policy = file.map(|file| file.policy).unwrap_or_default();
         Ok(Options { matches: own, effective, policy, remarks, lacking })

@@ -164,7 +164,7 @@ async fn connect(
     let fits = |a: &SocketAddr| local.is_none_or(|local| local.is_ipv4() == a.is_ipv4());
     let addresses: Vec<_> = addresses.into_iter().filter(fits).collect();
     let share = CONNECT_TIME / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let mut failed = SessionError::Resolve("no address of the right family".into());
+    let mut failed = SessionError::Resolve("no address of the right family (IPv4 or IPv6)".into());
     for address in addresses {
         failed = match timeout(share, connect_to(address, local, &guard)).await {
             Ok(Ok(stream)) => return Ok(stream),
@@ -202,8 +202,8 @@ async fn open(socket: TcpSocket, address: SocketAddr) -> std::io::Result<TcpStre
         // Reset, so that the server gets its port at once.
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
         return Err(std::io::Error::other(
-            "nothing listens there, and the connection has met itself (the port is one that this \
-             machine gives to outgoing connections, see net.ipv4.ip_local_port_range)",
+            "nothing listens there, and the connection has met itself: this machine gives that port \
+             to outgoing connections (net.ipv4.ip_local_port_range)",
         ));
     }
     // Messages are gathered here; waiting for more in the kernel only delays them.

@@ -48,7 +48,7 @@ pub(super) async fn secure(
 fn server_name(name: &str) -> Result<ServerName<'static>, SessionError> {
     let parsed = ServerName::try_from(name.to_owned());
     parsed.map_err(|_| {
-        SessionError::Tls(format!("{name:?} is no name that a certificate could have"))
+        SessionError::Tls(format!("{name:?} is not a name that a certificate can have"))
     })
 }
 

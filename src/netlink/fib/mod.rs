@@ -245,8 +245,10 @@ impl Fib {
             (Link::Up { .. }, Some(Why::Taken)) => {
                 "another route has this destination and metric".to_owned()
             }
-            (Link::Up { .. }, Some(Why::Fight)) => "others keep changing this route".to_owned(),
-            (Link::Up { .. }, None) => "the route waits for others".to_owned(),
+            (Link::Up { .. }, Some(Why::Fight)) => {
+                "other programs keep changing this route".to_owned()
+            }
+            (Link::Up { .. }, None) => "the leaf has not written the route yet".to_owned(),
             (link, _) => link.describe(&self.config.device),
         }
     }

@@ -117,7 +117,7 @@ pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<(TunnelKind, Option<String>
         ),
         "vxlan" => Ok((VxlanGpe, None)),
         "" => Err(format!(
-            "device {name} is no tunnel, where one of these is needed: {ip6tnl} or {vxlan}"
+            "device {name} is not a tunnel, and the leaf needs one of these: {ip6tnl} or {vxlan}"
         )),
         kind if OTHERS.contains(&kind) => with(
             if CARRY_VNI.contains(&kind) { VxlanGpe } else { Ip6Tnl },
@@ -127,7 +127,7 @@ pub(super) fn tunnel_kind(link: &Link<'_>) -> Result<(TunnelKind, Option<String>
             ),
         ),
         kind => Err(format!(
-            "device {name} is of kind {kind}, where one of these is needed: {ip6tnl} or {vxlan}"
+            "device {name} is of kind {kind}, and the leaf needs one of these: {ip6tnl} or {vxlan}"
         )),
     }
 }

@@ -93,12 +93,12 @@ fn a_device_that_cannot_serve_is_refused_with_a_sentence() {
     in_namespace(|ns| {
         let mut kernel = Kernel::open().unwrap();
         ns.ip("link add x type veth peer name y");
-        let sentence = "device x is of kind veth, where one of these is needed: \
+        let sentence = "device x is of kind veth, and the leaf needs one of these: \
                         `ip link add x type ip6tnl mode any external` or \
                         `ip link add x type vxlan external dstport 4790 gpe udp6zerocsumrx`";
         assert_eq!(kernel.device("x").unwrap().unwrap().kind, Err(sentence.to_owned()));
         let loopback = kernel.device("lo").unwrap().unwrap().kind.unwrap_err();
-        let sentence = "device lo is no tunnel, where one of these is needed: \
+        let sentence = "device lo is not a tunnel, and the leaf needs one of these: \
                         `ip link add overlay-tun type ip6tnl mode any external` or \
                         `ip link add overlay-tun type vxlan external dstport 4790 gpe \
                         udp6zerocsumrx`";
