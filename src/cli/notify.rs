@@ -84,7 +84,10 @@ impl Manager {
             }
         };
         if tokio::time::timeout(HEARS, heard).await.is_err() {
-            warn!("the service manager has not taken note of the process that has taken over");
+            warn!(
+                "the service manager has not taken note of the process that has taken over: it may end that process \
+                 when this one ends"
+            );
         }
     }
 

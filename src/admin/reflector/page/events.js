@@ -134,7 +134,7 @@ export function events(main, { parameters, signal }) {
   function draw() {
     clearTimeout(timer);
     timer = null;
-    say(pause, isPaused ? "Go on" : "Pause");
+    say(pause, isPaused ? "Resume" : "Pause");
     if (isPaused) {
       say(range, unseen ? `Paused, ${count(unseen)} more` : "Paused");
       return;

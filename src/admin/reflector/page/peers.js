@@ -72,7 +72,7 @@ const facts = [
   ["Routes announced", (peer) => count(peer.routes)],
   ["Subscriptions", (peer) => count(peer.subscriptions)],
   ["Behind in", (peer) => `${count(peer.behind)} ${peer.behind === 1 ? "VNI" : "VNIs"}`],
-  ["Pace", (peer) => peer.fixed_pace_reason ? `fixed rate: ${peer.fixed_pace_reason}` : peer.is_paced ? "as it reads" : "any"],
+  ["Pace", (peer) => peer.fixed_pace_reason ? `fixed rate: ${peer.fixed_pace_reason}` : peer.is_paced ? "as fast as it reads" : "full speed"],
   ["Backlog", (peer) => amount(peer.backlog_bytes, "bytes")],
   ["Write under way for", (peer) => peer.writing_seconds === null ? "–" : amount(peer.writing_seconds, "time")],
   ["Updates received", (peer) => `${count(peer.updates_received)} (${amount(peer.received_rate, "rate")})`],

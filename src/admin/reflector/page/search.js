@@ -25,7 +25,7 @@ export function search(main, { parameters, signal }) {
   const q = (parameters.q || "").trim();
   main.append(heading("Search"));
   if (!q) {
-    main.append(el("section", {}, el("p", { class: "empty" }, "Type a prefix, an address, a VNI, or the node, address or number of a peer above. The key / moves to that field.")));
+    main.append(el("section", {}, el("p", { class: "empty" }, "Type into the field above: a prefix, an address, a VNI, or the node, address or number of a peer. The key / moves the cursor there.")));
     return;
   }
   main.append(el("p", { class: "lead" }, "For ", el("b", {}, q), " in all VNIs"));

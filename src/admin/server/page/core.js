@@ -102,7 +102,7 @@ export async function ask(path, parameters = {}, signal) {
     answer = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal, headers: { accept: "application/json", ...credentials() } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("there is no answer");
+    throw new Error("the server does not answer");
   }
   const json = await answer.json().catch(() => null);
   if (answer.status === 401) wantToken();
