@@ -56,7 +56,10 @@ impl Fib {
                 }
             }
             KernelEvent::Overrun => {
-                self.notes.add(NoteKind::Other, "events were lost: looking at everything");
+                self.notes.add(
+                    NoteKind::Other,
+                    "events of the kernel were lost: the leaf reads all its routes again",
+                );
                 self.counts.reconciles += 1;
                 self.look_at_all(now);
             }

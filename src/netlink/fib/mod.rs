@@ -291,8 +291,8 @@ impl Fib {
     fn contested(&mut self, id: u32, one: Vni, other: Vni) {
         let (key, first, last) = (self.routes[id].key, one.min(other), one.max(other));
         let remark = format_args!(
-            "{key} is announced in VNI {first} and VNI {last}, which both have this table: that of VNI {first} is \
-             installed"
+            "{key} is announced in VNI {first} and VNI {last}, which both have this table: the leaf installs the route \
+             of VNI {first}"
         );
         self.notes.add(NoteKind::Conflict, remark);
     }

@@ -152,7 +152,8 @@ impl Fib {
         if hops.len() > HOPS {
             if !self.cut {
                 let (key, all) = (slot.key, hops.len());
-                let remark = format!("{key} has {all} next hops; only {HOPS} are used of any");
+                let remark =
+                    format!("{key} has {all} next hops, and the leaf installs only {HOPS} of them");
                 self.notes.add(NoteKind::Other, remark);
             }
             self.cut = true;
