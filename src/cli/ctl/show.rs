@@ -303,7 +303,7 @@ fn why(row: &Value) -> String {
         why.push("large packets do not reach it (MTU of the path)");
     }
     if row["writing_seconds"].as_f64().is_some_and(|seconds| seconds > 1.0) {
-        why.push("takes nothing");
+        why.push("reads nothing");
     }
     if row["fixed_pace_reason"].is_string() {
         why.push("paced at a fixed rate");
@@ -311,7 +311,7 @@ fn why(row: &Value) -> String {
         why.push("paced");
     }
     if row["behind"].as_u64().is_some_and(|behind| behind > 0) {
-        why.push("is being sent what it lacks");
+        why.push("lacks routes or changes");
     }
     why.join(", ")
 }
@@ -343,8 +343,8 @@ mod tests {
         let row = json!({
             "loses_large_packets": true, "writing_seconds": 2.5, "is_paced": true, "behind": 1
         });
-        let expected = "large packets do not reach it (MTU of the path), takes nothing, paced, \
-                        is being sent what it lacks";
+        let expected = "large packets do not reach it (MTU of the path), reads nothing, paced, \
+                        lacks routes or changes";
         assert_eq!(why(&row), expected);
         assert_eq!(why(&json!({"loses_large_packets": false})), "");
     }

@@ -201,7 +201,7 @@ fn a_peer_that_takes_nothing_is_slow() {
     let mut publisher = Client::establish(address);
     publisher.announce_all(&routes(1, 0..50_000, 1));
     publisher.keepalive();
-    until("why it is slow", || scene.ok(&["show", "slow"]).contains("takes nothing"));
+    until("why it is slow", || scene.ok(&["show", "slow"]).contains("reads nothing"));
     let row = &scene.rows(&["show", "slow"])[0];
     assert!(row["backlog_bytes"].as_u64().unwrap() > 0 && row["id"] == 1, "{row}");
 }
@@ -334,7 +334,7 @@ fn the_documentation_shows_tables_that_there_are() {
     let mut publisher = Client::establish(scene.server.address());
     publisher.announce_all(&routes(100, 2..50_000, 1));
     // From then on it stays slow.
-    until("a write that hangs", || scene.ok(&["show", "slow"]).contains("takes nothing"));
+    until("a write that hangs", || scene.ok(&["show", "slow"]).contains("reads nothing"));
     let left = Client::connect(scene.server.address()).shake_hands(hello_of("host-4"));
     drop(left);
     scene.until_rows(&["show", "closed"], 1);
