@@ -59,6 +59,10 @@ async fn diagnosis(path: &Path) -> String {
     let end = Instant::now() + LOOK;
     let process = match timeout_at(end, UnixStream::connect(path)).await {
         Ok(Ok(stream)) => stream.peer_cred().ok().and_then(|peer| peer.pid()),
+        // Another server's address, of `ctl diff`.
+        _ if !path.exists() => {
+            return "its host or its process does not answer; look at it there".to_owned();
+        }
         // So many wait to be accepted.
         _ => {
             return "no control socket there accepts a connection; see the log of its process"

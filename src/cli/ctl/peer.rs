@@ -8,6 +8,7 @@ use super::listing::{Rows, View};
 use super::screen::Failed;
 use super::table::{Column, number, pairs, text};
 use super::units::{count, shown, size, time};
+use crate::cli::values::counted;
 
 /// Candidates that are named.
 const NAMED_MAX: usize = 5;
@@ -90,7 +91,10 @@ impl Ctl {
             ("paused", is("is_paused")),
             ("routes", count(&peer["routes"])),
             ("subscriptions", count(&peer["subscriptions"])),
-            ("behind in", format!("{} VNIs", count(&peer["behind"]))),
+            (
+                "behind in",
+                peer["behind"].as_u64().map_or_else(|| "-".into(), |n| counted(n, "VNI")),
+            ),
             ("backlog", size(&peer["backlog_bytes"])),
             ("writing for", time(&peer["writing_seconds"])),
             ("received", {
