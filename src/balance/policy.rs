@@ -9,6 +9,14 @@ const FOR_LONG: Duration = Duration::from_millis(500);
 const ENOUGH: f64 = 0.5;
 /// When all would fit into one fewer for so long, one falls asleep.
 const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
+/// Shards that wake each other use more CPU time than one fewer would, and only a trial shows how much. When one fewer
+/// would have at most so high a load for [`TRIAL_AFTER`], it is tried.
+const TRIAL_LOAD: f64 = 0.9;
+/// The pause before a trial: doubled after each one that fails, up to the longest.
+const TRIAL_AFTER: Duration = Duration::from_secs(30);
+const TRIAL_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// A trial has succeeded when no shard has had too much for so long.
+const TRIAL_FOR: Duration = Duration::from_secs(10);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -21,6 +29,10 @@ pub(super) struct BalancePolicy {
     /// Since when some shard has had too much, and since when all would fit into one fewer.
     too_much_since: Option<Duration>,
     too_little_since: Option<Duration>,
+    /// Since when a trial would be worth it, how long that must last, and when the trial under way began.
+    worth_a_trial_since: Option<Duration>,
+    trial_after: Duration,
+    trial: Option<Duration>,
 }
 
 impl BalancePolicy {
@@ -33,6 +45,9 @@ impl BalancePolicy {
             all_until,
             too_much_since: None,
             too_little_since: None,
+            worth_a_trial_since: None,
+            trial_after: TRIAL_AFTER,
+            trial: None,
         }
     }
 
@@ -49,13 +64,34 @@ impl BalancePolicy {
         if lasts(&mut self.too_much_since, now, has_too_much && needed > self.awake, FOR_LONG) {
             self.awake = needed;
             self.too_much_since = None;
+            if self.trial.take().is_some() {
+                self.trial_after = (2 * self.trial_after).min(TRIAL_AFTER_MAX);
+            }
         }
         let has_too_little = needed < self.awake;
         if lasts(&mut self.too_little_since, now, has_too_little, TOO_LITTLE_FOR) {
             self.awake -= 1;
             self.too_little_since = None;
         }
+        self.try_fewer(now, needed, total);
         self.awake
+    }
+
+    /// Lets a shard fall asleep for a trial, when its load may come from the number of shards.
+    fn try_fewer(&mut self, now: Duration, needed: usize, total: f64) {
+        if self.trial.is_some_and(|began| now.saturating_sub(began) >= TRIAL_FOR) {
+            (self.trial, self.trial_after) = (None, TRIAL_AFTER);
+        }
+        let fewer = self.awake - 1;
+        let is_worth_it = self.trial.is_none()
+            && needed == self.awake
+            && fewer >= self.least
+            && total <= TRIAL_LOAD * fewer as f64;
+        if lasts(&mut self.worth_a_trial_since, now, is_worth_it, self.trial_after) {
+            self.awake = fewer;
+            self.trial = Some(now);
+            self.worth_a_trial_since = None;
+        }
     }
 }
 
@@ -112,8 +148,49 @@ mod tests {
         let (mut policy, mut now) = (BalancePolicy::new(1, 4, SECONDS_30), 0);
         after(&mut policy, &mut now, 100, &[0.0; 4]);
         assert_eq!(after(&mut policy, &mut now, 2, &[0.9]), 2);
-        assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.3]), 2);
+        assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.4]), 2);
         assert_eq!(after(&mut policy, &mut now, 11, &[0.2, 0.2]), 1);
+    }
+
+    /// Two shards that wake each other have 0.4 each, and one has 0.5: it stays alone.
+    #[test]
+    fn one_fewer_is_tried_and_kept_when_it_is_enough() {
+        let (mut policy, mut now) = (BalancePolicy::new(1, 2, SECONDS_30), 0);
+        assert_eq!(after(&mut policy, &mut now, 59, &[0.4, 0.4]), 2);
+        assert_eq!(after(&mut policy, &mut now, 2, &[0.4, 0.4]), 1);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.5, 0.0]), 1);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.58, 0.0]), 1, "no more than it can do");
+    }
+
+    #[test]
+    fn a_trial_that_fails_ends_soon_and_comes_less_often_each_time() {
+        let (mut policy, mut now) = (BalancePolicy::new(1, 2, Duration::ZERO), 0);
+        let mut trials = Vec::new();
+        let mut awake = 2;
+        for _ in 0..4 * 3600 * 10 {
+            now += 100;
+            let loads = if awake == 2 { [0.44, 0.44] } else { [0.88, 0.0] };
+            let next = policy.awake(Duration::from_millis(now), &loads);
+            if next < awake {
+                trials.push(now);
+            }
+            awake = next;
+        }
+        let pauses: Vec<_> = trials.windows(2).map(|pair| (pair[1] - pair[0]) / 1000).collect();
+        let expected = [60, 120, 240, 480, 960, 1920, 3600];
+        assert!(
+            pauses.iter().zip(expected).all(|(is, should)| is.abs_diff(should) <= 2),
+            "{pauses:?}"
+        );
+        assert_eq!(pauses.len(), 8, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_load_that_one_fewer_could_not_carry_is_not_tried() {
+        let (mut policy, mut now) = (BalancePolicy::new(1, 4, Duration::ZERO), 0);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.47, 0.47, 0.0, 0.0]), 2);
+        let (mut policy, mut now) = (BalancePolicy::new(2, 2, Duration::ZERO), 0);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.3, 0.3]), 2, "the least number");
     }
 
     #[test]
