@@ -4,10 +4,13 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
 
 /// A key, and the peers that it is for.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(all(target_os = "linux", not(metalbond_portable))),
+    expect(dead_code, reason = "only Linux takes keys")
+)]
 pub(crate) struct AoKey<'a> {
     /// An address and the number of bits of it that peers have.
     pub(crate) prefix: (IpAddr, u8),
@@ -35,7 +38,7 @@ impl AoKey<'_> {
     ///
     /// # Errors
     /// What the kernel says; `InvalidInput` for a secret that is too long.
-    pub(crate) fn add(&self, socket: &impl AsFd, in_use: bool) -> io::Result<()> {
+    pub(crate) fn add(&self, socket: &impl std::os::fd::AsFd, in_use: bool) -> io::Result<()> {
         let Some(address) = super::sockopt::peer_address(socket, self.prefix.0)? else {
             return Ok(());
         };
@@ -56,7 +59,7 @@ impl AoKey<'_> {
     ///
     /// # Errors
     /// What the kernel says, unless there was no such key.
-    pub(crate) fn remove(&self, socket: &impl AsFd) -> io::Result<()> {
+    pub(crate) fn remove(&self, socket: &impl std::os::fd::AsFd) -> io::Result<()> {
         let Some(address) = super::sockopt::peer_address(socket, self.prefix.0)? else {
             return Ok(());
         };
@@ -100,6 +103,7 @@ impl AoKey<'_> {
 
 /// Other systems have other options for it, or none.
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
+#[expect(clippy::unused_self, reason = "as on Linux")]
 impl AoKey<'_> {
     pub(crate) fn add<S>(&self, _socket: &S, _in_use: bool) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
