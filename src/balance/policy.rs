@@ -10,8 +10,8 @@ const ENOUGH: f64 = 0.5;
 /// When all would fit into one fewer for so long, one falls asleep.
 const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
 /// Shards that wake each other use more CPU time than one fewer would, and only a trial shows how much. When one fewer
-/// would have at most so high a load for [`TRIAL_AFTER`], it is tried.
-const TRIAL_LOAD: f64 = 0.9;
+/// could carry the load if that stayed as it is, for [`TRIAL_AFTER`], it is tried.
+const TRIAL_LOAD: f64 = 1.0;
 /// The pause before a trial: doubled after each one that fails, up to the longest.
 const TRIAL_AFTER: Duration = Duration::from_secs(30);
 const TRIAL_AFTER_MAX: Duration = Duration::from_secs(3600);
@@ -148,7 +148,7 @@ mod tests {
         let (mut policy, mut now) = (BalancePolicy::new(1, 4, SECONDS_30), 0);
         after(&mut policy, &mut now, 100, &[0.0; 4]);
         assert_eq!(after(&mut policy, &mut now, 2, &[0.9]), 2);
-        assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.4]), 2);
+        assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.5]), 2);
         assert_eq!(after(&mut policy, &mut now, 11, &[0.2, 0.2]), 1);
     }
 
@@ -187,8 +187,8 @@ mod tests {
 
     #[test]
     fn a_load_that_one_fewer_could_not_carry_is_not_tried() {
-        let (mut policy, mut now) = (BalancePolicy::new(1, 4, Duration::ZERO), 0);
-        assert_eq!(after(&mut policy, &mut now, 300, &[0.47, 0.47, 0.0, 0.0]), 2);
+        let (mut policy, mut now) = (BalancePolicy::new(1, 2, Duration::ZERO), 0);
+        assert_eq!(after(&mut policy, &mut now, 300, &[0.55, 0.5]), 2);
         let (mut policy, mut now) = (BalancePolicy::new(2, 2, Duration::ZERO), 0);
         assert_eq!(after(&mut policy, &mut now, 300, &[0.3, 0.3]), 2, "the least number");
     }
