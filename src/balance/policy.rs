@@ -7,6 +7,8 @@ const TOO_MUCH: f64 = 0.6;
 const FOR_LONG: Duration = Duration::from_millis(500);
 /// The load that each awake shard should have.
 const ENOUGH: f64 = 0.5;
+/// The weight of a look in the total without short peaks: looks of about a second count.
+const CALM: f64 = 0.1;
 /// When all would fit into one fewer for so long, one falls asleep.
 const TOO_LITTLE_FOR: Duration = Duration::from_secs(10);
 /// Shards that wake each other use more CPU time than one fewer would, and only a trial shows how much. When one fewer
@@ -26,6 +28,8 @@ pub(super) struct BalancePolicy {
     awake: usize,
     /// Until when all are awake.
     all_until: Duration,
+    /// The total load, without its short peaks: a thread that waits for its core for a moment is no load.
+    calm_total: Option<f64>,
     /// Since when some shard has had too much, and since when all would fit into one fewer.
     too_much_since: Option<Duration>,
     too_little_since: Option<Duration>,
@@ -43,6 +47,7 @@ impl BalancePolicy {
             most,
             awake: most,
             all_until,
+            calm_total: None,
             too_much_since: None,
             too_little_since: None,
             worth_a_trial_since: None,
@@ -58,8 +63,10 @@ impl BalancePolicy {
             return self.awake;
         }
         let total: f64 = loads.iter().sum();
-        let needed = (1..self.most).find(|shards| total <= ENOUGH * *shards as f64);
-        let needed = needed.unwrap_or(self.most).max(self.least);
+        let calm = self.calm_total.unwrap_or(total);
+        let calm = calm + (total - calm) * CALM;
+        self.calm_total = Some(calm);
+        let needed = self.needed(total);
         let has_too_much = loads.iter().any(|load| *load > TOO_MUCH);
         if lasts(&mut self.too_much_since, now, has_too_much && needed > self.awake, FOR_LONG) {
             self.awake = needed;
@@ -68,23 +75,29 @@ impl BalancePolicy {
                 self.trial_after = (2 * self.trial_after).min(TRIAL_AFTER_MAX);
             }
         }
-        let has_too_little = needed < self.awake;
+        let has_too_little = self.needed(calm) < self.awake;
         if lasts(&mut self.too_little_since, now, has_too_little, TOO_LITTLE_FOR) {
             self.awake -= 1;
             self.too_little_since = None;
         }
-        self.try_fewer(now, needed, total);
+        self.try_fewer(now, calm);
         self.awake
     }
 
+    /// How many shards a total load needs.
+    fn needed(&self, total: f64) -> usize {
+        let needed = (1..self.most).find(|shards| total <= ENOUGH * *shards as f64);
+        needed.unwrap_or(self.most).max(self.least)
+    }
+
     /// Lets a shard fall asleep for a trial, when its load may come from the number of shards.
-    fn try_fewer(&mut self, now: Duration, needed: usize, total: f64) {
+    fn try_fewer(&mut self, now: Duration, total: f64) {
         if self.trial.is_some_and(|began| now.saturating_sub(began) >= TRIAL_FOR) {
             (self.trial, self.trial_after) = (None, TRIAL_AFTER);
         }
         let fewer = self.awake - 1;
         let is_worth_it = self.trial.is_none()
-            && needed == self.awake
+            && self.needed(total) == self.awake
             && fewer >= self.least
             && total <= TRIAL_LOAD * fewer as f64;
         if lasts(&mut self.worth_a_trial_since, now, is_worth_it, self.trial_after) {
@@ -149,7 +162,18 @@ mod tests {
         after(&mut policy, &mut now, 100, &[0.0; 4]);
         assert_eq!(after(&mut policy, &mut now, 2, &[0.9]), 2);
         assert_eq!(after(&mut policy, &mut now, 60, &[0.55, 0.5]), 2);
-        assert_eq!(after(&mut policy, &mut now, 11, &[0.2, 0.2]), 1);
+        assert_eq!(after(&mut policy, &mut now, 13, &[0.2, 0.2]), 1);
+    }
+
+    #[test]
+    fn short_peaks_keep_no_shard_awake() {
+        let (mut policy, mut now) = (BalancePolicy::new(1, 2, Duration::ZERO), 0);
+        for _ in 0..20 {
+            after(&mut policy, &mut now, 1, &[0.05, 0.05]);
+            now += 100;
+            policy.awake(Duration::from_millis(now), &[0.9, 0.9]);
+        }
+        assert_eq!(policy.awake, 1);
     }
 
     /// Two shards that wake each other have 0.4 each, and one has 0.5: it stays alone.
