@@ -227,7 +227,7 @@ impl Target {
                 Some(status) if status.success() || status.code().is_none() => return Ok(()),
                 Some(status) => {
                     return Err(format!(
-                        "the server ended with {status} when it was told to stop; {}",
+                        "loadgen stopped the server, which ended with {status} instead of success; {}",
                         self.said.last()
                     ));
                 }

@@ -48,7 +48,7 @@ pub(crate) trait KeyFile: Sized + Default {
     const MAX: u64 = 1 << 20;
     /// The option that names it.
     const OPTION: &'static str;
-    /// A line of it, for whoever wrote a wrong one.
+    /// The form of a line and an example, for error messages.
     const EXAMPLE: &'static str;
 
     /// Takes the rest of a line behind its prefix.
@@ -57,15 +57,16 @@ pub(crate) trait KeyFile: Sized + Default {
     /// What is wrong with the line, without the key.
     fn insert(&mut self, prefix: Prefix, rest: &str) -> Result<(), String>;
 
-    /// The keys of a file that was read.
+    /// The keys of a file; none without a file. `read` gets the path, and [`Self::MAX`] as the limit of its bytes.
     ///
     /// # Errors
     /// [`KeyFileError`]
-    fn of_file<E: fmt::Display>(
-        path: &Path,
-        text: Result<String, E>,
+    fn load<E: fmt::Display>(
+        path: Option<&Path>,
+        read: impl FnOnce(&Path, u64) -> Result<String, E>,
     ) -> Result<Self, KeyFileError> {
-        let text = text.map_err(|error| error.to_string());
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = read(path, Self::MAX).map_err(|error| error.to_string());
         let why = |why| KeyFileError { option: Self::OPTION, path: path.to_owned(), why };
         text.and_then(|text| Self::parse(&text)).map_err(why)
     }

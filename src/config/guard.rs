@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -73,14 +73,9 @@ impl GuardConfig {
     }
 
     fn keys(&self) -> Result<(TcpKeys, AoKeys), KeyFileError> {
-        Ok((read(self.md5_keys.as_deref())?, read(self.ao_keys.as_deref())?))
+        let md5 = KeyFile::load(self.md5_keys.as_deref(), io::read_text)?;
+        Ok((md5, KeyFile::load(self.ao_keys.as_deref(), io::read_text)?))
     }
-}
-
-/// The keys of a file; none without a file.
-fn read<K: KeyFile>(path: Option<&Path>) -> Result<K, KeyFileError> {
-    let read = |path: &Path| K::of_file(path, io::read_text(path, K::MAX));
-    path.map_or_else(|| Ok(K::default()), read)
 }
 
 /// What listening sockets hold packets to.

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn refused() -> Result<(), Unavailable> {
-        Err(Unavailable { reason: "the kernel said no".into(), remedy: "ask it nicely" })
+        Err(Unavailable { reason: "the kernel refuses it".into(), remedy: "choose epoll" })
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
     fn auto_falls_back_and_says_why() {
         assert_eq!(
             decide(IoChoice::Auto, refused),
-            Ok((Backend::Epoll, Some("the kernel said no; ask it nicely".into())))
+            Ok((Backend::Epoll, Some("the kernel refuses it; choose epoll".into())))
         );
         assert_eq!(decide(IoChoice::Auto, || Ok(())), Ok((Backend::Uring, None)));
     }
@@ -118,10 +118,7 @@ mod tests {
     #[test]
     fn forced_uring_fails_with_a_remedy() {
         let error = decide(IoChoice::Uring, refused).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "io_uring was asked for (--io uring), but the kernel said no; ask it nicely"
-        );
+        assert_eq!(error, "cannot use io_uring (--io uring): the kernel refuses it; choose epoll");
     }
 
     #[test]

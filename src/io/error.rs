@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum IoError {
     /// The configuration names io_uring, and this machine, user or build does not have it.
-    #[error("io_uring was asked for (--io uring), but {reason}; {remedy}")]
+    #[error("cannot use io_uring (--io uring): {reason}; {remedy}")]
     UringUnavailable {
         /// What stands in the way, as a clause.
         reason: String,

@@ -4,8 +4,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that threads share. A change of it is never lost, and says nothing about other memory: nobody may conclude
-/// from its value that something else is there.
+/// A number that threads share. No change of it is lost. Its value says nothing about other memory, because all
+/// accesses have `Ordering::Relaxed`.
 #[derive(Debug, Default)]
 pub(crate) struct Relaxed(AtomicU64);
 
@@ -22,26 +22,26 @@ impl Relaxed {
         self.0.store(number, Ordering::Relaxed);
     }
 
-    /// Sets it, and returns what it was.
+    /// Sets the number, and returns the one before.
     pub(crate) fn replace(&self, number: u64) -> u64 {
         self.0.swap(number, Ordering::Relaxed)
     }
 
-    /// Adds, and returns what it was. It wraps around.
+    /// Adds to the number, and returns the one before. The sum wraps around.
     pub(crate) fn add(&self, number: u64) -> u64 {
         self.0.fetch_add(number, Ordering::Relaxed)
     }
 
-    /// Subtracts, and returns what it was. It wraps around.
+    /// Subtracts from the number, and returns the one before. The difference wraps around.
     pub(crate) fn subtract(&self, number: u64) -> u64 {
         self.0.fetch_sub(number, Ordering::Relaxed)
     }
 
-    /// Changes it to what `change` makes of it, unless that is `None`. Calls `change` again when another thread was
-    /// quicker.
+    /// Replaces the number by the result of `change`, and returns the number before. Calls `change` again when another
+    /// thread was quicker.
     ///
     /// # Errors
-    /// The number, which stays, when `change` returns `None`. Otherwise returns what it was.
+    /// When `change` returns `None`: the number, which stays.
     pub(crate) fn update(&self, change: impl FnMut(u64) -> Option<u64>) -> Result<u64, u64> {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
     }

@@ -85,7 +85,7 @@ impl Args {
         let listen = self.agents.config.listen;
         let remark = || {
             format!(
-                "--listen {listen} is not an address of the loopback: whoever reaches it can announce routes \
+                "--listen {listen} is not an address of the loopback: any host that can connect to it can announce routes \
                  in this host's name; give [::1]:4711 unless the network in between keeps others out"
             )
         };

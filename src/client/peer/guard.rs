@@ -23,7 +23,7 @@ impl Guard {
     /// # Errors
     /// [`SessionError::Connect`], when the file is of no use.
     pub(super) fn of(config: &LeafConfig) -> Result<Self, SessionError> {
-        let (md5, ao) = (read(config.md5_keys.as_deref())?, read(config.ao_keys.as_deref())?);
+        let (md5, ao) = (load(config.md5_keys.as_deref())?, load(config.ao_keys.as_deref())?);
         Ok(Self { min_ttl: config.min_ttl, md5, ao })
     }
 
@@ -58,8 +58,6 @@ impl Guard {
 }
 
 /// The keys of a file; none without a file.
-fn read<K: KeyFile>(path: Option<&Path>) -> Result<K, SessionError> {
-    let read = |path: &Path| K::of_file(path, read_text(path, K::MAX));
-    let keys = path.map_or_else(|| Ok(K::default()), read);
-    keys.map_err(|error| SessionError::Connect(error.to_string()))
+fn load<K: KeyFile>(path: Option<&Path>) -> Result<K, SessionError> {
+    K::load(path, read_text).map_err(|error| SessionError::Connect(error.to_string()))
 }
