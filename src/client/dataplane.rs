@@ -1,7 +1,7 @@
 //! Hands routes to a [`NetworkClient`].
 //!
-//! State: what was refused and is to be offered again. One task owns the client, asks the actor for
-//! the next batch when the one before is done, and so gets what changed meanwhile as one.
+//! State: the routes that the client refused and that will be offered again. One task owns the client. It asks the
+//! actor for the next batch when the previous one is done, so all changes that came meanwhile form one batch.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

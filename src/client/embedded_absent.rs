@@ -1,5 +1,4 @@
-//! What stands for a reflector in the leaf's process in a build without the feature `server`: there is none, so no value
-//! of these types ever is.
+//! Replaces `embedded` in a build without the feature `server`: values of these types never exist.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! [`MetalBond`], the handle of a leaf that applications hold. Each question is one message to the actor and its reply;
-//! what it asks and what comes back is all that its method says.
+//! [`MetalBond`], the handle of a leaf that applications hold. Each method sends one message to the actor and returns
+//! the reply.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! Everything that is said between the tasks of a leaf.
+//! The messages between the tasks of a leaf.
 //!
 //! ```text
 //!   application --Command--> actor --Order--> peer task (one per server)
@@ -7,9 +7,9 @@
 //!   watches, dataplane driver --pull--> actor, which answers when there is something
 //! ```
 //!
-//! The actor waits for nobody. What it has for a reader waits in the reader's feed, where opposite
-//! changes cancel out, until the reader asks; a peer task asks by [`PeerEvent::Ready`] and has one
-//! batch at most. So no queue here grows with the load, however slow a reader is.
+//! The actor waits for no other task. Changes for a reader wait in the reader's feed, where opposite changes cancel
+//! out, until the reader asks. A peer task asks by [`PeerEvent::Ready`], and has at most one batch. So no queue here
+//! grows with the load, however slow a reader is.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What is logged of limits on routes.
+//! The log lines about limits on routes.
 
 use tracing::warn;
 

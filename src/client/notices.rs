@@ -1,7 +1,7 @@
-//! What is logged of sessions and tables: what an operator of the host would ask about.
+//! The log lines about sessions and tables, for an operator of the host.
 //!
-//! State: lines about tables that the log has got lately. A leaf may have thousands of VNIs, whose tables come all at
-//! once, so that of many lines in a second only the number is told.
+//! State: the number of lines about tables that were logged lately. The tables of thousands of VNIs may arrive at once,
+//! so of many lines in a second only the number is logged.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who watches, what waits for each, and who waits for something.
+//! All watches, the changes that each lacks, and the watches that wait for an answer.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;

@@ -1,8 +1,7 @@
-//! How things stand, for whoever asks.
+//! The latest numbers of the writer.
 //!
-//! State: the numbers that the writer showed last, and since when it waits for the kernel. The writer
-//! thread writes here, and readers never ask that thread: while the kernel answers nothing, they get
-//! the last numbers.
+//! State: these numbers, and since when the writer waits for the kernel. The writer thread writes here, and readers
+//! never ask that thread: while the kernel does not answer, they get the last numbers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What is said to and by the kernel: plain values, no sockets. `fib` decides in these, `kernel` carries them.
+//! Requests to the kernel and its answers: plain values, no sockets. `fib` decides in these, `kernel` carries them.
 
 use std::net::Ipv6Addr;
 

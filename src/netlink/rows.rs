@@ -1,4 +1,4 @@
-//! What is counted of the kernel, as metrics and as `/api/v1/kernel`.
+//! The counters about the kernel, as metrics and as `/api/v1/kernel`.
 
 use super::Status;
 use crate::metrics::{Row, Rows, Value};

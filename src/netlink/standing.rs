@@ -1,4 +1,4 @@
-//! What the writer tells of single routes and of whole VNIs.
+//! The writer's answers about single routes and about whole VNIs.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;

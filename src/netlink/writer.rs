@@ -1,9 +1,9 @@
 //! The thread that writes routes.
 //!
-//! State: the two sockets and the state machine ([`Fib`]). One thread, so nothing is ever in flight
-//! while the kernel is looked at. It sleeps until a command, an event or the time wakes it, and then
-//! looks and writes until all is as it should be. Bounds: [`COMMANDS`] commands wait; the one who
-//! hands over more waits for its turn. Decides nothing: that is the state machine's.
+//! State: the two sockets and the state machine ([`Fib`]), which takes all decisions. There is one thread, so nothing
+//! is ever in flight while the kernel is queried. It sleeps until a command, an event or the time wakes it, and then
+//! queries and writes until all is as it should be. Bounds: [`COMMANDS`] commands wait; a caller that hands over more
+//! waits too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};

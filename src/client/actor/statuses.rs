@@ -1,4 +1,4 @@
-//! How it stands with servers, VNIs, routes and networks; servers are named by their addresses.
+//! Answers about servers, VNIs, routes and networks; servers are named by their addresses.
 
 use super::Actor;
 use crate::client::core::{FoundRoute, NetworkFacts, VniCounts};

@@ -1,22 +1,20 @@
 //! One VNI's routes as the servers have them.
 //!
-//! A route is there while at least one server has it. When the session with the last of them ends,
-//! it becomes *stale* and stays for a while (as in RFC 4724): a server that restarts must not empty
-//! the dataplane. How stale routes go:
+//! A route exists while at least one server has it. When the last session that provided it ends, the route becomes
+//! *stale* and stays for a while (as in RFC 4724): a server that restarts must not empty the dataplane. Stale routes
+//! are removed by these rules:
 //!
-//! * A server in sync that never went away knows all routes: what it does not have goes as soon as
-//!   no other table is on its way.
-//! * A server that came back may have lost everything, and is in sync before the announcers have
-//!   come back to it. So it is *doubted* for [`RETURN`]: what it does not have means nothing until
-//!   then.
-//! * The first session with a server is no better: this leaf may have begun anew together with it,
-//!   over a dataplane that has the routes of before. So a server is doubted for [`RETURN`] from its
-//!   session on, unless it says that it has served for that long; and for as long when it does not
-//!   tell when its table is complete.
-//! * With no server at all they stay for the stale time. A server that came back and is doubted
-//!   gives them more, but no more than twice that.
-//! * Another next hop of the same kind takes a stale one's place: traffic to the latter may be lost,
-//!   and needs it no more.
+//! * A server in sync that never went away knows all routes: a stale route that it lacks is removed as soon as no other
+//!   table is on its way.
+//! * A server that came back may have lost everything, and is in sync before the announcers have come back to it. So it
+//!   is *doubted* for [`RETURN`]: until then it does not matter which routes it lacks.
+//! * In the first session with a server, this leaf may have started together with the server, over a dataplane that has
+//!   routes from before. So the server is doubted for [`RETURN`] from the start of the session, unless it says that it
+//!   has served for that long. A server that does not say when its table is complete is doubted for as long.
+//! * Without any server, stale routes stay for the stale time; if a server that came back is doubted, until the doubt
+//!   is over, but at most for twice the stale time.
+//! * Another next hop of the same kind replaces a stale one as soon as a server in sync announces it, because traffic
+//!   to the stale one may be lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;

@@ -1,4 +1,4 @@
-//! What one server has still to be told: the difference between the intent and what it was sent.
+//! The messages that one server lacks: the difference between the intent and what the server has been sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The routes of one VNI that each server has here, as digests.
+//! For each server, a digest of its routes of one VNI.
 
 use std::collections::BTreeMap;
 

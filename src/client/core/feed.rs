@@ -1,7 +1,7 @@
-//! What one reader has still to be told.
+//! The changes that one reader lacks.
 //!
-//! A reader takes when it can. Until then opposite changes of one route cancel out, so what waits is
-//! bounded by the routes that differ between what the reader knows and what there is.
+//! A reader takes them when it can. Until then opposite changes of one route cancel out, so a feed holds at most the
+//! difference between the reader's knowledge and the present routes.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,4 +1,4 @@
-//! What the application wants, whatever servers there are.
+//! The subscriptions and announcements that the application wants, independent of servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The leaf's whole state: events go in, and who has to be told what comes out.
+//! The leaf's whole state: events go in, and the changes that each reader lacks come out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

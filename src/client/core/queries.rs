@@ -1,4 +1,4 @@
-//! What an operator asks of the leaf: parts of what is known, in order, each bounded by its asker.
+//! Answers to operators' questions: the leaf's state in order and in parts, the size of which the caller bounds.
 
 use std::net::IpAddr;
 use std::ops::Bound;

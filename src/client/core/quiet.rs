@@ -1,4 +1,4 @@
-//! [`Quiet`]: when the table of a server has come that does not say so.
+//! [`Quiet`]: when the table of a server that does not know END_OF_TABLE counts as complete.
 
 use std::time::Duration;
 

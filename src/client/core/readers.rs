@@ -1,4 +1,4 @@
-//! What readers of routes are told, and what the actor fetches.
+//! The changes for readers of routes, which the actor fetches.
 
 use super::ServerSlot;
 use super::adj_rib_in::{Changes, Dropped};

@@ -1,4 +1,4 @@
-//! What one server is told of the routes that it has sent: one REPORT per VNI in which something changed.
+//! The reports to one server about the routes that it has sent: one REPORT per VNI in which something changed.
 //!
 //! State: the VNIs that changed since they were reported. All of them are reported together, a little after the first
 //! change and a second after the reports before, so that a server is woken once a second at most.

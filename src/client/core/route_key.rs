@@ -1,4 +1,4 @@
-//! A route of one VNI, as what a leaf knows is ordered by it.
+//! A route of one VNI, as the key by which the leaf orders its routes.
 
 use std::ops::RangeInclusive;
 

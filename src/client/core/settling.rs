@@ -1,7 +1,8 @@
-//! A server comes while there are stale routes: for a moment it is not known which of them it has.
+//! The time after a server has come while there are stale routes: until its tables have arrived, the leaf does not know
+//! which of these routes the server has.
 //!
-//! Until its tables have come a destination that has moved has both its next hops, and only then loses the stale one.
-//! Who can't have that, because it deletes by destination whatever the next hop, waits for as long.
+//! During this time a destination that has moved has both next hops; after it, the stale one is removed. A reader that
+//! cannot have both, because it deletes by destination whatever the next hop, gets no changes during this time.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Routes of one VNI that servers announce and that there is no room for.
+//! Routes of one VNI that servers announce and for which there is no room.
 //!
-//! They are remembered, so that they come in when there is room; but not more than there is room for altogether: beyond
-//! that they are only counted, and come in when their server has a new session.
+//! They are remembered, and taken in when there is room; but no more of them are remembered than there is room for in
+//! all. Further ones are only counted, and come in with the next session of their server.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

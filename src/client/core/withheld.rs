@@ -1,4 +1,4 @@
-//! VNIs that the dataplane is told nothing of: it is about to be told where their routes go.
+//! VNIs whose routes are withheld from the dataplane, because their kernel table is about to change.
 //!
 //! Taking back and handing over are separate steps, because opposite changes of a route cancel out while they wait: the
 //! dataplane would see neither.

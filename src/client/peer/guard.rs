@@ -1,4 +1,5 @@
-//! What the kernel drops of a server's packets: those from beyond so many routers, and those without a signature.
+//! The packets of a server that the kernel drops: those that have crossed too many routers, and those without a
+//! signature.
 
 use std::io;
 use std::net::IpAddr;

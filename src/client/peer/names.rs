@@ -1,9 +1,9 @@
-//! Names of servers, looked up beside everything else.
+//! Looks up names of servers, beside all other work.
 //!
-//! The system's resolver blocks, for half a minute where its servers are silent, and cannot be
-//! interrupted. So each look-up has a thread that nobody waits for: neither the runtime at its end nor
-//! the process. A name is looked up once at a time, whoever asks: [`UNDER_WAY`] has one entry and one
-//! thread for each name, so there are never more of them than names of servers.
+//! The system's resolver blocks, for half a minute if its servers are silent, and cannot be interrupted. So each
+//! look-up has a thread of its own, and neither the runtime nor the process waits for it when they end. [`UNDER_WAY`]
+//! has one entry and one thread for each name that is being looked up, so there are never more threads than names of
+//! servers.
 
 use std::collections::BTreeMap;
 use std::io;

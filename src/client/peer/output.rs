@@ -1,4 +1,4 @@
-//! What is to be written to one server, and how fast.
+//! The data to be written to one server, and the pace.
 //!
 //! A server that does not advertise STREAM is the reference implementation, which closes its session when it is sent
 //! more than it reads. The leaf paces it as a reflector paces its clients (`docs/protocol.md`, "Pacing").

@@ -1,4 +1,4 @@
-//! What a peer task is, between its sessions and in them.
+//! The state of a peer task, between sessions and during them.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What there is of TLS in a program without it: an error that says so.
+//! Replaces `tls` in a program without TLS: an error says so.
 
 use std::future::{Ready, ready};
 

@@ -1,7 +1,7 @@
-//! What dumps show, compared with what is believed.
+//! Compares dumps of the kernel with the state that the kernel is believed to have.
 //!
-//! Called with whole dumps, taken while no request is under way. At start this adopts what an
-//! earlier run left; later it finds what events did not tell.
+//! Called with whole dumps, taken while no request is under way. At the start this adopts the routes of an earlier run;
+//! later it finds changes that events did not report.
 
 use std::collections::{BTreeMap, BTreeSet};
 

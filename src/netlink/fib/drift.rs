@@ -1,7 +1,7 @@
-//! What others do: to our routes, to our objects, to the tunnel device.
+//! Changes that others make to our routes, to our objects and to the tunnel device.
 //!
-//! Events are hints: what they say of a route of ours is believed, what can't be known from them is
-//! looked at. Nothing is repaired here; routes are only put on the list of those to be examined.
+//! Events are hints. If an event says what became of one of our routes, it is believed; otherwise the kernel is
+//! queried. Nothing is repaired here: routes are only put on the list of those to be examined.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! What the log should say, a few lines at a time whatever happens.
+//! The lines for the log: a few at a time, whatever happens.
 //!
-//! State: per kind of remark a count and the first few since the log was last written. A hundred
-//! thousand refused routes are four lines and not a hundred thousand.
+//! State: for each kind of line a count, and the first few since the log was last written. A hundred thousand refused
+//! routes are four lines and not a hundred thousand.
 
 use std::fmt::{self, Display};
 use std::time::Duration;

@@ -1,9 +1,9 @@
-//! Own nexthop objects: which there are, who uses them, and which id each has.
+//! Our nexthop objects: their ids, their content, and the number of their users.
 //!
-//! State: objects by id and by what they are, ids in our range that others use. An object is made
-//! before the first route that uses it and deleted after the last one; it never changes. Objects
-//! that were found are told by what they are, so a restart makes none anew. Knows no routes: whoever
-//! has one use an object holds it.
+//! State: objects by id and by content; the ids in our range that others use. An object is made before the first route
+//! that uses it and deleted after the last one; it never changes. Objects that the kernel has already are recognised by
+//! their content, so a restart makes none anew. The code here knows no routes: a caller holds each object that its
+//! routes use.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,8 +1,8 @@
-//! Routes that are announced and can't be installed, because of where they lead.
+//! Routes that are announced but cannot be installed, because of their next hops.
 //!
-//! State: how many there are by why and by VNI, how many the configuration leaves out, the host's own underlay addresses, and the hops that wait until
-//! an address is no longer one of them. Each reason is logged once, whatever comes and goes:
-//! who announces such a route may do so a thousand times a second.
+//! State: the number of these routes by reason and by VNI; the number of routes that the configuration leaves out; the
+//! host's own underlay addresses; and the next hops that wait until an address is no longer one of these. Each reason
+//! is logged once, however often such routes come and go: a peer may announce one a thousand times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,4 +1,5 @@
-//! What becomes of routes that lead nowhere, and of those that do when the host's own addresses change.
+//! Handles routes whose next hops cannot be used, and those whose next hops become usable when the host's own addresses
+//! change.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! Routes that could not be installed, and when each is tried again.
 //!
-//! State: what is wrong with each such route, and a queue of moments. Delays double from one second
-//! to a minute. Also notes which routes others keep taking away or changing. What was merely deleted
-//! is put back once a second for as long as that goes on; what others keep changing is repaired later
-//! and later, so that two programs that disagree do not do so a thousand times a second.
+//! State: the fault of each such route, and a queue of moments. Delays double from one second to a minute. This also
+//! notes the routes that others keep deleting or changing. A route that others only delete is put back once a second
+//! for as long as that goes on. A route that others keep changing is repaired at growing intervals, so that two
+//! programs that disagree do not do so a thousand times a second.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! What of the kernel should be looked at, and when.
+//! When to query which part of the kernel's state.
 //!
 //! State: for the device, the objects and each table the moment of the next query, if one is due.
 //! Queries that events ask for come at most once a second, however many events there are.

@@ -1,4 +1,4 @@
-//! How routes stand with the kernel: one of them, or those of each VNI. Only reads, when an operator asks.
+//! The state in the kernel of single routes, and of the routes of each VNI. Only reads, when an operator asks.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Nexthop objects that say they are ours and that this process neither made nor took over.
+//! Nexthop objects that are marked as ours but that this process neither made nor took over.
 //!
-//! State: those of the last query, and which of them no route used at the query before. They are
-//! another leaf's of the same protocol, which may be about to use them, or what one has left: two
-//! leaves that overlap don't know each other's. What nobody uses at two queries in a row is left over.
+//! State: those of the last query, and which of them no route used at the query before. Another leaf with the same
+//! protocol number has made them, and may be about to use them or may have left them behind: two leaves that overlap do
+//! not know each other's objects. An object that no route uses at two queries in a row is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! VNIs get other tables while the state machine runs.
 //!
-//! Called between flushes. Routes of a VNI whose table changes are forgotten where they were, whatever was announced:
-//! whoever hands them over announces them again. So a flush takes them out of the old table. A table that no VNI has any
-//! more is looked at a last time, so that everything of ours goes that is there.
+//! Called between flushes. The routes of a VNI whose table changes count as no longer announced, so the next flush
+//! removes them from the old table. The caller then announces them again, for the new table. A table that no VNI has
+//! any more is queried a last time, so that all of our routes in it are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

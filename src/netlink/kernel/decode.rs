@@ -3,8 +3,8 @@
 //! By hand, and not by the netlink crates: they don't have nexthop objects, don't read the
 //! encapsulation of a hop beside others, and allocate for every attribute of a million routes.
 //!
-//! What this program would not have written that way is [`Via::Foreign`] or
-//! [`ObjectBody::Foreign`], so that a comparison with what is wanted fails.
+//! A route or an object that this program would have written differently becomes [`Via::Foreign`] or
+//! [`ObjectBody::Foreign`], so a comparison with the wanted state fails.
 
 use std::net::Ipv6Addr;
 

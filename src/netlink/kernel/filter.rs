@@ -1,7 +1,7 @@
-//! What the kernel need not tell.
+//! Events that the kernel need not report.
 //!
-//! Each own change would come back as an event to be read and thrown away, which costs more than
-//! the change. A filter in the kernel drops them before they are queued.
+//! Each of our own changes would come back as an event, only to be read and thrown away, which costs more than the
+//! change. A filter in the kernel drops these events before they are queued.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,12 +1,12 @@
-//! What others change.
+//! Changes that others make.
 //!
-//! [`KernelMonitor`] owns the second socket, which the kernel fills unasked. It holds no event between
-//! calls. Bounds: [`BUFFER`] in the kernel, past which events are lost and [`KernelEvent::Overrun`] says
-//! so; [`ROUND`] datagrams of one call. Own changes take no room there: a hundred thousand of them
-//! would fill it while nobody reads.
+//! [`KernelMonitor`] owns the second socket, to which the kernel sends events. It holds no event between calls. Bounds:
+//! [`BUFFER`] in the kernel; if more events come, some are lost, and [`KernelEvent::Overrun`] says so. One call reads
+//! [`ROUND`] datagrams. Our own changes take no room there: a hundred thousand of them would fill it while nobody
+//! reads.
 //!
-//! Not all that happens is told: when a device goes down or away, its IPv4 routes and its nexthop
-//! objects go without a word, and only the device's own event says so.
+//! The kernel does not report everything: when a device goes down or is removed, its IPv4 routes and its nexthop
+//! objects vanish without an event, and only the device's own event shows it.
 
 use std::future::poll_fn;
 use std::io;

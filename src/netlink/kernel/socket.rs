@@ -1,8 +1,8 @@
 //! A socket that asks the kernel and reads the answers.
 //!
-//! Owned by [`super::Kernel`]. Blocking in name only: the kernel carries out a request of rtnetlink
-//! while it is sent, and goes on with a dump while it is read, so what there is to read is there.
-//! Should it not be, reading ends after [`PATIENCE`].
+//! Owned by [`super::Kernel`]. The socket blocks only in name: the kernel carries out a request of rtnetlink while it
+//! is sent, and continues a dump while it is read, so the data to be read is there. If it is not, reading ends after
+//! [`PATIENCE`].
 
 use std::io;
 use std::os::fd::AsFd as _;

@@ -1,4 +1,4 @@
-//! What a reader waits for that can't have two next hops for a moment.
+//! A reader that cannot have two next hops of one destination, and what it waits for.
 
 use super::*;
 use crate::client::core::WatchId;

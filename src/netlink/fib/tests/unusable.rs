@@ -1,4 +1,4 @@
-//! Next hops that can't be used: counted, told once, and never in the kernel.
+//! Next hops that can't be used: counted, logged once, and never in the kernel.
 
 use std::net::IpAddr;
 

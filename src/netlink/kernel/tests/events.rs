@@ -1,4 +1,4 @@
-//! What others change is told, and what this program changes is not.
+//! Changes of others are reported, and those of this program are not.
 
 use std::time::Duration;
 
