@@ -1,4 +1,4 @@
-//! What starts a reflector, with what answers its operators.
+//! Starts a reflector together with the endpoints that answer its operators.
 
 #[cfg(unix)]
 use std::os::fd::{BorrowedFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! What a panic leaves on standard error behind its message: the end of the flight recorder.
+//! Writes the end of the flight recorder to standard error, after the message of a panic.
 
 use std::io::{self, Write};
 use std::panic;

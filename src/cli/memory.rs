@@ -1,4 +1,4 @@
-//! Memory that nobody uses goes back to the kernel, also while nothing happens.
+//! Returns unused memory to the kernel, also while the process is idle.
 
 use std::time::Duration;
 

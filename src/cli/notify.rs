@@ -1,10 +1,10 @@
-//! What a service manager is told by the protocol of sd_notify(3): when it is ready, reloading or
-//! stopping, how it is, and that it is still alive.
+//! Tells the service manager, by the protocol of sd_notify(3), when the process is ready, reloads or stops, what its
+//! status is, and that it is still alive.
 //!
-//! Nothing of it happens where the manager has not named a socket (`NOTIFY_SOCKET`), or on other
-//! systems than Linux. The queue of that socket is short and shared by all services: while it is full,
-//! this module keeps states in their order, and sends statuses later. It is no library's code because the crate
-//! sd-notify waits for room in that queue and opens a socket for each message.
+//! This code does nothing if the manager has not named a socket (`NOTIFY_SOCKET`), or on systems other than Linux. The
+//! queue of that socket is short and shared by all services: while it is full, this module keeps states in their order,
+//! and sends statuses later. The crate sd-notify does not serve here: it waits for room in that queue and opens a
+//! socket for each message.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

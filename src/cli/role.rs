@@ -1,5 +1,5 @@
-//! The subcommands whose flags may be given otherwise, which are tables of the file: `server`, `client` and
-//! `proxy`. Here the rows of their settings become flags.
+//! The subcommands whose settings also come from variables and the file: `server`, `client` and `proxy`. Each has a
+//! table in the file. Here the rows of their settings become flags.
 
 use std::path::PathBuf;
 

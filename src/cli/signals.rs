@@ -1,7 +1,7 @@
 //! The signals that ask the process to end, or to read its configuration anew.
 //!
-//! Supervisors send SIGTERM, some of them more than once, to the process and to its group. So only a
-//! person at a terminal can say by a further signal that the process shall end at once.
+//! Supervisors send SIGTERM, some of them more than once, to the process and to its group. So only a second SIGINT,
+//! which a person at a terminal sends, ends the process at once.
 
 use std::io::IsTerminal as _;
 use std::pin::pin;

@@ -5,9 +5,9 @@
 //!              <-- a line: number, or why not --
 //! ```
 //!
-//! The helper knows the program and its arguments from its own start. So whoever has the reflector run code of theirs
-//! can have this program start anew with these arguments, and no other. It ends with the reflector, whose end closes
-//! the socket between the two.
+//! The helper knows the program and its arguments from its own start. So an attacker who runs code in the reflector can
+//! start only this program, with these arguments. The helper ends with the reflector, whose end closes the socket
+//! between the two.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! The commands that refuse something for a while, and end that.
+//! The commands that set and end blocks: for a time, the reflector refuses a peer, a prefix or a VNI.
 
 use std::net::{IpAddr, SocketAddr};
 

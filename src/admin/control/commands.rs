@@ -1,7 +1,7 @@
-//! What a reflector can be told over its control socket, and nowhere else. Each answers with what is
-//! so from then on.
+//! The commands that a reflector accepts over its control socket and nowhere else. The answer to a command shows the
+//! state that results from it.
 //!
-//! Parameters are those of a query, so that `curl --unix-socket` needs nothing more.
+//! Commands take their parameters from the query string, so `curl --unix-socket` can send them.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;

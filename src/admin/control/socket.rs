@@ -1,11 +1,11 @@
-//! The file of the control socket, from its making to its end.
+//! The file of a control socket, from its creation to its removal.
 //!
-//! It is bound in its place and under its full name: by that name `ss -xl` shows it, and
-//! systemd-tmpfiles knows that it is in use. There is no moment at which others could connect: it is
-//! made with mode 0600, and listens only after that was seen to. That for readers gets its group and mode before it
-//! listens. (The umask would be shorter, but belongs to the whole process, whose threads make files too.) What a process that was killed has left
-//! behind is replaced. A socket that somebody answers on, and what is no socket, stay. If the file
-//! vanishes it is made anew, by a look at it once a second.
+//! The socket is bound at its final, absolute path: `ss -xl` shows that path, and systemd-tmpfiles sees that the file
+//! is in use. At no moment can others connect: the file has mode 0600 before the socket listens. The file of the
+//! read-only socket gets its group and mode before that socket listens. (Setting the umask would be shorter, but the
+//! umask belongs to the whole process, and other threads create files too.) A file that a killed process has left is
+//! replaced. A socket on which a process answers, and a file that is not a socket, stay. Once a second this code checks
+//! whether the file is there, and creates it anew if it has vanished.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, Permissions};

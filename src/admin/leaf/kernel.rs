@@ -1,4 +1,4 @@
-//! What the leaf's pages ask of the routes in the kernel.
+//! The questions of the leaf's endpoint about the routes in the kernel.
 
 use super::kernel_rows::{Installed, KernelVniRow, LeftOut, RouteInKernel};
 use crate::client::Route;

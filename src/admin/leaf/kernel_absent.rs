@@ -1,4 +1,4 @@
-//! What stands for the routes in the kernel in a build that installs none: no value of these types ever is.
+//! Replaces `kernel` in a build that installs no routes: values of these types never exist.
 
 use super::kernel_rows::{KernelVniRow, RouteInKernel};
 use crate::client::Route;

@@ -1,4 +1,4 @@
-//! What the kernel has of routes, as JSON.
+//! The state of routes in the kernel, as JSON.
 
 use std::net::Ipv6Addr;
 

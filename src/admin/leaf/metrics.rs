@@ -1,5 +1,4 @@
-//! What a leaf counts, in Prometheus' text form. What it counts of the kernel is
-//! `netlink::Status`'s own.
+//! The counters of a leaf, in the text form of Prometheus. `netlink::Status` has those about the kernel.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How it stands with all VNIs, part by part.
+//! Whether the leaf is ready: it has a session, and the tables of all its VNIs. It asks the leaf for VNIs in parts.
 
 use super::sources::Sources;
 use crate::client::{Error, PeerState, VniStatus};

@@ -1,4 +1,4 @@
-//! What the leaf's pages ask.
+//! The parts of the program that the leaf's endpoint asks.
 
 use std::time::Duration;
 

@@ -1,9 +1,8 @@
 //! The whole table in the forms of the reference: `/routes.json` and `/routes.yaml`.
 //!
-//! Sent as it is read: one slice of destinations is asked for, written out and sent before the next
-//! is asked for, and the next is asked for when the reader has room. So a million routes need no
-//! copy of the table, and a reader that stalls holds nothing but a cursor. It is no snapshot of one
-//! moment: what stays the whole time is in it once.
+//! The dump asks for one slice of destinations, writes and sends it, and asks for the next slice when the reader has
+//! room. So a million routes need no copy of the table, and a reader that stalls holds only a cursor. The dump is no
+//! snapshot of one moment, but it contains each route that stays throughout exactly once.
 
 use axum::body::Body;
 use axum::extract::{Query, State};

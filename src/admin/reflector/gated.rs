@@ -1,5 +1,5 @@
-//! A listening socket that waits while everything is on its way to another process: what connects then is
-//! answered by whichever process serves afterwards.
+//! A listening socket that accepts nothing during a handover. The process that serves afterwards answers the
+//! connections that have arrived meanwhile.
 
 use std::io;
 

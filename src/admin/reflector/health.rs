@@ -1,4 +1,4 @@
-//! Whether it lives, and whether it takes sessions. Gauges only: no shard is asked.
+//! Whether the reflector lives, and whether it accepts sessions. The answers come from gauges; no shard is asked.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! What requests are answered from.
+//! The parts of the program from which requests are answered.
 
 use std::sync::Arc;
 

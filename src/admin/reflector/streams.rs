@@ -1,4 +1,4 @@
-//! How many answers without end are open at a time.
+//! Bounds the number of open streams: answers that do not end by themselves.
 
 use std::sync::Arc;
 

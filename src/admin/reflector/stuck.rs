@@ -1,4 +1,4 @@
-//! Questions that a shard does not come to answer, because it stands still.
+//! Questions that a shard does not answer because it stands still.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Counts the leaves that have had other routes than they should have at two looks in a row.
+//! Counts the leaves whose routes differ from those that they should have, in two checks in a row.
 //!
-//! State: what differed at the last look, and since when. VNIs that agreed and have not changed since are not
-//! read again.
+//! State: the differences that the last check found, and since when each has been there. VNIs that agreed and have not
+//! changed since are not read again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! What is asked by parameters. They come as text and are read here, so that whatever is wrong with
-//! one is said in the same words everywhere.
+//! Reads parameters, which come as text, so every mistake is reported in the same words everywhere.
 
 use std::net::IpAddr;
 use std::str::FromStr;

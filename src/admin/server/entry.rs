@@ -1,4 +1,4 @@
-//! What a request must say before it gets an answer, and what every answer says to browsers.
+//! The checks that a request must pass before it gets an answer, and the headers for browsers that every answer has.
 
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE,

@@ -1,8 +1,8 @@
-//! The reference's two formats, written piece by piece. By hand because serde_json needs a whole value before it writes
-//! any of it, which here is all routes, and has no YAML.
+//! The reference's two formats, written piece by piece. serde_json does not serve here: it needs a whole value (here:
+//! all routes) before it writes any of it, and has no YAML.
 //!
-//! A VNI begins with its first destination, so one whose routes have gone meanwhile is left out.
-//! Destinations come in no order: the reference sorts them, but an object has none.
+//! A VNI is written with its first destination, so a VNI whose routes have gone meanwhile is left out. Destinations
+//! come in no order: the reference sorts them, but members of a JSON object have no order.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
-//! Listings as JSON, sent as they are read: `rows`, and behind them where to go on.
+//! Listings as JSON, sent as they are read: `rows`, and behind them the place where the next page begins.
 //!
-//! The next rows are asked for when the reader has room, so a reader that stalls holds a few rows,
-//! however many were asked for.
+//! The listing asks for the next rows when the reader has room, so a reader that stalls holds only a few rows, however
+//! many it has requested.
 
 use std::pin::Pin;
 

@@ -1,5 +1,5 @@
-//! What the system says of the process, under the names that all exporters use. Linux only:
-//! elsewhere there is no `/proc` and nothing is written. What cannot be read is left out.
+//! The system's numbers about the process, under the names that all exporters use. Only on Linux: other systems have no
+//! `/proc`, and nothing is written there. A number that cannot be read is left out.
 
 use crate::metrics::Text;
 

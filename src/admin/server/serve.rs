@@ -1,15 +1,14 @@
-//! Takes connections and answers on them.
+//! Accepts connections and answers on them.
 //!
-//! A connection is one of two things. It waits, for its first request or the next one, or it is being
-//! answered. `hall` bounds both numbers: when too many wait, the oldest of the source with the most of
-//! them is closed, and a request beyond the bound of answers is refused. Questions about health need no
-//! place: they are short, each ends its connection, and it counts as waiting until then. So neither
-//! silent connections nor readers that hang keep a supervisor's probes out, whoever makes them and how
-//! many.
+//! A connection either waits for a request or is being answered. `hall` bounds both numbers: if too many connections
+//! wait, the oldest one of the source with the most of them is closed; a request beyond the bound of answers is
+//! refused. Requests for health need no place among the answers: they are short, each ends its connection, and until
+//! then the connection counts as waiting. So silent connections and readers that hang do not keep a supervisor's probes
+//! out, however many they are.
 //!
-//! An answer takes as long as its reader; one that has gone, or reads nothing, is given up when the
-//! kernel says so. When the process has no descriptors left, one that is kept for this moment (`spare`)
-//! or that of a waiting connection is used to answer about health.
+//! An answer takes as long as its reader needs. If the reader has gone or reads nothing, the connection is given up
+//! when the kernel reports that. If the process has no descriptors left, a request for health gets a descriptor that
+//! was kept for this case (`spare`), or that of a waiting connection.
 
 mod hall;
 mod origin;

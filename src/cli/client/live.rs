@@ -1,4 +1,4 @@
-//! What of a leaf's configuration changes while it runs: on SIGHUP, after it was checked.
+//! The changes of a leaf's configuration while the leaf runs: on SIGHUP, after the new configuration was checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What a reflector is told to do.
+//! Commands to a reflector.
 
 use std::io::IsTerminal as _;
 use std::num::NonZeroU32;

@@ -1,4 +1,4 @@
-//! What can be said to `metalbond ctl`. Completions and the manual pages come from here.
+//! The commands and flags of `metalbond ctl`. Completions and manual pages are made from these definitions.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

@@ -1,4 +1,4 @@
-//! One connection to the control socket, and what is said when there is none.
+//! One connection to the control socket, and the errors if there is none.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt as _;

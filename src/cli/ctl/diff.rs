@@ -1,7 +1,8 @@
 //! Whether two reflectors hold the same routes.
 //!
-//! Both are asked for a digest of each VNI; only the routes of VNIs whose digests differ are read. A server that knows no
-//! digests, as the reference, is read whole. What differs is looked at twice, since tables change while they are read.
+//! Both servers are asked for a digest of each VNI; only the routes of VNIs whose digests differ are read. From a
+//! server without digests, such as the reference, all routes are read. Differences are checked a second time, because
+//! tables change while they are read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

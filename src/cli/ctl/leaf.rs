@@ -1,4 +1,4 @@
-//! What a leaf answers: its servers, its tables, its routes, and how these stand with the kernel.
+//! Shows the state of a leaf: its servers, its tables, and its routes here and in the kernel.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! For how long a command waits, and what it finds out of a process that doesn't answer.
+//! How long a command waits, and the diagnosis of a process that does not answer.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! One peer: found by what people call it, and shown in detail.
+//! One peer: found by any of the names that operators use, and shown in detail.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What the policy refuses, and what another one would.
+//! The routes that the policy refuses, and those that another policy would refuse.
 
 use std::path::Path;
 

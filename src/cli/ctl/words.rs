@@ -1,4 +1,4 @@
-//! Words that have been shortened too much: says what they may mean, where clap guesses.
+//! Abbreviated commands that fit several commands: the error lists all of these, where clap would guess.
 
 use std::ffi::OsString;
 

@@ -1,5 +1,5 @@
-//! A peer that stops reading for a while, again and again: the reflector makes it a cursor meanwhile, and nobody else
-//! notices.
+//! A peer that stops reading for a while, again and again. Meanwhile the reflector keeps a cursor for it, and no other
+//! peer notices.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
-//! What manual pages say beside options: how a command ends, and what it goes by from outside.
+//! The sections of manual pages beside the options: exit status, signals, files and the like.
 //!
-//! Each thing is said once here, for all pages that have it.
+//! Each text is here once, for all pages that contain it.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
-//! `RUST_LOG`: filters of tracing-subscriber, and what is no filter.
+//! Reads `RUST_LOG`: filters of tracing-subscriber, and texts that are not such filters.
 //!
-//! A word that is no level is the name of a module there, and nothing else is logged then: `warning` would
-//! silence the log. So a variable counts only if some part of it is about this program.
+//! tracing-subscriber takes a word that is not a level for the name of a module, and then logs nothing else: `warning`
+//! would silence the log. So the variable counts only if a part of it concerns this program.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};

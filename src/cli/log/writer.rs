@@ -1,9 +1,9 @@
 //! Lines on their way to standard error, by a thread of their own.
 //!
-//! A pipe whose reader has stopped, or a disk that hangs, holds up whoever writes to it. That must not
-//! be a shard, with all of its peers: what logs hands over a line and goes on. When [`ROOM`] lines
-//! wait, the writer drops further ones; when standard error takes lines again, it logs how many it has dropped. This is
-//! no library's code because tracing-appender counts the lines that it drops but does not log the number.
+//! A pipe whose reader has stopped, or a disk that hangs, holds up the thread that writes to it. A shard with all its
+//! peers must not be held up. So a thread that logs only hands the line over and goes on. When [`ROOM`] lines wait, the
+//! writer drops further ones; when standard error takes lines again, it logs how many it has dropped. The crate
+//! tracing-appender does not serve here: it counts the lines that it drops but does not log the number.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! The environment: `METALBOND_` and the flag's name in capitals, for every flag.
 //!
-//! An empty variable is one that is not set: templates of manifests and compose files make such.
+//! An empty variable counts as not set: templates of manifests and compose files produce such variables.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! How it stands with the routes in the kernel.
+//! The state of the routes in the kernel.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

@@ -1,4 +1,4 @@
-//! What is asked.
+//! The parameters of requests.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Servers, and what each has brought.
+//! Servers, and the routes that each has sent.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

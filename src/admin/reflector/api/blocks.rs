@@ -1,4 +1,4 @@
-//! What operators have the reflector refuse for a while.
+//! The blocks that operators have set.
 
 use std::time::Duration;
 

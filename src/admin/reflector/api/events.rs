@@ -1,8 +1,8 @@
 //! What happens, as it happens: server-sent events.
 //!
-//! A reader holds a [`Monitor`], which never makes anybody wait: what a reader does not take in time is
-//! left out and counted. So that many readers cost no more than that, their number is bounded for each
-//! endpoint by itself: those of the open one take none from the control socket.
+//! A reader holds a [`Monitor`], for which no shard waits: events that a reader does not take in time are left out and
+//! counted. Each endpoint bounds the number of its readers separately, so readers of the open endpoint take no places
+//! of the control socket.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What became of handovers, and since when sessions have lived.
+//! The results of handovers, and how long there have been sessions.
 
 use axum::Json;
 use axum::extract::State;

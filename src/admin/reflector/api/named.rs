@@ -1,4 +1,4 @@
-//! Sessions by what people call them.
+//! Finds sessions by the names that operators use for them.
 
 use std::time::Duration;
 

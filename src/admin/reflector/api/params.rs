@@ -1,5 +1,5 @@
-//! What is asked. Parameters come as text and are read here, so that whatever is wrong with one is
-//! said in the same words; one that is not known is an error.
+//! Reads the parameters of requests, which come as text, so every mistake is reported in the same words. An unknown
+//! parameter is an error.
 
 use serde::Deserialize;
 

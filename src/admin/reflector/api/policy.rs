@@ -1,4 +1,4 @@
-//! The policy: what it refuses, and what another one would refuse of what there is.
+//! The policy: the routes that it refuses, and those of the present routes that another policy would refuse.
 
 use std::collections::{BTreeMap, HashMap};
 

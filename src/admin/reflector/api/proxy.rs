@@ -1,4 +1,4 @@
-//! What goes through a proxy.
+//! The numbers of a proxy.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! What is counted, together and by shard.
+//! Counters: their sums, and those of each shard.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,8 +1,8 @@
-//! What the reflector counts of each peer: a dozen lines for each, so only when asked for.
+//! The counters of each peer: a dozen lines per peer, so they are written only on request.
 //!
-//! Samples of one family must be together, so peers are listed once for each family, part by part as the
-//! reader takes them: nothing is held but one part. A peer that comes or goes meanwhile may be in some
-//! families only.
+//! All samples of one family must stand together, so the peers are listed once for each family, in parts, as fast as
+//! the reader takes them. Only one part is in memory. A peer that connects or leaves meanwhile may be missing from some
+//! families.
 
 use futures_util::stream::{self, Stream};
 

@@ -1,7 +1,7 @@
 //! What rows are sorted by: bytes that compare as the values do.
 //!
-//! A key ends with what the row is known by, so that no two are the same. It has a text form, with
-//! which a listing goes on after it.
+//! A key ends with the name of its row, so no two keys are equal. The text form of a key says where the next page of a
+//! listing begins.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Subscriptions with whose they are, by any of their columns, and searched.
+//! Subscriptions and their peers: sorted by any column, and searched.
 
 use super::best::Found;
 use super::key::Columns;
