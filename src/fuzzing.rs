@@ -1,8 +1,8 @@
 //! What the fuzz targets run of the private folders. No part of the library: it exists only under
 //! `cfg(fuzzing)`, and in tests, whose properties draw the same bytes.
 //!
-//! Any bytes are some operations: a head that says the bounds, then four bytes for each operation,
-//! so that taking bytes out or changing them leaves the other operations what they were.
+//! Any bytes stand for some operations: a head with the bounds, then four bytes for each operation. So the operations
+//! that the fuzzer does not remove or change stay the same.
 
 #[cfg(fuzzing)]
 use crate::wire;

@@ -1,4 +1,4 @@
-//! Sources that may connect, and that may not.
+//! Access lists: the sources that may connect, and those that may not.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! A prefix of source addresses, as it is written and as it is compared. By hand because to ipnet an IPv4-mapped
-//! address is an IPv6 address, and a lookup cuts one address to many lengths.
+//! A prefix of source addresses, as it is written and as it is compared. The crate ipnet does not serve here: to ipnet
+//! an IPv4-mapped address is an IPv6 address, and a lookup here shortens one address to many lengths.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

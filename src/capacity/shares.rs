@@ -1,8 +1,9 @@
-//! How far each shard may go. Pure: what the shards have taken in goes in, ceilings come out.
+//! The ceilings of shards. Pure: the amounts that the shards have taken in go in, ceilings come out.
 //!
-//! What is left of a limit is divided among the shards. Traffic is not: one VNI, on one shard, may need all of it. So
-//! where little is left each shard may take [`BURST`] more than its part, which is more than one takes in between two looks.
-//! The limit may be exceeded by that much for each shard but one. With one shard it is exact.
+//! The rest of a limit is divided evenly among the shards. But one VNI, on one shard, may need all of it. So if little
+//! is left, each shard may still take up to [`BURST`], which is more than a shard takes in between two checks. The
+//! shards together may then exceed the limit by up to [`BURST`] for each shard but one. With one shard the limit is
+//! exact.
 
 use crate::shard::growth::{Amounts, Ceiling};
 use crate::threads::Seen;

@@ -1,7 +1,6 @@
-//! What the kernel drops of peers' packets before anybody reads them: those from beyond so many routers, and those
-//! without a signature.
+//! The packets of peers that the kernel drops: those that have crossed too many routers, and those without a signature.
 //!
-//! Set on listening sockets: their connections have it from the first packet on.
+//! The rules are set on listening sockets, so they hold from the first packet of each connection.
 
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;

@@ -1,4 +1,4 @@
-//! What is in force.
+//! The configuration in force.
 
 use super::ReflectorConfig;
 

@@ -1,9 +1,9 @@
-//! A session that somebody follows: what goes in and out, and what changes about it, in the log.
+//! Logs a session that an operator follows: its messages, and the changes of its state.
 //!
-//! It reads along: the bytes that a connection reads and writes pass by here and are decoded once
-//! more. So the code that serves sessions knows nothing of it, and a connection that nobody follows
-//! pays a look at a pointer per read and write. What is said is bounded per shard, because a log that
-//! nobody reads must not hold up a shard for long.
+//! The bytes that the connection reads and writes are passed to this code too, which decodes them once more. So the
+//! code that serves sessions is not involved, and a connection that is not followed pays for one pointer check per read
+//! and write. The number of lines per second is bounded for each session, because a log that nobody reads must not hold
+//! up a shard for long.
 
 use std::cell::Cell;
 use std::net::SocketAddr;

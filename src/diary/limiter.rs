@@ -1,7 +1,7 @@
-//! How much is logged about what peers cause.
+//! Bounds the number of log lines that peers cause.
 //!
-//! A peer can cause any number of events. So each source of connections has so many lines per second,
-//! and one that floods hides only its own.
+//! A peer can cause any number of events. So each source of connections may cause so many lines per second, and a
+//! source that floods hides only its own lines.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

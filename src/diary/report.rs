@@ -1,4 +1,4 @@
-//! What is said about sessions, a bounded number of lines per source and second.
+//! The log lines about sessions: a bounded number per source and second.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

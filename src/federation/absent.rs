@@ -1,4 +1,4 @@
-//! What there is of federation in a program without it: nothing.
+//! Replaces federation in a program without it.
 
 use std::time::Instant;
 

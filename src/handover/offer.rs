@@ -1,4 +1,4 @@
-//! The process that serves offers what it has to a successor that asks. On a thread of its own.
+//! The serving process offers its sessions and routes to a successor that asks. Runs on a thread of its own.
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd as _;

@@ -1,4 +1,4 @@
-//! What the reflector has, as messages say it, and back: each pair side by side.
+//! Converts the reflector's types to messages and back; the two functions of each pair stand side by side.
 
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;

@@ -1,4 +1,4 @@
-//! [`Kin`]: by what a peer that comes back is known.
+//! [`Kin`]: recognises a peer that comes back.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! The peers without a connection that a link, or a proxy, is to the owners of VNIs.
+//! The peers without a connection as which a link or a proxy appears to the owners of VNIs.
 //!
 //! Their numbers are far above those of connections, and below what JSON's numbers hold exactly.
 

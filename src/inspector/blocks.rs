@@ -1,4 +1,4 @@
-//! What operators have the reflector refuse for a while.
+//! The blocks that operators have set.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! What shards count, and what the balancer tells of them.
+//! The counters of shards, and the report of the balancer about shards.
 
 use super::{InspectError, Inspector};
 use crate::counts::Counters;

@@ -1,5 +1,5 @@
-//! What answers operators about a reflector. The reflector knows that there is something of the kind;
-//! whoever starts it says what.
+//! The endpoints that answer operators about a reflector. The reflector knows only this interface; the code that starts
+//! the reflector brings the endpoints.
 
 use std::net::TcpListener;
 #[cfg(unix)]

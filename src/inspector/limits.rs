@@ -1,4 +1,4 @@
-//! What is in force.
+//! The limits and settings in force.
 
 use super::Inspector;
 use crate::config::InForce;

@@ -1,4 +1,4 @@
-//! More or less of a log: of all, which is the program's, and of one session.
+//! Changes how much is logged: of the whole program, or of one session.
 
 use tracing::Level;
 

@@ -1,4 +1,4 @@
-//! How peers are called, and what is known of sessions that have ended.
+//! Names of peers, and sessions that have ended.
 
 use std::net::SocketAddr;
 

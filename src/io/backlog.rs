@@ -1,4 +1,4 @@
-//! How much the kernel holds of what is sent, and the end of sending.
+//! Bounds the unsent bytes that the kernel holds for a socket, and ends sending.
 
 use std::io;
 

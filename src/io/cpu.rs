@@ -1,9 +1,9 @@
 //! How many shards this process should have, and on which cores they may sit.
 //!
-//! Stateless; asked at start. Reads the affinity mask and the control group's quota, which a
-//! container's "2 CPUs" on a machine with 128 cores is: a shard more than the quota would only
-//! be throttled. Nothing here follows changes at run time. By hand because std's `available_parallelism`
-//! rounds a quota of 1.5 cores down to one, and names no cores.
+//! Stateless; asked at the start. It reads the affinity mask and the quota of the control group, such as a container's
+//! "2 CPUs" on a machine with 128 cores: a shard beyond the quota would only be throttled. Changes at run time have no
+//! effect here. std's `available_parallelism` does not serve here: it rounds a quota of 1.5 cores down to one, and
+//! names no cores.
 
 use std::io;
 

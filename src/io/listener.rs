@@ -1,4 +1,4 @@
-//! Listening sockets. Stateless; accepting is the caller's, who hands accepted sockets to shards.
+//! Listening sockets. Stateless; the caller accepts connections and hands them to shards.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -1,8 +1,8 @@
-//! For how few bytes a socket is readable.
+//! The number of bytes from which a socket counts as readable (SO_RCVLOWAT).
 //!
-//! Stateless. A socket with a low-water mark wakes nobody for less, unless its stream has ended or
-//! broken; reads return what there is all the same. Lowering the mark wakes whoever waits for bytes
-//! that are there already.
+//! Stateless. A socket with a low-water mark wakes no task for fewer bytes, unless its stream has ended or broken; a
+//! read still returns the bytes that are there. Lowering the mark wakes a task that waits for bytes that are there
+//! already.
 
 #[cfg(all(target_os = "linux", not(metalbond_portable)))]
 #[expect(unsafe_code, reason = "no safe wrapper knows SO_RCVLOWAT")]

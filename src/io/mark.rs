@@ -1,9 +1,8 @@
 //! Finds the ring of a runtime among all rings of the process.
 //!
-//! Other rings may come and go meanwhile: the library may run inside a program that has its own. So
-//! nothing is concluded from which descriptors are new. The runtime is given no-ops instead, and the
-//! ring is the one of which the kernel says that it was given exactly as many, twice, with numbers
-//! that nobody else knows.
+//! Other rings may come and go meanwhile: the library may run inside a program that has its own. So a new descriptor
+//! proves nothing. Instead the runtime submits two random numbers of no-ops, one after the other. The ring is the one
+//! to which, as the kernel reports, exactly these numbers of entries were submitted.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,8 +1,8 @@
 //! The process forbids itself to start programs.
 //!
-//! Who has the process run code of theirs usually wants it to run a shell next. A seccomp filter on all threads, which
-//! nothing can take off, lets `execve` and `execveat` fail. Calls by another ABI of the processor, which count system
-//! calls otherwise, fail as a whole.
+//! An attacker who runs code in the process usually wants to start a shell next. A seccomp filter on all threads, which
+//! cannot be removed, lets `execve` and `execveat` fail. All calls by another ABI of the processor, which numbers
+//! system calls differently, fail.
 
 use std::io;
 

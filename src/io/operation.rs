@@ -1,6 +1,6 @@
-//! A SEND or SENDMSG in flight on the ring, with all that the kernel may look at meanwhile.
+//! A SEND or SENDMSG in flight on the ring, with all memory that the kernel may read meanwhile.
 //!
-//! To be read as if it were `unsafe`, as `uring` is, which says why this is sound.
+//! Review this file as if it were `unsafe`; `uring` says why it is sound.
 
 use std::io;
 use std::net::TcpStream;

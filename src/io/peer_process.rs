@@ -1,7 +1,7 @@
 //! The process at the other end of a Unix socket, and the end of a process.
 //!
-//! The kernel says which it was when the socket was connected. A process of another PID namespace has no number
-//! here, but since Linux 6.5 a handle.
+//! The kernel has noted the process when the socket was connected. A process of another PID namespace has no number
+//! here; since Linux 6.5 it has a handle.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};

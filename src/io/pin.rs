@@ -1,8 +1,9 @@
-//! On which cores shards sit.
+//! The cores on which shards run.
 //!
-//! A shard that has a core of its own keeps its caches warm. Two that sit on one core while another idles
-//! wait for each other, and neither process knows of the other: so shards are left to the scheduler unless
-//! there are as many as cores, when no better place is left.
+//! A shard that has a core of its own keeps its caches warm. But two shards of different processes that are pinned to
+//! one core wait for each other while another core idles, and neither process knows of the other. So by default shards
+//! are pinned only if their number is that of the cores or a multiple of it, because then no better place is left;
+//! otherwise the scheduler chooses.
 
 use std::fmt;
 use std::str::FromStr;

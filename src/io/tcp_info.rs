@@ -1,7 +1,7 @@
 //! What the kernel knows about a connection: how far its peer has read.
 //!
-//! Stateless; asked by the pacing of peers that lose their session when they are sent more than
-//! they read. Two system calls without waiting. It reports and doesn't judge.
+//! Stateless. Pacing asks this about peers that would lose their session if they were sent more than they read. Two
+//! system calls without waiting. The code here reports and doesn't judge.
 
 #[cfg(not(all(target_os = "linux", not(metalbond_portable))))]
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Addresses that a machine has and may not use yet.
+//! Addresses that a machine has but may not use yet.
 //!
-//! Before IPv6 uses an address it asks the network whether somebody else has it, for a second or two.
-//! Until then nobody can listen on it, and the error is the one of an address that there is not. Right
-//! after the boot that is what a program meets which was told of its address.
+//! Before IPv6 uses an address it asks the network, for a second or two, whether another machine has it. Until then no
+//! program can listen on the address, and the error is the same as for an address that does not exist. A program whose
+//! configuration names such an address meets this right after the boot.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};

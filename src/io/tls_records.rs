@@ -1,7 +1,7 @@
 //! A stream whose TLS the kernel does: what its reads and errors mean, and the alert that ends it.
 //!
-//! A read of such a socket gives what was in records of data. A record of another kind, an alert or new keys, makes it
-//! fail with EIO, and stays; a read that takes the record's type along says what it is.
+//! A read of such a socket returns the content of data records. A record of another kind (an alert, or new keys) makes
+//! the read fail with EIO, and stays; a read that also asks for the record's type says which kind it is.
 
 use std::cell::Cell;
 use std::io;

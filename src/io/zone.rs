@@ -1,7 +1,7 @@
 //! IPv6 addresses with a zone: the network interface that a link-local address is of (RFC 4007).
 //!
-//! The standard library reads a zone that is a number and no name. Stateless; a name is looked up each
-//! time, because interfaces come and go.
+//! The standard library reads a zone that is a number, but not a zone that is a name. Stateless; a name is looked up
+//! each time, because interfaces come and go.
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 

@@ -1,4 +1,4 @@
-//! Rows as what one second was like.
+//! Rows as a sample of one second.
 
 use std::time::Duration;
 

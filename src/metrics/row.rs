@@ -1,4 +1,4 @@
-//! Under which names a number is told.
+//! The names of a number in each form.
 
 /// See the folder's documentation. A row without any name is only added up.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,4 @@
-//! What a counter comes to.
+//! The value of a counter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

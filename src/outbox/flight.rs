@@ -1,4 +1,4 @@
-//! [`Flight`]: what is in the write that was built last.
+//! [`Flight`]: the content of the write that was built last.
 
 use bytes::Bytes;
 

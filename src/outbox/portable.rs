@@ -1,7 +1,7 @@
 //! An outbox in the portable form; see `proto/portable.proto`.
 //!
-//! What is written holds no sealed batch: the tables make up for those that have not been begun, so
-//! [`Outbox::drop_sealed`] goes before.
+//! The portable form holds no sealed batch: for batches of which nothing has been written yet, the tables send the
+//! changes anew. So call [`Outbox::drop_sealed`] first.
 
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;

@@ -1,10 +1,10 @@
 //! [`Bridge`]: what agents want goes to the leaf, what the leaf has learned goes to the owners of VNIs. Pure.
 //!
-//! State: of each VNI that agents take part in, how far the subscription to their announcements is, and until when
-//! reflectors are asked for its routes; and what is on its way.
+//! State: for each VNI in which agents take part, how far the subscription to their announcements has come, and until
+//! when the leaf subscribes to the VNI; and the changes on their way.
 //!
-//! Bounds: intentions that wait for the leaf. Beyond that a sealed batch is refused as a slow peer refuses it, and
-//! the table keeps a cursor. What the leaf has learned is not asked for while requests pile up.
+//! Bounds: the intentions that wait for the leaf. If there are too many, the bridge refuses sealed batches as a slow
+//! peer does, and the table keeps a cursor. While requests pile up, the bridge does not ask the leaf for changes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

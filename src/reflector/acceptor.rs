@@ -1,12 +1,12 @@
 //! Accepts connections and hands each to the shard with the fewest.
 //!
-//! Runs on the control thread. Nothing that accepting returns ends the loop: a connection that is
-//! gone before it was accepted is forgotten, and without descriptors or memory it waits a little,
-//! while the kernel's queue holds what comes. The kernel's own spreading (SO_REUSEPORT) is not
-//! used: it hashes addresses, and a few connections would crowd one shard.
+//! Runs on the control thread. No error of accepting ends the loop: a connection that ended before it was accepted is
+//! skipped; without descriptors or memory the loop waits a little, while the kernel's queue holds the connections. The
+//! kernel's own distribution (SO_REUSEPORT) is not used: it hashes addresses, and would crowd a few connections on one
+//! shard.
 //!
-//! New settings come by here on their way to the shards: so whatever was admitted by the old ones
-//! is with its shard before the new ones are, and none slips through between.
+//! New settings pass through the acceptor on their way to the shards. So each connection that was admitted under the
+//! old settings reaches its shard before the new settings do, and the shard checks it again.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};

@@ -1,9 +1,8 @@
 //! One shard's thread: turns the loop that `shard` describes.
 //!
-//! A turn runs after every task that was ready before it, because the first of them to have news
-//! wakes it and it queues behind the others: so what many sockets had at once is sealed together.
-//! It sleeps on whichever comes first: news, another shard's parcel, a new connection, or the moment
-//! that the shard asked for.
+//! A turn runs after every task that was ready before it: the first task with news wakes the turn, which then queues
+//! behind the others. So the updates that arrived on many sockets at once are sealed together. The thread sleeps until
+//! news, a parcel of another shard, a new connection, or the moment that the shard has asked for.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};

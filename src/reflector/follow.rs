@@ -1,4 +1,4 @@
-//! The sessions of one shard that somebody follows.
+//! The sessions of one shard that operators follow.
 
 use std::cell::RefCell;
 use std::rc::Rc;

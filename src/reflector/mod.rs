@@ -1,12 +1,12 @@
 //! A running reflector: threads, listeners, connections, and its end.
 //!
-//! State: one thread per shard, pinned to a core if there are as many shards as cores, each with its own event
-//! loop; shards share only the channels of the mesh. One control thread accepts connections and hands each to the shard
-//! with the fewest.
+//! State: one thread per shard, each with its own event loop; the threads are pinned if their number is that of the
+//! cores or a multiple of it. Shards share only the channels of the mesh. One control thread accepts connections and
+//! hands each to the shard with the fewest.
 //!
-//! This folder connects the pure `shard` with sockets, clocks and logs: `driver` runs the event loop, `connection` moves
-//! bytes, `mesh` carries parcels, `acceptor` admits connections, `prepared` and `start` put all parts together. What the
-//! threads share is in `crate::threads`; operators ask and command through `crate::inspector`.
+//! This folder connects the pure `shard` with sockets, clocks and logs: `driver` runs the event loop, `connection`
+//! moves bytes, `mesh` carries parcels, `acceptor` admits connections, `prepared` and `start` put all parts together.
+//! What the threads share is in `crate::threads`; operators ask and command through `crate::inspector`.
 //!
 //! Imports: access, balance, capacity, config, control, counts, diary, estate, federation, http_guard, ids,
 //! inspector, io, monitor, outbox, policy, portable, relaxed, session, shard, table, terminator, threads, tls.

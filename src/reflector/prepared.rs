@@ -1,5 +1,5 @@
-//! A reflector between its two steps: its threads and listening sockets are there, and it serves nobody yet. A
-//! process that takes over from another one is here for as long as that serves.
+//! A reflector that is prepared but does not serve yet: its threads and listening sockets exist. A process that takes
+//! over from another one stays in this state as long as the other one serves.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
-//! Until when the other side must be heard, from either side of a session.
+//! The time by which the other side must send a message; the same for both sides of a session.
 //!
-//! The lower of both HELLOs' intervals is how often KEEPALIVEs go, and after two and a half of it without a
-//! message the session is over.
+//! KEEPALIVEs are sent at the lower of the intervals in both HELLOs. After two and a half intervals without a message
+//! the session ends.
 
 use std::time::Duration;
 

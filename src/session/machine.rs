@@ -1,8 +1,8 @@
 //! The handshake and keepalive machine of a reflector's side (`docs/protocol.md`, "Session").
 //!
-//! State: how far the handshake is and until when the peer must speak, which any message is good
-//! for. Messages and the time go in, [`SessionEvent`]s come out. What breaks the stream or the handshake
-//! ends the session; a message that is merely not understood is skipped.
+//! State: the phase of the handshake, and the time by which the peer must send a message of any kind. Messages and the
+//! time go in, [`SessionEvent`]s come out. An error in the stream or in the handshake ends the session; a message that
+//! is merely not understood is skipped.
 
 use std::sync::Arc;
 use std::time::Duration;

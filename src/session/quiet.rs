@@ -6,10 +6,10 @@
 //! after the next is due: its socket does not wake anybody for so few bytes as a KEEPALIVE has. Many
 //! peers are let go at the same moment, and what they have sent is read in one turn.
 //!
-//! What is as short as a KEEPALIVE and is none, a SUBSCRIBE or UNSUBSCRIBE of VNI 0, must not wait for one:
-//! the kernel can't tell them apart, so a peer is held for the tenth of a second in which its KEEPALIVE
-//! comes and not for the whole interval. Whatever is longer wakes at once, and so does a peer's end. A
-//! KEEPALIVE that comes at another time wakes the thread, which is only dearer.
+//! A SUBSCRIBE or UNSUBSCRIBE of VNI 0 is as short as a KEEPALIVE, and the kernel cannot tell them apart. Such a
+//! message must not wait for long, so a peer is held only for the tenth of a second in which its KEEPALIVE comes, and
+//! not for the whole interval. Longer messages, and the end of the connection, wake the thread at once. A KEEPALIVE
+//! that comes at another time wakes the thread, which only costs more.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Which shard owns which VNI.
 //!
-//! VNIs fall into [`PARTITIONS`] partitions by a hash, and a table says which shard owns each. All shards
-//! have the same table, but for the moment in which a move is announced to them. What moves from one
-//! shard to another is a set of partitions: with all VNIs in them, those that don't exist yet included.
+//! VNIs fall into [`PARTITIONS`] partitions by a hash, and a table says which shard owns each partition. All shards
+//! have the same table, except while a move is being announced to them. A move takes a set of partitions from one shard
+//! to another, with all their VNIs, including those that don't exist yet.
 
 use crate::ids::ShardId;
 use crate::wire::Vni;

@@ -1,8 +1,9 @@
-//! What clients have that receive one next hop of each destination.
+//! Checks the clients that receive one next hop of each destination.
 //!
-//! The simulation does not know the order in which an owner takes in what comes from several shards, so it does not know
-//! which next hop is chosen. It knows that all such clients must have the same one, or what that means for its only
-//! announcer, and that one which was chosen when all was quiet last is still, if nobody has withdrawn it since.
+//! The simulation does not know in which order an owner serves the requests of several shards, so it does not know
+//! which next hop is chosen. But there must be one choice that explains the views of all such clients, including the
+//! view of a client that alone announces the chosen route. And a next hop that was chosen in the last quiet phase must
+//! still be chosen, unless an announcement of it was withdrawn since or such a client has left the VNI.
 
 use std::collections::{BTreeMap, BTreeSet};
 

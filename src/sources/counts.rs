@@ -1,7 +1,7 @@
 //! How many connections each source holds.
 //!
-//! Who accepts counts up, and connections end elsewhere, sessions on other threads. So a connection holds
-//! a share of its source's entry, and the shares are the count: whoever drops it has counted down.
+//! The acceptor counts connections, but connections end on other threads. So each connection holds a reference to its
+//! source's entry, and the number of references is the count: whichever thread drops the connection reduces it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

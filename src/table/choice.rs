@@ -1,8 +1,9 @@
-//! Which next hop of a destination those subscribers receive that want one of each.
+//! The chosen next hop of a destination, for subscribers that receive one of each destination.
 //!
-//! Of the STANDARD routes of a destination that are announced, one is *chosen*: the *preferred* one, or without one that
-//! with the lowest address. The chosen route becomes the preferred one when a route with a lower address comes, so it
-//! stays the chosen one until nobody announces it. While nobody wants one next hop, no route becomes preferred.
+//! Of the STANDARD routes of a destination that are announced, one is *chosen*: the *preferred* route, or, if there is
+//! none, the route with the lowest address. When a route with a lower address comes, the chosen route becomes the
+//! preferred one, so it stays chosen until nobody announces it. While no subscriber wants one next hop, no route
+//! becomes preferred.
 //!
 //! So which route is chosen follows from the views of a destination's routes, in which preference is a bit
 //! ([`View::preferred`]), and the journal tells which was chosen at any of its positions.

@@ -1,14 +1,13 @@
-//! Keeps the journal as long as the routes are many, not as long as the slowest peer is slow.
+//! Bounds the length of the journal by the number of routes, however slow the slowest peer is.
 //!
-//! Only positions that some cursor knows the view of can be told apart: the journal between two
-//! such positions may hold any number of changes of a route, but what the view was before the first
-//! of them says all there is to say. So each such stretch keeps one entry per route, the newest, which
-//! takes over what the view was before the oldest; and none for a route that came back to what it was.
+//! Only the positions of cursors matter. Between two such positions a route may have changed any number of times, but
+//! only its view before the first of these changes is needed. So between two positions the journal keeps one entry per
+//! route: the newest, which gets the view before the oldest change. If the route is as it was before, it keeps none.
 //!
-//! A pass goes from the oldest entry to those that batches in outboxes may refer to, a portion at a time.
-//! It follows the links between changes of a destination, so it needs no memory of its own. Entries that
-//! say nothing are taken out where they are; positions stay what they are, so the journal is valid after
-//! each step. The next pass begins when the journal is twice as long as what the last one left.
+//! A pass goes from the oldest entry to those to which batches in outboxes may refer, a portion at a time. It follows
+//! the links between changes of a destination, so it needs no memory of its own. Entries that are not needed are taken
+//! out where they are; positions do not change, so the journal is valid after each step. The next pass begins when the
+//! journal is twice as long as after the last one.
 
 use super::journal::Journal;
 use super::member::Subscription;

@@ -1,5 +1,5 @@
-//! A subscriber that was in sync goes on by asking: because it could not take what it was sent, or because
-//! its connection moves to another shard.
+//! A subscriber that was in sync continues by a cursor: because its outbox has refused a batch, or because its
+//! connection moves to another shard.
 
 use super::cursor::Cursor;
 use super::member::{Origin, Subscription};

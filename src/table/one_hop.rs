@@ -1,13 +1,14 @@
 //! What subscribers are sent that want one next hop of each destination; see [`choice`](super::choice).
 //!
-//! Of the STANDARD routes of a destination such a subscriber has the chosen one. If it is the only one that announces
-//! that, it has the best of the others instead. Of other routes it has those that every client has. While its dump is
-//! under way, it knows of a destination's STANDARD routes if the dump has covered the chosen one.
+//! Of the STANDARD routes of a destination such a subscriber has the chosen one. If the subscriber alone announces that
+//! route, it has the best of the others instead. It has the same other routes as every client. While its dump is under
+//! way, it has STANDARD routes of a destination only if the dump has covered the chosen one.
 //!
-//! A change is sent to all of them alike, but for those two that are the only announcer of the route which was chosen
-//! before or is now: what they are sent is worked out for each.
+//! All such subscribers are sent the same messages for a change, except two: the one that alone announces the route
+//! that was chosen before, and the one that alone announces the route that is chosen now. Their messages are computed
+//! separately.
 //!
-//! **Cost**: a look at each STANDARD route of a destination with a change, and one more for each of those two.
+//! **Cost**: a look at each STANDARD route of a destination with a change, and one more for each of these two.
 
 use ahash::AHashMap;
 use smallvec::SmallVec;

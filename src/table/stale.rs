@@ -1,11 +1,11 @@
 //! Routes of peers that are gone without a word and may come back; `held` has what is known of them.
 //!
-//! Such a peer stays a member for a time, without a subscription: its routes stay as they are. A peer that is known by
-//! the same [`Kin`] and takes part here becomes that member under its own number of connection: it is not sent what it
-//! announced itself, and nobody is sent what it announces again. When the time is over, what has not been announced
-//! again is withdrawn, by [`Vnet::work`]. A standard next hop that is announced meanwhile takes the place of stale ones
-//! of its destination at once (RFC 4724 has no such rule: there a router's own routes return, here a virtual machine may
-//! have moved).
+//! Such a peer stays a member for a time, without a subscription, and its routes stay as they are. If a peer with the
+//! same [`Kin`] takes part here, it becomes that member, under the number of its own connection: it does not get the
+//! routes that it announced itself, and routes that it announces again are sent to no peer. When the time is over,
+//! [`Vnet::work`] withdraws the routes that it has not announced again. A STANDARD next hop that is announced meanwhile
+//! replaces the stale ones of its destination at once (RFC 4724 has no such rule: there a router's own routes return,
+//! here a virtual machine may have moved).
 //!
 //! **Cost**: none for a VNI without such routes but one look for each run of updates.
 

@@ -1,5 +1,5 @@
-//! The usual change: of a route that was there, that is its destination's only one, and that nobody but
-//! the one who changes it announces, before or after.
+//! The usual change: of a route that exists and is the only one of its destination, and that no peer announces, before
+//! or after the change, except the one that makes the change.
 //!
 //! Nearly every update is one. What it does follows from the route's entry alone: no view is computed, no
 //! set of announcers touched, and the route's last change is its destination's. Everything else goes the

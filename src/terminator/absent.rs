@@ -1,4 +1,4 @@
-//! What there is of TLS in a program without it: nothing.
+//! Replaces the listener for TLS in a program without TLS.
 #![expect(clippy::needless_pass_by_ref_mut, reason = "as those of a build with TLS")]
 
 use std::net::{SocketAddr, TcpListener};

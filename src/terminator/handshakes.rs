@@ -1,4 +1,4 @@
-//! The thread on which connections shake hands, and which takes up new files.
+//! The thread that performs TLS handshakes and applies new files.
 
 use std::net::SocketAddr;
 use std::rc::Rc;

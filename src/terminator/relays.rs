@@ -1,7 +1,7 @@
 //! Threads that carry bytes of connections over TLS, where the kernel does not.
 //!
-//! There are as many as shards, each started when it is needed first: to encrypt and send a record costs about
-//! what a shard pays to have it. A connection stays with its thread.
+//! There are at most as many as shards, each started when it is first needed: encrypting and sending a record costs
+//! about as much as the shard's work for it. A connection stays with its thread.
 
 use std::cell::RefCell;
 use std::io;

@@ -1,4 +1,4 @@
-//! What there is of TLS in a program without it: nothing.
+//! Replaces TLS in a program without it.
 
 /// Never there.
 #[derive(Debug)]

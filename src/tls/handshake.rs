@@ -1,5 +1,5 @@
-//! A handshake over a socket, that reads nothing behind it: whoever carries the connection on finds each later
-//! record whole in the socket.
+//! A handshake over a socket. It reads nothing beyond the handshake, so the code that carries the connection next finds
+//! each later record whole in the socket.
 
 use std::io::{self, Read, Write};
 

@@ -1,5 +1,6 @@
-//! Values of the wire in formats of others, with the feature `serde`: destinations and types as text, VNIs as numbers,
-//! next hops as structures, whose members are those of the reflector's API. What is read is checked as what is received.
+//! Values of the wire in the formats of other crates, with the feature `serde`: destinations and types as text, VNIs as
+//! numbers, next hops as structures, whose members are those of the reflector's API. Values that are read are checked
+//! as received ones are.
 
 use std::net::IpAddr;
 

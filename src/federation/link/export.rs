@@ -1,9 +1,9 @@
-//! What clients here announce, to sites that want it.
+//! Sends the announcements of clients here to the sites that want them.
 //!
-//! [`EXPORTER`] subscribes to a VNI while another site wants it, whether or not a client announces there: else
-//! the first route would be lost in the dump that it throws away. What it is sent as sealed batches goes out as
-//! deltas, numbered by VNI. When the engine is slow, the batch is refused as a slow peer refuses it, and what
-//! was missed comes as chunks, which are deltas as well: the difference to what has been told.
+//! [`EXPORTER`] subscribes to a VNI while another site wants it, even if no client announces a route there. Otherwise
+//! the first route would arrive in the dump, which the exporter throws away. Sealed batches go out as deltas, numbered
+//! per VNI. If the engine is slow, the exporter refuses a batch as a slow peer does, and gets the missing changes as
+//! chunks. A chunk goes out as a delta as well: it contains the difference from the routes that have been sent.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

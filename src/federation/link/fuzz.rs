@@ -1,7 +1,7 @@
-//! A link that gets any messages.
+//! A link that receives any messages.
 //!
-//! Each run of bytes is a step: a first byte that says what happens, and for a message the fields of its head
-//! from few values, so that epochs, numbers and VNIs meet each other often, and a body as it comes.
+//! Each run of bytes is a step. Its first byte says what happens. The header fields of a message take few different
+//! values, so that epochs, numbers and VNIs often coincide; the body is any bytes.
 
 use std::time::Duration;
 

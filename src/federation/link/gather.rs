@@ -1,4 +1,4 @@
-//! Changes that go out together while much happens.
+//! Gathers changes under load, so that they go out together.
 
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! A link in the portable form: what another process of this site must know so that other sites notice nothing.
 //!
-//! The epoch and all numbers go on. A table that moves holds the exporter's cursor and the routes of importers;
-//! here is what they are as of. What was under way in neither is asked for again.
+//! The epoch and all numbers continue. Tables that move hold the exporter's cursor and the importers' routes; the
+//! link's part says to which epochs and numbers these belong. Snapshots that were under way are requested again.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! [`Rate`]: whether so much happens that it is worth to gather it.
+//! [`Rate`]: whether there are so many changes that gathering them pays.
 //!
-//! A message costs some microseconds in the client, the engine and the reflector that gets it, however many changes
-//! are in it, and a wake of the thread as much. While little happens each change goes out at once.
+//! A message costs some microseconds in the client, in the engine and in the reflector that gets it, however many
+//! changes it contains; a wake of the thread costs as much. Under low load each change goes out at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`LinkSettings`]: what a link goes by.
+//! [`LinkSettings`]: the settings of a link.
 
 use std::sync::Arc;
 use std::time::Duration;

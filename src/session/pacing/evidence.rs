@@ -1,20 +1,18 @@
-//! What a peer's window proves about what it has not read.
+//! What a peer's window proves about the bytes that the peer has not read.
 //!
-//! The right edge of the window is what was acknowledged plus the window. Of a peer that reads
-//! nothing the edge still moves, by less than what is sent: the buffer may take less room for some
-//! bytes than the window counts for them (a quarter of the length is the least that is assumed), and
-//! windows are rounded up, so that each segment can move the edge by what it has beyond a multiple of
-//! the window's unit. What the edge moves beyond that, the *surplus*, has been read: a client that
-//! reads takes all there is. So all that was acknowledged before the surplus began has been read, and
-//! what was sent since is taken for unread.
+//! The right edge of the window is the number of acknowledged bytes plus the window. Even if the peer reads nothing,
+//! the edge moves, but by less than what is sent. There are two reasons. Bytes may take less room in the buffer than
+//! the window counts for them (the code assumes at least a quarter of their length). And windows are rounded up, so
+//! each segment can move the edge by its length modulo the window's unit. If the edge moves further than that, by a
+//! *surplus*, the peer has read: a client that reads takes all available bytes. So all bytes that were acknowledged
+//! before the surplus began have been read, and bytes sent since then count as unread.
 //!
-//! While the window is less than the buffer has room for, the edge proves nothing: Linux raises it by
-//! two segment sizes for each segment of 128 bytes or more. That is so at first, and each time the
-//! buffer has grown. A window that is larger than ever is therefore not relied on before
-//! [`SETTLED`] bytes have not made it larger.
+//! While the window is smaller than the room in the buffer, the edge proves nothing: Linux raises it by two segment
+//! sizes for each segment of 128 bytes or more. That is so at first, and each time the buffer has grown. So a window
+//! that is larger than ever before proves something only after [`SETTLED`] further bytes that have not made it larger.
 //!
-//! A window as large as it has been is not that of a peer with much unread; but the largest must have
-//! been seen while little was unread, and the window's share of the buffer must not have shrunk.
+//! If the window is as large as its largest so far, the peer does not have much unread. This requires that the largest
+//! was seen while little was unread, and that the window's share of the buffer has not shrunk since.
 
 use std::collections::VecDeque;
 

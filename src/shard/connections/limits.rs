@@ -1,4 +1,4 @@
-//! What limits mean for the peers of this shard.
+//! Applies the limits to the peers of this shard.
 
 use std::time::Duration;
 

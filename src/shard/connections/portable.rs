@@ -1,7 +1,7 @@
 //! A connection on its way in the portable form; see `proto/portable.proto`. Its socket is not among it.
 //!
-//! Not written, and made anew: places and numbers of subscriptions; whether the peer's KEEPALIVEs wake
-//! nobody, which it earns again in three of them. All its subscriptions are behind, as after a move.
+//! These are made anew and not written: the places and numbers of subscriptions, and whether the peer is held
+//! (`session::quiet`), which again takes three regular KEEPALIVEs. All subscriptions are behind, as after a move.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! A queue that most peers have nothing in.
+//! A queue that is empty for most peers.
 //!
-//! Empty it is one word; the rest is there with the first entry, and until [`RareQueue::rest`].
+//! An empty queue takes one word. The first entry allocates the rest, and [`RareQueue::rest`] frees it.
 
 use std::collections::VecDeque;
 

@@ -1,9 +1,8 @@
 //! Updates of one read, put together by VNI.
 //!
-//! Publishers announce in one VNI for a while, or in a few in turn. What is carried out together costs
-//! less than one after the other, and what goes to another shard together costs one message. So updates
-//! wait here until there are enough of their VNI, or until the read is taken in. Updates of one VNI stay
-//! in order.
+//! Publishers announce in one VNI for a while, or in a few in turn. Updates that are carried out together cost less
+//! than single ones, and go to another shard as one message. So updates wait here until there are enough of their VNI,
+//! or until the read is taken in. Updates of one VNI stay in order.
 
 use crate::table::Announcement;
 use crate::wire::Vni;

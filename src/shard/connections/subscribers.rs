@@ -1,4 +1,4 @@
-//! Who subscribes to what, of the peers connected here, whoever owns the VNI.
+//! The subscriptions of the peers connected here, whichever shard owns the VNI.
 
 use ahash::{AHashMap, RandomState};
 use smallvec::SmallVec;

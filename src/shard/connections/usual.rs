@@ -1,7 +1,7 @@
 //! UPDATEs of the usual form, taken in one after the other.
 //!
-//! A publisher's read holds little else. What the session and the run of a VNI have to say about each is
-//! asked once for many.
+//! A publisher's read holds little else. The checks of the session and of the VNI's run are made once for many of these
+//! UPDATEs.
 
 use super::intake::{ENOUGH, Intake};
 use crate::session::CloseReason;

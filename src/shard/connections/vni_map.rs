@@ -1,4 +1,4 @@
-//! Something for each VNI of one peer, of which there is mostly one and may be any number.
+//! A map by VNI for one peer: mostly with one entry, possibly with any number.
 //!
 //! A leaf of a small network takes part in one VNI, and there are many such leaves: the first entry
 //! lies in the map itself. Up to [`FEW`] are looked through, more are in a tree. Both are in ascending

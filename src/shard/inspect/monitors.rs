@@ -1,8 +1,7 @@
-//! What a shard hands out of its sealed batches to those who watch.
+//! The parts of sealed batches that a shard hands to monitors.
 //!
-//! A watched VNI encodes what clients are sent even when there are none. What is handed out are
-//! references to bytes and not to the batch: a watcher that reads nothing must not keep the journal
-//! from forgetting.
+//! If a VNI is monitored, its changes are encoded as for clients even if it has no client. Monitors get references to
+//! bytes and not to the batch: a monitor that reads nothing must not keep the journal from forgetting.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! From what a leaf has reported and what it is owed to what is said of it. Pure.
+//! Compares a leaf's report with the routes that the leaf is owed. Pure.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whether there is room for what is asked for, and who is told when there is not.
+//! Whether there is room for a request, and the notices about requests for which there is none.
 
 use super::{TableId, Tables};
 use crate::ids::{Level, Moment, ShardId};

@@ -1,4 +1,4 @@
-//! How fast the routes of those go that have left.
+//! How fast the routes of departed peers are withdrawn.
 
 use std::time::Duration;
 

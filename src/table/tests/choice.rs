@@ -1,4 +1,4 @@
-//! One next hop of each destination, for those who want no more.
+//! One next hop of each destination, for subscribers that want only one.
 
 use super::harness::Table;
 use crate::table::TableBounds;
