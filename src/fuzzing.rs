@@ -1,5 +1,5 @@
-//! What the fuzz targets run of the private folders. No part of the library: it exists only under
-//! `cfg(fuzzing)`, and in tests, whose properties draw the same bytes.
+//! The operations on private folders that the fuzz targets run. It is no part of the library: it exists only under
+//! `cfg(fuzzing)` and in tests, whose properties draw the same bytes.
 //!
 //! Any bytes stand for some operations: a head with the bounds, then four bytes for each operation. So the operations
 //! that the fuzzer does not remove or change stay the same.

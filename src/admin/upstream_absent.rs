@@ -1,4 +1,4 @@
-//! What stands for a proxy in a build without the feature `client`: there is none, so no value of these types ever is.
+//! Replaces a proxy in a build without the feature `client`: values of these types never exist.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! How sessions with reflectors are secured: settings for whoever holds such sessions.
+//! The settings that secure sessions with reflectors, for the leaf and the proxy.
 
 use std::path::PathBuf;
 

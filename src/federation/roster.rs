@@ -1,4 +1,4 @@
-//! [`Roster`]: the names of other sites, for whoever shows peers to people. No part of the data path.
+//! [`Roster`]: the names of other sites, for listings of peers. No part of the data path.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a shard's thread does about a guest: federation, or another.
+//! The work of a shard's thread for a guest: federation, or another.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

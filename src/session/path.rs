@@ -1,10 +1,10 @@
 //! Whether large packets reach the peer.
 //!
-//! Where the path takes smaller packets than both ends believe, and nobody says so (a black hole of the
-//! path's MTU), a session is established, since its handshake is small, and ends when the first table is
-//! sent, again and again. What can be seen: of the first large write nothing is acknowledged, although
-//! the peer's window has room and packets come from it. Once something of it is acknowledged, large
-//! packets get through, and the path is not looked at again.
+//! Sometimes the path takes only smaller packets than both ends believe, and no router reports that (a black hole of
+//! the path's MTU). Then a session is established, because its handshake is small, and ends when the first table is
+//! sent, again and again. The sign of that: nothing of the first large write is acknowledged, although the peer's
+//! window has room and packets come from the peer. Once a part of it is acknowledged, large packets get through, and
+//! the path is not checked again.
 //!
 //! Pure: what was written and what the kernel says go in.
 

@@ -1,8 +1,8 @@
 //! How much a shard holds that counts against the limits of the whole reflector, and how much more it may take in.
 //!
-//! No shard knows what the others hold. The control thread reads from all what they have taken in, several times a
-//! second, and tells each how far it may go on. So a shard compares two numbers of its own, and a limit is exceeded by no
-//! more than the shares that it has handed out.
+//! No shard knows what the others hold. Several times a second the control thread reads how much each shard has taken
+//! in, and sends each shard its ceiling. So a shard compares two numbers of its own, and the shards together exceed a
+//! limit by no more than the shares that they were given.
 
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 

@@ -1,4 +1,4 @@
-//! What the kernel knows of connections, and the shard asks for: the driver has the sockets.
+//! What the kernel knows of connections: the shard names the connections, and the driver, which has the sockets, asks.
 
 use std::time::Duration;
 

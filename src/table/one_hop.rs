@@ -1,4 +1,4 @@
-//! What subscribers are sent that want one next hop of each destination; see [`choice`](super::choice).
+//! The messages to subscribers that want one next hop of each destination; see [`choice`](super::choice).
 //!
 //! Of the STANDARD routes of a destination such a subscriber has the chosen one. If the subscriber alone announces that
 //! route, it has the best of the others instead. It has the same other routes as every client. While its dump is under

@@ -1,7 +1,8 @@
-//! Forgetting: what the journal no longer has to say, tombstones, members without a part, and, at
-//! the very end, the slowest peer.
+//! Forgets journal entries that no cursor and no queued batch needs, tombstones, members that no longer take part, and,
+//! as a last resort, the slowest peer.
 //!
-//! What is to be forgotten is decided at once and done in portions: freeing a million routes is a long turn.
+//! The decision what to forget is taken at once; the work is done in portions, because freeing a million routes would
+//! make a long turn.
 
 use super::bounds::TableBounds;
 use super::journal::Journal;

@@ -1,4 +1,4 @@
-//! What goes wrong with files, with a handshake, and later.
+//! Faults of files, of a handshake, and of a session.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Next hops and their types as text: what they display is what they are read from.
+//! Next hops and their types as text: each is displayed as the text from which it is read.
 
 use std::fmt;
 use std::net::IpAddr;

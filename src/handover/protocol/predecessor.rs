@@ -1,4 +1,4 @@
-//! What the process does that hands over.
+//! The side of the protocol that hands over.
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//! What the process does that takes over.
+//! The side of the protocol that takes over.
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

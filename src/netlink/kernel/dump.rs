@@ -1,9 +1,8 @@
 //! What the kernel holds.
 //!
-//! A list is read into memory whole. One that the kernel calls inconsistent is read again, at most
-//! [`TRIES`] times, and then taken as it is: others may never stop changing what is theirs. Of IPv6
-//! routes the kernel never says so, and shows them twice or not at all while others change: read
-//! them while nothing is under way.
+//! A list is read into memory whole. If the kernel marks it as inconsistent, it is read again, at most [`TRIES`] times,
+//! and then taken as it is, because others may never stop changing their routes. The kernel never marks lists of IPv6
+//! routes, and shows routes twice or not at all while others change: so read these lists while no request is under way.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};

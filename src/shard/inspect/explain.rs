@@ -1,4 +1,4 @@
-//! From facts to an [`Explanation`]. Pure: what the connection's shard and the VNI's owner know.
+//! Derives an [`Explanation`] from the facts that the connection's shard and the VNI's owner know. Pure.
 
 use super::questions::{ConnectionFacts, ExplainQuery};
 use super::{Explanation, Reason, SessionState, Verdict};

@@ -1,4 +1,4 @@
-//! Reads what tells reflectors apart from the text of `/metrics`.
+//! Reads, from the text of `/metrics`, the values by which reflectors are told apart.
 
 use serde::Serialize;
 
