@@ -16,7 +16,8 @@ const CPU_MAX: usize = 8191;
 /// The cores of shards, as the configuration names them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Pin {
-    /// One shard on each core that the process may use, if there are as many shards as cores; otherwise like `Off`.
+    /// The shards in turn on the cores that the process may use, if the number of shards is that of the cores or a
+    /// multiple of it; otherwise like `Off`.
     #[default]
     Auto,
     /// The scheduler chooses.

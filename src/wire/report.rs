@@ -25,7 +25,7 @@ pub struct Installed {
     /// The number of these that it has.
     pub accepted: u64,
     /// The number of further routes that are not for the kernel: the leaf's configuration excludes them, their next hop
-    /// cannot work, or another VNI has the same destination in the same table.
+    /// cannot work, the leaf announces their network itself, or another VNI has the same destination in the same table.
     pub left_out: u64,
 }
 
